@@ -1,0 +1,43 @@
+/**
+ * A contract: everything leat knows of one event type. `protoc-gen-leat` generates contracts from `.proto` files; nobody
+ * writes one by hand.
+ *
+ * @example
+ * ```ts
+ * import { BeaconSighting } from "./gen/risk/v1/beacon.ts"
+ *
+ * BeaconSighting.stream // "risk.beacons.sighting"
+ * BeaconSighting.key({ ...sighting, beaconId: "b7" }) // "b7"
+ * ```
+ */
+import type { Writer } from "protobufjs/minimal.js"
+
+/** What a contract demands of the transport that carries it; checked when routes are compiled. */
+export type Need = "order" | "replay" | "fsync" | "quorum" | "compaction"
+
+/** The value whose bytes order events: UTF-8 of a string, raw bytes, or the decimal text of an integer. */
+export type Key = string | Uint8Array | bigint | number
+
+export interface Contract<T> {
+  /** Full protobuf message name, which is also the CloudEvents `type`: `risk.v1.BeaconSighting`. */
+  readonly name: string
+  /** Logical stream, dot-separated, unique among contracts: `risk.beacons.sighting`. */
+  readonly stream: string
+  /** Number of buckets keys are hashed into; fixed for ever, because a bucket is the unit whose `seq` is gapless. */
+  readonly buckets: number
+  /** Whether a later event of one key replaces the earlier; only then is a tombstone allowed. */
+  readonly compacted: boolean
+  /** Whether events carry no key and no order. */
+  readonly unordered: boolean
+  readonly needs: ReadonlyArray<Need>
+  /** Dotted field path of the key in proto spelling (`beacon_id`); undefined when `unordered`. */
+  readonly keyPath: string | undefined
+  /** Dotted property paths of personal data, masked wherever leat prints an event. */
+  readonly personal: ReadonlyArray<string>
+  /** The key of an event; undefined when `unordered`. */
+  readonly key: (event: T) => Key | undefined
+  /** Appends the protobuf encoding of `event` to `writer`. Throws `InvalidEvent` for a value that would not come back as it was. */
+  readonly encodeInto: (event: T, writer: Writer) => void
+  /** Decodes one message. Copies what it keeps out of `bytes`. Throws `MalformedEvent`. */
+  readonly decode: (bytes: Uint8Array) => T
+}

@@ -1,0 +1,64 @@
+/**
+ * Record headers as bytes: Kafka's own layout (zig-zag varint count, then length-prefixed name and value), so that a driver
+ * which writes that protocol copies them, and every other one reads them through `readHeaders`.
+ */
+
+/** One header; names may repeat, order is kept. */
+export type Header = readonly [name: string, value: Uint8Array]
+
+const textDecoder = new TextDecoder()
+
+/** Writes a zig-zag varint of a value from 0 to 2^30 - 1; returns the position after it. */
+export function writeLength(target: Uint8Array, at: number, length: number): number {
+  let rest = length << 1
+  while (rest > 127) {
+    target[at++] = (rest & 127) | 128
+    rest >>>= 7
+  }
+  target[at++] = rest
+  return at
+}
+
+/** Bytes that `writeLength` needs. */
+export function sizeOfLength(length: number): number {
+  const zigzag = length << 1
+  return zigzag < 128 ? 1 : zigzag < 16_384 ? 2 : zigzag < 2_097_152 ? 3 : zigzag < 268_435_456 ? 4 : 5
+}
+
+/** Writes one header whose name and value are bytes; returns the position after it. */
+export function writeHeader(target: Uint8Array, at: number, name: Uint8Array, value: Uint8Array): number {
+  let end = writeLength(target, at, name.length)
+  target.set(name, end)
+  end = writeLength(target, end + name.length, value.length)
+  target.set(value, end)
+  return end + value.length
+}
+
+/** Bytes that `writeHeader` needs. */
+export function sizeOfHeader(nameBytes: number, valueBytes: number): number {
+  return sizeOfLength(nameBytes) + nameBytes + sizeOfLength(valueBytes) + valueBytes
+}
+
+/** Reads the headers block that starts at `at`; the values are views of `source`. */
+export function readHeaders(source: Uint8Array, at: number): Array<Header> {
+  let position = at
+  const length = (): number => {
+    let result = 0
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = source[position++] ?? 0
+      result |= (byte & 127) << shift
+      if (byte < 128) break
+    }
+    return result >>> 1
+  }
+  const headers: Array<Header> = []
+  for (let left = length(); left > 0; left--) {
+    const nameEnd = length() + position
+    const name = textDecoder.decode(source.subarray(position, nameEnd))
+    position = nameEnd
+    const valueEnd = length() + position
+    headers.push([name, source.subarray(position, valueEnd)])
+    position = valueEnd
+  }
+  return headers
+}

@@ -1,0 +1,233 @@
+/**
+ * Where every event is. Two accounts are kept, and both must balance at every step:
+ *
+ * ```text
+ * offered  = admitted + rejected[reason] + waiting                                        per stream
+ * admitted = stored + dropped[reason] + queued + inFlight + inDoubt                       per (stream, sink, epoch)
+ * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
+ * ```
+ *
+ * What has ended is counted where it ends; what is pending is counted afresh in the lanes whenever somebody looks. So the
+ * equation is a check of one against the other and not a definition, and the publish path pays for two increments. A
+ * `Journal` sees every single move by id: tests keep the sets themselves with it.
+ *
+ * @example
+ * ```ts
+ * leat.ledger.snapshot().streams
+ * // [{ stream: "risk.beacons.sighting", offered: 100, admitted: 98, rejected: { overflow: 2 }, waiting: 0, balanced: true }]
+ * ```
+ */
+
+/** Where a leg can be. */
+export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
+
+/** Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move. */
+export interface Journal {
+  readonly moved: (account: WriteAccount, bucket: number, seq: number, from: Place | undefined, to: Place, reason?: string) => void
+  readonly rejected?: (stream: string, reason: string) => void
+}
+
+export type Counts = Record<string, number>
+
+export interface StreamAccount {
+  readonly stream: string
+  offered: number
+  admitted: number
+  readonly rejected: Counts
+  /** Publishers that wait for room. */
+  waiting: number
+}
+
+/** The legs of one stream in one sink and epoch. Terminal counters only grow. */
+export interface WriteAccount {
+  /** Index in the ledger; the account column of a `RecordBatch`. */
+  readonly index: number
+  readonly stream: string
+  readonly sink: string
+  readonly epoch: number
+  admitted: number
+  stored: number
+  readonly dropped: Counts
+  /** Of the dropped: those whose last answer never came. */
+  droppedMayBeStored: number
+}
+
+/** Counts what is pending; lanes call `add` for what they hold at this moment. */
+export type PendingCensus = (add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void) => void
+
+export interface StreamRow {
+  readonly stream: string
+  readonly offered: number
+  readonly admitted: number
+  readonly rejected: Readonly<Counts>
+  readonly waiting: number
+  readonly balanced: boolean
+}
+
+export interface LegRow {
+  readonly stream: string
+  readonly sink: string
+  readonly epoch: number
+  readonly admitted: number
+  readonly stored: number
+  readonly deadLettered: Readonly<Counts>
+  readonly dropped: Readonly<Counts>
+  /** Of the dropped: legs that may nevertheless be stored. */
+  readonly droppedMayBeStored: number
+  readonly queued: number
+  readonly inFlight: number
+  readonly inDoubt: number
+  readonly balanced: boolean
+}
+
+/** One lane of a group, over the positions [start, end) that it has been given so far. */
+export interface ReadRow {
+  readonly group: string
+  readonly stream: string
+  readonly lane: string
+  readonly start: bigint
+  readonly end: bigint
+  /** Positions given to this process so far, over all the times it held the lane. */
+  readonly positions: number
+  readonly done: number
+  readonly deadLettered: Readonly<Counts>
+  readonly dropped: Readonly<Counts>
+  readonly duplicate: number
+  readonly skipped: Readonly<Counts>
+  readonly parked: number
+  readonly inFlight: number
+  readonly unread: number
+  readonly balanced: boolean
+}
+
+export interface LedgerSnapshot {
+  readonly streams: ReadonlyArray<StreamRow>
+  readonly legs: ReadonlyArray<LegRow>
+  readonly lanes: ReadonlyArray<ReadRow>
+  /** Whether every row balances. */
+  readonly balanced: boolean
+}
+
+export function sum(counts: Readonly<Counts>): number {
+  let total = 0
+  for (const reason in counts) total += counts[reason] ?? 0
+  return total
+}
+
+export class Ledger {
+  readonly accounts: Array<WriteAccount> = []
+  readonly #streams = new Map<string, StreamAccount>()
+  readonly #pending = new Set<PendingCensus>()
+  readonly #reading = new Set<() => ReadRow>()
+  readonly #read = new Map<string, ReadRow>()
+  readonly journal: Journal | undefined
+
+  constructor(journal?: Journal) {
+    this.journal = journal
+  }
+
+  stream(stream: string): StreamAccount {
+    let account = this.#streams.get(stream)
+    if (account === undefined) {
+      account = { stream, offered: 0, admitted: 0, rejected: {}, waiting: 0 }
+      this.#streams.set(stream, account)
+    }
+    return account
+  }
+
+  account(stream: string, sink: string, epoch: number): WriteAccount {
+    const found = this.accounts.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
+    if (found !== undefined) return found
+    const index = this.accounts.length
+    const account = { index, stream, sink, epoch, admitted: 0, stored: 0, dropped: {}, droppedMayBeStored: 0 }
+    this.accounts.push(account)
+    return account
+  }
+
+  /** Registers the lanes of a sink; returns how to take them out again. */
+  watchPending(census: PendingCensus): () => void {
+    this.#pending.add(census)
+    return () => this.#pending.delete(census)
+  }
+
+  /** Registers a lane being read; returns how to close its row when the lane is given back. */
+  watchRead(row: () => ReadRow): () => void {
+    this.#reading.add(row)
+    return () => {
+      this.#reading.delete(row)
+      const last = row()
+      const key = readKey(last)
+      this.#read.set(key, merged(this.#read.get(key), last))
+    }
+  }
+
+  snapshot(): LedgerSnapshot {
+    const streams = Array.from(this.#streams.values(), streamRow)
+    const legs = this.#legs()
+    const read = new Map(this.#read)
+    for (const row of this.#reading) {
+      const now = row()
+      read.set(readKey(now), merged(read.get(readKey(now)), now))
+    }
+    const lanes = Array.from(read.values())
+    return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
+  }
+
+  #legs(): ReadonlyArray<LegRow> {
+    const pending = this.accounts.map(() => ({ queued: 0, inFlight: 0, inDoubt: 0 }))
+    for (const census of this.#pending) {
+      census((account, place, count) => {
+        const row = pending[account]
+        if (row !== undefined) row[place] += count
+      })
+    }
+    return this.accounts.map((account, index) => {
+      const { queued, inFlight, inDoubt } = pending[index] ?? { queued: 0, inFlight: 0, inDoubt: 0 }
+      const { stream, sink, epoch, admitted, stored, dropped, droppedMayBeStored } = account
+      return {
+        stream,
+        sink,
+        epoch,
+        admitted,
+        stored,
+        deadLettered: {},
+        dropped: { ...dropped },
+        droppedMayBeStored,
+        queued,
+        inFlight,
+        inDoubt,
+        balanced: admitted === stored + sum(dropped) + queued + inFlight + inDoubt
+      }
+    })
+  }
+}
+
+function streamRow({ stream, offered, admitted, rejected, waiting }: StreamAccount): StreamRow {
+  const balanced = offered === admitted + sum(rejected) + waiting
+  return { stream, offered, admitted, rejected: { ...rejected }, waiting, balanced }
+}
+
+function readKey({ group, stream, lane }: ReadRow): string {
+  return `${group}\n${stream}\n${lane}`
+}
+
+function added(left: Readonly<Counts>, right: Readonly<Counts>): Counts {
+  const result = { ...left }
+  for (const [reason, count] of Object.entries(right)) result[reason] = (result[reason] ?? 0) + count
+  return result
+}
+
+/** A lane held twice is one row: positions and ends add up, the range is the latest. */
+function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
+  if (earlier === undefined) return later
+  return {
+    ...later,
+    positions: earlier.positions + later.positions,
+    done: earlier.done + later.done,
+    deadLettered: added(earlier.deadLettered, later.deadLettered),
+    dropped: added(earlier.dropped, later.dropped),
+    duplicate: earlier.duplicate + later.duplicate,
+    skipped: added(earlier.skipped, later.skipped),
+    balanced: earlier.balanced && later.balanced
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Many records in one arena of bytes, with offset columns beside it. Events are encoded straight into the arena of the lane
+ * they belong to; a retry is a range of indexes; a driver asks for views only where its client needs objects.
+ *
+ * Layout of one record in the arena: key bytes, headers block (see `Headers.ts`), value bytes; records follow each other
+ * without gaps, so one column of ends gives the starts too.
+ *
+ * @example
+ * ```ts
+ * for (let index = from; index < to; index++) {
+ *   send({ key: batch.key(index), value: batch.value(index), headers: batch.headers(index) })
+ * }
+ * ```
+ */
+import { Buffer } from "node:buffer"
+import { type Header, readHeaders } from "./Headers.ts"
+import type { Waiter } from "./Waiter.ts"
+
+const noKey = 1
+const tombstone = 2
+const marker = 4
+
+/** A range of records somebody waits for. */
+interface Awaited {
+  readonly from: number
+  to: number
+  readonly waiter: Waiter
+}
+
+export class RecordBatch {
+  /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
+  arena: Buffer
+  /** Number of records. */
+  count = 0
+  /** Bytes of the arena in use. */
+  bytes = 0
+  /** Epoch milliseconds at which the first record was appended: linger counts from here. */
+  openedAtMs = 0
+  /** Ledger account of each record. */
+  account: Int32Array
+  bucket: Int32Array
+  /** Sequence in the bucket; exact to 2^53. */
+  seq: Float64Array
+  /** Epoch milliseconds at which the event was offered. */
+  time: Float64Array
+  readonly #awaited: Array<Awaited> = []
+  #headersAt: Int32Array
+  #valueAt: Int32Array
+  #end: Int32Array
+  #flags: Uint8Array
+  #notice: { readonly index: number; readonly name: string; readonly value: Uint8Array } | undefined
+
+  constructor(arenaBytes: number, recordsExpected = 64) {
+    this.arena = Buffer.allocUnsafeSlow(arenaBytes)
+    this.account = new Int32Array(recordsExpected)
+    this.bucket = new Int32Array(recordsExpected)
+    this.seq = new Float64Array(recordsExpected)
+    this.time = new Float64Array(recordsExpected)
+    this.#headersAt = new Int32Array(recordsExpected)
+    this.#valueAt = new Int32Array(recordsExpected)
+    this.#end = new Int32Array(recordsExpected)
+    this.#flags = new Uint8Array(recordsExpected)
+  }
+
+  /** Free bytes of the arena. */
+  get room(): number {
+    return this.arena.length - this.bytes
+  }
+
+  /** Makes the written bytes [this.bytes, end) a record. The caller has filled the arena. */
+  commit(
+    hasKey: boolean,
+    headersAt: number,
+    valueAt: number,
+    end: number,
+    kind: "event" | "tombstone" | "marker",
+    account: number,
+    bucket: number,
+    seq: number,
+    timeMs: number
+  ): void {
+    const index = this.count
+    if (index === this.#end.length) this.#widen()
+    this.#headersAt[index] = headersAt
+    this.#valueAt[index] = valueAt
+    this.#end[index] = end
+    this.#flags[index] = (hasKey ? 0 : noKey) | (kind === "event" ? 0 : tombstone) | (kind === "marker" ? marker : 0)
+    this.account[index] = account
+    this.bucket[index] = bucket
+    this.seq[index] = seq
+    this.time[index] = timeMs
+    this.bytes = end
+    this.count = index + 1
+  }
+
+  /** Moves the records to a larger arena. Never while a send holds views of the old one. */
+  grow(arenaBytes: number): void {
+    const larger = Buffer.allocUnsafeSlow(arenaBytes)
+    this.arena.copy(larger, 0, 0, this.bytes)
+    this.arena = larger
+  }
+
+  /** Empties the batch for its next use. */
+  reset(): void {
+    this.count = 0
+    this.bytes = 0
+    this.openedAtMs = 0
+    this.#awaited.length = 0
+    this.#notice = undefined
+  }
+
+  /** Key bytes, a view; null: no key. */
+  key(index: number): Uint8Array | null {
+    return ((this.#flags[index] ?? 0) & noKey) !== 0 ? null : this.arena.subarray(this.#start(index), this.#headersAt[index])
+  }
+
+  /** Value bytes, a view; null: a tombstone. */
+  value(index: number): Uint8Array | null {
+    return ((this.#flags[index] ?? 0) & tombstone) !== 0 ? null : this.arena.subarray(this.#valueAt[index], this.#end[index])
+  }
+
+  /** Headers in order, their values views. */
+  headers(index: number): ReadonlyArray<Header> {
+    const headers = readHeaders(this.arena, this.#headersAt[index] ?? 0)
+    if (this.#notice?.index === index) headers.push([this.#notice.name, this.#notice.value])
+    return headers
+  }
+
+  timeMs(index: number): number {
+    return this.time[index] ?? 0
+  }
+
+  /** Bytes of key, headers block and value together. */
+  recordBytes(index: number): number {
+    return (this.#end[index] ?? 0) - this.#start(index) + (this.#notice?.index === index ? this.#notice.value.length : 0)
+  }
+
+  /** Bytes of records [from, to). */
+  rangeBytes(from: number, to: number): number {
+    return to > from ? (this.#end[to - 1] ?? 0) - this.#start(from) : 0
+  }
+
+  isMarker(index: number): boolean {
+    return ((this.#flags[index] ?? 0) & marker) !== 0
+  }
+
+  /** Adds one more header to a record after it was encoded; a later notice replaces the earlier. */
+  notice(index: number, name: string, value: Uint8Array): void {
+    this.#notice = { index, name, value }
+  }
+
+  /** Tells `waiter` what becomes of records [from, to). Registered in rising order. */
+  await(from: number, to: number, waiter: Waiter): void {
+    const last = this.#awaited.at(-1)
+    if (last !== undefined && last.waiter === waiter && last.to === from) last.to = to
+    else this.#awaited.push({ from, to, waiter })
+  }
+
+  /** Calls `tell` for each waiter of records in [from, to) with how many of them it waits for. */
+  awaited(from: number, to: number, tell: (waiter: Waiter, count: number) => void): void {
+    for (const entry of this.#awaited) {
+      const overlap = Math.min(to, entry.to) - Math.max(from, entry.from)
+      if (overlap > 0) tell(entry.waiter, overlap)
+    }
+  }
+
+  #start(index: number): number {
+    return index === 0 ? 0 : (this.#end[index - 1] ?? 0)
+  }
+
+  #widen(): void {
+    const length = this.#end.length * 2
+    this.account = widened(this.account, new Int32Array(length))
+    this.bucket = widened(this.bucket, new Int32Array(length))
+    this.seq = widened(this.seq, new Float64Array(length))
+    this.time = widened(this.time, new Float64Array(length))
+    this.#headersAt = widened(this.#headersAt, new Int32Array(length))
+    this.#valueAt = widened(this.#valueAt, new Int32Array(length))
+    this.#end = widened(this.#end, new Int32Array(length))
+    this.#flags = widened(this.#flags, new Uint8Array(length))
+  }
+}
+
+function widened<A extends { set(source: A): void }>(from: A, into: A): A {
+  into.set(from)
+  return into
+}

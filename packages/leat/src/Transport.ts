@@ -1,0 +1,194 @@
+/**
+ * The SPI: what a backend must be able to do to carry leat's events, and how it says what it cannot do.
+ *
+ * A driver never batches by time, never partitions, never drops, never commits by itself, and never re-sends (except where
+ * its protocol makes a re-send exactly-once and in order, inside the deadline given to `send`). It imports this module and
+ * nothing else of leat; `TransportSuite` in `leat/testing` holds it to what its capabilities declare.
+ *
+ * @example
+ * ```ts
+ * const writer = yield* transport.openWriter("beacons")
+ * const runs = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * // [{ from: 0, to: 128, fate: "stored", base: 4711n }]
+ * ```
+ */
+import type { Effect, Scope, Stream } from "effect"
+import type { RecordBatch } from "./RecordBatch.ts"
+import type { TransportError } from "./TransportError.ts"
+
+export { RecordBatch } from "./RecordBatch.ts"
+export type { Header } from "./Headers.ts"
+export * from "./TransportError.ts"
+
+/** Position of a record in its partition; gaps are allowed, going back is not. */
+export type Position = bigint
+
+/** How hard an acknowledgement is: nothing, one node, the in-sync majority, on disk. */
+export type Acknowledgement = "none" | "leader" | "quorum" | "fsync"
+
+/** What a backend can do, with numbers. The conformance suite reads the same data. */
+export interface Capabilities {
+  /** `exceptAfterInDoubt`: a send whose outcome is unknown may land after a later one, because `fence` is not possible. */
+  readonly ordering: "perPartition" | "exceptAfterInDoubt" | "none"
+  /** What can become of a batch that fails: all or nothing, a stored prefix, each record for itself. */
+  readonly batch: "atomic" | "prefix" | "each"
+  /** Whether a stored run says at which position it begins. */
+  readonly appendWithPosition: boolean
+  readonly replay: { readonly offset: boolean; readonly time: boolean }
+  readonly groups: "broker" | "lease" | "none"
+  /** `drain`: a revoked member may settle before another gets the lane. `fence`: it may not, but its late settle is refused. */
+  readonly handover: "drain" | "fence" | "none"
+  /** Whether not pulling holds back one lane, or the whole member. */
+  readonly backpressure: "lane" | "member"
+  readonly fencing: "hard" | "soft" | "none"
+  readonly acks: ReadonlyArray<Acknowledgement>
+  readonly dedupe: { readonly kind: "none" | "producerSession" | "messageId"; readonly windowMs: number }
+  readonly transactions: boolean
+  readonly compaction: boolean
+  readonly headers: { readonly binary: boolean; readonly duplicates: boolean }
+  /** Largest record (key + headers + value) in bytes. */
+  readonly recordBytesMax: number
+  readonly lag: "exact" | "approximate" | "none"
+  readonly partitions: "fixed" | "growable"
+  /** Whether everything is gone when the process ends. */
+  readonly ephemeral: boolean
+}
+
+/** What became of records [from, to) of a batch. */
+export interface Run {
+  readonly from: number
+  readonly to: number
+  readonly fate: "stored" | "notStored" | "unknown"
+  /** Position of record `from`; the others follow without gaps. */
+  readonly base?: Position
+  /** Why, when not stored. */
+  readonly error?: TransportError
+}
+
+export interface Writer {
+  /** Number of partitions of the topic when the writer was opened. */
+  readonly partitions: number
+  /**
+   * Sends records [from, to) and says of each what became of it: the runs are disjoint, in order, and cover exactly that
+   * range. Resolves by `deadlineMs` (epoch milliseconds), with `unknown` where no answer came. Never fails.
+   */
+  readonly send: (
+    partition: number,
+    batch: RecordBatch,
+    from: number,
+    to: number,
+    deadlineMs: number
+  ) => Effect.Effect<ReadonlyArray<Run>>
+  /** After this, nothing sent earlier can still land. Returns the end position. Fails where that cannot be promised. */
+  readonly fence: (partition: number) => Effect.Effect<Position, TransportError>
+}
+
+/** Where a new group, or one whose position expired, begins: at an end, or at the first record of a time (epoch ms) or later. */
+export type From = "earliest" | "latest" | { readonly timeMs: number } | { readonly position: Position }
+
+export interface Subscription {
+  readonly topic: string
+  readonly group: string
+  /** Applies only to partitions for which the group has settled nothing yet. */
+  readonly from: From
+  /** How long a revoked lane may take to drain before it is taken, in milliseconds. */
+  readonly drainMs: number
+}
+
+export interface ReceivedRecord {
+  readonly position: Position
+  /** Null: the record has no key. */
+  readonly key: Uint8Array | null
+  /** Null: a tombstone. */
+  readonly value: Uint8Array | null
+  readonly headers: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  /** Epoch milliseconds at which the backend, or the producer, says the record was written. */
+  readonly timeMs: number
+}
+
+export interface ReceivedBatch {
+  /** In rising position; gaps between them, and before `next`, are records that are not there (any more). */
+  readonly records: ReadonlyArray<ReceivedRecord>
+  /** Position after this batch, gaps included. */
+  readonly next: Position
+  /** Why positions are missing in this batch, when some are. */
+  readonly gap?: "compacted" | "expired" | "control"
+}
+
+/** One partition in the hands of one member of a group. */
+export interface Lane {
+  readonly id: string
+  readonly partition: number
+  /** Where the group's settled position stands: the first record that will come is at or after it. */
+  readonly start: Position
+  /**
+   * How many members in a row took this lane at this same position and vanished without settling past it or releasing it;
+   * 0 where the backend cannot tell.
+   */
+  readonly abandoned: number
+  /** Not pulling is back-pressure. End = revoked: drain, settle, release. Failure `LaneLost` = gone: settle nothing. */
+  readonly batches: Stream.Stream<ReceivedBatch, TransportError>
+  /** Everything before `position` is done. Never goes back: settling less than before changes nothing. */
+  readonly settle: (position: Position) => Effect.Effect<void, TransportError>
+  /** This member settles nothing more; the lane may be given away. */
+  readonly release: Effect.Effect<void>
+}
+
+/** Positions or times, half open: [from, to). `to` absent: up to the end as it is when the read starts. */
+export type Range =
+  | { readonly fromPosition: Position; readonly toPosition?: Position }
+  | { readonly fromTimeMs: number; readonly toTimeMs?: number }
+
+export interface PartitionBounds {
+  readonly partition: number
+  /** First position that can still be read. */
+  readonly start: Position
+  /** Position the next record will get, at the earliest. */
+  readonly end: Position
+  /** The group's settled position; absent when no group was asked for or it has settled nothing. */
+  readonly settled?: Position
+}
+
+export interface TopicSpec {
+  readonly topic: string
+  readonly partitions: number
+  readonly compacted?: boolean
+  readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
+}
+
+/** `differs` lists each property that is not as asked; nothing was changed. */
+export type TopicStatus =
+  | { readonly status: "created" | "exists"; readonly partitions: number }
+  | {
+      readonly status: "differs"
+      readonly partitions: number
+      readonly differences: ReadonlyArray<{ readonly property: string; readonly asked: string; readonly found: string }>
+    }
+
+export interface Transport {
+  readonly name: string
+  readonly capabilities: Capabilities
+  readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
+  /** Emits a lane for each partition this member is given, for as long as the scope lives. */
+  readonly subscribe: (subscription: Subscription) => Stream.Stream<Lane, TransportError, Scope.Scope>
+  /** Reads a range without a group: dead letters, audit, read-back. */
+  readonly read: (topic: string, partition: number, range: Range) => Stream.Stream<ReceivedBatch, TransportError>
+  /** Start, end and, for a group, settled positions: lag and health. */
+  readonly bounds: (topic: string, group?: string) => Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>
+  /** Creates a topic or reports how it differs from what is asked. */
+  readonly ensure: (spec: TopicSpec) => Effect.Effect<TopicStatus, TransportError>
+}
+
+/** A cluster section of the route document, less `transport`; each driver decodes its own. */
+export type ClusterConfig = Readonly<Record<string, unknown>>
+
+/** What a driver package exports: how to check a cluster section and how to open it. */
+export interface Driver {
+  /** The name route documents use: `memory`, `@leat/kafkajs`. */
+  readonly name: string
+  /** What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. */
+  readonly inspect: (
+    config: ClusterConfig
+  ) => { readonly capabilities: Capabilities } | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
+  readonly open: (cluster: string, config: ClusterConfig) => Effect.Effect<Transport, TransportError, Scope.Scope>
+}
