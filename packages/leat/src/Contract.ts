@@ -18,7 +18,8 @@ export type Need = "order" | "replay" | "fsync" | "quorum" | "compaction"
 /** The value whose bytes order events: UTF-8 of a string, raw bytes, or the decimal text of an integer. */
 export type Key = string | Uint8Array | bigint | number
 
-export interface Contract<T> {
+/** What a contract says of its stream, apart from the code for its type. */
+export interface ContractInfo {
   /** Full protobuf message name, which is also the CloudEvents `type`: `risk.v1.BeaconSighting`. */
   readonly name: string
   /** Logical stream, dot-separated, unique among contracts: `risk.beacons.sighting`. */
@@ -34,6 +35,9 @@ export interface Contract<T> {
   readonly keyPath: string | undefined
   /** Dotted property paths of personal data, masked wherever leat prints an event. */
   readonly personal: ReadonlyArray<string>
+}
+
+export interface Contract<T> extends ContractInfo {
   /** The key of an event; undefined when `unordered`. */
   readonly key: (event: T) => Key | undefined
   /** Appends the protobuf encoding of `event` to `writer`. Throws `InvalidEvent` for a value that would not come back as it was. */

@@ -13,6 +13,7 @@
  * ```
  */
 import { Buffer } from "node:buffer"
+import protobuf from "protobufjs/minimal.js"
 import { type Header, readHeaders } from "./Headers.ts"
 import type { Waiter } from "./Waiter.ts"
 
@@ -30,6 +31,10 @@ interface Awaited {
 export class RecordBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer
+  /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
+  readonly writer: protobuf.Writer = protobuf.Writer.create()
+  /** W3C trace contexts of the records, as many as a span can link to. */
+  readonly traceparents: Array<string> = []
   /** Number of records. */
   count = 0
   /** Bytes of the arena in use. */
@@ -52,6 +57,7 @@ export class RecordBatch {
 
   constructor(arenaBytes: number, recordsExpected = 64) {
     this.arena = Buffer.allocUnsafeSlow(arenaBytes)
+    this.attachWriter()
     this.account = new Int32Array(recordsExpected)
     this.bucket = new Int32Array(recordsExpected)
     this.seq = new Float64Array(recordsExpected)
@@ -98,6 +104,12 @@ export class RecordBatch {
     const larger = Buffer.allocUnsafeSlow(arenaBytes)
     this.arena.copy(larger, 0, 0, this.bytes)
     this.arena = larger
+    this.attachWriter()
+  }
+
+  /** Puts the writer back onto the arena, in whatever state an encoder left it. */
+  attachWriter(): void {
+    Object.assign(this.writer, { buf: this.arena, view: null, states: null, pos: this.bytes })
   }
 
   /** Empties the batch for its next use. */
@@ -106,6 +118,7 @@ export class RecordBatch {
     this.bytes = 0
     this.openedAtMs = 0
     this.#awaited.length = 0
+    this.traceparents.length = 0
     this.#notice = undefined
   }
 
@@ -142,6 +155,26 @@ export class RecordBatch {
 
   isMarker(index: number): boolean {
     return ((this.#flags[index] ?? 0) & marker) !== 0
+  }
+
+  /** Records [from, to) in an arena of their own, for whoever keeps them after the send. */
+  copy(from: number, to: number): RecordBatch {
+    const start = this.#start(from)
+    const bytes = this.rangeBytes(from, to)
+    const copy = new RecordBatch(bytes, Math.max(1, to - from))
+    this.arena.copy(copy.arena, 0, start, start + bytes)
+    copy.bytes = bytes
+    copy.count = to - from
+    for (let index = from; index < to; index++) {
+      copy.#headersAt[index - from] = (this.#headersAt[index] ?? 0) - start
+      copy.#valueAt[index - from] = (this.#valueAt[index] ?? 0) - start
+      copy.#end[index - from] = (this.#end[index] ?? 0) - start
+      copy.#flags[index - from] = this.#flags[index] ?? 0
+      copy.time[index - from] = this.time[index] ?? 0
+    }
+    const notice = this.#notice
+    if (notice !== undefined && notice.index >= from && notice.index < to) copy.#notice = { ...notice, index: notice.index - from }
+    return copy
   }
 
   /** Adds one more header to a record after it was encoded; a later notice replaces the earlier. */

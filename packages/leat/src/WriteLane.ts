@@ -72,7 +72,9 @@ export interface Halted {
 export class WriteLane {
   /** Why the lane stands still; undefined while it runs. */
   halted: Halted | undefined
-  readonly #options: WriteLaneOptions
+  /** Records sent again so far. */
+  retries = 0
+  #options: WriteLaneOptions
   readonly #queue: Array<Queued> = []
   #open: RecordBatch | undefined
   #busy: "sending" | "fencing" | undefined
@@ -91,6 +93,11 @@ export class WriteLane {
     this.#options = options
   }
 
+  /** Other rules from the next decision on. */
+  configure(settings: Pick<WriteLaneOptions, "policy" | "lingerMs" | "batchBytes" | "batchRecords">): void {
+    this.#options = { ...this.#options, ...settings }
+  }
+
   /** The batch that takes the next record; undefined when a new one has to be opened. */
   get open(): RecordBatch | undefined {
     return this.#open
@@ -98,6 +105,11 @@ export class WriteLane {
 
   /** Starts the batch for the next records. The last one, if any, takes no more. */
   begin(batch: RecordBatch): void {
+    const unused = this.#open
+    if (unused !== undefined && unused.count === 0) {
+      this.#queue.pop()
+      this.#options.recycle(unused, true)
+    }
     this.#open = batch
     this.#queue.push({ batch, ranges: undefined, reusable: true })
   }
@@ -120,6 +132,17 @@ export class WriteLane {
       return true
     }
     return first
+  }
+
+  /** An event of this lane was admitted for which there was no room: it is a counted, announced drop. */
+  refused(account: number, bucket: number, seq: number, reason: string): void {
+    const { journal, accounts } = this.#options.ledger
+    const row = accounts[account]
+    if (row === undefined) return
+    row.admitted++
+    row.dropped[reason] = (row.dropped[reason] ?? 0) + 1
+    journal?.moved(row, bucket, seq, undefined, "dropped", reason)
+    this.#announce(bucket, seq, reason)
   }
 
   /** What to do now. `Send` and `Fence` are to be answered with `settled` and `fenced`; until then there is nothing else. */
@@ -262,7 +285,7 @@ export class WriteLane {
     const range = head.ranges[0]
     if (range === undefined) return idle
     if (range.attempts === 0) range.firstSentMs = nowMs
-    range.attempts++
+    if (range.attempts++ > 0) this.retries += range.to - range.from
     this.#busy = "sending"
     this.#announcing = this.#dropped
     this.#announcedBy = range.from
@@ -351,13 +374,15 @@ export class WriteLane {
     const mayBeStored = range.mayBeStored || (from === "inFlight" && this.#busy === "sending")
     for (let index = range.from; index < range.to; index++) {
       if (batch.isMarker(index)) continue
-      const bucket = batch.bucket[index] ?? 0
-      const seq = batch.seq[index] ?? 0
-      const last = this.#dropped.find((one) => one.bucket === bucket && one.reason === reason && one.to === seq)
-      if (last !== undefined) last.to = seq + 1
-      else this.#dropped.push({ bucket, from: seq, to: seq + 1, reason })
+      this.#announce(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
     }
     this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)
+  }
+
+  #announce(bucket: number, seq: number, reason: string): void {
+    const last = this.#dropped.find((one) => one.bucket === bucket && one.reason === reason && one.to === seq)
+    if (last !== undefined) last.to = seq + 1
+    else this.#dropped.push({ bucket, from: seq, to: seq + 1, reason })
   }
 
   /** Ends records: counters, journal, waiters. */

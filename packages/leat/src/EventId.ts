@@ -1,0 +1,38 @@
+/** The id of an event, the same on every leg, cluster and epoch: (incarnation, stream, bucket, seq). */
+export interface EventId {
+  /** UUIDv7 of the process that admitted the event, drawn when it opened leat. */
+  readonly incarnation: string
+  readonly stream: string
+  readonly bucket: number
+  /** Gapless per bucket, from 0. */
+  readonly seq: number
+}
+
+/** The id as text, unique within a source: `0198.../risk.beacons.sighting/17/204`. */
+export function formatEventId({ incarnation, stream, bucket, seq }: EventId): string {
+  return `${incarnation}/${stream}/${bucket}/${seq}`
+}
+
+export function parseEventId(text: string): EventId | undefined {
+  const parts = /^([0-9a-f-]{36})\/([^/]+)\/(\d{1,5})\/(\d{1,16})$/.exec(text)
+  const [, incarnation, stream, bucket, seq] = parts ?? []
+  if (incarnation === undefined || stream === undefined) return undefined
+  return { incarnation, stream, bucket: Number(bucket), seq: Number(seq) }
+}
+
+/** UUIDv7 (RFC 9562) of a time in epoch milliseconds and 10 random bytes. */
+export function uuidV7(timeMs: number, random: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, Math.floor(timeMs / 2 ** 32) & 0xffff)
+  view.setUint32(2, timeMs % 2 ** 32)
+  bytes.set(random.subarray(0, 10), 6)
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return bytes
+}
+
+export function formatUuid(bytes: Uint8Array): string {
+  const hex = Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}

@@ -1,0 +1,67 @@
+/**
+ * Key bytes and where they lead. One scratch buffer for the whole process: publishing is synchronous, so the bytes of one
+ * key are used up before the next are written.
+ */
+import { Buffer } from "node:buffer"
+import type { Key } from "./Contract.ts"
+
+/** Longest key in bytes. Kafka has no limit of its own; a longer key is a payload in the wrong field. */
+export const keyBytesMax = 4096
+
+const scratch = Buffer.allocUnsafeSlow(keyBytesMax)
+
+/** Bytes of the last key given to `writeKey`. */
+export const keyBytes: Uint8Array = scratch
+
+/** Writes the bytes of a key into `keyBytes`; returns their number, or -1 when they are more than `keyBytesMax`. */
+export function writeKey(key: Key): number {
+  if (typeof key === "string") return writeText(key)
+  if (key instanceof Uint8Array) {
+    if (key.length > keyBytesMax) return -1
+    scratch.set(key)
+    return key.length
+  }
+  return writeText(key.toString())
+}
+
+function writeText(text: string): number {
+  const { length } = text
+  if (length > keyBytesMax) return -1
+  if (length <= 64) {
+    let at = 0
+    for (; at < length; at++) {
+      const code = text.charCodeAt(at)
+      if (code > 127) break
+      scratch[at] = code
+    }
+    if (at === length) return length
+  }
+  if (length * 3 > keyBytesMax && Buffer.byteLength(text) > keyBytesMax) return -1
+  return scratch.write(text, 0, "utf8")
+}
+
+/** Kafka's murmur2 of the first `length` bytes, made positive as Java's default partitioner does it. */
+export function hash(bytes: Uint8Array, length: number): number {
+  const m = 0x5bd1e995
+  let h = 0x9747b28c ^ length
+  let at = 0
+  for (; at + 4 <= length; at += 4) {
+    let k =
+      (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)
+    k = Math.imul(k, m)
+    k ^= k >>> 24
+    k = Math.imul(k, m)
+    h = Math.imul(h, m) ^ k
+  }
+  const rest = length - at
+  if (rest === 3) h ^= (bytes[at + 2] ?? 0) << 16
+  if (rest >= 2) h ^= (bytes[at + 1] ?? 0) << 8
+  if (rest >= 1) {
+    h ^= bytes[at] ?? 0
+    h = Math.imul(h, m)
+  }
+  h ^= h >>> 13
+  h = Math.imul(h, m)
+  h ^= h >>> 15
+  return h & 0x7fffffff
+}

@@ -1,0 +1,340 @@
+/**
+ * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
+ * scope drains what was admitted and gives every lane back.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function* () {
+ *   const leat = yield* Leat.make({ source: "mobile-app" })
+ *   const sightings = yield* leat.stream(BeaconSighting)
+ *   yield* sightings.publish(sighting)
+ * }).pipe(Effect.scoped)
+ * ```
+ */
+import { Clock, Context, Duration, Effect, Exit, Layer, Random, Result, Schedule, Scheduler, Scope, Semaphore } from "effect"
+import type { Contract, ContractInfo } from "./Contract.ts"
+import { formatUuid, uuidV7 } from "./EventId.ts"
+import { type Journal, Ledger, type LedgerSnapshot, sum } from "./Ledger.ts"
+import { memory } from "./MemoryTransport.ts"
+import { type Outlet, Publisher } from "./Publisher.ts"
+import { type Leg, type Route, RouteError, Routes } from "./Routes.ts"
+import { type HaltedLane, Sink } from "./Sink.ts"
+import { EventStream } from "./Stream.ts"
+import * as Telemetry from "./Telemetry.ts"
+import type { Driver, Transport, TransportError } from "./Transport.ts"
+import { type Outcome, Waiter } from "./Waiter.ts"
+import { wireWriter } from "./Wire.ts"
+
+export interface LeatOptions {
+  /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
+  readonly source: string
+  /** Route document: YAML or JSON text, or the value. Without one every stream runs in memory. */
+  readonly routes?: unknown
+  /** Drivers that the document may name; `memory` always is one. */
+  readonly drivers?: ReadonlyArray<Driver>
+  /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
+  readonly contracts?: ReadonlyArray<ContractInfo>
+  /** Sees every move of every leg; for tests. */
+  readonly journal?: Journal
+  /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
+  readonly drain?: Duration.Input
+}
+
+/** An open leat. */
+export interface OpenLeat {
+  readonly source: string
+  /** UUIDv7 of this opening: part of the id of every event published through it. */
+  readonly incarnation: string
+  /** The table in force. */
+  readonly routes: () => Routes
+  readonly ledger: { readonly snapshot: () => LedgerSnapshot }
+  /** Opens the stream of a contract: checks its route and opens its sinks. The same object every time. */
+  readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
+  /** The transport of a cluster, opened on first use: for raw reads, bounds and topics. */
+  readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
+  /** Sends what is buffered without waiting for linger; completes when everything admitted so far has ended. */
+  readonly flush: Effect.Effect<Outcome>
+  /** Puts another table in force between two events. A document that would move an open stream is refused whole. */
+  readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
+  /** Lanes being written that stand still until `resume`. */
+  readonly halted: () => ReadonlyArray<HaltedLane>
+  readonly resume: Effect.Effect<void>
+}
+
+const drainDefault = Duration.seconds(30)
+
+interface Scopes {
+  readonly transports: Scope.Closeable
+  readonly sinks: Scope.Closeable
+  readonly subscriptions: Scope.Closeable
+}
+
+interface Runtime {
+  readonly clock: Clock.Clock
+  readonly scheduler: Scheduler.Scheduler
+  readonly context: Context.Context<never>
+}
+
+interface OpenStream {
+  readonly contract: ContractInfo
+  readonly stream: unknown
+  readonly publisher: { isClosed: boolean; readonly swap: (outlets: ReadonlyArray<Outlet>) => void }
+}
+
+class OpenedLeat implements OpenLeat {
+  readonly source: string
+  readonly incarnation: string
+  readonly ledger: Ledger
+  readonly #identity: Uint8Array
+  readonly #drivers: ReadonlyArray<Driver>
+  readonly #drainMs: number
+  readonly #scopes: Scopes
+  readonly #runtime: Runtime
+  /** One opening at a time, so that two streams with one sink open it once. */
+  readonly #opening = Semaphore.makeUnsafe(1)
+  readonly #transports = new Map<string, Transport>()
+  readonly #sinks = new Map<string, Sink>()
+  readonly #streams = new Map<string, OpenStream>()
+  #routes: Routes
+
+  constructor(options: LeatOptions, drivers: ReadonlyArray<Driver>, routes: Routes, identity: Uint8Array, scopes: Scopes, runtime: Runtime) {
+    this.source = options.source
+    this.ledger = new Ledger(options.journal)
+    this.incarnation = formatUuid(identity)
+    this.#identity = identity
+    this.#drivers = drivers
+    this.#drainMs = Duration.toMillis(options.drain ?? drainDefault)
+    this.#routes = routes
+    this.#scopes = scopes
+    this.#runtime = runtime
+  }
+
+  readonly routes = (): Routes => this.#routes
+
+  readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> =>
+    this.#opening.withPermits(1)(
+      Effect.suspend(() => {
+        const found = this.#streams.get(contract.stream)
+        // One contract per stream, so what was stored under its name has its type.
+        if (found !== undefined) return Effect.succeed(found.stream as EventStream<T>)
+        return this.#open(contract)
+      })
+    )
+
+  readonly transport = (cluster: string): Effect.Effect<Transport, RouteError | TransportError> =>
+    Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
+      const found = this.#transports.get(cluster)
+      if (found !== undefined) return Effect.succeed(found)
+      const known = this.#routes.clusters.get(cluster)
+      if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
+      return known.driver.open(cluster, known.config).pipe(
+        Scope.provide(this.#scopes.transports),
+        Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
+      )
+    })
+
+  readonly flush: Effect.Effect<Outcome> = Effect.callback((resume) => {
+    const waiter = new Waiter()
+    const dispatcher = this.#runtime.scheduler.makeDispatcher()
+    for (const sink of this.#sinks.values()) sink.flush(waiter)
+    waiter.whenDone((outcome) => dispatcher.scheduleTask(() => resume(Effect.succeed(outcome)), 0))
+  })
+
+  readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
+    this.#opening.withPermits(1)(
+      Effect.suspend(() => {
+        const contracts = Array.from(this.#streams.values(), ({ contract }) => contract)
+        const compiled = Routes.compile(document, { drivers: this.#drivers, contracts })
+        if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
+        const routes = compiled.success
+        const moved = contracts.flatMap(({ stream }) => this.#moves(stream, routes))
+        if (moved.length > 0) return Effect.fail(new RouteError({ faults: moved }))
+        return Effect.sync(() => this.#adopt(routes))
+      })
+    )
+
+  readonly halted = (): ReadonlyArray<HaltedLane> => Array.from(this.#sinks.values()).flatMap((sink) => sink.halted)
+
+  readonly resume: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#sinks.values(), (sink) => sink.resume, { discard: true })
+  )
+
+  /** Consumers first, because their handlers publish; then what is buffered; then the connections. */
+  readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    yield* Scope.close(this.#scopes.subscriptions, Exit.void)
+    for (const { publisher } of this.#streams.values()) publisher.isClosed = true
+    yield* Scope.close(this.#scopes.sinks, Exit.void)
+    yield* Scope.close(this.#scopes.transports, Exit.void)
+  })
+
+  #open<T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const { stream } = contract
+      const unmet = this.#routes.check(contract)
+      if (unmet.length > 0) return yield* new RouteError({ faults: unmet })
+      const route = this.#routes.lookup(stream, this.source)
+      if (route === undefined) return yield* fault("routes", this.#routes.explain(stream, this.source))
+      const outlets = yield* Effect.forEach(route.legs, (leg) => this.#outlet(contract, route, leg))
+      const readTransport = yield* this.transport(route.readLeg.cluster)
+      const { clock, scheduler } = this.#runtime
+      const publisher = new Publisher(contract, outlets, this.ledger, () => clock.currentTimeMillisUnsafe())
+      const opened = new EventStream<T>({
+        contract,
+        publisher,
+        incarnation: this.incarnation,
+        ledger: this.ledger,
+        route: () => this.#routes.lookup(stream, this.source) ?? route,
+        readTransport: () => readTransport,
+        settings: (group) => this.#routes.subscription(stream, group),
+        scope: this.#scopes.subscriptions,
+        scheduler
+      })
+      this.#streams.set(stream, {
+        contract,
+        stream: opened,
+        publisher
+      })
+      yield* this.#report(stream)
+      return opened
+    })
+  }
+
+  #outlet<T>(contract: Contract<T>, route: Route, leg: Leg): Effect.Effect<Outlet, RouteError | TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const sink = yield* this.#sink(leg, contract.compacted)
+      const { partitions } = sink
+      if (!contract.unordered && route.partitioner === "murmur2" && contract.buckets % partitions !== 0) {
+        const path = `routes[${route.index}].partitioner`
+        const choice = `give the topic a partition count that divides ${contract.buckets}, or say \`partitioner: bucket\``
+        return yield* fault(path, `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`)
+      }
+      return this.#dress(contract, route, leg, sink)
+    })
+  }
+
+  #dress(contract: ContractInfo, route: Route, leg: Leg, sink: Sink): Outlet {
+    const identity = {
+      incarnation: this.#identity,
+      source: this.source,
+      stream: contract.stream,
+      type: contract.name,
+      epoch: leg.epoch
+    }
+    return {
+      sink,
+      wire: wireWriter(leg.wire, identity),
+      account: this.ledger.account(contract.stream, leg.sink, leg.epoch),
+      isRequired: leg.required,
+      partitioner: route.partitioner
+    }
+  }
+
+  #sink(leg: Leg, isCompacted: boolean): Effect.Effect<Sink, RouteError | TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const found = this.#sinks.get(leg.sink)
+      if (found !== undefined) return found
+      const transport = yield* this.transport(leg.cluster)
+      const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
+      const patience = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: leg.timeoutMs }))
+      const sink = yield* Sink.open(options).pipe(
+        Effect.retry({ schedule: patience, while: (error) => error.isRetryable }),
+        Scope.provide(this.#scopes.sinks)
+      )
+      this.#sinks.set(leg.sink, sink)
+      return sink
+    })
+  }
+
+  /** What a table would move of a stream that is open. Moving is a migration with a barrier, not a swap. */
+  #moves(stream: string, routes: Routes): RouteError["faults"] {
+    const before = this.#routes.lookup(stream, this.source)
+    const after = routes.lookup(stream, this.source)
+    const place = (route: Route | undefined) =>
+      JSON.stringify([
+        route?.partitioner,
+        route?.readLeg.sink,
+        route?.legs.map(({ sink, epoch }) => `${sink} ${epoch}`).toSorted()
+      ])
+    if (place(before) === place(after)) return []
+    const message = `stream ${stream} is open and would move; only policies, buffers, wires and levels can be swapped in this version`
+    return [{ path: after === undefined ? "routes" : `routes[${after.index}].to`, message }]
+  }
+
+  #adopt(routes: Routes): void {
+    this.#routes = routes
+    for (const { contract, publisher } of this.#streams.values()) {
+      const route = routes.lookup(contract.stream, this.source)
+      if (route === undefined) continue
+      const outlets = route.legs.flatMap((leg) => {
+        const sink = this.#sinks.get(leg.sink)
+        if (sink === undefined) return []
+        sink.configure(leg)
+        return [this.#dress(contract, route, leg, sink)]
+      })
+      publisher.swap(outlets)
+    }
+  }
+
+  #report(stream: string): Effect.Effect<void> {
+    const { context } = this.#runtime
+    const attributes = { [Telemetry.attribute.stream]: stream }
+    const account = this.ledger.stream(stream)
+    const legs = () => this.ledger.accounts.filter((row) => row.stream === stream)
+    const counters = [
+      [Telemetry.metricNames.offered, () => account.offered],
+      [Telemetry.metricNames.rejected, () => sum(account.rejected)],
+      [Telemetry.metricNames.sent, () => legs().reduce((total, { stored }) => total + stored, 0)],
+      [Telemetry.metricNames.dropped, () => legs().reduce((total, { dropped }) => total + sum(dropped), 0)]
+    ] as const
+    return Effect.suspend(() => {
+      const removers = counters.map(([name, get]) => Telemetry.pullCounter(name, attributes, context, get))
+      const remove = Effect.sync(() => removers.forEach((one) => one()))
+      return Scope.addFinalizer(this.#scopes.sinks, remove)
+    })
+  }
+}
+
+function fault(path: string, message: string): RouteError {
+  return new RouteError({ faults: [{ path, message }] })
+}
+
+const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Return<OpenLeat, RouteError, Scope.Scope> {
+  const drivers = [memory, ...(options.drivers ?? [])].filter(
+    ({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index
+  )
+  const routes = yield* tableOf(options, drivers)
+  const clock = yield* Clock.Clock
+  const random = yield* Random.Random
+  const identity = uuidV7(
+    clock.currentTimeMillisUnsafe(),
+    Uint8Array.from({ length: 10 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
+  )
+  const scopes = {
+    transports: yield* Scope.make(),
+    sinks: yield* Scope.make(),
+    subscriptions: yield* Scope.make("parallel")
+  }
+  const runtime = { clock, scheduler: yield* Scheduler.Scheduler, context: yield* Effect.context<never>() }
+  const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
+  yield* Effect.addFinalizer(() => leat.close)
+  return leat
+})
+
+function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, RouteError> {
+  if (options.source === "") return Effect.fail(fault("source", "a leat needs a source: the name of the service that publishes"))
+  if (options.routes === undefined) {
+    return Effect.succeed(Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory))
+  }
+  return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts: options.contracts ?? [] }))
+}
+
+/** An open leat as a service, for programs that are put together from layers. */
+export class Leat extends Context.Service<Leat, OpenLeat>()("leat/Leat") {
+  /** Opens a leat; closing the scope drains and closes it. */
+  static readonly make = make
+
+  static readonly layer = (options: LeatOptions): Layer.Layer<Leat, RouteError> => Layer.effect(Leat, make(options))
+
+  /** Everything in memory: for tests, and for a first hour without a document. */
+  static readonly layerMemory = (source: string): Layer.Layer<Leat> => Layer.orDie(Leat.layer({ source }))
+}

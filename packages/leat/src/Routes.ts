@@ -1,0 +1,460 @@
+/**
+ * Routes are data: which stream goes where, with which rules. A document is compiled once, with every fault reported, into an
+ * immutable table; the first route that matches wins.
+ *
+ * A glob is literal text in which each `*` stands for any run of characters, dots included: `risk.beacons.*`.
+ *
+ * @example
+ * ```ts
+ * const table = Routes.compile(document, { drivers: [memory], contracts: [BeaconSighting] })
+ * if (Result.isFailure(table)) for (const { path, message } of table.failure.faults) console.error(`${path}: ${message}`)
+ * else table.success.lookup("risk.beacons.sighting", "mobile-app")?.legs
+ * ```
+ */
+import { Data, Result } from "effect"
+import type { ContractInfo, Need } from "./Contract.ts"
+import { atLeastOnce, type Policy } from "./Policy.ts"
+import {
+  decodeRouteDocument,
+  type LegSpec,
+  millisOf,
+  parseRouteText,
+  policyOf,
+  type RouteDocument,
+  type RouteFault,
+  type SubscriptionSpec
+} from "./RouteDocument.ts"
+import type { Capabilities, ClusterConfig, Driver, From } from "./Transport.ts"
+import type { Wire } from "./Wire.ts"
+
+export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
+export { routeJsonSchema } from "./RouteDocument.ts"
+
+/** The document, or what was asked of a table, has faults; all of them. */
+export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
+  override get message(): string {
+    return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
+  }
+}
+
+/** One destination of a stream, with every default filled in. */
+export interface Leg {
+  readonly cluster: string
+  readonly topic: string
+  /** `cluster/topic`: the name of the sink in ledger and metrics. */
+  readonly sink: string
+  readonly required: boolean
+  readonly wire: Wire
+  readonly policy: Policy
+  /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
+  readonly bufferBytesMax: number
+  readonly overflow: "block" | "reject" | "dropOldest"
+  readonly lingerMs: number
+  readonly batchBytes: number
+  readonly batchRecords: number
+  /** Deadline of one send, and of one blocked publish, in milliseconds. */
+  readonly timeoutMs: number
+  readonly epoch: number
+}
+
+export interface Route {
+  /** Index in the document's list. */
+  readonly index: number
+  readonly level: "queued" | "durable" | "stored"
+  readonly partitioner: "murmur2" | "bucket"
+  /** Required legs first. */
+  readonly legs: ReadonlyArray<Leg>
+  /** The one leg that subscriptions read. */
+  readonly readLeg: Leg
+}
+
+export interface SubscriptionSettings {
+  readonly policy: Policy
+  readonly from: From
+  readonly concurrency: number
+  readonly bufferBytesMax: number
+  readonly settleEveryMs: number
+  readonly drainMs: number
+  readonly crashLoop: number
+}
+
+export interface Cluster {
+  readonly name: string
+  readonly driver: Driver
+  readonly config: ClusterConfig
+  readonly capabilities: Capabilities
+}
+
+export interface CompileOptions {
+  /** The drivers that the application allows; a document names them and never loads code. */
+  readonly drivers: ReadonlyArray<Driver>
+  /** Contracts that must have a route and whose needs must be met. */
+  readonly contracts?: ReadonlyArray<ContractInfo>
+}
+
+type RouteSpec = RouteDocument["routes"][number]
+
+/** Defaults, and why: */
+const defaults = {
+  // Some seconds of a busy stream; what a sick cluster may cost the process.
+  bufferBytesMax: 32 * 1024 * 1024,
+  // Long enough to fill a batch under load, too short for a person to see.
+  lingerMs: 5,
+  batchBytes: 256 * 1024,
+  batchRecords: 4096,
+  // As Kafka's request.timeout.ms.
+  timeoutMs: 30_000
+} as const
+
+/** Bounds, so that a typing error is a fault and not an outage. */
+const bounds = {
+  bufferBytesMin: 64 * 1024,
+  bufferBytesMax: 4 * 1024 ** 3,
+  batchBytesMax: 64 * 1024 * 1024,
+  concurrencyMax: 10_000,
+  timeoutMsMin: 10
+} as const
+
+const subscriptionDefaults: SubscriptionSettings = {
+  policy: atLeastOnce,
+  from: "earliest",
+  concurrency: 16,
+  bufferBytesMax: 8 * 1024 * 1024,
+  settleEveryMs: 100,
+  drainMs: 10_000,
+  crashLoop: 3
+}
+
+export class Routes {
+  readonly version: number
+  readonly document: RouteDocument
+  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly #routes: ReadonlyArray<RouteSpec>
+  readonly #policies: ReadonlyMap<string, Policy>
+  readonly #found = new Map<string, Route | undefined>()
+
+  private constructor(document: RouteDocument, clusters: ReadonlyMap<string, Cluster>) {
+    this.version = document.version
+    this.document = document
+    this.clusters = clusters
+    this.#policies = new Map(Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)]))
+    this.#routes = document.routes
+  }
+
+  /** Compiles a document given as text (YAML or JSON) or as a value. */
+  static compile(document: unknown, options: CompileOptions): Result.Result<Routes, RouteError> {
+    const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
+    const decoded = Result.flatMap(value, decodeRouteDocument)
+    if (Result.isFailure(decoded)) return Result.fail(new RouteError({ faults: decoded.failure }))
+    const { clusters, faults } = compileClusters(decoded.success, options.drivers)
+    faults.push(...routeFaults(decoded.success), ...policyFaults(decoded.success), ...subscriptionFaults(decoded.success))
+    if (faults.length > 0) return Result.fail(new RouteError({ faults }))
+    const routes = new Routes(Object.freeze(decoded.success), clusters)
+    const unmet = (options.contracts ?? []).flatMap((contract) => routes.check(contract))
+    unmet.push(...routes.#sharedTopics(options.contracts ?? []))
+    return unmet.length > 0 ? Result.fail(new RouteError({ faults: unmet })) : Result.succeed(routes)
+  }
+
+  /** The table without a document: every stream goes to a topic of its own name on `driver`. */
+  static inMemory(driver: Driver): Routes {
+    const compiled = Routes.compile(
+      {
+        version: 1,
+        clusters: { memory: { transport: driver.name } },
+        routes: [{ match: { stream: "*" }, to: [{ cluster: "memory", topic: "{stream}" }] }]
+      },
+      { drivers: [driver] }
+    )
+    return Result.getOrThrow(compiled)
+  }
+
+  /** The route of a stream published by a source; undefined when none matches. */
+  lookup(stream: string, source: string): Route | undefined {
+    const key = `${stream}\n${source}`
+    if (this.#found.has(key)) return this.#found.get(key)
+    const index = this.#routes.findIndex(({ match }) => covers(match, { stream, source }))
+    const spec = this.#routes[index]
+    const route = spec === undefined ? undefined : this.#build(index, spec, stream)
+    this.#found.set(key, route)
+    return route
+  }
+
+  /** How a group reads a stream. */
+  subscription(stream: string, group: string): SubscriptionSettings {
+    const spec = (this.document.subscriptions ?? []).find(
+      ({ match }) => globMatches(match.stream, stream) && globMatches(match.group ?? "*", group)
+    )
+    return spec === undefined ? subscriptionDefaults : this.#settings(spec)
+  }
+
+  /** What a contract asks for and the table does not give; empty when all is well. */
+  check(contract: ContractInfo): ReadonlyArray<RouteFault> {
+    const matching = this.#routes.flatMap((spec, index) => (globMatches(spec.match.stream, contract.stream) ? [{ spec, index }] : []))
+    if (matching.length === 0) {
+      const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
+      return [{ path: "routes", message }]
+    }
+    return matching.flatMap(({ spec, index }) =>
+      spec.to.flatMap(({ cluster }, leg) => {
+        const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities)
+        if (unmet.length === 0) return []
+        const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${cluster} does not declare`
+        return [{ path: `routes[${index}].to[${leg}].cluster`, message }]
+      })
+    )
+  }
+
+  /** Which route a stream takes and why, for a person. */
+  explain(stream: string, source: string): string {
+    const lines: Array<string> = [`stream ${stream} from source ${source}, table version ${this.version}:`]
+    for (const [index, route] of this.#routes.entries()) {
+      const { match } = route
+      const isStream = globMatches(match.stream, stream)
+      const isSource = globMatches(match.source ?? "*", source)
+      const pattern = `stream ${match.stream}, source ${match.source ?? "*"}`
+      if (!isStream || !isSource) {
+        lines.push(`  routes[${index}] (${pattern}): no, the ${isStream ? "source" : "stream"} does not match`)
+        continue
+      }
+      lines.push(`  routes[${index}] (${pattern}): yes, the first that matches`)
+      for (const leg of this.lookup(stream, source)?.legs ?? []) lines.push(`    ${legText(leg, this.lookup(stream, source)?.readLeg)}`)
+      return lines.join("\n")
+    }
+    lines.push("  no route matches: the stream cannot be opened")
+    return lines.join("\n")
+  }
+
+  #build(index: number, spec: RouteSpec, stream: string): Route {
+    const legs = spec.to.map((leg) => this.#leg(leg, stream))
+    const readIndex = spec.to.findIndex(({ read }) => read === true)
+    const readLeg = legs[Math.max(0, readIndex)]
+    if (readLeg === undefined) throw new Error("a compiled route has a leg")
+    return Object.freeze({
+      index,
+      level: spec.level ?? "stored",
+      partitioner: spec.partitioner ?? "murmur2",
+      legs: Object.freeze([...legs.filter(({ required }) => required), ...legs.filter(({ required }) => !required)]),
+      readLeg
+    })
+  }
+
+  #leg(spec: LegSpec, stream: string): Leg {
+    const topic = spec.topic.replaceAll("{stream}", stream)
+    return Object.freeze({
+      cluster: spec.cluster,
+      topic,
+      sink: `${spec.cluster}/${topic}`,
+      required: spec.required ?? true,
+      wire: spec.wire ?? "compact",
+      policy: this.#policy(spec.policy),
+      bufferBytesMax: spec.buffer?.bytes ?? defaults.bufferBytesMax,
+      overflow: spec.buffer?.overflow ?? "block",
+      lingerMs: spec.linger === undefined ? defaults.lingerMs : millisOf(spec.linger),
+      batchBytes: spec.batch?.bytes ?? defaults.batchBytes,
+      batchRecords: spec.batch?.records ?? defaults.batchRecords,
+      timeoutMs: spec.timeout === undefined ? defaults.timeoutMs : millisOf(spec.timeout),
+      epoch: spec.epoch ?? 1
+    })
+  }
+
+  #settings(spec: SubscriptionSpec): SubscriptionSettings {
+    const { from, settleEvery, drain } = spec
+    return {
+      policy: this.#policy(spec.policy),
+      from: from === undefined ? subscriptionDefaults.from : typeof from === "string" ? from : { timeMs: Date.parse(from.time) },
+      concurrency: spec.concurrency ?? subscriptionDefaults.concurrency,
+      bufferBytesMax: spec.buffer?.bytes ?? subscriptionDefaults.bufferBytesMax,
+      settleEveryMs: settleEvery === undefined ? subscriptionDefaults.settleEveryMs : millisOf(settleEvery),
+      drainMs: drain === undefined ? subscriptionDefaults.drainMs : millisOf(drain),
+      crashLoop: spec.crashLoop ?? subscriptionDefaults.crashLoop
+    }
+  }
+
+  #policy(name: string | undefined): Policy {
+    return (name === undefined ? undefined : this.#policies.get(name)) ?? atLeastOnce
+  }
+
+  /** In the compact wire a topic implies its type, so two contracts must not meet in one. */
+  #sharedTopics(contracts: ReadonlyArray<ContractInfo>): ReadonlyArray<RouteFault> {
+    const owners = new Map<string, string>()
+    return this.#routes.flatMap((spec, index) =>
+      contracts.flatMap((contract) => {
+        if (!globMatches(spec.match.stream, contract.stream)) return []
+        return spec.to.flatMap((leg, position) => {
+          if (leg.wire === "cloudevents") return []
+          const topic = `${leg.cluster}/${leg.topic.replaceAll("{stream}", contract.stream)}`
+          const owner = owners.get(topic) ?? contract.stream
+          owners.set(topic, owner)
+          if (owner === contract.stream) return []
+          const message = `streams ${owner} and ${contract.stream} meet in topic ${topic} with wire compact; use {stream} in the topic, or wire cloudevents`
+          return [{ path: `routes[${index}].to[${position}].topic`, message }]
+        })
+      })
+    )
+  }
+}
+
+function compileClusters(document: RouteDocument, drivers: ReadonlyArray<Driver>) {
+  const clusters = new Map<string, Cluster>()
+  const faults: Array<RouteFault> = []
+  const allowed = drivers.map(({ name }) => name).join(", ")
+  for (const [name, { transport, ...config }] of Object.entries(document.clusters)) {
+    const driver = drivers.find((one) => one.name === transport)
+    if (driver === undefined) {
+      const message = `no driver named ${transport}; the application allows ${allowed === "" ? "none" : allowed}`
+      faults.push({ path: `clusters.${name}.transport`, message })
+      continue
+    }
+    const inspected = driver.inspect(config)
+    if ("issues" in inspected) {
+      for (const { path, message } of inspected.issues) faults.push({ path: join(`clusters.${name}`, path), message })
+    } else clusters.set(name, { name, driver, config, capabilities: inspected.capabilities })
+  }
+  return { clusters, faults }
+}
+
+function routeFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  const faults: Array<RouteFault> = []
+  const sinks = new Map<string, { readonly path: string; readonly settings: string }>()
+  for (const [index, { match, to }] of document.routes.entries()) {
+    const path = `routes[${index}]`
+    const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
+    if (earlier >= 0) faults.push({ path, message: `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it` })
+    if (to.filter(({ read }) => read === true).length > 1) {
+      faults.push({ path: `${path}.to`, message: "more than one leg says `read: true`; exactly one leg is read" })
+    }
+    if (!to.some(({ required }) => required !== false)) {
+      faults.push({ path: `${path}.to`, message: "no leg is required; an event must have one place where it has to arrive" })
+    }
+    const seen = new Set<string>()
+    for (const [position, leg] of to.entries()) {
+      const legPath = `${path}.to[${position}]`
+      faults.push(...legFaults(document, leg, legPath))
+      const sink = `${leg.cluster}/${leg.topic}`
+      if (seen.has(sink)) faults.push({ path: legPath, message: `the route already has a leg to ${sink}` })
+      seen.add(sink)
+      const settings = JSON.stringify([leg.policy, leg.buffer, leg.linger, leg.batch, leg.timeout])
+      const first = sinks.get(sink)
+      if (first === undefined) sinks.set(sink, { path: legPath, settings })
+      else if (first.settings !== settings) {
+        const message = `${sink} is one sink and ${first.path} gives it another policy, buffer, linger, batch or timeout; make them the same`
+        faults.push({ path: legPath, message })
+      }
+    }
+  }
+  return faults
+}
+
+function legFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {
+  const faults: Array<RouteFault> = []
+  if (!Object.hasOwn(document.clusters, leg.cluster)) {
+    const known = Object.keys(document.clusters).join(", ")
+    faults.push({ path: `${path}.cluster`, message: `no cluster named ${leg.cluster}; there is ${known === "" ? "none" : known}` })
+  }
+  faults.push(...namedPolicy(document, leg.policy, path))
+  const bytes = leg.buffer?.bytes
+  if (bytes !== undefined && (bytes < bounds.bufferBytesMin || bytes > bounds.bufferBytesMax)) {
+    const message = `${bytes} bytes is not between ${bounds.bufferBytesMin} and ${bounds.bufferBytesMax}`
+    faults.push({ path: `${path}.buffer.bytes`, message })
+  }
+  const batch = leg.batch?.bytes
+  if (batch !== undefined && (batch > bounds.batchBytesMax || batch > (bytes ?? defaults.bufferBytesMax))) {
+    faults.push({ path: `${path}.batch.bytes`, message: `a batch of ${batch} bytes does not fit the buffer or ${bounds.batchBytesMax} bytes` })
+  }
+  if (leg.timeout !== undefined && millisOf(leg.timeout) < bounds.timeoutMsMin) {
+    faults.push({ path: `${path}.timeout`, message: `below ${bounds.timeoutMsMin} millis no send can be answered` })
+  }
+  return faults
+}
+
+function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) =>
+    rules.flatMap(({ then }, index) => {
+      if (then !== "deadLetter" && then !== "spill") return []
+      const message = `\`${then}\` is not available in this version; use drop or halt`
+      return [{ path: `policies.${name}[${index}].then`, message }]
+    })
+  )
+}
+
+function subscriptionFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  return (document.subscriptions ?? []).flatMap(({ policy, from, concurrency }, index) => {
+    const path = `subscriptions[${index}]`
+    const faults = [...namedPolicy(document, policy, path)]
+    if (typeof from === "object" && Number.isNaN(Date.parse(from.time))) {
+      faults.push({ path: `${path}.from.time`, message: `${from.time} is not a time; write it as 2026-11-24T08:00:00Z` })
+    }
+    if (concurrency !== undefined && concurrency > bounds.concurrencyMax) {
+      faults.push({ path: `${path}.concurrency`, message: `the limit is ${bounds.concurrencyMax}` })
+    }
+    return faults
+  })
+}
+
+function namedPolicy(document: RouteDocument, name: string | undefined, path: string): ReadonlyArray<RouteFault> {
+  if (name === undefined || Object.hasOwn(document.policies ?? {}, name)) return []
+  const known = Object.keys(document.policies ?? {}).join(", ")
+  return [{ path: `${path}.policy`, message: `no policy named ${name}; there is ${known === "" ? "none" : known}` }]
+}
+
+function unmetNeeds(contract: ContractInfo, capabilities: Capabilities | undefined): ReadonlyArray<string> {
+  if (capabilities === undefined) return []
+  const met: { readonly [N in Need]: boolean } = {
+    order: capabilities.ordering === "perPartition",
+    replay: capabilities.replay.offset,
+    fsync: capabilities.acks.includes("fsync"),
+    quorum: capabilities.acks.includes("quorum"),
+    compaction: capabilities.compaction
+  }
+  return contract.needs.filter((need) => !met[need])
+}
+
+/** Whether whatever `inner` matches is matched by `outer` too. */
+function covers(outer: Match, inner: Match): boolean {
+  return globCovers(outer.stream, inner.stream) && globCovers(outer.source ?? "*", inner.source ?? "*")
+}
+
+interface Match {
+  readonly stream: string
+  readonly source?: string
+}
+
+/**
+ * A glob covers another when it matches the other's text, its stars taken as a character that nothing else has: a star of
+ * `outer` swallows it, and nothing else does.
+ */
+function globCovers(outer: string, inner: string): boolean {
+  return globMatches(outer, inner.replaceAll("*", "\u{FFFF}"))
+}
+
+/** Two pointers and the last star: no backtracking beyond it, so the time is bounded by the product of the lengths. */
+function globMatches(glob: string, text: string): boolean {
+  let at = 0
+  let pattern = 0
+  let star = -1
+  let resume = 0
+  while (at < text.length) {
+    if (glob[pattern] === "*") {
+      star = pattern++
+      resume = at
+    } else if (glob[pattern] === text[at]) {
+      pattern++
+      at++
+    } else if (star >= 0) {
+      pattern = star + 1
+      at = ++resume
+    } else return false
+  }
+  while (glob[pattern] === "*") pattern++
+  return pattern === glob.length
+}
+
+function join(path: string, rest: string): string {
+  return rest === "" ? path : `${path}.${rest}`
+}
+
+function legText(leg: Leg, readLeg: Leg | undefined): string {
+  const words = [leg.required ? "required" : "best effort", leg.wire, `overflow ${leg.overflow}`, `buffer ${leg.bufferBytesMax} bytes`]
+  if (leg === readLeg) words.push("read")
+  return `-> ${leg.sink} (${words.join(", ")})`
+}

@@ -1,0 +1,429 @@
+/**
+ * The front door of one contract. What is admitted, at which level a publish completes, and what became of the event in the
+ * end are three different answers: `offer` gives the first at once, `publish` the second, `outcome` the third.
+ *
+ * @example
+ * ```ts
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * const told = sightings.offer({ beaconId: "b7", sensorId: "s1", rssiDbm: -61, seenAtUs: 1795416249141000n, inputRef: "" })
+ * const { id } = yield* sightings.publish(sighting)
+ * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event))
+ * ```
+ */
+import { Context, Data, Deferred, Effect, Exit, Fiber, Option, Queue, Scheduler, type Scope, Stream } from "effect"
+import { type Admission, NotStored, Rejected } from "./Admission.ts"
+import type { Contract, Key } from "./Contract.ts"
+import { type EventId, formatEventId } from "./EventId.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { Outlet, Publisher } from "./Publisher.ts"
+import type { Route, SubscriptionSettings } from "./Routes.ts"
+import type { Sink } from "./Sink.ts"
+import { CurrentDelivery, type DecodedValue, type DeliveryInfo, type HaltedReadLane, type HandlerInput, Source } from "./Source.ts"
+import { traceparentOf } from "./Telemetry.ts"
+import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
+import { type Outcome, Waiter } from "./Waiter.ts"
+import type { EventContext, RecordMeta } from "./Wire.ts"
+
+/** What `publish` completes at: admitted to the buffer, on local disk or better, or acknowledged by every required leg's cluster. */
+export type Level = "queued" | "durable" | "stored"
+
+export interface PublishOptions extends EventContext {
+  /** Instead of the level that the route names. */
+  readonly level?: Level
+}
+
+export interface Receipt {
+  readonly id: EventId
+  /** What became of the required legs, when all of them have ended. */
+  readonly outcome: Effect.Effect<Outcome>
+}
+
+/** What `publishAll` says when the level is reached. */
+export interface ReceiptAll {
+  readonly admitted: number
+  /** The events that were not admitted, by their index in the input. */
+  readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Rejected }>
+  readonly outcome: Effect.Effect<Outcome>
+}
+
+export interface HandleOptions {
+  /** Handlers at the same time per lane; instead of what the route document says. */
+  readonly concurrency?: number
+  /** Where a group that has settled nothing yet begins; instead of what the route document says. */
+  readonly from?: From
+  /** What to do when a handler fails; instead of what the route document says. */
+  readonly policy?: SubscriptionSettings["policy"]
+  /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
+  readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
+}
+
+export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {
+  /** Events that one call gets at most; 100 when absent. */
+  readonly records?: number
+}
+
+/** A subscription that runs. */
+export interface Subscription {
+  readonly group: string
+  /** Lanes that stand still until `resume`, and why. */
+  readonly halted: () => ReadonlyArray<HaltedReadLane>
+  /** Lanes that are full, and the position that holds each back. */
+  readonly blocked: () => ReadonlyArray<{ readonly partition: number; readonly position: bigint }>
+  /** Lets halted lanes try again. */
+  readonly resume: Effect.Effect<void>
+  /** Records stored and not settled by the group, over all partitions. */
+  readonly lag: Effect.Effect<bigint, TransportError>
+  /** Drains, settles and gives the lanes back; waits for that. */
+  readonly stop: Effect.Effect<void>
+  /** Completes when the subscription ends by itself: never, or with the transport's error. */
+  readonly ended: Effect.Effect<void, TransportError>
+}
+
+/** One event in the hands of a consumer that says itself when it is done. */
+export interface Delivery<T> {
+  readonly event: T
+  readonly info: DeliveryInfo
+  readonly done: Effect.Effect<void>
+  /** The policy of the subscription judges the tag. */
+  readonly fail: (tag: string, detail?: string) => Effect.Effect<void>
+}
+
+/** A consumer's own word that a delivery failed. */
+class Failed extends Data.Error<{ readonly _tag: string; readonly message: string }> {}
+
+/** What a stream needs of the leat that opened it. */
+export interface StreamParts<T> {
+  readonly contract: Contract<T>
+  readonly publisher: Publisher<T>
+  readonly incarnation: string
+  readonly ledger: Ledger
+  readonly route: () => Route
+  readonly readTransport: () => Transport
+  readonly settings: (group: string) => SubscriptionSettings
+  /** Scope in which subscriptions run when the caller's has ended is never used: this one bounds both. */
+  readonly scope: Scope.Scope
+  readonly scheduler: Scheduler.Scheduler
+}
+
+export class EventStream<T> {
+  readonly contract: Contract<T>
+  readonly #parts: StreamParts<T>
+  readonly #publisher: Publisher<T>
+  readonly #schedule: (task: () => void) => void
+
+  constructor(parts: StreamParts<T>) {
+    this.#parts = parts
+    this.contract = parts.contract
+    this.#publisher = parts.publisher
+    const dispatcher = parts.scheduler.makeDispatcher()
+    this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
+  }
+
+  /** Admits the event now, or says why not. Never waits, never throws, allocates nothing. */
+  offer(event: T, context?: EventContext): Admission {
+    return this.#publisher.offer(event, context)
+  }
+
+  /** Offers the removal of a key; only on a contract marked compacted. */
+  offerTombstone(key: Key, context?: EventContext): Admission {
+    return this.#publisher.offerTombstone(key, context)
+  }
+
+  /** Id of the event admitted last; undefined before the first. */
+  get lastId(): EventId | undefined {
+    return this.#publisher.lastId(this.#parts.incarnation)
+  }
+
+  /** Admits the event, waiting for room where the sink's rule is `block`, and completes at the route's level. */
+  publish(event: T, options?: PublishOptions): Effect.Effect<Receipt, Rejected | NotStored> {
+    return Effect.withFiber((fiber) => {
+      const context = this.#contextOf(fiber, options)
+      const waiter = new Waiter()
+      return Effect.flatMap(this.#admit(event, context, waiter), () => {
+        const id = this.lastId as EventId
+        const receipt = { id, outcome: this.#outcome(waiter) }
+        if ((options?.level ?? this.#parts.route().level) === "queued") return Effect.succeed(receipt)
+        return Effect.as(this.#reached(waiter, id), receipt)
+      })
+    })
+  }
+
+  /** Publishes many: one wait for all of them. Rejected events are listed, the others go on. */
+  publishAll(events: Iterable<T>, options?: PublishOptions): Effect.Effect<ReceiptAll, NotStored> {
+    return Effect.withFiber((fiber) => {
+      const context = this.#contextOf(fiber, options)
+      const waiter = new Waiter()
+      const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
+      let index = 0
+      let admitted = 0
+      const iterator = events[Symbol.iterator]()
+      const next = (): Effect.Effect<void> => {
+        for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
+          const at = index++
+          const event = step.value
+          if (this.#mustQueue) {
+            const waited = Effect.match(this.#wait(event, context, waiter), {
+              onSuccess: () => void admitted++,
+              onFailure: (error) => void rejected.push({ index: at, error })
+            })
+            return Effect.flatMap(waited, next)
+          }
+          this.#publisher.account.offered++
+          const told = this.#publisher.admit(event, undefined, context, waiter)
+          if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined) {
+            this.#publisher.account.offered--
+            const waited = Effect.match(this.#wait(event, context, waiter), {
+              onSuccess: () => void admitted++,
+              onFailure: (error) => void rejected.push({ index: at, error })
+            })
+            return Effect.flatMap(waited, next)
+          }
+          this.#publisher.count(told)
+          if (told.admitted) admitted++
+          else rejected.push({ index: at, error: this.#rejected(told.reason) })
+        }
+        return Effect.void
+      }
+      return Effect.suspend(next).pipe(
+        Effect.flatMap(() => {
+          const isQueued = (options?.level ?? this.#parts.route().level) === "queued"
+          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter, this.lastId as EventId)
+        }),
+        Effect.map(() => ({ admitted, rejected, outcome: this.#outcome(waiter) }))
+      )
+    })
+  }
+
+  /** Sends what is buffered without waiting for linger; completes when everything admitted so far has ended. */
+  get flush(): Effect.Effect<Outcome> {
+    return Effect.suspend(() => {
+      const waiter = new Waiter()
+      for (const { sink } of this.#publisher.outlets) sink.flush(waiter)
+      return this.#outcome(waiter)
+    })
+  }
+
+  /** Handles each event of the stream as the group `group`, in order per key, until the scope closes. Returns once it runs. */
+  handle<E, R>(
+    group: string,
+    handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
+    options: HandleOptions = {}
+  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
+    return Effect.flatMap(Effect.context<R>(), (context) =>
+      this.#subscribe(group, options, 1, ([input]) => {
+        if (input === undefined) return Effect.void
+        const { event, info } = input
+        if (event === undefined) return options.onTombstone?.(info) ?? Effect.void
+        return Effect.provideContext(handler(event, info), context)
+      })
+    )
+  }
+
+  /** Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole. */
+  handleBatch<E, R>(
+    group: string,
+    handler: (
+      deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>
+    ) => Effect.Effect<void, E, R>,
+    options: HandleBatchOptions = {}
+  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
+    return Effect.flatMap(Effect.context<R>(), (context) =>
+      this.#subscribe(group, { ...options, concurrency: 1 }, Math.max(2, options.records ?? 100), (inputs) => {
+        const events = inputs.flatMap(({ event, info }) => (event === undefined ? [] : [{ event, info }]))
+        return events.length === 0 ? Effect.void : Effect.provideContext(handler(events), context)
+      })
+    )
+  }
+
+  /** Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled. */
+  subscribe(group: string, options: HandleOptions = {}): Stream.Stream<Delivery<T>> {
+    return Stream.unwrap(
+      Effect.gen({ self: this }, function* () {
+        const queue = yield* Queue.unbounded<Delivery<T>>()
+        yield* this.handle(
+          group,
+          (event, info) =>
+            Effect.flatMap(Deferred.make<void, Failed>(), (ended) =>
+              Effect.andThen(
+                Queue.offer(queue, {
+                  event,
+                  info,
+                  done: Effect.asVoid(Deferred.succeed(ended, undefined)),
+                  fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
+                }),
+                Deferred.await(ended)
+              )
+            ),
+          options
+        )
+        return Stream.fromQueue(queue)
+      })
+    )
+  }
+
+  /** Start, end and, for a group, settled position of each partition of the leg that is read. */
+  bounds(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
+    return this.#parts.readTransport().bounds(this.#parts.route().readLeg.topic, group)
+  }
+
+  #subscribe(
+    group: string,
+    options: HandleOptions,
+    bundleRecords: number,
+    handle: (inputs: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
+  ): Effect.Effect<Subscription, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const { route, readTransport, ledger, settings, scheduler } = this.#parts
+      const context = yield* Effect.context<never>()
+      const { concurrency, from, policy } = options
+      const overrides = {
+        ...(concurrency === undefined ? {} : { concurrency }),
+        ...(from === undefined ? {} : { from }),
+        ...(policy === undefined ? {} : { policy })
+      }
+      const source = new Source<T>(
+        {
+          transport: readTransport(),
+          topic: route().readLeg.topic,
+          stream: this.contract.stream,
+          group,
+          unordered: this.contract.unordered,
+          settings: { ...settings(group), ...overrides },
+          ledger,
+          decode: (record, meta) => this.#decode(record, meta),
+          handle,
+          bundleRecords
+        },
+        context,
+        scheduler
+      )
+      const fiber = yield* Effect.forkIn(source.run, this.#parts.scope)
+      const stop = Effect.asVoid(Fiber.interrupt(fiber))
+      yield* Effect.addFinalizer(() => stop)
+      return {
+        group,
+        halted: () => source.halted,
+        blocked: () => source.blocked,
+        resume: source.resume,
+        lag: Effect.map(this.bounds(group), (bounds) =>
+          bounds.reduce((sum, { start, end, settled }) => sum + end - (settled ?? start), 0n)
+        ),
+        stop,
+        ended: Fiber.join(fiber)
+      }
+    })
+  }
+
+  #decode(record: ReceivedRecord, meta: RecordMeta): DecodedValue<T> {
+    if (meta.type !== undefined && meta.type !== this.contract.name) return { _tag: "Fault", fault: { skip: "otherType" } }
+    if (record.value === null) {
+      if (this.contract.compacted) return { _tag: "Tombstone" }
+      return { _tag: "Fault", fault: { tag: "Malformed", detail: "a record without a value, on a contract that is not compacted" } }
+    }
+    try {
+      return { _tag: "Event", event: this.contract.decode(record.value) }
+    } catch (error) {
+      return { _tag: "Fault", fault: { tag: "Malformed", detail: String(error) } }
+    }
+  }
+
+  /** The sink for whose room a publish may wait. */
+  get #blocking(): Sink | undefined {
+    return this.#publisher.outlets.find(({ isRequired, sink }) => isRequired && sink.leg.overflow === "block")?.sink
+  }
+
+  /** Whether others wait already: who comes later waits behind them. */
+  get #mustQueue(): boolean {
+    return this.#publisher.account.waiting > 0 && this.#blocking !== undefined
+  }
+
+  #admit(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<void, Rejected> {
+    if (this.#mustQueue) return this.#wait(event, context, waiter)
+    const publisher = this.#publisher
+    const told = publisher.admit(event, undefined, context, waiter)
+    if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined) return this.#wait(event, context, waiter)
+    publisher.account.offered++
+    publisher.count(told)
+    return told.admitted ? Effect.void : Effect.fail(this.#rejected(told.reason))
+  }
+
+  /** Waits for room until the leg's time-out. Counted as waiting; giving up, or being interrupted, is a rejection. */
+  #wait(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<void, Rejected> {
+    const publisher = this.#publisher
+    const { account } = publisher
+    const attempt: Effect.Effect<void, Rejected> = Effect.suspend(() => {
+      const told = publisher.admit(event, undefined, context, waiter)
+      if (told.admitted) return Effect.void
+      const sink = this.#blocking
+      if (told.reason !== "overflow" || sink === undefined) return Effect.fail(this.#rejected(told.reason))
+      const room = Effect.callback<void>((resume) => {
+        // Never inside the stack of the lane that gives the room back.
+        const cancel = sink.whenRoom(() => this.#schedule(() => resume(Effect.void)))
+        return Effect.sync(cancel)
+      })
+      return Effect.andThen(room, attempt)
+    })
+    return Effect.suspend(() => {
+      account.offered++
+      account.waiting++
+      return attempt.pipe(
+        Effect.timeoutOrElse({
+          duration: this.#blocking?.leg.timeoutMs ?? 0,
+          orElse: () => Effect.fail(this.#rejected("timeout"))
+        }),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            account.waiting--
+            if (Exit.isSuccess(exit)) account.admitted++
+            else publisher.reject(Option.getOrUndefined(Exit.findErrorOption(exit))?.reason ?? "interrupted")
+          })
+        )
+      )
+    })
+  }
+
+  #rejected(reason: Rejected["reason"]): Rejected {
+    return new Rejected({ reason, stream: this.contract.stream, detail: this.#publisher.detail })
+  }
+
+  #outcome(waiter: Waiter): Effect.Effect<Outcome> {
+    return Effect.callback((resume) => {
+      if (waiter.pending === 0) resume(Effect.succeed(waiter))
+      else waiter.whenDone((outcome) => this.#schedule(() => resume(Effect.succeed(outcome))))
+    })
+  }
+
+  #reached(waiter: Waiter, id: EventId): Effect.Effect<void, NotStored> {
+    return Effect.flatMap(this.#outcome(waiter), (outcome) => {
+      for (const _ in outcome.dropped) return Effect.fail(new NotStored({ stream: this.contract.stream, id, outcome }))
+      return Effect.void
+    })
+  }
+
+  /** The caller's context, completed from the event being handled and the span it runs in. */
+  #contextOf(fiber: Fiber.Fiber<unknown, unknown>, options: PublishOptions | undefined): EventContext | undefined {
+    const cause = fiber.getRef(CurrentDelivery)
+    const traceparent = options?.traceparent ?? traceparentOf(fiber.cache.span) ?? cause?.traceparent
+    if (cause === undefined) {
+      if (traceparent === undefined || options?.traceparent !== undefined) return options
+      return { ...options, traceparent }
+    }
+    return caused(cause, options, traceparent)
+  }
+}
+
+/** Context of an event that is published while another is handled. */
+export function caused(cause: DeliveryInfo, own: EventContext | undefined, traceparent: string | undefined): EventContext {
+  const causationId = own?.causationId ?? (cause.id === undefined ? undefined : formatEventId(cause.id))
+  const correlationId = own?.correlationId ?? cause.correlationId ?? causationId
+  const tracestate = own?.tracestate ?? cause.tracestate
+  const baggage = own?.baggage ?? cause.baggage
+  return {
+    ...own,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
+    ...(baggage === undefined ? {} : { baggage }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(causationId === undefined ? {} : { causationId })
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Every name under which leat reports: spans, attributes and metrics, after OpenTelemetry's messaging conventions (which are
+ * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
+ * exporter. Spans are made per batch sent and per event processed, never per event published.
+ */
+import { Clock, Effect, Metric, Option, type Tracer } from "effect"
+import type { Context } from "effect"
+import * as HttpTraceContext from "effect/http/HttpTraceContext"
+import { fromInput } from "effect/http/Headers"
+
+export const attribute = {
+  system: "messaging.system",
+  operationName: "messaging.operation.name",
+  operationType: "messaging.operation.type",
+  destination: "messaging.destination.name",
+  partition: "messaging.destination.partition.id",
+  group: "messaging.consumer.group.name",
+  messageId: "messaging.message.id",
+  conversationId: "messaging.message.conversation_id",
+  batchCount: "messaging.batch.message_count",
+  errorType: "error.type",
+  stream: "leat.stream",
+  sink: "leat.sink",
+  position: "leat.position",
+  attempt: "leat.attempt",
+  reason: "leat.reason"
+} as const
+
+/** Counters, read from the ledger when somebody scrapes. */
+export const metricNames = {
+  sent: "messaging.client.sent.messages",
+  consumed: "messaging.client.consumed.messages",
+  offered: "leat.offered",
+  rejected: "leat.rejected",
+  dropped: "leat.dropped",
+  pending: "leat.pending",
+  retries: "leat.retries",
+  bufferBytes: "leat.buffer.bytes"
+} as const
+
+/** Seconds, with the buckets that the conventions ask for. */
+const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+export const operationDuration = Metric.histogram("messaging.client.operation.duration", { boundaries })
+export const processDuration = Metric.histogram("messaging.process.duration", { boundaries })
+
+/** Most links that one span of a batch carries; more would weigh more than the batch. */
+export const linksMax = 64
+
+interface Destination {
+  readonly system: string
+  readonly topic: string
+  readonly partition: number
+}
+
+/** The span of one batch on its way to a broker. */
+export function sendSpan(destination: Destination, sink: string, count: number, traceparents: ReadonlyArray<string>) {
+  return {
+    name: `send ${destination.topic}`,
+    options: {
+      kind: "client",
+      root: true,
+      links: linksOf(traceparents),
+      attributes: {
+        ...destinationAttributes("send", "send", destination),
+        [attribute.sink]: sink,
+        [attribute.batchCount]: count
+      }
+    } satisfies Tracer.SpanOptionsNoTrace
+  }
+}
+
+/** The span of one delivery in a handler: a root of its own that links to the span it was published in. */
+export function processSpan(
+  destination: Destination,
+  group: string,
+  delivery: { readonly count: number; readonly position: bigint; readonly attempt: number; readonly id?: string | undefined },
+  traceparents: ReadonlyArray<string>
+) {
+  return {
+    name: `process ${destination.topic}`,
+    options: {
+      kind: "consumer",
+      root: true,
+      links: linksOf(traceparents),
+      attributes: {
+        ...destinationAttributes("process", "process", destination),
+        [attribute.group]: group,
+        [attribute.position]: String(delivery.position),
+        [attribute.attempt]: delivery.attempt,
+        ...(delivery.count === 1 ? {} : { [attribute.batchCount]: delivery.count }),
+        ...(delivery.id === undefined ? {} : { [attribute.messageId]: delivery.id })
+      }
+    } satisfies Tracer.SpanOptionsNoTrace
+  }
+}
+
+/** The span of one settle. */
+export function commitSpan(destination: Destination, group: string, position: bigint) {
+  return {
+    name: `commit ${destination.topic}`,
+    options: {
+      kind: "client",
+      root: true,
+      attributes: {
+        ...destinationAttributes("commit", "settle", destination),
+        [attribute.group]: group,
+        [attribute.position]: String(position)
+      }
+    } satisfies Tracer.SpanOptionsNoTrace
+  }
+}
+
+/** Adds the seconds that an operation took to a histogram. */
+export function timed(histogram: Metric.Metric<number, unknown>, operation: string) {
+  const metric = Metric.withAttributes(histogram, { [attribute.operationName]: operation })
+  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(Clock.currentTimeMillis, (startedAtMs) =>
+      Effect.onExit(effect, () =>
+        Effect.flatMap(Clock.currentTimeMillis, (endedAtMs) => Metric.update(metric, (endedAtMs - startedAtMs) / 1000))
+      )
+    )
+}
+
+/** W3C `traceparent` of a span; undefined for spans that stand for disabled tracing. */
+export function traceparentOf(span: Tracer.AnySpan | undefined): string | undefined {
+  if (span === undefined || !/^(?!0+$)[0-9a-f]{32}$/.test(span.traceId) || !/^(?!0+$)[0-9a-f]{16}$/.test(span.spanId)) {
+    return undefined
+  }
+  return `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+}
+
+/** Registers a counter whose value is read when metrics are scraped; returns how to take it out again. */
+export function pullCounter(
+  name: string,
+  attributes: Readonly<Record<string, string>>,
+  context: Context.Context<never>,
+  get: () => number
+): () => void {
+  const counter = Metric.counter(name, { attributes, incremental: true })
+  const registration = Metric.registerUnsafe(counter, context, {
+    get: () => ({ count: get(), incremental: true }),
+    update: () => undefined,
+    modify: () => undefined
+  })
+  return registration.remove
+}
+
+/** As `pullCounter`, for a value that goes up and down. */
+export function pullGauge(
+  name: string,
+  attributes: Readonly<Record<string, string>>,
+  context: Context.Context<never>,
+  get: () => number
+): () => void {
+  const registration = Metric.registerUnsafe(Metric.gauge(name, { attributes }), context, {
+    get: () => ({ value: get() }),
+    update: () => undefined,
+    modify: () => undefined
+  })
+  return registration.remove
+}
+
+function destinationAttributes(name: string, type: string, { system, topic, partition }: Destination) {
+  return {
+    [attribute.system]: system,
+    [attribute.operationName]: name,
+    [attribute.operationType]: type,
+    [attribute.destination]: topic,
+    [attribute.partition]: String(partition)
+  }
+}
+
+function linksOf(traceparents: ReadonlyArray<string>): Array<Tracer.SpanLink> {
+  return traceparents.slice(0, linksMax).flatMap((traceparent) => {
+    const span = HttpTraceContext.w3c(fromInput({ traceparent }))
+    return Option.isSome(span) ? [{ span: span.value, attributes: {} }] : []
+  })
+}

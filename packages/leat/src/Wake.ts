@@ -1,0 +1,44 @@
+import { Effect } from "effect"
+import type { Scheduler } from "effect/Scheduler"
+
+/**
+ * Wakes one fiber. `signal` costs next to nothing while the fiber is awake and otherwise schedules it, never running it inside
+ * the caller's stack: many signals in one turn are one wake-up, and that is what makes batches form by themselves.
+ */
+export class Wake {
+  #isSignalled = false
+  #resume: (() => void) | undefined
+  readonly #schedule: (task: () => void) => void
+
+  constructor(scheduler: Scheduler) {
+    const dispatcher = scheduler.makeDispatcher()
+    this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
+  }
+
+  signal(): void {
+    if (this.#isSignalled) return
+    this.#isSignalled = true
+    const resume = this.#resume
+    if (resume === undefined) return
+    this.#resume = undefined
+    this.#schedule(resume)
+  }
+
+  /** Waits for a signal; one that came since the last wait counts. */
+  readonly wait: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    const wake = () => {
+      this.#isSignalled = false
+      resume(Effect.void)
+    }
+    if (this.#isSignalled) return wake()
+    this.#resume = wake
+    return Effect.sync(() => {
+      if (this.#resume === wake) this.#resume = undefined
+    })
+  })
+
+  /** Waits for a signal, or for so many milliseconds. */
+  waitFor(ms: number): Effect.Effect<void> {
+    return this.#isSignalled ? this.wait : Effect.raceFirst(this.wait, Effect.sleep(Math.max(0, ms)))
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * What stands beside the value of a record, in one of two wires. The value is always the bare protobuf message.
+ *
+ * - `compact`: one binary header `leat`, about 40 bytes: `01`, incarnation (16), time (6, epoch ms, big endian), then bucket,
+ *   seq and epoch as varints. Type and source are implied by the topic's contract and the incarnation.
+ * - `cloudevents`: CloudEvents 1.0 in Kafka's binary mode, about 300 bytes, with leat's epoch as the extension `leatepoch`.
+ *
+ * Both carry trace context and correlation unchanged when the event has them. Readers understand both.
+ */
+import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
+import { droppedHeader, readDropNotice, type DroppedRange } from "./Gap.ts"
+import { type Header, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
+
+export type Wire = "compact" | "cloudevents"
+
+/** What an event carries besides its value. All of it is copied through unchanged. */
+export interface EventContext {
+  /** W3C trace context of the event. */
+  readonly traceparent?: string
+  readonly tracestate?: string
+  readonly baggage?: string
+  /** Text that all events of one business transaction share. */
+  readonly correlationId?: string
+  /** Id of the event whose handling published this one. */
+  readonly causationId?: string
+  /** Further headers; names may repeat. */
+  readonly headers?: ReadonlyArray<Header>
+}
+
+/** What a record says of itself. Fields are absent on records that leat did not write. */
+export interface RecordMeta extends EventContext {
+  readonly id?: EventId
+  readonly epoch?: number
+  readonly source?: string
+  /** Full protobuf message name, where the wire says it. */
+  readonly type?: string
+  /** Epoch milliseconds at which the event was offered. */
+  readonly timeMs?: number
+  /** Sequences that the writer dropped on this lane since the record before. */
+  readonly dropped: ReadonlyArray<DroppedRange>
+  /** Whether the record only announces drops and is no event. */
+  readonly isMarker: boolean
+}
+
+/** Writes the headers block of one leg's records. */
+export interface WireWriter {
+  /** Upper bound of the bytes that `write` takes for this context. */
+  readonly size: (context: EventContext | undefined) => number
+  /** Writes the block at `at`; returns the position after it. */
+  readonly write: (
+    target: Buffer,
+    at: number,
+    bucket: number,
+    seq: number,
+    timeMs: number,
+    context: EventContext | undefined
+  ) => number
+}
+
+export interface WireIdentity {
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
+  readonly source: string
+  readonly stream: string
+  readonly type: string
+  readonly epoch: number
+}
+
+const text = new TextEncoder()
+const fromText = new TextDecoder()
+const formatEvent = 1
+const formatMarker = 2
+
+/** Headers of a record that only announces drops. */
+export const markerHeaders: ReadonlyArray<Header> = [["leat", Uint8Array.of(formatMarker)]]
+
+export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
+  return wire === "compact" ? compactWriter(identity) : cloudEventsWriter(identity)
+}
+
+function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
+  const name = text.encode("leat")
+  const opening = new Uint8Array([...block(name), 0, formatEvent, ...incarnation])
+  const lengthAt = name.length + 1
+  return {
+    size: (context) => opening.length + 32 + sizeOfContext(context),
+    write: (target, at, bucket, seq, timeMs, context) => {
+      let end = writeLength(target, at, 1 + countOfContext(context))
+      const start = end
+      for (let index = 0; index < opening.length; index++) target[end++] = opening[index] ?? 0
+      const high = Math.floor(timeMs / 2 ** 32)
+      const low = timeMs >>> 0
+      target[end++] = high >>> 8
+      target[end++] = high
+      target[end++] = low >>> 24
+      target[end++] = low >>> 16
+      target[end++] = low >>> 8
+      target[end++] = low
+      end = writeVarint(target, end, bucket)
+      end = writeVarint(target, end, seq)
+      end = writeVarint(target, end, epoch)
+      // At most 17 + 6 + 3 + 8 + 8 bytes, so the length stays in its one byte.
+      target[start + lengthAt] = (end - start - lengthAt - 1) << 1
+      return context === undefined ? end : writeContext(target, end, context)
+    }
+  }
+}
+
+function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIdentity): WireWriter {
+  const constant = concat([
+    header("ce_specversion", "1.0"),
+    header("ce_source", source),
+    header("ce_type", type),
+    header("content-type", "application/protobuf"),
+    header("ce_leatepoch", String(epoch))
+  ])
+  const constantCount = 5
+  const idName = block(text.encode("ce_id"))
+  const idPrefix = text.encode(`${formatUuid(incarnation)}/${stream}/`)
+  const timeOpening = concat([block(text.encode("ce_time")), lengthOf(24)])
+  let timeMsCached = Number.NaN
+  let timeCached = new Uint8Array(24)
+  return {
+    size: (context) => constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
+    write: (target, at, bucket, seq, timeMs, context) => {
+      let end = writeLength(target, at, constantCount + 2 + countOfContext(context))
+      target.set(constant, end)
+      end += constant.length
+      target.set(idName, end)
+      end = writeLength(target, end + idName.length, idPrefix.length + digits(bucket) + 1 + digits(seq))
+      target.set(idPrefix, end)
+      end = writeDecimal(target, end + idPrefix.length, bucket)
+      target[end++] = 0x2f
+      end = writeDecimal(target, end, seq)
+      target.set(timeOpening, end)
+      end += timeOpening.length
+      if (timeMs !== timeMsCached) {
+        timeMsCached = timeMs
+        timeCached = text.encode(isoTime(timeMs))
+      }
+      target.set(timeCached, end)
+      end += timeCached.length
+      return context === undefined ? end : writeContext(target, end, context)
+    }
+  }
+}
+
+/** Reads what a record's headers say, whichever wire they are in. */
+export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
+  const meta: Mutable<RecordMeta> = { dropped: [], isMarker: false }
+  const others: Array<Header> = []
+  for (const [name, value] of headers) {
+    if (name === "leat") readLeat(meta, value, stream)
+    else if (name === droppedHeader) meta.dropped = readDropNotice(value)
+    else if (!readNamed(meta, name, value)) others.push([name, value])
+  }
+  if (others.length > 0) meta.headers = others
+  return meta
+}
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
+  if (value[0] === formatMarker) meta.isMarker = true
+  if (value[0] !== formatEvent || value.length < 26) return
+  const incarnation = formatUuid(value.subarray(1, 17))
+  let timeMs = 0
+  for (let at = 17; at < 23; at++) timeMs = timeMs * 256 + (value[at] ?? 0)
+  let position = 23
+  const varint = (): number => {
+    let result = 0
+    for (let scale = 1; position < value.length; scale *= 128) {
+      const byte = value[position++] ?? 0
+      result += (byte & 127) * scale
+      if (byte < 128) break
+    }
+    return result
+  }
+  meta.timeMs = timeMs
+  meta.id = { incarnation, stream, bucket: varint(), seq: varint() }
+  meta.epoch = varint()
+}
+
+/** Returns whether the header was one of those that leat knows. */
+function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array): boolean {
+  // NATS does not allow the underscore, so its binding of CloudEvents says `ce-id`.
+  switch (name.startsWith("ce-") ? `ce_${name.slice(3)}` : name) {
+    case "ce_id": {
+      const id = parseEventId(fromText.decode(value))
+      if (id !== undefined) meta.id = id
+      return true
+    }
+    case "ce_source":
+      meta.source = fromText.decode(value)
+      return true
+    case "ce_type":
+      meta.type = fromText.decode(value)
+      return true
+    case "ce_time": {
+      const timeMs = Date.parse(fromText.decode(value))
+      if (!Number.isNaN(timeMs)) meta.timeMs = timeMs
+      return true
+    }
+    case "ce_leatepoch":
+      meta.epoch = Number(fromText.decode(value))
+      return true
+    case "ce_correlationid":
+      meta.correlationId = fromText.decode(value)
+      return true
+    case "ce_causationid":
+      meta.causationId = fromText.decode(value)
+      return true
+    case "ce_specversion":
+    case "content-type":
+      return true
+    case "traceparent":
+    case "tracestate":
+    case "baggage":
+      meta[name as "traceparent" | "tracestate" | "baggage"] = fromText.decode(value)
+      return true
+    default:
+      return false
+  }
+}
+
+const contextHeaders = [
+  ["traceparent", "traceparent"],
+  ["tracestate", "tracestate"],
+  ["baggage", "baggage"],
+  ["correlationId", "ce_correlationid"],
+  ["causationId", "ce_causationid"]
+] as const
+const contextNames = contextHeaders.map(([, name]) => text.encode(name))
+
+function countOfContext(context: EventContext | undefined): number {
+  if (context === undefined) return 0
+  let count = context.headers?.length ?? 0
+  for (const [property] of contextHeaders) if (context[property] !== undefined) count++
+  return count
+}
+
+function sizeOfContext(context: EventContext | undefined): number {
+  if (context === undefined) return 0
+  let size = 0
+  // Three bytes for a UTF-16 unit is the most that UTF-8 takes.
+  for (const [property, name] of contextHeaders) size += sizeOfHeader(name.length, (context[property]?.length ?? 0) * 3)
+  for (const [name, value] of context.headers ?? []) size += sizeOfHeader(name.length * 3, value.length)
+  return size
+}
+
+function writeContext(target: Buffer, at: number, context: EventContext): number {
+  let end = at
+  for (let index = 0; index < contextHeaders.length; index++) {
+    const property = contextHeaders[index]?.[0]
+    const name = contextNames[index]
+    const value = property === undefined ? undefined : context[property]
+    if (value !== undefined && name !== undefined) end = writeHeader(target, end, name, text.encode(value))
+  }
+  for (const [name, value] of context.headers ?? []) end = writeHeader(target, end, text.encode(name), value)
+  return end
+}
+
+function writeVarint(target: Uint8Array, at: number, value: number): number {
+  let rest = value
+  while (rest >= 2 ** 31) {
+    target[at++] = (rest % 128) | 128
+    rest = Math.floor(rest / 128)
+  }
+  while (rest > 127) {
+    target[at++] = (rest & 127) | 128
+    rest >>>= 7
+  }
+  target[at++] = rest
+  return at
+}
+
+function digits(value: number): number {
+  let count = 1
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) count++
+  return count
+}
+
+function writeDecimal(target: Uint8Array, at: number, value: number): number {
+  const end = at + digits(value)
+  let rest = value
+  for (let position = end - 1; position >= at; position--) {
+    target[position] = 0x30 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  }
+  return end
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}
+
+function lengthOf(length: number): Uint8Array {
+  const bytes = new Uint8Array(5)
+  return bytes.slice(0, writeLength(bytes, 0, length))
+}
+
+/** A length and the bytes behind it. */
+function block(bytes: Uint8Array): Uint8Array {
+  return concat([lengthOf(bytes.length), bytes])
+}
+
+function header(name: string, value: string): Uint8Array {
+  return concat([block(text.encode(name)), block(text.encode(value))])
+}
+
+function concat(parts: ReadonlyArray<Uint8Array>): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/** Text of the id of the event that a record carries, for causation. */
+export function causeOf(meta: RecordMeta): string | undefined {
+  return meta.id === undefined ? undefined : formatEventId(meta.id)
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config"
+
+const conditions = ["@leat/source"]
+const project = (name: string, include: Array<string>) => ({
+  extends: true as const,
+  test: { name, include }
+})
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    reporters: ["default", "./tools/counting-reporter.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // Two cores: more workers only take turns, and tests that measure time would see it.
+    maxWorkers: 2,
+    projects: [
+      project("leat", ["packages/leat/test/**/*.test.ts"]),
+      project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
+      project("cli", ["packages/cli/test/**/*.test.ts"]),
+      project("demo", ["packages/demo/test/**/*.test.ts"]),
+      project("repository", ["test/**/*.test.ts"])
+    ]
+  }
+})
