@@ -12,7 +12,9 @@ const stampPath = join(root, "node_modules", ".leat-stamp")
 const waitMs = 500
 const waitsMax = 1200
 
-const stamp = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex")
+const stamp = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex")
 const isInstalled = () => existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp
 
 /** One install at a time: two at once leave a broken tree that npm itself calls complete. */

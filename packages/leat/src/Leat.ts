@@ -11,7 +11,20 @@
  * }).pipe(Effect.scoped)
  * ```
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Random, Result, Schedule, Scheduler, Scope, Semaphore } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Random,
+  Result,
+  Schedule,
+  Scheduler,
+  Scope,
+  Semaphore
+} from "effect"
 import type { Contract, ContractInfo } from "./Contract.ts"
 import { formatUuid, uuidV7 } from "./EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, sum } from "./Ledger.ts"
@@ -97,7 +110,14 @@ class OpenedLeat implements OpenLeat {
   readonly #streams = new Map<string, OpenStream>()
   #routes: Routes
 
-  constructor(options: LeatOptions, drivers: ReadonlyArray<Driver>, routes: Routes, identity: Uint8Array, scopes: Scopes, runtime: Runtime) {
+  constructor(
+    options: LeatOptions,
+    drivers: ReadonlyArray<Driver>,
+    routes: Routes,
+    identity: Uint8Array,
+    scopes: Scopes,
+    runtime: Runtime
+  ) {
     this.source = options.source
     this.ledger = new Ledger(options.journal)
     this.incarnation = formatUuid(identity)
@@ -206,7 +226,10 @@ class OpenedLeat implements OpenLeat {
       if (!contract.unordered && route.partitioner === "murmur2" && contract.buckets % partitions !== 0) {
         const path = `routes[${route.index}].partitioner`
         const choice = `give the topic a partition count that divides ${contract.buckets}, or say \`partitioner: bucket\``
-        return yield* fault(path, `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`)
+        return yield* fault(
+          path,
+          `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`
+        )
       }
       return this.#dress(contract, route, leg, sink)
     })
@@ -235,7 +258,10 @@ class OpenedLeat implements OpenLeat {
       if (found !== undefined) return found
       const transport = yield* this.transport(leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
-      const patience = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: leg.timeoutMs }))
+      const patience = Schedule.exponential("100 millis").pipe(
+        Schedule.jittered,
+        Schedule.upTo({ duration: leg.timeoutMs })
+      )
       const sink = yield* Sink.open(options).pipe(
         Effect.retry({ schedule: patience, while: (error) => error.isRetryable }),
         Scope.provide(this.#scopes.sinks)
@@ -321,7 +347,8 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
 })
 
 function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, RouteError> {
-  if (options.source === "") return Effect.fail(fault("source", "a leat needs a source: the name of the service that publishes"))
+  if (options.source === "")
+    return Effect.fail(fault("source", "a leat needs a source: the name of the service that publishes"))
   if (options.routes === undefined) {
     return Effect.succeed(Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory))
   }

@@ -23,7 +23,14 @@ export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
 
 /** Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move. */
 export interface Journal {
-  readonly moved: (account: WriteAccount, bucket: number, seq: number, from: Place | undefined, to: Place, reason?: string) => void
+  readonly moved: (
+    account: WriteAccount,
+    bucket: number,
+    seq: number,
+    from: Place | undefined,
+    to: Place,
+    reason?: string
+  ) => void
   readonly rejected?: (stream: string, reason: string) => void
 }
 
@@ -53,7 +60,9 @@ export interface WriteAccount {
 }
 
 /** Counts what is pending; lanes call `add` for what they hold at this moment. */
-export type PendingCensus = (add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void) => void
+export type PendingCensus = (
+  add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void
+) => void
 
 export interface StreamRow {
   readonly stream: string

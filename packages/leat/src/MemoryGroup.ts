@@ -2,7 +2,7 @@
  * A consumer group of the memory broker: members, which member holds which partition, and how far each partition is settled.
  * A partition changes hands only after its holder has released it, or has let its drain deadline pass.
  */
-import { Cause, Effect, Queue, Scope, Stream } from "effect"
+import { Cause, Effect, Queue, type Scope, Stream } from "effect"
 import type { MemoryPartition } from "./MemoryPartition.ts"
 import { type From, type Lane, type Position, type ReceivedBatch, TransportError } from "./Transport.ts"
 

@@ -147,11 +147,11 @@ export function memoryTransport(broker: MemoryBroker): Transport {
           partitions: topic.partitions.length,
           send: (partition, batch, from, to) => append(broker, topic, partition, batch, from, to),
           // A send is stored or not when it returns: there is never anything on its way that could still land.
-          fence: (partition) =>
-            Effect.map(partitionOf(topic, partition, "fence"), (log): Position => log.end)
+          fence: (partition) => Effect.map(partitionOf(topic, partition, "fence"), (log): Position => log.end)
         }
       }),
-    subscribe: ({ topic, group, from, drainMs }) => Stream.unwrap(Effect.suspend(() => broker.topic(topic).group(group).join(from, drainMs))),
+    subscribe: ({ topic, group, from, drainMs }) =>
+      Stream.unwrap(Effect.suspend(() => broker.topic(topic).group(group).join(from, drainMs))),
     read: (name, partition, range) =>
       Stream.unwrap(
         Effect.map(
@@ -218,13 +218,21 @@ function append(
   return Effect.map(Clock.currentTimeMillis, (nowMs): ReadonlyArray<Run> => {
     const log = partitions[partition]
     if (log === undefined) {
-      const error = failure("UnknownTopic", "send", `${spec.topic} has ${partitions.length} partitions, no ${partition}`)
+      const error = failure(
+        "UnknownTopic",
+        "send",
+        `${spec.topic} has ${partitions.length} partitions, no ${partition}`
+      )
       return [{ from, to, fate: "notStored", error }]
     }
     for (let index = from; index < to; index++) {
       const bytes = batch.recordBytes(index)
       if (bytes <= broker.options.recordBytesMax) continue
-      const error = failure("TooLarge", "send", `a record of ${bytes} bytes; the limit is ${broker.options.recordBytesMax}`)
+      const error = failure(
+        "TooLarge",
+        "send",
+        `a record of ${bytes} bytes; the limit is ${broker.options.recordBytesMax}`
+      )
       return [{ from, to, fate: "notStored", error }]
     }
     const base = log.append(batch, from, to, nowMs)
@@ -238,7 +246,9 @@ function readRange(log: MemoryPartition, range: Range): Stream.Stream<ReceivedBa
   return Stream.suspend(() => {
     const isByTime = "fromTimeMs" in range
     const to = isByTime
-      ? range.toTimeMs === undefined ? log.end : log.positionAt(range.toTimeMs)
+      ? range.toTimeMs === undefined
+        ? log.end
+        : log.positionAt(range.toTimeMs)
       : (range.toPosition ?? log.end)
     const from = isByTime ? log.positionAt(range.fromTimeMs) : range.fromPosition
     return Stream.unfold(from, (at) =>
@@ -253,14 +263,22 @@ function readRange(log: MemoryPartition, range: Range): Stream.Stream<ReceivedBa
 function topicOf(broker: MemoryBroker, name: string, operation: string): Effect.Effect<Topic, TransportError> {
   return Effect.suspend(() => {
     const topic = broker.find(name)
-    return topic === undefined ? Effect.fail(failure("UnknownTopic", operation, `there is no topic ${name}`)) : Effect.succeed(topic)
+    return topic === undefined
+      ? Effect.fail(failure("UnknownTopic", operation, `there is no topic ${name}`))
+      : Effect.succeed(topic)
   })
 }
 
-function partitionOf(topic: Topic, partition: number, operation: string): Effect.Effect<MemoryPartition, TransportError> {
+function partitionOf(
+  topic: Topic,
+  partition: number,
+  operation: string
+): Effect.Effect<MemoryPartition, TransportError> {
   const log = topic.partitions[partition]
   if (log !== undefined) return Effect.succeed(log)
-  return Effect.fail(failure("UnknownTopic", operation, `${topic.spec.topic} has ${topic.partitions.length} partitions, no ${partition}`))
+  return Effect.fail(
+    failure("UnknownTopic", operation, `${topic.spec.topic} has ${topic.partitions.length} partitions, no ${partition}`)
+  )
 }
 
 function failure(reason: TransportError["reason"], operation: string, detail: string): TransportError {

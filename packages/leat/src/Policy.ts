@@ -62,7 +62,10 @@ export function decide(policy: Policy, failure: Failure): Decision {
   if (rule === undefined) return { ending: "halt" }
   const { retry } = rule
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
-  const delay = Math.min(retry.baseMs * (retry.factor ?? 1) ** (failure.attempts - 1), retry.maxDelayMs ?? maxDelayMsDefault)
+  const delay = Math.min(
+    retry.baseMs * (retry.factor ?? 1) ** (failure.attempts - 1),
+    retry.maxDelayMs ?? maxDelayMsDefault
+  )
   const retryAfterMs = delay * (1 - (retry.jitter ?? jitterDefault) * failure.random)
   if (failure.elapsedMs + retryAfterMs > (retry.deadlineMs ?? Infinity)) return { ending: rule.then }
   return { retryAfterMs }

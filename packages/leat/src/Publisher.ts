@@ -113,7 +113,12 @@ export class Publisher<T> {
   }
 
   /** Admits an event, or says why not, without counting the offer: a blocked publish tries more than once. */
-  admit(event: T | undefined, tombstone: Key | undefined, context: EventContext | undefined, waiter: Waiter | undefined): Admission {
+  admit(
+    event: T | undefined,
+    tombstone: Key | undefined,
+    context: EventContext | undefined,
+    waiter: Waiter | undefined
+  ): Admission {
     if (this.isClosed) return this.#reject("closed", "leat is closing")
     try {
       const refused = this.#readKey(event, tombstone)
@@ -177,7 +182,14 @@ export class Publisher<T> {
   }
 
   /** Writes key, headers and value behind the last record of the batch, without committing them. */
-  #encode(batch: RecordBatch, outlet: Outlet, event: T | undefined, seq: number, nowMs: number, context: EventContext | undefined): void {
+  #encode(
+    batch: RecordBatch,
+    outlet: Outlet,
+    event: T | undefined,
+    seq: number,
+    nowMs: number,
+    context: EventContext | undefined
+  ): void {
     const { writer } = batch
     this.#dress(batch.arena, batch.bytes, outlet, seq, nowMs, context)
     if (event === undefined) {
@@ -190,7 +202,14 @@ export class Publisher<T> {
   }
 
   /** Writes key and headers at `at`. */
-  #dress(arena: Buffer, at: number, { wire }: Outlet, seq: number, nowMs: number, context: EventContext | undefined): void {
+  #dress(
+    arena: Buffer,
+    at: number,
+    { wire }: Outlet,
+    seq: number,
+    nowMs: number,
+    context: EventContext | undefined
+  ): void {
     for (let index = 0; index < this.#keyLength; index++) arena[at + index] = keyBytes[index] ?? 0
     this.#headersAt = at + this.#keyLength
     this.#valueAt = wire.write(arena, this.#headersAt, this.#bucket, seq, nowMs, context)
@@ -219,7 +238,8 @@ export class Publisher<T> {
       const outlet = this.#outlets[index]
       if (outlet === undefined || !outlet.isRequired) continue
       if (sizeBytes > outlet.sink.recordBytesMax) return this.#tooLarge(outlet, sizeBytes)
-      if (outlet.sink.room(this.#partition(outlet), sizeBytes + outlet.wire.size(context)) === undefined) return this.#overflow(outlet)
+      if (outlet.sink.room(this.#partition(outlet), sizeBytes + outlet.wire.size(context)) === undefined)
+        return this.#overflow(outlet)
     }
     return undefined
   }
@@ -267,8 +287,19 @@ export class Publisher<T> {
     waiter: Waiter | undefined
   ): void {
     const index = batch.count
-    batch.commit(this.#keyLength > 0, this.#headersAt, this.#valueAt, this.#end, kind, account.index, this.#bucket, seq, nowMs)
-    if (context?.traceparent !== undefined && batch.traceparents.length < linksMax) batch.traceparents.push(context.traceparent)
+    batch.commit(
+      this.#keyLength > 0,
+      this.#headersAt,
+      this.#valueAt,
+      this.#end,
+      kind,
+      account.index,
+      this.#bucket,
+      seq,
+      nowMs
+    )
+    if (context?.traceparent !== undefined && batch.traceparents.length < linksMax)
+      batch.traceparents.push(context.traceparent)
     if (waiter !== undefined) {
       waiter.pending++
       batch.await(index, index + 1, waiter)
@@ -279,7 +310,8 @@ export class Publisher<T> {
   #expect(valueBytes: number): void {
     const wanted = Math.min(valueBytes * 3 + spareBytes, expectedBytesMax)
     // Follows larger values at once and smaller ones slowly: leaving the arena costs more than some spare room.
-    this.#valueBytesExpected = wanted > this.#valueBytesExpected ? wanted : this.#valueBytesExpected - ((this.#valueBytesExpected - wanted) >> 4)
+    this.#valueBytesExpected =
+      wanted > this.#valueBytesExpected ? wanted : this.#valueBytesExpected - ((this.#valueBytesExpected - wanted) >> 4)
   }
 
   #overflow({ sink }: Outlet): Admission {

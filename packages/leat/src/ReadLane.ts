@@ -146,7 +146,12 @@ export class ReadLane {
     if (fault === undefined) return this.#finish(delivery, "done", "done")
     if ("skip" in fault) return this.#finish(delivery, "skipped", fault.skip)
     const { attempts, firstAttemptMs, position } = delivery
-    const decision = decide(this.#options.policy, { tag: fault.tag, attempts, elapsedMs: nowMs - firstAttemptMs, random })
+    const decision = decide(this.#options.policy, {
+      tag: fault.tag,
+      attempts,
+      elapsedMs: nowMs - firstAttemptMs,
+      random
+    })
     if ("ending" in decision && decision.ending === "drop") return this.#finish(delivery, "dropped", fault.tag)
     delivery.state = "parked"
     this.#parked.add(delivery)
@@ -202,7 +207,8 @@ export class ReadLane {
 
   /** When something becomes due by itself, in epoch ms: a retry, or a settle that was put off. */
   get dueMs(): number | undefined {
-    let due = this.#watermark > this.#settled ? this.#settledAtMs + this.#options.settleEveryMs : Number.POSITIVE_INFINITY
+    let due =
+      this.#watermark > this.#settled ? this.#settledAtMs + this.#options.settleEveryMs : Number.POSITIVE_INFINITY
     if (this.halted === undefined && !this.#revoked && this.#running < this.#options.concurrency) {
       for (const { retryAtMs } of this.#parked) due = Math.min(due, retryAtMs)
     }

@@ -124,12 +124,16 @@ export class RecordBatch {
 
   /** Key bytes, a view; null: no key. */
   key(index: number): Uint8Array | null {
-    return ((this.#flags[index] ?? 0) & noKey) !== 0 ? null : this.arena.subarray(this.#start(index), this.#headersAt[index])
+    return ((this.#flags[index] ?? 0) & noKey) !== 0
+      ? null
+      : this.arena.subarray(this.#start(index), this.#headersAt[index])
   }
 
   /** Value bytes, a view; null: a tombstone. */
   value(index: number): Uint8Array | null {
-    return ((this.#flags[index] ?? 0) & tombstone) !== 0 ? null : this.arena.subarray(this.#valueAt[index], this.#end[index])
+    return ((this.#flags[index] ?? 0) & tombstone) !== 0
+      ? null
+      : this.arena.subarray(this.#valueAt[index], this.#end[index])
   }
 
   /** Headers in order, their values views. */
@@ -145,7 +149,9 @@ export class RecordBatch {
 
   /** Bytes of key, headers block and value together. */
   recordBytes(index: number): number {
-    return (this.#end[index] ?? 0) - this.#start(index) + (this.#notice?.index === index ? this.#notice.value.length : 0)
+    return (
+      (this.#end[index] ?? 0) - this.#start(index) + (this.#notice?.index === index ? this.#notice.value.length : 0)
+    )
   }
 
   /** Bytes of records [from, to). */
@@ -173,7 +179,8 @@ export class RecordBatch {
       copy.time[index - from] = this.time[index] ?? 0
     }
     const notice = this.#notice
-    if (notice !== undefined && notice.index >= from && notice.index < to) copy.#notice = { ...notice, index: notice.index - from }
+    if (notice !== undefined && notice.index >= from && notice.index < to)
+      copy.#notice = { ...notice, index: notice.index - from }
     return copy
   }
 

@@ -15,7 +15,9 @@ export interface RouteFault {
 }
 
 const DurationText = Schema.String.check(
-  Schema.makeFilter((text: string) => Option.isSome(durationOf(text)) || "a duration such as `50 millis`, `30 seconds` or `10 minutes`")
+  Schema.makeFilter(
+    (text: string) => Option.isSome(durationOf(text)) || "a duration such as `50 millis`, `30 seconds` or `10 minutes`"
+  )
 )
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 const Name = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(249))
@@ -49,7 +51,9 @@ const LegSchema = Schema.Struct({
     })
   ),
   linger: Schema.optionalKey(DurationText),
-  batch: Schema.optionalKey(Schema.Struct({ bytes: Schema.optionalKey(Positive), records: Schema.optionalKey(Positive) })),
+  batch: Schema.optionalKey(
+    Schema.Struct({ bytes: Schema.optionalKey(Positive), records: Schema.optionalKey(Positive) })
+  ),
   timeout: Schema.optionalKey(DurationText),
   epoch: Schema.optionalKey(Positive)
 })
@@ -69,7 +73,10 @@ const SubscriptionSchema = Schema.Struct({
 
 export const RouteDocument = Schema.Struct({
   version: Positive,
-  clusters: Schema.Record(Schema.String, Schema.StructWithRest(Schema.Struct({ transport: Name }), [Schema.Record(Schema.String, Schema.Unknown)])),
+  clusters: Schema.Record(
+    Schema.String,
+    Schema.StructWithRest(Schema.Struct({ transport: Name }), [Schema.Record(Schema.String, Schema.Unknown)])
+  ),
   policies: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(RuleSchema))),
   routes: Schema.NonEmptyArray(
     Schema.Struct({
@@ -94,7 +101,9 @@ const documentBytesMax = 4 * 1024 * 1024
 /** Reads YAML or JSON text. Aliases are bounded, so that a small text cannot become a huge value. */
 export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArray<RouteFault>> {
   if (text.length > documentBytesMax) {
-    return Result.fail([{ path: "", message: `the document has ${text.length} characters; the limit is ${documentBytesMax}` }])
+    return Result.fail([
+      { path: "", message: `the document has ${text.length} characters; the limit is ${documentBytesMax}` }
+    ])
   }
   try {
     const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, prettyErrors: false })
@@ -105,7 +114,9 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
     }
     return Result.succeed(document.toJS({ maxAliasCount: 100 }))
   } catch (error) {
-    return Result.fail([{ path: "", message: `not YAML or JSON: ${error instanceof Error ? error.message : String(error)}` }])
+    return Result.fail([
+      { path: "", message: `not YAML or JSON: ${error instanceof Error ? error.message : String(error)}` }
+    ])
   }
 }
 
@@ -146,7 +157,19 @@ function durationOf(text: string): Option.Option<Duration.Duration> {
   const parts = /^(\d+(?:\.\d+)?) ?(milli|millisecond|second|minute|hour|day|ms|s|m|h|d)s?$/.exec(text.trim())
   const [, amount, unit] = parts ?? []
   if (amount === undefined || unit === undefined) return Option.none()
-  const millis = { milli: 1, millisecond: 1, ms: 1, m: 60_000, s: 1000, second: 1000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000 }[unit]
+  const millis = {
+    milli: 1,
+    millisecond: 1,
+    ms: 1,
+    m: 60_000,
+    s: 1000,
+    second: 1000,
+    minute: 60_000,
+    h: 3_600_000,
+    hour: 3_600_000,
+    d: 86_400_000,
+    day: 86_400_000
+  }[unit]
   return millis === undefined ? Option.none() : Option.some(Duration.millis(Number(amount) * millis))
 }
 

@@ -147,7 +147,11 @@ export class Routes {
     const decoded = Result.flatMap(value, decodeRouteDocument)
     if (Result.isFailure(decoded)) return Result.fail(new RouteError({ faults: decoded.failure }))
     const { clusters, faults } = compileClusters(decoded.success, options.drivers)
-    faults.push(...routeFaults(decoded.success), ...policyFaults(decoded.success), ...subscriptionFaults(decoded.success))
+    faults.push(
+      ...routeFaults(decoded.success),
+      ...policyFaults(decoded.success),
+      ...subscriptionFaults(decoded.success)
+    )
     if (faults.length > 0) return Result.fail(new RouteError({ faults }))
     const routes = new Routes(Object.freeze(decoded.success), clusters)
     const unmet = (options.contracts ?? []).flatMap((contract) => routes.check(contract))
@@ -189,7 +193,9 @@ export class Routes {
 
   /** What a contract asks for and the table does not give; empty when all is well. */
   check(contract: ContractInfo): ReadonlyArray<RouteFault> {
-    const matching = this.#routes.flatMap((spec, index) => (globMatches(spec.match.stream, contract.stream) ? [{ spec, index }] : []))
+    const matching = this.#routes.flatMap((spec, index) =>
+      globMatches(spec.match.stream, contract.stream) ? [{ spec, index }] : []
+    )
     if (matching.length === 0) {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
       return [{ path: "routes", message }]
@@ -217,7 +223,8 @@ export class Routes {
         continue
       }
       lines.push(`  routes[${index}] (${pattern}): yes, the first that matches`)
-      for (const leg of this.lookup(stream, source)?.legs ?? []) lines.push(`    ${legText(leg, this.lookup(stream, source)?.readLeg)}`)
+      for (const leg of this.lookup(stream, source)?.legs ?? [])
+        lines.push(`    ${legText(leg, this.lookup(stream, source)?.readLeg)}`)
       return lines.join("\n")
     }
     lines.push("  no route matches: the stream cannot be opened")
@@ -261,7 +268,12 @@ export class Routes {
     const { from, settleEvery, drain } = spec
     return {
       policy: this.#policy(spec.policy),
-      from: from === undefined ? subscriptionDefaults.from : typeof from === "string" ? from : { timeMs: Date.parse(from.time) },
+      from:
+        from === undefined
+          ? subscriptionDefaults.from
+          : typeof from === "string"
+            ? from
+            : { timeMs: Date.parse(from.time) },
       concurrency: spec.concurrency ?? subscriptionDefaults.concurrency,
       bufferBytesMax: spec.buffer?.bytes ?? subscriptionDefaults.bufferBytesMax,
       settleEveryMs: settleEvery === undefined ? subscriptionDefaults.settleEveryMs : millisOf(settleEvery),
@@ -319,12 +331,19 @@ function routeFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
   for (const [index, { match, to }] of document.routes.entries()) {
     const path = `routes[${index}]`
     const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
-    if (earlier >= 0) faults.push({ path, message: `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it` })
+    if (earlier >= 0)
+      faults.push({
+        path,
+        message: `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
+      })
     if (to.filter(({ read }) => read === true).length > 1) {
       faults.push({ path: `${path}.to`, message: "more than one leg says `read: true`; exactly one leg is read" })
     }
     if (!to.some(({ required }) => required !== false)) {
-      faults.push({ path: `${path}.to`, message: "no leg is required; an event must have one place where it has to arrive" })
+      faults.push({
+        path: `${path}.to`,
+        message: "no leg is required; an event must have one place where it has to arrive"
+      })
     }
     const seen = new Set<string>()
     for (const [position, leg] of to.entries()) {
@@ -349,7 +368,10 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   const faults: Array<RouteFault> = []
   if (!Object.hasOwn(document.clusters, leg.cluster)) {
     const known = Object.keys(document.clusters).join(", ")
-    faults.push({ path: `${path}.cluster`, message: `no cluster named ${leg.cluster}; there is ${known === "" ? "none" : known}` })
+    faults.push({
+      path: `${path}.cluster`,
+      message: `no cluster named ${leg.cluster}; there is ${known === "" ? "none" : known}`
+    })
   }
   faults.push(...namedPolicy(document, leg.policy, path))
   const bytes = leg.buffer?.bytes
@@ -359,7 +381,10 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   }
   const batch = leg.batch?.bytes
   if (batch !== undefined && (batch > bounds.batchBytesMax || batch > (bytes ?? defaults.bufferBytesMax))) {
-    faults.push({ path: `${path}.batch.bytes`, message: `a batch of ${batch} bytes does not fit the buffer or ${bounds.batchBytesMax} bytes` })
+    faults.push({
+      path: `${path}.batch.bytes`,
+      message: `a batch of ${batch} bytes does not fit the buffer or ${bounds.batchBytesMax} bytes`
+    })
   }
   if (leg.timeout !== undefined && millisOf(leg.timeout) < bounds.timeoutMsMin) {
     faults.push({ path: `${path}.timeout`, message: `below ${bounds.timeoutMsMin} millis no send can be answered` })
@@ -382,7 +407,10 @@ function subscriptionFaults(document: RouteDocument): ReadonlyArray<RouteFault> 
     const path = `subscriptions[${index}]`
     const faults = [...namedPolicy(document, policy, path)]
     if (typeof from === "object" && Number.isNaN(Date.parse(from.time))) {
-      faults.push({ path: `${path}.from.time`, message: `${from.time} is not a time; write it as 2026-11-24T08:00:00Z` })
+      faults.push({
+        path: `${path}.from.time`,
+        message: `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`
+      })
     }
     if (concurrency !== undefined && concurrency > bounds.concurrencyMax) {
       faults.push({ path: `${path}.concurrency`, message: `the limit is ${bounds.concurrencyMax}` })
@@ -454,7 +482,12 @@ function join(path: string, rest: string): string {
 }
 
 function legText(leg: Leg, readLeg: Leg | undefined): string {
-  const words = [leg.required ? "required" : "best effort", leg.wire, `overflow ${leg.overflow}`, `buffer ${leg.bufferBytesMax} bytes`]
+  const words = [
+    leg.required ? "required" : "best effort",
+    leg.wire,
+    `overflow ${leg.overflow}`,
+    `buffer ${leg.bufferBytesMax} bytes`
+  ]
   if (leg === readLeg) words.push("read")
   return `-> ${leg.sink} (${words.join(", ")})`
 }

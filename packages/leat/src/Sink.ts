@@ -2,7 +2,7 @@
  * The shell of one destination, (cluster, topic): one budget of bytes, and for each partition a `WriteLane` with a fiber that
  * carries out what the lane says. All decisions are the lane's; all waiting is here.
  */
-import { Cause, Clock, Effect, Exit, type Fiber, Random, Scheduler, Scope } from "effect"
+import { Cause, Clock, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
 import type { Context } from "effect"
 import { ArenaPool } from "./ArenaPool.ts"
 import type { Ledger } from "./Ledger.ts"
@@ -189,7 +189,8 @@ export class Sink {
     if (fits && this.#pool.grow(open, bytes)) return open
     const wanted = Math.min(Math.max(bytes, runner.expectedBytes), Math.max(bytes, this.leg.batchBytes))
     let batch = this.#pool.take(wanted) ?? this.#pool.take(bytes)
-    while (batch === undefined && this.leg.overflow === "dropOldest" && this.#dropOldest()) batch = this.#pool.take(bytes)
+    while (batch === undefined && this.leg.overflow === "dropOldest" && this.#dropOldest())
+      batch = this.#pool.take(bytes)
     if (batch === undefined) return undefined
     lane.begin(batch)
     // The batch before takes no more, so it need not wait for its linger.
@@ -277,10 +278,14 @@ export class Sink {
         duration: timeoutMs + graceMs,
         orElse: () => Effect.succeed(unknown("Timeout", `the driver gave no answer within ${timeoutMs + graceMs} ms`))
       }),
-      Effect.catchDefect((defect) => Effect.succeed(unknown("Unknown", `the driver failed: ${String(defect)}`, defect))),
+      Effect.catchDefect((defect) =>
+        Effect.succeed(unknown("Unknown", `the driver failed: ${String(defect)}`, defect))
+      ),
       Effect.tap((runs) => {
         const failed = runs.find(({ error }) => error !== undefined)?.error
-        return failed === undefined ? Effect.void : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
+        return failed === undefined
+          ? Effect.void
+          : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
       }),
       Telemetry.timed(Telemetry.operationDuration, "send"),
       Effect.withSpan(span.name, span.options, { captureStackTrace: false })
@@ -294,9 +299,10 @@ export class Sink {
       runner.wake.signal()
     }
     const fibers = this.#runners.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber]))
-    yield* Effect.forEach(fibers, (fiber) => Effect.exit(awaitFiber(fiber)), { concurrency: "unbounded", discard: true }).pipe(
-      Effect.timeoutOption(drainMs)
-    )
+    yield* Effect.forEach(fibers, (fiber) => Effect.exit(awaitFiber(fiber)), {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(Effect.timeoutOption(drainMs))
     for (const { lane } of this.#runners) lane.abandon("closed")
     for (const fiber of fibers) fiber.interruptUnsafe()
     for (const then of this.#room.splice(0)) then()
@@ -340,5 +346,7 @@ function awaitFiber(fiber: Fiber.Fiber<void>): Effect.Effect<void> {
 
 function faultOf(cause: Cause.Cause<TransportError>): { readonly tag: string; readonly detail: string } {
   const error = Cause.squash(cause)
-  return error instanceof TransportError ? { tag: error.reason, detail: error.detail } : { tag: "Unknown", detail: String(error) }
+  return error instanceof TransportError
+    ? { tag: error.reason, detail: error.detail }
+    : { tag: "Unknown", detail: String(error) }
 }

@@ -144,14 +144,22 @@ export class Source<T> {
       bufferBytesMax: settings.bufferBytesMax,
       unordered,
       settleEveryMs: settings.settleEveryMs,
-      ...(bundleRecords === 1 ? {} : { bundle: { records: bundleRecords, single: (record) => this.#decode(record)._tag !== "Event" } })
+      ...(bundleRecords === 1
+        ? {}
+        : { bundle: { records: bundleRecords, single: (record) => this.#decode(record)._tag !== "Event" } })
     })
     const running = { machine, lane, wake: new Wake(this.#scheduler) }
     return Effect.suspend(() => {
       this.#running.add(running)
       if (this.#stopping) machine.revoke()
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
-      return new LaneShell(running, this.#options, (record) => this.#decode(record), this.#context, this.#scheduler).run.pipe(
+      return new LaneShell(
+        running,
+        this.#options,
+        (record) => this.#decode(record),
+        this.#context,
+        this.#scheduler
+      ).run.pipe(
         Effect.ensuring(
           Effect.sync(() => {
             machine.handBack()
@@ -239,7 +247,11 @@ class LaneShell<T> {
     let drainUntilMs = Number.POSITIVE_INFINITY
     for (;;) {
       const nowMs = this.#now()
-      for (let one = machine.next(nowMs, this.#random()); one !== undefined; one = machine.next(nowMs, this.#random())) {
+      for (
+        let one = machine.next(nowMs, this.#random());
+        one !== undefined;
+        one = machine.next(nowMs, this.#random())
+      ) {
         this.#start(one)
       }
       this.#roomAgain.signal()
@@ -295,14 +307,19 @@ class LaneShell<T> {
       this.#handlers.delete(fiber)
       // An interrupted handler has no outcome: whoever gets the lane next begins it again.
       if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
-        if (!this.#running.machine.isRevoked) this.#finished(delivery, { tag: "Interrupted", detail: "the handler was interrupted" })
+        if (!this.#running.machine.isRevoked)
+          this.#finished(delivery, { tag: "Interrupted", detail: "the handler was interrupted" })
         return
       }
       this.#finished(delivery, Exit.isSuccess(exit) ? undefined : faultOf(exit.cause))
     })
   }
 
-  #handled(delivery: Delivery, inputs: ReadonlyArray<HandlerInput<T>>, first: DeliveryInfo | undefined): Effect.Effect<void, unknown> {
+  #handled(
+    delivery: Delivery,
+    inputs: ReadonlyArray<HandlerInput<T>>,
+    first: DeliveryInfo | undefined
+  ): Effect.Effect<void, unknown> {
     const { transport, topic, group, handle } = this.#options
     const traceparents = inputs.flatMap(({ info }) => (info.traceparent === undefined ? [] : [info.traceparent]))
     const span = Telemetry.processSpan(
@@ -352,7 +369,12 @@ function isEnd(cause: Cause.Cause<unknown>): boolean {
 export function faultOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonly detail: string } {
   const error = Cause.squash(cause)
   if (typeof error === "object" && error !== null) {
-    const tag = "_tag" in error && typeof error._tag === "string" ? error._tag : "name" in error && typeof error.name === "string" ? error.name : "Error"
+    const tag =
+      "_tag" in error && typeof error._tag === "string"
+        ? error._tag
+        : "name" in error && typeof error.name === "string"
+          ? error.name
+          : "Error"
     return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
   }
   return { tag: typeof error === "string" ? error : "Error", detail: String(error) }

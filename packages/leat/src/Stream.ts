@@ -10,15 +10,22 @@
  * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event))
  * ```
  */
-import { Context, Data, Deferred, Effect, Exit, Fiber, Option, Queue, Scheduler, type Scope, Stream } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Option, Queue, type Scheduler, type Scope, Stream } from "effect"
 import { type Admission, NotStored, Rejected } from "./Admission.ts"
 import type { Contract, Key } from "./Contract.ts"
 import { type EventId, formatEventId } from "./EventId.ts"
 import type { Ledger } from "./Ledger.ts"
-import type { Outlet, Publisher } from "./Publisher.ts"
+import type { Publisher } from "./Publisher.ts"
 import type { Route, SubscriptionSettings } from "./Routes.ts"
 import type { Sink } from "./Sink.ts"
-import { CurrentDelivery, type DecodedValue, type DeliveryInfo, type HaltedReadLane, type HandlerInput, Source } from "./Source.ts"
+import {
+  CurrentDelivery,
+  type DecodedValue,
+  type DeliveryInfo,
+  type HaltedReadLane,
+  type HandlerInput,
+  Source
+} from "./Source.ts"
 import { traceparentOf } from "./Telemetry.ts"
 import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"
@@ -139,8 +146,7 @@ export class EventStream<T> {
     return Effect.withFiber((fiber) => {
       const context = this.#contextOf(fiber, options)
       const waiter = new Waiter()
-      return Effect.flatMap(this.#admit(event, context, waiter), () => {
-        const id = this.lastId as EventId
+      return Effect.flatMap(this.#admit(event, context, waiter), (id) => {
         const receipt = { id, outcome: this.#outcome(waiter) }
         if ((options?.level ?? this.#parts.route().level) === "queued") return Effect.succeed(receipt)
         return Effect.as(this.#reached(waiter, id), receipt)
@@ -187,7 +193,7 @@ export class EventStream<T> {
       return Effect.suspend(next).pipe(
         Effect.flatMap(() => {
           const isQueued = (options?.level ?? this.#parts.route().level) === "queued"
-          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter, this.lastId as EventId)
+          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter, this.#idNow)
         }),
         Effect.map(() => ({ admitted, rejected, outcome: this.#outcome(waiter) }))
       )
@@ -249,7 +255,8 @@ export class EventStream<T> {
                   event,
                   info,
                   done: Effect.asVoid(Deferred.succeed(ended, undefined)),
-                  fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
+                  fail: (tag, detail = tag) =>
+                    Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
                 }),
                 Deferred.await(ended)
               )
@@ -315,10 +322,14 @@ export class EventStream<T> {
   }
 
   #decode(record: ReceivedRecord, meta: RecordMeta): DecodedValue<T> {
-    if (meta.type !== undefined && meta.type !== this.contract.name) return { _tag: "Fault", fault: { skip: "otherType" } }
+    if (meta.type !== undefined && meta.type !== this.contract.name)
+      return { _tag: "Fault", fault: { skip: "otherType" } }
     if (record.value === null) {
       if (this.contract.compacted) return { _tag: "Tombstone" }
-      return { _tag: "Fault", fault: { tag: "Malformed", detail: "a record without a value, on a contract that is not compacted" } }
+      return {
+        _tag: "Fault",
+        fault: { tag: "Malformed", detail: "a record without a value, on a contract that is not compacted" }
+      }
     }
     try {
       return { _tag: "Event", event: this.contract.decode(record.value) }
@@ -337,23 +348,31 @@ export class EventStream<T> {
     return this.#publisher.account.waiting > 0 && this.#blocking !== undefined
   }
 
-  #admit(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<void, Rejected> {
+  #admit(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
     if (this.#mustQueue) return this.#wait(event, context, waiter)
     const publisher = this.#publisher
     const told = publisher.admit(event, undefined, context, waiter)
-    if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined) return this.#wait(event, context, waiter)
+    if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined)
+      return this.#wait(event, context, waiter)
     publisher.account.offered++
     publisher.count(told)
-    return told.admitted ? Effect.void : Effect.fail(this.#rejected(told.reason))
+    return told.admitted ? Effect.succeed(this.#idNow) : Effect.fail(this.#rejected(told.reason))
+  }
+
+  /** Id of the event that was admitted in this same turn. */
+  get #idNow(): EventId {
+    const id = this.lastId
+    if (id === undefined) throw new Error("no event was admitted")
+    return id
   }
 
   /** Waits for room until the leg's time-out. Counted as waiting; giving up, or being interrupted, is a rejection. */
-  #wait(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<void, Rejected> {
+  #wait(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
     const publisher = this.#publisher
     const { account } = publisher
-    const attempt: Effect.Effect<void, Rejected> = Effect.suspend(() => {
+    const attempt: Effect.Effect<EventId, Rejected> = Effect.suspend(() => {
       const told = publisher.admit(event, undefined, context, waiter)
-      if (told.admitted) return Effect.void
+      if (told.admitted) return Effect.succeed(this.#idNow)
       const sink = this.#blocking
       if (told.reason !== "overflow" || sink === undefined) return Effect.fail(this.#rejected(told.reason))
       const room = Effect.callback<void>((resume) => {
@@ -413,7 +432,11 @@ export class EventStream<T> {
 }
 
 /** Context of an event that is published while another is handled. */
-export function caused(cause: DeliveryInfo, own: EventContext | undefined, traceparent: string | undefined): EventContext {
+export function caused(
+  cause: DeliveryInfo,
+  own: EventContext | undefined,
+  traceparent: string | undefined
+): EventContext {
   const causationId = own?.causationId ?? (cause.id === undefined ? undefined : formatEventId(cause.id))
   const correlationId = own?.correlationId ?? cause.correlationId ?? causationId
   const tracestate = own?.tracestate ?? cause.tracestate

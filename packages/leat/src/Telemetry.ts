@@ -73,7 +73,12 @@ export function sendSpan(destination: Destination, sink: string, count: number, 
 export function processSpan(
   destination: Destination,
   group: string,
-  delivery: { readonly count: number; readonly position: bigint; readonly attempt: number; readonly id?: string | undefined },
+  delivery: {
+    readonly count: number
+    readonly position: bigint
+    readonly attempt: number
+    readonly id?: string | undefined
+  },
   traceparents: ReadonlyArray<string>
 ) {
   return {

@@ -189,6 +189,8 @@ export interface Driver {
   /** What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. */
   readonly inspect: (
     config: ClusterConfig
-  ) => { readonly capabilities: Capabilities } | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
+  ) =>
+    | { readonly capabilities: Capabilities }
+    | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
   readonly open: (cluster: string, config: ClusterConfig) => Effect.Effect<Transport, TransportError, Scope.Scope>
 }

@@ -121,7 +121,8 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   let timeMsCached = Number.NaN
   let timeCached = new Uint8Array(24)
   return {
-    size: (context) => constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
+    size: (context) =>
+      constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
     write: (target, at, bucket, seq, timeMs, context) => {
       let end = writeLength(target, at, constantCount + 2 + countOfContext(context))
       target.set(constant, end)

@@ -261,12 +261,15 @@ export class WriteLane {
   /** Number of records that have not ended, markers included. */
   get pending(): number {
     let total = 0
-    for (const { batch, ranges } of this.#queue) total += ranges?.reduce((sum, { from, to }) => sum + to - from, 0) ?? batch.count
+    for (const { batch, ranges } of this.#queue)
+      total += ranges?.reduce((sum, { from, to }) => sum + to - from, 0) ?? batch.count
     return total
   }
 
   /** Calls `visit` for every range of records that has not ended, in order, with where it is. */
-  census(visit: (batch: RecordBatch, from: number, to: number, place: "queued" | "inFlight" | "inDoubt") => void): void {
+  census(
+    visit: (batch: RecordBatch, from: number, to: number, place: "queued" | "inFlight" | "inDoubt") => void
+  ): void {
     for (const queued of this.#queue) {
       if (queued.ranges === undefined) visit(queued.batch, 0, queued.batch.count, "queued")
       else for (const range of queued.ranges) visit(queued.batch, range.from, range.to, this.#placeOf(queued, range))

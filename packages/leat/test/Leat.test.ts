@@ -10,7 +10,9 @@ describe("Leat", () => {
       const leat = yield* Leat.make({ source: "test" })
       const notes = yield* leat.stream(noteContract())
       const seen: Array<string> = []
-      const subscription = yield* notes.handle("readers", (event) => Effect.sync(() => void seen.push(`${event.key}${event.text}`)))
+      const subscription = yield* notes.handle("readers", (event) =>
+        Effect.sync(() => void seen.push(`${event.key}${event.text}`))
+      )
       for (let index = 0; index < 100; index++) notes.offer({ key: `k${index % 5}`, text: `${index}` })
       const outcome = yield* leat.flush
       expect(outcome.stored).toBe(100)

@@ -1,0 +1,2 @@
+export { leat } from "./leat.ts"
+export { runCommand } from "./runCommand.ts"

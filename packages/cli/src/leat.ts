@@ -1,0 +1,14 @@
+import { Command } from "effect/cli"
+import { check } from "./contracts/check.ts"
+import { gen } from "./contracts/gen.ts"
+
+const contracts = Command.make("contracts").pipe(
+  Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
+  Command.withSubcommands([gen, check])
+)
+
+/** The whole command line: `leat <noun> <verb>`. */
+export const leat = Command.make("leat").pipe(
+  Command.withDescription("The event layer between TypeScript services and the broker behind them"),
+  Command.withSubcommands([contracts])
+)

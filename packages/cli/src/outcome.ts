@@ -1,0 +1,24 @@
+import { Console, Data, Effect } from "effect"
+
+/** Exit codes of every command. */
+export const exitCode = {
+  done: 0,
+  /** The command could not do what was asked. */
+  failed: 1,
+  /** It was called wrongly. */
+  misuse: 2,
+  /** It did its work and found violations. */
+  violations: 3
+} as const
+
+/** A command ends with something else than done; `message` is for a person, `report` for `--json`. */
+export class CommandFailure extends Data.TaggedError("CommandFailure")<{
+  readonly code: 1 | 2 | 3
+  readonly message: string
+  readonly report?: Readonly<Record<string, unknown>>
+}> {}
+
+/** Prints the one object of `--json` on stdout. */
+export function printJson(report: Readonly<Record<string, unknown>>): Effect.Effect<void> {
+  return Console.log(JSON.stringify(report))
+}

@@ -1,0 +1,162 @@
+import {
+  type DescExtension,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  getOption,
+  hasOption,
+  ScalarType
+} from "@bufbuild/protobuf"
+import { locate } from "./locate.ts"
+
+/** What the option `(leat.v1.event)` says of a message, checked. */
+export interface ContractOptions {
+  readonly message: DescMessage
+  readonly stream: string
+  /** The fields from the message down to the key; empty when unordered. */
+  readonly keyPath: ReadonlyArray<DescField>
+  readonly buckets: number
+  readonly compacted: boolean
+  readonly unordered: boolean
+  readonly needs: ReadonlyArray<string>
+  /** Property paths of personal data. */
+  readonly personal: ReadonlyArray<string>
+}
+
+/** The message of the option, as its descriptor says it. */
+interface EventOption {
+  readonly stream: string
+  readonly key: string
+  readonly buckets: number
+  readonly compacted: boolean
+  readonly unordered: boolean
+  readonly needs: ReadonlyArray<number>
+}
+
+const bucketsDefault = 64
+const bucketsMax = 65_536
+
+/** Kafka's topics allow no more, and a stream is a topic's name by default. */
+const streamLengthMax = 200
+
+const needNames: Readonly<Record<number, string>> = {
+  1: "order",
+  2: "replay",
+  3: "fsync",
+  4: "quorum",
+  5: "compaction"
+}
+
+/** Finds every contract of the files, and every fault: text of the form `file:line: what is wrong; what to do`. */
+export function findContracts(files: ReadonlyArray<DescFile>): {
+  readonly contracts: ReadonlyMap<DescMessage, ContractOptions>
+  readonly faults: ReadonlyArray<string>
+} {
+  const contracts = new Map<DescMessage, ContractOptions>()
+  const faults: Array<string> = []
+  const extensions = files.flatMap((file) => file.extensions)
+  const event = extensions.find(({ typeName }) => typeName === "leat.v1.event")
+  const personal = extensions.find(({ typeName }) => typeName === "leat.v1.personal")
+  if (event === undefined) return { contracts, faults }
+  const streams = new Map<string, DescMessage>()
+  for (const message of files.flatMap(({ messages }) => messages.flatMap(withNested))) {
+    if (!hasOption(message, event)) continue
+    const options = getOption(message, event) as unknown as EventOption
+    const fault = (text: string) => faults.push(`${locate(message)}: ${message.typeName}: ${text}`)
+    const found = contractOf(message, options, personal, fault)
+    const other = streams.get(options.stream)
+    if (other !== undefined) {
+      fault(
+        `stream ${options.stream} belongs to ${other.typeName} (${locate(other)}) already; give each contract a stream of its own`
+      )
+    }
+    streams.set(options.stream, message)
+    contracts.set(message, found)
+  }
+  return { contracts, faults }
+}
+
+function contractOf(
+  message: DescMessage,
+  options: EventOption,
+  personal: DescExtension | undefined,
+  fault: (text: string) => void
+): ContractOptions {
+  const { stream, key, buckets, compacted, unordered, needs } = options
+  if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(stream) || stream.length > streamLengthMax) {
+    fault(
+      `stream "${stream}" is not a name; write lower-case words with dots between them, at most ${streamLengthMax} characters`
+    )
+  }
+  if (buckets > bucketsMax) fault(`${buckets} buckets are too many; the limit is ${bucketsMax}`)
+  if (key === "" && !unordered) {
+    fault(
+      compacted
+        ? "a compacted contract needs a key; name the field that later events replace each other by"
+        : "name a key, or say `unordered: true`"
+    )
+  }
+  if (unordered && key !== "") fault(`it is unordered and has the key ${key}; remove one of the two`)
+  if (unordered && compacted) fault("it is unordered and compacted; a compacted contract needs a key")
+  return {
+    message,
+    stream,
+    keyPath: key === "" ? [] : keyPathOf(message, key, fault),
+    buckets: buckets === 0 ? bucketsDefault : buckets,
+    compacted,
+    unordered,
+    needs: [...new Set(needs)].flatMap((need) => needNames[need] ?? []),
+    personal: personal === undefined ? [] : personalPaths(message, personal, "", new Set())
+  }
+}
+
+function keyPathOf(message: DescMessage, key: string, fault: (text: string) => void): ReadonlyArray<DescField> {
+  const path: Array<DescField> = []
+  let within: DescMessage | undefined = message
+  for (const name of key.split(".")) {
+    const field: DescField | undefined = within?.fields.find((one) => one.name === name)
+    if (field === undefined) {
+      const known = within?.fields.map((one) => one.name).join(", ") ?? "no fields"
+      fault(`the key ${key} does not exist: ${within?.typeName ?? name} has ${known}; name one of them`)
+      return []
+    }
+    if (field.oneof !== undefined) {
+      fault(
+        `the key ${key} goes through the oneof ${field.oneof.name}, so that an event may have none; take a field that is always there`
+      )
+      return []
+    }
+    path.push(field)
+    within = field.fieldKind === "message" ? field.message : undefined
+  }
+  const last = path.at(-1)
+  if (last === undefined || last.fieldKind !== "scalar" || !isKeyType(last.scalar)) {
+    fault(`the key ${key} is no string, bytes or integer; take a field that is`)
+  }
+  return path
+}
+
+function isKeyType(type: ScalarType): boolean {
+  return type !== ScalarType.BOOL && type !== ScalarType.DOUBLE && type !== ScalarType.FLOAT
+}
+
+/** Paths of the fields marked personal, through nested messages; a message inside itself is followed once. */
+function personalPaths(
+  message: DescMessage,
+  personal: DescExtension,
+  prefix: string,
+  seen: ReadonlySet<DescMessage>
+): Array<string> {
+  if (seen.has(message)) return []
+  const inside = new Set([...seen, message])
+  return message.fields.flatMap((field) => {
+    const name = field.oneof === undefined ? field.localName : `${field.oneof.localName}.${field.localName}`
+    if (hasOption(field, personal) && getOption(field, personal) === true) return [prefix + name]
+    const nested = "message" in field ? field.message : undefined
+    return nested === undefined ? [] : personalPaths(nested, personal, `${prefix}${name}.`, inside)
+  })
+}
+
+export function withNested(message: DescMessage): Array<DescMessage> {
+  return [message, ...message.nestedMessages.flatMap(withNested)]
+}

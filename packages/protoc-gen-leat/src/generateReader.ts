@@ -1,0 +1,142 @@
+import type { DescField, DescMessage } from "@bufbuild/protobuf"
+import { safeIdentifier } from "@bufbuild/protoplugin"
+import { localName as typeName, scalarKind, tagOf, type ValueKind, valueKind, wireTypeOf } from "./fieldTypes.ts"
+import { valueType } from "./generateType.ts"
+import { hasPresence } from "./presence.ts"
+import type { Scope } from "./Scope.ts"
+
+/**
+ * The function that reads a message up to `end`. `into` is what an earlier occurrence of the same field gave: protobuf merges
+ * them. Unknown fields are passed over.
+ */
+export function generateReader(message: DescMessage, scope: Scope): string {
+  const name = typeName(message)
+  const plain = message.fields.filter(({ oneof }) => oneof === undefined)
+  const locals = [
+    ...plain.map((field) => fieldLocal(field, scope)),
+    ...message.oneofs.map(({ localName: oneof }) => `let ${local(oneof)} = into?.${oneof}`)
+  ]
+  const cases = message.fields.flatMap((field) => fieldCases(field, scope))
+  const isEmpty = message.fields.length === 0
+  const always = plain.filter((field) => !hasPresence(field)).map(({ localName: property }) => property)
+  const perhaps = [...plain.filter(hasPresence), ...message.oneofs].map(({ localName: property }) => property)
+  const properties = [
+    ...always.map(property),
+    ...perhaps.map((one) => `...(${local(one)} === undefined ? {} : { ${property(one)} })`)
+  ]
+  return [
+    `export function read${name}(reader: codec.Reader, end: number, depth: number, ${isEmpty ? "_into" : "into"}?: ${name}): ${name} {`,
+    ...locals.map((line) => `  ${line}`),
+    "  while (reader.pos < end) {",
+    "    const tag = codec.readTag(reader, end)",
+    ...(isEmpty
+      ? ["    codec.skipField(reader, tag, end, depth)"]
+      : [
+          "    switch (tag) {",
+          ...cases.map((line) => `      ${line}`),
+          "      default:",
+          "        codec.skipField(reader, tag, end, depth)",
+          "    }"
+        ]),
+    "  }",
+    properties.length === 0 ? "  return {}" : `  return { ${properties.join(", ")} }`,
+    "}"
+  ].join("\n")
+}
+
+/** Names that a reader uses itself, or that TypeScript does not allow for a variable. */
+const taken = new Set([
+  "reader",
+  "end",
+  "depth",
+  "into",
+  "tag",
+  "key",
+  "value",
+  "codec",
+  "entryEnd",
+  "entryTag",
+  "listEnd"
+])
+
+/** The variable that holds a property while the message is read. */
+function local(name: string): string {
+  return taken.has(name) || safeIdentifier(name) !== name ? `${name}_` : name
+}
+
+function property(name: string): string {
+  return local(name) === name ? name : `${name}: ${local(name)}`
+}
+
+function fieldLocal(field: DescField, scope: Scope): string {
+  const { localName } = field
+  const name = local(localName)
+  const kind = valueKind(field)
+  const type = valueType(kind, scope)
+  if (field.fieldKind === "list")
+    return `const ${name}: Array<${type}> = into === undefined ? [] : [...into.${localName}]`
+  if (field.fieldKind === "map") {
+    return `const ${name} = new Map<${valueType(scalarKind(field.mapKey), scope)}, ${type}>(into?.${localName})`
+  }
+  if (hasPresence(field)) return `let ${name} = into?.${localName}`
+  const zero = kind.kind === "message" ? "undefined" : kind.spelling.zero
+  return `let ${name}${kind.kind === "enum" ? `: ${type}` : ""} = into === undefined ? ${zero} : into.${localName}`
+}
+
+function fieldCases(field: DescField, scope: Scope): ReadonlyArray<string> {
+  const { number } = field
+  const name = local(field.localName)
+  const kind = valueKind(field)
+  const tag = tagOf(number, wireTypeOf(kind))
+  if (field.fieldKind === "map") return mapCase(name, number, scalarKind(field.mapKey), kind, scope)
+  if (field.fieldKind === "list") {
+    const one = [`case ${tag}:`, `  ${name}.push(${readValue(kind, scope)})`, "  break"]
+    if (kind.kind === "message" || kind.spelling.wireType === 2) return one
+    // Writers may choose either form, so both are read.
+    const packed = [
+      `case ${tagOf(number, 2)}: {`,
+      "  const listEnd = codec.readEnd(reader, end)",
+      `  while (reader.pos < listEnd) ${name}.push(codec.read${kind.spelling.codec}(reader, listEnd))`,
+      "  break",
+      "}"
+    ]
+    return [...one, ...packed]
+  }
+  if (field.oneof !== undefined) {
+    const oneof = local(field.oneof.localName)
+    const earlier = `${oneof}?.case === "${field.localName}" ? ${oneof}.value : undefined`
+    return [
+      `case ${tag}:`,
+      `  ${oneof} = { case: "${field.localName}", value: ${readValue(kind, scope, earlier)} }`,
+      "  break"
+    ]
+  }
+  return [`case ${tag}:`, `  ${name} = ${readValue(kind, scope, name)}`, "  break"]
+}
+
+function mapCase(name: string, number: number, key: ValueKind, value: ValueKind, scope: Scope): ReadonlyArray<string> {
+  if (key.kind !== "scalar") throw new Error(`${name} is a map with a key that is no scalar`)
+  const zero =
+    value.kind === "message" ? `${scope.readerOf(value.desc)}(reader, reader.pos, depth)` : value.spelling.zero
+  return [
+    `case ${tagOf(number, 2)}: {`,
+    "  const entryEnd = codec.readEnd(reader, end)",
+    `  let key: ${valueType(key, scope)} = ${key.spelling.zero}`,
+    `  let value: ${valueType(value, scope)} | undefined`,
+    "  while (reader.pos < entryEnd) {",
+    "    const entryTag = codec.readTag(reader, entryEnd)",
+    `    if (entryTag === ${tagOf(1, key.spelling.wireType)}) key = codec.read${key.spelling.codec}(reader, entryEnd)`,
+    `    else if (entryTag === ${tagOf(2, wireTypeOf(value))}) value = ${readValue(value, scope, undefined, "entryEnd")}`,
+    "    else codec.skipField(reader, entryTag, entryEnd, depth)",
+    "  }",
+    `  ${name}.set(key, value ?? ${zero})`,
+    "  break",
+    "}"
+  ]
+}
+
+function readValue(kind: ValueKind, scope: Scope, into?: string, end = "end"): string {
+  if (kind.kind !== "message") return `codec.read${kind.spelling.codec}(reader, ${end})`
+  const rest = into === undefined ? "" : `, ${into}`
+  return `${scope.readerOf(kind.desc)}(reader, codec.readMessageEnd(reader, ${end}, depth), depth + 1${rest})`
+}
