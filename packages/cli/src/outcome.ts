@@ -1,4 +1,4 @@
-import { Console, Data, Effect } from "effect"
+import { Console, Data, type Effect } from "effect"
 
 /** Exit codes of every command. */
 export const exitCode = {

@@ -352,6 +352,8 @@ function routeFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
       const sink = `${leg.cluster}/${leg.topic}`
       if (seen.has(sink)) faults.push({ path: legPath, message: `the route already has a leg to ${sink}` })
       seen.add(sink)
+      // With the stream in its name a topic belongs to one stream, and a stream to one route.
+      if (leg.topic.includes("{stream}")) continue
       const settings = JSON.stringify([leg.policy, leg.buffer, leg.linger, leg.batch, leg.timeout])
       const first = sinks.get(sink)
       if (first === undefined) sinks.set(sink, { path: legPath, settings })

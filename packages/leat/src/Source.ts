@@ -2,7 +2,7 @@
  * The shell of one subscription: takes the lanes that the transport gives to this member, and for each runs a `ReadLane` with
  * handlers in fibers of their own. All decisions are the lane's; pulling, handling, settling and waiting are here.
  */
-import { Cause, Clock, Context, Effect, Exit, type Fiber, Option, Random, Scheduler, Scope, Stream } from "effect"
+import { Cause, Clock, Context, Effect, Exit, type Fiber, Option, Random, type Scheduler, Scope, Stream } from "effect"
 import { formatEventId } from "./EventId.ts"
 import type { Ledger } from "./Ledger.ts"
 import { type Delivery, type Fault, ReadLane, type ReadHalted } from "./ReadLane.ts"

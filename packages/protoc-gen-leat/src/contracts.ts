@@ -61,7 +61,7 @@ export function findContracts(files: ReadonlyArray<DescFile>): {
   const streams = new Map<string, DescMessage>()
   for (const message of files.flatMap(({ messages }) => messages.flatMap(withNested))) {
     if (!hasOption(message, event)) continue
-    const options = getOption(message, event) as unknown as EventOption
+    const options = getOption(message, event) as EventOption
     const fault = (text: string) => faults.push(`${locate(message)}: ${message.typeName}: ${text}`)
     const found = contractOf(message, options, personal, fault)
     const other = streams.get(options.stream)

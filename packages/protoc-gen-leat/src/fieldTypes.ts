@@ -10,24 +10,24 @@ export interface ScalarSpelling {
   readonly wireType: 0 | 1 | 2 | 5
 }
 
-const number = (codec: string, wireType: 0 | 1 | 5): ScalarSpelling => ({ type: "number", codec, zero: "0", wireType })
+const numeric = (codec: string, wireType: 0 | 1 | 5): ScalarSpelling => ({ type: "number", codec, zero: "0", wireType })
 const bigint = (codec: string, wireType: 0 | 1): ScalarSpelling => ({ type: "bigint", codec, zero: "0n", wireType })
 
 const spellings: Readonly<Record<ScalarType, ScalarSpelling>> = {
-  [ScalarType.DOUBLE]: number("Double", 1),
-  [ScalarType.FLOAT]: number("Float", 5),
+  [ScalarType.DOUBLE]: numeric("Double", 1),
+  [ScalarType.FLOAT]: numeric("Float", 5),
   [ScalarType.INT64]: bigint("Int64", 0),
   [ScalarType.UINT64]: bigint("Uint64", 0),
-  [ScalarType.INT32]: number("Int32", 0),
+  [ScalarType.INT32]: numeric("Int32", 0),
   [ScalarType.FIXED64]: bigint("Fixed64", 1),
-  [ScalarType.FIXED32]: number("Fixed32", 5),
+  [ScalarType.FIXED32]: numeric("Fixed32", 5),
   [ScalarType.BOOL]: { type: "boolean", codec: "Bool", zero: "false", wireType: 0 },
   [ScalarType.STRING]: { type: "string", codec: "String", zero: '""', wireType: 2 },
   [ScalarType.BYTES]: { type: "Uint8Array", codec: "Bytes", zero: "new Uint8Array(0)", wireType: 2 },
-  [ScalarType.UINT32]: number("Uint32", 0),
-  [ScalarType.SFIXED32]: number("Sfixed32", 5),
+  [ScalarType.UINT32]: numeric("Uint32", 0),
+  [ScalarType.SFIXED32]: numeric("Sfixed32", 5),
   [ScalarType.SFIXED64]: bigint("Sfixed64", 1),
-  [ScalarType.SINT32]: number("Sint32", 0),
+  [ScalarType.SINT32]: numeric("Sint32", 0),
   [ScalarType.SINT64]: bigint("Sint64", 0)
 }
 

@@ -18,8 +18,8 @@ export function generateReader(message: DescMessage, scope: Scope): string {
   ]
   const cases = message.fields.flatMap((field) => fieldCases(field, scope))
   const isEmpty = message.fields.length === 0
-  const always = plain.filter((field) => !hasPresence(field)).map(({ localName: property }) => property)
-  const perhaps = [...plain.filter(hasPresence), ...message.oneofs].map(({ localName: property }) => property)
+  const always = plain.filter((field) => !hasPresence(field)).map(({ localName }) => localName)
+  const perhaps = [...plain.filter(hasPresence), ...message.oneofs].map(({ localName }) => localName)
   const properties = [
     ...always.map(property),
     ...perhaps.map((one) => `...(${local(one)} === undefined ? {} : { ${property(one)} })`)
