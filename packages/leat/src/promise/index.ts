@@ -1,0 +1,98 @@
+/**
+ * The same front door for code that does not use Effect: promises, `await using`, `for await` and `AbortSignal`.
+ *
+ * @example
+ * ```ts
+ * await using leat = await open({ source: "mobile-app" })
+ * const sightings = await leat.stream(BeaconSighting)
+ *
+ * const told = sightings.offer(sighting)
+ * if (!told.admitted) console.warn(told.reason)
+ *
+ * await sightings.handle("positions", (event, { key, attempt }) => estimate(event))
+ * ```
+ */
+import { Effect, Exit, Scope } from "effect"
+import type { Contract } from "../Contract.ts"
+import { Leat, type LeatOptions, type OpenLeat } from "../Leat.ts"
+import { PromiseStream } from "./PromiseStream.ts"
+import type { Outcome } from "../Waiter.ts"
+
+export { Rejected, type Admission, NotStored, type RejectReason } from "../Admission.ts"
+export type { LeatOptions } from "../Leat.ts"
+export { RouteError } from "../Routes.ts"
+export type { DeliveryInfo } from "../Source.ts"
+export { TransportError } from "../TransportError.ts"
+export type { Outcome } from "../Waiter.ts"
+export * from "./PromiseStream.ts"
+
+/** An open leat. Disposing of it drains what was admitted and gives every lane back. */
+export class PromiseLeat implements AsyncDisposable {
+  readonly #leat: OpenLeat
+  readonly #scope: Scope.Closeable
+  readonly #streams = new Map<string, unknown>()
+
+  constructor(leat: OpenLeat, scope: Scope.Closeable) {
+    this.#leat = leat
+    this.#scope = scope
+  }
+
+  get source(): string {
+    return this.#leat.source
+  }
+
+  get incarnation(): string {
+    return this.#leat.incarnation
+  }
+
+  /** Where every event is; see `Ledger`. */
+  get ledger(): OpenLeat["ledger"] {
+    return this.#leat.ledger
+  }
+
+  /** Which route a stream takes and why, for a person. */
+  explain(stream: string): string {
+    return this.#leat.routes().explain(stream, this.source)
+  }
+
+  /** Opens the stream of a contract; the same object every time. Rejects with `RouteError` or `TransportError`. */
+  async stream<T>(contract: Contract<T>): Promise<PromiseStream<T>> {
+    const opened = await Effect.runPromise(this.#leat.stream(contract))
+    // One contract per stream, so what was stored under its name has its type.
+    const found = this.#streams.get(contract.stream) as PromiseStream<T> | undefined
+    if (found !== undefined) return found
+    const stream = new PromiseStream(opened)
+    this.#streams.set(contract.stream, stream)
+    return stream
+  }
+
+  /** Sends what is buffered without waiting for linger; resolves when everything admitted so far has ended. */
+  flush(): Promise<Outcome> {
+    return Effect.runPromise(this.#leat.flush)
+  }
+
+  /** Puts another route document in force. Rejects with `RouteError` and changes nothing when it has faults. */
+  swapRoutes(document: unknown): Promise<void> {
+    return Effect.runPromise(this.#leat.swapRoutes(document))
+  }
+
+  /** Lets halted lanes try again. */
+  resume(): Promise<void> {
+    return Effect.runPromise(this.#leat.resume)
+  }
+
+  async close(): Promise<void> {
+    await Effect.runPromise(Scope.close(this.#scope, Exit.void))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Opens a leat. Rejects with `RouteError` when the route document has faults: all of them. */
+export async function open(options: LeatOptions): Promise<PromiseLeat> {
+  const scope = Effect.runSync(Scope.make())
+  const leat = await Effect.runPromise(Scope.provide(Leat.make(options), scope))
+  return new PromiseLeat(leat, scope)
+}

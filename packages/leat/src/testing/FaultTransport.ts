@@ -1,0 +1,184 @@
+/**
+ * Any transport, with faults: what a broker, a network or a crash does to a client, one call at a time, by a plan.
+ *
+ * @example
+ * ```ts
+ * const broker = new MemoryBroker()
+ * const driver = faultDriver(memoryDriver(broker), { send: ({ call }) => (call === 3 ? { kind: "loseResponse" } : undefined) })
+ * const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+ * ```
+ */
+import { Effect, Stream } from "effect"
+import type { RecordBatch } from "../RecordBatch.ts"
+import {
+  type Driver,
+  type Lane,
+  type Run,
+  type Transport,
+  TransportError,
+  type TransportReason,
+  type Writer
+} from "../Transport.ts"
+
+/** What happens to one send. */
+export type SendFault =
+  /** Nothing is stored, and the reason says why; unknown where the reason leaves that open. */
+  | { readonly kind: "fail"; readonly reason: TransportReason }
+  | { readonly kind: "delay"; readonly ms: number }
+  /** All is stored, and the answer is lost. */
+  | { readonly kind: "loseResponse" }
+  /** The connection breaks before anything is stored, and nobody can tell. */
+  | { readonly kind: "cut" }
+  /** As `cut`, but the request is still on its way: it is stored after so many milliseconds, unless it is fenced off first. */
+  | { readonly kind: "lateWrite"; readonly ms: number }
+  /** The first part is stored and the rest is not; only where the transport's batches are not atomic. */
+  | { readonly kind: "prefix"; readonly stored: number }
+
+export interface SendCall {
+  /** Number of this send, from 0, over all topics. */
+  readonly call: number
+  readonly topic: string
+  readonly partition: number
+  readonly count: number
+}
+
+/** Decides for each call; undefined lets it through. */
+export interface FaultPlan {
+  readonly send?: (call: SendCall) => SendFault | undefined
+  readonly fence?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
+  readonly settle?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
+  /** A lane that breaks: its next pull fails with `LaneLost`. */
+  readonly loseLane?: (call: { readonly call: number; readonly partition: number }) => boolean
+  /** Plants a mutant: a fence that lets late writes land all the same. */
+  readonly isFenceBroken?: boolean
+}
+
+/** A driver whose transports have the faults of the plan. */
+export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
+  return {
+    ...inner,
+    open: (cluster, config) => Effect.map(inner.open(cluster, config), (transport) => faultTransport(transport, plan))
+  }
+}
+
+export function faultTransport(inner: Transport, plan: FaultPlan): Transport {
+  const calls = { send: 0, fence: 0, settle: 0, pull: 0 }
+  return {
+    ...inner,
+    openWriter: (topic) =>
+      Effect.map(inner.openWriter(topic), (writer) => faultWriter(inner, writer, topic, plan, calls)),
+    subscribe: (subscription) =>
+      Stream.map(inner.subscribe(subscription), (lane) => faultLane(inner, lane, plan, calls))
+  }
+}
+
+type Calls = Record<"send" | "fence" | "settle" | "pull", number>
+
+function faultWriter(inner: Transport, writer: Writer, topic: string, plan: FaultPlan, calls: Calls): Writer {
+  /** Fences so far, by partition: a late write that is older than the last one is refused. */
+  const fences = new Map<number, number>()
+  const told = (from: number, to: number, reason: TransportReason, fate: Run["fate"]): ReadonlyArray<Run> => [
+    { from, to, fate, error: errorOf(inner, "send", reason) }
+  ]
+  const land = (partition: number, batch: RecordBatch, generation: number, deadlineMs: number) =>
+    Effect.suspend(() =>
+      plan.isFenceBroken !== true && (fences.get(partition) ?? 0) !== generation
+        ? Effect.void
+        : Effect.asVoid(writer.send(partition, batch, 0, batch.count, deadlineMs))
+    )
+  return {
+    partitions: writer.partitions,
+    send: (partition, batch, from, to, deadlineMs) =>
+      Effect.suspend(() => {
+        const pass = () => writer.send(partition, batch, from, to, deadlineMs)
+        const fault = plan.send?.({ call: calls.send++, topic, partition, count: to - from })
+        switch (fault?.kind) {
+          case undefined:
+            return pass()
+          case "delay":
+            return Effect.delay(Effect.suspend(pass), fault.ms)
+          case "fail": {
+            const { mayBeStored } = errorOf(inner, "send", fault.reason)
+            return Effect.succeed(told(from, to, fault.reason, mayBeStored ? "unknown" : "notStored"))
+          }
+          case "loseResponse":
+            return Effect.as(pass(), told(from, to, "Disconnected", "unknown"))
+          case "cut":
+            return Effect.succeed(told(from, to, "Disconnected", "unknown"))
+          case "lateWrite": {
+            // The client has given up on these bytes, so they are copied as a network would have them.
+            const late = land(partition, batch.copy(from, to), fences.get(partition) ?? 0, deadlineMs)
+            return Effect.as(Effect.forkDetach(Effect.delay(late, fault.ms)), told(from, to, "Timeout", "unknown"))
+          }
+          case "prefix": {
+            const middle = Math.min(to, from + fault.stored)
+            if (inner.capabilities.batch === "atomic" || middle <= from) return pass()
+            const rest = middle < to ? told(middle, to, "Unavailable", "notStored") : []
+            return Effect.map(writer.send(partition, batch, from, middle, deadlineMs), (runs) => [...runs, ...rest])
+          }
+        }
+      }),
+    fence: (partition) =>
+      Effect.suspend(() => {
+        const reason = plan.fence?.({ call: calls.fence++, partition })
+        if (reason !== undefined) return Effect.fail(errorOf(inner, "fence", reason))
+        fences.set(partition, (fences.get(partition) ?? 0) + 1)
+        return writer.fence(partition)
+      })
+  }
+}
+
+function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls): Lane {
+  const { partition } = lane
+  return {
+    ...lane,
+    batches: Stream.mapEffect(lane.batches, (batch) =>
+      plan.loseLane?.({ call: calls.pull++, partition }) === true
+        ? Effect.fail(errorOf(inner, "pull", "LaneLost"))
+        : Effect.succeed(batch)
+    ),
+    settle: (position) =>
+      Effect.suspend(() => {
+        const reason = plan.settle?.({ call: calls.settle++, partition })
+        return reason === undefined ? lane.settle(position) : Effect.fail(errorOf(inner, "settle", reason))
+      })
+  }
+}
+
+function errorOf(inner: Transport, operation: string, reason: TransportReason): TransportError {
+  return new TransportError({ reason, transport: inner.name, operation, detail: "an injected fault" })
+}
+
+/** Chances of each fault, 0 to 1; what they leave over passes. */
+export interface FaultRates {
+  readonly fail?: number
+  readonly delay?: number
+  readonly loseResponse?: number
+  readonly cut?: number
+  readonly lateWrite?: number
+  /** Longest delay, and latest landing, in milliseconds; 50 when absent. */
+  readonly msMax?: number
+}
+
+/** A plan that draws its faults from `random`, [0, 1): give it a seeded one, and a run can be repeated. */
+export function randomFaults(random: () => number, rates: FaultRates): FaultPlan {
+  const { msMax = 50 } = rates
+  const ms = () => Math.floor(random() * msMax)
+  const choices: ReadonlyArray<readonly [number | undefined, () => SendFault]> = [
+    [rates.fail, () => ({ kind: "fail", reason: random() < 0.5 ? "Unavailable" : "Throttled" })],
+    [rates.delay, () => ({ kind: "delay", ms: ms() })],
+    [rates.loseResponse, () => ({ kind: "loseResponse" })],
+    [rates.cut, () => ({ kind: "cut" })],
+    [rates.lateWrite, () => ({ kind: "lateWrite", ms: ms() })]
+  ]
+  return {
+    send: () => {
+      let drawn = random()
+      for (const [rate = 0, fault] of choices) {
+        if (drawn < rate) return fault()
+        drawn -= rate
+      }
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/** leat/testing: what leat is tested with, for services and drivers to test themselves with. */
+export * from "./FaultTransport.ts"
+export * from "./History.ts"
+export * from "./seededRandom.ts"
+export * from "./SeededScheduler.ts"
+export * from "./waitUntil.ts"

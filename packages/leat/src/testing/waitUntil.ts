@@ -1,0 +1,47 @@
+import { Clock, Data, Effect } from "effect"
+
+/** A condition did not come true in time. */
+export class NotInTime extends Data.TaggedError("NotInTime")<{ readonly what: string; readonly ms: number }> {
+  override get message(): string {
+    return `${this.what} did not happen within ${this.ms} ms`
+  }
+}
+
+/** Waits until a condition holds, looking every `everyMs` milliseconds. Fails with `NotInTime`. */
+export const waitUntil = <E, R>(
+  what: string,
+  condition: Effect.Effect<boolean, E, R>,
+  { withinMs = 10_000, everyMs = 5 }: { readonly withinMs?: number; readonly everyMs?: number } = {}
+): Effect.Effect<void, E | NotInTime, R> =>
+  Effect.flatMap(Clock.currentTimeMillis, (startMs) => {
+    const look: Effect.Effect<void, E | NotInTime, R> = Effect.flatMap(condition, (holds) => {
+      if (holds) return Effect.void
+      return Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+        nowMs - startMs >= withinMs
+          ? Effect.fail(new NotInTime({ what, ms: withinMs }))
+          : Effect.andThen(Effect.sleep(everyMs), look)
+      )
+    })
+    return look
+  })
+
+/** Waits until a value has stayed the same for `quietMs` milliseconds: nothing more is on its way. Returns it. */
+export const waitUntilQuiet = <A, E, R>(
+  value: Effect.Effect<A, E, R>,
+  { quietMs = 200, withinMs = 10_000 }: { readonly quietMs?: number; readonly withinMs?: number } = {}
+): Effect.Effect<A, E | NotInTime, R> =>
+  Effect.gen(function* () {
+    const startMs = yield* Clock.currentTimeMillis
+    let last = yield* value
+    let sinceMs = startMs
+    for (;;) {
+      yield* Effect.sleep(Math.min(20, quietMs))
+      const nowMs = yield* Clock.currentTimeMillis
+      const now = yield* value
+      if (now !== last) {
+        last = now
+        sinceMs = nowMs
+      } else if (nowMs - sinceMs >= quietMs) return now
+      if (nowMs - startMs >= withinMs) return yield* new NotInTime({ what: "quiet", ms: withinMs })
+    }
+  })

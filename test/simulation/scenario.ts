@@ -1,0 +1,127 @@
+import { Effect } from "effect"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
+import {
+  type FaultPlan,
+  faultDriver,
+  type FaultRates,
+  History,
+  randomFaults,
+  seededRandom,
+  waitUntil
+} from "leat/testing"
+import { noteContract } from "../../packages/leat/test/contracts/Note.ts"
+
+/** One whole story: publishers, faults, consumers that fail, and a close. */
+export interface Scenario {
+  readonly events: number
+  readonly keys: number
+  readonly rates: FaultRates
+  readonly overflow: "block" | "reject" | "dropOldest"
+  readonly bufferBytes: number
+  readonly lingerMs: number
+  readonly policy: "keep" | "drop"
+  /** Chance that a handler fails, 0 to 1. */
+  readonly handlerFaults: number
+  readonly consumers: number
+  /** Chance, per event published, that a member leaves and another joins. */
+  readonly rebalances: number
+}
+
+export const calm: Scenario = {
+  events: 60,
+  keys: 5,
+  rates: {},
+  overflow: "block",
+  bufferBytes: 1 << 20,
+  lingerMs: 5,
+  policy: "keep",
+  handlerFaults: 0,
+  consumers: 1,
+  rebalances: 0
+}
+
+const keep = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
+const drop = [{ on: ["*"], retry: { times: 1, base: "5 millis" }, then: "drop" }]
+
+/** Tells the story; the result is everything that is wrong with it. */
+export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: number, plan?: FaultPlan) {
+  const random = seededRandom(seed)
+  const broker = new MemoryBroker({ partitions: 2 })
+  const history = new History()
+  const faults = plan ?? randomFaults(random, scenario.rates)
+  const wrong: Array<string> = []
+  const leat = yield* Leat.make({
+    source: "simulation",
+    journal: history,
+    drain: "1 minute",
+    drivers: [faultDriver(memoryDriver(broker), faults)],
+    routes: {
+      version: 1,
+      clusters: { local: { transport: "memory" } },
+      policies: { leg: scenario.policy === "keep" ? keep : drop, group: keep },
+      routes: [
+        {
+          match: { stream: "*" },
+          to: [
+            {
+              cluster: "local",
+              topic: "notes",
+              policy: "leg",
+              linger: `${scenario.lingerMs} millis`,
+              buffer: { bytes: Math.max(65_536, scenario.bufferBytes), overflow: scenario.overflow },
+              batch: { bytes: 16_384, records: 16 }
+            }
+          ]
+        }
+      ],
+      subscriptions: [
+        { match: { stream: "*" }, policy: "group", concurrency: 3, settleEvery: "20 millis", drain: "200 millis" }
+      ]
+    }
+  })
+  const notes = yield* leat.stream(noteContract())
+  const check = Effect.sync(() => {
+    const snapshot = leat.ledger.snapshot()
+    if (!snapshot.balanced)
+      wrong.push(
+        `the ledger does not balance: ${JSON.stringify(snapshot, (_, value) => (typeof value === "bigint" ? Number(value) : value))}`
+      )
+  })
+  const consume = notes.handle("readers", (_, { id, key }) =>
+    Effect.gen(function* () {
+      if (id !== undefined) history.handled("readers", id, key)
+      yield* check
+      if (random() < 0.3) yield* Effect.sleep(Math.floor(random() * 20))
+      if (random() < scenario.handlerFaults) return yield* Effect.fail(new Error("a planted fault"))
+    })
+  )
+  const members = yield* Effect.replicateEffect(consume, scenario.consumers)
+  for (let index = 0; index < scenario.events; index++) {
+    const note = { key: `k${Math.floor(random() * scenario.keys)}`, text: String(index) }
+    if (random() < 0.5) notes.offer(note)
+    else yield* Effect.ignore(notes.publish(note, { level: random() < 0.2 ? "stored" : "queued" }))
+    if (random() < 0.2) yield* Effect.sleep(Math.floor(random() * 10))
+    if (random() < scenario.rebalances) {
+      yield* members.shift()?.stop ?? Effect.void
+      members.push(yield* consume)
+    }
+    yield* check
+  }
+  yield* leat.flush
+  yield* check
+  yield* waitUntil(
+    "the group settled everything",
+    Effect.map(members[0]?.lag ?? Effect.succeed(0n), (lag) => lag === 0n),
+    { withinMs: 600_000 }
+  )
+  const transport = yield* leat.transport("local")
+  yield* history.readBack(transport, "notes", "local/notes", "test.notes")
+  history.checkGroup("readers", "local/notes", leat.incarnation)
+  yield* Effect.forEach(members, ({ stop }) => stop)
+  yield* check
+  const pending = leat.ledger
+    .snapshot()
+    .legs.reduce((sum, { queued, inFlight, inDoubt }) => sum + queued + inFlight + inDoubt, 0)
+  if (pending > 0) wrong.push(`${pending} legs are pending after a flush`)
+  return [...wrong, ...history.verdict()]
+}, Effect.scoped)
