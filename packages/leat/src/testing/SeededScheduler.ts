@@ -7,7 +7,7 @@
  * const { exit, trace } = simulate(42, program) // the same exit and trace for 42, always
  * ```
  */
-import { Clock, Duration, Effect, Exit, Random, Scheduler } from "effect"
+import { Clock, Duration, Effect, Exit, Random, type Scheduler } from "effect"
 import { seededRandom } from "./seededRandom.ts"
 
 /** What a simulated program came to. */

@@ -1,12 +1,11 @@
 import type { Contract } from "leat/contract"
+import protobuf from "protobufjs/minimal.js"
 
 /** The smallest contract there is: for tests of what stands around an event, not in it. */
 export interface Note {
   readonly key: string
   readonly text: string
 }
-
-const decoder = new TextDecoder("utf-8", { fatal: true })
 
 export function noteContract(options: Partial<Contract<Note>> = {}): Contract<Note> {
   return {
@@ -24,9 +23,14 @@ export function noteContract(options: Partial<Contract<Note>> = {}): Contract<No
       writer.uint32(10).string(key).uint32(18).string(text)
     },
     decode: (bytes) => {
-      const read = (at: number) => decoder.decode(bytes.subarray(at + 2, at + 2 + (bytes[at + 1] ?? 0)))
-      const key = read(0)
-      return { key, text: read(2 + (bytes[1] ?? 0)) }
+      const reader = protobuf.Reader.create(bytes)
+      let key = ""
+      let text = ""
+      while (reader.pos < reader.len) {
+        if (reader.uint32() === 10) key = reader.string()
+        else text = reader.string()
+      }
+      return { key, text }
     },
     ...options
   }

@@ -9,7 +9,7 @@ import {
   seededRandom,
   waitUntil
 } from "leat/testing"
-import { noteContract } from "../../packages/leat/test/contracts/Note.ts"
+import { noteContract } from "../contracts/Note.ts"
 
 /** One whole story: publishers, faults, consumers that fail, and a close. */
 export interface Scenario {
@@ -25,6 +25,8 @@ export interface Scenario {
   readonly consumers: number
   /** Chance, per event published, that a member leaves and another joins. */
   readonly rebalances: number
+  /** Bytes of text in each event: large ones fill the buffer. */
+  readonly textBytes: number
 }
 
 export const calm: Scenario = {
@@ -37,7 +39,8 @@ export const calm: Scenario = {
   policy: "keep",
   handlerFaults: 0,
   consumers: 1,
-  rebalances: 0
+  rebalances: 0,
+  textBytes: 10
 }
 
 const keep = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -97,7 +100,10 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
   )
   const members = yield* Effect.replicateEffect(consume, scenario.consumers)
   for (let index = 0; index < scenario.events; index++) {
-    const note = { key: `k${Math.floor(random() * scenario.keys)}`, text: String(index) }
+    const note = {
+      key: `k${Math.floor(random() * scenario.keys)}`,
+      text: String(index).padEnd(scenario.textBytes, ".")
+    }
     if (random() < 0.5) notes.offer(note)
     else yield* Effect.ignore(notes.publish(note, { level: random() < 0.2 ? "stored" : "queued" }))
     if (random() < 0.2) yield* Effect.sleep(Math.floor(random() * 10))

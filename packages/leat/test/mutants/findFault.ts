@@ -1,0 +1,45 @@
+import { Exit } from "effect"
+import { simulate } from "leat/testing"
+import { calm, type Scenario, tell } from "../simulation/scenario.ts"
+
+/** Stories that together go through every path of the lanes and of the memory transport. */
+const scenarios: ReadonlyArray<Scenario> = [
+  {
+    ...calm,
+    rates: { fail: 0.2, cut: 0.05, loseResponse: 0.1, delay: 0.1 },
+    handlerFaults: 0.2,
+    consumers: 2,
+    rebalances: 0.05
+  },
+  { ...calm, policy: "drop", rates: { lateWrite: 0.3, fail: 0.1, msMax: 100 }, lingerMs: 1 },
+  {
+    ...calm,
+    events: 120,
+    keys: 2,
+    overflow: "dropOldest",
+    bufferBytes: 65_536,
+    rates: { delay: 0.8, msMax: 500 },
+    lingerMs: 0
+  },
+  { ...calm, events: 120, overflow: "reject", rates: { delay: 0.6, fail: 0.2, msMax: 400 }, textBytes: 3000 },
+  {
+    ...calm,
+    events: 120,
+    overflow: "dropOldest",
+    rates: { delay: 0.6, loseResponse: 0.1, msMax: 400 },
+    textBytes: 3000
+  }
+]
+
+/** The first thing that is wrong in `runs` runs of each story; undefined when nothing is. */
+export function findFault(runs: number): string | undefined {
+  for (let seed = 1; seed <= runs; seed++) {
+    for (const [index, scenario] of scenarios.entries()) {
+      const { exit } = simulate(seed, tell(scenario, seed))
+      if (Exit.isFailure(exit)) return `story ${index}, seed ${seed}: ${String(exit.cause)}`.slice(0, 500)
+      const [first] = exit.value
+      if (first !== undefined) return `story ${index}, seed ${seed}: ${first}`.slice(0, 500)
+    }
+  }
+  return undefined
+}

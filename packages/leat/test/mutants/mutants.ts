@@ -1,0 +1,173 @@
+/** One planted bug: in `file` of packages/leat/src, the text `find`, which stands there once, becomes `replace`. */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a record that failed is told stored",
+    file: "WriteLane.ts",
+    find: `if (run.fate === "stored") this.#stored`,
+    replace: `if (run.fate !== "unknown") this.#stored`
+  },
+  {
+    name: "an unknown outcome is told stored",
+    file: "WriteLane.ts",
+    find: `if (run.fate === "stored") this.#stored`,
+    replace: `if (run.fate !== "notStored") this.#stored`
+  },
+  {
+    name: "nothing is fenced after an unknown outcome",
+    file: "WriteLane.ts",
+    find: `if (this.#options.canFence) {`,
+    replace: `if (false) {`
+  },
+  {
+    name: "what failed is tried again behind what came later",
+    file: "WriteLane.ts",
+    find: `head.ranges.unshift(...left)
+    this.#popWhenEnded(head)`,
+    replace: `head.ranges.unshift(...left)
+    if (left.length > 0 && this.#queue.length > 1) this.#queue.push(...this.#queue.splice(0, 1))
+    this.#popWhenEnded(head)`
+  },
+  {
+    name: "a dropped record is not counted",
+    file: "WriteLane.ts",
+    find: `this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)`,
+    replace: `void reason`
+  },
+  {
+    name: "dropping the oldest takes what is on its way",
+    file: "WriteLane.ts",
+    find: `if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
+      return ranges === undefined || ranges.every((range) => !range.mayBeStored)`,
+    replace: `return batch.count > 0 && index >= 0 && ranges !== null`
+  },
+  {
+    name: "the last record of a batch is not sent",
+    file: "WriteLane.ts",
+    find: `return { _tag: "Send", batch, from: range.from, to: range.to }`,
+    replace: `return { _tag: "Send", batch, from: range.from, to: Math.max(range.from + 1, range.to - 1) }`
+  },
+  {
+    name: "the arena is used again while a late request holds views of it",
+    file: "WriteLane.ts",
+    find: `if (head === undefined || head.batch.count === 0) return this.#closing ? { _tag: "Done" } : idle`,
+    replace: `if (head === undefined || head.batch.count === 0 || this.#closing) return this.#closing ? { _tag: "Done" } : idle`
+  },
+  {
+    name: "a retry begins one record too late",
+    file: "WriteLane.ts",
+    find: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
+    return [part]`,
+    replace: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
+    part.from = Math.min(part.from + 1, part.to - 1)
+    return [part]`
+  },
+  {
+    name: "the watermark passes a parked record",
+    file: "ReadLane.ts",
+    find: `while (first?.ended !== undefined) {`,
+    replace: `while (first !== undefined && (first.ended !== undefined || (first as Delivery).state === "parked")) {`
+  },
+  {
+    name: "the watermark passes a running record",
+    file: "ReadLane.ts",
+    find: `this.#watermark = first === undefined ? this.#end : first.position`,
+    replace: `this.#watermark = first === undefined ? this.#end : first.position + 1n`
+  },
+  {
+    name: "a failing key does not hold back its later records",
+    file: "ReadLane.ts",
+    find: `delivery.state = "parked"
+    this.#parked.add(delivery)`,
+    replace: `delivery.state = "parked"
+    this.#parked.add(delivery)
+    const waiting = this.#byKey.get(delivery.key)?.[1]
+    if (waiting?.state === "waiting" && !this.#ready.includes(waiting)) this.#ready.push(waiting)`
+  },
+  {
+    name: "a failed record is done",
+    file: "ReadLane.ts",
+    find: `if ("ending" in decision && decision.ending === "drop") return this.#finish(delivery, "dropped", fault.tag)`,
+    replace: `if (delivery.attempts > 0) return this.#finish(delivery, "done", "done")`
+  },
+  {
+    name: "the last record of a pulled batch is passed over",
+    file: "ReadLane.ts",
+    find: `for (const record of batch.records) {`,
+    replace: `for (const record of batch.records.slice(0, Math.max(1, batch.records.length - 1))) {`
+  },
+  {
+    name: "what was finished past the watermark is counted twice",
+    file: "ReadLane.ts",
+    find: `if (ended !== undefined) this.#count(ended, -span)`,
+    replace: `if (ended !== undefined) this.#count(ended, 0)`
+  },
+  {
+    name: "settled while handlers run: everything pulled is settled",
+    file: "ReadLane.ts",
+    find: `if (this.#watermark <= this.#settled) return undefined
+    if (!isFinal`,
+    replace: `if (this.#end > this.#settled) return this.#end
+    if (!isFinal`
+  },
+  {
+    name: "the broker keeps views of the arena that it was sent",
+    file: "MemoryPartition.ts",
+    find: `const copy = batch.copy(from, to)`,
+    replace: `const copy = from === 0 && to === batch.count ? batch : batch.copy(from, to)`
+  },
+  {
+    name: "the broker forgets the last record of a batch",
+    file: "MemoryPartition.ts",
+    find: `const copy = batch.copy(from, to)`,
+    replace: `const copy = batch.copy(from, Math.max(from + 1, to - 1))`
+  },
+  {
+    name: "a partition changes hands before it is released",
+    file: "MemoryGroup.ts",
+    find: `holding.state = "revoked"
+    partition.log.wake()`,
+    replace: `holding.state = "lost"
+    partition.holding = undefined
+    partition.settled = holding.next
+    partition.log.wake()`
+  },
+  {
+    name: "a new holder begins where the last one had read to",
+    file: "MemoryGroup.ts",
+    find: `if (partition.settled !== undefined) return partition.settled`,
+    replace: `if (partition.settled !== undefined) return partition.log.end`
+  },
+  {
+    name: "a member that goes takes what it had not settled with it",
+    file: "MemoryGroup.ts",
+    find: `holding.state = "released"`,
+    replace: `holding.state = "released"
+        partition.settled = holding.next`
+  },
+  {
+    name: "an event takes its sequence although it was rejected",
+    file: "Publisher.ts",
+    find: `if (batch === undefined) return this.#overflow(first)
+    try {`,
+    replace: `if (batch === undefined) {
+      this.#seq[this.#bucket] = seq - 1
+      return this.#overflow(first)
+    }
+    try {`
+  },
+  {
+    name: "a rejected event is counted as admitted",
+    file: "Publisher.ts",
+    find: `if (told.admitted) this.account.admitted++
+    else this.reject(told.reason)`,
+    replace: `this.account.admitted++
+    if (!told.admitted) this.reject(told.reason)`
+  }
+]
