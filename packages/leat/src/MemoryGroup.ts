@@ -81,21 +81,22 @@ export class MemoryGroup {
     })
   }
 
-  /** Moves as few partitions as it takes to give every member its share. */
+  /**
+   * Moves as few partitions as it takes to give every member its share. Decided and done in one step: a member that left
+   * between the two would be given a partition for ever.
+   */
   readonly #rebalance: Effect.Effect<void> = Effect.suspend(() => {
     const target = this.#target()
-    return Effect.forEach(
-      this.#partitions,
-      (partition) => {
-        const member = target.get(partition.number)
-        const { holding } = partition
-        if (member === undefined || holding?.member === member) return Effect.void
-        if (holding === undefined) return this.#give(partition, member)
-        return holding.state === "held" ? this.#revoke(partition, holding) : Effect.void
-      },
-      { discard: true }
-    )
-  })
+    const deadlines: Array<Effect.Effect<unknown>> = []
+    for (const partition of this.#partitions) {
+      const member = target.get(partition.number)
+      const { holding } = partition
+      if (member === undefined || holding?.member === member) continue
+      if (holding === undefined) this.#give(partition, member)
+      else if (holding.state === "held") deadlines.push(this.#revoke(partition, holding))
+    }
+    return Effect.all(deadlines, { discard: true })
+  }).pipe(Effect.uninterruptible)
 
   #target(): ReadonlyMap<number, Member> {
     const target = new Map<number, Member>()
@@ -116,11 +117,11 @@ export class MemoryGroup {
     return target
   }
 
-  #give(partition: GroupPartition, member: Member): Effect.Effect<void> {
+  #give(partition: GroupPartition, member: Member): void {
     const start = this.#start(partition, member.from)
     const holding: Holding = { member, start, next: start, state: "held" }
     partition.holding = holding
-    return Effect.asVoid(Queue.offer(member.lanes, this.#lane(partition, holding)))
+    Queue.offerUnsafe(member.lanes, this.#lane(partition, holding))
   }
 
   #start(partition: GroupPartition, from: From): Position {
@@ -130,7 +131,8 @@ export class MemoryGroup {
     return partition.origin
   }
 
-  #revoke(partition: GroupPartition, holding: Holding): Effect.Effect<void> {
+  /** Ends the lane, and returns the watch over its drain deadline. */
+  #revoke(partition: GroupPartition, holding: Holding): Effect.Effect<unknown> {
     holding.state = "revoked"
     partition.log.wake()
     const deadline = Effect.suspend(() => {
@@ -138,7 +140,7 @@ export class MemoryGroup {
       this.#lose(partition)
       return this.#rebalance
     })
-    return Effect.asVoid(Effect.forkIn(Effect.delay(deadline, holding.member.drainMs), holding.member.scope))
+    return Effect.forkIn(Effect.delay(deadline, holding.member.drainMs), holding.member.scope)
   }
 
   #lose(partition: GroupPartition): void {
@@ -163,6 +165,8 @@ export class MemoryGroup {
         detail: `partition ${number} of ${this.#topic} is no longer held by this member of group ${this.#group}`
       })
     const changed = Effect.callback<void>(function (resume) {
+      // The fiber may have given way since it looked: what came meanwhile wakes nobody any more.
+      if (holding.state !== "held" || log.end > holding.next) return resume(Effect.void)
       const dispatcher = this.makeDispatcher()
       // Scheduled, so that no reader runs inside the stack of the writer that wakes it.
       const cancel = log.whenChanged(() => dispatcher.scheduleTask(() => resume(Effect.void), 0))

@@ -53,6 +53,7 @@ export class Sink {
   readonly #pool: ArenaPool
   readonly #runners: ReadonlyArray<LaneRunner>
   readonly #room: Array<() => void> = []
+  #roomTurn = 0
   readonly #writer: Writer
   readonly #transport: Transport
   readonly #isCompacted: boolean
@@ -145,6 +146,11 @@ export class Sink {
     this.#runners[partition]?.lane.refused(account, bucket, seq, reason)
   }
 
+  /** How often bytes have been given back: whoever found no room and sees another number looks again. */
+  get roomTurn(): number {
+    return this.#roomTurn
+  }
+
   /** Calls `then` once when bytes have been given back. Returns how to stop waiting. */
   whenRoom(then: () => void): () => void {
     this.#room.push(then)
@@ -213,6 +219,7 @@ export class Sink {
 
   #recycle(batch: RecordBatch, isReusable: boolean): void {
     this.#pool.give(batch, isReusable)
+    this.#roomTurn++
     // Everybody looks once: who finds no room queues again behind the others.
     for (const then of this.#room.splice(0)) then()
   }

@@ -375,7 +375,10 @@ export class EventStream<T> {
       if (told.admitted) return Effect.succeed(this.#idNow)
       const sink = this.#blocking
       if (told.reason !== "overflow" || sink === undefined) return Effect.fail(this.#rejected(told.reason))
+      const turn = sink.roomTurn
       const room = Effect.callback<void>((resume) => {
+        // The fiber may have given way since it looked.
+        if (sink.roomTurn !== turn) return resume(Effect.void)
         // Never inside the stack of the lane that gives the room back.
         const cancel = sink.whenRoom(() => this.#schedule(() => resume(Effect.void)))
         return Effect.sync(cancel)

@@ -85,6 +85,11 @@ export class History implements Journal {
     return [...this.#sink(sink).legs].filter(([, leg]) => leg.place === place).map(([key]) => key)
   }
 
+  /** The ids that the broker held when it was last read back, as text `stream/bucket/seq`. */
+  observed(sink: string): ReadonlyArray<string> {
+    return [...this.#sink(sink).observed.keys()]
+  }
+
   /** A handler of a group got an event; `isFirst` for its first attempt in this process. */
   handled(group: string, id: EventId, key: string): void {
     const group_ = this.#group(group)

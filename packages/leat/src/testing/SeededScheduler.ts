@@ -31,7 +31,7 @@ interface Timer {
 const startMs = Date.UTC(2026, 0, 1)
 
 /** Tasks after which a program is taken to run for ever. */
-const stepsMax = 50_000_000
+const stepsMax = 500_000
 
 class World implements Scheduler.Scheduler {
   readonly executionMode = "async"

@@ -48,13 +48,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     replace: `return batch.count > 0 && index >= 0 && ranges !== null`
   },
   {
-    name: "the last record of a batch is not sent",
-    file: "WriteLane.ts",
-    find: `return { _tag: "Send", batch, from: range.from, to: range.to }`,
-    replace: `return { _tag: "Send", batch, from: range.from, to: Math.max(range.from + 1, range.to - 1) }`
+    name: "an event carries the sequence of the next one",
+    file: "Publisher.ts",
+    find: `outlet, seq, nowMs, context)
+    if (event === undefined) {`,
+    replace: `outlet, seq + 1, nowMs, context)
+    if (event === undefined) {`
   },
   {
-    name: "the arena is used again while a late request holds views of it",
+    name: "closing forgets what is queued",
     file: "WriteLane.ts",
     find: `if (head === undefined || head.batch.count === 0) return this.#closing ? { _tag: "Done" } : idle`,
     replace: `if (head === undefined || head.batch.count === 0 || this.#closing) return this.#closing ? { _tag: "Done" } : idle`

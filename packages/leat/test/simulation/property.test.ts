@@ -23,7 +23,9 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   handlerFaults: fc.double({ min: 0, max: 0.3, noNaN: true }),
   consumers: fc.integer({ min: 1, max: 3 }),
   rebalances: fc.double({ min: 0, max: 0.05, noNaN: true }),
-  textBytes: fc.constantFrom(10, 200, 3000)
+  textBytes: fc.constantFrom(10, 200, 3000),
+  isBurst: fc.boolean(),
+  isClosedEarly: fc.boolean()
 })
 
 describe("the loss guarantees, through the front door", () => {

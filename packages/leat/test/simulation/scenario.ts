@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { Effect, Exit, Scope } from "effect"
+import { formatEventId, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import {
   type FaultPlan,
   faultDriver,
@@ -27,6 +27,10 @@ export interface Scenario {
   readonly rebalances: number
   /** Bytes of text in each event: large ones fill the buffer. */
   readonly textBytes: number
+  /** Everything is offered at once, without waiting for anything: the buffer fills. */
+  readonly isBurst: boolean
+  /** The leat is closed with events still queued; otherwise it is flushed and its consumers finish. */
+  readonly isClosedEarly: boolean
 }
 
 export const calm: Scenario = {
@@ -40,7 +44,9 @@ export const calm: Scenario = {
   handlerFaults: 0,
   consumers: 1,
   rebalances: 0,
-  textBytes: 10
+  textBytes: 10,
+  isBurst: false,
+  isClosedEarly: false
 }
 
 const keep = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -53,6 +59,8 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
   const history = new History()
   const faults = plan ?? randomFaults(random, scenario.rates)
   const wrong: Array<string> = []
+  const finished = new Set<string>()
+  const scope = yield* Scope.make()
   const leat = yield* Leat.make({
     source: "simulation",
     journal: history,
@@ -81,7 +89,7 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
         { match: { stream: "*" }, policy: "group", concurrency: 3, settleEvery: "20 millis", drain: "200 millis" }
       ]
     }
-  })
+  }).pipe(Scope.provide(scope))
   const notes = yield* leat.stream(noteContract())
   const check = Effect.sync(() => {
     const snapshot = leat.ledger.snapshot()
@@ -96,6 +104,7 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
       yield* check
       if (random() < 0.3) yield* Effect.sleep(Math.floor(random() * 20))
       if (random() < scenario.handlerFaults) return yield* Effect.fail(new Error("a planted fault"))
+      if (id !== undefined) finished.add(formatEventId(id))
     })
   )
   const members = yield* Effect.replicateEffect(consume, scenario.consumers)
@@ -104,30 +113,37 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
       key: `k${Math.floor(random() * scenario.keys)}`,
       text: String(index).padEnd(scenario.textBytes, ".")
     }
-    if (random() < 0.5) notes.offer(note)
+    if (scenario.isBurst || random() < 0.5) notes.offer(note)
     else yield* Effect.ignore(notes.publish(note, { level: random() < 0.2 ? "stored" : "queued" }))
-    if (random() < 0.2) yield* Effect.sleep(Math.floor(random() * 10))
+    if (!scenario.isBurst && random() < 0.2) yield* Effect.sleep(Math.floor(random() * 10))
     if (random() < scenario.rebalances) {
       yield* members.shift()?.stop ?? Effect.void
       members.push(yield* consume)
     }
     yield* check
   }
-  yield* leat.flush
-  yield* check
-  yield* waitUntil(
-    "the group settled everything",
-    Effect.map(members[0]?.lag ?? Effect.succeed(0n), (lag) => lag === 0n),
-    { withinMs: 600_000 }
-  )
-  const transport = yield* leat.transport("local")
-  yield* history.readBack(transport, "notes", "local/notes", "test.notes")
-  history.checkGroup("readers", "local/notes", leat.incarnation)
+  if (!scenario.isClosedEarly) {
+    yield* leat.flush
+    yield* check
+    yield* waitUntil(
+      "the group settled everything",
+      Effect.map(members[0]?.lag ?? Effect.succeed(0n), (lag) => lag === 0n),
+      { withinMs: 600_000 }
+    )
+  }
   yield* Effect.forEach(members, ({ stop }) => stop)
   yield* check
-  const pending = leat.ledger
-    .snapshot()
-    .legs.reduce((sum, { queued, inFlight, inDoubt }) => sum + queued + inFlight + inDoubt, 0)
-  if (pending > 0) wrong.push(`${pending} legs are pending after a flush`)
+  yield* Scope.close(scope, Exit.void)
+  yield* check
+  yield* history.readBack(memoryTransport(broker), "notes", "local/notes", "test.notes")
+  for (const place of ["queued", "inFlight", "inDoubt"] as const)
+    for (const key of history.ids("local/notes", place)) wrong.push(`${key} is ${place} after a close`)
+  for (const { dropped } of leat.ledger.snapshot().legs)
+    if (dropped["closed"] !== undefined) wrong.push(`${dropped["closed"]} legs were given up by the close`)
+  if (!scenario.isClosedEarly) {
+    for (const key of history.observed("local/notes"))
+      if (!finished.has(`${leat.incarnation}/${key}`)) wrong.push(`no handler ever finished ${key}`)
+    history.checkGroup("readers", "local/notes", leat.incarnation)
+  }
   return [...wrong, ...history.verdict()]
 }, Effect.scoped)
