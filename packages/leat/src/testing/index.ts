@@ -1,6 +1,8 @@
 /** leat/testing: what leat is tested with, for services and drivers to test themselves with. */
 export * from "./FaultTransport.ts"
 export * from "./History.ts"
+export * from "./batchOf.ts"
 export * from "./seededRandom.ts"
 export * from "./SeededScheduler.ts"
+export * from "./TransportSuite.ts"
 export * from "./waitUntil.ts"

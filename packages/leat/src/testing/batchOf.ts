@@ -1,0 +1,50 @@
+import { Buffer } from "node:buffer"
+import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "../Headers.ts"
+import { RecordBatch } from "../RecordBatch.ts"
+
+/** A record to be sent as it stands: bytes, or text for its UTF-8. */
+export interface PlainRecord {
+  /** Null: no key. */
+  readonly key: string | Uint8Array | null
+  /** Null: a tombstone. */
+  readonly value: string | Uint8Array | null
+  readonly headers?: ReadonlyArray<Header>
+  /** Epoch milliseconds; 0 when absent. */
+  readonly timeMs?: number
+}
+
+/** A batch as the publish path would fill it, for tests of drivers. */
+export function batchOf(records: ReadonlyArray<PlainRecord>): RecordBatch {
+  const batch = new RecordBatch(
+    Math.max(
+      64,
+      records.reduce((total, record) => total + sizeOf(record), 0)
+    )
+  )
+  for (const [index, { key, value, headers = [], timeMs = 0 }] of records.entries()) {
+    const keyBytes = bytesOf(key)
+    const valueBytes = bytesOf(value)
+    const { arena } = batch
+    arena.set(keyBytes, batch.bytes)
+    const headersAt = batch.bytes + keyBytes.length
+    let valueAt = writeLength(arena, headersAt, headers.length)
+    for (const [name, bytes] of headers) valueAt = writeHeader(arena, valueAt, Buffer.from(name), bytes)
+    arena.set(valueBytes, valueAt)
+    const kind = value === null ? "tombstone" : "event"
+    batch.commit(key !== null, headersAt, valueAt, valueAt + valueBytes.length, kind, 0, 0, index, timeMs)
+  }
+  return batch
+}
+
+function bytesOf(value: string | Uint8Array | null): Uint8Array {
+  if (value === null) return new Uint8Array(0)
+  return typeof value === "string" ? Buffer.from(value) : value
+}
+
+function sizeOf({ key, value, headers = [] }: PlainRecord): number {
+  const ofHeaders = headers.map(([name, bytes]) => sizeOfHeader(Buffer.byteLength(name), bytes.length))
+  return ofHeaders.reduce(
+    (total, size) => total + size,
+    bytesOf(key).length + bytesOf(value).length + sizeOfLength(headers.length)
+  )
+}

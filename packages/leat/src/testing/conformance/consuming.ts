@@ -1,0 +1,302 @@
+import assert from "node:assert/strict"
+import { Cause, Effect, Exit, Fiber, Scope } from "effect"
+import { type Capabilities, TransportError } from "../../Transport.ts"
+import { waitUntil } from "../waitUntil.ts"
+import { boundsOf, join, numbered, store, testCase, textOf, type TransportCase, valuesOf } from "./TransportCase.ts"
+
+const hasGroups = ({ groups }: Capabilities): boolean => groups !== "none"
+const one = { applies: hasGroups, partitions: 1 }
+
+/** Groups: who gets what, what comes again, and who may settle. */
+export const consumingCases: ReadonlyArray<TransportCase> = [
+  testCase(
+    "a group gets every record of every partition, in order",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(300, "a"))
+        yield* store(bench.writer, 1, numbered(300, "b"))
+        const member = yield* join(bench.transport, bench.topic, "g")
+        const lanes = [yield* member.lane, yield* member.lane].toSorted(
+          (left, right) => left.partition - right.partition
+        )
+        assert.deepEqual(
+          lanes.map(({ partition }) => partition),
+          [0, 1]
+        )
+        for (const [index, prefix] of ["a", "b"].entries()) {
+          const records = yield* lanes[index]?.take(300) ?? Effect.succeed([])
+          assert.deepEqual(
+            valuesOf(records),
+            numbered(300, prefix).map(({ value }) => value)
+          )
+        }
+      }),
+    { applies: hasGroups }
+  ),
+
+  testCase(
+    "a waiting consumer gets a new record within a second",
+    (bench) =>
+      Effect.gen(function* () {
+        const member = yield* join(bench.transport, bench.topic, "g")
+        const lane = yield* member.lane
+        const taking = yield* Effect.forkChild(Effect.timeout(lane.take(1), "2 seconds"))
+        yield* Effect.sleep(50)
+        yield* store(bench.writer, 0, numbered(1, "late"))
+        assert.deepEqual(valuesOf(yield* Fiber.join(taking)), ["late0"])
+      }),
+    one
+  ),
+
+  testCase(
+    "T23 a new group begins where it is told: at the earliest record",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(3))
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: "earliest" })).lane
+        assert.deepEqual(valuesOf(yield* lane.take(3)), ["0", "1", "2"])
+      }),
+    one
+  ),
+
+  testCase(
+    "T24 a new group begins where it is told: behind the latest record",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(3, "old"))
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: "latest" })).lane
+        yield* store(bench.writer, 0, numbered(1, "new"))
+        assert.deepEqual(valuesOf(yield* lane.take(1)), ["new0"])
+      }),
+    one
+  ),
+
+  testCase(
+    "a new group begins where it is told: at a time",
+    (bench) =>
+      Effect.gen(function* () {
+        const startMs = 1_700_000_000_000
+        for (let index = 0; index < 5; index++)
+          yield* store(bench.writer, 0, [{ key: "k", value: `${index}`, timeMs: startMs + index * 1000 }])
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: { timeMs: startMs + 3000 } })).lane
+        assert.deepEqual(valuesOf(yield* lane.take(2)), ["3", "4"])
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.replay.time, partitions: 1 }
+  ),
+
+  testCase(
+    "a new group begins where it is told: at a position",
+    (bench) =>
+      Effect.gen(function* () {
+        const { end } = yield* boundsOf(bench, 0)
+        yield* store(bench.writer, 0, numbered(3, "old"))
+        const middle = yield* boundsOf(bench, 0)
+        assert.ok(middle.end > end)
+        yield* store(bench.writer, 0, numbered(2, "new"))
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: { position: middle.end } })).lane
+        assert.deepEqual(valuesOf(yield* lane.take(2)), ["new0", "new1"])
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.replay.offset, partitions: 1 }
+  ),
+
+  testCase(
+    "T20 T21 T22 what was handed out and not settled comes again",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const first = yield* Scope.make()
+        const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
+          Scope.provide(first)
+        )
+        assert.equal((yield* lane.take(10)).length, 10)
+        yield* Scope.close(first, Exit.void)
+        const again = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        assert.deepEqual(
+          valuesOf(yield* again.take(10)),
+          numbered(10).map(({ value }) => value)
+        )
+      }),
+    one
+  ),
+
+  testCase(
+    "T31 a settled position is the first that is not done",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const first = yield* Scope.make()
+        const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
+          Scope.provide(first)
+        )
+        const records = yield* lane.take(10)
+        yield* lane.settle(records[4]?.position ?? 0n)
+        yield* lane.release
+        yield* Scope.close(first, Exit.void)
+        assert.equal((yield* boundsOf(bench, 0, "g")).settled, records[4]?.position)
+        const again = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        assert.equal(again.start, records[4]?.position)
+        assert.deepEqual(valuesOf(yield* again.take(6)), ["4", "5", "6", "7", "8", "9"])
+      }),
+    one
+  ),
+
+  testCase(
+    "settling less than before takes nothing back",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const records = yield* lane.take(10)
+        yield* lane.settle(records[8]?.position ?? 0n)
+        yield* lane.settle(records[2]?.position ?? 0n)
+        assert.equal((yield* boundsOf(bench, 0, "g")).settled, records[8]?.position)
+      }),
+    one
+  ),
+
+  testCase(
+    "groups do not see each other",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(5))
+        for (const group of ["g", "h"]) {
+          const lane = yield* (yield* join(bench.transport, bench.topic, group)).lane
+          const records = yield* lane.take(5)
+          assert.deepEqual(
+            valuesOf(records),
+            numbered(5).map(({ value }) => value)
+          )
+          yield* lane.settle((records.at(-1)?.position ?? 0n) + 1n)
+        }
+        assert.equal((yield* boundsOf(bench, 0, "other")).settled, undefined)
+      }),
+    one
+  ),
+
+  testCase(
+    "T27 a revoked lane ends, may settle once more, and only then goes to the other member",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10, "a"))
+        yield* store(bench.writer, 1, numbered(10, "b"))
+        const first = yield* join(bench.transport, bench.topic, "g")
+        const lanes = [yield* first.lane, yield* first.lane]
+        const taken = new Map<string, ReadonlyArray<bigint>>()
+        for (const lane of lanes)
+          taken.set(
+            lane.id,
+            (yield* lane.take(10)).map(({ position }) => position)
+          )
+        const second = yield* join(yield* bench.connect, bench.topic, "g")
+        const revoked = yield* Effect.raceAllFirst(lanes.map((lane) => Effect.as(lane.end, lane)))
+        yield* Effect.sleep(100)
+        assert.equal(yield* second.waiting, 0, "the lane was given away before it was released")
+        const position = taken.get(revoked.id)?.[6] ?? 0n
+        yield* revoked.settle(position)
+        yield* revoked.release
+        const lane = yield* second.lane
+        assert.equal(lane.partition, revoked.partition)
+        assert.equal(lane.start, position)
+        assert.equal((yield* lane.take(4))[0]?.position, position)
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover === "drain" }
+  ),
+
+  testCase(
+    "T38 a member that did not drain in time has lost the lane: it settles nothing more",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10, "a"))
+        yield* store(bench.writer, 1, numbered(10, "b"))
+        const first = yield* join(bench.transport, bench.topic, "g", { drainMs: 50 })
+        const lanes = [yield* first.lane, yield* first.lane]
+        for (const lane of lanes) yield* lane.take(10)
+        const second = yield* join(yield* bench.connect, bench.topic, "g")
+        const lane = yield* second.lane
+        const late = lanes.find(({ partition }) => partition === lane.partition)
+        const exit = yield* Effect.exit(late?.settle(lane.start + 5n) ?? Effect.void)
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        assert.ok(
+          error instanceof TransportError && error.reason === "LaneLost",
+          "a late settle must fail with LaneLost"
+        )
+        assert.equal((yield* boundsOf(bench, lane.partition, "g")).settled ?? lane.start, lane.start)
+        assert.equal((yield* lane.take(10)).length, 10)
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover !== "none" }
+  ),
+
+  testCase(
+    "the lanes of a member that goes come to those that stay",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(3, "a"))
+        yield* store(bench.writer, 1, numbered(3, "b"))
+        const scope = yield* Scope.make()
+        const goer = yield* join(bench.transport, bench.topic, "g").pipe(Scope.provide(scope))
+        yield* Effect.all([goer.lane, goer.lane]).pipe(Scope.provide(scope))
+        const stayer = yield* join(yield* bench.connect, bench.topic, "g", { drainMs: 100 })
+        yield* Scope.close(scope, Exit.void)
+        const lanes = [yield* stayer.lane, yield* stayer.lane]
+        assert.deepEqual(new Set(lanes.map(({ partition }) => partition)), new Set([0, 1]))
+      }),
+    { applies: hasGroups }
+  ),
+
+  testCase(
+    "a lane that is not pulled holds nothing else back",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(2000, "a"))
+        yield* store(bench.writer, 1, numbered(2000, "b"))
+        const member = yield* join(bench.transport, bench.topic, "g")
+        const lanes = [yield* member.lane, yield* member.lane]
+        const pulled = lanes.find(({ partition }) => partition === 1)
+        assert.equal((yield* pulled?.take(2000) ?? Effect.succeed([])).length, 2000)
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.backpressure === "lane" }
+  ),
+
+  testCase(
+    "T33 positions that compaction has taken away are passed over, and the last of each key stays",
+    (bench) =>
+      Effect.gen(function* () {
+        if (bench.compact === undefined) return
+        for (let round = 0; round < 5; round++)
+          yield* store(
+            bench.writer,
+            0,
+            ["x", "y"].map((key) => ({ key, value: `${key}${round}` }))
+          )
+        yield* bench.compact
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const records = yield* lane.take(2)
+        assert.deepEqual(
+          records.map(({ key, value }) => [textOf(key), textOf(value)]),
+          [
+            ["x", "x4"],
+            ["y", "y4"]
+          ]
+        )
+        yield* lane.settle((records[1]?.position ?? 0n) + 1n)
+        assert.equal((yield* boundsOf(bench, 0, "g")).settled, (yield* boundsOf(bench, 0)).end)
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.compaction, partitions: 1, compacted: true }
+  ),
+
+  testCase(
+    "lag is what is stored and not settled",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const records = yield* lane.take(10)
+        yield* lane.settle(records[7]?.position ?? 0n)
+        yield* waitUntil(
+          "bounds tell the settled position",
+          Effect.map(boundsOf(bench, 0, "g"), ({ end, settled }) => settled !== undefined && end - settled === 3n)
+        )
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.lag === "exact", partitions: 1 }
+  )
+]

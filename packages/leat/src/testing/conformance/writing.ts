@@ -1,0 +1,252 @@
+import assert from "node:assert/strict"
+import { Effect, Exit } from "effect"
+import { batchOf } from "../batchOf.ts"
+import {
+  assertCovers,
+  boundsOf,
+  deadlineMs,
+  numbered,
+  readAll,
+  store,
+  testCase,
+  textOf,
+  type TransportCase,
+  valuesOf
+} from "./TransportCase.ts"
+
+const text = new TextEncoder()
+
+/** Topics, and what becomes of what is sent. */
+export const writingCases: ReadonlyArray<TransportCase> = [
+  testCase("ensure creates a topic once, and tells how one that is there differs", ({ transport, topic }) =>
+    Effect.gen(function* () {
+      const again = yield* transport.ensure({ topic, partitions: 2 })
+      assert.deepEqual(again, { status: "exists", partitions: 2 })
+      const other = yield* transport.ensure({ topic, partitions: 5 })
+      assert.equal(other.status, "differs")
+      assert.equal(other.partitions, 2, "nothing may be changed by asking")
+      const differences = other.status === "differs" ? other.differences : []
+      assert.ok(
+        differences.some(({ property, asked, found }) => property === "partitions" && asked === "5" && found === "2")
+      )
+    })
+  ),
+
+  testCase("a writer tells how many partitions its topic has", ({ writer }) =>
+    Effect.sync(() => assert.equal(writer.partitions, 2))
+  ),
+
+  testCase("what is told stored can be read back as it was, in order", (bench) =>
+    Effect.gen(function* () {
+      yield* store(bench.writer, 0, numbered(100, "a"))
+      yield* store(bench.writer, 0, numbered(100, "b"))
+      const values = valuesOf(yield* readAll(bench, 0))
+      assert.deepEqual(
+        values,
+        [...numbered(100, "a"), ...numbered(100, "b")].map(({ value }) => value)
+      )
+    })
+  ),
+
+  testCase("T11 a record stands in the partition that was asked for, and in no other", (bench) =>
+    Effect.gen(function* () {
+      yield* store(bench.writer, 0, numbered(3, "zero"))
+      yield* store(bench.writer, 1, numbered(5, "one"))
+      assert.equal((yield* readAll(bench, 0)).length, 3)
+      assert.equal((yield* readAll(bench, 1)).length, 5)
+    })
+  ),
+
+  testCase("T10 a partition that does not exist takes nothing", (bench) =>
+    Effect.gen(function* () {
+      const runs = yield* bench.writer.send(7, batchOf(numbered(3)), 0, 3, yield* deadlineMs)
+      assertCovers(runs, 0, 3)
+      for (const { fate } of runs) assert.equal(fate, "notStored")
+      assert.equal((yield* readAll(bench, 0)).length + (yield* readAll(bench, 1)).length, 0)
+    })
+  ),
+
+  testCase("a range of a batch is sent, and only that", (bench) =>
+    Effect.gen(function* () {
+      const runs = yield* bench.writer.send(0, batchOf(numbered(10)), 3, 7, yield* deadlineMs)
+      assertCovers(runs, 3, 7)
+      assert.deepEqual(valuesOf(yield* readAll(bench, 0)), ["3", "4", "5", "6"])
+    })
+  ),
+
+  testCase("keys, values and headers are bytes: none is bent, and empty is not absent", (bench) =>
+    Effect.gen(function* () {
+      const { headers } = bench.transport.capabilities
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)
+      const list = [["plain", text.encode("text")] as const, ["empty", new Uint8Array(0)] as const]
+      yield* store(bench.writer, 0, [
+        {
+          key: bytes,
+          value: bytes,
+          headers: headers.binary ? [...list, ["binary", bytes] as const] : list,
+          timeMs: 1_700_000_000_000
+        },
+        { key: null, value: "no key" },
+        { key: "key", value: new Uint8Array(0) }
+      ])
+      const [first, second, third] = yield* readAll(bench, 0)
+      assert.deepEqual(first?.key === null ? null : Array.from(first?.key ?? []), Array.from(bytes))
+      assert.deepEqual(Array.from(first?.value ?? []), Array.from(bytes))
+      assert.deepEqual(
+        first?.headers.map(([name]) => name),
+        headers.binary ? ["plain", "empty", "binary"] : ["plain", "empty"]
+      )
+      assert.deepEqual(
+        first?.headers.map(([, value]) => value.length),
+        headers.binary ? [4, 0, 256] : [4, 0]
+      )
+      assert.equal(second?.key, null)
+      assert.equal(third?.value?.length, 0, "an empty value is no tombstone")
+    })
+  ),
+
+  testCase(
+    "T37 headers of one name are all kept, in order",
+    (bench) =>
+      Effect.gen(function* () {
+        const headers = ["1", "2", "3"].map((value) => ["same", text.encode(value)] as const)
+        yield* store(bench.writer, 0, [{ key: "k", value: "v", headers }])
+        const [record] = yield* readAll(bench, 0)
+        assert.deepEqual(
+          record?.headers.map(([name, value]) => [name, textOf(value)]),
+          [
+            ["same", "1"],
+            ["same", "2"],
+            ["same", "3"]
+          ]
+        )
+      }),
+    { applies: ({ headers }) => headers.duplicates }
+  ),
+
+  testCase(
+    "T34 a tombstone stays a tombstone",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, [
+          { key: "k", value: null },
+          { key: "j", value: "v" }
+        ])
+        assert.deepEqual(valuesOf(yield* readAll(bench, 0)), [null, "v"])
+      }),
+    { applies: ({ compaction }) => compaction, compacted: true }
+  ),
+
+  testCase(
+    "a stored run says at which position it begins",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(4, "before"))
+        const runs = yield* store(bench.writer, 0, numbered(6, "x"))
+        const records = yield* readAll(bench, 0)
+        for (const { from, base } of runs)
+          assert.equal(textOf(records.find(({ position }) => position === base)?.value ?? null), `x${from}`)
+      }),
+    { applies: ({ appendWithPosition }) => appendWithPosition }
+  ),
+
+  testCase("the bytes of a batch may be used again once its send has been answered", (bench) =>
+    Effect.gen(function* () {
+      const batch = batchOf(numbered(10, "value"))
+      const runs = yield* bench.writer.send(0, batch, 0, 10, yield* deadlineMs)
+      assert.equal(runs[0]?.fate, "stored")
+      batch.arena.fill(0)
+      assert.deepEqual(
+        valuesOf(yield* readAll(bench, 0)),
+        numbered(10, "value").map(({ value }) => value)
+      )
+    })
+  ),
+
+  testCase("T15 a send changes nothing of the batch", (bench) =>
+    Effect.gen(function* () {
+      const batch = batchOf(numbered(10))
+      const before = Buffer.from(batch.arena)
+      yield* bench.writer.send(0, batch, 2, 8, yield* deadlineMs)
+      assert.equal(batch.count, 10)
+      assert.ok(before.equals(batch.arena))
+    })
+  ),
+
+  testCase("a record over the limit is refused as TooLarge, and is not stored", (bench) =>
+    Effect.gen(function* () {
+      const { recordBytesMax } = bench.transport.capabilities
+      const value = new Uint8Array(recordBytesMax + 1)
+      const runs = yield* bench.writer.send(0, batchOf([{ key: "k", value }]), 0, 1, yield* deadlineMs)
+      assertCovers(runs, 0, 1)
+      assert.equal(runs[0]?.fate, "notStored")
+      assert.equal(runs[0]?.error?.reason, "TooLarge")
+      assert.equal((yield* readAll(bench, 0)).length, 0)
+    })
+  ),
+
+  testCase(
+    "a batch with one record that is refused stores nothing of it",
+    (bench) =>
+      Effect.gen(function* () {
+        const value = new Uint8Array(bench.transport.capabilities.recordBytesMax + 1)
+        const batch = batchOf([...numbered(2), { key: "k", value }, ...numbered(2)])
+        const runs = yield* bench.writer.send(0, batch, 0, 5, yield* deadlineMs)
+        assertCovers(runs, 0, 5)
+        for (const { fate } of runs) assert.equal(fate, "notStored")
+        assert.equal((yield* readAll(bench, 0)).length, 0)
+      }),
+    { applies: ({ batch }) => batch === "atomic" }
+  ),
+
+  testCase(
+    "T4 sends of one partition that overlap do not overtake each other",
+    (bench) =>
+      Effect.gen(function* () {
+        const sends = Array.from({ length: 20 }, (_, index) =>
+          store(bench.writer, 0, numbered(index % 2 === 0 ? 50 : 1, `${index}/`))
+        )
+        yield* Effect.all(sends, { concurrency: "unbounded" })
+        const values = valuesOf(yield* readAll(bench, 0))
+        const batches = values.map((value) => Number(value?.split("/")[0]))
+        assert.deepEqual(
+          batches,
+          batches.toSorted((left, right) => left - right)
+        )
+      }),
+    { applies: ({ ordering }) => ordering === "perPartition" }
+  ),
+
+  testCase(
+    "after a fence nothing sent earlier can land, and the end stands behind it",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(5))
+        const end = yield* bench.writer.fence(0)
+        assert.equal((yield* boundsOf(bench, 0)).end, end)
+        yield* store(bench.writer, 0, numbered(1, "after"))
+        const records = yield* readAll(bench, 0)
+        assert.deepEqual(valuesOf(records.filter(({ position }) => position >= end)), ["after0"])
+      }),
+    { applies: ({ fencing }) => fencing !== "none" }
+  ),
+
+  testCase(
+    "a fence that cannot be kept is refused",
+    ({ writer }) =>
+      Effect.gen(function* () {
+        assert.ok(Exit.isFailure(yield* Effect.exit(writer.fence(0))))
+      }),
+    { applies: ({ fencing }) => fencing === "none" }
+  ),
+
+  testCase("two connections see one backend", (bench) =>
+    Effect.gen(function* () {
+      const other = yield* bench.connect
+      const writer = yield* other.openWriter(bench.topic)
+      yield* store(bench.writer, 0, numbered(2, "a"))
+      yield* store(writer, 0, numbered(2, "b"))
+      assert.deepEqual(valuesOf(yield* readAll({ ...bench, transport: other }, 0)), ["a0", "a1", "b0", "b1"])
+    })
+  )
+]
