@@ -46,8 +46,12 @@ export interface SendCall {
 export interface FaultPlan {
   readonly send?: (call: SendCall) => SendFault | undefined
   readonly fence?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
-  readonly settle?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
-  /** A lane that breaks: its next pull fails with `LaneLost`. */
+  readonly settle?: (call: {
+    readonly call: number
+    readonly partition: number
+    readonly position: bigint
+  }) => TransportReason | undefined
+  /** A lane that breaks: its next pull fails with `LaneLost`, and the backend gives it away without what was not settled. */
   readonly loseLane?: (call: { readonly call: number; readonly partition: number }) => boolean
   /** Plants a mutant: a fence that lets late writes land all the same. */
   readonly isFenceBroken?: boolean
@@ -134,12 +138,12 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
     ...lane,
     batches: Stream.mapEffect(lane.batches, (batch) =>
       plan.loseLane?.({ call: calls.pull++, partition }) === true
-        ? Effect.fail(errorOf(inner, "pull", "LaneLost"))
+        ? Effect.andThen(lane.release, Effect.fail(errorOf(inner, "pull", "LaneLost")))
         : Effect.succeed(batch)
     ),
     settle: (position) =>
       Effect.suspend(() => {
-        const reason = plan.settle?.({ call: calls.settle++, partition })
+        const reason = plan.settle?.({ call: calls.settle++, partition, position })
         return reason === undefined ? lane.settle(position) : Effect.fail(errorOf(inner, "settle", reason))
       })
   }
@@ -156,6 +160,10 @@ export interface FaultRates {
   readonly loseResponse?: number
   readonly cut?: number
   readonly lateWrite?: number
+  /** Chance that a fence, a settle or a lane fails. */
+  readonly fence?: number
+  readonly settle?: number
+  readonly loseLane?: number
   /** Longest delay, and latest landing, in milliseconds; 50 when absent. */
   readonly msMax?: number
 }
@@ -171,7 +179,11 @@ export function randomFaults(random: () => number, rates: FaultRates): FaultPlan
     [rates.cut, () => ({ kind: "cut" })],
     [rates.lateWrite, () => ({ kind: "lateWrite", ms: ms() })]
   ]
+  const passing = (rate = 0): TransportReason | undefined => (rate > 0 && random() < rate ? "Unavailable" : undefined)
   return {
+    fence: () => passing(rates.fence),
+    settle: () => passing(rates.settle),
+    loseLane: () => passing(rates.loseLane) !== undefined,
     send: () => {
       let drawn = random()
       for (const [rate = 0, fault] of choices) {

@@ -6,7 +6,7 @@ import { calm, type Scenario, tell } from "../simulation/scenario.ts"
 const scenarios: ReadonlyArray<Scenario> = [
   {
     ...calm,
-    rates: { fail: 0.2, cut: 0.05, loseResponse: 0.1, delay: 0.1 },
+    rates: { fail: 0.2, cut: 0.05, loseResponse: 0.1, delay: 0.1, fence: 0.1, settle: 0.1, loseLane: 0.05 },
     handlerFaults: 0.2,
     consumers: 2,
     rebalances: 0.05

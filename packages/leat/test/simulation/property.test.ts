@@ -14,6 +14,9 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
     loseResponse: rate,
     cut: rate,
     lateWrite: rate,
+    fence: rate,
+    settle: rate,
+    loseLane: rate,
     msMax: fc.integer({ min: 1, max: 200 })
   }),
   overflow: fc.constantFrom("block", "reject", "dropOldest"),

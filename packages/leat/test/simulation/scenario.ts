@@ -57,7 +57,17 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
   const random = seededRandom(seed)
   const broker = new MemoryBroker({ partitions: 2 })
   const history = new History()
-  const faults = plan ?? randomFaults(random, scenario.rates)
+  const drawn = plan ?? randomFaults(random, scenario.rates)
+  const positions = new Set<string>()
+  const faults: FaultPlan = {
+    ...drawn,
+    settle: (call) => {
+      for (let at = 0n; at < call.position; at++)
+        if (!positions.has(`${call.partition}/${at}`))
+          wrong.push(`position ${at} of ${call.partition} was settled unfinished`)
+      return drawn.settle?.(call)
+    }
+  }
   const wrong: Array<string> = []
   const finished = new Set<string>()
   const scope = yield* Scope.make()
@@ -98,13 +108,14 @@ export const tell = Effect.fnUntraced(function* (scenario: Scenario, seed: numbe
         `the ledger does not balance: ${JSON.stringify(snapshot, (_, value) => (typeof value === "bigint" ? Number(value) : value))}`
       )
   })
-  const consume = notes.handle("readers", (_, { id, key }) =>
+  const consume = notes.handle("readers", (_, { id, key, partition, position }) =>
     Effect.gen(function* () {
       if (id !== undefined) history.handled("readers", id, key)
       yield* check
       if (random() < 0.3) yield* Effect.sleep(Math.floor(random() * 20))
       if (random() < scenario.handlerFaults) return yield* Effect.fail(new Error("a planted fault"))
       if (id !== undefined) finished.add(formatEventId(id))
+      positions.add(`${partition}/${position}`)
     })
   )
   const members = yield* Effect.replicateEffect(consume, scenario.consumers)
