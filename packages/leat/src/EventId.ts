@@ -13,10 +13,12 @@ export function formatEventId({ incarnation, stream, bucket, seq }: EventId): st
   return `${incarnation}/${stream}/${bucket}/${seq}`
 }
 
+const idPattern = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([^/]+)\/(0|[1-9]\d{0,4})\/(0|[1-9]\d{0,15})$/
+
+/** Reads what `formatEventId` writes, and nothing else: two texts are never one id. */
 export function parseEventId(text: string): EventId | undefined {
-  const parts = /^([0-9a-f-]{36})\/([^/]+)\/(\d{1,5})\/(\d{1,16})$/.exec(text)
-  const [, incarnation, stream, bucket, seq] = parts ?? []
-  if (incarnation === undefined || stream === undefined) return undefined
+  const [, incarnation, stream, bucket, seq] = idPattern.exec(text) ?? []
+  if (incarnation === undefined || stream === undefined || !Number.isSafeInteger(Number(seq))) return undefined
   return { incarnation, stream, bucket: Number(bucket), seq: Number(seq) }
 }
 

@@ -37,8 +37,8 @@ export function readDropNotice(bytes: Uint8Array): ReadonlyArray<DroppedRange> {
     .split(";")
     .flatMap((text) => {
       const parts = /^(\d+):(\d+)-(\d+):(.*)$/.exec(text)
-      return parts === null
-        ? []
-        : [{ bucket: Number(parts[1]), from: Number(parts[2]), to: Number(parts[3]), reason: parts[4] ?? "" }]
+      const [bucket = 0, from = 0, to = 0] = parts?.slice(1, 4).map(Number) ?? []
+      const isRange = from < to && Number.isSafeInteger(to) && Number.isSafeInteger(bucket)
+      return isRange ? [{ bucket, from, to, reason: parts?.[4] ?? "" }] : []
     })
 }

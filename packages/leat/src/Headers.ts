@@ -6,7 +6,8 @@
 /** One header; names may repeat, order is kept. */
 export type Header = readonly [name: string, value: Uint8Array]
 
-const textDecoder = new TextDecoder()
+// Without the option a byte order mark at the beginning would be taken away.
+const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** Writes a zig-zag varint of a value from 0 to 2^30 - 1; returns the position after it. */
 export function writeLength(target: Uint8Array, at: number, length: number): number {

@@ -63,7 +63,8 @@ export function decide(policy: Policy, failure: Failure): Decision {
   const { retry } = rule
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
   const delay = Math.min(
-    retry.baseMs * (retry.factor ?? 1) ** (failure.attempts - 1),
+    // The power of a lane that retries for ever is Infinity some day, and 0 times Infinity is no delay.
+    retry.baseMs * Math.min((retry.factor ?? 1) ** (failure.attempts - 1), Number.MAX_VALUE),
     retry.maxDelayMs ?? maxDelayMsDefault
   )
   const retryAfterMs = delay * (1 - (retry.jitter ?? jitterDefault) * failure.random)

@@ -14,7 +14,7 @@
  */
 import { Buffer } from "node:buffer"
 import protobuf from "protobufjs/minimal.js"
-import { type Header, readHeaders } from "./Headers.ts"
+import { type Header, readHeaders, sizeOfHeader } from "./Headers.ts"
 import type { Waiter } from "./Waiter.ts"
 
 const noKey = 1
@@ -149,9 +149,10 @@ export class RecordBatch {
 
   /** Bytes of key, headers block and value together. */
   recordBytes(index: number): number {
-    return (
-      (this.#end[index] ?? 0) - this.#start(index) + (this.#notice?.index === index ? this.#notice.value.length : 0)
-    )
+    const bytes = (this.#end[index] ?? 0) - this.#start(index)
+    const notice = this.#notice
+    if (notice?.index !== index) return bytes
+    return bytes + sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
   }
 
   /** Bytes of records [from, to). */

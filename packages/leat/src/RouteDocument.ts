@@ -149,7 +149,7 @@ function pathText(path: ReadonlyArray<PathPart>): string {
 
 /** JSON Schema of the document (draft 2020-12), for editors. */
 export function routeJsonSchema(): unknown {
-  const { schema, definitions } = Schema.toJsonSchemaDocument(RouteDocument)
+  const { schema, definitions } = Schema.toJsonSchemaDocument(RouteDocument, { onExcessProperty: "error" })
   return { $schema: "https://json-schema.org/draft/2020-12/schema", ...schema, $defs: definitions }
 }
 

@@ -246,7 +246,7 @@ export class Routes {
   }
 
   #leg(spec: LegSpec, stream: string): Leg {
-    const topic = spec.topic.replaceAll("{stream}", stream)
+    const topic = topicOf(spec, stream)
     return Object.freeze({
       cluster: spec.cluster,
       topic,
@@ -294,7 +294,7 @@ export class Routes {
         if (!globMatches(spec.match.stream, contract.stream)) return []
         return spec.to.flatMap((leg, position) => {
           if (leg.wire === "cloudevents") return []
-          const topic = `${leg.cluster}/${leg.topic.replaceAll("{stream}", contract.stream)}`
+          const topic = `${leg.cluster}/${topicOf(leg, contract.stream)}`
           const owner = owners.get(topic) ?? contract.stream
           owners.set(topic, owner)
           if (owner === contract.stream) return []
@@ -477,6 +477,11 @@ function globMatches(glob: string, text: string): boolean {
   }
   while (glob[pattern] === "*") pattern++
   return pattern === glob.length
+}
+
+/** By a function: as text, `$&` and the like in a stream's name would be instructions. */
+function topicOf({ topic }: LegSpec, stream: string): string {
+  return topic.replaceAll("{stream}", () => stream)
 }
 
 function join(path: string, rest: string): string {

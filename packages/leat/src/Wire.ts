@@ -67,7 +67,8 @@ export interface WireIdentity {
 }
 
 const text = new TextEncoder()
-const fromText = new TextDecoder()
+// Without the option a byte order mark at the beginning would be taken away.
+const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
 const formatEvent = 1
 const formatMarker = 2
 
@@ -146,7 +147,10 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   }
 }
 
-/** Reads what a record's headers say, whichever wire they are in. */
+/**
+ * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts: leat
+ * writes its own before those of the caller, who could otherwise give an event another id, or make it a marker.
+ */
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
   const meta: Mutable<RecordMeta> = { dropped: [], isMarker: false }
   const others: Array<Header> = []
@@ -162,6 +166,7 @@ export function readMeta(headers: ReadonlyArray<Header>, stream: string): Record
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
+  if (meta.id !== undefined) return
   if (value[0] === formatMarker) meta.isMarker = true
   if (value[0] !== formatEvent || value.length < 26) return
   const incarnation = formatUuid(value.subarray(1, 17))
@@ -177,9 +182,13 @@ function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string):
     }
     return result
   }
+  const bucket = varint()
+  const seq = varint()
+  const epoch = varint()
+  if (!Number.isSafeInteger(bucket) || !Number.isSafeInteger(seq) || !Number.isSafeInteger(epoch)) return
   meta.timeMs = timeMs
-  meta.id = { incarnation, stream, bucket: varint(), seq: varint() }
-  meta.epoch = varint()
+  meta.id = { incarnation, stream, bucket, seq }
+  meta.epoch = epoch
 }
 
 /** Returns whether the header was one of those that leat knows. */
@@ -187,29 +196,31 @@ function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array): 
   // NATS does not allow the underscore, so its binding of CloudEvents says `ce-id`.
   switch (name.startsWith("ce-") ? `ce_${name.slice(3)}` : name) {
     case "ce_id": {
-      const id = parseEventId(fromText.decode(value))
+      const id = meta.id ?? parseEventId(fromText.decode(value))
       if (id !== undefined) meta.id = id
       return true
     }
     case "ce_source":
-      meta.source = fromText.decode(value)
+      meta.source ??= fromText.decode(value)
       return true
     case "ce_type":
-      meta.type = fromText.decode(value)
+      meta.type ??= fromText.decode(value)
       return true
     case "ce_time": {
       const timeMs = Date.parse(fromText.decode(value))
-      if (!Number.isNaN(timeMs)) meta.timeMs = timeMs
+      if (!Number.isNaN(timeMs)) meta.timeMs ??= timeMs
       return true
     }
-    case "ce_leatepoch":
-      meta.epoch = Number(fromText.decode(value))
+    case "ce_leatepoch": {
+      const epoch = Number(fromText.decode(value))
+      if (Number.isSafeInteger(epoch) && epoch > 0) meta.epoch ??= epoch
       return true
+    }
     case "ce_correlationid":
-      meta.correlationId = fromText.decode(value)
+      meta.correlationId ??= fromText.decode(value)
       return true
     case "ce_causationid":
-      meta.causationId = fromText.decode(value)
+      meta.causationId ??= fromText.decode(value)
       return true
     case "ce_specversion":
     case "content-type":
@@ -217,7 +228,7 @@ function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array): 
     case "traceparent":
     case "tracestate":
     case "baggage":
-      meta[name as "traceparent" | "tracestate" | "baggage"] = fromText.decode(value)
+      meta[name as "traceparent" | "tracestate" | "baggage"] ??= fromText.decode(value)
       return true
     default:
       return false

@@ -1,0 +1,179 @@
+import fc from "fast-check"
+import { Policy } from "leat"
+import { reasons } from "leat/transport"
+import { describe, expect, it } from "vitest"
+
+const { atLeastOnce, concat, decide, print } = Policy
+
+const tags = ["Timeout", "Unavailable", "Rejected", "Full"]
+const endings = ["drop", "deadLetter", "spill", "halt"] as const
+const retries: fc.Arbitrary<Policy.Retry> = fc.record(
+  {
+    times: fc.nat(20),
+    deadlineMs: fc.integer({ min: 0, max: 100_000 }),
+    baseMs: fc.integer({ min: 0, max: 5000 }),
+    factor: fc.double({ min: 1, max: 100, noNaN: true }),
+    maxDelayMs: fc.integer({ min: 0, max: 60_000 }),
+    jitter: fc.double({ min: 0, max: 1, noNaN: true })
+  },
+  { requiredKeys: ["baseMs"] }
+)
+const rules: fc.Arbitrary<Policy.Rule> = fc.record(
+  {
+    on: fc.uniqueArray(fc.constantFrom(...tags, "*"), { minLength: 1, maxLength: 3 }),
+    retry: retries,
+    then: fc.constantFrom(...endings)
+  },
+  { requiredKeys: ["on", "then"] }
+)
+const policies: fc.Arbitrary<Policy.Policy> = fc.array(rules, { maxLength: 5 })
+const failures: fc.Arbitrary<Policy.Failure> = fc.record({
+  tag: fc.constantFrom(...tags, "Other"),
+  attempts: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 1_000_000 })),
+  elapsedMs: fc.nat(200_000),
+  random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+})
+const matches = (rule: Policy.Rule, tag: string): boolean => rule.on.includes(tag) || rule.on.includes("*")
+
+describe("decide", () => {
+  it("has an answer to every failure: an ending of the policy or a delay that is a time", () => {
+    fc.assert(
+      fc.property(policies, failures, (policy, failure) => {
+        const decision = decide(policy, failure)
+        const ending = policy.find((rule) => matches(rule, failure.tag))?.then ?? "halt"
+        const isDelay =
+          "retryAfterMs" in decision && Number.isFinite(decision.retryAfterMs) && decision.retryAfterMs >= 0
+        expect(isDelay ? { ending } : decision).toEqual({ ending })
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("never retries more often than the rule says, nor begins a retry after its deadline", () => {
+    const took = fc.array(fc.nat(3000), { minLength: 40, maxLength: 40 })
+    const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+    fc.assert(
+      fc.property(rules, took, chance, (rule, tookMs, random) => {
+        let elapsedMs = 0
+        for (const [made, ms] of tookMs.entries()) {
+          elapsedMs += ms
+          const decision = decide([{ ...rule, on: ["*"] }], { tag: "Timeout", attempts: made + 1, elapsedMs, random })
+          if ("ending" in decision) return
+          elapsedMs += decision.retryAfterMs
+          expect(made).toBeLessThan(rule.retry?.times ?? Infinity)
+          expect(elapsedMs).toBeLessThanOrEqual(rule.retry?.deadlineMs ?? Infinity)
+        }
+      })
+    )
+  })
+
+  it("ends at the first failure past either limit, and not before", () => {
+    const retry = { baseMs: 100, factor: 2, times: 3, deadlineMs: 1000, jitter: 0 }
+    const answer = (attempts: number, elapsedMs: number) =>
+      decide([{ on: ["*"], retry, then: "drop" }], { tag: "Timeout", attempts, elapsedMs, random: 0 })
+    expect(answer(3, 600)).toEqual({ retryAfterMs: 400 })
+    expect(answer(3, 601)).toEqual({ ending: "drop" })
+    expect(answer(4, 0)).toEqual({ ending: "drop" })
+  })
+
+  it("delays by base times factor to the number of retries, up to the most, less a part of chance", () => {
+    fc.assert(
+      fc.property(retries, failures, (retry, { attempts, random }) => {
+        const { baseMs, factor = 1, maxDelayMs = 30_000, jitter = 0.2 } = retry
+        let delay = Math.min(baseMs, maxDelayMs)
+        for (let made = 1; made < Math.min(attempts, 50); made++) delay = Math.min(delay * factor, maxDelayMs)
+        const decision = decide([{ on: ["*"], retry: { baseMs, factor, maxDelayMs, jitter }, then: "halt" }], {
+          tag: "Timeout",
+          attempts: Math.min(attempts, 50),
+          elapsedMs: 0,
+          random
+        })
+        const retryAfterMs = "retryAfterMs" in decision ? decision.retryAfterMs : Number.NaN
+        const slack = delay * 1e-9
+        expect(retryAfterMs).toBeLessThanOrEqual(delay + slack)
+        expect(retryAfterMs).toBeGreaterThanOrEqual(delay * (1 - jitter) - slack)
+      })
+    )
+  })
+
+  it("lets chance reach both ends of the jitter", () => {
+    const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 1000, jitter: 0.5 }, then: "halt" }]
+    const failure = { tag: "Timeout", attempts: 1, elapsedMs: 0 }
+    expect(decide(policy, { ...failure, random: 0 })).toEqual({ retryAfterMs: 1000 })
+    expect(decide(policy, { ...failure, random: 0.5 })).toEqual({ retryAfterMs: 750 })
+  })
+
+  it("goes on without delay when the base is 0, however often", () => {
+    const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 0, factor: 2 }, then: "halt" }]
+    expect(decide(policy, { tag: "Timeout", attempts: 2000, elapsedMs: 0, random: 0 })).toEqual({ retryAfterMs: 0 })
+  })
+})
+
+describe("concat", () => {
+  it("asks the first policy first, and the second where no rule of the first matches", () => {
+    fc.assert(
+      fc.property(policies, policies, failures, (first, second, failure) => {
+        const asked = first.some((rule) => matches(rule, failure.tag)) ? first : second
+        expect(decide(concat(first, second), failure)).toEqual(decide(asked, failure))
+      })
+    )
+  })
+
+  it("is associative, and the empty policy changes nothing", () => {
+    fc.assert(
+      fc.property(policies, policies, policies, (a, b, c) => {
+        expect(concat(concat(a, b), c)).toEqual(concat(a, concat(b, c)))
+        expect(concat(a, b, c)).toEqual(concat(a, concat(b, c)))
+        expect(concat([], a)).toEqual(a)
+        expect(concat(a, [])).toEqual(a)
+      })
+    )
+  })
+})
+
+describe("print", () => {
+  it("has one line for each rule with its tags, limits and ending", () => {
+    fc.assert(
+      fc.property(policies, (policy) => {
+        const lines = print(policy)
+        expect(lines.length).toBe(policy.length)
+        for (const [index, { on, retry, then }] of policy.entries()) {
+          const line = lines[index] ?? ""
+          for (const tag of on) expect(line).toContain(tag)
+          expect(line).toMatch(new RegExp(`then ${then}$`))
+          expect(line.includes("retries")).toBe(retry !== undefined)
+          if (retry === undefined) continue
+          const { times = "unlimited", baseMs, deadlineMs } = retry
+          expect(line).toContain(`${times} retries from ${baseMs} ms`)
+          expect(line).toContain(deadlineMs === undefined ? "" : `within ${deadlineMs} ms`)
+        }
+      })
+    )
+  })
+
+  it("reads as a sentence", () => {
+    const retry = { times: 5, baseMs: 50, factor: 2, deadlineMs: 900 }
+    expect(print([{ on: ["Timeout", "Full"], retry, then: "drop" }])).toEqual([
+      "on Timeout, Full: 5 retries from 50 ms x2 within 900 ms, then drop"
+    ])
+  })
+})
+
+describe("atLeastOnce", () => {
+  it("never drops, whatever fails", () => {
+    const anyTag = fc.oneof(fc.constantFrom(...Object.keys(reasons)), fc.string())
+    fc.assert(
+      fc.property(anyTag, failures, (tag, failure) => {
+        const decision = decide(atLeastOnce, { ...failure, tag })
+        const { retryAfterMs, ending } = { retryAfterMs: 0, ending: "halt", ...decision }
+        expect(ending).toBe("halt")
+        expect(retryAfterMs).toBeLessThanOrEqual(10_000)
+      })
+    )
+  })
+
+  it.each(Object.entries(reasons))("retries %s for ever exactly when it can pass", (tag, { isRetryable }) => {
+    const decision = decide(atLeastOnce, { tag, attempts: 1e6, elapsedMs: 1e12, random: 0.5 })
+    expect("retryAfterMs" in decision).toBe(isRetryable)
+  })
+})
