@@ -278,7 +278,7 @@ export class Sink {
       const error = new TransportError({ reason, transport, operation: "send", detail, cause })
       return [{ from, to, fate: "unknown", error }]
     }
-    const span = Telemetry.sendSpan({ system: transport, topic, partition }, sink, to - from, batch.traceparents)
+    const span = () => Telemetry.sendSpan({ system: transport, topic, partition }, sink, to - from, batch.traceparents)
     return Clock.currentTimeMillis.pipe(
       Effect.flatMap((nowMs) => this.#writer.send(partition, batch, from, to, nowMs + timeoutMs)),
       Effect.timeoutOrElse({
@@ -295,7 +295,7 @@ export class Sink {
           : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
       }),
       Telemetry.timed(Telemetry.operationDuration, "send"),
-      Effect.withSpan(span.name, span.options, { captureStackTrace: false })
+      Telemetry.spanned(span)
     )
   }
 

@@ -2,7 +2,7 @@
  * The shell of one subscription: takes the lanes that the transport gives to this member, and for each runs a `ReadLane` with
  * handlers in fibers of their own. All decisions are the lane's; pulling, handling, settling and waiting are here.
  */
-import { Cause, Clock, Context, Effect, Exit, type Fiber, Option, Random, type Scheduler, Scope, Stream } from "effect"
+import { Cause, Clock, Context, Effect, Exit, Fiber, Option, Random, type Scheduler, Scope, Stream } from "effect"
 import { formatEventId } from "./EventId.ts"
 import type { Ledger } from "./Ledger.ts"
 import { type Delivery, type Fault, ReadLane, type ReadHalted } from "./ReadLane.ts"
@@ -42,6 +42,8 @@ export interface SourceOptions<T> {
   readonly decode: (record: ReceivedRecord, meta: RecordMeta) => DecodedValue<T>
   /** Handles one delivery; fails with whatever the policy is to judge by its tag. */
   readonly handle: (deliveries: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
+  /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
+  readonly drainsOnStop: boolean
   /** Records that one call of `handle` may get: 1, or more for handlers of batches. */
   readonly bundleRecords: number
 }
@@ -67,6 +69,8 @@ interface Running {
   readonly machine: ReadLane
   readonly wake: Wake
   readonly lane: Lane
+  /** How long the lane may drain when it ends, in milliseconds. */
+  drainMs: number
 }
 
 export class Source<T> {
@@ -111,27 +115,31 @@ export class Source<T> {
       const { transport, topic, group, settings } = this.#options
       const membership = yield* Effect.scope
       const subscription = { topic, group, from: settings.from, drainMs: settings.drainMs }
-      yield* transport.subscribe(subscription).pipe(
+      // In a fiber of its own: the member must still be there while its lanes drain, settle and release.
+      const lanes = yield* transport.subscribe(subscription).pipe(
         Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane), membership)),
         Scope.provide(membership),
-        // Before the membership ends: the member must still be there when its lanes settle and release.
-        Effect.ensuring(this.#stop)
+        Effect.forkIn(membership)
       )
+      yield* Fiber.join(lanes).pipe(Effect.ensuring(this.#stop))
     })
   )
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
   readonly #stop: Effect.Effect<void> = Effect.suspend(() => {
     this.#stopping = true
-    for (const { machine, wake } of this.#running) {
-      machine.revoke()
-      wake.signal()
-    }
+    for (const running of this.#running) this.#end(running)
     return Effect.callback<void>((resume) => {
       if (this.#running.size === 0) resume(Effect.void)
       else this.#whenEmpty = () => resume(Effect.void)
     })
   })
+
+  #end(running: Running): void {
+    if (!this.#options.drainsOnStop) running.drainMs = 0
+    running.machine.revoke()
+    running.wake.signal()
+  }
 
   #holdLane(lane: Lane): Effect.Effect<void> {
     const { settings, unordered, ledger, group, stream, bundleRecords } = this.#options
@@ -148,10 +156,10 @@ export class Source<T> {
         ? {}
         : { bundle: { records: bundleRecords, single: (record) => this.#decode(record)._tag !== "Event" } })
     })
-    const running = { machine, lane, wake: new Wake(this.#scheduler) }
+    const running = { machine, lane, wake: new Wake(this.#scheduler), drainMs: settings.drainMs }
     return Effect.suspend(() => {
       this.#running.add(running)
-      if (this.#stopping) machine.revoke()
+      if (this.#stopping) this.#end(running)
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
       return new LaneShell(
         running,
@@ -256,7 +264,7 @@ class LaneShell<T> {
       }
       this.#roomAgain.signal()
       if (machine.isRevoked) {
-        if (drainUntilMs === Number.POSITIVE_INFINITY) drainUntilMs = nowMs + this.#options.settings.drainMs
+        drainUntilMs = Math.min(drainUntilMs, nowMs + this.#running.drainMs)
         if (machine.running === 0 || this.#isLost || nowMs >= drainUntilMs) return
       }
       const position = machine.settleDue(nowMs)
@@ -276,9 +284,10 @@ class LaneShell<T> {
 
   #settle(lane: Lane, position: bigint): Effect.Effect<void> {
     const { transport, topic, group } = this.#options
-    const span = Telemetry.commitSpan({ system: transport.name, topic, partition: lane.partition }, group, position)
+    const span = () =>
+      Telemetry.commitSpan({ system: transport.name, topic, partition: lane.partition }, group, position)
     return lane.settle(position).pipe(
-      Effect.withSpan(span.name, span.options, { captureStackTrace: false }),
+      Telemetry.spanned(span),
       Effect.matchCause({
         onSuccess: () => this.#running.machine.settled(position),
         onFailure: (cause) => {
@@ -320,23 +329,27 @@ class LaneShell<T> {
     inputs: ReadonlyArray<HandlerInput<T>>,
     first: DeliveryInfo | undefined
   ): Effect.Effect<void, unknown> {
-    const { transport, topic, group, handle } = this.#options
-    const traceparents = inputs.flatMap(({ info }) => (info.traceparent === undefined ? [] : [info.traceparent]))
-    const span = Telemetry.processSpan(
+    const { handle } = this.#options
+    return Effect.suspend(() => handle(inputs)).pipe(
+      Effect.provideService(CurrentDelivery, first),
+      Telemetry.timed(Telemetry.processDuration, "process"),
+      Telemetry.spanned(() => this.#processSpan(delivery, inputs))
+    )
+  }
+
+  #processSpan(delivery: Delivery, inputs: ReadonlyArray<HandlerInput<T>>): Telemetry.SpanSpec {
+    const { transport, topic, group } = this.#options
+    const id = inputs[0]?.info.id
+    return Telemetry.processSpan(
       { system: transport.name, topic, partition: this.#running.lane.partition },
       group,
       {
         count: inputs.length,
         position: delivery.position,
         attempt: delivery.attempts,
-        id: first?.id === undefined ? undefined : formatEventId(first.id)
+        id: id === undefined ? undefined : formatEventId(id)
       },
-      traceparents
-    )
-    return Effect.suspend(() => handle(inputs)).pipe(
-      Effect.provideService(CurrentDelivery, first),
-      Telemetry.timed(Telemetry.processDuration, "process"),
-      Effect.withSpan(span.name, span.options, { captureStackTrace: false })
+      inputs.flatMap(({ info }) => (info.traceparent === undefined ? [] : [info.traceparent]))
     )
   }
 

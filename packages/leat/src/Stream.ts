@@ -216,12 +216,12 @@ export class EventStream<T> {
     options: HandleOptions = {}
   ): Effect.Effect<Subscription, never, R | Scope.Scope> {
     return Effect.flatMap(Effect.context<R>(), (context) =>
-      this.#subscribe(group, options, 1, ([input]) => {
-        if (input === undefined) return Effect.void
-        const { event, info } = input
-        if (event === undefined) return options.onTombstone?.(info) ?? Effect.void
-        return Effect.provideContext(handler(event, info), context)
-      })
+      this.#subscribe(
+        group,
+        options,
+        { records: 1, drainsOnStop: true },
+        eachEvent((event: T, info) => Effect.provideContext(handler(event, info), context), options)
+      )
     )
   }
 
@@ -233,8 +233,9 @@ export class EventStream<T> {
     ) => Effect.Effect<void, E, R>,
     options: HandleBatchOptions = {}
   ): Effect.Effect<Subscription, never, R | Scope.Scope> {
+    const records = Math.max(2, options.records ?? 100)
     return Effect.flatMap(Effect.context<R>(), (context) =>
-      this.#subscribe(group, { ...options, concurrency: 1 }, Math.max(2, options.records ?? 100), (inputs) => {
+      this.#subscribe(group, { ...options, concurrency: 1 }, { records, drainsOnStop: true }, (inputs) => {
         const events = inputs.flatMap(({ event, info }) => (event === undefined ? [] : [{ event, info }]))
         return events.length === 0 ? Effect.void : Effect.provideContext(handler(events), context)
       })
@@ -246,23 +247,20 @@ export class EventStream<T> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
         const queue = yield* Queue.unbounded<Delivery<T>>()
-        yield* this.handle(
-          group,
-          (event, info) =>
-            Effect.flatMap(Deferred.make<void, Failed>(), (ended) =>
-              Effect.andThen(
-                Queue.offer(queue, {
-                  event,
-                  info,
-                  done: Effect.asVoid(Deferred.succeed(ended, undefined)),
-                  fail: (tag, detail = tag) =>
-                    Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
-                }),
-                Deferred.await(ended)
-              )
-            ),
-          options
-        )
+        const hand = (event: T, info: DeliveryInfo) =>
+          Effect.flatMap(Deferred.make<void, Failed>(), (ended) =>
+            Effect.andThen(
+              Queue.offer(queue, {
+                event,
+                info,
+                done: Effect.asVoid(Deferred.succeed(ended, undefined)),
+                fail: (tag, detail = tag) =>
+                  Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
+              }),
+              Deferred.await(ended)
+            )
+          )
+        yield* this.#subscribe(group, options, { records: 1, drainsOnStop: false }, eachEvent(hand, options))
         return Stream.fromQueue(queue)
       })
     )
@@ -276,7 +274,7 @@ export class EventStream<T> {
   #subscribe(
     group: string,
     options: HandleOptions,
-    bundleRecords: number,
+    { records: bundleRecords, drainsOnStop }: { readonly records: number; readonly drainsOnStop: boolean },
     handle: (inputs: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
   ): Effect.Effect<Subscription, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
@@ -299,6 +297,7 @@ export class EventStream<T> {
           ledger,
           decode: (record, meta) => this.#decode(record, meta),
           handle,
+          drainsOnStop,
           bundleRecords
         },
         context,
@@ -425,12 +424,24 @@ export class EventStream<T> {
   /** The caller's context, completed from the event being handled and the span it runs in. */
   #contextOf(fiber: Fiber.Fiber<unknown, unknown>, options: PublishOptions | undefined): EventContext | undefined {
     const cause = fiber.getRef(CurrentDelivery)
-    const traceparent = options?.traceparent ?? traceparentOf(fiber.cache.span) ?? cause?.traceparent
+    const traceparent = options?.traceparent ?? traceparentOf(fiber) ?? cause?.traceparent
     if (cause === undefined) {
       if (traceparent === undefined || options?.traceparent !== undefined) return options
       return { ...options, traceparent }
     }
     return caused(cause, options, traceparent)
+  }
+}
+
+/** Gives each event to `handler`, and each tombstone to the option for it. */
+function eachEvent<T>(
+  handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, unknown>,
+  { onTombstone }: HandleOptions
+) {
+  return ([input]: ReadonlyArray<HandlerInput<T>>): Effect.Effect<void, unknown> => {
+    if (input === undefined) return Effect.void
+    const { event, info } = input
+    return event === undefined ? (onTombstone?.(info) ?? Effect.void) : handler(event, info)
   }
 }
 

@@ -3,7 +3,7 @@
  * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
  * exporter. Spans are made per batch sent and per event processed, never per event published.
  */
-import { Clock, Effect, Metric, Option, type Tracer } from "effect"
+import { Clock, Effect, type Fiber, Metric, Option, type Tracer } from "effect"
 import type { Context } from "effect"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import { fromInput } from "effect/http/Headers"
@@ -52,8 +52,29 @@ interface Destination {
   readonly partition: number
 }
 
+/** What a span is called and made with. */
+export interface SpanSpec {
+  readonly name: string
+  readonly options: Tracer.SpanOptionsNoTrace
+}
+
+/** Runs an effect in a span. An application that has installed no tracer pays for none: not even `span` is called. */
+export function spanned(span: () => SpanSpec) {
+  return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiber(({ cache }) => {
+      if (cache.tracer === undefined || !cache.tracerEnabled) return effect
+      const { name, options } = span()
+      return effect.pipe(Effect.withSpan(name, options, { captureStackTrace: false }))
+    })
+}
+
 /** The span of one batch on its way to a broker. */
-export function sendSpan(destination: Destination, sink: string, count: number, traceparents: ReadonlyArray<string>) {
+export function sendSpan(
+  destination: Destination,
+  sink: string,
+  count: number,
+  traceparents: ReadonlyArray<string>
+): SpanSpec {
   return {
     name: `send ${destination.topic}`,
     options: {
@@ -65,7 +86,7 @@ export function sendSpan(destination: Destination, sink: string, count: number, 
         [attribute.sink]: sink,
         [attribute.batchCount]: count
       }
-    } satisfies Tracer.SpanOptionsNoTrace
+    }
   }
 }
 
@@ -80,7 +101,7 @@ export function processSpan(
     readonly id?: string | undefined
   },
   traceparents: ReadonlyArray<string>
-) {
+): SpanSpec {
   return {
     name: `process ${destination.topic}`,
     options: {
@@ -95,12 +116,12 @@ export function processSpan(
         ...(delivery.count === 1 ? {} : { [attribute.batchCount]: delivery.count }),
         ...(delivery.id === undefined ? {} : { [attribute.messageId]: delivery.id })
       }
-    } satisfies Tracer.SpanOptionsNoTrace
+    }
   }
 }
 
 /** The span of one settle. */
-export function commitSpan(destination: Destination, group: string, position: bigint) {
+export function commitSpan(destination: Destination, group: string, position: bigint): SpanSpec {
   return {
     name: `commit ${destination.topic}`,
     options: {
@@ -111,7 +132,7 @@ export function commitSpan(destination: Destination, group: string, position: bi
         [attribute.group]: group,
         [attribute.position]: String(position)
       }
-    } satisfies Tracer.SpanOptionsNoTrace
+    }
   }
 }
 
@@ -126,8 +147,8 @@ export function timed(histogram: Metric.Metric<number, unknown>, operation: stri
     )
 }
 
-/** W3C `traceparent` of a span; undefined for spans that stand for disabled tracing. */
-export function traceparentOf(span: Tracer.AnySpan | undefined): string | undefined {
+/** W3C `traceparent` of the span that a fiber runs in; undefined without one, and for spans that stand for disabled tracing. */
+export function traceparentOf({ cache: { span } }: Fiber.Fiber<unknown, unknown>): string | undefined {
   if (span === undefined || !/^(?!0+$)[0-9a-f]{32}$/.test(span.traceId) || !/^(?!0+$)[0-9a-f]{16}$/.test(span.spanId)) {
     return undefined
   }

@@ -169,7 +169,7 @@ export interface Transport {
   readonly name: string
   readonly capabilities: Capabilities
   readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
-  /** Emits a lane for each partition this member is given, for as long as the scope lives. */
+  /** Emits a lane for each partition this member is given. The member leaves when the stream is no longer run, or its scope ends. */
   readonly subscribe: (subscription: Subscription) => Stream.Stream<Lane, TransportError, Scope.Scope>
   /** Reads a range without a group: dead letters, audit, read-back. */
   readonly read: (topic: string, partition: number, range: Range) => Stream.Stream<ReceivedBatch, TransportError>

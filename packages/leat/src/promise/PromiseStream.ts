@@ -12,12 +12,13 @@ import {
   type PublishOptions,
   type Subscription
 } from "../Stream.ts"
+import { traceparentOf } from "../Telemetry.ts"
 import type { PartitionBounds } from "../Transport.ts"
 import type { Outcome } from "../Waiter.ts"
 import type { EventContext } from "../Wire.ts"
 
-/** What is being handled here and now, so that whatever a handler publishes carries its cause. */
-const current = new AsyncLocalStorage<DeliveryInfo>()
+/** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
+const current = new AsyncLocalStorage<{ readonly delivery: DeliveryInfo; readonly traceparent: string | undefined }>()
 
 export interface PromiseReceipt {
   readonly id: EventId
@@ -166,8 +167,8 @@ export class PromiseStream<T> {
 }
 
 function withCause<C extends EventContext>(own: C | undefined): C | EventContext | undefined {
-  const delivery = current.getStore()
-  return delivery === undefined ? own : caused(delivery, own, own?.traceparent ?? delivery.traceparent)
+  const cause = current.getStore()
+  return cause === undefined ? own : caused(cause.delivery, own, own?.traceparent ?? cause.traceparent)
 }
 
 function signalled(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
@@ -176,12 +177,16 @@ function signalled(signal: AbortSignal | undefined): { readonly signal?: AbortSi
 
 /** Runs a handler; what it throws keeps its `_tag` or name, which is what policies match. */
 function handled(info: DeliveryInfo | undefined, run: () => void | Promise<void>): Effect.Effect<void, unknown> {
-  return Effect.tryPromise({
-    try: async () => {
-      await (info === undefined ? run() : current.run(info, run))
-    },
-    catch: (error) => error
-  })
+  return Effect.withFiber((fiber) =>
+    Effect.tryPromise({
+      try: async () => {
+        if (info === undefined) return await run()
+        const traceparent = traceparentOf(fiber) ?? info.traceparent
+        return await current.run({ delivery: info, traceparent }, run)
+      },
+      catch: (error) => error
+    })
+  )
 }
 
 async function subscribed(
