@@ -8,6 +8,8 @@ import { type From, type Lane, type Position, type ReceivedBatch, TransportError
 
 interface Member {
   readonly id: number
+  /** Takes no more lanes: it drains the ones it has, and then goes. */
+  isLeaving: boolean
   readonly lanes: Queue.Queue<Lane>
   readonly scope: Scope.Scope
   readonly from: From
@@ -60,17 +62,26 @@ export class MemoryGroup {
     return this.#partitions[partition]?.settled
   }
 
-  /** Joins; lanes come through the stream, and leaving is closing the scope. */
-  readonly join = (from: From, drainMs: number): Effect.Effect<Stream.Stream<Lane>, never, Scope.Scope> =>
-    Effect.gen({ self: this }, function* () {
-      const scope = yield* Effect.scope
-      const lanes = yield* Queue.unbounded<Lane>()
-      const member = { id: this.#nextMember++, lanes, scope, from, drainMs }
-      yield* Effect.addFinalizer(() => this.#leave(member))
-      this.#members.push(member)
-      yield* this.#rebalance
-      return Stream.fromQueue(lanes)
+  /** Joins. Lanes come through the stream; who no longer runs it gets no more of them, and has left when the scope closes. */
+  readonly join = (from: From, drainMs: number): Stream.Stream<Lane, never, Scope.Scope> =>
+    Stream.fromEffect(
+      Effect.gen({ self: this }, function* () {
+        const scope = yield* Effect.scope
+        const lanes = yield* Queue.unbounded<Lane>()
+        const member = { id: this.#nextMember++, isLeaving: false, lanes, scope, from, drainMs }
+        yield* Effect.addFinalizer(() => this.#leave(member))
+        this.#members.push(member)
+        yield* this.#rebalance
+        return member
+      }).pipe(Effect.uninterruptible)
+    ).pipe(Stream.flatMap((member) => Stream.ensuring(Stream.fromQueue(member.lanes), this.#takeNoMore(member))))
+
+  #takeNoMore(member: Member): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      member.isLeaving = true
+      return this.#rebalance
     })
+  }
 
   /** A member that goes without releasing loses its lanes: what it had in its hands comes again. */
   #leave(member: Member): Effect.Effect<void> {
@@ -100,8 +111,9 @@ export class MemoryGroup {
 
   #target(): ReadonlyMap<number, Member> {
     const target = new Map<number, Member>()
-    const share = Math.ceil(this.#partitions.length / Math.max(1, this.#members.length))
-    const counts = new Map(this.#members.map((member) => [member, 0]))
+    const members = this.#members.filter(({ isLeaving }) => !isLeaving)
+    const share = Math.ceil(this.#partitions.length / Math.max(1, members.length))
+    const counts = new Map(members.map((member) => [member, 0]))
     const assign = (number: number, member: Member) => {
       target.set(number, member)
       counts.set(member, (counts.get(member) ?? 0) + 1)
@@ -111,7 +123,7 @@ export class MemoryGroup {
     }
     for (const { number } of this.#partitions) {
       if (target.has(number)) continue
-      const [least] = this.#members.toSorted((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0) || a.id - b.id)
+      const [least] = members.toSorted((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0) || a.id - b.id)
       if (least !== undefined) assign(number, least)
     }
     return target

@@ -151,7 +151,7 @@ export function memoryTransport(broker: MemoryBroker): Transport {
         }
       }),
     subscribe: ({ topic, group, from, drainMs }) =>
-      Stream.unwrap(Effect.suspend(() => broker.topic(topic).group(group).join(from, drainMs))),
+      Stream.suspend(() => broker.topic(topic).group(group).join(from, drainMs)),
     read: (name, partition, range) =>
       Stream.unwrap(
         Effect.map(

@@ -2,13 +2,26 @@
  * The shell of one subscription: takes the lanes that the transport gives to this member, and for each runs a `ReadLane` with
  * handlers in fibers of their own. All decisions are the lane's; pulling, handling, settling and waiting are here.
  */
-import { Cause, Clock, Context, Effect, Exit, Fiber, Option, Random, type Scheduler, Scope, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  type Fiber,
+  Option,
+  Random,
+  Schedule,
+  type Scheduler,
+  Scope,
+  Stream
+} from "effect"
 import { formatEventId } from "./EventId.ts"
 import type { Ledger } from "./Ledger.ts"
 import { type Delivery, type Fault, ReadLane, type ReadHalted } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "./Routes.ts"
 import * as Telemetry from "./Telemetry.ts"
-import type { Lane, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
+import { type Lane, type ReceivedRecord, type Transport, TransportError } from "./Transport.ts"
 import { Wake } from "./Wake.ts"
 import { readMeta, type RecordMeta } from "./Wire.ts"
 
@@ -80,6 +93,8 @@ export class Source<T> {
   readonly #running = new Set<Running>()
   #stopping = false
   #whenEmpty: (() => void) | undefined
+  /** Ends the membership that runs now, because of an error in one of its lanes. */
+  #fail: (error: TransportError) => void = () => undefined
 
   constructor(options: SourceOptions<T>, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
     this.#options = options
@@ -109,21 +124,43 @@ export class Source<T> {
     }
   })
 
-  /** Takes lanes until the scope closes; then drains, settles and releases them. Fails when the transport ends the subscription. */
-  readonly run: Effect.Effect<void, TransportError> = Effect.scoped(
-    Effect.gen({ self: this }, function* () {
-      const { transport, topic, group, settings } = this.#options
-      const membership = yield* Effect.scope
-      const subscription = { topic, group, from: settings.from, drainMs: settings.drainMs }
-      // In a fiber of its own: the member must still be there while its lanes drain, settle and release.
-      const lanes = yield* transport.subscribe(subscription).pipe(
-        Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane), membership)),
-        Scope.provide(membership),
-        Effect.forkIn(membership)
+  /**
+   * Takes lanes until interrupted; then drains, settles and releases them. When the transport fails for a passing reason it
+   * joins the group again, with growing delays; fails only where trying again is of no use.
+   */
+  readonly run: Effect.Effect<void, TransportError> = Effect.suspend(() => this.#membership()).pipe(
+    Effect.tapError((error) => {
+      const next = error.isRetryable ? "joins again" : "ends"
+      return Effect.logWarning(
+        `the subscription ${this.#options.group} of ${this.#options.stream} ${next}: ${error.message}`
       )
-      yield* Fiber.join(lanes).pipe(Effect.ensuring(this.#stop))
-    })
+    }),
+    Effect.retry({ schedule: rejoin, while: (error) => error.isRetryable })
   )
+
+  /** One stay in the group. */
+  #membership(): Effect.Effect<void, TransportError> {
+    const { transport, topic, group, settings } = this.#options
+    const subscription = { topic, group, from: settings.from, drainMs: settings.drainMs }
+    this.#stopping = false
+    this.#whenEmpty = undefined
+    const failed = Effect.callback<never, TransportError>((resume) => {
+      this.#fail = (error) => resume(Effect.fail(error))
+    })
+    return Effect.acquireUseRelease(
+      Scope.make(),
+      (membership) =>
+        Effect.raceFirst(
+          failed,
+          transport.subscribe(subscription).pipe(
+            Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane), membership)),
+            Scope.provide(membership)
+          )
+        ),
+      // First no more lanes; then the member drains, settles and releases those it has; then it is gone.
+      (membership) => Effect.andThen(this.#stop, Scope.close(membership, Exit.void))
+    )
+  }
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
   readonly #stop: Effect.Effect<void> = Effect.suspend(() => {
@@ -165,6 +202,7 @@ export class Source<T> {
         running,
         this.#options,
         (record) => this.#decode(record),
+        (error) => this.#fail(error),
         this.#context,
         this.#scheduler
       ).run.pipe(
@@ -194,6 +232,7 @@ class LaneShell<T> {
   readonly #running: Running
   readonly #options: SourceOptions<T>
   readonly #decode: Decode<T>
+  readonly #fail: (error: TransportError) => void
   readonly #context: Context.Context<never>
   readonly #handlers = new Set<Fiber.Fiber<void, unknown>>()
   readonly #roomAgain: Wake
@@ -205,12 +244,14 @@ class LaneShell<T> {
     running: Running,
     options: SourceOptions<T>,
     decode: Decode<T>,
+    fail: (error: TransportError) => void,
     context: Context.Context<never>,
     scheduler: Scheduler.Scheduler
   ) {
     this.#running = running
     this.#options = options
     this.#decode = decode
+    this.#fail = fail
     this.#context = context
     this.#roomAgain = new Wake(scheduler)
   }
@@ -238,7 +279,7 @@ class LaneShell<T> {
         const exit = yield* Effect.exit(pull)
         if (Exit.isFailure(exit)) {
           // A stream that ends is a revocation; anything else means that the position is no longer ours to settle.
-          this.#isLost = !Cause.hasInterrupts(exit.cause) && !isEnd(exit.cause)
+          if (!Cause.hasInterrupts(exit.cause) && !isEnd(exit.cause)) this.#lose("pull", exit.cause)
           machine.revoke()
           wake.signal()
           return
@@ -290,15 +331,22 @@ class LaneShell<T> {
       Telemetry.spanned(span),
       Effect.matchCause({
         onSuccess: () => this.#running.machine.settled(position),
+        // A settle that failed for a passing reason is made up for by the next one.
         onFailure: (cause) => {
-          const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-          // A settle that failed for a passing reason is made up for by the next one.
-          if (error !== undefined && error.isRetryable) return
-          this.#isLost = true
+          const error = Cause.findErrorOption(cause)
+          if (Option.isSome(error) && error.value.isRetryable) return
+          this.#lose("settle", cause)
           this.#running.machine.revoke()
         }
       })
     )
+  }
+
+  /** The lane is not ours any more. Where that is not the backend's own word, only leaving the group gives it to somebody. */
+  #lose(operation: string, cause: Cause.Cause<unknown>): void {
+    this.#isLost = true
+    const error = transportErrorOf(this.#options.transport.name, operation, cause)
+    if (error.reason !== "LaneLost") this.#fail(error)
   }
 
   #start(delivery: Delivery): void {
@@ -373,6 +421,15 @@ class LaneShell<T> {
 }
 
 const keyText = new TextDecoder()
+
+/** How long a subscription waits before it joins its group again after a failure. */
+const rejoin = Schedule.jittered(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")]))
+
+function transportErrorOf(transport: string, operation: string, cause: Cause.Cause<unknown>): TransportError {
+  const error = Cause.squash(cause)
+  if (error instanceof TransportError) return error
+  return new TransportError({ reason: "Unknown", transport, operation, detail: String(error), cause: error })
+}
 
 function isEnd(cause: Cause.Cause<unknown>): boolean {
   return cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error))

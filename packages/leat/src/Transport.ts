@@ -126,7 +126,10 @@ export interface Lane {
    * 0 where the backend cannot tell.
    */
   readonly abandoned: number
-  /** Not pulling is back-pressure. End = revoked: drain, settle, release. Failure `LaneLost` = gone: settle nothing. */
+  /**
+   * Not pulling is back-pressure. End = revoked: drain, settle, release. Failure `LaneLost` = gone: settle nothing. After any
+   * other failure leat leaves the group, and joins it again where the reason may pass.
+   */
   readonly batches: Stream.Stream<ReceivedBatch, TransportError>
   /** Everything before `position` is done. Never goes back: settling less than before changes nothing. */
   readonly settle: (position: Position) => Effect.Effect<void, TransportError>
@@ -169,7 +172,10 @@ export interface Transport {
   readonly name: string
   readonly capabilities: Capabilities
   readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
-  /** Emits a lane for each partition this member is given. The member leaves when the stream is no longer run, or its scope ends. */
+  /**
+   * Emits a lane for each partition this member is given. Leaving has two steps: who no longer runs the stream is given no more
+   * lanes and drains those it has; when the scope ends it is gone, and what it still holds is taken from it.
+   */
   readonly subscribe: (subscription: Subscription) => Stream.Stream<Lane, TransportError, Scope.Scope>
   /** Reads a range without a group: dead letters, audit, read-back. */
   readonly read: (topic: string, partition: number, range: Range) => Stream.Stream<ReceivedBatch, TransportError>

@@ -1,8 +1,8 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
-import { batchOf, waitUntil } from "leat/testing"
-import type { Lane } from "leat/transport"
+import { batchOf, faultDriver, waitUntil } from "leat/testing"
+import type { Lane, TransportReason } from "leat/transport"
 import { describe } from "vitest"
 import { type Note, noteContract } from "./contracts/Note.ts"
 
@@ -294,6 +294,45 @@ describe("handle", () => {
       expect([...seen.values()].every((count) => count === 1)).toBe(true)
       expect(left.ledger.snapshot().balanced && right.ledger.snapshot().balanced).toBe(true)
     })
+  )
+})
+
+describe("a lane that fails", () => {
+  const withPulls = (broker: MemoryBroker, reason: (call: number) => TransportReason | undefined) =>
+    Leat.make({
+      source: "test",
+      routes: routes({}),
+      drivers: [faultDriver(memoryDriver(broker), { pull: ({ call }) => reason(call) })]
+    })
+
+  it.live("for a passing reason is left and joined again: everything is handled", () =>
+    Effect.gen(function* () {
+      const leat = yield* withPulls(new MemoryBroker({ partitions: 1 }), (call) =>
+        call < 2 ? "Unavailable" : undefined
+      )
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll(Array.from({ length: 10 }, (_, index) => note("k", `${index}`)))
+      const seen: Array<string> = []
+      const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+      yield* waitUntil(
+        "all settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(seen).toEqual(Array.from({ length: 10 }, (_, index) => `${index}`))
+      expect(lanesOf(leat)).toMatchObject([{ done: 10, balanced: true }])
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+
+  it.live("for a reason that does not pass ends the subscription, and says so", () =>
+    Effect.gen(function* () {
+      const leat = yield* withPulls(new MemoryBroker({ partitions: 1 }), () => "Unauthorized")
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publish(note("k", "1"))
+      const subscription = yield* notes.handle("g", () => Effect.void)
+      const error = yield* Effect.flip(subscription.ended)
+      expect(error.reason).toBe("Unauthorized")
+      expect(yield* subscription.lag).toBe(1n)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })
 

@@ -51,8 +51,8 @@ export interface FaultPlan {
     readonly partition: number
     readonly position: bigint
   }) => TransportReason | undefined
-  /** A lane that breaks: its next pull fails with `LaneLost`, and the backend gives it away without what was not settled. */
-  readonly loseLane?: (call: { readonly call: number; readonly partition: number }) => boolean
+  /** Fails a pull. After `LaneLost` the backend gives the lane to somebody; after other reasons it still takes us for its holder. */
+  readonly pull?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
   /** Plants a mutant: a fence that lets late writes land all the same. */
   readonly isFenceBroken?: boolean
 }
@@ -136,11 +136,14 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
   const { partition } = lane
   return {
     ...lane,
-    batches: Stream.mapEffect(lane.batches, (batch) =>
-      plan.loseLane?.({ call: calls.pull++, partition }) === true
-        ? Effect.andThen(lane.release, Effect.fail(errorOf(inner, "pull", "LaneLost")))
-        : Effect.succeed(batch)
-    ),
+    batches: Stream.mapEffect(lane.batches, (batch) => {
+      const reason = plan.pull?.({ call: calls.pull++, partition })
+      if (reason === undefined) return Effect.succeed(batch)
+      return Effect.andThen(
+        reason === "LaneLost" ? lane.release : Effect.void,
+        Effect.fail(errorOf(inner, "pull", reason))
+      )
+    }),
     settle: (position) =>
       Effect.suspend(() => {
         const reason = plan.settle?.({ call: calls.settle++, partition, position })
@@ -160,9 +163,11 @@ export interface FaultRates {
   readonly loseResponse?: number
   readonly cut?: number
   readonly lateWrite?: number
-  /** Chance that a fence, a settle or a lane fails. */
+  /** Chance that a fence, a settle or a pull fails. */
   readonly fence?: number
   readonly settle?: number
+  readonly pull?: number
+  /** Chance that a pull finds that its lane is gone. */
   readonly loseLane?: number
   /** Longest delay, and latest landing, in milliseconds; 50 when absent. */
   readonly msMax?: number
@@ -183,7 +188,7 @@ export function randomFaults(random: () => number, rates: FaultRates): FaultPlan
   return {
     fence: () => passing(rates.fence),
     settle: () => passing(rates.settle),
-    loseLane: () => passing(rates.loseLane) !== undefined,
+    pull: () => (passing(rates.loseLane) === undefined ? passing(rates.pull) : "LaneLost"),
     send: () => {
       let drawn = random()
       for (const [rate = 0, fault] of choices) {

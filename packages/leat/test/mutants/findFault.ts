@@ -1,12 +1,13 @@
-import { Exit } from "effect"
-import { simulate } from "leat/testing"
+import { Effect, Exit, Layer } from "effect"
+import { MemoryBroker, memoryTransport } from "leat"
+import { runCase, simulate, transportCases, TransportUnderTest } from "leat/testing"
 import { calm, type Scenario, tell } from "../simulation/scenario.ts"
 
 /** Stories that together go through every path of the lanes and of the memory transport. */
 const scenarios: ReadonlyArray<Scenario> = [
   {
     ...calm,
-    rates: { fail: 0.2, cut: 0.05, loseResponse: 0.1, delay: 0.1, fence: 0.1, settle: 0.1, loseLane: 0.05 },
+    rates: { fail: 0.2, cut: 0.05, loseResponse: 0.1, delay: 0.1, fence: 0.1, settle: 0.1, pull: 0.02, loseLane: 0.05 },
     handlerFaults: 0.2,
     consumers: 2,
     rebalances: 0.05
@@ -69,4 +70,18 @@ function tellOf(
   } catch (error) {
     return { exit: Exit.die(error) }
   }
+}
+
+/** The first promise of a transport that the memory transport does not keep; undefined when it keeps all. */
+export async function findBrokenCase(): Promise<string | undefined> {
+  const broker = new MemoryBroker()
+  const layer = Layer.succeed(TransportUnderTest, {
+    connect: Effect.sync(() => memoryTransport(broker)),
+    compact: Effect.sync(() => broker.compact())
+  })
+  for (const one of transportCases) {
+    const exit = await Effect.runPromiseExit(runCase(one, layer, "3 seconds"))
+    if (Exit.isFailure(exit)) return `conformance: ${one.name}`
+  }
+  return undefined
 }

@@ -154,6 +154,12 @@ export const mutants: ReadonlyArray<Mutant> = [
         partition.settled = holding.next`
   },
   {
+    name: "a member that leaves is given lanes again",
+    file: "MemoryGroup.ts",
+    find: `member.isLeaving = true`,
+    replace: `member.isLeaving = false`
+  },
+  {
     name: "an event takes its sequence although it was rejected",
     file: "Publisher.ts",
     find: `if (batch === undefined) return this.#overflow(first)

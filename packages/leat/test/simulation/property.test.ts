@@ -16,6 +16,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
     lateWrite: rate,
     fence: rate,
     settle: rate,
+    pull: rate,
     loseLane: rate,
     msMax: fc.integer({ min: 1, max: 200 })
   }),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { Clock, Context, Effect, Exit, Pull, Queue, type Scope, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Pull, Queue, type Scope, Stream } from "effect"
 import type {
   Capabilities,
   From,
@@ -131,6 +131,8 @@ export interface Member {
   readonly lane: Effect.Effect<HeldLane, never, Scope.Scope>
   /** Lanes that were given and not taken yet. */
   readonly waiting: Effect.Effect<number>
+  /** The first step of leaving: the stream of lanes is no longer run. */
+  readonly takeNoMore: Effect.Effect<void>
 }
 
 export interface HeldLane extends Lane {
@@ -148,13 +150,14 @@ export const join = Effect.fnUntraced(function* (
   { from = "earliest", drainMs = 5000 }: { readonly from?: From; readonly drainMs?: number } = {}
 ): Effect.fn.Return<Member, TransportError, Scope.Scope> {
   const lanes = yield* Queue.unbounded<Lane>()
-  yield* transport.subscribe({ topic, group, from, drainMs }).pipe(
+  const running = yield* transport.subscribe({ topic, group, from, drainMs }).pipe(
     Stream.runForEach((lane) => Queue.offer(lanes, lane)),
     Effect.forkScoped
   )
   return {
     lane: Effect.flatMap(Queue.take(lanes), (lane) => hold(lane)),
-    waiting: Queue.size(lanes)
+    waiting: Queue.size(lanes),
+    takeNoMore: Fiber.interrupt(running)
   }
 })
 

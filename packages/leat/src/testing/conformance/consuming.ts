@@ -203,6 +203,25 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
   ),
 
   testCase(
+    "a member that takes no more lanes settles and releases those it has, and is given none again",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const first = yield* join(bench.transport, bench.topic, "g")
+        const lane = yield* first.lane
+        const position = (yield* lane.take(5))[3]?.position ?? 0n
+        yield* first.takeNoMore
+        yield* lane.settle(position)
+        yield* lane.release
+        yield* Effect.sleep(100)
+        assert.equal(yield* first.waiting, 0, "a lane was given to a member that takes no more")
+        const next = yield* (yield* join(yield* bench.connect, bench.topic, "g")).lane
+        assert.equal(next.start, position)
+      }),
+    { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover === "drain", partitions: 1 }
+  ),
+
+  testCase(
     "T38 a member that did not drain in time has lost the lane: it settles nothing more",
     (bench) =>
       Effect.gen(function* () {
