@@ -34,7 +34,8 @@ export class ArenaPool {
     const size = arenaSize(batch.bytes + bytes, this.bytesMax)
     if (this.usedBytes + size - before > this.bytesMax) return false
     this.usedBytes += size - before
-    batch.grow(size)
+    const kept = this.#kept.get(size)?.pop()
+    batch.grow(size, kept?.arena)
     return true
   }
 

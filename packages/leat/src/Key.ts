@@ -13,6 +13,17 @@ const scratch = Buffer.allocUnsafeSlow(keyBytesMax)
 /** Bytes of the last key given to `writeKey`. */
 export const keyBytes: Uint8Array = scratch
 
+/** The same bytes, for reading four at a time. */
+export const keyView: DataView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length)
+
+/**
+ * Copies the last key, of `length` bytes, to `at`. Goes by fours: up to three bytes behind the key are overwritten too, so
+ * there must be room for them.
+ */
+export function copyKey(length: number, target: DataView, at: number): void {
+  for (let index = 0; index < length; index += 4) target.setInt32(at + index, keyView.getInt32(index, true), true)
+}
+
 /** Writes the bytes of a key into `keyBytes`; returns their number, or -1 when they are more than `keyBytesMax`. */
 export function writeKey(key: Key): number {
   if (typeof key === "string") return writeText(key)
@@ -29,6 +40,14 @@ function writeText(text: string): number {
   if (length > keyBytesMax) return -1
   if (length <= 64) {
     let at = 0
+    for (; at + 4 <= length; at += 4) {
+      const a = text.charCodeAt(at)
+      const b = text.charCodeAt(at + 1)
+      const c = text.charCodeAt(at + 2)
+      const d = text.charCodeAt(at + 3)
+      if ((a | b | c | d) > 127) break
+      keyView.setInt32(at, a | (b << 8) | (c << 16) | (d << 24), true)
+    }
     for (; at < length; at++) {
       const code = text.charCodeAt(at)
       if (code > 127) break
@@ -41,22 +60,21 @@ function writeText(text: string): number {
 }
 
 /** Kafka's murmur2 of the first `length` bytes, made positive as Java's default partitioner does it. */
-export function hash(bytes: Uint8Array, length: number): number {
+export function hash(bytes: DataView, length: number): number {
   const m = 0x5bd1e995
   let h = 0x9747b28c ^ length
   let at = 0
   for (; at + 4 <= length; at += 4) {
-    let k = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)
-    k = Math.imul(k, m)
+    let k = Math.imul(bytes.getInt32(at, true), m)
     k ^= k >>> 24
     k = Math.imul(k, m)
     h = Math.imul(h, m) ^ k
   }
   const rest = length - at
-  if (rest === 3) h ^= (bytes[at + 2] ?? 0) << 16
-  if (rest >= 2) h ^= (bytes[at + 1] ?? 0) << 8
+  if (rest === 3) h ^= bytes.getUint8(at + 2) << 16
+  if (rest >= 2) h ^= bytes.getUint8(at + 1) << 8
   if (rest >= 1) {
-    h ^= bytes[at] ?? 0
+    h ^= bytes.getUint8(at)
     h = Math.imul(h, m)
   }
   h ^= h >>> 13

@@ -35,6 +35,7 @@ import { type HaltedLane, Sink } from "./Sink.ts"
 import { EventStream } from "./Stream.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Driver, Transport, TransportError } from "./Transport.ts"
+import { TurnClock } from "./TurnClock.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"
 import { wireWriter } from "./Wire.ts"
 
@@ -108,6 +109,7 @@ class OpenedLeat implements OpenLeat {
   readonly #transports = new Map<string, Transport>()
   readonly #sinks = new Map<string, Sink>()
   readonly #streams = new Map<string, OpenStream>()
+  readonly #clock: TurnClock
   #routes: Routes
 
   constructor(
@@ -127,6 +129,7 @@ class OpenedLeat implements OpenLeat {
     this.#routes = routes
     this.#scopes = scopes
     this.#runtime = runtime
+    this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
   }
 
   readonly routes = (): Routes => this.#routes
@@ -196,8 +199,8 @@ class OpenedLeat implements OpenLeat {
       if (route === undefined) return yield* fault("routes", this.#routes.explain(stream, this.source))
       const outlets = yield* Effect.forEach(route.legs, (leg) => this.#outlet(contract, route, leg))
       const readTransport = yield* this.transport(route.readLeg.cluster)
-      const { clock, scheduler } = this.#runtime
-      const publisher = new Publisher(contract, outlets, this.ledger, () => clock.currentTimeMillisUnsafe())
+      const { scheduler } = this.#runtime
+      const publisher = new Publisher(contract, outlets, this.ledger, this.#clock)
       const opened = new EventStream<T>({
         contract,
         publisher,
@@ -231,11 +234,11 @@ class OpenedLeat implements OpenLeat {
           `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`
         )
       }
-      return this.#dress(contract, route, leg, sink)
+      return this.#dress(contract, leg, sink)
     })
   }
 
-  #dress(contract: ContractInfo, route: Route, leg: Leg, sink: Sink): Outlet {
+  #dress(contract: ContractInfo, leg: Leg, sink: Sink): Outlet {
     const identity = {
       incarnation: this.#identity,
       source: this.source,
@@ -248,7 +251,8 @@ class OpenedLeat implements OpenLeat {
       wire: wireWriter(leg.wire, identity),
       account: this.ledger.account(contract.stream, leg.sink, leg.epoch),
       isRequired: leg.required,
-      partitioner: route.partitioner
+      // With the partitioner murmur2 too: the partitions divide the buckets, so hash mod P is bucket mod P.
+      partitionOf: Int32Array.from({ length: contract.buckets }, (_, bucket) => bucket % sink.partitions)
     }
   }
 
@@ -295,7 +299,7 @@ class OpenedLeat implements OpenLeat {
         const sink = this.#sinks.get(leg.sink)
         if (sink === undefined) return []
         sink.configure(leg)
-        return [this.#dress(contract, route, leg, sink)]
+        return [this.#dress(contract, leg, sink)]
       })
       publisher.swap(outlets)
     }

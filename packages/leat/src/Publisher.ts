@@ -4,15 +4,15 @@
  *
  * All or nothing: nothing is committed before every required leg has room, so a rejected event leaves no trace on any leg.
  */
-import type { Buffer } from "node:buffer"
 import { type Admission, admitted, rejection, type RejectReason } from "./Admission.ts"
 import type { Contract, Key } from "./Contract.ts"
 import type { EventId } from "./EventId.ts"
-import { hash, keyBytes, writeKey } from "./Key.ts"
+import { copyKey, hash, keyView, writeKey } from "./Key.ts"
 import type { Ledger, StreamAccount, WriteAccount } from "./Ledger.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import type { Sink } from "./Sink.ts"
 import { linksMax } from "./Telemetry.ts"
+import type { TurnClock } from "./TurnClock.ts"
 import type { Waiter } from "./Waiter.ts"
 import type { EventContext, WireWriter } from "./Wire.ts"
 
@@ -22,8 +22,8 @@ export interface Outlet {
   readonly wire: WireWriter
   readonly account: WriteAccount
   readonly isRequired: boolean
-  /** `bucket`: partition = bucket mod P. Otherwise partition = murmur2(key) mod P, as Java's default partitioner has it. */
-  readonly partitioner: "murmur2" | "bucket"
+  /** Partition of each bucket. */
+  readonly partitionOf: Int32Array
 }
 
 /** Spare bytes behind an expected value, so that the encoder seldom has to leave the arena. */
@@ -43,12 +43,11 @@ export class Publisher<T> {
   isClosed = false
   #outlets: ReadonlyArray<Outlet>
   readonly #ledger: Ledger
-  readonly #now: () => number
+  readonly #clock: TurnClock
   /** Next sequence of each bucket. */
   readonly #seq: Float64Array
   #valueBytesExpected = spareBytes
   #keyLength = 0
-  #hash = 0
   #bucket = 0
   #lastBucket = -1
   #unordered = 0
@@ -58,12 +57,12 @@ export class Publisher<T> {
   #end = 0
 
   /** Required legs come first in `outlets`; there is at least one. */
-  constructor(contract: Contract<T>, outlets: ReadonlyArray<Outlet>, ledger: Ledger, now: () => number) {
+  constructor(contract: Contract<T>, outlets: ReadonlyArray<Outlet>, ledger: Ledger, clock: TurnClock) {
     this.contract = contract
     this.account = ledger.stream(contract.stream)
     this.#outlets = outlets
     this.#ledger = ledger
-    this.#now = now
+    this.#clock = clock
     this.#seq = new Float64Array(contract.buckets)
   }
 
@@ -128,14 +127,13 @@ export class Publisher<T> {
     }
     const first = this.#outlets[0]
     if (first === undefined) return this.#reject("closed", "the stream has no required leg")
-    const nowMs = this.#now()
-    const seq = this.#seq[this.#bucket] ?? 0
+    this.#clock.tick()
     const partition = this.#partition(first)
     const expected = tombstone === undefined ? this.#valueBytesExpected : 0
     let batch = first.sink.room(partition, this.#keyLength + first.wire.size(context) + expected)
     if (batch === undefined) return this.#overflow(first)
     try {
-      this.#encode(batch, first, event, seq, nowMs, context)
+      this.#encode(batch, first, event, context)
     } catch (error) {
       batch.attachWriter()
       return this.#reject("invalid", String(error))
@@ -146,19 +144,21 @@ export class Publisher<T> {
     }
     const sizeBytes = this.#end - batch.bytes
     if (sizeBytes > first.sink.recordBytesMax) return this.#tooLarge(first, sizeBytes)
-    const refused = this.#outlets.length === 1 ? undefined : this.#makeRoom(sizeBytes, context)
-    if (refused !== undefined) return refused
     const valueBytes = this.#end - this.#valueAt
     const kind = tombstone === undefined ? "event" : "tombstone"
-    if (this.#outlets.length > 1) this.#copyToOthers(batch, valueBytes, kind, seq, nowMs, context, waiter)
-    this.#commit(first, partition, batch, kind, seq, nowMs, context, waiter)
-    this.#seq[this.#bucket] = seq + 1
+    if (this.#outlets.length > 1) {
+      const refused = this.#makeRoom(valueBytes, context)
+      if (refused !== undefined) return refused
+      this.#copyToOthers(batch, valueBytes, kind, context, waiter)
+    }
+    this.#commit(first, partition, batch, kind, context, waiter)
     this.#lastBucket = this.#bucket
+    this.#seq[this.#bucket] = (this.#seq[this.#bucket] ?? 0) + 1
     if (tombstone === undefined) this.#expect(valueBytes)
     return admitted
   }
 
-  /** Finds key bytes, hash and bucket of an event; returns a rejection when it has no usable key. */
+  /** Finds key bytes and bucket of an event; returns a rejection when it has no usable key. */
   #readKey(event: T | undefined, tombstone: Key | undefined): Admission | undefined {
     const { contract } = this
     const key = tombstone ?? (event === undefined ? undefined : contract.key(event))
@@ -166,32 +166,23 @@ export class Publisher<T> {
       if (!contract.unordered) return this.#reject("emptyKey", `the key ${contract.keyPath ?? ""} is not set`)
       this.#keyLength = 0
       this.#bucket = Math.floor(this.#unordered++ / unorderedRun) % contract.buckets
-      this.#hash = this.#bucket
       return undefined
     }
     this.#keyLength = writeKey(key)
     if (this.#keyLength === 0) return this.#reject("emptyKey", `the key ${contract.keyPath ?? ""} is empty`)
     if (this.#keyLength < 0) return this.#reject("keyTooLarge", `the key ${contract.keyPath ?? ""} is over 4096 bytes`)
-    this.#hash = hash(keyBytes, this.#keyLength)
-    this.#bucket = this.#hash % contract.buckets
+    this.#bucket = hash(keyView, this.#keyLength) % contract.buckets
     return undefined
   }
 
-  #partition({ partitioner, sink }: Outlet): number {
-    return (partitioner === "bucket" ? this.#bucket : this.#hash) % sink.partitions
+  #partition({ partitionOf }: Outlet): number {
+    return partitionOf[this.#bucket] ?? 0
   }
 
   /** Writes key, headers and value behind the last record of the batch, without committing them. */
-  #encode(
-    batch: RecordBatch,
-    outlet: Outlet,
-    event: T | undefined,
-    seq: number,
-    nowMs: number,
-    context: EventContext | undefined
-  ): void {
+  #encode(batch: RecordBatch, outlet: Outlet, event: T | undefined, context: EventContext | undefined): void {
     const { writer } = batch
-    this.#dress(batch.arena, batch.bytes, outlet, seq, nowMs, context)
+    this.#dress(batch, outlet, context)
     if (event === undefined) {
       this.#end = this.#valueAt
       return
@@ -201,18 +192,14 @@ export class Publisher<T> {
     this.#end = writer.pos
   }
 
-  /** Writes key and headers at `at`. */
-  #dress(
-    arena: Buffer,
-    at: number,
-    { wire }: Outlet,
-    seq: number,
-    nowMs: number,
-    context: EventContext | undefined
-  ): void {
-    for (let index = 0; index < this.#keyLength; index++) arena[at + index] = keyBytes[index] ?? 0
-    this.#headersAt = at + this.#keyLength
-    this.#valueAt = wire.write(arena, this.#headersAt, this.#bucket, seq, nowMs, context)
+  /** Places the record, and writes key and headers behind the last one of the batch. */
+  #dress(batch: RecordBatch, { account, wire }: Outlet, context: EventContext | undefined): void {
+    const bucket = this.#bucket
+    batch.place(account.index, bucket, this.#seq[bucket] ?? 0, this.#clock.timeMs)
+    // What the copy writes behind the key, the headers overwrite.
+    copyKey(this.#keyLength, batch.view, batch.bytes)
+    this.#headersAt = batch.bytes + this.#keyLength
+    this.#valueAt = wire.write(batch, this.#headersAt, context)
   }
 
   /** The encoder left the arena for a buffer of its own: brings key, headers and value into a batch with room. */
@@ -224,6 +211,8 @@ export class Publisher<T> {
     const roomier = outlet.sink.room(partition, prefix.length + value.length)
     if (roomier === undefined) return undefined
     const at = roomier.bytes
+    const bucket = this.#bucket
+    roomier.place(outlet.account.index, bucket, this.#seq[bucket] ?? 0, this.#clock.timeMs)
     roomier.arena.set(prefix, at)
     roomier.arena.set(value, at + prefix.length)
     this.#headersAt = at + headersOffset
@@ -233,13 +222,13 @@ export class Publisher<T> {
   }
 
   /** Makes sure that every further required leg has room, before anything is committed anywhere. */
-  #makeRoom(sizeBytes: number, context: EventContext | undefined): Admission | undefined {
+  #makeRoom(valueBytes: number, context: EventContext | undefined): Admission | undefined {
     for (let index = 1; index < this.#outlets.length; index++) {
       const outlet = this.#outlets[index]
       if (outlet === undefined || !outlet.isRequired) continue
-      if (sizeBytes > outlet.sink.recordBytesMax) return this.#tooLarge(outlet, sizeBytes)
-      if (outlet.sink.room(this.#partition(outlet), sizeBytes + outlet.wire.size(context)) === undefined)
-        return this.#overflow(outlet)
+      const bytes = this.#keyLength + outlet.wire.size(context) + valueBytes
+      if (bytes > outlet.sink.recordBytesMax) return this.#tooLarge(outlet, bytes)
+      if (outlet.sink.room(this.#partition(outlet), bytes) === undefined) return this.#overflow(outlet)
     }
     return undefined
   }
@@ -248,8 +237,6 @@ export class Publisher<T> {
     source: RecordBatch,
     valueBytes: number,
     kind: "event" | "tombstone",
-    seq: number,
-    nowMs: number,
     context: EventContext | undefined,
     waiter: Waiter | undefined
   ): void {
@@ -259,17 +246,19 @@ export class Publisher<T> {
     for (let index = 1; index < this.#outlets.length; index++) {
       const outlet = this.#outlets[index]
       if (outlet === undefined) continue
+      const { account, isRequired, sink } = outlet
       const partition = this.#partition(outlet)
       const bytes = this.#keyLength + outlet.wire.size(context) + valueBytes
-      const batch = bytes > outlet.sink.recordBytesMax + spareBytes ? undefined : outlet.sink.room(partition, bytes)
+      const batch = bytes > sink.recordBytesMax ? undefined : sink.room(partition, bytes)
       if (batch === undefined) {
-        outlet.sink.refused(partition, outlet.account.index, this.#bucket, seq, "overflow")
+        const reason = bytes > sink.recordBytesMax ? "tooLarge" : "overflow"
+        sink.refused(partition, account.index, this.#bucket, this.#seq[this.#bucket] ?? 0, reason)
         continue
       }
-      this.#dress(batch.arena, batch.bytes, outlet, seq, nowMs, context)
+      this.#dress(batch, outlet, context)
       source.arena.copy(batch.arena, this.#valueAt, valueAt, valueAt + valueBytes)
       this.#end = this.#valueAt + valueBytes
-      this.#commit(outlet, partition, batch, kind, seq, nowMs, context, outlet.isRequired ? waiter : undefined)
+      this.#commit(outlet, partition, batch, kind, context, isRequired ? waiter : undefined)
     }
     this.#headersAt = headersAt
     this.#valueAt = valueAt
@@ -277,34 +266,22 @@ export class Publisher<T> {
   }
 
   #commit(
-    { sink, account }: Outlet,
+    { sink }: Outlet,
     partition: number,
     batch: RecordBatch,
     kind: "event" | "tombstone",
-    seq: number,
-    nowMs: number,
     context: EventContext | undefined,
     waiter: Waiter | undefined
   ): void {
     const index = batch.count
-    batch.commit(
-      this.#keyLength > 0,
-      this.#headersAt,
-      this.#valueAt,
-      this.#end,
-      kind,
-      account.index,
-      this.#bucket,
-      seq,
-      nowMs
-    )
+    batch.commit(this.#keyLength > 0, this.#headersAt, this.#valueAt, this.#end, kind)
     if (context?.traceparent !== undefined && batch.traceparents.length < linksMax)
       batch.traceparents.push(context.traceparent)
     if (waiter !== undefined) {
       waiter.pending++
       batch.await(index, index + 1, waiter)
     }
-    sink.appended(partition, nowMs)
+    sink.appended(partition)
   }
 
   #expect(valueBytes: number): void {

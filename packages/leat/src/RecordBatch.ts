@@ -31,6 +31,8 @@ interface Awaited {
 export class RecordBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer
+  /** The same bytes, for writing several at a time. */
+  view: DataView
   /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
   readonly writer: protobuf.Writer = protobuf.Writer.create()
   /** W3C trace contexts of the records, as many as a span can link to. */
@@ -55,12 +57,15 @@ export class RecordBatch {
   #flags: Uint8Array
   #notice: { readonly index: number; readonly name: string; readonly value: Uint8Array } | undefined
 
-  constructor(arenaBytes: number, recordsExpected = 64) {
+  /** `origins`: whether account, bucket and seq are kept too; those who store a batch need none of them. */
+  constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
+    const originsExpected = origins === "withOrigins" ? recordsExpected : 0
     this.arena = Buffer.allocUnsafeSlow(arenaBytes)
+    this.view = viewOf(this.arena)
     this.attachWriter()
-    this.account = new Int32Array(recordsExpected)
-    this.bucket = new Int32Array(recordsExpected)
-    this.seq = new Float64Array(recordsExpected)
+    this.account = new Int32Array(originsExpected)
+    this.bucket = new Int32Array(originsExpected)
+    this.seq = new Float64Array(originsExpected)
     this.time = new Float64Array(recordsExpected)
     this.#headersAt = new Int32Array(recordsExpected)
     this.#valueAt = new Int32Array(recordsExpected)
@@ -73,37 +78,41 @@ export class RecordBatch {
     return this.arena.length - this.bytes
   }
 
-  /** Makes the written bytes [this.bytes, end) a record. The caller has filled the arena. */
+  /**
+   * Says what the next record is, before its bytes are written: wires read it from the columns at `count`. The time comes in a
+   * cell, because a number of that size would be boxed on its way through a call. `commit` makes it a record.
+   */
+  place(account: number, bucket: number, seq: number, timeMs: Float64Array): void {
+    const index = this.count
+    if (index === this.#end.length) this.#widen()
+    this.account[index] = account
+    this.bucket[index] = bucket
+    this.seq[index] = seq
+    this.time[index] = timeMs[0] ?? 0
+  }
+
+  /** Makes the written bytes [this.bytes, end) the record that was placed. The caller has filled the arena. */
   commit(
     hasKey: boolean,
     headersAt: number,
     valueAt: number,
     end: number,
-    kind: "event" | "tombstone" | "marker",
-    account: number,
-    bucket: number,
-    seq: number,
-    timeMs: number
+    kind: "event" | "tombstone" | "marker"
   ): void {
     const index = this.count
-    if (index === this.#end.length) this.#widen()
     this.#headersAt[index] = headersAt
     this.#valueAt[index] = valueAt
     this.#end[index] = end
     this.#flags[index] = (hasKey ? 0 : noKey) | (kind === "event" ? 0 : tombstone) | (kind === "marker" ? marker : 0)
-    this.account[index] = account
-    this.bucket[index] = bucket
-    this.seq[index] = seq
-    this.time[index] = timeMs
     this.bytes = end
     this.count = index + 1
   }
 
-  /** Moves the records to a larger arena. Never while a send holds views of the old one. */
-  grow(arenaBytes: number): void {
-    const larger = Buffer.allocUnsafeSlow(arenaBytes)
+  /** Moves the records to a larger arena, a new one unless one is given. Never while a send holds views of the old one. */
+  grow(arenaBytes: number, larger: Buffer = Buffer.allocUnsafeSlow(arenaBytes)): void {
     this.arena.copy(larger, 0, 0, this.bytes)
     this.arena = larger
+    this.view = viewOf(larger)
     this.attachWriter()
   }
 
@@ -168,17 +177,16 @@ export class RecordBatch {
   copy(from: number, to: number): RecordBatch {
     const start = this.#start(from)
     const bytes = this.rangeBytes(from, to)
-    const copy = new RecordBatch(bytes, Math.max(1, to - from))
+    const copy = new RecordBatch(bytes, Math.max(1, to - from), "withoutOrigins")
     this.arena.copy(copy.arena, 0, start, start + bytes)
     copy.bytes = bytes
     copy.count = to - from
-    for (let index = from; index < to; index++) {
-      copy.#headersAt[index - from] = (this.#headersAt[index] ?? 0) - start
-      copy.#valueAt[index - from] = (this.#valueAt[index] ?? 0) - start
-      copy.#end[index - from] = (this.#end[index] ?? 0) - start
-      copy.#flags[index - from] = this.#flags[index] ?? 0
-      copy.time[index - from] = this.time[index] ?? 0
-    }
+    copy.#headersAt.set(this.#headersAt.subarray(from, to))
+    copy.#valueAt.set(this.#valueAt.subarray(from, to))
+    copy.#end.set(this.#end.subarray(from, to))
+    copy.#flags.set(this.#flags.subarray(from, to))
+    copy.time.set(this.time.subarray(from, to))
+    if (start > 0) for (const column of [copy.#headersAt, copy.#valueAt, copy.#end]) moveBack(column, start)
     const notice = this.#notice
     if (notice !== undefined && notice.index >= from && notice.index < to)
       copy.#notice = { ...notice, index: notice.index - from }
@@ -220,6 +228,14 @@ export class RecordBatch {
     this.#end = widened(this.#end, new Int32Array(length))
     this.#flags = widened(this.#flags, new Uint8Array(length))
   }
+}
+
+function moveBack(column: Int32Array, by: number): void {
+  for (let index = 0; index < column.length; index++) column[index] = (column[index] ?? 0) - by
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
 }
 
 function widened<A extends { set(source: A): void }>(from: A, into: A): A {

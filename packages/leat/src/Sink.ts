@@ -19,13 +19,15 @@ import { type Halted, WriteLane } from "./WriteLane.ts"
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
 
+const noTime = new Float64Array(1)
+
 /** How long the answer to a send may come after its deadline before leat stops waiting for the driver, in milliseconds. */
 const graceMs = 1000
 
 interface LaneRunner {
   readonly lane: WriteLane
   readonly wake: Wake
-  /** Bytes of the last closed batch: the next one starts with as much. */
+  /** Bytes of recent batches: the next one starts with as much. */
   expectedBytes: number
   fiber: Fiber.Fiber<void> | undefined
 }
@@ -136,9 +138,9 @@ export class Sink {
   }
 
   /** A record was committed to the batch that `room` gave. */
-  appended(partition: number, nowMs: number): void {
+  appended(partition: number): void {
     const runner = this.#runners[partition]
-    if (runner?.lane.appended(nowMs) === true) runner.wake.signal()
+    if (runner?.lane.appended() === true) runner.wake.signal()
   }
 
   /** An admitted event found no room in this best-effort leg. */
@@ -193,6 +195,7 @@ export class Sink {
     const { lane } = runner
     const fits = open !== undefined && open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
     if (fits && this.#pool.grow(open, bytes)) return open
+    if (open !== undefined) runner.expectedBytes = Math.max(runner.expectedBytes, open.bytes)
     const wanted = Math.min(Math.max(bytes, runner.expectedBytes), Math.max(bytes, this.leg.batchBytes))
     let batch = this.#pool.take(wanted) ?? this.#pool.take(bytes)
     while (batch === undefined && this.leg.overflow === "dropOldest" && this.#dropOldest())
@@ -246,7 +249,8 @@ export class Sink {
       switch (command._tag) {
         case "Send": {
           const { batch, from, to } = command
-          runner.expectedBytes = batch.bytes
+          // Follows larger batches at once and smaller ones slowly: growing costs a copy, an arena too large some budget.
+          runner.expectedBytes = Math.max(batch.bytes, runner.expectedBytes - (runner.expectedBytes >> 3))
           const runs = yield* this.#send(partition, batch, from, to)
           lane.settled(runs, clock.currentTimeMillisUnsafe(), yield* Random.next)
           break
@@ -322,7 +326,8 @@ export class Sink {
     if (batch === undefined) return
     let end = writeLength(batch.arena, 0, markerHeaders.length)
     for (const [name, value] of markerHeaders) end = writeHeader(batch.arena, end, Buffer.from(name), value)
-    batch.commit(false, 0, end, end, "marker", -1, 0, 0, 0)
+    batch.place(-1, 0, 0, noTime)
+    batch.commit(false, 0, end, end, "marker")
     lane.begin(batch)
   }
 

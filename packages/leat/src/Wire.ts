@@ -9,6 +9,7 @@
  */
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./Gap.ts"
+import type { RecordBatch } from "./RecordBatch.ts"
 import { type Header, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
 
 export type Wire = "compact" | "cloudevents"
@@ -46,15 +47,8 @@ export interface RecordMeta extends EventContext {
 export interface WireWriter {
   /** Upper bound of the bytes that `write` takes for this context. */
   readonly size: (context: EventContext | undefined) => number
-  /** Writes the block at `at`; returns the position after it. */
-  readonly write: (
-    target: Buffer,
-    at: number,
-    bucket: number,
-    seq: number,
-    timeMs: number,
-    context: EventContext | undefined
-  ) => number
+  /** Writes the block of the record that was placed in the batch last, at `at` of its arena; returns the position after it. */
+  readonly write: (batch: RecordBatch, at: number, context: EventContext | undefined) => number
 }
 
 export interface WireIdentity {
@@ -83,26 +77,35 @@ function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
   const name = text.encode("leat")
   const opening = new Uint8Array([...block(name), 0, formatEvent, ...incarnation])
   const lengthAt = name.length + 1
+  // Copied by fours; what is written behind the opening is overwritten by what follows.
+  const paddedBytes = Math.ceil(opening.length / 4) * 4
+  const words = new DataView(new ArrayBuffer(paddedBytes))
+  opening.forEach((byte, index) => words.setUint8(index, byte))
+  let timeMsCached = 0
+  let timeHigh = 0
+  let timeLow = 0
   return {
     size: (context) => opening.length + 32 + sizeOfContext(context),
-    write: (target, at, bucket, seq, timeMs, context) => {
-      let end = writeLength(target, at, 1 + countOfContext(context))
-      const start = end
-      for (let index = 0; index < opening.length; index++) target[end++] = opening[index] ?? 0
-      const high = Math.floor(timeMs / 2 ** 32)
-      const low = timeMs >>> 0
-      target[end++] = high >>> 8
-      target[end++] = high
-      target[end++] = low >>> 24
-      target[end++] = low >>> 16
-      target[end++] = low >>> 8
-      target[end++] = low
-      end = writeVarint(target, end, bucket)
-      end = writeVarint(target, end, seq)
-      end = writeVarint(target, end, epoch)
+    write: (batch, at, context) => {
+      const { arena, view, count } = batch
+      const timeMs = batch.time[count] ?? 0
+      const start = writeLength(arena, at, 1 + countOfContext(context))
+      for (let index = 0; index < paddedBytes; index += 4)
+        view.setInt32(start + index, words.getInt32(index, true), true)
+      let end = start + opening.length
+      if (timeMs !== timeMsCached) {
+        timeMsCached = timeMs
+        timeHigh = Math.floor(timeMs / 2 ** 32)
+        timeLow = timeMs >>> 0
+      }
+      view.setUint16(end, timeHigh)
+      view.setUint32(end + 2, timeLow)
+      end = writeVarint(arena, end + 6, batch.bucket[count] ?? 0)
+      end = writeVarint(arena, end, batch.seq[count] ?? 0)
+      end = writeVarint(arena, end, epoch)
       // At most 17 + 6 + 3 + 8 + 8 bytes, so the length stays in its one byte.
-      target[start + lengthAt] = (end - start - lengthAt - 1) << 1
-      return context === undefined ? end : writeContext(target, end, context)
+      arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
+      return context === undefined ? end : writeContext(arena, end, context)
     }
   }
 }
@@ -124,7 +127,11 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   return {
     size: (context) =>
       constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
-    write: (target, at, bucket, seq, timeMs, context) => {
+    write: (batch, at, context) => {
+      const { arena: target, count } = batch
+      const bucket = batch.bucket[count] ?? 0
+      const seq = batch.seq[count] ?? 0
+      const timeMs = batch.time[count] ?? 0
       let end = writeLength(target, at, constantCount + 2 + countOfContext(context))
       target.set(constant, end)
       end += constant.length
@@ -274,15 +281,10 @@ function writeContext(target: Buffer, at: number, context: EventContext): number
 
 function writeVarint(target: Uint8Array, at: number, value: number): number {
   let rest = value
-  while (rest >= 2 ** 31) {
-    target[at++] = (rest % 128) | 128
-    rest = Math.floor(rest / 128)
-  }
-  while (rest > 127) {
-    target[at++] = (rest & 127) | 128
-    rest >>>= 7
-  }
-  target[at++] = rest
+  for (; rest > 0x7fffffff; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128
+  let small = rest | 0
+  for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
+  target[at++] = small
   return at
 }
 

@@ -115,11 +115,11 @@ export class WriteLane {
   }
 
   /** A record was committed to the open batch. Returns whether there may now be something to do at once, or a linger to start. */
-  appended(nowMs: number): boolean {
+  appended(): boolean {
     const batch = this.#open
     if (batch === undefined) return false
     const first = batch.count === 1
-    if (first) batch.openedAtMs = nowMs
+    if (first) batch.openedAtMs = batch.timeMs(0)
     const { journal, accounts } = this.#options.ledger
     const last = batch.count - 1
     const account = accounts[batch.account[last] ?? 0]

@@ -2,10 +2,12 @@ import { Buffer } from "node:buffer"
 import fc from "fast-check"
 import type { Key } from "leat"
 import { describe, expect, it } from "vitest"
-import { hash, keyBytes, keyBytesMax, writeKey } from "../src/Key.js"
+import { copyKey, hash, keyBytes, keyBytesMax, keyView, writeKey } from "../src/Key.js"
 
 const written = (key: Key): Buffer => Buffer.from(keyBytes.subarray(0, writeKey(key)))
-const hashOf = (text: string): number => hash(keyBytes, writeKey(text))
+const hashOf = (text: string): number => hash(keyView, writeKey(text))
+
+const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
 
 /** Any UTF-16 units, half of a surrogate pair included. */
 const anyText = (maxLength: number) =>
@@ -33,7 +35,7 @@ describe("hash", () => {
   it("is murmur2 of any bytes, made positive", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
-        expect(hash(bytes, bytes.length)).toBe(murmur2(bytes))
+        expect(hash(viewOf(bytes), bytes.length)).toBe(murmur2(bytes))
       })
     )
   })
@@ -41,7 +43,7 @@ describe("hash", () => {
   it("reads no further than it is told", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 1, maxLength: 8 }), (bytes, more) => {
-        expect(hash(new Uint8Array([...bytes, ...more]), bytes.length)).toBe(murmur2(bytes))
+        expect(hash(viewOf(new Uint8Array([...bytes, ...more])), bytes.length)).toBe(murmur2(bytes))
       })
     )
   })
@@ -93,5 +95,17 @@ describe("writeKey", () => {
       })
     )
     expect(keyBytesMax).toBe(4096)
+  })
+
+  it("is copied to where it is wanted, with at most three bytes behind it", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), fc.nat(9), (bytes, at) => {
+        const target = new Uint8Array(at + bytes.length + 8).fill(0xee)
+        copyKey(writeKey(bytes), viewOf(target), at)
+        expect(target.subarray(at, at + bytes.length)).toEqual(bytes)
+        expect(target.subarray(0, at).every((byte) => byte === 0xee)).toBe(true)
+        expect(target.subarray(at + bytes.length + 3).every((byte) => byte === 0xee)).toBe(true)
+      })
+    )
   })
 })

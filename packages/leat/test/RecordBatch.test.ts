@@ -43,7 +43,8 @@ function commit(batch: RecordBatch, { key, headers, value, kind, account, bucket
   let valueAt = writeLength(batch.arena, headersAt, headers.length)
   for (const [name, header] of encoded) valueAt = writeHeader(batch.arena, valueAt, name, header)
   batch.arena.set(value, valueAt)
-  batch.commit(key !== null, headersAt, valueAt, valueAt + value.length, kind, account, bucket, seq, timeMs)
+  batch.place(account, bucket, seq, Float64Array.of(timeMs))
+  batch.commit(key !== null, headersAt, valueAt, valueAt + value.length, kind)
 }
 
 /** Bytes of a record once it is written: key, headers block, value. */

@@ -87,9 +87,10 @@ function write(wire: Wire, identity: WireIdentity, all: ReadonlyArray<Written>):
   for (const { bucket, seq, timeMs: ms, context } of all) {
     batch.grow(batch.bytes + writer.size(context))
     const at = batch.bytes
-    const end = writer.write(batch.arena, at, bucket, seq, ms, context)
+    batch.place(0, bucket, seq, Float64Array.of(ms))
+    const end = writer.write(batch, at, context)
     expect(end).toBeLessThanOrEqual(batch.arena.length)
-    batch.commit(true, at, end, end, "event", 0, bucket, seq, ms)
+    batch.commit(true, at, end, end, "event")
   }
   return batch
 }

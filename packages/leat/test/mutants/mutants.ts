@@ -50,10 +50,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an event carries the sequence of the next one",
     file: "Publisher.ts",
-    find: `outlet, seq, nowMs, context)
-    if (event === undefined) {`,
-    replace: `outlet, seq + 1, nowMs, context)
-    if (event === undefined) {`
+    find: `batch.place(account.index, bucket, this.#seq[bucket] ?? 0, this`,
+    replace: `batch.place(account.index, bucket, (this.#seq[bucket] ?? 0) + 1, this`
+  },
+  {
+    name: "a record's header carries the sequence of the next one",
+    file: "Wire.ts",
+    find: `end = writeVarint(arena, end, batch.seq[count] ?? 0)`,
+    replace: `end = writeVarint(arena, end, (batch.seq[count] ?? 0) + 1)`
   },
   {
     name: "closing forgets what is queued",
@@ -165,7 +169,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `if (batch === undefined) return this.#overflow(first)
     try {`,
     replace: `if (batch === undefined) {
-      this.#seq[this.#bucket] = seq - 1
+      this.#seq[this.#bucket] = (this.#seq[this.#bucket] ?? 0) - 1
       return this.#overflow(first)
     }
     try {`

@@ -126,9 +126,10 @@ class Exploring {
         this.#write.begin(batch)
       }
       const end = batch.bytes + 32
-      batch.commit(true, batch.bytes + 1, batch.bytes + 2, end, "event", 0, 0, this.#admitted, this.#nowMs)
+      batch.place(0, 0, this.#admitted, Float64Array.of(this.#nowMs))
+      batch.commit(true, batch.bytes + 1, batch.bytes + 2, end, "event")
       this.#admitted++
-      this.#write.appended(this.#nowMs)
+      this.#write.appended()
     }
   }
 

@@ -1,5 +1,5 @@
 import { Effect, Exit, References, Scope } from "effect"
-import { formatEventId, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
+import { type EventId, formatEventId, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import {
   type FaultPlan,
   faultDriver,
@@ -71,6 +71,11 @@ export const tell = Effect.fnUntraced(
     }
     const wrong: Array<string> = []
     const finished = new Set<string>()
+    /** Ids of admitted events, as the publisher was told them. */
+    const announced = new Set<string>()
+    const announce = (id: EventId | undefined) => {
+      if (id !== undefined) announced.add(`${id.stream}/${id.bucket}/${id.seq}`)
+    }
     const scope = yield* Scope.make()
     const leat = yield* Leat.make({
       source: "simulation",
@@ -123,8 +128,16 @@ export const tell = Effect.fnUntraced(
         key: `k${Math.floor(random() * scenario.keys)}`,
         text: String(index).padEnd(scenario.textBytes, ".")
       }
-      if (scenario.isBurst || random() < 0.5) notes.offer(note)
-      else yield* Effect.ignore(notes.publish(note, { level: random() < 0.2 ? "stored" : "queued" }))
+      if (scenario.isBurst || random() < 0.5) {
+        if (notes.offer(note).admitted) announce(notes.lastId)
+      } else {
+        yield* notes.publish(note, { level: random() < 0.2 ? "stored" : "queued" }).pipe(
+          Effect.match({
+            onSuccess: ({ id }) => announce(id),
+            onFailure: (error) => announce("id" in error ? error.id : undefined)
+          })
+        )
+      }
       if (!scenario.isBurst && random() < 0.2) yield* Effect.sleep(Math.floor(random() * 10))
       if (random() < scenario.rebalances) {
         yield* members.shift()?.stop ?? Effect.void
@@ -150,6 +163,11 @@ export const tell = Effect.fnUntraced(
     yield* history.readBack(memoryTransport(broker), "notes", "local/notes", "test.notes")
     for (const place of ["queued", "inFlight", "inDoubt"] as const)
       for (const key of history.ids("local/notes", place)) wrong.push(`${key} is ${place} after a close`)
+    const ended = new Set((["stored", "dropped"] as const).flatMap((place) => history.ids("local/notes", place)))
+    for (const key of ended.symmetricDifference(announced))
+      wrong.push(
+        `${key} was ${announced.has(key) ? "" : "not "}told to its publisher, and ${ended.has(key) ? "" : "not "}accounted for`
+      )
     for (const { dropped } of leat.ledger.snapshot().legs)
       if (dropped["closed"] !== undefined) wrong.push(`${dropped["closed"]} legs were given up by the close`)
     if (!scenario.isClosedEarly) {

@@ -1,0 +1,41 @@
+import type { Clock } from "effect"
+import type { Scheduler } from "effect/Scheduler"
+
+/** Events after which a turn that does not end looks at the clock again. */
+const eventsMax = 64
+
+/**
+ * The time in epoch milliseconds, read once per turn and not once per event: looking at the system's clock costs as much as
+ * hashing a key three times. In a loop that never gives way it is read again after some events.
+ */
+export class TurnClock {
+  /** The time, in a cell: see `RecordBatch.place`. */
+  readonly timeMs = new Float64Array(1)
+  #events = eventsMax
+  #isReset = true
+  readonly #clock: Clock.Clock
+  readonly #schedule: () => void
+
+  constructor(clock: Clock.Clock, scheduler: Scheduler) {
+    this.#clock = clock
+    const dispatcher = scheduler.makeDispatcher()
+    const reset = () => {
+      this.#isReset = true
+      this.#events = eventsMax
+    }
+    this.#schedule = () => dispatcher.scheduleTask(reset, 0)
+  }
+
+  /** Makes `timeMs` good for one more event. */
+  tick(): void {
+    if (this.#events++ >= eventsMax) this.#read()
+  }
+
+  #read(): void {
+    this.timeMs[0] = this.#clock.currentTimeMillisUnsafe()
+    this.#events = 1
+    if (!this.#isReset) return
+    this.#isReset = false
+    this.#schedule()
+  }
+}
