@@ -1,6 +1,6 @@
 /** What a sink that never answers costs the process: its budget, and no more. */
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
-import { Effect, Metric } from "effect"
+import { Effect } from "effect"
 import { type Driver, Leat, memory } from "leat"
 
 const budgetBytes = 16 * 1024 * 1024
@@ -10,7 +10,7 @@ export interface DeadSinkFigures {
   readonly budgetBytes: number
   readonly offered: number
   readonly dropped: number
-  /** Most that the buffer held, as its gauge told. */
+  /** Most that the buffer held. */
   readonly bufferBytesMax: number
   /** What the process grew by, after a collection. */
   readonly processBytesGrown: number
@@ -57,7 +57,7 @@ export const benchDeadSink: Effect.Effect<DeadSinkFigures> = Effect.gen(function
     })
     if (!told.admitted) return yield* Effect.die(new Error(`the benchmark's event was rejected: ${told.reason}`))
     if (index % 10_000 !== 0) continue
-    bufferBytesMax = Math.max(bufferBytesMax, yield* bufferBytes)
+    bufferBytesMax = Math.max(bufferBytesMax, leat.sinks()[0]?.bufferedBytes ?? Number.NaN)
     yield* Effect.yieldNow
   }
   collect()
@@ -65,13 +65,6 @@ export const benchDeadSink: Effect.Effect<DeadSinkFigures> = Effect.gen(function
   const [leg] = leat.ledger.snapshot().legs
   return { budgetBytes, offered: events, dropped: leg?.dropped["overflow"] ?? 0, bufferBytesMax, processBytesGrown }
 }).pipe(Effect.scoped, Effect.orDie)
-
-const bufferBytes = Effect.map(Metric.snapshot, (metrics) => {
-  let bytes = 0
-  for (const metric of metrics)
-    if (metric.id === "leat.buffer.bytes" && metric.type === "Gauge") bytes += Number(metric.state.value)
-  return bytes
-})
 
 function collect(): void {
   globalThis.gc?.()

@@ -19,7 +19,7 @@ export interface DroppedRange {
 export const droppedHeader = "leat-dropped"
 
 /** Ranges that one notice can carry, about 8 KiB; `...` at the end says that there were more. */
-const rangesMax = 256
+export const rangesMax = 256
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

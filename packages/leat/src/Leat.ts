@@ -70,9 +70,18 @@ export interface OpenLeat {
   readonly flush: Effect.Effect<Outcome>
   /** Puts another table in force between two events. A document that would move an open stream is refused whole. */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
+  /** How full the buffer of each open sink is, in bytes of arenas. */
+  readonly sinks: () => ReadonlyArray<SinkFill>
   /** Lanes being written that stand still until `resume`. */
   readonly halted: () => ReadonlyArray<HaltedLane>
   readonly resume: Effect.Effect<void>
+}
+
+/** The buffer of one sink. */
+export interface SinkFill {
+  readonly sink: string
+  readonly bufferedBytes: number
+  readonly bufferBytesMax: number
 }
 
 const drainDefault = Duration.seconds(30)
@@ -175,6 +184,13 @@ class OpenedLeat implements OpenLeat {
         return Effect.sync(() => this.#adopt(routes))
       })
     )
+
+  readonly sinks = (): ReadonlyArray<SinkFill> =>
+    Array.from(this.#sinks, ([sink, { bufferedBytes, leg }]) => ({
+      sink,
+      bufferedBytes,
+      bufferBytesMax: leg.bufferBytesMax
+    }))
 
   readonly halted = (): ReadonlyArray<HaltedLane> => Array.from(this.#sinks.values()).flatMap((sink) => sink.halted)
 
@@ -313,15 +329,25 @@ class OpenedLeat implements OpenLeat {
     const counters = [
       [Telemetry.metricNames.offered, () => account.offered],
       [Telemetry.metricNames.rejected, () => sum(account.rejected)],
-      [Telemetry.metricNames.sent, () => legs().reduce((total, { stored }) => total + stored, 0)],
-      [Telemetry.metricNames.dropped, () => legs().reduce((total, { dropped }) => total + sum(dropped), 0)]
+      [Telemetry.metricNames.sent, () => sumOf(legs(), ({ stored }) => stored)],
+      [Telemetry.metricNames.dropped, () => sumOf(legs(), ({ dropped }) => sum(dropped))]
     ] as const
+    const pending = () =>
+      sumOf(
+        this.ledger.snapshot().legs.filter((row) => row.stream === stream),
+        ({ queued, inFlight, inDoubt }) => queued + inFlight + inDoubt
+      )
     return Effect.suspend(() => {
       const removers = counters.map(([name, get]) => Telemetry.pullCounter(name, attributes, context, get))
+      removers.push(Telemetry.pullGauge(Telemetry.metricNames.pending, attributes, context, pending))
       const remove = Effect.sync(() => removers.forEach((one) => one()))
       return Scope.addFinalizer(this.#scopes.sinks, remove)
     })
   }
+}
+
+function sumOf<A>(rows: ReadonlyArray<A>, of: (row: A) => number): number {
+  return rows.reduce((total, row) => total + of(row), 0)
 }
 
 function fault(path: string, message: string): RouteError {

@@ -170,16 +170,26 @@ export class Ledger {
     }
   }
 
+  /** Events of a stream that handlers of a group have done in this process. */
+  consumed(group: string, stream: string): number {
+    const rows = this.#lanes().filter((row) => row.group === group && row.stream === stream)
+    return rows.reduce((total, { done }) => total + done, 0)
+  }
+
   snapshot(): LedgerSnapshot {
     const streams = Array.from(this.#streams.values(), streamRow)
     const legs = this.#legs()
+    const lanes = this.#lanes()
+    return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
+  }
+
+  #lanes(): ReadonlyArray<ReadRow> {
     const read = new Map(this.#read)
     for (const row of this.#reading) {
       const now = row()
       read.set(readKey(now), merged(read.get(readKey(now)), now))
     }
-    const lanes = Array.from(read.values())
-    return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
+    return Array.from(read.values())
   }
 
   #legs(): ReadonlyArray<LegRow> {

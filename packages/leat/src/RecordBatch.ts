@@ -198,6 +198,10 @@ export class RecordBatch {
     this.#notice = { index, name, value }
   }
 
+  withdrawNotice(): void {
+    this.#notice = undefined
+  }
+
   /** Tells `waiter` what becomes of records [from, to). Registered in rising order. */
   await(from: number, to: number, waiter: Waiter): void {
     const last = this.#awaited.at(-1)

@@ -82,6 +82,7 @@ export class Sink {
         lingerMs: leg.lingerMs,
         batchBytes: leg.batchBytes,
         batchRecords: leg.batchRecords,
+        recordBytesMax: transport.capabilities.recordBytesMax,
         canFence: transport.capabilities.fencing !== "none",
         recycle: (batch, isReusable) => this.#recycle(batch, isReusable)
       }),

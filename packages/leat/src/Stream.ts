@@ -10,7 +10,19 @@
  * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event))
  * ```
  */
-import { Data, Deferred, Effect, Exit, Fiber, Option, Queue, type Scheduler, type Scope, Stream } from "effect"
+import {
+  type Context,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Option,
+  Queue,
+  type Scheduler,
+  type Scope,
+  Stream
+} from "effect"
 import { type Admission, NotStored, Rejected } from "./Admission.ts"
 import type { Contract, Key } from "./Contract.ts"
 import { type EventId, formatEventId } from "./EventId.ts"
@@ -26,7 +38,7 @@ import {
   type HandlerInput,
   Source
 } from "./Source.ts"
-import { traceparentOf } from "./Telemetry.ts"
+import { attribute, metricNames, pullCounter, traceparentOf } from "./Telemetry.ts"
 import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"
 import type { EventContext, RecordMeta } from "./Wire.ts"
@@ -117,6 +129,8 @@ export class EventStream<T> {
   readonly #parts: StreamParts<T>
   readonly #publisher: Publisher<T>
   readonly #schedule: (task: () => void) => void
+  /** The counter of each group that is read, and how many subscriptions share it. */
+  readonly #reporting = new Map<string, { subscriptions: number; readonly remove: () => void }>()
 
   constructor(parts: StreamParts<T>) {
     this.#parts = parts
@@ -303,7 +317,7 @@ export class EventStream<T> {
         context,
         scheduler
       )
-      const fiber = yield* Effect.forkIn(source.run, this.#parts.scope)
+      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, this.#reported(group, context)), this.#parts.scope)
       const stop = Effect.asVoid(Fiber.interrupt(fiber))
       yield* Effect.addFinalizer(() => stop)
       return {
@@ -317,6 +331,25 @@ export class EventStream<T> {
         stop,
         ended: Fiber.join(fiber)
       }
+    })
+  }
+
+  /** Counts what the group has consumed here for as long as somebody in this process reads for it; returns how to leave. */
+  #reported(group: string, context: Context.Context<never>): Effect.Effect<void> {
+    const { ledger } = this.#parts
+    const { stream } = this.contract
+    const found = this.#reporting.get(group) ?? {
+      subscriptions: 0,
+      remove: pullCounter(metricNames.consumed, { [attribute.stream]: stream, [attribute.group]: group }, context, () =>
+        ledger.consumed(group, stream)
+      )
+    }
+    found.subscriptions++
+    this.#reporting.set(group, found)
+    return Effect.sync(() => {
+      if (--found.subscriptions > 0) return
+      found.remove()
+      this.#reporting.delete(group)
     })
   }
 

@@ -12,7 +12,7 @@
  * if (command._tag === "Send") lane.settled(yield* writer.send(partition, command.batch, command.from, command.to, deadlineMs), nowMs, random)
  * ```
  */
-import { dropNotice, type DroppedRange, droppedHeader } from "./Gap.ts"
+import { dropNotice, type DroppedRange, droppedHeader, rangesMax } from "./Gap.ts"
 import type { Ledger, Place } from "./Ledger.ts"
 import { decide, type Policy } from "./Policy.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
@@ -37,6 +37,8 @@ export interface WriteLaneOptions {
   readonly batchBytes: number
   /** ... or this many records. */
   readonly batchRecords: number
+  /** Largest record that the transport takes, in bytes. */
+  readonly recordBytesMax: number
   /** Whether the transport can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
   /** Gives an emptied batch back; `reusable` is false when the client may still hold views of its arena. */
@@ -142,7 +144,7 @@ export class WriteLane {
     row.admitted++
     row.dropped[reason] = (row.dropped[reason] ?? 0) + 1
     journal?.moved(row, bucket, seq, undefined, "dropped", reason)
-    this.#announce(bucket, seq, reason)
+    this.#noteDrop(bucket, seq, reason)
   }
 
   /** What to do now. `Send` and `Fence` are to be answered with `settled` and `fenced`; until then there is nothing else. */
@@ -174,7 +176,7 @@ export class WriteLane {
     const announced = complete(runs, range.from, range.to).some(
       (run) => run.fate === "stored" && run.from <= this.#announcedBy && this.#announcedBy < run.to
     )
-    if (!announced) this.#dropped.unshift(...this.#announcing)
+    if (!announced) this.#dropped = [...this.#announcing, ...this.#dropped].slice(0, rangesMax + 1)
     this.#announcing = []
     for (const run of complete(runs, range.from, range.to)) {
       const part = { ...range, from: run.from, to: run.to }
@@ -290,10 +292,7 @@ export class WriteLane {
     if (range.attempts === 0) range.firstSentMs = nowMs
     if (range.attempts++ > 0) this.retries += range.to - range.from
     this.#busy = "sending"
-    this.#announcing = this.#dropped
-    this.#announcedBy = range.from
-    this.#dropped = []
-    if (this.#announcing.length > 0) batch.notice(range.from, droppedHeader, dropNotice(this.#announcing))
+    this.#announce(batch, range.from)
     this.#move(batch, range.from, range.to, "queued", "inFlight")
     return { _tag: "Send", batch, from: range.from, to: range.to }
   }
@@ -377,15 +376,29 @@ export class WriteLane {
     const mayBeStored = range.mayBeStored || (from === "inFlight" && this.#busy === "sending")
     for (let index = range.from; index < range.to; index++) {
       if (batch.isMarker(index)) continue
-      this.#announce(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
+      this.#noteDrop(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
     }
     this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)
   }
 
-  #announce(bucket: number, seq: number, reason: string): void {
+  /** Puts what was dropped into the headers of a record. One that would become too large by it leaves it to the next. */
+  #announce(batch: RecordBatch, index: number): void {
+    this.#announcing = []
+    this.#announcedBy = index
+    batch.withdrawNotice()
+    if (this.#dropped.length === 0) return
+    const notice = dropNotice(this.#dropped)
+    if (batch.recordBytes(index) + notice.length + noticeHeaderBytes > this.#options.recordBytesMax) return
+    batch.notice(index, droppedHeader, notice)
+    this.#announcing = this.#dropped
+    this.#dropped = []
+  }
+
+  #noteDrop(bucket: number, seq: number, reason: string): void {
     const last = this.#dropped.find((one) => one.bucket === bucket && one.reason === reason && one.to === seq)
     if (last !== undefined) last.to = seq + 1
-    else this.#dropped.push({ bucket, from: seq, to: seq + 1, reason })
+    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
+    else if (this.#dropped.length <= rangesMax) this.#dropped.push({ bucket, from: seq, to: seq + 1, reason })
   }
 
   /** Ends records: counters, journal, waiters. */
@@ -445,6 +458,9 @@ export class WriteLane {
     this.#options.recycle(batch, reusable)
   }
 }
+
+/** Bytes of a notice's header beside its text: name and two lengths. */
+const noticeHeaderBytes = droppedHeader.length + 10
 
 const idle: WriteCommand = { _tag: "Idle" }
 

@@ -2,12 +2,13 @@
 export * from "./Admission.ts"
 export type { Contract, Key, Need } from "./Contract.ts"
 export { type EventId, formatEventId, parseEventId } from "./EventId.ts"
-export { Leat, type LeatOptions, type OpenLeat } from "./Leat.ts"
+export { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "./Leat.ts"
 export type { Journal, LedgerSnapshot, LegRow, Place, ReadRow, StreamRow } from "./Ledger.ts"
 export { memory, memoryDriver, memoryTransport, MemoryBroker } from "./MemoryTransport.ts"
 export * as Policy from "./Policy.ts"
 export { type Leg, type Route, RouteError, type RouteFault, routeJsonSchema, Routes } from "./Routes.ts"
-export { CurrentDelivery, type DeliveryInfo } from "./Source.ts"
+export type { HaltedLane } from "./Sink.ts"
+export { CurrentDelivery, type DeliveryInfo, type HaltedReadLane } from "./Source.ts"
 export type {
   Delivery,
   EventStream,

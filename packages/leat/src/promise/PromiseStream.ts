@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import type { Admission } from "../Admission.ts"
 import type { Contract, Key } from "../Contract.ts"
 import type { EventId } from "../EventId.ts"
@@ -57,6 +57,8 @@ export interface PromiseSubscription extends AsyncDisposable {
   /** Records stored and not settled by the group. */
   readonly lag: () => Promise<bigint>
   readonly stop: () => Promise<void>
+  /** Resolves when it was stopped; rejects with the `TransportError` that ended it. */
+  readonly ended: Promise<void>
 }
 
 /** The front door of one contract. */
@@ -198,7 +200,13 @@ async function subscribed(
   const stop = async () => {
     await Effect.runPromise(Scope.close(scope, Exit.void))
   }
+  if (signal?.aborted === true) await stop()
   signal?.addEventListener("abort", () => void stop(), { once: true })
+  const ended = Effect.runPromiseExit(subscription.ended).then((exit) => {
+    if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) throw Cause.squash(exit.cause)
+  })
+  // Whoever does not ask for it has been told by the log.
+  ended.catch(() => undefined)
   return {
     group: subscription.group,
     halted: subscription.halted,
@@ -206,6 +214,7 @@ async function subscribed(
     resume: () => Effect.runPromise(subscription.resume),
     lag: () => Effect.runPromise(subscription.lag),
     stop,
+    ended,
     [Symbol.asyncDispose]: stop
   }
 }

@@ -14,7 +14,8 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import type { Contract } from "../Contract.ts"
-import { Leat, type LeatOptions, type OpenLeat } from "../Leat.ts"
+import { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "../Leat.ts"
+import type { HaltedLane } from "../Sink.ts"
 import { PromiseStream } from "./PromiseStream.ts"
 import type { Outcome } from "../Waiter.ts"
 
@@ -74,6 +75,16 @@ export class PromiseLeat implements AsyncDisposable {
   /** Puts another route document in force. Rejects with `RouteError` and changes nothing when it has faults. */
   swapRoutes(document: unknown): Promise<void> {
     return Effect.runPromise(this.#leat.swapRoutes(document))
+  }
+
+  /** How full the buffer of each open sink is, in bytes of arenas. */
+  sinks(): ReadonlyArray<SinkFill> {
+    return this.#leat.sinks()
+  }
+
+  /** Lanes being written that stand still until `resume`, and why. */
+  halted(): ReadonlyArray<HaltedLane> {
+    return this.#leat.halted()
   }
 
   /** Lets halted lanes try again. */

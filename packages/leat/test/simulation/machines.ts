@@ -79,6 +79,7 @@ class Exploring {
       lingerMs: 5,
       batchBytes: 2048,
       batchRecords: 32,
+      recordBytesMax: 1024 * 1024,
       canFence: race !== "sendsWithoutFence",
       recycle: (batch, isReusable) => {
         if (!isReusable) return

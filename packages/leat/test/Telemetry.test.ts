@@ -1,0 +1,174 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Metric, Tracer } from "effect"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { type FaultPlan, faultDriver, waitUntil } from "leat/testing"
+import { describe } from "vitest"
+import { noteContract } from "./contracts/Note.js"
+
+const openNotes = (faults: FaultPlan = {}) =>
+  Effect.gen(function* () {
+    const leat = yield* Leat.make({
+      source: "test",
+      drivers: [faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), faults)]
+    })
+    return { leat, notes: yield* leat.stream(noteContract()) }
+  })
+
+/** A tracer that keeps what was traced. */
+const recorded = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
+}
+
+const published = (trace: string) => ({ traceparent: `00-${trace.repeat(32)}-${trace.repeat(16)}-01` })
+
+describe("spans", () => {
+  it.live("are one per batch sent, per event processed and per settle, each a root with links", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = recorded()
+      yield* Effect.gen(function* () {
+        const { notes } = yield* openNotes()
+        yield* notes.publishAll([{ key: "k", text: "0" }], published("a"))
+        const traced = notes.publishAll([
+          { key: "k", text: "1" },
+          { key: "k", text: "2" }
+        ])
+        yield* Effect.withSpan(traced, "request")
+        const subscription = yield* notes.handle("g", () => Effect.void)
+        yield* waitUntil(
+          "settled",
+          Effect.map(subscription.lag, (lag) => lag === 0n)
+        )
+        yield* subscription.stop
+      }).pipe(Effect.scoped, Effect.provideService(Tracer.Tracer, tracer))
+      const named = (name: string) => spans.filter((span) => span.name === name)
+      const [request] = named("request")
+      const sends = named("send test.notes")
+      expect(sends.map(({ kind, attributes }) => [kind, attributes.get("messaging.batch.message_count")])).toEqual([
+        ["client", 1],
+        ["client", 2]
+      ])
+      expect(sends.map(({ links }) => links.map(({ span }) => span.traceId))).toEqual([
+        ["a".repeat(32)],
+        [request?.traceId, request?.traceId]
+      ])
+      const processed = named("process test.notes")
+      expect(processed).toHaveLength(3)
+      for (const [index, span] of processed.entries()) {
+        expect(span.kind).toBe("consumer")
+        expect(span.parent._tag).toBe("None")
+        expect(Object.fromEntries(span.attributes)).toMatchObject({
+          "messaging.system": "memory",
+          "messaging.operation.name": "process",
+          "messaging.operation.type": "process",
+          "messaging.destination.name": "test.notes",
+          "messaging.destination.partition.id": "0",
+          "messaging.consumer.group.name": "g",
+          "leat.position": `${index}`,
+          "leat.attempt": 1
+        })
+        expect(span.attributes.get("messaging.message.id")).toMatch(new RegExp(`/test\\.notes/\\d+/${index}$`))
+      }
+      expect(processed[0]?.links.map(({ span }) => span.traceId)).toEqual(["a".repeat(32)])
+      expect(named("commit test.notes").length).toBeGreaterThan(0)
+    })
+  )
+
+  it.live("say which error a batch met, and carry the trace into what a handler publishes", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = recorded()
+      const traceparents: Array<string | undefined> = []
+      yield* Effect.gen(function* () {
+        const { leat, notes } = yield* openNotes({
+          send: ({ call }) => (call === 0 ? { kind: "fail", reason: "Unavailable" } : undefined)
+        })
+        const replies = yield* leat.stream(noteContract({ stream: "test.replies", name: "test.Reply" }))
+        yield* notes.publish({ key: "k", text: "0" })
+        yield* notes.handle("g", (event) => Effect.asVoid(Effect.orDie(replies.publish(event))))
+        yield* replies.handle("g", (_, { traceparent }) => Effect.sync(() => void traceparents.push(traceparent)))
+        yield* waitUntil(
+          "answered",
+          Effect.sync(() => traceparents.length > 0)
+        )
+      }).pipe(Effect.scoped, Effect.provideService(Tracer.Tracer, tracer))
+      const sends = spans.filter(({ name }) => name === "send test.notes")
+      expect(sends.map(({ attributes }) => attributes.get("error.type"))).toEqual(["Unavailable", undefined])
+      const [processed] = spans.filter(({ name }) => name === "process test.notes")
+      expect(traceparents).toEqual([`00-${processed?.traceId}-${processed?.spanId}-01`])
+    })
+  )
+
+  it.live("are not made where nobody has installed a tracer", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes()
+      const spans: Array<unknown> = []
+      yield* notes.handle("g", () =>
+        Effect.map(Effect.option(Effect.currentSpan), (span) => void spans.push(span._tag))
+      )
+      yield* notes.publish({ key: "k", text: "0" })
+      yield* waitUntil(
+        "handled",
+        Effect.sync(() => spans.length > 0)
+      )
+      expect(spans).toEqual(["None"])
+    })
+  )
+})
+
+describe("metrics", () => {
+  const valueOf = (id: string, attributes: Readonly<Record<string, string>> = {}) =>
+    Effect.map(Metric.snapshot, (metrics) => {
+      const found = metrics.filter(
+        (metric) =>
+          metric.id === id && Object.entries(attributes).every(([name, value]) => metric.attributes?.[name] === value)
+      )
+      return found.map(({ state }) => ("count" in state ? state.count : "value" in state ? state.value : undefined))
+    })
+
+  it.live("are the ledger's own numbers, pulled when somebody looks", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes({
+        send: ({ call }) => (call === 0 ? { kind: "fail", reason: "Unavailable" } : undefined)
+      })
+      // Histograms are the whole process's.
+      const countOf = (name: string) => Effect.map(valueOf(name), ([count = 0]) => Number(count))
+      const before = [
+        yield* countOf("messaging.process.duration"),
+        yield* countOf("messaging.client.operation.duration")
+      ]
+      notes.offer({ key: "", text: "rejected" })
+      yield* notes.publishAll(["0", "1", "2"].map((text) => ({ key: "k", text })))
+      const stream = { "leat.stream": "test.notes" }
+      expect(yield* valueOf("leat.offered", stream)).toEqual([4])
+      expect(yield* valueOf("leat.rejected", stream)).toEqual([1])
+      expect(yield* valueOf("messaging.client.sent.messages", stream)).toEqual([3])
+      expect(yield* valueOf("leat.dropped", stream)).toEqual([0])
+      expect(yield* valueOf("leat.retries", { "leat.sink": "memory/test.notes" })).toEqual([3])
+      expect(yield* valueOf("leat.buffer.bytes", { "leat.sink": "memory/test.notes" })).toEqual([0])
+      const subscription = yield* notes.handle("g", () => Effect.void)
+      yield* waitUntil(
+        "settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(
+        yield* valueOf("messaging.client.consumed.messages", { ...stream, "messaging.consumer.group.name": "g" })
+      ).toEqual([3])
+      expect((yield* countOf("messaging.process.duration")) - (before[0] ?? 0)).toBe(3)
+      expect((yield* countOf("messaging.client.operation.duration")) - (before[1] ?? 0)).toBeGreaterThanOrEqual(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("go with their leat", () =>
+    Effect.gen(function* () {
+      yield* Effect.scoped(openNotes())
+      expect(yield* valueOf("leat.offered")).toEqual([])
+    })
+  )
+})
