@@ -1,0 +1,180 @@
+import { execFileSync } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const sources = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((path) => join(folder, path).replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts") && !path.includes("node_modules/") && !path.includes("/gen/"))
+const textOf = (path: string): string => readFileSync(join(root, path), "utf8")
+/** Source text without comments, so that examples in them bind nobody. */
+const codeOf = (path: string): string => textOf(path).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")
+
+/** What a file imports or re-exports, relative paths resolved against the root. */
+function importsOf(path: string): ReadonlyArray<string> {
+  const found = codeOf(path).matchAll(/(?:from|import)\s*\(?\s*"([^"$]+)"/g)
+  return [...found].map(([, name = ""]) =>
+    name.startsWith(".") ? relative(root, join(root, dirname(path), name)).replace(/\.js$/, ".ts") : name
+  )
+}
+
+/** The rooms of `leat`, outermost first: a room may walk into the ones behind it, never back. */
+const rooms: ReadonlyArray<ReadonlyArray<string>> = [
+  ["promise", "testing"],
+  ["index"],
+  ["Leat"],
+  ["Stream"],
+  ["Publisher", "Source", "MemoryTransport", "MemoryGroup", "MemoryPartition"],
+  ["Sink"],
+  ["ReadLane", "WriteLane", "Routes", "ArenaPool", "Wake", "TurnClock"],
+  ["RouteDocument", "Ledger", "Wire", "Transport", "codec", "WellKnown"],
+  [
+    "RecordBatch",
+    "Contract",
+    "Policy",
+    "TransportError",
+    "Gap",
+    "Admission",
+    "Telemetry",
+    "Key",
+    "CodecError",
+    "printEvent"
+  ],
+  ["EventId", "Headers", "Waiter"]
+]
+const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
+const depthOf = (path: string): number => rooms.findIndex((names) => names.includes(roomOf(path)))
+
+const leat = sources("packages/leat/src")
+const drivers = ["log", "kafkajs", "confluent"].filter((name) => existsSync(join(root, "packages", name)))
+
+describe("the rooms of leat", () => {
+  it.each(leat)("%s is in a room", (path) => {
+    expect(depthOf(path), `${path}: give it a room in test/architecture.test.ts`).toBeGreaterThanOrEqual(0)
+  })
+
+  it.each(leat)("%s walks inwards only", (path) => {
+    const outwards = importsOf(path).filter(
+      (name) => name.startsWith("packages/leat/src/") && depthOf(name) < depthOf(path)
+    )
+    expect(outwards).toEqual([])
+  })
+
+  it("telemetry imports no sibling", () => {
+    expect(importsOf("packages/leat/src/Telemetry.ts").filter((name) => name.startsWith("packages/"))).toEqual([])
+  })
+
+  it("nothing in a lane waits, forks or runs: the machines are synchronous", () => {
+    for (const name of ["WriteLane", "ReadLane", "Policy", "Ledger", "RecordBatch"]) {
+      const effects = importsOf(`packages/leat/src/${name}.ts`).filter((one) => one.startsWith("effect"))
+      expect(effects, name).toEqual([])
+    }
+  })
+})
+
+describe("packages", () => {
+  const allowed: Readonly<Record<string, RegExp>> = {
+    leat: /^(effect|effect\/.*|protobufjs\/minimal\.js|yaml|node:(buffer|async_hooks|assert\/strict)|vitest)$/,
+    "protoc-gen-leat": /^(@bufbuild\/.*|node:(fs|url))$/,
+    cli: /^(leat(\/.*)?|protoc-gen-leat|effect(\/.*)?|@effect\/platform-node\/.*|@bufbuild\/.*|node:.*|@leat\/log)$/,
+    demo: /^(leat(\/.*)?|effect(\/.*)?|@effect\/platform-node\/.*|node:.*|@leat\/.*)$/
+  }
+
+  it.each(Object.keys(allowed))("%s imports only what it may", (name) => {
+    const pattern = allowed[name] ?? /^$/
+    for (const path of sources(`packages/${name}/src`)) {
+      const foreign = importsOf(path).filter((one) => !one.startsWith(`packages/${name}/`) && !pattern.test(one))
+      expect(foreign, path).toEqual([])
+    }
+  })
+
+  it.for(drivers)("%s, a driver, knows leat only as leat/transport", (name) => {
+    for (const path of sources(`packages/${name}/src`)) {
+      const others = importsOf(path).filter(
+        (one) =>
+          (one.startsWith("leat") || one.startsWith("packages/")) &&
+          one !== "leat/transport" &&
+          !one.startsWith(`packages/${name}/src/`)
+      )
+      expect(others, path).toEqual([])
+    }
+  })
+})
+
+describe("clock, chance, timers, disk and network", () => {
+  /** Where one of them may be touched, and why. */
+  const ports: Readonly<Record<string, string>> = {
+    "packages/leat/src/testing/TransportSuite.ts": "asks the environment whether vitest runs it"
+  }
+  const forbidden =
+    /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|setImmediate|queueMicrotask|process\.(hrtime|env|exit|nextTick)|crypto\.random\w*)\b|node:(fs|net|dns|http|https|tls|os|child_process|worker_threads|timers|crypto|dgram)/
+
+  it.each(leat.filter((path) => ports[path] === undefined))("are not in %s", (path) => {
+    expect(forbidden.exec(codeOf(path))?.[0]).toBeUndefined()
+  })
+})
+
+describe("files", () => {
+  const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    cwd: root,
+    encoding: "utf8"
+  })
+    .split("\n")
+    .filter((path) => path !== "" && existsSync(join(root, path)))
+
+  it("are all reached: no source is dead", () => {
+    const code = tracked.filter((path) => /\.(ts|mjs|js)$/.test(path) && !path.includes("/gen/"))
+    const entries = (path: string) =>
+      /(\.test\.ts|\/index\.ts|\/main\.ts|\/bin\/[\w-]+\.js|^tools\/.*|vitest\.config\.ts|\/(src|bench)\/(\w*[Ww]orker)\.ts)$/.test(
+        path
+      )
+    const reached = new Set(code.flatMap(importsOf))
+    const manifests = tracked
+      .filter((path) => path.endsWith("package.json"))
+      .map(textOf)
+      .join("\n")
+    // Programs of their own, started as processes by path.
+    const started = code.map(textOf).join("\n")
+    const dead = code.filter((path) => {
+      const name = path.split("/").at(-1) ?? ""
+      return (
+        !entries(path) &&
+        !reached.has(path) &&
+        !manifests.includes(`/${name}"`) &&
+        !new RegExp(`["'/\`]${name.replaceAll(".", "\\.")}["'\`]`).test(started)
+      )
+    })
+    expect(dead).toEqual([])
+  })
+
+  it("have names that say what is in them", () => {
+    const bad = tracked.filter((path) => /(^|\/)(utils?|helpers?|common|misc|v2)(\.|\/)/i.test(path))
+    expect(bad).toEqual([])
+  })
+
+  it("of source are short enough to read in one sitting", () => {
+    const long = tracked
+      .filter((path) => /^packages\/[\w-]+\/src\/.*\.ts$/.test(path) && !path.includes("/gen/"))
+      .map((path) => ({ path, lines: textOf(path).split("\n").length }))
+      .filter(({ lines }) => lines > 520)
+    expect(long).toEqual([])
+  })
+
+  it("never name a registry, nor a path of somebody's machine", () => {
+    const guilty = tracked
+      .filter((path) => /\.(ts|mjs|js|json|ya?ml|md|sh)$/.test(path) || path === ".ci/run")
+      .filter(
+        (path) =>
+          path !== "test/architecture.test.ts" &&
+          /\/work\/(main|shared)|registry\.npmjs|repo\.maven|\/home\/\w+\//.test(textOf(path))
+      )
+    expect(guilty).toEqual([])
+  })
+
+  it("of the options of contracts are the same wherever they are shipped", () => {
+    expect(textOf("packages/protoc-gen-leat/proto/leat/v1/event.proto")).toBe(textOf("proto/leat/v1/event.proto"))
+  })
+})
