@@ -53,7 +53,7 @@ const drivers = ["log", "kafkajs", "confluent"].filter((name) => existsSync(join
 
 describe("the rooms of leat", () => {
   it.each(leat)("%s is in a room", (path) => {
-    expect(depthOf(path), `${path}: give it a room in test/architecture.test.ts`).toBeGreaterThanOrEqual(0)
+    expect(depthOf(path)).toBeGreaterThanOrEqual(0)
   })
 
   it.each(leat)("%s walks inwards only", (path) => {
@@ -70,7 +70,7 @@ describe("the rooms of leat", () => {
   it("nothing in a lane waits, forks or runs: the machines are synchronous", () => {
     for (const name of ["WriteLane", "ReadLane", "Policy", "Ledger", "RecordBatch"]) {
       const effects = importsOf(`packages/leat/src/${name}.ts`).filter((one) => one.startsWith("effect"))
-      expect(effects, name).toEqual([])
+      expect({ name, effects }).toEqual({ name, effects: [] })
     }
   })
 })
@@ -78,7 +78,8 @@ describe("the rooms of leat", () => {
 describe("packages", () => {
   const allowed: Readonly<Record<string, RegExp>> = {
     leat: /^(effect|effect\/.*|protobufjs\/minimal\.js|yaml|node:(buffer|async_hooks|assert\/strict)|vitest)$/,
-    "protoc-gen-leat": /^(@bufbuild\/.*|node:(fs|url))$/,
+    // The modules of leat that generated code imports stand in it as text.
+    "protoc-gen-leat": /^(leat\/(codec|contract)|@bufbuild\/.*|node:(fs|url))$/,
     cli: /^(leat(\/.*)?|protoc-gen-leat|effect(\/.*)?|@effect\/platform-node\/.*|@bufbuild\/.*|node:.*|@leat\/log)$/,
     demo: /^(leat(\/.*)?|effect(\/.*)?|@effect\/platform-node\/.*|node:.*|@leat\/.*)$/
   }
@@ -87,7 +88,7 @@ describe("packages", () => {
     const pattern = allowed[name] ?? /^$/
     for (const path of sources(`packages/${name}/src`)) {
       const foreign = importsOf(path).filter((one) => !one.startsWith(`packages/${name}/`) && !pattern.test(one))
-      expect(foreign, path).toEqual([])
+      expect({ path, foreign }).toEqual({ path, foreign: [] })
     }
   })
 
@@ -99,7 +100,7 @@ describe("packages", () => {
           one !== "leat/transport" &&
           !one.startsWith(`packages/${name}/src/`)
       )
-      expect(others, path).toEqual([])
+      expect({ path, others }).toEqual({ path, others: [] })
     }
   })
 })
