@@ -1,0 +1,109 @@
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+
+/*
+ * Every page of the guide is a program, and so is the README. Its blocks are taken in order:
+ *
+ * - `ts`: a part of the page's program; `ts FILE`, `yaml FILE`, `proto FILE`: a file beside it;
+ * - `sh`: commands that are run there, at once; `console`: commands that are not run here;
+ * - `text`: exactly what the commands before it print, or else a part of what the program prints.
+ */
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const cache = join(root, ".leat", "guide")
+const pages = [
+  "README.md",
+  ...readdirSync(join(root, "docs", "guide"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/guide/${name}`)
+]
+
+interface Block {
+  readonly kind: string
+  readonly file: string | undefined
+  readonly text: string
+}
+
+function blocksOf(page: string): ReadonlyArray<Block> {
+  const found = readFileSync(join(root, page), "utf8").matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)
+  return [...found].map(([, kind = "", file, text = ""]) => ({ kind, file, text }))
+}
+
+const folderOf = (page: string): string => join(cache, (page.split("/").at(-1) ?? page).replace(/\.md$/, ""))
+
+function write(folder: string, file: string, text: string): void {
+  const path = join(folder, file)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+function run(folder: string, command: string, args: ReadonlyArray<string>) {
+  const path = `${join(root, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}`
+  const options = { cwd: folder, encoding: "utf8", timeout: 60_000, env: { ...process.env, PATH: path } } as const
+  const { status, stdout, stderr } = spawnSync(command, args, options)
+  return { status, stdout, stderr }
+}
+
+/** Writes the files of a page and runs its commands; returns what its program is to print. */
+function prepare(page: string): string {
+  const folder = folderOf(page)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  // Pages that do not generate contracts of their own use those of the sample domain.
+  cpSync(join(root, "packages", "demo", "src", "gen"), join(folder, "gen"), { recursive: true })
+  let program = ""
+  let printed = ""
+  let told: string | undefined
+  for (const { kind, file, text } of blocksOf(page)) {
+    const before = told
+    told = undefined
+    if (file !== undefined) write(folder, file, text)
+    else if (kind === "ts") program += text
+    else if (kind === "sh") {
+      const { status, stdout, stderr } = run(folder, "bash", ["-euc", text])
+      if (status !== 0) throw new Error(`${page}: the commands\n${text}failed with ${status}:\n${stdout}${stderr}`)
+      told = stdout
+    } else if (kind === "text" && before !== undefined) expect({ page, stdout: before }).toEqual({ page, stdout: text })
+    else if (kind === "text") printed += text
+  }
+  write(folder, "program.ts", program === "" ? "export {}\n" : program)
+  return printed
+}
+
+describe("the guide", () => {
+  const printed = new Map<string, string>()
+  beforeAll(() => {
+    rmSync(cache, { recursive: true, force: true })
+    for (const page of pages) printed.set(page, prepare(page))
+  })
+
+  it.each(pages)("%s does what it says", (page) => {
+    const told = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"])
+    expect(told).toEqual({ status: 0, stdout: printed.get(page), stderr: "" })
+  })
+
+  it("is typed", () => {
+    const config = {
+      extends: join(root, "tsconfig.base.json"),
+      compilerOptions: {
+        noEmit: true,
+        composite: false,
+        incremental: false,
+        rewriteRelativeImportExtensions: false,
+        allowImportingTsExtensions: true
+      },
+      include: ["**/*.ts"]
+    }
+    write(cache, "tsconfig.json", JSON.stringify(config))
+    expect(run(cache, "tsc", ["-p", "tsconfig.json"])).toEqual({ status: 0, stdout: "", stderr: "" })
+  })
+
+  it.each(pages)("%s leads nowhere that does not exist", (page) => {
+    const text = readFileSync(join(root, page), "utf8")
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = ""]) => join(root, dirname(page), link))
+    expect(links.filter((path) => run(root, "test", ["-e", path]).status !== 0)).toEqual([])
+  })
+})
