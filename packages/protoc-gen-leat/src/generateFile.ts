@@ -1,11 +1,11 @@
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf"
 import { getComments } from "@bufbuild/protoplugin"
-import { type ContractOptions, withNested } from "./contracts.ts"
+import type { ContractOptions } from "./contracts.ts"
 import { generateContract } from "./generateContract.ts"
 import { generateReader } from "./generateReader.ts"
 import { generateType } from "./generateType.ts"
 import { generateWriter } from "./generateWriter.ts"
-import { localName } from "./fieldTypes.ts"
+import { declarations, typeName } from "./names.ts"
 import { Scope } from "./Scope.ts"
 
 /** The text of the TypeScript file for one `.proto` file. */
@@ -15,9 +15,7 @@ export function generateFile(
   extension: string
 ): string {
   const scope = new Scope(file, extension)
-  // A map's entries are messages in the descriptor only.
-  const messages = file.messages.flatMap(withNested).filter(({ proto }) => proto.options?.mapEntry !== true)
-  const enums = [...file.enums, ...messages.flatMap(({ nestedEnums }) => nestedEnums)]
+  const { enums, messages } = declarations(file)
   const body = [
     ...enums.map(generateEnum),
     ...messages.flatMap((message) => {
@@ -41,10 +39,11 @@ export function generateFile(
 }
 
 function generateEnum(desc: DescEnum): string {
-  const name = localName(desc)
+  const name = typeName(desc)
   const values = desc.values.flatMap((value) => [
     ...commentLines(getComments(value).leading, "  "),
-    `  ${value.localName}: ${value.number}`
+    // As an ordinary property of this name it would be the prototype.
+    `  ${value.localName === "__proto__" ? '["__proto__"]' : value.localName}: ${value.number}`
   ])
   return [
     ...commentLines(getComments(desc).leading, ""),

@@ -1,7 +1,8 @@
 import { type DescField, type DescMessage, type DescOneof } from "@bufbuild/protobuf"
 import { getComments } from "@bufbuild/protoplugin"
-import { localName, scalarKind, type ValueKind, valueKind } from "./fieldTypes.ts"
+import { scalarKind, type ValueKind, valueKind } from "./fieldTypes.ts"
 import { commentLines } from "./generateFile.ts"
+import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
 
@@ -13,8 +14,11 @@ export function generateType(message: DescMessage, scope: Scope): string {
   })
   const head = commentLines(getComments(message).leading, "")
   if (members.length === 0)
-    return [...head, `export type ${localName(message)} = Readonly<Record<never, never>>`].join("\n")
-  return [...head, `export interface ${localName(message)} {`, ...members, "}"].join("\n")
+    return [
+      ...head,
+      `export type ${typeName(message)} = ${scope.global("Readonly")}<${scope.global("Record")}<never, never>>`
+    ].join("\n")
+  return [...head, `export interface ${typeName(message)} {`, ...members, "}"].join("\n")
 }
 
 function fieldMember(field: DescField, scope: Scope): string {
@@ -30,10 +34,12 @@ function oneofMember(oneof: DescOneof, scope: Scope): string {
 
 export function fieldType(field: DescField, scope: Scope): string {
   const type = valueType(valueKind(field), scope)
-  if (field.fieldKind === "list") return `ReadonlyArray<${type}>`
-  return field.fieldKind === "map" ? `ReadonlyMap<${valueType(scalarKind(field.mapKey), scope)}, ${type}>` : type
+  if (field.fieldKind === "list") return `${scope.global("ReadonlyArray")}<${type}>`
+  if (field.fieldKind !== "map") return type
+  return `${scope.global("ReadonlyMap")}<${valueType(scalarKind(field.mapKey), scope)}, ${type}>`
 }
 
 export function valueType(kind: ValueKind, scope: Scope): string {
-  return kind.kind === "scalar" ? kind.spelling.type : scope.typeOf(kind.desc)
+  if (kind.kind !== "scalar") return scope.typeOf(kind.desc)
+  return kind.spelling.type === "Uint8Array" ? scope.global("Uint8Array") : kind.spelling.type
 }

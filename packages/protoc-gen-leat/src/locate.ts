@@ -11,14 +11,16 @@ export function locate(desc: DescMessage | DescEnum | DescField): string {
   return line === undefined ? proto.name : `${proto.name}:${line + 1}`
 }
 
-/** Field numbers of descriptor.proto that lead to a declaration. */
+/** Field numbers of descriptor.proto that lead to a declaration. Positions are those of the descriptor, which has maps' entries too. */
 function pathOf(desc: DescMessage | DescEnum | DescField): ReadonlyArray<number> {
-  if (desc.kind === "field") return [...pathOf(desc.parent), 2, desc.parent.fields.indexOf(desc)]
+  const { parent } = desc
+  if (desc.kind === "field") return [...pathOf(desc.parent), 2, desc.parent.proto.field.indexOf(desc.proto)]
   if (desc.kind === "enum") {
-    return desc.parent === undefined
-      ? [5, desc.file.enums.indexOf(desc)]
-      : [...pathOf(desc.parent), 4, desc.parent.nestedEnums.indexOf(desc)]
+    return parent === undefined
+      ? [5, desc.file.proto.enumType.indexOf(desc.proto)]
+      : [...pathOf(parent), 4, parent.proto.enumType.indexOf(desc.proto)]
   }
-  if (desc.parent === undefined) return [4, desc.file.messages.indexOf(desc)]
-  return [...pathOf(desc.parent), 3, desc.parent.nestedMessages.indexOf(desc)]
+  return parent === undefined
+    ? [4, desc.file.proto.messageType.indexOf(desc.proto)]
+    : [...pathOf(parent), 3, parent.proto.nestedType.indexOf(desc.proto)]
 }
