@@ -39,7 +39,7 @@ const scalars: Readonly<Record<ScalarType, fc.Arbitrary<unknown>>> = {
 }
 
 /** Any event of a type; messages inside each other stop at `levels`. */
-export function anyEvent(desc: DescMessage, levels = 3): fc.Arbitrary<Fields> {
+export function anyEvent(desc: DescMessage, levels = 2): fc.Arbitrary<Fields> {
   const properties: Record<string, fc.Arbitrary<unknown>> = {}
   const optional: Array<string> = []
   for (const member of desc.members) {

@@ -13,6 +13,7 @@ import {
 } from "./gen/test/v1/every.js"
 import { Kinds } from "./gen/test/v1/kinds.js"
 import * as names from "./gen/test/v1/names.js"
+import { Person } from "./gen/test/v1/options.js"
 import { descOf, type Fields } from "./oracle.js"
 
 export interface Subject {
@@ -29,6 +30,7 @@ export const subjects: ReadonlyArray<Subject> = [
   subject(EveryMap),
   subject(EveryCase),
   subject(EveryTime),
+  subject(Person),
   subject(names.Locals),
   subject(names.Names),
   subject(names.Map),
