@@ -99,7 +99,7 @@ function contractOf(
   const { stream, key, buckets, compacted, unordered } = options
   if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(stream) || stream.length > streamLengthMax) {
     fault(
-      `stream "${stream}" is not a name; write lower-case words with dots between them, at most ${streamLengthMax} characters`
+      `stream ${JSON.stringify(stream)} is not a name; write lower-case words with dots between them, at most ${streamLengthMax} characters`
     )
   }
   if (buckets > bucketsMax) fault(`${buckets} buckets are too many; the limit is ${bucketsMax}`)

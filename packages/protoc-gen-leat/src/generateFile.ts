@@ -12,7 +12,7 @@ import { Scope } from "./Scope.ts"
 export function generateFile(
   file: DescFile,
   contracts: ReadonlyMap<DescMessage, ContractOptions>,
-  extension: string
+  extension: ".js" | ".ts"
 ): string {
   const scope = new Scope(file, extension)
   const { enums, messages } = declarations(file)
@@ -36,6 +36,7 @@ export function generateFile(
   ]
     .filter((part) => part !== "")
     .join("\n\n")
+    .concat("\n")
 }
 
 function generateEnum(desc: DescEnum): string {

@@ -14,9 +14,8 @@ export const plugin = createEcmaScriptPlugin({
     const { contracts, faults } = findContracts(schema.allFiles, files)
     if (faults.length > 0) throw new Error(`the contracts have ${faults.length} fault(s):\n${faults.join("\n")}`)
     for (const file of files) {
-      schema
-        .generateFile(`${file.name}.ts`)
-        .print(generateFile(file, contracts, schema.options.importExtension === "ts" ? ".ts" : ".js"))
+      const text = generateFile(file, contracts, schema.options.importExtension === "ts" ? ".ts" : ".js")
+      schema.generateFile(`${file.name}.ts`).print(text.trimEnd())
     }
   }
 })
