@@ -14,7 +14,8 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
   command: Command.Command<"leat", I, C, E, R>,
   args: ReadonlyArray<string>
 ) {
-  const isJson = args.includes("--json")
+  // Asked for even when the command line cannot be parsed.
+  const isJson = args.some((arg) => arg === "--json" || arg === "--json=true")
   const fail = (code: 1 | 2 | 3, message: string, report: Readonly<Record<string, unknown>> = {}) =>
     Effect.as(
       Effect.andThen(

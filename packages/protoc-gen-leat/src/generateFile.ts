@@ -1,10 +1,10 @@
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf"
-import { getComments } from "@bufbuild/protoplugin"
 import type { ContractOptions } from "./contracts.ts"
 import { generateContract } from "./generateContract.ts"
 import { generateReader } from "./generateReader.ts"
 import { generateType } from "./generateType.ts"
 import { generateWriter } from "./generateWriter.ts"
+import { leadingComment } from "./locate.ts"
 import { declarations, typeName } from "./names.ts"
 import { Scope } from "./Scope.ts"
 
@@ -42,12 +42,12 @@ export function generateFile(
 function generateEnum(desc: DescEnum): string {
   const name = typeName(desc)
   const values = desc.values.flatMap((value) => [
-    ...commentLines(getComments(value).leading, "  "),
+    ...commentLines(leadingComment(value), "  "),
     // As an ordinary property of this name it would be the prototype.
     `  ${value.localName === "__proto__" ? '["__proto__"]' : value.localName}: ${value.number}`
   ])
   return [
-    ...commentLines(getComments(desc).leading, ""),
+    ...commentLines(leadingComment(desc), ""),
     `export const ${name} = {`,
     joinMembers(values),
     "} as const",
@@ -64,8 +64,8 @@ function joinMembers(lines: ReadonlyArray<string>): string {
 }
 
 /** A comment of the `.proto` file as a doc comment. */
-export function commentLines(comment: string | undefined, indent: string): ReadonlyArray<string> {
-  const lines = (comment ?? "")
+export function commentLines(comment: string, indent: string): ReadonlyArray<string> {
+  const lines = comment
     .trim()
     .split("\n")
     .map((line) => line.trim().replaceAll("*/", "* /"))

@@ -1,7 +1,7 @@
 import { type DescField, type DescMessage, type DescOneof } from "@bufbuild/protobuf"
-import { getComments } from "@bufbuild/protoplugin"
 import { scalarKind, type ValueKind, valueKind } from "./fieldTypes.ts"
 import { commentLines } from "./generateFile.ts"
+import { leadingComment } from "./locate.ts"
 import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
@@ -9,10 +9,10 @@ import type { Scope } from "./Scope.ts"
 /** The interface of a message. */
 export function generateType(message: DescMessage, scope: Scope): string {
   const members = message.members.flatMap((member) => {
-    const comment = commentLines(getComments(member).leading, "  ")
+    const comment = commentLines(leadingComment(member), "  ")
     return [...comment, member.kind === "oneof" ? oneofMember(member, scope) : fieldMember(member, scope)]
   })
-  const head = commentLines(getComments(message).leading, "")
+  const head = commentLines(leadingComment(message), "")
   if (members.length === 0)
     return [
       ...head,

@@ -63,9 +63,16 @@ function runBuf(folder: string, args: ReadonlyArray<string>, shown: (path: strin
     const lines = `${run.stdout}${run.stderr}`
       .split("\n")
       .filter((line) => line !== "")
-      .map((line) => line.replace(/^user\//, shown("")))
+      .map((line) => withShownPaths(line, shown))
     if (run.status === bufFound) return Effect.succeed(lines)
     const reason = run.error?.message ?? lines.join("\n")
     return Effect.fail(new CommandFailure({ code: exitCode.failed, message: `buf ${args[0]} did not run: ${reason}` }))
   })
+}
+
+/** A file that is gone has no line of its own: buf names it in the text. */
+function withShownPaths(line: string, shown: (path: string) => string): string {
+  return line
+    .replace(/^user\//, () => shown(""))
+    .replace(/^<input>:1:1:(.*")(.+\.proto)"/, (_, before: string, path: string) => `${before}${shown(path)}"`)
 }
