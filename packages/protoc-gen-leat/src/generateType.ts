@@ -22,14 +22,15 @@ export function generateType(message: DescMessage, scope: Scope): string {
 }
 
 function fieldMember(field: DescField, scope: Scope): string {
-  return `  readonly ${field.localName}${hasPresence(field) ? "?" : ""}: ${fieldType(field, scope)}`
+  const type = fieldType(field, scope)
+  return `  readonly ${field.localName}${hasPresence(field) ? `?: ${type} | undefined` : `: ${type}`}`
 }
 
 function oneofMember(oneof: DescOneof, scope: Scope): string {
   const cases = oneof.fields.map(
     (field) => `    | { readonly case: "${field.localName}"; readonly value: ${valueType(valueKind(field), scope)} }`
   )
-  return [`  readonly ${oneof.localName}?:`, ...cases].join("\n")
+  return [`  readonly ${oneof.localName}?:`, ...cases, "    | undefined"].join("\n")
 }
 
 export function fieldType(field: DescField, scope: Scope): string {

@@ -2,6 +2,8 @@
 import type { DescMessage } from "@bufbuild/protobuf"
 import type { Contract } from "leat/contract"
 import { RecordBatch } from "leat/transport"
+import { Bare } from "./gen/bare.js"
+import { Edition } from "./gen/edition.js"
 import {
   EveryCase,
   EveryList,
@@ -30,6 +32,8 @@ export const subjects: ReadonlyArray<Subject> = [
   subject(EveryMap),
   subject(EveryCase),
   subject(EveryTime),
+  subject(Bare),
+  subject(Edition),
   subject(Person),
   subject(names.Locals),
   subject(names.Names),

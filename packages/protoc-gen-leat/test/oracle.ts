@@ -11,7 +11,7 @@ import {
   toBinary
 } from "@bufbuild/protobuf"
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect"
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
+import { FeatureSet_FieldPresence, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 
 /** An event, or a message in one, of whatever type. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -74,8 +74,7 @@ function fromEs(message: ReflectMessage): Fields {
 
 /** Whether the field can be absent; lists, maps and fields of implicit presence never are. */
 export function isOptional(field: DescField): boolean {
-  if (field.fieldKind === "list" || field.fieldKind === "map") return false
-  return field.fieldKind === "message" || field.proto.proto3Optional
+  return field.fieldKind !== "list" && field.fieldKind !== "map" && field.presence !== FeatureSet_FieldPresence.IMPLICIT
 }
 
 function readRegistry(packageFolder: string): FileRegistry {

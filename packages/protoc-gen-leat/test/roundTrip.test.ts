@@ -4,6 +4,7 @@ import { RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { anyEvent } from "./anyEvent.js"
 import { encode, named, subjects } from "./contracts.js"
+import { Kinds } from "./gen/test/v1/kinds.js"
 import { esDecode, esEncode } from "./oracle.js"
 
 describe.each(named)("%s", (_name, { contract, desc }) => {
@@ -32,6 +33,14 @@ describe.each(named)("%s", (_name, { contract, desc }) => {
         expect(contract.decode(esEncode(desc, event))).toStrictEqual(event)
       })
     )
+  })
+})
+
+describe("an optional property", () => {
+  it("may be undefined, which is the same as not there", () => {
+    const empty: Kinds = Kinds.decode(new Uint8Array(0))
+    const event: Kinds = { ...empty, place: undefined, optionalString: undefined, choice: undefined, at: undefined }
+    expect(encode(Kinds, event)).toEqual(encode(Kinds, empty))
   })
 })
 

@@ -12,6 +12,7 @@ export interface SosAlert {
   readonly reason?:
     | { readonly case: "restrictedZone"; readonly value: RestrictedZone }
     | { readonly case: "silence"; readonly value: Silence }
+    | undefined
   /** input_ref of the sighting that raised it. */
   readonly sightingRef: string
 }
@@ -83,7 +84,7 @@ export function readSosAlert(reader: codec.Reader, end: number, depth: number, i
 /** The beacon is where nobody should be. */
 export interface RestrictedZone {
   readonly zone: string
-  readonly position?: Point
+  readonly position?: Point | undefined
 }
 
 export function writeRestrictedZone(message: RestrictedZone, writer: codec.Writer, depth: number): void {

@@ -48,7 +48,7 @@ export interface BeaconSighting {
   /** Microseconds since 1970. */
   readonly seenAtUs: bigint
   /** Where the beacon really was, where the recording knows it. */
-  readonly groundTruth?: Point
+  readonly groundTruth?: Point | undefined
   /** Which line of which file it came from, as file:line. */
   readonly inputRef: string
 }
@@ -115,7 +115,7 @@ export function readBeaconSighting(reader: codec.Reader, end: number, depth: num
 /** Where a beacon probably is, after one more sighting. */
 export interface PositionEstimate {
   readonly beaconId: string
-  readonly position?: Point
+  readonly position?: Point | undefined
   /** Sensors that the estimate is made from. */
   readonly sensors: number
   /** Microseconds since 1970 of the sighting that led to it. */

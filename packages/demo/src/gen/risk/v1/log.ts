@@ -74,7 +74,7 @@ export function readServiceNote(reader: codec.Reader, end: number, depth: number
 export interface LogLine {
   readonly host: string
   readonly program: string
-  readonly processId?: number
+  readonly processId?: number | undefined
   readonly severity: Severity
   readonly message: string
   /** Microseconds since 1970. */
@@ -82,6 +82,7 @@ export interface LogLine {
   readonly detail?:
     | { readonly case: "loginFailure"; readonly value: LoginFailure }
     | { readonly case: "service"; readonly value: ServiceNote }
+    | undefined
   /** Which line of which file it came from, as file:line. */
   readonly inputRef: string
 }

@@ -17,7 +17,7 @@ export type Level = (typeof Level)[keyof typeof Level] | (number & {})
 
 export interface Leaf {
   readonly text: string
-  readonly size?: number
+  readonly size?: number | undefined
 }
 
 export function writeLeaf(message: Leaf, writer: codec.Writer): void {
@@ -61,7 +61,7 @@ export interface EverySingle {
   readonly stringValue: string
   readonly bytesValue: Uint8Array
   readonly levelValue: Level
-  readonly leafValue?: Leaf
+  readonly leafValue?: Leaf | undefined
 }
 
 /** Contract of the stream `test.every.single`. */
@@ -179,23 +179,23 @@ export function readEverySingle(reader: codec.Reader, end: number, depth: number
 }
 
 export interface EveryOptional {
-  readonly doubleValue?: number
-  readonly floatValue?: number
-  readonly int32Value?: number
-  readonly int64Value?: bigint
-  readonly uint32Value?: number
-  readonly uint64Value?: bigint
-  readonly sint32Value?: number
-  readonly sint64Value?: bigint
-  readonly fixed32Value?: number
-  readonly fixed64Value?: bigint
-  readonly sfixed32Value?: number
-  readonly sfixed64Value?: bigint
-  readonly boolValue?: boolean
-  readonly stringValue?: string
-  readonly bytesValue?: Uint8Array
-  readonly levelValue?: Level
-  readonly leafValue?: Leaf
+  readonly doubleValue?: number | undefined
+  readonly floatValue?: number | undefined
+  readonly int32Value?: number | undefined
+  readonly int64Value?: bigint | undefined
+  readonly uint32Value?: number | undefined
+  readonly uint64Value?: bigint | undefined
+  readonly sint32Value?: number | undefined
+  readonly sint64Value?: bigint | undefined
+  readonly fixed32Value?: number | undefined
+  readonly fixed64Value?: bigint | undefined
+  readonly sfixed32Value?: number | undefined
+  readonly sfixed64Value?: bigint | undefined
+  readonly boolValue?: boolean | undefined
+  readonly stringValue?: string | undefined
+  readonly bytesValue?: Uint8Array | undefined
+  readonly levelValue?: Level | undefined
+  readonly leafValue?: Leaf | undefined
 }
 
 /** Contract of the stream `test.every.optional`. */
@@ -1478,9 +1478,11 @@ export interface EveryCase {
     | { readonly case: "bytesCase"; readonly value: Uint8Array }
     | { readonly case: "levelCase"; readonly value: Level }
     | { readonly case: "leafCase"; readonly value: Leaf }
+    | undefined
   readonly other?:
     | { readonly case: "text"; readonly value: string }
     | { readonly case: "leaf"; readonly value: Leaf }
+    | undefined
 }
 
 /** Contract of the stream `test.every.case`. */
@@ -1643,13 +1645,14 @@ export function readEveryCase(reader: codec.Reader, end: number, depth: number, 
 }
 
 export interface EveryTime {
-  readonly at?: Timestamp
-  readonly lasted?: Duration
+  readonly at?: Timestamp | undefined
+  readonly lasted?: Duration | undefined
   readonly moments: ReadonlyArray<Timestamp>
   readonly pauses: ReadonlyMap<number, Duration>
   readonly when?:
     | { readonly case: "since"; readonly value: Timestamp }
     | { readonly case: "ago"; readonly value: Duration }
+    | undefined
 }
 
 /** Contract of the stream `test.every.time`. */

@@ -31,12 +31,12 @@ export interface Kinds {
   readonly string: string
   readonly bytes: Uint8Array
   readonly colour: Colour
-  readonly optionalString?: string
-  readonly optionalInt64?: bigint
-  readonly optionalColour?: Colour
-  readonly place?: Place
-  readonly tree?: Tree
-  readonly at?: Timestamp
+  readonly optionalString?: string | undefined
+  readonly optionalInt64?: bigint | undefined
+  readonly optionalColour?: Colour | undefined
+  readonly place?: Place | undefined
+  readonly tree?: Tree | undefined
+  readonly at?: Timestamp | undefined
   readonly packed: ReadonlyArray<number>
   readonly unpacked: ReadonlyArray<number>
   readonly packedSint64: ReadonlyArray<bigint>
@@ -54,13 +54,14 @@ export interface Kinds {
     | { readonly case: "branch"; readonly value: Tree }
     | { readonly case: "raw"; readonly value: Uint8Array }
     | { readonly case: "ratio"; readonly value: number }
+    | undefined
   /** Names that a generated reader uses itself. */
   readonly end: string
   readonly default: string
   readonly tag: ReadonlyArray<bigint>
   readonly packedFloat: ReadonlyArray<number>
   readonly packedBool: ReadonlyArray<boolean>
-  readonly inner?: Place_Inner
+  readonly inner?: Place_Inner | undefined
 }
 
 /** Contract of the stream `test.kinds`. */
@@ -454,7 +455,7 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
 
 export interface Place {
   readonly code: string
-  readonly inner?: Place_Inner
+  readonly inner?: Place_Inner | undefined
 }
 
 export function writePlace(message: Place, writer: codec.Writer, depth: number): void {
@@ -508,7 +509,7 @@ export function readPlace_Inner(reader: codec.Reader, end: number, depth: number
 export interface Tree {
   readonly label: string
   readonly children: ReadonlyArray<Tree>
-  readonly last?: Tree
+  readonly last?: Tree | undefined
 }
 
 export function writeTree(message: Tree, writer: codec.Writer, depth: number): void {

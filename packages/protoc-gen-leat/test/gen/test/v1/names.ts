@@ -46,17 +46,17 @@ export interface Locals {
   readonly into: globalThis.ReadonlyArray<string>
   readonly codec: globalThis.ReadonlyMap<string, string>
   readonly key: globalThis.ReadonlyMap<string, Place>
-  readonly value?: string
+  readonly value?: string | undefined
   readonly entryEnd: string
   readonly entryTag: string
   readonly listEnd: string
   readonly readPlace: globalThis.ReadonlyArray<Place>
-  readonly writePlace?: Place
+  readonly writePlace?: Place | undefined
   readonly map: globalThis.Uint8Array
   readonly Map: globalThis.ReadonlyMap<string, globalThis.Uint8Array>
   readonly Array: globalThis.ReadonlyArray<globalThis.Uint8Array>
   readonly Uint8Array: globalThis.Uint8Array
-  readonly undefined?: boolean
+  readonly undefined?: boolean | undefined
   readonly arguments: string
   readonly eval: string
   readonly await: string
@@ -89,8 +89,10 @@ export interface Locals {
     | { readonly case: "new"; readonly value: Place }
     | { readonly case: "in"; readonly value: string }
     | { readonly case: "undefinedCase"; readonly value: string }
+    | undefined
   readonly switch?:
     | { readonly case: "readOther"; readonly value: Place }
+    | undefined
 }
 
 /** Contract of the stream `test.names.locals`. */
@@ -456,21 +458,21 @@ export function readLocals(reader: codec.Reader, end: number, depth: number, int
 
 /** Uses what other files call by names that are taken here. */
 export interface Names {
-  readonly place?: Place
-  readonly otherPlace?: Place$1
+  readonly place?: Place | undefined
+  readonly otherPlace?: Place$1 | undefined
   readonly otherPlaces: globalThis.ReadonlyArray<Place$1>
   readonly otherPlacesById: globalThis.ReadonlyMap<string, Place$1>
   readonly colour: Colour
   readonly otherColour: Colour$1
   readonly otherColours: globalThis.ReadonlyArray<Colour$1>
-  readonly at?: Timestamp$1
-  readonly ownAt?: Timestamp
-  readonly otherAt?: Timestamp$2
-  readonly map?: Map
-  readonly otherMap?: Map$1
+  readonly at?: Timestamp$1 | undefined
+  readonly ownAt?: Timestamp | undefined
+  readonly otherAt?: Timestamp$2 | undefined
+  readonly map?: Map | undefined
+  readonly otherMap?: Map$1 | undefined
   readonly maps: globalThis.ReadonlyMap<string, Map>
-  readonly globals?: Globals
-  readonly lasted?: Duration
+  readonly globals?: Globals | undefined
+  readonly lasted?: Duration | undefined
 }
 
 /** Contract of the stream `test.names.names`. */
@@ -878,7 +880,7 @@ export function readRecord(reader: codec.Reader, end: number, depth: number, _in
 
 export interface Uint8Array {
   readonly bytes: globalThis.Uint8Array
-  readonly more?: globalThis.Uint8Array
+  readonly more?: globalThis.Uint8Array | undefined
 }
 
 /** Contract of the stream `test.names.bytes`. */
@@ -1051,7 +1053,7 @@ export function readcodec$(reader: codec.Reader, end: number, depth: number, int
 }
 
 export interface string$ {
-  readonly string?: string$
+  readonly string?: string$ | undefined
 }
 
 /** Contract of the stream `test.names.string`. */
@@ -1089,7 +1091,7 @@ export function readstring$(reader: codec.Reader, end: number, depth: number, in
 }
 
 export interface any$ {
-  readonly x?: bigint
+  readonly x?: bigint | undefined
 }
 
 export function writeany$(message: any$, writer: codec.Writer): void {
@@ -1112,7 +1114,7 @@ export function readany$(reader: codec.Reader, end: number, depth: number, into?
 }
 
 export interface default$ {
-  readonly x?: bigint
+  readonly x?: bigint | undefined
 }
 
 /** Contract of the stream `test.names.default`. */
@@ -1150,7 +1152,7 @@ export function readdefault$(reader: codec.Reader, end: number, depth: number, i
 }
 
 export interface undefined$ {
-  readonly x?: bigint
+  readonly x?: bigint | undefined
 }
 
 export function writeundefined$(message: undefined$, writer: codec.Writer): void {
@@ -1174,7 +1176,7 @@ export function readundefined$(reader: codec.Reader, end: number, depth: number,
 
 /** Functions of these two would be called `writer` and `reader`. */
 export interface r$ {
-  readonly r?: r$
+  readonly r?: r$ | undefined
 }
 
 export function writer$(message: r$, writer: codec.Writer, depth: number): void {
@@ -1197,7 +1199,7 @@ export function readr$(reader: codec.Reader, end: number, depth: number, into?: 
 }
 
 export interface er$ {
-  readonly er?: er$
+  readonly er?: er$ | undefined
 }
 
 export function writeer$(message: er$, writer: codec.Writer, depth: number): void {
@@ -1220,22 +1222,22 @@ export function reader$(reader: codec.Reader, end: number, depth: number, into?:
 }
 
 export interface Globals {
-  readonly readonlyMap?: ReadonlyMap
-  readonly readonly?: Readonly
-  readonly record?: Record
-  readonly uint8Array?: Uint8Array
-  readonly object?: Object
-  readonly stringMessage?: String
-  readonly error?: Error
-  readonly promise?: Promise
-  readonly codecMessage?: codec$
-  readonly lowerString?: string$
-  readonly anyMessage?: any$
-  readonly defaultMessage?: default$
-  readonly undefinedMessage?: undefined$
-  readonly r?: r$
-  readonly er?: er$
-  readonly inner?: Outer_Inner
+  readonly readonlyMap?: ReadonlyMap | undefined
+  readonly readonly?: Readonly | undefined
+  readonly record?: Record | undefined
+  readonly uint8Array?: Uint8Array | undefined
+  readonly object?: Object | undefined
+  readonly stringMessage?: String | undefined
+  readonly error?: Error | undefined
+  readonly promise?: Promise | undefined
+  readonly codecMessage?: codec$ | undefined
+  readonly lowerString?: string$ | undefined
+  readonly anyMessage?: any$ | undefined
+  readonly defaultMessage?: default$ | undefined
+  readonly undefinedMessage?: undefined$ | undefined
+  readonly r?: r$ | undefined
+  readonly er?: er$ | undefined
+  readonly inner?: Outer_Inner | undefined
   readonly status: Outer_Inner_Status
 }
 

@@ -44,7 +44,7 @@ export function readDefaults(reader: codec.Reader, end: number, depth: number, i
 }
 
 export interface Everything {
-  readonly inside?: Defaults
+  readonly inside?: Defaults | undefined
 }
 
 /** Contract of the stream `test.options.everything_1-a`. */
@@ -148,7 +148,7 @@ export function readBytesKey(reader: codec.Reader, end: number, depth: number, i
 }
 
 export interface NumberKey {
-  readonly smallId?: number
+  readonly smallId?: number | undefined
 }
 
 /** Contract of the stream `test.options.number_key`. */
@@ -186,7 +186,7 @@ export function readNumberKey(reader: codec.Reader, end: number, depth: number, 
 }
 
 export interface BigKey {
-  readonly at?: Timestamp
+  readonly at?: Timestamp | undefined
 }
 
 /** Contract of the stream `test.options.big_key`. */
@@ -259,11 +259,11 @@ export interface Person {
   readonly photo: Uint8Array
   readonly emails: ReadonlyArray<string>
   readonly notes: ReadonlyMap<string, string>
-  readonly isIll?: boolean
+  readonly isIll?: boolean | undefined
   readonly hair: Colour
-  readonly bornAt?: Timestamp
-  readonly home?: Address
-  readonly work?: Address
+  readonly bornAt?: Timestamp | undefined
+  readonly home?: Address | undefined
+  readonly work?: Address | undefined
   readonly earlier: ReadonlyArray<Address>
   readonly others: ReadonlyMap<string, Address>
   readonly contact?:
@@ -271,12 +271,13 @@ export interface Person {
     | { readonly case: "letterBox"; readonly value: Address }
     | { readonly case: "shop"; readonly value: string }
     | { readonly case: "friend"; readonly value: Person }
-  readonly partner?: Person
+    | undefined
+  readonly partner?: Person | undefined
   readonly children: ReadonlyArray<Person>
-  readonly team?: Team
+  readonly team?: Team | undefined
   /** Looks like a oneof and is none. */
-  readonly choice?: Choice
-  readonly nothingPersonal?: Defaults
+  readonly choice?: Choice | undefined
+  readonly nothingPersonal?: Defaults | undefined
 }
 
 /** Contract of the stream `test.options.person`. */
@@ -466,7 +467,7 @@ export function readPerson(reader: codec.Reader, end: number, depth: number, int
 }
 
 export interface Team {
-  readonly lead?: Person
+  readonly lead?: Person | undefined
   readonly parts: ReadonlyArray<Team>
   readonly name: string
 }
@@ -503,7 +504,7 @@ export function readTeam(reader: codec.Reader, end: number, depth: number, into?
 
 export interface Choice {
   readonly case: string
-  readonly value?: Address
+  readonly value?: Address | undefined
 }
 
 export function writeChoice(message: Choice, writer: codec.Writer, depth: number): void {
