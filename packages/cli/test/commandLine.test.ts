@@ -32,7 +32,7 @@ describe("leat", () => {
 describe("leat called wrongly", () => {
   const files = { ...shop, "file.txt": "", "empty/proto.txt": "" }
   const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, told: string]> = [
-    [["frob"], 'Unknown subcommand "frob"'],
+    [["frob"], 'Unknown subcommand "frob" for "leat"; see leat --help\n'],
     [["contracts", "frob"], 'Unknown subcommand "frob"'],
     [["contracts", "gen", "--frob"], "Unrecognized flag: --frob"],
     [["contracts", "gen", "proto"], 'Unexpected positional argument: "proto"'],

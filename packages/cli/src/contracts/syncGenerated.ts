@@ -43,7 +43,7 @@ export const syncGenerated = (
       }
       for (const path of removed) remove(folder, path)
     }
-    return Effect.succeed({ generated: generated.size, written: written.map(([path]) => path), removed })
+    return Effect.succeed({ generated: generated.size, written: written.map(([path]) => path).toSorted(), removed })
   })
 
 /** Removes a file, and the folders that nothing is left in. */
