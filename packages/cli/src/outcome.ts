@@ -22,3 +22,8 @@ export class CommandFailure extends Data.TaggedError("CommandFailure")<{
 export function printJson(report: Readonly<Record<string, unknown>>): Effect.Effect<void> {
   return Console.log(JSON.stringify(report))
 }
+
+/** `1 contract`, `2 contracts`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`
+}

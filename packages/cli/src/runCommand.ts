@@ -14,7 +14,8 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
   command: Command.Command<"leat", I, C, E, R>,
   args: ReadonlyArray<string>
 ) {
-  const isJson = args.includes("--json")
+  // Asked for even when the command line cannot be parsed.
+  const isJson = args.some((arg) => arg === "--json" || arg === "--json=true")
   const fail = (code: 1 | 2 | 3, message: string, report: Readonly<Record<string, unknown>> = {}) =>
     Effect.as(
       Effect.andThen(
@@ -30,8 +31,11 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
       const error = Cause.squash(cause)
       if (error instanceof CommandFailure) return fail(error.code, error.message, error.report)
       if (CliError.isCliError(error)) {
-        const errors = error._tag === "ShowHelp" ? error.errors : [error]
-        if (errors.length === 0) return Effect.succeed(exitCode.done)
+        const all = error._tag === "ShowHelp" ? error.errors : [error]
+        if (all.length === 0) return Effect.succeed(exitCode.done)
+        // Flags are not known either where the command is not.
+        const unknown = all.filter(({ _tag }) => _tag === "UnknownSubcommand")
+        const errors = unknown.length > 0 ? unknown : all
         return fail(exitCode.misuse, `${errors.map(({ message }) => message).join("; ")}; see leat --help`)
       }
       return fail(exitCode.failed, error instanceof Error ? error.message : String(error))

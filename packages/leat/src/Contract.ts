@@ -33,7 +33,12 @@ export interface ContractInfo {
   readonly needs: ReadonlyArray<Need>
   /** Dotted field path of the key in proto spelling (`beacon_id`); undefined when `unordered`. */
   readonly keyPath: string | undefined
-  /** Dotted property paths of personal data, masked wherever leat prints an event. */
+  /**
+   * Where personal data stands, which is masked wherever leat prints an event: property names with dots between them, `[]`
+   * behind one for every element of a list, `{}` for every value of a map, `<login>` for the value of a oneof in that case:
+   * `places[].code`, `detail<login>.user`. `a.b = a` says that at `a.b` stands the same as at `a`, and `children[] = $` that it
+   * is the event once more: so messages inside themselves are told, however deep.
+   */
   readonly personal: ReadonlyArray<string>
 }
 

@@ -8,6 +8,9 @@ import {
   ScalarType
 } from "@bufbuild/protobuf"
 import { locate } from "./locate.ts"
+import { declarations } from "./names.ts"
+import { personalPaths } from "./personalPaths.ts"
+import { findUnsupported } from "./unsupported.ts"
 
 /** What the option `(leat.v1.event)` says of a message, checked. */
 export interface ContractOptions {
@@ -47,19 +50,25 @@ const needNames: Readonly<Record<number, string>> = {
   5: "compaction"
 }
 
-/** Finds every contract of the files, and every fault: text of the form `file:line: what is wrong; what to do`. */
-export function findContracts(files: ReadonlyArray<DescFile>): {
+/**
+ * Finds every contract of the files, and every fault: text of the form `file:line: what is wrong; what to do`. Faults that
+ * only matter to generated code are looked for in `generated`.
+ */
+export function findContracts(
+  files: ReadonlyArray<DescFile>,
+  generated = files.filter(isGenerated)
+): {
   readonly contracts: ReadonlyMap<DescMessage, ContractOptions>
   readonly faults: ReadonlyArray<string>
 } {
   const contracts = new Map<DescMessage, ContractOptions>()
-  const faults: Array<string> = []
+  const faults = [...findUnsupported(generated)]
   const extensions = files.flatMap((file) => file.extensions)
   const event = extensions.find(({ typeName }) => typeName === "leat.v1.event")
   const personal = extensions.find(({ typeName }) => typeName === "leat.v1.personal")
   if (event === undefined) return { contracts, faults }
   const streams = new Map<string, DescMessage>()
-  for (const message of files.flatMap(({ messages }) => messages.flatMap(withNested))) {
+  for (const message of files.flatMap((file) => declarations(file).messages)) {
     if (!hasOption(message, event)) continue
     const options = getOption(message, event) as EventOption
     const fault = (text: string) => faults.push(`${locate(message)}: ${message.typeName}: ${text}`)
@@ -76,16 +85,21 @@ export function findContracts(files: ReadonlyArray<DescFile>): {
   return { contracts, faults }
 }
 
+/** Files that hold nothing but options and well-known types are not generated: leat's codec has what is needed of them. */
+export function isGenerated({ name, messages, enums }: DescFile): boolean {
+  return !name.startsWith("google/protobuf/") && name !== "leat/v1/event" && messages.length + enums.length > 0
+}
+
 function contractOf(
   message: DescMessage,
   options: EventOption,
   personal: DescExtension | undefined,
   fault: (text: string) => void
 ): ContractOptions {
-  const { stream, key, buckets, compacted, unordered, needs } = options
+  const { stream, key, buckets, compacted, unordered } = options
   if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(stream) || stream.length > streamLengthMax) {
     fault(
-      `stream "${stream}" is not a name; write lower-case words with dots between them, at most ${streamLengthMax} characters`
+      `stream ${JSON.stringify(stream)} is not a name; write lower-case words with dots between them, at most ${streamLengthMax} characters`
     )
   }
   if (buckets > bucketsMax) fault(`${buckets} buckets are too many; the limit is ${bucketsMax}`)
@@ -105,19 +119,46 @@ function contractOf(
     buckets: buckets === 0 ? bucketsDefault : buckets,
     compacted,
     unordered,
-    needs: [...new Set(needs)].flatMap((need) => needNames[need] ?? []),
-    personal: personal === undefined ? [] : personalPaths(message, personal, "", new Set())
+    needs: needsOf(options, fault),
+    personal: personal === undefined ? [] : personalPaths(message, personal)
   }
+}
+
+function needsOf({ needs, unordered }: EventOption, fault: (text: string) => void): ReadonlyArray<string> {
+  return [...new Set(needs)].flatMap((need) => {
+    const name = needNames[need]
+    if (name === undefined) {
+      fault(
+        need === 0
+          ? "it needs NEED_UNSPECIFIED, which says nothing; remove it"
+          : `the need ${need} is not known here; update leat`
+      )
+      return []
+    }
+    if (name === "order" && unordered) fault("it is unordered and needs order; remove one of the two")
+    return [name]
+  })
 }
 
 function keyPathOf(message: DescMessage, key: string, fault: (text: string) => void): ReadonlyArray<DescField> {
   const path: Array<DescField> = []
   let within: DescMessage | undefined = message
   for (const name of key.split(".")) {
-    const field: DescField | undefined = within?.fields.find((one) => one.name === name)
+    const outer = path.at(-1)
+    if (within === undefined) {
+      const reason =
+        outer?.fieldKind === "list" || outer?.fieldKind === "map"
+          ? `goes through ${outer.name}, which holds many`
+          : `goes into ${outer?.name}, which is no message`
+      fault(`the key ${key} ${reason}; take a field that an event has once`)
+      return []
+    }
+    const field: DescField | undefined = within.fields.find((one) => one.name === name)
     if (field === undefined) {
-      const known = within?.fields.map((one) => one.name).join(", ") ?? "no fields"
-      fault(`the key ${key} does not exist: ${within?.typeName ?? name} has ${known}; name one of them`)
+      const known = within.fields.map((one) => one.name).join(", ")
+      fault(
+        `the key ${key} does not exist: ${within.typeName} has ${known === "" ? "no fields" : known}; name one that it has`
+      )
       return []
     }
     if (field.oneof !== undefined) {
@@ -138,25 +179,4 @@ function keyPathOf(message: DescMessage, key: string, fault: (text: string) => v
 
 function isKeyType(type: ScalarType): boolean {
   return type !== ScalarType.BOOL && type !== ScalarType.DOUBLE && type !== ScalarType.FLOAT
-}
-
-/** Paths of the fields marked personal, through nested messages; a message inside itself is followed once. */
-function personalPaths(
-  message: DescMessage,
-  personal: DescExtension,
-  prefix: string,
-  seen: ReadonlySet<DescMessage>
-): Array<string> {
-  if (seen.has(message)) return []
-  const inside = new Set([...seen, message])
-  return message.fields.flatMap((field) => {
-    const name = field.oneof === undefined ? field.localName : `${field.oneof.localName}.${field.localName}`
-    if (hasOption(field, personal) && getOption(field, personal) === true) return [prefix + name]
-    const nested = "message" in field ? field.message : undefined
-    return nested === undefined ? [] : personalPaths(nested, personal, `${prefix}${name}.`, inside)
-  })
-}
-
-export function withNested(message: DescMessage): Array<DescMessage> {
-  return [message, ...message.nestedMessages.flatMap(withNested)]
 }

@@ -1,5 +1,4 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf"
-import { locate } from "./locate.ts"
 
 /** How one kind of scalar is spelled in TypeScript, written, read, and what it is when absent. */
 export interface ScalarSpelling {
@@ -41,16 +40,13 @@ export function scalarKind(type: ScalarType): ValueKind {
   return { kind: "scalar", spelling: spellings[type] }
 }
 
-/** The kind of a field's values. Throws for what proto2 has and leat does not: groups and required fields. */
+/** The kind of a field's values. */
 export function valueKind(field: DescField): ValueKind {
-  if ("delimitedEncoding" in field && field.delimitedEncoding) {
-    throw new Error(`${locate(field)}: ${field.toString()} is a group; make it a message field`)
-  }
   const { scalar, message, enum: desc } = field
   if (message !== undefined) return { kind: "message", desc: message }
   if (desc !== undefined) return { kind: "enum", spelling: { ...spellings[ScalarType.INT32], codec: "Enum" }, desc }
   if (scalar !== undefined) return scalarKind(scalar)
-  throw new Error(`${locate(field)}: the field has a type that is not known here`)
+  throw new Error("a field is a scalar, a message or an enum")
 }
 
 export function wireTypeOf(kind: ValueKind): 0 | 1 | 2 | 5 {
@@ -60,10 +56,4 @@ export function wireTypeOf(kind: ValueKind): 0 | 1 | 2 | 5 {
 /** Tag of a field: number and wire type. */
 export function tagOf(number: number, wireType: number): number {
   return ((number << 3) | wireType) >>> 0
-}
-
-/** Type name in TypeScript: the proto name without its package, dots as underscores. */
-export function localName(desc: DescMessage | DescEnum): string {
-  const prefix = desc.file.proto.package === "" ? "" : `${desc.file.proto.package}.`
-  return desc.typeName.slice(prefix.length).replaceAll(".", "_")
 }

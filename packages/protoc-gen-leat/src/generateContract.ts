@@ -1,13 +1,13 @@
 import type { ContractOptions } from "./contracts.ts"
-import { localName } from "./fieldTypes.ts"
+import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
 
 /** The contract of an event, under the name of its type. */
 export function generateContract(options: ContractOptions, scope: Scope): string {
   const { message, stream, keyPath, buckets, compacted, unordered, needs, personal } = options
-  const name = localName(message)
-  scope.import("leat/contract", "type Contract")
+  const name = typeName(message)
+  const contract = scope.import("leat/contract", "Contract", true)
   const list = (items: ReadonlyArray<string>) => `[${items.map((item) => JSON.stringify(item)).join(", ")}]`
   const keyText = keyPath.length === 0 ? "undefined" : JSON.stringify(keyPath.map((field) => field.name).join("."))
   const access = keyPath.map((field, index) => {
@@ -16,7 +16,7 @@ export function generateContract(options: ContractOptions, scope: Scope): string
   })
   return [
     `/** Contract of the stream \`${stream}\`. */`,
-    `export const ${name}: Contract<${name}> = {`,
+    `export const ${name}: ${contract}<${name}> = {`,
     `  name: ${JSON.stringify(message.typeName)},`,
     `  stream: ${JSON.stringify(stream)},`,
     `  buckets: ${buckets},`,
@@ -26,7 +26,7 @@ export function generateContract(options: ContractOptions, scope: Scope): string
     `  keyPath: ${keyText},`,
     `  personal: ${list(personal)},`,
     keyPath.length === 0 ? "  key: () => undefined," : `  key: (event) => event${access.join("")},`,
-    `  encodeInto: write${name},`,
+    `  encodeInto: (event, writer) => codec.encodeWith(${JSON.stringify(name)}, event, writer, write${name}),`,
     `  decode: (bytes) => codec.decodeWith(${JSON.stringify(message.typeName)}, bytes, read${name})`,
     "}"
   ].join("\n")

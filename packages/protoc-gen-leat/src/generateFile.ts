@@ -1,23 +1,21 @@
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf"
-import { getComments } from "@bufbuild/protoplugin"
-import { type ContractOptions, withNested } from "./contracts.ts"
+import type { ContractOptions } from "./contracts.ts"
 import { generateContract } from "./generateContract.ts"
 import { generateReader } from "./generateReader.ts"
 import { generateType } from "./generateType.ts"
 import { generateWriter } from "./generateWriter.ts"
-import { localName } from "./fieldTypes.ts"
+import { leadingComment } from "./locate.ts"
+import { declarations, typeName } from "./names.ts"
 import { Scope } from "./Scope.ts"
 
 /** The text of the TypeScript file for one `.proto` file. */
 export function generateFile(
   file: DescFile,
   contracts: ReadonlyMap<DescMessage, ContractOptions>,
-  extension: string
+  extension: ".js" | ".ts"
 ): string {
   const scope = new Scope(file, extension)
-  // A map's entries are messages in the descriptor only.
-  const messages = file.messages.flatMap(withNested).filter(({ proto }) => proto.options?.mapEntry !== true)
-  const enums = [...file.enums, ...messages.flatMap(({ nestedEnums }) => nestedEnums)]
+  const { enums, messages } = declarations(file)
   const body = [
     ...enums.map(generateEnum),
     ...messages.flatMap((message) => {
@@ -38,16 +36,18 @@ export function generateFile(
   ]
     .filter((part) => part !== "")
     .join("\n\n")
+    .concat("\n")
 }
 
 function generateEnum(desc: DescEnum): string {
-  const name = localName(desc)
+  const name = typeName(desc)
   const values = desc.values.flatMap((value) => [
-    ...commentLines(getComments(value).leading, "  "),
-    `  ${value.localName}: ${value.number}`
+    ...commentLines(leadingComment(value), "  "),
+    // As an ordinary property of this name it would be the prototype.
+    `  ${value.localName === "__proto__" ? '["__proto__"]' : value.localName}: ${value.number}`
   ])
   return [
-    ...commentLines(getComments(desc).leading, ""),
+    ...commentLines(leadingComment(desc), ""),
     `export const ${name} = {`,
     joinMembers(values),
     "} as const",
@@ -64,8 +64,8 @@ function joinMembers(lines: ReadonlyArray<string>): string {
 }
 
 /** A comment of the `.proto` file as a doc comment. */
-export function commentLines(comment: string | undefined, indent: string): ReadonlyArray<string> {
-  const lines = (comment ?? "")
+export function commentLines(comment: string, indent: string): ReadonlyArray<string> {
+  const lines = comment
     .trim()
     .split("\n")
     .map((line) => line.trim().replaceAll("*/", "* /"))

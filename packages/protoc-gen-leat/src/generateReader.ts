@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf"
-import { safeIdentifier } from "@bufbuild/protoplugin"
-import { localName as typeName, scalarKind, tagOf, type ValueKind, valueKind, wireTypeOf } from "./fieldTypes.ts"
+import { scalarKind, tagOf, type ValueKind, valueKind, wireTypeOf } from "./fieldTypes.ts"
 import { valueType } from "./generateType.ts"
+import { isVariableName, typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
 
@@ -11,12 +11,14 @@ import type { Scope } from "./Scope.ts"
  */
 export function generateReader(message: DescMessage, scope: Scope): string {
   const name = typeName(message)
+  const local = localsOf(message, scope)
+  const property = (one: string) => (local(one) === one ? one : `${one}: ${local(one)}`)
   const plain = message.fields.filter(({ oneof }) => oneof === undefined)
   const locals = [
-    ...plain.map((field) => fieldLocal(field, scope)),
+    ...plain.map((field) => fieldLocal(field, local(field.localName), scope)),
     ...message.oneofs.map(({ localName: oneof }) => `let ${local(oneof)} = into?.${oneof}`)
   ]
-  const cases = message.fields.flatMap((field) => fieldCases(field, scope))
+  const cases = message.fields.flatMap((field) => fieldCases(field, local, scope))
   const isEmpty = message.fields.length === 0
   const always = plain.filter((field) => !hasPresence(field)).map(({ localName }) => localName)
   const perhaps = [...plain.filter(hasPresence), ...message.oneofs].map(({ localName }) => localName)
@@ -44,46 +46,29 @@ export function generateReader(message: DescMessage, scope: Scope): string {
   ].join("\n")
 }
 
-/** Names that a reader uses itself, or that TypeScript does not allow for a variable. */
-const taken = new Set([
-  "reader",
-  "end",
-  "depth",
-  "into",
-  "tag",
-  "key",
-  "value",
-  "codec",
-  "entryEnd",
-  "entryTag",
-  "listEnd"
-])
+/** Names that a reader uses itself. */
+const taken = `reader end depth into tag key value codec entryEnd entryTag listEnd Uint8Array globalThis`.split(" ")
 
-/** The variable that holds a property while the message is read. */
-function local(name: string): string {
-  return taken.has(name) || safeIdentifier(name) !== name ? `${name}_` : name
+/** What the variables are called that hold a message's properties while it is read. */
+type Locals = (property: string) => string
+
+function localsOf({ fields }: DescMessage, scope: Scope): Locals {
+  const readers = fields.flatMap(({ message }) => (message === undefined ? [] : scope.readerOf(message)))
+  const isTaken = new Set([...taken, ...readers])
+  return (property) => (isTaken.has(property) || !isVariableName(property) ? `${property}_` : property)
 }
 
-function property(name: string): string {
-  return local(name) === name ? name : `${name}: ${local(name)}`
-}
-
-function fieldLocal(field: DescField, scope: Scope): string {
+function fieldLocal(field: DescField, name: string, scope: Scope): string {
   const { localName } = field
-  const name = local(localName)
   const kind = valueKind(field)
-  const type = valueType(kind, scope)
-  if (field.fieldKind === "list")
-    return `const ${name}: Array<${type}> = into === undefined ? [] : [...into.${localName}]`
-  if (field.fieldKind === "map") {
-    return `const ${name} = new Map<${valueType(scalarKind(field.mapKey), scope)}, ${type}>(into?.${localName})`
-  }
+  if (field.fieldKind === "list") return `const ${name} = codec.listSoFar(into?.${localName})`
+  if (field.fieldKind === "map") return `const ${name} = codec.mapSoFar(into?.${localName})`
   if (hasPresence(field)) return `let ${name} = into?.${localName}`
-  const zero = kind.kind === "message" ? "undefined" : kind.spelling.zero
-  return `let ${name}${kind.kind === "enum" ? `: ${type}` : ""} = into === undefined ? ${zero} : into.${localName}`
+  const zero = kind.kind === "message" ? "undefined" : zeroOf(kind, scope)
+  return `let ${name}${kind.kind === "enum" ? `: ${valueType(kind, scope)}` : ""} = into === undefined ? ${zero} : into.${localName}`
 }
 
-function fieldCases(field: DescField, scope: Scope): ReadonlyArray<string> {
+function fieldCases(field: DescField, local: Locals, scope: Scope): ReadonlyArray<string> {
   const { number } = field
   const name = local(field.localName)
   const kind = valueKind(field)
@@ -117,7 +102,7 @@ function fieldCases(field: DescField, scope: Scope): ReadonlyArray<string> {
 function mapCase(name: string, number: number, key: ValueKind, value: ValueKind, scope: Scope): ReadonlyArray<string> {
   if (key.kind !== "scalar") throw new Error(`${name} is a map with a key that is no scalar`)
   const zero =
-    value.kind === "message" ? `${scope.readerOf(value.desc)}(reader, reader.pos, depth)` : value.spelling.zero
+    value.kind === "message" ? `${scope.readerOf(value.desc)}(reader, reader.pos, depth)` : zeroOf(value, scope)
   return [
     `case ${tagOf(number, 2)}: {`,
     "  const entryEnd = codec.readEnd(reader, end)",
@@ -126,13 +111,17 @@ function mapCase(name: string, number: number, key: ValueKind, value: ValueKind,
     "  while (reader.pos < entryEnd) {",
     "    const entryTag = codec.readTag(reader, entryEnd)",
     `    if (entryTag === ${tagOf(1, key.spelling.wireType)}) key = codec.read${key.spelling.codec}(reader, entryEnd)`,
-    `    else if (entryTag === ${tagOf(2, wireTypeOf(value))}) value = ${readValue(value, scope, undefined, "entryEnd")}`,
+    `    else if (entryTag === ${tagOf(2, wireTypeOf(value))}) value = ${readValue(value, scope, "value", "entryEnd")}`,
     "    else codec.skipField(reader, entryTag, entryEnd, depth)",
     "  }",
     `  ${name}.set(key, value ?? ${zero})`,
     "  break",
     "}"
   ]
+}
+
+function zeroOf(kind: Exclude<ValueKind, { kind: "message" }>, scope: Scope): string {
+  return kind.spelling.type === "Uint8Array" ? `new ${scope.global("Uint8Array")}(0)` : kind.spelling.zero
 }
 
 function readValue(kind: ValueKind, scope: Scope, into?: string, end = "end"): string {

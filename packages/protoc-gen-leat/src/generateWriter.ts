@@ -1,11 +1,12 @@
 import type { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf"
-import { localName, scalarKind, tagOf, type ValueKind, valueKind, wireTypeOf } from "./fieldTypes.ts"
+import { scalarKind, tagOf, type ValueKind, valueKind, wireTypeOf } from "./fieldTypes.ts"
+import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
 
 /** The function that writes a message's fields, in the order of their numbers. */
 export function generateWriter(message: DescMessage, scope: Scope): string {
-  const name = localName(message)
+  const name = typeName(message)
   const seen = new Set<DescOneof>()
   const fields = message.fields.toSorted((a, b) => a.number - b.number)
   const lines = fields.flatMap((field) => {
@@ -14,9 +15,10 @@ export function generateWriter(message: DescMessage, scope: Scope): string {
     seen.add(field.oneof)
     return oneofLines(field.oneof, name, scope)
   })
-  const unused = lines.length === 0 ? "_" : ""
+  const unused = fields.length === 0 ? "_" : ""
+  const depth = fields.some((field) => field.message !== undefined) ? ", depth: number" : ""
   return [
-    `export function write${name}(${unused}message: ${name}, ${unused}writer: codec.Writer): void {`,
+    `export function write${name}(${unused}message: ${name}, ${unused}writer: codec.Writer${depth}): void {`,
     ...lines.map((line) => `  ${line}`),
     "}"
   ].join("\n")
@@ -45,7 +47,6 @@ function listLines(
     return [check, ...loop]
   }
   if (kind.kind === "message") throw new Error(`${path} is a packed list of messages, which protobuf does not have`)
-  // Packed elements stand without tags of their own; the codec's raw form is its checked form with the tag left out.
   return [
     check,
     `if (${access}.length > 0) {`,
@@ -79,7 +80,7 @@ function oneofLines(oneof: DescOneof, owner: string, scope: Scope): ReadonlyArra
   const path = `${owner}.${oneof.localName}`
   return [
     `if (${access} !== undefined) {`,
-    `  codec.checkMessage(${access}, "${path}")`,
+    `  codec.checkChoice(${access}, "${path}")`,
     `  switch (${access}.case) {`,
     ...oneof.fields.flatMap((field) => [
       `    case "${field.localName}":`,
@@ -106,11 +107,7 @@ function valueLines(
   const tag = tagOf(number, wireTypeOf(kind))
   if (kind.kind !== "message")
     return [`codec.write${kind.spelling.codec}(writer, ${tag}, ${access}, "${path}", ${isOptional})`]
-  return [
-    `codec.forkMessage(writer, ${tag}, ${access}, "${path}")`,
-    `${scope.writerOf(kind.desc)}(${access}, writer)`,
-    "writer.ldelim()"
-  ]
+  return [`codec.writeMessage(writer, ${tag}, ${access}, "${path}", depth, ${scope.writerOf(kind.desc)})`]
 }
 
 function guarded(head: string, body: ReadonlyArray<string>): ReadonlyArray<string> {

@@ -1,4 +1,4 @@
-/** The generator behind `leat contracts gen`, and what other tools need of it. */
-export { type ContractOptions, findContracts } from "./contracts.ts"
-export { optionsProto, pluginCommand } from "./package.ts"
-export { plugin } from "./plugin.ts"
+/** The generator behind `leat contracts gen`, and what other tools need of it. The plugin for buf and protoc is a command. */
+export { type ContractOptions, findContracts, isGenerated } from "./contracts.ts"
+export { generateFile } from "./generateFile.ts"
+export { optionsProto } from "./package.ts"

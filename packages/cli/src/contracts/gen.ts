@@ -1,9 +1,11 @@
-import { join } from "node:path"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { pluginCommand } from "protoc-gen-leat"
-import { CommandFailure, printJson } from "../outcome.ts"
-import { openWorkspace, readProtoFiles, syncGenerated } from "./workspace.ts"
+import { generateFile, isGenerated } from "protoc-gen-leat"
+import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { compile } from "./compile.ts"
+import { readProtoFiles } from "./protoFiles.ts"
+import { syncGenerated } from "./syncGenerated.ts"
+import { openWorkspace } from "./workspace.ts"
 
 /** Generates TypeScript contracts from a folder of `.proto` files. */
 export const gen = Command.make(
@@ -27,24 +29,22 @@ export const gen = Command.make(
   ({ proto, out, importExtension, dryRun, json }) =>
     Effect.scoped(
       Effect.gen(function* () {
-        const { folder, buf } = yield* openWorkspace(proto, yield* readProtoFiles(proto))
-        const plugin = {
-          local: pluginCommand,
-          out: "out",
-          strategy: "all",
-          opt: ["target=ts", `import_extension=${importExtension}`]
+        const workspace = yield* openWorkspace(proto, yield* readProtoFiles(proto))
+        const { files, contracts, faults } = yield* compile(workspace, "the .proto files")
+        if (faults.length > 0) {
+          const message = `the contracts have ${plural(faults.length, "fault")}:\n${faults.join("\n")}`
+          return yield* new CommandFailure({ code: exitCode.failed, message, report: { faults } })
         }
-        const { isDone, output } = buf(["generate", "--template", JSON.stringify({ version: "v2", plugins: [plugin] })])
-        if (!isDone)
-          return yield* new CommandFailure({ code: 1, message: `the contracts were not generated:\n${output}` })
-        const report = syncGenerated(join(folder, "out"), out, dryRun)
+        const texts = files
+          .filter((file) => isGenerated(file) && workspace.files.has(`${file.name}.proto`))
+          .map((file) => [`${file.name}.ts`, generateFile(file, contracts, `.${importExtension}`)] as const)
+        const report = yield* syncGenerated(new Map(texts), out, dryRun)
         if (json) return yield* printJson({ ...report, dryRun })
         const verb = dryRun ? "would write" : "wrote"
-        yield* Console.log(
-          `${report.generated} contract files from ${proto}; ${verb} ${report.written.length} to ${out}`
-        )
-        for (const path of report.written) yield* Console.log(`  ${path}`)
-        for (const path of report.removed) yield* Console.log(`  ${path} (${dryRun ? "would be removed" : "removed"})`)
+        const { generated, written, removed } = report
+        yield* Console.log(`${plural(generated, "contract file")} from ${proto}; ${verb} ${written.length} to ${out}`)
+        for (const path of written) yield* Console.log(`  ${path}`)
+        for (const path of removed) yield* Console.log(`  ${path} (${dryRun ? "would be removed" : "removed"})`)
       })
     )
 ).pipe(Command.withDescription("Generate TypeScript contracts from .proto files; needs no buf.gen.yaml"))

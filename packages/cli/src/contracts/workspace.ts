@@ -1,136 +1,53 @@
 import { spawnSync } from "node:child_process"
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync
-} from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { dirname, join, relative } from "node:path"
+import { dirname, join } from "node:path"
 import { Effect } from "effect"
 import { optionsProto } from "protoc-gen-leat"
-import { CommandFailure } from "../outcome.ts"
+import { CommandFailure, exitCode } from "../outcome.ts"
+import type { ProtoFiles } from "./protoFiles.ts"
 
 const require = createRequire(import.meta.url)
 
-/** How long one run of buf or git may take, in milliseconds. */
+/** How long one run of buf may take, in milliseconds. */
 const timeoutMs = 120_000
+
+/** The exit code with which buf says that it found something in the files. */
+const bufFound = 100
+
+const optionsPath = "leat/v1/event.proto"
 
 /**
  * A temporary buf workspace around somebody's `.proto` files, so that they need neither a buf.yaml nor a copy of leat's
- * options: `user/` holds copies of theirs, `leat/` the options.
+ * options: `user/` holds copies of theirs, `leat/` the options. A copy of the options among theirs is passed over, because
+ * the generator understands its own.
  */
 export interface Workspace {
   readonly folder: string
-  /** Runs buf in the workspace; the paths in what it prints are the user's own. */
-  readonly buf: (args: ReadonlyArray<string>) => { readonly isDone: boolean; readonly output: string }
+  readonly files: ProtoFiles
+  /** Runs buf in the workspace and gives what it finds wrong with the files, line by line; paths are the user's own. */
+  readonly buf: (args: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, CommandFailure>
+  /** Path of a file of `user/` as the user would write it. */
+  readonly shown: (path: string) => string
 }
 
-/** Opens a workspace with the files of a folder, or with files given as text by their path. */
-export function openWorkspace(protoFolder: string, files: ReadonlyMap<string, string>) {
+/** Opens a workspace; `protoFolder` is where the files are for the user. */
+export function openWorkspace(protoFolder: string, files: ProtoFiles) {
+  const shown = (path: string) => `${protoFolder.replace(/[/\\]+$/, "")}/${path}`
   return Effect.acquireRelease(
     Effect.sync((): Workspace => {
       const folder = mkdtempSync(join(tmpdir(), "leat-contracts-"))
-      for (const [path, text] of files) write(join(folder, "user", path), text)
-      const lint = { lint: { use: ["STANDARD"] }, breaking: { use: ["FILE"] } }
-      const modules = [{ path: "user" }]
-      if (!files.has("leat/v1/event.proto")) {
-        write(join(folder, "leat", "leat/v1/event.proto"), optionsProto)
-        modules.push({ path: "leat" })
-      }
-      write(join(folder, "buf.yaml"), JSON.stringify({ version: "v2", modules, ...lint }))
-      return { folder, buf: (args) => runBuf(folder, protoFolder, args) }
+      const own = new Map([...files].filter(([path]) => path !== optionsPath))
+      for (const [path, text] of own) write(join(folder, "user", path), text)
+      write(join(folder, "leat", optionsPath), optionsProto)
+      const rules = { lint: { use: ["STANDARD"] }, breaking: { use: ["FILE"] } }
+      const modules = [{ path: "user" }, { path: "leat" }]
+      write(join(folder, "buf.yaml"), JSON.stringify({ version: "v2", modules, ...rules }))
+      return { folder, files: own, shown, buf: (args) => runBuf(folder, args, shown) }
     }),
     ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
-}
-
-/** The `.proto` files below a folder, by their path in it. */
-export const readProtoFiles = (folder: string): Effect.Effect<ReadonlyMap<string, string>, CommandFailure> =>
-  Effect.suspend(() => {
-    if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-      return Effect.fail(
-        new CommandFailure({
-          code: 2,
-          message: `there is no folder ${folder}; name the one with your .proto files by --proto`
-        })
-      )
-    }
-    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" })
-      .filter((path) => path.endsWith(".proto"))
-      .toSorted()
-    if (paths.length === 0) {
-      return Effect.fail(
-        new CommandFailure({
-          code: 2,
-          message: `there are no .proto files in ${folder}; name another folder by --proto`
-        })
-      )
-    }
-    return Effect.succeed(
-      new Map(paths.map((path) => [path.replaceAll("\\", "/"), readFileSync(join(folder, path), "utf8")]))
-    )
-  })
-
-/** The `.proto` files of a folder as they were at a git revision. */
-export const readProtoFilesAt = (
-  folder: string,
-  revision: string
-): Effect.Effect<ReadonlyMap<string, string>, CommandFailure> =>
-  Effect.suspend(() => {
-    const git = (args: ReadonlyArray<string>) =>
-      spawnSync("git", ["-C", folder, ...args], { encoding: "utf8", timeout: timeoutMs, maxBuffer: 2 ** 28 })
-    const listed = git(["ls-tree", "-r", "--name-only", "-z", "--end-of-options", revision, "."])
-    if (listed.status !== 0) {
-      const reason = (listed.stderr ?? "").trim().split("\n")[0] ?? "git did not run"
-      return Effect.fail(
-        new CommandFailure({ code: 2, message: `git cannot read ${revision} in ${folder}: ${reason}` })
-      )
-    }
-    const files = new Map<string, string>()
-    for (const path of listed.stdout.split("\0").filter((one) => one.endsWith(".proto"))) {
-      files.set(path, git(["show", `${revision}:./${path}`]).stdout)
-    }
-    if (files.size > 0) return Effect.succeed(files)
-    return Effect.fail(
-      new CommandFailure({ code: 2, message: `there are no .proto files in ${folder} at ${revision}` })
-    )
-  })
-
-/** Copies what stands in one folder into another and says what changed. Files that are no longer generated are removed. */
-export function syncGenerated(from: string, to: string, isDryRun: boolean) {
-  const generated = existsSync(from) ? listFiles(from) : []
-  const written: Array<string> = []
-  for (const path of generated) {
-    const target = join(to, path)
-    if (existsSync(target) && readFileSync(target, "utf8") === readFileSync(join(from, path), "utf8")) continue
-    written.push(path)
-    if (isDryRun) continue
-    mkdirSync(dirname(target), { recursive: true })
-    cpSync(join(from, path), target)
-  }
-  const known = new Set(generated)
-  const removed = (existsSync(to) ? listFiles(to) : []).filter((path) => !known.has(path) && isOurs(join(to, path)))
-  if (!isDryRun) for (const path of removed) rmSync(join(to, path))
-  return { generated: generated.length, written, removed }
-}
-
-function isOurs(path: string): boolean {
-  return path.endsWith(".ts") && readFileSync(path, "utf8").startsWith("// @generated by protoc-gen-leat")
-}
-
-function listFiles(folder: string): ReadonlyArray<string> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted()
 }
 
 function write(path: string, text: string): void {
@@ -138,13 +55,24 @@ function write(path: string, text: string): void {
   writeFileSync(path, text)
 }
 
-function runBuf(folder: string, protoFolder: string, args: ReadonlyArray<string>) {
-  const buf = require.resolve("@bufbuild/buf/bin/buf")
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, [buf, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: timeoutMs
+function runBuf(folder: string, args: ReadonlyArray<string>, shown: (path: string) => string) {
+  return Effect.suspend(() => {
+    const options = { cwd: folder, encoding: "utf8", timeout: timeoutMs, maxBuffer: 2 ** 28 } as const
+    const run = spawnSync(process.execPath, [require.resolve("@bufbuild/buf/bin/buf"), ...args], options)
+    if (run.status === 0) return Effect.succeed([])
+    const lines = `${run.stdout}${run.stderr}`
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => withShownPaths(line, shown))
+    if (run.status === bufFound) return Effect.succeed(lines)
+    const reason = run.error?.message ?? lines.join("\n")
+    return Effect.fail(new CommandFailure({ code: exitCode.failed, message: `buf ${args[0]} did not run: ${reason}` }))
   })
-  const output = `${stdout}${stderr}`.replaceAll(/^user\//gm, `${protoFolder.replace(/\/$/, "")}/`).trim()
-  return { isDone: status === 0, output: error === undefined ? output : `buf did not run: ${error.message}` }
+}
+
+/** A file that is gone has no line of its own: buf names it in the text. */
+function withShownPaths(line: string, shown: (path: string) => string): string {
+  return line
+    .replace(/^user\//, () => shown(""))
+    .replace(/^<input>:1:1:(.*")(.+\.proto)"/, (_, before: string, path: string) => `${before}${shown(path)}"`)
 }

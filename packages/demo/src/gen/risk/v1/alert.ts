@@ -12,6 +12,7 @@ export interface SosAlert {
   readonly reason?:
     | { readonly case: "restrictedZone"; readonly value: RestrictedZone }
     | { readonly case: "silence"; readonly value: Silence }
+    | undefined
   /** input_ref of the sighting that raised it. */
   readonly sightingRef: string
 }
@@ -27,25 +28,21 @@ export const SosAlert: Contract<SosAlert> = {
   keyPath: "beacon_id",
   personal: [],
   key: (event) => event.beaconId,
-  encodeInto: writeSosAlert,
+  encodeInto: (event, writer) => codec.encodeWith("SosAlert", event, writer, writeSosAlert),
   decode: (bytes) => codec.decodeWith("risk.v1.SosAlert", bytes, readSosAlert)
 }
 
-export function writeSosAlert(message: SosAlert, writer: codec.Writer): void {
+export function writeSosAlert(message: SosAlert, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.beaconId, "SosAlert.beaconId", false)
   codec.writeInt64(writer, 16, message.atUs, "SosAlert.atUs", false)
   if (message.reason !== undefined) {
-    codec.checkMessage(message.reason, "SosAlert.reason")
+    codec.checkChoice(message.reason, "SosAlert.reason")
     switch (message.reason.case) {
       case "restrictedZone":
-        codec.forkMessage(writer, 26, message.reason.value, "SosAlert.reason.restrictedZone")
-        writeRestrictedZone(message.reason.value, writer)
-        writer.ldelim()
+        codec.writeMessage(writer, 26, message.reason.value, "SosAlert.reason.restrictedZone", depth, writeRestrictedZone)
         break
       case "silence":
-        codec.forkMessage(writer, 34, message.reason.value, "SosAlert.reason.silence")
-        writeSilence(message.reason.value, writer)
-        writer.ldelim()
+        codec.writeMessage(writer, 34, message.reason.value, "SosAlert.reason.silence", depth, writeSilence)
         break
       default:
         codec.unknownCase(message.reason, "SosAlert.reason.case")
@@ -87,16 +84,12 @@ export function readSosAlert(reader: codec.Reader, end: number, depth: number, i
 /** The beacon is where nobody should be. */
 export interface RestrictedZone {
   readonly zone: string
-  readonly position?: Point
+  readonly position?: Point | undefined
 }
 
-export function writeRestrictedZone(message: RestrictedZone, writer: codec.Writer): void {
+export function writeRestrictedZone(message: RestrictedZone, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.zone, "RestrictedZone.zone", false)
-  if (message.position !== undefined) {
-    codec.forkMessage(writer, 18, message.position, "RestrictedZone.position")
-    writePoint(message.position, writer)
-    writer.ldelim()
-  }
+  if (message.position !== undefined) codec.writeMessage(writer, 18, message.position, "RestrictedZone.position", depth, writePoint)
 }
 
 export function readRestrictedZone(reader: codec.Reader, end: number, depth: number, into?: RestrictedZone): RestrictedZone {
@@ -165,7 +158,7 @@ export const SecurityAlert: Contract<SecurityAlert> = {
   keyPath: "host",
   personal: ["sourceAddress"],
   key: (event) => event.host,
-  encodeInto: writeSecurityAlert,
+  encodeInto: (event, writer) => codec.encodeWith("SecurityAlert", event, writer, writeSecurityAlert),
   decode: (bytes) => codec.decodeWith("risk.v1.SecurityAlert", bytes, readSecurityAlert)
 }
 

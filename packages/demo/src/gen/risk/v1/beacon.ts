@@ -48,7 +48,7 @@ export interface BeaconSighting {
   /** Microseconds since 1970. */
   readonly seenAtUs: bigint
   /** Where the beacon really was, where the recording knows it. */
-  readonly groundTruth?: Point
+  readonly groundTruth?: Point | undefined
   /** Which line of which file it came from, as file:line. */
   readonly inputRef: string
 }
@@ -64,20 +64,16 @@ export const BeaconSighting: Contract<BeaconSighting> = {
   keyPath: "beacon_id",
   personal: [],
   key: (event) => event.beaconId,
-  encodeInto: writeBeaconSighting,
+  encodeInto: (event, writer) => codec.encodeWith("BeaconSighting", event, writer, writeBeaconSighting),
   decode: (bytes) => codec.decodeWith("risk.v1.BeaconSighting", bytes, readBeaconSighting)
 }
 
-export function writeBeaconSighting(message: BeaconSighting, writer: codec.Writer): void {
+export function writeBeaconSighting(message: BeaconSighting, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.beaconId, "BeaconSighting.beaconId", false)
   codec.writeString(writer, 18, message.sensorId, "BeaconSighting.sensorId", false)
   codec.writeSint32(writer, 24, message.rssiDbm, "BeaconSighting.rssiDbm", false)
   codec.writeInt64(writer, 32, message.seenAtUs, "BeaconSighting.seenAtUs", false)
-  if (message.groundTruth !== undefined) {
-    codec.forkMessage(writer, 42, message.groundTruth, "BeaconSighting.groundTruth")
-    writePoint(message.groundTruth, writer)
-    writer.ldelim()
-  }
+  if (message.groundTruth !== undefined) codec.writeMessage(writer, 42, message.groundTruth, "BeaconSighting.groundTruth", depth, writePoint)
   codec.writeString(writer, 50, message.inputRef, "BeaconSighting.inputRef", false)
 }
 
@@ -119,7 +115,7 @@ export function readBeaconSighting(reader: codec.Reader, end: number, depth: num
 /** Where a beacon probably is, after one more sighting. */
 export interface PositionEstimate {
   readonly beaconId: string
-  readonly position?: Point
+  readonly position?: Point | undefined
   /** Sensors that the estimate is made from. */
   readonly sensors: number
   /** Microseconds since 1970 of the sighting that led to it. */
@@ -139,17 +135,13 @@ export const PositionEstimate: Contract<PositionEstimate> = {
   keyPath: "beacon_id",
   personal: [],
   key: (event) => event.beaconId,
-  encodeInto: writePositionEstimate,
+  encodeInto: (event, writer) => codec.encodeWith("PositionEstimate", event, writer, writePositionEstimate),
   decode: (bytes) => codec.decodeWith("risk.v1.PositionEstimate", bytes, readPositionEstimate)
 }
 
-export function writePositionEstimate(message: PositionEstimate, writer: codec.Writer): void {
+export function writePositionEstimate(message: PositionEstimate, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.beaconId, "PositionEstimate.beaconId", false)
-  if (message.position !== undefined) {
-    codec.forkMessage(writer, 18, message.position, "PositionEstimate.position")
-    writePoint(message.position, writer)
-    writer.ldelim()
-  }
+  if (message.position !== undefined) codec.writeMessage(writer, 18, message.position, "PositionEstimate.position", depth, writePoint)
   codec.writeUint32(writer, 24, message.sensors, "PositionEstimate.sensors", false)
   codec.writeInt64(writer, 32, message.atUs, "PositionEstimate.atUs", false)
   codec.writeString(writer, 42, message.sightingRef, "PositionEstimate.sightingRef", false)

@@ -74,7 +74,7 @@ export function readServiceNote(reader: codec.Reader, end: number, depth: number
 export interface LogLine {
   readonly host: string
   readonly program: string
-  readonly processId?: number
+  readonly processId?: number | undefined
   readonly severity: Severity
   readonly message: string
   /** Microseconds since 1970. */
@@ -82,6 +82,7 @@ export interface LogLine {
   readonly detail?:
     | { readonly case: "loginFailure"; readonly value: LoginFailure }
     | { readonly case: "service"; readonly value: ServiceNote }
+    | undefined
   /** Which line of which file it came from, as file:line. */
   readonly inputRef: string
 }
@@ -95,13 +96,13 @@ export const LogLine: Contract<LogLine> = {
   unordered: false,
   needs: ["order"],
   keyPath: "host",
-  personal: ["message", "detail.loginFailure.user", "detail.loginFailure.sourceAddress"],
+  personal: ["message", "detail<loginFailure>.user", "detail<loginFailure>.sourceAddress"],
   key: (event) => event.host,
-  encodeInto: writeLogLine,
+  encodeInto: (event, writer) => codec.encodeWith("LogLine", event, writer, writeLogLine),
   decode: (bytes) => codec.decodeWith("risk.v1.LogLine", bytes, readLogLine)
 }
 
-export function writeLogLine(message: LogLine, writer: codec.Writer): void {
+export function writeLogLine(message: LogLine, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.host, "LogLine.host", false)
   codec.writeString(writer, 18, message.program, "LogLine.program", false)
   if (message.processId !== undefined) codec.writeUint32(writer, 24, message.processId, "LogLine.processId", true)
@@ -109,17 +110,13 @@ export function writeLogLine(message: LogLine, writer: codec.Writer): void {
   codec.writeString(writer, 42, message.message, "LogLine.message", false)
   codec.writeInt64(writer, 48, message.atUs, "LogLine.atUs", false)
   if (message.detail !== undefined) {
-    codec.checkMessage(message.detail, "LogLine.detail")
+    codec.checkChoice(message.detail, "LogLine.detail")
     switch (message.detail.case) {
       case "loginFailure":
-        codec.forkMessage(writer, 58, message.detail.value, "LogLine.detail.loginFailure")
-        writeLoginFailure(message.detail.value, writer)
-        writer.ldelim()
+        codec.writeMessage(writer, 58, message.detail.value, "LogLine.detail.loginFailure", depth, writeLoginFailure)
         break
       case "service":
-        codec.forkMessage(writer, 66, message.detail.value, "LogLine.detail.service")
-        writeServiceNote(message.detail.value, writer)
-        writer.ldelim()
+        codec.writeMessage(writer, 66, message.detail.value, "LogLine.detail.service", depth, writeServiceNote)
         break
       default:
         codec.unknownCase(message.detail, "LogLine.detail.case")

@@ -31,12 +31,12 @@ export interface Kinds {
   readonly string: string
   readonly bytes: Uint8Array
   readonly colour: Colour
-  readonly optionalString?: string
-  readonly optionalInt64?: bigint
-  readonly optionalColour?: Colour
-  readonly place?: Place
-  readonly tree?: Tree
-  readonly at?: Timestamp
+  readonly optionalString?: string | undefined
+  readonly optionalInt64?: bigint | undefined
+  readonly optionalColour?: Colour | undefined
+  readonly place?: Place | undefined
+  readonly tree?: Tree | undefined
+  readonly at?: Timestamp | undefined
   readonly packed: ReadonlyArray<number>
   readonly unpacked: ReadonlyArray<number>
   readonly packedSint64: ReadonlyArray<bigint>
@@ -54,13 +54,14 @@ export interface Kinds {
     | { readonly case: "branch"; readonly value: Tree }
     | { readonly case: "raw"; readonly value: Uint8Array }
     | { readonly case: "ratio"; readonly value: number }
+    | undefined
   /** Names that a generated reader uses itself. */
   readonly end: string
   readonly default: string
   readonly tag: ReadonlyArray<bigint>
   readonly packedFloat: ReadonlyArray<number>
   readonly packedBool: ReadonlyArray<boolean>
-  readonly inner?: Place_Inner
+  readonly inner?: Place_Inner | undefined
 }
 
 /** Contract of the stream `test.kinds`. */
@@ -72,13 +73,13 @@ export const Kinds: Contract<Kinds> = {
   unordered: false,
   needs: [],
   keyPath: "place.code",
-  personal: ["place.code", "places.code", "placesById.code"],
+  personal: ["place.code", "places[] = place", "placesById{} = place"],
   key: (event) => event.place?.code,
-  encodeInto: writeKinds,
+  encodeInto: (event, writer) => codec.encodeWith("Kinds", event, writer, writeKinds),
   decode: (bytes) => codec.decodeWith("test.v1.Kinds", bytes, readKinds)
 }
 
-export function writeKinds(message: Kinds, writer: codec.Writer): void {
+export function writeKinds(message: Kinds, writer: codec.Writer, depth: number): void {
   codec.writeDouble(writer, 9, message.double, "Kinds.double", false)
   codec.writeFloat(writer, 21, message.float, "Kinds.float", false)
   codec.writeInt32(writer, 24, message.int32, "Kinds.int32", false)
@@ -98,21 +99,9 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
   if (message.optionalString !== undefined) codec.writeString(writer, 138, message.optionalString, "Kinds.optionalString", true)
   if (message.optionalInt64 !== undefined) codec.writeInt64(writer, 144, message.optionalInt64, "Kinds.optionalInt64", true)
   if (message.optionalColour !== undefined) codec.writeEnum(writer, 152, message.optionalColour, "Kinds.optionalColour", true)
-  if (message.place !== undefined) {
-    codec.forkMessage(writer, 162, message.place, "Kinds.place")
-    writePlace(message.place, writer)
-    writer.ldelim()
-  }
-  if (message.tree !== undefined) {
-    codec.forkMessage(writer, 170, message.tree, "Kinds.tree")
-    writeTree(message.tree, writer)
-    writer.ldelim()
-  }
-  if (message.at !== undefined) {
-    codec.forkMessage(writer, 178, message.at, "Kinds.at")
-    writeTimestamp(message.at, writer)
-    writer.ldelim()
-  }
+  if (message.place !== undefined) codec.writeMessage(writer, 162, message.place, "Kinds.place", depth, writePlace)
+  if (message.tree !== undefined) codec.writeMessage(writer, 170, message.tree, "Kinds.tree", depth, writeTree)
+  if (message.at !== undefined) codec.writeMessage(writer, 178, message.at, "Kinds.at", depth, writeTimestamp)
   codec.checkList(message.packed, "Kinds.packed")
   if (message.packed.length > 0) {
     writer.uint32(186).fork()
@@ -144,11 +133,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
   codec.checkList(message.blobs, "Kinds.blobs")
   for (const value of message.blobs) codec.writeBytes(writer, 234, value, "Kinds.blobs", true)
   codec.checkList(message.places, "Kinds.places")
-  for (const value of message.places) {
-    codec.forkMessage(writer, 242, value, "Kinds.places")
-    writePlace(value, writer)
-    writer.ldelim()
-  }
+  for (const value of message.places) codec.writeMessage(writer, 242, value, "Kinds.places", depth, writePlace)
   codec.checkMap(message.counts, "Kinds.counts")
   for (const [key, value] of message.counts) {
     writer.uint32(250).fork()
@@ -160,9 +145,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
   for (const [key, value] of message.placesById) {
     writer.uint32(258).fork()
     codec.writeUint64(writer, 8, key, "Kinds.placesById key", true)
-    codec.forkMessage(writer, 18, value, "Kinds.placesById")
-    writePlace(value, writer)
-    writer.ldelim()
+    codec.writeMessage(writer, 18, value, "Kinds.placesById", depth, writePlace)
     writer.ldelim()
   }
   codec.checkMap(message.coloursByFlag, "Kinds.coloursByFlag")
@@ -173,7 +156,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
     writer.ldelim()
   }
   if (message.choice !== undefined) {
-    codec.checkMessage(message.choice, "Kinds.choice")
+    codec.checkChoice(message.choice, "Kinds.choice")
     switch (message.choice.case) {
       case "text":
         codec.writeString(writer, 274, message.choice.value, "Kinds.choice.text", true)
@@ -182,9 +165,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
         codec.writeInt32(writer, 280, message.choice.value, "Kinds.choice.number", true)
         break
       case "branch":
-        codec.forkMessage(writer, 290, message.choice.value, "Kinds.choice.branch")
-        writeTree(message.choice.value, writer)
-        writer.ldelim()
+        codec.writeMessage(writer, 290, message.choice.value, "Kinds.choice.branch", depth, writeTree)
         break
       case "raw":
         codec.writeBytes(writer, 298, message.choice.value, "Kinds.choice.raw", true)
@@ -216,11 +197,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer): void {
     for (const value of message.packedBool) codec.packedBool(writer, value, "Kinds.packedBool")
     writer.ldelim()
   }
-  if (message.inner !== undefined) {
-    codec.forkMessage(writer, 354, message.inner, "Kinds.inner")
-    writePlace_Inner(message.inner, writer)
-    writer.ldelim()
-  }
+  if (message.inner !== undefined) codec.writeMessage(writer, 354, message.inner, "Kinds.inner", depth, writePlace_Inner)
 }
 
 export function readKinds(reader: codec.Reader, end: number, depth: number, into?: Kinds): Kinds {
@@ -237,7 +214,7 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
   let sfixed32 = into === undefined ? 0 : into.sfixed32
   let sfixed64 = into === undefined ? 0n : into.sfixed64
   let bool = into === undefined ? false : into.bool
-  let string_ = into === undefined ? "" : into.string
+  let string = into === undefined ? "" : into.string
   let bytes = into === undefined ? new Uint8Array(0) : into.bytes
   let colour: Colour = into === undefined ? 0 : into.colour
   let optionalString = into?.optionalString
@@ -246,22 +223,22 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
   let place = into?.place
   let tree = into?.tree
   let at = into?.at
-  const packed: Array<number> = into === undefined ? [] : [...into.packed]
-  const unpacked: Array<number> = into === undefined ? [] : [...into.unpacked]
-  const packedSint64: Array<bigint> = into === undefined ? [] : [...into.packedSint64]
-  const packedDouble: Array<number> = into === undefined ? [] : [...into.packedDouble]
-  const colours: Array<Colour> = into === undefined ? [] : [...into.colours]
-  const strings: Array<string> = into === undefined ? [] : [...into.strings]
-  const blobs: Array<Uint8Array> = into === undefined ? [] : [...into.blobs]
-  const places: Array<Place> = into === undefined ? [] : [...into.places]
-  const counts = new Map<string, bigint>(into?.counts)
-  const placesById = new Map<bigint, Place>(into?.placesById)
-  const coloursByFlag = new Map<boolean, Colour>(into?.coloursByFlag)
+  const packed = codec.listSoFar(into?.packed)
+  const unpacked = codec.listSoFar(into?.unpacked)
+  const packedSint64 = codec.listSoFar(into?.packedSint64)
+  const packedDouble = codec.listSoFar(into?.packedDouble)
+  const colours = codec.listSoFar(into?.colours)
+  const strings = codec.listSoFar(into?.strings)
+  const blobs = codec.listSoFar(into?.blobs)
+  const places = codec.listSoFar(into?.places)
+  const counts = codec.mapSoFar(into?.counts)
+  const placesById = codec.mapSoFar(into?.placesById)
+  const coloursByFlag = codec.mapSoFar(into?.coloursByFlag)
   let end_ = into === undefined ? "" : into.end
   let default_ = into === undefined ? "" : into.default
-  const tag_: Array<bigint> = into === undefined ? [] : [...into.tag]
-  const packedFloat: Array<number> = into === undefined ? [] : [...into.packedFloat]
-  const packedBool: Array<boolean> = into === undefined ? [] : [...into.packedBool]
+  const tag_ = codec.listSoFar(into?.tag)
+  const packedFloat = codec.listSoFar(into?.packedFloat)
+  const packedBool = codec.listSoFar(into?.packedBool)
   let inner = into?.inner
   let choice = into?.choice
   while (reader.pos < end) {
@@ -307,7 +284,7 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
         bool = codec.readBool(reader, end)
         break
       case 114:
-        string_ = codec.readString(reader, end)
+        string = codec.readString(reader, end)
         break
       case 122:
         bytes = codec.readBytes(reader, end)
@@ -402,7 +379,7 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
         while (reader.pos < entryEnd) {
           const entryTag = codec.readTag(reader, entryEnd)
           if (entryTag === 8) key = codec.readUint64(reader, entryEnd)
-          else if (entryTag === 18) value = readPlace(reader, codec.readMessageEnd(reader, entryEnd, depth), depth + 1)
+          else if (entryTag === 18) value = readPlace(reader, codec.readMessageEnd(reader, entryEnd, depth), depth + 1, value)
           else codec.skipField(reader, entryTag, entryEnd, depth)
         }
         placesById.set(key, value ?? readPlace(reader, reader.pos, depth))
@@ -473,21 +450,17 @@ export function readKinds(reader: codec.Reader, end: number, depth: number, into
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { double, float, int32, int64, uint32, uint64, sint32, sint64, fixed32, fixed64, sfixed32, sfixed64, bool, string: string_, bytes, colour, packed, unpacked, packedSint64, packedDouble, colours, strings, blobs, places, counts, placesById, coloursByFlag, end: end_, default: default_, tag: tag_, packedFloat, packedBool, ...(optionalString === undefined ? {} : { optionalString }), ...(optionalInt64 === undefined ? {} : { optionalInt64 }), ...(optionalColour === undefined ? {} : { optionalColour }), ...(place === undefined ? {} : { place }), ...(tree === undefined ? {} : { tree }), ...(at === undefined ? {} : { at }), ...(inner === undefined ? {} : { inner }), ...(choice === undefined ? {} : { choice }) }
+  return { double, float, int32, int64, uint32, uint64, sint32, sint64, fixed32, fixed64, sfixed32, sfixed64, bool, string, bytes, colour, packed, unpacked, packedSint64, packedDouble, colours, strings, blobs, places, counts, placesById, coloursByFlag, end: end_, default: default_, tag: tag_, packedFloat, packedBool, ...(optionalString === undefined ? {} : { optionalString }), ...(optionalInt64 === undefined ? {} : { optionalInt64 }), ...(optionalColour === undefined ? {} : { optionalColour }), ...(place === undefined ? {} : { place }), ...(tree === undefined ? {} : { tree }), ...(at === undefined ? {} : { at }), ...(inner === undefined ? {} : { inner }), ...(choice === undefined ? {} : { choice }) }
 }
 
 export interface Place {
   readonly code: string
-  readonly inner?: Place_Inner
+  readonly inner?: Place_Inner | undefined
 }
 
-export function writePlace(message: Place, writer: codec.Writer): void {
+export function writePlace(message: Place, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.code, "Place.code", false)
-  if (message.inner !== undefined) {
-    codec.forkMessage(writer, 18, message.inner, "Place.inner")
-    writePlace_Inner(message.inner, writer)
-    writer.ldelim()
-  }
+  if (message.inner !== undefined) codec.writeMessage(writer, 18, message.inner, "Place.inner", depth, writePlace_Inner)
 }
 
 export function readPlace(reader: codec.Reader, end: number, depth: number, into?: Place): Place {
@@ -536,27 +509,19 @@ export function readPlace_Inner(reader: codec.Reader, end: number, depth: number
 export interface Tree {
   readonly label: string
   readonly children: ReadonlyArray<Tree>
-  readonly last?: Tree
+  readonly last?: Tree | undefined
 }
 
-export function writeTree(message: Tree, writer: codec.Writer): void {
+export function writeTree(message: Tree, writer: codec.Writer, depth: number): void {
   codec.writeString(writer, 10, message.label, "Tree.label", false)
   codec.checkList(message.children, "Tree.children")
-  for (const value of message.children) {
-    codec.forkMessage(writer, 18, value, "Tree.children")
-    writeTree(value, writer)
-    writer.ldelim()
-  }
-  if (message.last !== undefined) {
-    codec.forkMessage(writer, 26, message.last, "Tree.last")
-    writeTree(message.last, writer)
-    writer.ldelim()
-  }
+  for (const value of message.children) codec.writeMessage(writer, 18, value, "Tree.children", depth, writeTree)
+  if (message.last !== undefined) codec.writeMessage(writer, 26, message.last, "Tree.last", depth, writeTree)
 }
 
 export function readTree(reader: codec.Reader, end: number, depth: number, into?: Tree): Tree {
   let label = into === undefined ? "" : into.label
-  const children: Array<Tree> = into === undefined ? [] : [...into.children]
+  const children = codec.listSoFar(into?.children)
   let last = into?.last
   while (reader.pos < end) {
     const tag = codec.readTag(reader, end)

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import { Project } from "./Project.js"
+import { shop } from "./protos.js"
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  readonly version: string
+}
+
+describe("leat", () => {
+  it.each([
+    [[], "leat <subcommand>", ["contracts"]],
+    [["--help"], "leat <subcommand>", ["contracts"]],
+    [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],
+    [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
+    [["contracts", "check", "-h"], "leat contracts check [flags]", ["--proto", "--against", "--json"]]
+  ])("shows what there is on %j, and does nothing", async (args, usage, words) => {
+    using project = new Project(shop)
+    const { code, stdout, stderr } = await project.leat(args)
+    expect([code, stderr]).toEqual([0, ""])
+    expect(stdout).toContain(usage)
+    for (const word of words) expect(stdout).toMatch(new RegExp(`^ +${word}\\b.* {2}\\S`, "m"))
+    expect(project.files("src")).toEqual([])
+  })
+
+  it("tells the version of the package", async () => {
+    using project = new Project()
+    expect(await project.leat(["--version"])).toEqual({ code: 0, stdout: `leat v${version}\n`, stderr: "" })
+  })
+})
+
+describe("leat called wrongly", () => {
+  const files = { ...shop, "file.txt": "", "empty/proto.txt": "" }
+  const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, told: string]> = [
+    [["frob"], 'Unknown subcommand "frob" for "leat"; see leat --help\n'],
+    [["contracts", "frob"], 'Unknown subcommand "frob"'],
+    [["contracts", "gen", "--frob"], "Unrecognized flag: --frob"],
+    [["contracts", "gen", "proto"], 'Unexpected positional argument: "proto"'],
+    [["contracts", "gen", "--import-extension", "mjs"], 'Expected: "js" | "ts"'],
+    [["contracts", "check", "--against"], "--against"],
+    [
+      ["contracts", "gen", "--proto", "nowhere"],
+      "there is no folder nowhere; name the one with your .proto files by --proto"
+    ],
+    [["contracts", "check", "--proto", "file.txt"], "there is no folder file.txt"],
+    [["contracts", "gen", "--proto", "empty"], "there are no .proto files in empty; name another folder by --proto"],
+    [["contracts", "gen", "--out", "file.txt"], "file.txt is a file; name a folder by --out"],
+    [["contracts", "check", "--against", "HEAD"], "git cannot read HEAD in proto: fatal: not a git repository"]
+  ]
+
+  it.each(cases)("says so in one sentence, and in one object with --json: %j", async (args, told) => {
+    using project = new Project(files)
+    const { code, stdout, stderr } = await project.leat([...args, args.includes("file.txt") ? "--json=true" : "--json"])
+    expect(stderr).toMatch(/^leat: [^\n]+\n$/)
+    expect(stderr).toContain(told)
+    expect(JSON.parse(stdout)).toEqual({ error: stderr.slice("leat: ".length, -1) })
+    expect(stdout.indexOf("\n")).toBe(stdout.length - 1)
+    expect(code).toBe(2)
+    expect(project.files("src")).toEqual([])
+  })
+
+  it.each([[["--frob"]], [["contracts", "gen", "--proto"]], [["contracts", "check", "--proto", "nowhere"]]])(
+    "prints nothing on stdout without --json: %j",
+    async (args) => {
+      using project = new Project(files)
+      const { code, stdout, stderr } = await project.leat(args)
+      expect([code, stdout]).toEqual([2, ""])
+      expect(stderr).toMatch(/^leat: [^\n]+\n$/)
+    }
+  )
+})

@@ -1,0 +1,80 @@
+/** A value of an event would not come back as it was. Fix the value, or the contract. */
+export class InvalidEvent extends Error {
+  readonly _tag = "InvalidEvent"
+  /**
+   * Where in the event: `RiskEvent.readings[2].rssiDbm`. Entries of maps are told by their position, because a key may be
+   * personal; a fault of the key itself is at `RiskEvent.readings[2] key`.
+   */
+  path: string
+  /** What is wrong, as seen from the innermost message that was written: its own path, and the value there. */
+  #inner: { readonly path: string; readonly value: unknown }
+  /** Path from that message to the fault. */
+  #below = ""
+  readonly #fault: string
+
+  constructor(path: string, value: unknown, wanted: string) {
+    const fault = `is ${describe(value)}; it must be ${wanted}`
+    super(`${path} ${fault}`)
+    this.name = "InvalidEvent"
+    this.path = path
+    this.#inner = { path, value }
+    this.#fault = fault
+  }
+
+  /** Tells the path from one message further out: `message` stands at `path` in it. Writers know only their own fields. */
+  within(message: object, path: string): this {
+    const [, property = "", rest = ""] = /^[^.]*\.([^. ]+)(.*)$/.exec(this.#inner.path) ?? []
+    const position = positionOf(
+      this.#inner.value,
+      (message as Readonly<Record<string, unknown>>)[property],
+      rest === " key"
+    )
+    this.#below = `.${property}${position}${rest}${this.#below}`
+    this.#inner = { path, value: message }
+    this.path = path + this.#below
+    this.message = `${this.path} ${this.#fault}`
+    return this
+  }
+}
+
+/** `[2]` when the value is the third of a list or map. Writing stops at the first fault, so the first of equals is the one. */
+function positionOf(value: unknown, holder: unknown, isKey: boolean): string {
+  if (!Array.isArray(holder) && !(holder instanceof Map)) return ""
+  const items: Iterable<unknown> = isKey && holder instanceof Map ? holder.keys() : holder.values()
+  let index = 0
+  for (const item of items) {
+    if (Object.is(item, value)) return `[${index}]`
+    index++
+  }
+  return ""
+}
+
+/** Bytes are not a message of the type. They never will be: this is poison, not an outage. */
+export class MalformedEvent extends Error {
+  readonly _tag = "MalformedEvent"
+  readonly type: string
+  /** Byte of the value at which it was noticed. */
+  readonly offset: number
+  /** What is wrong there. */
+  readonly detail: string
+
+  constructor(type: string, offset: number, detail: string) {
+    super(`not a ${type}: ${detail} (byte ${offset})`)
+    this.name = "MalformedEvent"
+    this.type = type
+    this.offset = offset
+    this.detail = detail
+  }
+}
+
+/** The kind of a value, never the value itself: it may be personal, and endless. */
+function describe(value: unknown): string {
+  if (typeof value === "string") return `a string of ${value.length} characters`
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) return String(value)
+    return Number.isInteger(value) ? "a whole number" : "a number with a fraction"
+  }
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return "an array"
+  return typeof value === "object" ? "an object" : `a ${typeof value}`
+}

@@ -1,0 +1,165 @@
+/** Reads values, each bounded by the end of the message it stands in: the Reader alone would read on into the next one. */
+import type { Reader } from "protobufjs/minimal.js"
+import { MalformedEvent } from "./CodecError.ts"
+import { halves, long, unsignedLong } from "./halves.ts"
+
+/** Leaves low and high half of a varint in `halves`. */
+export function varint(reader: Reader, end: number): void {
+  const { buf } = reader
+  let low = 0
+  let high = 0
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (reader.pos >= end) throw new MalformedEvent("", reader.pos, "a number is cut off")
+    const byte = buf[reader.pos++] ?? 0
+    const bits = byte & 127
+    if (shift < 28) low |= bits << shift
+    else if (shift === 28) {
+      low |= bits << 28
+      high = bits >>> 4
+    } else if (shift < 63) high |= bits << (shift - 32)
+    else high |= (bits & 1) << 31
+    if (byte < 128) {
+      halves[0] = low
+      halves[1] = high
+      return
+    }
+  }
+  throw new MalformedEvent("", reader.pos, "a number is longer than ten bytes")
+}
+
+/** Varints longer than 32 bits are cut to their low half, as the format has it. */
+export function readUint32(reader: Reader, end: number): number {
+  const first = reader.buf[reader.pos] ?? 0
+  if (first < 128 && reader.pos < end) {
+    reader.pos++
+    return first
+  }
+  varint(reader, end)
+  return halves[0] ?? 0
+}
+
+export function readInt32(reader: Reader, end: number): number {
+  return readUint32(reader, end) | 0
+}
+
+export const readEnum = readInt32
+
+export function readSint32(reader: Reader, end: number): number {
+  const value = readUint32(reader, end)
+  return (value >>> 1) ^ -(value & 1)
+}
+
+export function readBool(reader: Reader, end: number): boolean {
+  varint(reader, end)
+  return halves[0] !== 0 || halves[1] !== 0
+}
+
+export function readInt64(reader: Reader, end: number): bigint {
+  varint(reader, end)
+  return long[0] ?? 0n
+}
+
+export function readUint64(reader: Reader, end: number): bigint {
+  varint(reader, end)
+  return unsignedLong[0] ?? 0n
+}
+
+export function readSint64(reader: Reader, end: number): bigint {
+  varint(reader, end)
+  const value = unsignedLong[0] ?? 0n
+  return (value >> 1n) ^ -(value & 1n)
+}
+
+export function readFixed32(reader: Reader, end: number): number {
+  need(reader, end, 4)
+  return reader.fixed32()
+}
+
+export function readSfixed32(reader: Reader, end: number): number {
+  need(reader, end, 4)
+  return reader.sfixed32()
+}
+
+export function readFixed64(reader: Reader, end: number): bigint {
+  need(reader, end, 8)
+  halves[0] = reader.fixed32()
+  halves[1] = reader.fixed32()
+  return unsignedLong[0] ?? 0n
+}
+
+export function readSfixed64(reader: Reader, end: number): bigint {
+  readFixed64(reader, end)
+  return long[0] ?? 0n
+}
+
+export function readDouble(reader: Reader, end: number): number {
+  need(reader, end, 8)
+  return reader.double()
+}
+
+export function readFloat(reader: Reader, end: number): number {
+  need(reader, end, 4)
+  return reader.float()
+}
+
+/** The next tag. */
+export function readTag(reader: Reader, end: number): number {
+  const tag = readSize(reader, end)
+  if (tag >>> 3 === 0) throw new MalformedEvent("", reader.pos, "field number 0")
+  return tag
+}
+
+/** The end of the length-delimited field that begins here. */
+export function readEnd(reader: Reader, end: number): number {
+  const length = readSize(reader, end)
+  const fieldEnd = reader.pos + length
+  if (fieldEnd > end) throw new MalformedEvent("", reader.pos, `a length of ${length} bytes goes past the end`)
+  return fieldEnd
+}
+
+/** A tag or a length: cut to 32 bits it would be another one. */
+function readSize(reader: Reader, end: number): number {
+  const first = reader.buf[reader.pos] ?? 0
+  if (first < 128 && reader.pos < end) {
+    reader.pos++
+    return first
+  }
+  varint(reader, end)
+  if (halves[1] !== 0) throw new MalformedEvent("", reader.pos, "a tag or a length has more than 32 bits")
+  return halves[0] ?? 0
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+export function readString(reader: Reader, end: number): string {
+  const stringEnd = readEnd(reader, end)
+  const { buf, pos } = reader
+  if (stringEnd - pos <= 24) {
+    let text = ""
+    let at = pos
+    for (; at < stringEnd; at++) {
+      const byte = buf[at] ?? 0
+      if (byte > 127) break
+      text += String.fromCharCode(byte)
+    }
+    if (at === stringEnd) {
+      reader.pos = at
+      return text
+    }
+  }
+  const text = utf8.decode(buf.subarray(pos, stringEnd))
+  reader.pos = stringEnd
+  return text
+}
+
+/** A copy: the bytes of the record may be used again. */
+export function readBytes(reader: Reader, end: number): Uint8Array {
+  const bytesEnd = readEnd(reader, end)
+  const bytes = new Uint8Array(reader.buf.subarray(reader.pos, bytesEnd))
+  reader.pos = bytesEnd
+  return bytes
+}
+
+export function need(reader: Reader, end: number, bytes: number): void {
+  if (reader.pos + bytes > end) throw new MalformedEvent("", reader.pos, "a number is cut off")
+}

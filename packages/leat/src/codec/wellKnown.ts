@@ -1,0 +1,35 @@
+/** The two well-known types that leat reads and writes itself, so that no descriptor code comes along for them. */
+import type { Reader, Writer } from "protobufjs/minimal.js"
+import { readInt32, readInt64, readTag } from "./readFields.ts"
+import { skipField } from "./skipField.ts"
+import { writeInt32, writeInt64 } from "./writeFields.ts"
+
+/** Seconds and nanoseconds since 1970, as google.protobuf.Timestamp has them. */
+export interface Timestamp {
+  readonly seconds: bigint
+  /** 0 to 999,999,999. */
+  readonly nanos: number
+}
+
+/** Seconds and nanoseconds of the same sign, as google.protobuf.Duration has them. */
+export type Duration = Timestamp
+
+export function writeTimestamp(message: Timestamp, writer: Writer): void {
+  writeInt64(writer, 8, message.seconds, "Timestamp.seconds", false)
+  writeInt32(writer, 16, message.nanos, "Timestamp.nanos", false)
+}
+
+export function readTimestamp(reader: Reader, end: number, depth: number, into?: Timestamp): Timestamp {
+  let seconds = into === undefined ? 0n : into.seconds
+  let nanos = into === undefined ? 0 : into.nanos
+  while (reader.pos < end) {
+    const tag = readTag(reader, end)
+    if (tag === 8) seconds = readInt64(reader, end)
+    else if (tag === 16) nanos = readInt32(reader, end)
+    else skipField(reader, tag, end, depth)
+  }
+  return { seconds, nanos }
+}
+
+export const writeDuration = writeTimestamp
+export const readDuration = readTimestamp
