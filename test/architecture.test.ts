@@ -30,20 +30,9 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["Publisher", "Source", "MemoryTransport", "MemoryGroup", "MemoryPartition"],
   ["Sink"],
   ["ReadLane", "WriteLane", "Routes", "ArenaPool", "Wake", "TurnClock"],
-  ["RouteDocument", "Ledger", "Wire", "Transport", "codec", "WellKnown"],
-  [
-    "RecordBatch",
-    "Contract",
-    "Policy",
-    "TransportError",
-    "Gap",
-    "Admission",
-    "Telemetry",
-    "Key",
-    "CodecError",
-    "printEvent"
-  ],
-  ["EventId", "Headers", "Waiter"]
+  ["RouteDocument", "printEvent", "Ledger", "Wire", "Transport", "codec", "WellKnown"],
+  ["RecordBatch", "Contract", "Policy", "TransportError", "Gap", "Admission", "Telemetry", "Key", "CodecError"],
+  ["EventId", "Headers", "PersonalPaths", "Waiter"]
 ]
 const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
 const depthOf = (path: string): number => rooms.findIndex((names) => names.includes(roomOf(path)))
