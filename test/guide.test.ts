@@ -73,16 +73,29 @@ function prepare(page: string): string {
   return printed
 }
 
+/** What the program of a page is to print; throws what was wrong when the page was prepared. */
+function attempt(page: string): () => string {
+  try {
+    const printed = prepare(page)
+    return () => printed
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
 describe("the guide", () => {
-  const printed = new Map<string, string>()
+  const prepared = new Map<string, () => string>()
   beforeAll(() => {
     rmSync(cache, { recursive: true, force: true })
-    for (const page of pages) printed.set(page, prepare(page))
-  })
+    for (const page of pages) prepared.set(page, attempt(page))
+  }, 300_000)
 
   it.each(pages)("%s does what it says", (page) => {
+    const stdout = prepared.get(page)?.()
     const told = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"])
-    expect(told).toEqual({ status: 0, stdout: printed.get(page), stderr: "" })
+    expect(told).toEqual({ status: 0, stdout, stderr: "" })
   })
 
   it("is typed", () => {

@@ -6,14 +6,14 @@ export default class CountingReporter implements Reporter {
     let passed = 0
     let failed = unhandledErrors.length
     for (const module of modules) {
-      let cases = 0
+      let failedHere = 0
       for (const test of module.children.allTests()) {
-        cases++
         const { state } = test.result()
         if (state === "passed") passed++
-        else if (state === "failed") failed++
+        else if (state === "failed") failedHere++
       }
-      if (cases === 0 && module.state() === "failed") failed++
+      // A file that did not load, or whose hooks failed, has no failed test of its own.
+      failed += module.state() === "failed" ? Math.max(1, failedHere) : failedHere
     }
     process.once("exit", () => {
       process.stdout.write(`${passed} passed, ${failed} failed\n`)

@@ -83,12 +83,12 @@ describe("leat contracts check --against", () => {
     const { code, stderr, report } = await project.leatJson(against("HEAD"))
     const ours = [
       "shop.v1.Gone: the contract of stream shop.gone is gone; its consumers would starve, keep it until they are",
-      "shop.v1.Order: the stream changed from shop.orders to shop.orders2; consumers of the old stream would get nothing, make a new contract instead",
-      "shop.v1.Order: the key changed from id to no key; events of one key would lose their order, make a new contract instead",
-      "shop.v1.Payment: the key changed from order_id to id; events of one key would lose their order, make a new contract instead",
-      "shop.v1.Payment: `compacted` changed from true to false; stored events would be kept or lost differently, make a new contract instead",
+      "proto/shop/v1/order.proto:7: shop.v1.Order: the stream changed from shop.orders to shop.orders2; consumers of the old stream would get nothing, make a new contract instead",
+      "proto/shop/v1/order.proto:7: shop.v1.Order: the key changed from id to no key; events of one key would lose their order, make a new contract instead",
+      "proto/shop/v1/payment.proto:7: shop.v1.Payment: the key changed from order_id to id; events of one key would lose their order, make a new contract instead",
+      "proto/shop/v1/payment.proto:7: shop.v1.Payment: `compacted` changed from true to false; stored events would be kept or lost differently, make a new contract instead",
       "shop.v1.Plain: the contract of stream shop.plain is gone; its consumers would starve, keep it until they are",
-      "shop.v1.Refund: the number of buckets changed from 8 to 64; sequences are counted per bucket, make a new contract instead"
+      "proto/shop/v1/refund.proto:7: shop.v1.Refund: the number of buckets changed from 8 to 64; sequences are counted per bucket, make a new contract instead"
     ]
     const buf = ['Previously present file "proto/shop/v1/gone.proto" was deleted.']
     expect(report).toEqual({

@@ -1,4 +1,4 @@
-import type { ContractOptions } from "protoc-gen-leat"
+import { type ContractOptions, locate } from "protoc-gen-leat"
 
 /** What buf cannot see of the changes between two revisions, because it stands in a custom option. */
 export function changes(
@@ -15,7 +15,9 @@ export function changes(
     const found: Array<string> = []
     const differs = (what: string, was: unknown, is: unknown, why: string) => {
       if (was !== is)
-        found.push(`${name}: ${what} changed from ${String(was)} to ${String(is)}; ${why}, make a new contract instead`)
+        found.push(
+          `${locate(now.message)}: ${name}: ${what} changed from ${String(was)} to ${String(is)}; ${why}, make a new contract instead`
+        )
     }
     differs("the stream", old.stream, now.stream, "consumers of the old stream would get nothing")
     differs("the key", keyOf(old), keyOf(now), "events of one key would lose their order")

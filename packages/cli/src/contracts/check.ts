@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { changes } from "./changes.ts"
-import { compile } from "./compile.ts"
+import { compile, withShownPaths } from "./compile.ts"
 import { readProtoFiles, readProtoFilesAt } from "./protoFiles.ts"
 import { openWorkspace, type Workspace } from "./workspace.ts"
 
@@ -28,7 +28,8 @@ export const check = Command.make(
         if (Option.isSome(against)) {
           const before = yield* openWorkspace(proto, yield* readProtoFilesAt(proto, against.value))
           const earlier = yield* compile(before, `the .proto files of ${against.value}`)
-          violations.push(...(yield* breaks(now, before)), ...changes([...earlier.contracts.values()], contracts))
+          const changed = changes([...earlier.contracts.values()], contracts).map((one) => withShownPaths(one, now))
+          violations.push(...(yield* breaks(now, before)), ...changed)
         }
         const report = { contracts: contracts.length, violations }
         if (violations.length > 0) {

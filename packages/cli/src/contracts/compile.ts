@@ -23,6 +23,6 @@ export const compile = Effect.fnUntraced(function* (workspace: Workspace, what: 
 })
 
 /** A fault tells paths as the compiler knows them: from the folder of the `.proto` files on. */
-function withShownPaths(fault: string, { files, shown }: Workspace): string {
+export function withShownPaths(fault: string, { files, shown }: Workspace): string {
   return fault.replaceAll(/[^\s(]+\.proto(?=:\d)/g, (path) => (files.has(path) ? shown(path) : path))
 }
