@@ -27,6 +27,7 @@ export const usage = `npm start -- [options]
   --config FILE        route document (YAML or JSON) instead of packages/demo/routes/memory.yaml
   --speed max|N        as fast as it goes, or N times real time; default: everything in a lively minute
   --json               the last line of stdout is one object, and nothing else is written there
+                       (npm itself greets on stdout; npm --silent start -- --json does not)
   --help               this text`
 
 const transports = ["memory"]

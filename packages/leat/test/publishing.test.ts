@@ -258,6 +258,20 @@ describe("a send that fails", () => {
       })
     ))
 
+  it("because the batch is too large is halved until it fits; only the record that never fits is judged", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, leat, notes } = yield* openNotes({
+          policy: [{ on: ["TooLarge"], then: "drop" }],
+          faults: { send: () => ({ kind: "oversize", bytesMax: 5000 }) }
+        })
+        const texts = Array.from({ length: 9 }, (_, index) => `${index}`.padEnd(index === 4 ? 6000 : 1000, "."))
+        yield* notes.publishAll(texts.map((text) => note("k", text))).pipe(Effect.flip)
+        expect((yield* stored(broker)).map(({ text }) => text)).toEqual(texts.filter((_, index) => index !== 4))
+        expect(legRow(leat)).toMatchObject({ stored: 8, dropped: { TooLarge: 1 }, balanced: true })
+      })
+    ))
+
   it("ends where the policy says: dropped with its reason, and publish fails with it", () =>
     story(
       Effect.gen(function* () {

@@ -31,6 +31,8 @@ export type SendFault =
   | { readonly kind: "cut" }
   /** As `cut`, but the request is still on its way: it is stored after so many milliseconds, unless it is fenced off first. */
   | { readonly kind: "lateWrite"; readonly ms: number }
+  /** A request of more than so many bytes of records is refused as `TooLarge`, whole. */
+  | { readonly kind: "oversize"; readonly bytesMax: number }
   /** The first part is stored and the rest is not; only where the transport's batches are not atomic. */
   | { readonly kind: "prefix"; readonly stored: number }
 
@@ -109,6 +111,9 @@ function faultWriter(inner: Transport, writer: Writer, topic: string, plan: Faul
             return Effect.as(pass(), told(from, to, "Disconnected", "unknown"))
           case "cut":
             return Effect.succeed(told(from, to, "Disconnected", "unknown"))
+          case "oversize":
+            if (batch.rangeBytes(from, to) <= fault.bytesMax) return pass()
+            return Effect.succeed(told(from, to, "TooLarge", "notStored"))
           case "lateWrite": {
             // The client has given up on these bytes, so they are copied as a network would have them.
             const late = land(partition, batch.copy(from, to), fences.get(partition) ?? 0, deadlineMs)
@@ -163,6 +168,7 @@ export interface FaultRates {
   readonly loseResponse?: number
   readonly cut?: number
   readonly lateWrite?: number
+  readonly oversize?: number
   /** Chance that a fence, a settle or a pull fails. */
   readonly fence?: number
   readonly settle?: number
@@ -182,7 +188,8 @@ export function randomFaults(random: () => number, rates: FaultRates): FaultPlan
     [rates.delay, () => ({ kind: "delay", ms: ms() })],
     [rates.loseResponse, () => ({ kind: "loseResponse" })],
     [rates.cut, () => ({ kind: "cut" })],
-    [rates.lateWrite, () => ({ kind: "lateWrite", ms: ms() })]
+    [rates.lateWrite, () => ({ kind: "lateWrite", ms: ms() })],
+    [rates.oversize, () => ({ kind: "oversize", bytesMax: Math.floor(random() * 8192) })]
   ]
   const passing = (rate = 0): TransportReason | undefined => (rate > 0 && random() < rate ? "Unavailable" : undefined)
   return {

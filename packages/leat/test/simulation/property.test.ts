@@ -14,6 +14,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
     loseResponse: rate,
     cut: rate,
     lateWrite: rate,
+    oversize: rate,
     fence: rate,
     settle: rate,
     pull: rate,
