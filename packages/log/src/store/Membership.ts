@@ -1,0 +1,359 @@
+/**
+ * The members of groups that live in this worker: their heartbeats, the lanes they hold, and the pulls that wait for records.
+ * What the rows say is the truth; this follows it, and tells the main thread what has become of its lanes.
+ */
+import type { From } from "leat/transport"
+import { type Fault, faultOf, Refusal } from "../Fault.ts"
+import type { Calls, LaneEvent, ReadResult } from "../Message.ts"
+import { Beats } from "./Beats.ts"
+import type { GroupCommit } from "./GroupCommit.ts"
+import type { Groups } from "./Groups.ts"
+import { type Claim, type LaneRow } from "./Groups.ts"
+import { read } from "./read.ts"
+import type { Store } from "./Store.ts"
+
+interface Member {
+  readonly number: number
+  readonly topic: string
+  readonly group: string
+  readonly from: From
+  readonly drainMs: number
+  /** Its row; undefined until it has joined, and again when its lease has expired. */
+  row: number | undefined
+}
+
+/** Answers one call of the main thread. */
+export interface Answer<A> {
+  readonly done: (answer: A) => void
+  readonly failed: (fault: Fault, mayBeStored: boolean) => void
+}
+
+type Pulled = Calls["pull"]["answer"]
+
+interface Pull extends Answer<Pulled> {
+  readonly call: number
+  readonly from: number
+}
+
+interface Holding {
+  readonly number: number
+  readonly member: Member
+  readonly claim: Claim
+  state: "held" | "revoked" | "released"
+  isTouched: boolean
+  pull: Pull | undefined
+  deadline: NodeJS.Timeout | undefined
+}
+
+export interface MembershipOptions {
+  readonly leaseMs: number
+  /** Who this is, for a person. */
+  readonly owner: string
+  readonly tell: (event: LaneEvent) => void
+}
+
+export class Membership {
+  readonly #store: Store
+  readonly #groups: Groups
+  readonly #commit: GroupCommit
+  readonly #options: MembershipOptions
+  readonly #beats = new Beats()
+  readonly #members = new Map<number, Member>()
+  readonly #holdings = new Map<number, Holding>()
+  #timer: NodeJS.Timeout | undefined
+  #holdingNumber = 0
+
+  constructor(store: Store, groups: Groups, commit: GroupCommit, options: MembershipOptions) {
+    this.#store = store
+    this.#groups = groups
+    this.#commit = commit
+    this.#options = options
+  }
+
+  /** Whether anybody here waits for what other processes do. */
+  get isWatching(): boolean {
+    return this.#members.size > 0
+  }
+
+  join(ask: Calls["join"]["ask"], answer: Answer<null>): void {
+    const { member: number, topic, group, from, drainMs } = ask
+    const member: Member = { number, topic, group, from, drainMs, row: undefined }
+    this.#members.set(number, member)
+    this.#timer ??= setInterval(() => this.#beat(), Math.max(50, this.#options.leaseMs / 3))
+    this.#enter(member, answer)
+  }
+
+  leave(number: number, answer: Answer<null>): void {
+    const member = this.#members.get(number)
+    if (member === undefined) return answer.done(null)
+    this.#members.delete(number)
+    for (const holding of this.#held(member)) this.#drop(holding)
+    if (this.#members.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        // Read here: joining may have stood before this in the queue.
+        if (member.row !== undefined) this.#groups.leave(this.#store.topics.get(member.topic), member.group, member.row)
+        return null
+      },
+      ...answer
+    })
+  }
+
+  /** Everybody goes; for the close of the log. */
+  leaveAll(): void {
+    for (const number of this.#members.keys()) this.leave(number, { done: () => undefined, failed: () => undefined })
+  }
+
+  pull(call: number, number: number, from: number, answer: Answer<Pulled>): void {
+    const holding = this.#holdings.get(number)
+    if (holding === undefined) return answer.failed(laneLost, false)
+    if (holding.state !== "held") return answer.done({ ended: true })
+    holding.pull = { call, from, ...answer }
+    this.#guard(holding, () => this.#serve(holding))
+  }
+
+  /** Nobody waits for this pull any more. */
+  cancel(call: number): void {
+    for (const holding of this.#holdings.values()) if (holding.pull?.call === call) holding.pull = undefined
+  }
+
+  settle(number: number, position: number, answer: Answer<null>): void {
+    const holding = this.#holdings.get(number)
+    if (holding === undefined || holding.state === "released") return answer.failed(laneLost, false)
+    const run = () => {
+      this.#groups.settle(holding.claim, position)
+      return null
+    }
+    this.#commit.push({ wakes: "nobody", run, ...answer })
+  }
+
+  release(number: number, answer: Answer<null>): void {
+    const holding = this.#holdings.get(number)
+    if (holding === undefined || holding.state === "released") return answer.done(null)
+    holding.state = "released"
+    this.#end(holding)
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        this.#groups.release(this.#store.topics.get(holding.member.topic), holding.claim)
+        return null
+      },
+      done: () => {
+        this.#drop(holding)
+        answer.done(null)
+      },
+      failed: answer.failed
+    })
+  }
+
+  /** Somebody has committed: follows what that means for members and lanes, and serves the pulls that wait. */
+  follow(): void {
+    for (const member of this.#members.values()) {
+      if (member.row === undefined) continue
+      // Damage or a busy log: the next look tries again.
+      attempt(() => this.#store.look(() => this.#followMember(member)))
+    }
+    this.serve()
+  }
+
+  /** Serves the pulls that wait: there may be records for them. */
+  serve(): void {
+    for (const holding of this.#holdings.values())
+      if (holding.pull !== undefined) this.#guard(holding, () => this.#serve(holding))
+  }
+
+  #enter(member: Member, answer: Answer<null>): void {
+    const { owner, leaseMs } = this.#options
+    const { from, drainMs, group } = member
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        const topic = this.#store.topics.get(member.topic)
+        return this.#groups.join(topic, group, { owner, leaseMs, drainMs, from })
+      },
+      done: (row) => {
+        member.row = row
+        answer.done(null)
+      },
+      failed: (fault, mayBeStored) => {
+        this.#members.delete(member.number)
+        answer.failed(fault, mayBeStored)
+      }
+    })
+  }
+
+  #followMember(member: Member): void {
+    const { row, group } = member
+    if (row === undefined) return
+    const rows = this.#groups.held(this.#store.topics.get(member.topic), group, row)
+    const isEvicted = rows.length === 0 && this.#groups.member(row) === undefined
+    for (const holding of this.#held(member)) {
+      const lane = rows.find(
+        ({ partition, generation }) => partition === holding.claim.partition && generation === holding.claim.generation
+      )
+      if (lane === undefined) this.#lose(holding)
+      else if (lane.state === "revoked" && holding.state === "held") this.#revoke(holding)
+    }
+    for (const lane of rows) if (!this.#isKnown(member, lane)) this.#give(member, row, lane)
+    if (!isEvicted) return
+    // The lease expired, after a pause of the whole process mostly: it comes back as a new member.
+    member.row = undefined
+    this.#enter(member, { done: () => undefined, failed: () => undefined })
+  }
+
+  #isKnown(member: Member, { partition, generation }: LaneRow): boolean {
+    return this.#held(member).some(({ claim }) => claim.partition === partition && claim.generation === generation)
+  }
+
+  #give(
+    member: Member,
+    row: number,
+    { partition, generation, group, number, start, abandoned, abandonedAt }: LaneRow
+  ): void {
+    const claim = { partition, group, holder: row, generation }
+    const lane = this.#holdingNumber++
+    this.#holdings.set(lane, {
+      number: lane,
+      member,
+      claim,
+      state: "held",
+      isTouched: false,
+      pull: undefined,
+      deadline: undefined
+    })
+    const told = abandonedAt === start ? abandoned : 0
+    this.#options.tell({ event: "given", member: member.number, lane, partition: number, start, abandoned: told })
+  }
+
+  #revoke(holding: Holding): void {
+    const { claim, member } = holding
+    holding.state = "revoked"
+    this.#end(holding)
+    this.#options.tell({ event: "revoked", lane: holding.number })
+    holding.deadline = setTimeout(() => {
+      this.#commit.push({
+        wakes: "groups",
+        run: () => this.#groups.take(this.#store.topics.get(member.topic), claim),
+        done: () => undefined,
+        failed: () => undefined
+      })
+    }, member.drainMs)
+  }
+
+  /** A pull that waits learns that the lane has ended. */
+  #end(holding: Holding): void {
+    const { pull } = holding
+    holding.pull = undefined
+    pull?.done({ ended: true })
+  }
+
+  #lose(holding: Holding): void {
+    const { pull } = holding
+    this.#drop(holding)
+    pull?.failed(laneLost, false)
+    if (holding.state !== "released") this.#options.tell({ event: "lost", lane: holding.number })
+  }
+
+  #drop(holding: Holding): void {
+    clearTimeout(holding.deadline)
+    holding.pull = undefined
+    this.#holdings.delete(holding.number)
+  }
+
+  #held(member: Member): ReadonlyArray<Holding> {
+    return Array.from(this.#holdings.values()).filter((one) => one.member === member)
+  }
+
+  /** Answers a waiting pull, when there is something and the lane is still held. */
+  #serve(holding: Holding): void {
+    const { pull, claim } = holding
+    if (pull === undefined) return
+    const found = this.#store.look((): ReadResult | "lost" | undefined => {
+      if (this.#store.heads.get(claim.partition).end <= pull.from) return undefined
+      // Another may hold it already, and be handling what would be given here.
+      const lane = this.#groups.lane(claim.partition, claim.group)
+      if (lane?.holder !== claim.holder || lane.generation !== claim.generation) return "lost"
+      return read(this.#store, claim.partition, pull.from, Number.MAX_SAFE_INTEGER)
+    })
+    if (found === undefined) return
+    holding.pull = undefined
+    if (found === "lost") {
+      pull.failed(laneLost, false)
+      return this.#lose(holding)
+    }
+    if (holding.isTouched) return pull.done(found)
+    this.#commit.push({
+      wakes: "nobody",
+      run: () => this.#groups.touch(claim),
+      done: () => {
+        holding.isTouched = true
+        pull.done(found)
+      },
+      failed: pull.failed
+    })
+  }
+
+  #guard(holding: Holding, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      const { pull } = holding
+      holding.pull = undefined
+      pull?.failed(faultOf(error, this.#store.db.paths.database), false)
+    }
+  }
+
+  #beat(): void {
+    const members = Array.from(this.#members.values())
+    const rows = members.flatMap(({ row }) => (row === undefined ? [] : [row]))
+    this.#commit.push({
+      wakes: "nobody",
+      run: () => ({ alive: this.#groups.beat(rows), still: this.#still(members) }),
+      done: ({ alive, still }) => {
+        for (const one of still) this.#evict(one)
+        if (alive < rows.length) this.follow()
+      },
+      failed: () => undefined
+    })
+  }
+
+  /** Members of the same groups whose heart has stopped. */
+  #still(
+    members: ReadonlyArray<Member>
+  ): ReadonlyArray<{ readonly id: number; readonly beat: number; readonly of: Member }> {
+    return members.flatMap((of) => {
+      const topic = this.#store.topics.find(of.topic)
+      if (topic === undefined) return []
+      return this.#groups
+        .members(topic, of.group)
+        .filter(({ id, beat, leaseMs }) => id !== of.row && this.#beats.isStill(`${id}`, beat, leaseMs))
+        .map(({ id, beat }) => ({ id, beat, of }))
+    })
+  }
+
+  #evict({ id, beat, of }: { readonly id: number; readonly beat: number; readonly of: Member }): void {
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        if (this.#groups.member(id)?.beat !== beat) return
+        this.#groups.leave(this.#store.topics.get(of.topic), of.group, id)
+      },
+      done: () => this.#beats.forget(`${id}`),
+      failed: () => undefined
+    })
+  }
+}
+
+const laneLost: Fault = { reason: "LaneLost", detail: "the lane is no longer held by this member of its group" }
+
+function attempt(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof Refusal) throw error
+  }
+}
