@@ -1,6 +1,7 @@
 /** One connection to the file of a log: how it is opened, checked, created, and how a transaction is run on it. */
-import { existsSync, statSync } from "node:fs"
+import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
+import { pathToFileURL } from "node:url"
 import { Refusal } from "../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
 import { applicationId, formatVersion, tables } from "./schema.ts"
@@ -33,14 +34,21 @@ export class Database {
   }
 
   /** Opens the log, creating it in an empty directory; throws a `Refusal` for what is not ours, and SQLite's errors as they are. */
-  static open({ paths, isReadOnly, bytesMax }: DatabaseOptions): Database {
+  static open(options: DatabaseOptions): Database {
+    const { paths, isReadOnly } = options
     if (isReadOnly) findDirectory(paths)
     else takeDirectory(paths)
     // SQLite would take a leftover WAL for the recovery of an empty file, and say nothing of what is missing.
     const isCut =
       existsSync(paths.database) && statSync(paths.database).size === 0 && existsSync(`${paths.database}-wal`)
     if (isCut && statSync(`${paths.database}-wal`).size > 0) throw cut(paths.database)
-    const sql = new DatabaseSync(paths.database, { readOnly: isReadOnly, timeout: openMs })
+    return isReadOnly && !isWritable(paths.directory)
+      ? Database.#open(pathToFileURL(paths.database).href + "?immutable=1", options)
+      : Database.#open(paths.database, options)
+  }
+
+  static #open(location: string, { paths, isReadOnly, bytesMax }: DatabaseOptions): Database {
+    const sql = new DatabaseSync(location, { readOnly: isReadOnly, timeout: openMs })
     try {
       sql.exec(
         "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0"
@@ -156,6 +164,16 @@ function check(sql: DatabaseSync, path: string): "log" | "empty" {
       `${path}: the header of the log does not verify; copy the directory and restore a backup`
     )
   return "log"
+}
+
+/** Where nothing can be written nobody can be writing either, and SQLite must not want to put its shared index there. */
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function valueOf(value: unknown): number | null {

@@ -56,10 +56,16 @@ export class LogServer {
     this.#membership = new Membership(this.#store, this.#groups, this.#commit, { leaseMs, owner, tell })
     this.#store.whenChanged = () => this.#follow()
     this.#store.quarantine.onReport(() => this.#noteDamage())
+    try {
+      this.#checkTail(announcedId)
+    } catch (error) {
+      this.#store.db.close()
+      throw error
+    }
+    // Last, because it keeps the worker alive.
     this.#maintenance = isReadOnly
       ? undefined
       : new Maintenance(this.#store, this.#commit, { ...settings, owner: `${owner}/${Date.now()}`, leaseMs })
-    this.#checkTail(announcedId)
   }
 
   receive(request: Request): void {
