@@ -80,6 +80,13 @@ function send(
   deadlineMs: number
 ): Effect.Effect<ReadonlyArray<Run>> {
   return Effect.callback((resume) => {
+    const late = () => {
+      worker.abandon(call)
+      const detail = `${topic}/${partition}: no answer by the deadline; it is written or taken back before the next fence`
+      const error = new TransportError({ reason: "Timeout", transport: "@leat/log", operation: "send", detail })
+      resume(Effect.succeed([{ from, to, fate: "unknown", error }]))
+    }
+    const timer = setTimeout(late, Math.max(0, deadlineMs - Date.now()))
     const tell = (runs: ReadonlyArray<Run>) => {
       clearTimeout(timer)
       resume(Effect.succeed(runs))
@@ -93,15 +100,11 @@ function send(
       (error, mayBeStored) => tell([{ from, to, fate: mayBeStored ? "unknown" : "notStored", error }]),
       [bytes.buffer]
     )
-    const timer = setTimeout(
-      () => {
-        worker.abandon(call)
-        const detail = `${topic}/${partition}: no answer by the deadline; it is written or taken back before the next fence`
-        const error = new TransportError({ reason: "Timeout", transport: "@leat/log", operation: "send", detail })
-        tell([{ from, to, fate: "unknown", error }])
-      },
-      Math.max(0, deadlineMs - Date.now())
-    )
+    // Whoever is interrupted waits for nothing more; what was handed over is the worker's to write or take back.
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      worker.abandon(call)
+    })
   })
 }
 

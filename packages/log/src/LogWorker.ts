@@ -29,6 +29,7 @@ export class LogWorker {
   readonly #listeners = new Set<(event: LaneEvent) => void>()
   #calls = 0
   #ended: string | undefined
+  #isClosing = false
 
   private constructor(settings: WorkerSettings) {
     this.#directory = settings.directory
@@ -36,8 +37,7 @@ export class LogWorker {
       workerData: settings,
       ...(isSource ? { execArgv: sourceConditions } : {})
     })
-    // Only a call that waits keeps the process alive.
-    this.#worker.unref()
+    this.#keepAlive()
     this.#worker.on("message", (reply: Reply) => this.#receive(reply))
     this.#worker.on("error", (error) => this.#end(`its worker failed: ${error.message}`))
     this.#worker.on("exit", (code) => this.#end(`its worker ended with code ${code}`))
@@ -87,7 +87,7 @@ export class LogWorker {
       return call
     }
     this.#pending.set(call, { name, answered, failed })
-    if (this.#pending.size === 1) this.#worker.ref()
+    this.#keepAlive()
     this.#worker.postMessage({ call, name, ...ask }, transfer)
     return call
   }
@@ -95,13 +95,17 @@ export class LogWorker {
   /** Nobody waits for this call any more. */
   abandon(call: number): void {
     this.#pending.delete(call)
-    if (this.#pending.size === 0) this.#worker.unref()
+    this.#keepAlive()
   }
 
   /** Calls `listener` with what becomes of lanes; returns how to stop. */
   listen(listener: (event: LaneEvent) => void): () => void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.#keepAlive()
+    return () => {
+      this.#listeners.delete(listener)
+      this.#keepAlive()
+    }
   }
 
   /** Ends the worker at once, as a crash would. */
@@ -112,6 +116,12 @@ export class LogWorker {
     this.abandon(call)
     if (name === "pull" && this.#ended === undefined)
       this.#worker.postMessage({ call, name: "cancel" } satisfies Request, [])
+  }
+
+  /** An open log alone does not keep a process alive; a call, a member of a group and a close do. */
+  #keepAlive(): void {
+    if (this.#isClosing || this.#pending.size > 0 || this.#listeners.size > 0) this.#worker.ref()
+    else this.#worker.unref()
   }
 
   #receive(reply: Reply): void {
@@ -141,14 +151,15 @@ export class LogWorker {
     if (this.#ended !== undefined) return resume(Effect.void)
     const done = () => resume(Effect.void)
     this.#worker.once("exit", done)
+    const timer = setTimeout(() => void this.#worker.terminate(), closeMsMax)
+    this.#worker.once("exit", () => clearTimeout(timer))
+    this.#isClosing = true
     this.start(
       "close",
       {},
-      () => this.#worker.ref(),
+      () => undefined,
       () => undefined
     )
-    const timer = setTimeout(() => void this.#worker.terminate(), closeMsMax)
-    this.#worker.once("exit", () => clearTimeout(timer))
   })
 
   #closed(operation: string): TransportError {

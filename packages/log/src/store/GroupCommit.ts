@@ -110,7 +110,9 @@ export class GroupCommit {
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
-      for (const job of group) told.push(attempt(job))
+      // Waiting for another process may have taken longer than some of them were given.
+      const nowMs = Date.now()
+      for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
     } catch (error) {
       this.#undo()
       if (isBusy(error)) return false

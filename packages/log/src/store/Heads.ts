@@ -3,6 +3,7 @@ import { Refusal } from "../Fault.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"
+import type { Reach } from "./WakeFile.ts"
 
 export interface Head {
   readonly partition: number
@@ -23,10 +24,10 @@ export class Heads {
   readonly #quarantine: Quarantine
   readonly #get
   readonly #set
-  readonly #lastId
+  readonly #reach
   readonly #ends
   readonly #cache = new Map<number, Head>()
-  #highestId: number | undefined
+  #reached: { lastId: number; positions: number } | undefined
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#quarantine = quarantine
@@ -34,7 +35,7 @@ export class Heads {
     this.#set = db.prepare(
       'UPDATE head SET start = ?2, "end" = ?3, bytes = ?4, high_ms = ?5, last_id = ?6, cleaned = ?7, sum = ?8 WHERE partition = ?1'
     )
-    this.#lastId = db.prepare("SELECT max(last_id) AS id FROM head")
+    this.#reach = db.prepare('SELECT max(last_id) AS id, sum("end") AS positions FROM head')
     this.#ends = db.prepare(
       'SELECT min(base) AS start, max("end") AS "end", sum(length) AS bytes, max(high_ms) AS high, max(id) AS id FROM batch WHERE partition = ?'
     )
@@ -61,27 +62,32 @@ export class Heads {
   /** Writes a changed head, inside a write. */
   save(head: Head): void {
     const { partition, start, end, bytes, highMs, lastId, cleaned } = head
+    const { positions } = this.reach()
+    this.#reached = { ...this.reach(), positions: positions + end - this.get(partition).end }
     this.#set.run(partition, start, end, bytes, highMs, lastId, cleaned, sumOf(head))
     this.#cache.set(partition, head)
   }
 
   /** A new block id, inside a write. */
   takeId(): number {
-    const id = this.lastId() + 1
-    this.#highestId = id
-    return id
+    const { lastId, positions } = this.reach()
+    this.#reached = { lastId: lastId + 1, positions }
+    return lastId + 1
   }
 
-  /** The highest block id that was ever stored. */
-  lastId(): number {
-    this.#highestId ??= Number(this.#lastId.get()?.["id"] ?? 0)
-    return this.#highestId
+  /** How far all partitions reach together. */
+  reach(): Reach {
+    if (this.#reached === undefined) {
+      const row = this.#reach.get()
+      this.#reached = { lastId: Number(row?.["id"] ?? 0), positions: Number(row?.["positions"] ?? 0) }
+    }
+    return this.#reached
   }
 
   /** Another process has committed, or a write was rolled back. */
   forget(): void {
     this.#cache.clear()
-    this.#highestId = undefined
+    this.#reached = undefined
   }
 
   /** A head that does not verify is worked out from the batches; without any, positions could be given twice. */

@@ -13,7 +13,8 @@ import { type Answer, Membership } from "./Membership.ts"
 import { positionAt, read } from "./read.ts"
 import { Store } from "./Store.ts"
 import { compareTopic } from "./Topics.ts"
-import { WakeFile } from "./WakeFile.ts"
+import { keepWriteAheadLog, missingPositions, stepOver } from "./tail.ts"
+import { type Reach, WakeFile } from "./WakeFile.ts"
 
 /** How often the log is looked at without being woken, in milliseconds: the wake file is enough, except where it is not. */
 const lookMs = 250
@@ -48,7 +49,7 @@ export class LogServer {
     this.#port = port
     this.#wake = new WakeFile(paths.wake)
     // Before the log is read: what was announced by then must be there.
-    const announcedId = this.#wake.read()
+    const announced = this.#wake.read()
     this.#store = new Store({ paths, isReadOnly, bytesMax })
     this.#commit = new GroupCommit(this.#store, (wakes) => this.#committed(wakes))
     this.#groups = new Groups(this.#store)
@@ -57,7 +58,7 @@ export class LogServer {
     this.#store.whenChanged = () => this.#follow()
     this.#store.quarantine.onReport(() => this.#noteDamage())
     try {
-      this.#checkTail(announcedId)
+      this.#checkTail(announced)
     } catch (error) {
       this.#store.db.close()
       throw error
@@ -171,7 +172,7 @@ export class LogServer {
   }
 
   #committed(wakes: ReadonlySet<Wakes>): void {
-    if (wakes.has("readers") || wakes.has("groups")) this.#wake.touch(this.#store.heads.lastId())
+    if (wakes.has("readers") || wakes.has("groups")) this.#wake.touch(this.#store.heads.reach())
     if (!this.#membership.isWatching || this.#isClosed) return
     if (wakes.has("groups")) this.#follow()
     else if (wakes.has("readers")) this.#membership.serve()
@@ -214,12 +215,23 @@ export class LogServer {
     })
   }
 
-  /** Commits that were announced and are not there: the write-ahead log was cut, or is missing. */
-  #checkTail(announcedId: number): void {
-    const reachedId = this.#store.look(() => this.#store.heads.lastId())
-    if (announcedId <= reachedId || this.#settings.isReadOnly) return
-    this.#store.quarantine.report({ partition: -1, base: reachedId, end: announcedId, what: "tail" })
-    this.#wake.touch(reachedId)
+  /** Before anything else is written: what was announced and is gone is reported, and its positions are left out. */
+  #checkTail(announced: Reach | undefined): void {
+    const store = this.#store
+    const missing = missingPositions(store, announced)
+    if (missing === 0 || this.#settings.isReadOnly) return
+    keepWriteAheadLog(store.db.paths, Date.now())
+    const { lastId } = store.heads.reach()
+    store.quarantine.report({ partition: -1, base: lastId, end: announced?.lastId ?? lastId, what: "tail" })
+    this.#commit.push({
+      wakes: "readers",
+      // Another process may have done it since.
+      run: () => (store.heads.reach().lastId === lastId ? stepOver(store, missing) : undefined),
+      done: () => undefined,
+      failed: () => undefined
+    })
+    // Now: nobody may be told of an end that is about to move.
+    this.#commit.drain(drainMs)
   }
 
   #close(): void {

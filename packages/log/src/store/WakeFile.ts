@@ -1,14 +1,25 @@
 /**
- * How other processes learn of a commit: 16 bytes written after it, on which they have a watch. The number in it is also the
- * only witness outside of SQLite of how far the log reached: a write-ahead log that was cut is otherwise simply shorter.
+ * How other processes learn of a commit: a few bytes written after it, on which they have a watch. What stands in them is also
+ * the only witness outside of SQLite of how far the log reached: a write-ahead log that was cut is otherwise simply shorter.
  */
 import { Buffer } from "node:buffer"
 import { closeSync, constants, openSync, readFileSync, type FSWatcher, watch, writeSync } from "node:fs"
 import { crc32c } from "../crc32c.ts"
 
+/** How far a log reaches. */
+export interface Reach {
+  /** The highest block id that was ever stored. */
+  readonly lastId: number
+  /** Positions given in all partitions together. */
+  readonly positions: number
+}
+
+const sumAt = 16
+const length = 20
+
 export class WakeFile {
   readonly #path: string
-  readonly #bytes = Buffer.alloc(16)
+  readonly #bytes = Buffer.alloc(length)
   #file: number | undefined
   #watcher: FSWatcher | undefined
 
@@ -16,27 +27,28 @@ export class WakeFile {
     this.#path = path
   }
 
-  /** Tells everybody that batches up to `lastId` are committed. Never fails: the log itself has everything already. */
-  touch(lastId: number): void {
+  /** Tells everybody that this much is committed. Never fails: the log itself has everything already. */
+  touch({ lastId, positions }: Reach): void {
     try {
       // Without truncation: who reads it in between must not find it empty.
       this.#file ??= openSync(this.#path, constants.O_RDWR | constants.O_CREAT)
       this.#bytes.writeDoubleLE(lastId, 0)
-      this.#bytes.writeUInt32LE(crc32c(this.#bytes, 0, 8), 8)
-      writeSync(this.#file, this.#bytes, 0, 16, 0)
+      this.#bytes.writeDoubleLE(positions, 8)
+      this.#bytes.writeUInt32LE(crc32c(this.#bytes, 0, sumAt), sumAt)
+      writeSync(this.#file, this.#bytes, 0, length, 0)
     } catch {
       // A full disk, mostly. The others find the commit by their slow look.
     }
   }
 
-  /** The highest batch that anybody announced; 0 when the file is not there or does not verify. */
-  read(): number {
+  /** What was announced last; undefined when the file is not there or does not verify. */
+  read(): Reach | undefined {
     try {
       const bytes = readFileSync(this.#path)
-      if (bytes.length < 12 || bytes.readUInt32LE(8) !== crc32c(bytes, 0, 8)) return 0
-      return bytes.readDoubleLE(0)
+      if (bytes.length < length || bytes.readUInt32LE(sumAt) !== crc32c(bytes, 0, sumAt)) return undefined
+      return { lastId: bytes.readDoubleLE(0), positions: bytes.readDoubleLE(8) }
     } catch {
-      return 0
+      return undefined
     }
   }
 

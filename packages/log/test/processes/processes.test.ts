@@ -1,0 +1,114 @@
+import { inspectLog, logTransport } from "@leat/log"
+import { Effect } from "effect"
+import { waitUntil } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { Child } from "../support/Child.js"
+import { temporaryDirectory } from "../support/temporary.js"
+
+interface Got {
+  readonly partition: number
+  readonly position: number
+  readonly latencyMs: number
+}
+interface LaneStart {
+  readonly lane: number
+  readonly start: number
+  readonly abandoned: number
+}
+
+const hasKey = (line: unknown, key: string): boolean => typeof line === "object" && line !== null && key in line
+const recordsOf = ({ lines }: Child) => lines.filter((line): line is Got => hasKey(line, "position"))
+const lanesOf = ({ lines }: Child) => lines.filter((line): line is LaneStart => hasKey(line, "lane"))
+
+describe("several processes on one log", { timeout: 60_000 }, () => {
+  it("share its partitions while they come, go and are killed: nothing is missed, nothing goes back", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const transport = yield* logTransport({ directory })
+        yield* transport.ensure({ topic: "t", partitions: 4 })
+        using killed = new Child("processes/consumer.ts", [directory, "600"])
+        using leaves = new Child("processes/consumer.ts", [directory, "600"])
+        using first = new Child("processes/producer.ts", [directory, "150", "8", "1"])
+        using second = new Child("processes/producer.ts", [directory, "150", "8", "2"])
+        const consumers = [killed, leaves]
+        const has = (child: Child, count: number) =>
+          waitUntil(
+            "the member has records",
+            Effect.sync(() => recordsOf(child).length >= count),
+            { withinMs: 20_000 }
+          )
+        yield* has(killed, 20)
+        yield* has(leaves, 20)
+        killed.signal("SIGKILL")
+        using joins = new Child("processes/consumer.ts", [directory, "600"])
+        consumers.push(joins)
+        yield* has(joins, 20)
+        leaves.signal("SIGTERM")
+        const settled = [0n, 0n, 0n, 0n]
+        yield* waitUntil(
+          "the group has settled everything",
+          Effect.gen(function* () {
+            const bounds = yield* transport.bounds("t", "g")
+            for (const { partition, settled: found = 0n } of bounds) {
+              expect(found).toBeGreaterThanOrEqual(settled[partition] ?? 0n)
+              settled[partition] = found
+            }
+            const isSent = first.lines.length === 150 && second.lines.length === 150
+            return isSent && bounds.every(({ end, settled: found }) => found === end)
+          }),
+          { withinMs: 40_000, everyMs: 20 }
+        )
+        expect(yield* Effect.promise(() => leaves.ended)).toBe(0)
+        const bounds = yield* transport.bounds("t", "g")
+        for (const { partition, end } of bounds) {
+          const positions = new Set<number>()
+          for (const child of consumers) {
+            const own = recordsOf(child).filter((one) => one.partition === partition)
+            for (const { position } of own) positions.add(position)
+            const starts = lanesOf(child).filter(({ lane }) => lane === partition)
+            // Inside one tenure positions rise; a member that gets the lane again begins where the group has settled.
+            const drops = own.filter(({ position }, index) => position <= (own[index - 1]?.position ?? -1)).length
+            expect(drops).toBeLessThan(Math.max(1, starts.length))
+          }
+          expect(positions.size).toBe(Number(end))
+        }
+        const lanes = consumers.flatMap(lanesOf)
+        expect(lanes.some(({ abandoned }) => abandoned > 0)).toBe(true)
+        const { topics } = yield* inspectLog(directory)
+        expect(topics[0]?.groups[0]?.members).toHaveLength(1)
+        joins.signal("SIGTERM")
+        expect(yield* Effect.promise(() => joins.ended)).toBe(0)
+        expect([first, second, leaves, joins].map(({ errors }) => errors)).toEqual(["", "", "", ""])
+      }).pipe(Effect.scoped)
+    ))
+
+  it("see each other's events within milliseconds, without looking all the time", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const transport = yield* logTransport({ directory })
+        yield* transport.ensure({ topic: "t", partitions: 1 })
+        using consumer = new Child("processes/consumer.ts", [directory, "2000"])
+        yield* waitUntil(
+          "it has its lane",
+          Effect.sync(() => lanesOf(consumer).length === 1)
+        )
+        using producer = new Child("processes/producer.ts", [directory, "60", "15", "1"])
+        expect(yield* Effect.promise(() => producer.ended)).toBe(0)
+        const [bounds] = yield* transport.bounds("t")
+        yield* waitUntil(
+          "it has everything",
+          Effect.sync(() => recordsOf(consumer).length === Number(bounds?.end)),
+          { withinMs: 5000 }
+        )
+        const latencies = recordsOf(consumer)
+          .map(({ latencyMs }) => latencyMs)
+          .toSorted((left, right) => left - right)
+        const median = latencies[Math.floor(latencies.length / 2)] ?? Number.NaN
+        process.stdout.write(`latency between processes: median ${median.toFixed(1)} ms\n`)
+        // The slow look comes every 250 ms: whoever depends on it waits 125 on average. Two busy cores cost the rest.
+        expect(median).toBeLessThan(60)
+      }).pipe(Effect.scoped)
+    ))
+})
