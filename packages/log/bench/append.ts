@@ -8,7 +8,7 @@ import { resolve } from "node:path"
 
 const seconds = Number(process.argv[2] ?? 2)
 const inFlight = Number(process.argv[3] ?? 1)
-const directory = mkdtempSync(resolve("bench-log-"))
+const directory = mkdtempSync(resolve(process.env["BENCH_DIR"] ?? ".", "bench-log-"))
 const rate = (count: number, ms: number) => `${Math.round((count / ms) * 1000).toLocaleString("en")}/s`
 
 /** Sends for so many seconds; a batch of another partition for each one in flight. */

@@ -108,7 +108,7 @@ export class Database {
 
 function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined): void {
   // Before anything is written: what is not ours must stay as it is.
-  if (check(sql, path) === "empty") sql.exec("PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE")
+  if (check(sql, path) === "empty") sql.exec("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE")
   sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
   sql.exec("PRAGMA journal_size_limit = 67108864")
   if (bytesMax !== undefined) {

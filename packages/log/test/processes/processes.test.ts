@@ -1,6 +1,8 @@
 import { inspectLog, logTransport } from "@leat/log"
 import { Effect } from "effect"
 import { waitUntil } from "leat/testing"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
 import { Child } from "../support/Child.js"
 import { temporaryDirectory } from "../support/temporary.js"
@@ -19,6 +21,23 @@ interface LaneStart {
 const hasKey = (line: unknown, key: string): boolean => typeof line === "object" && line !== null && key in line
 const recordsOf = ({ lines }: Child) => lines.filter((line): line is Got => hasKey(line, "position"))
 const lanesOf = ({ lines }: Child) => lines.filter((line): line is LaneStart => hasKey(line, "lane"))
+
+/** Stops a process, but not while it holds the log: then nobody could take over, as with any lock. */
+const stopOutsideWrite = Effect.fnUntraced(function* (child: Child, directory: string) {
+  for (let isHeld = true; isHeld;) {
+    child.signal("SIGSTOP")
+    const sql = new DatabaseSync(join(directory, "log.sqlite"), { timeout: 500 })
+    try {
+      sql.exec("BEGIN IMMEDIATE; ROLLBACK")
+      isHeld = false
+    } catch {
+      child.signal("SIGCONT")
+      yield* Effect.sleep(20)
+    } finally {
+      sql.close()
+    }
+  }
+})
 
 describe("several processes on one log", { timeout: 60_000 }, () => {
   it("share its partitions while they come, go and are killed: nothing is missed, nothing goes back", () =>
@@ -80,6 +99,40 @@ describe("several processes on one log", { timeout: 60_000 }, () => {
         joins.signal("SIGTERM")
         expect(yield* Effect.promise(() => joins.ended)).toBe(0)
         expect([first, second, leaves, joins].map(({ errors }) => errors)).toEqual(["", "", "", ""])
+      }).pipe(Effect.scoped)
+    ))
+
+  it("take over from one that was stopped for longer than its lease; when it wakes it has lost its lanes, and joins again", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const transport = yield* logTransport({ directory })
+        yield* transport.ensure({ topic: "t", partitions: 4 })
+        using stopped = new Child("processes/consumer.ts", [directory, "600"])
+        using producer = new Child("processes/producer.ts", [directory, "200", "10", "1"])
+        const sees = (what: string, condition: () => boolean) =>
+          waitUntil(what, Effect.sync(condition), { withinMs: 20_000 })
+        yield* sees("the first has records", () => recordsOf(stopped).length >= 20)
+        yield* stopOutsideWrite(stopped, directory)
+        using other = new Child("processes/consumer.ts", [directory, "600"])
+        yield* sees("the other has all lanes", () => new Set(lanesOf(other).map(({ lane }) => lane)).size === 4)
+        yield* sees("the other has records", () => recordsOf(other).length >= 20)
+        const before = lanesOf(stopped).length
+        stopped.signal("SIGCONT")
+        yield* sees("the first has lanes again", () => lanesOf(stopped).length >= before + 2)
+        const reasons = stopped.lines.filter((line) => hasKey(line, "lost"))
+        expect(reasons.length).toBeGreaterThan(0)
+        for (const lost of reasons) expect(lost).toMatchObject({ reason: "LaneLost" })
+        expect(yield* Effect.promise(() => producer.ended)).toBe(0)
+        yield* waitUntil(
+          "the group has settled everything",
+          Effect.map(transport.bounds("t", "g"), (bounds) => bounds.every(({ end, settled }) => settled === end)),
+          { withinMs: 20_000, everyMs: 20 }
+        )
+        for (const { partition, end } of yield* transport.bounds("t")) {
+          const got = [stopped, other].flatMap(recordsOf).filter((one) => one.partition === partition)
+          expect(new Set(got.map(({ position }) => position)).size).toBe(Number(end))
+        }
       }).pipe(Effect.scoped)
     ))
 
