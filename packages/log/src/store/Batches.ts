@@ -71,7 +71,10 @@ export class Batches {
       if (row !== "damaged") return this.#earliest(partition, bad, from, row)
       bad = from
     }
-    return undefined
+    // The last step went beyond the end: what is good may be shorter than it.
+    const last = attempt(() => this.#before.get(partition, end - 1))
+    if (typeof last !== "object" || last.end <= position) return undefined
+    return last.base <= bad ? last : this.#earliest(partition, bad, last.base, last)
   }
 
   /** What can be read lies behind what cannot, page by page: the border is found by halving. */

@@ -16,6 +16,7 @@ export const noLimits: AppendLimits = { recordBytesMax: 2 ** 20, retentionBytes:
 export class OpenStore {
   readonly directory = mkdtempSync(join(tmpdir(), "leat-store-"))
   store = new Store({ paths: pathsOf(this.directory), isReadOnly: false })
+  #isOpen = true
 
   write<A>(work: (store: Store) => A): A {
     const { db } = this.store
@@ -50,13 +51,20 @@ export class OpenStore {
     })
   }
 
+  /** Closes the file, so that a test may change it. */
+  close(): void {
+    if (this.#isOpen) this.store.db.close()
+    this.#isOpen = false
+  }
+
   reopen(): void {
-    this.store.db.close()
+    this.close()
     this.store = new Store({ paths: pathsOf(this.directory), isReadOnly: false })
+    this.#isOpen = true
   }
 
   [Symbol.dispose](): void {
-    this.store.db.close()
+    this.close()
     rmSync(this.directory, { recursive: true })
   }
 }
