@@ -35,6 +35,11 @@ export class LogLane {
     }
   }
 
+  /** Whether nothing can happen to it any more. */
+  get isOver(): boolean {
+    return this.#state === "released" || this.#state === "lost"
+  }
+
   /** What the worker tells of it. */
   told(event: "revoked" | "lost"): void {
     if (this.#state !== "released") this.#state = event

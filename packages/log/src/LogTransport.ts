@@ -8,7 +8,7 @@
  * const writer = yield* transport.openWriter("beacons")
  * ```
  */
-import { Effect, Queue, type Scope, Stream } from "effect"
+import { Cause, Effect, Queue, type Scope, Stream } from "effect"
 import type { Lane, Range, ReceivedBatch, RecordBatch, Run, Subscription, Transport } from "leat/transport"
 import { TransportError } from "leat/transport"
 import { resolve } from "node:path"
@@ -17,7 +17,7 @@ import { Block } from "./Block.ts"
 import { LogLane } from "./LogLane.ts"
 import { defaults, logCapabilities, type LogOptions } from "./LogOptions.ts"
 import { LogWorker } from "./LogWorker.ts"
-import type { AppendResult, LaneEvent, WorkerSettings } from "./Message.ts"
+import type { AppendResult, WorkerSettings } from "./Message.ts"
 
 /** A transport on a log, and what only a log can do. */
 export interface LogTransport extends Transport {
@@ -79,6 +79,7 @@ function send(
   to: number,
   deadlineMs: number
 ): Effect.Effect<ReadonlyArray<Run>> {
+  if (to <= from) return Effect.succeed([])
   return Effect.callback((resume) => {
     const late = () => {
       worker.abandon(call)
@@ -136,11 +137,13 @@ function subscribe(
       const member = members++
       const lanes = yield* Queue.unbounded<Lane, TransportError>()
       const held = new Map<number, LogLane>()
-      const stop = worker.listen((event: LaneEvent) => {
-        if (event.event !== "given") {
+      const stop = worker.listen((event) => {
+        if (event instanceof TransportError) Queue.failCauseUnsafe(lanes, Cause.fail(event))
+        else if (event.event !== "given") {
           held.get(event.lane)?.told(event.event)
           if (event.event === "lost") held.delete(event.lane)
         } else if (event.member === member) {
+          for (const [number, { isOver }] of held) if (isOver) held.delete(number)
           const lane = new LogLane(worker, topic, event)
           held.set(event.lane, lane)
           Queue.offerUnsafe(lanes, lane.lane)

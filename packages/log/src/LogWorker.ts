@@ -26,7 +26,7 @@ export class LogWorker {
   readonly #worker: Worker
   readonly #directory: string
   readonly #pending = new Map<number, Pending>()
-  readonly #listeners = new Set<(event: LaneEvent) => void>()
+  readonly #listeners = new Set<(event: LaneEvent | TransportError) => void>()
   #calls = 0
   #ended: string | undefined
   #isClosing = false
@@ -98,8 +98,8 @@ export class LogWorker {
     this.#keepAlive()
   }
 
-  /** Calls `listener` with what becomes of lanes; returns how to stop. */
-  listen(listener: (event: LaneEvent) => void): () => void {
+  /** Calls `listener` with what becomes of lanes, and with the error when the worker has died; returns how to stop. */
+  listen(listener: (event: LaneEvent | TransportError) => void): () => void {
     this.#listeners.add(listener)
     this.#keepAlive()
     return () => {
@@ -141,10 +141,10 @@ export class LogWorker {
     this.#ended = why
     const pending = Array.from(this.#pending.values())
     this.#pending.clear()
-    for (const { name, failed } of pending) {
-      const detail = `${this.#directory}: ${why} before it answered; open the transport again, and read what it holds`
-      failed(this.#failure(name, { reason: name === "close" ? "Closed" : "Disconnected", detail }), true)
-    }
+    const detail = `${this.#directory}: ${why} before it answered; open the transport again, and read what it holds`
+    for (const { name, failed } of pending) failed(this.#failure(name, { reason: "Disconnected", detail }), true)
+    for (const listener of this.#listeners)
+      listener(this.#failure("subscribe", { reason: "Disconnected", detail: `${this.#directory}: ${why}` }))
   }
 
   readonly #close: Effect.Effect<void> = Effect.callback<void>((resume) => {

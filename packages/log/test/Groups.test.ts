@@ -1,7 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
-import { type Claim, Groups, type LaneRow } from "../src/store/Groups.js"
+import type { LaneRow } from "../src/store/groupRows.js"
+import { type Claim, Groups } from "../src/store/Groups.js"
 import { OpenStore } from "./support/openStore.js"
 
 const topicOf = (open: OpenStore) => open.store.topics.get("t")

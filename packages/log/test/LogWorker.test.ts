@@ -47,8 +47,9 @@ describe("a worker", () => {
         const transport = transportOf(worker, { directory })
         const writer = yield* transport.openWriter("t").pipe(Scope.provide(scope))
         const lanes: Array<Lane> = []
-        yield* transport.subscribe({ topic: "t", group: "g", from: "earliest", drainMs: 100 }).pipe(
+        const subscribing = yield* transport.subscribe({ topic: "t", group: "g", from: "earliest", drainMs: 100 }).pipe(
           Stream.runForEach((lane) => Effect.sync(() => lanes.push(lane))),
+          Effect.exit,
           Effect.forkIn(scope),
           Scope.provide(scope)
         )
@@ -67,6 +68,7 @@ describe("a worker", () => {
         expect([run?.fate, run?.error?.reason]).toEqual(["unknown", "Disconnected"])
         expect(reasonOf(yield* Fiber.join(fencing))).toBe("Disconnected")
         expect(reasonOf(yield* Fiber.join(pulling))).toBe("Disconnected")
+        expect(reasonOf(yield* Fiber.join(subscribing))).toBe("Disconnected")
         const [later] = yield* send(writer, ["b"])
         expect([later?.fate, later?.error?.reason]).toEqual(["notStored", "Closed"])
         expect(reasonOf(yield* Effect.exit(transport.bounds("t")))).toBe("Closed")

@@ -6,42 +6,10 @@
 import type { From } from "leat/transport"
 import { Refusal } from "../Fault.ts"
 import { positionAt } from "./read.ts"
-import { rowSum } from "./rowSum.ts"
+import { laneOf, type LaneRow, memberOf, type MemberRow, newLane, sumOfLane } from "./groupRows.ts"
 import { shareOut } from "./shareOut.ts"
 import type { Store } from "./Store.ts"
 import type { Topic } from "./Topics.ts"
-
-export interface MemberRow {
-  readonly id: number
-  readonly topic: number
-  readonly group: string
-  readonly owner: string
-  /** Rises with every heartbeat: whoever sees it stand still for a lease knows that the member is gone, whatever the clocks say. */
-  readonly beat: number
-  readonly leaseMs: number
-  readonly drainMs: number
-  readonly from: From
-  readonly seenMs: number
-}
-
-export interface LaneRow {
-  readonly group: string
-  readonly partition: number
-  readonly topic: number
-  /** Partition of the topic. */
-  readonly number: number
-  readonly holder: number | undefined
-  readonly generation: number
-  readonly state: "free" | "held" | "revoked"
-  /** Whether this holder was given a record. */
-  readonly touched: boolean
-  readonly start: number
-  /** Where the group began, before it settled anything. */
-  readonly origin: number | undefined
-  readonly settled: number | undefined
-  readonly abandoned: number
-  readonly abandonedAt: number
-}
 
 /** What a holder shows to be believed. */
 export interface Claim {
@@ -226,48 +194,19 @@ export class Groups {
       settled ?? null,
       lane.abandoned,
       lane.abandonedAt,
-      sumOf(lane)
+      sumOfLane(lane)
     )
   }
 
   /** Where a position does not verify, the group begins again at the earliest: what it has done comes twice, and nothing is skipped. */
   #laneOf(row: Record<string, unknown>): LaneRow {
-    const lane: LaneRow = {
-      group: String(row["group"]),
-      partition: Number(row["partition"]),
-      topic: Number(row["topic"]),
-      number: Number(row["number"]),
-      holder: optional(row["holder"]),
-      generation: Number(row["generation"]),
-      state: stateOf(row["state"]),
-      touched: row["touched"] === 1,
-      start: Number(row["start"]),
-      origin: optional(row["origin"]),
-      settled: optional(row["settled"]),
-      abandoned: Number(row["abandoned"]),
-      abandonedAt: Number(row["abandoned_at"])
-    }
-    if (row["sum"] === sumOf(lane)) return lane
-    const { start } = this.#store.heads.get(lane.partition)
-    this.#store.quarantine.report({ partition: lane.partition, base: start, end: start, what: "lane" })
-    return { ...newLane, ...pick(lane), generation: lane.generation + 1, start, origin: start }
+    const lane = laneOf(row)
+    if (row["sum"] === sumOfLane(lane)) return lane
+    const { group, partition, topic, number, generation } = lane
+    const { start } = this.#store.heads.get(partition)
+    this.#store.quarantine.report({ partition, base: start, end: start, what: "lane" })
+    return { ...newLane, group, partition, topic, number, generation: generation + 1, start, origin: start }
   }
-}
-
-const newLane = {
-  holder: undefined,
-  generation: 0,
-  state: "free",
-  touched: false,
-  start: 0,
-  origin: undefined,
-  settled: undefined,
-  abandoned: 0,
-  abandonedAt: 0
-} as const satisfies Partial<LaneRow>
-
-function pick({ group, partition, topic, number }: LaneRow): Pick<LaneRow, "group" | "partition" | "topic" | "number"> {
-  return { group, partition, topic, number }
 }
 
 /** A lane whose holder vanished with records in its hands. */
@@ -284,60 +223,4 @@ function isHeldBy(lane: LaneRow | undefined, { holder, generation }: Claim): lan
 
 function lost({ partition, group }: Claim): Refusal {
   return new Refusal("LaneLost", `partition ${partition} of the log is no longer held by this member of group ${group}`)
-}
-
-function stateOf(value: unknown): LaneRow["state"] {
-  return value === "held" || value === "revoked" ? value : "free"
-}
-
-function memberOf(row: Record<string, unknown>): MemberRow {
-  return {
-    id: Number(row["id"]),
-    topic: Number(row["topic"]),
-    group: String(row["group"]),
-    owner: String(row["owner"]),
-    beat: Number(row["beat"]),
-    leaseMs: Number(row["lease_ms"]),
-    drainMs: Number(row["drain_ms"]),
-    from: fromOf(String(row["begins"])),
-    seenMs: Number(row["seen_ms"])
-  }
-}
-
-/** Where it cannot be read, the earliest: nothing is skipped. */
-function fromOf(text: string): From {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (value === "latest") return "latest"
-    if (typeof value === "object" && value !== null) {
-      if ("timeMs" in value && typeof value.timeMs === "number") return { timeMs: value.timeMs }
-      if ("position" in value && typeof value.position === "number")
-        return { position: BigInt(Math.trunc(value.position)) }
-    }
-    return "earliest"
-  } catch {
-    return "earliest"
-  }
-}
-
-function optional(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined
-}
-
-function sumOf(lane: LaneRow): number {
-  const { group, partition, topic, number, holder, generation, state, start, origin, settled } = lane
-  return rowSum(
-    group,
-    partition,
-    topic,
-    number,
-    holder ?? null,
-    generation,
-    state,
-    start,
-    origin ?? null,
-    settled ?? null,
-    lane.abandoned,
-    lane.abandonedAt
-  )
 }

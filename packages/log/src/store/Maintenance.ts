@@ -2,7 +2,7 @@
  * What is done now and then, by one process at a time: retention of partitions that nobody appends to, and compaction. The
  * process that does it holds a row with a heartbeat; when that stands still, another takes over.
  */
-import type { Answer } from "./Membership.ts"
+import type { Answer } from "./Holding.ts"
 import { Beats } from "./Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { GroupCommit } from "./GroupCommit.ts"

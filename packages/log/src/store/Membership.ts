@@ -2,48 +2,16 @@
  * The members of groups that live in this worker: their heartbeats, the lanes they hold, and the pulls that wait for records.
  * What the rows say is the truth; this follows it, and tells the main thread what has become of its lanes.
  */
-import type { From } from "leat/transport"
-import { type Fault, faultOf, Refusal } from "../Fault.ts"
+import { type Fault, faultOf, Refusal, sqliteCode } from "../Fault.ts"
 import type { Calls, LaneEvent, ReadResult } from "../Message.ts"
-import { Beats } from "./Beats.ts"
+import { Heartbeat } from "./Heartbeat.ts"
+import type { Answer, Holding, Member, Pulled } from "./Holding.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { Groups } from "./Groups.ts"
-import { type Claim, type LaneRow } from "./Groups.ts"
+import type { Claim } from "./Groups.ts"
+import type { LaneRow } from "./groupRows.ts"
 import { read } from "./read.ts"
 import type { Store } from "./Store.ts"
-
-interface Member {
-  readonly number: number
-  readonly topic: string
-  readonly group: string
-  readonly from: From
-  readonly drainMs: number
-  /** Its row; undefined until it has joined, and again when its lease has expired. */
-  row: number | undefined
-}
-
-/** Answers one call of the main thread. */
-export interface Answer<A> {
-  readonly done: (answer: A) => void
-  readonly failed: (fault: Fault, mayBeStored: boolean) => void
-}
-
-type Pulled = Calls["pull"]["answer"]
-
-interface Pull extends Answer<Pulled> {
-  readonly call: number
-  readonly from: number
-}
-
-interface Holding {
-  readonly number: number
-  readonly member: Member
-  readonly claim: Claim
-  state: "held" | "revoked" | "released"
-  isTouched: boolean
-  pull: Pull | undefined
-  deadline: NodeJS.Timeout | undefined
-}
 
 export interface MembershipOptions {
   readonly leaseMs: number
@@ -57,10 +25,9 @@ export class Membership {
   readonly #groups: Groups
   readonly #commit: GroupCommit
   readonly #options: MembershipOptions
-  readonly #beats = new Beats()
+  readonly #heartbeat: Heartbeat
   readonly #members = new Map<number, Member>()
   readonly #holdings = new Map<number, Holding>()
-  #timer: NodeJS.Timeout | undefined
   #holdingNumber = 0
 
   constructor(store: Store, groups: Groups, commit: GroupCommit, options: MembershipOptions) {
@@ -68,6 +35,11 @@ export class Membership {
     this.#groups = groups
     this.#commit = commit
     this.#options = options
+    this.#heartbeat = new Heartbeat(store, groups, commit, {
+      leaseMs: options.leaseMs,
+      members: () => this.#members.values(),
+      lost: () => this.follow()
+    })
   }
 
   /** Whether anybody here waits for what other processes do. */
@@ -79,7 +51,7 @@ export class Membership {
     const { member: number, topic, group, from, drainMs } = ask
     const member: Member = { number, topic, group, from, drainMs, row: undefined }
     this.#members.set(number, member)
-    this.#timer ??= setInterval(() => this.#beat(), Math.max(50, this.#options.leaseMs / 3))
+    this.#heartbeat.start()
     this.#enter(member, answer)
   }
 
@@ -88,10 +60,7 @@ export class Membership {
     if (member === undefined) return answer.done(null)
     this.#members.delete(number)
     for (const holding of this.#held(member)) this.#drop(holding)
-    if (this.#members.size === 0) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
+    if (this.#members.size === 0) this.#heartbeat.stop()
     this.#commit.push({
       wakes: "groups",
       run: () => {
@@ -306,46 +275,6 @@ export class Membership {
       pull?.failed(faultOf(error, this.#store.db.paths.database), false)
     }
   }
-
-  #beat(): void {
-    const members = Array.from(this.#members.values())
-    const rows = members.flatMap(({ row }) => (row === undefined ? [] : [row]))
-    this.#commit.push({
-      wakes: "nobody",
-      run: () => ({ alive: this.#groups.beat(rows), still: this.#still(members) }),
-      done: ({ alive, still }) => {
-        for (const one of still) this.#evict(one)
-        if (alive < rows.length) this.follow()
-      },
-      failed: () => undefined
-    })
-  }
-
-  /** Members of the same groups whose heart has stopped. */
-  #still(
-    members: ReadonlyArray<Member>
-  ): ReadonlyArray<{ readonly id: number; readonly beat: number; readonly of: Member }> {
-    return members.flatMap((of) => {
-      const topic = this.#store.topics.find(of.topic)
-      if (topic === undefined) return []
-      return this.#groups
-        .members(topic, of.group)
-        .filter(({ id, beat, leaseMs }) => id !== of.row && this.#beats.isStill(`${id}`, beat, leaseMs))
-        .map(({ id, beat }) => ({ id, beat, of }))
-    })
-  }
-
-  #evict({ id, beat, of }: { readonly id: number; readonly beat: number; readonly of: Member }): void {
-    this.#commit.push({
-      wakes: "groups",
-      run: () => {
-        if (this.#groups.member(id)?.beat !== beat) return
-        this.#groups.leave(this.#store.topics.get(of.topic), of.group, id)
-      },
-      done: () => this.#beats.forget(`${id}`),
-      failed: () => undefined
-    })
-  }
 }
 
 const laneLost: Fault = { reason: "LaneLost", detail: "the lane is no longer held by this member of its group" }
@@ -354,6 +283,6 @@ function attempt(work: () => void): void {
   try {
     work()
   } catch (error) {
-    if (error instanceof TypeError || error instanceof Refusal) throw error
+    if (sqliteCode(error) === undefined && !(error instanceof Refusal)) throw error
   }
 }

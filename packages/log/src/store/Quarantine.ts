@@ -2,6 +2,7 @@
  * What did not verify: noted once, left where it is, and passed over. Retention takes it away with its neighbours; until then
  * whoever wants to salvage bytes finds them in the file.
  */
+import { isDamage } from "../Fault.ts"
 import type { Database } from "./Database.ts"
 
 export interface Damage {
@@ -43,7 +44,12 @@ export class Quarantine {
   save(): void {
     const insert = this.#db.prepare("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)")
     const nowMs = Date.now()
-    for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
+    try {
+      for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
+    } catch (error) {
+      // The notes themselves are damaged: that must not keep anybody from writing.
+      if (!isDamage(error)) throw error
+    }
   }
 
   /** What `save` wrote is committed. */

@@ -8,7 +8,8 @@ import type {
   QuarantineInspection,
   TopicInspection
 } from "../LogInspection.ts"
-import { Groups, type LaneRow, type MemberRow } from "./Groups.ts"
+import type { LaneRow, MemberRow } from "./groupRows.ts"
+import { Groups } from "./Groups.ts"
 import { formatVersion } from "./schema.ts"
 import type { Store } from "./Store.ts"
 import type { Topic } from "./Topics.ts"
