@@ -113,6 +113,26 @@ describe("a worker", () => {
       })
     ))
 
+  it("lets go of what is old although nobody sends, one process at a time", () =>
+    inDirectory((directory) =>
+      Effect.gen(function* () {
+        const options = { directory, partitions: 1, retention: { timeMs: 200 } }
+        const [transport] = [yield* logTransport(options), yield* logTransport(options)]
+        const writer = yield* transport.openWriter("t")
+        yield* send(writer, ["old"])
+        const bounds = Effect.map(transport.bounds("t"), ([first]) => first)
+        expect(yield* bounds).toMatchObject({ start: 0n, end: 1n })
+        yield* waitUntil(
+          "the record is gone",
+          Effect.map(bounds, (found) => found?.start === 1n && found.end === 1n),
+          { withinMs: 15_000, everyMs: 100 }
+        )
+        const sql = new DatabaseSync(join(directory, "log.sqlite"), { readOnly: true })
+        expect(sql.prepare("SELECT count(*) AS n FROM owner").get()?.["n"]).toBe(1)
+        sql.close()
+      })
+    ))
+
   it("that is closed has written what was sent, and ends", () =>
     inDirectory((directory) =>
       Effect.gen(function* () {

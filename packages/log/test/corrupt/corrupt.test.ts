@@ -1,7 +1,9 @@
-import { inspectLog, log } from "@leat/log"
-import { Effect } from "effect"
+import { inspectLog, log, logTransport } from "@leat/log"
+import { Effect, Stream } from "effect"
 import { Leat } from "leat"
-import { waitUntil } from "leat/testing"
+import { batchOf, waitUntil } from "leat/testing"
+import type { Transport } from "leat/transport"
+import { cpSync, readdirSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
@@ -34,6 +36,49 @@ describe("a damaged log", () => {
       expect(JSON.parse(output)).toMatchObject({ trials })
     }
   )
+
+  it("whose write-ahead log was cut says how much is gone, keeps the file, and gives no position twice", () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const whole = join(directory, "whole")
+        const cut = join(directory, "cut")
+        const store = Effect.fnUntraced(function* (transport: Transport, count: number) {
+          const writer = yield* transport.openWriter("t")
+          const bases: Array<bigint | undefined> = []
+          for (let batch = 0; batch < count; batch++) {
+            const records = [{ key: "k", value: new Uint8Array(500) }]
+            const [run] = yield* writer.send(0, batchOf(records), 0, 1, Date.now() + 10_000)
+            bases.push(run?.base)
+          }
+          return bases
+        })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const transport = yield* logTransport({ directory: whole, partitions: 1 })
+            yield* store(transport, 50)
+            cpSync(whole, cut, { recursive: true })
+          })
+        )
+        const wal = join(cut, "log.sqlite-wal")
+        truncateSync(wal, Math.floor(statSync(wal).size * 0.6))
+        const { size } = statSync(wal)
+        const transport = yield* logTransport({ directory: cut, partitions: 1 })
+        expect(yield* store(transport, 1)).toEqual([50n])
+        const [bounds] = yield* transport.bounds("t")
+        const batches = yield* Stream.runCollect(transport.read("t", 0, { fromPosition: 0n }))
+        const read = Array.from(batches).flatMap(({ records }) => records.length)
+        expect(bounds).toMatchObject({ start: 0n, end: 51n })
+        expect(Array.from(batches, ({ gap }) => gap)).toContain("corrupt")
+        expect(read.reduce((total, count) => total + count, 0)).toBeLessThan(50)
+        const { quarantined } = yield* inspectLog(cut)
+        const tail = quarantined.find(({ what }) => what === "tail")
+        const reached = read.reduce((total, count) => total + count, 0) - 1
+        expect(tail).toMatchObject({ from: BigInt(reached), to: 50n })
+        const kept = readdirSync(cut).find((name) => name.endsWith(".wal"))
+        expect(statSync(join(cut, kept ?? "none")).size).toBe(size)
+      }).pipe(Effect.scoped)
+    ))
 
   it("is read on: what does not verify is skipped, counted by the reader, and noted in the log", () =>
     Effect.runPromise(
