@@ -3,7 +3,7 @@ import { Cause, Effect, Stream } from "effect"
 import { type Lane, type Position, type ReceivedBatch, TransportError } from "leat/transport"
 import { batchesOf } from "./batchesOf.ts"
 import type { LogWorker } from "./LogWorker.ts"
-import type { LaneEvent, Segment } from "./Message.ts"
+import type { LaneEvent } from "./Message.ts"
 
 type Given = Extract<LaneEvent, { readonly event: "given" }>
 
@@ -15,8 +15,7 @@ export class LogLane {
   readonly #worker: LogWorker
   readonly #name: string
   /** Read, and not handed out yet. */
-  #segments: ReadonlyArray<Segment> = []
-  #batches: ReadonlyArray<ReceivedBatch> = []
+  #batches: Iterator<ReceivedBatch, void> = batchesOf([])
   #next: number
 
   constructor(worker: LogWorker, topic: string, { lane, partition, start, abandoned }: Given) {
@@ -48,28 +47,15 @@ export class LogLane {
   readonly #pull: Effect.Effect<readonly [ReceivedBatch], TransportError | Cause.Done> = Effect.suspend(() => {
     if (this.#state === "lost") return Effect.fail(this.#lost("pull"))
     if (this.#state !== "held") return Cause.done()
-    const batch = this.#take()
+    const { value: batch } = this.#batches.next()
     if (batch !== undefined) return Effect.succeed([batch] as const)
     return Effect.flatMap(this.#worker.call("pull", { lane: this.number, from: this.#next }), (answer) => {
       if ("ended" in answer) return Cause.done()
-      this.#segments = answer.segments
+      this.#batches = batchesOf(answer.segments)
       this.#next = answer.next
       return this.#pull
     })
   })
-
-  /** The next batch of what was read; a block is opened when it is its turn. */
-  #take(): ReceivedBatch | undefined {
-    while (this.#batches.length === 0) {
-      const [segment, ...rest] = this.#segments
-      if (segment === undefined) return undefined
-      this.#segments = rest
-      this.#batches = batchesOf(segment)
-    }
-    const [batch, ...rest] = this.#batches
-    this.#batches = rest
-    return batch
-  }
 
   #settle(position: Position): Effect.Effect<void, TransportError> {
     return Effect.suspend(() => {

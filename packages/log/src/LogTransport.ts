@@ -171,7 +171,7 @@ function read(
         at >= to
           ? Effect.succeed(undefined)
           : Effect.map(worker.call("read", { topic, partition, from: at, to }), ({ segments, next }) =>
-              next > at ? ([segments.flatMap(batchesOf), next] as const) : undefined
+              next > at ? ([[...batchesOf(segments)], next] as const) : undefined
             )
       ).pipe(Stream.flatMap(Stream.fromIterable))
     )

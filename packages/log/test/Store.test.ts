@@ -87,6 +87,30 @@ describe("a time", () => {
   })
 })
 
+describe("a reader", () => {
+  it("gets batches that it can hold: small ones together, large ones in parts", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(1, 2, 300, 1200), { minLength: 1, maxLength: 12 }), (sizes) => {
+        using open = storeWithTopic()
+        for (const size of sizes) open.append(Array.from({ length: size }, () => ({ key: "k", value: "v" })))
+        const count = sizes.reduce((total, size) => total + size, 0)
+        const batches = open.read()
+        expect(Math.max(...batches.map(({ records }) => records.length))).toBeLessThanOrEqual(500)
+        expect(positionsOf(open)).toEqual(Array.from({ length: count }, (_, position) => position))
+        let next = 0n
+        for (const batch of batches) {
+          expect(batch.records[0]?.position).toBe(next)
+          next = batch.next
+        }
+        expect(next).toBe(BigInt(count))
+        const isSmall = sizes.every((size) => size <= 2)
+        expect(batches.length).toBeLessThanOrEqual(isSmall ? 1 : count)
+      }),
+      { numRuns: 40 }
+    )
+  })
+})
+
 describe("retention", () => {
   it("by bytes takes whole batches from the start, and readers pass over what is gone", () => {
     using open = storeWithTopic()

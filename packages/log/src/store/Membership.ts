@@ -51,7 +51,13 @@ export class Membership {
     const member: Member = { number, topic, group, from, drainMs, row: undefined }
     this.#members.set(number, member)
     this.#heartbeat.start()
-    this.#enter(member, answer)
+    this.#enter(member, {
+      done: answer.done,
+      failed: (fault, mayBeStored) => {
+        this.#members.delete(number)
+        answer.failed(fault, mayBeStored)
+      }
+    })
   }
 
   leave(number: number, answer: Answer<null>): void {
@@ -104,18 +110,25 @@ export class Membership {
     if (holding === undefined || holding.state === "released") return answer.done(null)
     holding.state = "released"
     this.#end(holding)
-    this.#commit.push({
-      wakes: "groups",
-      run: () => {
-        this.#groups.release(this.#store.topics.get(holding.member.topic), holding.claim)
-        return null
-      },
-      done: () => {
-        this.#drop(holding)
-        answer.done(null)
-      },
-      failed: answer.failed
-    })
+    clearTimeout(holding.deadline)
+    const give = () =>
+      this.#commit.push({
+        wakes: "groups",
+        run: () => {
+          this.#groups.release(this.#store.topics.get(holding.member.topic), holding.claim)
+          return null
+        },
+        done: () => {
+          this.#drop(holding)
+          answer.done(null)
+        },
+        failed: (fault, mayBeStored) => {
+          answer.failed(fault, mayBeStored)
+          // The member lives on, and nobody else would ever get the lane.
+          this.#later(holding, againMs, give)
+        }
+      })
+    give()
   }
 
   /** Somebody has committed: follows what that means for members and lanes, and serves the pulls that wait. */
@@ -147,11 +160,16 @@ export class Membership {
         member.row = row
         answer.done(null)
       },
-      failed: (fault, mayBeStored) => {
-        this.#members.delete(member.number)
-        answer.failed(fault, mayBeStored)
-      }
+      failed: answer.failed
     })
+  }
+
+  /** As a new member, after its lease has expired: the whole process was paused, mostly. */
+  #enterAgain(member: Member): void {
+    if (!this.#members.has(member.number)) return
+    member.row = undefined
+    const failed = () => void setTimeout(() => this.#enterAgain(member), againMs)
+    this.#enter(member, { done: () => undefined, failed })
   }
 
   #followMember(member: Member): void {
@@ -167,10 +185,7 @@ export class Membership {
       else if (lane.state === "revoked" && holding.state === "held") this.#revoke(holding)
     }
     for (const lane of rows) if (!this.#isKnown(member, lane)) this.#give(member, row, lane)
-    if (!isEvicted) return
-    // The lease expired, after a pause of the whole process mostly: it comes back as a new member.
-    member.row = undefined
-    this.#enter(member, { done: () => undefined, failed: () => undefined })
+    if (isEvicted) this.#enterAgain(member)
   }
 
   #isKnown(member: Member, { partition, generation }: LaneRow): boolean {
@@ -202,14 +217,20 @@ export class Membership {
     holding.state = "revoked"
     this.#end(holding)
     this.#options.tell({ event: "revoked", lane: holding.number })
-    holding.deadline = setTimeout(() => {
+    const take = () =>
       this.#commit.push({
         wakes: "groups",
         run: () => this.#groups.take(this.#store.topics.get(member.topic), claim),
         done: () => undefined,
-        failed: () => undefined
+        failed: () => this.#later(holding, againMs, take)
       })
-    }, member.drainMs)
+    this.#later(holding, member.drainMs, take)
+  }
+
+  /** Does it after so many milliseconds, unless the lane has gone by then; instead of what was to be done before. */
+  #later(holding: Holding, ms: number, work: () => void): void {
+    clearTimeout(holding.deadline)
+    if (this.#holdings.has(holding.number)) holding.deadline = setTimeout(work, ms)
   }
 
   /** A pull that waits learns that the lane has ended. */
@@ -261,7 +282,8 @@ export class Membership {
         holding.isTouched = true
         pull.done(found)
       },
-      failed: pull.failed
+      // A full disk must not keep anybody from reading: then a crash here goes uncounted.
+      failed: () => pull.done(found)
     })
   }
 
@@ -275,6 +297,9 @@ export class Membership {
     }
   }
 }
+
+/** When something is tried again that a full, busy or damaged log did not take, in milliseconds. */
+const againMs = 1000
 
 const laneLost: Fault = { reason: "LaneLost", detail: "the lane is no longer held by this member of its group" }
 

@@ -45,7 +45,7 @@ export class OpenStore {
       for (let at = from; ;) {
         const found = read(this.store, partition, at, Number.MAX_SAFE_INTEGER)
         if (found === undefined) return batches
-        batches.push(...found.segments.flatMap(batchesOf))
+        batches.push(...batchesOf(found.segments))
         at = found.next
       }
     })
