@@ -6,7 +6,7 @@ import { Effect, Stream } from "effect"
 import { seededRandom } from "leat/testing"
 import { EventIdCursor } from "leat/transport"
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,18 +21,16 @@ const script = fileURLToPath(new URL("publisher.ts", import.meta.url))
 /** What was acknowledged: highest sequence of each bucket, and how many, by incarnation. */
 const acknowledged = new Map<string, Map<number, Set<number>>>()
 
-/** Runs the publisher until it is killed, some time after its first acknowledgement; nothing that it printed is missed. */
+/** Runs the publisher until it is killed, some time after its first acknowledgement, and takes down what was acknowledged. */
 function crash(afterMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory], {
+    const path = `${directory}.acknowledged`
+    const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory, path], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     const deadline = setTimeout(() => child.kill("SIGKILL"), 20_000)
-    let text = ""
     let isRunning = false
-    child.stdout.on("data", (chunk: unknown) => {
-      text += String(chunk)
-      if (isRunning || !text.includes("/")) return
+    child.stdout.once("data", () => {
       isRunning = true
       setTimeout(() => child.kill("SIGKILL"), afterMs)
     })
@@ -40,7 +38,8 @@ function crash(afterMs: number): Promise<void> {
       clearTimeout(deadline)
       if (code !== null || !isRunning) return reject(new Error(`the publisher ended by itself with code ${code}`))
       // The last line may be cut: it was not acknowledged to anybody.
-      const [incarnation = "", ...ids] = text.split("\n").slice(0, -1)
+      const [incarnation = "", ...ids] = readFileSync(path, "utf8").split("\n").slice(0, -1)
+      rmSync(path)
       const buckets = new Map<number, Set<number>>()
       for (const id of ids) {
         const [bucket = 0, seq = 0] = id.split("/").map(Number)
