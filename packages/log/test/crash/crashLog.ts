@@ -15,7 +15,8 @@ import { batchOf } from "leat/testing"
 const kills = Number(process.argv[2] ?? 20)
 const seed = Number(process.argv[3] ?? 1)
 const random = seededRandom(seed)
-const directory = mkdtempSync(join(tmpdir(), "leat-crash-"))
+const root = mkdtempSync(join(tmpdir(), "leat-crash-"))
+const directory = join(root, "log")
 const script = fileURLToPath(new URL("publisher.ts", import.meta.url))
 
 /** What was acknowledged: highest sequence of each bucket, and how many, by incarnation. */
@@ -24,7 +25,7 @@ const acknowledged = new Map<string, Map<number, Set<number>>>()
 /** Runs the publisher until it is killed, some time after its first acknowledgement, and takes down what was acknowledged. */
 function crash(afterMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const path = `${directory}.acknowledged`
+    const path = join(root, "acknowledged")
     const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory, path], {
       stdio: ["ignore", "pipe", "inherit"]
     })
@@ -39,7 +40,6 @@ function crash(afterMs: number): Promise<void> {
       if (code !== null || !isRunning) return reject(new Error(`the publisher ended by itself with code ${code}`))
       // The last line may be cut: it was not acknowledged to anybody.
       const [incarnation = "", ...ids] = readFileSync(path, "utf8").split("\n").slice(0, -1)
-      rmSync(path)
       const buckets = new Map<number, Set<number>>()
       for (const id of ids) {
         const [bucket = 0, seq = 0] = id.split("/").map(Number)
@@ -107,4 +107,4 @@ const program = Effect.gen(function* () {
   process.stdout.write(`${JSON.stringify({ kills, acknowledged: events, openMs, quarantined: quarantined.length })}\n`)
 })
 
-await Effect.runPromise(program).finally(() => rmSync(directory, { recursive: true, force: true }))
+await Effect.runPromise(program).finally(() => rmSync(root, { recursive: true, force: true }))
