@@ -14,12 +14,34 @@
  */
 import { Buffer } from "node:buffer"
 import protobuf from "protobufjs/minimal.js"
-import { type Header, readHeaders, sizeOfHeader } from "./Headers.ts"
+import { type Header, readHeaders, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
 import type { Waiter } from "./Waiter.ts"
 
 const noKey = 1
 const tombstone = 2
 const marker = 4
+
+/** Records as whole columns, for drivers that copy ranges and not records. All are views. */
+export interface RecordColumns {
+  /** The records' bytes, one after another. */
+  readonly bytes: Uint8Array
+  /** What the offsets below count from: the byte at `bytes[0]` is at this offset. */
+  readonly origin: number
+  /** Where the headers block of each record starts; its key ends there. */
+  readonly headersAt: Int32Array
+  readonly valueAt: Int32Array
+  readonly end: Int32Array
+  /** Bit 0: no key. Bit 1: the value is null. Bit 2: a marker. */
+  readonly flags: Uint8Array
+  readonly timeMs: Float64Array
+}
+
+/** A header that a record was given after it was encoded. */
+interface Notice {
+  readonly index: number
+  readonly name: string
+  readonly value: Uint8Array
+}
 
 /** A range of records somebody waits for. */
 interface Awaited {
@@ -55,7 +77,7 @@ export class RecordBatch {
   #valueAt: Int32Array
   #end: Int32Array
   #flags: Uint8Array
-  #notice: { readonly index: number; readonly name: string; readonly value: Uint8Array } | undefined
+  #notice: Notice | undefined
 
   /** `origins`: whether account, bucket and seq are kept too; those who store a batch need none of them. */
   constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
@@ -190,6 +212,44 @@ export class RecordBatch {
     const notice = this.#notice
     if (notice !== undefined && notice.index >= from && notice.index < to)
       copy.#notice = { ...notice, index: notice.index - from }
+    return copy
+  }
+
+  /** Records [from, to) as columns. A notice stands in the bytes as any other header. */
+  columns(from: number, to: number): RecordColumns {
+    const notice = this.#notice
+    if (notice !== undefined && notice.index >= from && notice.index < to)
+      return this.#withNotice(from, to, notice).columns(0, to - from)
+    const origin = this.#start(from)
+    return {
+      bytes: this.arena.subarray(origin, origin + this.rangeBytes(from, to)),
+      origin,
+      headersAt: this.#headersAt.subarray(from, to),
+      valueAt: this.#valueAt.subarray(from, to),
+      end: this.#end.subarray(from, to),
+      flags: this.#flags.subarray(from, to),
+      timeMs: this.time.subarray(from, to)
+    }
+  }
+
+  /** A copy of records [from, to) whose arena has the notice written out. */
+  #withNotice(from: number, to: number, { index, name, value }: Notice): RecordBatch {
+    const copy = new RecordBatch(this.rangeBytes(from, to) + name.length * 3 + value.length + 32, to - from)
+    const { arena } = copy
+    for (let at = from; at < to; at++) {
+      const keyAt = copy.bytes
+      let headersAt = keyAt + this.arena.copy(arena, keyAt, this.#start(at), this.#headersAt[at])
+      const startsAt = headersAt
+      if (at === index) {
+        const headers = this.headers(index)
+        headersAt = writeLength(arena, headersAt, headers.length)
+        for (const [text, bytes] of headers) headersAt = writeHeader(arena, headersAt, Buffer.from(text), bytes)
+      } else headersAt += this.arena.copy(arena, headersAt, this.#headersAt[at], this.#valueAt[at])
+      const end = headersAt + this.arena.copy(arena, headersAt, this.#valueAt[at], this.#end[at])
+      const flags = this.#flags[at] ?? 0
+      copy.commit(true, startsAt, headersAt, end, "event", 0, 0, 0, this.time[at] ?? 0)
+      copy.#flags[at - from] = flags
+    }
     return copy
   }
 

@@ -17,7 +17,9 @@ import type { RecordBatch } from "./RecordBatch.ts"
 import type { TransportError } from "./TransportError.ts"
 
 export { RecordBatch } from "./RecordBatch.ts"
-export type { Header } from "./Headers.ts"
+export type { RecordColumns } from "./RecordBatch.ts"
+export { EventIdCursor } from "./EventIdCursor.ts"
+export { type Header, readHeaders } from "./Headers.ts"
 export * from "./TransportError.ts"
 
 /** Position of a record in its partition; gaps are allowed, going back is not. */
@@ -42,6 +44,10 @@ export interface Capabilities {
   readonly backpressure: "lane" | "member"
   readonly fencing: "hard" | "soft" | "none"
   readonly acks: ReadonlyArray<Acknowledgement>
+  /**
+   * `messageId`: a record whose event id its partition has taken within the last `windowMs` (`Infinity`: ever) is told stored,
+   * without a position, and not stored again.
+   */
   readonly dedupe: { readonly kind: "none" | "producerSession" | "messageId"; readonly windowMs: number }
   readonly transactions: boolean
   readonly compaction: boolean
@@ -111,8 +117,8 @@ export interface ReceivedBatch {
   readonly records: ReadonlyArray<ReceivedRecord>
   /** Position after this batch, gaps included. */
   readonly next: Position
-  /** Why positions are missing in this batch, when some are. */
-  readonly gap?: "compacted" | "expired" | "control"
+  /** Why positions are missing in this batch, when some are. `corrupt`: they were stored, and their bytes no longer verify. */
+  readonly gap?: "compacted" | "expired" | "control" | "corrupt"
 }
 
 /** One partition in the hands of one member of a group. */

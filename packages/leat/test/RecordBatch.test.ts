@@ -77,6 +77,32 @@ function expectColumns(batch: RecordBatch, model: ReadonlyArray<Plain>): void {
   }
 }
 
+/** A driver that copies ranges sees the same records as one that asks for each, the notice among their headers. */
+function expectSameColumns(batch: RecordBatch, from: number, to: number, model: ReadonlyArray<Plain>): void {
+  const { bytes: all, origin, headersAt, valueAt, end, flags, timeMs } = batch.columns(from, to)
+  expect([headersAt.length, valueAt.length, end.length, flags.length, timeMs.length]).toEqual(
+    Array.from({ length: 5 }, () => model.length)
+  )
+  let start = origin
+  for (const [index, plain] of model.entries()) {
+    const [keyEnd = 0, valueStart = 0, stop = 0, flag = 0] = [
+      headersAt[index],
+      valueAt[index],
+      end[index],
+      flags[index]
+    ]
+    const key = all.subarray(start - origin, keyEnd - origin)
+    expect((flag & 1) === 0 ? plainBytes(key) : null).toEqual(plain.key)
+    expect(readHeaders(all, keyEnd - origin).map(([name, value]) => [name, plainBytes(value)])).toEqual(plain.headers)
+    const value = all.subarray(valueStart - origin, stop - origin)
+    expect((flag & 2) === 0 ? plainBytes(value) : null).toEqual(plain.kind === "event" ? plain.value : null)
+    expect((flag & 4) !== 0).toBe(plain.kind === "marker")
+    expect(timeMs[index]).toBe(plain.timeMs)
+    start = stop
+  }
+  expect(all.length).toBe(start - origin)
+}
+
 type Step =
   | { readonly do: "commit"; readonly plain: Plain }
   | { readonly do: "grow"; readonly bytes: number }
@@ -167,6 +193,7 @@ class Twin {
     const model = this.model.slice(from, to)
     expectSame(copy, model)
     expect(copy.room).toBe(0)
+    expectSameColumns(this.batch, from, to, model)
     const before = Uint8Array.from(this.batch.arena)
     this.batch.arena.fill(0xff)
     expectSame(copy, model)

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer"
 import { CloudEvent, Kafka } from "cloudevents"
 import fc from "fast-check"
 import { formatEventId } from "leat"
-import { type Header, RecordBatch } from "leat/transport"
+import { EventIdCursor, type Header, RecordBatch } from "leat/transport"
+import { batchOf } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { formatUuid } from "../src/EventId.js"
 import { dropNotice, droppedHeader } from "../src/Gap.js"
@@ -149,6 +150,35 @@ describe("a record in either wire", () => {
         const meta = readMeta(headersOf(write(wire, identity, [record]), 0), identity.stream)
         expect(meta.id).toMatchObject({ bucket: record.bucket, seq: record.seq })
         expect(meta).toMatchObject({ epoch: identity.epoch, timeMs: record.timeMs, isMarker: false })
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("has the id that a cursor over its bytes finds, whatever headers stand beside it", () => {
+    const names = fc.constantFrom("leat", "ce_id", "ce-id", "other", "ce_source")
+    const values = fc.oneof(
+      bytes,
+      fc
+        .constantFrom("01930000-0000-7000-8000-000000000000/x/1/2", "\uFEFF01930000-0000-7000-8000-000000000000/x/1/2")
+        .map((one) => Buffer.from(one)),
+      fc.uint8Array({ minLength: 26, maxLength: 40 }).map((one) => Uint8Array.of(1, ...one))
+    )
+    const any = contextWith(ownName).chain((context) =>
+      fc.array(fc.tuple(names, values), { maxLength: 4 }).map((headers) => ({ ...context, headers }))
+    )
+    const cursor = new EventIdCursor()
+    fc.assert(
+      fc.property(wires, identities, recordWith(any), fc.boolean(), (wire, identity, record, isForeign) => {
+        const headers = record.context?.headers ?? []
+        const batch = isForeign ? batchOf([{ key: "k", value: "v", headers }]) : write(wire, identity, [record])
+        const { bytes: all, headersAt } = batch.columns(0, 1)
+        const { id, isMarker } = readMeta(headersOf(batch, 0), "the stream")
+        if (isMarker) return
+        expect(cursor.read(all, headersAt[0] ?? 0)).toBe(id !== undefined)
+        if (id === undefined) return
+        expect([formatUuid(cursor.incarnation), cursor.bucket, cursor.seq]).toEqual([id.incarnation, id.bucket, id.seq])
+        expect(cursor.stream === "" ? "the stream" : cursor.stream).toBe(id.stream)
       }),
       { numRuns: 500 }
     )

@@ -2,6 +2,7 @@
 export * from "./FaultTransport.ts"
 export * from "./History.ts"
 export * from "./batchOf.ts"
+export * from "./PowerLoss.ts"
 export * from "./seededRandom.ts"
 export * from "./SeededScheduler.ts"
 export * from "./TransportSuite.ts"

@@ -71,6 +71,14 @@ const liars: ReadonlyArray<Liar> = [
     foundBy: "after a fence nothing sent earlier can land, and the end stands behind it"
   },
   {
+    says: "deduplicated, and stores whatever comes",
+    lie: (honest) => ({
+      ...honest,
+      capabilities: { ...honest.capabilities, dedupe: { kind: "messageId", windowMs: 1000 } }
+    }),
+    foundBy: "an event that its partition has taken is told stored, and not stored again"
+  },
+  {
     says: "null for an empty value",
     lie: withBatches((batch) => ({
       ...batch,

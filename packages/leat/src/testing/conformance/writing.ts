@@ -1,6 +1,10 @@
 import assert from "node:assert/strict"
+import { Buffer } from "node:buffer"
 import { Effect, Exit } from "effect"
-import { batchOf } from "../batchOf.ts"
+import { formatEventId, formatUuid } from "../../EventId.ts"
+import { readHeaders } from "../../Headers.ts"
+import { wireWriter } from "../../Wire.ts"
+import { batchOf, type PlainRecord } from "../batchOf.ts"
 import {
   assertCovers,
   boundsOf,
@@ -15,6 +19,27 @@ import {
 } from "./TransportCase.ts"
 
 const text = new TextEncoder()
+
+/** Events in the compact wire, their values the text of their sequences. */
+function events(
+  seqs: ReadonlyArray<number>,
+  epoch = 1,
+  { bucket = 3, incarnation = 7 }: { readonly bucket?: number; readonly incarnation?: number } = {}
+): ReadonlyArray<PlainRecord> {
+  const identity = { incarnation: new Uint8Array(16).fill(incarnation), source: "s", stream: "t", type: "t", epoch }
+  const writer = wireWriter("compact", identity)
+  return seqs.map((seq) => {
+    const bytes = Buffer.alloc(writer.size(undefined))
+    writer.write(bytes, 0, bucket, seq, 1_700_000_000_000, undefined)
+    return { key: "k", value: `${seq}`, headers: readHeaders(bytes, 0) }
+  })
+}
+
+/** One event as a CloudEvent. */
+function cloudEvents(stream: string, seq: number): ReadonlyArray<PlainRecord> {
+  const id = formatEventId({ incarnation: formatUuid(new Uint8Array(16).fill(7)), stream, bucket: 3, seq })
+  return [{ key: "k", value: "v", headers: [["ce_id", text.encode(id)]] }]
+}
 
 /** Topics, and what becomes of what is sent. */
 export const writingCases: ReadonlyArray<TransportCase> = [
@@ -238,6 +263,49 @@ export const writingCases: ReadonlyArray<TransportCase> = [
         assert.ok(Exit.isFailure(yield* Effect.exit(writer.fence(0))))
       }),
     { applies: ({ fencing }) => fencing === "none" }
+  ),
+
+  testCase(
+    "an event that its partition has taken is told stored, and not stored again",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, events([0, 1, 2, 5]))
+        const other = yield* (yield* bench.connect).openWriter(bench.topic)
+        const runs = yield* store(other, 0, events([2, 3, 4, 5, 5, 7], 9))
+        for (const index of [0, 3, 4]) {
+          const run = runs.find(({ from, to }) => from <= index && index < to)
+          assert.equal(run?.base, undefined, "an event that was there already was given a position")
+        }
+        yield* store(bench.writer, 0, events([0, 1, 6, 7, 8]))
+        const values = valuesOf(yield* readAll(bench, 0))
+        assert.deepEqual(values, ["0", "1", "2", "5", "3", "4", "7", "6", "8"])
+        const records = yield* readAll(bench, 0)
+        for (const { from, to, base } of runs) {
+          if (base === undefined) continue
+          const found = records.find(({ position }) => position === base)
+          assert.equal(textOf(found?.value ?? null), ["2", "3", "4", "5", "5", "7"][from], `a base of [${from}, ${to})`)
+        }
+      }),
+    { applies: ({ dedupe }) => dedupe.kind === "messageId" }
+  ),
+
+  testCase(
+    "another event is stored: of another bucket, another process, another stream, another partition, or none",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, events([0]))
+        yield* store(bench.writer, 1, events([0]))
+        yield* store(bench.writer, 0, events([0], 1, { bucket: 4 }))
+        yield* store(bench.writer, 0, events([0], 1, { incarnation: 8 }))
+        yield* store(bench.writer, 0, cloudEvents("some.stream", 0))
+        yield* store(bench.writer, 0, cloudEvents("other.stream", 0))
+        yield* store(bench.writer, 0, cloudEvents("other.stream", 0))
+        yield* store(bench.writer, 0, numbered(2))
+        yield* store(bench.writer, 0, numbered(2))
+        assert.equal((yield* readAll(bench, 0)).length, 9)
+        assert.equal((yield* readAll(bench, 1)).length, 1)
+      }),
+    { applies: ({ dedupe }) => dedupe.kind === "messageId" }
   ),
 
   testCase("two connections see one backend", (bench) =>

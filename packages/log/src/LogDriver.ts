@@ -1,0 +1,50 @@
+import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { type Driver, TransportError } from "leat/transport"
+import { logCapabilities } from "./LogOptions.ts"
+import { logTransport } from "./LogTransport.ts"
+
+const bytes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+const Config = Schema.Struct({
+  directory: Schema.String.check(Schema.isMinLength(1)),
+  partitions: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))),
+  recordBytesMax: Schema.optionalKey(bytes(256, 256 * 1024 ** 2)),
+  retention: Schema.optionalKey(
+    Schema.Struct({
+      timeMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 ** 13 }))),
+      bytes: Schema.optionalKey(bytes(4096, 1024 ** 5))
+    })
+  ),
+  bytesMax: Schema.optionalKey(bytes(1024 ** 2, 1024 ** 5)),
+  leaseMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 150, maximum: 600_000 })))
+})
+const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExcessProperty: "error" })
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/**
+ * The driver that route documents call `@leat/log`.
+ *
+ * @example
+ * ```yaml
+ * clusters:
+ *   local: { transport: "@leat/log", directory: "./data", retention: { timeMs: 604800000 } }
+ * ```
+ */
+export const log: Driver = {
+  name: "@leat/log",
+  inspect: (config) => {
+    const decoded = decodeConfig(config)
+    if (Result.isSuccess(decoded)) return { capabilities: logCapabilities(decoded.success) }
+    const { issues } = formatIssues(decoded.failure.issue)
+    return { issues: issues.map(({ message, path }) => ({ path: (path ?? []).map(String).join("."), message })) }
+  },
+  open: (cluster, config) =>
+    Effect.suspend(() => {
+      const decoded = decodeConfig(config)
+      if (Result.isSuccess(decoded)) return logTransport(decoded.success)
+      const detail = `cluster ${cluster}: ${decoded.failure.message}`
+      return Effect.fail(
+        new TransportError({ reason: "Unsupported", transport: "@leat/log", operation: "open", detail })
+      )
+    })
+}

@@ -1,0 +1,42 @@
+import type { Capabilities } from "leat/transport"
+
+/** How a log is opened. All but the directory have defaults. */
+export interface LogOptions {
+  /** Where the log lives; created when it is not there. One directory is one log, for any number of processes of one machine. */
+  readonly directory: string
+  /** Partitions of a topic that is created by its first use; 4 when absent. */
+  readonly partitions?: number
+  /** Largest record (key + headers + value) in bytes; 1 MiB when absent. */
+  readonly recordBytesMax?: number
+  /** What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent. */
+  readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
+  /** Most bytes that the log's file may take; beyond it sends fail with `Full`. What the volume has when absent. */
+  readonly bytesMax?: number
+  /** How long a member of a group may give no sign of life before it loses its lanes, in milliseconds; 3000 when absent. */
+  readonly leaseMs?: number
+}
+
+export const defaults = { partitions: 4, recordBytesMax: 1024 * 1024, leaseMs: 3000 } as const
+
+/** What a log can do: everything that one machine can promise. */
+export function logCapabilities({ recordBytesMax }: Pick<LogOptions, "recordBytesMax"> = {}): Capabilities {
+  return {
+    ordering: "perPartition",
+    batch: "atomic",
+    appendWithPosition: true,
+    replay: { offset: true, time: true },
+    groups: "lease",
+    handover: "drain",
+    backpressure: "lane",
+    fencing: "hard",
+    acks: ["fsync"],
+    dedupe: { kind: "messageId", windowMs: Number.POSITIVE_INFINITY },
+    transactions: false,
+    compaction: true,
+    headers: { binary: true, duplicates: true },
+    recordBytesMax: recordBytesMax ?? defaults.recordBytesMax,
+    lag: "exact",
+    partitions: "fixed",
+    ephemeral: false
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The durable embedded transport: topics, groups and event ids in one SQLite file, for all processes of one machine. What is told
+ * stored is on disk.
+ *
+ * @example
+ * ```ts
+ * const transport = yield* logTransport({ directory: "./data" })
+ * const writer = yield* transport.openWriter("beacons")
+ * ```
+ */
+import { Cause, Effect, Queue, type Scope, Stream } from "effect"
+import type { Lane, Range, ReceivedBatch, RecordBatch, Run, Subscription, Transport } from "leat/transport"
+import { TransportError } from "leat/transport"
+import { resolve } from "node:path"
+import { batchesOf } from "./batchesOf.ts"
+import { Block } from "./Block.ts"
+import { LogLane } from "./LogLane.ts"
+import { defaults, logCapabilities, type LogOptions } from "./LogOptions.ts"
+import { LogWorker } from "./LogWorker.ts"
+import type { AppendResult, WorkerSettings } from "./Message.ts"
+
+/** A transport on a log, and what only a log can do. */
+export interface LogTransport extends Transport {
+  /** Compacts every compacted topic now, instead of now and then. */
+  readonly compact: Effect.Effect<void, TransportError>
+}
+
+/** Opens the log of a directory, with a worker thread of its own; both are closed with the scope. */
+export const logTransport = (options: LogOptions): Effect.Effect<LogTransport, TransportError, Scope.Scope> =>
+  Effect.map(LogWorker.open(settingsOf(options)), (worker) => transportOf(worker, options))
+
+export function settingsOf(options: LogOptions, isReadOnly = false): WorkerSettings {
+  const { directory, partitions, recordBytesMax, retention, bytesMax, leaseMs } = options
+  return {
+    directory: resolve(directory),
+    isReadOnly,
+    partitions: partitions ?? defaults.partitions,
+    recordBytesMax: recordBytesMax ?? defaults.recordBytesMax,
+    retentionMs: retention?.timeMs,
+    retentionBytes: retention?.bytes,
+    bytesMax,
+    leaseMs: leaseMs ?? defaults.leaseMs
+  }
+}
+
+/** The transport over a worker that is there. */
+export function transportOf(worker: LogWorker, options: LogOptions): LogTransport {
+  return {
+    name: "@leat/log",
+    capabilities: logCapabilities(options),
+    openWriter: (topic) =>
+      Effect.map(worker.call("topic", { topic }), ({ partitions }) => ({
+        partitions,
+        send: (partition, batch, from, to, deadlineMs) => send(worker, topic, partition, batch, from, to, deadlineMs),
+        fence: (partition) => Effect.map(worker.call("fence", { topic, partition }), ({ end }) => BigInt(end))
+      })),
+    subscribe: (subscription) => subscribe(worker, subscription),
+    read: (topic, partition, range) => read(worker, topic, partition, range),
+    bounds: (topic, group) =>
+      Effect.map(worker.call("bounds", { topic, group }), (rows) =>
+        rows.map(({ partition, start, end, settled }) => ({
+          partition,
+          start: BigInt(start),
+          end: BigInt(end),
+          ...(settled === undefined ? {} : { settled: BigInt(settled) })
+        }))
+      ),
+    ensure: (spec) => worker.call("ensure", { spec }),
+    compact: Effect.asVoid(worker.call("compact", {}))
+  }
+}
+
+function send(
+  worker: LogWorker,
+  topic: string,
+  partition: number,
+  batch: RecordBatch,
+  from: number,
+  to: number,
+  deadlineMs: number
+): Effect.Effect<ReadonlyArray<Run>> {
+  if (to <= from) return Effect.succeed([])
+  return Effect.callback((resume) => {
+    const late = () => {
+      worker.abandon(call)
+      const detail = `${topic}/${partition}: no answer by the deadline; it is written or taken back before the next fence`
+      const error = new TransportError({ reason: "Timeout", transport: "@leat/log", operation: "send", detail })
+      resume(Effect.succeed([{ from, to, fate: "unknown", error }]))
+    }
+    const timer = setTimeout(late, Math.max(0, deadlineMs - Date.now()))
+    const tell = (runs: ReadonlyArray<Run>) => {
+      clearTimeout(timer)
+      resume(Effect.succeed(runs))
+    }
+    // The one copy: from here on the arena is the caller's again, and the worker has bytes of its own.
+    const { bytes } = Block.pack(batch.columns(from, to))
+    const call = worker.start(
+      "append",
+      { topic, partition, bytes, deadlineMs },
+      (answer) => tell(runsOf(answer, from, to)),
+      (error, mayBeStored) => tell([{ from, to, fate: mayBeStored ? "unknown" : "notStored", error }]),
+      [bytes.buffer]
+    )
+    // Whoever is interrupted waits for nothing more; what was handed over is the worker's to write or take back.
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      worker.abandon(call)
+    })
+  })
+}
+
+/** What was stored has positions one after another; what the partition had already is stored, at a position nobody asks for. */
+function runsOf({ base, duplicates }: AppendResult, from: number, to: number): ReadonlyArray<Run> {
+  if (duplicates.length === 0) return [{ from, to, fate: "stored", base: BigInt(base) }]
+  const known = new Set(duplicates)
+  const runs: Array<Run> = []
+  let position = base
+  for (let at = from; at < to;) {
+    const isDuplicate = known.has(at - from)
+    let end = at
+    while (end < to && known.has(end - from) === isDuplicate) end++
+    runs.push({ from: at, to: end, fate: "stored", ...(isDuplicate ? {} : { base: BigInt(position) }) })
+    if (!isDuplicate) position += end - at
+    at = end
+  }
+  return runs
+}
+
+let members = 0
+
+function subscribe(
+  worker: LogWorker,
+  { topic, group, from, drainMs }: Subscription
+): Stream.Stream<Lane, TransportError, Scope.Scope> {
+  return Stream.unwrap(
+    Effect.gen(function* () {
+      const member = members++
+      const lanes = yield* Queue.unbounded<Lane, TransportError>()
+      const held = new Map<number, LogLane>()
+      const stop = worker.listen((event) => {
+        if (event instanceof TransportError) Queue.failCauseUnsafe(lanes, Cause.fail(event))
+        else if (event.event !== "given") {
+          held.get(event.lane)?.told(event.event)
+          if (event.event === "lost") held.delete(event.lane)
+        } else if (event.member === member) {
+          for (const [number, { isOver }] of held) if (isOver) held.delete(number)
+          const lane = new LogLane(worker, topic, event)
+          held.set(event.lane, lane)
+          Queue.offerUnsafe(lanes, lane.lane)
+        }
+      })
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(Effect.ignore(worker.call("leave", { member })), Effect.sync(stop))
+      )
+      yield* worker.call("topic", { topic })
+      yield* worker.call("join", { member, topic, group, from, drainMs })
+      return Stream.fromQueue(lanes)
+    })
+  )
+}
+
+function read(
+  worker: LogWorker,
+  topic: string,
+  partition: number,
+  range: Range
+): Stream.Stream<ReceivedBatch, TransportError> {
+  return Stream.unwrap(
+    Effect.map(rangeOf(worker, topic, partition, range), ({ from, to }) =>
+      Stream.unfold(from, (at) =>
+        at >= to
+          ? Effect.succeed(undefined)
+          : Effect.map(worker.call("read", { topic, partition, from: at, to }), ({ segments, next }) =>
+              next > at ? ([[...batchesOf(segments)], next] as const) : undefined
+            )
+      ).pipe(Stream.flatMap(Stream.fromIterable))
+    )
+  )
+}
+
+/** The range in positions; the end is where it is now. */
+function rangeOf(worker: LogWorker, topic: string, partition: number, range: Range) {
+  const timesMs =
+    "fromTimeMs" in range ? [range.fromTimeMs, ...(range.toTimeMs === undefined ? [] : [range.toTimeMs])] : []
+  return Effect.map(worker.call("locate", { topic, partition, timesMs }), ({ end, positions: [first, last] }) => {
+    if (!("fromTimeMs" in range)) {
+      const to = range.toPosition ?? BigInt(end)
+      return { from: Number(range.fromPosition), to: Math.min(end, Number(to)) }
+    }
+    return { from: first ?? end, to: last ?? end }
+  })
+}

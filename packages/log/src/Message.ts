@@ -1,0 +1,126 @@
+/** What the two threads of an open log say to each other. Data only; blocks of bytes are handed over, not copied. */
+import type { From, TopicSpec, TopicStatus } from "leat/transport"
+import type { Fault } from "./Fault.ts"
+import type { LogInspection } from "./LogInspection.ts"
+
+/** How a worker is started. */
+export interface WorkerSettings {
+  /** Absolute path. */
+  readonly directory: string
+  readonly isReadOnly: boolean
+  readonly partitions: number
+  readonly recordBytesMax: number
+  readonly retentionMs: number | undefined
+  readonly retentionBytes: number | undefined
+  readonly bytesMax: number | undefined
+  readonly leaseMs: number
+}
+
+/** Positions are numbers here: a log would need centuries to reach 2^53. */
+export interface AppendResult {
+  /** Position of the first record that was stored; the others follow. */
+  readonly base: number
+  /** Indexes of records that were not stored again, because the partition has their event. */
+  readonly duplicates: ReadonlyArray<number>
+}
+
+/** A stretch of a partition: bytes, or why there are none. */
+export type Segment =
+  | { readonly kind: "block"; readonly bytes: Uint8Array<ArrayBuffer>; readonly from: number; readonly to: number }
+  | { readonly kind: "gap"; readonly reason: "expired" | "corrupt"; readonly from: number; readonly to: number }
+
+export interface ReadResult {
+  readonly segments: ReadonlyArray<Segment>
+  readonly next: number
+}
+
+export interface BoundsRow {
+  readonly partition: number
+  readonly start: number
+  readonly end: number
+  readonly settled?: number
+}
+
+/** Each call and what answers it. */
+export interface Calls {
+  readonly open: { readonly ask: object; readonly answer: null }
+  readonly topic: { readonly ask: { readonly topic: string }; readonly answer: { readonly partitions: number } }
+  readonly ensure: { readonly ask: { readonly spec: TopicSpec }; readonly answer: TopicStatus }
+  readonly append: {
+    readonly ask: {
+      readonly topic: string
+      readonly partition: number
+      readonly bytes: Uint8Array<ArrayBuffer>
+      readonly deadlineMs: number
+    }
+    readonly answer: AppendResult
+  }
+  readonly fence: {
+    readonly ask: { readonly topic: string; readonly partition: number }
+    readonly answer: { readonly end: number }
+  }
+  readonly bounds: {
+    readonly ask: { readonly topic: string; readonly group: string | undefined }
+    readonly answer: ReadonlyArray<BoundsRow>
+  }
+  readonly locate: {
+    readonly ask: { readonly topic: string; readonly partition: number; readonly timesMs: ReadonlyArray<number> }
+    readonly answer: { readonly end: number; readonly positions: ReadonlyArray<number> }
+  }
+  readonly read: {
+    readonly ask: { readonly topic: string; readonly partition: number; readonly from: number; readonly to: number }
+    readonly answer: ReadResult
+  }
+  readonly join: {
+    readonly ask: {
+      /** Chosen by who asks, so that no lane can come before it is known. */
+      readonly member: number
+      readonly topic: string
+      readonly group: string
+      readonly from: From
+      readonly drainMs: number
+    }
+    readonly answer: null
+  }
+  readonly leave: { readonly ask: { readonly member: number }; readonly answer: null }
+  /** Answered when there is something, or the lane has ended. */
+  readonly pull: {
+    readonly ask: { readonly lane: number; readonly from: number }
+    readonly answer: ReadResult | { readonly ended: true }
+  }
+  readonly settle: { readonly ask: { readonly lane: number; readonly position: number }; readonly answer: null }
+  readonly release: { readonly ask: { readonly lane: number }; readonly answer: null }
+  readonly compact: { readonly ask: object; readonly answer: null }
+  readonly inspect: { readonly ask: object; readonly answer: LogInspection }
+  readonly close: { readonly ask: object; readonly answer: null }
+}
+
+export type CallName = keyof Calls
+
+/** To the worker. `cancel` takes back a pull that nobody waits for any more. */
+export type Request =
+  | { [N in CallName]: { readonly call: number; readonly name: N } & Calls[N]["ask"] }[CallName]
+  | Cancel
+
+export interface Cancel {
+  readonly call: number
+  readonly name: "cancel"
+}
+
+/** From the worker. */
+export type Reply =
+  | { readonly call: number; readonly answer: Calls[CallName]["answer"] }
+  | { readonly call: number; readonly fault: Fault; readonly mayBeStored: boolean }
+  | LaneEvent
+
+/** What becomes of lanes without anybody asking. */
+export type LaneEvent =
+  | {
+      readonly event: "given"
+      readonly member: number
+      readonly lane: number
+      readonly partition: number
+      readonly start: number
+      readonly abandoned: number
+    }
+  | { readonly event: "revoked" | "lost"; readonly lane: number }

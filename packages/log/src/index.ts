@@ -1,0 +1,14 @@
+/** @leat/log: the durable embedded transport, on the SQLite that is built into Node. */
+export { inspectLog } from "./inspectLog.ts"
+export { log } from "./LogDriver.ts"
+export type {
+  GroupInspection,
+  LaneInspection,
+  LogInspection,
+  MemberInspection,
+  PartitionInspection,
+  QuarantineInspection,
+  TopicInspection
+} from "./LogInspection.ts"
+export { logCapabilities, type LogOptions } from "./LogOptions.ts"
+export { type LogTransport, logTransport } from "./LogTransport.ts"

@@ -1,0 +1,136 @@
+/** The batches of the partitions: found by position, read and checked, put in and taken away. */
+import { Block } from "../Block.ts"
+import { isDamage } from "../Fault.ts"
+import type { Database } from "./Database.ts"
+import { rowSum } from "./rowSum.ts"
+
+/** What the index says of a batch: positions [base, end), times in epoch milliseconds. */
+export interface BatchRow {
+  readonly partition: number
+  readonly base: number
+  readonly end: number
+  readonly firstMs: number
+  readonly lastMs: number
+  /** Latest time of this batch and all before it: rises with the position, so a time is found by halving. */
+  readonly highMs: number
+  readonly storedMs: number
+  readonly length: number
+  readonly id: number
+}
+
+const columns = 'partition, base, "end", first_ms, last_ms, high_ms, stored_ms, length, id, sum'
+
+export class Batches {
+  readonly #before
+  readonly #from
+  readonly #insert
+  readonly #remove
+  readonly #bytes
+  readonly #insertBytes
+  readonly #removeBytes
+
+  constructor(db: Database) {
+    this.#before = db.prepare(
+      `SELECT ${columns} FROM batch WHERE partition = ? AND base <= ? ORDER BY base DESC LIMIT 1`
+    )
+    this.#from = db.prepare(`SELECT ${columns} FROM batch WHERE partition = ? AND base >= ? ORDER BY base LIMIT 1`)
+    this.#insert = db.prepare("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    this.#remove = db.prepare("DELETE FROM batch WHERE partition = ? AND base = ?")
+    this.#bytes = db.prepare("SELECT block FROM bytes WHERE id = ?")
+    this.#insertBytes = db.prepare("INSERT INTO bytes VALUES (?, ?)")
+    this.#removeBytes = db.prepare("DELETE FROM bytes WHERE id = ?")
+  }
+
+  put(row: BatchRow, block: Block): void {
+    const { partition, base, end, firstMs, lastMs, highMs, storedMs, length, id } = row
+    this.#insertBytes.run(id, block.bytes)
+    this.#insert.run(partition, base, end, firstMs, lastMs, highMs, storedMs, length, id, sumOf(row))
+  }
+
+  remove({ partition, base, id }: BatchRow): void {
+    this.#remove.run(partition, base)
+    try {
+      this.#removeBytes.run(id)
+    } catch (error) {
+      // Its pages cannot be walked to be freed: they stay behind, and nothing points to them any more.
+      if (!isDamage(error)) throw error
+    }
+  }
+
+  /**
+   * The first batch that verifies and reaches beyond `position`; undefined when there is none before `end`. What lies between
+   * `position` and its base is lost: retention and compaction leave no holes between batches.
+   */
+  next(partition: number, position: number, end: number): BatchRow | undefined {
+    const covering = attempt(() => this.#before.get(partition, position))
+    if (typeof covering === "object" && covering.end > position) return covering
+    let bad = position
+    for (let step = 1, from = position + 1; from < end; step *= 2, from += step) {
+      const row = attempt(() => this.#from.get(partition, from))
+      if (row === undefined) return undefined
+      if (row !== "damaged") return this.#earliest(partition, bad, from, row)
+      bad = from
+    }
+    // The last step went beyond the end: what is good may be shorter than it.
+    const last = attempt(() => this.#before.get(partition, end - 1))
+    if (typeof last !== "object" || last.end <= position) return undefined
+    return last.base <= bad ? last : this.#earliest(partition, bad, last.base, last)
+  }
+
+  /** What can be read lies behind what cannot, page by page: the border is found by halving. */
+  #earliest(partition: number, badFrom: number, goodFrom: number, found: BatchRow): BatchRow {
+    let bad = badFrom
+    let good = goodFrom
+    let best = found
+    while (good - bad > 1) {
+      const middle = Math.floor((bad + good) / 2)
+      const row = attempt(() => this.#from.get(partition, middle))
+      if (typeof row === "object") {
+        best = row.base < best.base ? row : best
+        good = middle
+      } else bad = middle
+    }
+    return best
+  }
+
+  /** The batch itself; undefined when one bit of it is not as it was stored, or the index means another. */
+  block({ partition, base, end, id }: BatchRow): Block | undefined {
+    try {
+      const bytes = this.#bytes.get(id)?.["block"]
+      // SQLite's bytes are in a buffer of their own: they can be handed to another thread without a copy.
+      const block = bytes instanceof Uint8Array ? Block.of(bytes) : undefined
+      if (block === undefined || !block.isWhole) return undefined
+      return block.partition === partition && block.base === base && block.span === end - base ? block : undefined
+    } catch (error) {
+      if (isDamage(error)) return undefined
+      throw error
+    }
+  }
+}
+
+/** A row that reads and verifies, none, or one that does not. */
+function attempt(get: () => Record<string, unknown> | undefined): BatchRow | "damaged" | undefined {
+  try {
+    const raw = get()
+    if (raw === undefined) return undefined
+    const row = {
+      partition: Number(raw["partition"]),
+      base: Number(raw["base"]),
+      end: Number(raw["end"]),
+      firstMs: Number(raw["first_ms"]),
+      lastMs: Number(raw["last_ms"]),
+      highMs: Number(raw["high_ms"]),
+      storedMs: Number(raw["stored_ms"]),
+      length: Number(raw["length"]),
+      id: Number(raw["id"])
+    }
+    return raw["sum"] === sumOf(row) ? row : "damaged"
+  } catch (error) {
+    if (isDamage(error)) return "damaged"
+    throw error
+  }
+}
+
+function sumOf({ partition, base, end, firstMs, lastMs, highMs, storedMs, length, id }: BatchRow): number {
+  return rowSum(partition, base, end, firstMs, lastMs, highMs, storedMs, length, id)
+}

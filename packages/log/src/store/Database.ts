@@ -1,0 +1,188 @@
+/** One connection to the file of a log: how it is opened, checked, created, and how a transaction is run on it. */
+import { accessSync, constants, existsSync, statSync } from "node:fs"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import { pathToFileURL } from "node:url"
+import { Refusal } from "../Fault.ts"
+import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
+import { applicationId, formatVersion, tables } from "./schema.ts"
+import { rowSum } from "./rowSum.ts"
+
+/** How long SQLite waits for another process by itself, in milliseconds; the group commit then tries again. */
+const busyMs = 250
+
+/** How long opening waits for other processes that create, recover or check point the same log, in milliseconds. */
+const openMs = 10_000
+
+export interface DatabaseOptions {
+  readonly paths: LogPaths
+  /** Nothing is created or changed. */
+  readonly isReadOnly: boolean
+  /** Most bytes the file may take; undefined: what the volume has. */
+  readonly bytesMax?: number | undefined
+}
+
+export class Database {
+  readonly paths: LogPaths
+  readonly #sql: DatabaseSync
+  readonly #version: StatementSync
+  #seen = -1
+
+  private constructor(paths: LogPaths, sql: DatabaseSync) {
+    this.paths = paths
+    this.#sql = sql
+    this.#version = sql.prepare("PRAGMA data_version")
+  }
+
+  /** Opens the log, creating it in an empty directory; throws a `Refusal` for what is not ours, and SQLite's errors as they are. */
+  static open(options: DatabaseOptions): Database {
+    const { paths, isReadOnly } = options
+    if (isReadOnly) findDirectory(paths)
+    else takeDirectory(paths)
+    // SQLite would take a leftover WAL for the recovery of an empty file, and say nothing of what is missing.
+    const isCut =
+      existsSync(paths.database) && statSync(paths.database).size === 0 && existsSync(`${paths.database}-wal`)
+    if (isCut && statSync(`${paths.database}-wal`).size > 0) throw cut(paths.database)
+    return isReadOnly && !isWritable(paths.directory)
+      ? Database.#open(pathToFileURL(paths.database).href + "?immutable=1", options)
+      : Database.#open(paths.database, options)
+  }
+
+  static #open(location: string, { paths, isReadOnly, bytesMax }: DatabaseOptions): Database {
+    const sql = new DatabaseSync(location, { readOnly: isReadOnly, timeout: openMs })
+    try {
+      sql.exec(
+        "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0"
+      )
+      if (isReadOnly) {
+        if (check(sql, paths.database) === "empty")
+          throw new Refusal("UnknownTopic", `${paths.database} is empty: no log was ever finished there`)
+      } else prepare(sql, paths.database, bytesMax)
+      sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
+      return new Database(paths, sql)
+    } catch (error) {
+      sql.close()
+      throw error
+    }
+  }
+
+  prepare(text: string): StatementSync {
+    return this.#sql.prepare(text)
+  }
+
+  /** Whether another connection has committed since this was last asked. */
+  hasChanged(): boolean {
+    const version = Number(this.#version.get()?.["data_version"] ?? 0)
+    if (version === this.#seen) return false
+    this.#seen = version
+    return true
+  }
+
+  /** Begins a write; throws a busy error when another process does not let go in time. */
+  begin(): void {
+    this.#sql.exec("BEGIN IMMEDIATE")
+  }
+
+  commit(): void {
+    this.#sql.exec("COMMIT")
+  }
+
+  rollback(): void {
+    if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK")
+  }
+
+  /** Runs `look` on one state of the log, whatever others commit meanwhile. */
+  snapshot<A>(look: () => A): A {
+    if (this.#sql.isTransaction) return look()
+    this.#sql.exec("BEGIN")
+    try {
+      return look()
+    } finally {
+      this.rollback()
+    }
+  }
+
+  close(): void {
+    this.#sql.close()
+  }
+}
+
+function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined): void {
+  // Before anything is written: what is not ours must stay as it is.
+  if (check(sql, path) === "empty") sql.exec("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE")
+  sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+  sql.exec("PRAGMA journal_size_limit = 67108864")
+  if (bytesMax !== undefined) {
+    const pageBytes = Number(sql.prepare("PRAGMA page_size").get()?.["page_size"] ?? 4096)
+    sql.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`)
+  }
+  if (check(sql, path) !== "empty") return
+  sql.exec("BEGIN IMMEDIATE")
+  try {
+    if (check(sql, path) === "empty") {
+      const createdMs = Date.now()
+      sql.exec(tables)
+      sql.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${formatVersion}`)
+      const topics = rowSum()
+      sql
+        .prepare("INSERT INTO header VALUES (1, ?, ?, ?, 0, ?)")
+        .run(formatVersion, createdMs, topics, rowSum(formatVersion, createdMs, topics))
+    }
+    sql.exec("COMMIT")
+  } catch (error) {
+    if (sql.isTransaction) sql.exec("ROLLBACK")
+    throw error
+  }
+}
+
+/** Refuses a file that is not a log, or one of another version. */
+function check(sql: DatabaseSync, path: string): "log" | "empty" {
+  const number = (name: string) => Number(sql.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0)
+  const application = number("application_id")
+  const format = number("user_version")
+  if (application === 0 && Number(sql.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]) === 0)
+    return "empty"
+  if (application !== applicationId)
+    throw new Refusal(
+      "Unsupported",
+      `${path} is another program's database: choose another directory, nothing was changed`
+    )
+  if (format > formatVersion)
+    throw new Refusal(
+      "Unsupported",
+      `${path} has format ${format} and this version of @leat/log reads up to ${formatVersion}: update @leat/log`
+    )
+  if (format < formatVersion)
+    throw new Refusal(
+      "Unsupported",
+      `${path} has format ${format}, which this version of @leat/log no longer reads: copy its events with an older one`
+    )
+  const row = sql.prepare("SELECT format, created_ms, topics, sum FROM header").get()
+  const { format: stored = null, created_ms = null, topics = null, sum } = row ?? {}
+  if (row === undefined || sum !== rowSum(valueOf(stored), valueOf(created_ms), valueOf(topics)))
+    throw new Refusal(
+      "Corrupt",
+      `${path}: the header of the log does not verify; copy the directory and restore a backup`
+    )
+  return "log"
+}
+
+/** Where nothing can be written nobody can be writing either, and SQLite must not want to put its shared index there. */
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function valueOf(value: unknown): number | null {
+  return typeof value === "number" ? value : null
+}
+
+function cut(path: string): Refusal {
+  return new Refusal(
+    "Corrupt",
+    `${path} is empty although its write-ahead log is not: the file was cut; copy the directory and restore a backup`
+  )
+}

@@ -1,0 +1,61 @@
+/** What may stand in the directory of a log, and what makes it somebody else's. */
+import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { Refusal } from "../Fault.ts"
+
+/** Names inside the directory. */
+export const databaseName = "log.sqlite"
+const wakeName = "wake"
+
+/** What a new volume has in its root, and what we create ourselves. */
+const harmless = new Set([
+  "lost+found",
+  wakeName,
+  databaseName,
+  `${databaseName}-wal`,
+  `${databaseName}-shm`,
+  `${databaseName}-journal`
+])
+
+export interface LogPaths {
+  readonly directory: string
+  readonly database: string
+  readonly wake: string
+}
+
+export function pathsOf(directory: string): LogPaths {
+  return { directory, database: join(directory, databaseName), wake: join(directory, wakeName) }
+}
+
+/** Makes the directory when it is not there, and refuses one that holds anything but a log. */
+export function takeDirectory({ directory, database }: LogPaths): void {
+  mkdirSync(directory, { recursive: true })
+  if (!statSync(directory).isDirectory()) throw notDirectory(directory)
+  refuseForeign(directory, database)
+}
+
+/** The same, for who only reads: nothing is created. */
+export function findDirectory({ directory, database }: LogPaths): void {
+  const found = statSync(directory, { throwIfNoEntry: false })
+  if (found === undefined) throw new Refusal("UnknownTopic", `${directory} does not exist: there is no log to look at`)
+  if (!found.isDirectory()) throw notDirectory(directory)
+  if (statSync(database, { throwIfNoEntry: false }) === undefined)
+    throw new Refusal("UnknownTopic", `${directory} holds no log: ${databaseName} is not there`)
+}
+
+function notDirectory(directory: string): Refusal {
+  return new Refusal("Unsupported", `${directory} is a file: name a directory for the log`)
+}
+
+function refuseForeign(directory: string, database: string): void {
+  const found = statSync(database, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile())
+    throw new Refusal("Unsupported", `${database} is no file: choose another directory`)
+  if (found !== undefined && found.size > 0) return
+  const foreign = readdirSync(directory).find((name) => !harmless.has(name))
+  if (foreign === undefined) return
+  throw new Refusal(
+    "Unsupported",
+    `${directory} holds no log and is not empty (${foreign}): choose an empty directory, nothing was changed`
+  )
+}

@@ -1,0 +1,149 @@
+/**
+ * Which events each partition has taken, as ranges of sequences: one row for each (partition, incarnation, stream, bucket) while
+ * its sequences have no gaps, and one more per gap. Kept for ever, in the transaction of the append.
+ */
+import { Buffer } from "node:buffer"
+import { EventIdCursor } from "leat/transport"
+import type { Block } from "../Block.ts"
+import type { Database } from "./Database.ts"
+import type { Quarantine } from "./Quarantine.ts"
+import { rowSum } from "./rowSum.ts"
+
+interface Range {
+  first: number
+  last: number
+}
+
+/** Sequences of one bucket of one process, in one partition. */
+interface IdLane {
+  readonly incarnation: Buffer
+  readonly stream: string
+  readonly bucket: number
+  /** The range with the highest sequences: nearly every event is the next of it. */
+  top: Range | undefined
+  /** Whether `top` is not written yet. */
+  isChanged: boolean
+}
+
+/** Lanes kept in memory; beyond that all are read again. */
+const lanesMax = 20_000
+
+export class EventIds {
+  readonly #quarantine: Quarantine
+  readonly #top
+  readonly #before
+  readonly #after
+  readonly #put
+  readonly #remove
+  readonly #cursor = new EventIdCursor()
+  readonly #lanes = new Map<string, IdLane>()
+  #changed: Array<IdLane> = []
+
+  constructor(db: Database, quarantine: Quarantine) {
+    this.#quarantine = quarantine
+    const lane = "partition = ? AND incarnation = ? AND stream = ? AND bucket = ?"
+    const select = "SELECT first, last, sum FROM id_range"
+    this.#top = db.prepare(`${select} WHERE ${lane} ORDER BY first DESC LIMIT 1`)
+    this.#before = db.prepare(`${select} WHERE ${lane} AND first <= ? ORDER BY first DESC LIMIT 1`)
+    this.#after = db.prepare(`${select} WHERE ${lane} AND first > ? ORDER BY first LIMIT 1`)
+    this.#put = db.prepare("INSERT OR REPLACE INTO id_range VALUES (?, ?, ?, ?, ?, ?, ?)")
+    this.#remove = db.prepare(`DELETE FROM id_range WHERE ${lane} AND first = ?`)
+  }
+
+  /** Takes the ids of a batch, inside a write. Returns the records whose event the partition has already, when there are any. */
+  take(partition: number, block: Block): ReadonlySet<number> | undefined {
+    let duplicates: Set<number> | undefined
+    let lane: IdLane | undefined
+    const cursor = this.#cursor
+    for (let index = 0; index < block.count; index++) {
+      if (!cursor.read(block.data, block.headersStart(index))) continue
+      if (lane === undefined || !isLaneOf(lane, cursor)) lane = this.#lane(partition, cursor)
+      if (this.#add(partition, lane, cursor.seq)) continue
+      duplicates ??= new Set()
+      duplicates.add(index)
+    }
+    for (const one of this.#changed) this.#save(partition, one)
+    this.#changed = []
+    return duplicates
+  }
+
+  /** Another process has committed, or a write was rolled back. */
+  forget(): void {
+    this.#lanes.clear()
+    this.#changed = []
+  }
+
+  /** False: the lane has it already. */
+  #add(partition: number, lane: IdLane, seq: number): boolean {
+    const { top } = lane
+    if (top !== undefined && seq <= top.last) return seq < top.first && this.#insert(partition, lane, seq)
+    if (top !== undefined && seq === top.last + 1) top.last = seq
+    else {
+      if (lane.isChanged) this.#save(partition, lane)
+      lane.top = { first: seq, last: seq }
+    }
+    if (!lane.isChanged) this.#changed.push(lane)
+    lane.isChanged = true
+    return true
+  }
+
+  /** A sequence that came late: below the highest range. */
+  #insert(partition: number, lane: IdLane, seq: number): boolean {
+    if (lane.isChanged) this.#save(partition, lane)
+    const { incarnation, stream, bucket } = lane
+    const before = this.#verified(partition, lane, this.#before.get(partition, incarnation, stream, bucket, seq))
+    if (before !== undefined && before.last >= seq) return false
+    const after = this.#verified(partition, lane, this.#after.get(partition, incarnation, stream, bucket, seq))
+    const joinsBefore = before !== undefined && before.last === seq - 1
+    const joinsAfter = after !== undefined && after.first === seq + 1
+    const range = { first: joinsBefore ? before.first : seq, last: joinsAfter ? after.last : seq }
+    if (joinsAfter) this.#remove.run(partition, incarnation, stream, bucket, after.first)
+    this.#write(partition, lane, range)
+    lane.top = this.#verified(partition, lane, this.#top.get(partition, incarnation, stream, bucket))
+    return true
+  }
+
+  #save(partition: number, lane: IdLane): void {
+    lane.isChanged = false
+    if (lane.top !== undefined) this.#write(partition, lane, lane.top)
+  }
+
+  #write(partition: number, lane: IdLane, range: Range): void {
+    const { incarnation, stream, bucket } = lane
+    this.#put.run(partition, incarnation, stream, bucket, range.first, range.last, sumOf(partition, lane, range))
+  }
+
+  #lane(partition: number, { incarnation, stream, bucket }: EventIdCursor): IdLane {
+    const id = Buffer.from(incarnation)
+    const key = `${partition}/${bucket}/${id.toString("latin1")}/${stream}`
+    const known = this.#lanes.get(key)
+    if (known !== undefined) return known
+    if (this.#lanes.size >= lanesMax) {
+      for (const one of this.#changed) this.#save(partition, one)
+      this.forget()
+    }
+    const lane: IdLane = { incarnation: id, stream, bucket, top: undefined, isChanged: false }
+    lane.top = this.#verified(partition, lane, this.#top.get(partition, id, stream, bucket))
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  /** A range that does not verify holds nothing: storing an event twice is better than taking another one for it. */
+  #verified(partition: number, lane: IdLane, row: Record<string, unknown> | undefined): Range | undefined {
+    if (row === undefined) return undefined
+    const range = { first: Number(row["first"]), last: Number(row["last"]) }
+    if (row["sum"] === sumOf(partition, lane, range)) return range
+    this.#quarantine.report({ partition, base: range.first, end: range.first, what: "ids" })
+    return undefined
+  }
+}
+
+function isLaneOf({ incarnation, stream, bucket }: IdLane, id: EventIdCursor): boolean {
+  if (bucket !== id.bucket || stream !== id.stream) return false
+  for (let index = 15; index >= 0; index--) if (incarnation[index] !== id.incarnation[index]) return false
+  return true
+}
+
+function sumOf(partition: number, { incarnation, stream, bucket }: IdLane, { first, last }: Range): number {
+  return rowSum(partition, incarnation, stream, bucket, first, last)
+}

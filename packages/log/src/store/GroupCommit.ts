@@ -1,0 +1,173 @@
+/**
+ * Group commit: everything that waits goes into one transaction, and is answered once that is on disk. One queue, in order: what
+ * was pushed earlier is in the log, or never will be, when what was pushed later is answered.
+ */
+import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
+import type { Store } from "./Store.ts"
+
+export interface Work<A> {
+  /** Epoch milliseconds after which it must not be done any more. */
+  readonly deadlineMs?: number
+  /** Bytes that it will write, about. */
+  readonly bytes?: number
+  /** Who waits for it: those who read records, members of groups, or nobody. */
+  readonly wakes: Wakes
+  /** Does it, inside the transaction. A `Refusal` must come before the first write. */
+  readonly run: () => A
+  /** It is on disk. */
+  readonly done: (result: A) => void
+  readonly failed: (fault: Fault, mayBeStored: boolean) => void
+}
+
+export type Wakes = "readers" | "groups" | "nobody"
+
+interface Job {
+  readonly deadlineMs: number
+  readonly bytes: number
+  readonly wakes: Wakes
+  readonly pushedAtMs: number
+  /** Does the work; what it returns tells of it. */
+  readonly run: () => () => void
+  readonly failed: (fault: Fault, mayBeStored: boolean) => void
+}
+
+/** Most that goes into one transaction: bounds how long the first of it waits for the last. */
+const groupBytesMax = 16 * 1024 * 1024
+const groupJobsMax = 4096
+
+/** How long a work without a deadline waits for other processes, in milliseconds. */
+const busyMsMax = 30_000
+
+export class GroupCommit {
+  readonly #store: Store
+  readonly #committed: (wakes: ReadonlySet<Wakes>) => void
+  #queue: Array<Job> = []
+  #isScheduled = false
+  /** A commit failed and may yet be found by a recovery: something must be written over it before a fence can be kept. */
+  #isUnclear = false
+
+  constructor(store: Store, committed: (wakes: ReadonlySet<Wakes>) => void) {
+    this.#store = store
+    this.#committed = committed
+  }
+
+  push<A>({ run, done, failed, deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, wakes }: Work<A>): void {
+    const doing = () => {
+      const result = run()
+      return () => done(result)
+    }
+    this.#queue.push({ deadlineMs, bytes, wakes, pushedAtMs: Date.now(), run: doing, failed })
+    this.#schedule()
+  }
+
+  /** Commits what is left, without waiting for more, for so many milliseconds at most. */
+  drain(withinMs: number): void {
+    const untilMs = Date.now() + withinMs
+    while (this.#queue.length > 0 && Date.now() < untilMs) this.#flush()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#queue.length === 0) return
+    this.#isScheduled = true
+    // After the messages that have already arrived: they go into the same transaction.
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#flush()
+      this.#schedule()
+    })
+  }
+
+  #flush(): void {
+    const group = this.#take()
+    if (group.length > 0 && !this.#commit(group)) this.#queue = [...group, ...this.#queue]
+  }
+
+  #take(): Array<Job> {
+    const nowMs = Date.now()
+    const group: Array<Job> = []
+    let bytes = 0
+    let taken = 0
+    for (const job of this.#queue) {
+      if (group.length >= groupJobsMax || (bytes > 0 && bytes + job.bytes > groupBytesMax)) break
+      taken++
+      if (job.deadlineMs <= nowMs) job.failed(expired, false)
+      else if (nowMs - job.pushedAtMs > busyMsMax) job.failed(this.#busy(), false)
+      else {
+        group.push(job)
+        bytes += job.bytes
+      }
+    }
+    this.#queue = this.#queue.slice(taken)
+    return group
+  }
+
+  /** False: another process holds the log; nothing was done, and it is to be tried again. */
+  #commit(group: ReadonlyArray<Job>): boolean {
+    const { db, quarantine } = this.#store
+    const told: Array<() => void> = []
+    try {
+      db.begin()
+      this.#store.refresh()
+      if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
+      quarantine.save()
+      // Waiting for another process may have taken longer than some of them were given.
+      const nowMs = Date.now()
+      for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
+    } catch (error) {
+      this.#undo()
+      if (isBusy(error)) return false
+      // One of them met damage, or the like: the others shall not suffer for it.
+      if (group.length > 1 && !isGlobal(error)) return this.#commitEach(group)
+      for (const { failed } of group) failed(faultOf(error, db.paths.database), false)
+      return true
+    }
+    try {
+      db.commit()
+    } catch (error) {
+      this.#undo()
+      if (isBusy(error)) return false
+      // A full volume stops the commit record from being written; any other fault may come after it was.
+      const isClear = ((sqliteCode(error) ?? 0) & 255) === 13
+      this.#isUnclear ||= !isClear
+      for (const { failed } of group) failed(faultOf(error, db.paths.database), !isClear)
+      return true
+    }
+    this.#isUnclear = false
+    quarantine.saved()
+    for (const tell of told) tell()
+    this.#committed(new Set(group.map(({ wakes }) => wakes)))
+    return true
+  }
+
+  #commitEach(group: ReadonlyArray<Job>): boolean {
+    for (const [index, job] of group.entries()) {
+      if (this.#commit([job])) continue
+      this.#queue = [...group.slice(index), ...this.#queue]
+      break
+    }
+    return true
+  }
+
+  #undo(): void {
+    this.#store.forget()
+    this.#store.db.rollback()
+  }
+
+  #busy(): Fault {
+    const { database } = this.#store.db.paths
+    const detail = `${database}: other processes have held the log for ${busyMsMax} ms; look for one that is stopped inside a write`
+    return { reason: "Unavailable", detail }
+  }
+}
+
+const expired: Fault = { reason: "Timeout", detail: "its deadline passed before it was written; it was taken back" }
+
+/** Runs a job; what is refused is told with the rest, once the order before it is on disk. */
+function attempt(job: Job): () => void {
+  try {
+    return job.run()
+  } catch (error) {
+    if (error instanceof Refusal) return () => job.failed({ reason: error.reason, detail: error.message }, false)
+    throw error
+  }
+}

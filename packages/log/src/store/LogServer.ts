@@ -1,0 +1,256 @@
+/** The worker's side of an open log: takes the calls of the main thread, and looks after what happens without a call. */
+import { hostname } from "node:os"
+import { type MessagePort, threadId } from "node:worker_threads"
+import { type Fault, faultOf } from "../Fault.ts"
+import type { Calls, CallName, LaneEvent, Reply, Request, Segment, WorkerSettings } from "../Message.ts"
+import { append } from "./append.ts"
+import { pathsOf } from "./Directory.ts"
+import { GroupCommit, type Wakes } from "./GroupCommit.ts"
+import { Groups } from "./Groups.ts"
+import { inspect } from "./inspect.ts"
+import { Maintenance } from "./Maintenance.ts"
+import type { Answer } from "./Holding.ts"
+import { Membership } from "./Membership.ts"
+import { positionAt, read } from "./read.ts"
+import { Store } from "./Store.ts"
+import { compareTopic } from "./Topics.ts"
+import { keepWriteAheadLog, missingPositions, stepOver } from "./tail.ts"
+import { type Reach, WakeFile } from "./WakeFile.ts"
+
+/** How often the log is looked at without being woken, in milliseconds: the wake file is enough, except where it is not. */
+const lookMs = 250
+const lookMsWithoutWatch = 20
+
+/** How long a close waits for other processes before it leaves queued works undone, in milliseconds. */
+const drainMs = 5000
+
+type Handlers = {
+  readonly [N in CallName]: (ask: Calls[N]["ask"], answer: Answer<Calls[N]["answer"]>, call: number) => void
+}
+
+export class LogServer {
+  readonly #settings: WorkerSettings
+  readonly #port: MessagePort
+  readonly #store: Store
+  readonly #wake: WakeFile
+  readonly #commit: GroupCommit
+  readonly #groups: Groups
+  readonly #membership: Membership
+  readonly #maintenance: Maintenance | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isFollowing = false
+  #isClosed = false
+
+  /** Opens the log; throws what keeps it from being opened. */
+  constructor(settings: WorkerSettings, port: MessagePort) {
+    const { directory, isReadOnly, bytesMax, leaseMs } = settings
+    const owner = `${hostname()}/${process.pid}/${threadId}`
+    const paths = pathsOf(directory)
+    this.#settings = settings
+    this.#port = port
+    this.#wake = new WakeFile(paths.wake)
+    // Before the log is read: what was announced by then must be there.
+    const announced = this.#wake.read()
+    this.#store = new Store({ paths, isReadOnly, bytesMax })
+    this.#commit = new GroupCommit(this.#store, (wakes) => this.#committed(wakes))
+    this.#groups = new Groups(this.#store)
+    const tell = (event: LaneEvent) => this.#post(event)
+    this.#membership = new Membership(this.#store, this.#groups, this.#commit, { leaseMs, owner, tell })
+    this.#store.whenChanged = () => this.#follow()
+    this.#store.quarantine.onReport(() => this.#noteDamage())
+    try {
+      this.#checkTail(announced)
+    } catch (error) {
+      this.#store.db.close()
+      throw error
+    }
+    // Last, because it keeps the worker alive.
+    this.#maintenance = isReadOnly
+      ? undefined
+      : new Maintenance(this.#store, this.#commit, { ...settings, owner: `${owner}/${Date.now()}`, leaseMs })
+  }
+
+  receive(request: Request): void {
+    if (request.name === "cancel") return this.#membership.cancel(request.call)
+    const { call } = request
+    const failed = (fault: Fault, mayBeStored: boolean) => this.#post({ call, fault, mayBeStored })
+    const done = (answer: Calls[CallName]["answer"]) => this.#post({ call, answer }, blocksOf(answer))
+    try {
+      this.#handle(request, { done, failed })
+    } catch (error) {
+      failed(faultOf(error, this.#store.db.paths.database), false)
+    }
+  }
+
+  #post(reply: Reply, transfer: Array<ArrayBuffer> = []): void {
+    this.#port.postMessage(reply, transfer)
+  }
+
+  #handle(request: Exclude<Request, { readonly name: "cancel" }>, answer: Answer<Calls[CallName]["answer"]>): void {
+    // The union of calls is told apart by name; what one answers is what its own type says.
+    const handler = this.#handlers[request.name] as (ask: Request, to: typeof answer, call: number) => void
+    handler(request, answer, request.call)
+  }
+
+  readonly #handlers: Handlers = {
+    open: (_, { done }) => done(null),
+    topic: ({ topic }, answer) => {
+      const found = this.#store.look(() => this.#store.topics.find(topic))
+      if (found !== undefined) return answer.done({ partitions: found.partitions })
+      const run = () => {
+        const { topics } = this.#store
+        const { partitions } = topics.find(topic) ?? topics.create({ topic, partitions: this.#settings.partitions })
+        return { partitions }
+      }
+      this.#commit.push({ wakes: "nobody", run, ...answer })
+    },
+    ensure: ({ spec }, answer) => {
+      const run = () => {
+        const { topics } = this.#store
+        const found = topics.find(spec.topic)
+        if (found !== undefined) return compareTopic(found, spec)
+        return { status: "created" as const, partitions: topics.create(spec).partitions }
+      }
+      this.#commit.push({ wakes: "nobody", run, ...answer })
+    },
+    append: ({ topic, partition, bytes, deadlineMs }, answer) => {
+      const run = () => append(this.#store, this.#settings, topic, partition, bytes)
+      this.#commit.push({ wakes: "readers", deadlineMs, bytes: bytes.length, run, ...answer })
+    },
+    fence: ({ topic, partition }, answer) => {
+      const run = () => {
+        const { topics, heads } = this.#store
+        return { end: heads.get(topics.partitionOf(topics.get(topic), partition)).end }
+      }
+      this.#commit.push({ wakes: "nobody", run, ...answer })
+    },
+    bounds: ({ topic, group }, { done }) => {
+      const { topics, heads } = this.#store
+      done(
+        this.#store.look(() => {
+          const found = topics.get(topic)
+          return Array.from({ length: found.partitions }, (_, number) => {
+            const partition = found.firstPartition + number
+            const { start, end } = heads.get(partition)
+            const settled = group === undefined ? undefined : this.#groups.settled(partition, group)
+            return { partition: number, start, end, ...(settled === undefined ? {} : { settled }) }
+          })
+        })
+      )
+    },
+    locate: ({ topic, partition, timesMs }, { done }) => {
+      const { topics, heads } = this.#store
+      done(
+        this.#store.look(() => {
+          const found = topics.partitionOf(topics.get(topic), partition)
+          const positions = timesMs.map((timeMs) => positionAt(this.#store, found, timeMs))
+          return { end: heads.get(found).end, positions }
+        })
+      )
+    },
+    read: ({ topic, partition, from, to }, { done }) => {
+      const { topics } = this.#store
+      const result = this.#store.look(() =>
+        read(this.#store, topics.partitionOf(topics.get(topic), partition), from, to)
+      )
+      done(result ?? { segments: [], next: from })
+    },
+    join: (ask, answer) => {
+      this.#watch()
+      this.#membership.join(ask, answer)
+    },
+    leave: ({ member }, answer) => this.#membership.leave(member, answer),
+    pull: ({ lane, from }, answer, call) => this.#membership.pull(call, lane, from, answer),
+    settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),
+    release: ({ lane }, answer) => this.#membership.release(lane, answer),
+    compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),
+    inspect: (_, { done }) => done(inspect(this.#store)),
+    close: (_, { done }) => {
+      this.#close()
+      done(null)
+      this.#port.close()
+    }
+  }
+
+  #committed(wakes: ReadonlySet<Wakes>): void {
+    if (wakes.has("readers") || wakes.has("groups")) this.#wake.touch(this.#store.heads.reach())
+    if (!this.#membership.isWatching || this.#isClosed) return
+    if (wakes.has("groups")) this.#follow()
+    else if (wakes.has("readers")) this.#membership.serve()
+  }
+
+  /** Soon, and once for many reasons. */
+  #follow(): void {
+    if (this.#isFollowing || this.#isClosed || !this.#membership.isWatching) return
+    this.#isFollowing = true
+    setImmediate(() => {
+      this.#isFollowing = false
+      if (!this.#isClosed) this.#membership.follow()
+    })
+  }
+
+  /** From the first member on: looks when another process says that it has committed, and slowly without being told. */
+  #watch(): void {
+    if (this.#timer !== undefined) return
+    const isWatched = this.#wake.watch(() => this.#look())
+    this.#timer = setInterval(() => this.#look(), isWatched ? lookMs : lookMsWithoutWatch)
+  }
+
+  #look(): void {
+    if (this.#isClosed) return
+    try {
+      this.#store.look(() => undefined)
+    } catch {
+      // Busy or damaged: the calls that need it will say so.
+    }
+  }
+
+  #noteDamage(): void {
+    const { quarantine } = this.#store
+    this.#commit.push({
+      wakes: "nobody",
+      // The group commit itself writes down what was found.
+      run: () => undefined,
+      done: () => quarantine.saved(),
+      failed: () => undefined
+    })
+  }
+
+  /** Before anything else is written: what was announced and is gone is reported, and its positions are left out. */
+  #checkTail(announced: Reach | undefined): void {
+    const store = this.#store
+    const missing = missingPositions(store, announced)
+    if (missing === 0 || this.#settings.isReadOnly) return
+    keepWriteAheadLog(store.db.paths, Date.now())
+    const { lastId } = store.heads.reach()
+    store.quarantine.report({ partition: -1, base: lastId, end: announced?.lastId ?? lastId, what: "tail" })
+    this.#commit.push({
+      wakes: "readers",
+      // Another process may have done it since.
+      run: () => (store.heads.reach().lastId === lastId ? stepOver(store, missing) : undefined),
+      done: () => undefined,
+      failed: () => undefined
+    })
+    // Now: nobody may be told of an end that is about to move.
+    this.#commit.drain(drainMs)
+  }
+
+  #close(): void {
+    clearInterval(this.#timer)
+    this.#membership.leaveAll()
+    this.#maintenance?.close()
+    this.#commit.drain(drainMs)
+    this.#isClosed = true
+    this.#wake.close()
+    this.#store.db.close()
+  }
+}
+
+/** Buffers that are handed over with an answer instead of being copied. */
+function blocksOf(answer: unknown): Array<ArrayBuffer> {
+  if (typeof answer !== "object" || answer === null || !("segments" in answer) || !Array.isArray(answer.segments))
+    return []
+  return (answer.segments as ReadonlyArray<Segment>).flatMap((segment) =>
+    segment.kind === "block" ? [segment.bytes.buffer] : []
+  )
+}

@@ -1,0 +1,164 @@
+/**
+ * What is done now and then, by one process at a time: retention of partitions that nobody appends to, and compaction. The
+ * process that does it holds a row with a heartbeat; when that stands still, another takes over.
+ */
+import type { Answer } from "./Holding.ts"
+import { Beats } from "./Beats.ts"
+import { finish, rewrite, survey, type Survey } from "./compaction.ts"
+import type { GroupCommit } from "./GroupCommit.ts"
+import { retain, type RetentionDefaults } from "./retention.ts"
+import type { Store } from "./Store.ts"
+import type { Topic } from "./Topics.ts"
+
+/** How often somebody looks whether there is something to do, in milliseconds. */
+const everyMs = 5000
+
+/** Rows that one write takes away at most. */
+const retainedPerWrite = 256
+
+export interface MaintenanceOptions extends RetentionDefaults {
+  readonly owner: string
+  readonly leaseMs: number
+}
+
+export class Maintenance {
+  readonly #store: Store
+  readonly #commit: GroupCommit
+  readonly #options: MaintenanceOptions
+  readonly #beats = new Beats()
+  readonly #get
+  readonly #put
+  readonly #remove
+  readonly #timer: NodeJS.Timeout
+  #isRunning = false
+  #isClosed = false
+
+  constructor(store: Store, commit: GroupCommit, options: MaintenanceOptions) {
+    this.#store = store
+    this.#commit = commit
+    this.#options = options
+    this.#get = store.db.prepare("SELECT owner, beat FROM owner WHERE task = 'maintenance'")
+    this.#put = store.db.prepare("INSERT OR REPLACE INTO owner VALUES ('maintenance', ?, ?)")
+    this.#remove = store.db.prepare("DELETE FROM owner WHERE task = 'maintenance' AND owner = ?")
+    this.#timer = setInterval(() => void this.#pass(), everyMs)
+  }
+
+  /** Compacts every compacted topic now, whoever's turn it is: each step is a write of its own, so that two do no harm. */
+  compact(answer: Answer<null>): void {
+    this.#compactAll(() => true).then(
+      () => answer.done(null),
+      (error: unknown) => answer.failed({ reason: "Unavailable", detail: String(error) }, false)
+    )
+  }
+
+  /** No pass begins any more; the row is given back. */
+  close(): void {
+    clearInterval(this.#timer)
+    this.#isClosed = true
+    this.#commit.push({
+      wakes: "nobody",
+      run: () => this.#remove.run(this.#options.owner),
+      done: () => undefined,
+      failed: () => undefined
+    })
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    try {
+      if (!this.#hasWork() || !(await this.#write(() => this.#claim()))) return
+      for (const topic of this.#store.topics.all)
+        for (let number = 0; number < topic.partitions; number++)
+          await this.#retain(topic, topic.firstPartition + number)
+      await this.#compactAll((partition) => this.#isDirty(partition))
+    } catch {
+      // Damage, or a full or busy volume: whoever sends or reads is told so. The next pass tries again.
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  /** Whether any topic asks for anything: a log without retention and compaction is never written to by this. */
+  #hasWork(): boolean {
+    const { retentionBytes, retentionMs } = this.#options
+    return this.#store.look(
+      () =>
+        retentionBytes !== undefined ||
+        retentionMs !== undefined ||
+        this.#store.topics.all.some(
+          (topic) => topic.compacted || topic.retentionBytes !== undefined || topic.retentionMs !== undefined
+        )
+    )
+  }
+
+  #claim(): boolean {
+    const { owner, leaseMs } = this.#options
+    const row = this.#get.get()
+    const holder = row?.["owner"]
+    const beat = Number(row?.["beat"] ?? 0)
+    const isFree =
+      row === undefined || holder === owner || this.#beats.isStill(String(holder), beat, Math.max(leaseMs, 2 * everyMs))
+    if (isFree) this.#put.run(owner, beat + 1)
+    return isFree
+  }
+
+  async #retain(topic: Topic, partition: number): Promise<void> {
+    for (let isMore = true; isMore && !this.#isClosed;) {
+      isMore = await this.#write(() => {
+        const head = this.#store.heads.get(partition)
+        const after = retain(this.#store, topic, head, this.#options, Date.now(), retainedPerWrite)
+        if (after !== head) this.#store.heads.save(after)
+        return after !== head
+      })
+    }
+  }
+
+  async #compactAll(isDue: (partition: number) => boolean): Promise<void> {
+    const partitions = this.#store.look(() =>
+      this.#store.topics.all
+        .filter(({ compacted }) => compacted)
+        .flatMap((topic) => Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number))
+        .filter(isDue)
+    )
+    for (const partition of partitions) await this.#compactOne(partition)
+  }
+
+  /** Half of it was never looked at: less is not worth reading all of it. */
+  #isDirty(partition: number): boolean {
+    const { start, end, cleaned } = this.#store.heads.get(partition)
+    const dirty = end - Math.max(start, cleaned)
+    return dirty > 0 && dirty * 2 >= end - start
+  }
+
+  async #compactOne(partition: number): Promise<void> {
+    const known = this.#store.look((): Survey => {
+      const { start, cleaned } = this.#store.heads.get(partition)
+      return { last: new Map(), end: Math.max(start, cleaned) }
+    })
+    while (!this.#isClosed && this.#store.look(() => survey(this.#store, partition, known))) await turn()
+    for (let at: number | undefined = 0; at !== undefined && !this.#isClosed;) {
+      const from: number = at
+      at = await this.#write(() => rewrite(this.#store, partition, known, from))
+    }
+    if (!this.#isClosed) await this.#write(() => finish(this.#store, partition, known))
+  }
+
+  #write<A>(run: () => A): Promise<A> {
+    return new Promise((resolve, reject) => {
+      this.#commit.push({
+        wakes: "nobody",
+        run,
+        done: resolve,
+        failed: ({ detail }) => reject(new Error(detail))
+      })
+    })
+  }
+}
+
+/** Lets whatever waits have its turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -1,0 +1,59 @@
+/**
+ * What did not verify: noted once, left where it is, and passed over. Retention takes it away with its neighbours; until then
+ * whoever wants to salvage bytes finds them in the file.
+ */
+import { isDamage } from "../Fault.ts"
+import type { Database } from "./Database.ts"
+
+export interface Damage {
+  /** Partition of the log; -1 for what belongs to none. */
+  readonly partition: number
+  /** Positions [base, end) that cannot be read; equal when no record is lost. */
+  readonly base: number
+  readonly end: number
+  /** `block`: bytes of a batch. `index`: its row. `head`, `lane`, `ids`: rows of these tables. `tail`: commits that are gone. */
+  readonly what: "block" | "index" | "head" | "lane" | "ids" | "tail"
+}
+
+export class Quarantine {
+  readonly #db: Database
+  readonly #seen = new Set<string>()
+  readonly #isReadOnly: boolean
+  #pending: Array<Damage> = []
+  #whenReported: (() => void) | undefined
+
+  constructor(db: Database, isReadOnly: boolean) {
+    this.#db = db
+    this.#isReadOnly = isReadOnly
+  }
+
+  /** Calls `then` when something was found that is to be written down. */
+  onReport(then: () => void): void {
+    this.#whenReported = then
+  }
+
+  report(damage: Damage): void {
+    const key = `${damage.partition}/${damage.base}/${damage.what}`
+    if (this.#isReadOnly || this.#seen.has(key)) return
+    this.#seen.add(key)
+    this.#pending.push(damage)
+    this.#whenReported?.()
+  }
+
+  /** Writes down what was found, inside a write. */
+  save(): void {
+    const insert = this.#db.prepare("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)")
+    const nowMs = Date.now()
+    try {
+      for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
+    } catch (error) {
+      // The notes themselves are damaged: that must not keep anybody from writing.
+      if (!isDamage(error)) throw error
+    }
+  }
+
+  /** What `save` wrote is committed. */
+  saved(): void {
+    this.#pending = []
+  }
+}

@@ -1,0 +1,60 @@
+import { Block, mergeBlocks } from "../Block.ts"
+import { Refusal } from "../Fault.ts"
+import type { AppendResult } from "../Message.ts"
+import { retain, type RetentionDefaults } from "./retention.ts"
+import type { Store } from "./Store.ts"
+
+export interface AppendLimits extends RetentionDefaults {
+  readonly recordBytesMax: number
+}
+
+/** Largest batch in bytes, far under SQLite's limit for one value. */
+const batchBytesMax = 512 * 1024 * 1024
+
+/** Rows that one append takes away at most: the rest is left to the next one, and to the pass. */
+const retainedPerAppend = 64
+
+/** Appends a batch to a partition, without the records whose events are there already. Inside a write. */
+export function append(
+  store: Store,
+  limits: AppendLimits,
+  topicName: string,
+  number: number,
+  bytes: Uint8Array<ArrayBuffer>
+): AppendResult {
+  const topic = store.topics.get(topicName)
+  const partition = store.topics.partitionOf(topic, number)
+  const sent = Block.of(bytes)
+  if (sent === undefined) throw new Refusal("Rejected", "a batch whose columns do not fit its bytes")
+  refuseLarge(sent, limits)
+  // Everything that may refuse stands before the first write: an id must not be taken for a record that is not stored.
+  const head = store.heads.get(partition)
+  const duplicates = store.ids.take(partition, sent)
+  if (duplicates?.size === sent.count) return { base: head.end, duplicates: [...duplicates] }
+  const block = duplicates === undefined ? sent : mergeBlocks([sent], (_, index) => !duplicates.has(index))
+  const storedMs = Date.now()
+  const { count } = block
+  const base = head.end
+  block.seal({ partition, base, span: count, storedAtMs: storedMs })
+  const { firstTimeMs, lastTimeMs } = block
+  const id = store.heads.takeId()
+  const highMs = base === 0 ? lastTimeMs : Math.max(head.highMs, lastTimeMs)
+  const length = block.bytes.length
+  store.batches.put(
+    { partition, base, end: base + count, firstMs: firstTimeMs, lastMs: lastTimeMs, highMs, storedMs, length, id },
+    block
+  )
+  const appended = { ...head, end: base + count, bytes: head.bytes + length, highMs, lastId: id }
+  store.heads.save(retain(store, topic, appended, limits, storedMs, retainedPerAppend))
+  return { base, duplicates: duplicates === undefined ? [] : [...duplicates] }
+}
+
+function refuseLarge(block: Block, { recordBytesMax }: AppendLimits): void {
+  if (block.bytes.length > batchBytesMax)
+    throw new Refusal("TooLarge", `a batch of ${block.bytes.length} bytes; the limit is ${batchBytesMax}`)
+  for (let index = 0; index < block.count; index++) {
+    const bytes = block.recordBytes(index)
+    if (bytes > recordBytesMax)
+      throw new Refusal("TooLarge", `a record of ${bytes} bytes; the limit is ${recordBytesMax} (recordBytesMax)`)
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Compaction of one partition, step by step: first the last position of each key is learned, then batches are written again
+ * without what is superseded, a few at a time. Tombstones stay: whoever reads from the start must learn of them.
+ */
+import { Buffer } from "node:buffer"
+import { type Block, mergeBlocks } from "../Block.ts"
+import type { BatchRow } from "./Batches.ts"
+import type { Store } from "./Store.ts"
+
+/** Keys that one pass knows: bounds its memory. What is left over is done by the next. */
+const keysMax = 500_000
+
+/** Bytes that one step reads: bounds how long appends wait for it. */
+const stepBytes = 2 * 1024 * 1024
+
+/** Small batches are put together until they have about this many bytes. */
+const mergedBytes = 256 * 1024
+
+/** What a pass knows: the last position of each key before `end`. */
+export interface Survey {
+  readonly last: Map<string, number>
+  /** Everything before it has been looked at. */
+  end: number
+}
+
+/** Looks on; returns false once it has seen everything, or knows as much as it may. */
+export function survey(store: Store, partition: number, known: Survey): boolean {
+  const { end } = store.heads.get(partition)
+  for (let bytes = 0; bytes < stepBytes;) {
+    if (known.end >= end || known.last.size >= keysMax) return false
+    const row = store.batches.next(partition, known.end, end)
+    if (row === undefined) {
+      known.end = end
+      return false
+    }
+    const block = store.batches.block(row)
+    known.end = row.end
+    bytes += row.length
+    for (let index = 0; index < (block?.count ?? 0); index++) {
+      const key = block?.key(index) ?? null
+      if (block !== undefined && key !== null) known.last.set(keyText(key), block.position(index))
+    }
+  }
+  return true
+}
+
+/** Writes some batches at `from` again, inside a write. Returns where to go on; undefined at the end. */
+export function rewrite(store: Store, partition: number, known: Survey, from: number): number | undefined {
+  const { start, end } = store.heads.get(partition)
+  let at = Math.max(start, from)
+  for (let bytes = 0; bytes < stepBytes && at < known.end;) {
+    const group = gather(store, partition, at, Math.min(end, known.end))
+    if (group === undefined) return undefined
+    if (group.batches.length > 0) replace(store, partition, known, group.batches)
+    bytes += group.bytes
+    at = group.next
+  }
+  return at < known.end ? at : undefined
+}
+
+/** Marks everything that was looked at as clean, inside a write. */
+export function finish(store: Store, partition: number, known: Survey): void {
+  const head = store.heads.get(partition)
+  store.heads.save({ ...head, cleaned: Math.max(head.cleaned, Math.min(known.end, head.end)) })
+}
+
+interface Batch {
+  readonly row: BatchRow
+  readonly block: Block
+}
+
+/** Batches that follow each other without a hole; what cannot be read is passed over and stays. */
+function gather(store: Store, partition: number, from: number, end: number) {
+  const batches: Array<Batch> = []
+  let bytes = 0
+  let next = from
+  while (bytes < mergedBytes) {
+    const row = next < end ? store.batches.next(partition, next, end) : undefined
+    if (row === undefined) return batches.length === 0 ? undefined : { batches, bytes, next }
+    const block = store.batches.block(row)
+    const follows = batches.length === 0 || row.base === next
+    if (!follows) break
+    next = row.end
+    if (block === undefined) break
+    batches.push({ row, block })
+    bytes += row.length
+  }
+  return { batches, bytes, next }
+}
+
+function replace(store: Store, partition: number, { last }: Survey, batches: ReadonlyArray<Batch>): void {
+  const isKept = (block: Block, index: number) => {
+    const key = block.key(index)
+    return key === null || (last.get(keyText(key)) ?? -1) <= block.position(index)
+  }
+  const first = batches[0]?.row
+  const final = batches.at(-1)?.row
+  if (first === undefined || final === undefined) return
+  const records = batches.reduce((total, { block }) => total + block.count, 0)
+  const merged = mergeBlocks(
+    batches.map(({ block }) => block),
+    isKept,
+    first.base
+  )
+  // Small batches are worth putting together; one that loses nothing is not worth writing again.
+  if (merged.count === records && batches.length < 8) return
+  const storedMs = Math.max(...batches.map(({ row }) => row.storedMs))
+  merged.seal({ partition, base: first.base, span: final.end - first.base, storedAtMs: storedMs })
+  for (const { row } of batches) store.batches.remove(row)
+  const id = store.heads.takeId()
+  store.batches.put(
+    {
+      partition,
+      base: first.base,
+      end: final.end,
+      firstMs: merged.firstTimeMs,
+      lastMs: merged.lastTimeMs,
+      highMs: final.highMs,
+      storedMs,
+      length: merged.bytes.length,
+      id
+    },
+    merged
+  )
+  const head = store.heads.get(partition)
+  const before = batches.reduce((total, { row }) => total + row.length, 0)
+  store.heads.save({ ...head, bytes: head.bytes - before + merged.bytes.length, lastId: Math.max(head.lastId, id) })
+}
+
+function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1")
+}

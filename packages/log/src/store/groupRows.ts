@@ -1,0 +1,123 @@
+/** The rows of members and lanes, as they stand in the log. */
+import type { From } from "leat/transport"
+import { rowSum } from "./rowSum.ts"
+
+export interface MemberRow {
+  readonly id: number
+  readonly topic: number
+  readonly group: string
+  readonly owner: string
+  /** Rises with every heartbeat: whoever sees it stand still for a lease knows that the member is gone, whatever the clocks say. */
+  readonly beat: number
+  readonly leaseMs: number
+  readonly drainMs: number
+  readonly from: From
+  readonly seenMs: number
+}
+
+export interface LaneRow {
+  readonly group: string
+  readonly partition: number
+  readonly topic: number
+  /** Partition of the topic. */
+  readonly number: number
+  readonly holder: number | undefined
+  readonly generation: number
+  readonly state: "free" | "held" | "revoked"
+  /** Whether this holder was given a record. */
+  readonly touched: boolean
+  readonly start: number
+  /** Where the group began, before it settled anything. */
+  readonly origin: number | undefined
+  readonly settled: number | undefined
+  readonly abandoned: number
+  readonly abandonedAt: number
+}
+
+/** A lane that nobody has held yet. */
+export const newLane = {
+  holder: undefined,
+  generation: 0,
+  state: "free",
+  touched: false,
+  start: 0,
+  origin: undefined,
+  settled: undefined,
+  abandoned: 0,
+  abandonedAt: 0
+} as const satisfies Partial<LaneRow>
+
+/** What stands in the row; whether it verifies, `sumOfLane` tells. */
+export function laneOf(row: Record<string, unknown>): LaneRow {
+  return {
+    group: String(row["group"]),
+    partition: Number(row["partition"]),
+    topic: Number(row["topic"]),
+    number: Number(row["number"]),
+    holder: optional(row["holder"]),
+    generation: Number(row["generation"]),
+    state: stateOf(row["state"]),
+    touched: row["touched"] === 1,
+    start: Number(row["start"]),
+    origin: optional(row["origin"]),
+    settled: optional(row["settled"]),
+    abandoned: Number(row["abandoned"]),
+    abandonedAt: Number(row["abandoned_at"])
+  }
+}
+
+export function sumOfLane(lane: LaneRow): number {
+  const { group, partition, topic, number, holder, generation, state, start, origin, settled } = lane
+  return rowSum(
+    group,
+    partition,
+    topic,
+    number,
+    holder ?? null,
+    generation,
+    state,
+    start,
+    origin ?? null,
+    settled ?? null,
+    lane.abandoned,
+    lane.abandonedAt
+  )
+}
+
+export function memberOf(row: Record<string, unknown>): MemberRow {
+  return {
+    id: Number(row["id"]),
+    topic: Number(row["topic"]),
+    group: String(row["group"]),
+    owner: String(row["owner"]),
+    beat: Number(row["beat"]),
+    leaseMs: Number(row["lease_ms"]),
+    drainMs: Number(row["drain_ms"]),
+    from: fromOf(String(row["begins"])),
+    seenMs: Number(row["seen_ms"])
+  }
+}
+
+function stateOf(value: unknown): LaneRow["state"] {
+  return value === "held" || value === "revoked" ? value : "free"
+}
+
+/** Where it cannot be read, the earliest: nothing is skipped. */
+function fromOf(text: string): From {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (value === "latest") return "latest"
+    if (typeof value === "object" && value !== null) {
+      if ("timeMs" in value && typeof value.timeMs === "number") return { timeMs: value.timeMs }
+      if ("position" in value && typeof value.position === "number")
+        return { position: BigInt(Math.trunc(value.position)) }
+    }
+    return "earliest"
+  } catch {
+    return "earliest"
+  }
+}
+
+function optional(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined
+}

@@ -1,0 +1,79 @@
+/** Reading: whole blocks for a stretch of positions, stepping over what does not verify. On one state of the log. */
+import type { ReadResult, Segment } from "../Message.ts"
+import type { BatchRow } from "./Batches.ts"
+import type { Store } from "./Store.ts"
+
+/** What one read gives, and a block more at most. */
+const recordsMax = 500
+const bytesMax = 1024 * 1024
+
+/** What stands in [from, to) of a partition, as far as one read goes; undefined when nothing does (yet). */
+export function read(store: Store, partition: number, from: number, to: number): ReadResult | undefined {
+  const head = store.heads.get(partition)
+  const end = Math.min(to, head.end)
+  if (from >= end) return undefined
+  const segments: Array<Segment> = []
+  let at = from
+  if (at < head.start) {
+    at = Math.min(head.start, end)
+    segments.push({ kind: "gap", reason: "expired", from, to: at })
+  }
+  let bytes = 0
+  let records = 0
+  while (at < end && records < recordsMax && bytes < bytesMax) {
+    const row = store.batches.next(partition, at, end)
+    const base = Math.min(row?.base ?? end, end)
+    if (base > at) {
+      segments.push(lost(store, partition, at, base, "index"))
+      at = base
+      continue
+    }
+    if (row === undefined) break
+    const last = Math.min(row.end, end)
+    const block = store.batches.block(row)
+    if (block === undefined) {
+      store.quarantine.report({ partition, base: row.base, end: row.end, what: "block" })
+      segments.push({ kind: "gap", reason: "corrupt", from: at, to: last })
+    } else {
+      segments.push({ kind: "block", bytes: block.bytes, from: at, to: last })
+      bytes += block.bytes.length
+      records += last - at
+    }
+    at = last
+  }
+  return { segments, next: at }
+}
+
+function lost(store: Store, partition: number, from: number, to: number, what: "index"): Segment {
+  store.quarantine.report({ partition, base: from, end: to, what })
+  return { kind: "gap", reason: "corrupt", from, to }
+}
+
+/** Position of the first record written at `timeMs` or later; the end when there is none. Found by halving, not by looking through. */
+export function positionAt(store: Store, partition: number, timeMs: number): number {
+  const { start, end, highMs } = store.heads.get(partition)
+  if (start === end || highMs < timeMs) return end
+  let low = start
+  let high = end
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const row = store.batches.next(partition, middle, end)
+    if (row === undefined) high = middle
+    else if (row.highMs >= timeMs) high = Math.min(middle, Math.max(low, row.base))
+    else low = row.end
+  }
+  // The highest time so far may have been of a batch that is gone: then the first that has such a record is further on.
+  for (let row = store.batches.next(partition, low, end); row !== undefined;) {
+    const position = row.lastMs < timeMs ? undefined : positionIn(store, row, timeMs)
+    if (position !== undefined) return position
+    row = row.end < end ? store.batches.next(partition, row.end, end) : undefined
+  }
+  return end
+}
+
+function positionIn(store: Store, row: BatchRow, timeMs: number): number | undefined {
+  const block = store.batches.block(row)
+  if (block === undefined) return row.base
+  const index = block.timeMs.findIndex((one) => one >= timeMs)
+  return index < 0 ? undefined : block.position(index)
+}

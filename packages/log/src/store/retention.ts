@@ -1,0 +1,38 @@
+import type { Head } from "./Heads.ts"
+import type { Store } from "./Store.ts"
+import type { Topic } from "./Topics.ts"
+
+/** What holds for topics that say nothing themselves. */
+export interface RetentionDefaults {
+  readonly retentionMs: number | undefined
+  readonly retentionBytes: number | undefined
+}
+
+/**
+ * Takes whole batches away from the start of a partition: those stored before the time that is kept, and the oldest until at
+ * most the bytes that are kept are left; at most `rowsMax` of them. Inside a write; the head that is returned is to be saved.
+ */
+export function retain(
+  store: Store,
+  topic: Topic,
+  head: Head,
+  defaults: RetentionDefaults,
+  nowMs: number,
+  rowsMax: number
+): Head {
+  // What is compacted is kept for ever, unless the topic itself says otherwise.
+  const retentionMs = topic.retentionMs ?? (topic.compacted ? undefined : defaults.retentionMs)
+  const retentionBytes = topic.retentionBytes ?? (topic.compacted ? undefined : defaults.retentionBytes)
+  if (retentionMs === undefined && (retentionBytes === undefined || head.bytes <= retentionBytes)) return head
+  let { start, bytes } = head
+  for (let rows = 0; rows < rowsMax && start < head.end; rows++) {
+    const row = store.batches.next(head.partition, start, head.end)
+    if (row === undefined) break
+    const isOld = retentionMs !== undefined && row.storedMs < nowMs - retentionMs
+    if (!isOld && (retentionBytes === undefined || bytes <= retentionBytes)) break
+    store.batches.remove(row)
+    start = row.end
+    bytes = Math.max(0, bytes - row.length)
+  }
+  return start === head.start ? head : { ...head, start, bytes: start === head.end ? 0 : bytes }
+}

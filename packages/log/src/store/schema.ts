@@ -1,0 +1,36 @@
+/**
+ * The tables of a log. Positions are read through `batch`, a small tree of its own that no payload stands in: a page of `bytes`
+ * that cannot be read costs the batches on it and nothing else. Every row that decides what is delivered carries a checksum.
+ */
+
+/** Version of the whole format: tables, row sums and blocks. */
+export const formatVersion = 1
+
+/** `leat` in SQLite's own header: what has another one is not ours. */
+export const applicationId = 0x6c656174
+
+export const tables = `
+CREATE TABLE header (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+  topics INTEGER NOT NULL, barrier INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first_partition INTEGER NOT NULL,
+  partitions INTEGER NOT NULL, compacted INTEGER NOT NULL, retention_ms INTEGER, retention_bytes INTEGER);
+CREATE TABLE head (partition INTEGER PRIMARY KEY, start INTEGER NOT NULL, "end" INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  high_ms REAL NOT NULL, last_id INTEGER NOT NULL, cleaned INTEGER NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE batch (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end" INTEGER NOT NULL, first_ms REAL NOT NULL,
+  last_ms REAL NOT NULL, high_ms REAL NOT NULL, stored_ms INTEGER NOT NULL, length INTEGER NOT NULL, id INTEGER NOT NULL,
+  sum INTEGER NOT NULL, PRIMARY KEY (partition, base)) WITHOUT ROWID;
+CREATE TABLE bytes (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
+CREATE TABLE id_range (partition INTEGER NOT NULL, incarnation BLOB NOT NULL, stream TEXT NOT NULL, bucket INTEGER NOT NULL,
+  first INTEGER NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (partition, incarnation, stream, bucket, first)) WITHOUT ROWID;
+CREATE TABLE member (id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, "group" TEXT NOT NULL,
+  owner TEXT NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL, drain_ms INTEGER NOT NULL, begins TEXT NOT NULL,
+  seen_ms INTEGER NOT NULL);
+CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL,
+  holder INTEGER, generation INTEGER NOT NULL, state TEXT NOT NULL, touched INTEGER NOT NULL, start INTEGER NOT NULL,
+  origin INTEGER, settled INTEGER, abandoned INTEGER NOT NULL, abandoned_at INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (partition, "group")) WITHOUT ROWID;
+CREATE TABLE owner (task TEXT PRIMARY KEY, owner TEXT NOT NULL, beat INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end" INTEGER NOT NULL, what TEXT NOT NULL,
+  found_ms INTEGER NOT NULL, PRIMARY KEY (partition, base, what)) WITHOUT ROWID;
+`

@@ -1,0 +1,147 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { Refusal } from "../src/Fault.js"
+import type { LaneRow } from "../src/store/groupRows.js"
+import { type Claim, Groups } from "../src/store/Groups.js"
+import { OpenStore } from "./support/openStore.js"
+
+const topicOf = (open: OpenStore) => open.store.topics.get("t")
+
+function storeWith(partitions: number, records: number): { open: OpenStore; groups: Groups } {
+  const open = new OpenStore()
+  open.write((store) => store.topics.create({ topic: "t", partitions }))
+  for (let index = 0; index < records; index++) open.append([{ key: "k", value: `${index}` }])
+  return { open, groups: new Groups(open.store) }
+}
+
+const member = { owner: "test", leaseMs: 1000, drainMs: 1000, from: "earliest" } as const
+const join = (open: OpenStore, groups: Groups) => open.write(() => groups.join(topicOf(open), "g", member))
+const leave = (open: OpenStore, groups: Groups, id: number) => open.write(() => groups.leave(topicOf(open), "g", id))
+const lanesOf = (open: OpenStore, groups: Groups) => open.store.look(() => groups.lanes(topicOf(open), "g"))
+const claimOf = ({ partition, group, holder = -1, generation }: LaneRow): Claim => ({
+  partition,
+  group,
+  holder,
+  generation
+})
+
+function onlyLane(open: OpenStore, groups: Groups): LaneRow {
+  const [lane] = lanesOf(open, groups)
+  if (lane === undefined) throw new Error("no lane was given")
+  return lane
+}
+
+function isBelieved(claim: () => void): boolean {
+  try {
+    claim()
+    return true
+  } catch (error) {
+    if (error instanceof Refusal && error.reason === "LaneLost") return false
+    throw error
+  }
+}
+
+describe("a group", () => {
+  it("never has two holders of one partition, never goes back, and believes nobody whose lane was given away", () => {
+    const step = fc.record({ do: fc.constantFrom("join", "leave", "settle", "release", "take", "late"), at: fc.nat() })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 40 }), (partitions, steps) => {
+        const { open, groups } = storeWith(partitions, 20)
+        using _ = open
+        const members: Array<number> = []
+        const old: Array<Claim> = []
+        const settled = new Map<number, number>()
+        const wrong: Array<string> = []
+        for (const one of steps) {
+          const lanes = lanesOf(open, groups)
+          const lane = lanes[one.at % Math.max(1, lanes.length)]
+          for (const each of lanes) if (each.holder !== undefined) old.push(claimOf(each))
+          if (one.do === "join" && members.length < 5) members.push(join(open, groups))
+          else if (one.do === "leave" && members.length > 0)
+            leave(open, groups, members.splice(one.at % members.length, 1)[0] ?? -1)
+          else if (lane === undefined) continue
+          else if (one.do === "settle" && lane.holder !== undefined && lane.partition === 0)
+            open.write(() => groups.settle(claimOf(lane), one.at % 21))
+          else if (one.do === "release") open.write(() => groups.release(topicOf(open), claimOf(lane)))
+          else if (one.do === "take") open.write(() => groups.take(topicOf(open), claimOf(lane)))
+          else if (one.do === "late") {
+            const claim = old[one.at % Math.max(1, old.length)]
+            const now = lanes.find(({ partition }) => partition === claim?.partition)
+            if (claim === undefined || (now?.holder === claim.holder && now.generation === claim.generation)) continue
+            if (isBelieved(() => open.write(() => groups.settle(claim, 0)))) wrong.push("a late settle was taken")
+          }
+          const after = lanesOf(open, groups)
+          for (const { partition, holder, state, generation, settled: position } of after) {
+            if ((holder === undefined) !== (state === "free")) wrong.push(`${holder} holds a lane that is ${state}`)
+            if (holder !== undefined && !members.includes(holder)) wrong.push(`${holder} has left and holds a lane`)
+            const before = lanes.find((each) => each.partition === partition)
+            const isNew = holder !== undefined && holder !== before?.holder
+            if (generation < (before?.generation ?? 0) + (isNew ? 1 : 0)) wrong.push("a generation did not rise")
+            if ((position ?? 0) < (settled.get(partition) ?? 0)) wrong.push("a settled position went back")
+            settled.set(partition, position ?? 0)
+          }
+          if (members.length === 0) continue
+          // Once everybody has let go of what was revoked, all is shared out, evenly.
+          for (let revoked = after; (revoked = revoked.filter(({ state }) => state === "revoked")).length > 0;) {
+            for (const each of revoked) open.write(() => groups.release(topicOf(open), claimOf(each)))
+            revoked = lanesOf(open, groups)
+          }
+          const shares = members.map((id) => lanesOf(open, groups).filter(({ holder }) => holder === id).length)
+          if (shares.reduce((total, share) => total + share, 0) !== partitions) wrong.push("a partition has no holder")
+          if (Math.max(...shares) > Math.ceil(partitions / members.length)) wrong.push(`uneven: ${shares.join(" ")}`)
+        }
+        expect(wrong).toEqual([])
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  it("counts the holders in a row that vanish at one position with records in their hands", () => {
+    const { open, groups } = storeWith(1, 10)
+    using _ = open
+    const told = () => lanesOf(open, groups).map(({ abandoned, abandonedAt }) => [abandoned, abandonedAt])[0]
+    const vanish = (touches: boolean, settles?: number) => {
+      const id = join(open, groups)
+      const lane = onlyLane(open, groups)
+      if (touches) open.write(() => groups.touch(claimOf(lane)))
+      if (settles !== undefined) open.write(() => groups.settle(claimOf(lane), settles))
+      leave(open, groups, id)
+    }
+    vanish(true)
+    expect(told()).toEqual([1, 0])
+    vanish(true)
+    expect(told()).toEqual([2, 0])
+    // Whoever was given nothing crashed on nothing.
+    vanish(false)
+    expect(told()).toEqual([2, 0])
+    vanish(true, 4)
+    expect(told()).toEqual([1, 4])
+    vanish(true)
+    expect(told()).toEqual([2, 4])
+    const id = join(open, groups)
+    const lane = onlyLane(open, groups)
+    expect(lane).toMatchObject({ start: 4, holder: id })
+    open.write(() => groups.release(topicOf(open), claimOf(lane)))
+    expect(told()?.[0]).toBe(0)
+  })
+
+  it("begins again at the earliest where its position does not verify: what was done comes twice, nothing is skipped", () => {
+    const { open, groups } = storeWith(1, 10)
+    using _ = open
+    join(open, groups)
+    const lane = onlyLane(open, groups)
+    open.write(() => groups.settle(claimOf(lane), 4))
+    open.write(({ db }) => db.prepare("UPDATE lane SET settled = 9").run())
+    expect(lanesOf(open, groups)[0]).toMatchObject({ settled: undefined, origin: 0, state: "free" })
+    open.write((store) => store.quarantine.save())
+    expect(open.store.db.prepare("SELECT what FROM quarantine").all()).toMatchObject([{ what: "lane" }])
+  })
+
+  it("refuses a position that nothing was ever read at", () => {
+    const { open, groups } = storeWith(1, 10)
+    using _ = open
+    join(open, groups)
+    const claim = claimOf(onlyLane(open, groups))
+    expect(() => open.write(() => groups.settle(claim, 11))).toThrow("nothing there was ever read")
+  })
+})

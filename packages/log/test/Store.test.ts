@@ -1,0 +1,186 @@
+import { Buffer } from "node:buffer"
+import fc from "fast-check"
+import { Wire } from "./support/Wire.js"
+import { describe, expect, it } from "vitest"
+import { finish, rewrite, survey, type Survey } from "../src/store/compaction.js"
+import { positionAt } from "../src/store/read.js"
+import { retain } from "../src/store/retention.js"
+import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.js"
+
+const small = fc.array(fc.nat(12), { minLength: 1, maxLength: 6 })
+const positionsOf = (open: OpenStore, from = 0) =>
+  open.read(from).flatMap(({ records }) => records.map(({ position }) => Number(position)))
+
+function compact(open: OpenStore, step: () => void = () => undefined): void {
+  const known: Survey = { last: new Map(), end: open.store.look(() => open.store.heads.get(0).cleaned) }
+  while (open.store.look(() => survey(open.store, 0, known))) step()
+  for (let at: number | undefined = 0; at !== undefined; step()) {
+    const from: number = at
+    at = open.write((store) => rewrite(store, 0, known, from))
+  }
+  open.write((store) => finish(store, 0, known))
+}
+
+describe("event ids", () => {
+  it("are taken once each, in whatever order they come, by whichever process, across restarts", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(small, fc.nat(2)), { maxLength: 25 }), (batches) => {
+        using open = storeWithTopic()
+        const known = new Set<string>()
+        for (const [index, [seqs, bucket]] of batches.entries()) {
+          if (index % 5 === 4) open.reopen()
+          const { duplicates } = open.append(seqs.map((seq) => Wire.event(bucket, seq)))
+          const expected = seqs.flatMap((seq, at) => {
+            const id = `${bucket}/${seq}`
+            if (known.has(id)) return [at]
+            known.add(id)
+            return []
+          })
+          expect(duplicates).toEqual(expected)
+        }
+        const values = open
+          .read()
+          .flatMap(({ records }) => records.map(({ value }) => Buffer.from(value ?? []).toString()))
+        expect(values.toSorted()).toEqual([...known].toSorted())
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  it("cost one row for a bucket without gaps, however many events it had", () => {
+    using open = storeWithTopic()
+    for (let seq = 0; seq < 300; seq += 3) open.append([0, 1, 2].map((more) => Wire.event(seq % 2, seq + more)))
+    const count = () => Number(open.store.db.prepare("SELECT count(*) AS n FROM id_range").get()?.["n"])
+    const before = count()
+    expect(before).toBe(100)
+    for (let seq = 0; seq < 300; seq += 3) open.append([0, 1, 2].map((more) => Wire.event((seq + 1) % 2, seq + more)))
+    expect(count()).toBe(2)
+  })
+
+  it("that no longer verify hold nothing: an event is stored twice rather than lost", () => {
+    using open = storeWithTopic()
+    open.append([Wire.event(0, 0), Wire.event(0, 1)])
+    open.write(({ db }) => db.prepare("UPDATE id_range SET last = 50").run())
+    open.reopen()
+    expect(open.append([Wire.event(0, 20)]).duplicates).toEqual([])
+  })
+})
+
+describe("a time", () => {
+  it("is found where a look through everything finds it", () => {
+    const times = fc.array(fc.array(fc.nat(30), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(times, fc.nat(6), fc.nat(32), (batches, gone, timeMs) => {
+        using open = storeWithTopic()
+        for (const batch of batches) open.append(batch.map((one) => ({ key: "k", value: "v", timeMs: one })))
+        open.write((store) => {
+          const head = store.heads.get(0)
+          const topic = store.topics.get("t")
+          store.heads.save(retain(store, topic, head, { ...noLimits, retentionBytes: 0 }, 0, gone))
+        })
+        const { start, end } = open.store.heads.get(0)
+        const expected = batches.flat().findIndex((one, position) => position >= start && one >= timeMs)
+        expect(open.store.look(() => positionAt(open.store, 0, timeMs))).toBe(expected < 0 ? end : expected)
+      }),
+      { numRuns: 80 }
+    )
+  })
+})
+
+describe("a reader", () => {
+  it("gets batches that it can hold: small ones together, large ones in parts", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(1, 2, 300, 1200), { minLength: 1, maxLength: 12 }), (sizes) => {
+        using open = storeWithTopic()
+        for (const size of sizes) open.append(Array.from({ length: size }, () => ({ key: "k", value: "v" })))
+        const count = sizes.reduce((total, size) => total + size, 0)
+        const batches = open.read()
+        expect(Math.max(...batches.map(({ records }) => records.length))).toBeLessThanOrEqual(500)
+        expect(positionsOf(open)).toEqual(Array.from({ length: count }, (_, position) => position))
+        let next = 0n
+        for (const batch of batches) {
+          expect(batch.records[0]?.position).toBe(next)
+          next = batch.next
+        }
+        expect(next).toBe(BigInt(count))
+        const isSmall = sizes.every((size) => size <= 2)
+        expect(batches.length).toBeLessThanOrEqual(isSmall ? 1 : count)
+      }),
+      { numRuns: 40 }
+    )
+  })
+})
+
+describe("retention", () => {
+  it("by bytes takes whole batches from the start, and readers pass over what is gone", () => {
+    using open = storeWithTopic()
+    const limits = { ...noLimits, retentionBytes: 5000 }
+    for (let batch = 0; batch < 40; batch++)
+      open.append(
+        Array.from({ length: 5 }, () => ({ key: "k", value: new Uint8Array(100) })),
+        limits
+      )
+    const { start, end, bytes } = open.store.heads.get(0)
+    expect([start % 5, end]).toEqual([0, 200])
+    expect(bytes).toBeLessThanOrEqual(5000)
+    expect(start).toBeGreaterThan(150)
+    const [first] = open.read()
+    expect(first).toEqual({ records: [], next: BigInt(start), gap: "expired" })
+    expect(positionsOf(open)).toEqual(Array.from({ length: 200 - start }, (_, index) => start + index))
+    open.append([{ key: "k", value: new Uint8Array(20_000) }], limits)
+    expect(open.store.heads.get(0)).toMatchObject({ start: 201, end: 201, bytes: 0 })
+    expect(open.append([{ key: "k", value: "v" }], limits).base).toBe(201)
+  })
+
+  it("by time takes what was stored before", () => {
+    using open = storeWithTopic()
+    open.append([{ key: "k", value: "old" }])
+    const topic = open.store.topics.get("t")
+    const limits = { ...noLimits, retentionMs: 1000 }
+    const keep = (nowMs: number) => open.write((store) => retain(store, topic, store.heads.get(0), limits, nowMs, 9))
+    expect(keep(Date.now()).start).toBe(0)
+    expect(keep(Date.now() + 2000).start).toBe(1)
+  })
+})
+
+describe("compaction", () => {
+  const record = fc.record({
+    key: fc.option(fc.constantFrom("a", "b", "c"), { freq: 4 }),
+    value: fc.option(fc.constantFrom("1", "2"), { freq: 4 }),
+    timeMs: fc.nat(20)
+  })
+  const batches = fc.array(fc.array(record, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 20 })
+
+  it("keeps the last record of each key, those without one, and every position, while others append", () => {
+    fc.assert(
+      fc.property(batches, batches, (before, meanwhile) => {
+        using open = storeWithTopic(true)
+        for (const batch of before) open.append(batch)
+        const rest = [...meanwhile]
+        compact(open, () => {
+          const next = rest.shift()
+          if (next !== undefined) open.append(next)
+        })
+        for (const batch of rest) open.append(batch)
+        compact(open)
+        open.reopen()
+        const all = [...before, ...meanwhile].flat()
+        const expected = all.flatMap(({ key }, position) =>
+          key === null || all.findLastIndex((one) => one.key === key) === position ? [position] : []
+        )
+        expect(positionsOf(open)).toEqual(expected)
+        const read = open.read()
+        expect(read.at(-1)?.next).toBe(BigInt(all.length))
+        for (const { gap } of read) expect(gap === undefined || gap === "compacted").toBe(true)
+        for (let from = 0; from < all.length; from++)
+          expect(positionsOf(open, from)).toEqual(expected.filter((position) => position >= from))
+        const { bytes, cleaned } = open.store.heads.get(0)
+        const stored = open.store.db.prepare("SELECT sum(length) AS n, count(*) AS rows FROM batch").get()
+        expect([bytes, cleaned]).toEqual([stored?.["n"], all.length])
+        const rows = open.store.db.prepare("SELECT count(*) AS n FROM bytes").get()
+        expect(rows?.["n"]).toBe(stored?.["rows"])
+      }),
+      { numRuns: 50 }
+    )
+  })
+})

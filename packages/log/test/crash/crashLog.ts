@@ -1,0 +1,110 @@
+// Kills a process that publishes to a log at a random moment, again and again on one directory, and looks for every event that it
+// had been told was stored. Exit code 0: all are there, in order; 3: not, and stdout says which.
+//   node --conditions=@leat/source packages/log/test/crash/crashLog.ts [kills] [seed]
+import { inspectLog, logTransport } from "@leat/log"
+import { Effect, Stream } from "effect"
+import { seededRandom } from "leat/testing"
+import { EventIdCursor } from "leat/transport"
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { batchOf } from "leat/testing"
+
+const kills = Number(process.argv[2] ?? 20)
+const seed = Number(process.argv[3] ?? 1)
+const random = seededRandom(seed)
+const root = mkdtempSync(join(tmpdir(), "leat-crash-"))
+const directory = join(root, "log")
+const script = fileURLToPath(new URL("publisher.ts", import.meta.url))
+
+/** What was acknowledged: highest sequence of each bucket, and how many, by incarnation. */
+const acknowledged = new Map<string, Map<number, Set<number>>>()
+
+/** Runs the publisher until it is killed, some time after its first acknowledgement, and takes down what was acknowledged. */
+function crash(afterMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const path = join(root, "acknowledged")
+    const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory, path], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const deadline = setTimeout(() => child.kill("SIGKILL"), 20_000)
+    let isRunning = false
+    child.stdout.once("data", () => {
+      isRunning = true
+      setTimeout(() => child.kill("SIGKILL"), afterMs)
+    })
+    child.once("close", (code) => {
+      clearTimeout(deadline)
+      if (code !== null || !isRunning) return reject(new Error(`the publisher ended by itself with code ${code}`))
+      // The last line may be cut: it was not acknowledged to anybody.
+      const [incarnation = "", ...ids] = readFileSync(path, "utf8").split("\n").slice(0, -1)
+      const buckets = new Map<number, Set<number>>()
+      for (const id of ids) {
+        const [bucket = 0, seq = 0] = id.split("/").map(Number)
+        buckets.set(bucket, (buckets.get(bucket) ?? new Set()).add(seq))
+      }
+      acknowledged.set(incarnation, buckets)
+      resolve()
+    })
+  })
+}
+
+/** Everything the log holds: sequences by incarnation and bucket, in the order of their positions. */
+const readBack = Effect.gen(function* () {
+  const openedMs = performance.now()
+  const transport = yield* logTransport({ directory })
+  const bounds = yield* transport.bounds("notes")
+  const openMs = performance.now() - openedMs
+  const held = new Map<string, Array<number>>()
+  const cursor = new EventIdCursor()
+  for (const { partition } of bounds)
+    yield* Stream.runForEach(transport.read("notes", partition, { fromPosition: 0n }), ({ records }) =>
+      Effect.sync(() => {
+        for (const { headers, key, value } of records) {
+          const { bytes, headersAt } = batchOf([{ key, value, headers }]).columns(0, 1)
+          if (!cursor.read(bytes, headersAt[0] ?? 0)) continue
+          const name = `${Buffer.from(cursor.incarnation).toString("hex")}/${cursor.bucket}`
+          const seqs = held.get(name)
+          if (seqs === undefined) held.set(name, [cursor.seq])
+          else seqs.push(cursor.seq)
+        }
+      })
+    )
+  return { held, openMs }
+}).pipe(Effect.scoped)
+
+function faultOf(held: ReadonlyMap<string, ReadonlyArray<number>>): string | undefined {
+  for (const [incarnation, buckets] of acknowledged)
+    for (const [bucket, seqs] of buckets) {
+      const found = held.get(`${incarnation.replaceAll("-", "")}/${bucket}`) ?? []
+      const isInOrder = found.every((seq, index) => index === 0 || seq > (found[index - 1] ?? 0))
+      if (!isInOrder) return `bucket ${bucket} of ${incarnation} is not in order, or holds an event twice`
+      const there = new Set(found)
+      for (const seq of seqs)
+        if (!there.has(seq)) return `${incarnation}/${bucket}/${seq} was acknowledged, and is gone`
+    }
+  return undefined
+}
+
+const program = Effect.gen(function* () {
+  const openings: Array<number> = []
+  for (let kill = 0; kill < kills; kill++) {
+    yield* Effect.promise(() => crash(random() * 400))
+    const { held, openMs } = yield* readBack
+    openings.push(openMs)
+    const fault = faultOf(held)
+    if (fault === undefined) continue
+    process.stdout.write(`kill ${kill} of seed ${seed}: ${fault}\n`)
+    process.exitCode = 3
+    return
+  }
+  const { quarantined } = yield* inspectLog(directory)
+  let events = 0
+  for (const buckets of acknowledged.values()) for (const seqs of buckets.values()) events += seqs.size
+  const openMs = Math.round(openings.toSorted((left, right) => left - right)[openings.length >> 1] ?? 0)
+  process.stdout.write(`${JSON.stringify({ kills, acknowledged: events, openMs, quarantined: quarantined.length })}\n`)
+})
+
+await Effect.runPromise(program).finally(() => rmSync(root, { recursive: true, force: true }))

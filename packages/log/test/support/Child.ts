@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+
+/** A script of the tests in a process of its own that prints JSON lines. Killed when it is disposed of, or at its deadline. */
+export class Child {
+  /** What it has printed so far. */
+  readonly lines: Array<unknown> = []
+  readonly ended: Promise<number | NodeJS.Signals | null>
+  errors = ""
+  readonly #process: ChildProcess
+
+  constructor(path: string, parameters: ReadonlyArray<string>, deadlineMs = 60_000) {
+    const script = fileURLToPath(new URL(`../${path}`, import.meta.url))
+    this.#process = spawn(process.execPath, ["--conditions=@leat/source", script, ...parameters], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: deadlineMs,
+      killSignal: "SIGKILL"
+    })
+    const { stdout, stderr } = this.#process
+    if (stdout !== null) createInterface({ input: stdout }).on("line", (line) => this.#read(line))
+    stderr?.on("data", (chunk: unknown) => (this.errors += String(chunk)))
+    this.ended = new Promise((resolve) => {
+      this.#process.once("close", (code, signal) => resolve(code ?? signal))
+    })
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
+  [Symbol.dispose](): void {
+    this.#process.kill("SIGKILL")
+  }
+
+  /** A process that is killed may leave half a line behind. */
+  #read(line: string): void {
+    try {
+      this.lines.push(JSON.parse(line))
+    } catch {
+      this.errors += line
+    }
+  }
+}
