@@ -247,7 +247,8 @@ export class RecordBatch {
       } else headersAt += this.arena.copy(arena, headersAt, this.#headersAt[at], this.#valueAt[at])
       const end = headersAt + this.arena.copy(arena, headersAt, this.#valueAt[at], this.#end[at])
       const flags = this.#flags[at] ?? 0
-      copy.commit(true, startsAt, headersAt, end, "event", 0, 0, 0, this.time[at] ?? 0)
+      copy.place(0, 0, 0, this.time.subarray(at))
+      copy.commit(true, startsAt, headersAt, end, "event")
       copy.#flags[at - from] = flags
     }
     return copy

@@ -132,7 +132,7 @@ function subscribe(
   worker: LogWorker,
   { topic, group, from, drainMs }: Subscription
 ): Stream.Stream<Lane, TransportError, Scope.Scope> {
-  return Stream.unwrap(
+  return Stream.fromEffect(
     Effect.gen(function* () {
       const member = members++
       const lanes = yield* Queue.unbounded<Lane, TransportError>()
@@ -154,8 +154,12 @@ function subscribe(
       )
       yield* worker.call("topic", { topic })
       yield* worker.call("join", { member, topic, group, from, drainMs })
-      return Stream.fromQueue(lanes)
-    })
+      return { member, lanes }
+    }).pipe(Effect.uninterruptible)
+  ).pipe(
+    Stream.flatMap(({ member, lanes }) =>
+      Stream.ensuring(Stream.fromQueue(lanes), Effect.ignore(worker.call("takeNoMore", { member })))
+    )
   )
 }
 

@@ -82,6 +82,8 @@ export interface Calls {
     }
     readonly answer: null
   }
+  /** The member is given no more lanes; it keeps those it has until it releases them, or leaves. */
+  readonly takeNoMore: { readonly ask: { readonly member: number }; readonly answer: null }
   readonly leave: { readonly ask: { readonly member: number }; readonly answer: null }
   /** Answered when there is something, or the lane has ended. */
   readonly pull: {

@@ -30,6 +30,7 @@ export class Groups {
   readonly #allMembers
   readonly #putMember
   readonly #removeMember
+  readonly #takeNoMore
   readonly #beat
 
   constructor(store: Store) {
@@ -42,8 +43,9 @@ export class Groups {
     this.#members = db.prepare('SELECT * FROM member WHERE topic = ? AND "group" = ? ORDER BY id')
     this.#member = db.prepare("SELECT * FROM member WHERE id = ?")
     this.#allMembers = db.prepare("SELECT * FROM member ORDER BY id")
-    this.#putMember = db.prepare("INSERT INTO member VALUES (NULL, ?, ?, ?, 0, ?, ?, ?, ?)")
+    this.#putMember = db.prepare("INSERT INTO member VALUES (NULL, ?, ?, ?, 0, ?, ?, ?, ?, 0)")
     this.#removeMember = db.prepare("DELETE FROM member WHERE id = ?")
+    this.#takeNoMore = db.prepare("UPDATE member SET leaving = 1 WHERE id = ?")
     this.#beat = db.prepare("UPDATE member SET beat = beat + 1, seen_ms = ? WHERE id = ?")
   }
 
@@ -95,6 +97,12 @@ export class Groups {
     return Number(lastInsertRowid)
   }
 
+  /** The first step of leaving: the member is given no more lanes, and others take over the ones it has as it drains them. */
+  takeNoMore(topic: Topic, group: string, id: number): void {
+    this.#takeNoMore.run(id)
+    this.rebalance(topic, group)
+  }
+
   /** A member goes, or its lease has expired: what it had in its hands comes again. */
   leave(topic: Topic, group: string, id: number): void {
     this.#removeMember.run(id)
@@ -110,7 +118,7 @@ export class Groups {
 
   /** Moves as few partitions as it takes to give every member its share. */
   rebalance(topic: Topic, group: string): void {
-    const members = this.members(topic, group)
+    const members = this.members(topic, group).filter(({ isLeaving }) => !isLeaving)
     const lanes = this.#allLanes(topic, group)
     const target = shareOut(lanes, members)
     for (const lane of lanes) {

@@ -12,6 +12,8 @@ export interface Member {
   readonly drainMs: number
   /** Its row; undefined until it has joined, and again when its lease has expired. */
   row: number | undefined
+  /** Takes no more lanes. */
+  isLeaving: boolean
 }
 
 /** Answers one call of the main thread. */

@@ -159,6 +159,7 @@ export class LogServer {
       this.#watch()
       this.#membership.join(ask, answer)
     },
+    takeNoMore: ({ member }, answer) => this.#membership.takeNoMore(member, answer),
     leave: ({ member }, answer) => this.#membership.leave(member, answer),
     pull: ({ lane, from }, answer, call) => this.#membership.pull(call, lane, from, answer),
     settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),

@@ -48,7 +48,7 @@ export class Membership {
 
   join(ask: Calls["join"]["ask"], answer: Answer<null>): void {
     const { member: number, topic, group, from, drainMs } = ask
-    const member: Member = { number, topic, group, from, drainMs, row: undefined }
+    const member: Member = { number, topic, group, from, drainMs, row: undefined, isLeaving: false }
     this.#members.set(number, member)
     this.#heartbeat.start()
     this.#enter(member, {
@@ -57,6 +57,21 @@ export class Membership {
         this.#members.delete(number)
         answer.failed(fault, mayBeStored)
       }
+    })
+  }
+
+  takeNoMore(number: number, answer: Answer<null>): void {
+    const member = this.#members.get(number)
+    if (member === undefined) return answer.done(null)
+    member.isLeaving = true
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        const { group, row, topic } = member
+        if (row !== undefined) this.#groups.takeNoMore(this.#store.topics.get(topic), group, row)
+        return null
+      },
+      ...answer
     })
   }
 
@@ -166,7 +181,7 @@ export class Membership {
 
   /** As a new member, after its lease has expired: the whole process was paused, mostly. */
   #enterAgain(member: Member): void {
-    if (!this.#members.has(member.number)) return
+    if (!this.#members.has(member.number) || member.isLeaving) return
     member.row = undefined
     const failed = () => void setTimeout(() => this.#enterAgain(member), againMs)
     this.#enter(member, { done: () => undefined, failed })

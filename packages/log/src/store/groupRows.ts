@@ -13,6 +13,8 @@ export interface MemberRow {
   readonly drainMs: number
   readonly from: From
   readonly seenMs: number
+  /** Takes no more lanes: it drains the ones it has, and then goes. */
+  readonly isLeaving: boolean
 }
 
 export interface LaneRow {
@@ -94,7 +96,8 @@ export function memberOf(row: Record<string, unknown>): MemberRow {
     leaseMs: Number(row["lease_ms"]),
     drainMs: Number(row["drain_ms"]),
     from: fromOf(String(row["begins"])),
-    seenMs: Number(row["seen_ms"])
+    seenMs: Number(row["seen_ms"]),
+    isLeaving: row["leaving"] === 1
   }
 }
 

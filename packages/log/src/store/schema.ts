@@ -25,7 +25,7 @@ CREATE TABLE id_range (partition INTEGER NOT NULL, incarnation BLOB NOT NULL, st
   PRIMARY KEY (partition, incarnation, stream, bucket, first)) WITHOUT ROWID;
 CREATE TABLE member (id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, "group" TEXT NOT NULL,
   owner TEXT NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL, drain_ms INTEGER NOT NULL, begins TEXT NOT NULL,
-  seen_ms INTEGER NOT NULL);
+  seen_ms INTEGER NOT NULL, leaving INTEGER NOT NULL);
 CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL,
   holder INTEGER, generation INTEGER NOT NULL, state TEXT NOT NULL, touched INTEGER NOT NULL, start INTEGER NOT NULL,
   origin INTEGER, settled INTEGER, abandoned INTEGER NOT NULL, abandoned_at INTEGER NOT NULL, sum INTEGER NOT NULL,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
-import { Buffer } from "node:buffer"
 import { Effect, Exit } from "effect"
 import { formatEventId, formatUuid } from "../../EventId.ts"
 import { readHeaders } from "../../Headers.ts"
+import { RecordBatch } from "../../RecordBatch.ts"
 import { wireWriter } from "../../Wire.ts"
 import { batchOf, type PlainRecord } from "../batchOf.ts"
 import {
@@ -29,9 +29,10 @@ function events(
   const identity = { incarnation: new Uint8Array(16).fill(incarnation), source: "s", stream: "t", type: "t", epoch }
   const writer = wireWriter("compact", identity)
   return seqs.map((seq) => {
-    const bytes = Buffer.alloc(writer.size(undefined))
-    writer.write(bytes, 0, bucket, seq, 1_700_000_000_000, undefined)
-    return { key: "k", value: `${seq}`, headers: readHeaders(bytes, 0) }
+    const batch = new RecordBatch(writer.size(undefined))
+    batch.place(0, bucket, seq, Float64Array.of(1_700_000_000_000))
+    writer.write(batch, 0, undefined)
+    return { key: "k", value: `${seq}`, headers: readHeaders(batch.arena, 0) }
   })
 }
 
