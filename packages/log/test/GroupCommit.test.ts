@@ -1,0 +1,130 @@
+import { Effect } from "effect"
+import { waitUntil } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { Refusal } from "../src/Fault.js"
+import { GroupCommit } from "../src/store/GroupCommit.js"
+import { storeWithTopic, type OpenStore } from "./support/openStore.js"
+
+/** An error as `node:sqlite` throws it. */
+const sqliteError = (errcode: number) => Object.assign(new Error("planted"), { code: "ERR_SQLITE_ERROR", errcode })
+
+/** A queue over a store, and what it told of each work, in order. */
+class Bench {
+  readonly told: Array<string> = []
+  readonly #commit: GroupCommit
+
+  constructor({ store }: OpenStore) {
+    this.#commit = new GroupCommit(store, () => undefined)
+  }
+
+  push(name: string, run: () => void = () => undefined, deadlineMs?: number): void {
+    this.#commit.push({
+      wakes: "nobody",
+      run,
+      done: () => this.told.push(`${name} done`),
+      failed: ({ reason }, mayBeStored) => this.told.push(`${name} ${reason}${mayBeStored ? ", in doubt" : ""}`),
+      ...(deadlineMs === undefined ? {} : { deadlineMs })
+    })
+  }
+
+  /** Waits until so many works have been told of. */
+  readonly toldAll = (count: number) =>
+    Effect.runPromise(
+      waitUntil(
+        `${count} works are told`,
+        Effect.sync(() => this.told.length >= count)
+      )
+    )
+}
+
+/** Lets the next commits end so; undefined: as they do. */
+function plantCommits(open: OpenStore, ...errors: ReadonlyArray<number | undefined>): void {
+  const { db } = open.store
+  const commit = db.commit.bind(db)
+  const left = [...errors]
+  Object.assign(db, {
+    commit: () => {
+      const error = left.shift()
+      if (error !== undefined) throw sqliteError(error)
+      commit()
+    }
+  })
+}
+
+const barrierOf = ({ store }: OpenStore) => store.db.prepare("SELECT barrier FROM header").get()?.["barrier"]
+const note = (open: OpenStore, value: number) => () =>
+  void open.store.db.prepare("INSERT INTO quarantine VALUES (?, 0, 0, 'block', 0)").run(value)
+const notes = ({ store }: OpenStore) =>
+  store.db
+    .prepare("SELECT partition FROM quarantine ORDER BY partition")
+    .all()
+    .map(({ partition }) => partition)
+
+describe("a group commit", () => {
+  it("tells of everything in order, and what was refused keeps nobody else from being written", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    bench.push("a", note(open, 1))
+    bench.push("b", () => {
+      throw new Refusal("TooLarge", "refused")
+    })
+    bench.push("late", note(open, 2), Date.now() - 1)
+    bench.push("c", note(open, 3))
+    await bench.toldAll(4)
+    expect(bench.told).toEqual(["late Timeout", "a done", "b TooLarge", "c done"])
+    expect(notes(open)).toEqual([1, 3])
+  })
+
+  it("that meets damage in one work writes the others all the same", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    bench.push("a", note(open, 1))
+    bench.push("b", () => {
+      note(open, 2)()
+      throw sqliteError(11)
+    })
+    bench.push("c", note(open, 3))
+    await bench.toldAll(3)
+    expect(bench.told).toEqual(["a done", "b Corrupt", "c done"])
+    expect(notes(open)).toEqual([1, 3])
+  })
+
+  it("whose outcome nobody knows is in doubt, and is written over before anybody is told of a fence", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    plantCommits(open, 1034)
+    bench.push("a", note(open, 1))
+    await bench.toldAll(1)
+    expect(bench.told).toEqual(["a Unknown, in doubt"])
+    expect(barrierOf(open)).toBe(0)
+    bench.push("fence")
+    await bench.toldAll(2)
+    expect(bench.told[1]).toBe("fence done")
+    expect(barrierOf(open)).toBe(1)
+    expect(notes(open)).toEqual([])
+    bench.push("again")
+    await bench.toldAll(3)
+    expect(barrierOf(open)).toBe(1)
+  })
+
+  it("on a full volume is not stored, and one that is busy is tried again", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    plantCommits(open, 13, 5, 517, undefined)
+    bench.push("full", note(open, 1))
+    await bench.toldAll(1)
+    bench.push("busy", note(open, 2))
+    await bench.toldAll(2)
+    expect(bench.told).toEqual(["full Full", "busy done"])
+    expect(notes(open)).toEqual([2])
+  })
+
+  it("writes down damage, but never stumbles over its own notes", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    open.store.quarantine.report({ partition: 7, base: 1, end: 2, what: "block" })
+    bench.push("a")
+    await bench.toldAll(1)
+    expect(notes(open)).toEqual([7])
+  })
+})
