@@ -15,7 +15,7 @@ const codeOf = (path: string): string => textOf(path).replaceAll(/\/\*[\s\S]*?\*
 
 /** What a file imports or re-exports, relative paths resolved against the root. */
 function importsOf(path: string): ReadonlyArray<string> {
-  const found = codeOf(path).matchAll(/(?:from|import)\s*\(?\s*"([^"$]+)"/g)
+  const found = codeOf(path).matchAll(/\b(?:from\s+|import\s*\(?\s*)"([^"$]+)"/g)
   return [...found].map(([, name = ""]) =>
     name.startsWith(".") ? relative(root, join(root, dirname(path), name)).replace(/\.js$/, ".ts") : name
   )
@@ -32,6 +32,7 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["ReadLane", "WriteLane", "Routes", "ArenaPool", "Wake", "TurnClock"],
   ["RouteDocument", "printEvent", "Ledger", "Wire", "Transport", "codec", "WellKnown"],
   ["RecordBatch", "Contract", "Policy", "TransportError", "Gap", "Admission", "Telemetry", "Key", "CodecError"],
+  ["EventIdCursor"],
   ["EventId", "Headers", "PersonalPaths", "Waiter"]
 ]
 const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
@@ -69,6 +70,7 @@ describe("packages", () => {
     leat: /^(effect|effect\/.*|protobufjs\/minimal\.js|yaml|node:(buffer|async_hooks|assert\/strict)|vitest)$/,
     // The modules of leat that generated code imports stand in it as text.
     "protoc-gen-leat": /^(leat\/(codec|contract)|@bufbuild\/.*|node:(fs|url))$/,
+    log: /^(leat\/transport|effect|node:(sqlite|fs|path|os|url|crypto|zlib|buffer|worker_threads|perf_hooks))$/,
     cli: /^(leat(\/.*)?|protoc-gen-leat|effect(\/.*)?|@effect\/platform-node\/.*|@bufbuild\/.*|node:.*|@leat\/log)$/,
     demo: /^(leat(\/.*)?|effect(\/.*)?|@effect\/platform-node\/.*|node:.*|@leat\/.*)$/
   }

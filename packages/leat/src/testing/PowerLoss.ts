@@ -9,7 +9,7 @@
  * yield* broker.losePower(2) // the first two of what was on its way landed all the same
  * ```
  */
-import { Deferred, Effect, Exit, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { MemoryBroker, type MemoryOptions, memoryCapabilities, memoryTransport } from "../MemoryTransport.ts"
 import {
   type Capabilities,
@@ -154,7 +154,13 @@ function subscribe(
   disk: Transport,
   subscription: Subscription
 ): Stream.Stream<Lane, TransportError, Scope.Scope> {
-  return Stream.unwrap(
+  let running: Fiber.Fiber<void, TransportError> | undefined
+  let isLeaving = false
+  const takeNoMore = Effect.suspend(() => {
+    isLeaving = true
+    return running === undefined ? Effect.void : Fiber.interrupt(running)
+  })
+  return Stream.fromEffect(
     Effect.gen(function* () {
       const lanes = yield* Queue.unbounded<Lane>()
       // One membership after another, each until the power is lost.
@@ -162,17 +168,18 @@ function subscribe(
         const scope = yield* broker.membership
         const gone = yield* Deferred.make<void>()
         yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))
-        yield* disk.subscribe(subscription).pipe(
+        running = yield* disk.subscribe(subscription).pipe(
           Stream.runForEach((lane) => Queue.offer(lanes, durableLane(broker, lane))),
           Effect.forkIn(scope),
           Scope.provide(scope)
         )
+        if (isLeaving) yield* takeNoMore
         yield* Deferred.await(gone)
       }).pipe(Effect.scoped)
       yield* Effect.forkScoped(Effect.forever(member))
-      return Stream.fromQueue(lanes)
+      return lanes
     })
-  )
+  ).pipe(Stream.flatMap((lanes) => Stream.ensuring(Stream.fromQueue(lanes), takeNoMore)))
 }
 
 /** What is settled is in the page cache too, until it is flushed. */
