@@ -25,6 +25,7 @@ import {
   Scope,
   Semaphore
 } from "effect"
+import { announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import type { Contract, ContractInfo } from "./Contract.ts"
 import { formatUuid, uuidV7 } from "./EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, sum } from "./Ledger.ts"
@@ -48,6 +49,8 @@ export interface LeatOptions {
   readonly drivers?: ReadonlyArray<Driver>
   /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
   readonly contracts?: ReadonlyArray<ContractInfo>
+  /** Where the ledger is announced now and then, every second when not said, so that after a crash the loss is known. */
+  readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input }
   /** Sees every move of every leg; for tests. */
   readonly journal?: Journal
   /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
@@ -86,6 +89,9 @@ export interface SinkFill {
 
 const drainDefault = Duration.seconds(30)
 
+/** How often the ledger is announced: what a crash may leave unknown. */
+const announceEvery = Duration.seconds(1)
+
 interface Scopes {
   readonly transports: Scope.Closeable
   readonly sinks: Scope.Closeable
@@ -101,7 +107,11 @@ interface Runtime {
 interface OpenStream {
   readonly contract: ContractInfo
   readonly stream: unknown
-  readonly publisher: { isClosed: boolean; readonly swap: (outlets: ReadonlyArray<Outlet>) => void }
+  readonly publisher: {
+    isClosed: boolean
+    readonly sequences: ReadonlyArray<BucketNext>
+    readonly swap: (outlets: ReadonlyArray<Outlet>) => void
+  }
 }
 
 class OpenedLeat implements OpenLeat {
@@ -119,6 +129,7 @@ class OpenedLeat implements OpenLeat {
   readonly #sinks = new Map<string, Sink>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #clock: TurnClock
+  readonly #announcing: LeatOptions["ledger"]
   #routes: Routes
 
   constructor(
@@ -138,6 +149,7 @@ class OpenedLeat implements OpenLeat {
     this.#routes = routes
     this.#scopes = scopes
     this.#runtime = runtime
+    this.#announcing = options.ledger
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
   }
 
@@ -204,7 +216,29 @@ class OpenedLeat implements OpenLeat {
     for (const { publisher } of this.#streams.values()) publisher.isClosed = true
     yield* Scope.close(this.#scopes.sinks, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
+    yield* this.#announce(true)
   })
+
+  /** Announces the ledger, now and then again until the leat is closed. */
+  readonly announce: Effect.Effect<void> = Effect.suspend(() => {
+    const every = this.#announcing?.every ?? announceEvery
+    const again = Effect.forever(Effect.delay(this.#announce(false), every))
+    return Effect.andThen(this.#announce(false), Effect.forkIn(again, this.#scopes.transports))
+  })
+
+  #announce(isClosed: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#announcing === undefined) return Effect.void
+      const announcedAtMs = this.#runtime.clock.currentTimeMillisUnsafe()
+      const { incarnation, source } = this
+      const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
+      const announcement = announcementOf(this.ledger, sequences, { incarnation, source, announcedAtMs, isClosed })
+      // Events go on: that the books are behind is told, and tried again.
+      return this.#announcing.store
+        .save(announcement)
+        .pipe(Effect.catch((error) => Effect.logWarning(`the ledger could not be announced: ${error.message}`)))
+    })
+  }
 
   #open<T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> {
     return Effect.gen({ self: this }, function* () {
@@ -373,6 +407,7 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   const runtime = { clock, scheduler: yield* Scheduler.Scheduler, context: yield* Effect.context<never>() }
   const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
+  if (options.ledger !== undefined) yield* leat.announce
   return leat
 })
 

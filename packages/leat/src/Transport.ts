@@ -20,6 +20,7 @@ export { RecordBatch } from "./RecordBatch.ts"
 export type { RecordColumns } from "./RecordBatch.ts"
 export { EventIdCursor } from "./EventIdCursor.ts"
 export { type Header, readHeaders } from "./Headers.ts"
+export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
 export * from "./TransportError.ts"
 
 /** Position of a record in its partition; gaps are allowed, going back is not. */
