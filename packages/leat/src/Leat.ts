@@ -166,7 +166,10 @@ class OpenedLeat implements OpenLeat {
     )
 
   readonly transport = (cluster: string): Effect.Effect<Transport, RouteError | TransportError> =>
-    Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
+    this.#opening.withPermits(1)(this.#transport(cluster))
+
+  #transport(cluster: string): Effect.Effect<Transport, RouteError | TransportError> {
+    return Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
       const found = this.#transports.get(cluster)
       if (found !== undefined) return Effect.succeed(found)
       const known = this.#routes.clusters.get(cluster)
@@ -176,6 +179,7 @@ class OpenedLeat implements OpenLeat {
         Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
       )
     })
+  }
 
   readonly flush: Effect.Effect<Outcome> = Effect.callback((resume) => {
     const waiter = new Waiter()
@@ -248,7 +252,7 @@ class OpenedLeat implements OpenLeat {
       const route = this.#routes.lookup(stream, this.source)
       if (route === undefined) return yield* fault("routes", this.#routes.explain(stream, this.source))
       const outlets = yield* Effect.forEach(route.legs, (leg) => this.#outlet(contract, route, leg))
-      const readTransport = yield* this.transport(route.readLeg.cluster)
+      const readTransport = yield* this.#transport(route.readLeg.cluster)
       const { scheduler } = this.#runtime
       const publisher = new Publisher(contract, outlets, this.ledger, this.#clock)
       const opened = new EventStream<T>({
@@ -310,7 +314,7 @@ class OpenedLeat implements OpenLeat {
     return Effect.gen({ self: this }, function* () {
       const found = this.#sinks.get(leg.sink)
       if (found !== undefined) return found
-      const transport = yield* this.transport(leg.cluster)
+      const transport = yield* this.#transport(leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
       const patience = Schedule.exponential("100 millis").pipe(
         Schedule.jittered,
