@@ -225,7 +225,9 @@ function append(
       )
       return [{ from, to, fate: "notStored", error }]
     }
-    for (let index = from; index < to; index++) {
+    // What all of them take no single one exceeds.
+    const mayBeLarge = batch.rangeBytes(from, to) + batch.noticeBytes > broker.options.recordBytesMax
+    for (let index = mayBeLarge ? from : to; index < to; index++) {
       const bytes = batch.recordBytes(index)
       if (bytes <= broker.options.recordBytesMax) continue
       const error = failure(

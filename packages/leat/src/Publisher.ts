@@ -272,7 +272,7 @@ export class Publisher<T> {
   }
 
   #commit(
-    { sink }: Outlet,
+    { account, sink }: Outlet,
     partition: number,
     batch: RecordBatch,
     kind: "event" | "tombstone",
@@ -287,7 +287,7 @@ export class Publisher<T> {
       waiter.pending++
       batch.await(index, index + 1, waiter)
     }
-    sink.appended(partition)
+    sink.appended(partition, account)
   }
 
   #expect(valueBytes: number): void {

@@ -181,12 +181,16 @@ export class RecordBatch {
   /** Bytes of key, headers block and value together. */
   recordBytes(index: number): number {
     const bytes = (this.#end[index] ?? 0) - this.#start(index)
-    const notice = this.#notice
-    if (notice?.index !== index) return bytes
-    return bytes + sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
+    return this.#notice?.index === index ? bytes + this.noticeBytes : bytes
   }
 
-  /** Bytes of records [from, to). */
+  /** Bytes of the notice as a header; 0 without one. */
+  get noticeBytes(): number {
+    const notice = this.#notice
+    return notice === undefined ? 0 : sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
+  }
+
+  /** Bytes of records [from, to), without a notice. */
   rangeBytes(from: number, to: number): number {
     return to > from ? (this.#end[to - 1] ?? 0) - this.#start(from) : 0
   }

@@ -5,7 +5,7 @@
 import { Cause, Clock, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
 import type { Context } from "effect"
 import { ArenaPool } from "./ArenaPool.ts"
-import type { Ledger } from "./Ledger.ts"
+import type { Ledger, WriteAccount } from "./Ledger.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import type { Leg } from "./Routes.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -139,9 +139,9 @@ export class Sink {
   }
 
   /** A record was committed to the batch that `room` gave. */
-  appended(partition: number): void {
+  appended(partition: number, account: WriteAccount): void {
     const runner = this.#runners[partition]
-    if (runner?.lane.appended() === true) runner.wake.signal()
+    if (runner?.lane.appended(account) === true) runner.wake.signal()
   }
 
   /** An admitted event found no room in this best-effort leg. */

@@ -149,11 +149,11 @@ function subscribe(
           Queue.offerUnsafe(lanes, lane.lane)
         }
       })
-      yield* Effect.addFinalizer(() =>
-        Effect.andThen(Effect.ignore(worker.call("leave", { member })), Effect.sync(stop))
-      )
+      yield* Effect.addFinalizer(() => Effect.sync(stop))
       yield* worker.call("topic", { topic })
       yield* worker.call("join", { member, topic, group, from, drainMs })
+      // After joining: the scope may have ended by now, and then the finalizer runs at once.
+      yield* Effect.addFinalizer(() => Effect.ignore(worker.call("leave", { member })))
       return { member, lanes }
     }).pipe(Effect.uninterruptible)
   ).pipe(
