@@ -1,15 +1,6 @@
 /**
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
- *
- * @example
- * ```ts
- * const program = Effect.gen(function* () {
- *   const leat = yield* Leat.make({ source: "mobile-app" })
- *   const sightings = yield* leat.stream(BeaconSighting)
- *   yield* sightings.publish(sighting)
- * }).pipe(Effect.scoped)
- * ```
  */
 import {
   Clock,
@@ -40,6 +31,7 @@ import { TurnClock } from "./TurnClock.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"
 import { wireWriter } from "./Wire.ts"
 
+/** How a leat is opened. Only `source` has no default. */
 export interface LeatOptions {
   /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
   readonly source: string
@@ -57,33 +49,62 @@ export interface LeatOptions {
   readonly drain?: Duration.Input
 }
 
-/** An open leat. */
+/**
+ * An open leat: what `Leat.make` and the layers give.
+ *
+ * @example
+ * ```ts
+ * const leat = yield* Leat
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * yield* sightings.publish(sighting)
+ * leat.ledger.snapshot().balanced // true, at every moment
+ * ```
+ */
 export interface OpenLeat {
+  /** The `source` of the options. */
   readonly source: string
   /** UUIDv7 of this opening: part of the id of every event published through it. */
   readonly incarnation: string
   /** The table in force. */
   readonly routes: () => Routes
+  /** Where every event is, as of now. */
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
-  /** Opens the stream of a contract: checks its route and opens its sinks. The same object every time. */
+  /**
+   * Opens the stream of a contract: checks its route and opens its sinks. The same object every time. Fails with
+   * `RouteError` when no route matches or a need is not met, with `TransportError` when a cluster or topic cannot be
+   * opened; passing faults of a topic are tried again for the time-out of the leg.
+   */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
-  /** The transport of a cluster, opened on first use: for raw reads, bounds and topics. */
+  /**
+   * The transport of a cluster of the table, opened on first use: for raw reads, bounds and topics. Fails with `RouteError`
+   * when there is no such cluster.
+   */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
-  /** Sends what is buffered without waiting for linger; completes when everything admitted so far has ended. */
+  /**
+   * Sends what is buffered without waiting for linger; completes when everything admitted so far has ended, and says how.
+   * Never fails.
+   */
   readonly flush: Effect.Effect<Outcome>
-  /** Puts another table in force between two events. A document that would move an open stream is refused whole. */
+  /**
+   * Puts another table in force between two events: YAML or JSON text, or the value. A document with faults, or one that
+   * would move an open stream, is refused whole with `RouteError`. Subscriptions that run keep their settings.
+   */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
   /** How full the buffer of each open sink is, in bytes of arenas. */
   readonly sinks: () => ReadonlyArray<SinkFill>
-  /** Lanes being written that stand still until `resume`. */
+  /** Lanes being written that stand still until `resume`, and why. */
   readonly halted: () => ReadonlyArray<HaltedLane>
+  /** Lets halted lanes try again. */
   readonly resume: Effect.Effect<void>
 }
 
-/** The buffer of one sink. */
+/** How full the buffer of one sink is. */
 export interface SinkFill {
+  /** `cluster/topic`. */
   readonly sink: string
+  /** Capacity of the arenas in use, in bytes. */
   readonly bufferedBytes: number
+  /** Budget of the sink, in bytes: `buffer.bytes` of the leg. */
   readonly bufferBytesMax: number
 }
 
@@ -424,13 +445,41 @@ function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.E
   return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts: options.contracts ?? [] }))
 }
 
-/** An open leat as a service, for programs that are put together from layers. */
+/**
+ * An open leat as a service, for programs that are put together from layers; `Leat.make` opens one without a layer.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function* () {
+ *   const leat = yield* Leat
+ *   const sightings = yield* leat.stream(BeaconSighting)
+ *   yield* sightings.publish(sighting)
+ * })
+ * await Effect.runPromise(Effect.provide(program, Leat.layer({ source: "mobile-app" })))
+ * ```
+ */
 export class Leat extends Context.Service<Leat, OpenLeat>()("leat/Leat") {
-  /** Opens a leat; closing the scope drains and closes it. */
+  /**
+   * Opens a leat; closing the scope drains and closes it. Fails with `RouteError` when the route document has faults, all
+   * of them, or the source is empty. Clusters are opened with the streams that need them, not here.
+   *
+   * @example
+   * ```ts
+   * const leat = yield* Leat.make({ source: "mobile-app", routes: { version: 1, clusters, routes: [route] }, drivers: [log] })
+   * ```
+   */
   static readonly make = make
 
+  /** As `make`, as a layer: the leat is closed with the layer's scope. */
   static readonly layer = (options: LeatOptions): Layer.Layer<Leat, RouteError> => Layer.effect(Leat, make(options))
 
-  /** Everything in memory: for tests, and for a first hour without a document. */
+  /**
+   * Everything in memory: for tests, and for a first hour without a document. Dies when the source is empty.
+   *
+   * @example
+   * ```ts
+   * await Effect.runPromise(Effect.provide(program, Leat.layerMemory("test")))
+   * ```
+   */
   static readonly layerMemory = (source: string): Layer.Layer<Leat> => Layer.orDie(Leat.layer({ source }))
 }

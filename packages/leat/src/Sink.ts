@@ -32,8 +32,9 @@ interface LaneRunner {
   fiber: Fiber.Fiber<void> | undefined
 }
 
-/** Why and where a lane of a sink stands still. */
+/** Why and where a lane of a sink stands still until `resume`. */
 export interface HaltedLane extends Halted {
+  /** `cluster/topic`. */
   readonly sink: string
   readonly partition: number
 }

@@ -12,17 +12,20 @@ import { droppedHeader, readDropNotice, type DroppedRange } from "./Gap.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "./Headers.ts"
 
+/** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
 export type Wire = "compact" | "cloudevents"
 
-/** What an event carries besides its value. All of it is copied through unchanged. */
+/** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
 export interface EventContext {
   /** W3C trace context of the event. */
   readonly traceparent?: string
+  /** W3C trace state, beside `traceparent`. */
   readonly tracestate?: string
+  /** W3C baggage. */
   readonly baggage?: string
   /** Text that all events of one business transaction share. */
   readonly correlationId?: string
-  /** Id of the event whose handling published this one. */
+  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
   readonly causationId?: string
   /** Further headers; names may repeat. */
   readonly headers?: ReadonlyArray<Header>
@@ -31,7 +34,9 @@ export interface EventContext {
 /** What a record says of itself. Fields are absent on records that leat did not write. */
 export interface RecordMeta extends EventContext {
   readonly id?: EventId
+  /** Epoch of the leg that it was written to. */
   readonly epoch?: number
+  /** The publisher's `source`, where the wire says it. */
   readonly source?: string
   /** Full protobuf message name, where the wire says it. */
   readonly type?: string

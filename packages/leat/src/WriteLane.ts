@@ -66,8 +66,11 @@ interface Queued {
 
 /** Why a lane stands still until a person says `resume`. */
 export interface Halted {
+  /** What the policy was asked about. */
   readonly tag: string
+  /** Attempts made so far. */
   readonly attempts: number
+  /** One sentence for a person. */
   readonly detail: string
 }
 

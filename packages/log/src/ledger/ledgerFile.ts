@@ -6,7 +6,9 @@ export const ledgerFormat = 1
 
 /** Who announces: the process that has to be gone before anything is counted as lost. */
 export interface LedgerOwner {
+  /** Host name. */
   readonly host: string
+  /** Process id. */
   readonly pid: number
 }
 

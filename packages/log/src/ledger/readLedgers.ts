@@ -10,7 +10,7 @@ import type { IdRange } from "../Message.ts"
 import { ledgerName } from "../store/Directory.ts"
 import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
 
-/** What became of the announced events of a leg whose process is gone. */
+/** What became of the announced events of a leg whose process is gone, in events. */
 export interface CrashLoss {
   readonly stream: string
   /** `cluster/topic`. */
@@ -38,6 +38,7 @@ export interface AnnouncedLedger extends Announcement {
   readonly crashLosses: ReadonlyArray<CrashLoss>
 }
 
+/** What leats have announced below one directory. */
 export interface Ledgers {
   /** By time of announcement. */
   readonly ledgers: ReadonlyArray<AnnouncedLedger>
@@ -46,8 +47,8 @@ export interface Ledgers {
 }
 
 /**
- * Reads what leats have announced below the directory of a log, while they run or not, and counts what was lost with those that
- * are gone. Fails where there is no log.
+ * Reads what leats have announced below the directory of a log, while they run or not, and counts what was lost with those
+ * that are gone. Fails with `UnknownTopic` where there is no log.
  *
  * @example
  * ```ts
