@@ -87,7 +87,7 @@ const runIn = Effect.fnUntraced(function* (
   }
   if (yield* isFinished(streams, known.expected)) return yield* new Finished({ directory })
 
-  report.begin({ headline: headline(args, leat, directory), lines: known.lines, role: args.role })
+  report.begin({ headline: headline(args, leat, directory), lines: known.lines, role: args.role, plan })
   yield* Effect.forkScoped(watch(leat, streams, report))
   const consumers = yield* startConsumers(leat, streams, plan, args.role, report)
   let malformed = 0

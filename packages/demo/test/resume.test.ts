@@ -28,7 +28,7 @@ const start = (directory: string, ...args: ReadonlyArray<string>) =>
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe("a run on the log", () => {
+describe("a run on the log", { timeout: 90_000 }, () => {
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143]

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(cleanUp)
 
-describe("roles as processes on one directory", () => {
+describe("roles as processes on one directory", { timeout: 90_000 }, () => {
   it("do together what one process does", async () => {
     const directory = join(folder, "three")
     const role = (name: string) =>

@@ -55,7 +55,7 @@ export const startConsumers = Effect.fnUntraced(function* (
     observe: (state, estimate) => state.observe(estimate),
     eventName: ({ sightingRef }) => sightingRef,
     resultName: sosText,
-    watch: listener.estimate
+    watch: (estimate) => listener.estimate(estimate)
   })
   const security = new Follower({
     leat,

@@ -1,7 +1,7 @@
 import type { SecurityAlert, SosAlert } from "../gen/risk/v1/alert.ts"
 import { type Paint, plain } from "./colour.ts"
 import type { Beginning, Ending, Report, Status } from "./Report.ts"
-import { ledgerWords, securityWords, shortStream, sosWords } from "./words.ts"
+import { ledgerWords, printable, securityWords, shortStream, sosWords } from "./words.ts"
 
 /** Malformed lines named one by one before only their number is told. */
 const malformedNamed = 20
@@ -62,7 +62,7 @@ export class PlainReport implements Report {
 
   malformed(ref: string, reason: string): void {
     this.#malformed++
-    if (this.#malformed <= malformedNamed) this.#write(`malformed ${ref}: ${reason}`)
+    if (this.#malformed <= malformedNamed) this.#write(`malformed ${printable(ref)}: ${reason}`)
     else if (this.#malformed === malformedNamed + 1) this.#write("malformed: more lines, counted from here on")
   }
 

@@ -1,6 +1,7 @@
 import type { LedgerSnapshot } from "leat"
 import type { Role } from "../arguments.ts"
 import type { Listener } from "../consumers/consumers.ts"
+import type { FloorPlan } from "../input/floorPlan.ts"
 import type { PublisherListener } from "../publisher/publisher.ts"
 
 /** What the job says at its end. */
@@ -40,6 +41,7 @@ export interface Beginning {
   /** Lines of the whole input. */
   readonly lines: number
   readonly role: Role | undefined
+  readonly plan: FloorPlan
 }
 
 /** Where everything stands at one moment. */
