@@ -47,7 +47,8 @@ export function picture({ publish, log, handlers, tail, reopen }: Results): stri
       )
     })
   const notes: Array<string> = []
-  if (tail !== undefined) notes.push(`offer to handler in another process: p50 ${tail.p50Ms} ms, p99 ${tail.p99Ms} ms`)
+  if (tail !== undefined)
+    notes.push(`offer to handler in another process: p50 ${tail.p50Ms} ms, p90 ${tail.p90Ms} ms, p99 ${tail.p99Ms} ms`)
   if (reopen !== undefined)
     notes.push(`a log of ${(reopen.logBytes / 1024 ** 3).toFixed(2)} GiB opens and reads in ${reopen.toFirstReadMs} ms`)
   return svg(groups, notes)

@@ -46,7 +46,7 @@ export function table({ publish, deadSink, log, tail, reopen, handlers }: Result
     )
   if (tail !== undefined)
     lines.push(
-      `offer to handler in another process: p50 ${tail.p50Ms} ms, p99 ${tail.p99Ms} ms (${tail.events} events)`
+      `offer to handler in another process: p50 ${tail.p50Ms} ms, p90 ${tail.p90Ms} ms, p99 ${tail.p99Ms} ms (${tail.events} events)`
     )
   if (reopen !== undefined)
     lines.push(

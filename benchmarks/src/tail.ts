@@ -16,6 +16,7 @@ export interface TailFigures {
   readonly events: number
   /** Milliseconds; both processes read the machine's monotonic clock. */
   readonly p50Ms: number
+  readonly p90Ms: number
   readonly p99Ms: number
 }
 

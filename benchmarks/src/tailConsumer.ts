@@ -24,7 +24,9 @@ const program = Effect.gen(function* () {
   )
   const sorted = latencies.toSorted((left, right) => left - right)
   const at = (part: number) => round(sorted[Math.floor(sorted.length * part)] ?? Number.NaN)
-  process.stdout.write(`${JSON.stringify({ events: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99) })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ events: sorted.length, p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99) })}\n`
+  )
 }).pipe(Effect.scoped)
 
 await Effect.runPromise(program)
