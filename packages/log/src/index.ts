@@ -10,5 +10,6 @@ export type {
   QuarantineInspection,
   TopicInspection
 } from "./LogInspection.ts"
+export { type LogReader, readLog } from "./readLog.ts"
 export { logCapabilities, type LogOptions } from "./LogOptions.ts"
 export { type LogTransport, logTransport } from "./LogTransport.ts"
