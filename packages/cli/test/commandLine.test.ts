@@ -9,8 +9,11 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 describe("leat", () => {
   it.each([
-    [[], "leat <subcommand>", ["contracts"]],
+    [[], "leat <subcommand>", ["contracts", "events", "lag", "doctor"]],
     [["--help"], "leat <subcommand>", ["contracts"]],
+    [["events", "list", "--help"], "leat events list [flags]", ["--directory", "--topic", "--json"]],
+    [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
+    [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
     [["contracts", "check", "-h"], "leat contracts check [flags]", ["--proto", "--against", "--json"]]
