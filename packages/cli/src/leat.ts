@@ -2,6 +2,8 @@ import { Command } from "effect/cli"
 import { check } from "./contracts/check.ts"
 import { gen } from "./contracts/gen.ts"
 import { list } from "./events/list.ts"
+import { publish } from "./events/publish.ts"
+import { tail } from "./events/tail.ts"
 import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 
@@ -11,8 +13,8 @@ const contracts = Command.make("contracts").pipe(
 )
 
 const events = Command.make("events").pipe(
-  Command.withDescription("Events of a log: list its topics"),
-  Command.withSubcommands([list])
+  Command.withDescription("Events of a log: list its topics, print what is in them, publish"),
+  Command.withSubcommands([list, tail, publish])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

@@ -12,6 +12,12 @@ describe("leat", () => {
     [[], "leat <subcommand>", ["contracts", "events", "lag", "doctor"]],
     [["--help"], "leat <subcommand>", ["contracts"]],
     [["events", "list", "--help"], "leat events list [flags]", ["--directory", "--topic", "--json"]],
+    [
+      ["events", "tail", "--help"],
+      "leat events tail [flags]",
+      ["--from", "--follow", "--limit", "--format", "--unmasked"]
+    ],
+    [["events", "publish", "--help"], "leat events publish [flags]", ["--file", "--type", "--source", "--dry-run"]],
     [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],

@@ -150,7 +150,7 @@ describe("leat doctor", () => {
 })
 
 describe("what is no log", () => {
-  const commands = ["events list", "lag", "doctor"]
+  const commands = ["events list", "events tail", "lag", "doctor"]
 
   it.each(commands)("is told in one sentence and not changed: %s", async (command) => {
     using project = await withLog()
