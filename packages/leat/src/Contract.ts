@@ -1,14 +1,6 @@
 /**
  * A contract: everything leat knows of one event type. `protoc-gen-leat` generates contracts from `.proto` files; nobody
  * writes one by hand.
- *
- * @example
- * ```ts
- * import { BeaconSighting } from "./gen/risk/v1/beacon.ts"
- *
- * BeaconSighting.stream // "risk.beacons.sighting"
- * BeaconSighting.key({ ...sighting, beaconId: "b7" }) // "b7"
- * ```
  */
 import type { Writer } from "protobufjs/minimal.js"
 
@@ -18,7 +10,10 @@ export type Need = "order" | "replay" | "fsync" | "quorum" | "compaction"
 /** The value whose bytes order events: UTF-8 of a string, raw bytes, or the decimal text of an integer. */
 export type Key = string | Uint8Array | bigint | number
 
-/** What a contract says of its stream, apart from the code for its type. */
+/**
+ * What a contract says of its stream, apart from the code for its type: what routes are checked against and events are
+ * printed by.
+ */
 export interface ContractInfo {
   /** Full protobuf message name, which is also the CloudEvents `type`: `risk.v1.BeaconSighting`. */
   readonly name: string
@@ -30,6 +25,7 @@ export interface ContractInfo {
   readonly compacted: boolean
   /** Whether events carry no key and no order. */
   readonly unordered: boolean
+  /** What the cluster of every leg must declare; nothing when empty. */
   readonly needs: ReadonlyArray<Need>
   /** Dotted field path of the key in proto spelling (`beacon_id`); undefined when `unordered`. */
   readonly keyPath: string | undefined
@@ -42,6 +38,17 @@ export interface ContractInfo {
   readonly personal: ReadonlyArray<string>
 }
 
+/**
+ * One event type: what it says of its stream, and the code that reads and writes it.
+ *
+ * @example
+ * ```ts
+ * import { BeaconSighting } from "./gen/risk/v1/beacon.ts"
+ *
+ * BeaconSighting.stream // "risk.beacons.sighting"
+ * BeaconSighting.key({ ...sighting, beaconId: "b7" }) // "b7"
+ * ```
+ */
 export interface Contract<T> extends ContractInfo {
   /** The key of an event; undefined when `unordered`. */
   readonly key: (event: T) => Key | undefined

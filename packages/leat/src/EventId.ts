@@ -1,21 +1,49 @@
-/** The id of an event, the same on every leg, cluster and epoch: (incarnation, stream, bucket, seq). */
+/** The id of an event: the same on every leg, cluster and epoch, and through every retry. */
+
+/**
+ * Which event it is: (incarnation, stream, bucket, seq).
+ *
+ * @example
+ * ```ts
+ * const { id } = yield* sightings.publish(sighting)
+ * id.seq // 204: the 205th event of its bucket in this incarnation
+ * ```
+ */
 export interface EventId {
   /** UUIDv7 of the process that admitted the event, drawn when it opened leat. */
   readonly incarnation: string
+  /** Logical stream of the contract: `risk.beacons.sighting`. */
   readonly stream: string
+  /** From 0: hash of the key modulo the contract's buckets; in turn, when it is unordered. */
   readonly bucket: number
   /** Gapless per bucket, from 0. */
   readonly seq: number
 }
 
-/** The id as text, unique within a source: `0198.../risk.beacons.sighting/17/204`. */
+/**
+ * The id as text, unique within a source: `0198.../risk.beacons.sighting/17/204`. What stands in `causationId`.
+ *
+ * @example
+ * ```ts
+ * const { id } = yield* sightings.publish(sighting)
+ * yield* Effect.log(formatEventId(id))
+ * ```
+ */
 export function formatEventId({ incarnation, stream, bucket, seq }: EventId): string {
   return `${incarnation}/${stream}/${bucket}/${seq}`
 }
 
 const idPattern = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([^/]+)\/(0|[1-9]\d{0,4})\/(0|[1-9]\d{0,15})$/
 
-/** Reads what `formatEventId` writes, and nothing else: two texts are never one id. */
+/**
+ * Reads what `formatEventId` writes, and nothing else: two texts are never one id. Undefined for any other text.
+ *
+ * @example
+ * ```ts
+ * parseEventId("0198c1d2-6a00-7000-8000-000000000000/risk.beacons.sighting/17/204")?.seq // 204
+ * parseEventId("204") // undefined
+ * ```
+ */
 export function parseEventId(text: string): EventId | undefined {
   const [, incarnation, stream, bucket, seq] = idPattern.exec(text) ?? []
   if (incarnation === undefined || stream === undefined || !Number.isSafeInteger(Number(seq))) return undefined

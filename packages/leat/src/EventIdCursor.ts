@@ -1,12 +1,6 @@
 /**
- * Reads event ids out of records' headers without making an object per record: for backends that keep ids themselves. What it
- * takes for an id is what `readMeta` takes for one.
- *
- * @example
- * ```ts
- * const id = new EventIdCursor()
- * if (id.read(bytes, headersAt)) known.add(id.bucket, id.seq)
- * ```
+ * Reads event ids out of records' headers without making an object per record: for backends that keep ids themselves. What
+ * it takes for an id is what `readMeta` takes for one.
  */
 import { parseEventId } from "./EventId.ts"
 
@@ -15,12 +9,24 @@ const formatMarker = 2
 // Without the option a byte order mark at the beginning would be taken away, and another text would be the same id.
 const text = new TextDecoder("utf-8", { ignoreBOM: true })
 
+/**
+ * The id that was read last, in fields that the next read overwrites.
+ *
+ * @example
+ * ```ts
+ * const { bytes, origin, headersAt } = batch.columns(0, batch.count)
+ * const id = new EventIdCursor()
+ * for (const at of headersAt) if (id.read(bytes, at - origin)) known.add(`${id.bucket}/${id.seq}`)
+ * ```
+ */
 export class EventIdCursor {
   /** 16 bytes, overwritten by the next read. */
   readonly incarnation = new Uint8Array(16)
   /** Empty in the compact wire: there the topic implies it. */
   stream = ""
+  /** Bucket of its stream. */
   bucket = 0
+  /** Sequence in the bucket. */
   seq = 0
   #at = 0
 

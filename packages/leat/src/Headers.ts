@@ -3,7 +3,7 @@
  * which writes that protocol copies them, and every other one reads them through `readHeaders`.
  */
 
-/** One header; names may repeat, order is kept. */
+/** One header; names may repeat, order is kept. The value is bytes, because not every broker's headers are text. */
 export type Header = readonly [name: string, value: Uint8Array]
 
 // Without the option a byte order mark at the beginning would be taken away.
@@ -40,7 +40,15 @@ export function sizeOfHeader(nameBytes: number, valueBytes: number): number {
   return sizeOfLength(nameBytes) + nameBytes + sizeOfLength(valueBytes) + valueBytes
 }
 
-/** Reads the headers block that starts at `at`; the values are views of `source`. */
+/**
+ * Reads the headers block that starts at `at`; the values are views of `source`.
+ *
+ * @example
+ * ```ts
+ * const { bytes, origin, headersAt } = batch.columns(0, batch.count)
+ * for (const at of headersAt) readHeaders(bytes, at - origin) // [["leat", Uint8Array(27)]]
+ * ```
+ */
 export function readHeaders(source: Uint8Array, at: number): Array<Header> {
   let position = at
   const length = (): number => {

@@ -1,15 +1,6 @@
 /**
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
- *
- * @example
- * ```ts
- * const program = Effect.gen(function* () {
- *   const leat = yield* Leat.make({ source: "mobile-app" })
- *   const sightings = yield* leat.stream(BeaconSighting)
- *   yield* sightings.publish(sighting)
- * }).pipe(Effect.scoped)
- * ```
  */
 import {
   Clock,
@@ -25,6 +16,7 @@ import {
   Scope,
   Semaphore
 } from "effect"
+import { announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import type { Contract, ContractInfo } from "./Contract.ts"
 import { formatUuid, uuidV7 } from "./EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, sum } from "./Ledger.ts"
@@ -39,6 +31,7 @@ import { TurnClock } from "./TurnClock.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"
 import { wireWriter } from "./Wire.ts"
 
+/** How a leat is opened. Only `source` has no default. */
 export interface LeatOptions {
   /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
   readonly source: string
@@ -48,43 +41,77 @@ export interface LeatOptions {
   readonly drivers?: ReadonlyArray<Driver>
   /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
   readonly contracts?: ReadonlyArray<ContractInfo>
+  /** Where the ledger is announced now and then, every second when not said, so that after a crash the loss is known. */
+  readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input }
   /** Sees every move of every leg; for tests. */
   readonly journal?: Journal
   /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
   readonly drain?: Duration.Input
 }
 
-/** An open leat. */
+/**
+ * An open leat: what `Leat.make` and the layers give.
+ *
+ * @example
+ * ```ts
+ * const leat = yield* Leat
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * yield* sightings.publish(sighting)
+ * leat.ledger.snapshot().balanced // true, at every moment
+ * ```
+ */
 export interface OpenLeat {
+  /** The `source` of the options. */
   readonly source: string
   /** UUIDv7 of this opening: part of the id of every event published through it. */
   readonly incarnation: string
   /** The table in force. */
   readonly routes: () => Routes
+  /** Where every event is, as of now. */
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
-  /** Opens the stream of a contract: checks its route and opens its sinks. The same object every time. */
+  /**
+   * Opens the stream of a contract: checks its route and opens its sinks. The same object every time. Fails with
+   * `RouteError` when no route matches or a need is not met, with `TransportError` when a cluster or topic cannot be
+   * opened; passing faults of a topic are tried again for the time-out of the leg.
+   */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
-  /** The transport of a cluster, opened on first use: for raw reads, bounds and topics. */
+  /**
+   * The transport of a cluster of the table, opened on first use: for raw reads, bounds and topics. Fails with `RouteError`
+   * when there is no such cluster.
+   */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
-  /** Sends what is buffered without waiting for linger; completes when everything admitted so far has ended. */
+  /**
+   * Sends what is buffered without waiting for linger; completes when everything admitted so far has ended, and says how.
+   * Never fails.
+   */
   readonly flush: Effect.Effect<Outcome>
-  /** Puts another table in force between two events. A document that would move an open stream is refused whole. */
+  /**
+   * Puts another table in force between two events: YAML or JSON text, or the value. A document with faults, or one that
+   * would move an open stream, is refused whole with `RouteError`. Subscriptions that run keep their settings.
+   */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
   /** How full the buffer of each open sink is, in bytes of arenas. */
   readonly sinks: () => ReadonlyArray<SinkFill>
-  /** Lanes being written that stand still until `resume`. */
+  /** Lanes being written that stand still until `resume`, and why. */
   readonly halted: () => ReadonlyArray<HaltedLane>
+  /** Lets halted lanes try again. */
   readonly resume: Effect.Effect<void>
 }
 
-/** The buffer of one sink. */
+/** How full the buffer of one sink is. */
 export interface SinkFill {
+  /** `cluster/topic`. */
   readonly sink: string
+  /** Capacity of the arenas in use, in bytes. */
   readonly bufferedBytes: number
+  /** Budget of the sink, in bytes: `buffer.bytes` of the leg. */
   readonly bufferBytesMax: number
 }
 
 const drainDefault = Duration.seconds(30)
+
+/** How often the ledger is announced: what a crash may leave unknown. */
+const announceEvery = Duration.seconds(1)
 
 interface Scopes {
   readonly transports: Scope.Closeable
@@ -101,7 +128,11 @@ interface Runtime {
 interface OpenStream {
   readonly contract: ContractInfo
   readonly stream: unknown
-  readonly publisher: { isClosed: boolean; readonly swap: (outlets: ReadonlyArray<Outlet>) => void }
+  readonly publisher: {
+    isClosed: boolean
+    readonly sequences: ReadonlyArray<BucketNext>
+    readonly swap: (outlets: ReadonlyArray<Outlet>) => void
+  }
 }
 
 class OpenedLeat implements OpenLeat {
@@ -119,6 +150,7 @@ class OpenedLeat implements OpenLeat {
   readonly #sinks = new Map<string, Sink>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #clock: TurnClock
+  readonly #announcing: LeatOptions["ledger"]
   #routes: Routes
 
   constructor(
@@ -138,6 +170,7 @@ class OpenedLeat implements OpenLeat {
     this.#routes = routes
     this.#scopes = scopes
     this.#runtime = runtime
+    this.#announcing = options.ledger
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
   }
 
@@ -154,7 +187,10 @@ class OpenedLeat implements OpenLeat {
     )
 
   readonly transport = (cluster: string): Effect.Effect<Transport, RouteError | TransportError> =>
-    Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
+    this.#opening.withPermits(1)(this.#transport(cluster))
+
+  #transport(cluster: string): Effect.Effect<Transport, RouteError | TransportError> {
+    return Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
       const found = this.#transports.get(cluster)
       if (found !== undefined) return Effect.succeed(found)
       const known = this.#routes.clusters.get(cluster)
@@ -164,6 +200,7 @@ class OpenedLeat implements OpenLeat {
         Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
       )
     })
+  }
 
   readonly flush: Effect.Effect<Outcome> = Effect.callback((resume) => {
     const waiter = new Waiter()
@@ -204,7 +241,29 @@ class OpenedLeat implements OpenLeat {
     for (const { publisher } of this.#streams.values()) publisher.isClosed = true
     yield* Scope.close(this.#scopes.sinks, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
+    yield* this.#announce(true)
   })
+
+  /** Announces the ledger, now and then again until the leat is closed. */
+  readonly announce: Effect.Effect<void> = Effect.suspend(() => {
+    const every = this.#announcing?.every ?? announceEvery
+    const again = Effect.forever(Effect.delay(this.#announce(false), every))
+    return Effect.andThen(this.#announce(false), Effect.forkIn(again, this.#scopes.transports))
+  })
+
+  #announce(isClosed: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#announcing === undefined) return Effect.void
+      const announcedAtMs = this.#runtime.clock.currentTimeMillisUnsafe()
+      const { incarnation, source } = this
+      const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
+      const announcement = announcementOf(this.ledger, sequences, { incarnation, source, announcedAtMs, isClosed })
+      // Events go on: that the books are behind is told, and tried again.
+      return this.#announcing.store
+        .save(announcement)
+        .pipe(Effect.catch((error) => Effect.logWarning(`the ledger could not be announced: ${error.message}`)))
+    })
+  }
 
   #open<T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> {
     return Effect.gen({ self: this }, function* () {
@@ -214,7 +273,7 @@ class OpenedLeat implements OpenLeat {
       const route = this.#routes.lookup(stream, this.source)
       if (route === undefined) return yield* fault("routes", this.#routes.explain(stream, this.source))
       const outlets = yield* Effect.forEach(route.legs, (leg) => this.#outlet(contract, route, leg))
-      const readTransport = yield* this.transport(route.readLeg.cluster)
+      const readTransport = yield* this.#transport(route.readLeg.cluster)
       const { scheduler } = this.#runtime
       const publisher = new Publisher(contract, outlets, this.ledger, this.#clock)
       const opened = new EventStream<T>({
@@ -276,7 +335,7 @@ class OpenedLeat implements OpenLeat {
     return Effect.gen({ self: this }, function* () {
       const found = this.#sinks.get(leg.sink)
       if (found !== undefined) return found
-      const transport = yield* this.transport(leg.cluster)
+      const transport = yield* this.#transport(leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
       const patience = Schedule.exponential("100 millis").pipe(
         Schedule.jittered,
@@ -373,6 +432,7 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   const runtime = { clock, scheduler: yield* Scheduler.Scheduler, context: yield* Effect.context<never>() }
   const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
+  if (options.ledger !== undefined) yield* leat.announce
   return leat
 })
 
@@ -385,13 +445,41 @@ function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.E
   return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts: options.contracts ?? [] }))
 }
 
-/** An open leat as a service, for programs that are put together from layers. */
+/**
+ * An open leat as a service, for programs that are put together from layers; `Leat.make` opens one without a layer.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function* () {
+ *   const leat = yield* Leat
+ *   const sightings = yield* leat.stream(BeaconSighting)
+ *   yield* sightings.publish(sighting)
+ * })
+ * await Effect.runPromise(Effect.provide(program, Leat.layer({ source: "mobile-app" })))
+ * ```
+ */
 export class Leat extends Context.Service<Leat, OpenLeat>()("leat/Leat") {
-  /** Opens a leat; closing the scope drains and closes it. */
+  /**
+   * Opens a leat; closing the scope drains and closes it. Fails with `RouteError` when the route document has faults, all
+   * of them, or the source is empty. Clusters are opened with the streams that need them, not here.
+   *
+   * @example
+   * ```ts
+   * const leat = yield* Leat.make({ source: "mobile-app", routes: { version: 1, clusters, routes: [route] }, drivers: [log] })
+   * ```
+   */
   static readonly make = make
 
+  /** As `make`, as a layer: the leat is closed with the layer's scope. */
   static readonly layer = (options: LeatOptions): Layer.Layer<Leat, RouteError> => Layer.effect(Leat, make(options))
 
-  /** Everything in memory: for tests, and for a first hour without a document. */
+  /**
+   * Everything in memory: for tests, and for a first hour without a document. Dies when the source is empty.
+   *
+   * @example
+   * ```ts
+   * await Effect.runPromise(Effect.provide(program, Leat.layerMemory("test")))
+   * ```
+   */
   static readonly layerMemory = (source: string): Layer.Layer<Leat> => Layer.orDie(Leat.layer({ source }))
 }

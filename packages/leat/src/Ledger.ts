@@ -7,22 +7,28 @@
  * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
  * ```
  *
- * What has ended is counted where it ends; what is pending is counted afresh in the lanes whenever somebody looks. So the
+ * What has ended is counted where it ends; what is pending is counted afresh in the lanes when somebody looks. So the
  * equation is a check of one against the other and not a definition, and the publish path pays for two increments. A
  * `Journal` sees every single move by id: tests keep the sets themselves with it.
+ */
+
+/** Where a leg can be. `stored` and `dropped` are final; `inDoubt`: sent, and the answer never came. */
+export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
+
+/**
+ * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
+ * quick and must not throw.
  *
  * @example
  * ```ts
- * leat.ledger.snapshot().streams
- * // [{ stream: "risk.beacons.sighting", offered: 100, admitted: 98, rejected: { overflow: 2 }, waiting: 0, balanced: true }]
+ * const journal: Journal = {
+ *   moved: ({ stream, sink }, bucket, seq, from, to) => moves.push(`${sink} ${stream}/${bucket}/${seq}: ${from} -> ${to}`)
+ * }
+ * const leat = yield* Leat.make({ source: "test", journal })
  * ```
  */
-
-/** Where a leg can be. */
-export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
-
-/** Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move. */
 export interface Journal {
+  /** `reason`: of a drop. */
   readonly moved: (
     account: WriteAccount,
     bucket: number,
@@ -31,9 +37,11 @@ export interface Journal {
     to: Place,
     reason?: string
   ) => void
+  /** An event of the stream was not admitted. */
   readonly rejected?: (stream: string, reason: string) => void
 }
 
+/** Number of events by reason. */
 export type Counts = Record<string, number>
 
 export interface StreamAccount {
@@ -64,28 +72,43 @@ export type PendingCensus = (
   add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void
 ) => void
 
+/** What was offered to one stream: `offered = admitted + rejected + waiting`, in events. */
 export interface StreamRow {
   readonly stream: string
   readonly offered: number
   readonly admitted: number
+  /** By `RejectReason`. */
   readonly rejected: Readonly<Counts>
+  /** Blocked publishes that wait for room. */
   readonly waiting: number
+  /** Whether the equation holds. */
   readonly balanced: boolean
 }
 
+/**
+ * What became of the admitted events of one stream in one sink: `admitted = stored + dropped + queued + inFlight +
+ * inDoubt`, in events.
+ */
 export interface LegRow {
   readonly stream: string
+  /** `cluster/topic`. */
   readonly sink: string
   readonly epoch: number
   readonly admitted: number
   readonly stored: number
+  /** Empty: no sink can store dead letters yet. */
   readonly deadLettered: Readonly<Counts>
+  /** By reason: `overflow`, `tooLarge`, `closed`, or that of the `TransportError`. */
   readonly dropped: Readonly<Counts>
   /** Of the dropped: legs that may nevertheless be stored. */
   readonly droppedMayBeStored: number
+  /** Buffered, not on their way. */
   readonly queued: number
+  /** Handed to the transport, no answer yet. */
   readonly inFlight: number
+  /** Sent, and the answer never came; sent again once the partition is fenced. */
   readonly inDoubt: number
+  /** Whether the equation holds. */
   readonly balanced: boolean
 }
 
@@ -93,25 +116,46 @@ export interface LegRow {
 export interface ReadRow {
   readonly group: string
   readonly stream: string
+  /** Id that the transport gives the lane. */
   readonly lane: string
   readonly start: bigint
   readonly end: bigint
   /** Positions given to this process so far, over all the times it held the lane. */
   readonly positions: number
+  /** Whose handler succeeded. */
   readonly done: number
+  /** Empty: no sink can store dead letters yet. */
   readonly deadLettered: Readonly<Counts>
+  /** Given up by the policy, by tag. */
   readonly dropped: Readonly<Counts>
   readonly duplicate: number
+  /** Positions that hold no event of the stream, by reason. */
   readonly skipped: Readonly<Counts>
+  /** Failed, and waiting for their next attempt. */
   readonly parked: number
+  /** In the hands of a handler. */
   readonly inFlight: number
+  /** Given and not begun; those that wait behind a parked one of their key are among them. */
   readonly unread: number
+  /** Whether the equation holds. */
   readonly balanced: boolean
 }
 
+/**
+ * All rows at one moment; plain data, which does not change any more.
+ *
+ * @example
+ * ```ts
+ * leat.ledger.snapshot().streams
+ * // [{ stream: "risk.beacons.sighting", offered: 100, admitted: 98, rejected: { overflow: 2 }, waiting: 0, balanced: true }]
+ * ```
+ */
 export interface LedgerSnapshot {
+  /** One row for each stream that was opened. */
   readonly streams: ReadonlyArray<StreamRow>
+  /** One row for each stream in each sink and epoch. */
   readonly legs: ReadonlyArray<LegRow>
+  /** One row for each lane that was read here, by group. */
   readonly lanes: ReadonlyArray<ReadRow>
   /** Whether every row balances. */
   readonly balanced: boolean

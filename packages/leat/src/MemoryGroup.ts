@@ -69,8 +69,9 @@ export class MemoryGroup {
         const scope = yield* Effect.scope
         const lanes = yield* Queue.unbounded<Lane>()
         const member = { id: this.#nextMember++, isLeaving: false, lanes, scope, from, drainMs }
-        yield* Effect.addFinalizer(() => this.#leave(member))
+        // In this order: the scope may have ended by now, and then the finalizer runs at once.
         this.#members.push(member)
+        yield* Effect.addFinalizer(() => this.#leave(member))
         yield* this.#rebalance
         return member
       }).pipe(Effect.uninterruptible)

@@ -1,12 +1,6 @@
 /**
  * The reference transport: a broker in memory, with partitions, groups, hand-over, redelivery, replay and retention. It is
  * what runs without a route document, and what tests use; it does not lie about anything it declares.
- *
- * @example
- * ```ts
- * const broker = new MemoryBroker({ partitions: 4 })
- * const leat = yield* Leat.make({ source: "test", drivers: [memoryDriver(broker)] })
- * ```
  */
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
 import { MemoryGroup } from "./MemoryGroup.ts"
@@ -25,6 +19,7 @@ import {
   TransportError
 } from "./Transport.ts"
 
+/** What a memory broker keeps, and how much of it. In a route document: the fields of a cluster with `transport: memory`. */
 export interface MemoryOptions {
   /** Partitions of a topic that is created by its first use; 4 when absent. */
   readonly partitions?: number
@@ -58,8 +53,19 @@ class Topic {
   }
 }
 
-/** The broker: what several transports, as several processes would, connect to. */
+/**
+ * The broker: what several transports, as several processes would, connect to. Everything in it is gone with the object.
+ *
+ * @example
+ * ```ts
+ * const broker = new MemoryBroker({ partitions: 4 })
+ * const leat = yield* Leat.make({ source: "test", drivers: [memoryDriver(broker)] })
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * broker.topics // ["risk.beacons.sighting"]
+ * ```
+ */
 export class MemoryBroker {
+  /** What was asked for, with every default filled in. */
   readonly options: Required<MemoryOptions>
   readonly #topics = new Map<string, Topic>()
 
@@ -71,19 +77,22 @@ export class MemoryBroker {
     }
   }
 
+  /** Names of the topics that there are, in the order they were made. */
   get topics(): ReadonlyArray<string> {
     return Array.from(this.#topics.keys())
   }
 
-  /** The topic, created on first use. */
+  /** The topic, created on first use with the broker's number of partitions. */
   topic(name: string): Topic {
     return this.#topics.get(name) ?? this.#create({ topic: name, partitions: this.options.partitions })
   }
 
+  /** The topic, if it is there; creates none. */
   find(name: string): Topic | undefined {
     return this.#topics.get(name)
   }
 
+  /** Creates a topic, or says how the one that is there differs from what is asked; changes nothing then. */
   ensure(spec: TopicSpec): TopicStatus {
     const found = this.#topics.get(spec.topic)
     if (found === undefined) return { status: "created", partitions: this.#create(spec).partitions.length }
@@ -113,6 +122,7 @@ export class MemoryBroker {
   }
 }
 
+/** What a memory broker with these options can do. */
 export function memoryCapabilities(options: MemoryOptions = {}): Capabilities {
   return {
     ordering: "perPartition",
@@ -135,7 +145,16 @@ export function memoryCapabilities(options: MemoryOptions = {}): Capabilities {
   }
 }
 
-/** A connection to a broker. */
+/**
+ * A connection to a broker, as a driver would open it: for raw reads in tests, and for the conformance suite.
+ *
+ * @example
+ * ```ts
+ * const transport = memoryTransport(broker)
+ * const [first] = yield* transport.bounds("risk.beacons.sighting")
+ * first // { partition: 0, start: 0n, end: 12n }
+ * ```
+ */
 export function memoryTransport(broker: MemoryBroker): Transport {
   return {
     name: "memory",
@@ -199,10 +218,32 @@ function driver(brokerOf: (options: MemoryOptions) => MemoryBroker): Driver {
   }
 }
 
-/** The driver that route documents call `memory`: each cluster is a broker of its own, gone with its leat. */
+/**
+ * The driver that route documents call `memory`: each cluster is a broker of its own, gone with its leat. It is always
+ * allowed and need not be named among `drivers`.
+ *
+ * @example
+ * ```ts
+ * const routes = {
+ *   version: 1,
+ *   clusters: { local: { transport: "memory", partitions: 8 } },
+ *   routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "{stream}" }] }]
+ * }
+ * const table = Routes.compile(routes, { drivers: [memory], contracts: [BeaconSighting] })
+ * ```
+ */
 export const memory: Driver = driver((options) => new MemoryBroker(options))
 
-/** The same over a broker that is already there, so that several leats share it. */
+/**
+ * The same over a broker that is already there, so that several leats share it as processes share a cluster.
+ *
+ * @example
+ * ```ts
+ * const broker = new MemoryBroker()
+ * const publisher = yield* Leat.make({ source: "mobile-app", drivers: [memoryDriver(broker)] })
+ * const consumer = yield* Leat.make({ source: "positions", drivers: [memoryDriver(broker)] })
+ * ```
+ */
 export function memoryDriver(broker: MemoryBroker): Driver {
   return driver(() => broker)
 }
@@ -225,7 +266,9 @@ function append(
       )
       return [{ from, to, fate: "notStored", error }]
     }
-    for (let index = from; index < to; index++) {
+    // What all of them take no single one exceeds.
+    const mayBeLarge = batch.rangeBytes(from, to) + batch.noticeBytes > broker.options.recordBytesMax
+    for (let index = mayBeLarge ? from : to; index < to; index++) {
       const bytes = batch.recordBytes(index)
       if (bytes <= broker.options.recordBytesMax) continue
       const error = failure(

@@ -1,21 +1,27 @@
 /**
  * What to do when something fails: an ordered list of rules. First match wins, no match is `halt`, composition is
  * concatenation (associative, with the empty list as identity). A policy is plain data: print it, diff it, store it in a
- * route document.
+ * route document. `leat` exports this module as `Policy`.
  *
  * @example
  * ```ts
- * const realtime: Policy = [
+ * import { Policy } from "leat"
+ *
+ * const realtime: Policy.Policy = [
  *   { on: ["Unavailable", "Timeout"], retry: { times: 5, baseMs: 50, factor: 2 }, then: "drop" },
  *   { on: ["*"], then: "halt" }
  * ]
- * decide(realtime, { tag: "Timeout", attempts: 1, elapsedMs: 80, random: 0.5 }) // { retryAfterMs: 45 }
+ * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
 
-/** Where an event ends when its retries are used up. `deadLetter` and `spill` are refused at compile time until a sink can do them. */
+/**
+ * Where a record ends when its retries are used up. `deadLetter` and `spill` are refused in route documents until a sink
+ * can do them; in a policy given in code they halt.
+ */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
 
+/** How often, and with which delays, a rule tries again. Without bounds it never gives up. */
 export interface Retry {
   /** Retries after the first attempt; absent: no limit by number. */
   readonly times?: number
@@ -31,13 +37,19 @@ export interface Retry {
   readonly jitter?: number
 }
 
+/** What to do about some failures: perhaps retries, then an ending. */
 export interface Rule {
-  /** Tags of the failures this rule is for; `*` is any. */
+  /**
+   * Tags of the failures this rule is for: the `reason` of a `TransportError`, the `_tag` of a typed error, else the name
+   * of the error; `*` is any.
+   */
   readonly on: ReadonlyArray<string>
+  /** Absent: the ending at once. */
   readonly retry?: Retry
   readonly then: Ending
 }
 
+/** Rules in order; the first whose `on` names the failure decides, and no match is `halt`. */
 export type Policy = ReadonlyArray<Rule>
 
 /** One failure, as the policy sees it. Attempts and elapsed time count per record, across tags. */
@@ -51,12 +63,21 @@ export interface Failure {
   readonly random: number
 }
 
+/** Try again after so many milliseconds, or end so. */
 export type Decision = { readonly retryAfterMs: number } | { readonly ending: Ending }
 
 const maxDelayMsDefault = 30_000
 const jitterDefault = 0.2
 
-/** Pure and total: what happens to a record after this failure. */
+/**
+ * What happens to a record after this failure. Pure and total: the chance for the jitter is an argument.
+ *
+ * @example
+ * ```ts
+ * Policy.decide(realtime, { tag: "Timeout", attempts: 1, elapsedMs: 80, random: 0.5 }) // { retryAfterMs: 45 }
+ * Policy.decide(realtime, { tag: "Timeout", attempts: 6, elapsedMs: 3000, random: 0.5 }) // { ending: "drop" }
+ * ```
+ */
 export function decide(policy: Policy, failure: Failure): Decision {
   const rule = policy.find(({ on }) => on.includes(failure.tag) || on.includes("*"))
   if (rule === undefined) return { ending: "halt" }
@@ -72,7 +93,14 @@ export function decide(policy: Policy, failure: Failure): Decision {
   return { retryAfterMs }
 }
 
-/** Concatenation: the rules of the first policy are asked first. */
+/**
+ * Concatenation: the rules of the first policy are asked first.
+ *
+ * @example
+ * ```ts
+ * Policy.concat([{ on: ["Malformed"], then: "drop" }], Policy.atLeastOnce)
+ * ```
+ */
 export function concat(...policies: ReadonlyArray<Policy>): Policy {
   return policies.flat()
 }
@@ -80,6 +108,11 @@ export function concat(...policies: ReadonlyArray<Policy>): Policy {
 /**
  * What a leg or subscription without a policy does: passing faults are retried for ever, everything else stops the lane and
  * asks for a person. Nothing is lost that was not decided to be.
+ *
+ * @example
+ * ```ts
+ * Policy.decide(Policy.atLeastOnce, { tag: "TooLarge", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "halt" }
+ * ```
  */
 export const atLeastOnce: Policy = [
   {
@@ -99,7 +132,15 @@ export const atLeastOnce: Policy = [
   }
 ]
 
-/** One line per rule, for people and diffs: `on Timeout: 5 retries from 50 ms x2, then drop`. */
+/**
+ * One line per rule, for people and diffs.
+ *
+ * @example
+ * ```ts
+ * Policy.print([{ on: ["Timeout"], retry: { times: 5, baseMs: 50, factor: 2 }, then: "drop" }])
+ * // ["on Timeout: 5 retries from 50 ms x2, then drop"]
+ * ```
+ */
 export function print(policy: Policy): ReadonlyArray<string> {
   return policy.map(({ on, retry, then }) => {
     const tries =

@@ -5,6 +5,7 @@
  * All or nothing: nothing is committed before every required leg has room, so a rejected event leaves no trace on any leg.
  */
 import { type Admission, admitted, rejection, type RejectReason } from "./Admission.ts"
+import type { BucketNext } from "./Announcement.ts"
 import type { Contract, Key } from "./Contract.ts"
 import type { EventId } from "./EventId.ts"
 import { copyKey, hash, keyView, writeKey } from "./Key.ts"
@@ -80,6 +81,11 @@ export class Publisher<T> {
     if (this.#lastBucket < 0) return undefined
     const bucket = this.#lastBucket
     return { incarnation, stream: this.contract.stream, bucket, seq: (this.#seq[bucket] ?? 0) - 1 }
+  }
+
+  /** Buckets that have had an event, with the sequence that the next one will get. */
+  get sequences(): ReadonlyArray<BucketNext> {
+    return Array.from(this.#seq, (next, bucket): BucketNext => [bucket, next]).filter(([, next]) => next > 0)
   }
 
   /** Offers one event; `waiter` is told what becomes of its required legs. Counts it as offered and as admitted or rejected. */
@@ -266,7 +272,7 @@ export class Publisher<T> {
   }
 
   #commit(
-    { sink }: Outlet,
+    { account, sink }: Outlet,
     partition: number,
     batch: RecordBatch,
     kind: "event" | "tombstone",
@@ -281,7 +287,7 @@ export class Publisher<T> {
       waiter.pending++
       batch.await(index, index + 1, waiter)
     }
-    sink.appended(partition)
+    sink.appended(partition, account)
   }
 
   #expect(valueBytes: number): void {

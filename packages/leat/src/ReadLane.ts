@@ -64,10 +64,15 @@ const parkedMax = 1024
 /** How a handler ended, when it did not succeed. */
 export type Fault = { readonly tag: string; readonly detail?: string } | { readonly skip: "control" | "otherType" }
 
+/** Why a lane stands still until a person says `resume`. */
 export interface ReadHalted {
+  /** What the policy was asked about. */
   readonly tag: string
+  /** The record that failed. */
   readonly position: Position
+  /** Attempts made so far. */
   readonly attempts: number
+  /** One sentence for a person. */
   readonly detail: string
 }
 

@@ -4,13 +4,6 @@
  *
  * Layout of one record in the arena: key bytes, headers block (see `Headers.ts`), value bytes; records follow each other
  * without gaps, so one column of ends gives the starts too.
- *
- * @example
- * ```ts
- * for (let index = from; index < to; index++) {
- *   send({ key: batch.key(index), value: batch.value(index), headers: batch.headers(index) })
- * }
- * ```
  */
 import { Buffer } from "node:buffer"
 import protobuf from "protobufjs/minimal.js"
@@ -27,12 +20,15 @@ export interface RecordColumns {
   readonly bytes: Uint8Array
   /** What the offsets below count from: the byte at `bytes[0]` is at this offset. */
   readonly origin: number
-  /** Where the headers block of each record starts; its key ends there. */
+  /** Offset at which the headers block of each record starts; its key ends there. */
   readonly headersAt: Int32Array
+  /** Offset at which the value of each record starts; its headers end there. */
   readonly valueAt: Int32Array
+  /** Offset after each record, which is where the next one starts. */
   readonly end: Int32Array
   /** Bit 0: no key. Bit 1: the value is null. Bit 2: a marker. */
   readonly flags: Uint8Array
+  /** Epoch milliseconds at which each event was offered. */
   readonly timeMs: Float64Array
 }
 
@@ -50,6 +46,17 @@ interface Awaited {
   readonly waiter: Waiter
 }
 
+/**
+ * A batch being filled, or on its way to a driver. Drivers only read it: `count`, `key`, `value`, `headers`, `timeMs`,
+ * `columns`, and `copy` for what they keep after `send` has answered.
+ *
+ * @example
+ * ```ts
+ * for (let index = from; index < to; index++) {
+ *   client.send({ key: batch.key(index), value: batch.value(index), headers: batch.headers(index) })
+ * }
+ * ```
+ */
 export class RecordBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer
@@ -67,6 +74,7 @@ export class RecordBatch {
   openedAtMs = 0
   /** Ledger account of each record. */
   account: Int32Array
+  /** Bucket of each record. */
   bucket: Int32Array
   /** Sequence in the bucket; exact to 2^53. */
   seq: Float64Array
@@ -174,6 +182,7 @@ export class RecordBatch {
     return headers
   }
 
+  /** Epoch milliseconds at which the event was offered. */
   timeMs(index: number): number {
     return this.time[index] ?? 0
   }
@@ -181,16 +190,21 @@ export class RecordBatch {
   /** Bytes of key, headers block and value together. */
   recordBytes(index: number): number {
     const bytes = (this.#end[index] ?? 0) - this.#start(index)
-    const notice = this.#notice
-    if (notice?.index !== index) return bytes
-    return bytes + sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
+    return this.#notice?.index === index ? bytes + this.noticeBytes : bytes
   }
 
-  /** Bytes of records [from, to). */
+  /** Bytes of the notice as a header; 0 without one. */
+  get noticeBytes(): number {
+    const notice = this.#notice
+    return notice === undefined ? 0 : sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
+  }
+
+  /** Bytes of records [from, to), without a notice. */
   rangeBytes(from: number, to: number): number {
     return to > from ? (this.#end[to - 1] ?? 0) - this.#start(from) : 0
   }
 
+  /** Whether the record only announces drops and is no event. */
   isMarker(index: number): boolean {
     return ((this.#flags[index] ?? 0) & marker) !== 0
   }
@@ -259,6 +273,7 @@ export class RecordBatch {
     this.#notice = { index, name, value }
   }
 
+  /** Takes the notice back. */
   withdrawNotice(): void {
     this.#notice = undefined
   }

@@ -6,9 +6,9 @@ import { Duration, Effect, Option, Result, Schema, SchemaIssue } from "effect"
 import { parseDocument } from "yaml"
 import type { Policy } from "./Policy.ts"
 
-/** One fault of a document. */
+/** One fault of a document, or of a source or cluster that was asked for. */
 export interface RouteFault {
-  /** Where, as in `routes[0].to[1].cluster`. */
+  /** Where, as in `routes[0].to[1].cluster`, or `line 3`; empty: the whole document. */
   readonly path: string
   /** What is wrong and what to do, one sentence. */
   readonly message: string
@@ -147,7 +147,16 @@ function pathText(path: ReadonlyArray<PathPart>): string {
   return text
 }
 
-/** JSON Schema of the document (draft 2020-12), for editors. */
+/**
+ * JSON Schema of the document (draft 2020-12), for editors.
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from "node:fs"
+ *
+ * writeFileSync("routes.schema.json", JSON.stringify(routeJsonSchema(), undefined, 2))
+ * ```
+ */
 export function routeJsonSchema(): unknown {
   const { schema, definitions } = Schema.toJsonSchemaDocument(RouteDocument, { onExcessProperty: "error" })
   return { $schema: "https://json-schema.org/draft/2020-12/schema", ...schema, $defs: definitions }

@@ -1,15 +1,8 @@
 /**
- * Routes are data: which stream goes where, with which rules. A document is compiled once, with every fault reported, into an
- * immutable table; the first route that matches wins.
+ * Routes are data: which stream goes where, with which rules. A document is compiled once, with every fault reported, into
+ * an immutable table; the first route that matches wins.
  *
  * A glob is literal text in which each `*` stands for any run of characters, dots included: `risk.beacons.*`.
- *
- * @example
- * ```ts
- * const table = Routes.compile(document, { drivers: [memory], contracts: [BeaconSighting] })
- * if (Result.isFailure(table)) for (const { path, message } of table.failure.faults) console.error(`${path}: ${message}`)
- * else table.success.lookup("risk.beacons.sighting", "mobile-app")?.legs
- * ```
  */
 import { Data, Result } from "effect"
 import type { ContractInfo, Need } from "./Contract.ts"
@@ -30,37 +23,61 @@ import type { Wire } from "./Wire.ts"
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
 
-/** The document, or what was asked of a table, has faults; all of them. */
+/**
+ * The document, or what was asked of a table, has faults; all of them. Opening a leat or a stream and swapping routes fail
+ * with it.
+ *
+ * @example
+ * ```ts
+ * yield* leat.swapRoutes(text).pipe(
+ *   Effect.catchTag("RouteError", ({ faults }) => Effect.forEach(faults, ({ path, message }) => Effect.logError(path, message)))
+ * )
+ * ```
+ */
 export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
   }
 }
 
-/** One destination of a stream, with every default filled in. */
+/** One destination of a stream, with every default filled in: what an entry of `to` says. */
 export interface Leg {
+  /** Name of a cluster of the document. */
   readonly cluster: string
+  /** Topic in the cluster, `{stream}` filled in. */
   readonly topic: string
   /** `cluster/topic`: the name of the sink in ledger and metrics. */
   readonly sink: string
+  /** Whether an event is admitted only with room here, and stored only when it is stored here. */
   readonly required: boolean
   readonly wire: Wire
   readonly policy: Policy
   /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
   readonly bufferBytesMax: number
+  /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
   readonly overflow: "block" | "reject" | "dropOldest"
+  /** How long the first record of a batch waits for others, in milliseconds. */
   readonly lingerMs: number
+  /** A batch of so many bytes is sent at once. */
   readonly batchBytes: number
+  /** A batch of so many records is sent at once. */
   readonly batchRecords: number
   /** Deadline of one send, and of one blocked publish, in milliseconds. */
   readonly timeoutMs: number
+  /** Which epoch of the stream is written here, 1 unless the document says otherwise; accounts are kept by it. */
   readonly epoch: number
 }
 
+/** Where one stream goes, as `Routes.lookup` gives it. */
 export interface Route {
   /** Index in the document's list. */
   readonly index: number
+  /** At what `publish` completes, unless the call says otherwise; see `Level`. */
   readonly level: "queued" | "durable" | "stored"
+  /**
+   * Partition of a key: as Java's default partitioner has it, which needs partitions that divide the buckets, or bucket
+   * modulo partitions.
+   */
   readonly partitioner: "murmur2" | "bucket"
   /** Required legs first. */
   readonly legs: ReadonlyArray<Leg>
@@ -68,16 +85,25 @@ export interface Route {
   readonly readLeg: Leg
 }
 
+/** How a group reads a stream, with every default filled in. */
 export interface SubscriptionSettings {
+  /** What is done when a handler fails. */
   readonly policy: Policy
+  /** Where a group that has settled nothing yet begins. */
   readonly from: From
+  /** Handlers at the same time per lane. */
   readonly concurrency: number
+  /** Bytes past the watermark of a lane, above which it pulls no more. */
   readonly bufferBytesMax: number
+  /** How often a lane settles, in milliseconds. */
   readonly settleEveryMs: number
+  /** How long a lane that ends waits for its handlers, in milliseconds. */
   readonly drainMs: number
+  /** Lane starts in a row at one position after which the policy is asked about `CrashLoop`. */
   readonly crashLoop: number
 }
 
+/** A cluster of the table: who opens it, with what, and what it declares. */
 export interface Cluster {
   readonly name: string
   readonly driver: Driver
@@ -85,6 +111,7 @@ export interface Cluster {
   readonly capabilities: Capabilities
 }
 
+/** What a document is compiled against. */
 export interface CompileOptions {
   /** The drivers that the application allows; a document names them and never loads code. */
   readonly drivers: ReadonlyArray<Driver>
@@ -125,9 +152,22 @@ const subscriptionDefaults: SubscriptionSettings = {
   crashLoop: 3
 }
 
+/**
+ * A compiled table: immutable, and swapped as a whole.
+ *
+ * @example
+ * ```ts
+ * const table = Routes.compile(text, { drivers: [memory], contracts: [BeaconSighting] })
+ * if (Result.isFailure(table)) for (const { path, message } of table.failure.faults) console.error(`${path}: ${message}`)
+ * else console.log(table.success.explain("risk.beacons.sighting", "mobile-app"))
+ * ```
+ */
 export class Routes {
+  /** The `version` of the document, 1 or more. */
   readonly version: number
+  /** The document as it was written, with durations as text. */
   readonly document: RouteDocument
+  /** The clusters of the document, by name. */
   readonly clusters: ReadonlyMap<string, Cluster>
   readonly #routes: ReadonlyArray<RouteSpec>
   readonly #policies: ReadonlyMap<string, Policy>
@@ -141,7 +181,10 @@ export class Routes {
     this.#routes = document.routes
   }
 
-  /** Compiles a document given as text (YAML or JSON) or as a value. */
+  /**
+   * Compiles a document given as text (YAML or JSON) or as a value. Opens nothing. Fails with every fault at once: of the
+   * text, unknown names, bounds, contracts without a route, needs that a cluster does not declare.
+   */
   static compile(document: unknown, options: CompileOptions): Result.Result<Routes, RouteError> {
     const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
     const decoded = Result.flatMap(value, decodeRouteDocument)
@@ -172,7 +215,15 @@ export class Routes {
     return Result.getOrThrow(compiled)
   }
 
-  /** The route of a stream published by a source; undefined when none matches. */
+  /**
+   * The route of a stream published by a source; undefined when none matches.
+   *
+   * @example
+   * ```ts
+   * leat.routes().lookup("risk.beacons.sighting", "mobile-app")?.legs.map(({ sink }) => sink)
+   * // ["memory/risk.beacons.sighting"]
+   * ```
+   */
   lookup(stream: string, source: string): Route | undefined {
     const key = `${stream}\n${source}`
     if (this.#found.has(key)) return this.#found.get(key)
@@ -183,7 +234,7 @@ export class Routes {
     return route
   }
 
-  /** How a group reads a stream. */
+  /** How a group reads a stream: the first entry of `subscriptions` that matches, or the defaults. */
   subscription(stream: string, group: string): SubscriptionSettings {
     const spec = (this.document.subscriptions ?? []).find(
       ({ match }) => globMatches(match.stream, stream) && globMatches(match.group ?? "*", group)
@@ -210,7 +261,7 @@ export class Routes {
     )
   }
 
-  /** Which route a stream takes and why, for a person. */
+  /** Which route a stream takes and why, for a person: several lines of text. */
   explain(stream: string, source: string): string {
     const lines: Array<string> = [`stream ${stream} from source ${source}, table version ${this.version}:`]
     for (const [index, route] of this.#routes.entries()) {

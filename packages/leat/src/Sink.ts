@@ -5,7 +5,7 @@
 import { Cause, Clock, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
 import type { Context } from "effect"
 import { ArenaPool } from "./ArenaPool.ts"
-import type { Ledger } from "./Ledger.ts"
+import type { Ledger, WriteAccount } from "./Ledger.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import type { Leg } from "./Routes.ts"
 import * as Telemetry from "./Telemetry.ts"
@@ -32,8 +32,9 @@ interface LaneRunner {
   fiber: Fiber.Fiber<void> | undefined
 }
 
-/** Why and where a lane of a sink stands still. */
+/** Why and where a lane of a sink stands still until `resume`. */
 export interface HaltedLane extends Halted {
+  /** `cluster/topic`. */
   readonly sink: string
   readonly partition: number
 }
@@ -139,9 +140,9 @@ export class Sink {
   }
 
   /** A record was committed to the batch that `room` gave. */
-  appended(partition: number): void {
+  appended(partition: number, account: WriteAccount): void {
     const runner = this.#runners[partition]
-    if (runner?.lane.appended() === true) runner.wake.signal()
+    if (runner?.lane.appended(account) === true) runner.wake.signal()
   }
 
   /** An admitted event found no room in this best-effort leg. */

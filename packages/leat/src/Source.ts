@@ -25,13 +25,15 @@ import { type Lane, type ReceivedRecord, type Transport, TransportError } from "
 import { Wake } from "./Wake.ts"
 import { readMeta, type RecordMeta } from "./Wire.ts"
 
-/** What a handler is told beside the event. */
+/** What a handler is told beside the event: where it stands, when it was offered and stored, and what came with it. */
 export interface DeliveryInfo extends RecordMeta {
   /** The key as text (UTF-8); empty when the record has none. */
   readonly key: string
+  /** Null: the record has no key. */
   readonly keyBytes: Uint8Array | null
   readonly topic: string
   readonly partition: number
+  /** Position in the partition. */
   readonly position: bigint
   /** 1 for the first attempt of this process. */
   readonly attempt: number
@@ -39,7 +41,15 @@ export interface DeliveryInfo extends RecordMeta {
   readonly storedAtMs: number
 }
 
-/** What is being handled, for whoever publishes inside a handler: its correlation, causation and trace go along. */
+/**
+ * What is being handled, for whoever publishes inside a handler: its correlation, causation and trace go along by
+ * themselves. Undefined outside of handlers.
+ *
+ * @example
+ * ```ts
+ * const causedBy = Effect.map(CurrentDelivery, (delivery) => delivery?.id)
+ * ```
+ */
 export const CurrentDelivery = Context.Reference<DeliveryInfo | undefined>("leat/CurrentDelivery", {
   defaultValue: () => undefined
 })
@@ -73,7 +83,7 @@ export interface HandlerInput<T> {
   readonly info: DeliveryInfo
 }
 
-/** Why and where a lane of a subscription stands still. */
+/** Why and where a lane of a subscription stands still until `resume`. */
 export interface HaltedReadLane extends ReadHalted {
   readonly partition: number
 }

@@ -1,14 +1,6 @@
 /**
  * The front door of one contract. What is admitted, at which level a publish completes, and what became of the event in the
  * end are three different answers: `offer` gives the first at once, `publish` the second, `outcome` the third.
- *
- * @example
- * ```ts
- * const sightings = yield* leat.stream(BeaconSighting)
- * const told = sightings.offer({ beaconId: "b7", sensorId: "s1", rssiDbm: -61, seenAtUs: 1795416249141000n, inputRef: "" })
- * const { id } = yield* sightings.publish(sighting)
- * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event))
- * ```
  */
 import {
   type Context,
@@ -43,15 +35,21 @@ import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError }
 import { type Outcome, Waiter } from "./Waiter.ts"
 import type { EventContext, RecordMeta } from "./Wire.ts"
 
-/** What `publish` completes at: admitted to the buffer, on local disk or better, or acknowledged by every required leg's cluster. */
+/**
+ * What `publish` completes at: admitted to the buffer, on local disk or better (today the same as `stored`), or
+ * acknowledged by every required leg's cluster.
+ */
 export type Level = "queued" | "durable" | "stored"
 
+/** How one call publishes, and what the event carries besides its value. */
 export interface PublishOptions extends EventContext {
   /** Instead of the level that the route names. */
   readonly level?: Level
 }
 
+/** What `publish` says when the level is reached. */
 export interface Receipt {
+  /** The same on every leg, and what a handler sees as `delivery.id`. */
   readonly id: EventId
   /** What became of the required legs, when all of them have ended. */
   readonly outcome: Effect.Effect<Outcome>
@@ -59,12 +57,15 @@ export interface Receipt {
 
 /** What `publishAll` says when the level is reached. */
 export interface ReceiptAll {
+  /** Events that were admitted. */
   readonly admitted: number
   /** The events that were not admitted, by their index in the input. */
   readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Rejected }>
+  /** What became of the required legs of all of them, when all have ended. */
   readonly outcome: Effect.Effect<Outcome>
 }
 
+/** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface HandleOptions {
   /** Handlers at the same time per lane; instead of what the route document says. */
   readonly concurrency?: number
@@ -76,13 +77,24 @@ export interface HandleOptions {
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }
 
+/** How a group handles a stream in batches. A lane has one batch at a time in the hands of a handler. */
 export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {
-  /** Events that one call gets at most; 100 when absent. */
+  /** Events that one call gets at most; 100 when absent, and never below 2. */
   readonly records?: number
 }
 
-/** A subscription that runs. */
+/**
+ * A subscription that runs, until it is stopped or its scope closes.
+ *
+ * @example
+ * ```ts
+ * const subscription = yield* sightings.handle("positions", (event) => estimate(event))
+ * while ((yield* subscription.lag) > 0n) yield* Effect.sleep("100 millis")
+ * yield* subscription.stop
+ * ```
+ */
 export interface Subscription {
+  /** Name of the group. */
   readonly group: string
   /** Lanes that stand still until `resume`, and why. */
   readonly halted: () => ReadonlyArray<HaltedReadLane>
@@ -90,7 +102,10 @@ export interface Subscription {
   readonly blocked: () => ReadonlyArray<{ readonly partition: number; readonly position: bigint }>
   /** Lets halted lanes try again. */
   readonly resume: Effect.Effect<void>
-  /** Records stored and not settled by the group, over all partitions. */
+  /**
+   * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Fails with
+   * the transport's error.
+   */
   readonly lag: Effect.Effect<bigint, TransportError>
   /** Drains, settles and gives the lanes back; waits for that. */
   readonly stop: Effect.Effect<void>
@@ -98,12 +113,22 @@ export interface Subscription {
   readonly ended: Effect.Effect<void, TransportError>
 }
 
-/** One event in the hands of a consumer that says itself when it is done. */
+/**
+ * One event in the hands of a consumer that says itself when it is done. Until then later events of its key wait.
+ *
+ * @example
+ * ```ts
+ * yield* sightings.subscribe("positions").pipe(
+ *   Stream.runForEach(({ event, done, fail }) => (event.rssiDbm < 0 ? done : fail("Implausible")))
+ * )
+ * ```
+ */
 export interface Delivery<T> {
   readonly event: T
   readonly info: DeliveryInfo
+  /** It is handled. */
   readonly done: Effect.Effect<void>
-  /** The policy of the subscription judges the tag. */
+  /** It is not; the policy of the subscription judges the tag. `detail` is a sentence for a person. */
   readonly fail: (tag: string, detail?: string) => Effect.Effect<void>
 }
 
@@ -124,7 +149,20 @@ export interface StreamParts<T> {
   readonly scheduler: Scheduler.Scheduler
 }
 
+/**
+ * The typed stream of one contract, to publish to and to read from; `leat.stream(contract)` gives it.
+ *
+ * @example
+ * ```ts
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event))
+ * const { id } = yield* sightings.publish({
+ *   beaconId: "b7", sensorId: "s1", rssiDbm: -61, seenAtUs: 1795416249141000n, inputRef: ""
+ * })
+ * ```
+ */
 export class EventStream<T> {
+  /** The contract that it was opened with. */
   readonly contract: Contract<T>
   readonly #parts: StreamParts<T>
   readonly #publisher: Publisher<T>
@@ -140,12 +178,27 @@ export class EventStream<T> {
     this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
   }
 
-  /** Admits the event now, or says why not. Never waits, never throws, allocates nothing. */
+  /**
+   * Admits the event now, or says why not. Never waits, never throws, allocates nothing.
+   *
+   * @example
+   * ```ts
+   * const told = sightings.offer(sighting)
+   * if (!told.admitted) yield* Effect.logWarning(told.reason)
+   * ```
+   */
   offer(event: T, context?: EventContext): Admission {
     return this.#publisher.offer(event, context)
   }
 
-  /** Offers the removal of a key; only on a contract marked compacted. */
+  /**
+   * Offers the removal of a key. Rejected as `invalid` when the contract is not marked compacted.
+   *
+   * @example
+   * ```ts
+   * lastSeen.offerTombstone("b7")
+   * ```
+   */
   offerTombstone(key: Key, context?: EventContext): Admission {
     return this.#publisher.offerTombstone(key, context)
   }
@@ -155,7 +208,17 @@ export class EventStream<T> {
     return this.#publisher.lastId(this.#parts.incarnation)
   }
 
-  /** Admits the event, waiting for room where the sink's rule is `block`, and completes at the route's level. */
+  /**
+   * Admits the event, waiting for room where the sink's rule is `block`, and completes at the route's level. Fails with
+   * `Rejected` when it is not admitted (`timeout` after the time-out of the leg), with `NotStored` when a policy gave it
+   * up.
+   *
+   * @example
+   * ```ts
+   * const { id, outcome } = yield* sightings.publish(sighting, { level: "queued", correlationId: "walk-12" })
+   * const { stored } = yield* outcome
+   * ```
+   */
   publish(event: T, options?: PublishOptions): Effect.Effect<Receipt, Rejected | NotStored> {
     return Effect.withFiber((fiber) => {
       const context = this.#contextOf(fiber, options)
@@ -168,7 +231,16 @@ export class EventStream<T> {
     })
   }
 
-  /** Publishes many: one wait for all of them. Rejected events are listed, the others go on. */
+  /**
+   * Publishes many: one wait for all of them. Rejected events are listed, the others go on. Fails with `NotStored` when a
+   * policy gave one of them up.
+   *
+   * @example
+   * ```ts
+   * const { admitted, rejected } = yield* sightings.publishAll([sighting, { ...sighting, beaconId: "" }])
+   * rejected // [{ index: 1, error: Rejected: ... (emptyKey) }]
+   * ```
+   */
   publishAll(events: Iterable<T>, options?: PublishOptions): Effect.Effect<ReceiptAll, NotStored> {
     return Effect.withFiber((fiber) => {
       const context = this.#contextOf(fiber, options)
@@ -214,7 +286,10 @@ export class EventStream<T> {
     })
   }
 
-  /** Sends what is buffered without waiting for linger; completes when everything admitted so far has ended. */
+  /**
+   * Sends what is buffered for the sinks of this stream without waiting for linger; completes when everything admitted to
+   * them so far has ended. Never fails.
+   */
   get flush(): Effect.Effect<Outcome> {
     return Effect.suspend(() => {
       const waiter = new Waiter()
@@ -223,7 +298,15 @@ export class EventStream<T> {
     })
   }
 
-  /** Handles each event of the stream as the group `group`, in order per key, until the scope closes. Returns once it runs. */
+  /**
+   * Handles each event of the stream as the group `group`, in order per key, until the scope closes. Returns once it runs.
+   * An event is done when its handler succeeds; the policy judges a failure by its `_tag` or name.
+   *
+   * @example
+   * ```ts
+   * yield* sightings.handle("positions", (event, { key, attempt }) => estimate(event), { concurrency: 4, from: "latest" })
+   * ```
+   */
   handle<E, R>(
     group: string,
     handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
@@ -239,7 +322,15 @@ export class EventStream<T> {
     )
   }
 
-  /** Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole. */
+  /**
+   * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
+   * Tombstones are done by being seen.
+   *
+   * @example
+   * ```ts
+   * yield* sightings.handleBatch("archive", (deliveries) => insert(deliveries.map(({ event }) => event)), { records: 500 })
+   * ```
+   */
   handleBatch<E, R>(
     group: string,
     handler: (
@@ -256,7 +347,16 @@ export class EventStream<T> {
     )
   }
 
-  /** Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled. */
+  /**
+   * Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled.
+   *
+   * @example
+   * ```ts
+   * yield* sightings.subscribe("positions").pipe(
+   *   Stream.runForEach(({ event, done }) => Effect.andThen(estimate(event), done))
+   * )
+   * ```
+   */
   subscribe(group: string, options: HandleOptions = {}): Stream.Stream<Delivery<T>> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
@@ -280,7 +380,15 @@ export class EventStream<T> {
     )
   }
 
-  /** Start, end and, for a group, settled position of each partition of the leg that is read. */
+  /**
+   * Start, end and, for a group, settled position of each partition of the leg that is read. Fails with the transport's
+   * error.
+   *
+   * @example
+   * ```ts
+   * const [first] = yield* sightings.bounds("positions") // { partition: 0, start: 0n, end: 12n, settled: 10n }
+   * ```
+   */
   bounds(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     return this.#parts.readTransport().bounds(this.#parts.route().readLeg.topic, group)
   }

@@ -1,11 +1,6 @@
 /**
- * The one error of every transport. A driver classifies its client's errors by code into a `reason`; the layer above
- * reads only `isRetryable` and `mayBeStored`, and policies match the reason's name.
- *
- * @example
- * ```ts
- * new TransportError({ reason: "Timeout", transport: "memory", operation: "send", detail: "no answer within 30000 ms" })
- * ```
+ * The one error of every transport. A driver classifies its client's errors by code into a `reason`; the layer above reads
+ * only `isRetryable` and `mayBeStored`, and policies match the reason's name.
  */
 // Not from "effect": drivers load this module in workers, and all of effect takes 300 ms where this takes 15.
 import * as Data from "effect/Data"
@@ -17,7 +12,14 @@ interface ReasonFacts {
   readonly mayBeStored: boolean
 }
 
-/** Every reason, and why it is, or is not, tried again. */
+/**
+ * Every reason, and why it is, or is not, tried again.
+ *
+ * @example
+ * ```ts
+ * reasons.Timeout // { isRetryable: true, mayBeStored: true }
+ * ```
+ */
 export const reasons = {
   /** The backend cannot be reached; nothing was written to it. Passes. */
   Unavailable: { isRetryable: true, mayBeStored: false },
@@ -57,23 +59,37 @@ export const reasons = {
   Unknown: { isRetryable: true, mayBeStored: true }
 } as const satisfies Record<string, ReasonFacts>
 
+/** Name of a reason; what `on` of a policy's rule matches. */
 export type TransportReason = keyof typeof reasons
 
+/**
+ * Why a transport could not do what was asked of it.
+ *
+ * @example
+ * ```ts
+ * new TransportError({ reason: "Timeout", transport: "memory", operation: "send", detail: "no answer within 30000 ms" })
+ * ```
+ */
 export class TransportError extends Data.TaggedError("TransportError")<{
+  /** What kind of failure it is; see `reasons`. */
   readonly reason: TransportReason
+  /** Name of the transport: `memory`. */
   readonly transport: string
   /** The SPI operation that failed: `send`, `fence`, `subscribe`, ... */
   readonly operation: string
   /** One sentence for a person; never read by code. */
   readonly detail: string
+  /** The client's own error, where there is one. */
   readonly cause?: unknown
 }> {
   override get message(): string {
     return `${this.transport} ${this.operation}: ${this.reason}: ${this.detail}`
   }
+  /** Whether trying the same again may succeed without anybody changing anything. */
   get isRetryable(): boolean {
     return reasons[this.reason].isRetryable
   }
+  /** Whether the records of the failed request may nevertheless be stored. */
   get mayBeStored(): boolean {
     return reasons[this.reason].mayBeStored
   }

@@ -3,7 +3,7 @@
  * so that waiting for a thousand events costs what waiting for one costs.
  */
 
-/** How a leg ended, for the one who published it. */
+/** How legs ended, for whoever waited for them: counted in legs, so an event with two required legs counts twice. */
 export interface Outcome {
   /** Legs acknowledged at the cluster's declared durability. */
   readonly stored: number

@@ -10,19 +10,22 @@
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./Gap.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
-import { type Header, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
+import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "./Headers.ts"
 
+/** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
 export type Wire = "compact" | "cloudevents"
 
-/** What an event carries besides its value. All of it is copied through unchanged. */
+/** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
 export interface EventContext {
   /** W3C trace context of the event. */
   readonly traceparent?: string
+  /** W3C trace state, beside `traceparent`. */
   readonly tracestate?: string
+  /** W3C baggage. */
   readonly baggage?: string
   /** Text that all events of one business transaction share. */
   readonly correlationId?: string
-  /** Id of the event whose handling published this one. */
+  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
   readonly causationId?: string
   /** Further headers; names may repeat. */
   readonly headers?: ReadonlyArray<Header>
@@ -31,7 +34,9 @@ export interface EventContext {
 /** What a record says of itself. Fields are absent on records that leat did not write. */
 export interface RecordMeta extends EventContext {
   readonly id?: EventId
+  /** Epoch of the leg that it was written to. */
   readonly epoch?: number
+  /** The publisher's `source`, where the wire says it. */
   readonly source?: string
   /** Full protobuf message name, where the wire says it. */
   readonly type?: string
@@ -65,6 +70,8 @@ const text = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
 const formatEvent = 1
 const formatMarker = 2
+/** The count of one header, as `writeLength` has it. */
+const oneHeader = Uint8Array.of(2)
 
 /** Headers of a record that only announces drops. */
 export const markerHeaders: ReadonlyArray<Header> = [["leat", Uint8Array.of(formatMarker)]]
@@ -74,38 +81,39 @@ export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
 }
 
 function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
-  const name = text.encode("leat")
-  const opening = new Uint8Array([...block(name), 0, formatEvent, ...incarnation])
-  const lengthAt = name.length + 1
-  // Copied by fours; what is written behind the opening is overwritten by what follows.
-  const paddedBytes = Math.ceil(opening.length / 4) * 4
-  const words = new DataView(new ArrayBuffer(paddedBytes))
-  opening.forEach((byte, index) => words.setUint8(index, byte))
+  const name = block(text.encode("leat"))
+  const lengthAt = 1 + name.length
+  const timeAt = lengthAt + 2 + incarnation.length
+  const bucketAt = timeAt + 6
+  // Number of headers, name, length, format, incarnation, time: copied by fours; what is written behind is overwritten by what follows.
+  const openingBytes = Math.ceil(bucketAt / 4) * 4
+  const opening = new DataView(new ArrayBuffer(openingBytes))
+  for (const [index, byte] of [...oneHeader, ...name, 0, formatEvent, ...incarnation].entries())
+    opening.setUint8(index, byte)
   let timeMsCached = 0
-  let timeHigh = 0
-  let timeLow = 0
   return {
-    size: (context) => opening.length + 32 + sizeOfContext(context),
+    size: (context) => openingBytes + 32 + sizeOfContext(context),
     write: (batch, at, context) => {
       const { arena, view, count } = batch
       const timeMs = batch.time[count] ?? 0
-      const start = writeLength(arena, at, 1 + countOfContext(context))
-      for (let index = 0; index < paddedBytes; index += 4)
-        view.setInt32(start + index, words.getInt32(index, true), true)
-      let end = start + opening.length
       if (timeMs !== timeMsCached) {
         timeMsCached = timeMs
-        timeHigh = Math.floor(timeMs / 2 ** 32)
-        timeLow = timeMs >>> 0
+        opening.setUint16(timeAt, Math.floor(timeMs / 2 ** 32))
+        opening.setUint32(timeAt + 2, timeMs >>> 0)
       }
-      view.setUint16(end, timeHigh)
-      view.setUint32(end + 2, timeLow)
-      end = writeVarint(arena, end + 6, batch.bucket[count] ?? 0)
+      // More headers than one byte can count move the rest back.
+      const headers = 1 + countOfContext(context)
+      const start = at + sizeOfLength(headers) - 1
+      for (let index = 0; index < openingBytes; index += 4)
+        view.setInt32(start + index, opening.getInt32(index, true), true)
+      let end = writeVarint(arena, start + bucketAt, batch.bucket[count] ?? 0)
       end = writeVarint(arena, end, batch.seq[count] ?? 0)
       end = writeVarint(arena, end, epoch)
       // At most 17 + 6 + 3 + 8 + 8 bytes, so the length stays in its one byte.
       arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
-      return context === undefined ? end : writeContext(arena, end, context)
+      if (context === undefined) return end
+      writeLength(arena, at, headers)
+      return writeContext(arena, end, context)
     }
   }
 }
@@ -280,11 +288,17 @@ function writeContext(target: Buffer, at: number, context: EventContext): number
 }
 
 function writeVarint(target: Uint8Array, at: number, value: number): number {
-  let rest = value
-  for (; rest > 0x7fffffff; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128
-  let small = rest | 0
+  let small = value | 0
+  if (small !== value) return writeLongVarint(target, at, value)
   for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
   target[at++] = small
+  return at
+}
+
+function writeLongVarint(target: Uint8Array, at: number, value: number): number {
+  let rest = value
+  for (; rest > 127; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128
+  target[at++] = rest
   return at
 }
 

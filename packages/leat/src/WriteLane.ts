@@ -13,7 +13,7 @@
  * ```
  */
 import { dropNotice, type DroppedRange, droppedHeader, rangesMax } from "./Gap.ts"
-import type { Ledger, Place } from "./Ledger.ts"
+import type { Journal, Ledger, Place, WriteAccount } from "./Ledger.ts"
 import { decide, type Policy } from "./Policy.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import type { Run } from "./Transport.ts"
@@ -66,8 +66,11 @@ interface Queued {
 
 /** Why a lane stands still until a person says `resume`. */
 export interface Halted {
+  /** What the policy was asked about. */
   readonly tag: string
+  /** Attempts made so far. */
   readonly attempts: number
+  /** One sentence for a person. */
   readonly detail: string
 }
 
@@ -77,6 +80,9 @@ export class WriteLane {
   /** Records sent again so far. */
   retries = 0
   #options: WriteLaneOptions
+  readonly #journal: Journal | undefined
+  #batchBytes: number
+  #batchRecords: number
   readonly #queue: Array<Queued> = []
   #open: RecordBatch | undefined
   #busy: "sending" | "fencing" | undefined
@@ -93,11 +99,16 @@ export class WriteLane {
 
   constructor(options: WriteLaneOptions) {
     this.#options = options
+    this.#journal = options.ledger.journal
+    this.#batchBytes = options.batchBytes
+    this.#batchRecords = options.batchRecords
   }
 
   /** Other rules from the next decision on. */
   configure(settings: Pick<WriteLaneOptions, "policy" | "lingerMs" | "batchBytes" | "batchRecords">): void {
     this.#options = { ...this.#options, ...settings }
+    this.#batchBytes = settings.batchBytes
+    this.#batchRecords = settings.batchRecords
   }
 
   /** The batch that takes the next record; undefined when a new one has to be opened. */
@@ -116,20 +127,20 @@ export class WriteLane {
     this.#queue.push({ batch, ranges: undefined, reusable: true })
   }
 
-  /** A record was committed to the open batch. Returns whether there may now be something to do at once, or a linger to start. */
-  appended(): boolean {
+  /**
+   * An event was committed to the open batch of the account `row`. Returns whether there may now be something to do at once, or
+   * a linger to start.
+   */
+  appended(row: WriteAccount): boolean {
     const batch = this.#open
     if (batch === undefined) return false
-    const first = batch.count === 1
+    const { count } = batch
+    const first = count === 1
     if (first) batch.openedAtMs = batch.timeMs(0)
-    const { journal, accounts } = this.#options.ledger
-    const last = batch.count - 1
-    const account = accounts[batch.account[last] ?? 0]
-    if (account !== undefined && !batch.isMarker(last)) {
-      account.admitted++
-      journal?.moved(account, batch.bucket[last] ?? 0, batch.seq[last] ?? 0, undefined, "queued")
-    }
-    if (batch.bytes >= this.#options.batchBytes || batch.count >= this.#options.batchRecords) {
+    row.admitted++
+    if (this.#journal !== undefined)
+      this.#journal.moved(row, batch.bucket[count - 1] ?? 0, batch.seq[count - 1] ?? 0, undefined, "queued")
+    if (batch.bytes >= this.#batchBytes || count >= this.#batchRecords) {
       this.#open = undefined
       return true
     }
@@ -412,13 +423,17 @@ export class WriteLane {
     mayBeStored: boolean
   ): void {
     const { accounts } = this.#options.ledger
-    for (let index = from; index < to; index++) {
-      const account = accounts[batch.account[index] ?? 0]
-      if (account === undefined || batch.isMarker(index)) continue
-      if (ending === "stored") account.stored++
+    for (let index = from; index < to;) {
+      const number = batch.account[index] ?? 0
+      const start = index
+      while (index < to && batch.account[index] === number) index++
+      const account = accounts[number]
+      // A marker has no account, and is no event.
+      if (account === undefined) continue
+      if (ending === "stored") account.stored += index - start
       else {
-        account.dropped[reason ?? "Unknown"] = (account.dropped[reason ?? "Unknown"] ?? 0) + 1
-        if (mayBeStored) account.droppedMayBeStored++
+        account.dropped[reason ?? "Unknown"] = (account.dropped[reason ?? "Unknown"] ?? 0) + index - start
+        if (mayBeStored) account.droppedMayBeStored += index - start
       }
     }
     this.#move(batch, from, to, place, ending, reason)

@@ -8,12 +8,21 @@ export interface PlainRecord {
   readonly key: string | Uint8Array | null
   /** Null: a tombstone. */
   readonly value: string | Uint8Array | null
+  /** None when absent. */
   readonly headers?: ReadonlyArray<Header>
   /** Epoch milliseconds; 0 when absent. */
   readonly timeMs?: number
 }
 
-/** A batch of records as they stand: for forwarding bytes, and for tests of drivers. */
+/**
+ * A batch of records as they stand: for forwarding bytes, and for tests of drivers.
+ *
+ * @example
+ * ```ts
+ * const batch = batchOf([{ key: "b7", value: "-61 dBm" }, { key: "b8", value: null, headers: [["x", new Uint8Array(1)]] }])
+ * const runs = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * ```
+ */
 export function batchOf(records: ReadonlyArray<PlainRecord>): RecordBatch {
   const batch = new RecordBatch(
     Math.max(

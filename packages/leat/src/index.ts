@@ -1,5 +1,6 @@
 /** leat: the event layer between TypeScript services and the broker behind them. */
 export * from "./Admission.ts"
+export type { Announcement, LedgerStore } from "./Announcement.ts"
 export type { Contract, ContractInfo, Key, Need } from "./Contract.ts"
 export { type EventId, formatEventId, parseEventId } from "./EventId.ts"
 export { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "./Leat.ts"

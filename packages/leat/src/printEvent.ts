@@ -3,12 +3,6 @@
  *
  * An event that does not fit its contract is shown as far as that can be done without showing what may be personal: where a
  * message with personal fields should stand and something else does, all of it is masked.
- *
- * @example
- * ```ts
- * printEvent(LogLine, { host: "combo", message: "session opened for news", atUs: 1118700000000000n, ... })
- * // {"host":"combo","message":"***","atUs":"1118700000000000",...}
- * ```
  */
 import { Buffer } from "node:buffer"
 import type { ContractInfo } from "./Contract.ts"
@@ -34,14 +28,27 @@ const bytesMax = 32
 const itemsMax = 100
 const depthMax = 50
 
-/** The event as one line of JSON, of at most 8192 characters. Never throws. */
+/**
+ * The event as one line of JSON, of at most 8192 characters. Never throws.
+ *
+ * @example
+ * ```ts
+ * printEvent(BeaconSighting, { beaconId: "b7", sensorId: "s1", rssiDbm: -61, seenAtUs: 1795416249141000n, inputRef: "" })
+ * // {"beaconId":"b7","sensorId":"s1","rssiDbm":-61,"seenAtUs":"1795416249141000","inputRef":""}
+ * ```
+ */
 export function printEvent(contract: ContractInfo, event: unknown): string {
   return oneLine(maskEvent(contract, event))
 }
 
 /**
  * The event as plain JSON: `"***"` for what is personal, 64-bit numbers and what JSON has no numbers for as text, bytes as
- * `5 bytes 68656c6c6f`, a map as an object, and `…` for what was left out.
+ * `5 bytes 68656c6c6f`, a map as an object, and `…` for what was left out. Never throws.
+ *
+ * @example
+ * ```ts
+ * maskEvent(SecurityAlert, alert) // { ..., sourceAddress: "***" }: marked personal in the contract
+ * ```
  */
 export function maskEvent(contract: ContractInfo, event: unknown): JsonValue {
   return new Masking().value(event, pathsOf(contract.personal), 0)

@@ -535,6 +535,31 @@ describe("opening a stream", () => {
     )
   )
 
+  it("opens each cluster and sink once, however many ask at the same time", () =>
+    story(
+      Effect.gen(function* () {
+        let opened = 0
+        const inner = memoryDriver(new MemoryBroker({ partitions: 2 }))
+        const counting = {
+          ...inner,
+          open: (cluster: string, config: Readonly<Record<string, unknown>>) =>
+            Effect.delay(
+              Effect.suspend(() => {
+                opened++
+                return inner.open(cluster, config)
+              }),
+              10
+            )
+        }
+        const leat = yield* Leat.make({ source: "test", routes: documentOf({}), drivers: [counting] })
+        const streams = Array.from({ length: 3 }, () => leat.stream(noteContract()))
+        const [first, second] = yield* Effect.all(streams, { concurrency: "unbounded" })
+        yield* Effect.all([leat.transport("local"), leat.transport("local")], { concurrency: "unbounded" })
+        expect(opened).toBe(1)
+        expect(second).toBe(first)
+      })
+    ))
+
   it("spreads an unordered contract over the partitions", () =>
     story(
       Effect.gen(function* () {

@@ -22,12 +22,17 @@ const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExces
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * The driver that route documents call `@leat/log`.
+ * The driver that route documents call `@leat/log`. The other fields of the cluster section are those of `LogOptions`; what
+ * is wrong with them is a fault of the document.
  *
  * @example
- * ```yaml
- * clusters:
- *   local: { transport: "@leat/log", directory: "./data", retention: { timeMs: 604800000 } }
+ * ```ts
+ * const routes = {
+ *   version: 1,
+ *   clusters: { local: { transport: "@leat/log", directory: "./data", retention: { timeMs: 604_800_000 } } },
+ *   routes: [{ match: { stream: "risk.beacons.*" }, to: [{ cluster: "local", topic: "{stream}" }] }]
+ * }
+ * const leat = yield* Leat.make({ source: "gateway", routes, drivers: [log] })
  * ```
  */
 export const log: Driver = {

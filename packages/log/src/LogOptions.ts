@@ -1,6 +1,6 @@
 import type { Capabilities } from "leat/transport"
 
-/** How a log is opened. All but the directory have defaults. */
+/** How a log is opened; the same fields as in a cluster section of a route document. All but the directory have defaults. */
 export interface LogOptions {
   /** Where the log lives; created when it is not there. One directory is one log, for any number of processes of one machine. */
   readonly directory: string
@@ -18,7 +18,14 @@ export interface LogOptions {
 
 export const defaults = { partitions: 4, recordBytesMax: 1024 * 1024, leaseMs: 3000 } as const
 
-/** What a log can do: everything that one machine can promise. */
+/**
+ * What a log can do: everything that one machine can promise. Only the largest record, in bytes, is a matter of options.
+ *
+ * @example
+ * ```ts
+ * logCapabilities({ recordBytesMax: 65_536 }).acks // ["fsync"]
+ * ```
+ */
 export function logCapabilities({ recordBytesMax }: Pick<LogOptions, "recordBytesMax"> = {}): Capabilities {
   return {
     ordering: "perPartition",

@@ -1,12 +1,6 @@
 /**
- * The durable embedded transport: topics, groups and event ids in one SQLite file, for all processes of one machine. What is told
- * stored is on disk.
- *
- * @example
- * ```ts
- * const transport = yield* logTransport({ directory: "./data" })
- * const writer = yield* transport.openWriter("beacons")
- * ```
+ * The durable embedded transport: topics, groups and event ids in one SQLite file, for all processes of one machine. What
+ * is told stored is on disk.
  */
 import { Cause, Effect, Queue, type Scope, Stream } from "effect"
 import type { Lane, Range, ReceivedBatch, RecordBatch, Run, Subscription, Transport } from "leat/transport"
@@ -19,13 +13,23 @@ import { defaults, logCapabilities, type LogOptions } from "./LogOptions.ts"
 import { LogWorker } from "./LogWorker.ts"
 import type { AppendResult, WorkerSettings } from "./Message.ts"
 
-/** A transport on a log, and what only a log can do. */
+/** A transport on a log, and what only a log can do. `logTransport` opens one. */
 export interface LogTransport extends Transport {
   /** Compacts every compacted topic now, instead of now and then. */
   readonly compact: Effect.Effect<void, TransportError>
 }
 
-/** Opens the log of a directory, with a worker thread of its own; both are closed with the scope. */
+/**
+ * Opens the log of a directory, with a worker thread of its own; both are closed with the scope. Fails with `Unsupported`
+ * where the directory is not a log's or its format is newer, otherwise with the reason that disk or SQLite gives: `Full`,
+ * `Corrupt`, `Unauthorized`.
+ *
+ * @example
+ * ```ts
+ * const transport = yield* logTransport({ directory: "./data" })
+ * const [first] = yield* transport.bounds("risk.beacons.sighting", "positions")
+ * ```
+ */
 export const logTransport = (options: LogOptions): Effect.Effect<LogTransport, TransportError, Scope.Scope> =>
   Effect.map(LogWorker.open(settingsOf(options)), (worker) => transportOf(worker, options))
 
@@ -149,11 +153,11 @@ function subscribe(
           Queue.offerUnsafe(lanes, lane.lane)
         }
       })
-      yield* Effect.addFinalizer(() =>
-        Effect.andThen(Effect.ignore(worker.call("leave", { member })), Effect.sync(stop))
-      )
+      yield* Effect.addFinalizer(() => Effect.sync(stop))
       yield* worker.call("topic", { topic })
       yield* worker.call("join", { member, topic, group, from, drainMs })
+      // After joining: the scope may have ended by now, and then the finalizer runs at once.
+      yield* Effect.addFinalizer(() => Effect.ignore(worker.call("leave", { member })))
       return { member, lanes }
     }).pipe(Effect.uninterruptible)
   ).pipe(

@@ -41,6 +41,14 @@ export interface BoundsRow {
   readonly settled?: number
 }
 
+/** Sequences [first, last] of a bucket. `stream` is empty where the record does not say it: the topic implies it. */
+export interface IdRange {
+  readonly stream: string
+  readonly bucket: number
+  readonly first: number
+  readonly last: number
+}
+
 /** Each call and what answers it. */
 export interface Calls {
   readonly open: { readonly ask: object; readonly answer: null }
@@ -94,6 +102,11 @@ export interface Calls {
   readonly release: { readonly ask: { readonly lane: number }; readonly answer: null }
   readonly compact: { readonly ask: object; readonly answer: null }
   readonly inspect: { readonly ask: object; readonly answer: LogInspection }
+  /** Ranges of event ids of one incarnation that the partitions of a topic have taken. */
+  readonly ids: {
+    readonly ask: { readonly topic: string; readonly incarnation: Uint8Array }
+    readonly answer: ReadonlyArray<IdRange>
+  }
   readonly close: { readonly ask: object; readonly answer: null }
 }
 

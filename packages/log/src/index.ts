@@ -1,5 +1,8 @@
 /** @leat/log: the durable embedded transport, on the SQLite that is built into Node. */
 export { inspectLog } from "./inspectLog.ts"
+export type { LedgerOwner } from "./ledger/ledgerFile.ts"
+export { ledgerStore } from "./ledger/ledgerStore.ts"
+export { type AnnouncedLedger, type CrashLoss, type Ledgers, readLedgers } from "./ledger/readLedgers.ts"
 export { log } from "./LogDriver.ts"
 export type {
   GroupInspection,

@@ -12,17 +12,21 @@ import { declarations } from "./names.ts"
 import { personalPaths } from "./personalPaths.ts"
 import { findUnsupported } from "./unsupported.ts"
 
-/** What the option `(leat.v1.event)` says of a message, checked. */
+/** What the option `(leat.v1.event)` says of a message, checked: what a generated contract has, as descriptors. */
 export interface ContractOptions {
+  /** The message that carries the option. */
   readonly message: DescMessage
+  /** Logical stream: `risk.beacons.sighting`. */
   readonly stream: string
   /** The fields from the message down to the key; empty when unordered. */
   readonly keyPath: ReadonlyArray<DescField>
+  /** 1 to 65,536; 64 when the option says none. */
   readonly buckets: number
   readonly compacted: boolean
   readonly unordered: boolean
+  /** `order`, `replay`, `fsync`, `quorum`, `compaction`. */
   readonly needs: ReadonlyArray<string>
-  /** Property paths of personal data. */
+  /** Property paths of personal data, in the form that `ContractInfo.personal` of leat has. */
   readonly personal: ReadonlyArray<string>
 }
 
@@ -52,7 +56,14 @@ const needNames: Readonly<Record<number, string>> = {
 
 /**
  * Finds every contract of the files, and every fault: text of the form `file:line: what is wrong; what to do`. Faults that
- * only matter to generated code are looked for in `generated`.
+ * only matter to generated code are looked for in `generated`. Never throws.
+ *
+ * @example
+ * ```ts
+ * const files = [...createFileRegistry(fromBinary(FileDescriptorSetSchema, image)).files] // image: of `buf build -o image.binpb`
+ * const { contracts, faults } = findContracts(files)
+ * for (const { stream } of contracts.values()) console.log(stream) // risk.beacons.sighting
+ * ```
  */
 export function findContracts(
   files: ReadonlyArray<DescFile>,
@@ -85,7 +96,14 @@ export function findContracts(
   return { contracts, faults }
 }
 
-/** Files that hold nothing but options and well-known types are not generated: leat's codec has what is needed of them. */
+/**
+ * Files that hold nothing but options and well-known types are not generated: leat's codec has what is needed of them.
+ *
+ * @example
+ * ```ts
+ * const own = files.filter(isGenerated).map(({ name }) => name) // ["risk/v1/beacon"]
+ * ```
+ */
 export function isGenerated({ name, messages, enums }: DescFile): boolean {
   return !name.startsWith("google/protobuf/") && name !== "leat/v1/event" && messages.length + enums.length > 0
 }

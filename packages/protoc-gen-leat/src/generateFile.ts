@@ -8,7 +8,16 @@ import { leadingComment } from "./locate.ts"
 import { declarations, typeName } from "./names.ts"
 import { Scope } from "./Scope.ts"
 
-/** The text of the TypeScript file for one `.proto` file. */
+/**
+ * The text of the TypeScript file for one `.proto` file, for contracts without faults. `extension` is that of its imports
+ * of other generated files.
+ *
+ * @example
+ * ```ts
+ * const { contracts } = findContracts(files)
+ * for (const file of files.filter(isGenerated)) writeFileSync(`src/gen/${file.name}.ts`, generateFile(file, contracts, ".ts"))
+ * ```
+ */
 export function generateFile(
   file: DescFile,
   contracts: ReadonlyMap<DescMessage, ContractOptions>,

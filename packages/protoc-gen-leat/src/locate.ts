@@ -3,7 +3,14 @@ import type { SourceCodeInfo_Location } from "@bufbuild/protobuf/wkt"
 
 type Declaration = DescMessage | DescEnum | DescField | DescOneof | DescEnumValue
 
-/** `file.proto:line` of a declaration; the line is left out where the compiler gave none. */
+/**
+ * `file.proto:line` of a declaration; the line is left out where the compiler gave none.
+ *
+ * @example
+ * ```ts
+ * for (const { message } of contracts.values()) console.log(locate(message)) // risk/v1/beacon.proto:15
+ * ```
+ */
 export function locate(desc: Declaration): string {
   const line = sourceOf(desc)?.span[0]
   const { name } = fileOf(desc).proto

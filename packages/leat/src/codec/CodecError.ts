@@ -1,5 +1,9 @@
-/** A value of an event would not come back as it was. Fix the value, or the contract. */
+/**
+ * A value of an event would not come back as it was. Fix the value, or the contract. `encodeInto` of a contract throws it, and
+ * `offer` makes it a rejection `invalid`.
+ */
 export class InvalidEvent extends Error {
+  /** For `Effect.catchTag` and policies. */
   readonly _tag = "InvalidEvent"
   /**
    * Where in the event: `RiskEvent.readings[2].rssiDbm`. Entries of maps are told by their position, because a key may be
@@ -49,9 +53,14 @@ function positionOf(value: unknown, holder: unknown, isKey: boolean): string {
   return ""
 }
 
-/** Bytes are not a message of the type. They never will be: this is poison, not an outage. */
+/**
+ * Bytes are not a message of the type. They never will be: this is poison, not an outage. `decode` of a contract throws it,
+ * and policies meet it as `Malformed`.
+ */
 export class MalformedEvent extends Error {
+  /** For `Effect.catchTag` and policies. */
   readonly _tag = "MalformedEvent"
+  /** Full protobuf message name: `risk.v1.BeaconSighting`. */
   readonly type: string
   /** Byte of the value at which it was noticed. */
   readonly offset: number

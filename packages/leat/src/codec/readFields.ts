@@ -27,7 +27,7 @@ export function varint(reader: Reader, end: number): void {
   throw new MalformedEvent("", reader.pos, "a number is longer than ten bytes")
 }
 
-/** Varints longer than 32 bits are cut to their low half, as the format has it. */
+/** Reads a uint32; varints longer than 32 bits are cut to their low half, as the format has it. */
 export function readUint32(reader: Reader, end: number): number {
   const first = reader.buf[reader.pos] ?? 0
   if (first < 128 && reader.pos < end) {
@@ -38,48 +38,58 @@ export function readUint32(reader: Reader, end: number): number {
   return halves[0] ?? 0
 }
 
+/** Reads an int32. */
 export function readInt32(reader: Reader, end: number): number {
   return readUint32(reader, end) | 0
 }
 
+/** Reads an enum, with or without a name. */
 export const readEnum = readInt32
 
+/** Reads a sint32 (zig-zag). */
 export function readSint32(reader: Reader, end: number): number {
   const value = readUint32(reader, end)
   return (value >>> 1) ^ -(value & 1)
 }
 
+/** Reads a bool: any varint but 0 is true. */
 export function readBool(reader: Reader, end: number): boolean {
   varint(reader, end)
   return halves[0] !== 0 || halves[1] !== 0
 }
 
+/** Reads an int64. */
 export function readInt64(reader: Reader, end: number): bigint {
   varint(reader, end)
   return long[0] ?? 0n
 }
 
+/** Reads a uint64. */
 export function readUint64(reader: Reader, end: number): bigint {
   varint(reader, end)
   return unsignedLong[0] ?? 0n
 }
 
+/** Reads a sint64 (zig-zag). */
 export function readSint64(reader: Reader, end: number): bigint {
   varint(reader, end)
   const value = unsignedLong[0] ?? 0n
   return (value >> 1n) ^ -(value & 1n)
 }
 
+/** Reads a fixed32. */
 export function readFixed32(reader: Reader, end: number): number {
   need(reader, end, 4)
   return reader.fixed32()
 }
 
+/** Reads an sfixed32. */
 export function readSfixed32(reader: Reader, end: number): number {
   need(reader, end, 4)
   return reader.sfixed32()
 }
 
+/** Reads a fixed64. */
 export function readFixed64(reader: Reader, end: number): bigint {
   need(reader, end, 8)
   halves[0] = reader.fixed32()
@@ -87,22 +97,25 @@ export function readFixed64(reader: Reader, end: number): bigint {
   return unsignedLong[0] ?? 0n
 }
 
+/** Reads an sfixed64. */
 export function readSfixed64(reader: Reader, end: number): bigint {
   readFixed64(reader, end)
   return long[0] ?? 0n
 }
 
+/** Reads a double. */
 export function readDouble(reader: Reader, end: number): number {
   need(reader, end, 8)
   return reader.double()
 }
 
+/** Reads a float. */
 export function readFloat(reader: Reader, end: number): number {
   need(reader, end, 4)
   return reader.float()
 }
 
-/** The next tag. */
+/** Reads the next tag: field number and wire type. */
 export function readTag(reader: Reader, end: number): number {
   const tag = readSize(reader, end)
   if (tag >>> 3 === 0) throw new MalformedEvent("", reader.pos, "field number 0")
@@ -131,6 +144,7 @@ function readSize(reader: Reader, end: number): number {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
+/** Reads a string; bytes that are not UTF-8 are refused. */
 export function readString(reader: Reader, end: number): string {
   const stringEnd = readEnd(reader, end)
   const { buf, pos } = reader
@@ -152,7 +166,7 @@ export function readString(reader: Reader, end: number): string {
   return text
 }
 
-/** A copy: the bytes of the record may be used again. */
+/** Reads bytes, as a copy: those of the record may be used again. */
 export function readBytes(reader: Reader, end: number): Uint8Array {
   const bytesEnd = readEnd(reader, end)
   const bytes = new Uint8Array(reader.buf.subarray(reader.pos, bytesEnd))
@@ -160,6 +174,7 @@ export function readBytes(reader: Reader, end: number): Uint8Array {
   return bytes
 }
 
+/** Throws unless a number of so many bytes is there. */
 export function need(reader: Reader, end: number, bytes: number): void {
   if (reader.pos + bytes > end) throw new MalformedEvent("", reader.pos, "a number is cut off")
 }

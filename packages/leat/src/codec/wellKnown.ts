@@ -14,11 +14,13 @@ export interface Timestamp {
 /** Seconds and nanoseconds of the same sign, as google.protobuf.Duration has them. */
 export type Duration = Timestamp
 
+/** Writes the fields of a Timestamp. */
 export function writeTimestamp(message: Timestamp, writer: Writer): void {
   writeInt64(writer, 8, message.seconds, "Timestamp.seconds", false)
   writeInt32(writer, 16, message.nanos, "Timestamp.nanos", false)
 }
 
+/** Reads the fields of a Timestamp up to `end`, over those of earlier occurrences. */
 export function readTimestamp(reader: Reader, end: number, depth: number, into?: Timestamp): Timestamp {
   let seconds = into === undefined ? 0n : into.seconds
   let nanos = into === undefined ? 0 : into.nanos
@@ -31,5 +33,7 @@ export function readTimestamp(reader: Reader, end: number, depth: number, into?:
   return { seconds, nanos }
 }
 
+/** Writes the fields of a Duration, which are those of a Timestamp. */
 export const writeDuration = writeTimestamp
+/** Reads the fields of a Duration, which are those of a Timestamp. */
 export const readDuration = readTimestamp

@@ -6,7 +6,7 @@ import { depthMax } from "./depthMax.ts"
 /** Appends the fields of a message; `depth` is how many messages stand around it. */
 export type WriteMessage<T> = (message: T, writer: Writer, depth: number) => void
 
-/** Writes an event; `type` is the name its paths begin with. */
+/** Writes an event; `type` is the name its paths begin with. Throws `InvalidEvent`. */
 export function encodeWith<T extends object>(type: string, event: T, writer: Writer, write: WriteMessage<T>): void {
   checkMessage(event, type)
   try {
@@ -36,16 +36,19 @@ export function writeMessage<T extends object>(
   writer.ldelim()
 }
 
+/** A message must be an object. */
 export function checkMessage(value: object, path: string): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new InvalidEvent(path, value, "a message")
   }
 }
 
+/** A repeated field must be an array. */
 export function checkList(value: ReadonlyArray<unknown>, path: string): void {
   if (!Array.isArray(value)) throw new InvalidEvent(path, value, "an array")
 }
 
+/** A map field must be a `Map`. */
 export function checkMap(value: ReadonlyMap<unknown, unknown>, path: string): void {
   if (!(value instanceof Map)) throw new InvalidEvent(path, value, "a Map")
 }

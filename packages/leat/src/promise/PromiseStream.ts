@@ -20,48 +20,85 @@ import type { EventContext } from "../Wire.ts"
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
 const current = new AsyncLocalStorage<{ readonly delivery: DeliveryInfo; readonly traceparent: string | undefined }>()
 
+/** What `publish` says when the level is reached. */
 export interface PromiseReceipt {
+  /** The same on every leg, and what a handler sees as `delivery.id`. */
   readonly id: EventId
   /** What became of the required legs, when all of them have ended. */
   readonly outcome: () => Promise<Outcome>
 }
 
+/** What `publishAll` says when the level is reached. */
 export interface PromiseReceiptAll {
+  /** Events that were admitted. */
   readonly admitted: number
   /** The events that were not admitted, by their index in the input, with the `Rejected` that says why. */
   readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Error }>
+  /** What became of the required legs of all of them, when all have ended. */
   readonly outcome: () => Promise<Outcome>
 }
 
+/** How one call publishes, and what the event carries besides its value. */
 export interface PromisePublishOptions extends PublishOptions {
-  /** Gives up waiting. An event that waits for room is then rejected; one that is admitted goes its way. */
+  /** Gives up waiting, and rejects. An event that waits for room is then rejected; one that is admitted goes its way. */
   readonly signal?: AbortSignal
 }
 
+/** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface PromiseHandleOptions extends Omit<HandleOptions, "onTombstone"> {
+  /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => void | Promise<void>
   /** Stops the subscription: it drains, settles and gives its lanes back. */
   readonly signal?: AbortSignal
 }
 
+/** How a group handles a stream in batches. */
 export interface PromiseHandleBatchOptions extends HandleBatchOptions {
+  /** Stops the subscription: it drains, settles and gives its lanes back. */
   readonly signal?: AbortSignal
 }
 
-/** A subscription that runs; disposing of it stops it. */
+/**
+ * A subscription that runs; disposing of it stops it.
+ *
+ * @example
+ * ```ts
+ * await using subscription = await sightings.handle("positions", (event) => estimate(event))
+ * while ((await subscription.lag()) > 0n) await setTimeout(100) // from node:timers/promises
+ * ```
+ */
 export interface PromiseSubscription extends AsyncDisposable {
+  /** Name of the group. */
   readonly group: string
+  /** Lanes that stand still until `resume`, and why. */
   readonly halted: Subscription["halted"]
+  /** Lanes that are full, and the position that holds each back. */
   readonly blocked: Subscription["blocked"]
+  /** Lets halted lanes try again. */
   readonly resume: () => Promise<void>
-  /** Records stored and not settled by the group. */
+  /**
+   * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Rejects with
+   * `TransportError`.
+   */
   readonly lag: () => Promise<bigint>
+  /** Drains, settles and gives the lanes back; waits for that. */
   readonly stop: () => Promise<void>
   /** Resolves when it was stopped; rejects with the `TransportError` that ended it. */
   readonly ended: Promise<void>
 }
 
-/** The front door of one contract. */
+/**
+ * The typed stream of one contract, to publish to and to read from; `leat.stream(contract)` gives it.
+ *
+ * @example
+ * ```ts
+ * const sightings = await leat.stream(BeaconSighting)
+ * await sightings.handle("positions", (event, { key, attempt }) => estimate(event))
+ * const { id } = await sightings.publish({
+ *   beaconId: "b7", sensorId: "s1", rssiDbm: -61, seenAtUs: 1795416249141000n, inputRef: ""
+ * })
+ * ```
+ */
 export class PromiseStream<T> {
   readonly #stream: EventStream<T>
 
@@ -69,6 +106,7 @@ export class PromiseStream<T> {
     this.#stream = stream
   }
 
+  /** The contract that it was opened with. */
   get contract(): Contract<T> {
     return this.#stream.contract
   }
@@ -78,36 +116,80 @@ export class PromiseStream<T> {
     return this.#stream.lastId
   }
 
-  /** Admits the event now, or says why not. Never waits, never throws. */
+  /**
+   * Admits the event now, or says why not. Never waits, never throws.
+   *
+   * @example
+   * ```ts
+   * const told = sightings.offer(sighting)
+   * if (!told.admitted) console.warn(told.reason)
+   * ```
+   */
   offer(event: T, context?: EventContext): Admission {
     return this.#stream.offer(event, withCause(context))
   }
 
-  /** Offers the removal of a key; only on a contract marked compacted. */
+  /**
+   * Offers the removal of a key. Rejected as `invalid` when the contract is not marked compacted.
+   *
+   * @example
+   * ```ts
+   * lastSeen.offerTombstone("b7")
+   * ```
+   */
   offerTombstone(key: Key, context?: EventContext): Admission {
     return this.#stream.offerTombstone(key, withCause(context))
   }
 
-  /** Resolves at the route's level. Rejects with `Rejected`, or with `NotStored` when a policy gave the event up. */
+  /**
+   * Resolves at the route's level, having waited for room where the sink's rule is `block`. Rejects with `Rejected` when
+   * the event is not admitted (`timeout` after the time-out of the leg), with `NotStored` when a policy gave it up.
+   *
+   * @example
+   * ```ts
+   * const { id, outcome } = await sightings.publish(sighting, { level: "queued", correlationId: "walk-12" })
+   * const { stored } = await outcome()
+   * ```
+   */
   async publish(event: T, options: PromisePublishOptions = {}): Promise<PromiseReceipt> {
     const { signal, ...rest } = options
     const { id, outcome } = await Effect.runPromise(this.#stream.publish(event, withCause(rest)), signalled(signal))
     return { id, outcome: () => Effect.runPromise(outcome) }
   }
 
-  /** Publishes many with one wait. Rejected events are listed, the others go on. */
+  /**
+   * Publishes many with one wait. Rejected events are listed, the others go on. Rejects with `NotStored` when a policy gave
+   * one of them up.
+   *
+   * @example
+   * ```ts
+   * const { admitted, rejected } = await sightings.publishAll([sighting, { ...sighting, beaconId: "" }])
+   * rejected // [{ index: 1, error: Rejected: ... (emptyKey) }]
+   * ```
+   */
   async publishAll(events: Iterable<T>, options: PromisePublishOptions = {}): Promise<PromiseReceiptAll> {
     const { signal, ...rest } = options
     const receipt = await Effect.runPromise(this.#stream.publishAll(events, withCause(rest)), signalled(signal))
     return { ...receipt, outcome: () => Effect.runPromise(receipt.outcome) }
   }
 
-  /** Sends what is buffered without waiting for linger; resolves when everything admitted so far has ended. */
+  /**
+   * Sends what is buffered for the sinks of this stream without waiting for linger; resolves when everything admitted to
+   * them so far has ended. Never rejects.
+   */
   flush(): Promise<Outcome> {
     return Effect.runPromise(this.#stream.flush)
   }
 
-  /** Handles each event in order per key. An event is done when the handler resolves; what it throws goes to the policy. */
+  /**
+   * Handles each event as the group `group`, in order per key, until it is stopped. Resolves once it runs. An event is done
+   * when the handler resolves; the policy judges what it throws by its `_tag` or name.
+   *
+   * @example
+   * ```ts
+   * await sightings.handle("positions", (event, { key, attempt }) => estimate(event), { concurrency: 4, from: "latest" })
+   * ```
+   */
   handle(
     group: string,
     handler: (event: T, delivery: DeliveryInfo) => void | Promise<void>,
@@ -125,7 +207,15 @@ export class PromiseStream<T> {
     )
   }
 
-  /** Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole. */
+  /**
+   * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
+   * Tombstones are done by being seen.
+   *
+   * @example
+   * ```ts
+   * await sightings.handleBatch("archive", (deliveries) => insert(deliveries.map(({ event }) => event)), { records: 500 })
+   * ```
+   */
   handleBatch(
     group: string,
     handler: (deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>) => void | Promise<void>,
@@ -139,8 +229,15 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Iterates over the events of a group. Asking for the next one means that the last one is done; leaving the loop, by `break`
-   * or by an error, means that it is not, and it comes again.
+   * Iterates over the events of a group. Asking for the next one means that the last one is done; leaving the loop, by
+   * `break` or by an error, means that it is not, and it comes again.
+   *
+   * @example
+   * ```ts
+   * for await (const { event, info } of sightings.subscribe("positions", { signal: AbortSignal.timeout(60_000) })) {
+   *   await estimate(event)
+   * }
+   * ```
    */
   async *subscribe(
     group: string,
@@ -162,7 +259,14 @@ export class PromiseStream<T> {
     }
   }
 
-  /** Start, end and, for a group, settled position of each partition of the leg that is read. */
+  /**
+   * Start, end and, for a group, settled position of each partition of the leg that is read. Rejects with `TransportError`.
+   *
+   * @example
+   * ```ts
+   * const [first] = await sightings.bounds("positions") // { partition: 0, start: 0n, end: 12n, settled: 10n }
+   * ```
+   */
   bounds(group?: string): Promise<ReadonlyArray<PartitionBounds>> {
     return Effect.runPromise(this.#stream.bounds(group))
   }

@@ -1,17 +1,4 @@
-/**
- * The same front door for code that does not use Effect: promises, `await using`, `for await` and `AbortSignal`.
- *
- * @example
- * ```ts
- * await using leat = await open({ source: "mobile-app" })
- * const sightings = await leat.stream(BeaconSighting)
- *
- * const told = sightings.offer(sighting)
- * if (!told.admitted) console.warn(told.reason)
- *
- * await sightings.handle("positions", (event, { key, attempt }) => estimate(event))
- * ```
- */
+/** The same front door for code that does not use Effect: promises, `await using`, `for await` and `AbortSignal`. */
 import { Effect, Exit, Scope } from "effect"
 import type { Contract } from "../Contract.ts"
 import { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "../Leat.ts"
@@ -27,7 +14,17 @@ export { TransportError } from "../TransportError.ts"
 export type { Outcome } from "../Waiter.ts"
 export * from "./PromiseStream.ts"
 
-/** An open leat. Disposing of it drains what was admitted and gives every lane back. */
+/**
+ * An open leat. Disposing of it drains what was admitted and gives every lane back.
+ *
+ * @example
+ * ```ts
+ * await using leat = await open({ source: "mobile-app" })
+ * const sightings = await leat.stream(BeaconSighting)
+ * await sightings.publish(sighting)
+ * leat.ledger.snapshot().balanced // true, at every moment
+ * ```
+ */
 export class PromiseLeat implements AsyncDisposable {
   readonly #leat: OpenLeat
   readonly #scope: Scope.Closeable
@@ -38,25 +35,42 @@ export class PromiseLeat implements AsyncDisposable {
     this.#scope = scope
   }
 
+  /** The `source` of the options. */
   get source(): string {
     return this.#leat.source
   }
 
+  /** UUIDv7 of this opening: part of the id of every event published through it. */
   get incarnation(): string {
     return this.#leat.incarnation
   }
 
-  /** Where every event is; see `Ledger`. */
+  /** Where every event is: `ledger.snapshot()` gives one row for each stream, leg and lane. */
   get ledger(): OpenLeat["ledger"] {
     return this.#leat.ledger
   }
 
-  /** Which route a stream takes and why, for a person. */
+  /**
+   * Which route a stream takes and why, for a person: several lines of text.
+   *
+   * @example
+   * ```ts
+   * console.log(leat.explain("risk.beacons.sighting"))
+   * ```
+   */
   explain(stream: string): string {
     return this.#leat.routes().explain(stream, this.source)
   }
 
-  /** Opens the stream of a contract; the same object every time. Rejects with `RouteError` or `TransportError`. */
+  /**
+   * Opens the stream of a contract; the same object every time. Rejects with `RouteError` when no route matches or a need
+   * is not met, with `TransportError` when a cluster cannot be opened.
+   *
+   * @example
+   * ```ts
+   * const sightings = await leat.stream(BeaconSighting)
+   * ```
+   */
   async stream<T>(contract: Contract<T>): Promise<PromiseStream<T>> {
     const opened = await Effect.runPromise(this.#leat.stream(contract))
     // One contract per stream, so what was stored under its name has its type.
@@ -67,12 +81,23 @@ export class PromiseLeat implements AsyncDisposable {
     return stream
   }
 
-  /** Sends what is buffered without waiting for linger; resolves when everything admitted so far has ended. */
+  /**
+   * Sends what is buffered without waiting for linger; resolves when everything admitted so far has ended, and says how.
+   * Never rejects.
+   */
   flush(): Promise<Outcome> {
     return Effect.runPromise(this.#leat.flush)
   }
 
-  /** Puts another route document in force. Rejects with `RouteError` and changes nothing when it has faults. */
+  /**
+   * Puts another route document in force: YAML or JSON text, or the value. Rejects with `RouteError` and changes nothing
+   * when it has faults, or would move a stream that is open.
+   *
+   * @example
+   * ```ts
+   * await leat.swapRoutes(await readFile("routes.yaml", "utf8"))
+   * ```
+   */
   swapRoutes(document: unknown): Promise<void> {
     return Effect.runPromise(this.#leat.swapRoutes(document))
   }
@@ -92,16 +117,31 @@ export class PromiseLeat implements AsyncDisposable {
     return Effect.runPromise(this.#leat.resume)
   }
 
+  /** Drains what was admitted, gives every lane back and closes the transports; waits for that. The same as disposing. */
   async close(): Promise<void> {
     await Effect.runPromise(Scope.close(this.#scope, Exit.void))
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 }
 
-/** Opens a leat. Rejects with `RouteError` when the route document has faults: all of them. */
+/**
+ * Opens a leat. Rejects with `RouteError` when the route document has faults, all of them, or the source is empty.
+ *
+ * @example
+ * ```ts
+ * await using leat = await open({ source: "mobile-app" })
+ * const sightings = await leat.stream(BeaconSighting)
+ *
+ * const told = sightings.offer(sighting)
+ * if (!told.admitted) console.warn(told.reason)
+ *
+ * await sightings.handle("positions", (event, { key, attempt }) => estimate(event))
+ * ```
+ */
 export async function open(options: LeatOptions): Promise<PromiseLeat> {
   const scope = Effect.runSync(Scope.make())
   const leat = await Effect.runPromise(Scope.provide(Leat.make(options), scope))

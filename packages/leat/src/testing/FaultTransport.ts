@@ -1,13 +1,4 @@
-/**
- * Any transport, with faults: what a broker, a network or a crash does to a client, one call at a time, by a plan.
- *
- * @example
- * ```ts
- * const broker = new MemoryBroker()
- * const driver = faultDriver(memoryDriver(broker), { send: ({ call }) => (call === 3 ? { kind: "loseResponse" } : undefined) })
- * const leat = yield* Leat.make({ source: "test", drivers: [driver] })
- * ```
- */
+/** Any transport, with faults: what a broker, a network or a crash does to a client, one call at a time, by a plan. */
 import { Effect, Stream } from "effect"
 import type { RecordBatch } from "../RecordBatch.ts"
 import {
@@ -24,6 +15,7 @@ import {
 export type SendFault =
   /** Nothing is stored, and the reason says why; unknown where the reason leaves that open. */
   | { readonly kind: "fail"; readonly reason: TransportReason }
+  /** It is sent after so many milliseconds. */
   | { readonly kind: "delay"; readonly ms: number }
   /** All is stored, and the answer is lost. */
   | { readonly kind: "loseResponse" }
@@ -36,18 +28,33 @@ export type SendFault =
   /** The first part is stored and the rest is not; only where the transport's batches are not atomic. */
   | { readonly kind: "prefix"; readonly stored: number }
 
+/** One call of `send`, as a plan sees it. */
 export interface SendCall {
   /** Number of this send, from 0, over all topics. */
   readonly call: number
   readonly topic: string
   readonly partition: number
+  /** Records that are sent. */
   readonly count: number
 }
 
-/** Decides for each call; undefined lets it through. */
+/**
+ * Decides for each call; undefined lets it through. `call` counts the calls of its kind from 0, over the whole transport.
+ *
+ * @example
+ * ```ts
+ * const plan: FaultPlan = {
+ *   send: ({ call }) => (call === 1 ? { kind: "loseResponse" } : undefined),
+ *   pull: ({ call }) => (call === 5 ? "LaneLost" : undefined)
+ * }
+ * ```
+ */
 export interface FaultPlan {
+  /** Does something to a send. */
   readonly send?: (call: SendCall) => SendFault | undefined
+  /** Fails a fence with this reason. */
   readonly fence?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
+  /** Fails a settle with this reason. */
   readonly settle?: (call: {
     readonly call: number
     readonly partition: number
@@ -59,7 +66,16 @@ export interface FaultPlan {
   readonly isFenceBroken?: boolean
 }
 
-/** A driver whose transports have the faults of the plan. */
+/**
+ * A driver whose transports have the faults of the plan.
+ *
+ * @example
+ * ```ts
+ * const broker = new MemoryBroker()
+ * const driver = faultDriver(memoryDriver(broker), { send: ({ call }) => (call === 3 ? { kind: "loseResponse" } : undefined) })
+ * const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+ * ```
+ */
 export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
   return {
     ...inner,
@@ -67,6 +83,15 @@ export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
   }
 }
 
+/**
+ * A transport with the faults of the plan, for tests that need no leat. What is read by `read`, `bounds` and `ensure` is as
+ * it was.
+ *
+ * @example
+ * ```ts
+ * const transport = faultTransport(memoryTransport(broker), { fence: () => "Unavailable" })
+ * ```
+ */
 export function faultTransport(inner: Transport, plan: FaultPlan): Transport {
   const calls = { send: 0, fence: 0, settle: 0, pull: 0 }
   return {
@@ -161,7 +186,7 @@ function errorOf(inner: Transport, operation: string, reason: TransportReason): 
   return new TransportError({ reason, transport: inner.name, operation, detail: "an injected fault" })
 }
 
-/** Chances of each fault, 0 to 1; what they leave over passes. */
+/** Chances of each fault of one call, 0 to 1; what they leave over passes. None when absent. */
 export interface FaultRates {
   readonly fail?: number
   readonly delay?: number
@@ -169,9 +194,11 @@ export interface FaultRates {
   readonly cut?: number
   readonly lateWrite?: number
   readonly oversize?: number
-  /** Chance that a fence, a settle or a pull fails. */
+  /** Chance that a fence fails. */
   readonly fence?: number
+  /** Chance that a settle fails. */
   readonly settle?: number
+  /** Chance that a pull fails. */
   readonly pull?: number
   /** Chance that a pull finds that its lane is gone. */
   readonly loseLane?: number
@@ -179,7 +206,14 @@ export interface FaultRates {
   readonly msMax?: number
 }
 
-/** A plan that draws its faults from `random`, [0, 1): give it a seeded one, and a run can be repeated. */
+/**
+ * A plan that draws its faults from `random`, [0, 1): give it a seeded one, and a run can be repeated.
+ *
+ * @example
+ * ```ts
+ * const driver = faultDriver(memoryDriver(broker), randomFaults(seededRandom(42), { fail: 0.1, loseResponse: 0.05 }))
+ * ```
+ */
 export function randomFaults(random: () => number, rates: FaultRates): FaultPlan {
   const { msMax = 50 } = rates
   const ms = () => Math.floor(random() * msMax)

@@ -1,15 +1,6 @@
 /**
  * Judges whole histories, as Jepsen's Kafka checker does: what was admitted and told, what the broker holds, what consumers
  * got. It is a `Journal`, so it sees every move of every leg by id, and it trusts no counter.
- *
- * @example
- * ```ts
- * const history = new History()
- * const leat = yield* Leat.make({ source: "test", journal: history })
- * // ... publish, crash, consume ...
- * yield* history.readBack(transport, "beacons", "test/beacons")
- * expect(history.verdict()).toEqual([])
- * ```
  */
 import { Effect, Stream } from "effect"
 import { type EventId, formatEventId } from "../EventId.ts"
@@ -17,6 +8,7 @@ import type { Journal, Place, WriteAccount } from "../Ledger.ts"
 import type { Transport, TransportError } from "../Transport.ts"
 import { readMeta } from "../Wire.ts"
 
+/** What can be wrong with a history. */
 export type ViolationKind =
   /** Told stored, and the broker does not have it. */
   | "lost"
@@ -31,6 +23,7 @@ export type ViolationKind =
   /** A leg left a place where it was not, or one that is final. */
   | "inconsistent"
 
+/** One thing that is wrong with a history. */
 export interface Violation {
   readonly kind: ViolationKind
   /** One sentence with the ids. */
@@ -49,16 +42,33 @@ interface Sink {
   readonly observed: Map<string, number>
 }
 
+/**
+ * A journal that remembers, and judges what it has seen.
+ *
+ * @example
+ * ```ts
+ * const history = new History()
+ * const leat = yield* Leat.make({ source: "test", drivers: [memoryDriver(broker)], journal: history })
+ * // ... publish, crash, consume ...
+ * const [stream, sink] = ["risk.beacons.sighting", "memory/risk.beacons.sighting"]
+ * yield* history.readBack(memoryTransport(broker), stream, sink, stream)
+ * history.checkGroup("positions", sink, leat.incarnation)
+ * history.verdict() // []
+ * ```
+ */
 export class History implements Journal {
+  /** Everything that is wrong so far, in the order it was noticed. */
   readonly violations: Array<Violation> = []
   readonly #sinks = new Map<string, Sink>()
   readonly #handled = new Map<string, { readonly seen: Set<string>; readonly lastByKey: Map<string, number> }>()
   #rejected = 0
 
+  /** Events that were not admitted. */
   get rejectedCount(): number {
     return this.#rejected
   }
 
+  /** A leg moved; `leat` calls it. */
   readonly moved = (account: WriteAccount, bucket: number, seq: number, from: Place | undefined, to: Place): void => {
     const { legs } = this.#sink(account.sink)
     const key = legKey(account.stream, bucket, seq)
@@ -76,11 +86,19 @@ export class History implements Journal {
     leg.place = to
   }
 
+  /** An event was not admitted; `leat` calls it. */
   readonly rejected = (): void => {
     this.#rejected++
   }
 
-  /** The ids of a sink that are in a place now, as text `stream/bucket/seq`. */
+  /**
+   * The ids of a sink that are in a place now, as text `stream/bucket/seq`. A sink is `cluster/topic`.
+   *
+   * @example
+   * ```ts
+   * history.ids("memory/risk.beacons.sighting", "stored") // ["risk.beacons.sighting/47/0"]
+   * ```
+   */
   ids(sink: string, place: Place): ReadonlyArray<string> {
     return [...this.#sink(sink).legs].filter(([, leg]) => leg.place === place).map(([key]) => key)
   }
@@ -90,7 +108,18 @@ export class History implements Journal {
     return [...this.#sink(sink).observed.keys()]
   }
 
-  /** A handler of a group got an event; `isFirst` for its first attempt in this process. */
+  /**
+   * A handler of a group got an event: to be called by the handler. Only the first call for an id counts.
+   *
+   * @example
+   * ```ts
+   * yield* sightings.handle("positions", (_, { id, key }) =>
+   *   Effect.sync(() => {
+   *     if (id !== undefined) history.handled("positions", id, key)
+   *   })
+   * )
+   * ```
+   */
   handled(group: string, id: EventId, key: string): void {
     const group_ = this.#group(group)
     const text = formatEventId(id)
@@ -102,7 +131,10 @@ export class History implements Journal {
     group_.lastByKey.set(keyText, Math.max(last, id.seq))
   }
 
-  /** Reads a topic of one stream back and compares it with what was told. */
+  /**
+   * Reads a topic of one stream back and compares it with what was told of the sink. Fails with the transport's error; what
+   * is wrong is in `violations`.
+   */
   readBack(transport: Transport, topic: string, sink: string, stream: string): Effect.Effect<void, TransportError> {
     return Effect.gen({ self: this }, function* () {
       const { observed, legs } = this.#sink(sink)
@@ -128,7 +160,7 @@ export class History implements Journal {
     })
   }
 
-  /** What a group has not got although it is stored; call it once the group has settled everything. */
+  /** What a group has not got although it is stored; call it after `readBack`, once the group has settled everything. */
   checkGroup(group: string, sink: string, incarnation: string): void {
     const { seen } = this.#group(group)
     for (const key of this.#sink(sink).observed.keys()) {

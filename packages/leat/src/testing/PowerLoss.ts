@@ -1,13 +1,6 @@
 /**
- * A durable broker whose machine can lose its power: what was written and not flushed is gone then, group positions too. SIGKILL
- * does not show that, because the page cache survives it. It is a `MemoryBroker`, the disk, behind a page cache.
- *
- * @example
- * ```ts
- * const broker = new PowerLossBroker({ partitions: 2, flushMs: 3 })
- * const leat = yield* Leat.make({ source: "test", drivers: [powerLossDriver(broker)] })
- * yield* broker.losePower(2) // the first two of what was on its way landed all the same
- * ```
+ * A durable broker whose machine can lose its power: what was written and not flushed is gone then, group positions too.
+ * SIGKILL does not show that, because the page cache survives it. It is a `MemoryBroker`, the disk, behind a page cache.
  */
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { MemoryBroker, type MemoryOptions, memoryCapabilities, memoryTransport } from "../MemoryTransport.ts"
@@ -22,6 +15,7 @@ import {
   type Writer
 } from "../Transport.ts"
 
+/** What the disk keeps, and when what was written is on it. */
 export interface PowerLossOptions extends MemoryOptions {
   /** How long what is written waits for its flush, in milliseconds; 2 when absent. */
   readonly flushMs?: number
@@ -35,9 +29,25 @@ interface Written {
   readonly lose: Effect.Effect<void>
 }
 
+/**
+ * The broker: what several transports connect to, and whose power can be lost under all of them.
+ *
+ * @example
+ * ```ts
+ * const broker = new PowerLossBroker({ partitions: 2, flushMs: 3 })
+ * const routes = {
+ *   version: 1,
+ *   clusters: { safe: { transport: "powerLoss" } },
+ *   routes: [{ match: { stream: "*" }, to: [{ cluster: "safe", topic: "{stream}" }] }]
+ * }
+ * const leat = yield* Leat.make({ source: "test", routes, drivers: [powerLossDriver(broker)] })
+ * yield* broker.losePower(2) // the first two of what was on its way landed all the same
+ * ```
+ */
 export class PowerLossBroker {
   /** What survives. Read it to see what was lost. */
   readonly disk: MemoryBroker
+  /** When a send is told stored. */
   readonly acknowledges: "flushed" | "written"
   /** Times the power was lost. */
   losses = 0
@@ -52,7 +62,10 @@ export class PowerLossBroker {
     this.#flushMs = flushMs
   }
 
-  /** Forgets what is not flushed, but for the first `survivors` writes, which nobody will hear of; every member has gone. */
+  /**
+   * Forgets what is not flushed, but for the first `survivors` writes, which nobody will hear of; every member has gone.
+   * What was on its way is answered with `Disconnected`.
+   */
   losePower(survivors = 0): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.losses++
@@ -66,7 +79,10 @@ export class PowerLossBroker {
     }).pipe(Effect.uninterruptible)
   }
 
-  /** Writes to the page cache; the answer comes when it is flushed, or fails when the power is lost first. */
+  /**
+   * Writes to the page cache; the answer comes when it is flushed, or fails with `Disconnected` when the power is lost
+   * first.
+   */
   write<A>(operation: string, land: Effect.Effect<A, TransportError>): Effect.Effect<A, TransportError> {
     return Effect.gen({ self: this }, function* () {
       const answer = yield* Deferred.make<A, TransportError>()
@@ -108,7 +124,14 @@ function powerLossCapabilities(options: MemoryOptions): Capabilities {
   return { ...memoryCapabilities(options), acks: ["fsync"], ephemeral: false }
 }
 
-/** A connection that outlives the power: what was on its way is in doubt, and its members join again. */
+/**
+ * A connection that outlives the power: what was on its way is in doubt, and its members join again.
+ *
+ * @example
+ * ```ts
+ * const transport = powerLossTransport(new PowerLossBroker({ flushMs: 3 }))
+ * ```
+ */
 export function powerLossTransport(broker: PowerLossBroker): Transport {
   const disk = memoryTransport(broker.disk)
   return {
@@ -120,7 +143,14 @@ export function powerLossTransport(broker: PowerLossBroker): Transport {
   }
 }
 
-/** The driver that route documents call `powerLoss`. */
+/**
+ * The driver that route documents call `powerLoss`. Its cluster section has no fields of its own.
+ *
+ * @example
+ * ```ts
+ * const leat = yield* Leat.make({ source: "test", routes, drivers: [powerLossDriver(broker)] })
+ * ```
+ */
 export function powerLossDriver(broker: PowerLossBroker): Driver {
   return {
     name: "powerLoss",

@@ -1,11 +1,7 @@
 /**
- * Reproducible interleavings: a scheduler that picks the next runnable task by a seed, and a clock that jumps to the next timer
- * when nothing can run. The default scheduler is one interleaving per program; this is one per seed, and the same in every process.
- *
- * @example
- * ```ts
- * const { exit, trace } = simulate(42, program) // the same exit and trace for 42, always
- * ```
+ * Reproducible interleavings: a scheduler that picks the next runnable task by a seed, and a clock that jumps to the next
+ * timer when nothing can run. The default scheduler is one interleaving per program; this is one per seed, and the same in
+ * every process.
  */
 import { Clock, Duration, Effect, Exit, Random, type Scheduler } from "effect"
 import { seededRandom } from "./seededRandom.ts"
@@ -115,7 +111,21 @@ class World implements Scheduler.Scheduler {
   }
 }
 
-/** Runs a program to its end on virtual time, in one turn of the event loop. It must not wait for anything real. */
+/**
+ * Runs a program to its end on virtual time, in one turn of the event loop. It must not wait for anything real: then, and
+ * when nothing can run any more, the exit is a defect. Throws after 500,000 tasks.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function* () {
+ *   const leat = yield* Leat.make({ source: "test" })
+ *   const sightings = yield* leat.stream(BeaconSighting)
+ *   yield* Effect.sleep("1 hour")
+ *   yield* sightings.publish(sighting)
+ * }).pipe(Effect.scoped)
+ * const { exit, trace, elapsedMs } = simulate(42, program) // the same exit and trace for 42, always
+ * ```
+ */
 export function simulate<A, E>(seed: number, program: Effect.Effect<A, E>): Simulated<A, E> {
   const world = new World(seed)
   const fiber = Effect.runFork(

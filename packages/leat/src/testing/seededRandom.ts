@@ -1,4 +1,12 @@
-/** Mulberry32: small, fast and the same everywhere. Numbers in [0, 1). Not for secrets. */
+/**
+ * Mulberry32: small, fast and the same everywhere. Numbers in [0, 1). Not for secrets.
+ *
+ * @example
+ * ```ts
+ * const random = seededRandom(42)
+ * random() // the same number, first, in every process
+ * ```
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

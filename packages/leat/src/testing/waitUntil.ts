@@ -1,13 +1,28 @@
 import { Clock, Data, Effect } from "effect"
 
-/** A condition did not come true in time. */
+/**
+ * A condition did not come true in time. `what` is as it was given, `ms` how long it was waited for.
+ *
+ * @example
+ * ```ts
+ * yield* Effect.catchTag(waitUntil("the lane is back", isBack), "NotInTime", ({ message }) => Effect.logWarning(message))
+ * ```
+ */
 export class NotInTime extends Data.TaggedError("NotInTime")<{ readonly what: string; readonly ms: number }> {
   override get message(): string {
     return `${this.what} did not happen within ${this.ms} ms`
   }
 }
 
-/** Waits until a condition holds, looking every `everyMs` milliseconds. Fails with `NotInTime`. */
+/**
+ * Waits until a condition holds, looking every `everyMs` milliseconds, 5 when absent. Fails with `NotInTime` after
+ * `withinMs`, 10,000 when absent.
+ *
+ * @example
+ * ```ts
+ * yield* waitUntil("everything is settled", Effect.map(subscription.lag, (lag) => lag === 0n))
+ * ```
+ */
 export const waitUntil = <E, R>(
   what: string,
   condition: Effect.Effect<boolean, E, R>,
@@ -25,7 +40,15 @@ export const waitUntil = <E, R>(
     return look
   })
 
-/** Waits until a value has stayed the same for `quietMs` milliseconds: nothing more is on its way. Returns it. */
+/**
+ * Waits until a value has stayed the same for `quietMs` milliseconds, 200 when absent: nothing more is on its way. Returns
+ * it. Fails with `NotInTime` after `withinMs`, 10,000 when absent.
+ *
+ * @example
+ * ```ts
+ * const handled = yield* waitUntilQuiet(Effect.sync(() => seen.length), { quietMs: 500 })
+ * ```
+ */
 export const waitUntilQuiet = <A, E, R>(
   value: Effect.Effect<A, E, R>,
   { quietMs = 200, withinMs = 10_000 }: { readonly quietMs?: number; readonly withinMs?: number } = {}

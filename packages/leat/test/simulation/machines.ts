@@ -3,7 +3,7 @@
  * and what must hold is checked as it goes, on sets that every move changes by one.
  */
 import { seededRandom } from "leat/testing"
-import { Ledger, type Place } from "../../src/Ledger.ts"
+import { Ledger, type WriteAccount, type Place } from "../../src/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
 import { type Delivery, ReadLane } from "../../src/ReadLane.ts"
 import { RecordBatch } from "../../src/RecordBatch.ts"
@@ -42,6 +42,7 @@ class Exploring {
   readonly #legs: number
   readonly #race: PlantedRace | undefined
   readonly #ledger: Ledger
+  readonly #account: WriteAccount
   readonly #write: WriteLane
   #read: ReadLane
   /** Where each leg is, by sequence: index into `places`; and how many are where. */
@@ -72,7 +73,7 @@ class Exploring {
     this.#place = new Int8Array(legs).fill(-1)
     this.#firstSeen = new Uint8Array(legs)
     this.#ledger = new Ledger({ moved: (_, __, seq, from, to) => this.#moved(seq, from, to) })
-    this.#ledger.account("notes", "sink", 1)
+    this.#account = this.#ledger.account("notes", "sink", 1)
     this.#write = new WriteLane({
       ledger: this.#ledger,
       policy,
@@ -130,7 +131,7 @@ class Exploring {
       batch.place(0, 0, this.#admitted, Float64Array.of(this.#nowMs))
       batch.commit(true, batch.bytes + 1, batch.bytes + 2, end, "event")
       this.#admitted++
-      this.#write.appended()
+      this.#write.appended(this.#account)
     }
   }
 

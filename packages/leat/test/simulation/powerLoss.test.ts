@@ -80,7 +80,11 @@ describe("at-least-once over a power that fails", () => {
         const { exit } = simulate(seed, tell(seed, "flushed", losses))
         expect(exit).toEqual(Exit.succeed([]))
       }),
-      { numRuns: Number(process.env["LEAT_RUNS"] ?? 150) }
+      {
+        numRuns: Number(process.env["LEAT_RUNS"] ?? 150),
+        // A member that joined a group whose scope had just ended stayed in it for ever.
+        examples: [[-1844625376, 0.16618934250436726]]
+      }
     )
   })
 

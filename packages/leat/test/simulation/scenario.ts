@@ -148,6 +148,8 @@ export const tell = Effect.fnUntraced(
     if (!scenario.isClosedEarly) {
       yield* leat.flush
       yield* check
+      // What was given up in doubt may still land, and is then the group's too.
+      yield* Effect.sleep(scenario.rates.msMax ?? 50)
       yield* waitUntil(
         "the group settled everything",
         Effect.map(members[0]?.lag ?? Effect.succeed(0n), (lag) => lag === 0n),

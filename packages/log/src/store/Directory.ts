@@ -6,11 +6,14 @@ import { Refusal } from "../Fault.ts"
 /** Names inside the directory. */
 export const databaseName = "log.sqlite"
 const wakeName = "wake"
+/** Folder of what leats announce of their ledgers. */
+export const ledgerName = "ledger"
 
 /** What a new volume has in its root, and what we create ourselves. */
 const harmless = new Set([
   "lost+found",
   wakeName,
+  ledgerName,
   databaseName,
   `${databaseName}-wal`,
   `${databaseName}-shm`,

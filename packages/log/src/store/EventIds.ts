@@ -5,20 +5,25 @@
 import { Buffer } from "node:buffer"
 import { EventIdCursor } from "leat/transport"
 import type { Block } from "../Block.ts"
+import type { IdRange } from "../Message.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"
+import type { Topic } from "./Topics.ts"
 
 interface Range {
   first: number
   last: number
 }
 
-/** Sequences of one bucket of one process, in one partition. */
-interface IdLane {
+interface LaneKey {
   readonly incarnation: Buffer
   readonly stream: string
   readonly bucket: number
+}
+
+/** Sequences of one bucket of one process, in one partition. */
+interface IdLane extends LaneKey {
   /** The range with the highest sequences: nearly every event is the next of it. */
   top: Range | undefined
   /** Whether `top` is not written yet. */
@@ -33,6 +38,7 @@ export class EventIds {
   readonly #top
   readonly #before
   readonly #after
+  readonly #all
   readonly #put
   readonly #remove
   readonly #cursor = new EventIdCursor()
@@ -47,6 +53,9 @@ export class EventIds {
     this.#before = db.prepare(`${select} WHERE ${lane} AND first <= ? ORDER BY first DESC LIMIT 1`)
     this.#after = db.prepare(`${select} WHERE ${lane} AND first > ? ORDER BY first LIMIT 1`)
     this.#put = db.prepare("INSERT OR REPLACE INTO id_range VALUES (?, ?, ?, ?, ?, ?, ?)")
+    this.#all = db.prepare(
+      "SELECT partition, stream, bucket, first, last, sum FROM id_range WHERE partition BETWEEN ? AND ? AND incarnation = ?"
+    )
     this.#remove = db.prepare(`DELETE FROM id_range WHERE ${lane} AND first = ?`)
   }
 
@@ -65,6 +74,16 @@ export class EventIds {
     for (const one of this.#changed) this.#save(partition, one)
     this.#changed = []
     return duplicates
+  }
+
+  /** What the partitions of a topic have taken of one incarnation. */
+  of({ firstPartition, partitions }: Topic, incarnation: Uint8Array): ReadonlyArray<IdRange> {
+    const id = Buffer.from(incarnation)
+    return this.#all.all(firstPartition, firstPartition + partitions - 1, id).flatMap((row) => {
+      const lane = { incarnation: id, stream: String(row["stream"]), bucket: Number(row["bucket"]) }
+      const range = this.#verified(Number(row["partition"]), lane, row)
+      return range === undefined ? [] : [{ stream: lane.stream, bucket: lane.bucket, ...range }]
+    })
   }
 
   /** Another process has committed, or a write was rolled back. */
@@ -129,7 +148,7 @@ export class EventIds {
   }
 
   /** A range that does not verify holds nothing: storing an event twice is better than taking another one for it. */
-  #verified(partition: number, lane: IdLane, row: Record<string, unknown> | undefined): Range | undefined {
+  #verified(partition: number, lane: LaneKey, row: Record<string, unknown> | undefined): Range | undefined {
     if (row === undefined) return undefined
     const range = { first: Number(row["first"]), last: Number(row["last"]) }
     if (row["sum"] === sumOf(partition, lane, range)) return range
@@ -144,6 +163,6 @@ function isLaneOf({ incarnation, stream, bucket }: IdLane, id: EventIdCursor): b
   return true
 }
 
-function sumOf(partition: number, { incarnation, stream, bucket }: IdLane, { first, last }: Range): number {
+function sumOf(partition: number, { incarnation, stream, bucket }: LaneKey, { first, last }: Range): number {
   return rowSum(partition, incarnation, stream, bucket, first, last)
 }

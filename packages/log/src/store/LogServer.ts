@@ -165,6 +165,10 @@ export class LogServer {
     settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),
     release: ({ lane }, answer) => this.#membership.release(lane, answer),
     compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),
+    ids: ({ topic, incarnation }, { done }) => {
+      const { ids, topics } = this.#store
+      done(this.#store.look(() => ids.of(topics.get(topic), incarnation)))
+    },
     inspect: (_, { done }) => done(inspect(this.#store)),
     close: (_, { done }) => {
       this.#close()

@@ -13,7 +13,14 @@ import type {
 } from "../../Transport.ts"
 import { batchOf, type PlainRecord } from "../../batchOf.ts"
 
-/** What the suite is run against. */
+/**
+ * What the suite is run against.
+ *
+ * @example
+ * ```ts
+ * const layer = Layer.succeed(TransportUnderTest, { connect: logTransport({ directory: "./data" }) })
+ * ```
+ */
 export class TransportUnderTest extends Context.Service<
   TransportUnderTest,
   {
@@ -24,10 +31,13 @@ export class TransportUnderTest extends Context.Service<
   }
 >()("leat/testing/TransportUnderTest") {}
 
+/** One promise of a transport and how it is tested. */
 export interface TransportCase {
   /** What is promised, as a sentence; the trap of the design's table in front, where it is one. */
   readonly name: string
+  /** Whether a transport that declares this is held to it. */
   readonly applies: (capabilities: Capabilities) => boolean
+  /** Fails, or dies of an assertion, when the promise is not kept. */
   readonly run: Effect.Effect<void, unknown, TransportUnderTest | Scope.Scope>
 }
 

@@ -1,0 +1,80 @@
+import { Schema } from "effect"
+import type { Announcement } from "leat/transport"
+
+/** Version of the files. */
+export const ledgerFormat = 1
+
+/** Who announces: the process that has to be gone before anything is counted as lost. */
+export interface LedgerOwner {
+  /** Host name. */
+  readonly host: string
+  /** Process id. */
+  readonly pid: number
+}
+
+/** What stands in one file. */
+export interface LedgerFile extends Announcement {
+  readonly format: typeof ledgerFormat
+  readonly owner: LedgerOwner
+}
+
+const Count = Schema.Number
+const Counts = Schema.Record(Schema.String, Count)
+
+const Stream = Schema.Struct({
+  stream: Schema.String,
+  offered: Count,
+  admitted: Count,
+  rejected: Counts,
+  waiting: Count,
+  balanced: Schema.Boolean,
+  sequences: Schema.Array(Schema.Tuple([Count, Count]))
+})
+
+const Leg = Schema.Struct({
+  stream: Schema.String,
+  sink: Schema.String,
+  epoch: Count,
+  admitted: Count,
+  stored: Count,
+  deadLettered: Counts,
+  dropped: Counts,
+  droppedMayBeStored: Count,
+  queued: Count,
+  inFlight: Count,
+  inDoubt: Count,
+  balanced: Schema.Boolean
+})
+
+const Lane = Schema.Struct({
+  group: Schema.String,
+  stream: Schema.String,
+  lane: Schema.String,
+  start: Schema.String,
+  end: Schema.String,
+  positions: Count,
+  done: Count,
+  deadLettered: Counts,
+  dropped: Counts,
+  duplicate: Count,
+  skipped: Counts,
+  parked: Count,
+  inFlight: Count,
+  unread: Count,
+  balanced: Schema.Boolean
+})
+
+const File = Schema.Struct({
+  format: Schema.Literal(ledgerFormat),
+  owner: Schema.Struct({ host: Schema.String, pid: Schema.Int }),
+  incarnation: Schema.String.check(Schema.isPattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
+  source: Schema.String,
+  announcedAtMs: Count,
+  isClosed: Schema.Boolean,
+  streams: Schema.Array(Stream),
+  legs: Schema.Array(Leg),
+  lanes: Schema.Array(Lane)
+})
+
+/** Reads the text of a file; none where it is not one of this version. */
+export const decodeLedgerFile = Schema.decodeUnknownOption(Schema.fromJsonString(File))

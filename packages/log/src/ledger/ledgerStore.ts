@@ -1,0 +1,38 @@
+import { Effect } from "effect"
+import { type LedgerStore, TransportError } from "leat/transport"
+import { mkdir, rename, writeFile } from "node:fs/promises"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import { faultOf } from "../Fault.ts"
+import { ledgerName } from "../store/Directory.ts"
+import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
+
+/**
+ * Keeps the announcements of leats below the directory of a log, in `ledger/`, one JSON file for each incarnation. A file
+ * is written beside the last one and then put in its place, so that a crash leaves one of the two, whole. `save` fails with
+ * the reason that the disk gives.
+ *
+ * @example
+ * ```ts
+ * const leat = yield* Leat.make({ source: "mobile-app", routes, drivers: [log], ledger: { store: ledgerStore("./data") } })
+ * ```
+ */
+export function ledgerStore(directory: string): LedgerStore {
+  const folder = join(directory, ledgerName)
+  const owner = { host: hostname(), pid: process.pid }
+  return {
+    save: (announcement) => {
+      const path = join(folder, `${announcement.incarnation}.json`)
+      const file: LedgerFile = { format: ledgerFormat, owner, ...announcement }
+      return Effect.tryPromise({
+        try: async () => {
+          await mkdir(folder, { recursive: true })
+          await writeFile(`${path}.new`, JSON.stringify(file))
+          await rename(`${path}.new`, path)
+        },
+        catch: (error) =>
+          new TransportError({ ...faultOf(error, path), transport: "@leat/log", operation: "announce", cause: error })
+      }).pipe(Effect.uninterruptible)
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { Effect, Option } from "effect"
+import { type Announcement, type BucketNext, TransportError } from "leat/transport"
+import { readdir, readFile } from "node:fs/promises"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import { faultOf } from "../Fault.ts"
+import { settingsOf } from "../LogTransport.ts"
+import { LogWorker } from "../LogWorker.ts"
+import type { IdRange } from "../Message.ts"
+import { ledgerName } from "../store/Directory.ts"
+import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
+
+/** What became of the announced events of a leg whose process is gone, in events. */
+export interface CrashLoss {
+  readonly stream: string
+  /** `cluster/topic`. */
+  readonly sink: string
+  readonly epoch: number
+  /** Announced as admitted. */
+  readonly admitted: number
+  /** Of these: found in the log, by id. */
+  readonly stored: number
+  /** Announced as dropped. */
+  readonly dropped: number
+  /** Neither stored nor dropped: lost with the process. */
+  readonly crashLost: number
+}
+
+/** The last announcement of one incarnation. */
+export interface AnnouncedLedger extends Announcement {
+  readonly owner: LedgerOwner
+  /**
+   * `closed`: nothing is missing. `running`: its process is there. `gone`: it is not, and what came after the announcement is
+   * unknown. `elsewhere`: of another host, so that nobody here can tell.
+   */
+  readonly state: "closed" | "running" | "gone" | "elsewhere"
+  /** For each leg into this log, when the process is gone; empty otherwise. */
+  readonly crashLosses: ReadonlyArray<CrashLoss>
+}
+
+/** What leats have announced below one directory. */
+export interface Ledgers {
+  /** By time of announcement. */
+  readonly ledgers: ReadonlyArray<AnnouncedLedger>
+  /** Files that cannot be read: what their incarnations did is unknown. */
+  readonly unreadable: ReadonlyArray<{ readonly path: string; readonly why: string }>
+}
+
+/**
+ * Reads what leats have announced below the directory of a log, while they run or not, and counts what was lost with those
+ * that are gone. Fails with `UnknownTopic` where there is no log.
+ *
+ * @example
+ * ```ts
+ * const { ledgers, unreadable } = yield* readLedgers("./data")
+ * const lost = ledgers.flatMap(({ crashLosses }) => crashLosses).reduce((total, { crashLost }) => total + crashLost, 0)
+ * ```
+ */
+export const readLedgers = (directory: string): Effect.Effect<Ledgers, TransportError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const worker = yield* LogWorker.open(settingsOf({ directory }, true))
+      const { topics } = yield* worker.call("inspect", {})
+      const known = new Set(topics.map(({ topic }) => topic))
+      const { files, unreadable } = yield* readFiles(join(directory, ledgerName))
+      const ledgers = yield* Effect.forEach(files, (file) =>
+        Effect.gen(function* () {
+          const state = stateOf(file)
+          if (state !== "gone") return { ...file, state, crashLosses: [] }
+          const incarnation = Buffer.from(file.incarnation.replaceAll("-", ""), "hex")
+          const crashLosses: Array<CrashLoss> = []
+          for (const leg of file.legs) {
+            const topic = leg.sink.slice(leg.sink.indexOf("/") + 1)
+            if (!known.has(topic)) continue
+            const ranges = yield* worker.call("ids", { topic, incarnation })
+            crashLosses.push(lossOf(file, leg, ranges))
+          }
+          return { ...file, state, crashLosses }
+        })
+      )
+      return { ledgers: ledgers.toSorted((a, b) => a.announcedAtMs - b.announcedAtMs), unreadable }
+    })
+  )
+
+function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: ReadonlyArray<IdRange>): CrashLoss {
+  const { stream, sink, epoch, admitted } = leg
+  const sequences = file.streams.find((row) => row.stream === stream)?.sequences ?? []
+  const dropped = Object.values(leg.dropped).reduce((total, count) => total + count, 0)
+  const stored = storedOf(
+    sequences,
+    ranges.filter((range) => range.stream === "" || range.stream === stream)
+  )
+  // A record that was given up although it may be stored, and is, counts in both.
+  return { stream, sink, epoch, admitted, stored, dropped, crashLost: Math.max(0, admitted - stored - dropped) }
+}
+
+/** How many of the announced sequences lie in the ranges. */
+function storedOf(sequences: ReadonlyArray<BucketNext>, ranges: ReadonlyArray<IdRange>): number {
+  const next = new Map(sequences)
+  return ranges.reduce(
+    (total, { bucket, first, last }) => total + Math.max(0, Math.min(last + 1, next.get(bucket) ?? 0) - first),
+    0
+  )
+}
+
+function stateOf({ isClosed, owner }: LedgerFile): AnnouncedLedger["state"] {
+  if (isClosed) return "closed"
+  if (owner.host !== hostname()) return "elsewhere"
+  try {
+    process.kill(owner.pid, 0)
+    return "running"
+  } catch (error) {
+    // Somebody else's process is a process too.
+    return error instanceof Error && "code" in error && error.code === "EPERM" ? "running" : "gone"
+  }
+}
+
+function readFiles(folder: string) {
+  return Effect.tryPromise({
+    try: async () => {
+      const names = (await namesIn(folder)).filter((name) => name.endsWith(".json"))
+      const files: Array<LedgerFile> = []
+      const unreadable: Array<Ledgers["unreadable"][number]> = []
+      for (const name of names) {
+        const path = join(folder, name)
+        const decoded = decodeLedgerFile(await readFile(path, "utf8"))
+        if (Option.isSome(decoded)) files.push(decoded.value)
+        else
+          unreadable.push({
+            path,
+            why: "it is no announcement of this version; move it away once you have looked at it"
+          })
+      }
+      return { files, unreadable }
+    },
+    catch: (error) =>
+      new TransportError({ ...faultOf(error, folder), transport: "@leat/log", operation: "ledgers", cause: error })
+  })
+}
+
+async function namesIn(folder: string): Promise<ReadonlyArray<string>> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    throw error
+  }
+}

@@ -1,0 +1,164 @@
+import { inspectLog, ledgerStore, log, logTransport, readLedgers } from "@leat/log"
+import { expect, it } from "@effect/vitest"
+import { Effect, Exit, References, Scope } from "effect"
+import { type Announcement, Leat } from "leat"
+import { waitUntil } from "leat/testing"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe } from "vitest"
+import { noteContract, routesTo } from "./support/Note.js"
+import { temporaryDirectory } from "./support/temporary.js"
+
+const openNotes = Effect.fnUntraced(function* (directory: string) {
+  const leat = yield* Leat.make({
+    source: "test",
+    drivers: [log],
+    routes: routesTo(directory),
+    ledger: { store: ledgerStore(directory), every: "20 millis" }
+  })
+  return { leat, notes: yield* leat.stream(noteContract) }
+})
+const note = (index: number) => ({ key: `k${index % 5}`, text: `${index}` })
+
+/** Puts another owner into the announcement of an incarnation: one that cannot be alive. */
+function orphan(directory: string, change: (file: Announcement) => object = () => ({})): void {
+  const folder = join(directory, "ledger")
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    const file: Announcement & { readonly owner: { readonly host: string } } = JSON.parse(readFileSync(path, "utf8"))
+    writeFileSync(
+      path,
+      JSON.stringify({ ...file, isClosed: false, owner: { ...file.owner, pid: 2 ** 22 + 1 }, ...change(file) })
+    )
+  }
+}
+
+describe("announced ledgers", () => {
+  it.live("tell what runs, and what was closed", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const scope = yield* Scope.make()
+      const { leat, notes } = yield* openNotes(directory).pipe(Scope.provide(scope))
+      yield* notes.publishAll(Array.from({ length: 50 }, (_, index) => note(index)))
+      const admitted = Effect.map(readLedgers(directory), ({ ledgers }) => ledgers[0]?.legs[0]?.stored ?? 0)
+      yield* waitUntil(
+        "announced",
+        Effect.map(admitted, (count) => count === 50)
+      )
+      expect((yield* readLedgers(directory)).ledgers).toMatchObject([
+        {
+          incarnation: leat.incarnation,
+          source: "test",
+          state: "running",
+          owner: { pid: process.pid },
+          crashLosses: []
+        }
+      ])
+      notes.offer(note(50))
+      yield* Scope.close(scope, Exit.void)
+      const { ledgers, unreadable } = yield* readLedgers(directory)
+      expect(unreadable).toEqual([])
+      expect(ledgers).toMatchObject([
+        { state: "closed", streams: [{ offered: 51, admitted: 51 }], legs: [{ admitted: 51, stored: 51, queued: 0 }] }
+      ])
+      expect(ledgers[0]?.streams[0]?.sequences.reduce((total, [, next]) => total + next, 0)).toBe(51)
+    })
+  )
+
+  it.live("of a process that is gone say what of the announced was lost, by id", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { notes } = yield* openNotes(directory)
+          yield* notes.publishAll(Array.from({ length: 40 }, (_, index) => note(index)))
+        })
+      )
+      // As if it had admitted three more, dropped one of them, and died before they were sent.
+      orphan(directory, ({ streams, legs }) => ({
+        streams: streams.map((row) => ({
+          ...row,
+          admitted: 43,
+          sequences: row.sequences.map(([bucket, next], index) => [bucket, index === 0 ? next + 3 : next])
+        })),
+        legs: legs.map((leg) => ({ ...leg, admitted: 43, dropped: { overflow: 1 }, queued: 2 }))
+      }))
+      const { ledgers } = yield* readLedgers(directory)
+      expect(ledgers).toMatchObject([
+        { state: "gone", crashLosses: [{ admitted: 43, stored: 40, dropped: 1, crashLost: 2 }] }
+      ])
+    })
+  )
+
+  it.live("count nothing that came after them", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { notes } = yield* openNotes(directory)
+          yield* notes.publishAll(Array.from({ length: 40 }, (_, index) => note(index)))
+        })
+      )
+      // As if the last announcement had been made when half of each bucket was admitted.
+      let half = 0
+      orphan(directory, ({ streams, legs }) => {
+        const sequences = streams[0]?.sequences.map(([bucket, next]) => [bucket, next >> 1] as const) ?? []
+        half = sequences.reduce((total, [, next]) => total + next, 0)
+        return {
+          streams: streams.map((row) => ({ ...row, admitted: half, sequences })),
+          legs: legs.map((leg) => ({ ...leg, admitted: half }))
+        }
+      })
+      const { ledgers } = yield* readLedgers(directory)
+      expect(half).toBeGreaterThan(0)
+      expect(ledgers[0]?.crashLosses).toMatchObject([{ admitted: half, stored: half, crashLost: 0 }])
+    })
+  )
+
+  it.live("that cannot be read are named, and hide no others", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(openNotes(directory))
+      const path = join(directory, "ledger", "broken.json")
+      writeFileSync(path, '{"format":1,"incarn')
+      const { ledgers, unreadable } = yield* readLedgers(directory)
+      expect(ledgers).toHaveLength(1)
+      expect(unreadable).toEqual([{ path, why: expect.stringContaining("no announcement") }])
+    })
+  )
+
+  it.live("need a log, and never keep one from being opened", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      expect((yield* Effect.flip(readLedgers(join(directory, "none")))).reason).toBe("UnknownTopic")
+      // The first announcement comes before the log is there.
+      yield* ledgerStore(directory).save({
+        incarnation: "01930000-0000-7000-8000-000000000000",
+        source: "test",
+        announcedAtMs: 0,
+        isClosed: true,
+        streams: [],
+        legs: [],
+        lanes: []
+      })
+      yield* Effect.scoped(
+        Effect.flatMap(logTransport({ directory }), (transport) => transport.ensure({ topic: "t", partitions: 1 }))
+      )
+      expect((yield* inspectLog(directory)).topics).toHaveLength(1)
+    })
+  )
+
+  it.live("that cannot be saved do not stop the events", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      writeFileSync(join(directory, "ledger"), "a file stands in the way")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openNotes(directory)
+          yield* notes.publish(note(1))
+          expect(leat.ledger.snapshot().legs).toMatchObject([{ stored: 1 }])
+        })
+      )
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+})
