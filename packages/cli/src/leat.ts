@@ -6,6 +6,7 @@ import { publish } from "./events/publish.ts"
 import { tail } from "./events/tail.ts"
 import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
+import { ledger } from "./log/ledger.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
@@ -20,5 +21,5 @@ const events = Command.make("events").pipe(
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, lag, doctor])
+  Command.withSubcommands([contracts, events, lag, ledger, doctor])
 )

@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 describe("leat", () => {
   it.each([
-    [[], "leat <subcommand>", ["contracts", "events", "lag", "doctor"]],
+    [[], "leat <subcommand>", ["contracts", "events", "lag", "ledger", "doctor", "init"]],
     [["--help"], "leat <subcommand>", ["contracts"]],
     [["events", "list", "--help"], "leat events list [flags]", ["--directory", "--topic", "--json"]],
     [
@@ -19,6 +19,8 @@ describe("leat", () => {
     ],
     [["events", "publish", "--help"], "leat events publish [flags]", ["--file", "--type", "--source", "--dry-run"]],
     [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
+    [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
+    [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
