@@ -4,6 +4,7 @@ import { gen } from "./contracts/gen.ts"
 import { list } from "./events/list.ts"
 import { publish } from "./events/publish.ts"
 import { tail } from "./events/tail.ts"
+import { init } from "./init/init.ts"
 import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
@@ -21,5 +22,5 @@ const events = Command.make("events").pipe(
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, lag, ledger, doctor])
+  Command.withSubcommands([contracts, events, lag, ledger, doctor, init])
 )
