@@ -66,6 +66,14 @@ describe("leat init", () => {
     expect(consumer.stdout).toMatch(/^\d@0 \{"itemId":"item-\d","stock":"\d+","changedBy":"\*\*\*"\}\n/)
     const lag = await bench.run("leat", ["lag", "--json"])
     expect(JSON.parse(lag.stdout)).toMatchObject({ lag: 0, groups: [{ group: "printer" }] })
+    const ledger = await bench.run("leat", ["ledger", "--json"])
+    expect(JSON.parse(ledger.stdout)).toMatchObject({
+      balanced: true,
+      streams: [{ stream: "shop_orders.items.changed", offered: 10, admitted: 10 }],
+      legs: [{ admitted: 10, stored: 10 }],
+      groups: [{ group: "printer", done: 10 }],
+      incarnations: [{ state: "closed" }, { state: "closed" }]
+    })
     expect(await bench.run("tsc", ["-p", ".", "--customConditions", "@leat/source"])).toMatchObject({
       code: 0,
       stdout: ""

@@ -1,5 +1,8 @@
 import type { ServiceNames } from "./serviceFiles.ts"
 
+/** Of the new service, and no import of this package. */
+export const testRunner = "vitest"
+
 /** Where the events of a new service go: a log on disk, which needs no broker. */
 export const routes = `version: 1
 clusters:
@@ -13,11 +16,13 @@ routes:
 export function publisher({ name, word }: ServiceNames): string {
   return `// Publishes ten events, and ends when they are stored.
 import { readFileSync } from "node:fs"
-import { log } from "@leat/log"
+import { ledgerStore, log } from "@leat/log"
 import { open } from "leat/promise"
 import { ItemChanged } from "./gen/${word}/v1/item.ts"
 
-await using leat = await open({ source: "${name}", routes: readFileSync("routes.yaml", "utf8"), drivers: [log] })
+const routes = readFileSync("routes.yaml", "utf8")
+const ledger = { store: ledgerStore("./data") }
+await using leat = await open({ source: "${name}", routes, drivers: [log], ledger })
 const items = await leat.stream(ItemChanged)
 
 const events = Array.from({ length: 10 }, (_, index): ItemChanged => {
@@ -34,12 +39,14 @@ export function consumer({ name, word }: ServiceNames): string {
   return `// Prints the events of the stream, one after the other for each item, until it is interrupted.
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
-import { log } from "@leat/log"
+import { ledgerStore, log } from "@leat/log"
 import { printEvent } from "leat"
 import { open } from "leat/promise"
 import { ItemChanged } from "./gen/${word}/v1/item.ts"
 
-await using leat = await open({ source: "${name}", routes: readFileSync("routes.yaml", "utf8"), drivers: [log] })
+const routes = readFileSync("routes.yaml", "utf8")
+const ledger = { store: ledgerStore("./data") }
+await using leat = await open({ source: "${name}", routes, drivers: [log], ledger })
 const items = await leat.stream(ItemChanged)
 
 // The event is done when this returns; when it throws, the policy of the subscription decides.
@@ -55,7 +62,7 @@ await subscription.stop()
 /** A test of the stream in memory: partitions, groups and redelivery are as on a broker. */
 export function serviceTest({ name, word }: ServiceNames): string {
   return `import { open } from "leat/promise"
-import { expect, it } from "vitest"
+import { expect, it } from "${testRunner}"
 import { ItemChanged } from "../src/gen/${word}/v1/item.ts"
 
 it("events of one item come in order, and again when the handler fails", async () => {

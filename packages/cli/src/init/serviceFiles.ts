@@ -1,4 +1,4 @@
-import { consumer, publisher, routes, serviceTest } from "./serviceCode.ts"
+import { consumer, publisher, routes, serviceTest, testRunner } from "./serviceCode.ts"
 
 /** The names that a new service's are made of. */
 export interface ServiceNames {
@@ -49,10 +49,10 @@ function manifest({ name }: ServiceNames, { leat, effect, typescript, vitest, no
       start: "node src/publisher.ts",
       consume: "node src/consumer.ts",
       check: "tsc --noEmit",
-      test: "vitest run"
+      test: `${testRunner} run`
     },
     dependencies: { "@leat/log": leat, effect, leat },
-    devDependencies: { "@leat/cli": leat, "@types/node": nodeTypes, typescript, vitest },
+    devDependencies: { "@leat/cli": leat, "@types/node": nodeTypes, typescript, [testRunner]: vitest },
     engines: { node: ">=22.22" }
   }
 }
