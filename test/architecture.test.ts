@@ -31,6 +31,7 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["Sink"],
   ["ReadLane", "WriteLane", "Routes", "ArenaPool", "Wake", "TurnClock"],
   ["RouteDocument", "Announcement", "printEvent", "Ledger", "Wire", "Transport", "codec", "WellKnown"],
+  ["batchOf"],
   ["RecordBatch", "Contract", "Policy", "TransportError", "Gap", "Admission", "Telemetry", "Key", "CodecError"],
   ["EventIdCursor"],
   ["EventId", "Headers", "PersonalPaths", "Waiter"]

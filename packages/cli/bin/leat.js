@@ -8,6 +8,11 @@ if (import.meta.url.includes("/node_modules/")) {
 } else {
   const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
   const options = ["--conditions=@leat/source", "--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)]
+  // In place of this process, where that can be done: a signal then reaches the command, whoever sends it.
+  if (process.execve !== undefined && process.platform !== "win32") {
+    process.removeAllListeners("warning")
+    process.execve(process.execPath, [process.execPath, ...options], process.env)
+  }
   const { status, signal } = spawnSync(process.execPath, options, { stdio: "inherit" })
   process.exitCode = status ?? (signal === "SIGINT" ? 130 : 143)
 }

@@ -1,14 +1,26 @@
 import { Command } from "effect/cli"
 import { check } from "./contracts/check.ts"
 import { gen } from "./contracts/gen.ts"
+import { list } from "./events/list.ts"
+import { publish } from "./events/publish.ts"
+import { tail } from "./events/tail.ts"
+import { init } from "./init/init.ts"
+import { doctor } from "./log/doctor.ts"
+import { lag } from "./log/lag.ts"
+import { ledger } from "./log/ledger.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
   Command.withSubcommands([gen, check])
 )
 
+const events = Command.make("events").pipe(
+  Command.withDescription("Events of a log: list its topics, print what is in them, publish"),
+  Command.withSubcommands([list, tail, publish])
+)
+
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts])
+  Command.withSubcommands([contracts, events, lag, ledger, doctor, init])
 )

@@ -24,6 +24,6 @@ export function printJson(report: Readonly<Record<string, unknown>>): Effect.Eff
 }
 
 /** `1 contract`, `2 contracts`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`
+export function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`
 }

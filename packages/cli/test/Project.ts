@@ -62,6 +62,12 @@ export class Project implements Disposable {
     return { ...told, report: JSON.parse(told.stdout) }
   }
 
+  /** Runs a command line of the shell in the project; `node` is the one that runs the tests. */
+  shell(command: string): Promise<Run> {
+    const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` }
+    return run("bash", ["-o", "pipefail", "-c", command], this.folder, env)
+  }
+
   async git(...args: ReadonlyArray<string>): Promise<void> {
     const identity = ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
     const told = await run("git", [...identity, ...args], this.folder, process.env)

@@ -9,8 +9,19 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 describe("leat", () => {
   it.each([
-    [[], "leat <subcommand>", ["contracts"]],
+    [[], "leat <subcommand>", ["contracts", "events", "lag", "ledger", "doctor", "init"]],
     [["--help"], "leat <subcommand>", ["contracts"]],
+    [["events", "list", "--help"], "leat events list [flags]", ["--directory", "--topic", "--json"]],
+    [
+      ["events", "tail", "--help"],
+      "leat events tail [flags]",
+      ["--from", "--follow", "--limit", "--format", "--unmasked"]
+    ],
+    [["events", "publish", "--help"], "leat events publish [flags]", ["--file", "--type", "--source", "--dry-run"]],
+    [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
+    [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
+    [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
+    [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
     [["contracts", "check", "-h"], "leat contracts check [flags]", ["--proto", "--against", "--json"]]

@@ -16,6 +16,7 @@ import type { Effect, Scope, Stream } from "effect"
 import type { RecordBatch } from "./RecordBatch.ts"
 import type { TransportError } from "./TransportError.ts"
 
+export { batchOf, type PlainRecord } from "./batchOf.ts"
 export { RecordBatch } from "./RecordBatch.ts"
 export type { RecordColumns } from "./RecordBatch.ts"
 export { EventIdCursor } from "./EventIdCursor.ts"

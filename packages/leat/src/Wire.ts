@@ -165,6 +165,12 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
 /**
  * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts: leat
  * writes its own before those of the caller, who could otherwise give an event another id, or make it a marker.
+ *
+ * @example
+ * ```ts
+ * const { id, type, isMarker } = readMeta(record.headers, "risk.beacons.sighting")
+ * if (!isMarker && id !== undefined) console.log(formatEventId(id), type)
+ * ```
  */
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
   const meta: Mutable<RecordMeta> = { dropped: [], isMarker: false }

@@ -25,4 +25,4 @@ export type {
 export type { Driver, From } from "./Transport.ts"
 export { TransportError } from "./TransportError.ts"
 export type { Outcome } from "./Waiter.ts"
-export type { EventContext } from "./Wire.ts"
+export { type EventContext, readMeta, type RecordMeta } from "./Wire.ts"

@@ -13,5 +13,6 @@ export type {
   QuarantineInspection,
   TopicInspection
 } from "./LogInspection.ts"
+export { type LogReader, readLog } from "./readLog.ts"
 export { logCapabilities, type LogOptions } from "./LogOptions.ts"
 export { type LogTransport, logTransport } from "./LogTransport.ts"

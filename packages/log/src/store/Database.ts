@@ -25,11 +25,14 @@ export class Database {
   readonly paths: LogPaths
   readonly #sql: DatabaseSync
   readonly #version: StatementSync
+  /** Whether a reader found the log closed, and has to leave it so. */
+  readonly #wasClosed: boolean
   #seen = -1
 
-  private constructor(paths: LogPaths, sql: DatabaseSync) {
+  private constructor(paths: LogPaths, sql: DatabaseSync, wasClosed: boolean) {
     this.paths = paths
     this.#sql = sql
+    this.#wasClosed = wasClosed
     this.#version = sql.prepare("PRAGMA data_version")
   }
 
@@ -48,6 +51,7 @@ export class Database {
   }
 
   static #open(location: string, { paths, isReadOnly, bytesMax }: DatabaseOptions): Database {
+    const wasClosed = isReadOnly && location === paths.database && !existsSync(`${paths.database}-wal`)
     const sql = new DatabaseSync(location, { readOnly: isReadOnly, timeout: openMs })
     try {
       sql.exec(
@@ -58,9 +62,10 @@ export class Database {
           throw new Refusal("UnknownTopic", `${paths.database} is empty: no log was ever finished there`)
       } else prepare(sql, paths.database, bytesMax)
       sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
-      return new Database(paths, sql)
+      return new Database(paths, sql, wasClosed)
     } catch (error) {
       sql.close()
+      if (wasClosed) takeAwayIndex(paths.database)
       throw error
     }
   }
@@ -103,6 +108,25 @@ export class Database {
 
   close(): void {
     this.#sql.close()
+    if (this.#wasClosed) takeAwayIndex(this.paths.database)
+  }
+}
+
+/**
+ * A reader of a closed log makes SQLite create a write-ahead log and its index, which it must not remove itself: left behind they
+ * would belong to whoever looked, and the service could not open its own log. The last writer to close removes both.
+ */
+function takeAwayIndex(path: string): void {
+  try {
+    if (!existsSync(`${path}-wal`)) return
+    const sql = new DatabaseSync(path, { timeout: busyMs })
+    try {
+      sql.prepare("PRAGMA user_version").get()
+    } finally {
+      sql.close()
+    }
+  } catch {
+    // Somebody else has it by now, and will remove them.
   }
 }
 

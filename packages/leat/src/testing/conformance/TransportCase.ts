@@ -11,7 +11,7 @@ import type {
   TransportError,
   Writer
 } from "../../Transport.ts"
-import { batchOf, type PlainRecord } from "../batchOf.ts"
+import { batchOf, type PlainRecord } from "../../batchOf.ts"
 
 /**
  * What the suite is run against.

@@ -4,7 +4,7 @@ import { formatEventId, formatUuid } from "../../EventId.ts"
 import { readHeaders } from "../../Headers.ts"
 import { RecordBatch } from "../../RecordBatch.ts"
 import { wireWriter } from "../../Wire.ts"
-import { batchOf, type PlainRecord } from "../batchOf.ts"
+import { batchOf, type PlainRecord } from "../../batchOf.ts"
 import {
   assertCovers,
   boundsOf,

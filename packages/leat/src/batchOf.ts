@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer"
-import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "../Headers.ts"
-import { RecordBatch } from "../RecordBatch.ts"
+import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "./Headers.ts"
+import { RecordBatch } from "./RecordBatch.ts"
 
 /** A record to be sent as it stands: bytes, or text for its UTF-8. */
 export interface PlainRecord {
@@ -15,7 +15,7 @@ export interface PlainRecord {
 }
 
 /**
- * A batch as the publish path would fill it, for tests of drivers.
+ * A batch of records as they stand: for forwarding bytes, and for tests of drivers.
  *
  * @example
  * ```ts

@@ -1,0 +1,28 @@
+import { fromJson, type JsonObject, type Message, toBinary } from "@bufbuild/protobuf"
+import type { Contract, Key } from "leat"
+import type { Contracts, FoundContract } from "./Contracts.ts"
+
+/** A contract made at run time from what its .proto file says, by reflection: slow, and good enough for a command line. */
+export function runtimeContract(contracts: Contracts, found: FoundContract): Contract<Message> {
+  const { info, message, keyPath } = found
+  return {
+    ...info,
+    // The generator allows strings, bytes and integers for a key, and nothing else.
+    key: (event) => (info.unordered ? undefined : (valueAt(event, keyPath) as Key | undefined)),
+    encodeInto: (event, writer) => {
+      writer.raw(toBinary(message, event))
+    },
+    decode: (bytes) => contracts.decode(found, bytes)
+  }
+}
+
+/** Reads an event from protobuf's JSON, or from `{ "event": … }`; throws what is wrong with it. */
+export function eventFromJson({ registry }: Contracts, { message }: FoundContract, json: JsonObject): Message {
+  const { event } = json
+  const isWrapped = event !== undefined && Object.keys(json).length === 1 && message.field["event"] === undefined
+  return fromJson(message, isWrapped ? event : json, { registry })
+}
+
+function valueAt(event: Message, path: ReadonlyArray<string>): unknown {
+  return path.reduce<unknown>((held, name) => (held as Readonly<Record<string, unknown>> | undefined)?.[name], event)
+}

@@ -1,0 +1,167 @@
+import type { LogReader } from "@leat/log"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { directory, json, proto, topic } from "../flags.ts"
+import { openLog, transportFailure } from "../log/openLog.ts"
+import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { isOutputClosed } from "../outputPipe.ts"
+import { findContractsIn } from "./Contracts.ts"
+import { describeLine, describeMasked, describeText, type Describing } from "./describe.ts"
+import type { Found, Place } from "./Place.ts"
+import { addNewTopics, type Chosen, choosePlaces } from "./places.ts"
+import { type Lost, readMerged } from "./readMerged.ts"
+import { parseStartAt } from "./startAt.ts"
+
+/** How often a log that is followed is looked at, and looked through for new topics, in milliseconds. */
+const lookMs = 100
+const lookForTopicsMs = 1000
+
+/** Records in the one object of `--json`, unless `--limit` says otherwise. */
+const jsonRecordsMax = 1000
+
+const flags = {
+  directory,
+  topic: topic.pipe(Flag.withDescription("Only this topic")),
+  stream: Flag.String("stream").pipe(
+    Flag.optional,
+    Flag.withDescription("Only the topic of this stream, decoded by its contract; with --topic, that topic")
+  ),
+  partition: Flag.Int("partition").pipe(Flag.optional, Flag.withDescription("Only this partition")),
+  from: Flag.String("from").pipe(
+    Flag.withDefault("earliest"),
+    Flag.withDescription("Where to begin: earliest, latest, a position or a time (2026-11-24T09:00:00Z)")
+  ),
+  follow: Flag.Boolean("follow").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Go on with what is published from now on, until interrupted")
+  ),
+  limit: Flag.Int("limit").pipe(
+    Flag.optional,
+    Flag.filter(
+      (limit) => Option.isNone(limit) || limit.value > 0,
+      () => "--limit is 1 or more"
+    ),
+    Flag.withDescription(`Records to print at most; ${jsonRecordsMax} with --json, else all`)
+  ),
+  format: Flag.Literals("format", ["text", "jsonl"]).pipe(
+    Flag.withDefault("text"),
+    Flag.withDescription("text: a line for a person, personal data masked. jsonl: whole records for `events publish`")
+  ),
+  proto,
+  type: Flag.String("type").pipe(
+    Flag.optional,
+    Flag.withDescription("Contract of records whose topic and headers name none: risk.v1.BeaconSighting")
+  ),
+  unmasked: Flag.Boolean("unmasked").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Show personal data too, and what no contract describes")
+  ),
+  json
+}
+
+/** Prints what is in a log, decoded by contract, without being a member of any group. */
+export const tail = Command.make(
+  "tail",
+  flags,
+  Effect.fnUntraced(function* ({ directory: folder, topic: named, stream, partition, follow, ...said }) {
+    const misuse = misuseOf({ ...said, follow })
+    if (misuse !== undefined) return yield* new CommandFailure({ code: exitCode.misuse, message: misuse })
+    const from = yield* parseStartAt(said.from)
+    const reader = yield* openLog(folder)
+    const contracts = yield* findContractsIn(said.proto)
+    const contract = Option.isSome(stream) ? yield* contracts.namedStream(stream.value) : undefined
+    const fallback = Option.isSome(said.type) ? Option.some(yield* contracts.named(said.type.value)) : Option.none()
+    const describing = { contracts, fallback, isUnmasked: said.unmasked }
+    const chosen = { topic: Option.orElse(named, () => stream), partition, contract }
+    const places = yield* choosePlaces(reader, chosen, from)
+    const limit = Option.getOrElse(said.limit, () => (said.json ? jsonRecordsMax : Number.POSITIVE_INFINITY))
+    const records: Array<unknown> = []
+    const collect = (found: ReadonlyArray<Found>) => Effect.sync(() => records.push(...found.map(forJson(describing))))
+    const print = said.json ? collect : printer(said.format, describing)
+    const lost = yield* run(reader, places, chosen, { follow, limit, print })
+    if (said.json) {
+      const isComplete = records.length < limit
+      const report = { count: records.length, isComplete, lost: lost.map(lostRow), records }
+      if (lost.length === 0) yield* printJson(report)
+      else return yield* failure(lost, report)
+    } else if (lost.length > 0) return yield* failure(lost, {})
+  }, Effect.scoped)
+).pipe(Command.withDescription("Print the events of a log, decoded by contract; changes nothing and joins no group"))
+
+interface Running {
+  readonly follow: boolean
+  readonly limit: number
+  readonly print: (found: ReadonlyArray<Found>) => Effect.Effect<unknown>
+}
+
+/** Reads round by round, each up to the end that the log then has; gives what could not be read. */
+const run = Effect.fnUntraced(function* (
+  reader: LogReader,
+  places: Array<Place>,
+  chosen: Chosen,
+  { follow, limit, print }: Running
+) {
+  const lost: Array<Lost> = []
+  let left = limit
+  const give = (found: ReadonlyArray<Found>) =>
+    Effect.map(print(found.length > left ? found.slice(0, left) : found), () => {
+      left -= Math.min(left, found.length)
+      return left > 0 && !isOutputClosed()
+    })
+  const lose = (one: Lost) => {
+    lost.push(one)
+    return Console.error(`leat: ${lostText(one)}`)
+  }
+  const rounds = Effect.gen(function* () {
+    let topicsSeenMs = Date.now()
+    while (yield* Effect.mapError(readMerged(reader, places, give, lose), transportFailure)) {
+      if (!follow) return
+      yield* Effect.sleep(lookMs)
+      if (Date.now() - topicsSeenMs < lookForTopicsMs) continue
+      topicsSeenMs = Date.now()
+      yield* addNewTopics(reader, places, chosen)
+    }
+  })
+  // To interrupt it is how following ends.
+  yield* follow ? Effect.onInterrupt(rounds, () => Effect.sync(() => (process.exitCode = exitCode.done))) : rounds
+  return lost
+})
+
+function printer(format: "text" | "jsonl", describing: Describing) {
+  const line = ({ record, place }: Found) =>
+    format === "text"
+      ? describeText(record, place, describing)
+      : JSON.stringify(describeLine(record, place, describing))
+  return (found: ReadonlyArray<Found>) => Console.log(found.map(line).join("\n"))
+}
+
+function forJson(describing: Describing) {
+  const describe = describing.isUnmasked ? describeLine : describeMasked
+  return ({ record, place }: Found) => describe(record, place, describing)
+}
+
+function misuseOf(said: {
+  readonly json: boolean
+  readonly format: "text" | "jsonl"
+  readonly follow: boolean
+  readonly limit: Option.Option<number>
+}): string | undefined {
+  if (said.json && said.format === "jsonl")
+    return "--json prints one object and --format jsonl one a line; take one of the two"
+  if (said.json && said.follow && Option.isNone(said.limit))
+    return "--json prints one object at the end, and --follow has none; add --limit, or take --format jsonl"
+  return undefined
+}
+
+function failure(lost: ReadonlyArray<Lost>, report: Readonly<Record<string, unknown>>): CommandFailure {
+  const message = `${plural(lost.length, "range")} of positions could not be read; see leat doctor`
+  return new CommandFailure({ code: exitCode.failed, message, report })
+}
+
+function lostRow({ place, from, to }: Lost) {
+  return { topic: place.topic, partition: place.partition, from: Number(from), to: Number(to) }
+}
+
+function lostText({ place, from, to }: Lost): string {
+  return `${place.topic}/${place.partition}: positions ${from} to ${to - 1n} do not verify and are passed over`
+}

@@ -1,0 +1,21 @@
+import { Flag } from "effect/cli"
+
+/** Flags that several commands have. */
+export const json = Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("Print one JSON object"))
+
+export const directory = Flag.String("directory").pipe(
+  Flag.withDefault("./data"),
+  Flag.withDescription("Folder of the log; ./data unless another is named")
+)
+
+export const topic = Flag.String("topic").pipe(Flag.optional)
+
+/** What the folder is called that nobody has named. */
+export const protoDefault = "proto"
+
+export const proto = Flag.String("proto").pipe(
+  Flag.optional,
+  Flag.withDescription("Folder with the .proto files; proto, where there is one")
+)
+
+export const dryRun = Flag.Boolean("dry-run").pipe(Flag.withDefault(false))

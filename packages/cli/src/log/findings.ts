@@ -1,0 +1,95 @@
+import type { GroupInspection, LogInspection, MemberInspection, PartitionInspection, TopicInspection } from "@leat/log"
+
+/** One sentence about a log: what is so, and what to do. */
+export interface Finding {
+  /** `wrong`: somebody has to act. `note`: worth knowing. */
+  readonly severity: "wrong" | "note"
+  readonly about: "member" | "lane" | "backlog" | "quarantine" | "routes"
+  readonly message: string
+}
+
+/** What can be seen of a log from outside, at `nowMs` of the clock that its members' heartbeats are stamped with. */
+export function findings(inspection: LogInspection, nowMs: number): ReadonlyArray<Finding> {
+  const found = inspection.topics.flatMap((topic) => topic.groups.flatMap((group) => ofGroup(topic, group, nowMs)))
+  return [...ofQuarantine(inspection), ...found]
+}
+
+function ofQuarantine({ quarantined }: LogInspection): ReadonlyArray<Finding> {
+  return quarantined.map(({ topic, partition, from, to, what, foundAtMs }) => {
+    const where = topic === undefined ? "of the log" : `of ${topic}/${partition}`
+    const found = new Date(foundAtMs).toISOString()
+    const lost = to > from ? `positions ${from} to ${to - 1n} are lost to readers` : "no position is lost"
+    const advice =
+      "copy the directory before retention takes it, look at the disk, and restore what is missing from a backup"
+    return wrong("quarantine", `the ${what} ${where} did not verify on ${found}; ${lost}: ${advice}`)
+  })
+}
+
+function ofGroup(topic: TopicInspection, group: GroupInspection, nowMs: number): ReadonlyArray<Finding> {
+  const alive = group.members.filter((member) => isAlive(member, nowMs))
+  const stale = group.members.filter((member) => !alive.includes(member))
+  const found = stale.map(({ owner, seenAtMs, leaseMs }) => {
+    const silent = `has given no sign of life for ${seconds(nowMs - seenAtMs)} and its lease is ${seconds(leaseMs)}`
+    const message = `member ${owner} of group ${group.group} on ${topic.topic} ${silent}: look whether the process still runs; its lanes go to the next member that comes`
+    return alive.length === 0 ? wrong("member", message) : note("member", message)
+  })
+  for (const partition of topic.partitions) found.push(...ofLane(topic, group, partition, alive))
+  const lag = topic.partitions.reduce((sum, partition) => sum + lagOf(group, partition), 0n)
+  if (lag > 0n && alive.length === 0) {
+    const message = `nobody alive reads ${topic.topic} for group ${group.group}, and ${records(lag)} not settled: start a consumer of that group`
+    found.push(wrong("backlog", message))
+  } else if (lag > 0n) {
+    const message = `group ${group.group} has not settled ${lag} of ${topic.topic}: look again; when the number grows, add members or make the handler faster`
+    found.push(note("backlog", message))
+  }
+  return found
+}
+
+function ofLane(
+  { topic }: TopicInspection,
+  group: GroupInspection,
+  partition: PartitionInspection,
+  alive: ReadonlyArray<MemberInspection>
+): ReadonlyArray<Finding> {
+  const lane = group.lanes.find((one) => one.partition === partition.partition)
+  const found: Array<Finding> = []
+  const place = `${topic}/${partition.partition}`
+  if (lane !== undefined && lane.abandoned > 0) {
+    const at = lane.settled ?? partition.start
+    const see = `leat events tail --topic ${topic} --partition ${partition.partition} --from ${at} --limit 1`
+    const members = lane.abandoned === 1 ? "a member" : `${lane.abandoned} members in a row`
+    const message = `${members} of group ${group.group} vanished at position ${at} of ${place}: look at that event (${see}) and at why the process ended there`
+    found.push(wrong("lane", message))
+  }
+  const isHeld = alive.some(({ id }) => id === lane?.holder)
+  if (!isHeld && alive.length > 0 && lagOf(group, partition) > 0n) {
+    const message = `nobody alive holds ${place} for group ${group.group}, although it has members: it should be taken within a lease; if it is not, restart them`
+    found.push(wrong("lane", message))
+  }
+  return found
+}
+
+function lagOf({ lanes }: GroupInspection, { partition, start, end }: PartitionInspection): bigint {
+  return lanes.find((lane) => lane.partition === partition)?.lag ?? end - start
+}
+
+/** A heartbeat comes several times in a lease; who missed all of them for a whole one has lost its lanes. */
+function isAlive({ seenAtMs, leaseMs }: MemberInspection, nowMs: number): boolean {
+  return nowMs - seenAtMs <= leaseMs
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function records(count: bigint): string {
+  return count === 1n ? "1 record is" : `${count} records are`
+}
+
+function wrong(about: Finding["about"], message: string): Finding {
+  return { severity: "wrong", about, message }
+}
+
+function note(about: Finding["about"], message: string): Finding {
+  return { severity: "note", about, message }
+}

@@ -1,0 +1,73 @@
+import { type Ledgers, readLedgers } from "@leat/log"
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { directory, json } from "../flags.ts"
+import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { table } from "../table.ts"
+import { transportFailure } from "./openLog.ts"
+import { sumLedgers } from "./sumLedgers.ts"
+
+/** Sums what processes announced of their events. */
+export const ledger = Command.make(
+  "ledger",
+  { directory, json },
+  Effect.fnUntraced(function* (flags) {
+    const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(flags.directory), transportFailure)
+    const sums = sumLedgers(ledgers)
+    const crashLost = sums.legs.reduce((sum, leg) => sum + leg.crashLost, 0)
+    const rows = ledgers.flatMap(({ streams, legs, lanes }) => [...streams, ...legs, ...lanes])
+    const isBalanced = rows.every(({ balanced }) => balanced)
+    const incarnations = ledgers.map(({ incarnation, source, owner, announcedAtMs, state, crashLosses }) => {
+      return { incarnation, source, owner, announcedAt: new Date(announcedAtMs).toISOString(), state, crashLosses }
+    })
+    const report = { directory: flags.directory, balanced: isBalanced, crashLost, ...sums, incarnations, unreadable }
+    for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
+    if (!flags.json) yield* print(ledgers, sums)
+    if (!isBalanced) {
+      const message =
+        "what was announced does not balance; that is a fault of leat, keep the folder and tell its makers"
+      return yield* new CommandFailure({ code: exitCode.violations, message, report })
+    }
+    if (flags.json) yield* printJson(report)
+  })
+).pipe(
+  Command.withDescription("Sum what processes announced of their events: offered, stored, dropped, lost in crashes")
+)
+
+function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
+  const parts: Array<string> = []
+  if (streams.length > 0) {
+    const rows = streams.map((row) => [row.stream, row.offered, row.admitted, row.rejected, row.waiting])
+    parts.push(table(["STREAM", "OFFERED", "ADMITTED", "REJECTED", "WAITING"], rows))
+  }
+  if (legs.length > 0) {
+    const headings = ["SINK", "STREAM", "ADMITTED", "STORED", "DEAD", "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
+    const rows = legs.map((row) => [
+      row.sink,
+      row.stream,
+      row.admitted,
+      row.stored,
+      row.deadLettered,
+      row.dropped,
+      row.pending,
+      row.crashLost,
+      row.unknown
+    ])
+    parts.push(table(headings, rows))
+  }
+  if (groups.length > 0) {
+    const rows = groups.map((row) => [row.group, row.stream, row.positions, row.done, row.deadLettered, row.dropped])
+    parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "DEAD", "DROPPED"], rows))
+  }
+  const states = (["running", "closed", "gone", "elsewhere"] as const).flatMap((state) => {
+    const count = ledgers.filter((one) => one.state === state).length
+    return count === 0 ? [] : [`${count} ${state}`]
+  })
+  const after = ledgers.some(({ state }) => state === "gone")
+    ? "; what those that are gone did after their last announcement is unknown"
+    : ""
+  const told = states.length === 0 ? "" : `: ${states.join(", ")}`
+  return Console.log(
+    [...parts, `${plural(ledgers.length, "process announced", "processes announced")}${told}${after}`].join("\n\n")
+  )
+}

@@ -1,0 +1,42 @@
+import { inspectLog, type LogInspection, type LogReader, readLog, type TopicInspection } from "@leat/log"
+import { Effect, Option, type Scope } from "effect"
+import type { TransportError } from "leat"
+import { CommandFailure, exitCode } from "../outcome.ts"
+
+/** Opens a log for reading; nothing in its folder is created or changed. */
+export const openLog = (directory: string): Effect.Effect<LogReader, CommandFailure, Scope.Scope> =>
+  Effect.mapError(readLog(directory), transportFailure)
+
+/** Everything about a log that is not its records. */
+export const inspect = (directory: string): Effect.Effect<LogInspection, CommandFailure> =>
+  Effect.mapError(inspectLog(directory), transportFailure)
+
+/** The driver's own sentence. */
+export function transportFailure({ detail, reason }: TransportError): CommandFailure {
+  return new CommandFailure({ code: exitCode.failed, message: detail, report: { reason } })
+}
+
+/** The topics of a log: all, or the one that was named. */
+export const topicsOf = (
+  { directory, topics }: LogInspection,
+  named: Option.Option<string>
+): Effect.Effect<ReadonlyArray<TopicInspection>, CommandFailure> => {
+  const found = Option.match(named, {
+    onNone: () => topics,
+    onSome: (name) => topics.filter(({ topic }) => topic === name)
+  })
+  if (Option.isNone(named) || found.length > 0) return Effect.succeed(found)
+  return notThere(
+    `no topic ${named.value} in ${directory}`,
+    topics.map(({ topic }) => topic)
+  )
+}
+
+/** What was named is not there; these are. */
+export const notThere = (what: string, known: ReadonlyArray<string>): Effect.Effect<never, CommandFailure> =>
+  Effect.fail(
+    new CommandFailure({
+      code: exitCode.failed,
+      message: `there is ${what}; there is ${known.length === 0 ? "none yet" : known.join(", ")}`
+    })
+  )

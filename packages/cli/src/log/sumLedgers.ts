@@ -1,0 +1,90 @@
+import type { AnnouncedLedger } from "@leat/log"
+
+/** What all processes together announced of a stream: offered = admitted + rejected + waiting. */
+export interface StreamSum {
+  readonly stream: string
+  offered: number
+  admitted: number
+  rejected: number
+  waiting: number
+}
+
+/** What became of the events of a stream on one sink: admitted = stored + deadLettered + dropped + pending + crashLost + unknown. */
+export interface LegSum {
+  readonly stream: string
+  readonly sink: string
+  admitted: number
+  stored: number
+  deadLettered: number
+  dropped: number
+  /** On their way when it was announced. */
+  pending: number
+  /** Lost with a process that is gone: announced, and not in the log. */
+  crashLost: number
+  /** On their way in a process that is gone, to where nobody here can look. */
+  unknown: number
+}
+
+/** What groups did with what they read. */
+export interface GroupSum {
+  readonly group: string
+  readonly stream: string
+  positions: number
+  done: number
+  deadLettered: number
+  dropped: number
+}
+
+/** Sums over incarnations, by stream, by sink and by group. */
+export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
+  const streams = new Map<string, StreamSum>()
+  const legs = new Map<string, LegSum>()
+  const groups = new Map<string, GroupSum>()
+  for (const ledger of ledgers) {
+    for (const { stream, offered, admitted, rejected, waiting } of ledger.streams) {
+      const sum = of(streams, stream, () => ({ stream, offered: 0, admitted: 0, rejected: 0, waiting: 0 }))
+      sum.offered += offered
+      sum.admitted += admitted
+      sum.rejected += total(rejected)
+      sum.waiting += waiting
+    }
+    for (const leg of ledger.legs) addLeg(legs, ledger, leg)
+    for (const { group, stream, positions, done, deadLettered, dropped } of ledger.lanes) {
+      const sum = of(groups, `${group}\n${stream}`, () => {
+        return { group, stream, positions: 0, done: 0, deadLettered: 0, dropped: 0 }
+      })
+      sum.positions += positions
+      sum.done += done
+      sum.deadLettered += total(deadLettered)
+      sum.dropped += total(dropped)
+    }
+  }
+  return { streams: [...streams.values()], legs: [...legs.values()], groups: [...groups.values()] }
+}
+
+function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: AnnouncedLedger["legs"][number]): void {
+  const { stream, sink, epoch } = leg
+  const sum = of(legs, `${stream}\n${sink}`, () => {
+    return { stream, sink, admitted: 0, stored: 0, deadLettered: 0, dropped: 0, pending: 0, crashLost: 0, unknown: 0 }
+  })
+  const pending = leg.queued + leg.inFlight + leg.inDoubt
+  const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
+  sum.admitted += leg.admitted
+  sum.deadLettered += total(leg.deadLettered)
+  sum.dropped += total(leg.dropped)
+  // Of a process that is gone the log knows better what was stored.
+  sum.stored += loss?.stored ?? leg.stored
+  sum.crashLost += loss?.crashLost ?? 0
+  if (ledger.state !== "gone") sum.pending += pending
+  else if (loss === undefined) sum.unknown += pending
+}
+
+function of<A>(sums: Map<string, A>, key: string, empty: () => A): A {
+  const sum = sums.get(key) ?? empty()
+  sums.set(key, sum)
+  return sum
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}

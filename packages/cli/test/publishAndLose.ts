@@ -1,0 +1,23 @@
+// Announces 5 events of which 3 are stored, and waits to be killed: nobody sends the other two.
+//   publishAndLose.ts <directory>
+import { ledgerStore, log } from "@leat/log"
+import { open } from "leat/promise"
+import { LogLine, Severity } from "@leat/demo/gen/risk/v1/log.ts"
+
+const [directory = ""] = process.argv.slice(2)
+const routes = {
+  version: 1,
+  clusters: { local: { transport: "@leat/log", directory } },
+  routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "{stream}", linger: "1 hour" }] }]
+}
+await using leat = await open({ source: "loser", routes, drivers: [log], ledger: { store: ledgerStore(directory) } })
+const lines = await leat.stream(LogLine)
+const line = { program: "sshd", severity: Severity.INFO, message: "", atUs: 0n, inputRef: "" }
+for (const host of ["a", "b", "c"]) lines.offer({ ...line, host })
+lines.offer({ ...line, host: "" })
+await leat.flush()
+for (const host of ["d", "e"]) lines.offer({ ...line, host })
+// It announces every second.
+await new Promise((resolve) => setTimeout(resolve, 2200))
+process.stdout.write("announced\n")
+await new Promise((resolve) => setTimeout(resolve, 60_000))
