@@ -1,42 +1,62 @@
-// `npm run bench -- [--json]`: figures of one run. Ratios travel between machines, absolute figures do not.
+// `npm run bench -- [publish|deadSink|log|tail|reopen|handlers|all] [--json] [--save FILE]`: figures of one run. Ratios travel
+// between machines, absolute figures do not. `npm run bench -- picture` draws benchmarks/results.json.
+import { readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { benchDeadSink } from "./deadSink.ts"
-import type { Cost } from "./measure.ts"
-import { benchPublish, type PublishFigures } from "./publish.ts"
+import { benchHandlers } from "./handlers.ts"
+import { benchLog, benchReopen } from "./log.ts"
+import { picture } from "./picture.ts"
+import { benchPublish } from "./publish.ts"
+import { type Results, table } from "./results.ts"
+import { benchTail } from "./tail.ts"
 
-function readArguments(): { readonly json: boolean } {
+const benches: { readonly [N in keyof Results]-?: () => Promise<Results[N]> } = {
+  publish: benchPublish,
+  deadSink: () => Effect.runPromise(benchDeadSink),
+  log: benchLog,
+  tail: benchTail,
+  reopen: benchReopen,
+  handlers: benchHandlers
+}
+const names = Object.keys(benches) as ReadonlyArray<keyof Results>
+const byDefault: ReadonlyArray<keyof Results> = ["publish", "deadSink"]
+const results = new URL("../results.json", import.meta.url)
+const drawn = new URL("../results.svg", import.meta.url)
+
+function misuse(sentence: string): never {
+  process.stderr.write(`leat: ${sentence}\n`)
+  process.exit(2)
+}
+
+function readArguments() {
   try {
-    const { values } = parseArgs({ options: { json: { type: "boolean" } }, strict: true })
-    return { json: values.json === true }
+    return parseArgs({
+      options: { json: { type: "boolean", default: false }, save: { type: "string" } },
+      allowPositionals: true,
+      strict: true
+    })
   } catch (error) {
-    process.stderr.write(`leat: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exit(2)
+    return misuse(error instanceof Error ? (error.message.split(/\. To|\n/)[0] ?? "") : String(error))
   }
 }
 
-function row(name: string, { eventsPerSecond, heapBytesPerEvent, cpuUsPerEvent }: Cost): string {
-  const rate = Math.round(eventsPerSecond).toLocaleString("en").padStart(12)
-  return `${name.padEnd(30)}${rate} events/s ${heapBytesPerEvent.toFixed(1).padStart(8)} heap bytes/event ${cpuUsPerEvent.toFixed(2).padStart(7)} us CPU/event`
-}
-
-function print(publish: PublishFigures): void {
-  console.log(row("encode only", publish.encodeOnly))
-  console.log(row("offer to stored", publish.offerToStored))
-  console.log(row("publish(queued) to stored", publish.publishQueued))
-  console.log(
-    `ratio ${publish.ratio} of encoding alone (rounds: ${publish.ratios.join(", ")}); ledger ${(publish.ledgerShare * 100).toFixed(1)} %; ${publish.heapBytesBeyondCodec.toFixed(1)} heap bytes/event beyond the codec`
-  )
-}
-
-const { json } = readArguments()
-const publish = await benchPublish()
-if (!json) print(publish)
-const deadSink = await Effect.runPromise(benchDeadSink)
-if (json) console.log(JSON.stringify({ publish, deadSink }))
-else {
-  const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-  console.log(
-    `dead sink: ${deadSink.offered.toLocaleString("en")} offered, ${deadSink.dropped.toLocaleString("en")} dropped; buffer at most ${mebibytes(deadSink.bufferBytesMax)} of ${mebibytes(deadSink.budgetBytes)}, process grew by ${mebibytes(deadSink.processBytesGrown)}`
-  )
+const { values, positionals } = readArguments()
+if (positionals.includes("picture")) {
+  writeFileSync(drawn, picture(JSON.parse(readFileSync(results, "utf8")) as Results))
+} else {
+  const unknown = positionals.find((name) => name !== "all" && !names.some((one) => one === name))
+  if (unknown !== undefined) misuse(`${unknown}: there is ${names.join(", ")}, all and picture`)
+  const chosen = positionals.includes("all")
+    ? names
+    : positionals.length === 0
+      ? byDefault
+      : names.filter((name) => positionals.includes(name))
+  const figures: Record<string, unknown> = {}
+  for (const name of chosen) {
+    figures[name] = await benches[name]()
+    if (!values.json) console.log(table({ [name]: figures[name] }))
+  }
+  if (values.json) console.log(JSON.stringify(figures))
+  if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(figures, undefined, 2)}\n`)
 }

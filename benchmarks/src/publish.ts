@@ -8,10 +8,10 @@ import { Effect, Exit, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import protobuf from "protobufjs/minimal.js"
 import { type Cost, costOf, median, medianCost, round } from "./measure.ts"
+import { sighting } from "./sighting.ts"
 
 /** Events of one run of the loop. */
 const events = 20_000
-const keys = 100
 const rounds = 5
 
 export interface PublishFigures {
@@ -26,17 +26,6 @@ export interface PublishFigures {
   readonly ratios: ReadonlyArray<number>
   /** Heap bytes per event beyond those of the codec. */
   readonly heapBytesBeyondCodec: number
-}
-
-function sightings(): ReadonlyArray<BeaconSighting> {
-  return Array.from({ length: events }, (_, index) => ({
-    beaconId: `beacon-${String(index % keys).padStart(3, "0")}`,
-    sensorId: "b827eb4521b4",
-    rssiDbm: -60 - (index % 30),
-    seenAtUs: 1_795_416_249_141_000n + BigInt(index),
-    groundTruth: { xM: 7.25, yM: 11.36 + index / 1000, zM: 1.22 },
-    inputRef: `straight_01.mbd:${index + 1}`
-  }))
 }
 
 function encodeOnly(all: ReadonlyArray<BeaconSighting>): () => void {
@@ -76,7 +65,7 @@ function ledgerOnly(): () => void {
 }
 
 export async function benchPublish(): Promise<PublishFigures> {
-  const all = sightings()
+  const all = Array.from({ length: events }, (_, index) => sighting(index))
   const scope = Effect.runSync(Scope.make())
   const { leat, stream } = await Effect.runPromise(Scope.provide(openStream(), scope))
   const offer = async () => {

@@ -1,132 +1,166 @@
-import { readFileSync } from "node:fs"
-import { Clock, Effect, Stream } from "effect"
-import { type EventStream, Leat, type OpenLeat } from "leat"
-import type { JobArguments } from "./arguments.ts"
-import { openStreams, startConsumers, type Streams } from "./consumers.ts"
-import { differences, estimateText, Expected, securityText, sosText } from "./Expected.ts"
-import { floorPlanFor } from "./input/floorPlan.ts"
-import { generateSample } from "./input/sample.ts"
-import { fileSource, inSequence, type InputSource, sampleSource, type TimedLine } from "./input/source.ts"
-import { measure, replay } from "./replay.ts"
-import type { Report, Summary } from "./Report.ts"
+import { Clock, Data, Effect, type Scope } from "effect"
+import { Leat, type OpenLeat, type RouteError, type TransportError } from "leat"
+import { log } from "@leat/log"
+import { type JobArguments, Misuse } from "./arguments.ts"
+import { compare } from "./check/compare.ts"
+import { survey, type Survey } from "./check/survey.ts"
+import { groupsOf, lagOf, startConsumers } from "./consumers/consumers.ts"
+import { allStreams, openStreams, storedCount, type Streams } from "./consumers/streams.ts"
+import { type FloorPlan, floorPlanFor } from "./input/floorPlan.ts"
+import { inputDigest, inputsOf } from "./input/inputs.ts"
+import { publishInput } from "./publisher/publisher.ts"
+import { PublisherTurn } from "./publisher/PublisherTurn.ts"
+import { awaitEnd } from "./run/awaitEnd.ts"
+import { type Document, documentFor, placedAt } from "./run/documents.ts"
+import { foreignFile, isFinished } from "./run/found.ts"
+import { RunFolder } from "./run/RunFolder.ts"
+import type { Ending, Report, Summary } from "./view/Report.ts"
 
-const defaultRoutes = new URL("../routes/memory.yaml", import.meta.url)
+export interface JobOptions {
+  readonly args: JobArguments
+  readonly report: Report
+  readonly isStopped: () => boolean
+}
 
-/** How long the consumers may take to catch up after the last line, in milliseconds. */
-const catchUpMsMax = 120_000
+interface Prepared extends JobOptions {
+  readonly plan: FloorPlan
+  readonly survey: Survey
+  readonly document: Document
+}
 
-/** Runs the whole job: plays the input, consumes it, and compares what came out with what the input says. */
-export const runJob = Effect.fnUntraced(function* (args: JobArguments, report: Report, isStopped: () => boolean) {
-  const startedAtMs = yield* Clock.currentTimeMillis
-  const leat = yield* Leat.make({ source: "demo", routes: readFileSync(args.config ?? defaultRoutes, "utf8") })
-  const streams = yield* openStreams(leat)
+/** The run in the directory came to its end before. */
+class Finished extends Data.TaggedError("Finished")<{ readonly directory: string | undefined }> {}
+
+/** How often what happens is shown, in milliseconds. */
+const statusEveryMs = 200
+
+/** Runs the job, or a role's part of it, and compares what came out with what the input says. */
+export const runJob = Effect.fnUntraced(function* (options: JobOptions) {
+  const { args } = options
+  const document = yield* Effect.try({ try: () => documentFor(args), catch: (error) => misuse(error) })
   const plan = floorPlanFor(args.beacons)
-  const expected = new Expected(plan)
-  const { handled, subscriptions } = yield* startConsumers(streams, plan, report)
+  const inputs = yield* Effect.promise(() => inputsOf(args))
+  const prepared = { ...options, plan, document, survey: yield* survey(inputs, args.speed, plan) }
+  if (!document.takesDirectory || args.directory !== undefined) {
+    return yield* runIn(prepared, args.directory).pipe(
+      Effect.scoped,
+      Effect.catchTag("Finished", ({ directory }) => Effect.fail(new Misuse(finishedSentence(directory))))
+    )
+  }
+  const folder = new RunFolder(yield* Effect.promise(() => inputDigest(args)))
+  const again = (directory: string): Effect.Effect<Ending, RouteError | TransportError | Misuse> =>
+    runIn(prepared, directory).pipe(
+      Effect.scoped,
+      Effect.catchTag("Finished", () => again(folder.after(directory)))
+    )
+  return yield* again(folder.current())
+})
+
+function misuse(error: unknown): Misuse {
+  return error instanceof Misuse ? error : new Misuse(error instanceof Error ? error.message : String(error))
+}
+
+function finishedSentence(directory: string | undefined): string {
+  const where = directory === undefined ? "the log of --config" : `--directory ${directory}`
+  return `${where} holds a finished run, which is not deleted: name another directory, or delete it yourself`
+}
+
+const runIn = Effect.fnUntraced(function* (
+  prepared: Prepared,
+  directory: string | undefined
+): Effect.fn.Return<Ending, RouteError | TransportError | Misuse | Finished, Scope.Scope> {
+  const { args, report, document, plan, survey: known, isStopped } = prepared
+  const startedAtMs = yield* Clock.currentTimeMillis
+  const routes = directory === undefined ? document.text : placedAt(document, directory)
+  const leat = yield* Leat.make({ source: "demo", routes, drivers: [log] })
+  const streams = yield* openStreams(leat)
+  const { name, isShared, cluster } = carrierOf(leat, streams)
+  if (args.transport !== undefined && args.config !== undefined && args.transport !== name)
+    return yield* Effect.fail(new Misuse(`--transport ${args.transport}: the document of --config is on ${name}`))
+  if (args.role !== undefined && !isShared)
+    return yield* Effect.fail(new Misuse("--role needs a transport that processes can share, such as the log"))
+  const stranger = yield* foreignFile(leat, streams, known.expected)
+  if (stranger !== undefined) {
+    const where = directory ?? "the log of --config"
+    const sentence = `${where} holds a run over other files (${stranger}): name those files, or another directory`
+    return yield* Effect.fail(new Misuse(sentence))
+  }
+  if (yield* isFinished(streams, known.expected)) return yield* new Finished({ directory })
+
+  report.begin({ headline: headline(args, leat, directory), lines: known.lines, role: args.role, plan })
+  yield* Effect.forkScoped(watch(leat, streams, report))
+  const consumers = yield* startConsumers(leat, streams, plan, args.role, report)
   let malformed = 0
-  report.start(args, leat)
-  const status = yield* Effect.forkChild(
-    Effect.forever(
-      Effect.delay(
-        Effect.sync(() => report.status(leat)),
-        "2 seconds"
-      )
-    )
-  )
-  const play = ({ line }: TimedLine) => {
-    if (line.kind === "malformed") {
+  const listener = {
+    malformed: (ref: string, reason: string) => {
       malformed++
-      report.malformed(line.ref, line.reason)
-      return Effect.void
-    }
-    if (line.kind === "sighting") {
-      expected.sighting(line.event)
-      return publish(streams.sightings, line.event, report)
-    }
-    expected.log(line.event)
-    return publish(streams.logs, line.event, report)
+      report.malformed(ref, reason)
+    },
+    progress: (done: number) => report.progress(done),
+    trouble: (message: string) => report.trouble(message),
+    resumed: (lines: number) => report.resumed(lines)
   }
-  const inputs = yield* Effect.promise(() => sources(args))
-  const spans = args.speed === "minute" ? yield* measure(inputs) : inputs.map((source) => ({ source, spanUs: 0 }))
-  yield* replay(spans, args.speed, isStopped, play)
+  const isPublisher = args.role === undefined || args.role === "publisher"
+  const transport = yield* leat.transport(cluster)
+  const isComplete = yield* awaitEnd({
+    streams,
+    expected: known.expected,
+    role: args.role,
+    subscriptions: consumers.subscriptions,
+    report,
+    isStopped,
+    publish: isPublisher
+      ? {
+          turn: isShared ? yield* PublisherTurn.join(transport) : PublisherTurn.alone(),
+          run: (turn) => {
+            malformed = 0
+            return publishInput({ leat, streams, survey: known, speed: args.speed, turn, isStopped, listener })
+          }
+        }
+      : undefined
+  })
+  for (const subscription of consumers.subscriptions) yield* subscription.stop
   yield* leat.flush
-  yield* caughtUp(subscriptions)
-  status.interruptUnsafe()
-  for (const subscription of subscriptions) yield* subscription.stop
-  const faults = [
-    ...differences(
-      "sightings stored",
-      expected.sightings,
-      yield* stored(leat, streams.sightings, ({ inputRef }) => inputRef)
-    ),
-    ...differences("log lines stored", expected.lines, yield* stored(leat, streams.logs, ({ inputRef }) => inputRef)),
-    ...differences("sightings handled", expected.sightings, handled.positions),
-    ...differences("log lines handled", expected.lines, handled.security),
-    ...differences("estimates", expected.estimates, yield* stored(leat, streams.estimates, estimateText)),
-    ...differences("SOS alerts", expected.sosAlerts, yield* stored(leat, streams.sosAlerts, sosText)),
-    ...differences(
-      "security alerts",
-      expected.securityAlerts,
-      yield* stored(leat, streams.securityAlerts, securityText)
-    )
-  ]
-  const consumed = handled.positions.length + handled.sos.length + handled.security.length
+  const faults = yield* compare({ leat, streams, consumers, expected: known.expected, role: args.role, isComplete })
   const seconds = ((yield* Clock.currentTimeMillis) - startedAtMs) / 1000
-  const summary: Summary = {
-    ...totals(leat),
-    transport: transportOf(leat, streams),
-    malformed,
-    consumed,
-    seconds,
-    faults
-  }
-  report.finish(summary, leat)
-  return summary
+  const { positions, sos, security } = consumers
+  const consumed = positions.consumed + sos.consumed + security.consumed
+  const summary: Summary = { transport: name, ...totals(leat), malformed, consumed, seconds }
+  const next = isComplete ? "" : isShared ? goOn : "stopped: what was in memory is gone with this process"
+  const ending = { summary, ledger: leat.ledger.snapshot(), role: args.role, isComplete, faults, next }
+  return ending
 })
 
-async function sources({ beacons, logs, isSample }: JobArguments): Promise<ReadonlyArray<InputSource>> {
-  if (isSample) return generateSample().map(sampleSource)
-  const recordings = beacons.map((path) => fileSource(path, "beacons"))
-  return [await inSequence("beacons", recordings), ...logs.map((path) => fileSource(path, "logs"))]
+const goOn = "stopped: everything that was under way is stored; the same command goes on from here"
+
+function headline({ beacons, logs, isSample, speed, role }: JobArguments, leat: OpenLeat, directory?: string): string {
+  const input = isSample
+    ? "no files were found, so a generated sample of 100 beacons and mixed logs"
+    : `${beacons.length} beacon files, ${logs.length} log files`
+  const pace =
+    speed === "max" ? "as fast as it goes" : speed === "minute" ? "in a lively minute" : `at ${speed} times real time`
+  const what = role === undefined || role === "publisher" ? `playing ${pace}` : `only ${role}`
+  const where = directory === undefined ? "" : `log: ${directory}\n`
+  return `input: ${input}\n${where}${what}; this leat is ${leat.incarnation}`
 }
 
-/** Waits for the buffer only, not for the broker: `flush` waits for that once, at the end. */
-function publish<T>(stream: EventStream<T>, event: T, report: Report): Effect.Effect<void> {
-  if (stream.offer(event).admitted) return Effect.void
-  return stream.publish(event, { level: "queued" }).pipe(
-    Effect.catch((error) => Effect.sync(() => report.trouble(error.message))),
-    Effect.asVoid
-  )
-}
-
-/** Completes when every group has settled everything, or has stood still for too long. */
-const caughtUp = (subscriptions: Effect.Success<ReturnType<typeof startConsumers>>["subscriptions"]) =>
+/** Shows now and then where everything stands. */
+const watch = (leat: OpenLeat, streams: Streams, report: Report) =>
   Effect.gen(function* () {
-    for (;;) {
-      const lags = yield* Effect.forEach(subscriptions, ({ lag }) => lag)
-      if (lags.every((lag) => lag === 0n)) return
-      if (subscriptions.some(({ halted }) => halted().length > 0)) return
-      yield* Effect.sleep(20)
-    }
-  }).pipe(Effect.timeoutOption(catchUpMsMax))
-
-/** Every event of a stream, read back without a group. */
-const stored = Effect.fnUntraced(function* <T>(leat: OpenLeat, stream: EventStream<T>, text: (event: T) => string) {
-  const leg = leat.routes().lookup(stream.contract.stream, leat.source)?.readLeg
-  if (leg === undefined) return []
-  const transport = yield* leat.transport(leg.cluster)
-  const found: Array<string> = []
-  for (const { partition, start, end } of yield* transport.bounds(leg.topic)) {
-    yield* Stream.runForEach(
-      transport.read(leg.topic, partition, { fromPosition: start, toPosition: end }),
-      ({ records }) =>
-        Effect.sync(() => {
-          for (const { value } of records) if (value !== null) found.push(text(stream.contract.decode(value)))
-        })
+    const stored = yield* Effect.forEach(allStreams(streams), (stream) =>
+      Effect.map(storedCount(stream), (count) => ({ stream: stream.contract.stream, stored: count }))
     )
-  }
-  return found
-})
+    const groups = yield* Effect.forEach(groupsOf(streams), (one) =>
+      Effect.map(lagOf(one), (lag) => ({ group: one.group, stream: one.events.contract.stream, lag }))
+    )
+    const atMs = yield* Clock.currentTimeMillis
+    report.status({ atMs, ledger: leat.ledger.snapshot(), streams: stored, groups })
+  }).pipe(
+    // The work itself meets the same fault and says so.
+    Effect.ignore,
+    Effect.andThen(Effect.sleep(statusEveryMs)),
+    Effect.forever
+  )
 
 function totals(leat: OpenLeat) {
   const { streams, legs, balanced } = leat.ledger.snapshot()
@@ -145,7 +179,13 @@ function totals(leat: OpenLeat) {
   }
 }
 
-function transportOf(leat: OpenLeat, { sightings }: Streams): string {
-  const cluster = leat.routes().lookup(sightings.contract.stream, leat.source)?.readLeg.cluster
-  return leat.routes().clusters.get(cluster ?? "")?.driver.name ?? "none"
+/** What carries the sightings: the name that `--transport` uses, and whether other processes can be on it. */
+function carrierOf(leat: OpenLeat, { sightings }: Streams) {
+  const leg = leat.routes().lookup(sightings.contract.stream, leat.source)?.readLeg
+  const found = leat.routes().clusters.get(leg?.cluster ?? "")
+  return {
+    name: found?.driver.name.replace("@leat/", "") ?? "none",
+    isShared: found?.capabilities.ephemeral === false,
+    cluster: leg?.cluster ?? ""
+  }
 }

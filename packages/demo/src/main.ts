@@ -1,14 +1,12 @@
 import { fileURLToPath } from "node:url"
-import { Cause, Effect, Exit } from "effect"
-import { RouteError } from "leat"
+import { Cause, Effect, Exit, Logger } from "effect"
+import { RouteError, TransportError } from "leat"
 import { Misuse, readArguments, usage } from "./arguments.ts"
 import { runJob } from "./job.ts"
-import { Report } from "./Report.ts"
+import { reportFor } from "./view/reportFor.ts"
+import { Signals } from "./Signals.ts"
 
 const shared = fileURLToPath(new URL("../../../../shared/data", import.meta.url))
-
-/** Exit codes of signals, as shells give them. */
-const signalCode = { SIGINT: 130, SIGTERM: 143 } as const
 
 async function main(): Promise<number> {
   const args = readArguments(process.argv.slice(2), shared)
@@ -16,27 +14,34 @@ async function main(): Promise<number> {
     process.stdout.write(`${usage}\n`)
     return 0
   }
-  let stopped: keyof typeof signalCode | undefined
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      // The second one means it.
-      if (stopped !== undefined) process.exit(signalCode[signal])
-      stopped = signal
-    })
-  }
+  const signals = new Signals()
+  const report = reportFor(args)
+  // leat's own warnings: they would go to stdout.
+  const logger = Logger.make(({ message }) => report.trouble([message].flat().map(String).join(" ")))
   const exit = await Effect.runPromiseExit(
-    Effect.scoped(runJob(args, new Report(args.json), () => stopped !== undefined))
+    Effect.provide(runJob({ args, report, isStopped: () => signals.first !== undefined }), Logger.layer([logger]))
   )
-  if (Exit.isFailure(exit)) {
-    const error = Cause.squash(exit.cause)
-    const where = error instanceof RouteError && args.config !== undefined ? `--config ${args.config}: ` : ""
-    process.stderr.write(`leat: ${where}${error instanceof Error ? error.message : String(error)}\n`)
-    return error instanceof RouteError ? 2 : 1
-  }
-  const { faults, balanced } = exit.value
-  if (faults.length > 0 || !balanced) return 1
-  return stopped === undefined ? 0 : signalCode[stopped]
+  report.close()
+  if (Exit.isFailure(exit)) return failed(Cause.squash(exit.cause), args.config)
+  const { summary, faults, isComplete } = exit.value
+  report.end(exit.value)
+  if (args.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  if (faults.length > 0 || !summary.balanced) return 1
+  return isComplete ? 0 : signals.exitCode
 }
+
+/** One sentence, and 2 where the call was wrong, else 1. */
+function failed(error: unknown, config: string | undefined): number {
+  const where = error instanceof RouteError && config !== undefined ? `--config ${config}: ` : ""
+  process.stderr.write(`leat: ${where}${error instanceof Error ? error.message : String(error)}\n`)
+  const isMisuse = error instanceof TransportError && error.operation === "open" && error.reason === "Unsupported"
+  return error instanceof RouteError || error instanceof Misuse || isMisuse ? 2 : 1
+}
+
+// Whoever reads may have gone (`| head`); what was under way is finished all the same.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+})
 
 main().then(
   (code) => {

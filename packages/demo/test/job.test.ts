@@ -39,7 +39,17 @@ describe("npm start", () => {
         (_, index) => `Dec 10 06:55:4${index} gate sshd[1]: Failed password for root from 203.0.113.9 port 1 ssh2\n`
       ).join("")
     )
-    const { status, stdout, stderr } = run("--beacons", beacons, "--logs", logs, "--speed", "max", "--json")
+    const { status, stdout, stderr } = run(
+      "--transport",
+      "memory",
+      "--beacons",
+      beacons,
+      "--logs",
+      logs,
+      "--speed",
+      "max",
+      "--json"
+    )
     const lines = stdout.trim().split("\n")
     const told: unknown = JSON.parse(lines[0] ?? "")
     expect(lines).toHaveLength(1)

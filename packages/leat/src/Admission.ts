@@ -94,21 +94,21 @@ export class Rejected extends Data.TaggedError("Rejected")<{
 
 /**
  * The event was admitted and then given up by a policy, so the level asked for was not reached on every required leg.
- * `publish` and `publishAll` fail with it; `outcome` counts the legs. Of a `publishAll` it names the event that was
- * admitted last, whichever was given up.
+ * `publish` and `publishAll` fail with it; `outcome` counts the legs. Of a `publishAll` it names
+ * no event.
  *
  * @example
  * ```ts
  * yield* sightings.publish(sighting).pipe(
- *   Effect.catchTag("NotStored", ({ id, outcome }) => Effect.logError(formatEventId(id), outcome.dropped)) // { Unauthorized: 1 }
+ *   Effect.catchTag("NotStored", ({ message, outcome }) => Effect.logError(message, outcome.dropped)) // { Unauthorized: 1 }
  * )
  * ```
  */
 export class NotStored extends Data.TaggedError("NotStored")<{
   /** Logical stream of the contract. */
   readonly stream: string
-  /** The event. */
-  readonly id: EventId
+  /** The event; undefined where it was one of many. */
+  readonly id: EventId | undefined
   /** How the required legs ended. */
   readonly outcome: Outcome
 }> {

@@ -195,7 +195,8 @@ class OpenedLeat implements OpenLeat {
       if (found !== undefined) return Effect.succeed(found)
       const known = this.#routes.clusters.get(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return known.driver.open(cluster, known.config).pipe(
+      return Effect.suspend(() => known.driver.open(cluster, known.config)).pipe(
+        Effect.retry({ schedule: patience(openMsMax), while: (error) => error.isRetryable }),
         Scope.provide(this.#scopes.transports),
         Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
       )
@@ -337,12 +338,8 @@ class OpenedLeat implements OpenLeat {
       if (found !== undefined) return found
       const transport = yield* this.#transport(leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
-      const patience = Schedule.exponential("100 millis").pipe(
-        Schedule.jittered,
-        Schedule.upTo({ duration: leg.timeoutMs })
-      )
       const sink = yield* Sink.open(options).pipe(
-        Effect.retry({ schedule: patience, while: (error) => error.isRetryable }),
+        Effect.retry({ schedule: patience(leg.timeoutMs), while: (error) => error.isRetryable }),
         Scope.provide(this.#scopes.sinks)
       )
       this.#sinks.set(leg.sink, sink)
@@ -403,6 +400,13 @@ class OpenedLeat implements OpenLeat {
       return Scope.addFinalizer(this.#scopes.sinks, remove)
     })
   }
+}
+
+/** How long a cluster that cannot be reached is tried before its stream fails to open, in milliseconds. */
+const openMsMax = 30_000
+
+function patience(durationMs: number) {
+  return Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: durationMs }))
 }
 
 function sumOf<A>(rows: ReadonlyArray<A>, of: (row: A) => number): number {

@@ -67,8 +67,8 @@ export interface SourceOptions<T> {
   readonly handle: (deliveries: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
   /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
   readonly drainsOnStop: boolean
-  /** Records that one call of `handle` may get: 1, or more for handlers of batches. */
-  readonly bundleRecords: number
+  /** For handlers of batches: records that one call of `handle` gets at most. Absent: one by one, in order per key. */
+  readonly bundleRecords?: number
 }
 
 /** The value of a record: an event, a tombstone, or why it is neither. */
@@ -199,7 +199,7 @@ export class Source<T> {
       bufferBytesMax: settings.bufferBytesMax,
       unordered,
       settleEveryMs: settings.settleEveryMs,
-      ...(bundleRecords === 1
+      ...(bundleRecords === undefined
         ? {}
         : { bundle: { records: bundleRecords, single: (record) => this.#decode(record)._tag !== "Event" } })
     })

@@ -19,6 +19,7 @@ import { type Admission, NotStored, Rejected } from "./Admission.ts"
 import type { Contract, Key } from "./Contract.ts"
 import { type EventId, formatEventId } from "./EventId.ts"
 import type { Ledger } from "./Ledger.ts"
+import type { Rule } from "./Policy.ts"
 import type { Publisher } from "./Publisher.ts"
 import type { Route, SubscriptionSettings } from "./Routes.ts"
 import type { Sink } from "./Sink.ts"
@@ -28,7 +29,8 @@ import {
   type DeliveryInfo,
   type HaltedReadLane,
   type HandlerInput,
-  Source
+  Source,
+  type SourceOptions
 } from "./Source.ts"
 import { attribute, metricNames, pullCounter, traceparentOf } from "./Telemetry.ts"
 import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
@@ -72,7 +74,7 @@ export interface HandleOptions {
   /** Where a group that has settled nothing yet begins; instead of what the route document says. */
   readonly from?: From
   /** What to do when a handler fails; instead of what the route document says. */
-  readonly policy?: SubscriptionSettings["policy"]
+  readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "halt" }>
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }
@@ -279,7 +281,7 @@ export class EventStream<T> {
       return Effect.suspend(next).pipe(
         Effect.flatMap(() => {
           const isQueued = (options?.level ?? this.#parts.route().level) === "queued"
-          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter, this.#idNow)
+          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter)
         }),
         Effect.map(() => ({ admitted, rejected, outcome: this.#outcome(waiter) }))
       )
@@ -316,7 +318,7 @@ export class EventStream<T> {
       this.#subscribe(
         group,
         options,
-        { records: 1, drainsOnStop: true },
+        { drainsOnStop: true },
         eachEvent((event: T, info) => Effect.provideContext(handler(event, info), context), options)
       )
     )
@@ -338,9 +340,9 @@ export class EventStream<T> {
     ) => Effect.Effect<void, E, R>,
     options: HandleBatchOptions = {}
   ): Effect.Effect<Subscription, never, R | Scope.Scope> {
-    const records = Math.max(2, options.records ?? 100)
+    const bundleRecords = Math.max(1, options.records ?? 100)
     return Effect.flatMap(Effect.context<R>(), (context) =>
-      this.#subscribe(group, { ...options, concurrency: 1 }, { records, drainsOnStop: true }, (inputs) => {
+      this.#subscribe(group, { ...options, concurrency: 1 }, { bundleRecords, drainsOnStop: true }, (inputs) => {
         const events = inputs.flatMap(({ event, info }) => (event === undefined ? [] : [{ event, info }]))
         return events.length === 0 ? Effect.void : Effect.provideContext(handler(events), context)
       })
@@ -374,7 +376,7 @@ export class EventStream<T> {
               Deferred.await(ended)
             )
           )
-        yield* this.#subscribe(group, options, { records: 1, drainsOnStop: false }, eachEvent(hand, options))
+        yield* this.#subscribe(group, options, { drainsOnStop: false }, eachEvent(hand, options))
         return Stream.fromQueue(queue)
       })
     )
@@ -396,7 +398,7 @@ export class EventStream<T> {
   #subscribe(
     group: string,
     options: HandleOptions,
-    { records: bundleRecords, drainsOnStop }: { readonly records: number; readonly drainsOnStop: boolean },
+    how: Pick<SourceOptions<T>, "bundleRecords" | "drainsOnStop">,
     handle: (inputs: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
   ): Effect.Effect<Subscription, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
@@ -419,8 +421,7 @@ export class EventStream<T> {
           ledger,
           decode: (record, meta) => this.#decode(record, meta),
           handle,
-          drainsOnStop,
-          bundleRecords
+          ...how
         },
         context,
         scheduler
@@ -555,7 +556,7 @@ export class EventStream<T> {
     })
   }
 
-  #reached(waiter: Waiter, id: EventId): Effect.Effect<void, NotStored> {
+  #reached(waiter: Waiter, id?: EventId): Effect.Effect<void, NotStored> {
     return Effect.flatMap(this.#outcome(waiter), (outcome) => {
       for (const _ in outcome.dropped) return Effect.fail(new NotStored({ stream: this.contract.stream, id, outcome }))
       return Effect.void

@@ -26,13 +26,17 @@ export class Wake {
 
   /** Waits for a signal; one that came since the last wait counts. */
   readonly wait: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    let isWaiting = true
     const wake = () => {
+      // Scheduled for somebody whose time was over meanwhile. The flag is not his any more: it stays for who waits next.
+      if (!isWaiting) return
       this.#isSignalled = false
       resume(Effect.void)
     }
     if (this.#isSignalled) return wake()
     this.#resume = wake
     return Effect.sync(() => {
+      isWaiting = false
       if (this.#resume === wake) this.#resume = undefined
     })
   })

@@ -415,6 +415,29 @@ describe("handleBatch", () => {
       })
   )
 
+  it.live("gives one at a time when asked for one, still in the order of the lane", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes({ policy: "again" }, { again }))
+      const notes = yield* leat.stream(noteContract())
+      const calls: Array<ReadonlyArray<string>> = []
+      yield* notes.publishAll(["0", "1", "2"].map((text) => note(`k${text}`, text)))
+      const subscription = yield* notes.handleBatch(
+        "g",
+        (deliveries) =>
+          Effect.suspend(() => {
+            calls.push(deliveries.map(({ event }) => event.text))
+            return calls.length === 1 ? Effect.fail(failure("Passing")) : Effect.void
+          }),
+        { records: 1 }
+      )
+      yield* waitUntil(
+        "all settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(calls).toEqual([["0"], ["0"], ["1"], ["2"]])
+    })
+  )
+
   it.live("judges a record that cannot be decoded by itself", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 1 })

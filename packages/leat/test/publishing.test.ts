@@ -1,5 +1,14 @@
 import { Effect, Exit, Fiber, References, Scope } from "effect"
-import { Leat, type LegRow, MemoryBroker, memoryDriver, memoryTransport, Rejected, type StreamRow } from "leat"
+import {
+  Leat,
+  type LegRow,
+  MemoryBroker,
+  memoryDriver,
+  memoryTransport,
+  Rejected,
+  type StreamRow,
+  TransportError
+} from "leat"
 import { type FaultPlan, faultDriver, simulate, waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { readMeta } from "../src/Wire.js"
@@ -557,6 +566,27 @@ describe("opening a stream", () => {
         yield* Effect.all([leat.transport("local"), leat.transport("local")], { concurrency: "unbounded" })
         expect(opened).toBe(1)
         expect(second).toBe(first)
+      })
+    ))
+
+  it("waits for a cluster that is away for a moment, and not for one that refuses", () =>
+    story(
+      Effect.gen(function* () {
+        const inner = memoryDriver(new MemoryBroker({ partitions: 2 }))
+        const away = (reason: "Unavailable" | "Unauthorized", times: number) => {
+          let calls = 0
+          return {
+            ...inner,
+            open: (cluster: string, config: Readonly<Record<string, unknown>>) =>
+              calls++ < times
+                ? Effect.fail(new TransportError({ reason, transport: "memory", operation: "open", detail: "planted" }))
+                : inner.open(cluster, config)
+          }
+        }
+        const opened = yield* Leat.make({ source: "test", drivers: [away("Unavailable", 3)] })
+        yield* opened.stream(noteContract())
+        const refused = yield* Leat.make({ source: "test", drivers: [away("Unauthorized", 1)] })
+        expect(yield* Effect.flip(refused.stream(noteContract()))).toMatchObject({ reason: "Unauthorized" })
       })
     ))
 

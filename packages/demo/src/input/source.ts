@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs"
-import { basename } from "node:path"
 import { createInterface } from "node:readline"
 import { parseBeaconLine } from "./beaconFile.ts"
 import { type Line, lineLengthMax } from "./Line.ts"
@@ -17,9 +16,8 @@ export interface InputSource {
   readonly lines: () => AsyncIterable<TimedLine>
 }
 
-/** Files are read line by line: an input may be larger than memory. */
-export function fileSource(path: string, kind: "beacons" | "logs"): InputSource {
-  const name = basename(path)
+/** Files are read line by line: an input may be larger than memory. `name` is what their lines are called by. */
+export function fileSource(path: string, name: string, kind: "beacons" | "logs"): InputSource {
   return {
     name,
     lines: () =>

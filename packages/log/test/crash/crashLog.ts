@@ -1,7 +1,8 @@
 // Kills a process that publishes to a log at a random moment, again and again on one directory, and looks for every event that it
-// had been told was stored. Exit code 0: all are there, in order; 3: not, and stdout says which.
+// had been told was stored, and whether what it had announced of its ledger adds up with what is there. Exit code 0: all are
+// there, in order, and it does; 3: not, and stdout says which.
 //   node --conditions=@leat/source packages/log/test/crash/crashLog.ts [kills] [seed]
-import { inspectLog, logTransport } from "@leat/log"
+import { inspectLog, logTransport, readLedgers } from "@leat/log"
 import { Effect, Stream } from "effect"
 import { seededRandom } from "leat/testing"
 import { EventIdCursor } from "leat/transport"
@@ -19,6 +20,11 @@ const root = mkdtempSync(join(tmpdir(), "leat-crash-"))
 const directory = join(root, "log")
 const script = fileURLToPath(new URL("publisher.ts", import.meta.url))
 
+/** Events of one round: more than are published before any kill. */
+const total = 20_000
+/** Longest time from the first acknowledgement to the kill, in milliseconds. */
+const killMsMax = 400
+
 /** What was acknowledged: highest sequence of each bucket, and how many, by incarnation. */
 const acknowledged = new Map<string, Map<number, Set<number>>>()
 
@@ -26,7 +32,7 @@ const acknowledged = new Map<string, Map<number, Set<number>>>()
 function crash(afterMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const path = join(root, "acknowledged")
-    const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory, path], {
+    const child = spawn(process.execPath, ["--conditions=@leat/source", script, directory, path, String(total)], {
       stdio: ["ignore", "pipe", "inherit"]
     })
     const deadline = setTimeout(() => child.kill("SIGKILL"), 20_000)
@@ -88,23 +94,72 @@ function faultOf(held: ReadonlyMap<string, ReadonlyArray<number>>): string | und
   return undefined
 }
 
+let announcedAdmitted = 0
+let crashLost = 0
+
+/** What the announcements of the killed say, against the ids that a raw read has found. */
+const announcedFault = Effect.fnUntraced(function* (held: ReadonlyMap<string, ReadonlyArray<number>>) {
+  const { ledgers, unreadable } = yield* readLedgers(directory)
+  announcedAdmitted = 0
+  crashLost = 0
+  for (const { path, why } of unreadable) return `${path}: ${why}`
+  for (const incarnation of acknowledged.keys()) {
+    const ledger = ledgers.find((one) => one.incarnation === incarnation)
+    if (ledger === undefined) return `${incarnation} announced nothing, not even its opening`
+    if (ledger.state !== "gone") return `${incarnation} was killed, and is ${ledger.state}`
+    const [loss] = ledger.crashLosses
+    const [stream] = ledger.streams
+    if (loss === undefined || stream === undefined) continue
+    const found = sum(
+      stream.sequences.map(([bucket, next]) => {
+        const seqs = held.get(`${incarnation.replaceAll("-", "")}/${bucket}`) ?? []
+        return seqs.filter((seq) => seq < next).length
+      })
+    )
+    const admitted = sum(stream.sequences.map(([, next]) => next))
+    if (loss.admitted !== admitted) return `${incarnation} announced ${loss.admitted} events and ${admitted} sequences`
+    if (loss.stored !== found)
+      return `${incarnation} has ${found} announced events in the log, and ${loss.stored} are told`
+    if (loss.crashLost !== admitted - found - loss.dropped) return `the losses of ${incarnation} do not add up`
+    announcedAdmitted += admitted
+    crashLost += loss.crashLost
+  }
+  return undefined
+})
+
+function sum(values: ReadonlyArray<number>): number {
+  return values.reduce((all, value) => all + value, 0)
+}
+
 const program = Effect.gen(function* () {
   const openings: Array<number> = []
   for (let kill = 0; kill < kills; kill++) {
-    yield* Effect.promise(() => crash(random() * 400))
+    yield* Effect.promise(() => crash(random() * killMsMax))
     const { held, openMs } = yield* readBack
     openings.push(openMs)
-    const fault = faultOf(held)
+    const fault = faultOf(held) ?? (yield* announcedFault(held))
     if (fault === undefined) continue
     process.stdout.write(`kill ${kill} of seed ${seed}: ${fault}\n`)
     process.exitCode = 3
     return
   }
   const { quarantined } = yield* inspectLog(directory)
-  let events = 0
-  for (const buckets of acknowledged.values()) for (const seqs of buckets.values()) events += seqs.size
-  const openMs = Math.round(openings.toSorted((left, right) => left - right)[openings.length >> 1] ?? 0)
-  process.stdout.write(`${JSON.stringify({ kills, acknowledged: events, openMs, quarantined: quarantined.length })}\n`)
+  const counts = Array.from(acknowledged.values(), (buckets) => sum(Array.from(buckets.values(), ({ size }) => size)))
+  const sorted = openings.toSorted((left, right) => left - right)
+  const report = {
+    kills,
+    seed,
+    total,
+    acknowledged: sum(counts),
+    // Rounds that were killed in the middle: some events acknowledged, and not all.
+    inTheMiddle: counts.filter((count) => count > 0 && count < total).length,
+    announcedAdmitted,
+    crashLost,
+    openMs: Math.round(sorted[sorted.length >> 1] ?? 0),
+    openMsMax: Math.round(sorted.at(-1) ?? 0),
+    quarantined: quarantined.length
+  }
+  process.stdout.write(`${JSON.stringify(report)}\n`)
 })
 
 await Effect.runPromise(program).finally(() => rmSync(root, { recursive: true, force: true }))

@@ -1,8 +1,11 @@
 import { Clock, Effect } from "effect"
-import type { InputSource, TimedLine } from "./input/source.ts"
+import type { InputSource, TimedLine } from "../input/source.ts"
 
 /** Time that the default pace takes for each input, in milliseconds. */
 const minuteMs = 60_000
+
+/** Times real time; `max` without any pause; `minute`: each input scaled to a minute. */
+export type Speed = number | "max" | "minute"
 
 /** What is read but not handed on yet. */
 interface Cursor {
@@ -31,27 +34,29 @@ export const measure = (sources: ReadonlyArray<InputSource>): Effect.Effect<Read
 
 /**
  * Plays all sources, which start together, in the order of their scaled times. Lines of one source stay in their order.
- * `speed` is times real time; `max` has no pauses; `minute` scales each source to one minute.
+ * `max` takes the order of `minute`, so that a run may be begun at one of them and go on at the other.
+ *
+ * `play` says whether there was anything to do for the line; the pace begins with the first for which there was.
  */
 export const replay = Effect.fnUntraced(function* <E, R>(
   spans: ReadonlyArray<Span>,
-  speed: number | "max" | "minute",
+  speed: Speed,
   isStopped: () => boolean,
-  play: (line: TimedLine) => Effect.Effect<void, E, R>
+  play: (line: TimedLine) => Effect.Effect<"played" | "skipped", E, R>
 ) {
   const cursors: Array<Cursor> = []
   for (const { source, spanUs } of spans) {
-    const scale = speed === "minute" ? minuteMs / Math.max(1, spanUs) : 1 / 1000 / (speed === "max" ? 1 : speed)
+    const scale = typeof speed === "number" ? 1 / 1000 / speed : minuteMs / Math.max(1, spanUs)
     const iterator = source.lines()[Symbol.asyncIterator]()
     cursors.push({ iterator, scale, next: yield* advance(iterator) })
   }
-  const startMs = yield* Clock.currentTimeMillis
+  let startMs: number | undefined
   for (;;) {
     if (isStopped()) break
     const cursor = earliest(cursors)
     if (cursor?.next === undefined) break
     const { next, scale, iterator } = cursor
-    if (speed !== "max") {
+    if (speed !== "max" && startMs !== undefined) {
       const waitMs = startMs + next.offsetUs * scale - (yield* Clock.currentTimeMillis)
       // In short sleeps, so that an interrupt is heard.
       if (waitMs > 1) {
@@ -59,7 +64,8 @@ export const replay = Effect.fnUntraced(function* <E, R>(
         continue
       }
     }
-    yield* play(next)
+    const told = yield* play(next)
+    if (told === "played") startMs ??= (yield* Clock.currentTimeMillis) - next.offsetUs * scale
     cursor.next = yield* advance(iterator)
   }
 })

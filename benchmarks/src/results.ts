@@ -1,0 +1,60 @@
+import type { DeadSinkFigures } from "./deadSink.ts"
+import type { HandlerFigures } from "./handlers.ts"
+import type { LogFigures, ReopenFigures } from "./log.ts"
+import type { Cost } from "./measure.ts"
+import type { PublishFigures } from "./publish.ts"
+import type { TailFigures } from "./tail.ts"
+
+/** What one run of the benchmarks has found. */
+export interface Results {
+  readonly publish?: PublishFigures
+  readonly deadSink?: DeadSinkFigures
+  readonly log?: ReadonlyArray<LogFigures>
+  readonly tail?: TailFigures
+  readonly reopen?: ReopenFigures
+  readonly handlers?: ReadonlyArray<HandlerFigures>
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString("en")
+const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+
+function row(name: string, { eventsPerSecond, heapBytesPerEvent, cpuUsPerEvent }: Cost): string {
+  const heap = `${heapBytesPerEvent.toFixed(1).padStart(8)} heap bytes/event`
+  return `${name.padEnd(30)}${whole(eventsPerSecond).padStart(12)} events/s ${heap} ${cpuUsPerEvent.toFixed(2).padStart(7)} us CPU/event`
+}
+
+/** The results for a person. */
+export function table({ publish, deadSink, log, tail, reopen, handlers }: Results): string {
+  const lines: Array<string> = []
+  if (publish !== undefined) {
+    const { ratio, ratios, ledgerShare, heapBytesBeyondCodec } = publish
+    lines.push(row("encode only", publish.encodeOnly), row("offer to stored", publish.offerToStored))
+    lines.push(row("publish(queued) to stored", publish.publishQueued))
+    lines.push(
+      `ratio ${ratio} of encoding alone (rounds: ${ratios.join(", ")}); ledger ${(ledgerShare * 100).toFixed(1)} %; ${heapBytesBeyondCodec.toFixed(1)} heap bytes/event beyond the codec`
+    )
+  }
+  if (deadSink !== undefined) {
+    const { offered, dropped, bufferBytesMax, budgetBytes, processBytesGrown } = deadSink
+    lines.push(
+      `dead sink: ${whole(offered)} offered, ${whole(dropped)} dropped; buffer at most ${mebibytes(bufferBytesMax)} of ${mebibytes(budgetBytes)}, process grew by ${mebibytes(processBytesGrown)}`
+    )
+  }
+  for (const { recordsPerBatch, eventsPerSecond, fsyncs, fsyncsPerSecond } of log ?? [])
+    lines.push(
+      `log, batches of ${String(recordsPerBatch).padEnd(5)}${whole(eventsPerSecond).padStart(10)} events/s, ${whole(fsyncsPerSecond)} fsyncs/s (${whole(fsyncs)})`
+    )
+  if (tail !== undefined)
+    lines.push(
+      `offer to handler in another process: p50 ${tail.p50Ms} ms, p90 ${tail.p90Ms} ms, p99 ${tail.p99Ms} ms (${tail.events} events)`
+    )
+  if (reopen !== undefined)
+    lines.push(
+      `reopening ${mebibytes(reopen.logBytes)}: first read after ${reopen.toFirstReadMs} ms, first append after ${reopen.toFirstAppendMs} ms`
+    )
+  for (const { transport, handlersPerSecond, batchedPerSecond } of handlers ?? [])
+    lines.push(
+      `handlers, ${transport.padEnd(12)}${whole(handlersPerSecond).padStart(10)} events/s one by one, ${whole(batchedPerSecond)} in batches of 500`
+    )
+  return lines.join("\n")
+}

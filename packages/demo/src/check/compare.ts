@@ -1,0 +1,48 @@
+import { Effect } from "effect"
+import type { OpenLeat } from "leat"
+import type { Role } from "../arguments.ts"
+import type { Consumers } from "../consumers/consumers.ts"
+import type { Streams } from "../consumers/streams.ts"
+import { differences, estimateText, type Expected, securityText, sosText } from "./Expected.ts"
+import { storedTexts } from "./readBack.ts"
+
+export interface Comparison {
+  readonly leat: OpenLeat
+  readonly streams: Streams
+  readonly consumers: Consumers
+  readonly expected: Expected
+  readonly role: Role | undefined
+  /** Whether the run has come to its end. If not, what is there must be right, and the rest may be missing. */
+  readonly isComplete: boolean
+}
+
+/** How the part of a role differs from what the input says, judged by raw reads. Empty when it does not. */
+export const compare = Effect.fnUntraced(function* ({
+  leat,
+  streams,
+  consumers,
+  expected,
+  role,
+  isComplete
+}: Comparison) {
+  const faults: Array<string> = []
+  const judge = (name: string, wanted: ReadonlyArray<string>, found: ReadonlyArray<string>) =>
+    faults.push(...differences(name, wanted, found, { mayMiss: !isComplete }))
+  const { positions, sos, security } = consumers
+  const located = expected.estimates.map((text) => text.slice(0, text.indexOf(" ")))
+  if (role === undefined || role === "publisher") {
+    judge("sightings stored", expected.sightings, yield* storedTexts(leat, streams.sightings, (one) => one.inputRef))
+    judge("log lines stored", expected.lines, yield* storedTexts(leat, streams.logs, (one) => one.inputRef))
+  }
+  if (role === undefined || role === "positions") {
+    judge("sightings handled", expected.sightings, yield* positions.handled)
+    judge("estimates", expected.estimates, yield* storedTexts(leat, streams.estimates, estimateText))
+  }
+  if (role === undefined || role === "alerts") {
+    judge("estimates handled", located, yield* sos.handled)
+    judge("log lines handled", expected.lines, yield* security.handled)
+    judge("SOS alerts", expected.sosAlerts, yield* storedTexts(leat, streams.sosAlerts, sosText))
+    judge("security alerts", expected.securityAlerts, yield* storedTexts(leat, streams.securityAlerts, securityText))
+  }
+  return faults
+})

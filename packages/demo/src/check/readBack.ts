@@ -1,0 +1,84 @@
+import { Effect, Stream } from "effect"
+import type { EventStream, OpenLeat, TransportError, RouteError } from "leat"
+
+/** Which positions of a partition: `undefined` for all that are stored. */
+export type Part = (
+  partition: number
+) => { readonly from?: bigint | undefined; readonly to?: bigint | undefined } | undefined
+
+/** Gives every event of a stream that is stored to `visit`, read without a group and beside every consumer. */
+export const readBack = Effect.fnUntraced(function* <T>(
+  leat: OpenLeat,
+  stream: EventStream<T>,
+  visit: (event: T, partition: number, position: bigint) => void,
+  part: Part = () => ({})
+): Effect.fn.Return<void, TransportError | RouteError> {
+  const leg = leat.routes().lookup(stream.contract.stream, leat.source)?.readLeg
+  if (leg === undefined) return
+  const transport = yield* leat.transport(leg.cluster)
+  for (const { partition, start, end } of yield* transport.bounds(leg.topic)) {
+    const wanted = part(partition)
+    if (wanted === undefined) continue
+    const { from = start, to = end } = wanted
+    if (from >= to) continue
+    yield* Stream.runForEach(transport.read(leg.topic, partition, { fromPosition: from, toPosition: to }), (batch) =>
+      Effect.sync(() => {
+        for (const { value, position } of batch.records)
+          if (value !== null) visit(stream.contract.decode(value), partition, position)
+      })
+    )
+  }
+})
+
+/** One line of text for every event of a stream that is stored. */
+export const storedTexts = Effect.fnUntraced(function* <T>(
+  leat: OpenLeat,
+  stream: EventStream<T>,
+  text: (event: T) => string,
+  part?: Part
+) {
+  const found: Array<string> = []
+  yield* readBack(leat, stream, (event) => found.push(text(event)), part)
+  return found
+})
+
+/** What of a stream is stored already, by a name for each event; looks further with every `refresh`. */
+export class StoredNames<T> {
+  readonly #leat: OpenLeat
+  readonly #stream: EventStream<T>
+  readonly #name: (event: T) => string
+  readonly #names = new Set<string>()
+  readonly #next = new Map<number, bigint>()
+
+  constructor(leat: OpenLeat, stream: EventStream<T>, name: (event: T) => string) {
+    this.#leat = leat
+    this.#stream = stream
+    this.#name = name
+  }
+
+  has(event: T): boolean {
+    return this.#names.has(this.#name(event))
+  }
+
+  get size(): number {
+    return this.#names.size
+  }
+
+  /** The names themselves; not to be kept. */
+  get names(): ReadonlySet<string> {
+    return this.#names
+  }
+
+  /** Reads what has been stored since the last time. */
+  readonly refresh: Effect.Effect<void, TransportError | RouteError> = Effect.suspend(() =>
+    readBack(
+      this.#leat,
+      this.#stream,
+      (event, partition, position) => {
+        this.#names.add(this.#name(event))
+        this.#next.set(partition, position + 1n)
+      },
+      (partition) => ({ from: this.#next.get(partition) })
+    )
+  )
+}

@@ -1,0 +1,39 @@
+import { Effect } from "effect"
+import type { OpenLeat } from "leat"
+import type { Expected } from "../check/Expected.ts"
+import { readBack } from "../check/readBack.ts"
+import { groupsOf, lagOf } from "../consumers/consumers.ts"
+import { allStreams, storedCount, type Streams } from "../consumers/streams.ts"
+
+/** Whether all lines of the input are stored, whoever published them. */
+export const isPublished = Effect.fnUntraced(function* ({ sightings, logs }: Streams, expected: Expected) {
+  const stored = [yield* storedCount(sightings), yield* storedCount(logs)]
+  return (stored[0] ?? 0) >= expected.sightings.length && (stored[1] ?? 0) >= expected.lines.length
+})
+
+/** Whether there is nothing left to do: all is published, and every group has handled everything. */
+export const isFinished = Effect.fnUntraced(function* (streams: Streams, expected: Expected) {
+  if (!(yield* isPublished(streams, expected))) return false
+  const stored = yield* Effect.forEach(allStreams(streams), storedCount)
+  // Where the input holds no event at all, an empty log is no run.
+  if (stored.every((count) => count === 0)) return false
+  for (const group of groupsOf(streams)) if ((yield* lagOf(group)) > 0) return false
+  return true
+})
+
+/** The name of a file that has lines stored but is not in the input; undefined when there is none. */
+export const foreignFile = Effect.fnUntraced(function* (leat: OpenLeat, streams: Streams, expected: Expected) {
+  const known = new Set([...expected.sightings, ...expected.lines].map(fileOf))
+  let found: string | undefined
+  const look = ({ inputRef }: { readonly inputRef: string }) => {
+    if (!known.has(fileOf(inputRef))) found ??= fileOf(inputRef)
+  }
+  yield* readBack(leat, streams.sightings, look)
+  yield* readBack(leat, streams.logs, look)
+  return found
+})
+
+/** `walk.mbd:17` is of `walk.mbd`. */
+function fileOf(ref: string): string {
+  return ref.slice(0, ref.lastIndexOf(":"))
+}
