@@ -1,3 +1,5 @@
+import { exitCode } from "./outcome.ts"
+
 let isClosed = false
 
 /** Whether whoever read what this process prints has gone: `leat events tail | head`. */
@@ -5,10 +7,12 @@ export function isOutputClosed(): boolean {
   return isClosed
 }
 
-/** From here on a closed pipe is noted instead of ending the process with an error. */
+/** From here on a closed pipe is noted instead of ending the process; a full disk ends it, in one sentence. */
 export function watchOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
     isClosed = true
+    if (error.code === "EPIPE") return
+    process.stderr.write(`leat: what is printed cannot be written: ${error.message}\n`)
+    process.exit(exitCode.failed)
   })
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
@@ -142,6 +142,15 @@ describe("leat events tail", () => {
     const { report } = await project.leatJson(tail)
     expect(report).toMatchObject({ count: 1, lost: [{ topic: "t", partition: 0, from: 0, to: 1 }] })
   })
+})
+
+it.skipIf(!existsSync("/dev/full"))("what cannot be printed is told in one sentence", async () => {
+  using project = await withEvents(1)
+  const { code, stderr } = await project.shell(`node "${leat}" events tail > /dev/full`)
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^leat: what is printed cannot be written: ENOSPC[^\n]+\n$/)
+  ])
 })
 
 describe("leat events tail --follow", () => {
