@@ -17,21 +17,21 @@ import {
 } from "effect"
 import { type Admission, NotStored, Rejected } from "./Admission.ts"
 import type { Contract, Key } from "./Contract.ts"
-import { type EventId, formatEventId } from "./EventId.ts"
-import type { Ledger } from "./Ledger.ts"
-import type { Rule } from "./Policy.ts"
-import type { Publisher } from "./Publisher.ts"
-import type { Route, SubscriptionSettings } from "./Routes.ts"
-import type { Sink } from "./Sink.ts"
 import {
   CurrentDelivery,
   type DecodedValue,
   type DeliveryInfo,
   type HaltedReadLane,
   type HandlerInput,
-  Source,
   type SourceOptions
-} from "./Source.ts"
+} from "./Delivery.ts"
+import { type EventId, formatEventId } from "./EventId.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { Rule } from "./Policy.ts"
+import type { Publisher } from "./Publisher.ts"
+import type { Route, SubscriptionSettings } from "./Routes.ts"
+import type { Sink } from "./Sink.ts"
+import { Source } from "./Source.ts"
 import { attribute, metricNames, pullCounter, traceparentOf } from "./Telemetry.ts"
 import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
 import { type Outcome, Waiter } from "./Waiter.ts"

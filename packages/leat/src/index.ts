@@ -10,7 +10,7 @@ export * as Policy from "./Policy.ts"
 export { type JsonValue, maskEvent, printEvent } from "./printEvent.ts"
 export { type Leg, type Route, RouteError, type RouteFault, routeJsonSchema, Routes } from "./Routes.ts"
 export type { HaltedLane } from "./Sink.ts"
-export { CurrentDelivery, type DeliveryInfo, type HaltedReadLane } from "./Source.ts"
+export { CurrentDelivery, type DeliveryInfo, type HaltedReadLane } from "./Delivery.ts"
 export type {
   Delivery,
   EventStream,

@@ -3,7 +3,7 @@ import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import type { Admission } from "../Admission.ts"
 import type { Contract, Key } from "../Contract.ts"
 import type { EventId } from "../EventId.ts"
-import type { DeliveryInfo } from "../Source.ts"
+import type { DeliveryInfo } from "../Delivery.ts"
 import {
   caused,
   type EventStream,
