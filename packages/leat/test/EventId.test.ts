@@ -90,4 +90,11 @@ describe("uuidV7", () => {
     )
     expect(formatUuid(bytes)).toBe("017f22e2-79b0-7001-8203-040506070809")
   })
+
+  it("tells an incarnation byte by byte, zeros included", () => {
+    expect(formatUuid(Uint8Array.from({ length: 16 }, (_, index) => index * 17))).toBe(
+      "00112233-4455-6677-8899-aabbccddeeff"
+    )
+    expect(formatUuid(new Uint8Array(20).fill(9))).toBe("09090909-0909-0909-0909-090909090909")
+  })
 })
