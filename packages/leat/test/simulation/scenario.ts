@@ -1,5 +1,5 @@
 import { Effect, Exit, References, Scope } from "effect"
-import { type Driver, type EventId, formatEventId, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
+import { type EventId, formatEventId, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import {
   type FaultPlan,
   faultDriver,
@@ -9,7 +9,6 @@ import {
   seededRandom,
   waitUntil
 } from "leat/testing"
-import type { Transport } from "leat/transport"
 import { noteContract } from "../contracts/Note.ts"
 
 /** One whole story: publishers, faults, consumers that fail, and a close. */
@@ -53,26 +52,13 @@ export const calm: Scenario = {
 const keep = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
 const drop = [{ on: ["*"], retry: { times: 1, base: "5 millis" }, then: "drop" }]
 
-/** What carries the events of a story. */
-export interface Backend {
-  readonly driver: Driver
-  /** Cluster section of the route document, with two partitions. */
-  readonly cluster: Readonly<Record<string, unknown>>
-  /** For the raw read at the end. */
-  readonly transport: Transport
-}
-
-function inMemory(): Backend {
-  const broker = new MemoryBroker({ partitions: 2 })
-  return { driver: memoryDriver(broker), cluster: { transport: "memory" }, transport: memoryTransport(broker) }
-}
-
 /** Tells the story; the result is everything that is wrong with it. */
 export const tell = Effect.fnUntraced(
-  function* (scenario: Scenario, seed: number, backend: Backend = inMemory()) {
+  function* (scenario: Scenario, seed: number, plan?: FaultPlan) {
     const random = seededRandom(seed)
+    const broker = new MemoryBroker({ partitions: 2 })
     const history = new History()
-    const drawn = randomFaults(random, scenario.rates)
+    const drawn = plan ?? randomFaults(random, scenario.rates)
     const positions = new Set<string>()
     const faults: FaultPlan = {
       ...drawn,
@@ -95,10 +81,10 @@ export const tell = Effect.fnUntraced(
       source: "simulation",
       journal: history,
       drain: "1 minute",
-      drivers: [faultDriver(backend.driver, faults)],
+      drivers: [faultDriver(memoryDriver(broker), faults)],
       routes: {
         version: 1,
-        clusters: { local: backend.cluster },
+        clusters: { local: { transport: "memory" } },
         policies: { leg: scenario.policy === "keep" ? keep : drop, group: keep },
         routes: [
           {
@@ -176,7 +162,7 @@ export const tell = Effect.fnUntraced(
     yield* check
     yield* Scope.close(scope, Exit.void)
     yield* check
-    yield* history.readBack(backend.transport, "notes", "local/notes", "test.notes")
+    yield* history.readBack(memoryTransport(broker), "notes", "local/notes", "test.notes")
     for (const place of ["queued", "inFlight", "inDoubt"] as const)
       for (const key of history.ids("local/notes", place)) wrong.push(`${key} is ${place} after a close`)
     const ended = new Set((["stored", "dropped"] as const).flatMap((place) => history.ids("local/notes", place)))
