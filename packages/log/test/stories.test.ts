@@ -1,0 +1,85 @@
+import { log, logTransport } from "@leat/log"
+import { Effect } from "effect"
+import { calm, type Scenario, seededRandom, tellStory } from "leat/testing"
+import type { Driver } from "leat/transport"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { temporaryDirectory } from "./support/temporary.js"
+
+/** Stories on the real disk and the real clock: `LEAT_RUNS` asks for more than the few that fit a test run. */
+const runs = Number(process.env["LEAT_RUNS"] ?? 30)
+const withinMs = 20_000
+
+/** What a seed is about. Delays are short, because here they are waited for. */
+function scenarioOf(seed: number): Scenario {
+  const random = seededRandom(seed * 7919)
+  const rate = () => random() * 0.12
+  const one = <A>(...choices: readonly [A, ...Array<A>]) => choices[Math.floor(random() * choices.length)] ?? choices[0]
+  return {
+    ...calm,
+    events: 20 + Math.floor(random() * 60),
+    keys: 1 + Math.floor(random() * 6),
+    rates: {
+      fail: rate(),
+      delay: rate(),
+      loseResponse: rate(),
+      cut: rate(),
+      lateWrite: rate(),
+      oversize: rate(),
+      fence: rate(),
+      settle: rate(),
+      pull: rate() / 3,
+      loseLane: rate() / 2,
+      msMax: 1 + Math.floor(random() * 30)
+    },
+    overflow: one("block", "reject", "dropOldest"),
+    bufferBytes: 65_536,
+    lingerMs: Math.floor(random() * 6),
+    policy: one("keep", "drop"),
+    handlerFaults: random() * 0.2,
+    consumers: 1 + Math.floor(random() * 3),
+    rebalances: random() * 0.05,
+    textBytes: one(10, 200, 3000),
+    isBurst: random() < 0.5,
+    isClosedEarly: random() < 0.25
+  }
+}
+
+const tell = Effect.fnUntraced(function* (seed: number, scenario: Scenario, driver: Driver = log) {
+  const config = { directory: join(yield* temporaryDirectory, "log"), partitions: 2 }
+  return yield* tellStory({ driver, config, reader: logTransport(config), withinMs }, scenario, seed)
+}, Effect.scoped)
+
+/** A log that says stored every third time without having stored anything. */
+const forgetful: Driver = {
+  ...log,
+  open: (cluster, config) =>
+    Effect.map(log.open(cluster, config), (transport) => {
+      let sends = 0
+      return {
+        ...transport,
+        openWriter: (topic) =>
+          Effect.map(transport.openWriter(topic), (writer) => ({
+            ...writer,
+            send: (partition, batch, from, to, deadlineMs) =>
+              ++sends % 3 === 0
+                ? Effect.succeed([{ from, to, fate: "stored" }])
+                : writer.send(partition, batch, from, to, deadlineMs)
+          }))
+      }
+    })
+}
+
+describe("the loss guarantees, over the log on the disk", () => {
+  it.for(Array.from({ length: runs }, (_, index) => index + 1))(
+    "hold in the story of seed %i",
+    { timeout: 2 * withinMs },
+    async (seed) => {
+      expect(await Effect.runPromise(tell(seed, scenarioOf(seed)))).toEqual([])
+    }
+  )
+
+  it("are found broken where the log forgets what it says is stored", async () => {
+    expect(await Effect.runPromise(tell(1, calm, forgetful))).toContainEqual(expect.stringMatching(/^lost: /))
+  })
+})
