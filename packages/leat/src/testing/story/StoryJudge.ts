@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { type EventId, formatEventId } from "../../EventId.ts"
 import type { OpenLeat } from "../../Leat.ts"
-import type { DeliveryInfo } from "../../Source.ts"
+import type { DeliveryInfo } from "../../Delivery.ts"
 import type { Transport, TransportError } from "../../Transport.ts"
 import type { FaultPlan } from "../FaultTransport.ts"
 import { History } from "../History.ts"
