@@ -96,13 +96,14 @@ const seed = seedText === undefined ? 1 + (Date.now() % 1_000_000) : whole("seed
 const times = n === undefined ? undefined : whole("n", n)
 
 let failed = 0
+const reports: Array<object> = []
 for (const proof of chosen) {
   process.stderr.write(`prove ${proof.name} (seed ${seed}): ${proof.says}\n`)
   const told = prove(proof, times ?? proof.times, seed)
   if (!told.proven) failed++
-  const text = JSON.stringify(told)
-  if (json) process.stdout.write(`${text}\n`)
-  else process.stdout.write(`${told.proven ? "proven" : "VIOLATED"} ${proof.name}: ${text}\n`)
+  reports.push(told)
+  if (!json) process.stdout.write(`${told.proven ? "proven" : "VIOLATED"} ${proof.name}: ${JSON.stringify(told)}\n`)
 }
-if (!json) process.stdout.write(`${chosen.length - failed} passed, ${failed} failed\n`)
+if (json) process.stdout.write(`${JSON.stringify(reports.length === 1 ? reports[0] : { proofs: reports })}\n`)
+else process.stdout.write(`${chosen.length - failed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 3
