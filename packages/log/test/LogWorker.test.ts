@@ -85,7 +85,9 @@ describe("a worker", () => {
         const held = yield* holdLog(directory)
         const startMs = Date.now()
         const [run] = yield* send(writer, ["late"], 150)
-        expect([run?.fate, run?.error?.reason]).toEqual(["unknown", "Timeout"])
+        // Whichever is first: the worker, who knows that it has taken it back, or the sender's own clock, who does not.
+        expect(["notStored", "unknown"]).toContain(run?.fate)
+        expect(run?.error?.reason).toBe("Timeout")
         expect(Date.now() - startMs).toBeLessThan(2000)
         const fencing = yield* Effect.forkChild(writer.fence(0))
         held.exec("ROLLBACK")
