@@ -115,27 +115,6 @@ describe("a worker", () => {
       })
     ))
 
-  it("serves reads while a send waits for another process that holds the log", () =>
-    inDirectory((directory) =>
-      Effect.gen(function* () {
-        const transport = yield* logTransport({ directory })
-        const writer = yield* transport.openWriter("t")
-        yield* send(writer, ["0"])
-        const sql = yield* holdLog(directory)
-        const sending = yield* Effect.forkChild(send(writer, ["1"]))
-        const startMs = performance.now()
-        for (let look = 0; look < 20; look++) {
-          yield* Effect.sleep(1)
-          expect(yield* valuesIn(transport)).toEqual(["0"])
-        }
-        // A wait inside SQLite would cost each of them up to a quarter of a second.
-        expect(performance.now() - startMs).toBeLessThan(1000)
-        sql.exec("ROLLBACK")
-        expect((yield* Fiber.join(sending))[0]?.fate).toBe("stored")
-        expect(yield* valuesIn(transport)).toEqual(["0", "1"])
-      })
-    ))
-
   it("lets go of what is old although nobody sends, one process at a time", () =>
     inDirectory((directory) =>
       Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
 import { applicationId, formatVersion, tables } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
-/** How long SQLite waits by itself for another process that recovers or closes the log, in milliseconds. */
+/** How long SQLite waits for another process by itself, in milliseconds; the group commit then tries again. */
 const busyMs = 250
 
 /** How long opening waits for other processes that create, recover or check point the same log, in milliseconds. */
@@ -82,15 +82,9 @@ export class Database {
     return true
   }
 
-  /** Begins a write; throws a busy error when another process does not let go within `waitMs`, in which nothing else is served. */
-  begin(waitMs = busyMs): void {
-    if (waitMs === busyMs) return this.#sql.exec("BEGIN IMMEDIATE")
-    this.#sql.exec(`PRAGMA busy_timeout = ${waitMs}`)
-    try {
-      this.#sql.exec("BEGIN IMMEDIATE")
-    } finally {
-      this.#sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
-    }
+  /** Begins a write; throws a busy error when another process does not let go in time. */
+  begin(): void {
+    this.#sql.exec("BEGIN IMMEDIATE")
   }
 
   commit(): void {

@@ -38,21 +38,11 @@ const groupJobsMax = 4096
 /** How long a work without a deadline waits for other processes, in milliseconds. */
 const busyMsMax = 30_000
 
-/**
- * How long it leaves the thread to others before it tries again to get the log from another process, in milliseconds: at least,
- * and at random on top, so that two do not keep in step. SQLite's own wait sleeps up to 100 ms, and no read is served in it.
- */
-const againMs = 1
-const againMsMore = 2
-
 export class GroupCommit {
   readonly #store: Store
   readonly #committed: (wakes: ReadonlySet<Wakes>) => void
   #queue: Array<Job> = []
   #isScheduled = false
-  /** Another process held the log at the last try. */
-  #isHeld = false
-  #isDraining = false
   /** A commit failed and may yet be found by a recovery: something must be written over it before a fence can be kept. */
   #isUnclear = false
 
@@ -73,28 +63,23 @@ export class GroupCommit {
   /** Commits what is left, without waiting for more, for so many milliseconds at most. */
   drain(withinMs: number): void {
     const untilMs = Date.now() + withinMs
-    this.#isDraining = true
     while (this.#queue.length > 0 && Date.now() < untilMs) this.#flush()
-    this.#isDraining = false
   }
 
   #schedule(): void {
     if (this.#isScheduled || this.#queue.length === 0) return
     this.#isScheduled = true
-    const flush = () => {
+    // After the messages that have already arrived: they go into the same transaction.
+    setImmediate(() => {
       this.#isScheduled = false
       this.#flush()
       this.#schedule()
-    }
-    if (this.#isHeld) setTimeout(flush, againMs + Math.random() * againMsMore)
-    // After the messages that have already arrived: they go into the same transaction.
-    else setImmediate(flush)
+    })
   }
 
   #flush(): void {
     const group = this.#take()
-    this.#isHeld = group.length > 0 && !this.#commit(group)
-    if (this.#isHeld) this.#queue = [...group, ...this.#queue]
+    if (group.length > 0 && !this.#commit(group)) this.#queue = [...group, ...this.#queue]
   }
 
   #take(): Array<Job> {
@@ -121,8 +106,7 @@ export class GroupCommit {
     const { db, quarantine } = this.#store
     const told: Array<() => void> = []
     try {
-      if (this.#isDraining) db.begin()
-      else db.begin(0)
+      db.begin()
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
