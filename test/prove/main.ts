@@ -25,10 +25,11 @@ const proofs: ReadonlyArray<Proof> = [
     script: new URL("crash/crashLog.ts", scripts),
     times: 50,
     msMax: 10_000,
-    fault: ({ kills, inTheMiddle, openMsMax }) => {
+    fault: ({ kills, inTheMiddle, openMs }) => {
       if (Number(inTheMiddle) < Number(kills) * 0.8)
         return `only ${String(inTheMiddle)} of ${String(kills)} kills fell between the first and the last acknowledgement`
-      return Number(openMsMax) >= 1000 ? `the log took ${String(openMsMax)} ms to open again` : undefined
+      // The median: a machine that is busy with something else makes a single opening wait.
+      return Number(openMs) >= 1000 ? `the log took ${String(openMs)} ms to open again` : undefined
     }
   },
   {
