@@ -21,7 +21,8 @@ export default defineConfig({
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
-      project("repository", ["test/**/*.test.ts"])
+      project("brokers", ["test/brokers/test/**/*.test.ts"]),
+      project("repository", ["test/*.test.ts"])
     ]
   }
 })
