@@ -61,8 +61,9 @@ function misuse(error: unknown): Misuse {
 }
 
 function finishedSentence(directory: string | undefined): string {
-  const where = directory === undefined ? "the log of --config" : `--directory ${directory}`
-  return `${where} holds a finished run, which is not deleted: name another directory, or delete it yourself`
+  return directory === undefined
+    ? "the topics of --config hold a finished run, which is not deleted: name others, or delete them yourself"
+    : `--directory ${directory} holds a finished run, which is not deleted: name another directory, or delete it yourself`
 }
 
 const runIn = Effect.fnUntraced(function* (
@@ -81,8 +82,9 @@ const runIn = Effect.fnUntraced(function* (
     return yield* Effect.fail(new Misuse("--role needs a transport that processes can share, such as the log"))
   const stranger = yield* foreignFile(leat, streams, known.expected)
   if (stranger !== undefined) {
-    const where = directory ?? "the log of --config"
-    const sentence = `${where} holds a run over other files (${stranger}): name those files, or another directory`
+    const where = directory === undefined ? "the cluster of --config" : directory
+    const other = directory === undefined ? "other topics" : "another directory"
+    const sentence = `${where} holds a run over other files (${stranger}): name those files, or ${other}`
     return yield* Effect.fail(new Misuse(sentence))
   }
   if (yield* isFinished(streams, known.expected)) return yield* new Finished({ directory })
