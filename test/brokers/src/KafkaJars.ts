@@ -27,7 +27,10 @@ export interface KafkaJars {
 }
 
 /** Takes Kafka from the cache outside the repository, or fetches it there with Maven, once per machine. */
-export async function findKafkaJars(environment: NodeJS.ProcessEnv): Promise<KafkaJars | KafkaMissing> {
+export async function findKafkaJars(
+  environment: NodeJS.ProcessEnv,
+  say: (sentence: string) => void
+): Promise<KafkaJars | KafkaMissing> {
   const cache = cacheFolder(environment)
   const folder = join(cache, `kafka-${kafkaVersion}`)
   const cached = await jarsIn(folder)
@@ -36,6 +39,7 @@ export async function findKafkaJars(environment: NodeJS.ProcessEnv): Promise<Kaf
   return withFileLock(`${folder}.lock`, fetchMsMax * 2, async () => {
     const meanwhile = await jarsIn(folder)
     if (meanwhile !== undefined) return meanwhile
+    say(`fetching Kafka ${kafkaVersion} with Maven, once per machine`)
     const missing = await fetchInto(folder, environment)
     return (
       missing ?? (await jarsIn(folder)) ?? { reason: `${folder} is empty after Maven said that it had fetched Kafka` }

@@ -6,7 +6,6 @@ import { askMetadata } from "./KafkaFrames.ts"
 import type { ClusterView } from "./KafkaFrames.ts"
 import { consolePath, logPath, logTail } from "./KafkaLog.ts"
 import type { KafkaProgram } from "./KafkaProgram.ts"
-import { jvmFlags } from "./KafkaProgram.ts"
 import type { Watchdog } from "./Watchdog.ts"
 
 const pollMs = 25
@@ -21,6 +20,7 @@ export interface KafkaNodeOptions {
   readonly propertiesFile: string
   readonly log4jFile: string
   readonly program: KafkaProgram
+  readonly jvmFlags: ReadonlyArray<string>
   readonly watchdog: Watchdog
 }
 
@@ -51,14 +51,9 @@ export class KafkaNode {
   /** Starts the JVM; `ready` tells when it serves. */
   launch(): void {
     if (this.#process !== undefined) throw new Error(`Kafka node ${this.id} runs already`)
-    const { folder, program, watchdog, log4jFile, propertiesFile } = this.#options
+    const { folder, program, jvmFlags, watchdog, log4jFile, propertiesFile } = this.#options
     const console = openSync(consolePath(folder), "a")
-    const flags = [
-      ...jvmFlags,
-      `-XX:SharedArchiveFile=${program.classArchive}`,
-      `-Dlog4j2.configurationFile=${log4jFile}`,
-      `-Dleat.log=${logPath(folder)}`
-    ]
+    const flags = [...jvmFlags, `-Dlog4j2.configurationFile=${log4jFile}`, `-Dleat.log=${logPath(folder)}`]
     // In a group of its own: Ctrl-C is for the owner, which then ends its nodes itself.
     const process = spawn(program.java.java, [...flags, "-cp", program.classPath, "kafka.Kafka", propertiesFile], {
       stdio: ["ignore", console, console],

@@ -9,7 +9,7 @@ export interface KafkaListener {
 export interface NodeAddresses {
   readonly id: number
   readonly controllerPort: number
-  readonly listeners: ReadonlyArray<KafkaListener>
+  readonly listeners: readonly [plain: KafkaListener, ...others: ReadonlyArray<KafkaListener>]
 }
 
 export const plainListener = "PLAIN"

@@ -1,8 +1,6 @@
 // `npm run broker -- kafka [--nodes 1|3]`: a broker to try leat with. Stdout gets one line, `bootstrap=HOST:PORT[,...]`, when the
 // broker serves; everything else goes to stderr. Exit code 0: stopped by a signal; 1: no broker here; 2: a wrong call.
 import { parseArgs } from "node:util"
-import { isMissing } from "./KafkaMissing.ts"
-import { findKafka } from "./KafkaProgram.ts"
 import { startKafka } from "./startKafka.ts"
 
 const call = "npm run broker -- kafka [--nodes 1|3]"
@@ -39,16 +37,14 @@ const { nodes } = readArguments()
 const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
 })
-const program = await findKafka()
-if (isMissing(program)) end(program.reason, 1)
-process.stderr.write(`leat: starting Kafka, ${nodes === 1 ? "one node" : `${nodes} nodes`}\n`)
-const started = startKafka({ nodes })
-const kafka = await Promise.race([started, stopped]).catch((error: unknown) =>
+const say = (sentence: string) => void process.stderr.write(`leat: ${sentence}\n`)
+say(`starting Kafka, ${nodes === 1 ? "one node" : `${nodes} nodes`}`)
+const kafka = await Promise.race([startKafka({ nodes }, say), stopped]).catch((error: unknown) =>
   end(error instanceof Error ? error.message : String(error), 1)
 )
 if (kafka !== undefined) {
   process.stdout.write(`bootstrap=${kafka.bootstrap}\n`)
-  process.stderr.write("leat: Kafka runs until Ctrl-C\n")
+  say("Kafka runs until Ctrl-C")
   const alive = setInterval(() => undefined, 60_000)
   await stopped
   clearInterval(alive)
