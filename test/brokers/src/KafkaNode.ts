@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
+import type { FaultProxy } from "./FaultProxy.ts"
 import { askMetadata } from "./KafkaFrames.ts"
 import type { ClusterView } from "./KafkaFrames.ts"
 import { consolePath, logPath, logTail } from "./KafkaLog.ts"
@@ -22,6 +23,7 @@ export interface KafkaNodeOptions {
   readonly program: KafkaProgram
   readonly jvmFlags: ReadonlyArray<string>
   readonly watchdog: Watchdog
+  readonly proxy: FaultProxy | undefined
 }
 
 /** One broker as a process: signalled by its own pid, started again on the same folder and ports. */
@@ -30,6 +32,8 @@ export class KafkaNode {
   readonly port: number
   /** Its configuration, data and log, until the cluster is closed. */
   readonly folder: string
+  /** Stands before its proxied listener, where the cluster has one. */
+  readonly proxy: FaultProxy | undefined
   readonly #options: KafkaNodeOptions
   #process: ChildProcess | undefined
 
@@ -37,6 +41,7 @@ export class KafkaNode {
     this.id = options.id
     this.port = options.port
     this.folder = options.folder
+    this.proxy = options.proxy
     this.#options = options
   }
 

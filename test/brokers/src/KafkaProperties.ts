@@ -1,7 +1,7 @@
 /** One listener of a node besides the controller's: its name, where it listens, and which address it tells to clients. */
 export interface KafkaListener {
   readonly name: string
-  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_SSL"
+  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL"
   readonly port: number
   readonly advertisedPort: number
 }

@@ -44,7 +44,7 @@ const kafka = await Promise.race([startKafka({ nodes }, say), stopped]).catch((e
 )
 if (kafka !== undefined) {
   process.stdout.write(`bootstrap=${kafka.bootstrap}\n`)
-  say("Kafka runs until Ctrl-C")
+  say(`Kafka runs until Ctrl-C, as process ${kafka.nodes.map(({ pid }) => pid).join(", ")}`)
   const alive = setInterval(() => undefined, 60_000)
   await stopped
   clearInterval(alive)
