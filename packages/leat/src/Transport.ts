@@ -21,6 +21,7 @@ export { RecordBatch } from "./RecordBatch.ts"
 export type { RecordColumns } from "./RecordBatch.ts"
 export { EventIdCursor } from "./EventIdCursor.ts"
 export { type Header, readHeaders } from "./Headers.ts"
+export { hasReference, isReference } from "./ReferenceText.ts"
 export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
 export * from "./TransportError.ts"
 
@@ -297,6 +298,14 @@ export interface Driver {
   ) =>
     | { readonly capabilities: Capabilities }
     | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
-  /** Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. */
-  readonly open: (cluster: string, config: ClusterConfig) => Effect.Effect<Transport, TransportError, Scope.Scope>
+  /**
+   * Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. What
+   * `inspect` saw as references stands resolved in `config`; no error may say any of it. `reread` resolves them anew, for
+   * secrets that change while the transport is open.
+   */
+  readonly open: (
+    cluster: string,
+    config: ClusterConfig,
+    reread?: Effect.Effect<ClusterConfig, TransportError>
+  ) => Effect.Effect<Transport, TransportError, Scope.Scope>
 }

@@ -25,7 +25,7 @@ export const reasons = {
   Unavailable: { isRetryable: true, mayBeStored: false },
   /** The request was written and no answer came in time. */
   Timeout: { isRetryable: true, mayBeStored: true },
-  /** The connection broke after the request was written. */
+  /** The connection broke, or the leader behind it gave up its office, after the request was written. */
   Disconnected: { isRetryable: true, mayBeStored: true },
   /** The backend asks for less. Passes. */
   Throttled: { isRetryable: true, mayBeStored: false },
