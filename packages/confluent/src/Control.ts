@@ -3,8 +3,8 @@ import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@l
 import { Effect, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask, attempt, closed, connected } from "./ask.ts"
-import type { Admin, Client, KafkaJavascript, OffsetsOfGroup, OffsetsOfPartition } from "./client.ts"
-import { commonConfig } from "./clientConfig.ts"
+import type { Admin, Client, Consumer, KafkaJavascript, OffsetsOfGroup, OffsetsOfPartition } from "./client.ts"
+import { controlConfig, topicConfig } from "./clientConfig.ts"
 import { failure, failureOf } from "./failure.ts"
 
 /** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
@@ -13,6 +13,9 @@ const earliest = -2
 const latest = -1
 const readUncommitted = 0
 const readCommitted = 1
+/** What the client tells of itself, why it cannot connect above all, is taken off its queue so often, in milliseconds. */
+const eventsEveryMs = 250
+const eventsMax = 1000
 /** How long a topic that was just created may take until every broker knows it, in milliseconds. */
 const appearMs = 5000
 const topicAlreadyExists = 36
@@ -35,12 +38,22 @@ export class Control {
     options: KafkaOptions
   ): Effect.fn.Return<Control, TransportError, Scope.Scope> {
     const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
+    // A consumer, of a group that it never joins: in a client without one librdkafka follows a null pointer when a coordinator
+    // answers the question for a group's offsets with NOT_COORDINATOR, and takes the process with it.
+    let listening: NodeJS.Timeout | undefined
+    const listen = (consumer: Consumer) => {
+      consumer.setDefaultConsumeTimeout(0)
+      listening = setInterval(() => consumer.consume(eventsMax, () => {}), eventsEveryMs).unref()
+    }
     const client = yield* Effect.acquireRelease(
       Effect.flatMap(
-        attempt("open", "the cluster section", () => new kafka.Producer(commonConfig(options))),
-        (producer) => connected(kafka, producer, timeoutMs, (one) => one.setPollInBackground(true))
+        attempt("open", "the cluster section", () => new kafka.KafkaConsumer(controlConfig(options), topicConfig)),
+        (consumer) => connected(kafka, consumer, timeoutMs, listen)
       ),
-      (producer) => closed((done) => producer._disconnect(done))
+      (consumer) => {
+        clearInterval(listening)
+        return closed((done) => consumer.disconnect(done))
+      }
     )
     const turns = yield* Semaphore.make(questionsMax)
     return new Control(kafka.AdminClient.createFrom(client satisfies Client), options, turns)

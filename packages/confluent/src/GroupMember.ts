@@ -6,7 +6,14 @@ import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Effect, Fiber, Queue, type Scope } from "effect"
 import type { From, Lane, Subscription, TransportError } from "leat/transport"
 import { attempt, closed, connected } from "./ask.ts"
-import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartition } from "./client.ts"
+import type {
+  ClientError,
+  ClientMessage,
+  Consumer,
+  KafkaJavascript,
+  TopicPartition,
+  TopicPartitionOffset
+} from "./client.ts"
 import { memberConfig, topicConfig } from "./clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import type { Control } from "./Control.ts"
@@ -47,6 +54,8 @@ export class GroupMember {
   #isClosed = false
   #isConsuming = false
   #hasMore = false
+  /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
+  readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
   #whenReleased: (() => void) | undefined
 
@@ -96,7 +105,7 @@ export class GroupMember {
       )
       yield* connected(kafka, consumer, timeoutMs, () => {})
       consumer.setDefaultConsumeTimeout(0)
-      consumer.on("partition.eof", ({ partition, offset }) => this.#held.get(partition)?.passed(offset))
+      consumer.on("partition.eof", (end) => this.#ends.push(end))
       this.#consumer = consumer
       this.#commits = new Commits(consumer, group)
       yield* attempt("subscribe", topic, () => consumer.subscribe([topic]))
@@ -128,6 +137,7 @@ export class GroupMember {
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
     for (const message of messages) this.#held.get(message.partition)?.received(message)
+    for (const { partition, offset } of this.#ends.splice(0)) this.#held.get(partition)?.passed(offset)
   }
 
   #failed({ code }: ClientError): void {
