@@ -1,6 +1,8 @@
 import { describe, inject } from "vitest"
 import { isMissing } from "./KafkaMissing.ts"
 import { findKafka } from "./KafkaProgram.ts"
+// For what it declares of vitest's context.
+import type {} from "./vitestSetup.ts"
 
 /**
  * A suite that needs a Kafka, which it shares with others: it takes topics and groups of its own and kills nobody. Where there is
