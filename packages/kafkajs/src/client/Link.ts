@@ -61,6 +61,7 @@ export class Link {
       // Its clock looks ten times a second at every connection; ours is set once for each request.
       enforceRequestTimeout: false
     })
+    withoutIdleTimers(connection)
     // A peer that hangs up before it has greeted leaves kafkajs waiting for ever.
     let tellLate: (error: unknown) => void = () => undefined
     const late = new Promise<never>((_, reject) => {
@@ -197,6 +198,14 @@ export class Link {
 
   #gone({ apiName }: Frame): TransportError {
     return failure("Unavailable", apiName, `${this.#where}: the connection is closed`)
+  }
+}
+
+/** kafkajs starts a timer after each answer, with a time in the past when there is nothing to wait for, and Node warns of that. */
+function withoutIdleTimers({ requestQueue }: KafkajsConnection): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue)
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule()
   }
 }
 

@@ -75,8 +75,9 @@ export interface KafkajsConnection {
       readonly sendRequest: () => void
     }) => void
     readonly destroy: () => void
-    /** Entered and not answered. */
-    readonly inflight: ReadonlyMap<number, unknown>
+    /** Entered, and held back because the broker asks for less. */
+    readonly pending: ReadonlyArray<unknown>
+    scheduleCheckPendingRequests: () => void
   }
 }
 

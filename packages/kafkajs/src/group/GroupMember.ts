@@ -256,6 +256,8 @@ export class GroupMember implements LaneHolder {
   /** Takes what the leader gave, and ends what it did not give again. */
   #take(partitions: ReadonlyArray<number>): void {
     this.#assigned = new Set(partitions)
+    // Who takes no more is given nothing, and keeps what it has until it has drained.
+    if (this.#takesNoMore) return
     for (const lane of this.#lanes.values()) if (!this.#assigned.has(lane.partition)) this.#revoke(lane)
     void this.#give(partitions.filter((partition) => !this.#lanes.has(partition)))
   }
