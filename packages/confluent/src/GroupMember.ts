@@ -47,7 +47,7 @@ export class GroupMember {
   readonly #options: MemberOptions
   readonly #held = new Map<number, GroupLane>()
   #consumer: Consumer | undefined
-  #commits: Commits | undefined
+  readonly #commits: Commits
   /** What librdkafka asked, one after another. */
   #answers: Fiber.Fiber<void> | undefined
   #isLeaving = false
@@ -62,6 +62,7 @@ export class GroupMember {
   constructor(options: MemberOptions, lanes: Queue.Queue<Lane, TransportError>) {
     this.#options = options
     this.lanes = lanes
+    this.#commits = new Commits(options.subscription.group, () => this.#consumer)
   }
 
   /** Joins; the member has left when the scope ends. */
@@ -96,6 +97,8 @@ export class GroupMember {
         ...memberConfig(options, subscription, protocol),
         rebalance_cb: (error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>) =>
           this.#asked(error, partitions),
+        offset_commit_cb: (error: ClientError | undefined, offsets: ReadonlyArray<TopicPartition>) =>
+          this.#commits.done(error, offsets),
         queue_non_empty_cb: () => this.#consume()
       }
       const consumer = yield* attempt(
@@ -107,7 +110,6 @@ export class GroupMember {
       consumer.setDefaultConsumeTimeout(0)
       consumer.on("partition.eof", (end) => this.#ends.push(end))
       this.#consumer = consumer
-      this.#commits = new Commits(consumer, group)
       yield* attempt("subscribe", topic, () => consumer.subscribe([topic]))
       this.#consume()
     })
@@ -201,8 +203,7 @@ export class GroupMember {
   #give(partition: number, start: number): void {
     const { topic, group } = this.#options.subscription
     const owner = {
-      commit: (lane: GroupLane, offset: number) =>
-        this.#commits?.commit(lane, offset) ?? Effect.fail(lane.lost("settle")),
+      commit: (lane: GroupLane, offset: number) => this.#commits.commit(lane, offset),
       released: () => this.#whenReleased?.(),
       pause: (lane: GroupLane, isPaused: boolean) => this.#pause(lane, isPaused)
     }
@@ -290,6 +291,7 @@ export class GroupMember {
     clearTimeout(this.#timer)
     for (const lane of this.#held.values()) lane.lose()
     this.#whenReleased?.()
+    this.#commits.close()
     const consumer = this.#consumer
     if (consumer !== undefined) yield* closed((done) => consumer.disconnect(done))
   })

@@ -26,7 +26,8 @@ const probeMs = 1000
 
 /** Codes after which a producer sends nothing more: the session is over, and its queue was thrown away. */
 const ending: ReadonlySet<number> = new Set([-152, -151, -150, -149])
-const allBrokersDown = -187
+/** Events after which it is looked whether any broker is left. */
+const away: ReadonlySet<number> = new Set([-196, -195, -193, -187, -185])
 
 export interface OutletOptions {
   /** A report for each record: every run has its position. */
@@ -58,7 +59,7 @@ export class Outlet {
     producer.on("delivery-report", (error, report) => this.#reported(error, report))
     producer.on("event.stats", ({ message }) => this.#told(message))
     producer.on("event.error", (error) => {
-      if (options.codeOf(error) === allBrokersDown) this.#isAway = true
+      if (away.has(options.codeOf(error))) this.#isAway = true
     })
   }
 

@@ -98,7 +98,8 @@ export interface Consumer extends Client {
     timeoutMs: number,
     done: Done<ReadonlyArray<{ readonly partition: number; readonly offset?: number } | Error>>
   ): void
-  commitCb(offsets: ReadonlyArray<TopicPartitionOffset>, done: (error: ClientError | null) => void): void
+  /** Only queues it; `offset_commit_cb` tells what became of it. */
+  commit(offsets: ReadonlyArray<TopicPartitionOffset>): void
 }
 
 export interface OffsetsOfPartition extends TopicPartitionOffset {
