@@ -109,9 +109,14 @@ export function readerConfig(options: KafkaOptions): ClientConfig {
   return { ...consumerConfig(options), "group.id": "leat.reader" }
 }
 
-/** Of the client that asks for topics, positions and groups. */
+/** Of the client that asks for topics and positions. */
 export function controlConfig(options: KafkaOptions): ClientConfig {
-  return { ...commonConfig(options), "group.id": "leat.control", "enable.auto.commit": false }
+  return offsetsConfig(options, "leat.control")
+}
+
+/** Of a client that asks how far a group is settled, and does not join it. */
+export function offsetsConfig(options: KafkaOptions, group: string): ClientConfig {
+  return { ...commonConfig(options), "group.id": group, "enable.auto.commit": false }
 }
 
 function securityConfig({ tls, sasl }: KafkaOptions): ClientConfig {
