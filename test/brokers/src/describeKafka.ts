@@ -1,4 +1,5 @@
 import { describe, inject } from "vitest"
+import { failInContinuousIntegration } from "./ContinuousIntegration.ts"
 import { isMissing } from "./KafkaMissing.ts"
 import { findKafka } from "./KafkaProgram.ts"
 
@@ -15,6 +16,7 @@ export function describeKafka(name: string, define: (bootstrap: string) => void)
 /** A suite that starts, and may kill, Kafkas of its own, by `startKafka`. To be awaited at the top of a test file. */
 export async function describeOwnKafka(name: string, define: () => void): Promise<void> {
   const found = await findKafka()
+  if (isMissing(found)) failInContinuousIntegration(found)
   describeUnless(isMissing(found) ? found.reason : undefined, name, define)
 }
 
