@@ -114,10 +114,7 @@ describe("what members tell each other", () => {
     const first = Buffer.from("0000000000010001740000000000", "hex")
     expect(readMemberMetadata(first.subarray(0, 13)).topics).toEqual(["t"])
     // Version 3: held, generation, rack.
-    const third = Buffer.from(
-      "0003" + "00000001" + "000174" + "ffffffff" + "00000001" + "000174" + "0000000100000002" + "00000009" + "ffff",
-      "hex"
-    )
+    const third = Buffer.from("000300000001000174ffffffff00000001000174000000010000000200000009ffff", "hex")
     expect(readMemberMetadata(third)).toEqual({ topics: ["t"], held: new Map([["t", [2]]]), generation: 9 })
   })
 })

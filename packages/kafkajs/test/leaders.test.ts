@@ -37,10 +37,10 @@ await describeOwnKafka("when brokers die", () => {
           const { transport, topic, writer } = yield* benchAt(kafka.bootstrap, 6)
           const stored = new Map<number, Array<string>>()
           const maybe = new Map<number, Array<string>>()
-          let isOver = false
+          const writing = { isOver: false }
           // As leat does: what was not stored is sent again, what is in doubt is counted.
           const write = Effect.fnUntraced(function* (partition: number) {
-            for (let seq = 0; !isOver; seq++) {
+            for (let seq = 0; !writing.isOver; seq++) {
               const value = `${partition}/${seq}/`
               const told = yield* send(writer, numbered(3, value), { partition, withinMs: 2000 })
               const into = told.fate === "stored" ? stored : told.fate === "unknown" ? maybe : undefined
@@ -57,7 +57,7 @@ await describeOwnKafka("when brokers die", () => {
           yield* Effect.sleep(6000)
           const before = new Map([...stored].map(([partition, values]) => [partition, values.length]))
           yield* Effect.sleep(1500)
-          isOver = true
+          writing.isOver = true
           yield* waitUntil(
             "the writers have ended",
             Effect.sync(() => writers.pollUnsafe() !== undefined)

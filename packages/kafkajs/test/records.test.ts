@@ -37,11 +37,11 @@ const plain = ({ key, value, headers, timeMs }: ReceivedRecord) => ({
 })
 
 describe("records in Kafka's format", () => {
-  const bytes = fc.uint8Array({ maxLength: 300 })
-  const header: fc.Arbitrary<Header> = fc.tuple(fc.string({ unit: "grapheme", maxLength: 12 }), bytes)
+  const anyBytes = fc.uint8Array({ maxLength: 300 })
+  const header: fc.Arbitrary<Header> = fc.tuple(fc.string({ unit: "grapheme", maxLength: 12 }), anyBytes)
   const record: fc.Arbitrary<PlainRecord> = fc.record({
-    key: fc.option(bytes),
-    value: fc.option(bytes),
+    key: fc.option(anyBytes),
+    value: fc.option(anyBytes),
     headers: fc.array(header, { maxLength: 5 }),
     timeMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 4_102_444_800_000 }))
   })
@@ -124,6 +124,11 @@ describe("records in Kafka's format", () => {
     expect(back.records.map(({ position }) => position)).toEqual([10n, 20n])
     expect(back.next).toBe(21n)
     expect(read(compacted, { from: 10n }).next).toBe(13n)
+  })
+
+  it("T5 T16 name no producer: its idempotence is not used, so that it cannot fail unseen", () => {
+    const batch = written([{ key: "k", value: "v" }])
+    expect([batch.readBigInt64BE(43), batch.readInt16BE(51), batch.readInt32BE(53)]).toEqual([-1n, -1, -1])
   })
 
   it("whose last batch is cut off are read up to there", () => {

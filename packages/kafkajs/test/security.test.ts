@@ -40,6 +40,33 @@ await describeOwnKafka("a cluster that asks who one is", () => {
   const refused = (options: { readonly tls?: KafkaTls; readonly sasl?: KafkaSasl }) =>
     run(Effect.flip(use(options)) as Effect.Effect<TransportError>)
 
+  describe("by a password, and again before the session ends", () => {
+    beforeAll(async () => {
+      kafka = await startKafka({
+        security: { tls: false, sasl: ["SCRAM-SHA-512"], users: { alice: password } },
+        properties: { "connections.max.reauth.ms": "3000" }
+      })
+      access = kafka.secure as SecureAccess
+    })
+    afterAll(() => kafka.close())
+
+    it("goes on beyond the end of a session", () =>
+      run(
+        Effect.gen(function* () {
+          const sasl = { mechanism: "SCRAM-SHA-512", username: "alice", password: Redacted.make(password) } as const
+          const transport = yield* kafkajsTransport({ brokers: [access.bootstrap], sasl })
+          const topic = newName("sessions")
+          yield* transport.ensure({ topic, partitions: 1 })
+          const writer = yield* transport.openWriter(topic)
+          for (let count = 0; count < 10; count++) {
+            const told = yield* send(writer, numbered(1))
+            expect([told.fate, told.error?.message]).toEqual(["stored", undefined])
+            yield* Effect.sleep(500)
+          }
+        })
+      ))
+  })
+
   describe("by TLS, a certificate and a password", () => {
     beforeAll(async () => {
       const sasl = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const
