@@ -6,7 +6,14 @@ import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Effect, Fiber, Queue, type Scope } from "effect"
 import type { From, Lane, Subscription, TransportError } from "leat/transport"
 import { attempt, closed, connected } from "./ask.ts"
-import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartition } from "./client.ts"
+import type {
+  ClientError,
+  ClientMessage,
+  Consumer,
+  KafkaJavascript,
+  TopicPartition,
+  TopicPartitionOffset
+} from "./client.ts"
 import { memberConfig, topicConfig } from "./clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import type { Control } from "./Control.ts"
@@ -49,6 +56,8 @@ export class GroupMember {
   #isClosed = false
   #isConsuming = false
   #hasMore = false
+  /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
+  readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
   #whenReleased: (() => void) | undefined
 
@@ -101,7 +110,7 @@ export class GroupMember {
       )
       yield* connected(kafka, consumer, timeoutMs, () => {})
       consumer.setDefaultConsumeTimeout(0)
-      consumer.on("partition.eof", ({ partition, offset }) => this.#held.get(partition)?.passed(offset))
+      consumer.on("partition.eof", (end) => this.#ends.push(end))
       if (this.#isClosed || this.#isLeaving) return yield* closed((done) => consumer.disconnect(done))
       this.#consumer = consumer
       yield* attempt("subscribe", topic, () => consumer.subscribe([topic]))
@@ -137,6 +146,7 @@ export class GroupMember {
       // What nobody pulls any more is somebody else's to read.
       if (lane?.state === "held") lane.received(message)
     }
+    for (const { partition, offset } of this.#ends.splice(0)) this.#held.get(partition)?.passed(offset)
   }
 
   #failed({ code }: ClientError): void {

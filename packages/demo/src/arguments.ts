@@ -39,7 +39,7 @@ export const usage = `npm start -- [options]
   --transport log      what carries the events: log (on disk, goes on where it stopped) or memory
   --directory DIR      where the log stands; default: a folder below .leat/demo for each set of input files
   --role ROLE          only a part, with others beside it on one log: publisher, positions or alerts
-  --config FILE        route document (YAML or JSON) instead of packages/demo/routes/log.yaml
+  --config FILE        route document (YAML or JSON) instead of packages/demo/routes.log.yaml
   --speed max|N        as fast as it goes, or N times real time; default: everything in a lively minute
   --color auto         auto, always or never; NO_COLOR and FORCE_COLOR are heard
   --json               the last line of stdout is one object, and nothing else is written there

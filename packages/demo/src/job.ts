@@ -1,5 +1,7 @@
 import { Clock, Data, Effect, type Scope } from "effect"
 import { Leat, type OpenLeat, type RouteError, type TransportError } from "leat"
+import { confluent } from "@leat/confluent"
+import { kafkajs } from "@leat/kafkajs"
 import { log } from "@leat/log"
 import { type JobArguments, Misuse } from "./arguments.ts"
 import { compare } from "./check/compare.ts"
@@ -31,6 +33,9 @@ interface Prepared extends JobOptions {
 /** The run in the directory came to its end before. */
 class Finished extends Data.TaggedError("Finished")<{ readonly directory: string | undefined }> {}
 
+/** What a document of `--config` may name. */
+const drivers = [log, kafkajs, confluent]
+
 /** How often what happens is shown, in milliseconds. */
 const statusEveryMs = 200
 
@@ -61,8 +66,9 @@ function misuse(error: unknown): Misuse {
 }
 
 function finishedSentence(directory: string | undefined): string {
-  const where = directory === undefined ? "the log of --config" : `--directory ${directory}`
-  return `${where} holds a finished run, which is not deleted: name another directory, or delete it yourself`
+  return directory === undefined
+    ? "the topics of --config hold a finished run, which is not deleted: name others, or delete them yourself"
+    : `--directory ${directory} holds a finished run, which is not deleted: name another directory, or delete it yourself`
 }
 
 const runIn = Effect.fnUntraced(function* (
@@ -72,7 +78,7 @@ const runIn = Effect.fnUntraced(function* (
   const { args, report, document, plan, survey: known, isStopped } = prepared
   const startedAtMs = yield* Clock.currentTimeMillis
   const routes = directory === undefined ? document.text : placedAt(document, directory)
-  const leat = yield* Leat.make({ source: "demo", routes, drivers: [log] })
+  const leat = yield* Leat.make({ source: "demo", routes, drivers })
   const streams = yield* openStreams(leat)
   const { name, isShared, cluster } = carrierOf(leat, streams)
   if (args.transport !== undefined && args.config !== undefined && args.transport !== name)
@@ -81,8 +87,9 @@ const runIn = Effect.fnUntraced(function* (
     return yield* Effect.fail(new Misuse("--role needs a transport that processes can share, such as the log"))
   const stranger = yield* foreignFile(leat, streams, known.expected)
   if (stranger !== undefined) {
-    const where = directory ?? "the log of --config"
-    const sentence = `${where} holds a run over other files (${stranger}): name those files, or another directory`
+    const where = directory === undefined ? "the cluster of --config" : directory
+    const other = directory === undefined ? "other topics" : "another directory"
+    const sentence = `${where} holds a run over other files (${stranger}): name those files, or ${other}`
     return yield* Effect.fail(new Misuse(sentence))
   }
   if (yield* isFinished(streams, known.expected)) return yield* new Finished({ directory })

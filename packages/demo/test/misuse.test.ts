@@ -44,7 +44,7 @@ describe("a wrong call is one sentence and exit code 2", { timeout: 60_000 }, ()
   })
 
   it("for directories and documents that do not go together", async () => {
-    const memory = fileURLToPath(new URL("../routes/memory.yaml", import.meta.url))
+    const memory = fileURLToPath(new URL("../routes.memory.yaml", import.meta.url))
     const calls: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
       [["--directory", join(folder, "file")], "file: that is not a directory"],
       [["--directory", join(folder, "full")], "holds no log and is not empty (letter.txt)"],
@@ -76,7 +76,7 @@ describe("a document on the log", { timeout: 60_000 }, () => {
     expect(JSON.parse(first.stdout)).toMatchObject({ transport: "log", balanced: true })
     expect(readdirSync(directory)).toContain("log.sqlite")
     const second = await new Job(args).ended
-    expect(second.stderr).toContain("the log of --config holds a finished run, which is not deleted")
+    expect(second.stderr).toContain("the topics of --config hold a finished run, which is not deleted")
     expect(second.code).toBe(2)
   })
 

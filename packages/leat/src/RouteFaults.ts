@@ -1,6 +1,7 @@
 /** What is wrong with a route document that can be read: every fault, each with its path and what to do. */
 import type { ContractInfo, Need } from "./Contract.ts"
 import { covers } from "./Glob.ts"
+import type { Policy } from "./Policy.ts"
 import { malformedReferences } from "./References.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import type { Capabilities, ClusterConfig, Driver } from "./Transport.ts"
@@ -156,16 +157,33 @@ function namedPolicy(document: RouteDocument, name: string | undefined, path: st
   return [{ path: `${path}.policy`, message: `no policy named ${name}; there is ${known === "" ? "none" : known}` }]
 }
 
-export function unmetNeeds(contract: ContractInfo, capabilities: Capabilities | undefined): ReadonlyArray<string> {
+/**
+ * Needs of a contract that a leg does not meet. Where a send in doubt may land after a later one, order holds only as long as
+ * nothing in doubt is given up: then what lands late is a copy of what stands before it already (decision 13).
+ */
+export function unmetNeeds(
+  contract: ContractInfo,
+  capabilities: Capabilities | undefined,
+  policy: Policy
+): ReadonlyArray<string> {
   if (capabilities === undefined) return []
+  const { ordering, replay, acks, compaction } = capabilities
   const met: { readonly [N in Need]: boolean } = {
-    order: capabilities.ordering === "perPartition",
-    replay: capabilities.replay.offset,
-    fsync: capabilities.acks.includes("fsync"),
-    quorum: capabilities.acks.includes("quorum"),
-    compaction: capabilities.compaction
+    order: ordering === "perPartition" || (ordering === "exceptAfterInDoubt" && !givesUp(policy)),
+    replay: replay.offset,
+    fsync: acks.includes("fsync"),
+    quorum: acks.includes("quorum"),
+    compaction
   }
-  return contract.needs.filter((need) => !met[need])
+  return contract.needs.flatMap((need) => {
+    if (met[need]) return []
+    const isOnlyInDoubt = need === "order" && ordering === "exceptAfterInDoubt"
+    return [isOnlyInDoubt ? "order (there only with a policy that drops nothing)" : need]
+  })
+}
+
+function givesUp(policy: Policy): boolean {
+  return policy.some(({ then }) => then !== "halt")
 }
 
 function join(path: string, rest: string): string {

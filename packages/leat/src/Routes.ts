@@ -233,8 +233,8 @@ export class Routes {
       return [{ path: "routes", message }]
     }
     return matching.flatMap(({ spec, index }) =>
-      spec.to.flatMap(({ cluster }, leg) => {
-        const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities)
+      spec.to.flatMap(({ cluster, policy }, leg) => {
+        const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities, this.#policy(policy))
         if (unmet.length === 0) return []
         const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${cluster} does not declare`
         return [{ path: `routes[${index}].to[${leg}].cluster`, message }]

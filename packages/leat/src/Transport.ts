@@ -105,6 +105,9 @@ export interface Writer {
   /**
    * Sends records [from, to) and says of each what became of it: the runs are disjoint, in order, and cover exactly that
    * range. Resolves by `deadlineMs` (epoch milliseconds), with `unknown` where no answer came. Never fails.
+   *
+   * What was `unknown` comes again after the fence as the same bytes of the same arena, which nobody else uses until then: a
+   * driver that has learned in the meantime what became of it may say so instead of sending it twice.
    */
   readonly send: (
     partition: number,

@@ -55,6 +55,8 @@ interface Range {
   mayBeStored: boolean
   /** Whether such an attempt could still land, because no fence has returned since. */
   inDoubt: boolean
+  /** The drops that its first record announced when it was sent with an unknown outcome: a retry says the same. */
+  said: ReadonlyArray<DroppedRange>
 }
 
 interface Queued {
@@ -93,9 +95,8 @@ export class WriteLane {
   #closing = false
   /** Dropped and not announced yet. */
   #dropped: Array<DroppedRange> = []
-  /** What the record `#announcedBy` of the batch on its way says was dropped. */
-  #announcing: Array<DroppedRange> = []
-  #announcedBy = 0
+  /** What the first record of the range on its way says was dropped. */
+  #announcing: ReadonlyArray<DroppedRange> = []
 
   constructor(options: WriteLaneOptions) {
     this.#options = options
@@ -184,13 +185,10 @@ export class WriteLane {
     this.#busy = undefined
     head.ranges.shift()
     const left: Array<Range> = []
-    const announced = complete(runs, range.from, range.to).some(
-      (run) => run.fate === "stored" && run.from <= this.#announcedBy && this.#announcedBy < run.to
-    )
-    if (!announced) this.#dropped = [...this.#announcing, ...this.#dropped].slice(0, rangesMax + 1)
+    const said = this.#announcing
     this.#announcing = []
     for (const run of complete(runs, range.from, range.to)) {
-      const part = { ...range, from: run.from, to: run.to }
+      const part = { ...range, from: run.from, to: run.to, said: run.from === range.from ? said : [] }
       if (run.fate === "stored") this.#stored(head.batch, part)
       else left.push(...this.#failed(head, part, run, nowMs, random))
     }
@@ -297,13 +295,13 @@ export class WriteLane {
   #send(head: Queued, nowMs: number): WriteCommand {
     const { batch } = head
     if (batch === this.#open) this.#open = undefined
-    head.ranges ??= [{ from: 0, to: batch.count, attempts: 0, firstSentMs: nowMs, mayBeStored: false, inDoubt: false }]
+    head.ranges ??= [wholeOf(batch, nowMs)]
     const range = head.ranges[0]
     if (range === undefined) return idle
     if (range.attempts === 0) range.firstSentMs = nowMs
     if (range.attempts++ > 0) this.retries += range.to - range.from
     this.#busy = "sending"
-    this.#announce(batch, range.from)
+    this.#announce(batch, range)
     this.#move(batch, range.from, range.to, "queued", "inFlight")
     return { _tag: "Send", batch, from: range.from, to: range.to }
   }
@@ -325,6 +323,7 @@ export class WriteLane {
         part.inDoubt = true
       }
     }
+    if (!part.mayBeStored) this.#takeBack(part)
     const size = part.to - part.from
     if (tag === "TooLarge" && !unknown && size > 1) {
       this.#move(batch, part.from, part.to, "inFlight", "queued")
@@ -332,7 +331,7 @@ export class WriteLane {
       // Halving finds the record that is too large by itself; it is no attempt of the others.
       return [
         { ...part, to: middle, attempts: part.attempts - 1 },
-        { ...part, from: middle, attempts: part.attempts - 1 }
+        { ...part, from: middle, attempts: part.attempts - 1, said: [] }
       ]
     }
     const elapsedMs = nowMs - part.firstSentMs
@@ -361,9 +360,8 @@ export class WriteLane {
   }
 
   #dropQueued(queued: Queued, reason: string): number {
-    const whole = [{ from: 0, to: queued.batch.count, attempts: 0, firstSentMs: 0, mayBeStored: false, inDoubt: false }]
     let dropped = 0
-    for (const range of queued.ranges ?? whole) {
+    for (const range of queued.ranges ?? [wholeOf(queued.batch, 0)]) {
       this.#drop(queued.batch, range, "queued", reason)
       dropped += range.to - range.from
     }
@@ -385,6 +383,7 @@ export class WriteLane {
 
   #drop(batch: RecordBatch, range: Range, from: Place, reason: string): void {
     const mayBeStored = range.mayBeStored || (from === "inFlight" && this.#busy === "sending")
+    this.#takeBack(range)
     for (let index = range.from; index < range.to; index++) {
       if (batch.isMarker(index)) continue
       this.#noteDrop(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
@@ -392,17 +391,30 @@ export class WriteLane {
     this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)
   }
 
-  /** Puts what was dropped into the headers of a record. One that would become too large by it leaves it to the next. */
-  #announce(batch: RecordBatch, index: number): void {
+  /**
+   * Puts what was dropped into the headers of the first record. One that would become too large by it leaves it to the next;
+   * one that may be stored already is sent again as it was, so that a transport can know it again and no drop goes unsaid.
+   */
+  #announce(batch: RecordBatch, range: Range): void {
+    if (range.mayBeStored) {
+      this.#announcing = range.said
+      if (range.said.length === 0) batch.withdrawNotice()
+      return
+    }
     this.#announcing = []
-    this.#announcedBy = index
     batch.withdrawNotice()
     if (this.#dropped.length === 0) return
     const notice = dropNotice(this.#dropped)
-    if (batch.recordBytes(index) + notice.length + noticeHeaderBytes > this.#options.recordBytesMax) return
-    batch.notice(index, droppedHeader, notice)
+    if (batch.recordBytes(range.from) + notice.length + noticeHeaderBytes > this.#options.recordBytesMax) return
+    batch.notice(range.from, droppedHeader, notice)
     this.#announcing = this.#dropped
     this.#dropped = []
+  }
+
+  /** What a record was to announce and did not, or perhaps not, is for a later one to say. */
+  #takeBack(range: Range): void {
+    if (range.said.length > 0) this.#dropped = [...range.said, ...this.#dropped].slice(0, rangesMax + 1)
+    range.said = []
   }
 
   #noteDrop(bucket: number, seq: number, reason: string): void {
@@ -478,6 +490,10 @@ export class WriteLane {
 const noticeHeaderBytes = droppedHeader.length + 10
 
 const idle: WriteCommand = { _tag: "Idle" }
+
+function wholeOf({ count }: RecordBatch, firstSentMs: number): Range {
+  return { from: 0, to: count, attempts: 0, firstSentMs, mayBeStored: false, inDoubt: false, said: [] }
+}
 
 /** How long a lane waits before it asks again for a fence that the policy has given up waiting for, in milliseconds. */
 const fenceRetryMs = 1000

@@ -450,6 +450,29 @@ describe("contracts", () => {
     )
   })
 
+  it("that need order are refused where a send in doubt may overtake, unless the policy gives nothing up", () => {
+    const capabilities: Capabilities = { ...memoryCapabilities(), ordering: "exceptAfterInDoubt" }
+    const driver = { name: "memory", inspect: () => ({ capabilities }), open: () => Effect.die("not opened here") }
+    const faults = (rules: ReadonlyArray<object>) =>
+      faultsOf(
+        documentOf([route("*", [leg({ policy: "p" })])], { policies: { p: rules } }),
+        [contract("a", ["order"])],
+        driver
+      )
+    const retry = { base: "1 second" }
+    expect(faults([])).toEqual([])
+    expect(faults([{ on: ["Timeout"], retry, then: "halt" }])).toEqual([])
+    for (const on of ["Timeout", "TooLarge", "*"]) {
+      const [fault] = faults([
+        { on: ["Full"], then: "halt" },
+        { on: [on], retry, then: "drop" }
+      ])
+      expect(fault?.path).toBe("routes[0].to[0].cluster")
+      expect(fault?.message).toContain("needs order (there only with a policy that drops nothing)")
+    }
+    expect(faultsOf(documentOf([route("*")]), [contract("a", ["order"])], driver)).toEqual([])
+  })
+
   it("need a route", () => {
     expect(pathsOf(faultsOf(documentOf([route("a.*")]), [contract("a.b"), contract("b")]))).toEqual(["routes"])
   })
@@ -465,7 +488,7 @@ describe("contracts", () => {
 
 describe("the JSON Schema for editors", () => {
   const isValid = new Ajv2020({ strict: false }).compile(routeJsonSchema() as object)
-  const folder = new URL("../../demo/routes/", import.meta.url)
+  const folder = new URL("../../demo/", import.meta.url)
   const samples = readdirSync(folder).filter((name) => name.endsWith(".yaml"))
 
   it.each(samples)("accepts %s, and so does the compiler's own", (name) => {

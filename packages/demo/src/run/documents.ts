@@ -14,7 +14,7 @@ export interface Document {
 
 /** The document that the arguments ask for: that of `--config`, else the one beside the others for the transport. */
 export function documentFor({ config, transport = "log", directory }: JobArguments): Document {
-  const text = readFileSync(config ?? new URL(`../../routes/${transport}.yaml`, import.meta.url), "utf8")
+  const text = readFileSync(config ?? new URL(`../../routes.${transport}.yaml`, import.meta.url), "utf8")
   const takesDirectory = text.includes(placeholder)
   if (directory !== undefined && !takesDirectory)
     throw new Misuse(
