@@ -75,7 +75,7 @@ describeKafka("members that come and go", (bootstrap) => {
     })
   })
 
-  it.each([1, 2])(
+  it.each(Array.from({ length: Number(process.env["LEAT_RUNS"] ?? 2) }, (_, index) => index + 1))(
     "hand every record on once, and no partition to two of them (seed %i)",
     (seed) =>
       run(
