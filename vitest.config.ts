@@ -27,7 +27,8 @@ export default defineConfig({
       project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
-      project("repository", ["test/*.test.ts"])
+      project("guide", ["test/guide.test.ts"], withKafka),
+      project("repository", ["test/{architecture,documentation,traps}.test.ts"])
     ]
   }
 })
