@@ -51,6 +51,7 @@ await describeOwnKafka(
               })
               for (const [run] of runs) expect(run).toMatchObject({ from: 0, to: 50, fate: "stored" })
             }
+            yield* Effect.sleep(1800)
             node?.proxy?.pass()
             expect(yield* Fiber.join(waiting)).toContain("unknown")
             const reader = yield* confluentTransport({ brokers: kafka.bootstrap.split(",") })
