@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@leat/source"]
-const project = (name: string, include: Array<string>) => ({
+const project = (name: string, include: Array<string>, more: { readonly globalSetup?: Array<string> } = {}) => ({
   extends: true as const,
-  test: { name, include }
+  test: { name, include, ...more }
 })
+const withKafka = { globalSetup: ["./test/brokers/src/vitestSetup.ts"] }
 
 export default defineConfig({
   resolve: { conditions },
@@ -22,7 +23,7 @@ export default defineConfig({
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
-      project("brokers", ["test/brokers/test/**/*.test.ts"]),
+      project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("repository", ["test/*.test.ts"])
     ]
   }
