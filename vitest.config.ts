@@ -20,6 +20,7 @@ export default defineConfig({
       project("leat", ["packages/leat/test/**/*.test.ts"]),
       project("log", ["packages/log/test/**/*.test.ts"]),
       project("kafka", ["packages/kafka/test/**/*.test.ts"]),
+      project("kafkajs", ["packages/kafkajs/test/**/*.test.ts"]),
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
