@@ -32,10 +32,11 @@ export default defineConfig({
       project("leat", ["packages/leat/test/**/*.test.ts"]),
       project("log", ["packages/log/test/**/*.test.ts"]),
       project("kafka", ["packages/kafka/test/**/*.test.ts"]),
-      project("kafkajs", ["packages/kafkajs/test/**/*.test.ts"]),
+      project("kafkajs", ["packages/kafkajs/test/**/*.test.ts"], withKafka),
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
+      project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
       project("repository", ["test/*.test.ts"])

@@ -1,7 +1,9 @@
+import { describeKafka } from "@leat/brokers/vitest"
 import { kafkajsTransport } from "@leat/kafkajs"
 import { Layer } from "effect"
 import { TransportSuite, TransportUnderTest } from "leat/testing"
 
-const brokers = (process.env["TRY_KAFKA"] ?? "").split(",")
-
-TransportSuite("kafkajs", Layer.succeed(TransportUnderTest, { connect: kafkajsTransport({ brokers }) }))
+describeKafka("on a real Kafka", (bootstrap) => {
+  const connect = kafkajsTransport({ brokers: bootstrap.split(",") })
+  TransportSuite("kafkajs", Layer.succeed(TransportUnderTest, { connect }))
+})

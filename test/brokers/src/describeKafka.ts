@@ -1,6 +1,9 @@
 import { describe, inject } from "vitest"
+import { failInContinuousIntegration } from "./ContinuousIntegration.ts"
 import { isMissing } from "./KafkaMissing.ts"
 import { findKafka } from "./KafkaProgram.ts"
+// For what it declares of vitest's context.
+import type {} from "./vitestSetup.ts"
 
 /**
  * A suite that needs a Kafka, which it shares with others: it takes topics and groups of its own and kills nobody. Where there is
@@ -15,6 +18,7 @@ export function describeKafka(name: string, define: (bootstrap: string) => void)
 /** A suite that starts, and may kill, Kafkas of its own, by `startKafka`. To be awaited at the top of a test file. */
 export async function describeOwnKafka(name: string, define: () => void): Promise<void> {
   const found = await findKafka()
+  if (isMissing(found)) failInContinuousIntegration(found)
   describeUnless(isMissing(found) ? found.reason : undefined, name, define)
 }
 
