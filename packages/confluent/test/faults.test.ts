@@ -4,18 +4,7 @@ import { confluentTransport } from "@leat/confluent"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { type Transport, TransportError } from "leat/transport"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import {
-  awaitExit,
-  firstLane,
-  numbered,
-  pullInto,
-  readValues,
-  send,
-  sendUntilStored,
-  topicOf,
-  until,
-  valuesOf
-} from "./bench.ts"
+import { firstLane, numbered, pullInto, readValues, send, sendUntilStored, topicOf, until, valuesOf } from "./bench.ts"
 
 await describeOwnKafka("@leat/confluent when the network fails", () => {
   let kafka: Kafka
@@ -181,8 +170,7 @@ await describeOwnKafka("@leat/confluent when the network fails", () => {
           const startMs = Date.now()
           yield* Scope.close(scope, Exit.void)
           expect(Date.now() - startMs).toBeLessThan(9000)
-          const exit = yield* awaitExit(sending)
-          expect(Exit.isSuccess(exit) ? exit.value : []).toMatchObject([{ from: 0, to: 10, fate: "unknown" }])
+          expect(yield* Fiber.join(sending)).toMatchObject([{ from: 0, to: 10, fate: "unknown" }])
         })
       ))
   })
