@@ -1,5 +1,6 @@
 // A `globalSetup` of vitest: finds the programs of other languages, or installs them, before the first test.
 import { mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { cacheFolder } from "@leat/brokers"
@@ -7,7 +8,7 @@ import type { TestProject } from "vitest/node"
 import { buildDescriptorSet } from "./programs/descriptorSet.ts"
 import { findJavaPeer } from "./programs/javaPeer.ts"
 import { findKcat } from "./programs/kcat.ts"
-import { isMissing, type Program, type ProgramMissing } from "./programs/Program.ts"
+import { type Program, type ProgramMissing, runTool } from "./programs/Program.ts"
 import { findPythonPeer } from "./programs/pythonPeer.ts"
 
 export interface ForeignPrograms {
@@ -20,14 +21,18 @@ declare module "vitest" {
   interface ProvidedContext {
     readonly foreignPrograms: ForeignPrograms
     readonly descriptorSet: string
+    /** Why the client under `@leat/confluent` does not load; undefined where it does. */
+    readonly confluentReason: string | undefined
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => void> {
   const cache = join(cacheFolder(process.env), "interoperability")
   const [java, python, kcat] = await Promise.all([findJavaPeer(cache), findPythonPeer(cache), findKcat(cache)])
-  for (const [name, found] of Object.entries({ java, python, kcat })) {
-    if (!isMissing(found)) continue
+  const confluentReason = await whyNoConfluent()
+  const missing = Object.entries({ java, python, kcat, confluent: { reason: confluentReason } })
+  for (const [name, found] of missing) {
+    if (!("reason" in found) || found.reason === undefined) continue
     if (isContinuousIntegration()) throw new Error(`CI needs ${name}: ${found.reason}`)
     process.stderr.write(`leat: tests with ${name} are skipped: ${found.reason}\n`)
   }
@@ -36,7 +41,19 @@ export default async function setup(project: TestProject): Promise<() => void> {
   await buildDescriptorSet(descriptorSet)
   project.provide("foreignPrograms", { java, python, kcat })
   project.provide("descriptorSet", descriptorSet)
+  project.provide("confluentReason", confluentReason)
   return () => rmSync(folder, { recursive: true, force: true })
+}
+
+/** In a process of its own, because native code that does not fit may end the one that loads it. */
+async function whyNoConfluent(): Promise<string | undefined> {
+  try {
+    const addon = createRequire(import.meta.url).resolve("@confluentinc/kafka-javascript")
+    await runTool(process.execPath, ["-e", `require(${JSON.stringify(addon)})`])
+    return undefined
+  } catch {
+    return "its native addon does not load: say npm run confluent"
+  }
 }
 
 const isContinuousIntegration = () => !["", "0", "false", undefined].includes(process.env["CI"])

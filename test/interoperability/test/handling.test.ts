@@ -4,9 +4,9 @@ import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { Effect } from "effect"
 import type { Contract, DeliveryInfo, EventStream } from "leat"
 import { waitUntil } from "leat/testing"
-import { describe, expect } from "vitest"
+import { expect } from "vitest"
 import { Map as FloorMap } from "../../../packages/protoc-gen-leat/test/gen/test/v1/names.ts"
-import { drivers, openLeat, run } from "../src/drivers.ts"
+import { describeDrivers, openLeat, run } from "../src/drivers.ts"
 import { Foreign, foreignNames, javaPartitioner, uniqueName } from "../src/Foreign.ts"
 import type { ForeignEvent } from "../src/ForeignClient.ts"
 import { allSamples } from "../src/samples.ts"
@@ -51,7 +51,7 @@ const seenAt = (seen: ReadonlyArray<Handled<BeaconSighting>>, key: string) =>
 describeKafka("what others publish", (bootstrap) => {
   const foreign = new Foreign(bootstrap)
 
-  describe.each(drivers)("through $name", (driver) => {
+  describeDrivers((driver) => {
     const open = () => {
       const prefix = uniqueName()
       return Effect.map(openLeat({ driver, bootstrap, prefix }), (leat) => ({ leat, prefix }))

@@ -6,7 +6,7 @@ import type { ReceivedRecord } from "leat/transport"
 import { describeKafka } from "@leat/brokers/vitest"
 import { beforeAll, describe, expect, it } from "vitest"
 import { Map as FloorMap } from "../../../packages/protoc-gen-leat/test/gen/test/v1/names.ts"
-import { drivers, openLeat, type OpenOptions, run, source, wires } from "../src/drivers.ts"
+import { describeDrivers, openLeat, type OpenOptions, run, source, wires } from "../src/drivers.ts"
 import { Foreign, foreignNames, uniqueName } from "../src/Foreign.ts"
 import type { ForeignHeader, ForeignRecord } from "../src/ForeignClient.ts"
 import { type Published, type PublishedStream, publishSamples } from "../src/publish.ts"
@@ -109,7 +109,7 @@ const ofKey = (records: ReadonlyArray<ForeignRecord>, key: string) =>
 describeKafka("what leat publishes", (bootstrap) => {
   const foreign = new Foreign(bootstrap)
 
-  describe.each(drivers)("through $name", (driver) => {
+  describeDrivers((driver) => {
     describe.each(wires)("in the wire %s", (wire) => {
       const options = { driver, bootstrap, wire, prefix: uniqueName() }
       let streams: ReadonlyArray<PublishedStream>
