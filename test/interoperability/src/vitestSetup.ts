@@ -8,7 +8,7 @@ import type { TestProject } from "vitest/node"
 import { buildDescriptorSet } from "./programs/descriptorSet.ts"
 import { findJavaPeer } from "./programs/javaPeer.ts"
 import { findKcat } from "./programs/kcat.ts"
-import { type Program, type ProgramMissing, runTool } from "./programs/Program.ts"
+import { isMissing, type Program, type ProgramMissing, runTool } from "./programs/Program.ts"
 import { findPythonPeer } from "./programs/pythonPeer.ts"
 
 export interface ForeignPrograms {
@@ -30,11 +30,10 @@ export default async function setup(project: TestProject): Promise<() => void> {
   const cache = join(cacheFolder(process.env), "interoperability")
   const [java, python, kcat] = await Promise.all([findJavaPeer(cache), findPythonPeer(cache), findKcat(cache)])
   const confluentReason = await whyNoConfluent()
-  const missing = Object.entries({ java, python, kcat, confluent: { reason: confluentReason } })
-  for (const [name, found] of missing) {
-    if (!("reason" in found) || found.reason === undefined) continue
-    if (isContinuousIntegration()) throw new Error(`CI needs ${name}: ${found.reason}`)
-    process.stderr.write(`leat: tests with ${name} are skipped: ${found.reason}\n`)
+  const reasons = [reasonOf(java), reasonOf(python), reasonOf(kcat), confluentReason].filter((one) => one !== undefined)
+  for (const reason of reasons) {
+    if (isContinuousIntegration()) throw new Error(`CI needs all that the tests of interoperability do: ${reason}`)
+    process.stderr.write(`leat: tests of interoperability are skipped: ${reason}\n`)
   }
   const folder = mkdtempSync(join(tmpdir(), "leat-interoperability-"))
   const descriptorSet = join(folder, "image.binpb")
@@ -52,8 +51,10 @@ async function whyNoConfluent(): Promise<string | undefined> {
     await runTool(process.execPath, ["-e", `require(${JSON.stringify(addon)})`])
     return undefined
   } catch {
-    return "its native addon does not load: say npm run confluent"
+    return "the native addon of @leat/confluent does not load: say npm run confluent"
   }
 }
+
+const reasonOf = (found: Program | ProgramMissing) => (isMissing(found) ? found.reason : undefined)
 
 const isContinuousIntegration = () => !["", "0", "false", undefined].includes(process.env["CI"])
