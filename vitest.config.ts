@@ -38,8 +38,10 @@ export default defineConfig({
       project("demo", ["packages/demo/test/**/*.test.ts"]),
       project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
+      project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
       project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
-      project("repository", ["test/*.test.ts"])
+      project("guide", ["test/guide.test.ts"], withKafka),
+      project("repository", ["test/{architecture,documentation,traps}.test.ts"])
     ]
   }
 })

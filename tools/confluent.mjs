@@ -1,5 +1,6 @@
 // Makes @confluentinc/kafka-javascript usable: npm installs it without its native addon. The addon comes from a cache outside
 // the repository, else as the vendor's prebuilt, else from its sources. Exit code 0: usable; 1: what to install. No dependencies.
+// With --cached it only looks into the cache, and says nothing where it finds nothing.
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -25,6 +26,7 @@ const cached = join(cacheFolder(), `confluent-${version}-node${process.versions.
 
 if (loads()) end(`${name} ${version} is usable${existsSync(cached) ? "" : keep()}`, 0)
 if (existsSync(cached) && copyAddon(cached, folder) && loads()) end(`${name} ${version} is usable, from the cache`, 0)
+if (process.argv.includes("--cached")) process.exit(0)
 if (fetchPrebuilt() && loads()) end(`${name} ${version} is usable, as its makers built it${keep()}`, 0)
 const missing = missingTools()
 if (missing.length > 0)
@@ -38,6 +40,7 @@ function packageFolder() {
   try {
     return dirname(from.resolve(`${name}/package.json`))
   } catch {
+    if (process.argv.includes("--cached")) process.exit(0)
     return end(`${name} is not installed: say npm ci, without --omit=optional`, 1)
   }
 }

@@ -20,7 +20,7 @@ export interface ConfluentOptions extends KafkaOptions {
 }
 
 /** Producers of one cluster; partitions are shared out among them. */
-const producers = 1
+const producers = 2
 /** How many times the time of a request a fence waits. */
 const fenceFactor = 3
 

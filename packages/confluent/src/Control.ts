@@ -4,9 +4,9 @@ import { Effect, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "./ask.ts"
 import { askingClient } from "./askingClient.ts"
-import type { Admin, Client, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
+import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
 import { controlConfig } from "./clientConfig.ts"
-import { failure, failureOf } from "./failure.ts"
+import { failure, failureOf, reasonOf } from "./failure.ts"
 import { GroupOffsets } from "./GroupOffsets.ts"
 
 /** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
@@ -17,6 +17,8 @@ const readUncommitted = 0
 const readCommitted = 1
 /** How long a topic that was just created may take until every broker knows it, in milliseconds. */
 const appearMs = 5000
+/** Between two looks at a topic that is not known yet. */
+const lookMs = 20
 const topicAlreadyExists = 36
 
 export class Control {
@@ -25,6 +27,8 @@ export class Control {
   readonly #options: KafkaOptions
   readonly #turns: Semaphore.Semaphore
   readonly #timeoutMs: number
+  /** Topics that were created here, and until when a broker that does not know one may only be late. */
+  readonly #created = new Map<string, number>()
 
   constructor(admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
     this.#admin = admin
@@ -46,9 +50,12 @@ export class Control {
 
   /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
-    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) =>
-      error === undefined ? Effect.succeed(partitions.length) : Effect.fail(failureOf(error, operation, topic))
-    )
+    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
+      if (error === undefined) return Effect.succeed(partitions.length)
+      const isLate = isUnknownTopic(error) && Date.now() < (this.#created.get(topic) ?? 0)
+      if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.partitions(operation, topic))
+      return Effect.fail(failureOf(error, operation, topic))
+    })
   }
 
   /** The same for a writer: where the section says so, a topic that is not there is created. */
@@ -131,9 +138,9 @@ export class Control {
       }
       const before = yield* this.#describe("ensure", spec.topic)
       if (before.error === undefined) return statusOf(spec, before.partitions.length)
-      const isMissing = failureOf(before.error, "ensure", spec.topic)
-      if (isMissing.reason !== "UnknownTopic") return yield* isMissing
+      if (!isUnknownTopic(before.error)) return yield* failureOf(before.error, "ensure", spec.topic)
       const isNew = yield* this.#create(spec)
+      this.#created.set(spec.topic, Date.now() + appearMs)
       yield* this.#appeared(spec)
       if (isNew) return { status: "created", partitions: spec.partitions } as const
       return statusOf(spec, yield* this.partitions("ensure", spec.topic))
@@ -166,7 +173,7 @@ export class Control {
       ({ error, partitions }) =>
         error === undefined && partitions.length > 0 && partitions.every(({ leader }) => leader !== null)
           ? Effect.void
-          : Effect.andThen(Effect.sleep(20), look)
+          : Effect.andThen(Effect.sleep(lookMs), look)
     )
     const late = failure("Unavailable", "ensure", `${spec.topic}: created, and not known to the brokers yet`)
     return Effect.timeoutOrElse(look, { duration: appearMs, orElse: () => Effect.fail(late) })
@@ -198,6 +205,8 @@ export class Control {
     return Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
   }
 }
+
+const isUnknownTopic = ({ code }: ClientError): boolean => reasonOf(code) === "UnknownTopic"
 
 function rowsOf(
   operation: string,

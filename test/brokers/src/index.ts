@@ -13,3 +13,5 @@ export type { FaultHandle, RequestHeader, RequestMatch } from "./ProtocolFault.t
 export type { KafkaSecurity, SaslMechanism, SecureAccess } from "./KafkaSecurity.ts"
 export { withFileLock } from "./FileLock.ts"
 export { cacheFolder } from "./KafkaJars.ts"
+export { isContinuousIntegration } from "./ContinuousIntegration.ts"
+export { missingAddon } from "./confluentAddon.ts"

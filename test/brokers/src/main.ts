@@ -39,7 +39,9 @@ const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
   // npm may be killed so that it cannot pass the signal on: whoever it ran for is gone then, too.
   const { ppid } = process
-  const look = () => void (process.ppid === ppid ? undefined : resolve())
+  const look = () => {
+    if (process.ppid !== ppid) resolve()
+  }
   if (process.env["npm_lifecycle_event"] === "broker") setInterval(look, lookMs)
 })
 const say = (sentence: string) => void process.stderr.write(`leat: ${sentence}\n`)

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import { isContinuousIntegration } from "@leat/brokers"
 import { afterAll, inject, it } from "vitest"
 import { type ForeignClient, PeerClient } from "./ForeignClient.ts"
 import { KcatClient } from "./KcatClient.ts"
@@ -29,16 +30,19 @@ export class Foreign {
     return found
   }
 
-  /** A test that needs these programs. Where one of them is missing it is skipped, and its name says why. */
+  /** A test that needs these programs. Where one of them is missing it is skipped, and its name says why; in CI it fails. */
   it(names: ReadonlyArray<ForeignName>, title: string, body: () => Promise<void>): void {
     const programs = inject("foreignPrograms")
     const reasons = names.flatMap((name) => {
       const program = programs[name]
       return isMissing(program) ? [program.reason] : []
     })
-    const skipped = reasons.length === 0 ? "" : ` (skipped: ${reasons.join("; ")})`
+    const isSkipped = reasons.length > 0 && !isContinuousIntegration()
     // oxlint-disable-next-line vitest/valid-title, vitest/expect-expect
-    it.skipIf(reasons.length > 0)(`${title}${skipped}`, body)
+    it.skipIf(isSkipped)(isSkipped ? `${title} (skipped: ${reasons.join("; ")})` : title, async () => {
+      if (reasons.length > 0) throw new Error(`CI needs all programs: ${reasons.join("; ")}`)
+      await body()
+    })
   }
 
   #start(name: ForeignName): ForeignClient {

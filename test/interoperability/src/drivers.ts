@@ -1,14 +1,15 @@
+import { missingAddon } from "@leat/brokers"
 import { confluent } from "@leat/confluent"
 import { kafkajs } from "@leat/kafkajs"
 import { Effect, type Scope } from "effect"
 import { Leat } from "leat"
 import type { Driver } from "leat/transport"
-import { describe, inject } from "vitest"
+import { describe } from "vitest"
 
-/** One suite for each of leat's own drivers for Kafka. Where a driver's client does not load its suite is skipped by name. */
+/** One suite for each of leat's own drivers for Kafka. Where a client does not load its suite is skipped by name. */
 export function describeDrivers(define: (driver: Driver) => void): void {
   for (const driver of [kafkajs, confluent]) {
-    const reason = driver === confluent ? inject("confluentReason") : undefined
+    const reason = driver === confluent ? missingAddon() : undefined
     const title = `through ${driver.name}${reason === undefined ? "" : ` (skipped: ${reason})`}`
     // oxlint-disable-next-line vitest/valid-title, vitest/valid-describe-callback
     describe.skipIf(reason !== undefined)(title, () => define(driver))
