@@ -22,6 +22,7 @@ const lookMs = 20
 const topicAlreadyExists = 36
 
 export class Control {
+  readonly #client: Client
   readonly #admin: Admin
   readonly #offsets: GroupOffsets
   readonly #options: KafkaOptions
@@ -30,7 +31,8 @@ export class Control {
   /** Topics that were created here, and until when a broker that does not know one may only be late. */
   readonly #created = new Map<string, number>()
 
-  constructor(admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
+  constructor(client: Client, admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
+    this.#client = client
     this.#admin = admin
     this.#offsets = offsets
     this.#options = options
@@ -45,7 +47,7 @@ export class Control {
     const client = yield* askingClient(kafka, controlConfig(options), options)
     const offsets = yield* GroupOffsets.make(kafka, options)
     const turns = yield* Semaphore.make(questionsMax)
-    return new Control(kafka.AdminClient.createFrom(client satisfies Client), offsets, options, turns)
+    return new Control(client, kafka.AdminClient.createFrom(client), offsets, options, turns)
   })
 
   /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
@@ -202,7 +204,18 @@ export class Control {
     const asked = ask<ReadonlyArray<OffsetsOfPartition>>(operation, topic, (done) =>
       this.#admin.listOffsets(specs, { timeout: this.#timeoutMs, isolationLevel }, done)
     )
-    return Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
+    const answered = Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
+    return answered.pipe(
+      // The client asks whom it last took for the leaders, and looks for others every few minutes only, unless it is told to.
+      Effect.catch((error) =>
+        error.isRetryable ? Effect.andThen(this.#lookForLeaders(operation, topic), answered) : Effect.fail(error)
+      )
+    )
+  }
+
+  #lookForLeaders(operation: string, topic: string): Effect.Effect<void, TransportError> {
+    const asked = ask(operation, topic, (done) => this.#client.getMetadata({ topic, timeout: this.#timeoutMs }, done))
+    return Effect.asVoid(this.#turns.withPermits(1)(asked))
   }
 }
 
