@@ -101,19 +101,23 @@ describe("the guide", () => {
     for (const page of pages) prepared.set(page, attempt(page))
   }, 300_000)
 
-  const doesWhatItSays = (page: string, environment: NodeJS.ProcessEnv) => {
+  const told = (page: string, environment: NodeJS.ProcessEnv = {}) => {
     const stdout = prepared.get(page)?.()
-    const told = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"], environment)
-    expect(told).toEqual({ status: 0, stdout, stderr: "" })
+    const found = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"], environment)
+    return { found, wanted: { status: 0, stdout, stderr: "" } }
   }
   const needsKafka = (page: string) => readFileSync(join(root, page), "utf8").includes(brokersVariable)
 
-  it.each(pages.filter((page) => !needsKafka(page)))("%s does what it says", (page) => doesWhatItSays(page, {}))
+  it.each(pages.filter((page) => !needsKafka(page)))("%s does what it says", (page) => {
+    const { found, wanted } = told(page)
+    expect(found).toEqual(wanted)
+  })
 
   describeKafka("on Kafka", (brokers) => {
-    it.each(pages.filter(needsKafka))("%s does what it says", (page) =>
-      doesWhatItSays(page, { [brokersVariable]: brokers })
-    )
+    it.each(pages.filter(needsKafka))("%s does what it says", (page) => {
+      const { found, wanted } = told(page, { [brokersVariable]: brokers })
+      expect(found).toEqual(wanted)
+    })
   })
 
   it("is typed", () => {
