@@ -190,7 +190,12 @@ for (const driver of [kafkajs, confluent])
         const seen = await run(driver, { brokers: bootstrap, tls: { ...mtls } }, topic("mutual"))
         expect(seen.exit).toEqual(Exit.succeed(10))
         expect(seen.text).not.toContain("PRIVATE KEY")
-        const { exit } = await run(driver, { brokers: bootstrap, tls: { ca: mtls.ca } }, topic("anonymous"))
+        const { exit } = await run(
+          driver,
+          { brokers: bootstrap, tls: { ca: mtls.ca } },
+          topic("anonymous"),
+          "8 seconds"
+        )
         expect(Exit.isFailure(exit)).toBe(true)
       })
     },
