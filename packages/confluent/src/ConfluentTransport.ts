@@ -88,6 +88,7 @@ function openWriter(
   return Effect.gen(function* () {
     const partitions = yield* control.writable(topic)
     yield* outlets.prepare(topic)
+    yield* control.served(topic, partitions)
     return new ConfluentWriter({
       topic,
       partitions,

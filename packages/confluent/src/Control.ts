@@ -1,6 +1,6 @@
 /** What is asked of a cluster beside records: topics, positions, groups. One client of its own, a few questions at a time. */
 import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
-import { Effect, type Scope, Semaphore } from "effect"
+import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "./ask.ts"
 import { askingClient } from "./askingClient.ts"
@@ -71,6 +71,21 @@ export class Control {
           ? Effect.map(this.ensure({ topic, partitions }), (status) => status.partitions)
           : Effect.fail(error)
       )
+    )
+  }
+
+  /**
+   * Waits until the leader of each partition serves it. One that was just made is known before it can be written to; refused there, the
+   * first records of a producer would be overtaken by the next, and then be taken for stored, although the broker never took them.
+   */
+  served(topic: string, partitions: number): Effect.Effect<void, TransportError> {
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
+    return this.edges("openWriter", topic, all, "latest").pipe(
+      Effect.retry({
+        schedule: Schedule.spaced(lookMs),
+        while: ({ isRetryable, reason }) =>
+          Date.now() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
+      })
     )
   }
 
