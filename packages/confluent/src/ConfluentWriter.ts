@@ -20,6 +20,12 @@ export interface WriterOptions {
   readonly end: (partition: number) => Effect.Effect<Position, TransportError>
 }
 
+/**
+ * How long a broker surely remembers a producer that has stored something and then nothing more, in milliseconds; its
+ * `producer.id.expiration.ms` is a day unless it was told otherwise.
+ */
+const introducedMs = 15 * 60_000
+
 /** A send whose outcome was told to be unknown. */
 interface Doubt {
   readonly arena: Buffer
@@ -44,6 +50,10 @@ export class ConfluentWriter implements Writer {
   readonly #options: WriterOptions
   /** The last one of each partition. */
   readonly #doubts = new Map<number, Doubt>()
+  /** By partition: until when its leader knows which producer. */
+  readonly #introduced = new Map<number, { readonly outlet: Outlet; untilMs: number }>()
+  /** By partition: what waits until the first record is stored. */
+  readonly #waiting = new Map<number, Array<() => void>>()
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -143,6 +153,63 @@ export class ConfluentWriter implements Writer {
     runs: ReadonlyArray<Run>,
     tell: (runs: ReadonlyArray<Run>) => void
   ): void {
+    const waiting = this.#waiting.get(partition)
+    if (waiting !== undefined) {
+      waiting.push(() => this.#produce(outlet, partition, batch, runs, tell))
+      return
+    }
+    const known = this.#introduced.get(partition)
+    if (known?.outlet === outlet && Date.now() < known.untilMs)
+      return this.#handOver(outlet, partition, batch, runs, tell)
+    const first = runs.find(({ fate }) => fate === "unknown")
+    if (first !== undefined) this.#introduce(outlet, partition, batch, runs, first, tell)
+    else tell(runs)
+  }
+
+  /**
+   * The first record of a producer goes by itself, and everything else of the partition waits for it. A leader that does not know
+   * the producer takes any number for its first: if it refused a first request and then took the second, the first would be taken for
+   * a duplicate when it comes again, and told stored without being there.
+   */
+  #introduce(
+    outlet: Outlet,
+    partition: number,
+    batch: RecordBatch,
+    runs: ReadonlyArray<Run>,
+    { from }: Run,
+    tell: (runs: ReadonlyArray<Run>) => void
+  ): void {
+    this.#waiting.set(partition, [])
+    const alone: ReadonlyArray<Run> = [{ from, to: from + 1, fate: "unknown" }]
+    this.#handOver(outlet, partition, batch, alone, (told) => {
+      const [one] = told
+      const waiting = this.#waiting.get(partition) ?? []
+      this.#waiting.delete(partition)
+      const rest = runs.flatMap((run) => {
+        if (run.fate !== "unknown") return [run]
+        const start = Math.max(run.from, from + 1)
+        if (start >= run.to) return []
+        if (one?.fate === "stored") return [{ ...run, from: start }]
+        // It was not handed over.
+        return [{ from: start, to: run.to, fate: "notStored" as const, ...(one?.error && { error: one.error }) }]
+      })
+      if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: Date.now() + introducedMs })
+      this.#handOver(outlet, partition, batch, rest, (others) =>
+        tell(joined([...told, ...others].toSorted((left, right) => left.from - right.from)))
+      )
+      for (const then of waiting) then()
+    })
+  }
+
+  #handOver(
+    outlet: Outlet,
+    partition: number,
+    batch: RecordBatch,
+    runs: ReadonlyArray<Run>,
+    tell: (runs: ReadonlyArray<Run>) => void
+  ): void {
+    const known = this.#introduced.get(partition)
+    if (known !== undefined) known.untilMs = Date.now() + introducedMs
     const told: Array<Run> = runs.filter(({ fate }) => fate !== "unknown")
     let pending = 1
     const add = (more: ReadonlyArray<Run>) => {
@@ -188,6 +255,19 @@ export class ConfluentWriter implements Writer {
     this.#doubts.set(partition, doubt)
     return doubt
   }
+}
+
+/** Stored runs that follow each other are one, in range and in position. */
+function joined(runs: ReadonlyArray<Run>): ReadonlyArray<Run> {
+  const result: Array<Run> = []
+  for (const run of runs) {
+    const last = result.at(-1)
+    const end = last?.base === undefined ? undefined : last.base + BigInt(last.to - last.from)
+    const isNext = last?.fate === "stored" && run.fate === "stored" && last.to === run.from && end === run.base
+    if (last === undefined || !isNext) result.push(run)
+    else result[result.length - 1] = { ...last, to: run.to }
+  }
+  return result
 }
 
 function resolved(doubt: Doubt, runs: ReadonlyArray<Run>): void {
