@@ -1,9 +1,10 @@
 import { type Kafka, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { kafkajsTransport } from "@leat/kafkajs"
-import { Effect, Stream } from "effect"
+import { Effect, Queue, Schedule, Stream } from "effect"
 import { Kafka as KafkajsClient, logLevel } from "kafkajs"
 import { waitUntil } from "leat/testing"
+import type { Lane } from "leat/transport"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { Brokers } from "../src/client/Brokers.ts"
 import { settingsOf } from "../src/client/Settings.ts"
@@ -27,6 +28,13 @@ await describeOwnKafka("when brokers die", () => {
       brokers.close()
       return found.leaders
     })
+  const coordinatorOf = async (group: string) => {
+    const brokers = new Brokers(settingsOf({ brokers: kafka.bootstrap.split(",") }, () => undefined))
+    const link = await brokers.anyLink("ask")
+    const { coordinator } = await link.call("GroupCoordinator", { groupId: group }, 5000)
+    brokers.close()
+    return nodeOf(coordinator.nodeId)
+  }
   const nodeOf = (id: number | undefined) => kafka.nodes.find((node) => node.id === id)
 
   it(
@@ -107,11 +115,7 @@ await describeOwnKafka("when brokers die", () => {
             Effect.sync(() => values.length === 5),
             { withinMs: 15_000 }
           )
-          const brokers = new Brokers(settingsOf({ brokers: kafka.bootstrap.split(",") }, () => undefined))
-          const link = yield* Effect.promise(() => brokers.anyLink("ask"))
-          const { coordinator } = yield* Effect.promise(() => link.call("GroupCoordinator", { groupId: topic }, 5000))
-          brokers.close()
-          yield* Effect.promise(() => nodeOf(coordinator.nodeId)?.kill() ?? Promise.resolve())
+          yield* Effect.promise(async () => (await coordinatorOf(topic))?.kill())
           let sent = 0
           while (sent < 5) {
             const told = yield* send(writer, numbered(1, `after${sent}/`), { withinMs: 2000 })
@@ -134,6 +138,29 @@ await describeOwnKafka("when brokers die", () => {
         })
       ),
     60_000
+  )
+
+  it(
+    "who joins a group looks for its coordinator anew when the one that was known is gone",
+    () =>
+      run(
+        Effect.gen(function* () {
+          const { transport, topic, writer } = yield* benchAt(kafka.bootstrap, 1)
+          yield* send(writer, numbered(5))
+          // From now on the transport knows the coordinator.
+          yield* transport.bounds(topic, topic)
+          yield* Effect.promise(async () => (await coordinatorOf(topic))?.kill())
+          const lanes = yield* Queue.unbounded<Lane>()
+          yield* transport.subscribe({ topic, group: topic, from: "earliest", drainMs: 1000 }).pipe(
+            Stream.runForEach((lane) => Queue.offer(lanes, lane)),
+            // As leat does.
+            Effect.retry({ schedule: Schedule.spaced("200 millis"), while: ({ isRetryable }) => isRetryable }),
+            Effect.forkScoped
+          )
+          expect((yield* Effect.timeout(Queue.take(lanes), "15 seconds")).start).toBe(0n)
+        })
+      ),
+    30_000
   )
 
   it(

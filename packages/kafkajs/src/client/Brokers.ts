@@ -14,6 +14,12 @@ export interface TopicLeaders {
   readonly leaders: ReadonlyMap<number, number>
 }
 
+/** With its address: what is told of the leaders of a topic may leave out a broker that was away at that moment. */
+interface Coordinator {
+  readonly node: number
+  readonly address: Address
+}
+
 /** Codes that say that somebody else leads, coordinates or controls by now, or soon will. */
 export const movedCodes: ReadonlySet<number> = new Set([3, 5, 6, 8, 9, 14, 15, 16, 41, 72, 74, 75, 78, 100, 103])
 
@@ -22,7 +28,9 @@ export class Brokers {
   readonly #links = new Map<string, Promise<Link>>()
   readonly #nodes = new Map<number, Address>()
   readonly #topics = new Map<string, TopicLeaders>()
-  readonly #coordinators = new Map<string, number>()
+  /** Topics that are asked for just now. */
+  readonly #asked = new Map<string, Promise<TopicLeaders>>()
+  readonly #coordinators = new Map<string, Coordinator>()
   #controller = -1
   #nextSeed = 0
   #isClosed = false
@@ -68,7 +76,12 @@ export class Brokers {
 
   /** The leaders of a topic as they were told last. Fails with `UnknownTopic` for one that is not there. */
   async topic(name: string): Promise<TopicLeaders> {
-    return this.#topics.get(name) ?? this.lookUp(name)
+    const known = this.#topics.get(name)
+    if (known !== undefined) return known
+    // Many ask at once when a leader has moved; one request is enough for all.
+    const asked = this.#asked.get(name) ?? this.lookUp(name).finally(() => this.#asked.delete(name))
+    this.#asked.set(name, asked)
+    return asked
   }
 
   /** The same, asked anew. */
@@ -104,20 +117,14 @@ export class Brokers {
 
   /** A connection to the coordinator of a group. */
   async coordinator(group: string, purpose: string): Promise<Link> {
-    let node = this.#coordinators.get(group)
-    if (node === undefined) {
-      const link = await this.anyLink("ask")
-      const { errorCode, coordinator } = await link.call(
-        "GroupCoordinator",
-        { groupId: group },
-        this.settings.requestMs
-      )
-      if (errorCode !== 0) throw refusal(errorCode, "coordinator", `group ${group}`)
-      node = coordinator.nodeId
-      this.#nodes.set(node, { host: coordinator.host, port: coordinator.port })
-      this.#coordinators.set(group, node)
+    const known = this.#coordinators.get(group) ?? (await this.#findCoordinator(group))
+    try {
+      return await this.#open(`${purpose}@${known.node}`, known.address)
+    } catch (error) {
+      // Not every caller comes again to say that it was of no use, and what nobody forgets is held for true for ever.
+      if (this.#coordinators.get(group) === known) this.#coordinators.delete(group)
+      throw error
     }
-    return this.link(purpose, node)
   }
 
   /** Another broker may coordinate the group by now. */
@@ -154,6 +161,16 @@ export class Brokers {
     for (const node of this.#nodes.keys()) if (!alive.has(node)) this.#nodes.delete(node)
     this.#controller = answer.controllerId
     return answer
+  }
+
+  async #findCoordinator(group: string): Promise<Coordinator> {
+    const link = await this.anyLink("ask")
+    const { errorCode, coordinator } = await link.call("GroupCoordinator", { groupId: group }, this.settings.requestMs)
+    if (errorCode !== 0) throw refusal(errorCode, "coordinator", `group ${group}`)
+    const { nodeId: node, host, port } = coordinator
+    const found = { node, address: { host, port } }
+    this.#coordinators.set(group, found)
+    return found
   }
 
   async #open(key: string, address: Address): Promise<Link> {

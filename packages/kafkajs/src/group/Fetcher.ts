@@ -26,6 +26,7 @@ export class Fetcher {
   readonly #lanes: () => Iterable<GroupLane>
   readonly #busy = new Set<number>()
   #isScheduled = false
+  #again: NodeJS.Timeout | undefined
   #isStopped = false
 
   constructor(brokers: Brokers, topic: string, purpose: string, lanes: () => Iterable<GroupLane>) {
@@ -48,6 +49,7 @@ export class Fetcher {
 
   stop(): void {
     this.#isStopped = true
+    clearTimeout(this.#again)
   }
 
   /** Never rejects. */
@@ -55,7 +57,7 @@ export class Fetcher {
     const wanting = [...this.#lanes()].filter(({ wantsMore }) => wantsMore)
     if (this.#isStopped || wanting.length === 0) return
     const ofLeader = new Map<number, Array<GroupLane>>()
-    for (const lane of wanting) {
+    const find = async (lane: GroupLane): Promise<void> => {
       try {
         const leader = await this.#brokers.leader(this.#topic, lane.partition)
         const led = ofLeader.get(leader)
@@ -65,6 +67,8 @@ export class Fetcher {
         this.#failed([lane], error)
       }
     }
+    // All at once: what has to be asked for is asked once, and lasts no longer for many lanes.
+    await Promise.all(wanting.map(find))
     for (const [leader, lanes] of ofLeader) if (!this.#busy.has(leader)) void this.#fetch(leader, lanes)
   }
 
@@ -128,12 +132,21 @@ export class Fetcher {
     lane.fail(failure("Unavailable", "fetch", `${where} ends before ${lane.next}: it was cut short, or made anew`))
   }
 
+  /** Once, however many lanes failed: else each failure would lead to several more. */
+  #wakeLater(): void {
+    if (this.#isStopped) return
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined
+      this.wake()
+    }, againMs)
+  }
+
   /** Leaders move and connections break: that passes. Anything else ends the lanes. */
   #failed(lanes: ReadonlyArray<GroupLane>, cause: unknown): void {
     const error: TransportError = failureOf(cause, "fetch", this.#topic)
     if (passing.has(error.reason)) {
       this.#brokers.forget(this.#topic)
-      return this.#isStopped ? undefined : void setTimeout(() => this.wake(), againMs)
+      return this.#wakeLater()
     }
     for (const lane of lanes) lane.fail(error)
   }

@@ -272,12 +272,13 @@ export class GroupMember implements LaneHolder {
 
   async #recover(error: TransportError): Promise<void> {
     if (this.#isOver || error.reason === "LaneLost") return
+    // Whoever joins anew asks for it too.
+    this.#brokers.forgetCoordinator(this.#membership.group)
     const isHopeless = !this.#hasJoined && error.operation === "connect"
     if (isHopeless || !passes(error) || performance.now() - this.#aliveMs > this.#membership.sessionMs) {
       this.#stop()
       return this.#events.failed(error)
     }
-    this.#brokers.forgetCoordinator(this.#membership.group)
     await this.#pause(againMs)
   }
 
@@ -362,13 +363,21 @@ export class GroupMember implements LaneHolder {
       const failed = await this.#tryCommit(partition, position, where)
       if (failed === undefined) return
       const { code, error } = failed
+      // What is said of a generation that is over says nothing of the lane, as long as that stays with this member.
+      const isLost = error.reason === "LaneLost"
       const hasMovedOn = this.#joining !== undefined || generation !== this.#generation
-      if (performance.now() > untilMs) throw error
-      if (code === rebalanceInProgress || (code === illegalGeneration && hasMovedOn)) await this.#joined()
-      else if (error.reason === "LaneLost") {
+      if (code === rebalanceInProgress || (isLost && hasMovedOn)) {
+        // Who is told that a lane is lost does not come again, so that must be true.
+        if (performance.now() > untilMs)
+          throw failure("Unavailable", "settle", `${where}: the group has not come to rest in time`)
+        // When the next generation has begun meanwhile, joining once more would only begin another one.
+        if (generation === this.#generation) await this.#joined()
+      } else if (isLost) {
         if (code !== illegalGeneration) this.#memberId = ""
         this.#loseAll()
         this.#rejoin()
+        throw error
+      } else if (performance.now() > untilMs) {
         throw error
       } else if (passes(error)) {
         this.#brokers.forgetCoordinator(group)

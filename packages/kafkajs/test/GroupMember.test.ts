@@ -1,0 +1,108 @@
+import { Effect, Exit, Stream } from "effect"
+import { TransportError } from "leat/transport"
+import { afterEach, describe, expect, it } from "vitest"
+import type { Brokers } from "../src/client/Brokers.ts"
+import { GroupLane } from "../src/group/GroupLane.ts"
+import { GroupMember } from "../src/group/GroupMember.ts"
+
+const illegalGeneration = 22
+const rebalanceInProgress = 27
+
+const partitions = [{ partition: 0, offset: "0", errorCode: 0 }]
+
+/** A coordinator that begins another generation with each join, and whose answers to commits wait for the test. */
+class FakeCoordinator {
+  joins = 0
+  heartbeatCode = 0
+  /** Generations that commits were sent in, and how to answer each. */
+  readonly commits: Array<{ readonly generation: number; readonly answer: (code: number) => void }> = []
+
+  brokers(requestMs: number): Brokers {
+    const link = { call: (name: string, asked: { readonly groupGenerationId: number }) => this.#answer(name, asked) }
+    const fake = {
+      settings: { requestMs },
+      leader: () => Promise.resolve(1),
+      // Nothing is ever fetched.
+      link: (purpose: string) => (purpose === "ask" ? Promise.resolve(link) : new Promise(() => undefined)),
+      coordinator: () => Promise.resolve(link),
+      forgetCoordinator: () => undefined,
+      closePurpose: () => undefined
+    }
+    return fake as unknown as Brokers
+  }
+
+  async #answer(name: string, { groupGenerationId: generation }: { readonly groupGenerationId: number }) {
+    switch (name) {
+      case "JoinGroup":
+        this.heartbeatCode = 0
+        return { errorCode: 0, generationId: ++this.joins, leaderId: "another", memberId: "one", members: [] }
+      case "Heartbeat":
+        return { errorCode: this.heartbeatCode }
+      case "OffsetCommit": {
+        const { promise, resolve } = Promise.withResolvers<number>()
+        this.commits.push({ generation, answer: resolve })
+        return { responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: await promise }] }] }
+      }
+      default:
+        return { errorCode: 0, memberAssignment: null, responses: [{ topic: "t", partitions }] }
+    }
+  }
+}
+
+describe("a member that settles while its group moves on", () => {
+  let member: GroupMember | undefined
+  afterEach(() => member?.leave())
+
+  /** In generation 1, with a settle that has been sent. */
+  async function settling(coordinator: FakeCoordinator, requestMs: number) {
+    const membership = { topic: "t", group: "g", from: "earliest", drainMs: 1000, sessionMs: 300 } as const
+    const joined = new GroupMember(coordinator.brokers(requestMs), membership, {
+      given: () => undefined,
+      failed: () => undefined
+    })
+    member = joined
+    void joined.run()
+    await until(() => coordinator.joins === 1)
+    const lane = new GroupLane(joined, "t", 0, 0n)
+    lane.received({ records: [], next: 10n, gap: "control" }, 1)
+    await Effect.runPromise(Stream.runDrain(Stream.take(lane.lane.batches, 1)))
+    const settled = Effect.runPromiseExit(lane.lane.settle(5n))
+    await until(() => coordinator.commits.length === 1)
+    return { lane, settled }
+  }
+
+  async function nextGeneration(coordinator: FakeCoordinator): Promise<void> {
+    coordinator.heartbeatCode = rebalanceInProgress
+    const { joins } = coordinator
+    await until(() => coordinator.joins > joins)
+    await sleep(20)
+  }
+
+  it("sends again what was too late for the generation before, and does not join once more for it", async () => {
+    const coordinator = new FakeCoordinator()
+    const { settled } = await settling(coordinator, 5000)
+    await nextGeneration(coordinator)
+    coordinator.commits[0]?.answer(illegalGeneration)
+    await until(() => coordinator.commits.length === 2)
+    coordinator.commits[1]?.answer(0)
+    expect(Exit.isSuccess(await settled)).toBe(true)
+    expect([coordinator.commits[1]?.generation, coordinator.joins]).toEqual([2, 2])
+  })
+
+  it("says of no lane that it is lost, while it holds that, because the time for the settle is up", async () => {
+    const coordinator = new FakeCoordinator()
+    const { lane, settled } = await settling(coordinator, 50)
+    await nextGeneration(coordinator)
+    await sleep(50)
+    coordinator.commits[0]?.answer(illegalGeneration)
+    const error = await Effect.runPromise(Effect.flip(Effect.flatten(Effect.promise(() => settled))))
+    expect(error).toBeInstanceOf(TransportError)
+    expect([error.reason, lane.isHeld]).toEqual(["Unavailable", true])
+  })
+})
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(1)
+}
