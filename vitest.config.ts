@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@leat/source"]
-const project = (name: string, include: Array<string>) => ({
+const project = (name: string, include: Array<string>, more: { readonly globalSetup?: Array<string> } = {}) => ({
   extends: true as const,
-  test: { name, include }
+  test: { name, include, ...more }
 })
+const withKafka = { globalSetup: ["./test/brokers/src/vitestSetup.ts"] }
 
 export default defineConfig({
   resolve: { conditions },
@@ -19,10 +20,11 @@ export default defineConfig({
       project("leat", ["packages/leat/test/**/*.test.ts"]),
       project("log", ["packages/log/test/**/*.test.ts"]),
       project("kafka", ["packages/kafka/test/**/*.test.ts"]),
+      project("kafkajs", ["packages/kafkajs/test/**/*.test.ts"], withKafka),
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
-      project("brokers", ["test/brokers/test/**/*.test.ts"]),
+      project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("repository", ["test/*.test.ts"])
     ]
   }

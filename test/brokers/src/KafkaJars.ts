@@ -87,8 +87,8 @@ function whyNotFetched(error: unknown): string {
     return "Kafka is not in the cache, and there is no mvn to fetch it: install Maven, or set KAFKA_BROKERS to a running Kafka"
   }
   const said = error instanceof Error && "stdout" in error ? String(error.stdout) : String(error)
-  const line = /^.*ERROR.*$/m.exec(said)?.[0].slice(0, 400) ?? "it gave no reason"
-  return `Maven could not fetch Kafka ${kafkaVersion}; it said: ${line}`
+  const line = /\[ERROR\] (.*)$/m.exec(said)?.[1]?.slice(0, 300) ?? "nothing"
+  return `Maven could not fetch Kafka ${kafkaVersion}, without which KAFKA_BROKERS may name a running one; it said: ${line}`
 }
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">

@@ -3,7 +3,8 @@ import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { askMetadata, findKafka, isMissing } from "@leat/brokers"
+import { askMetadata } from "@leat/brokers"
+import { describeOwnKafka } from "@leat/brokers/vitest"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
@@ -54,7 +55,7 @@ describe("npm run broker", () => {
   })
 })
 
-describe.skipIf(isMissing(await findKafka()))("npm run broker -- kafka", () => {
+await describeOwnKafka("npm run broker -- kafka", () => {
   it("prints where it listens, and ends clean on SIGTERM", async () => {
     const { child, said, exitCode, running } = broker(["kafka"])
     const pid = await running()

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs"
 import { connect } from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Kafka } from "@leat/brokers"
-import { findKafka, isMissing, requestFrame, startKafka } from "@leat/brokers"
+import { requestFrame, startKafka } from "@leat/brokers"
+import { describeOwnKafka } from "@leat/brokers/vitest"
 import { makeCertificates } from "../src/Certificates.ts"
 
 describe("test certificates", () => {
@@ -25,9 +26,7 @@ const saslAuthenticate = { apiKey: 36, version: 0 }
 const noError = 0
 const saslAuthenticationFailed = 58
 
-const found = await findKafka()
-
-describe.skipIf(isMissing(found))("the secure listener of Kafka", () => {
+await describeOwnKafka("the secure listener of Kafka", () => {
   let kafka: Kafka
   beforeAll(async () => {
     const sasl = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Kafka, KafkaNode } from "@leat/brokers"
-import { askApiVersions, ApiKey, findKafka, isMissing, startKafka } from "@leat/brokers"
+import { askApiVersions, ApiKey, findKafka, startKafka } from "@leat/brokers"
+import { describeOwnKafka } from "@leat/brokers/vitest"
 
 describe("where Kafka comes from", () => {
   it("says in one sentence that there is no Java", async () => {
@@ -11,9 +12,7 @@ describe("where Kafka comes from", () => {
   })
 })
 
-const found = await findKafka()
-
-describe.skipIf(isMissing(found))("a Kafka of one node", () => {
+await describeOwnKafka("a Kafka of one node", () => {
   it("answers, and close leaves neither process nor folder", async () => {
     const kafka = await startKafka()
     const [node] = kafka.nodes
@@ -32,7 +31,7 @@ describe.skipIf(isMissing(found))("a Kafka of one node", () => {
   })
 })
 
-describe.skipIf(isMissing(found))("a Kafka of three nodes", () => {
+await describeOwnKafka("a Kafka of three nodes", () => {
   let kafka: Kafka
   let first: KafkaNode
   let second: KafkaNode

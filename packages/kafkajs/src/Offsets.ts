@@ -1,0 +1,115 @@
+/** Positions that brokers are asked for: ends, times, and what a group has settled. All of them are 64 bits. */
+import type { Position, TransportError } from "leat/transport"
+import { type Brokers, hasMoved, movedCodes } from "./client/Brokers.ts"
+import { failureOf, refusal } from "./client/failureOf.ts"
+
+/** Where in a partition: its ends, or the first record of a time (epoch milliseconds) or later. */
+export type Spot = "earliest" | "latest" | "latestCommitted" | number
+
+/** Times at which a request is made again when leaders or coordinators have moved: asking changes nothing. */
+const tries = 5
+const againMs = 100
+
+/** Asks again while brokers say that somebody else has to be asked. */
+export async function asking<A>(ask: () => Promise<A>, beforeAgain: () => void): Promise<A> {
+  for (let left = tries; ; left--) {
+    try {
+      return await ask()
+    } catch (error) {
+      const failed: TransportError = failureOf(error, "ask", "asking a broker")
+      if (left <= 1 || !hasMoved(failed) || failed.reason === "UnknownTopic") throw failed
+      beforeAgain()
+      await new Promise((resolve) => setTimeout(resolve, againMs))
+    }
+  }
+}
+
+/** The position of a spot in each of the partitions; undefined: no record is of that time or later. */
+export function positionsAt(
+  brokers: Brokers,
+  topic: string,
+  partitions: ReadonlyArray<number>,
+  spot: Spot
+): Promise<ReadonlyMap<number, Position | undefined>> {
+  return asking(
+    async () => {
+      const ofLeader = new Map<number, Array<number>>()
+      for (const partition of partitions) {
+        const leader = await brokers.leader(topic, partition)
+        const led = ofLeader.get(leader)
+        if (led === undefined) ofLeader.set(leader, [partition])
+        else led.push(partition)
+      }
+      const parts = await Promise.all(
+        Array.from(ofLeader, ([leader, led]) => listOffsets(brokers, topic, leader, led, spot))
+      )
+      return new Map(parts.flat())
+    },
+    () => brokers.forget(topic)
+  )
+}
+
+const timestampOf = (spot: Spot): string =>
+  spot === "earliest" ? "-2" : typeof spot === "string" ? "-1" : String(Math.max(0, Math.ceil(spot)))
+
+async function listOffsets(
+  brokers: Brokers,
+  topic: string,
+  leader: number,
+  partitions: ReadonlyArray<number>,
+  spot: Spot
+): Promise<ReadonlyArray<readonly [number, Position | undefined]>> {
+  const link = await brokers.link("ask", leader)
+  const timestamp = timestampOf(spot)
+  const { responses } = await link.call(
+    "ListOffsets",
+    {
+      replicaId: -1,
+      isolationLevel: spot === "latestCommitted" ? 1 : 0,
+      topics: [{ topic, partitions: partitions.map((partition) => ({ partition, timestamp })) }]
+    },
+    brokers.settings.requestMs
+  )
+  const answers = responses.flatMap((one) => (one.topic === topic ? one.partitions : []))
+  return partitions.map((partition) => {
+    const answer = answers.find((one) => one.partition === partition)
+    const code = answer?.errorCode ?? -1
+    if (answer === undefined || code !== 0) {
+      if (movedCodes.has(code)) brokers.forget(topic)
+      throw refusal(code, "offsets", `${topic}/${partition}`)
+    }
+    const position = BigInt(answer.offset)
+    return [partition, position < 0n ? undefined : position] as const
+  })
+}
+
+/** What a group has settled in each of the partitions; those of which it has settled nothing are not in it. */
+export function settledPositions(
+  brokers: Brokers,
+  group: string,
+  topic: string,
+  partitions: ReadonlyArray<number>
+): Promise<ReadonlyMap<number, Position>> {
+  return asking(
+    async () => {
+      const link = await brokers.coordinator(group, "ask")
+      const topics = [{ topic, partitions: partitions.map((partition) => ({ partition })) }]
+      const { responses, errorCode = 0 } = await link.call(
+        "OffsetFetch",
+        { groupId: group, topics },
+        brokers.settings.requestMs
+      )
+      if (errorCode !== 0) throw refusal(errorCode, "settled", `group ${group}`)
+      const settled = new Map<number, Position>()
+      for (const one of responses) {
+        if (one.topic !== topic) continue
+        for (const { partition, offset, errorCode: code } of one.partitions) {
+          if (code !== 0) throw refusal(code, "settled", `group ${group}, ${topic}/${partition}`)
+          if (BigInt(offset) >= 0n) settled.set(partition, BigInt(offset))
+        }
+      }
+      return settled
+    },
+    () => brokers.forgetCoordinator(group)
+  )
+}

@@ -1,0 +1,188 @@
+/**
+ * The brokers of one cluster: where they are, who leads what, and the connections to them. Connections are kept by purpose,
+ * because a broker answers one request of a connection after another: a fetch that waits must not hold up a send.
+ */
+import type { TransportError } from "leat/transport"
+import type { MetadataAnswer } from "./Answers.ts"
+import { failure, failureOf, refusal } from "./failureOf.ts"
+import { Link } from "./Link.ts"
+import type { Address, Settings } from "./Settings.ts"
+
+/** Who leads the partitions of a topic; -1: nobody at present. */
+export interface TopicLeaders {
+  readonly partitions: number
+  readonly leaders: ReadonlyMap<number, number>
+}
+
+/** Codes that say that somebody else leads, coordinates or controls by now, or soon will. */
+export const movedCodes: ReadonlySet<number> = new Set([3, 5, 6, 8, 9, 14, 15, 16, 41, 72, 74, 75, 78, 100, 103])
+
+export class Brokers {
+  readonly settings: Settings
+  readonly #links = new Map<string, Promise<Link>>()
+  readonly #nodes = new Map<number, Address>()
+  readonly #topics = new Map<string, TopicLeaders>()
+  readonly #coordinators = new Map<string, number>()
+  #controller = -1
+  #nextSeed = 0
+  #isClosed = false
+
+  constructor(settings: Settings) {
+    this.settings = settings
+  }
+
+  /** A connection for a purpose; opened when there is none, and again after it broke. */
+  link(purpose: string, node: number): Promise<Link> {
+    const address = this.#nodes.get(node)
+    if (address === undefined) return Promise.reject(failure("Unavailable", "connect", `broker ${node} is not known`))
+    return this.#open(`${purpose}@${node}`, address)
+  }
+
+  /** A connection to whichever broker can be reached: one that is known, else the next of those that the options name. */
+  async anyLink(purpose: string): Promise<Link> {
+    const nodes = [...this.#nodes.keys()]
+    for (const node of nodes) {
+      const known = this.#links.get(`${purpose}@${node}`)
+      const link = await known?.catch(() => undefined)
+      if (link?.isOpen === true) return link
+    }
+    let last: unknown
+    for (const node of nodes) {
+      try {
+        return await this.link(purpose, node)
+      } catch (error) {
+        last = error
+      }
+    }
+    const { seeds } = this.settings
+    for (let tried = 0; tried < seeds.length; tried++) {
+      const seed = seeds[this.#nextSeed++ % seeds.length]
+      try {
+        if (seed !== undefined) return await this.#open(`${purpose}@${seed.host}:${seed.port}`, seed)
+      } catch (error) {
+        last = error
+      }
+    }
+    throw failureOf(last, "connect", "no broker can be reached")
+  }
+
+  /** The leaders of a topic as they were told last. Fails with `UnknownTopic` for one that is not there. */
+  async topic(name: string): Promise<TopicLeaders> {
+    return this.#topics.get(name) ?? this.lookUp(name)
+  }
+
+  /** The same, asked anew. */
+  async lookUp(name: string): Promise<TopicLeaders> {
+    const answer = await this.#metadata([name])
+    const found = answer.topicMetadata.find(({ topic }) => topic === name)
+    if (found === undefined) throw failure("UnknownTopic", "metadata", `${name}: the broker says nothing of it`)
+    // Without a leader for one of its partitions it is there all the same.
+    if (found.topicErrorCode !== 0 && found.topicErrorCode !== 5) throw refusal(found.topicErrorCode, "metadata", name)
+    const leaders = new Map(found.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader]))
+    const topic = { partitions: leaders.size, leaders }
+    this.#topics.set(name, topic)
+    return topic
+  }
+
+  /** What was told of a topic holds no more. */
+  forget(name: string): void {
+    this.#topics.delete(name)
+  }
+
+  /** Number of the broker that leads a partition. */
+  async leader(topic: string, partition: number): Promise<number> {
+    const { leaders, partitions } = await this.topic(topic)
+    const node = leaders.get(partition)
+    if (node === undefined)
+      throw failure("UnknownTopic", "metadata", `${topic} has ${partitions} partitions, no ${partition}`)
+    if (node < 0) {
+      this.forget(topic)
+      throw failure("Unavailable", "metadata", `${topic}/${partition} has no leader at present`)
+    }
+    return node
+  }
+
+  /** A connection to the coordinator of a group. */
+  async coordinator(group: string, purpose: string): Promise<Link> {
+    let node = this.#coordinators.get(group)
+    if (node === undefined) {
+      const link = await this.anyLink("ask")
+      const { errorCode, coordinator } = await link.call(
+        "GroupCoordinator",
+        { groupId: group },
+        this.settings.requestMs
+      )
+      if (errorCode !== 0) throw refusal(errorCode, "coordinator", `group ${group}`)
+      node = coordinator.nodeId
+      this.#nodes.set(node, { host: coordinator.host, port: coordinator.port })
+      this.#coordinators.set(group, node)
+    }
+    return this.link(purpose, node)
+  }
+
+  /** Another broker may coordinate the group by now. */
+  forgetCoordinator(group: string): void {
+    this.#coordinators.delete(group)
+  }
+
+  /** A connection to the broker that creates topics. */
+  async controller(): Promise<Link> {
+    await this.#metadata([])
+    return this.#controller < 0 ? this.anyLink("ask") : this.link("ask", this.#controller)
+  }
+
+  /** Closes what was opened for a purpose, and only for it. */
+  closePurpose(purpose: string): void {
+    for (const [key, link] of this.#links) if (key.startsWith(`${purpose}@`)) this.#drop(key, link)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const [key, link] of this.#links) this.#drop(key, link)
+  }
+
+  async #metadata(topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
+    const link = await this.anyLink("ask")
+    const asked = { topics, allowAutoTopicCreation: false } as const
+    const answer = await link.call("Metadata", asked, this.settings.requestMs)
+    for (const { nodeId, host, port } of answer.brokers) {
+      const known = this.#nodes.get(nodeId)
+      if (known !== undefined && known.host === host && known.port === port) continue
+      this.#nodes.set(nodeId, { host, port })
+    }
+    const alive = new Set(answer.brokers.map(({ nodeId }) => nodeId))
+    for (const node of this.#nodes.keys()) if (!alive.has(node)) this.#nodes.delete(node)
+    this.#controller = answer.controllerId
+    return answer
+  }
+
+  async #open(key: string, address: Address): Promise<Link> {
+    if (this.#isClosed) throw failure("Closed", "connect", "the transport is closed")
+    const known = this.#links.get(key)
+    if (known !== undefined) {
+      const link = await known.catch(() => undefined)
+      if (link?.isOpen === true) return link
+      // Whoever waited for the same one may have begun anew.
+      if (this.#links.get(key) !== known) return this.#open(key, address)
+      this.#drop(key, known)
+    }
+    const opening = Link.open(address, this.settings)
+    this.#links.set(key, opening)
+    const forget = () => this.#links.get(key) === opening && this.#links.delete(key)
+    opening.catch(forget)
+    const link = await opening
+    if (!this.#isClosed) return link
+    link.close()
+    throw failure("Closed", "connect", "the transport is closed")
+  }
+
+  #drop(key: string, link: Promise<Link>): void {
+    this.#links.delete(key)
+    link.then((open) => open.close()).catch(() => undefined)
+  }
+}
+
+/** Whether looking for the leader or coordinator anew may help. */
+export function hasMoved(error: TransportError): boolean {
+  return error.reason === "Unavailable" || error.reason === "Disconnected" || error.reason === "UnknownTopic"
+}

@@ -1,0 +1,241 @@
+/**
+ * One connection to one broker. A kafkajs connection is used once: after a break it would go on in the middle of the frame at
+ * which it broke, so that a new one is made instead. What was asked, written and answered is known here for each request.
+ */
+import { failure, failureOf } from "./failureOf.ts"
+import type { CallName, Calls } from "./Answers.ts"
+import {
+  apiKeys,
+  type ApiVersions,
+  Connection,
+  type KafkajsConnection,
+  type KafkajsProtocol,
+  lookup,
+  requests
+} from "./kafkajsInternals.ts"
+import type { Address, Settings } from "./Settings.ts"
+import type { TransportError } from "leat/transport"
+
+/** What became of a request: its answer, or why there is none and whether the broker may have it. */
+export type Exchange = { readonly payload: Buffer } | { readonly error: TransportError; readonly wasWritten: boolean }
+
+/** A frame to be sent: 4 bytes of length and 4 for the correlation id, at 8, are filled in when it goes. */
+export interface Frame {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly apiName: string
+  readonly bytes: Buffer
+}
+
+/** A connection from which nothing has come for this long after a request whose time is up is taken for dead. */
+const silentMs = 1000
+
+export class Link {
+  readonly versions: ApiVersions
+  readonly #connection: KafkajsConnection
+  readonly #where: string
+  readonly #clientId: Buffer
+  #isClosed = false
+
+  private constructor(connection: KafkajsConnection, versions: ApiVersions, where: string, clientId: string) {
+    this.#connection = connection
+    this.versions = versions
+    this.#where = where
+    this.#clientId = Buffer.from(clientId)
+  }
+
+  /** Connects, asks what the broker speaks, and says who we are; all of it within `connectMs`. */
+  static async open({ host, port }: Address, settings: Settings): Promise<Link> {
+    const { connectMs, requestMs, clientId, ssl, sasl, logger, socketFactory } = settings
+    const where = `${host}:${port}`
+    const connection = new Connection({
+      host,
+      port,
+      clientId,
+      ssl,
+      sasl: sasl === undefined ? undefined : { ...sasl },
+      logger,
+      socketFactory,
+      connectionTimeout: connectMs,
+      requestTimeout: requestMs,
+      // Its clock looks ten times a second at every connection; ours is set once for each request.
+      enforceRequestTimeout: false
+    })
+    withoutIdleTimers(connection)
+    // A peer that hangs up before it has greeted leaves kafkajs waiting for ever.
+    let tellLate: (error: unknown) => void = () => undefined
+    const late = new Promise<never>((_, reject) => {
+      tellLate = reject
+    })
+    const timer = setTimeout(
+      () => tellLate(failure("Unavailable", "connect", `${where}: no connection within ${connectMs} ms`)),
+      connectMs
+    )
+    try {
+      const versions = await Promise.race([greet(connection), late])
+      return new Link(connection, versions, where, clientId)
+    } catch (error) {
+      cut(connection, error)
+      throw failureOf(error, "connect", where)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed && this.#connection.isConnected()
+  }
+
+  /** A frame for `exchange` with its header written, and where the body begins. */
+  frame(apiKey: number, apiVersion: number, apiName: string, bodyBytes: number): Frame & { readonly bodyAt: number } {
+    const bodyAt = 14 + this.#clientId.length
+    const bytes = Buffer.allocUnsafe(bodyAt + bodyBytes)
+    bytes.writeInt16BE(apiKey, 4)
+    bytes.writeInt16BE(apiVersion, 6)
+    bytes.writeInt16BE(this.#clientId.length, 12)
+    this.#clientId.copy(bytes, 14)
+    return { apiKey, apiVersion, apiName, bytes, bodyAt }
+  }
+
+  /** Asks with kafkajs's codec. Error codes in the answer are for the caller; every other failure is thrown. */
+  async call<Name extends CallName>(
+    name: Name,
+    parameters: Calls[Name]["asked"],
+    withinMs: number
+  ): Promise<Calls[Name]["answered"]> {
+    const { request, response } = this.#protocol(name, parameters)
+    const body = await request.encode()
+    const frame = this.frame(request.apiKey, request.apiVersion, request.apiName, body.buffer.length)
+    body.buffer.copy(frame.bytes, frame.bodyAt)
+    const exchange = await this.exchange(frame, withinMs)
+    if ("error" in exchange) throw exchange.error
+    try {
+      return (await response.decode(exchange.payload)) as Calls[Name]["answered"]
+    } catch (error) {
+      throw failureOf(error, name, this.#where)
+    }
+  }
+
+  /** Sends a frame and waits for what comes back, no longer than `withinMs`. Never rejects. */
+  async exchange(frame: Frame, withinMs: number): Promise<Exchange> {
+    const connection = this.#connection
+    const untilMs = performance.now() + withinMs
+    // Sessions of SASL end; whoever authenticates again, the others wait for it.
+    if (connection.sasl !== undefined && !connection.isAuthenticated()) {
+      try {
+        await connection.authenticate()
+      } catch (error) {
+        return { error: failureOf(error, frame.apiName, this.#where), wasWritten: false }
+      }
+    }
+    if (!this.isOpen) return { error: this.#gone(frame), wasWritten: false }
+    return this.#write(frame, untilMs - performance.now())
+  }
+
+  /** Ends the connection at once; requests that were written stay without an answer. */
+  close(error: unknown = failure("Closed", "close", this.#where)): void {
+    this.#isClosed = true
+    cut(this.#connection, error)
+  }
+
+  #write(frame: Frame, withinMs: number): Promise<Exchange> {
+    const connection = this.#connection
+    const { apiKey, apiName, apiVersion, bytes } = frame
+    const correlationId = connection.nextCorrelationId()
+    bytes.writeInt32BE(bytes.length - 4, 0)
+    bytes.writeInt32BE(correlationId, 8)
+    return new Promise((resolve) => {
+      let wasWritten = false
+      let isOver = false
+      let readBefore = 0
+      const over = (exchange: Exchange) => {
+        isOver = true
+        clearTimeout(timer)
+        resolve(exchange)
+      }
+      const timer = setTimeout(
+        () => {
+          const { socket } = connection
+          const isSilent = wasWritten && withinMs >= silentMs && socket?.bytesRead === readBefore
+          const detail = `${this.#where}: no answer to ${apiName} within ${Math.round(withinMs)} ms`
+          const error = failure(wasWritten ? "Timeout" : "Unavailable", apiName, detail)
+          over({ error, wasWritten })
+          if (isSilent) this.close(error)
+        },
+        Math.max(0, withinMs)
+      )
+      const reject = (cause: unknown) => {
+        const why = cause instanceof Error ? cause.message : String(cause)
+        const reason = wasWritten ? "Disconnected" : "Unavailable"
+        over({ error: failure(reason, apiName, `${this.#where}: ${why}`, cause), wasWritten })
+      }
+      try {
+        connection.requestQueue.push({
+          entry: { apiKey, apiName, apiVersion, correlationId, resolve: ({ payload }) => over({ payload }), reject },
+          expectResponse: true,
+          requestTimeout: null,
+          sendRequest: () => {
+            // kafkajs holds a request back while a broker asks for less; by then nobody may want it any more.
+            if (isOver) return
+            wasWritten = true
+            readBefore = connection.socket?.bytesRead ?? 0
+            connection.socket?.write(bytes)
+          }
+        })
+      } catch (error) {
+        reject(error)
+      }
+    })
+  }
+
+  #protocol(name: CallName, parameters: object): KafkajsProtocol<unknown> {
+    try {
+      return lookup(this.versions)(apiKeys[name], requests[name])(parameters)
+    } catch (error) {
+      throw failureOf(error, name, this.#where)
+    }
+  }
+
+  #gone({ apiName }: Frame): TransportError {
+    return failure("Unavailable", apiName, `${this.#where}: the connection is closed`)
+  }
+}
+
+/** kafkajs starts a timer after each answer, with a time in the past when there is nothing to wait for, and Node warns of that. */
+function withoutIdleTimers({ requestQueue }: KafkajsConnection): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue)
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule()
+  }
+}
+
+async function greet(connection: KafkajsConnection): Promise<ApiVersions> {
+  await connection.connect()
+  const versions = await askVersions(connection)
+  connection.setVersions(versions)
+  connection.setSupportAuthenticationProtocol(versions[apiKeys.SaslAuthenticate] !== undefined)
+  await connection.authenticate()
+  return versions
+}
+
+interface VersionsAnswer {
+  readonly apiVersions: ReadonlyArray<{
+    readonly apiKey: number
+    readonly minVersion: number
+    readonly maxVersion: number
+  }>
+}
+
+async function askVersions(connection: KafkajsConnection): Promise<ApiVersions> {
+  const protocol = requests.ApiVersions.protocol({ version: 2 })() as KafkajsProtocol<VersionsAnswer>
+  const { apiVersions } = await connection.send(protocol)
+  return Object.fromEntries(
+    apiVersions.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { minVersion, maxVersion }])
+  )
+}
+
+function cut(connection: KafkajsConnection, error: unknown): void {
+  connection.rejectRequests(error)
+  connection.requestQueue.destroy()
+  connection.socket?.destroy()
+}

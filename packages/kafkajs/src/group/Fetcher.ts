@@ -1,0 +1,140 @@
+/**
+ * Fetches for the lanes of one member: of each broker that leads some of them one request at a time, for all of them that have
+ * room. A lane that is not pulled is left out, and holds nothing else back.
+ */
+import type { TransportError } from "leat/transport"
+import { type Brokers, movedCodes } from "../client/Brokers.ts"
+import { failure, failureOf, refusal } from "../client/failureOf.ts"
+import { positionsAt } from "../Offsets.ts"
+import { type FetchAnswer, fetchFrame, type FetchedPartition, readFetchAnswer } from "../protocol/fetch.ts"
+import { readRecordBatches } from "../protocol/readRecordBatches.ts"
+import { batchOf } from "../readRange.ts"
+import type { GroupLane } from "./GroupLane.ts"
+
+const bounds = { waitMs: 500, bytesMax: 16 * 1024 ** 2, partitionBytesMax: 1024 ** 2 }
+const outOfRange = 1
+/** How long a broker that failed is left alone, in milliseconds. */
+const againMs = 100
+/** A topic that is not there any more ends its lanes; leat joins again, and sees. */
+const passing: ReadonlySet<string> = new Set(["Unavailable", "Disconnected", "Timeout", "Throttled"])
+const endless = (1n << 63n) - 1n
+
+export class Fetcher {
+  readonly #brokers: Brokers
+  readonly #topic: string
+  readonly #purpose: string
+  readonly #lanes: () => Iterable<GroupLane>
+  readonly #busy = new Set<number>()
+  #isScheduled = false
+  #isStopped = false
+
+  constructor(brokers: Brokers, topic: string, purpose: string, lanes: () => Iterable<GroupLane>) {
+    this.#brokers = brokers
+    this.#topic = topic
+    this.#purpose = purpose
+    this.#lanes = lanes
+  }
+
+  /** A lane came, or has room again. */
+  wake(): void {
+    if (this.#isScheduled || this.#isStopped) return
+    this.#isScheduled = true
+    // Lanes that change together share one request.
+    setImmediate(() => {
+      this.#isScheduled = false
+      void this.#start()
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** Never rejects. */
+  async #start(): Promise<void> {
+    const wanting = [...this.#lanes()].filter(({ wantsMore }) => wantsMore)
+    if (this.#isStopped || wanting.length === 0) return
+    const ofLeader = new Map<number, Array<GroupLane>>()
+    try {
+      for (const lane of wanting) {
+        const leader = await this.#brokers.leader(this.#topic, lane.partition)
+        const led = ofLeader.get(leader)
+        if (led === undefined) ofLeader.set(leader, [lane])
+        else led.push(lane)
+      }
+    } catch (error) {
+      return this.#failed(wanting, error)
+    }
+    for (const [leader, lanes] of ofLeader) if (!this.#busy.has(leader)) void this.#fetch(leader, lanes)
+  }
+
+  async #fetch(leader: number, candidates: ReadonlyArray<GroupLane>): Promise<void> {
+    // Looked at again: time has passed.
+    const lanes = candidates.filter(({ wantsMore }) => wantsMore)
+    if (lanes.length === 0) return
+    this.#busy.add(leader)
+    for (const lane of lanes) lane.isFetching = true
+    try {
+      const answer = await this.#ask(leader, lanes)
+      for (const one of answer.partitions) {
+        const lane = lanes.find(({ partition }) => partition === one.partition)
+        if (lane !== undefined) await this.#take(lane, one)
+      }
+    } catch (error) {
+      this.#failed(lanes, error)
+      if (!this.#isStopped) await new Promise((resolve) => setTimeout(resolve, againMs))
+    } finally {
+      this.#busy.delete(leader)
+      for (const lane of lanes) lane.isFetching = false
+      this.wake()
+    }
+  }
+
+  async #ask(leader: number, lanes: ReadonlyArray<GroupLane>): Promise<FetchAnswer> {
+    const link = await this.#brokers.link(this.#purpose, leader)
+    const wanted = lanes.map(({ partition, next }) => ({ partition, position: next }))
+    const exchange = await link.exchange(
+      fetchFrame(link, this.#topic, wanted, bounds),
+      bounds.waitMs + this.#brokers.settings.requestMs
+    )
+    if ("error" in exchange) throw exchange.error
+    const answer = readFetchAnswer(exchange.payload, this.#topic)
+    if (answer.code !== 0) throw refusal(answer.code, "fetch", this.#topic)
+    return answer
+  }
+
+  async #take(lane: GroupLane, { code, bytes, aborted }: FetchedPartition): Promise<void> {
+    const where = `${this.#topic}/${lane.partition}`
+    try {
+      if (code === outOfRange) return await this.#passExpired(lane)
+      if (code !== 0) {
+        if (movedCodes.has(code)) throw failure("Unavailable", "fetch", `${where}: another broker leads it by now`)
+        throw refusal(code, "fetch", where)
+      }
+      const before = lane.next
+      const fetched = readRecordBatches(bytes, before, endless, aborted, where)
+      if (fetched.next > before) lane.received(batchOf(before, fetched), bytes.length)
+    } catch (error) {
+      this.#failed([lane], error)
+    }
+  }
+
+  /** What the lane was to read next has expired. kafkajs would commit a position of its own here, and jump. */
+  async #passExpired(lane: GroupLane): Promise<void> {
+    const start =
+      (await positionsAt(this.#brokers, this.#topic, [lane.partition], "earliest")).get(lane.partition) ?? 0n
+    if (start > lane.next) return lane.received({ records: [], next: start, gap: "expired" }, 0)
+    const where = `${this.#topic}/${lane.partition}`
+    lane.fail(failure("Unavailable", "fetch", `${where} ends before ${lane.next}: it was cut short, or made anew`))
+  }
+
+  /** Leaders move and connections break: that passes. Anything else ends the lanes. */
+  #failed(lanes: ReadonlyArray<GroupLane>, cause: unknown): void {
+    const error: TransportError = failureOf(cause, "fetch", this.#topic)
+    if (passing.has(error.reason)) {
+      this.#brokers.forget(this.#topic)
+      return this.#isStopped ? undefined : void setTimeout(() => this.wake(), againMs)
+    }
+    for (const lane of lanes) lane.fail(error)
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * One member of a consumer group, on the coordinator's own requests: it joins, says it is alive, takes what it is given, and gives
+ * back what it is asked for only when that has been released. kafkajs's consumer is not used: it joins again without waiting
+ * for anybody, commits positions of its own, and says that it committed when it did not.
+ */
+import type { From, Lane, Position, TransportError } from "leat/transport"
+import type { Brokers } from "../client/Brokers.ts"
+import { failure, failureOf, refusal } from "../client/failureOf.ts"
+import type { Link } from "../client/Link.ts"
+import { assign } from "./assign.ts"
+import { Fetcher } from "./Fetcher.ts"
+import { GroupLane, type LaneHolder } from "./GroupLane.ts"
+import {
+  protocolName,
+  readAssignment,
+  readMemberMetadata,
+  writeAssignment,
+  writeMemberMetadata
+} from "./memberMetadata.ts"
+import { type Start, startingPositions } from "./startingPositions.ts"
+
+export interface Membership {
+  readonly topic: string
+  readonly group: string
+  readonly from: From
+  readonly drainMs: number
+  readonly sessionMs: number
+}
+
+/** What a member tells whoever subscribed. */
+export interface MemberEvents {
+  readonly given: (lane: Lane) => void
+  /** It is out of the group and comes back only by joining anew. */
+  readonly failed: (error: TransportError) => void
+}
+
+const illegalGeneration = 22
+const unknownMember = 25
+const rebalanceInProgress = 27
+const memberIdRequired = 79
+const fencedInstance = 82
+const coordinatorMoved: ReadonlySet<number> = new Set([14, 15, 16])
+
+/** How often a member says that it is alive, at most, in milliseconds: as soon does it hear that others came or went. */
+const heartbeatMsMax = 1000
+const againMs = 100
+/** How long leaving may take, in milliseconds; after that the session runs out by itself. */
+const leaveMs = 2000
+
+let memberNumbers = 0
+
+export class GroupMember implements LaneHolder {
+  readonly #brokers: Brokers
+  readonly #membership: Membership
+  readonly #events: MemberEvents
+  readonly #purpose = `member ${memberNumbers++}`
+  readonly #fetcher: Fetcher
+  readonly #heartbeatMs: number
+  #memberId = ""
+  #generation = -1
+  /** Not released and not lost, by partition: what this member says that it holds. */
+  readonly #lanes = new Map<number, GroupLane>()
+  readonly #drains = new Map<GroupLane, NodeJS.Timeout>()
+  #assigned: ReadonlySet<number> = new Set()
+  #takesNoMore = false
+  #isOver = false
+  #isJoining = false
+  #hasJoined = false
+  #wantsToRejoin = false
+  /** When the coordinator was last known to know us, by the clock of `performance`. */
+  #aliveMs = 0
+  #wake: (() => void) | undefined
+  #whenJoined: Array<() => void> = []
+
+  constructor(brokers: Brokers, membership: Membership, events: MemberEvents) {
+    this.#brokers = brokers
+    this.#membership = membership
+    this.#events = events
+    this.#heartbeatMs = Math.min(heartbeatMsMax, Math.floor(membership.sessionMs / 3))
+    this.#fetcher = new Fetcher(brokers, membership.topic, `${this.#purpose} fetch`, () => this.#lanes.values())
+  }
+
+  /** Joins and stays until `leave`, or until something happens that does not pass. Never rejects. */
+  async run(): Promise<void> {
+    this.#aliveMs = performance.now()
+    while (!this.#isOver) {
+      try {
+        await this.#join()
+        await this.#stay()
+      } catch (error) {
+        await this.#recover(failureOf(error, "subscribe", `group ${this.#membership.group}`))
+      }
+    }
+  }
+
+  /** The first step of leaving: no more lanes, and those that are held go to others as they are released. */
+  takeNoMore(): void {
+    this.#takesNoMore = true
+    this.#rejoin()
+    if (this.#lanes.size === 0) void this.leave()
+  }
+
+  /** The second: what is still held is lost. */
+  async leave(): Promise<void> {
+    const { group } = this.#membership
+    const memberId = this.#memberId
+    this.#memberId = ""
+    this.#stop()
+    if (memberId !== "") {
+      try {
+        // Not on the connection of the member, where a request to join may be waiting.
+        const link = await this.#brokers.coordinator(group, "ask")
+        await link.call("LeaveGroup", { groupId: group, memberId }, leaveMs)
+      } catch {
+        // Then the session runs out.
+      }
+    }
+    this.#brokers.closePurpose(this.#purpose)
+    this.#brokers.closePurpose(`${this.#purpose} fetch`)
+  }
+
+  readonly changed = (lane: GroupLane): void => {
+    if (lane.isOver) void this.#dropWhenSettled(lane)
+    else this.#fetcher.wake()
+  }
+
+  readonly commit = (lane: GroupLane, position: Position): Promise<void> =>
+    this.#store(lane.partition, position, () => !lane.isOver)
+
+  async #join(): Promise<void> {
+    const { group } = this.#membership
+    this.#isJoining = true
+    try {
+      const link = await this.#brokers.coordinator(group, this.#purpose)
+      const joined = await this.#ask(link)
+      const generationId = joined.generationId
+      const decided = joined.leaderId === joined.memberId ? await this.#decide(joined.members) : []
+      const { errorCode, memberAssignment } = await link.call(
+        "SyncGroup",
+        { groupId: group, generationId, memberId: joined.memberId, groupAssignment: decided },
+        this.#joinMs
+      )
+      this.#judge(errorCode, "sync")
+      this.#generation = generationId
+      this.#hasJoined = true
+      this.#aliveMs = performance.now()
+      this.#take(readAssignment(memberAssignment).get(this.#membership.topic) ?? [])
+    } finally {
+      this.#isJoining = false
+      for (const joined of this.#whenJoined.splice(0)) joined()
+    }
+  }
+
+  async #ask(link: Link) {
+    const { topic, group, sessionMs } = this.#membership
+    const metadata = () =>
+      writeMemberMetadata({
+        topics: this.#takesNoMore ? [] : [topic],
+        held: this.#lanes.size === 0 ? new Map() : new Map([[topic, [...this.#lanes.keys()]]]),
+        generation: this.#generation
+      })
+    for (;;) {
+      this.#wantsToRejoin = false
+      const answer = await link.call(
+        "JoinGroup",
+        {
+          groupId: group,
+          sessionTimeout: sessionMs,
+          rebalanceTimeout: sessionMs,
+          memberId: this.#memberId,
+          protocolType: "consumer",
+          groupProtocols: [{ name: protocolName, metadata: metadata() }]
+        },
+        this.#joinMs
+      )
+      if (this.#isOver) throw failure("Closed", "join", "the member has left")
+      if (answer.errorCode !== memberIdRequired) {
+        this.#judge(answer.errorCode, "join")
+        this.#memberId = answer.memberId
+        return answer
+      }
+      this.#memberId = answer.memberId
+    }
+  }
+
+  /** The coordinator answers when all members have come, or their time is up. */
+  get #joinMs(): number {
+    return Math.max(this.#membership.sessionMs, 10_000) + 5000
+  }
+
+  async #decide(members: ReadonlyArray<{ readonly memberId: string; readonly memberMetadata: Buffer }>) {
+    const known = members.map(({ memberId, memberMetadata }) => ({
+      id: memberId,
+      ...readMemberMetadata(memberMetadata)
+    }))
+    const counts = new Map<string, number>()
+    for (const topic of new Set(known.flatMap(({ topics }) => topics))) {
+      try {
+        counts.set(topic, (await this.#brokers.lookUp(topic)).partitions)
+      } catch (error) {
+        if (failureOf(error, "join", topic).reason !== "UnknownTopic") throw error
+      }
+    }
+    return Array.from(assign(known, counts), ([memberId, given]) => ({
+      memberId,
+      memberAssignment: writeAssignment(given)
+    }))
+  }
+
+  /** Says that it is alive, until it has to join again. */
+  async #stay(): Promise<void> {
+    while (!this.#isOver && !this.#wantsToRejoin) {
+      await this.#pause(this.#heartbeatMs)
+      if (this.#isOver || this.#wantsToRejoin) return
+      const { group, sessionMs } = this.#membership
+      const sentMs = performance.now()
+      try {
+        const link = await this.#brokers.coordinator(group, this.#purpose)
+        const asked = { groupId: group, groupGenerationId: this.#generation, memberId: this.#memberId }
+        const { errorCode } = await link.call("Heartbeat", asked, Math.max(1000, sessionMs / 3))
+        if (errorCode === rebalanceInProgress) {
+          this.#aliveMs = sentMs
+          return
+        }
+        this.#judge(errorCode, "heartbeat")
+        this.#aliveMs = sentMs
+      } catch (error) {
+        const failed = failureOf(error, "heartbeat", `group ${group}`)
+        // As long as the session lasts another coordinator may be found, and nothing has changed.
+        if (!passes(failed) || performance.now() - this.#aliveMs > sessionMs) throw failed
+        this.#brokers.forgetCoordinator(group)
+      }
+    }
+  }
+
+  #judge(code: number, operation: string): void {
+    if (code === 0) return
+    const { group } = this.#membership
+    if (code === unknownMember || code === fencedInstance) this.#memberId = ""
+    if (code === unknownMember || code === fencedInstance || code === illegalGeneration) this.#loseAll()
+    if (coordinatorMoved.has(code)) this.#brokers.forgetCoordinator(group)
+    throw refusal(code, operation, `group ${group}`)
+  }
+
+  async #recover(error: TransportError): Promise<void> {
+    if (this.#isOver || error.reason === "LaneLost") return
+    const isHopeless = !this.#hasJoined && error.operation === "connect"
+    if (isHopeless || !passes(error) || performance.now() - this.#aliveMs > this.#membership.sessionMs) {
+      this.#stop()
+      return this.#events.failed(error)
+    }
+    this.#brokers.forgetCoordinator(this.#membership.group)
+    await this.#pause(againMs)
+  }
+
+  /** Takes what the leader gave, and ends what it did not give again. */
+  #take(partitions: ReadonlyArray<number>): void {
+    this.#assigned = new Set(partitions)
+    // Who takes no more is given nothing, and keeps what it has until it has drained.
+    if (this.#takesNoMore) return
+    for (const lane of this.#lanes.values()) if (!this.#assigned.has(lane.partition)) this.#revoke(lane)
+    void this.#give(partitions.filter((partition) => !this.#lanes.has(partition)))
+  }
+
+  #revoke(lane: GroupLane): void {
+    if (!lane.isHeld) return
+    this.#drains.set(
+      lane,
+      setTimeout(() => lane.lose(), this.#membership.drainMs)
+    )
+    lane.revoke()
+  }
+
+  /** Begins lanes for partitions that are ours and in nobody's hands. */
+  async #give(partitions: ReadonlyArray<number>): Promise<void> {
+    const { group, topic, from } = this.#membership
+    const generation = this.#generation
+    const isOurs = (partition: number) =>
+      !this.#isOver && !this.#takesNoMore && generation === this.#generation && this.#assigned.has(partition)
+    const wanted = partitions.filter((partition) => isOurs(partition) && !this.#lanes.has(partition))
+    if (wanted.length === 0) return
+    try {
+      const starts = await startingPositions(this.#brokers, group, topic, wanted, from)
+      await Promise.all(
+        Array.from(starts, ([partition, start]) => this.#keep(partition, start, () => isOurs(partition)))
+      )
+      for (const [partition, { position }] of starts) {
+        // In a later generation it was asked for again, or given away.
+        if (!isOurs(partition) || this.#lanes.has(partition)) continue
+        const lane = new GroupLane(this, topic, partition, position)
+        this.#lanes.set(partition, lane)
+        this.#events.given(lane.lane)
+      }
+      this.#fetcher.wake()
+    } catch (error) {
+      const failed = failureOf(error, "subscribe", `group ${group}`)
+      if (this.#isOver || failed.reason === "LaneLost") return
+      if (!passes(failed)) {
+        this.#stop()
+        return this.#events.failed(failed)
+      }
+      await new Promise((resolve) => setTimeout(resolve, againMs))
+      return this.#give(wanted)
+    }
+  }
+
+  /** Where a group began is kept: whoever takes the lane before the first settle would skip what came since. */
+  async #keep(partition: number, { position, isToBeKept }: Start, isOurs: () => boolean): Promise<void> {
+    if (isToBeKept) await this.#store(partition, position, isOurs)
+  }
+
+  /** Given away only when no settle is on its way any more: it could arrive behind one of the next holder. */
+  async #dropWhenSettled(lane: GroupLane): Promise<void> {
+    clearTimeout(this.#drains.get(lane))
+    this.#drains.delete(lane)
+    await lane.settledDown
+    if (this.#lanes.get(lane.partition) !== lane) return
+    this.#lanes.delete(lane.partition)
+    if (this.#isOver) return
+    if (this.#takesNoMore && this.#lanes.size === 0) return this.leave()
+    if (this.#assigned.has(lane.partition) && !this.#takesNoMore) return this.#give([lane.partition])
+    this.#rejoin()
+  }
+
+  /** Commits, and is sure of it. While the group moves it waits for its place in the next generation. */
+  async #store(partition: number, position: Position, isOurs: () => boolean): Promise<void> {
+    const { group, topic } = this.#membership
+    const untilMs = performance.now() + this.#brokers.settings.requestMs
+    const where = `group ${group}, ${topic}/${partition}`
+    for (;;) {
+      if (this.#isOver || !isOurs()) throw failure("LaneLost", "settle", `${where}: no longer held by this member`)
+      const generation = this.#generation
+      let failed: TransportError
+      try {
+        const code = await this.#commitOnce(partition, position)
+        if (code === 0) return
+        failed = refusal(code, "settle", where)
+        const hasMovedOn = this.#isJoining || generation !== this.#generation
+        if (code === rebalanceInProgress || (code === illegalGeneration && hasMovedOn)) await this.#joined()
+        else if (failed.reason === "LaneLost") {
+          if (code !== illegalGeneration) this.#memberId = ""
+          this.#loseAll()
+          this.#rejoin()
+          throw failure("LaneLost", "settle", `${where}: the coordinator does not know this member any more`)
+        } else if (!passes(failed)) throw failed
+      } catch (error) {
+        failed = failureOf(error, "settle", where)
+        if (!passes(failed)) throw failed
+        await new Promise((resolve) => setTimeout(resolve, againMs))
+      }
+      if (performance.now() > untilMs) throw failed
+      if (!this.#isJoining && failed.reason !== "LaneLost") this.#brokers.forgetCoordinator(group)
+    }
+  }
+
+  async #commitOnce(partition: number, position: Position): Promise<number> {
+    const { group, topic } = this.#membership
+    const link = await this.#brokers.coordinator(group, "settle")
+    const { responses } = await link.call(
+      "OffsetCommit",
+      {
+        groupId: group,
+        groupGenerationId: this.#generation,
+        memberId: this.#memberId,
+        topics: [{ topic, partitions: [{ partition, offset: String(position) }] }]
+      },
+      this.#brokers.settings.requestMs
+    )
+    const answers = responses.flatMap((one) => (one.topic === topic ? one.partitions : []))
+    // An answer that does not speak of this partition is none.
+    return answers.find((one) => one.partition === partition)?.errorCode ?? -1
+  }
+
+  /** Resolves when the join that goes on, or comes next, is over. */
+  #joined(): Promise<void> {
+    if (this.#isOver) return Promise.resolve()
+    if (!this.#isJoining) this.#rejoin()
+    return new Promise((resolve) => this.#whenJoined.push(resolve))
+  }
+
+  #rejoin(): void {
+    this.#wantsToRejoin = true
+    this.#wake?.()
+  }
+
+  #loseAll(): void {
+    this.#assigned = new Set()
+    for (const lane of this.#lanes.values()) lane.lose()
+  }
+
+  #stop(): void {
+    this.#isOver = true
+    this.#fetcher.stop()
+    this.#loseAll()
+    this.#wake?.()
+    for (const joined of this.#whenJoined.splice(0)) joined()
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const over = () => {
+        clearTimeout(timer)
+        this.#wake = undefined
+        resolve()
+      }
+      const timer = setTimeout(over, ms)
+      this.#wake = over
+    })
+  }
+}
+
+/** Whether trying on may help: connections break, coordinators move and load. */
+function passes({ reason }: TransportError): boolean {
+  return reason === "Unavailable" || reason === "Disconnected" || reason === "Timeout" || reason === "Throttled"
+}

@@ -1,0 +1,124 @@
+/**
+ * leat on Kafka, over connections of kafkajs. What kafkajs does by itself (retries, partitioning, commits, idempotence, its groups)
+ * is not used; docs/decisions/0014 says why.
+ */
+import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { Cause, Effect, Queue, type Scope, Stream } from "effect"
+import type { Lane, PartitionBounds, Subscription, Transport, TransportError } from "leat/transport"
+import { Brokers, type TopicLeaders } from "./client/Brokers.ts"
+import { failureOf, transportName } from "./client/failureOf.ts"
+import { settingsOf } from "./client/Settings.ts"
+import { ensureTopic } from "./ensureTopic.ts"
+import { GroupMember } from "./group/GroupMember.ts"
+import { kafkajsCapabilities } from "./kafkajsCapabilities.ts"
+import { KafkajsWriter } from "./KafkajsWriter.ts"
+import { positionsAt, settledPositions } from "./Offsets.ts"
+import { readRange } from "./readRange.ts"
+
+/**
+ * Connects to a cluster; everything is closed with the scope. Fails when no broker can be reached, or none takes us for who we
+ * say we are.
+ *
+ * @example
+ * ```ts
+ * const transport = yield* kafkajsTransport({ brokers: ["k1:9092"] })
+ * const [first] = yield* transport.bounds("risk.beacons.sighting", "positions")
+ * ```
+ */
+export const kafkajsTransport = (options: KafkaOptions): Effect.Effect<Transport, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const log = (sentence: string) => void Effect.runForkWith(context)(Effect.logDebug(sentence))
+    const brokers = yield* Effect.acquireRelease(
+      Effect.sync(() => new Brokers(settingsOf(options, log))),
+      (open) => Effect.sync(() => open.close())
+    )
+    yield* tried("open", () => brokers.anyLink("ask"))
+    return transportOver(brokers, options)
+  })
+
+const tried = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, TransportError> =>
+  Effect.tryPromise({ try: run, catch: (error) => failureOf(error, operation, "kafka") })
+
+function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
+  const capabilities = kafkajsCapabilities(options)
+  return {
+    name: transportName,
+    capabilities,
+    openWriter: (topic) =>
+      Effect.map(
+        tried("openWriter", () => openTopic(brokers, options, topic)),
+        ({ partitions }) => new KafkajsWriter(brokers, topic, partitions, capabilities.recordBytesMax)
+      ),
+    subscribe: (subscription) => subscribe(brokers, options, subscription),
+    read: (topic, partition, range) => readRange(brokers, topic, partition, range),
+    bounds: (topic, group) => tried("bounds", () => boundsOf(brokers, topic, group)),
+    ensure: (spec) => tried("ensure", () => ensureTopic(brokers, options, spec))
+  }
+}
+
+/** The topic, created where the options say how. */
+async function openTopic(brokers: Brokers, options: KafkaOptions, topic: string): Promise<TopicLeaders> {
+  try {
+    return await brokers.lookUp(topic)
+  } catch (error) {
+    const partitions = options.topic?.partitions
+    if (partitions === undefined || failureOf(error, "openWriter", topic).reason !== "UnknownTopic") throw error
+    await ensureTopic(brokers, options, { topic, partitions })
+    return brokers.lookUp(topic)
+  }
+}
+
+async function boundsOf(
+  brokers: Brokers,
+  topic: string,
+  group: string | undefined
+): Promise<ReadonlyArray<PartitionBounds>> {
+  const { leaders } = await brokers.topic(topic)
+  const partitions = [...leaders.keys()].toSorted((left, right) => left - right)
+  const [starts, ends, settled] = await Promise.all([
+    positionsAt(brokers, topic, partitions, "earliest"),
+    positionsAt(brokers, topic, partitions, "latest"),
+    group === undefined ? undefined : settledPositions(brokers, group, topic, partitions)
+  ])
+  return partitions.map((partition) => {
+    const bounds = { partition, start: starts.get(partition) ?? 0n, end: ends.get(partition) ?? 0n }
+    const position = settled?.get(partition)
+    return position === undefined ? bounds : { ...bounds, settled: position }
+  })
+}
+
+function subscribe(
+  brokers: Brokers,
+  options: KafkaOptions,
+  { topic, group, from, drainMs }: Subscription
+): Stream.Stream<Lane, TransportError, Scope.Scope> {
+  const join = Effect.gen(function* () {
+    const lanes = yield* Queue.unbounded<Lane, TransportError>()
+    const membership = { topic, group, from, drainMs, sessionMs: options.sessionMs ?? kafkaDefaults.sessionMs }
+    const member = new GroupMember(brokers, membership, {
+      given: (lane) => void Queue.offerUnsafe(lanes, lane),
+      failed: (error) => void Queue.failCauseUnsafe(lanes, Cause.fail(error))
+    })
+    yield* Effect.addFinalizer(() => Effect.promise(() => member.leave()))
+    void member.run()
+    return { member, lanes }
+  })
+  return Stream.fromEffect(
+    Effect.andThen(
+      tried("subscribe", () => openTopic(brokers, options, topic)),
+      Effect.uninterruptible(join)
+    )
+  ).pipe(
+    Stream.flatMap(({ member, lanes }) =>
+      Stream.ensuring(
+        Stream.fromQueue(lanes),
+        Effect.gen(function* () {
+          member.takeNoMore()
+          // Nobody will ever take these, so nobody would release them.
+          for (const lane of yield* Queue.clear(lanes)) yield* lane.release
+        }).pipe(Effect.ignore)
+      )
+    )
+  )
+}

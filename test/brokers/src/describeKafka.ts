@@ -1,0 +1,25 @@
+import { describe, inject } from "vitest"
+import { isMissing } from "./KafkaMissing.ts"
+import { findKafka } from "./KafkaProgram.ts"
+
+/**
+ * A suite that needs a Kafka, which it shares with others: it takes topics and groups of its own and kills nobody. Where there is
+ * none the suite is skipped, and its name says why. The vitest project must list `vitestSetup.ts` as `globalSetup`.
+ */
+export function describeKafka(name: string, define: (bootstrap: string) => void): void {
+  const bootstrap = inject("kafkaBootstrap")
+  const reason = inject("kafkaReason") ?? "the vitest project does not list vitestSetup.ts of @leat/brokers"
+  describeUnless(bootstrap === undefined ? reason : undefined, name, () => define(bootstrap ?? ""))
+}
+
+/** A suite that starts, and may kill, Kafkas of its own, by `startKafka`. To be awaited at the top of a test file. */
+export async function describeOwnKafka(name: string, define: () => void): Promise<void> {
+  const found = await findKafka()
+  describeUnless(isMissing(found) ? found.reason : undefined, name, define)
+}
+
+function describeUnless(reason: string | undefined, name: string, define: () => void): void {
+  const title = reason === undefined ? name : `${name} (skipped: ${reason})`
+  // oxlint-disable-next-line vitest/valid-title, vitest/valid-describe-callback
+  describe.skipIf(reason !== undefined)(title, define)
+}
