@@ -24,6 +24,7 @@ export default defineConfig({
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
       project("demo", ["packages/demo/test/**/*.test.ts"]),
+      project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("repository", ["test/*.test.ts"])
     ]

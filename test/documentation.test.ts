@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest"
  */
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const published = ["leat", "log", "kafka", "kafkajs", "protoc-gen-leat"]
+const published = ["leat", "log", "kafka", "kafkajs", "confluent", "protoc-gen-leat"]
 
 /** Functions that only generated code calls need no example. */
 const calledByGeneratedCode = /^packages\/leat\/src\/codec\//

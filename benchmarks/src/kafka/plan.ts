@@ -3,7 +3,7 @@ import type { Wire } from "./RawRecords.ts"
 
 export type Client = "kafkajs" | "confluent"
 
-export const clients: ReadonlyArray<Client> = ["kafkajs"]
+export const clients: ReadonlyArray<Client> = ["kafkajs", "confluent"]
 export const wires: ReadonlyArray<Wire> = ["compact", "cloudevents"]
 
 /** Divides the buckets of the contract, so that leat and everybody else find the same partition for a key. */

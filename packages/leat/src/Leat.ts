@@ -2,26 +2,15 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Random,
-  Result,
-  Schedule,
-  Scheduler,
-  Scope,
-  Semaphore
-} from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope, Semaphore } from "effect"
 import { announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import type { Contract, ContractInfo } from "./Contract.ts"
 import { formatUuid, uuidV7 } from "./EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, sum } from "./Ledger.ts"
 import { memory } from "./MemoryTransport.ts"
+import { openCluster, patience } from "./openCluster.ts"
 import { type Outlet, Publisher } from "./Publisher.ts"
+import { type ReferenceReaders, References } from "./References.ts"
 import { type Leg, type Route, RouteError, Routes } from "./Routes.ts"
 import { type HaltedLane, Sink } from "./Sink.ts"
 import { EventStream } from "./Stream.ts"
@@ -71,13 +60,13 @@ export interface OpenLeat {
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
   /**
    * Opens the stream of a contract: checks its route and opens its sinks. The same object every time. Fails with
-   * `RouteError` when no route matches or a need is not met, with `TransportError` when a cluster or topic cannot be
+   * `RouteError` when no route matches, a need is not met or a reference of a cluster cannot be read, with `TransportError` when a cluster or topic cannot be
    * opened; passing faults of a topic are tried again for the time-out of the leg.
    */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
   /**
    * The transport of a cluster of the table, opened on first use: for raw reads, bounds and topics. Fails with `RouteError`
-   * when there is no such cluster.
+   * when there is no such cluster, or a reference of its section cannot be read.
    */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
   /**
@@ -123,6 +112,7 @@ interface Runtime {
   readonly clock: Clock.Clock
   readonly scheduler: Scheduler.Scheduler
   readonly context: Context.Context<never>
+  readonly references: ReferenceReaders
 }
 
 interface OpenStream {
@@ -195,8 +185,7 @@ class OpenedLeat implements OpenLeat {
       if (found !== undefined) return Effect.succeed(found)
       const known = this.#routes.clusters.get(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return Effect.suspend(() => known.driver.open(cluster, known.config)).pipe(
-        Effect.retry({ schedule: patience(openMsMax), while: (error) => error.isRetryable }),
+      return openCluster(known, this.#runtime.references).pipe(
         Scope.provide(this.#scopes.transports),
         Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
       )
@@ -402,13 +391,6 @@ class OpenedLeat implements OpenLeat {
   }
 }
 
-/** How long a cluster that cannot be reached is tried before its stream fails to open, in milliseconds. */
-const openMsMax = 30_000
-
-function patience(durationMs: number) {
-  return Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: durationMs }))
-}
-
 function sumOf<A>(rows: ReadonlyArray<A>, of: (row: A) => number): number {
   return rows.reduce((total, row) => total + of(row), 0)
 }
@@ -433,7 +415,12 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     sinks: yield* Scope.make(),
     subscriptions: yield* Scope.make("parallel")
   }
-  const runtime = { clock, scheduler: yield* Scheduler.Scheduler, context: yield* Effect.context<never>() }
+  const runtime = {
+    clock,
+    scheduler: yield* Scheduler.Scheduler,
+    context: yield* Effect.context<never>(),
+    references: yield* References
+  }
   const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
   if (options.ledger !== undefined) yield* leat.announce

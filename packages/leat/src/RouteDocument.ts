@@ -76,7 +76,10 @@ export const RouteDocument = Schema.Struct({
   clusters: Schema.Record(
     Schema.String,
     Schema.StructWithRest(Schema.Struct({ transport: Name }), [Schema.Record(Schema.String, Schema.Unknown)])
-  ),
+  ).annotate({
+    description:
+      "What each cluster is and how it is reached. Any text but the transport may be or contain ${env:NAME} or ${file:PATH}, which are read when the cluster is opened; ${ writes the text ${."
+  }),
   policies: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(RuleSchema))),
   routes: Schema.NonEmptyArray(
     Schema.Struct({

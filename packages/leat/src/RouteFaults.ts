@@ -2,6 +2,7 @@
 import type { ContractInfo, Need } from "./Contract.ts"
 import { covers } from "./Glob.ts"
 import type { Policy } from "./Policy.ts"
+import { malformedReferences } from "./References.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import type { Capabilities, ClusterConfig, Driver } from "./Transport.ts"
 
@@ -9,6 +10,7 @@ import type { Capabilities, ClusterConfig, Driver } from "./Transport.ts"
 export interface Cluster {
   readonly name: string
   readonly driver: Driver
+  /** As it is written: with its references. */
   readonly config: ClusterConfig
   readonly capabilities: Capabilities
 }
@@ -46,9 +48,9 @@ export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<
       continue
     }
     const inspected = driver.inspect(config)
-    if ("issues" in inspected) {
-      for (const { path, message } of inspected.issues) faults.push({ path: join(`clusters.${name}`, path), message })
-    } else clusters.set(name, { name, driver, config, capabilities: inspected.capabilities })
+    const issues = [...malformedReferences(config), ...("issues" in inspected ? inspected.issues : [])]
+    for (const { path, message } of issues) faults.push({ path: join(`clusters.${name}`, path), message })
+    if ("capabilities" in inspected) clusters.set(name, { name, driver, config, capabilities: inspected.capabilities })
   }
   return { clusters, faults }
 }

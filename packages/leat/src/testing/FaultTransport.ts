@@ -79,7 +79,8 @@ export interface FaultPlan {
 export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
   return {
     ...inner,
-    open: (cluster, config) => Effect.map(inner.open(cluster, config), (transport) => faultTransport(transport, plan))
+    open: (cluster, config, reread) =>
+      Effect.map(inner.open(cluster, config, reread), (transport) => faultTransport(transport, plan))
   }
 }
 

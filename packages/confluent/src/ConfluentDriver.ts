@@ -1,0 +1,53 @@
+import { inspectSection, openSection } from "@leat/kafka"
+import { Effect, Result } from "effect"
+import type { ClusterConfig, Driver } from "leat/transport"
+import { confluentCapabilities, confluentTransport } from "./ConfluentTransport.ts"
+import { transportName } from "./failure.ts"
+
+/**
+ * The driver that route documents call `@leat/confluent`: Kafka, through librdkafka. The other fields of the cluster section are
+ * those of `ConfluentOptions`; what is wrong with them is a fault of the document. The native addon is needed when a cluster is opened,
+ * not before.
+ *
+ * @example
+ * ```ts
+ * const routes = {
+ *   version: 1,
+ *   clusters: { fronting: { transport: "@leat/confluent", brokers: ["k1:9092"] } },
+ *   routes: [{ match: { stream: "risk.beacons.*" }, to: [{ cluster: "fronting", topic: "{stream}" }] }]
+ * }
+ * const leat = yield* Leat.make({ source: "gateway", routes, drivers: [confluent] })
+ * ```
+ */
+export const confluent: Driver = {
+  name: transportName,
+  inspect: (config) => {
+    const { section, positions, issues } = ownOf(config)
+    const inspected = inspectSection(section)
+    const all = Result.isFailure(inspected) ? [...inspected.failure, ...issues] : issues
+    if (all.length > 0 || Result.isFailure(inspected)) return { issues: all }
+    return { capabilities: confluentCapabilities({ ...inspected.success, ...positions }) }
+  },
+  open: (cluster, config, reread) => {
+    const { section, positions } = ownOf(config)
+    const again = reread === undefined ? undefined : Effect.map(reread, (one) => ownOf(one).section)
+    return openSection({ transport: transportName, cluster }, section, again).pipe(
+      Effect.flatMap((options) => confluentTransport({ ...options, ...positions }))
+    )
+  }
+}
+
+/** What only this driver has, apart from what both Kafka drivers know. */
+function ownOf(config: ClusterConfig) {
+  const { positions, ...section } = config
+  const issues: Array<{ readonly path: string; readonly message: string }> = []
+  if (positions !== undefined && typeof positions !== "boolean") {
+    issues.push({ path: "positions", message: "is true or false" })
+  }
+  const { tls } = section
+  if (typeof tls === "object" && tls !== null && "serverName" in tls) {
+    const message = "librdkafka checks certificates against the host of each address only; remove it"
+    issues.push({ path: "tls.serverName", message })
+  }
+  return { section, issues, positions: typeof positions === "boolean" ? { positions } : {} }
+}

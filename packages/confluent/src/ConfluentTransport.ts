@@ -1,0 +1,115 @@
+/** A connection to one Kafka cluster through librdkafka. */
+import { kafkaCapabilities, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { Effect, type Scope, Stream } from "effect"
+import type { Capabilities, Lane, Subscription, Transport, TransportError, Writer } from "leat/transport"
+import { howToInstall, type KafkaJavascript, loadClient } from "./client.ts"
+import { ConfluentWriter } from "./ConfluentWriter.ts"
+import { Control } from "./Control.ts"
+import { failure, transportName } from "./failure.ts"
+import { GroupMember } from "./GroupMember.ts"
+import { Producers } from "./Producers.ts"
+import { RecordReader } from "./RecordReader.ts"
+
+/** How a cluster is reached; the same fields as in a cluster section of a route document. */
+export interface ConfluentOptions extends KafkaOptions {
+  /**
+   * Whether a send says at which position its records stand, and, when some of them fail, exactly which. It costs a report for each
+   * record: about a third of the throughput. No when absent.
+   */
+  readonly positions?: boolean
+}
+
+/** Producers of one cluster; partitions are shared out among them. */
+const producers = 1
+/** How many times the time of a request a fence waits. */
+const fenceFactor = 3
+
+/**
+ * What Kafka can do by this driver.
+ *
+ * @example
+ * ```ts
+ * confluentCapabilities({ positions: true }).appendWithPosition // true
+ * ```
+ */
+export function confluentCapabilities({
+  positions,
+  ...options
+}: Pick<ConfluentOptions, "recordBytesMax" | "positions">): Capabilities {
+  return kafkaCapabilities(options, {
+    ordering: "perPartition",
+    batch: "each",
+    appendWithPosition: positions ?? false,
+    handover: "drain",
+    backpressure: "lane",
+    fencing: "hard",
+    dedupe: { kind: "producerSession", windowMs: Number.POSITIVE_INFINITY }
+  })
+}
+
+/**
+ * Connects to a cluster; everything is closed with the scope. Fails with `Unsupported` where the native addon is not there, with
+ * `Unavailable` where no broker can be reached.
+ *
+ * @example
+ * ```ts
+ * const transport = yield* confluentTransport({ brokers: ["localhost:9092"] })
+ * const [first] = yield* transport.bounds("risk.beacons.sighting", "positions")
+ * ```
+ */
+export const confluentTransport = Effect.fnUntraced(function* (
+  options: ConfluentOptions
+): Effect.fn.Return<Transport, TransportError, Scope.Scope> {
+  const kafka = yield* Effect.try({
+    try: loadClient,
+    catch: () => failure("Unsupported", "open", howToInstall)
+  })
+  const hasPositions = options.positions ?? false
+  const control = yield* Control.open(kafka, options)
+  const outlets = yield* Producers.make({ kafka, options, hasPositions, count: producers })
+  const reader = yield* RecordReader.make(kafka, options, control)
+  return {
+    name: transportName,
+    capabilities: confluentCapabilities(options),
+    openWriter: (topic) => openWriter(topic, control, outlets, options),
+    subscribe: (subscription) => subscribe(kafka, options, control, subscription),
+    read: (topic, partition, range) => reader.read(topic, partition, range),
+    bounds: (topic, group) => control.bounds(topic, group),
+    ensure: (spec) => control.ensure(spec)
+  }
+})
+
+function openWriter(
+  topic: string,
+  control: Control,
+  outlets: Producers,
+  options: ConfluentOptions
+): Effect.Effect<Writer, TransportError> {
+  return Effect.gen(function* () {
+    const partitions = yield* control.writable(topic)
+    yield* outlets.prepare(topic)
+    return new ConfluentWriter({
+      topic,
+      partitions,
+      recordBytesMax: options.recordBytesMax ?? kafkaDefaults.recordBytesMax,
+      fenceMs: (options.requestMs ?? kafkaDefaults.requestMs) * fenceFactor,
+      outlet: (partition) => outlets.outlet(partition),
+      end: (partition) =>
+        Effect.map(control.edges("fence", topic, [partition], "latest"), (ends) => BigInt(ends.get(partition) ?? 0))
+    })
+  })
+}
+
+function subscribe(
+  kafka: KafkaJavascript,
+  options: KafkaOptions,
+  control: Control,
+  subscription: Subscription
+): Stream.Stream<Lane, TransportError, Scope.Scope> {
+  return Stream.fromEffect(
+    Effect.andThen(
+      control.partitions("subscribe", subscription.topic),
+      GroupMember.join({ kafka, options, control, subscription })
+    )
+  ).pipe(Stream.flatMap((member) => Stream.ensuring(Stream.fromQueue(member.lanes), member.takeNoMore)))
+}

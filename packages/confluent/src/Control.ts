@@ -1,0 +1,230 @@
+/** What is asked of a cluster beside records: topics, positions, groups. One client of its own, a few questions at a time. */
+import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
+import { Effect, type Scope, Semaphore } from "effect"
+import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
+import { ask, attempt, closed, connected } from "./ask.ts"
+import type { Admin, Client, KafkaJavascript, OffsetsOfGroup, OffsetsOfPartition } from "./client.ts"
+import { commonConfig } from "./clientConfig.ts"
+import { failure, failureOf } from "./failure.ts"
+
+/** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
+const questionsMax = 2
+const earliest = -2
+const latest = -1
+const readUncommitted = 0
+const readCommitted = 1
+/** How long a topic that was just created may take until every broker knows it, in milliseconds. */
+const appearMs = 5000
+const topicAlreadyExists = 36
+
+export class Control {
+  readonly #admin: Admin
+  readonly #options: KafkaOptions
+  readonly #turns: Semaphore.Semaphore
+  readonly #timeoutMs: number
+
+  constructor(admin: Admin, options: KafkaOptions, turns: Semaphore.Semaphore) {
+    this.#admin = admin
+    this.#options = options
+    this.#turns = turns
+    this.#timeoutMs = options.requestMs ?? kafkaDefaults.requestMs
+  }
+
+  static readonly open = Effect.fnUntraced(function* (
+    kafka: KafkaJavascript,
+    options: KafkaOptions
+  ): Effect.fn.Return<Control, TransportError, Scope.Scope> {
+    const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
+    const client = yield* Effect.acquireRelease(
+      Effect.flatMap(
+        attempt("open", "the cluster section", () => new kafka.Producer(commonConfig(options))),
+        (producer) => connected(kafka, producer, timeoutMs, (one) => one.setPollInBackground(true))
+      ),
+      (producer) => closed((done) => producer._disconnect(done))
+    )
+    const turns = yield* Semaphore.make(questionsMax)
+    return new Control(kafka.AdminClient.createFrom(client satisfies Client), options, turns)
+  })
+
+  /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
+  partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
+    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) =>
+      error === undefined ? Effect.succeed(partitions.length) : Effect.fail(failureOf(error, operation, topic))
+    )
+  }
+
+  /** The same for a writer: where the section says so, a topic that is not there is created. */
+  writable(topic: string): Effect.Effect<number, TransportError> {
+    const { partitions } = this.#options.topic ?? {}
+    const found = this.partitions("openWriter", topic)
+    if (partitions === undefined) return found
+    return found.pipe(
+      Effect.catch((error) =>
+        error.reason === "UnknownTopic"
+          ? Effect.map(this.ensure({ topic, partitions }), (status) => status.partitions)
+          : Effect.fail(error)
+      )
+    )
+  }
+
+  /** Where each of the partitions begins or ends; `stable`: where the first open transaction begins, if there is one. */
+  edges(
+    operation: string,
+    topic: string,
+    partitions: ReadonlyArray<number>,
+    edge: "earliest" | "latest" | "stable"
+  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+    const isolationLevel = edge === "stable" ? readCommitted : readUncommitted
+    return this.#offsets(operation, topic, partitions, edge === "earliest" ? earliest : latest, isolationLevel)
+  }
+
+  /** The first position of each partition at or after a time; absent: there is none. */
+  positionsAt(
+    operation: string,
+    topic: string,
+    partitions: ReadonlyArray<number>,
+    timeMs: number
+  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+    return Effect.map(
+      // Below zero a time means something else to a broker.
+      this.#offsets(operation, topic, partitions, Math.max(0, Math.ceil(timeMs))),
+      (found) => new Map([...found].filter(([, offset]) => offset >= 0))
+    )
+  }
+
+  bounds(topic: string, group: string | undefined): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const count = yield* this.partitions("bounds", topic)
+      const partitions = Array.from({ length: count }, (_, partition) => partition)
+      const [starts, ends, settled] = yield* Effect.all(
+        [
+          this.edges("bounds", topic, partitions, "earliest"),
+          this.edges("bounds", topic, partitions, "latest"),
+          group === undefined ? Effect.succeed(new Map<number, number>()) : this.settled(topic, partitions, group)
+        ],
+        { concurrency: "unbounded" }
+      )
+      return partitions.map((partition) => {
+        const position = settled.get(partition)
+        return {
+          partition,
+          start: BigInt(starts.get(partition) ?? 0),
+          end: BigInt(ends.get(partition) ?? 0),
+          ...(position === undefined ? {} : { settled: BigInt(position) })
+        }
+      })
+    })
+  }
+
+  /** How far a group is settled, by partition; absent: nothing is. */
+  settled(
+    topic: string,
+    partitions: ReadonlyArray<number>,
+    group: string
+  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+    const groups = [{ groupId: group, partitions: partitions.map((partition) => ({ topic, partition })) }]
+    const asked = ask<ReadonlyArray<OffsetsOfGroup>>("bounds", `group ${group}`, (done) =>
+      this.#admin.listConsumerGroupOffsets(groups, { timeout: this.#timeoutMs }, done)
+    )
+    return Effect.flatMap(this.#turns.withPermits(1)(asked), ([found]) => {
+      if (found?.error !== undefined) return Effect.fail(failureOf(found.error, "bounds", `group ${group}`))
+      return rowsOf(
+        "bounds",
+        topic,
+        (found?.partitions ?? []).filter(({ offset, error }) => error || offset >= 0)
+      )
+    })
+  }
+
+  ensure(spec: TopicSpec): Effect.Effect<TopicStatus, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      if (!Number.isInteger(spec.partitions) || spec.partitions < 1) {
+        const detail = `${spec.topic}: a topic has 1 or more partitions, not ${spec.partitions}`
+        return yield* failure("Unsupported", "ensure", detail)
+      }
+      const before = yield* this.#describe("ensure", spec.topic)
+      if (before.error === undefined) return statusOf(spec, before.partitions.length)
+      const isMissing = failureOf(before.error, "ensure", spec.topic)
+      if (isMissing.reason !== "UnknownTopic") return yield* isMissing
+      const isNew = yield* this.#create(spec)
+      yield* this.#appeared(spec)
+      if (isNew) return { status: "created", partitions: spec.partitions } as const
+      return statusOf(spec, yield* this.partitions("ensure", spec.topic))
+    })
+  }
+
+  /** Creates the topic; false: somebody was faster. */
+  #create(spec: TopicSpec): Effect.Effect<boolean, TransportError> {
+    const { topic, partitions, replicationFactor, configs } = newKafkaTopic(spec, this.#options)
+    const asked = {
+      topic,
+      num_partitions: partitions,
+      replication_factor: replicationFactor,
+      config: Object.fromEntries(configs.map(({ name, value }) => [name, value]))
+    }
+    const created = Effect.callback<boolean, TransportError>((resume) => {
+      this.#admin.createTopic(asked, this.#timeoutMs, (error) => {
+        if (error === undefined || error === null) resume(Effect.succeed(true))
+        else if (error.code === topicAlreadyExists) resume(Effect.succeed(false))
+        else resume(Effect.fail(failureOf(error, "ensure", topic)))
+      })
+    })
+    return this.#turns.withPermits(1)(created)
+  }
+
+  /** Waits until the topic is known, with a leader for each partition: creation is told before that. */
+  #appeared(spec: TopicSpec): Effect.Effect<void, TransportError> {
+    const look: Effect.Effect<void, TransportError> = Effect.flatMap(
+      this.#describe("ensure", spec.topic),
+      ({ error, partitions }) =>
+        error === undefined && partitions.length > 0 && partitions.every(({ leader }) => leader !== null)
+          ? Effect.void
+          : Effect.andThen(Effect.sleep(20), look)
+    )
+    const late = failure("Unavailable", "ensure", `${spec.topic}: created, and not known to the brokers yet`)
+    return Effect.timeoutOrElse(look, { duration: appearMs, orElse: () => Effect.fail(late) })
+  }
+
+  #describe(operation: string, topic: string) {
+    const asked = ask<Parameters<Parameters<Admin["describeTopics"]>[2]>[1]>(operation, topic, (done) =>
+      this.#admin.describeTopics([topic], { timeout: this.#timeoutMs }, done)
+    )
+    return Effect.flatMap(this.#turns.withPermits(1)(asked), ([found]) =>
+      found === undefined
+        ? Effect.fail(failure("UnknownTopic", operation, `there is no topic ${topic}`))
+        : Effect.succeed(found)
+    )
+  }
+
+  #offsets(
+    operation: string,
+    topic: string,
+    partitions: ReadonlyArray<number>,
+    timestamp: number,
+    isolationLevel = readUncommitted
+  ) {
+    if (partitions.length === 0) return Effect.succeed<ReadonlyMap<number, number>>(new Map())
+    const specs = partitions.map((partition) => ({ topic, partition, offset: { timestamp } }))
+    const asked = ask<ReadonlyArray<OffsetsOfPartition>>(operation, topic, (done) =>
+      this.#admin.listOffsets(specs, { timeout: this.#timeoutMs, isolationLevel }, done)
+    )
+    return Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
+  }
+}
+
+function rowsOf(
+  operation: string,
+  topic: string,
+  rows: ReadonlyArray<OffsetsOfPartition>
+): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+  const failed = rows.find(({ error }) => error !== undefined)
+  if (failed?.error !== undefined) {
+    return Effect.fail(failureOf(failed.error, operation, `${topic}/${failed.partition}`))
+  }
+  return Effect.succeed(new Map(rows.map(({ partition, offset }) => [partition, offset])))
+}
+
+/** Only partitions are compared: this client cannot ask for the configuration of a topic. */
+function statusOf(spec: TopicSpec, partitions: number): TopicStatus {
+  return topicStatus({ topic: spec.topic, partitions: spec.partitions }, { partitions, configs: [] })
+}

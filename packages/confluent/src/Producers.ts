@@ -1,0 +1,150 @@
+/** The producers of one cluster, shared by all writers; one whose session is over is replaced. */
+import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { Effect, Fiber, type Scope, Semaphore } from "effect"
+import type { TransportError } from "leat/transport"
+import { ask, attempt, closed, connected, eventCodes } from "./ask.ts"
+import type { KafkaJavascript, Producer } from "./client.ts"
+import { producerConfig } from "./clientConfig.ts"
+import { failure } from "./failure.ts"
+import { Outlet } from "./Outlet.ts"
+
+/** Between two looks at whether a producer has to be replaced, in milliseconds. */
+const lookMs = 50
+/** Between two tries to open one anew, in milliseconds. */
+const reopenMs = 1000
+/** How long closing waits for what is outstanding, in milliseconds. */
+const drainMsMax = 2000
+
+export interface ProducersOptions {
+  readonly kafka: KafkaJavascript
+  readonly options: KafkaOptions
+  readonly hasPositions: boolean
+  /** How many, so that partitions do not wait for each other's rounds. */
+  readonly count: number
+}
+
+interface Slot {
+  outlet: Outlet | undefined
+  producer: Producer | undefined
+}
+
+export class Producers {
+  readonly #options: ProducersOptions
+  readonly #slots: ReadonlyArray<Slot>
+  readonly #opening: Semaphore.Semaphore
+  readonly #topics = new Set<string>()
+  #isClosed = false
+
+  constructor(options: ProducersOptions, opening: Semaphore.Semaphore) {
+    this.#options = options
+    this.#slots = Array.from({ length: options.count }, () => ({ outlet: undefined, producer: undefined }))
+    this.#opening = opening
+  }
+
+  static readonly make = Effect.fnUntraced(function* (
+    options: ProducersOptions
+  ): Effect.fn.Return<Producers, never, Scope.Scope> {
+    const producers = new Producers(options, yield* Semaphore.make(1))
+    const watching = yield* Effect.forkDetach(producers.#watch)
+    yield* Effect.addFinalizer(() => Effect.andThen(Fiber.interrupt(watching), producers.#close))
+    return producers
+  })
+
+  /** The producer of a partition; undefined while it is replaced. */
+  outlet(partition: number): Outlet | undefined {
+    return this.#slots[partition % this.#slots.length]?.outlet
+  }
+
+  /** Opens those that are not, and has all of them know the topic, so that they refuse partitions that are not there. */
+  prepare(topic: string): Effect.Effect<void, TransportError> {
+    return this.#opening.withPermits(1)(
+      Effect.gen({ self: this }, function* () {
+        if (this.#isClosed) return yield* failure("Closed", "openWriter", "the transport is closed")
+        for (const slot of this.#slots) if (slot.producer === undefined) yield* this.#open(slot)
+        this.#topics.add(topic)
+        yield* Effect.forEach(this.#slots, ({ producer }) => this.#introduce(producer, topic), { discard: true })
+      })
+    )
+  }
+
+  #introduce(producer: Producer | undefined, topic: string): Effect.Effect<void, TransportError> {
+    if (producer === undefined) return Effect.void
+    const timeout = this.#options.options.connectMs ?? kafkaDefaults.connectMs
+    return Effect.asVoid(ask("openWriter", topic, (done) => producer.getMetadata({ topic, timeout }, done)))
+  }
+
+  #open(slot: Slot): Effect.Effect<void, TransportError> {
+    const { kafka, options, hasPositions } = this.#options
+    return Effect.gen({ self: this }, function* () {
+      const made = yield* attempt("openWriter", "the cluster section", () => {
+        const producer = new kafka.Producer(producerConfig(options, hasPositions))
+        return { producer, outlet: new Outlet(producer, { hasPositions, nowMs: Date.now, codeOf: eventCodes(kafka) }) }
+      })
+      const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
+      yield* connected(kafka, made.producer, timeoutMs, (one) => one.setPollInBackground(true))
+      slot.producer = made.producer
+      slot.outlet = made.outlet
+    }).pipe(Effect.uninterruptible)
+  }
+
+  /** Ends what is broken, once nothing is outstanding there or nobody will ever know, and opens another one. */
+  readonly #watch: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    const { requestMs = kafkaDefaults.requestMs } = this.#options.options
+    const brokenSinceMs = new Map<Outlet, number>()
+    for (;;) {
+      yield* Effect.sleep(lookMs)
+      for (const slot of this.#slots) {
+        const { outlet } = slot
+        if (outlet === undefined) {
+          if (this.#topics.size === 0) continue
+          const isOpen = yield* this.#opening.withPermits(1)(Effect.isSuccess(this.#reopen(slot)))
+          if (!isOpen) yield* Effect.sleep(reopenMs)
+        } else if (outlet.isBroken) {
+          const sinceMs = brokenSinceMs.get(outlet) ?? Date.now()
+          brokenSinceMs.set(outlet, sinceMs)
+          if (!outlet.isSettled && Date.now() - sinceMs < requestMs * 2) continue
+          brokenSinceMs.delete(outlet)
+          // Nothing of the old one may be on its way when a fence looks at the new one.
+          yield* closed((done) => outlet.close(done))
+          outlet.giveUp("the producer's session ended")
+          slot.outlet = undefined
+          slot.producer = undefined
+        }
+      }
+    }
+  })
+
+  #reopen(slot: Slot): Effect.Effect<void, TransportError> {
+    return Effect.andThen(
+      this.#open(slot),
+      Effect.suspend(() =>
+        Effect.forEach(this.#topics, (topic) => this.#introduce(slot.producer, topic), { discard: true })
+      )
+    )
+  }
+
+  /** T13: what is outstanding is waited for a while, then its outcome is unknown. */
+  readonly #close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isClosed = true
+    return Effect.forEach(
+      this.#slots,
+      (slot) => {
+        const { outlet } = slot
+        if (outlet === undefined) return Effect.void
+        const drained = Effect.callback<void>((resume) => {
+          const timer = setInterval(() => {
+            if (!outlet.isSettled) return
+            clearInterval(timer)
+            resume(Effect.void)
+          }, 5)
+          return Effect.sync(() => clearInterval(timer))
+        })
+        return Effect.timeoutOption(drained, drainMsMax).pipe(
+          Effect.andThen(closed((done) => outlet.close(done))),
+          Effect.andThen(Effect.sync(() => outlet.giveUp("the transport was closed")))
+        )
+      },
+      { concurrency: "unbounded", discard: true }
+    )
+  })
+}

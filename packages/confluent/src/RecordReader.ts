@@ -1,0 +1,193 @@
+/** Reads ranges without a group: clients that are assigned one partition at a time, kept for the next range when one ends. */
+import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { Effect, type Scope, Stream } from "effect"
+import { type Range, type ReceivedBatch, TransportError } from "leat/transport"
+import { attempt, closed, connected } from "./ask.ts"
+import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartitionOffset } from "./client.ts"
+import { readerConfig, topicConfig } from "./clientConfig.ts"
+import type { Control } from "./Control.ts"
+import { failure, failureOf } from "./failure.ts"
+import { batchOfMessages, offsetOf } from "./received.ts"
+
+/** Most records of one batch. */
+const batchRecords = 1000
+/** Clients that are kept while nobody reads. */
+const idleMax = 2
+/** Wait for more, in milliseconds, in one of the threads that everybody shares. */
+const waitMs = 5
+
+export class RecordReader {
+  readonly #kafka: KafkaJavascript
+  readonly #options: KafkaOptions
+  readonly #control: Control
+  readonly #idle: Array<Reading> = []
+  #isClosed = false
+
+  constructor(kafka: KafkaJavascript, options: KafkaOptions, control: Control) {
+    this.#kafka = kafka
+    this.#options = options
+    this.#control = control
+  }
+
+  static readonly make = (
+    kafka: KafkaJavascript,
+    options: KafkaOptions,
+    control: Control
+  ): Effect.Effect<RecordReader, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => new RecordReader(kafka, options, control)),
+      (reader) => reader.#close
+    )
+
+  read(topic: string, partition: number, range: Range): Stream.Stream<ReceivedBatch, TransportError> {
+    const range$ = this.#positionsOf(topic, partition, range)
+    return Stream.unwrap(
+      Effect.map(range$, ({ from, to }) => {
+        if (from >= to) return Stream.empty
+        const reading = Effect.acquireRelease(this.#take, (one) => this.#give(one))
+        return Stream.unwrap(
+          Effect.map(reading, (one) =>
+            Stream.unwrap(
+              Effect.as(
+                one.assign(topic, partition, from),
+                Stream.unfold(from, (at) => one.next(topic, partition, at, to))
+              )
+            )
+          )
+        )
+      })
+    )
+  }
+
+  /** The range in offsets; where its end is open, up to what the partition holds now. */
+  #positionsOf(
+    topic: string,
+    partition: number,
+    range: Range
+  ): Effect.Effect<{ readonly from: number; readonly to: number }, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const count = yield* this.#control.partitions("read", topic)
+      if (!(partition >= 0 && partition < count)) {
+        return yield* failure("UnknownTopic", "read", `${topic} has ${count} partitions, no ${partition}`)
+      }
+      // Up to the first open transaction: what is behind it cannot be read yet.
+      const end = (yield* this.#control.edges("read", topic, [partition], "stable")).get(partition) ?? 0
+      const at = (timeMs: number) =>
+        Effect.map(
+          this.#control.positionsAt("read", topic, [partition], timeMs),
+          (found) => found.get(partition) ?? end
+        )
+      if ("fromTimeMs" in range) {
+        return {
+          from: yield* at(range.fromTimeMs),
+          to: range.toTimeMs === undefined ? end : yield* at(range.toTimeMs)
+        }
+      }
+      const from = offsetOf(range.fromPosition, "read")
+      if (from instanceof TransportError) return yield* from
+      const to = range.toPosition === undefined ? end : Math.min(end, Number(range.toPosition))
+      return { from, to }
+    })
+  }
+
+  readonly #take: Effect.Effect<Reading, TransportError> = Effect.suspend(() => {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return Effect.succeed(idle)
+    const timeoutMs = this.#options.connectMs ?? kafkaDefaults.connectMs
+    return attempt(
+      "read",
+      "the cluster section",
+      () => new this.#kafka.KafkaConsumer(readerConfig(this.#options), topicConfig)
+    ).pipe(
+      Effect.flatMap((consumer) => connected(this.#kafka, consumer, timeoutMs, () => {})),
+      Effect.map((consumer) => new Reading(consumer))
+    )
+  })
+
+  #give(reading: Reading): Effect.Effect<void> {
+    if (this.#isClosed || this.#idle.length >= idleMax || !reading.unassign()) return closed(reading.close)
+    return Effect.sync(() => {
+      this.#idle.push(reading)
+    })
+  }
+
+  readonly #close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isClosed = true
+    return Effect.forEach(this.#idle.splice(0), ({ close }) => closed(close), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+}
+
+/** One client, and the partition it is at. */
+class Reading {
+  readonly close: (done: () => void) => void
+  readonly #consumer: Consumer
+  #eof: TopicPartitionOffset | undefined
+  #isAsking = false
+
+  constructor(consumer: Consumer) {
+    this.#consumer = consumer
+    this.close = (done) => consumer.disconnect(done)
+    consumer.setDefaultConsumeTimeout(waitMs)
+    consumer.on("partition.eof", (eof) => {
+      this.#eof = eof
+    })
+  }
+
+  assign(topic: string, partition: number, offset: number): Effect.Effect<void, TransportError> {
+    return attempt("read", `${topic}/${partition}`, () => {
+      this.#eof = undefined
+      this.#consumer.assign([{ topic, partition, offset }])
+    })
+  }
+
+  /** Makes it ready for another range; false: it cannot be. What was asked and not awaited would be taken for the other range's. */
+  unassign(): boolean {
+    if (this.#isAsking) return false
+    try {
+      this.#consumer.unassign()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** The records from `at` on that are there, and where to go on; undefined at the end. */
+  next(
+    topic: string,
+    partition: number,
+    at: number,
+    to: number
+  ): Effect.Effect<readonly [ReceivedBatch, number] | undefined, TransportError> {
+    if (at >= to) return Effect.succeed(undefined)
+    const consumed = Effect.callback<ReadonlyArray<ClientMessage>, TransportError>((resume) => {
+      this.#isAsking = true
+      this.#consumer.consume(batchRecords, (error, messages) => {
+        this.#isAsking = false
+        // What passes is tried again by librdkafka itself.
+        const found = error ? passing(error, topic, partition) : undefined
+        resume(found === undefined ? Effect.succeed(error ? [] : messages) : Effect.fail(found))
+      })
+    })
+    return Effect.flatMap(consumed, (all) => {
+      // Of the range that this client read before, some may still come.
+      const own = all.filter((one) => one.topic === topic && one.partition === partition && one.offset >= at)
+      const messages = own.filter(({ offset }) => offset < to)
+      const last = messages.at(-1)
+      const eof = this.#eof
+      const isOver =
+        own.length > messages.length ||
+        (eof !== undefined && eof.topic === topic && eof.partition === partition && eof.offset >= to)
+      if (isOver) return Effect.succeed([batchOfMessages(messages, at, to), to] as const)
+      if (last === undefined) return this.next(topic, partition, at, to)
+      return Effect.succeed([batchOfMessages(messages, at, last.offset + 1), last.offset + 1] as const)
+    })
+  }
+}
+
+function passing(error: ClientError, topic: string, partition: number): TransportError | undefined {
+  const found = failureOf(error, "read", `${topic}/${partition}`)
+  return found.isRetryable && found.reason !== "UnknownTopic" ? undefined : found
+}

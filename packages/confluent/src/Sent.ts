@@ -1,0 +1,146 @@
+/** A range of records that was handed to librdkafka, and what is known of it. */
+import type { RecordBatch, Run } from "leat/transport"
+import type { DeliveryReport } from "./client.ts"
+import { failure, failureOf, fateOf } from "./failure.ts"
+
+/** Where records stand whose messages are numbered from 1 on: librdkafka counts them so, by partition. */
+export interface PartitionState {
+  readonly topic: string
+  readonly partition: number
+  /** Messages handed over so far. */
+  produced: number
+  /** In the order they were handed over. */
+  readonly unsettled: Array<Sent>
+  /** Failures that were reported, and are not said of a range yet. */
+  reports: Array<Failed>
+  /** Calls each once nothing is unsettled. */
+  readonly whenSettled: Array<() => void>
+}
+
+export interface Failed {
+  readonly code: number
+  readonly report: DeliveryReport
+}
+
+export class Sent {
+  readonly state: PartitionState
+  readonly batch: RecordBatch
+  readonly from: number
+  /** After the last record that was handed over. */
+  readonly to: number
+  /** Number of the last message in its partition. */
+  readonly lastMessage: number
+  readonly sentAtMs: number
+  /** Which sends were handed over before. */
+  readonly number: number
+  /** Opaque number of the first record. */
+  readonly firstOpaque: number
+  /** Whether failures of it may have been put down to somebody else: nothing is sure of it. */
+  isTainted = false
+  /** What became of it. */
+  runs: ReadonlyArray<Run> | undefined
+  #tell: (runs: ReadonlyArray<Run>) => void
+  /** With a report for each message: what they said. */
+  #offsets: Float64Array | undefined
+  #codes: Int32Array | undefined
+  #reported = 0
+
+  constructor(
+    state: PartitionState,
+    batch: RecordBatch,
+    from: number,
+    to: number,
+    place: {
+      readonly number: number
+      readonly firstOpaque: number
+      readonly sentAtMs: number
+      readonly hasPositions: boolean
+    },
+    tell: (runs: ReadonlyArray<Run>) => void
+  ) {
+    this.state = state
+    this.batch = batch
+    this.from = from
+    this.to = to
+    this.lastMessage = state.produced
+    this.number = place.number
+    this.firstOpaque = place.firstOpaque
+    this.sentAtMs = place.sentAtMs
+    this.#tell = tell
+    if (place.hasPositions) {
+      this.#offsets = new Float64Array(to - from).fill(-1)
+      this.#codes = new Int32Array(to - from)
+    }
+  }
+
+  get count(): number {
+    return this.to - this.from
+  }
+
+  /** Takes the report of one record; returns whether every record has been reported. */
+  reported(index: number, code: number, offset: number): boolean {
+    if (this.#offsets === undefined || this.#codes === undefined || index < 0 || index >= this.count) return false
+    this.#offsets[index] = offset
+    this.#codes[index] = code
+    this.#reported++
+    return this.#reported === this.count
+  }
+
+  /** What the reports of single records say. */
+  reportedRuns(): ReadonlyArray<Run> {
+    const { topic, partition } = this.state
+    const offsets = this.#offsets ?? new Float64Array(0)
+    const codes = this.#codes ?? new Int32Array(0)
+    const runs: Array<Run> = []
+    for (let at = 0; at < this.count;) {
+      const code = codes[at] ?? 0
+      const offset = offsets[at] ?? -1
+      const start = at++
+      while (at < this.count && codes[at] === code && follows(offsets[at] ?? -1, offset, at - start)) at++
+      runs.push(runOf(this.from + start, this.from + at, code, `${topic}/${partition}`, offset))
+    }
+    return runs
+  }
+
+  /** Whether record `index` of the range is the one that the report speaks of. */
+  isReported(index: number, { key, value, timestamp }: DeliveryReport): boolean {
+    const at = this.from + index
+    const timeMs = this.batch.timeMs(at)
+    if (timeMs > 0 && timestamp !== undefined && timestamp !== timeMs) return false
+    return isSame(this.batch.key(at), key) && (value === undefined || isSame(this.batch.value(at), value))
+  }
+
+  settle(runs: ReadonlyArray<Run>): void {
+    this.runs = runs
+    const tell = this.#tell
+    this.#tell = ignore
+    tell(runs)
+  }
+
+  /** Tells nobody any more; whoever wants to know looks at `runs`. */
+  follow(tell: (runs: ReadonlyArray<Run>) => void): void {
+    this.#tell = tell
+  }
+}
+
+function ignore(): void {}
+
+function follows(offset: number, base: number, distance: number): boolean {
+  return base < 0 ? offset < 0 : offset === base + distance
+}
+
+function isSame(bytes: Uint8Array | null, other: Uint8Array | null): boolean {
+  if (bytes === null || other === null) return bytes === other
+  return bytes.length === other.length && Buffer.compare(bytes, other) === 0
+}
+
+/** A run that ended with a code of the client; 0 is success. */
+export function runOf(from: number, to: number, code: number, what: string, offset = -1): Run {
+  const fate = fateOf(code)
+  if (fate === "stored") return offset < 0 ? { from, to, fate } : { from, to, fate, base: BigInt(offset) }
+  return { from, to, fate, error: failureOf({ code, message: "" }, "send", what) }
+}
+
+export function unknownRun(from: number, to: number, what: string, why: string): Run {
+  return { from, to, fate: "unknown", error: failure("Timeout", "send", `${what}: ${why}`) }
+}

@@ -1,0 +1,173 @@
+/**
+ * The low-level API of @confluentinc/kafka-javascript, as far as this driver uses it, and how the native addon is loaded: when
+ * the first cluster is opened, not when this package is imported, because not every machine has it.
+ */
+import { createRequire } from "node:module"
+
+/** An error of the client: librdkafka's code, negative where it is librdkafka's own and not a broker's. */
+export interface ClientError {
+  readonly code: number
+  readonly message: string
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface TopicPartitionOffset extends TopicPartition {
+  readonly offset: number
+}
+
+/** What became of one message; `opaque` is what was given with it. */
+export interface DeliveryReport extends TopicPartition {
+  /** Negative: not known. */
+  readonly offset: number
+  readonly key: Buffer | null
+  /** Only with `dr_msg_cb`. */
+  readonly value?: Buffer | null
+  readonly timestamp?: number
+  readonly opaque?: unknown
+}
+
+export interface ClientMessage extends TopicPartitionOffset {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp: number
+  readonly headers?: ReadonlyArray<object>
+}
+
+export interface TopicMetadata {
+  readonly name: string
+  readonly partitions: ReadonlyArray<{ readonly id: number; readonly leader: number }>
+}
+
+export interface Metadata {
+  readonly brokers: ReadonlyArray<{ readonly id: number }>
+  readonly topics: ReadonlyArray<TopicMetadata>
+}
+
+type Done<A = void> = (error: ClientError | null | undefined, value: A) => void
+
+export type ClientConfig = Record<string, unknown>
+
+/** What producers and consumers have in common. */
+export interface Client {
+  connect(options: { readonly timeout: number; readonly topic?: string }, done: Done<Metadata>): void
+  disconnect(done: () => void): void
+  getMetadata(options: { readonly topic?: string; readonly timeout: number }, done: Done<Metadata>): void
+  isConnected(): boolean
+  on(event: "event.error", listener: (error: ClientError) => void): void
+  on(event: "event.stats", listener: (stats: { readonly message: string }) => void): void
+  on(event: "delivery-report", listener: (error: ClientError | null, report: DeliveryReport) => void): void
+  on(event: "partition.eof", listener: (eof: TopicPartitionOffset) => void): void
+  on(event: "error", listener: (error: unknown) => void): void
+}
+
+export interface Producer extends Client {
+  produce(
+    topic: string,
+    partition: number,
+    value: Uint8Array | null,
+    key: Uint8Array | null,
+    timestamp: number | undefined,
+    opaque: unknown,
+    headers: ReadonlyArray<object> | undefined
+  ): void
+  flush(timeoutMs: number, done: (error: ClientError | null | undefined) => void): void
+  setPollInBackground(isSet: boolean): void
+  /** Without the flush that `disconnect` begins with. */
+  _disconnect(done: () => void): void
+}
+
+export interface Consumer extends Client {
+  subscribe(topics: ReadonlyArray<string>): void
+  unsubscribe(): void
+  assign(partitions: ReadonlyArray<TopicPartitionOffset>): void
+  unassign(): void
+  incrementalAssign(partitions: ReadonlyArray<TopicPartitionOffset>): void
+  incrementalUnassign(partitions: ReadonlyArray<TopicPartition>): void
+  rebalanceProtocol(): string
+  assignmentLost(): boolean
+  setDefaultConsumeTimeout(timeoutMs: number): void
+  consume(count: number, done: Done<ReadonlyArray<ClientMessage>>): void
+  pause(partitions: ReadonlyArray<TopicPartition>): void
+  resume(partitions: ReadonlyArray<TopicPartition>): void
+  committed(
+    partitions: ReadonlyArray<TopicPartition>,
+    timeoutMs: number,
+    done: Done<ReadonlyArray<{ readonly partition: number; readonly offset?: number } | Error>>
+  ): void
+  /** Only queues it; `offset_commit_cb` tells what became of it. */
+  commit(offsets: ReadonlyArray<TopicPartitionOffset>): void
+}
+
+export interface OffsetsOfPartition extends TopicPartitionOffset {
+  readonly error?: ClientError
+}
+
+export interface OffsetsOfGroup {
+  readonly error?: ClientError
+  readonly partitions: ReadonlyArray<OffsetsOfPartition>
+}
+
+export interface Admin {
+  createTopic(
+    topic: {
+      readonly topic: string
+      readonly num_partitions: number
+      readonly replication_factor: number
+      readonly config: Readonly<Record<string, string>>
+    },
+    timeoutMs: number,
+    done: (error?: ClientError) => void
+  ): void
+  describeTopics(
+    topics: ReadonlyArray<string>,
+    options: { readonly timeout: number },
+    done: Done<
+      ReadonlyArray<{
+        readonly name: string
+        readonly error?: ClientError
+        readonly partitions: ReadonlyArray<{ readonly partition: number; readonly leader: unknown }>
+      }>
+    >
+  ): void
+  listOffsets(
+    partitions: ReadonlyArray<TopicPartition & { readonly offset: { readonly timestamp: number } }>,
+    options: { readonly timeout: number; readonly isolationLevel?: number },
+    done: Done<ReadonlyArray<OffsetsOfPartition>>
+  ): void
+  listConsumerGroupOffsets(
+    groups: ReadonlyArray<{ readonly groupId: string; readonly partitions: ReadonlyArray<TopicPartition> }>,
+    options: { readonly timeout: number },
+    done: Done<ReadonlyArray<OffsetsOfGroup>>
+  ): void
+}
+
+/** The package's main entry. */
+export interface KafkaJavascript {
+  readonly Producer: {
+    new (config: ClientConfig, topicConfig?: ClientConfig): Producer
+    /** Throws the error that belongs to a code: the only way to the text of one. */
+    readonly prototype: { _errorWrap(code: number): unknown }
+  }
+  readonly KafkaConsumer: new (config: ClientConfig, topicConfig?: ClientConfig) => Consumer
+  readonly AdminClient: { createFrom(client: Client): Admin }
+  readonly CODES: { readonly ERRORS: Readonly<Record<string, number>> }
+  readonly librdkafkaVersion: string
+}
+
+const name = "@confluentinc/kafka-javascript"
+let loaded: KafkaJavascript | undefined
+
+/** Loads the addon; throws where it is not installed or not built. */
+export function loadClient(): KafkaJavascript {
+  loaded ??= createRequire(import.meta.url)(name) as KafkaJavascript
+  return loaded
+}
+
+/** What to do when it cannot be loaded, for a person. */
+export const howToInstall =
+  `the native addon of ${name} is not there: run \`npm run confluent\` in leat's repository; elsewhere install ${name} ` +
+  "and let its install script run, or compile it, which needs g++, make, python3 and the headers of openssl and zlib"

@@ -1,0 +1,132 @@
+/** Errors of the client as leat's, by code. Codes of the protocol are @leat/kafka's; those below zero are librdkafka's own. */
+import { fateOfCode, nameOfCode, reasonOfCode } from "@leat/kafka"
+import { reasons, TransportError, type TransportReason } from "leat/transport"
+import type { ClientError } from "./client.ts"
+
+type Row = readonly [code: number, name: string, reason: TransportReason]
+
+/**
+ * What librdkafka's own codes mean. One that ends a message says nothing of earlier tries of the same message: what may have been
+ * on the wire is never `Unavailable`.
+ */
+const rows: ReadonlyArray<Row> = [
+  // What came from a broker, or lay there, cannot be read.
+  [-199, "BAD_MSG", "Corrupt"],
+  [-198, "BAD_COMPRESSION", "Corrupt"],
+  [-155, "UNDERFLOW", "Corrupt"],
+
+  // The connection, or the client, ended with a request on its way.
+  [-197, "DESTROY", "Disconnected"],
+  [-137, "DESTROY_BROKER", "Disconnected"],
+  [-196, "FAIL", "Disconnected"],
+  [-195, "TRANSPORT", "Disconnected"],
+  [-163, "INTR", "Disconnected"],
+  // Also for what waited for its second try when a fatal error purged the queue: nobody knows what the first one did.
+  [-152, "PURGE_QUEUE", "Disconnected"],
+  [-151, "PURGE_INFLIGHT", "Disconnected"],
+
+  // No answer in time, or not known whether there was one.
+  [-192, "MSG_TIMED_OUT", "Timeout"],
+  [-185, "TIMED_OUT", "Timeout"],
+  [-166, "TIMED_OUT_QUEUE", "Timeout"],
+
+  // Nobody to talk to now; nothing was written.
+  [-193, "RESOLVE", "Unavailable"],
+  [-187, "ALL_BROKERS_DOWN", "Unavailable"],
+  [-182, "NODE_UPDATE", "Unavailable"],
+  [-180, "WAIT_COORD", "Unavailable"],
+  [-178, "IN_PROGRESS", "Unavailable"],
+  [-177, "PREV_IN_PROGRESS", "Unavailable"],
+  [-164, "WAIT_CACHE", "Unavailable"],
+  [-158, "PARTIAL", "Unavailable"],
+  [-153, "RETRY", "Unavailable"],
+  [-146, "UNKNOWN_BROKER", "Unavailable"],
+  [-167, "OUTDATED", "Unavailable"],
+  [-183, "ISR_INSUFF", "NotEnoughReplicas"],
+
+  [-190, "UNKNOWN_PARTITION", "UnknownTopic"],
+  [-188, "UNKNOWN_TOPIC", "UnknownTopic"],
+
+  // This machine.
+  [-194, "CRIT_SYS_RESOURCE", "Full"],
+  [-189, "FS", "Full"],
+  [-184, "QUEUE_FULL", "Full"],
+
+  // A handshake that fails is a certificate that does not fit, on either side.
+  [-181, "SSL", "Unauthenticated"],
+  [-169, "AUTHENTICATION", "Unauthenticated"],
+
+  // The broker refused another record of the same batch, and with it this one.
+  [-138, "INVALID_DIFFERENT_RECORD", "Rejected"],
+
+  // The idempotent session is over. The record itself may have been on the wire before.
+  [-150, "FATAL", "Unknown"],
+  [-149, "INCONSISTENT", "Unknown"],
+  [-148, "GAPLESS_GUARANTEE", "Unknown"],
+
+  [-147, "MAX_POLL_EXCEEDED", "LaneLost"],
+  [-144, "FENCED", "LaneLost"],
+  [-142, "ASSIGNMENT_LOST", "LaneLost"],
+  [-179, "UNKNOWN_GROUP", "LaneLost"],
+
+  // No failures of anything: whoever sees them has lost track.
+  [-191, "PARTITION_EOF", "Unknown"],
+  [-175, "ASSIGN_PARTITIONS", "Unknown"],
+  [-174, "REVOKE_PARTITIONS", "Unknown"],
+  [-168, "NO_OFFSET", "Unknown"],
+  [-156, "NOENT", "Unknown"],
+  [-141, "NOOP", "Unknown"],
+
+  // A position that is not kept any more and may not be replaced by another.
+  [-140, "AUTO_OFFSET_RESET", "Corrupt"],
+  [-139, "LOG_TRUNCATION", "Corrupt"],
+
+  // What was asked for cannot be done, or not like this.
+  [-186, "INVALID_ARG", "Unsupported"],
+  [-176, "EXISTING_SUBSCRIPTION", "Unsupported"],
+  [-173, "CONFLICT", "Unsupported"],
+  [-171, "UNKNOWN_PROTOCOL", "Unsupported"],
+  [-170, "NOT_IMPLEMENTED", "Unsupported"],
+  [-165, "UNSUPPORTED_FEATURE", "Unsupported"],
+  [-162, "KEY_SERIALIZATION", "Unsupported"],
+  [-161, "VALUE_SERIALIZATION", "Unsupported"],
+  [-160, "KEY_DESERIALIZATION", "Unsupported"],
+  [-159, "VALUE_DESERIALIZATION", "Unsupported"],
+  [-157, "READ_ONLY", "Unsupported"],
+  [-154, "INVALID_TYPE", "Unsupported"],
+  [-145, "NOT_CONFIGURED", "Unsupported"],
+  [-143, "APPLICATION", "Unsupported"],
+
+  // The client says it of itself when it is not connected, or not any more.
+  [-172, "STATE", "Closed"]
+]
+
+const byCode: ReadonlyMap<number, Row> = new Map(rows.map((row) => [row[0], row]))
+
+/** Why something failed with this code. */
+export function reasonOf(code: number): TransportReason {
+  return code < -1 ? (byCode.get(code)?.[2] ?? "Unknown") : reasonOfCode(code)
+}
+
+/** Its name, for a person. */
+export function nameOf(code: number): string {
+  return code < -1 ? (byCode.get(code)?.[1] ?? `librdkafka's error ${code}`) : nameOfCode(code)
+}
+
+/** What became of a record whose delivery failed with this code. */
+export function fateOf(code: number): "stored" | "notStored" | "unknown" {
+  return code < -1 ? (reasons[reasonOf(code)].mayBeStored ? "unknown" : "notStored") : fateOfCode(code)
+}
+
+export const transportName = "@leat/confluent"
+
+export function failure(reason: TransportReason, operation: string, detail: string): TransportError {
+  return new TransportError({ reason, transport: transportName, operation, detail })
+}
+
+/** `what` says in what it failed: a topic, a group. */
+export function failureOf(error: ClientError, operation: string, what: string): TransportError {
+  const code = typeof error.code === "number" ? error.code : -1
+  // Without the client's own error as a cause: those of a configuration may repeat it, secrets and all.
+  return failure(reasonOf(code), operation, `${what}: ${nameOf(code)} (${code})`)
+}

@@ -1,0 +1,182 @@
+import fc from "fast-check"
+import { batchOf, type Run } from "leat/transport"
+import { setImmediate as turn } from "node:timers/promises"
+import { describe, expect, it } from "vitest"
+import { Outlet } from "../src/Outlet.ts"
+import { FakeProducer } from "./FakeProducer.ts"
+
+const codeOf = ({ code }: { readonly code: number }) => code
+
+function pair(hasPositions: boolean, nowMs = () => 0) {
+  const producer = new FakeProducer(hasPositions)
+  return { producer, outlet: new Outlet(producer, { hasPositions, nowMs, codeOf }) }
+}
+
+const turns = async (count: number) => {
+  for (let index = 0; index < count; index++) await turn()
+}
+
+const records = (values: ReadonlyArray<string>) => batchOf(values.map((value) => ({ key: "k", value })))
+
+/** Of each record of a send the fate that was told. */
+function fatesOf(runs: ReadonlyArray<Run>, count: number): ReadonlyArray<string> {
+  const fates = Array.from({ length: count }, () => "not told")
+  for (const { from, to, fate } of runs) fates.fill(fate, from, to)
+  return fates
+}
+
+type Step =
+  | { readonly send: { readonly partition: number; readonly count: number; readonly isUnique: boolean } }
+  | { readonly answer: { readonly partition: number; readonly count: number; readonly code: number } }
+  | { readonly wait: number }
+
+const partition = fc.nat({ max: 2 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ send: fc.record({ partition, count: fc.integer({ min: 1, max: 6 }), isUnique: fc.boolean() }) }),
+  fc.record({
+    answer: fc.record({
+      partition,
+      count: fc.integer({ min: 1, max: 9 }),
+      code: fc.constantFrom(0, 0, 0, 29, 10, -151)
+    })
+  }),
+  fc.record({ wait: fc.integer({ min: 1, max: 4 }) })
+)
+
+describe.each([false, true])("what is told of records, positions: %s", (hasPositions) => {
+  it("is what became of them, or that it is not known, whatever the brokers answer", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const { producer, outlet } = pair(hasPositions)
+        const sends: Array<{ readonly values: ReadonlyArray<string>; runs: ReadonlyArray<Run> | undefined }> = []
+        for (const [index, one] of steps.entries()) {
+          if ("send" in one) {
+            const { count, isUnique } = one.send
+            const values = Array.from({ length: count }, (_, at) => (isUnique ? `${index}/${at}` : "same"))
+            const sent: (typeof sends)[number] = { values, runs: undefined }
+            sends.push(sent)
+            outlet.send("t", one.send.partition, records(values), 0, count, (runs) => {
+              expect(sent.runs).toBeUndefined()
+              sent.runs = runs
+            })
+          } else if ("answer" in one) producer.answer(one.answer.partition, one.answer.count, one.answer.code)
+          else await turns(one.wait)
+        }
+        for (const at of [0, 1, 2]) producer.answer(at, 1000, 0)
+        await turns(12)
+        // What was sent to a partition was answered in that order.
+        const answers = new Map([0, 1, 2].map((at) => [at, producer.answered.filter((one) => one.partition === at)]))
+        let index = 0
+        for (const one of steps) {
+          if (!("send" in one)) continue
+          const { runs, values } = sends[index++] ?? { runs: [], values: [] }
+          const truth = answers.get(one.send.partition)?.splice(0, one.send.count) ?? []
+          expect(runs).toBeDefined()
+          const told = fatesOf(runs ?? [], values.length)
+          for (const [at, { code, offset }] of truth.entries()) {
+            const possible = code === 0 ? ["stored", "unknown"] : code === -151 ? ["unknown"] : ["notStored", "unknown"]
+            expect(possible).toContain(told[at])
+            // With a report for each nothing is in doubt, and positions are the broker's.
+            if (!hasPositions) continue
+            expect(told[at]).toBe(possible[0])
+            const run = runs?.find(({ from, to }) => from <= at && at < to)
+            if (code === 0) expect((run?.base ?? -1n) + BigInt(at - (run?.from ?? 0))).toBe(BigInt(offset))
+          }
+        }
+        expect(outlet.isSettled).toBe(true)
+      }),
+      { numRuns: Number(process.env["LEAT_RUNS"] ?? 200) }
+    )
+  })
+})
+
+describe("an outlet without positions", () => {
+  it("tells exactly which records failed, where their bytes tell", async () => {
+    const { producer, outlet } = pair(false)
+    let told: ReadonlyArray<Run> = []
+    outlet.send("t", 0, records(["a", "b", "c", "d", "e"]), 0, 5, (runs) => (told = runs))
+    producer.answer(0, 2, 0)
+    producer.answer(0, 2, 29)
+    producer.answer(0, 1, 0)
+    await turns(6)
+    expect(told.map(({ from, to, fate, error }) => [from, to, fate, error?.reason])).toEqual([
+      [0, 2, "stored", undefined],
+      [2, 4, "notStored", "Unauthorized"],
+      [4, 5, "stored", undefined]
+    ])
+  })
+
+  it("says that it does not know, where the bytes do not tell", async () => {
+    const { producer, outlet } = pair(false)
+    let told: ReadonlyArray<Run> = []
+    outlet.send("t", 0, records(["a", "a", "a"]), 0, 3, (runs) => (told = runs))
+    producer.answer(0, 1, 0)
+    producer.answer(0, 1, 29)
+    producer.answer(0, 1, 0)
+    await turns(6)
+    expect(told.map(({ from, to, fate }) => [from, to, fate])).toEqual([[0, 3, "unknown"]])
+  })
+
+  it("T12 tells of what was refused in the middle of a range at once, and of what was handed over when it is known", async () => {
+    const { producer, outlet } = pair(false)
+    producer.refusal = { after: 2, code: -184 }
+    let told: ReadonlyArray<Run> = []
+    const { refused } = outlet.send("t", 0, records(["a", "b", "c", "d"]), 0, 4, (runs) => (told = runs))
+    expect(refused.map(({ from, to, fate, error }) => [from, to, fate, error?.reason])).toEqual([
+      [2, 4, "notStored", "Full"]
+    ])
+    producer.answer(0, 9, 0)
+    await turns(6)
+    expect(told).toEqual([{ from: 0, to: 2, fate: "stored" }])
+  })
+
+  it("tells of one partition while another one gives no answer", async () => {
+    let nowMs = 0
+    const { producer, outlet } = pair(false, () => nowMs)
+    const told = new Map<number, ReadonlyArray<Run>>()
+    for (const at of [0, 1]) outlet.send("t", at, records(["a", "b"]), 0, 2, (runs) => told.set(at, runs))
+    producer.answer(1, 2, 0)
+    await turns(4)
+    producer.statistics()
+    await turns(4)
+    expect([...told.keys()]).toEqual([])
+    nowMs = 150
+    producer.statistics()
+    await turns(4)
+    expect([...told.keys()]).toEqual([1])
+    producer.answer(0, 2, 0)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect([...told.keys()]).toEqual([1, 0])
+  })
+
+  it("T17 waits for failures that are still on their way when nothing is outstanding any more", async () => {
+    const { producer, outlet } = pair(false)
+    let told: ReadonlyArray<Run> = []
+    outlet.send("t", 0, records(["a", "b", "c"]), 0, 3, (runs) => (told = runs))
+    producer.answer(0, 3, 10)
+    await turns(8)
+    expect(told.map(({ from, to, error }) => [from, to, error?.reason])).toEqual([[0, 3, "TooLarge"]])
+  })
+
+  it("hands nothing over while no broker is there, and looks again at each send", async () => {
+    const { producer, outlet } = pair(false)
+    expect(outlet.reachable).toBe(true)
+    producer.emit("event.error", { code: -187, message: "" })
+    producer.isAway = true
+    expect(await outlet.reachable).toBe(false)
+    producer.isAway = false
+    expect(await outlet.reachable).toBe(true)
+    expect(outlet.reachable).toBe(true)
+    expect(producer.probes).toBe(2)
+  })
+
+  it("is broken once librdkafka has given its session up", async () => {
+    const { producer, outlet } = pair(false)
+    let told: ReadonlyArray<Run> = []
+    outlet.send("t", 0, records(["a", "b"]), 0, 2, (runs) => (told = runs))
+    producer.answer(0, 2, -152)
+    await turns(6)
+    expect(outlet.isBroken).toBe(true)
+    expect(told.map(({ from, to, fate }) => [from, to, fate])).toEqual([[0, 2, "unknown"]])
+  })
+})

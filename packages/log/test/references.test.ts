@@ -1,0 +1,62 @@
+import { inspectLog, log } from "@leat/log"
+import { Effect, type Scope } from "effect"
+import { Leat } from "leat"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { afterEach, describe, expect, it } from "vitest"
+import { noteContract, routesTo } from "./support/Note.ts"
+import { temporaryDirectory } from "./support/temporary.ts"
+
+/** Runs a test with `LEAT_DIR` set to a directory of its own. */
+const inDirectory = <A, E>(run: (directory: string) => Effect.Effect<A, E, Scope.Scope>): Promise<A> =>
+  Effect.runPromise(
+    Effect.scoped(
+      Effect.flatMap(temporaryDirectory, (directory) => {
+        process.env["LEAT_DIR"] = directory
+        return run(directory)
+      })
+    )
+  )
+
+const opened = (directory: string, more: Readonly<Record<string, unknown>> = {}) =>
+  Effect.flatMap(Leat.make({ source: "test", routes: routesTo(directory, more), drivers: [log] }), (leat) =>
+    leat.stream(noteContract)
+  )
+
+describe("a log whose directory is a reference", () => {
+  afterEach(() => {
+    delete process.env["LEAT_DIR"]
+  })
+
+  it("is where the reference says", () =>
+    inDirectory((directory) =>
+      Effect.gen(function* () {
+        const notes = yield* opened("${env:LEAT_DIR}/x")
+        yield* notes.publish({ key: "k", text: "t" })
+        expect((yield* inspectLog(join(directory, "x"))).topics.map(({ topic }) => topic)).toEqual(["notes"])
+      })
+    ))
+
+  it("is not opened without the variable", async () => {
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(opened("${env:LEAT_DIR}/x"))))
+    expect(error.message).toMatch(/^clusters.local.directory: the environment variable LEAT_DIR is not set/)
+  })
+
+  it("says the reference, and not the directory, when it cannot be opened", () =>
+    inDirectory((directory) =>
+      Effect.gen(function* () {
+        writeFileSync(join(directory, "x"), "a file")
+        const error = yield* Effect.flip(opened("${env:LEAT_DIR}/x"))
+        expect(error.message).toContain("${env:LEAT_DIR}/x")
+        expect(inspect(error, { depth: 10 })).not.toContain(directory)
+      })
+    ))
+
+  it("has no fault that says what stood in the section", async () => {
+    const config = { directory: "", partitions: "hunter2", retention: "hunter2", other: "hunter2" }
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(log.open("local", config))))
+    expect(error.detail).toContain("partitions")
+    expect(inspect([error, log.inspect(config)], { depth: 10 })).not.toContain("hunter2")
+  })
+})
