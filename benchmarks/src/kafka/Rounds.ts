@@ -2,6 +2,9 @@ import { median, round } from "../measure.ts"
 import type { Comparison, LatencyFigures, SideFigures } from "./figures.ts"
 import type { Turn } from "./Side.ts"
 
+/** Of fewer a median says nothing. */
+const roundsMin = 3
+
 /** Turns of several ways, all of them once a round: a machine that is busy for a while hits all alike. */
 export class Rounds<Way extends string> {
   readonly #turns: Readonly<Record<Way, () => Promise<Turn>>>
@@ -11,10 +14,10 @@ export class Rounds<Way extends string> {
     this.#turns = turns
   }
 
-  /** At least two rounds; no more are begun after the deadline, by the clock of `performance`. */
+  /** At least three rounds; no more are begun after the deadline, by the clock of `performance`. */
   async run(rounds: number, deadlineMs: number): Promise<void> {
     const ways = Object.keys(this.#turns) as Array<Way>
-    for (let index = 0; index < rounds && (index < 2 || performance.now() < deadlineMs); index++) {
+    for (let index = 0; index < rounds && (index < roundsMin || performance.now() < deadlineMs); index++) {
       // There and back, so that none always comes behind the same other.
       for (const way of index % 2 === 0 ? ways : ways.toReversed()) {
         this.#of(way).push(await this.#turns[way]())

@@ -19,7 +19,7 @@ export class SideProcess {
 
   static async start(plan: SidePlan, guarded: Guarded): Promise<SideProcess> {
     const side = new SideProcess(plan, guarded)
-    await side.#answer()
+    await side.#answer("to start")
     return side
   }
 
@@ -56,12 +56,12 @@ export class SideProcess {
   }
 
   #ask(asked: Ask): Promise<Answer> {
-    const answer = this.#answer()
+    const answer = this.#answer(JSON.stringify(asked))
     this.#process.send(asked)
     return answer
   }
 
-  #answer(): Promise<Answer> {
+  #answer(asked: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const end = (then: () => void) => {
         clearTimeout(timer)
@@ -73,8 +73,8 @@ export class SideProcess {
         const answer = message as Answer
         end(() => ("failed" in answer ? reject(new Error(`${this.#name}: ${answer.failed}`)) : resolve(answer)))
       }
-      const gone = () => end(() => reject(new Error(`${this.#name} ended before it answered`)))
-      const timer = setTimeout(() => end(() => reject(new Error(`${this.#name} did not answer`))), answerMsMax)
+      const gone = () => end(() => reject(new Error(`${this.#name} ended before it answered ${asked}`)))
+      const timer = setTimeout(() => end(() => reject(new Error(`${this.#name} did not answer ${asked}`))), answerMsMax)
       this.#process.once("message", told)
       this.#process.once("exit", gone)
     })

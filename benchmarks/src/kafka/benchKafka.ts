@@ -79,7 +79,12 @@ async function compareAll(
   const producing: Array<ProducingFigures> = []
   const consuming: Array<ConsumingFigures> = []
   for (const [index, name] of cases.entries()) {
-    say(`${name.client}, ${name.wire}, ${name.valueBytes} B`)
+    const text = `${name.client}, ${name.wire}, ${name.valueBytes} B`
+    if (performance.now() > deadlineMs) {
+      leftOut.push(`${text}: the time was up`)
+      continue
+    }
+    say(text)
     const budgetMs = (deadlineMs - performance.now()) / (cases.length - index)
     const figures = await compareCase({ guarded, bootstrap, topics, effort }, name, budgetMs)
     producing.push(figures.producing)

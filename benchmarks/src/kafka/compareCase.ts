@@ -2,7 +2,7 @@
 import type { CaseName, ConsumingFigures, ProducingFigures } from "./figures.ts"
 import type { Guarded } from "./Guarded.ts"
 import { compareRecords } from "./identity.ts"
-import { type Effort, steadyPerSecond, turnEvents } from "./plan.ts"
+import { type Effort, eventsOfTurn, steadyPerSecond, warmUpEvents } from "./plan.ts"
 import { latencyFigures, Rounds } from "./Rounds.ts"
 import type { ProduceWay, SideTopics, Turn } from "./Side.ts"
 import { SideProcess } from "./SideProcess.ts"
@@ -48,7 +48,8 @@ export async function compareCase(bench: Bench, name: CaseName, budgetMs: number
     { leat, raw, ofLeat, ofRaw },
     startMs + budgetMs * producingPart
   )
-  const consuming = await compareConsuming(bench, name, { leat, raw, ofLeat, ofRaw }, startMs + budgetMs)
+  const { turnEvents } = producing
+  const consuming = await compareConsuming(bench, name, { leat, raw, ofLeat, ofRaw }, turnEvents, startMs + budgetMs)
   await Promise.all([leat.close(), raw.close()])
   await topics.remove(used)
   return { producing, consuming }
@@ -67,7 +68,6 @@ async function compareProducing(
   { leat, raw, ofLeat, ofRaw }: Sides,
   deadlineMs: number
 ): Promise<ProducingFigures> {
-  const events = turnEvents(effort, name.valueBytes)
   const expected = new Map<string, number>()
   const produce = async (side: SideProcess, topic: string, way: ProduceWay, count: number): Promise<Turn> => {
     expected.set(topic, (expected.get(topic) ?? 0) + count)
@@ -80,7 +80,9 @@ async function compareProducing(
     naive: (count: number) => produce(raw, ofRaw.naive, "naive", Math.min(count, effort.naiveEvents)),
     publish: (count: number) => produce(leat, ofLeat.main, "publish", count)
   }
-  for (const way of Object.values(ways)) await way(Math.round(events / 4))
+  for (const way of Object.values(ways)) await way(warmUpEvents)
+  const { events: tried, seconds } = await ways.raw(warmUpEvents)
+  const events = eventsOfTurn(effort, tried / seconds)
   const recordsCompared = await compareRecords(topics, ofLeat.main, ofRaw.main)
   const rounds = new Rounds({
     leat: () => ways.leat(events),
@@ -98,6 +100,7 @@ async function compareProducing(
   const ofRawMs = latencyFigures(await raw.latencies(steadyPerSecond, effort.latencySeconds))
   return {
     ...name,
+    turnEvents: events,
     leat: { ...rounds.figures("leat"), ...ofLeatMs },
     leatPublish: rounds.figures("publish"),
     raw: { ...rounds.figures("raw"), ...ofRawMs },
@@ -113,9 +116,9 @@ async function compareConsuming(
   { effort }: Bench,
   name: CaseName,
   { leat, raw, ofLeat }: Sides,
+  events: number,
   deadlineMs: number
 ): Promise<ConsumingFigures> {
-  const events = effort.readEvents
   await leat.produce("fill", events)
   let groups = 0
   const group = () => `${ofLeat.read}-${groups++}`
@@ -130,6 +133,7 @@ async function compareConsuming(
   await rounds.run(effort.rounds, deadlineMs)
   return {
     ...name,
+    turnEvents: events,
     handle: rounds.figures("handle"),
     handleBatch: rounds.figures("handleBatch"),
     raw: rounds.figures("raw"),

@@ -31,6 +31,8 @@ export interface CaseName {
 }
 
 export interface ProducingFigures extends CaseName {
+  /** Events of one turn; fewer where each is awaited. */
+  readonly turnEvents: number
   /** `offer` in a loop, then `flush`. */
   readonly leat: SideFigures & LatencyFigures
   /** `publish` at level `queued` in a loop, then `flush`. */
@@ -48,6 +50,7 @@ export interface ProducingFigures extends CaseName {
 }
 
 export interface ConsumingFigures extends CaseName {
+  readonly turnEvents: number
   readonly handle: SideFigures
   readonly handleBatch: SideFigures
   readonly raw: SideFigures

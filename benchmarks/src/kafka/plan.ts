@@ -13,16 +13,12 @@ export const partitions = 8
 export interface Effort {
   /** Bytes of a value, about. */
   readonly valueSizes: ReadonlyArray<number>
-  /** Turns of all sides of a comparison; fewer when the time is up. */
+  /** Turns of all sides of a comparison; fewer when the time is up, but no fewer than three. */
   readonly rounds: number
-  /** Bytes of values that one turn publishes. */
-  readonly turnBytes: number
-  /** Most events of one turn. */
-  readonly turnEventsMax: number
+  /** How long one turn of the client at its best shall take, in seconds: so many events all sides get. */
+  readonly turnSeconds: number
   /** Events of one turn that awaits each of them. */
   readonly naiveEvents: number
-  /** Events of a topic that is read from its beginning to its end. */
-  readonly readEvents: number
   readonly latencySeconds: number
   /** Records that Kafka's own tool sends, the ones that warm it up included. */
   readonly toolRecords: number
@@ -32,30 +28,35 @@ export interface Effort {
 
 export const full: Effort = {
   valueSizes: [100, 200, 1024],
-  rounds: 5,
-  turnBytes: 32_000_000,
-  turnEventsMax: 100_000,
-  naiveEvents: 500,
-  readEvents: 40_000,
+  rounds: 7,
+  turnSeconds: 0.5,
+  naiveEvents: 300,
   latencySeconds: 2,
   toolRecords: 400_000,
-  budgetMs: 440_000
+  budgetMs: 430_000
 }
 
 export const quick: Effort = {
   ...full,
   valueSizes: [100],
-  rounds: 2,
-  turnEventsMax: 20_000,
+  rounds: 3,
+  turnSeconds: 0.2,
   naiveEvents: 100,
-  readEvents: 20_000,
   latencySeconds: 1,
   toolRecords: 100_000,
-  budgetMs: 100_000
+  budgetMs: 90_000
 }
 
 /** Events that are offered in a second while it is measured how long each takes. */
-export const steadyPerSecond = 2000
+export const steadyPerSecond = 1000
 
-export const turnEvents = (effort: Effort, valueBytes: number): number =>
-  Math.min(effort.turnEventsMax, Math.round(effort.turnBytes / valueBytes))
+/** Events of each way before anything is measured. */
+export const warmUpEvents = 10_000
+
+/** Of one turn, at least and at most. */
+const turnEvents = { min: 5000, max: 100_000 }
+
+/** How many events a turn gets, when one side did so many in a second. */
+export function eventsOfTurn({ turnSeconds }: Effort, perSecond: number): number {
+  return Math.round(Math.min(turnEvents.max, Math.max(turnEvents.min, perSecond * turnSeconds)))
+}
