@@ -26,6 +26,7 @@ export default defineConfig({
       project("demo", ["packages/demo/test/**/*.test.ts"]),
       project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
+      project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
       project("repository", ["test/*.test.ts"])
     ]
   }

@@ -2,10 +2,12 @@
 import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
 import { Effect, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
-import { ask, attempt, closed, connected } from "./ask.ts"
-import type { Admin, Client, KafkaJavascript, OffsetsOfGroup, OffsetsOfPartition } from "./client.ts"
-import { commonConfig } from "./clientConfig.ts"
+import { ask } from "./ask.ts"
+import { askingClient } from "./askingClient.ts"
+import type { Admin, Client, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
+import { controlConfig } from "./clientConfig.ts"
 import { failure, failureOf } from "./failure.ts"
+import { GroupOffsets } from "./GroupOffsets.ts"
 
 /** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
 const questionsMax = 2
@@ -19,12 +21,14 @@ const topicAlreadyExists = 36
 
 export class Control {
   readonly #admin: Admin
+  readonly #offsets: GroupOffsets
   readonly #options: KafkaOptions
   readonly #turns: Semaphore.Semaphore
   readonly #timeoutMs: number
 
-  constructor(admin: Admin, options: KafkaOptions, turns: Semaphore.Semaphore) {
+  constructor(admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
     this.#admin = admin
+    this.#offsets = offsets
     this.#options = options
     this.#turns = turns
     this.#timeoutMs = options.requestMs ?? kafkaDefaults.requestMs
@@ -34,16 +38,10 @@ export class Control {
     kafka: KafkaJavascript,
     options: KafkaOptions
   ): Effect.fn.Return<Control, TransportError, Scope.Scope> {
-    const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
-    const client = yield* Effect.acquireRelease(
-      Effect.flatMap(
-        attempt("open", "the cluster section", () => new kafka.Producer(commonConfig(options))),
-        (producer) => connected(kafka, producer, timeoutMs, (one) => one.setPollInBackground(true))
-      ),
-      (producer) => closed((done) => producer._disconnect(done))
-    )
+    const client = yield* askingClient(kafka, controlConfig(options), options)
+    const offsets = yield* GroupOffsets.make(kafka, options)
     const turns = yield* Semaphore.make(questionsMax)
-    return new Control(kafka.AdminClient.createFrom(client satisfies Client), options, turns)
+    return new Control(kafka.AdminClient.createFrom(client satisfies Client), offsets, options, turns)
   })
 
   /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
@@ -75,7 +73,7 @@ export class Control {
     edge: "earliest" | "latest" | "stable"
   ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
     const isolationLevel = edge === "stable" ? readCommitted : readUncommitted
-    return this.#offsets(operation, topic, partitions, edge === "earliest" ? earliest : latest, isolationLevel)
+    return this.#edges(operation, topic, partitions, edge === "earliest" ? earliest : latest, isolationLevel)
   }
 
   /** The first position of each partition at or after a time; absent: there is none. */
@@ -87,7 +85,7 @@ export class Control {
   ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
     return Effect.map(
       // Below zero a time means something else to a broker.
-      this.#offsets(operation, topic, partitions, Math.max(0, Math.ceil(timeMs))),
+      this.#edges(operation, topic, partitions, Math.max(0, Math.ceil(timeMs))),
       (found) => new Map([...found].filter(([, offset]) => offset >= 0))
     )
   }
@@ -122,18 +120,7 @@ export class Control {
     partitions: ReadonlyArray<number>,
     group: string
   ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
-    const groups = [{ groupId: group, partitions: partitions.map((partition) => ({ topic, partition })) }]
-    const asked = ask<ReadonlyArray<OffsetsOfGroup>>("bounds", `group ${group}`, (done) =>
-      this.#admin.listConsumerGroupOffsets(groups, { timeout: this.#timeoutMs }, done)
-    )
-    return Effect.flatMap(this.#turns.withPermits(1)(asked), ([found]) => {
-      if (found?.error !== undefined) return Effect.fail(failureOf(found.error, "bounds", `group ${group}`))
-      return rowsOf(
-        "bounds",
-        topic,
-        (found?.partitions ?? []).filter(({ offset, error }) => error || offset >= 0)
-      )
-    })
+    return this.#offsets.settled(topic, partitions, group)
   }
 
   ensure(spec: TopicSpec): Effect.Effect<TopicStatus, TransportError> {
@@ -196,7 +183,7 @@ export class Control {
     )
   }
 
-  #offsets(
+  #edges(
     operation: string,
     topic: string,
     partitions: ReadonlyArray<number>,

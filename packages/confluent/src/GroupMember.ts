@@ -6,7 +6,14 @@ import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Effect, Fiber, Queue, type Scope } from "effect"
 import type { From, Lane, Subscription, TransportError } from "leat/transport"
 import { attempt, closed, connected } from "./ask.ts"
-import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartition } from "./client.ts"
+import type {
+  ClientError,
+  ClientMessage,
+  Consumer,
+  KafkaJavascript,
+  TopicPartition,
+  TopicPartitionOffset
+} from "./client.ts"
 import { memberConfig, topicConfig } from "./clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import type { Control } from "./Control.ts"
@@ -23,8 +30,8 @@ const graceMs = 100
 
 const assignPartitions = -175
 const revokePartitions = -174
-/** The broker, or this librdkafka, does not speak the protocol that was tried. */
-const protocolUnknown: ReadonlySet<number> = new Set([-165, 35])
+/** A member that never was one is told by these that its brokers do not know the protocol; the client does not say more. */
+const protocolUnknown: ReadonlySet<number> = new Set([-165, -150, 35])
 /** Errors after which a member is none any more. */
 const memberOver: ReadonlySet<number> = new Set([-150, -147, -144, 82])
 
@@ -43,10 +50,14 @@ export class GroupMember {
   readonly #commits: Commits
   /** What librdkafka asked, one after another. */
   #answers: Fiber.Fiber<void> | undefined
+  /** Whether the newer protocol is tried, and nobody has answered in it yet. */
+  #isTrying = true
   #isLeaving = false
   #isClosed = false
   #isConsuming = false
   #hasMore = false
+  /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
+  readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
   #whenReleased: (() => void) | undefined
 
@@ -81,7 +92,7 @@ export class GroupMember {
 
   #open(protocol: "consumer" | "classic"): Effect.Effect<void, TransportError> {
     const { kafka, options, subscription } = this.#options
-    const { topic, group } = subscription
+    const { topic } = subscription
     const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
     return Effect.gen({ self: this }, function* () {
       const config = {
@@ -99,7 +110,8 @@ export class GroupMember {
       )
       yield* connected(kafka, consumer, timeoutMs, () => {})
       consumer.setDefaultConsumeTimeout(0)
-      consumer.on("partition.eof", ({ partition, offset }) => this.#held.get(partition)?.passed(offset))
+      consumer.on("partition.eof", (end) => this.#ends.push(end))
+      if (this.#isClosed || this.#isLeaving) return yield* closed((done) => consumer.disconnect(done))
       this.#consumer = consumer
       yield* attempt("subscribe", topic, () => consumer.subscribe([topic]))
       this.#consume()
@@ -119,7 +131,7 @@ export class GroupMember {
     this.#hasMore = false
     consumer.consume(consumeRecords, (error, messages) => {
       this.#isConsuming = false
-      if (consumer !== this.#consumer) return
+      if (consumer !== this.#consumer || this.#isClosed) return
       if (error) this.#failed(error)
       else this.#received(messages)
       for (const lane of this.#held.values()) lane.flow()
@@ -129,12 +141,17 @@ export class GroupMember {
   }
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
-    for (const message of messages) this.#held.get(message.partition)?.received(message)
+    for (const message of messages) {
+      const lane = this.#held.get(message.partition)
+      // What nobody pulls any more is somebody else's to read.
+      if (lane?.state === "held") lane.received(message)
+    }
+    for (const { partition, offset } of this.#ends.splice(0)) this.#held.get(partition)?.passed(offset)
   }
 
   #failed({ code }: ClientError): void {
     const { topic, group } = this.#options.subscription
-    if (protocolUnknown.has(code) && this.#held.size === 0) return this.#fallBack()
+    if (protocolUnknown.has(code) && this.#isTrying) return this.#fallBack()
     const error = failureOf({ code, message: "" }, "subscribe", `${topic} in group ${group}`)
     // What passes is tried again by librdkafka itself, membership included.
     if (error.isRetryable && error.reason !== "UnknownTopic" && !memberOver.has(code)) return
@@ -151,6 +168,7 @@ export class GroupMember {
   #fallBack(): void {
     const before = this.#consumer
     this.#consumer = undefined
+    this.#isTrying = false
     const again = Effect.andThen(
       before === undefined ? Effect.void : closed((done) => before.disconnect(done)),
       this.#open("classic")
@@ -161,6 +179,7 @@ export class GroupMember {
   #asked(error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>): void {
     const consumer = this.#consumer
     if (consumer === undefined) return
+    this.#isTrying = false
     if (error?.code === revokePartitions) {
       const isLost = this.#isClosed || consumer.assignmentLost()
       // At once, even while others are still drained: what is lost may be somebody else's already.

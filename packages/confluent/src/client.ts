@@ -106,11 +106,6 @@ export interface OffsetsOfPartition extends TopicPartitionOffset {
   readonly error?: ClientError
 }
 
-export interface OffsetsOfGroup {
-  readonly error?: ClientError
-  readonly partitions: ReadonlyArray<OffsetsOfPartition>
-}
-
 export interface Admin {
   createTopic(
     topic: {
@@ -137,11 +132,6 @@ export interface Admin {
     partitions: ReadonlyArray<TopicPartition & { readonly offset: { readonly timestamp: number } }>,
     options: { readonly timeout: number; readonly isolationLevel?: number },
     done: Done<ReadonlyArray<OffsetsOfPartition>>
-  ): void
-  listConsumerGroupOffsets(
-    groups: ReadonlyArray<{ readonly groupId: string; readonly partitions: ReadonlyArray<TopicPartition> }>,
-    options: { readonly timeout: number },
-    done: Done<ReadonlyArray<OffsetsOfGroup>>
   ): void
 }
 

@@ -36,9 +36,6 @@ export function commonConfig(options: KafkaOptions): ClientConfig {
   }
 }
 
-/** Of the client that only asks. */
-export const controlConfig = commonConfig
-
 /** Of a producer that sends each record exactly once and in order, until it is told to stop. */
 export function producerConfig(options: KafkaOptions, hasPositions: boolean): ClientConfig {
   const recordBytesMax = options.recordBytesMax ?? kafkaDefaults.recordBytesMax
@@ -110,6 +107,16 @@ export function memberConfig(
 /** Of a reader without a group: the client wants a name of one, to which nothing is ever committed. */
 export function readerConfig(options: KafkaOptions): ClientConfig {
   return { ...consumerConfig(options), "group.id": "leat.reader" }
+}
+
+/** Of the client that asks for topics and positions. */
+export function controlConfig(options: KafkaOptions): ClientConfig {
+  return offsetsConfig(options, "leat.control")
+}
+
+/** Of a client that asks how far a group is settled, and does not join it. */
+export function offsetsConfig(options: KafkaOptions, group: string): ClientConfig {
+  return { ...commonConfig(options), "group.id": group, "enable.auto.commit": false }
 }
 
 function securityConfig({ tls, sasl }: KafkaOptions): ClientConfig {

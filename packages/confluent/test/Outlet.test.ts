@@ -48,15 +48,19 @@ describe.each([false, true])("what is told of records, positions: %s", (hasPosit
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         const { producer, outlet } = pair(hasPositions)
-        const sends: Array<{ readonly values: ReadonlyArray<string>; runs: ReadonlyArray<Run> | undefined }> = []
+        const sends: Array<{
+          readonly values: ReadonlyArray<string>
+          runs: ReadonlyArray<Run> | undefined
+          told: number
+        }> = []
         for (const [index, one] of steps.entries()) {
           if ("send" in one) {
             const { count, isUnique } = one.send
             const values = Array.from({ length: count }, (_, at) => (isUnique ? `${index}/${at}` : "same"))
-            const sent: (typeof sends)[number] = { values, runs: undefined }
+            const sent: (typeof sends)[number] = { values, runs: undefined, told: 0 }
             sends.push(sent)
             outlet.send("t", one.send.partition, records(values), 0, count, (runs) => {
-              expect(sent.runs).toBeUndefined()
+              sent.told++
               sent.runs = runs
             })
           } else if ("answer" in one) producer.answer(one.answer.partition, one.answer.count, one.answer.code)
@@ -69,18 +73,18 @@ describe.each([false, true])("what is told of records, positions: %s", (hasPosit
         let index = 0
         for (const one of steps) {
           if (!("send" in one)) continue
-          const { runs, values } = sends[index++] ?? { runs: [], values: [] }
+          const { runs = [], values, told: times } = sends[index++] ?? { values: [], told: 0 }
           const truth = answers.get(one.send.partition)?.splice(0, one.send.count) ?? []
-          expect(runs).toBeDefined()
-          const told = fatesOf(runs ?? [], values.length)
+          expect(times).toBe(1)
+          const told = fatesOf(runs, values.length)
           for (const [at, { code, offset }] of truth.entries()) {
             const possible = code === 0 ? ["stored", "unknown"] : code === -151 ? ["unknown"] : ["notStored", "unknown"]
             expect(possible).toContain(told[at])
             // With a report for each nothing is in doubt, and positions are the broker's.
-            if (!hasPositions) continue
-            expect(told[at]).toBe(possible[0])
-            const run = runs?.find(({ from, to }) => from <= at && at < to)
-            if (code === 0) expect((run?.base ?? -1n) + BigInt(at - (run?.from ?? 0))).toBe(BigInt(offset))
+            const run = runs.find(({ from, to }) => from <= at && at < to)
+            const position = run?.base === undefined ? undefined : run.base + BigInt(at - run.from)
+            expect(told[at]).toBe(hasPositions ? possible[0] : told[at])
+            expect(position).toBe(hasPositions && code === 0 ? BigInt(offset) : undefined)
           }
         }
         expect(outlet.isSettled).toBe(true)

@@ -1,4 +1,4 @@
-import { Effect, Fiber, Queue, Stream } from "effect"
+import { Effect, Queue, Stream } from "effect"
 import {
   batchOf,
   type Lane,
@@ -49,8 +49,6 @@ export const sendUntilStored = (writer: Writer, partition: number, batch: Record
     }
     return yield* Effect.die(new Error(`not stored: ${told.join()}`))
   })
-
-export const awaitExit = <A, E>(fiber: Fiber.Fiber<A, E>) => Fiber.await(fiber)
 
 /** The first lane that a new member of group `g` is given. */
 export const firstLane = (transport: Transport, topic: string, more: Partial<Subscription> = {}) =>

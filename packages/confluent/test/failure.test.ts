@@ -27,13 +27,15 @@ describe.skipIf(codes.length === 0)("every error code of the client", () => {
 
   it.each(codes.filter(([name]) => !noErrors.has(name)))("%s (%d) has a reason and a name", (name, code) => {
     expect(reasons[reasonOf(code)]).toBeDefined()
-    if (code < 0) expect(nameOf(code)).toBe(name.slice("ERR__".length))
-    else expect(nameOf(code)).not.toMatch(/^error code/)
+    expect(nameOf(code)).not.toMatch(/error (code )?-?\d/)
+    // For a broker's codes librdkafka has names of its own.
+    expect(nameOf(code)).toBe(code < 0 ? name.slice("ERR__".length) : nameOf(code))
   })
 
   it.each(codes)("%s (%d) is told notStored only where its reason rules out that it is stored", (_, code) => {
-    if (code === 0 || code === 46) expect(fateOf(code)).toBe("stored")
-    else expect(fateOf(code)).toBe(reasons[reasonOf(code)].mayBeStored ? "unknown" : "notStored")
+    const isStored = code === 0 || code === 46
+    const failed = reasons[reasonOf(code)].mayBeStored ? "unknown" : "notStored"
+    expect(fateOf(code)).toBe(isStored ? "stored" : failed)
   })
 })
 

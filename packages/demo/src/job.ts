@@ -1,5 +1,7 @@
 import { Clock, Data, Effect, type Scope } from "effect"
 import { Leat, type OpenLeat, type RouteError, type TransportError } from "leat"
+import { confluent } from "@leat/confluent"
+import { kafkajs } from "@leat/kafkajs"
 import { log } from "@leat/log"
 import { type JobArguments, Misuse } from "./arguments.ts"
 import { compare } from "./check/compare.ts"
@@ -30,6 +32,9 @@ interface Prepared extends JobOptions {
 
 /** The run in the directory came to its end before. */
 class Finished extends Data.TaggedError("Finished")<{ readonly directory: string | undefined }> {}
+
+/** What a document of `--config` may name. */
+const drivers = [log, kafkajs, confluent]
 
 /** How often what happens is shown, in milliseconds. */
 const statusEveryMs = 200
@@ -73,7 +78,7 @@ const runIn = Effect.fnUntraced(function* (
   const { args, report, document, plan, survey: known, isStopped } = prepared
   const startedAtMs = yield* Clock.currentTimeMillis
   const routes = directory === undefined ? document.text : placedAt(document, directory)
-  const leat = yield* Leat.make({ source: "demo", routes, drivers: [log] })
+  const leat = yield* Leat.make({ source: "demo", routes, drivers })
   const streams = yield* openStreams(leat)
   const { name, isShared, cluster } = carrierOf(leat, streams)
   if (args.transport !== undefined && args.config !== undefined && args.transport !== name)

@@ -6,18 +6,19 @@ import { failureOf, refusal } from "./client/failureOf.ts"
 /** Where in a partition: its ends, or the first record of a time (epoch milliseconds) or later. */
 export type Spot = "earliest" | "latest" | "latestCommitted" | number
 
-/** Times at which a request is made again when leaders or coordinators have moved: asking changes nothing. */
-const tries = 5
+/** How long is asked again when leaders or coordinators have moved, in milliseconds: asking changes nothing. */
+const askMs = 3000
 const againMs = 100
 
 /** Asks again while brokers say that somebody else has to be asked. */
 export async function asking<A>(ask: () => Promise<A>, beforeAgain: () => void): Promise<A> {
-  for (let left = tries; ; left--) {
+  const untilMs = performance.now() + askMs
+  for (;;) {
     try {
       return await ask()
     } catch (error) {
       const failed: TransportError = failureOf(error, "ask", "asking a broker")
-      if (left <= 1 || !hasMoved(failed) || failed.reason === "UnknownTopic") throw failed
+      if (performance.now() > untilMs || !hasMoved(failed) || failed.reason === "UnknownTopic") throw failed
       beforeAgain()
       await new Promise((resolve) => setTimeout(resolve, againMs))
     }

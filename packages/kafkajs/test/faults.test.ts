@@ -104,7 +104,14 @@ await describeOwnKafka("what a send is told when the network fails", () => {
         )
         const runs = yield* Effect.all(sends, { concurrency: "unbounded" })
         expect(runs.map(({ fate }) => fate)).toEqual([
-          ...["stored", "stored", "unknown", "stored", "stored", "stored", "stored", "stored"]
+          "stored",
+          "stored",
+          "unknown",
+          "stored",
+          "stored",
+          "stored",
+          "stored",
+          "stored"
         ])
         const order = valuesOf(yield* recordsOf(transport, topic))
           .slice(1)

@@ -139,7 +139,7 @@ describeKafka("a member of a group", (bootstrap) => {
         expect(settling.pollUnsafe()).toBeUndefined()
         yield* Fiber.interrupt(settling)
         const settled = yield* settledOf(transport, topic, topic)
-        expect(settled).toBeGreaterThan(100n)
+        expect(settled).toBeGreaterThan(20n)
         expect(position - (settled ?? 0n)).toBeLessThanOrEqual(1n)
       })
     ))
@@ -334,6 +334,31 @@ describeKafka("a member of a group", (bootstrap) => {
       })
     ))
 
+  it("that leaves while it still joins is not waited for", () =>
+    run(
+      Effect.gen(function* () {
+        const { transport, topic } = yield* benchAt(bootstrap, 1)
+        for (const ms of [0, 2, 5, 10, 20, 40]) {
+          const other = yield* another
+          yield* Effect.scoped(Effect.andThen(join(other, topic, topic), Effect.sleep(ms)))
+        }
+        const startMs = Date.now()
+        yield* (yield* join(transport, topic, topic)).next
+        expect(Date.now() - startMs).toBeLessThan(6000)
+      })
+    ))
+
+  it("is given partitions that a topic gets later", () =>
+    run(
+      Effect.gen(function* () {
+        const { transport, topic } = yield* benchAt(bootstrap, 1)
+        const first = yield* join(transport, topic, topic)
+        yield* first.next
+        yield* addPartitions(bootstrap, topic, 2)
+        expect((yield* first.next).partition).toBe(1)
+      })
+    ))
+
   it("T29 a record that nobody can handle is handed out once, and the group does not start over because of it", () =>
     run(
       Effect.gen(function* () {
@@ -348,6 +373,15 @@ describeKafka("a member of a group", (bootstrap) => {
       })
     ))
 })
+
+const addPartitions = (bootstrap: string, topic: string, count: number) =>
+  Effect.promise(async () => {
+    const { Kafka, logLevel } = await import("kafkajs")
+    const admin = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] })
+    await admin.disconnect()
+  })
 
 /** Lets a broker delete what stands before a position: what retention does after days. */
 const deleteBefore = (bootstrap: string, topic: string, position: bigint) =>

@@ -38,7 +38,6 @@ describe("the parts of kafkajs that are used", () => {
       connection.connect,
       connection.send,
       connection.isConnected,
-      connection.isAuthenticated,
       connection.authenticate,
       connection.setVersions,
       connection.setSupportAuthenticationProtocol,
@@ -54,6 +53,7 @@ describe("the parts of kafkajs that are used", () => {
     ]
     for (const one of functions) expect(one).toBeTypeOf("function")
     expect(connection.requestQueue.pending).toEqual([])
+    expect(connection.sessionLifetime.value).toBe(0n)
     expect([apiKeys.Produce, apiKeys.Fetch, apiKeys.SaslAuthenticate]).toEqual([0, 1, 36])
   })
 

@@ -138,9 +138,13 @@ export class LaneShell<T> {
   }
 
   #start(delivery: Delivery): void {
+    const { machine } = this.#running
     const inputs: Array<HandlerInput<T>> = []
     for (const record of delivery.records) {
       const decoded = this.#decode(record)
+      // What is no event comes by itself, and so does what stands before it.
+      if (decoded._tag !== "Event") machine.split(delivery, Math.max(1, inputs.length))
+      if (decoded._tag !== "Event" && inputs.length > 0) break
       if (decoded._tag === "Fault") return this.#finished(delivery, decoded.fault)
       const info = this.#info(record, decoded.meta, delivery.attempts)
       inputs.push({ event: decoded._tag === "Event" ? decoded.event : undefined, info })

@@ -29,8 +29,8 @@ export interface ReadLaneOptions {
   readonly bufferBytesMax: number
   /** Whether records without a key have no order among themselves. */
   readonly unordered: boolean
-  /** For handlers of batches: how many records one delivery may hold at most, and which must come by themselves. */
-  readonly bundle?: { readonly records: number; readonly single: (record: ReceivedRecord) => boolean }
+  /** For handlers of batches: how many records one delivery may hold at most. */
+  readonly bundleRecords?: number
   /** Least time between two settles, in milliseconds. */
   readonly settleEveryMs: number
 }
@@ -167,6 +167,23 @@ export class ReadLane {
     }
   }
 
+  /**
+   * Leaves the first `count` records to the handler that `next` asked for, because the one after them must not come with
+   * them; the others are a delivery of their own, which comes next.
+   */
+  split(delivery: Delivery, count: number): void {
+    const rest = delivery.records.splice(count)
+    if (rest.length === 0 || delivery.state !== "running") return
+    const bytes = rest.reduce((total, record) => total + bytesOf(record), 0)
+    const following = waiting(rest, delivery.key, bytes)
+    delivery.span -= following.span
+    delivery.bytes -= bytes
+    this.#running -= following.span
+    this.#held.splice(this.#held.indexOf(delivery, this.#head) + 1, 0, following)
+    this.#byKey.get(delivery.key)?.splice(1, 0, following)
+    if (this.#bundle === delivery) this.#bundle = following
+  }
+
   /** Goes on after a halt; parked records are tried again at once, their attempts counted from zero. */
   resume(nowMs: number): void {
     this.halted = undefined
@@ -259,30 +276,19 @@ export class ReadLane {
   }
 
   #hold(record: ReceivedRecord): void {
-    const { bundle, unordered } = this.#options
+    const { bundleRecords, unordered } = this.#options
     const bytes = bytesOf(record)
     this.#heldBytes += bytes
     const last = this.#held.at(-1) === this.#bundle ? this.#bundle : undefined
-    const isSingle = bundle === undefined || this.#alone || bundle.single(record)
-    if (!isSingle && last?.state === "waiting" && last.span < bundle.records) {
+    const isBundled = bundleRecords !== undefined && !this.#alone
+    if (isBundled && last?.state === "waiting" && last.span < bundleRecords) {
       last.records.push(record)
       last.span++
       last.bytes += bytes
       return
     }
-    const delivery: Delivery = {
-      records: [record],
-      position: record.position,
-      key: bundle === undefined ? keyOf(record, unordered) : "",
-      span: 1,
-      bytes,
-      attempts: 0,
-      state: "waiting",
-      firstAttemptMs: 0,
-      retryAtMs: 0,
-      ended: undefined
-    }
-    this.#bundle = isSingle ? undefined : delivery
+    const delivery = waiting([record], bundleRecords === undefined ? keyOf(record, unordered) : "", bytes)
+    this.#bundle = isBundled ? delivery : undefined
     this.#held.push(delivery)
     const queue = this.#byKey.get(delivery.key)
     if (queue !== undefined) queue.push(delivery)
@@ -344,6 +350,21 @@ export class ReadLane {
       this.#held = this.#held.slice(this.#head)
       this.#head = 0
     }
+  }
+}
+
+function waiting(records: Array<ReceivedRecord>, key: string, bytes: number): Delivery {
+  return {
+    records,
+    position: records[0]?.position ?? 0n,
+    key,
+    span: records.length,
+    bytes,
+    attempts: 0,
+    state: "waiting",
+    firstAttemptMs: 0,
+    retryAtMs: 0,
+    ended: undefined
   }
 }
 

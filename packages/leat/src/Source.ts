@@ -116,9 +116,7 @@ export class Source<T> {
       bufferBytesMax: settings.bufferBytesMax,
       unordered,
       settleEveryMs: settings.settleEveryMs,
-      ...(bundleRecords === undefined
-        ? {}
-        : { bundle: { records: bundleRecords, single: (record) => this.#decode(record)._tag !== "Event" } })
+      ...(bundleRecords === undefined ? {} : { bundleRecords })
     })
     const running = { machine, lane, wake: new Wake(this.#scheduler), drainMs: settings.drainMs }
     return Effect.suspend(() => {

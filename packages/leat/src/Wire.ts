@@ -173,39 +173,57 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
  * ```
  */
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
-  const meta: Mutable<RecordMeta> = { dropped: [], isMarker: false }
-  const others: Array<Header> = []
-  for (const [name, value] of headers) {
+  const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
+  let others: Array<Header> | undefined
+  for (const header of headers) {
+    const [name, value] = header
     if (name === "leat") readLeat(meta, value, stream)
     else if (name === droppedHeader) meta.dropped = readDropNotice(value)
-    else if (!readNamed(meta, name, value)) others.push([name, value])
+    else if (!readNamed(meta, name, value)) (others ??= []).push(header)
   }
-  if (others.length > 0) meta.headers = others
+  if (others !== undefined) meta.headers = others
   return meta
 }
 
+const nothingDropped: RecordMeta["dropped"] = Object.freeze([])
+
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Bucket, seq and epoch of the header that is being read; exact to 2^53. */
+const fields = new Float64Array(3)
+
+const incarnationBytes = new Uint8Array(16)
+let incarnationText = formatUuid(incarnationBytes)
+
+/** Records that come one after the other are mostly of one publisher: its name is made once. */
+function incarnationOf(value: Uint8Array): string {
+  for (let at = 0; at < 16; at++)
+    if (incarnationBytes[at] !== value[at + 1]) {
+      incarnationBytes.set(value.subarray(1, 17))
+      incarnationText = formatUuid(incarnationBytes)
+      break
+    }
+  return incarnationText
+}
 
 function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
   if (meta.id !== undefined) return
   if (value[0] === formatMarker) meta.isMarker = true
   if (value[0] !== formatEvent || value.length < 26) return
-  const incarnation = formatUuid(value.subarray(1, 17))
+  const incarnation = incarnationOf(value)
   let timeMs = 0
   for (let at = 17; at < 23; at++) timeMs = timeMs * 256 + (value[at] ?? 0)
   let position = 23
-  const varint = (): number => {
+  for (let field = 0; field < 3; field++) {
     let result = 0
     for (let scale = 1; position < value.length; scale *= 128) {
       const byte = value[position++] ?? 0
       result += (byte & 127) * scale
       if (byte < 128) break
     }
-    return result
+    fields[field] = result
   }
-  const bucket = varint()
-  const seq = varint()
-  const epoch = varint()
+  const [bucket = 0, seq = 0, epoch = 0] = fields
   if (!Number.isSafeInteger(bucket) || !Number.isSafeInteger(seq) || !Number.isSafeInteger(epoch)) return
   meta.timeMs = timeMs
   meta.id = { incarnation, stream, bucket, seq }

@@ -19,6 +19,9 @@ export const log4jConfiguration = `<Configuration status="ERROR">
 export const logPath = (nodeFolder: string): string => join(nodeFolder, "kafka.log")
 export const consolePath = (nodeFolder: string): string => join(nodeFolder, "console.log")
 
+/** Longer than everything else, and about Kafka's own sources. */
+const isOfStackTrace = (line: string) => /^\s+(at |\.\.\. \d+ more)/.test(line)
+
 /** The last lines that a node wrote: what to read when it does not start. */
 export async function logTail(nodeFolder: string): Promise<string> {
   const texts = await Promise.all(
@@ -27,7 +30,7 @@ export async function logTail(nodeFolder: string): Promise<string> {
   return texts
     .join("")
     .split("\n")
-    .filter((line) => line.trim() !== "")
+    .filter((line) => line.trim() !== "" && !isOfStackTrace(line))
     .slice(-tailLines)
     .join("\n")
 }

@@ -1,21 +1,40 @@
 import { describe, inject } from "vitest"
+import { missingAddon } from "./confluentAddon.ts"
+import { failInContinuousIntegration } from "./ContinuousIntegration.ts"
 import { isMissing } from "./KafkaMissing.ts"
 import { findKafka } from "./KafkaProgram.ts"
+// For what it declares of vitest's context.
+import type {} from "./vitestSetup.ts"
+
+export interface SuiteNeeds {
+  /** The native addon of the Confluent client too. */
+  readonly isConfluent?: boolean
+}
 
 /**
  * A suite that needs a Kafka, which it shares with others: it takes topics and groups of its own and kills nobody. Where there is
  * none the suite is skipped, and its name says why. The vitest project must list `vitestSetup.ts` as `globalSetup`.
  */
-export function describeKafka(name: string, define: (bootstrap: string) => void): void {
+export function describeKafka(
+  name: string,
+  define: (bootstrap: string) => void,
+  { isConfluent = false }: SuiteNeeds = {}
+): void {
   const bootstrap = inject("kafkaBootstrap")
   const reason = inject("kafkaReason") ?? "the vitest project does not list vitestSetup.ts of @leat/brokers"
-  describeUnless(bootstrap === undefined ? reason : undefined, name, () => define(bootstrap ?? ""))
+  const missing = bootstrap === undefined ? reason : isConfluent ? missingAddon() : undefined
+  describeUnless(missing, name, () => define(bootstrap ?? ""))
 }
 
 /** A suite that starts, and may kill, Kafkas of its own, by `startKafka`. To be awaited at the top of a test file. */
-export async function describeOwnKafka(name: string, define: () => void): Promise<void> {
+export async function describeOwnKafka(
+  name: string,
+  define: () => void,
+  { isConfluent = false }: SuiteNeeds = {}
+): Promise<void> {
   const found = await findKafka()
-  describeUnless(isMissing(found) ? found.reason : undefined, name, define)
+  if (isMissing(found)) failInContinuousIntegration(found)
+  describeUnless(isMissing(found) ? found.reason : isConfluent ? missingAddon() : undefined, name, define)
 }
 
 function describeUnless(reason: string | undefined, name: string, define: () => void): void {

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util"
 import { startKafka } from "./startKafka.ts"
 
+const lookMs = 500
 const call = "npm run broker -- kafka [--nodes 1|3]"
 
 function end(sentence: string, exitCode: 1 | 2): never {
@@ -36,6 +37,12 @@ const { nodes } = readArguments()
 // From here on, so that a signal during the start is not lost either. The watchdog cleans up if it comes before `close` exists.
 const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
+  // npm may be killed so that it cannot pass the signal on: whoever it ran for is gone then, too.
+  const { ppid } = process
+  const look = () => {
+    if (process.ppid !== ppid) resolve()
+  }
+  if (process.env["npm_lifecycle_event"] === "broker") setInterval(look, lookMs)
 })
 const say = (sentence: string) => void process.stderr.write(`leat: ${sentence}\n`)
 say(`starting Kafka, ${nodes === 1 ? "one node" : `${nodes} nodes`}`)
@@ -45,9 +52,9 @@ const kafka = await Promise.race([startKafka({ nodes }, say), stopped]).catch((e
 if (kafka !== undefined) {
   process.stdout.write(`bootstrap=${kafka.bootstrap}\n`)
   say(`Kafka runs until Ctrl-C, as process ${kafka.nodes.map(({ pid }) => pid).join(", ")}`)
-  const alive = setInterval(() => undefined, 60_000)
+  // Signals alone do not keep this process alive.
+  setInterval(() => undefined, 60_000)
   await stopped
-  clearInterval(alive)
   await kafka.close()
 }
 process.exit(0)

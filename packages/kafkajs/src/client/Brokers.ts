@@ -164,7 +164,8 @@ export class Brokers {
       if (link?.isOpen === true) return link
       // Whoever waited for the same one may have begun anew.
       if (this.#links.get(key) !== known) return this.#open(key, address)
-      this.#drop(key, known)
+      this.#links.delete(key)
+      link?.retire()
     }
     const opening = Link.open(address, this.settings)
     this.#links.set(key, opening)

@@ -27,6 +27,12 @@ export interface Frame {
   readonly bytes: Buffer
 }
 
+/**
+ * Part of a session of SASL after which another connection is opened. kafkajs would authenticate again on the same one, before
+ * each request when the session is short, and brokers refuse that within a second.
+ */
+const sessionShare = 0.8
+
 /** A connection from which nothing has come for this long after a request whose time is up is taken for dead. */
 const silentMs = 1000
 
@@ -35,13 +41,20 @@ export class Link {
   readonly #connection: KafkajsConnection
   readonly #where: string
   readonly #clientId: Buffer
+  /** When the session of SASL is nearly over, by the clock of `performance`. */
+  readonly #staleMs: number
   #isClosed = false
+  #isRetired = false
+  /** Requests without an answer. */
+  #pending = 0
 
   private constructor(connection: KafkajsConnection, versions: ApiVersions, where: string, clientId: string) {
     this.#connection = connection
     this.versions = versions
     this.#where = where
     this.#clientId = Buffer.from(clientId)
+    const sessionMs = Number(connection.sessionLifetime.value)
+    this.#staleMs = sessionMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + sessionMs * sessionShare
   }
 
   /** Connects, asks what the broker speaks, and says who we are; all of it within `connectMs`. */
@@ -82,7 +95,12 @@ export class Link {
     }
   }
 
+  /** Whether new requests may be begun on it. */
   get isOpen(): boolean {
+    return this.#isUsable && !this.#isRetired && performance.now() < this.#staleMs
+  }
+
+  get #isUsable(): boolean {
     return !this.#isClosed && this.#connection.isConnected()
   }
 
@@ -118,18 +136,18 @@ export class Link {
 
   /** Sends a frame and waits for what comes back, no longer than `withinMs`. Never rejects. */
   async exchange(frame: Frame, withinMs: number): Promise<Exchange> {
-    const connection = this.#connection
-    const untilMs = performance.now() + withinMs
-    // Sessions of SASL end; whoever authenticates again, the others wait for it.
-    if (connection.sasl !== undefined && !connection.isAuthenticated()) {
-      try {
-        await connection.authenticate()
-      } catch (error) {
-        return { error: failureOf(error, frame.apiName, this.#where), wasWritten: false }
-      }
-    }
-    if (!this.isOpen) return { error: this.#gone(frame), wasWritten: false }
-    return this.#write(frame, untilMs - performance.now())
+    if (!this.#isUsable) return { error: this.#gone(frame), wasWritten: false }
+    this.#pending++
+    const exchange = await this.#write(frame, withinMs)
+    this.#pending--
+    if (this.#isRetired && this.#pending === 0) this.close()
+    return exchange
+  }
+
+  /** Begins nothing new, and ends when what was begun is answered. */
+  retire(): void {
+    this.#isRetired = true
+    if (this.#pending === 0 || !this.#isUsable) this.close()
   }
 
   /** Ends the connection at once; requests that were written stay without an answer. */

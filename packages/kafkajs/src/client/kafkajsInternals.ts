@@ -57,11 +57,11 @@ interface RequestEntry {
 
 export interface KafkajsConnection {
   readonly socket: Socket | undefined
-  readonly sasl: KafkajsSasl | undefined
+  /** Milliseconds; 0: without end. */
+  readonly sessionLifetime: { readonly value: bigint }
   readonly connect: () => Promise<unknown>
   readonly send: <Answer>(protocol: KafkajsProtocol<Answer>) => Promise<Answer>
   readonly isConnected: () => boolean
-  readonly isAuthenticated: () => boolean
   readonly authenticate: () => Promise<void>
   readonly setVersions: (versions: ApiVersions) => void
   readonly setSupportAuthenticationProtocol: (isSupported: boolean) => void

@@ -55,15 +55,15 @@ export class Fetcher {
     const wanting = [...this.#lanes()].filter(({ wantsMore }) => wantsMore)
     if (this.#isStopped || wanting.length === 0) return
     const ofLeader = new Map<number, Array<GroupLane>>()
-    try {
-      for (const lane of wanting) {
+    for (const lane of wanting) {
+      try {
         const leader = await this.#brokers.leader(this.#topic, lane.partition)
         const led = ofLeader.get(leader)
         if (led === undefined) ofLeader.set(leader, [lane])
         else led.push(lane)
+      } catch (error) {
+        this.#failed([lane], error)
       }
-    } catch (error) {
-      return this.#failed(wanting, error)
     }
     for (const [leader, lanes] of ofLeader) if (!this.#busy.has(leader)) void this.#fetch(leader, lanes)
   }

@@ -47,6 +47,9 @@ const againMs = 100
 /** How long leaving may take, in milliseconds; after that the session runs out by itself. */
 const leaveMs = 2000
 
+/** How often the leader looks whether topics were given more partitions, in milliseconds. */
+const countMs = 10_000
+
 let memberNumbers = 0
 
 export class GroupMember implements LaneHolder {
@@ -64,9 +67,13 @@ export class GroupMember implements LaneHolder {
   #assigned: ReadonlySet<number> = new Set()
   #takesNoMore = false
   #isOver = false
-  #isJoining = false
+  /** The join that goes on. */
+  #joining: Promise<void> | undefined
   #hasJoined = false
   #wantsToRejoin = false
+  /** Of the leader: how many partitions it has shared out, by topic. */
+  #counts: ReadonlyMap<string, number> = new Map()
+  #countedMs = 0
   /** When the coordinator was last known to know us, by the clock of `performance`. */
   #aliveMs = 0
   #wake: (() => void) | undefined
@@ -85,7 +92,8 @@ export class GroupMember implements LaneHolder {
     this.#aliveMs = performance.now()
     while (!this.#isOver) {
       try {
-        await this.#join()
+        this.#joining = this.#join()
+        await this.#joining
         await this.#stay()
       } catch (error) {
         await this.#recover(failureOf(error, "subscribe", `group ${this.#membership.group}`))
@@ -102,21 +110,25 @@ export class GroupMember implements LaneHolder {
 
   /** The second: what is still held is lost. */
   async leave(): Promise<void> {
-    const { group } = this.#membership
     const memberId = this.#memberId
     this.#memberId = ""
     this.#stop()
-    if (memberId !== "") {
-      try {
-        // Not on the connection of the member, where a request to join may be waiting.
-        const link = await this.#brokers.coordinator(group, "ask")
-        await link.call("LeaveGroup", { groupId: group, memberId }, leaveMs)
-      } catch {
-        // Then the session runs out.
-      }
-    }
+    if (memberId !== "") await this.#leaveAs(memberId)
+    // Who is not told its name yet could not say who leaves; the others would wait for it until its session ends.
+    else if (this.#joining !== undefined) await Promise.race([this.#joining.catch(() => undefined), sleep(leaveMs)])
     this.#brokers.closePurpose(this.#purpose)
     this.#brokers.closePurpose(`${this.#purpose} fetch`)
+  }
+
+  async #leaveAs(memberId: string): Promise<void> {
+    const { group } = this.#membership
+    try {
+      // Not on the connection of the member, where a request to join may be waiting.
+      const link = await this.#brokers.coordinator(group, "ask")
+      await link.call("LeaveGroup", { groupId: group, memberId }, leaveMs)
+    } catch {
+      // Then the session runs out.
+    }
   }
 
   readonly changed = (lane: GroupLane): void => {
@@ -129,11 +141,11 @@ export class GroupMember implements LaneHolder {
 
   async #join(): Promise<void> {
     const { group } = this.#membership
-    this.#isJoining = true
     try {
       const link = await this.#brokers.coordinator(group, this.#purpose)
       const joined = await this.#ask(link)
       const generationId = joined.generationId
+      this.#counts = new Map()
       const decided = joined.leaderId === joined.memberId ? await this.#decide(joined.members) : []
       const { errorCode, memberAssignment } = await link.call(
         "SyncGroup",
@@ -146,7 +158,7 @@ export class GroupMember implements LaneHolder {
       this.#aliveMs = performance.now()
       this.#take(readAssignment(memberAssignment).get(this.#membership.topic) ?? [])
     } finally {
-      this.#isJoining = false
+      this.#joining = undefined
       for (const joined of this.#whenJoined.splice(0)) joined()
     }
   }
@@ -173,7 +185,10 @@ export class GroupMember implements LaneHolder {
         },
         this.#joinMs
       )
-      if (this.#isOver) throw failure("Closed", "join", "the member has left")
+      if (this.#isOver) {
+        if (answer.memberId !== "") await this.#leaveAs(answer.memberId)
+        throw failure("Closed", "join", "the member has left")
+      }
       if (answer.errorCode !== memberIdRequired) {
         this.#judge(answer.errorCode, "join")
         this.#memberId = answer.memberId
@@ -201,6 +216,7 @@ export class GroupMember implements LaneHolder {
         if (failureOf(error, "join", topic).reason !== "UnknownTopic") throw error
       }
     }
+    this.#counts = counts
     return Array.from(assign(known, counts), ([memberId, given]) => ({
       memberId,
       memberAssignment: writeAssignment(given)
@@ -224,12 +240,24 @@ export class GroupMember implements LaneHolder {
         }
         this.#judge(errorCode, "heartbeat")
         this.#aliveMs = sentMs
+        await this.#count()
       } catch (error) {
         const failed = failureOf(error, "heartbeat", `group ${group}`)
         // As long as the session lasts another coordinator may be found, and nothing has changed.
         if (!passes(failed) || performance.now() - this.#aliveMs > sessionMs) throw failed
         this.#brokers.forgetCoordinator(group)
       }
+    }
+  }
+
+  /** A leader that joins again makes all do so: then new partitions are shared out too. */
+  async #count(): Promise<void> {
+    const nowMs = performance.now()
+    if (nowMs - this.#countedMs < countMs) return
+    this.#countedMs = nowMs
+    for (const [topic, count] of this.#counts) {
+      const found = await this.#brokers.lookUp(topic).catch(() => undefined)
+      if (found !== undefined && found.partitions !== count) this.#rejoin()
     }
   }
 
@@ -299,8 +327,9 @@ export class GroupMember implements LaneHolder {
         this.#stop()
         return this.#events.failed(failed)
       }
-      await new Promise((resolve) => setTimeout(resolve, againMs))
-      return this.#give(wanted)
+      await sleep(againMs)
+      // One by one: a partition without a leader must not keep the others waiting.
+      await Promise.all(wanted.map((partition) => this.#give([partition])))
     }
   }
 
@@ -330,26 +359,31 @@ export class GroupMember implements LaneHolder {
     for (;;) {
       if (this.#isOver || !isOurs()) throw failure("LaneLost", "settle", `${where}: no longer held by this member`)
       const generation = this.#generation
-      let failed: TransportError
-      try {
-        const code = await this.#commitOnce(partition, position)
-        if (code === 0) return
-        failed = refusal(code, "settle", where)
-        const hasMovedOn = this.#isJoining || generation !== this.#generation
-        if (code === rebalanceInProgress || (code === illegalGeneration && hasMovedOn)) await this.#joined()
-        else if (failed.reason === "LaneLost") {
-          if (code !== illegalGeneration) this.#memberId = ""
-          this.#loseAll()
-          this.#rejoin()
-          throw failure("LaneLost", "settle", `${where}: the coordinator does not know this member any more`)
-        } else if (!passes(failed)) throw failed
-      } catch (error) {
-        failed = failureOf(error, "settle", where)
-        if (!passes(failed)) throw failed
-        await new Promise((resolve) => setTimeout(resolve, againMs))
-      }
-      if (performance.now() > untilMs) throw failed
-      if (!this.#isJoining && failed.reason !== "LaneLost") this.#brokers.forgetCoordinator(group)
+      const failed = await this.#tryCommit(partition, position, where)
+      if (failed === undefined) return
+      const { code, error } = failed
+      const hasMovedOn = this.#joining !== undefined || generation !== this.#generation
+      if (performance.now() > untilMs) throw error
+      if (code === rebalanceInProgress || (code === illegalGeneration && hasMovedOn)) await this.#joined()
+      else if (error.reason === "LaneLost") {
+        if (code !== illegalGeneration) this.#memberId = ""
+        this.#loseAll()
+        this.#rejoin()
+        throw error
+      } else if (passes(error)) {
+        this.#brokers.forgetCoordinator(group)
+        await sleep(againMs)
+      } else throw error
+    }
+  }
+
+  /** Undefined: it is committed. `code` is what the coordinator said, where it said something. */
+  async #tryCommit(partition: number, position: Position, where: string) {
+    try {
+      const code = await this.#commitOnce(partition, position)
+      return code === 0 ? undefined : { code, error: refusal(code, "settle", where) }
+    } catch (error) {
+      return { code: undefined, error: failureOf(error, "settle", where) }
     }
   }
 
@@ -374,7 +408,7 @@ export class GroupMember implements LaneHolder {
   /** Resolves when the join that goes on, or comes next, is over. */
   #joined(): Promise<void> {
     if (this.#isOver) return Promise.resolve()
-    if (!this.#isJoining) this.#rejoin()
+    if (this.#joining === undefined) this.#rejoin()
     return new Promise((resolve) => this.#whenJoined.push(resolve))
   }
 
@@ -408,6 +442,8 @@ export class GroupMember implements LaneHolder {
     })
   }
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Whether trying on may help: connections break, coordinators move and load. */
 function passes({ reason }: TransportError): boolean {

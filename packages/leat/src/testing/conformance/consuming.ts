@@ -100,7 +100,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
   ),
 
   testCase(
-    "T20 T21 T22 what was handed out and not settled comes again",
+    "T20 T21 T22 T30 what was handed out and not settled comes again",
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))

@@ -1,0 +1,103 @@
+/**
+ * How far groups are settled, asked through a client that bears the group's name and never joins it. The admin client is not asked:
+ * it dies when a coordinator answers NOT_COORDINATOR (librdkafka follows a null pointer), and where it survives that it goes on
+ * asking the same broker for minutes after the coordinator has moved.
+ */
+import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { Effect, Exit, Scope, Semaphore } from "effect"
+import type { TransportError } from "leat/transport"
+import { ask } from "./ask.ts"
+import { askingClient } from "./askingClient.ts"
+import type { ClientError, Consumer, KafkaJavascript } from "./client.ts"
+import { offsetsConfig } from "./clientConfig.ts"
+import { failureOf } from "./failure.ts"
+
+/** Clients kept; each has some threads. */
+const clientsMax = 16
+
+interface Asking {
+  readonly client: Consumer
+  readonly scope: Scope.Closeable
+}
+
+export class GroupOffsets {
+  readonly #kafka: KafkaJavascript
+  readonly #options: KafkaOptions
+  /** By group; the one that was asked longest ago first. */
+  readonly #clients = new Map<string, Asking>()
+  /** One question at a time: so no client is closed while it is asked. */
+  readonly #turns = Semaphore.makeUnsafe(1)
+
+  private constructor(kafka: KafkaJavascript, options: KafkaOptions) {
+    this.#kafka = kafka
+    this.#options = options
+  }
+
+  static readonly make = (
+    kafka: KafkaJavascript,
+    options: KafkaOptions
+  ): Effect.Effect<GroupOffsets, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => new GroupOffsets(kafka, options)),
+      (offsets) => offsets.#close
+    )
+
+  /** By partition; absent: nothing is settled. */
+  settled(
+    topic: string,
+    partitions: ReadonlyArray<number>,
+    group: string
+  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+    const timeoutMs = this.#options.requestMs ?? kafkaDefaults.requestMs
+    const asked = partitions.map((partition) => ({ topic, partition }))
+    const what = `group ${group}`
+    return this.#turns.withPermits(1)(
+      Effect.gen({ self: this }, function* () {
+        const client = yield* this.#clientOf(group)
+        const rows = yield* ask<Parameters<Parameters<Consumer["committed"]>[2]>[1]>("bounds", what, (done) =>
+          client.committed(asked, timeoutMs, done)
+        )
+        const found = new Map<number, number>()
+        for (const row of rows) {
+          if (row instanceof Error) return yield* failureOf(codeOf(row), "bounds", what)
+          if (row.offset !== undefined && row.offset >= 0) found.set(row.partition, row.offset)
+        }
+        return found
+      })
+    )
+  }
+
+  #clientOf(group: string): Effect.Effect<Consumer, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const found = this.#clients.get(group)
+      this.#clients.delete(group)
+      const asking = found ?? (yield* this.#open(group))
+      this.#clients.set(group, asking)
+      const [oldest] = this.#clients
+      if (this.#clients.size > clientsMax && oldest !== undefined) {
+        this.#clients.delete(oldest[0])
+        yield* Scope.close(oldest[1].scope, Exit.void)
+      }
+      return asking.client
+    })
+  }
+
+  #open(group: string): Effect.Effect<Asking, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const scope = yield* Scope.make()
+      const client = yield* Scope.provide(
+        askingClient(this.#kafka, offsetsConfig(this.#options, group), this.#options),
+        scope
+      ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+      return { client, scope }
+    })
+  }
+
+  readonly #close: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#clients.values(), ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
+  )
+}
+
+function codeOf(error: Error): ClientError {
+  return { code: "code" in error && typeof error.code === "number" ? error.code : -1, message: "" }
+}

@@ -1,0 +1,100 @@
+import { confluent, confluentCapabilities } from "@leat/confluent"
+import { Effect, Redacted } from "effect"
+import { describe, expect, it, vi } from "vitest"
+import { producerConfig, readerConfig } from "../src/clientConfig.ts"
+import { loadClient } from "../src/client.ts"
+
+const isThere = (() => {
+  try {
+    return loadClient() !== undefined
+  } catch {
+    return false
+  }
+})()
+
+describe("inspecting a cluster section", () => {
+  it("needs no addon, and tells what a cluster configured so can do", () => {
+    const inspected = confluent.inspect({ brokers: "k1:9092,k2:9092", recordBytesMax: 5000, positions: true })
+    expect(inspected).toEqual({ capabilities: confluentCapabilities({ recordBytesMax: 5000, positions: true }) })
+    expect(confluentCapabilities({}).appendWithPosition).toBe(false)
+  })
+
+  it.each([
+    [{ brokers: ["k1"] }, ["brokers[0]"]],
+    [{ brokers: ["k1:9092"], positions: "yes" }, ["positions"]],
+    [{ brokers: ["k1:9092"], tls: { serverName: "kafka" } }, ["tls.serverName"]],
+    [{ brokers: ["k1:9092"], linger: 5 }, ["linger"]],
+    [{ brokers: [], positions: 1, sessionMs: 1 }, ["brokers[0]", "sessionMs", "positions"]]
+  ])("%j has faults at %j", (section, paths) => {
+    const inspected = confluent.inspect(section)
+    expect("issues" in inspected ? inspected.issues.map(({ path }) => path) : []).toEqual(expect.arrayContaining(paths))
+  })
+})
+
+describe("what librdkafka is told", () => {
+  const secrets = { password: "s3cret-password", key: "s3cret-key", passphrase: "s3cret-passphrase" }
+  const options = {
+    brokers: ["k1:9092", "[::1]:9093"] as ReadonlyArray<string>,
+    tls: { cert: "cert", key: Redacted.make(secrets.key), passphrase: Redacted.make(secrets.passphrase) },
+    sasl: { mechanism: "SCRAM-SHA-512", username: "u", password: Redacted.make(secrets.password) }
+  } as const
+
+  it("carries the secrets, and the way to the cluster", () => {
+    const config = producerConfig(options, false)
+    expect(config).toMatchObject({
+      "metadata.broker.list": "k1:9092,[::1]:9093",
+      "security.protocol": "sasl_ssl",
+      "sasl.password": secrets.password,
+      "ssl.key.pem": secrets.key,
+      "ssl.key.password": secrets.passphrase,
+      "enable.ssl.certificate.verification": true
+    })
+  })
+
+  it.skipIf(!isThere)("is known to it, every property", () => {
+    const kafka = loadClient()
+    const token = { mechanism: "OAUTHBEARER", token: Redacted.make("t") } as const
+    for (const sasl of [undefined, options.sasl, token]) {
+      const reached = { brokers: options.brokers, ...(sasl === undefined ? {} : { sasl }), tls: {} }
+      for (const hasPositions of [false, true]) new kafka.Producer(producerConfig(reached, hasPositions))
+      expect(new kafka.KafkaConsumer(readerConfig(reached))).toBeDefined()
+    }
+  })
+
+  it.skipIf(!isThere)("is not repeated by what goes wrong with it", async () => {
+    const wrong = { ...options, brokers: ["127.0.0.1:1"], connectMs: 100 }
+    const error = await Effect.runPromise(
+      Effect.flip(Effect.scoped(confluent.open("fronting", { ...wrong, ...plain(wrong) })))
+    )
+    const told = `${error.message} ${JSON.stringify(error)} ${String(error.cause)}`
+    for (const secret of Object.values(secrets)) expect(told).not.toContain(secret)
+  })
+
+  function plain({ tls, sasl }: Pick<typeof options, "tls" | "sasl">) {
+    return {
+      tls: { cert: certificate, key: Redacted.value(tls.key), passphrase: Redacted.value(tls.passphrase) },
+      sasl: { ...sasl, password: Redacted.value(sasl.password) }
+    }
+  }
+})
+
+describe("a machine without the addon", () => {
+  it("is told what to do when a cluster is opened, and only then", async () => {
+    vi.resetModules()
+    vi.doMock("node:module", () => ({
+      createRequire: () => () => {
+        throw new Error("Cannot find module")
+      }
+    }))
+    const without = await import("../src/ConfluentDriver.ts")
+    const section = { brokers: ["127.0.0.1:1"] }
+    expect(without.confluent.inspect(section)).toHaveProperty("capabilities")
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(without.confluent.open("fronting", section))))
+    expect(error).toMatchObject({ reason: "Unsupported", operation: "open" })
+    expect(error.detail).toContain("npm run confluent")
+    vi.doUnmock("node:module")
+    vi.resetModules()
+  })
+})
+
+const certificate = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----"

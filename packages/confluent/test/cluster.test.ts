@@ -1,0 +1,65 @@
+import { type Kafka, startKafka } from "@leat/brokers"
+import { describeOwnKafka } from "@leat/brokers/vitest"
+import { confluentTransport } from "@leat/confluent"
+import { Effect, Fiber } from "effect"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { loadClient } from "../src/client.ts"
+import { numbered, readValues, send, sendUntilStored, topicOf, valuesOf } from "./bench.ts"
+
+/** Which broker leads each partition. */
+function leadersOf(bootstrap: string, topic: string): Promise<ReadonlyArray<number>> {
+  const client = new (loadClient().Producer)({ "metadata.broker.list": bootstrap })
+  return new Promise((resolve, reject) => {
+    client.connect({ topic, timeout: 5000 }, (error, metadata) => {
+      if (error) return reject(new Error(`metadata: ${error.code}`))
+      const found = metadata.topics.find(({ name }) => name === topic)
+      const leaders = found?.partitions.toSorted((left, right) => left.id - right.id).map(({ leader }) => leader)
+      client._disconnect(() => resolve(leaders ?? []))
+    })
+  })
+}
+
+await describeOwnKafka(
+  "@leat/confluent on three brokers",
+  () => {
+    let kafka: Kafka
+    beforeAll(async () => {
+      kafka = await startKafka({ nodes: 3, proxied: true })
+    }, 60_000)
+    afterAll(() => kafka.close())
+
+    it("a leader that gives no answer holds back its own partitions, and no others", () =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const brokers = (kafka.proxied?.bootstrap ?? "").split(",")
+            const transport = yield* confluentTransport({ brokers, requestMs: 3000 })
+            const { topic, writer } = yield* topicOf(transport, 6)
+            const leaders = yield* Effect.promise(() => leadersOf(kafka.bootstrap, topic))
+            for (const partition of leaders.keys()) yield* send(writer, partition, numbered(10, "warm"), 8000)
+            const [stuck = 0] = leaders
+            const node = kafka.nodes.find(({ id }) => id === stuck)
+            node?.proxy?.freeze()
+            const waiting = yield* Effect.forkChild(sendUntilStored(writer, 0, numbered(50, "x"), 1500))
+            const others = [...leaders.entries()]
+              .filter(([, leader]) => leader !== stuck)
+              .map(([partition]) => partition)
+            expect(others.length).toBeGreaterThan(0)
+            for (let round = 0; round < 3; round++) {
+              const runs = yield* Effect.forEach(others, (at) => send(writer, at, numbered(50, `${round}/`), 1500), {
+                concurrency: "unbounded"
+              })
+              for (const [run] of runs) expect(run).toMatchObject({ from: 0, to: 50, fate: "stored" })
+            }
+            node?.proxy?.pass()
+            expect(yield* Fiber.join(waiting)).toContain("unknown")
+            const reader = yield* confluentTransport({ brokers: kafka.bootstrap.split(",") })
+            expect(yield* readValues(reader, topic, 0)).toEqual(
+              [numbered(10, "warm"), numbered(50, "x")].flatMap((one) => valuesOf(one))
+            )
+          })
+        )
+      ))
+  },
+  { isConfluent: true }
+)

@@ -1,0 +1,107 @@
+import { describeKafka } from "@leat/brokers/vitest"
+import { confluent } from "@leat/confluent"
+import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
+import { kafkajs } from "@leat/kafkajs"
+import { Data, Effect, type Scope } from "effect"
+import { type EventStream, Leat } from "leat"
+import { waitUntil } from "leat/testing"
+import { expect, it } from "vitest"
+
+class Poison extends Data.TaggedError("Poison") {}
+
+const sighting = (number: number): BeaconSighting => ({
+  beaconId: `b${number % 3}`,
+  sensorId: "s",
+  rssiDbm: -60,
+  seenAtUs: BigInt(number),
+  inputRef: `${number}`
+})
+
+let topics = 0
+
+for (const driver of [kafkajs, confluent])
+  describeKafka(
+    `consumers on Kafka through ${driver.name}`,
+    (brokers) => {
+      /** Runs with a stream on a new topic of one partition. */
+      const withStream = (
+        policies: object,
+        use: (stream: EventStream<BeaconSighting>) => Effect.Effect<void, unknown, Scope.Scope>
+      ): Promise<void> => {
+        const routes = {
+          version: 1,
+          clusters: { kafka: { transport: driver.name, brokers, topic: { partitions: 1 } } },
+          policies,
+          routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic: `together-${Date.now()}-${topics++}` }] }],
+          subscriptions: [{ match: { stream: "*" }, policy: "consume", settleEvery: "20 millis" }]
+        }
+        const program = Effect.gen(function* () {
+          const leat = yield* Leat.make({ source: "together", routes, drivers: [driver] })
+          yield* use(yield* leat.stream(BeaconSighting))
+        })
+        return Effect.runPromise(Effect.scoped(program))
+      }
+      const settledOf = (stream: EventStream<BeaconSighting>) =>
+        Effect.map(stream.bounds("group"), ([row]) => row?.settled ?? 0n)
+
+      it("T29 a poison event is tried as often as the policy says and dropped; the others flow, and nobody restarts", () =>
+        withStream(
+          { consume: [{ on: ["Poison"], retry: { times: 3, base: "10 millis" }, then: "drop" }] },
+          Effect.fnUntraced(function* (stream) {
+            const attempts: Array<number> = []
+            const handled: Array<string> = []
+            yield* stream.publishAll(Array.from({ length: 30 }, (_, number) => sighting(number)))
+            const subscription = yield* stream.handle("group", (event, { attempt }) => {
+              if (event.inputRef !== "7") return Effect.sync(() => void handled.push(event.inputRef))
+              attempts.push(attempt)
+              return new Poison()
+            })
+            yield* waitUntil(
+              "everything is settled",
+              Effect.map(settledOf(stream), (settled) => settled === 30n),
+              { everyMs: 50 }
+            )
+            expect(attempts).toEqual([1, 2, 3, 4])
+            expect(handled.toSorted()).toEqual(
+              Array.from({ length: 30 }, (_, number) => `${number}`)
+                .filter((ref) => ref !== "7")
+                .toSorted()
+            )
+            expect(subscription.halted()).toEqual([])
+          })
+        ))
+
+      it("T32 events that are done out of order are settled only up to the first that is not", () =>
+        withStream(
+          { consume: [] },
+          Effect.fnUntraced(function* (stream) {
+            let finish = () => {}
+            const blocked = new Promise<void>((resolve) => {
+              finish = resolve
+            })
+            const done: Array<string> = []
+            yield* stream.publishAll(Array.from({ length: 30 }, (_, number) => sighting(number)))
+            yield* stream.handle("group", (event) =>
+              Effect.andThen(
+                event.inputRef === "4" ? Effect.promise(() => blocked) : Effect.void,
+                Effect.sync(() => void done.push(event.inputRef))
+              )
+            )
+            // Two of three keys flow; those of the third wait behind its event 4.
+            yield* waitUntil(
+              "the others are done",
+              Effect.sync(() => done.length === 21)
+            )
+            yield* Effect.sleep(300)
+            expect(yield* settledOf(stream)).toBe(4n)
+            finish()
+            yield* waitUntil(
+              "everything is settled",
+              Effect.map(settledOf(stream), (settled) => settled === 30n),
+              { everyMs: 50 }
+            )
+          })
+        ))
+    },
+    { isConfluent: driver === confluent }
+  )
