@@ -8,8 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import kafka from "@confluentinc/kafka-javascript"
 import { eventsOf, Feed } from "./events.ts"
-import { bucketOf, encodeShared, partitionOf, rawHeaders, type RawHeaders } from "./RawRecords.ts"
-import type { ConsumeWay, ProduceWay, Side, SidePlan, Stopwatch } from "./Side.ts"
+import { bucketOf, encodeShared, partitionOf, type HeaderShape, rawHeaders, type RawHeaders } from "./RawRecords.ts"
+import type { ConsumeWay, OpenSide, ProduceWay, Side, SideCase, SidePlan, SideTopics, Stopwatch } from "./Side.ts"
 import { steadily } from "./steadily.ts"
 
 type Header = Record<string, string | Buffer>
@@ -21,46 +21,62 @@ const flushMsMax = 60_000
 /** As often as leat settles. */
 const commitEveryMs = 100
 
-export class ConfluentSide implements Side {
-  readonly #plan: SidePlan
+export const openConfluent: OpenSide = async (plan, one) => {
+  const producer = await connected(plan, { "linger.ms": 5, "delivery.report.only.error": true })
+  producer.setPollInterval(commitEveryMs)
+  const reporter = await connected(plan, { "linger.ms": 0 })
+  reporter.setPollInBackground(true)
+  return new ConfluentSide(producer, reporter, plan, one)
+}
+
+async function connected({ bootstrap }: SidePlan, config: object): Promise<kafka.Producer> {
+  const common = { "bootstrap.servers": bootstrap, "enable.idempotence": true, acks: -1, dr_cb: true }
+  const producer = new kafka.Producer({ ...common, ...config })
+  await new Promise<void>((resolve, reject) => {
+    producer.connect({}, (error) => (error ? reject(error) : resolve()))
+  })
+  return producer
+}
+
+const headerShape: HeaderShape<Array<Header>> = {
+  compact: (leat) => [{ leat }],
+  cloudEvents: (constant) => {
+    const [version = {}, source = {}, type = {}, content = {}, epoch = {}] = constant.map(([name, value]): Header => ({
+      [name]: value
+    }))
+    return (id, time) => [version, source, type, content, epoch, { ce_id: id }, { ce_time: time }]
+  }
+}
+
+class ConfluentSide implements Side {
+  readonly incarnation: string
   readonly #producer: kafka.Producer
   /** Tells of each event: for those that wait for one. */
   readonly #reporter: kafka.Producer
+  readonly #bootstrap: string
+  readonly #topics: SideTopics
   readonly #feed: Feed
-  #headers: RawHeaders<Array<Header>> | undefined
+  readonly #headers: RawHeaders<Array<Header>>
   #failures = 0
 
-  constructor(plan: SidePlan) {
-    this.#plan = plan
-    this.#feed = new Feed(eventsOf(plan.valueBytes))
-    const common = { "bootstrap.servers": plan.bootstrap, "enable.idempotence": true, acks: -1, dr_cb: true }
-    this.#producer = new kafka.Producer({ ...common, "linger.ms": 5, "delivery.report.only.error": true })
-    this.#reporter = new kafka.Producer({ ...common, "linger.ms": 0 })
-    this.#producer.on("delivery-report", () => void this.#failures++)
-  }
-
-  async open(incarnation = ""): Promise<string> {
-    this.#headers = rawHeaders(this.#plan.wire, incarnation, {
-      compact: (leat): Array<Header> => [{ leat }],
-      cloudEvents: (constant) => {
-        const [version = {}, source = {}, type = {}, content = {}, epoch = {}] = constant.map(
-          ([name, value]): Header => ({ [name]: value })
-        )
-        return (id, time): Array<Header> => [version, source, type, content, epoch, { ce_id: id }, { ce_time: time }]
-      }
-    })
-    for (const producer of [this.#producer, this.#reporter]) {
-      await new Promise<void>((resolve, reject) => {
-        producer.connect({}, (error) => (error ? reject(error) : resolve()))
-      })
-    }
-    this.#producer.setPollInterval(commitEveryMs)
-    this.#reporter.setPollInBackground(true)
-    return incarnation
+  constructor(
+    producer: kafka.Producer,
+    reporter: kafka.Producer,
+    { bootstrap, wire }: SidePlan,
+    { valueBytes, topics, incarnation = "" }: SideCase
+  ) {
+    this.incarnation = incarnation
+    this.#producer = producer
+    this.#reporter = reporter
+    this.#bootstrap = bootstrap
+    this.#topics = topics
+    this.#feed = new Feed(eventsOf(valueBytes))
+    this.#headers = rawHeaders(wire, incarnation, headerShape)
+    producer.on("delivery-report", () => void this.#failures++)
   }
 
   async produce(way: ProduceWay, events: number): Promise<void> {
-    const { main, bare, naive } = this.#plan.topics
+    const { main, bare, naive } = this.#topics
     if (way === "naive") return this.#oneByOne(naive, events)
     return way === "bare" ? this.#queued(bare, events, false) : this.#queued(main, events, true)
   }
@@ -70,7 +86,7 @@ export class ConfluentSide implements Side {
       const event = this.#feed.next()
       const key = Buffer.from(event.beaconId)
       const bucket = bucketOf(key)
-      const headers = hasHeaders ? this.#nextHeaders(bucket) : undefined
+      const headers = hasHeaders ? this.#headers.next(bucket) : undefined
       const value = encodeShared(event)
       while (!this.#took(topic, partitionOf(bucket), value, key, headers)) await sleep(1)
     }
@@ -104,13 +120,8 @@ export class ConfluentSide implements Side {
     const event = this.#feed.next()
     const key = Buffer.from(event.beaconId)
     const bucket = bucketOf(key)
-    const headers = this.#nextHeaders(bucket)
+    const headers = this.#headers.next(bucket)
     this.#reporter.produce(topic, partitionOf(bucket), encodeShared(event), key, undefined, opaque, headers)
-  }
-
-  #nextHeaders(bucket: number): Array<Header> {
-    if (this.#headers === undefined) throw new Error("the side is not open")
-    return this.#headers.next(bucket)
   }
 
   async latencies(perSecond: number, seconds: number): Promise<ReadonlyArray<number>> {
@@ -122,7 +133,7 @@ export class ConfluentSide implements Side {
     }
     this.#reporter.on("delivery-report", reported)
     await steadily(perSecond, seconds, (events) => {
-      for (let left = events; left > 0; left--) this.#reported(this.#plan.topics.main, performance.now())
+      for (let left = events; left > 0; left--) this.#reported(this.#topics.main, performance.now())
       sent += events
     })
     while (taken.length < sent) await sleep(1)
@@ -133,7 +144,7 @@ export class ConfluentSide implements Side {
   async consume(_way: ConsumeWay, group: string, events: number, watch: Stopwatch): Promise<void> {
     const consumer = new kafka.KafkaConsumer(
       {
-        "bootstrap.servers": this.#plan.bootstrap,
+        "bootstrap.servers": this.#bootstrap,
         "group.id": group,
         "enable.auto.commit": true,
         "auto.commit.interval.ms": commitEveryMs,
@@ -146,7 +157,7 @@ export class ConfluentSide implements Side {
       consumer.connect({}, (error) => (error ? reject(error) : resolve()))
     })
     consumer.setDefaultConsumeTimeout(consumeMsMax)
-    consumer.subscribe([this.#plan.topics.read])
+    consumer.subscribe([this.#topics.read])
     for (let handled = 0; handled < events;) {
       const messages = await new Promise<Array<kafka.Message>>((resolve, reject) => {
         consumer.consume(messagesPerConsume, (error, all) => (isError(error) ? reject(error) : resolve(all)))

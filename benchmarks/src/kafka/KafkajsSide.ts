@@ -7,51 +7,66 @@ import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { type IHeaders, Kafka, logLevel, type Message, Partitioners, type Producer } from "kafkajs"
 import { eventsOf, Feed } from "./events.ts"
 import { partitions } from "./plan.ts"
-import { bucketOf, encode, partitionOf, rawHeaders, type RawHeaders } from "./RawRecords.ts"
-import type { ConsumeWay, ProduceWay, Side, SidePlan, Stopwatch } from "./Side.ts"
+import { bucketOf, encode, partitionOf, type HeaderShape, rawHeaders, type RawHeaders } from "./RawRecords.ts"
+import type { ConsumeWay, OpenSide, ProduceWay, Side, SideCase, SidePlan, SideTopics, Stopwatch } from "./Side.ts"
 import { steadily } from "./steadily.ts"
 
-const messagesPerSend = 1000
+const messagesPerSendMax = 1000
+/** A broker left as it comes takes batches of 1 MiB; kafkajs leaves it to its user to stay below that. */
+const valueBytesPerSendMax = 512 * 1024
 const sendsAtOnce = partitions
 /** As often as leat settles. */
 const commitEveryMs = 100
 
-export class KafkajsSide implements Side {
-  readonly #plan: SidePlan
+export const openKafkajs: OpenSide = async (plan, one) => {
+  const kafka = new Kafka({ brokers: [plan.bootstrap], logLevel: logLevel.NOTHING })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  return new KafkajsSide(kafka, producer, plan, one)
+}
+
+const headerShape: HeaderShape<IHeaders> = {
+  compact: (leat) => ({ leat }),
+  cloudEvents: (constant) => {
+    const [version, source, type, content, epoch] = constant.map(([, value]) => value)
+    return (id, time) => ({
+      ce_specversion: version,
+      ce_source: source,
+      ce_type: type,
+      "content-type": content,
+      ce_leatepoch: epoch,
+      ce_id: id,
+      ce_time: time
+    })
+  }
+}
+
+class KafkajsSide implements Side {
+  readonly incarnation: string
   readonly #kafka: Kafka
   readonly #producer: Producer
-  #feed: Feed
-  #headers: RawHeaders<IHeaders> | undefined
+  readonly #topics: SideTopics
+  readonly #feed: Feed
+  readonly #messagesPerSend: number
+  readonly #headers: RawHeaders<IHeaders>
 
-  constructor(plan: SidePlan) {
-    this.#plan = plan
-    this.#kafka = new Kafka({ brokers: [plan.bootstrap], logLevel: logLevel.NOTHING })
-    this.#producer = this.#kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-    this.#feed = new Feed(eventsOf(plan.valueBytes))
-  }
-
-  async open(incarnation = ""): Promise<string> {
-    this.#headers = rawHeaders(this.#plan.wire, incarnation, {
-      compact: (leat): IHeaders => ({ leat }),
-      cloudEvents: (constant) => {
-        const [version, source, type, content, epoch] = constant.map(([, value]) => value)
-        return (id, time): IHeaders => ({
-          ce_specversion: version,
-          ce_source: source,
-          ce_type: type,
-          "content-type": content,
-          ce_leatepoch: epoch,
-          ce_id: id,
-          ce_time: time
-        })
-      }
-    })
-    await this.#producer.connect()
-    return incarnation
+  constructor(
+    kafka: Kafka,
+    producer: Producer,
+    { wire }: SidePlan,
+    { valueBytes, topics, incarnation = "" }: SideCase
+  ) {
+    this.incarnation = incarnation
+    this.#kafka = kafka
+    this.#producer = producer
+    this.#topics = topics
+    this.#feed = new Feed(eventsOf(valueBytes))
+    this.#messagesPerSend = Math.min(messagesPerSendMax, Math.floor(valueBytesPerSendMax / valueBytes))
+    this.#headers = rawHeaders(wire, incarnation, headerShape)
   }
 
   async produce(way: ProduceWay, events: number): Promise<void> {
-    const { main, bare, naive } = this.#plan.topics
+    const { main, bare, naive } = this.#topics
     if (way === "naive") return this.#oneByOne(naive, events)
     return way === "bare" ? this.#inArrays(bare, events, false) : this.#inArrays(main, events, true)
   }
@@ -65,7 +80,7 @@ export class KafkajsSide implements Side {
       const partition = message.partition ?? 0
       const messages = full[partition] ?? []
       messages.push(message)
-      if (messages.length < messagesPerSend) continue
+      if (messages.length < this.#messagesPerSend) continue
       full[partition] = []
       send(messages)
       if (flying.length >= sendsAtOnce) await flying.shift()
@@ -86,12 +101,7 @@ export class KafkajsSide implements Side {
     const bucket = bucketOf(key)
     const partition = partitionOf(bucket)
     const value = encode(event)
-    return hasHeaders ? { key, value, partition, headers: this.#nextHeaders(bucket) } : { key, value, partition }
-  }
-
-  #nextHeaders(bucket: number): IHeaders {
-    if (this.#headers === undefined) throw new Error("the side is not open")
-    return this.#headers.next(bucket)
+    return hasHeaders ? { key, value, partition, headers: this.#headers.next(bucket) } : { key, value, partition }
   }
 
   /** The events of one burst are one array: what a user collects in a few milliseconds. */
@@ -101,7 +111,7 @@ export class KafkajsSide implements Side {
     await steadily(perSecond, seconds, (events) => {
       const calledMs = performance.now()
       const messages = Array.from({ length: events }, () => this.#message(true))
-      const sent = this.#producer.send({ topic: this.#plan.topics.main, acks: -1, messages }).then(() => {
+      const sent = this.#producer.send({ topic: this.#topics.main, acks: -1, messages }).then(() => {
         const ms = performance.now() - calledMs
         for (const _ of messages) taken.push(ms)
       })
@@ -115,7 +125,7 @@ export class KafkajsSide implements Side {
     const consumer = this.#kafka.consumer({ groupId: group })
     consumer.on("consumer.group_join", watch.start)
     await consumer.connect()
-    await consumer.subscribe({ topic: this.#plan.topics.read, fromBeginning: true })
+    await consumer.subscribe({ topic: this.#topics.read, fromBeginning: true })
     let handled = 0
     let committedMs = performance.now()
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -5,7 +5,7 @@ import { type Driver, type EventStream, Leat, type OpenLeat } from "leat"
 import { drivers } from "./drivers.ts"
 import { eventsOf, Feed } from "./events.ts"
 import { source } from "./RawRecords.ts"
-import type { ConsumeWay, ProduceWay, Side, SidePlan, Stopwatch } from "./Side.ts"
+import type { ConsumeWay, OpenSide, ProduceWay, Side, SideCase, SidePlan, SideTopics, Stopwatch } from "./Side.ts"
 import { steadily } from "./steadily.ts"
 
 /** Events after which the loop gives way, so that what is full can be sent. */
@@ -17,24 +17,33 @@ interface Opened {
   readonly stream: EventStream<BeaconSighting>
 }
 
-export class LeatSide implements Side {
+export const openLeat: OpenSide = async (plan, one) => {
+  const side = new LeatSide(plan, one)
+  return side.opened()
+}
+
+class LeatSide implements Side {
+  incarnation = ""
   readonly #plan: SidePlan
+  readonly #topics: SideTopics
   readonly #feed: Feed
   readonly #scope = Effect.runSync(Scope.make())
   readonly #opened = new Map<string, Promise<Opened>>()
 
-  constructor(plan: SidePlan) {
+  constructor(plan: SidePlan, { valueBytes, topics }: SideCase) {
     this.#plan = plan
-    this.#feed = new Feed(eventsOf(plan.valueBytes))
+    this.#topics = topics
+    this.#feed = new Feed(eventsOf(valueBytes))
   }
 
-  async open(): Promise<string> {
-    const { leat } = await this.#on(this.#plan.topics.main)
-    return leat.incarnation
+  async opened(): Promise<this> {
+    const { leat } = await this.#on(this.#topics.main)
+    this.incarnation = leat.incarnation
+    return this
   }
 
   async produce(way: ProduceWay, events: number): Promise<void> {
-    const { main, read } = this.#plan.topics
+    const { main, read } = this.#topics
     const { stream } = await this.#on(way === "fill" ? read : main)
     const outcome = await Effect.runPromise(
       way === "publish" ? this.#publish(stream, events) : this.#offer(stream, events)
@@ -64,7 +73,7 @@ export class LeatSide implements Side {
   }
 
   async latencies(perSecond: number, seconds: number): Promise<ReadonlyArray<number>> {
-    const { stream } = await this.#on(this.#plan.topics.main, "0 millis")
+    const { stream } = await this.#on(this.#topics.main, "0 millis")
     const taken: Array<number> = []
     const publishes: Array<Promise<unknown>> = []
     await steadily(perSecond, seconds, (events) => {
@@ -80,8 +89,9 @@ export class LeatSide implements Side {
 
   consume(way: ConsumeWay, group: string, events: number, watch: Stopwatch): Promise<void> {
     const plan = this.#plan
+    const { read } = this.#topics
     const program = Effect.gen(function* () {
-      const { stream } = yield* open(plan, plan.topics.read, "5 millis", () => watch.start())
+      const { stream } = yield* open(plan, read, "5 millis", () => watch.start())
       const { promise, resolve } = Promise.withResolvers<void>()
       let handled = 0
       const seen = (more: number) => {

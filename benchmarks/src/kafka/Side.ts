@@ -6,9 +6,15 @@ export interface SidePlan {
   readonly side: "leat" | "raw"
   readonly client: Client
   readonly wire: Wire
-  readonly valueBytes: number
   readonly bootstrap: string
+}
+
+/** What one size of value is published to and read from. */
+export interface SideCase {
+  readonly valueBytes: number
   readonly topics: SideTopics
+  /** Leat has its own, the others are told. */
+  readonly incarnation?: string
 }
 
 export interface SideTopics {
@@ -36,8 +42,8 @@ export interface Stopwatch {
 }
 
 export interface Side {
-  /** Identity of the publisher in the headers: leat says it, the others are told. */
-  readonly open: (incarnation: string | undefined) => Promise<string>
+  /** Identity of the publisher in the headers. */
+  readonly incarnation: string
   /** Publishes so many events; resolves when all are stored. */
   readonly produce: (way: ProduceWay, events: number) => Promise<void>
   /** Milliseconds from the call to the acknowledgement of each event, at a steady rate. */
@@ -50,6 +56,8 @@ export interface Side {
   readonly close: () => Promise<void>
 }
 
+export type OpenSide = (plan: SidePlan, one: SideCase) => Promise<Side>
+
 export interface Turn {
   readonly events: number
   readonly seconds: number
@@ -58,7 +66,7 @@ export interface Turn {
 }
 
 export type Ask =
-  | { readonly ask: "open"; readonly incarnation: string | undefined }
+  | { readonly ask: "open"; readonly one: SideCase }
   | { readonly ask: "produce"; readonly way: ProduceWay; readonly events: number }
   | { readonly ask: "latencies"; readonly perSecond: number; readonly seconds: number }
   | { readonly ask: "consume"; readonly way: ConsumeWay; readonly group: string; readonly events: number }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process"
 import type { Guarded } from "./Guarded.ts"
-import type { Answer, Ask, ConsumeWay, ProduceWay, SidePlan, Turn } from "./Side.ts"
+import type { Answer, Ask, ConsumeWay, ProduceWay, SideCase, SidePlan, Turn } from "./Side.ts"
 
 /** How long a side may take for one answer, in milliseconds. */
 const answerMsMax = 60_000
@@ -23,8 +23,8 @@ export class SideProcess {
     return side
   }
 
-  async open(incarnation?: string): Promise<string> {
-    const answer = await this.#ask({ ask: "open", incarnation })
+  async open(one: SideCase): Promise<string> {
+    const answer = await this.#ask({ ask: "open", one })
     if (!("incarnation" in answer)) throw this.#unexpected(answer)
     return answer.incarnation
   }
@@ -47,9 +47,13 @@ export class SideProcess {
     return answer.turn
   }
 
-  /** Lets it end by itself. */
+  /** Ends what was opened last. */
   async close(): Promise<void> {
     await this.#ask({ ask: "close" })
+  }
+
+  /** Lets the process end by itself. */
+  async end(): Promise<void> {
     const ended = new Promise<void>((resolve) => this.#process.once("exit", () => resolve()))
     this.#process.disconnect()
     await ended

@@ -7,6 +7,7 @@ import type { ConsumingFigures, KafkaFigures, ProducingFigures } from "./figures
 import { Guarded } from "./Guarded.ts"
 import { clients, type Client, type Effort, partitions, steadyPerSecond, wires } from "./plan.ts"
 import { producerPerformance, type ToolFigures } from "./producerPerformance.ts"
+import { SideProcess } from "./SideProcess.ts"
 import { Topics } from "./Topics.ts"
 
 /** Deleted topics leave the disk soon: one run writes some gigabytes. */
@@ -59,39 +60,73 @@ async function compareAll(
 ): Promise<KafkaFigures> {
   const deadlineMs = performance.now() + effort.budgetMs
   const topics = await Topics.connect(bootstrap)
-  const tool: Array<ToolFigures> = []
-  await topics.create(["tool"])
-  for (const valueBytes of effort.valueSizes) {
-    say(`Kafka's own tool, ${valueBytes} B`)
-    tool.push(await producerPerformance(guarded, bootstrap, "tool", { valueBytes, records: effort.toolRecords }))
-  }
-  await topics.remove(["tool"])
   const leftOut: Array<string> = []
+  const producing: Array<ProducingFigures> = []
+  const consuming: Array<ConsumingFigures> = []
+  const present = await presentClients(leftOut)
+  let casesLeft = present.length * wires.length * effort.valueSizes.length
+  for (const plan of present.flatMap((client) => wires.map((wire) => ({ client, wire, bootstrap })))) {
+    if (performance.now() > deadlineMs) {
+      leftOut.push(`${plan.client}, ${plan.wire}: the time was up`)
+      continue
+    }
+    const [leat, raw] = await Promise.all([
+      SideProcess.start({ ...plan, side: "leat" }, guarded),
+      SideProcess.start({ ...plan, side: "raw" }, guarded)
+    ])
+    for (const valueBytes of effort.valueSizes) {
+      const name = { client: plan.client, wire: plan.wire, valueBytes }
+      const text = `${name.client}, ${name.wire}, ${valueBytes} B`
+      const budgetMs = (deadlineMs - performance.now()) / casesLeft--
+      if (budgetMs <= 0) leftOut.push(`${text}: the time was up`)
+      if (budgetMs <= 0) continue
+      say(text)
+      const figures = await compareCase({ topics, effort }, name, { leat, raw }, budgetMs)
+      producing.push(figures.producing)
+      consuming.push(figures.consuming)
+    }
+    await Promise.all([leat.end(), raw.end()])
+  }
+  const tool = await runTool({ topics, bootstrap, guarded, effort, say }, deadlineMs + effort.toolMs, leftOut)
+  await topics.close()
+  return { partitions, steadyPerSecond, producing, consuming, tool, leftOut }
+}
+
+interface ToolRun {
+  readonly topics: Topics
+  readonly bootstrap: string
+  readonly guarded: Guarded
+  readonly effort: Effort
+  readonly say: (sentence: string) => void
+}
+
+async function runTool(
+  { topics, bootstrap, guarded, effort, say }: ToolRun,
+  deadlineMs: number,
+  leftOut: Array<string>
+): Promise<ReadonlyArray<ToolFigures>> {
+  const figures: Array<ToolFigures> = []
+  const topic = "tool"
+  await topics.create([topic])
+  for (const valueBytes of effort.valueSizes) {
+    const text = `Kafka's own tool, ${valueBytes} B`
+    if (performance.now() > deadlineMs) leftOut.push(`${text}: the time was up`)
+    if (performance.now() > deadlineMs) break
+    say(text)
+    figures.push(await producerPerformance(guarded, bootstrap, topic, { valueBytes, records: effort.toolRecords }))
+  }
+  await topics.remove([topic])
+  return figures
+}
+
+async function presentClients(leftOut: Array<string>): Promise<ReadonlyArray<Client>> {
   const present: Array<Client> = []
   for (const client of clients) {
     const why = await whyAbsent(client)
     if (why === undefined) present.push(client)
     else leftOut.push(`${client}: ${why}`)
   }
-  const cases = present.flatMap((client) =>
-    wires.flatMap((wire) => effort.valueSizes.map((valueBytes) => ({ client, wire, valueBytes })))
-  )
-  const producing: Array<ProducingFigures> = []
-  const consuming: Array<ConsumingFigures> = []
-  for (const [index, name] of cases.entries()) {
-    const text = `${name.client}, ${name.wire}, ${name.valueBytes} B`
-    if (performance.now() > deadlineMs) {
-      leftOut.push(`${text}: the time was up`)
-      continue
-    }
-    say(text)
-    const budgetMs = (deadlineMs - performance.now()) / (cases.length - index)
-    const figures = await compareCase({ guarded, bootstrap, topics, effort }, name, budgetMs)
-    producing.push(figures.producing)
-    consuming.push(figures.consuming)
-  }
-  await topics.close()
-  return { partitions, steadyPerSecond, producing, consuming, tool, leftOut }
+  return present
 }
 
 /** Not every machine has the native addon of confluent. */

@@ -1,16 +1,13 @@
 /** One client, one wire, one size of value: publishing and reading, leat beside the client without it. */
 import type { CaseName, ConsumingFigures, ProducingFigures } from "./figures.ts"
-import type { Guarded } from "./Guarded.ts"
 import { compareRecords } from "./identity.ts"
 import { type Effort, eventsOfTurn, steadyPerSecond, warmUpEvents } from "./plan.ts"
 import { latencyFigures, Rounds } from "./Rounds.ts"
 import type { ProduceWay, SideTopics, Turn } from "./Side.ts"
-import { SideProcess } from "./SideProcess.ts"
+import type { SideProcess } from "./SideProcess.ts"
 import type { Topics } from "./Topics.ts"
 
 export interface Bench {
-  readonly guarded: Guarded
-  readonly bootstrap: string
   readonly topics: Topics
   readonly effort: Effort
 }
@@ -23,9 +20,13 @@ export interface CaseFigures {
 /** Part of the time of a case that publishing may have. */
 const producingPart = 0.6
 
-export async function compareCase(bench: Bench, name: CaseName, budgetMs: number): Promise<CaseFigures> {
+export async function compareCase(
+  bench: Bench,
+  name: CaseName,
+  pair: SidePair,
+  budgetMs: number
+): Promise<CaseFigures> {
   const startMs = performance.now()
-  const { bootstrap, guarded, topics } = bench
   const stem = `${name.client}-${name.wire}-${name.valueBytes}`
   const read = `${stem}-read`
   const topicsOf = (side: string): SideTopics => ({
@@ -34,30 +35,26 @@ export async function compareCase(bench: Bench, name: CaseName, budgetMs: number
     naive: `${stem}-naive`,
     read
   })
-  const [ofLeat, ofRaw] = [topicsOf("leat"), topicsOf("raw")]
+  const sides = { ...pair, ofLeat: topicsOf("leat"), ofRaw: topicsOf("raw") }
+  const { leat, raw, ofLeat, ofRaw } = sides
   const used = [ofLeat.main, ofRaw.main, ofRaw.bare, ofRaw.naive, read]
-  await topics.create(used)
-  const [leat, raw] = await Promise.all([
-    SideProcess.start({ ...name, side: "leat", bootstrap, topics: ofLeat }, guarded),
-    SideProcess.start({ ...name, side: "raw", bootstrap, topics: ofRaw }, guarded)
-  ])
-  await raw.open(await leat.open())
-  const producing = await compareProducing(
-    bench,
-    name,
-    { leat, raw, ofLeat, ofRaw },
-    startMs + budgetMs * producingPart
-  )
-  const { turnEvents } = producing
-  const consuming = await compareConsuming(bench, name, { leat, raw, ofLeat, ofRaw }, turnEvents, startMs + budgetMs)
+  await bench.topics.create(used)
+  const { valueBytes } = name
+  const incarnation = await leat.open({ valueBytes, topics: ofLeat })
+  await raw.open({ valueBytes, topics: ofRaw, incarnation })
+  const producing = await compareProducing(bench, name, sides, startMs + budgetMs * producingPart)
+  const consuming = await compareConsuming(bench, name, sides, producing.turnEvents, startMs + budgetMs)
   await Promise.all([leat.close(), raw.close()])
-  await topics.remove(used)
+  await bench.topics.remove(used)
   return { producing, consuming }
 }
 
-interface Sides {
+export interface SidePair {
   readonly leat: SideProcess
   readonly raw: SideProcess
+}
+
+interface Sides extends SidePair {
   readonly ofLeat: SideTopics
   readonly ofRaw: SideTopics
 }

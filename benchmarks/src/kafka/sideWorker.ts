@@ -1,14 +1,14 @@
 // One side of a comparison, as a process of its own: sideWorker.ts <plan as JSON>. Is asked over the channel of its parent, one thing at
 // a time, and ends with it.
-import type { Answer, Ask, Side, SidePlan, Turn } from "./Side.ts"
+import type { Answer, Ask, OpenSide, Side, SidePlan, Turn } from "./Side.ts"
 
 const plan = JSON.parse(process.argv[2] ?? "{}") as SidePlan
 
-async function load(): Promise<Side> {
-  // Each process loads what it measures, and nothing of the others.
-  if (plan.side === "leat") return new (await import("./LeatSide.ts")).LeatSide(plan)
-  if (plan.client === "kafkajs") return new (await import("./KafkajsSide.ts")).KafkajsSide(plan)
-  return new (await import("./ConfluentSide.ts")).ConfluentSide(plan)
+/** Each process loads what it measures, and nothing of the others. */
+async function load(): Promise<OpenSide> {
+  if (plan.side === "leat") return (await import("./LeatSide.ts")).openLeat
+  if (plan.client === "kafkajs") return (await import("./KafkajsSide.ts")).openKafkajs
+  return (await import("./ConfluentSide.ts")).openConfluent
 }
 
 const tell = (answer: Answer) => void process.send?.(answer)
@@ -34,12 +34,15 @@ function stopwatch(events: number) {
   }
 }
 
-async function answerTo(side: Side, asked: Ask): Promise<Answer> {
+async function answerTo(asked: Ask): Promise<Answer> {
+  if (asked.ask === "open") opened = await open(plan, asked.one)
+  const side = opened
+  if (side === undefined) throw new Error("nothing is open")
   // What one turn leaves behind is not collected at the cost of the next.
   globalThis.gc?.()
   switch (asked.ask) {
     case "open":
-      return { incarnation: await side.open(asked.incarnation) }
+      return { incarnation: side.incarnation }
     case "produce": {
       const watch = stopwatch(asked.events)
       watch.start()
@@ -60,9 +63,10 @@ async function answerTo(side: Side, asked: Ask): Promise<Answer> {
   }
 }
 
-const side = await load()
+const open = await load()
+let opened: Side | undefined
 process.on("message", (asked) => {
-  answerTo(side, asked as Ask).then(tell, (error: unknown) =>
+  answerTo(asked as Ask).then(tell, (error: unknown) =>
     tell({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   )
 })
