@@ -10,6 +10,8 @@ import { producerPerformance, type ToolFigures } from "./producerPerformance.ts"
 import { SideProcess } from "./SideProcess.ts"
 import { Topics } from "./Topics.ts"
 
+const lookMs = 500
+
 /** Deleted topics leave the disk soon: one run writes some gigabytes. */
 const properties = { "log.segment.delete.delay.ms": "1000", "log.segment.bytes": "67108864" }
 
@@ -27,6 +29,10 @@ export async function benchKafka(effort: Effort, say: (sentence: string) => void
       .finally(() => process.exit(130))
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop)
+  // npm may be killed so that it cannot pass the signal on: whoever it ran for is gone then, too.
+  const { ppid } = process
+  const isOrphan = () => process.env["npm_lifecycle_event"] === "bench" && process.ppid !== ppid
+  const look = setInterval(() => (isOrphan() ? stop() : undefined), lookMs)
   try {
     kafka = await startKafka({ properties }, say)
     return await compareAll(kafka.bootstrap, guarded, effort, say)
@@ -36,6 +42,7 @@ export async function benchKafka(effort: Effort, say: (sentence: string) => void
     throw error
   } finally {
     if (!isStopped) {
+      clearInterval(look)
       await guarded.close()
       await kafka?.close()
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop)
