@@ -1,11 +1,23 @@
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@leat/source"]
-const project = (name: string, include: Array<string>, more: { readonly globalSetup?: Array<string> } = {}) => ({
+interface ProjectOptions {
+  readonly globalSetup?: Array<string>
+  readonly testTimeout?: number
+  readonly hookTimeout?: number
+}
+const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
   test: { name, include, ...more }
 })
-const withKafka = { globalSetup: ["./test/brokers/src/vitestSetup.ts"] }
+const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
+const withKafka = { globalSetup: [kafkaSetup] }
+const withForeignPrograms = {
+  globalSetup: [kafkaSetup, "./test/interoperability/src/vitestSetup.ts"],
+  // The first test of a file starts programs of other languages.
+  testTimeout: 60_000,
+  hookTimeout: 60_000
+}
 
 export default defineConfig({
   resolve: { conditions },
@@ -27,7 +39,9 @@ export default defineConfig({
       project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
-      project("repository", ["test/*.test.ts"])
+      project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
+      project("guide", ["test/guide.test.ts"], withKafka),
+      project("repository", ["test/{architecture,documentation,traps}.test.ts"])
     ]
   }
 })

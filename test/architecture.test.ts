@@ -39,7 +39,7 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["batchOf"],
   ["RecordBatch", "Contract", "Policy", "TransportError", "Gap", "Admission", "Telemetry", "Key", "CodecError"],
   ["EventIdCursor"],
-  ["EventId", "Headers", "PersonalPaths", "Waiter", "ReferenceText", "withhold"]
+  ["crc32c", "EventId", "Headers", "PersonalPaths", "Waiter", "ReferenceText", "withhold"]
 ]
 const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
 const depthOf = (path: string): number => rooms.findIndex((names) => names.includes(roomOf(path)))

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { describeKafka } from "@leat/brokers/vitest"
 import { beforeAll, describe, expect, it } from "vitest"
 
 /*
@@ -40,9 +41,17 @@ function write(folder: string, file: string, text: string): void {
   writeFileSync(path, text)
 }
 
-function run(folder: string, command: string, args: ReadonlyArray<string>) {
+/** Pages that name it need a Kafka. */
+const brokersVariable = "KAFKA_BROKERS"
+
+function run(folder: string, command: string, args: ReadonlyArray<string>, environment: NodeJS.ProcessEnv = {}) {
   const path = `${join(root, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}`
-  const options = { cwd: folder, encoding: "utf8", timeout: 60_000, env: { ...process.env, PATH: path } } as const
+  const options = {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 60_000,
+    env: { ...process.env, ...environment, PATH: path }
+  } as const
   const { status, stdout, stderr } = spawnSync(command, args, options)
   return { status, stdout, stderr }
 }
@@ -92,10 +101,23 @@ describe("the guide", () => {
     for (const page of pages) prepared.set(page, attempt(page))
   }, 300_000)
 
-  it.each(pages)("%s does what it says", (page) => {
+  const told = (page: string, environment: NodeJS.ProcessEnv = {}) => {
     const stdout = prepared.get(page)?.()
-    const told = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"])
-    expect(told).toEqual({ status: 0, stdout, stderr: "" })
+    const found = run(folderOf(page), process.execPath, ["--conditions=@leat/source", "program.ts"], environment)
+    return { found, wanted: { status: 0, stdout, stderr: "" } }
+  }
+  const needsKafka = (page: string) => readFileSync(join(root, page), "utf8").includes(brokersVariable)
+
+  it.each(pages.filter((page) => !needsKafka(page)))("%s does what it says", (page) => {
+    const { found, wanted } = told(page)
+    expect(found).toEqual(wanted)
+  })
+
+  describeKafka("on Kafka", (brokers) => {
+    it.each(pages.filter(needsKafka))("%s does what it says", (page) => {
+      const { found, wanted } = told(page, { [brokersVariable]: brokers })
+      expect(found).toEqual(wanted)
+    })
   })
 
   it("is typed", () => {

@@ -1,5 +1,5 @@
-// `npm run prove -- [crash|corrupt] [--n N] [--seed S] [--json]`: the long proofs. Each is a program of its own, which a fault may
-// bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
+// `npm run prove -- [crash|corrupt|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -8,23 +8,30 @@ interface Proof {
   readonly name: string
   readonly says: string
   readonly script: URL
-  /** What CI runs. */
+  /** The flag that says how much: so many trials, or for so many minutes. */
+  readonly flag: "n" | "minutes"
+  /** How much CI runs. */
   readonly times: number
   /** Longest time for one of `times`, in milliseconds. */
   readonly msMax: number
+  /** Longest time before and after all of them, in milliseconds. */
+  readonly aroundMsMax: number
   /** What else its report must say; a sentence when it does not. */
   readonly fault: (report: Readonly<Record<string, unknown>>) => string | undefined
 }
 
 const scripts = new URL("../../packages/log/test/", import.meta.url)
+const call = "npm run prove -- [crash|corrupt|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
     name: "crash",
     says: "a publishing process is killed: nothing acknowledged is lost, and what it had announced adds up",
     script: new URL("crash/crashLog.ts", scripts),
+    flag: "n",
     times: 50,
     msMax: 10_000,
+    aroundMsMax: 30_000,
     fault: ({ kills, inTheMiddle, openMsMax }) => {
       if (Number(inTheMiddle) < Number(kills) * 0.8)
         return `only ${String(inTheMiddle)} of ${String(kills)} kills fell between the first and the last acknowledgement`
@@ -35,9 +42,25 @@ const proofs: ReadonlyArray<Proof> = [
     name: "corrupt",
     says: "bits are flipped and files cut: a typed error, correct bytes, or a counted quarantine",
     script: new URL("corrupt/corruptLog.ts", scripts),
+    flag: "n",
     times: 200,
     msMax: 25_000,
+    aroundMsMax: 30_000,
     fault: () => undefined
+  },
+  {
+    name: "chaos",
+    says: "three Kafka nodes are killed, stopped and cut off under load, through both drivers: nothing acknowledged is lost, order holds",
+    script: new URL("../chaos/chaosKafka.ts", import.meta.url),
+    flag: "minutes",
+    times: 3,
+    msMax: 60_000,
+    // The last mishap may take two minutes, and so may coming to rest.
+    aroundMsMax: 420_000,
+    fault: ({ loads }) => {
+      const idle = Array.isArray(loads) && loads.find(({ stored }: { readonly stored: number }) => stored < 1000)
+      return idle ? `a load stored next to nothing: ${JSON.stringify(idle)}` : undefined
+    }
   }
 ]
 
@@ -49,14 +72,19 @@ function misuse(sentence: string): never {
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
-      options: { n: { type: "string" }, seed: { type: "string" }, json: { type: "boolean", default: false } },
+      options: {
+        n: { type: "string" },
+        minutes: { type: "string" },
+        seed: { type: "string" },
+        json: { type: "boolean", default: false }
+      },
       allowPositionals: true,
       strict: true
     })
     return { ...values, names: positionals }
   } catch (error) {
     const [sentence = ""] = (error instanceof Error ? error.message : String(error)).split(/\. To|\n/)
-    return misuse(`${sentence}; say npm run prove -- [crash|corrupt] [--n N] [--seed S] [--json]`)
+    return misuse(`${sentence}; say ${call}`)
   }
 }
 
@@ -67,15 +95,15 @@ function whole(flag: string, text: string): number {
     : misuse(`--${flag} ${text}: it must be a whole number above 0`)
 }
 
-function prove({ name, script, msMax, fault }: Proof, times: number, seed: number) {
+function prove({ name, script, flag, msMax, aroundMsMax, fault }: Proof, times: number, seed: number) {
   const parameters = ["--conditions=@leat/source", fileURLToPath(script), String(times), String(seed)]
   const { status, signal, stdout } = spawnSync(process.execPath, parameters, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
-    timeout: 30_000 + times * msMax,
+    timeout: aroundMsMax + times * msMax,
     killSignal: "SIGKILL"
   })
-  const again = `npm run prove -- ${name} --n ${times} --seed ${seed}`
+  const again = `npm run prove -- ${name} --${flag} ${times} --seed ${seed}`
   const last = stdout.trim().split("\n").at(-1) ?? ""
   if (status !== 0) {
     const why = last === "" ? `it ended with ${signal ?? `code ${String(status)}`}` : last
@@ -88,21 +116,29 @@ function prove({ name, script, msMax, fault }: Proof, times: number, seed: numbe
     : { proof: name, proven: false, violation, again, ...report }
 }
 
-const { names, n, seed: seedText, json } = readArguments()
+const { names, n, minutes, seed: seedText, json } = readArguments()
 const unknown = names.find((name) => !proofs.some((one) => one.name === name))
 if (unknown !== undefined) misuse(`${unknown}: there is ${proofs.map(({ name }) => name).join(", ")}`)
 const chosen = names.length === 0 ? proofs : proofs.filter(({ name }) => names.includes(name))
 const seed = seedText === undefined ? 1 + (Date.now() % 1_000_000) : whole("seed", seedText)
-const times = n === undefined ? undefined : whole("n", n)
+const told = {
+  n: n === undefined ? undefined : whole("n", n),
+  minutes: minutes === undefined ? undefined : whole("minutes", minutes)
+}
+const useless = (["n", "minutes"] as const).find(
+  (flag) => told[flag] !== undefined && !chosen.some((proof) => proof.flag === flag)
+)
+if (useless !== undefined)
+  misuse(`--${useless}: ${chosen.map(({ name, flag }) => `${name} takes --${flag}`).join(", ")}`)
 
 let failed = 0
 const reports: Array<object> = []
 for (const proof of chosen) {
   process.stderr.write(`prove ${proof.name} (seed ${seed}): ${proof.says}\n`)
-  const told = prove(proof, times ?? proof.times, seed)
-  if (!told.proven) failed++
-  reports.push(told)
-  if (!json) process.stdout.write(`${told.proven ? "proven" : "VIOLATED"} ${proof.name}: ${JSON.stringify(told)}\n`)
+  const result = prove(proof, told[proof.flag] ?? proof.times, seed)
+  if (!result.proven) failed++
+  reports.push(result)
+  if (!json) process.stdout.write(`${result.proven ? "proven" : "VIOLATED"} ${proof.name}: ${JSON.stringify(result)}\n`)
 }
 if (json) process.stdout.write(`${JSON.stringify(reports.length === 1 ? reports[0] : { proofs: reports })}\n`)
 else process.stdout.write(`${chosen.length - failed} passed, ${failed} failed\n`)

@@ -1,12 +1,12 @@
 /** What is asked of a cluster beside records: topics, positions, groups. One client of its own, a few questions at a time. */
 import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
-import { Effect, type Scope, Semaphore } from "effect"
+import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "./ask.ts"
 import { askingClient } from "./askingClient.ts"
-import type { Admin, Client, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
+import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
 import { controlConfig } from "./clientConfig.ts"
-import { failure, failureOf } from "./failure.ts"
+import { failure, failureOf, reasonOf } from "./failure.ts"
 import { GroupOffsets } from "./GroupOffsets.ts"
 
 /** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
@@ -17,16 +17,22 @@ const readUncommitted = 0
 const readCommitted = 1
 /** How long a topic that was just created may take until every broker knows it, in milliseconds. */
 const appearMs = 5000
+/** Between two looks at a topic that is not known yet. */
+const lookMs = 20
 const topicAlreadyExists = 36
 
 export class Control {
+  readonly #client: Client
   readonly #admin: Admin
   readonly #offsets: GroupOffsets
   readonly #options: KafkaOptions
   readonly #turns: Semaphore.Semaphore
   readonly #timeoutMs: number
+  /** Topics that were created here, and until when a broker that does not know one may only be late. */
+  readonly #created = new Map<string, number>()
 
-  constructor(admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
+  constructor(client: Client, admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
+    this.#client = client
     this.#admin = admin
     this.#offsets = offsets
     this.#options = options
@@ -41,14 +47,17 @@ export class Control {
     const client = yield* askingClient(kafka, controlConfig(options), options)
     const offsets = yield* GroupOffsets.make(kafka, options)
     const turns = yield* Semaphore.make(questionsMax)
-    return new Control(kafka.AdminClient.createFrom(client satisfies Client), offsets, options, turns)
+    return new Control(client, kafka.AdminClient.createFrom(client), offsets, options, turns)
   })
 
   /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
-    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) =>
-      error === undefined ? Effect.succeed(partitions.length) : Effect.fail(failureOf(error, operation, topic))
-    )
+    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
+      if (error === undefined) return Effect.succeed(partitions.length)
+      const isLate = isUnknownTopic(error) && Date.now() < (this.#created.get(topic) ?? 0)
+      if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.partitions(operation, topic))
+      return Effect.fail(failureOf(error, operation, topic))
+    })
   }
 
   /** The same for a writer: where the section says so, a topic that is not there is created. */
@@ -62,6 +71,21 @@ export class Control {
           ? Effect.map(this.ensure({ topic, partitions }), (status) => status.partitions)
           : Effect.fail(error)
       )
+    )
+  }
+
+  /**
+   * Waits until the leader of each partition serves it. One that was just made is known before it can be written to; refused there, the
+   * first records of a producer would be overtaken by the next, and then be taken for stored, although the broker never took them.
+   */
+  served(topic: string, partitions: number): Effect.Effect<void, TransportError> {
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
+    return this.edges("openWriter", topic, all, "latest").pipe(
+      Effect.retry({
+        schedule: Schedule.spaced(lookMs),
+        while: ({ isRetryable, reason }) =>
+          Date.now() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
+      })
     )
   }
 
@@ -131,9 +155,9 @@ export class Control {
       }
       const before = yield* this.#describe("ensure", spec.topic)
       if (before.error === undefined) return statusOf(spec, before.partitions.length)
-      const isMissing = failureOf(before.error, "ensure", spec.topic)
-      if (isMissing.reason !== "UnknownTopic") return yield* isMissing
+      if (!isUnknownTopic(before.error)) return yield* failureOf(before.error, "ensure", spec.topic)
       const isNew = yield* this.#create(spec)
+      this.#created.set(spec.topic, Date.now() + appearMs)
       yield* this.#appeared(spec)
       if (isNew) return { status: "created", partitions: spec.partitions } as const
       return statusOf(spec, yield* this.partitions("ensure", spec.topic))
@@ -166,7 +190,7 @@ export class Control {
       ({ error, partitions }) =>
         error === undefined && partitions.length > 0 && partitions.every(({ leader }) => leader !== null)
           ? Effect.void
-          : Effect.andThen(Effect.sleep(20), look)
+          : Effect.andThen(Effect.sleep(lookMs), look)
     )
     const late = failure("Unavailable", "ensure", `${spec.topic}: created, and not known to the brokers yet`)
     return Effect.timeoutOrElse(look, { duration: appearMs, orElse: () => Effect.fail(late) })
@@ -195,9 +219,22 @@ export class Control {
     const asked = ask<ReadonlyArray<OffsetsOfPartition>>(operation, topic, (done) =>
       this.#admin.listOffsets(specs, { timeout: this.#timeoutMs, isolationLevel }, done)
     )
-    return Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
+    const answered = Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
+    return answered.pipe(
+      // The client asks whom it last took for the leaders, and looks for others every few minutes only, unless it is told to.
+      Effect.catch((error) =>
+        error.isRetryable ? Effect.andThen(this.#lookForLeaders(operation, topic), answered) : Effect.fail(error)
+      )
+    )
+  }
+
+  #lookForLeaders(operation: string, topic: string): Effect.Effect<void, TransportError> {
+    const asked = ask(operation, topic, (done) => this.#client.getMetadata({ topic, timeout: this.#timeoutMs }, done))
+    return Effect.asVoid(this.#turns.withPermits(1)(asked))
   }
 }
+
+const isUnknownTopic = ({ code }: ClientError): boolean => reasonOf(code) === "UnknownTopic"
 
 function rowsOf(
   operation: string,

@@ -46,6 +46,8 @@ export class Outlet {
   /** In the order they were handed over. */
   #unsettled: Array<Sent> = []
   #sends = 0
+  /** What was handed over before this send has nothing outstanding. */
+  #proven = 0
   #opaque = 0
   #isFlushing = false
   #timer: NodeJS.Timeout | undefined
@@ -178,13 +180,19 @@ export class Outlet {
   }
 
   #round(): void {
-    if (this.#isFlushing || this.#timer !== undefined || this.#unsettled.length === 0) return
+    const last = this.#unsettled.at(-1)
+    if (this.#isFlushing || this.#timer !== undefined || last === undefined || last.number < this.#proven) return
     this.#isFlushing = true
     const upTo = this.#sends
     const isSlow = this.#options.nowMs() - (this.#unsettled[0]?.sentAtMs ?? 0) > slowAfterMs
     this.#flush(isSlow ? 0 : 1, (error) => {
       this.#isFlushing = false
-      if (!error) this.#whenQuiet(() => this.#settleBefore(upTo))
+      if (!error) {
+        // A round that ended proves that the cluster answers.
+        this.#isAway = false
+        this.#proven = upTo
+        this.#whenQuiet(() => this.#settleBefore(upTo))
+      }
       const oldestMs = this.#unsettled[0]?.sentAtMs ?? Number.POSITIVE_INFINITY
       if (!error || this.#options.nowMs() - oldestMs < slowAfterMs) return this.#round()
       this.#timer = setTimeout(() => {
@@ -217,8 +225,6 @@ export class Outlet {
   }
 
   #settleBefore(number: number): void {
-    // A round that ended proves that the cluster answers.
-    this.#isAway = false
     this.#conclude(this.#unsettled.filter((sent) => sent.number < number))
   }
 

@@ -3,7 +3,7 @@ import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Fiber, type Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
 import { ask, attempt, closed, connected, eventCodes } from "./ask.ts"
-import type { KafkaJavascript, Producer } from "./client.ts"
+import type { KafkaJavascript, Metadata, Producer } from "./client.ts"
 import { producerConfig } from "./clientConfig.ts"
 import { failure } from "./failure.ts"
 import { Outlet } from "./Outlet.ts"
@@ -67,10 +67,19 @@ export class Producers {
     )
   }
 
+  /** The broker that is asked may not know yet of a topic that is there. */
   #introduce(producer: Producer | undefined, topic: string): Effect.Effect<void, TransportError> {
     if (producer === undefined) return Effect.void
     const timeout = this.#options.options.connectMs ?? kafkaDefaults.connectMs
-    return Effect.asVoid(ask("openWriter", topic, (done) => producer.getMetadata({ topic, timeout }, done)))
+    const look: Effect.Effect<void, TransportError> = Effect.flatMap(
+      ask<Metadata>("openWriter", topic, (done) => producer.getMetadata({ topic, timeout }, done)),
+      ({ topics }) =>
+        topics.some(({ name, partitions }) => name === topic && partitions.length > 0)
+          ? Effect.void
+          : Effect.andThen(Effect.sleep(lookMs), look)
+    )
+    const late = failure("UnknownTopic", "openWriter", `there is no topic ${topic}`)
+    return Effect.timeoutOrElse(look, { duration: timeout, orElse: () => Effect.fail(late) })
   }
 
   #open(slot: Slot): Effect.Effect<void, TransportError> {

@@ -36,7 +36,8 @@ function thrown(error: unknown, operation: string, what: string): TransportError
 
 /**
  * Connects a client; fails with the code of the last error event where there was one, because the client's own answer is only that
- * nobody answered. `poll` makes it hand out its events meanwhile.
+ * nobody answered, and as soon as one says that we are refused: the client itself would try again until its time is over. `poll` makes
+ * it hand out its events meanwhile.
  */
 export function connected<C extends Client>(
   kafka: KafkaJavascript,
@@ -46,8 +47,16 @@ export function connected<C extends Client>(
 ): Effect.Effect<C, TransportError> {
   return Effect.callback((resume) => {
     let last: ClientError | undefined
+    let isOver = false
+    const end = (result: Effect.Effect<C, TransportError>) => {
+      isOver = true
+      resume(result)
+    }
     client.on("event.error", (error) => {
+      if (isOver) return
       last = { code: eventCodes(kafka)(error), message: "" }
+      const found = unreachable(last, undefined)
+      if (!found.isRetryable) end(Effect.fail(found))
     })
     // Without a listener an error of a token would end the process.
     client.on("error", () => {})
@@ -61,9 +70,14 @@ export function connected<C extends Client>(
     const timer = setInterval(startPolling, lookMs)
     client.connect({ timeout: timeoutMs }, (error) => {
       clearInterval(timer)
-      if (error) return resume(Effect.fail(unreachable(error, last)))
+      if (isOver) {
+        // Nobody waits for it any more.
+        if (!error) client.disconnect(() => {})
+        return
+      }
+      if (error) return end(Effect.fail(unreachable(error, last)))
       startPolling()
-      resume(Effect.succeed(client))
+      end(Effect.succeed(client))
     })
   })
 }

@@ -11,6 +11,8 @@ interface Message {
   readonly number: number
 }
 
+const metadata: Metadata = { brokers: [], topics: [{ name: "t", partitions: [{ id: 0, leader: 1 }] }] }
+
 /**
  * A producer whose broker is the test: what is outstanding is settled by `answer`, request by request. It tells of failures as the real
  * one does, from another thread than the end of a flush: a turn of the loop later.
@@ -100,7 +102,7 @@ export class FakeProducer implements Producer {
 
   getMetadata(_options: object, done: (error: ClientError | null, metadata: Metadata) => void): void {
     this.probes++
-    setImmediate(() => done(this.isAway ? { code: -195, message: "" } : null, { brokers: [], topics: [] }))
+    setImmediate(() => done(this.isAway ? { code: -195, message: "" } : null, metadata))
   }
 
   on(event: string, listener: (...values: ReadonlyArray<never>) => void): void {
@@ -111,7 +113,9 @@ export class FakeProducer implements Producer {
     for (const listener of this.#listeners.get(event) ?? []) listener(...(values as ReadonlyArray<never>))
   }
 
-  connect(): void {}
+  connect(_options: object, done: (error: null, metadata: Metadata) => void): void {
+    setImmediate(() => done(null, metadata))
+  }
   disconnect(): void {}
   setPollInBackground(): void {}
   isConnected(): boolean {

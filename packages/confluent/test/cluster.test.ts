@@ -2,21 +2,30 @@ import { type Kafka, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { confluentTransport } from "@leat/confluent"
 import { Effect, Fiber } from "effect"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { loadClient } from "../src/client.ts"
+import { type ClientError, loadClient, type Metadata } from "../src/client.ts"
 import { numbered, readValues, send, sendUntilStored, topicOf, valuesOf } from "./bench.ts"
 
-/** Which broker leads each partition. */
-function leadersOf(bootstrap: string, topic: string): Promise<ReadonlyArray<number>> {
+/** Which broker leads each partition; brokers learn of a new topic one after another. */
+async function leadersOf(bootstrap: string, topic: string, partitions: number): Promise<ReadonlyArray<number>> {
   const client = new (loadClient().Producer)({ "metadata.broker.list": bootstrap })
-  return new Promise((resolve, reject) => {
-    client.connect({ topic, timeout: 5000 }, (error, metadata) => {
-      if (error) return reject(new Error(`metadata: ${error.code}`))
-      const found = metadata.topics.find(({ name }) => name === topic)
-      const leaders = found?.partitions.toSorted((left, right) => left.id - right.id).map(({ leader }) => leader)
-      client._disconnect(() => resolve(leaders ?? []))
+  const ask = (start: (done: (error: ClientError | null | undefined, metadata: Metadata) => void) => void) =>
+    new Promise<ReadonlyArray<number>>((resolve, reject) => {
+      start((error, metadata) => {
+        if (error) return reject(new Error(`metadata: ${error.code}`))
+        const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? []
+        resolve(found.toSorted((left, right) => left.id - right.id).map(({ leader }) => leader))
+      })
     })
-  })
+  const options = { topic, timeout: 5000 }
+  let leaders = await ask((done) => client.connect(options, done))
+  while (leaders.filter((id) => id > 0).length < partitions) {
+    await sleep(50)
+    leaders = await ask((done) => client.getMetadata(options, done))
+  }
+  await new Promise<void>((resolve) => client._disconnect(resolve))
+  return leaders
 }
 
 await describeOwnKafka(
@@ -35,7 +44,7 @@ await describeOwnKafka(
             const brokers = (kafka.proxied?.bootstrap ?? "").split(",")
             const transport = yield* confluentTransport({ brokers, requestMs: 3000 })
             const { topic, writer } = yield* topicOf(transport, 6)
-            const leaders = yield* Effect.promise(() => leadersOf(kafka.bootstrap, topic))
+            const leaders = yield* Effect.promise(() => leadersOf(kafka.bootstrap, topic, 6))
             for (const partition of leaders.keys()) yield* send(writer, partition, numbered(10, "warm"), 8000)
             const [stuck = 0] = leaders
             const node = kafka.nodes.find(({ id }) => id === stuck)
@@ -46,11 +55,12 @@ await describeOwnKafka(
               .map(([partition]) => partition)
             expect(others.length).toBeGreaterThan(0)
             for (let round = 0; round < 3; round++) {
-              const runs = yield* Effect.forEach(others, (at) => send(writer, at, numbered(50, `${round}/`), 1500), {
+              const runs = yield* Effect.forEach(others, (at) => send(writer, at, numbered(50, `${round}/`), 5000), {
                 concurrency: "unbounded"
               })
               for (const [run] of runs) expect(run).toMatchObject({ from: 0, to: 50, fate: "stored" })
             }
+            yield* Effect.sleep(1800)
             node?.proxy?.pass()
             expect(yield* Fiber.join(waiting)).toContain("unknown")
             const reader = yield* confluentTransport({ brokers: kafka.bootstrap.split(",") })

@@ -247,7 +247,7 @@ describeKafka("a member of a group", (bootstrap) => {
       })
     ))
 
-  it("holds back one lane by not pulling it, and fetches no more of it than a bound", () =>
+  it("holds back one lane by not pulling it, and gets all of it when it does", () =>
     run(
       Effect.gen(function* () {
         const { transport, topic, writer } = yield* benchAt(bootstrap, 2)

@@ -3,7 +3,7 @@ import { batchOf, type Header, type PlainRecord, type ReceivedRecord } from "lea
 import { gzipSync, zstdCompressSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { BytesReader } from "../src/protocol/BytesReader.ts"
-import { crc32c } from "../src/protocol/crc32c.ts"
+import { crc32c } from "leat/transport"
 import { type Aborted, readRecordBatches } from "../src/protocol/readRecordBatches.ts"
 import { batchBytesMax, writeRecordBatch } from "../src/protocol/writeRecordBatch.ts"
 

@@ -17,6 +17,7 @@ import type { RecordBatch } from "./RecordBatch.ts"
 import type { TransportError } from "./TransportError.ts"
 
 export { batchOf, type PlainRecord } from "./batchOf.ts"
+export { crc32c } from "./crc32c.ts"
 export { RecordBatch } from "./RecordBatch.ts"
 export type { RecordColumns } from "./RecordBatch.ts"
 export { EventIdCursor } from "./EventIdCursor.ts"

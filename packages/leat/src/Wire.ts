@@ -175,11 +175,11 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
   const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
   let others: Array<Header> | undefined
-  for (const header of headers) {
-    const [name, value] = header
+  for (const one of headers) {
+    const [name, value] = one
     if (name === "leat") readLeat(meta, value, stream)
     else if (name === droppedHeader) meta.dropped = readDropNotice(value)
-    else if (!readNamed(meta, name, value)) (others ??= []).push(header)
+    else if (!readNamed(meta, name, value)) (others ??= []).push(one)
   }
   if (others !== undefined) meta.headers = others
   return meta

@@ -459,13 +459,13 @@ describe("contracts", () => {
         [contract("a", ["order"])],
         driver
       )
-    const retry = { base: "1 second" }
+    const again = { base: "1 second" }
     expect(faults([])).toEqual([])
-    expect(faults([{ on: ["Timeout"], retry, then: "halt" }])).toEqual([])
+    expect(faults([{ on: ["Timeout"], retry: again, then: "halt" }])).toEqual([])
     for (const on of ["Timeout", "TooLarge", "*"]) {
       const [fault] = faults([
         { on: ["Full"], then: "halt" },
-        { on: [on], retry, then: "drop" }
+        { on: [on], retry: again, then: "drop" }
       ])
       expect(fault?.path).toBe("routes[0].to[0].cluster")
       expect(fault?.message).toContain("needs order (there only with a policy that drops nothing)")

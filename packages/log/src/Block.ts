@@ -9,8 +9,7 @@
  * 64 time f64 per record | offset u32 (flag 1: compacted) | headers at u32 | value at u32 | end u32 | flags u8 | bytes
  * ```
  */
-import { readHeaders, type ReceivedRecord, type RecordColumns } from "leat/transport"
-import { crc32c } from "./crc32c.ts"
+import { crc32c, readHeaders, type ReceivedRecord, type RecordColumns } from "leat/transport"
 
 /** Version of the layout; a reader refuses one that it does not know. */
 export const blockFormat = 1

@@ -3,8 +3,14 @@ import { missingAddon } from "./confluentAddon.ts"
 import { failInContinuousIntegration } from "./ContinuousIntegration.ts"
 import { isMissing } from "./KafkaMissing.ts"
 import { findKafka } from "./KafkaProgram.ts"
-// For what it declares of vitest's context.
-import type {} from "./vitestSetup.ts"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly kafkaBootstrap: string | undefined
+    /** Why there is none. */
+    readonly kafkaReason: string | undefined
+  }
+}
 
 export interface SuiteNeeds {
   /** The native addon of the Confluent client too. */

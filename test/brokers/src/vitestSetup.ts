@@ -6,14 +6,6 @@ import type { KafkaMissing } from "./KafkaMissing.ts"
 import type { SharedKafka } from "./SharedKafka.ts"
 import { shareKafka } from "./SharedKafka.ts"
 
-declare module "vitest" {
-  interface ProvidedContext {
-    readonly kafkaBootstrap: string | undefined
-    /** Why there is none. */
-    readonly kafkaReason: string | undefined
-  }
-}
-
 interface Shared {
   users: number
   kafka: Promise<SharedKafka | KafkaMissing>

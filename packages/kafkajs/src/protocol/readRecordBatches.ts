@@ -2,11 +2,10 @@
  * Records as Kafka keeps them (record batches, magic 2), read from the answer to a fetch: keys, values and header values are
  * views of it. Checksums are verified, which kafkajs does not do; control records and aborted ones are left out.
  */
-import { readHeaders, type ReceivedRecord } from "leat/transport"
+import { crc32c, readHeaders, type ReceivedRecord } from "leat/transport"
 import { gunzipSync, zstdDecompressSync } from "node:zlib"
 import { failure } from "../client/failureOf.ts"
 import { BytesReader } from "./BytesReader.ts"
-import { crc32c } from "./crc32c.ts"
 
 /** What one partition of an answer held. */
 export interface Fetched {

@@ -3,8 +3,8 @@
  * headers stand in the arena in Kafka's own layout: names, order and repetitions go as they are, where kafkajs would put
  * them through an object.
  */
+import { crc32c } from "leat/transport"
 import type { RecordColumns } from "leat/transport"
-import { crc32c } from "./crc32c.ts"
 
 /** Bytes of a record batch before its first record. */
 export const batchHeaderBytes = 61

@@ -1,5 +1,5 @@
+import { crc32c } from "leat/transport"
 import { Buffer } from "node:buffer"
-import { crc32c } from "../crc32c.ts"
 
 export type SqlValue = number | string | Uint8Array | null
 

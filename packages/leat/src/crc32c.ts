@@ -25,7 +25,15 @@ for (let index = 0; index < 256; index++) {
   }
 }
 
-/** Checksum of `bytes` [from, to), as an unsigned 32-bit number. */
+/**
+ * CRC32C (Castagnoli) of `bytes` [from, to), as an unsigned 32-bit number: the checksum of Kafka's record batches and of the log's
+ * rows.
+ *
+ * @example
+ * ```ts
+ * crc32c(new TextEncoder().encode("123456789")) // 0xe3069283, the check value of RFC 3720's polynomial
+ * ```
+ */
 export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
   let crc = -1
   let at = from
