@@ -1,23 +1,32 @@
-// `npm run bench -- [publish|deadSink|log|tail|reopen|handlers|all] [--json] [--save FILE]`: figures of one run. Ratios travel
-// between machines, absolute figures do not. `npm run bench -- picture` draws benchmarks/results.json.
-import { readFileSync, writeFileSync } from "node:fs"
+// `npm run bench -- [publish|deadSink|log|tail|reopen|handlers|kafka|all] [--json] [--quick] [--save FILE]`: figures of one run. Ratios
+// travel between machines, absolute figures do not. `--quick`: less of what takes minutes. `--save` keeps what the file has of other
+// benchmarks. `npm run bench -- picture` draws benchmarks/results.json.
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { benchDeadSink } from "./deadSink.ts"
 import { benchHandlers } from "./handlers.ts"
+import { benchKafka } from "./kafka/benchKafka.ts"
+import { full, quick } from "./kafka/plan.ts"
 import { benchLog, benchReopen } from "./log.ts"
 import { picture } from "./picture.ts"
 import { benchPublish } from "./publish.ts"
 import { type Results, table } from "./results.ts"
 import { benchTail } from "./tail.ts"
 
-const benches: { readonly [N in keyof Results]-?: () => Promise<Results[N]> } = {
+interface Wishes {
+  readonly isQuick: boolean
+}
+
+const say = (sentence: string) => void process.stderr.write(`leat: ${sentence}\n`)
+const benches: { readonly [N in keyof Results]-?: (wishes: Wishes) => Promise<Results[N]> } = {
   publish: benchPublish,
   deadSink: () => Effect.runPromise(benchDeadSink),
   log: benchLog,
   tail: benchTail,
   reopen: benchReopen,
-  handlers: benchHandlers
+  handlers: benchHandlers,
+  kafka: ({ isQuick }) => benchKafka(isQuick ? quick : full, say)
 }
 const names = Object.keys(benches) as ReadonlyArray<keyof Results>
 const byDefault: ReadonlyArray<keyof Results> = ["publish", "deadSink"]
@@ -32,7 +41,11 @@ function misuse(sentence: string): never {
 function readArguments() {
   try {
     return parseArgs({
-      options: { json: { type: "boolean", default: false }, save: { type: "string" } },
+      options: {
+        json: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        save: { type: "string" }
+      },
       allowPositionals: true,
       strict: true
     })
@@ -54,9 +67,12 @@ if (positionals.includes("picture")) {
       : names.filter((name) => positionals.includes(name))
   const figures: Record<string, unknown> = {}
   for (const name of chosen) {
-    figures[name] = await benches[name]()
+    figures[name] = await benches[name]({ isQuick: values.quick })
     if (!values.json) console.log(table({ [name]: figures[name] }))
   }
   if (values.json) console.log(JSON.stringify(figures))
-  if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(figures, undefined, 2)}\n`)
+  if (values.save !== undefined) {
+    const kept = existsSync(values.save) ? (JSON.parse(readFileSync(values.save, "utf8")) as Results) : {}
+    writeFileSync(values.save, `${JSON.stringify({ ...kept, ...figures }, undefined, 2)}\n`)
+  }
 }

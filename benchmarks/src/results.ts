@@ -1,5 +1,7 @@
 import type { DeadSinkFigures } from "./deadSink.ts"
 import type { HandlerFigures } from "./handlers.ts"
+import type { KafkaFigures } from "./kafka/figures.ts"
+import { kafkaTable } from "./kafka/table.ts"
 import type { LogFigures, ReopenFigures } from "./log.ts"
 import type { Cost } from "./measure.ts"
 import type { PublishFigures } from "./publish.ts"
@@ -13,6 +15,7 @@ export interface Results {
   readonly tail?: TailFigures
   readonly reopen?: ReopenFigures
   readonly handlers?: ReadonlyArray<HandlerFigures>
+  readonly kafka?: KafkaFigures
 }
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en")
@@ -24,7 +27,7 @@ function row(name: string, { eventsPerSecond, heapBytesPerEvent, cpuUsPerEvent }
 }
 
 /** The results for a person. */
-export function table({ publish, deadSink, log, tail, reopen, handlers }: Results): string {
+export function table({ publish, deadSink, log, tail, reopen, handlers, kafka }: Results): string {
   const lines: Array<string> = []
   if (publish !== undefined) {
     const { ratio, ratios, ledgerShare, heapBytesBeyondCodec } = publish
@@ -56,5 +59,6 @@ export function table({ publish, deadSink, log, tail, reopen, handlers }: Result
     lines.push(
       `handlers, ${transport.padEnd(12)}${whole(handlersPerSecond).padStart(10)} events/s one by one, ${whole(batchedPerSecond)} in batches of 500`
     )
+  if (kafka !== undefined) lines.push(...kafkaTable(kafka))
   return lines.join("\n")
 }

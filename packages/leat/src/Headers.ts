@@ -63,11 +63,34 @@ export function readHeaders(source: Uint8Array, at: number): Array<Header> {
   const headers: Array<Header> = []
   for (let left = length(); left > 0; left--) {
     const nameEnd = length() + position
-    const name = textDecoder.decode(source.subarray(position, nameEnd))
+    const name = nameOf(source, position, nameEnd)
     position = nameEnd
     const valueEnd = length() + position
     headers.push([name, source.subarray(position, valueEnd)])
     position = valueEnd
   }
   return headers
+}
+
+/** Names read before: a stream has the same few in every record, and decoding them took longer than all the rest of the headers. */
+const names: Array<{ readonly bytes: Uint8Array; readonly text: string } | undefined> = Array.from({ length: 64 })
+const nameBytesKeptMax = 64
+
+function nameOf(source: Uint8Array, from: number, to: number): string {
+  const length = to - from
+  if (length < 2 || length > nameBytesKeptMax) return textDecoder.decode(source.subarray(from, to))
+  // Of the names that leat knows no two have the same place.
+  const place = (length + (source[to - 2] ?? 0) * 3) & 63
+  const known = names[place]
+  if (known !== undefined && isAt(known.bytes, source, from, length)) return known.text
+  const bytes = Uint8Array.from(source.subarray(from, to))
+  const text = textDecoder.decode(bytes)
+  names[place] = { bytes, text }
+  return text
+}
+
+function isAt(bytes: Uint8Array, source: Uint8Array, from: number, length: number): boolean {
+  if (bytes.length !== length) return false
+  for (let index = 0; index < length; index++) if (bytes[index] !== source[from + index]) return false
+  return true
 }

@@ -172,7 +172,7 @@ export class LaneShell<T> {
     const { handle } = this.#options
     return Effect.suspend(() => handle(inputs)).pipe(
       Effect.provideService(CurrentDelivery, first),
-      Telemetry.timed(Telemetry.processDuration, "process"),
+      timedProcess,
       Telemetry.spanned(() => this.#processSpan(delivery, inputs))
     )
   }
@@ -213,6 +213,9 @@ export class LaneShell<T> {
 }
 
 const keyText = new TextDecoder()
+
+/** Made once: the metric finds its series by a text that it keeps. */
+const timedProcess = Telemetry.timed(Telemetry.processDuration, "process")
 
 function transportErrorOf(transport: string, operation: string, cause: Cause.Cause<unknown>): TransportError {
   const error = Cause.squash(cause)
