@@ -20,7 +20,8 @@ function fakeKafka() {
   return { made, kafka: { Producer, CODES: { ERRORS: {} } } as unknown as KafkaJavascript }
 }
 
-const open = Effect.gen(function* () {
+/** A producer that the leader does not know yet. */
+const openNew = Effect.gen(function* () {
   const { made, kafka } = fakeKafka()
   const options = { brokers: ["k1:9092"], requestMs: 1000 }
   const producers = yield* Producers.make({ kafka, options, hasPositions: false, count: 1 })
@@ -34,6 +35,19 @@ const open = Effect.gen(function* () {
     end: () => Effect.succeed(7n)
   })
   return { made, writer, producers }
+})
+
+/** One that has stored something. */
+const open = Effect.gen(function* () {
+  const opened = yield* openNew
+  const [producer] = opened.made
+  const first = batchOf([{ key: "k", value: "first" }])
+  const sending = yield* Effect.forkChild(opened.writer.send(0, first, 0, 1, Date.now() + 5000))
+  yield* Effect.sleep(10)
+  producer?.answer(0, 1, 0)
+  yield* Fiber.join(sending)
+  producer?.answered.splice(0)
+  return opened
 })
 
 const batch = batchOf(["a", "b", "c"].map((value) => ({ key: "k", value })))
@@ -64,8 +78,52 @@ describe("a producer whose session is over", () => {
           expect(yield* writer.fence(0)).toBe(7n)
           const again = yield* Effect.forkChild(send(writer))
           yield* Effect.sleep(10)
-          made[1]?.answer(0, 3, 0)
+          made[1]?.answer(0, 1, 0)
+          yield* Effect.sleep(50)
+          made[1]?.answer(0, 2, 0)
           expect(told(yield* Fiber.join(again))).toEqual([[0, 3, "stored", undefined]])
+        })
+      )
+    ))
+})
+
+describe("the first record of a producer", () => {
+  it("goes by itself; the rest, and whatever is sent meanwhile, waits until it is stored", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { made, writer } = yield* openNew
+          const [producer] = made
+          const sending = yield* Effect.forkChild(Effect.all([send(writer), send(writer)], { concurrency: 2 }))
+          yield* Effect.sleep(10)
+          expect(producer?.outstanding).toBe(1)
+          producer?.answer(0, 1, 0)
+          yield* waitUntil(
+            "the rest is sent",
+            Effect.sync(() => producer?.outstanding === 5)
+          )
+          producer?.answer(0, 5, 0)
+          expect((yield* Fiber.join(sending)).map(told)).toEqual([
+            [[0, 3, "stored", undefined]],
+            [[0, 3, "stored", undefined]]
+          ])
+        })
+      )
+    ))
+
+  it("that is refused keeps the rest from being sent", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { made, writer } = yield* openNew
+          const sending = yield* Effect.forkChild(send(writer))
+          yield* Effect.sleep(10)
+          made[0]?.answer(0, 1, 29)
+          expect(told(yield* Fiber.join(sending))).toEqual([
+            [0, 1, "notStored", "Unauthorized"],
+            [1, 3, "notStored", "Unauthorized"]
+          ])
+          expect(made[0]?.outstanding).toBe(0)
         })
       )
     ))
