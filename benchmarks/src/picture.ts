@@ -12,8 +12,11 @@ const gap = 8
 const nameWidth = 250
 const textWidth = 130
 
+/** Size of the values whose figures on Kafka are drawn, in bytes. */
+const pictured = 200
+
 /** The results as an SVG that is readable on light and dark ground. */
-export function picture({ publish, log, handlers, tail, reopen }: Results): string {
+export function picture({ publish, log, handlers, tail, reopen, kafka }: Results): string {
   const rate = (value: number) => `${Math.round(value).toLocaleString("en")}/s`
   const bars = (pairs: ReadonlyArray<readonly [string, number]>): ReadonlyArray<Bar> =>
     pairs.map(([name, value]) => ({ name, value, text: rate(value) }))
@@ -46,6 +49,27 @@ export function picture({ publish, log, handlers, tail, reopen }: Results): stri
         ])
       )
     })
+  for (const { client, wire, valueBytes, leat, raw, rawWithoutHeaders, naive } of kafka?.producing ?? [])
+    if (valueBytes === pictured)
+      groups.push({
+        title: `${client} on Kafka, wire ${wire}, values of ${valueBytes} bytes: publishing, events/s`,
+        bars: bars([
+          ["leat", leat.eventsPerSecond],
+          ["the client at its best", raw.eventsPerSecond],
+          ["and without headers", rawWithoutHeaders.eventsPerSecond],
+          ["the client, each awaited", naive.eventsPerSecond]
+        ])
+      })
+  for (const { client, wire, valueBytes, handle, handleBatch, raw } of kafka?.consuming ?? [])
+    if (valueBytes === pictured)
+      groups.push({
+        title: `${client} on Kafka, wire ${wire}, values of ${valueBytes} bytes: consuming, events/s`,
+        bars: bars([
+          ["leat, batches", handleBatch.eventsPerSecond],
+          ["leat, one by one", handle.eventsPerSecond],
+          ["the client at its best", raw.eventsPerSecond]
+        ])
+      })
   const notes: Array<string> = []
   if (tail !== undefined)
     notes.push(`offer to handler in another process: p50 ${tail.p50Ms} ms, p90 ${tail.p90Ms} ms, p99 ${tail.p99Ms} ms`)
