@@ -97,7 +97,7 @@ const liars: ReadonlyArray<Liar> = [
   {
     says: "settled, when it was only handed out",
     lie: withLane(({ batches, settle }) => ({ batches: Stream.tap(batches, ({ next }) => settle(next)) })),
-    foundBy: "T20 T21 T22 what was handed out and not settled comes again"
+    foundBy: "T20 T21 T22 T30 what was handed out and not settled comes again"
   },
   {
     says: "settled, one position too far",
