@@ -80,9 +80,12 @@ export class Commits {
     if (lane.isOver) return this.#answer(line, undefined)
     const offset = asked.reduce((highest, one) => Math.max(highest, one.offset), lane.settled)
     if (offset === lane.settled) return this.#answer(line, undefined)
+    const consumer = this.#consumer()
+    // Nobody would ever tell what became of it.
+    if (consumer === undefined) return this.#answer(line, { code: notConnected, message: "" })
     line.inFlight = offset
     try {
-      this.#consumer()?.commit([{ topic: lane.topic, partition: lane.partition, offset }])
+      consumer.commit([{ topic: lane.topic, partition: lane.partition, offset }])
     } catch (error) {
       line.inFlight = undefined
       this.#answer(line, { code: codeOf(error), message: "" })

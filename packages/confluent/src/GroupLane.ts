@@ -5,7 +5,7 @@ import type { ClientMessage } from "./client.ts"
 import { failure } from "./failure.ts"
 import { batchOfMessages, offsetOf } from "./received.ts"
 
-/** Records and bytes that wait in a lane before its partition is paused; half as many before it goes on. */
+/** Records and bytes that wait in a lane before its partition is paused, until they are pulled. */
 const waitingRecordsMax = 5000
 const waitingBytesMax = 4 * 1024 * 1024
 
