@@ -5,7 +5,7 @@
 import { confluent } from "@leat/confluent"
 import { startKafka } from "@leat/brokers"
 import { kafkajs } from "@leat/kafkajs"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Logger } from "effect"
 import { seededRandom } from "leat/testing"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Leaders } from "./Leaders.ts"
@@ -51,7 +51,9 @@ try {
   const loads = [confluent, kafkajs].map((driver) => new Load({ driver, brokers, eventsPerSecond }))
   const [byConfluent, byKafkajs] = loads
   if (byConfluent === undefined || byKafkajs === undefined) throw new Error("there are two loads")
-  const runs = loads.map((load) => Effect.runFork(Effect.scoped(load.run)))
+  // stdout is for the verdict.
+  const warnings = Logger.layer([Logger.make(({ message }) => void process.stderr.write(`  ${String(message)}\n`))])
+  const runs = loads.map((load) => Effect.runFork(Effect.provide(Effect.scoped(load.run), warnings)))
   await leaders.wait(loads.map(({ topic }) => topic))
   const scene: Scene = { kafka, random, leader: () => leaders.most(), inSync: () => leaders.inSync() }
   const happened = await disturb(scene, performance.now() + minutes * 60_000)
