@@ -15,8 +15,8 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { type Admission, NotStored, Rejected } from "./Admission.ts"
-import type { Contract, Key } from "./Contract.ts"
+import { type Admission, NotStored, Rejected } from "./publish/Admission.ts"
+import type { Contract, Key } from "./contract/Contract.ts"
 import {
   CurrentDelivery,
   type DecodedValue,
@@ -24,18 +24,18 @@ import {
   type HaltedReadLane,
   type HandlerInput,
   type SourceOptions
-} from "./Delivery.ts"
-import { type EventId, formatEventId } from "./EventId.ts"
-import type { Ledger } from "./Ledger.ts"
+} from "./consume/DeliveryInfo.ts"
+import { type EventId, formatEventId } from "./record/EventId.ts"
+import type { Ledger } from "./ledger/Ledger.ts"
 import type { Rule } from "./Policy.ts"
-import type { Publisher } from "./Publisher.ts"
-import type { Route, SubscriptionSettings } from "./Routes.ts"
-import type { Sink } from "./Sink.ts"
-import { Source } from "./Source.ts"
+import type { Publisher } from "./publish/Publisher.ts"
+import type { Route, SubscriptionSettings } from "./routes/Routes.ts"
+import type { Sink } from "./publish/Sink.ts"
+import { Source } from "./consume/Source.ts"
 import { attribute, metricNames, pullCounter, traceparentOf } from "./Telemetry.ts"
-import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./Transport.ts"
-import { type Outcome, Waiter } from "./Waiter.ts"
-import type { EventContext, RecordMeta } from "./Wire.ts"
+import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./transport/index.ts"
+import { type Outcome, Waiter } from "./ledger/Waiter.ts"
+import type { EventContext, RecordMeta } from "./record/Wire.ts"
 
 /**
  * What `publish` completes at: admitted to the buffer, on local disk or better (today the same as `stored`), or

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Cause, Effect, Exit, Scope, Stream } from "effect"
-import type { Admission } from "../Admission.ts"
-import type { Contract, Key } from "../Contract.ts"
-import type { EventId } from "../EventId.ts"
-import type { DeliveryInfo } from "../Delivery.ts"
+import type { Admission } from "../publish/Admission.ts"
+import type { Contract, Key } from "../contract/Contract.ts"
+import type { EventId } from "../record/EventId.ts"
+import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import {
   caused,
   type EventStream,
@@ -13,9 +13,9 @@ import {
   type Subscription
 } from "../Stream.ts"
 import { traceparentOf } from "../Telemetry.ts"
-import type { PartitionBounds } from "../Transport.ts"
-import type { Outcome } from "../Waiter.ts"
-import type { EventContext } from "../Wire.ts"
+import type { PartitionBounds } from "../transport/index.ts"
+import type { Outcome } from "../ledger/Waiter.ts"
+import type { EventContext } from "../record/Wire.ts"
 
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
 const current = new AsyncLocalStorage<{ readonly delivery: DeliveryInfo; readonly traceparent: string | undefined }>()

@@ -1,17 +1,17 @@
 /** The same front door for code that does not use Effect: promises, `await using`, `for await` and `AbortSignal`. */
 import { Effect, Exit, Scope } from "effect"
-import type { Contract } from "../Contract.ts"
+import type { Contract } from "../contract/Contract.ts"
 import { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "../Leat.ts"
-import type { HaltedLane } from "../Sink.ts"
+import type { HaltedLane } from "../publish/Sink.ts"
 import { PromiseStream } from "./PromiseStream.ts"
-import type { Outcome } from "../Waiter.ts"
+import type { Outcome } from "../ledger/Waiter.ts"
 
-export { Rejected, type Admission, NotStored, type RejectReason } from "../Admission.ts"
+export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../Leat.ts"
-export { RouteError } from "../Routes.ts"
-export type { DeliveryInfo } from "../Delivery.ts"
-export { TransportError } from "../TransportError.ts"
-export type { Outcome } from "../Waiter.ts"
+export { RouteError } from "../routes/Routes.ts"
+export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
+export { TransportError } from "../transport/TransportError.ts"
+export type { Outcome } from "../ledger/Waiter.ts"
 export * from "./PromiseStream.ts"
 
 /**

@@ -1,6 +1,6 @@
 /** Any transport, with faults: what a broker, a network or a crash does to a client, one call at a time, by a plan. */
 import { Effect, Stream } from "effect"
-import type { RecordBatch } from "../RecordBatch.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
 import {
   type Driver,
   type Lane,
@@ -9,7 +9,7 @@ import {
   TransportError,
   type TransportReason,
   type Writer
-} from "../Transport.ts"
+} from "../transport/index.ts"
 
 /** What happens to one send. */
 export type SendFault =

@@ -3,10 +3,10 @@
  * got. It is a `Journal`, so it sees every move of every leg by id, and it trusts no counter.
  */
 import { Effect, Stream } from "effect"
-import { type EventId, formatEventId } from "../EventId.ts"
-import type { Journal, Place, WriteAccount } from "../Ledger.ts"
-import type { Transport, TransportError } from "../Transport.ts"
-import { readMeta } from "../Wire.ts"
+import { type EventId, formatEventId } from "../record/EventId.ts"
+import type { Journal, Place, WriteAccount } from "../ledger/Ledger.ts"
+import type { Transport, TransportError } from "../transport/index.ts"
+import { readMeta } from "../record/Wire.ts"
 
 /** What can be wrong with a history. */
 export type ViolationKind =

@@ -3,7 +3,12 @@
  * SIGKILL does not show that, because the page cache survives it. It is a `MemoryBroker`, the disk, behind a page cache.
  */
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
-import { MemoryBroker, type MemoryOptions, memoryCapabilities, memoryTransport } from "../MemoryTransport.ts"
+import {
+  MemoryBroker,
+  type MemoryOptions,
+  memoryCapabilities,
+  memoryTransport
+} from "../transport/memory/MemoryTransport.ts"
 import {
   type Capabilities,
   type Driver,
@@ -13,7 +18,7 @@ import {
   type Transport,
   TransportError,
   type Writer
-} from "../Transport.ts"
+} from "../transport/index.ts"
 
 /** What the disk keeps, and when what was written is on it. */
 export interface PowerLossOptions extends MemoryOptions {

@@ -1,7 +1,7 @@
 /** leat/testing: what leat is tested with, for services and drivers to test themselves with. */
 export * from "./FaultTransport.ts"
 export * from "./History.ts"
-export { batchOf, type PlainRecord } from "../batchOf.ts"
+export { batchOf, type PlainRecord } from "../record/batchOf.ts"
 export * from "./PowerLoss.ts"
 export * from "./seededRandom.ts"
 export * from "./SeededScheduler.ts"

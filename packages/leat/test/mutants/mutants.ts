@@ -9,25 +9,25 @@ export interface Mutant {
 export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that failed is told stored",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `if (run.fate === "stored") this.#stored`,
     replace: `if (run.fate !== "unknown") this.#stored`
   },
   {
     name: "an unknown outcome is told stored",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `if (run.fate === "stored") this.#stored`,
     replace: `if (run.fate !== "notStored") this.#stored`
   },
   {
     name: "nothing is fenced after an unknown outcome",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `if (this.#options.canFence) {`,
     replace: `if (false) {`
   },
   {
     name: "what failed is tried again behind what came later",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `head.ranges.unshift(...left)
     this.#popWhenEnded(head)`,
     replace: `head.ranges.unshift(...left)
@@ -36,38 +36,38 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a dropped record is not counted",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)`,
     replace: `void reason`
   },
   {
     name: "dropping the oldest takes what is on its way",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
       return ranges === undefined || ranges.every((range) => !range.mayBeStored)`,
     replace: `return batch.count > 0 && index >= 0 && ranges !== null`
   },
   {
     name: "an event carries the sequence of the next one",
-    file: "Publisher.ts",
+    file: "publish/Publisher.ts",
     find: `batch.place(account.index, bucket, this.#seq[bucket] ?? 0, this`,
     replace: `batch.place(account.index, bucket, (this.#seq[bucket] ?? 0) + 1, this`
   },
   {
     name: "a record's header carries the sequence of the next one",
-    file: "Wire.ts",
+    file: "record/Wire.ts",
     find: `end = writeVarint(arena, end, batch.seq[count] ?? 0)`,
     replace: `end = writeVarint(arena, end, (batch.seq[count] ?? 0) + 1)`
   },
   {
     name: "closing forgets what is queued",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `if (head === undefined || head.batch.count === 0) return this.#closing ? { _tag: "Done" } : idle`,
     replace: `if (head === undefined || head.batch.count === 0 || this.#closing) return this.#closing ? { _tag: "Done" } : idle`
   },
   {
     name: "a retry begins one record too late",
-    file: "WriteLane.ts",
+    file: "publish/WriteLane.ts",
     find: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
     return [part]`,
     replace: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
@@ -76,19 +76,19 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the watermark passes a parked record",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `while (first?.ended !== undefined) {`,
     replace: `while (first !== undefined && (first.ended !== undefined || (first as Delivery).state === "parked")) {`
   },
   {
     name: "the watermark passes a running record",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `this.#watermark = first === undefined ? this.#end : first.position`,
     replace: `this.#watermark = first === undefined ? this.#end : first.position + 1n`
   },
   {
     name: "a failing key does not hold back its later records",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `delivery.state = "parked"
     this.#parked.add(delivery)`,
     replace: `delivery.state = "parked"
@@ -98,25 +98,25 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a failed record is done",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `if ("ending" in decision && decision.ending === "drop") return this.#finish(delivery, "dropped", fault.tag)`,
     replace: `if (delivery.attempts > 0) return this.#finish(delivery, "done", "done")`
   },
   {
     name: "the last record of a pulled batch is passed over",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `for (const record of batch.records) {`,
     replace: `for (const record of batch.records.slice(0, Math.max(1, batch.records.length - 1))) {`
   },
   {
     name: "what was finished past the watermark is counted twice",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `if (ended !== undefined) this.#count(ended, -span)`,
     replace: `if (ended !== undefined) this.#count(ended, 0)`
   },
   {
     name: "settled while handlers run: everything pulled is settled",
-    file: "ReadLane.ts",
+    file: "consume/ReadLane.ts",
     find: `if (this.#watermark <= this.#settled) return undefined
     if (!isFinal`,
     replace: `if (this.#end > this.#settled) return this.#end
@@ -124,19 +124,19 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the broker keeps views of the arena that it was sent",
-    file: "MemoryPartition.ts",
+    file: "transport/memory/MemoryPartition.ts",
     find: `const copy = batch.copy(from, to)`,
     replace: `const copy = from === 0 && to === batch.count ? batch : batch.copy(from, to)`
   },
   {
     name: "the broker forgets the last record of a batch",
-    file: "MemoryPartition.ts",
+    file: "transport/memory/MemoryPartition.ts",
     find: `const copy = batch.copy(from, to)`,
     replace: `const copy = batch.copy(from, Math.max(from + 1, to - 1))`
   },
   {
     name: "a partition changes hands before it is released",
-    file: "MemoryGroup.ts",
+    file: "transport/memory/MemoryGroup.ts",
     find: `holding.state = "revoked"
     partition.log.wake()`,
     replace: `holding.state = "lost"
@@ -146,26 +146,26 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a new holder begins where the last one had read to",
-    file: "MemoryGroup.ts",
+    file: "transport/memory/MemoryGroup.ts",
     find: `if (partition.settled !== undefined) return partition.settled`,
     replace: `if (partition.settled !== undefined) return partition.log.end`
   },
   {
     name: "a member that goes takes what it had not settled with it",
-    file: "MemoryGroup.ts",
+    file: "transport/memory/MemoryGroup.ts",
     find: `holding.state = "released"`,
     replace: `holding.state = "released"
         partition.settled = holding.next`
   },
   {
     name: "a member that leaves is given lanes again",
-    file: "MemoryGroup.ts",
+    file: "transport/memory/MemoryGroup.ts",
     find: `member.isLeaving = true`,
     replace: `member.isLeaving = false`
   },
   {
     name: "an event takes its sequence although it was rejected",
-    file: "Publisher.ts",
+    file: "publish/Publisher.ts",
     find: `if (batch === undefined) return this.#overflow(first)
     try {`,
     replace: `if (batch === undefined) {
@@ -176,7 +176,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a rejected event is counted as admitted",
-    file: "Publisher.ts",
+    file: "publish/Publisher.ts",
     find: `if (told.admitted) this.account.admitted++
     else this.reject(told.reason)`,
     replace: `this.account.admitted++

@@ -3,12 +3,12 @@
  * and what must hold is checked as it goes, on sets that every move changes by one.
  */
 import { seededRandom } from "leat/testing"
-import { Ledger, type WriteAccount, type Place } from "../../src/Ledger.ts"
+import { Ledger, type WriteAccount, type Place } from "../../src/ledger/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
-import { type Delivery, ReadLane } from "../../src/ReadLane.ts"
-import { RecordBatch } from "../../src/RecordBatch.ts"
-import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/Transport.ts"
-import { type WriteCommand, WriteLane } from "../../src/WriteLane.ts"
+import { type Delivery, ReadLane } from "../../src/consume/ReadLane.ts"
+import { RecordBatch } from "../../src/record/RecordBatch.ts"
+import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
+import { type WriteCommand, WriteLane } from "../../src/publish/WriteLane.ts"
 
 /** A mistake in the driver of the machines, which the exploration has to find. */
 export type PlantedRace = "sendsWithoutFence" | "settlesWhatIsRunning"

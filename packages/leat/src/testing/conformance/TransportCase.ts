@@ -10,8 +10,8 @@ import type {
   Transport,
   TransportError,
   Writer
-} from "../../Transport.ts"
-import { batchOf, type PlainRecord } from "../../batchOf.ts"
+} from "../../transport/index.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 
 /**
  * What the suite is run against.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
-import { type Capabilities, TransportError } from "../../Transport.ts"
+import { type Capabilities, TransportError } from "../../transport/index.ts"
 import { waitUntil } from "../waitUntil.ts"
 import { boundsOf, join, numbered, store, testCase, textOf, type TransportCase, valuesOf } from "./TransportCase.ts"
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { Effect, Exit } from "effect"
-import { formatEventId, formatUuid } from "../../EventId.ts"
-import { readHeaders } from "../../Headers.ts"
-import { RecordBatch } from "../../RecordBatch.ts"
-import { wireWriter } from "../../Wire.ts"
-import { batchOf, type PlainRecord } from "../../batchOf.ts"
+import { formatEventId, formatUuid } from "../../record/EventId.ts"
+import { readHeaders } from "../../record/Headers.ts"
+import { RecordBatch } from "../../record/RecordBatch.ts"
+import { wireWriter } from "../../record/Wire.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import {
   assertCovers,
   boundsOf,

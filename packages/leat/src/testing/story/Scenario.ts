@@ -1,6 +1,6 @@
 /** What a story is about, and where it plays: data, so that a story can be drawn, told again, and told over another transport. */
 import type { Effect, Scope } from "effect"
-import type { ClusterConfig, Driver, Transport, TransportError } from "../../Transport.ts"
+import type { ClusterConfig, Driver, Transport, TransportError } from "../../transport/index.ts"
 import type { FaultRates } from "../FaultTransport.ts"
 
 /**

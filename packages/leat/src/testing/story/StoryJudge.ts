@@ -1,9 +1,9 @@
 /** What everybody in a story was told, and whether it can all be true. */
 import { Effect } from "effect"
-import { type EventId, formatEventId } from "../../EventId.ts"
+import { type EventId, formatEventId } from "../../record/EventId.ts"
 import type { OpenLeat } from "../../Leat.ts"
-import type { DeliveryInfo } from "../../Delivery.ts"
-import type { Transport, TransportError } from "../../Transport.ts"
+import type { DeliveryInfo } from "../../consume/DeliveryInfo.ts"
+import type { Transport, TransportError } from "../../transport/index.ts"
 import type { FaultPlan } from "../FaultTransport.ts"
 import { History } from "../History.ts"
 import { type StoryNote, storyNotes } from "./storyNotes.ts"

@@ -1,5 +1,5 @@
 import protobuf from "protobufjs/minimal.js"
-import type { Contract } from "../../Contract.ts"
+import type { Contract } from "../../contract/Contract.ts"
 
 /** What is published in a story. */
 export interface StoryNote {

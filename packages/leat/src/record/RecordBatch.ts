@@ -1,0 +1,324 @@
+/**
+ * Many records in one arena of bytes, with offset columns beside it. Events are encoded straight into the arena of the lane
+ * they belong to; a retry is a range of indexes; a driver asks for views only where its client needs objects.
+ *
+ * Layout of one record in the arena: key bytes, headers block (see `Headers.ts`), value bytes; records follow each other
+ * without gaps, so one column of ends gives the starts too.
+ */
+import { Buffer } from "node:buffer"
+import protobuf from "protobufjs/minimal.js"
+import { type Header, readHeaders, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
+import type { Waiter } from "../ledger/Waiter.ts"
+
+const noKey = 1
+const tombstone = 2
+const marker = 4
+
+/** Records as whole columns, for drivers that copy ranges and not records. All are views. */
+export interface RecordColumns {
+  /** The records' bytes, one after another. */
+  readonly bytes: Uint8Array
+  /** What the offsets below count from: the byte at `bytes[0]` is at this offset. */
+  readonly origin: number
+  /** Offset at which the headers block of each record starts; its key ends there. */
+  readonly headersAt: Int32Array
+  /** Offset at which the value of each record starts; its headers end there. */
+  readonly valueAt: Int32Array
+  /** Offset after each record, which is where the next one starts. */
+  readonly end: Int32Array
+  /** Bit 0: no key. Bit 1: the value is null. Bit 2: a marker. */
+  readonly flags: Uint8Array
+  /** Epoch milliseconds at which each event was offered. */
+  readonly timeMs: Float64Array
+}
+
+/** A header that a record was given after it was encoded. */
+interface Notice {
+  readonly index: number
+  readonly name: string
+  readonly value: Uint8Array
+}
+
+/** A range of records somebody waits for. */
+interface Awaited {
+  readonly from: number
+  to: number
+  readonly waiter: Waiter
+}
+
+/**
+ * A batch being filled, or on its way to a driver. Drivers only read it: `count`, `key`, `value`, `headers`, `timeMs`,
+ * `columns`, and `copy` for what they keep after `send` has answered.
+ *
+ * @example
+ * ```ts
+ * for (let index = from; index < to; index++) {
+ *   client.send({ key: batch.key(index), value: batch.value(index), headers: batch.headers(index) })
+ * }
+ * ```
+ */
+export class RecordBatch {
+  /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
+  arena: Buffer
+  /** The same bytes, for writing several at a time. */
+  view: DataView
+  /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
+  readonly writer: protobuf.Writer = protobuf.Writer.create()
+  /** W3C trace contexts of the records, as many as a span can link to. */
+  readonly traceparents: Array<string> = []
+  /** Number of records. */
+  count = 0
+  /** Bytes of the arena in use. */
+  bytes = 0
+  /** Epoch milliseconds at which the first record was appended: linger counts from here. */
+  openedAtMs = 0
+  /** Ledger account of each record. */
+  account: Int32Array
+  /** Bucket of each record. */
+  bucket: Int32Array
+  /** Sequence in the bucket; exact to 2^53. */
+  seq: Float64Array
+  /** Epoch milliseconds at which the event was offered. */
+  time: Float64Array
+  readonly #awaited: Array<Awaited> = []
+  #headersAt: Int32Array
+  #valueAt: Int32Array
+  #end: Int32Array
+  #flags: Uint8Array
+  #notice: Notice | undefined
+
+  /** `origins`: whether account, bucket and seq are kept too; those who store a batch need none of them. */
+  constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
+    const originsExpected = origins === "withOrigins" ? recordsExpected : 0
+    this.arena = Buffer.allocUnsafeSlow(arenaBytes)
+    this.view = viewOf(this.arena)
+    this.attachWriter()
+    this.account = new Int32Array(originsExpected)
+    this.bucket = new Int32Array(originsExpected)
+    this.seq = new Float64Array(originsExpected)
+    this.time = new Float64Array(recordsExpected)
+    this.#headersAt = new Int32Array(recordsExpected)
+    this.#valueAt = new Int32Array(recordsExpected)
+    this.#end = new Int32Array(recordsExpected)
+    this.#flags = new Uint8Array(recordsExpected)
+  }
+
+  /** Free bytes of the arena. */
+  get room(): number {
+    return this.arena.length - this.bytes
+  }
+
+  /**
+   * Says what the next record is, before its bytes are written: wires read it from the columns at `count`. The time comes in a
+   * cell, because a number of that size would be boxed on its way through a call. `commit` makes it a record.
+   */
+  place(account: number, bucket: number, seq: number, timeMs: Float64Array): void {
+    const index = this.count
+    if (index === this.#end.length) this.#widen()
+    this.account[index] = account
+    this.bucket[index] = bucket
+    this.seq[index] = seq
+    this.time[index] = timeMs[0] ?? 0
+  }
+
+  /** Makes the written bytes [this.bytes, end) the record that was placed. The caller has filled the arena. */
+  commit(
+    hasKey: boolean,
+    headersAt: number,
+    valueAt: number,
+    end: number,
+    kind: "event" | "tombstone" | "marker"
+  ): void {
+    const index = this.count
+    this.#headersAt[index] = headersAt
+    this.#valueAt[index] = valueAt
+    this.#end[index] = end
+    this.#flags[index] = (hasKey ? 0 : noKey) | (kind === "event" ? 0 : tombstone) | (kind === "marker" ? marker : 0)
+    this.bytes = end
+    this.count = index + 1
+  }
+
+  /** Moves the records to a larger arena, a new one unless one is given. Never while a send holds views of the old one. */
+  grow(arenaBytes: number, larger: Buffer = Buffer.allocUnsafeSlow(arenaBytes)): void {
+    this.arena.copy(larger, 0, 0, this.bytes)
+    this.arena = larger
+    this.view = viewOf(larger)
+    this.attachWriter()
+  }
+
+  /** Puts the writer back onto the arena, in whatever state an encoder left it. */
+  attachWriter(): void {
+    Object.assign(this.writer, { buf: this.arena, view: null, states: null, pos: this.bytes })
+  }
+
+  /** Empties the batch for its next use. */
+  reset(): void {
+    this.count = 0
+    this.bytes = 0
+    this.openedAtMs = 0
+    this.#awaited.length = 0
+    this.traceparents.length = 0
+    this.#notice = undefined
+  }
+
+  /** Key bytes, a view; null: no key. */
+  key(index: number): Uint8Array | null {
+    return ((this.#flags[index] ?? 0) & noKey) !== 0
+      ? null
+      : this.arena.subarray(this.#start(index), this.#headersAt[index])
+  }
+
+  /** Value bytes, a view; null: a tombstone. */
+  value(index: number): Uint8Array | null {
+    return ((this.#flags[index] ?? 0) & tombstone) !== 0
+      ? null
+      : this.arena.subarray(this.#valueAt[index], this.#end[index])
+  }
+
+  /** Headers in order, their values views. */
+  headers(index: number): ReadonlyArray<Header> {
+    const headers = readHeaders(this.arena, this.#headersAt[index] ?? 0)
+    if (this.#notice?.index === index) headers.push([this.#notice.name, this.#notice.value])
+    return headers
+  }
+
+  /** Epoch milliseconds at which the event was offered. */
+  timeMs(index: number): number {
+    return this.time[index] ?? 0
+  }
+
+  /** Bytes of key, headers block and value together. */
+  recordBytes(index: number): number {
+    const bytes = (this.#end[index] ?? 0) - this.#start(index)
+    return this.#notice?.index === index ? bytes + this.noticeBytes : bytes
+  }
+
+  /** Bytes of the notice as a header; 0 without one. */
+  get noticeBytes(): number {
+    const notice = this.#notice
+    return notice === undefined ? 0 : sizeOfHeader(Buffer.byteLength(notice.name), notice.value.length)
+  }
+
+  /** Bytes of records [from, to), without a notice. */
+  rangeBytes(from: number, to: number): number {
+    return to > from ? (this.#end[to - 1] ?? 0) - this.#start(from) : 0
+  }
+
+  /** Whether the record only announces drops and is no event. */
+  isMarker(index: number): boolean {
+    return ((this.#flags[index] ?? 0) & marker) !== 0
+  }
+
+  /** Records [from, to) in an arena of their own, for whoever keeps them after the send. */
+  copy(from: number, to: number): RecordBatch {
+    const start = this.#start(from)
+    const bytes = this.rangeBytes(from, to)
+    const copy = new RecordBatch(bytes, Math.max(1, to - from), "withoutOrigins")
+    this.arena.copy(copy.arena, 0, start, start + bytes)
+    copy.bytes = bytes
+    copy.count = to - from
+    copy.#headersAt.set(this.#headersAt.subarray(from, to))
+    copy.#valueAt.set(this.#valueAt.subarray(from, to))
+    copy.#end.set(this.#end.subarray(from, to))
+    copy.#flags.set(this.#flags.subarray(from, to))
+    copy.time.set(this.time.subarray(from, to))
+    if (start > 0) for (const column of [copy.#headersAt, copy.#valueAt, copy.#end]) moveBack(column, start)
+    const notice = this.#notice
+    if (notice !== undefined && notice.index >= from && notice.index < to)
+      copy.#notice = { ...notice, index: notice.index - from }
+    return copy
+  }
+
+  /** Records [from, to) as columns. A notice stands in the bytes as any other header. */
+  columns(from: number, to: number): RecordColumns {
+    const notice = this.#notice
+    if (notice !== undefined && notice.index >= from && notice.index < to)
+      return this.#withNotice(from, to, notice).columns(0, to - from)
+    const origin = this.#start(from)
+    return {
+      bytes: this.arena.subarray(origin, origin + this.rangeBytes(from, to)),
+      origin,
+      headersAt: this.#headersAt.subarray(from, to),
+      valueAt: this.#valueAt.subarray(from, to),
+      end: this.#end.subarray(from, to),
+      flags: this.#flags.subarray(from, to),
+      timeMs: this.time.subarray(from, to)
+    }
+  }
+
+  /** A copy of records [from, to) whose arena has the notice written out. */
+  #withNotice(from: number, to: number, { index, name, value }: Notice): RecordBatch {
+    const copy = new RecordBatch(this.rangeBytes(from, to) + name.length * 3 + value.length + 32, to - from)
+    const { arena } = copy
+    for (let at = from; at < to; at++) {
+      const keyAt = copy.bytes
+      let headersAt = keyAt + this.arena.copy(arena, keyAt, this.#start(at), this.#headersAt[at])
+      const startsAt = headersAt
+      if (at === index) {
+        const headers = this.headers(index)
+        headersAt = writeLength(arena, headersAt, headers.length)
+        for (const [text, bytes] of headers) headersAt = writeHeader(arena, headersAt, Buffer.from(text), bytes)
+      } else headersAt += this.arena.copy(arena, headersAt, this.#headersAt[at], this.#valueAt[at])
+      const end = headersAt + this.arena.copy(arena, headersAt, this.#valueAt[at], this.#end[at])
+      const flags = this.#flags[at] ?? 0
+      copy.place(0, 0, 0, this.time.subarray(at))
+      copy.commit(true, startsAt, headersAt, end, "event")
+      copy.#flags[at - from] = flags
+    }
+    return copy
+  }
+
+  /** Adds one more header to a record after it was encoded; a later notice replaces the earlier. */
+  notice(index: number, name: string, value: Uint8Array): void {
+    this.#notice = { index, name, value }
+  }
+
+  /** Takes the notice back. */
+  withdrawNotice(): void {
+    this.#notice = undefined
+  }
+
+  /** Tells `waiter` what becomes of records [from, to). Registered in rising order. */
+  await(from: number, to: number, waiter: Waiter): void {
+    const last = this.#awaited.at(-1)
+    if (last !== undefined && last.waiter === waiter && last.to === from) last.to = to
+    else this.#awaited.push({ from, to, waiter })
+  }
+
+  /** Calls `tell` for each waiter of records in [from, to) with how many of them it waits for. */
+  awaited(from: number, to: number, tell: (waiter: Waiter, count: number) => void): void {
+    for (const entry of this.#awaited) {
+      const overlap = Math.min(to, entry.to) - Math.max(from, entry.from)
+      if (overlap > 0) tell(entry.waiter, overlap)
+    }
+  }
+
+  #start(index: number): number {
+    return index === 0 ? 0 : (this.#end[index - 1] ?? 0)
+  }
+
+  #widen(): void {
+    const length = this.#end.length * 2
+    this.account = widened(this.account, new Int32Array(length))
+    this.bucket = widened(this.bucket, new Int32Array(length))
+    this.seq = widened(this.seq, new Float64Array(length))
+    this.time = widened(this.time, new Float64Array(length))
+    this.#headersAt = widened(this.#headersAt, new Int32Array(length))
+    this.#valueAt = widened(this.#valueAt, new Int32Array(length))
+    this.#end = widened(this.#end, new Int32Array(length))
+    this.#flags = widened(this.#flags, new Uint8Array(length))
+  }
+}
+
+function moveBack(column: Int32Array, by: number): void {
+  for (let index = 0; index < column.length; index++) column[index] = (column[index] ?? 0) - by
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
+}
+
+function widened<A extends { set(source: A): void }>(from: A, into: A): A {
+  into.set(from)
+  return into
+}

@@ -1,0 +1,376 @@
+/**
+ * What stands beside the value of a record, in one of two wires. The value is always the bare protobuf message.
+ *
+ * - `compact`: one binary header `leat`, about 40 bytes: `01`, incarnation (16), time (6, epoch ms, big endian), then bucket,
+ *   seq and epoch as varints. Type and source are implied by the topic's contract and the incarnation.
+ * - `cloudevents`: CloudEvents 1.0 in Kafka's binary mode, about 300 bytes, with leat's epoch as the extension `leatepoch`.
+ *
+ * Both carry trace context and correlation unchanged when the event has them. Readers understand both.
+ */
+import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
+import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
+import type { RecordBatch } from "./RecordBatch.ts"
+import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "./Headers.ts"
+
+/** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
+export type Wire = "compact" | "cloudevents"
+
+/** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
+export interface EventContext {
+  /** W3C trace context of the event. */
+  readonly traceparent?: string
+  /** W3C trace state, beside `traceparent`. */
+  readonly tracestate?: string
+  /** W3C baggage. */
+  readonly baggage?: string
+  /** Text that all events of one business transaction share. */
+  readonly correlationId?: string
+  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
+  readonly causationId?: string
+  /** Further headers; names may repeat. */
+  readonly headers?: ReadonlyArray<Header>
+}
+
+/** What a record says of itself. Fields are absent on records that leat did not write. */
+export interface RecordMeta extends EventContext {
+  readonly id?: EventId
+  /** Epoch of the leg that it was written to. */
+  readonly epoch?: number
+  /** The publisher's `source`, where the wire says it. */
+  readonly source?: string
+  /** Full protobuf message name, where the wire says it. */
+  readonly type?: string
+  /** Epoch milliseconds at which the event was offered. */
+  readonly timeMs?: number
+  /** Sequences that the writer dropped on this lane since the record before. */
+  readonly dropped: ReadonlyArray<DroppedRange>
+  /** Whether the record only announces drops and is no event. */
+  readonly isMarker: boolean
+}
+
+/** Writes the headers block of one leg's records. */
+export interface WireWriter {
+  /** Upper bound of the bytes that `write` takes for this context. */
+  readonly size: (context: EventContext | undefined) => number
+  /** Writes the block of the record that was placed in the batch last, at `at` of its arena; returns the position after it. */
+  readonly write: (batch: RecordBatch, at: number, context: EventContext | undefined) => number
+}
+
+export interface WireIdentity {
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
+  readonly source: string
+  readonly stream: string
+  readonly type: string
+  readonly epoch: number
+}
+
+const text = new TextEncoder()
+// Without the option a byte order mark at the beginning would be taken away.
+const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
+const formatEvent = 1
+const formatMarker = 2
+/** The count of one header, as `writeLength` has it. */
+const oneHeader = Uint8Array.of(2)
+
+/** Headers of a record that only announces drops. */
+export const markerHeaders: ReadonlyArray<Header> = [["leat", Uint8Array.of(formatMarker)]]
+
+export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
+  return wire === "compact" ? compactWriter(identity) : cloudEventsWriter(identity)
+}
+
+function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
+  const name = block(text.encode("leat"))
+  const lengthAt = 1 + name.length
+  const timeAt = lengthAt + 2 + incarnation.length
+  const bucketAt = timeAt + 6
+  // Number of headers, name, length, format, incarnation, time: copied by fours; what is written behind is overwritten by what follows.
+  const openingBytes = Math.ceil(bucketAt / 4) * 4
+  const opening = new DataView(new ArrayBuffer(openingBytes))
+  for (const [index, byte] of [...oneHeader, ...name, 0, formatEvent, ...incarnation].entries())
+    opening.setUint8(index, byte)
+  let timeMsCached = 0
+  return {
+    size: (context) => openingBytes + 32 + sizeOfContext(context),
+    write: (batch, at, context) => {
+      const { arena, view, count } = batch
+      const timeMs = batch.time[count] ?? 0
+      if (timeMs !== timeMsCached) {
+        timeMsCached = timeMs
+        opening.setUint16(timeAt, Math.floor(timeMs / 2 ** 32))
+        opening.setUint32(timeAt + 2, timeMs >>> 0)
+      }
+      // More headers than one byte can count move the rest back.
+      const headers = 1 + countOfContext(context)
+      const start = at + sizeOfLength(headers) - 1
+      for (let index = 0; index < openingBytes; index += 4)
+        view.setInt32(start + index, opening.getInt32(index, true), true)
+      let end = writeVarint(arena, start + bucketAt, batch.bucket[count] ?? 0)
+      end = writeVarint(arena, end, batch.seq[count] ?? 0)
+      end = writeVarint(arena, end, epoch)
+      // At most 17 + 6 + 3 + 8 + 8 bytes, so the length stays in its one byte.
+      arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
+      if (context === undefined) return end
+      writeLength(arena, at, headers)
+      return writeContext(arena, end, context)
+    }
+  }
+}
+
+function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIdentity): WireWriter {
+  const constant = concat([
+    header("ce_specversion", "1.0"),
+    header("ce_source", source),
+    header("ce_type", type),
+    header("content-type", "application/protobuf"),
+    header("ce_leatepoch", String(epoch))
+  ])
+  const constantCount = 5
+  const idName = block(text.encode("ce_id"))
+  const idPrefix = text.encode(`${formatUuid(incarnation)}/${stream}/`)
+  const timeOpening = concat([block(text.encode("ce_time")), lengthOf(24)])
+  let timeMsCached = Number.NaN
+  let timeCached = new Uint8Array(24)
+  return {
+    size: (context) =>
+      constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
+    write: (batch, at, context) => {
+      const { arena: target, count } = batch
+      const bucket = batch.bucket[count] ?? 0
+      const seq = batch.seq[count] ?? 0
+      const timeMs = batch.time[count] ?? 0
+      let end = writeLength(target, at, constantCount + 2 + countOfContext(context))
+      target.set(constant, end)
+      end += constant.length
+      target.set(idName, end)
+      end = writeLength(target, end + idName.length, idPrefix.length + digits(bucket) + 1 + digits(seq))
+      target.set(idPrefix, end)
+      end = writeDecimal(target, end + idPrefix.length, bucket)
+      target[end++] = 0x2f
+      end = writeDecimal(target, end, seq)
+      target.set(timeOpening, end)
+      end += timeOpening.length
+      if (timeMs !== timeMsCached) {
+        timeMsCached = timeMs
+        timeCached = text.encode(isoTime(timeMs))
+      }
+      target.set(timeCached, end)
+      end += timeCached.length
+      return context === undefined ? end : writeContext(target, end, context)
+    }
+  }
+}
+
+/**
+ * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts: leat
+ * writes its own before those of the caller, who could otherwise give an event another id, or make it a marker.
+ *
+ * @example
+ * ```ts
+ * const { id, type, isMarker } = readMeta(record.headers, "risk.beacons.sighting")
+ * if (!isMarker && id !== undefined) console.log(formatEventId(id), type)
+ * ```
+ */
+export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
+  const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
+  let others: Array<Header> | undefined
+  for (const one of headers) {
+    const [name, value] = one
+    if (name === "leat") readLeat(meta, value, stream)
+    else if (name === droppedHeader) meta.dropped = readDropNotice(value)
+    else if (!readNamed(meta, name, value)) (others ??= []).push(one)
+  }
+  if (others !== undefined) meta.headers = others
+  return meta
+}
+
+const nothingDropped: RecordMeta["dropped"] = Object.freeze([])
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Bucket, seq and epoch of the header that is being read; exact to 2^53. */
+const fields = new Float64Array(3)
+
+const incarnationBytes = new Uint8Array(16)
+let incarnationText = formatUuid(incarnationBytes)
+
+/** Records that come one after the other are mostly of one publisher: its name is made once. */
+function incarnationOf(value: Uint8Array): string {
+  for (let at = 0; at < 16; at++)
+    if (incarnationBytes[at] !== value[at + 1]) {
+      incarnationBytes.set(value.subarray(1, 17))
+      incarnationText = formatUuid(incarnationBytes)
+      break
+    }
+  return incarnationText
+}
+
+function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
+  if (meta.id !== undefined) return
+  if (value[0] === formatMarker) meta.isMarker = true
+  if (value[0] !== formatEvent || value.length < 26) return
+  const incarnation = incarnationOf(value)
+  let timeMs = 0
+  for (let at = 17; at < 23; at++) timeMs = timeMs * 256 + (value[at] ?? 0)
+  let position = 23
+  for (let field = 0; field < 3; field++) {
+    let result = 0
+    for (let scale = 1; position < value.length; scale *= 128) {
+      const byte = value[position++] ?? 0
+      result += (byte & 127) * scale
+      if (byte < 128) break
+    }
+    fields[field] = result
+  }
+  const [bucket = 0, seq = 0, epoch = 0] = fields
+  if (!Number.isSafeInteger(bucket) || !Number.isSafeInteger(seq) || !Number.isSafeInteger(epoch)) return
+  meta.timeMs = timeMs
+  meta.id = { incarnation, stream, bucket, seq }
+  meta.epoch = epoch
+}
+
+/** Returns whether the header was one of those that leat knows. */
+function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array): boolean {
+  // NATS does not allow the underscore, so its binding of CloudEvents says `ce-id`.
+  switch (name.startsWith("ce-") ? `ce_${name.slice(3)}` : name) {
+    case "ce_id": {
+      const id = meta.id ?? parseEventId(fromText.decode(value))
+      if (id !== undefined) meta.id = id
+      return true
+    }
+    case "ce_source":
+      meta.source ??= fromText.decode(value)
+      return true
+    case "ce_type":
+      meta.type ??= fromText.decode(value)
+      return true
+    case "ce_time": {
+      const timeMs = Date.parse(fromText.decode(value))
+      if (!Number.isNaN(timeMs)) meta.timeMs ??= timeMs
+      return true
+    }
+    case "ce_leatepoch": {
+      const epoch = Number(fromText.decode(value))
+      if (Number.isSafeInteger(epoch) && epoch > 0) meta.epoch ??= epoch
+      return true
+    }
+    case "ce_correlationid":
+      meta.correlationId ??= fromText.decode(value)
+      return true
+    case "ce_causationid":
+      meta.causationId ??= fromText.decode(value)
+      return true
+    case "ce_specversion":
+    case "content-type":
+      return true
+    case "traceparent":
+    case "tracestate":
+    case "baggage":
+      meta[name as "traceparent" | "tracestate" | "baggage"] ??= fromText.decode(value)
+      return true
+    default:
+      return false
+  }
+}
+
+const contextHeaders = [
+  ["traceparent", "traceparent"],
+  ["tracestate", "tracestate"],
+  ["baggage", "baggage"],
+  ["correlationId", "ce_correlationid"],
+  ["causationId", "ce_causationid"]
+] as const
+const contextNames = contextHeaders.map(([, name]) => text.encode(name))
+
+function countOfContext(context: EventContext | undefined): number {
+  if (context === undefined) return 0
+  let count = context.headers?.length ?? 0
+  for (const [property] of contextHeaders) if (context[property] !== undefined) count++
+  return count
+}
+
+function sizeOfContext(context: EventContext | undefined): number {
+  if (context === undefined) return 0
+  let size = 0
+  // Three bytes for a UTF-16 unit is the most that UTF-8 takes.
+  for (const [property, name] of contextHeaders) size += sizeOfHeader(name.length, (context[property]?.length ?? 0) * 3)
+  for (const [name, value] of context.headers ?? []) size += sizeOfHeader(name.length * 3, value.length)
+  return size
+}
+
+function writeContext(target: Buffer, at: number, context: EventContext): number {
+  let end = at
+  for (let index = 0; index < contextHeaders.length; index++) {
+    const property = contextHeaders[index]?.[0]
+    const name = contextNames[index]
+    const value = property === undefined ? undefined : context[property]
+    if (value !== undefined && name !== undefined) end = writeHeader(target, end, name, text.encode(value))
+  }
+  for (const [name, value] of context.headers ?? []) end = writeHeader(target, end, text.encode(name), value)
+  return end
+}
+
+function writeVarint(target: Uint8Array, at: number, value: number): number {
+  let small = value | 0
+  if (small !== value) return writeLongVarint(target, at, value)
+  for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
+  target[at++] = small
+  return at
+}
+
+function writeLongVarint(target: Uint8Array, at: number, value: number): number {
+  let rest = value
+  for (; rest > 127; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128
+  target[at++] = rest
+  return at
+}
+
+function digits(value: number): number {
+  let count = 1
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) count++
+  return count
+}
+
+function writeDecimal(target: Uint8Array, at: number, value: number): number {
+  const end = at + digits(value)
+  let rest = value
+  for (let position = end - 1; position >= at; position--) {
+    target[position] = 0x30 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  }
+  return end
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}
+
+function lengthOf(length: number): Uint8Array {
+  const bytes = new Uint8Array(5)
+  return bytes.slice(0, writeLength(bytes, 0, length))
+}
+
+/** A length and the bytes behind it. */
+function block(bytes: Uint8Array): Uint8Array {
+  return concat([lengthOf(bytes.length), bytes])
+}
+
+function header(name: string, value: string): Uint8Array {
+  return concat([block(text.encode(name)), block(text.encode(value))])
+}
+
+function concat(parts: ReadonlyArray<Uint8Array>): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/** Text of the id of the event that a record carries, for causation. */
+export function causeOf(meta: RecordMeta): string | undefined {
+  return meta.id === undefined ? undefined : formatEventId(meta.id)
+}

@@ -1,0 +1,75 @@
+/**
+ * What a leat writes down of its ledger now and then, so that after a crash it is known exactly what of the announced was
+ * lost. What came after the last announcement is unknown, and never taken for nothing.
+ */
+import type { Effect } from "effect"
+import type { Ledger, LegRow, ReadRow, StreamRow } from "../ledger/Ledger.ts"
+import type { TransportError } from "./TransportError.ts"
+
+/** Next sequence of a bucket; what is below was admitted. `[17, 205]`: sequences 0 to 204. */
+export type BucketNext = readonly [bucket: number, next: number]
+
+/** The counters of one stream, and how far its buckets had got. */
+export interface AnnouncedStream extends StreamRow {
+  /** Buckets that have had an event, with the sequence that the next one will get. */
+  readonly sequences: ReadonlyArray<BucketNext>
+}
+
+/** A row of a lane that was read, with its positions as decimal text. */
+export interface AnnouncedLane extends Omit<ReadRow, "start" | "end"> {
+  readonly start: string
+  readonly end: string
+}
+
+/**
+ * All counters of one incarnation at one moment; plain JSON. A `LedgerStore` is given them, `readLedgers` of `@leat/log`
+ * reads them back.
+ */
+export interface Announcement {
+  /** UUIDv7 of the leat that announces. */
+  readonly incarnation: string
+  /** The `source` of its options. */
+  readonly source: string
+  /** Epoch milliseconds. */
+  readonly announcedAtMs: number
+  /** Whether the leat was closed after this: then nothing is missing. */
+  readonly isClosed: boolean
+  readonly streams: ReadonlyArray<AnnouncedStream>
+  /** What was written, by stream and sink. */
+  readonly legs: ReadonlyArray<LegRow>
+  /** Lanes that it reads or has read, by group. */
+  readonly lanes: ReadonlyArray<AnnouncedLane>
+}
+
+/**
+ * Where announcements are kept, one for each incarnation.
+ *
+ * @example
+ * ```ts
+ * import { ledgerStore, log } from "@leat/log"
+ *
+ * const leat = yield* Leat.make({ source: "mobile-app", routes, drivers: [log], ledger: { store: ledgerStore("./data") } })
+ * ```
+ */
+export interface LedgerStore {
+  /**
+   * Puts this announcement in place of the last one of its incarnation, whole or not at all. When it fails, leat logs a
+   * warning and announces again later.
+   */
+  readonly save: (announcement: Announcement) => Effect.Effect<void, TransportError>
+}
+
+/** The ledger as it stands now; `sequences` gives the buckets of a stream. */
+export function announcementOf(
+  ledger: Ledger,
+  sequences: (stream: string) => ReadonlyArray<BucketNext>,
+  origin: Pick<Announcement, "incarnation" | "source" | "announcedAtMs" | "isClosed">
+): Announcement {
+  const { streams, legs, lanes } = ledger.snapshot()
+  return {
+    ...origin,
+    streams: streams.map((row) => ({ ...row, sequences: sequences(row.stream) })),
+    legs,
+    lanes: lanes.map((row) => ({ ...row, start: String(row.start), end: String(row.end) }))
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * The SPI: what a backend must be able to do to carry leat's events, and how it says what it cannot do.
+ *
+ * A driver never batches by time, never partitions, never drops, never commits by itself, and never re-sends (except where
+ * its protocol makes a re-send exactly-once and in order, inside the deadline given to `send`). It imports this module and
+ * nothing else of leat; `TransportSuite` in `leat/testing` holds it to what its capabilities declare.
+ *
+ * @example
+ * ```ts
+ * const writer = yield* transport.openWriter("risk.beacons.sighting")
+ * const runs = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * // [{ from: 0, to: 128, fate: "stored", base: 4711n }]
+ * ```
+ */
+import type { Effect, Scope, Stream } from "effect"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { TransportError } from "./TransportError.ts"
+
+export { batchOf, type PlainRecord } from "../record/batchOf.ts"
+export { crc32c } from "../record/crc32c.ts"
+export { RecordBatch } from "../record/RecordBatch.ts"
+export type { RecordColumns } from "../record/RecordBatch.ts"
+export { EventIdCursor } from "../record/EventIdCursor.ts"
+export { type Header, readHeaders } from "../record/Headers.ts"
+export { hasReference, isReference } from "./ReferenceText.ts"
+export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
+export * from "./TransportError.ts"
+
+/** Position of a record in its partition; gaps are allowed, going back is not. */
+export type Position = bigint
+
+/** How hard an acknowledgement is: nothing, one node, the in-sync majority, on disk. */
+export type Acknowledgement = "none" | "leader" | "quorum" | "fsync"
+
+/** What a backend can do, with numbers. The conformance suite reads the same data. */
+export interface Capabilities {
+  /**
+   * Of the records of one partition. `exceptAfterInDoubt`: a send whose outcome is unknown may land after a later one,
+   * because `fence` is not possible.
+   */
+  readonly ordering: "perPartition" | "exceptAfterInDoubt" | "none"
+  /** What can become of a batch that fails: all or nothing, a stored prefix, each record for itself. */
+  readonly batch: "atomic" | "prefix" | "each"
+  /** Whether a stored run says at which position it begins. */
+  readonly appendWithPosition: boolean
+  /** Whether reading can begin at any position that is kept, or at a time. */
+  readonly replay: { readonly offset: boolean; readonly time: boolean }
+  /** Who shares the partitions out among the members of a group: the broker, leases on common storage, nobody. */
+  readonly groups: "broker" | "lease" | "none"
+  /** `drain`: a revoked member may settle before another gets the lane. `fence`: it may not, but its late settle is refused. */
+  readonly handover: "drain" | "fence" | "none"
+  /** Whether not pulling holds back one lane, or the whole member. */
+  readonly backpressure: "lane" | "member"
+  /** Whether after `fence` nothing sent earlier can land. `none`: leat never fences there. */
+  readonly fencing: "hard" | "soft" | "none"
+  /** The acknowledgements that a cluster configured so gives; what `NEED_FSYNC` and `NEED_QUORUM` ask about. */
+  readonly acks: ReadonlyArray<Acknowledgement>
+  /**
+   * `messageId`: a record whose event id its partition has taken within the last `windowMs` (`Infinity`: ever) is told stored,
+   * without a position, and not stored again.
+   */
+  readonly dedupe: { readonly kind: "none" | "producerSession" | "messageId"; readonly windowMs: number }
+  /** Whether several sends can be stored all or nothing. */
+  readonly transactions: boolean
+  /** Whether a topic can keep the last record of each key only. */
+  readonly compaction: boolean
+  /** Whether header values may be any bytes, and names may repeat. */
+  readonly headers: { readonly binary: boolean; readonly duplicates: boolean }
+  /** Largest record (key + headers + value) in bytes. */
+  readonly recordBytesMax: number
+  /** How true `bounds` is of what a group has settled. */
+  readonly lag: "exact" | "approximate" | "none"
+  /** Whether a topic can be given more partitions later. */
+  readonly partitions: "fixed" | "growable"
+  /** Whether everything is gone when the process ends. */
+  readonly ephemeral: boolean
+}
+
+/** What became of records [from, to) of a batch. */
+export interface Run {
+  /** Index of the first record. */
+  readonly from: number
+  /** Index after the last record. */
+  readonly to: number
+  /** `unknown`: no answer came, or one that leaves it open; leat fences before it sends again. */
+  readonly fate: "stored" | "notStored" | "unknown"
+  /** Position of record `from`; the others follow without gaps. Absent: the backend does not say. */
+  readonly base?: Position
+  /** Why, when not stored. */
+  readonly error?: TransportError
+}
+
+/**
+ * What is written to one topic; open until its scope closes.
+ *
+ * @example
+ * ```ts
+ * const writer = yield* transport.openWriter("risk.beacons.sighting")
+ * const [run] = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * if (run?.fate === "unknown") yield* writer.fence(0)
+ * ```
+ */
+export interface Writer {
+  /** Number of partitions of the topic when the writer was opened. */
+  readonly partitions: number
+  /**
+   * Sends records [from, to) and says of each what became of it: the runs are disjoint, in order, and cover exactly that
+   * range. Resolves by `deadlineMs` (epoch milliseconds), with `unknown` where no answer came. Never fails.
+   *
+   * What was `unknown` comes again after the fence as the same bytes of the same arena, which nobody else uses until then: a
+   * driver that has learned in the meantime what became of it may say so instead of sending it twice.
+   */
+  readonly send: (
+    partition: number,
+    batch: RecordBatch,
+    from: number,
+    to: number,
+    deadlineMs: number
+  ) => Effect.Effect<ReadonlyArray<Run>>
+  /** After this, nothing sent earlier can still land. Returns the end position. Fails where that cannot be promised. */
+  readonly fence: (partition: number) => Effect.Effect<Position, TransportError>
+}
+
+/**
+ * Where a new group, or one whose position expired, begins: at an end, or at the first record of a time (epoch
+ * milliseconds) or a position, or later.
+ *
+ * @example
+ * ```ts
+ * yield* sightings.handle("positions", (event) => estimate(event), { from: { timeMs: Date.UTC(2026, 0, 1) } })
+ * ```
+ */
+export type From = "earliest" | "latest" | { readonly timeMs: number } | { readonly position: Position }
+
+/** What one member of a group asks for. */
+export interface Subscription {
+  readonly topic: string
+  readonly group: string
+  /** Applies only to partitions for which the group has settled nothing yet. */
+  readonly from: From
+  /** How long a revoked lane may take to drain before it is taken, in milliseconds. */
+  readonly drainMs: number
+}
+
+/** One record as it is stored. */
+export interface ReceivedRecord {
+  /** Where it stands in its partition. */
+  readonly position: Position
+  /** Null: the record has no key. */
+  readonly key: Uint8Array | null
+  /** Null: a tombstone. */
+  readonly value: Uint8Array | null
+  /** In the order they were written; names may repeat. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  /** Epoch milliseconds at which the backend, or the producer, says the record was written. */
+  readonly timeMs: number
+}
+
+/** Records of one partition that came together. */
+export interface ReceivedBatch {
+  /** In rising position; gaps between them, and before `next`, are records that are not there (any more). */
+  readonly records: ReadonlyArray<ReceivedRecord>
+  /** Position after this batch, gaps included. */
+  readonly next: Position
+  /** Why positions are missing in this batch, when some are. `corrupt`: they were stored, and their bytes no longer verify. */
+  readonly gap?: "compacted" | "expired" | "control" | "corrupt"
+}
+
+/**
+ * One partition in the hands of one member of a group.
+ *
+ * @example
+ * ```ts
+ * yield* lane.batches.pipe(
+ *   Stream.runForEach(({ records, next }) => Effect.andThen(consume(records), lane.settle(next)))
+ * )
+ * yield* lane.release
+ * ```
+ */
+export interface Lane {
+  /** Names the lane in ledger and logs. */
+  readonly id: string
+  readonly partition: number
+  /** Where the group's settled position stands: the first record that will come is at or after it. */
+  readonly start: Position
+  /**
+   * How many members in a row took this lane at this same position and vanished without settling past it or releasing it;
+   * 0 where the backend cannot tell.
+   */
+  readonly abandoned: number
+  /**
+   * Not pulling is back-pressure. End = revoked: drain, settle, release. Failure `LaneLost` = gone: settle nothing. After any
+   * other failure leat leaves the group, and joins it again where the reason may pass.
+   */
+  readonly batches: Stream.Stream<ReceivedBatch, TransportError>
+  /**
+   * Everything before `position` is done. Never goes back: settling less than before changes nothing. Fails with `LaneLost`
+   * when another member has the lane.
+   */
+  readonly settle: (position: Position) => Effect.Effect<void, TransportError>
+  /** This member settles nothing more; the lane may be given away. */
+  readonly release: Effect.Effect<void>
+}
+
+/** Positions or times, half open: [from, to). `to` absent: up to the end as it is when the read starts. */
+export type Range =
+  | { readonly fromPosition: Position; readonly toPosition?: Position }
+  | { readonly fromTimeMs: number; readonly toTimeMs?: number }
+
+/** What a partition holds, and how far a group has got. `end - settled` is its lag. */
+export interface PartitionBounds {
+  readonly partition: number
+  /** First position that can still be read. */
+  readonly start: Position
+  /** Position the next record will get, at the earliest. */
+  readonly end: Position
+  /** The group's settled position; absent when no group was asked for or it has settled nothing. */
+  readonly settled?: Position
+}
+
+/** How a topic shall be. */
+export interface TopicSpec {
+  readonly topic: string
+  /** 1 or more. */
+  readonly partitions: number
+  /** Keep the last record of each key only; no when absent. */
+  readonly compacted?: boolean
+  /**
+   * What each partition keeps: records younger than `timeMs` (milliseconds), and the newest `bytes`. The backend's default
+   * when absent.
+   */
+  readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
+}
+
+/** What `ensure` found. `differs` lists each property that is not as asked; nothing was changed. */
+export type TopicStatus =
+  | { readonly status: "created" | "exists"; readonly partitions: number }
+  | {
+      readonly status: "differs"
+      readonly partitions: number
+      readonly differences: ReadonlyArray<{ readonly property: string; readonly asked: string; readonly found: string }>
+    }
+
+/**
+ * A connection to one cluster: what a driver opens.
+ *
+ * @example
+ * ```ts
+ * const transport = yield* leat.transport("memory")
+ * const [first] = yield* transport.bounds("risk.beacons.sighting", "positions")
+ * ```
+ */
+export interface Transport {
+  /** Of the kind, for errors: `memory`. */
+  readonly name: string
+  /** What it can do, as probed: never more than it keeps. */
+  readonly capabilities: Capabilities
+  /**
+   * Opens a topic for writing, and creates it where the backend does that on first use. Fails with `UnknownTopic` where it
+   * does not.
+   */
+  readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
+  /**
+   * Emits a lane for each partition this member is given. Leaving has two steps: who no longer runs the stream is given no more
+   * lanes and drains those it has; when the scope ends it is gone, and what it still holds is taken from it.
+   */
+  readonly subscribe: (subscription: Subscription) => Stream.Stream<Lane, TransportError, Scope.Scope>
+  /**
+   * Reads a range without a group, and ends: dead letters, audit, read-back. Fails with `UnknownTopic` for a topic or
+   * partition that is not there.
+   */
+  readonly read: (topic: string, partition: number, range: Range) => Stream.Stream<ReceivedBatch, TransportError>
+  /** Start, end and, for a group, settled positions: lag and health. One row for each partition; fails with `UnknownTopic`. */
+  readonly bounds: (topic: string, group?: string) => Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>
+  /**
+   * Creates a topic or reports how it differs from what is asked. Fails with `Unsupported` for what the backend cannot
+   * have.
+   */
+  readonly ensure: (spec: TopicSpec) => Effect.Effect<TopicStatus, TransportError>
+}
+
+/** A cluster section of the route document, less `transport`; each driver decodes its own. */
+export type ClusterConfig = Readonly<Record<string, unknown>>
+
+/**
+ * What a driver package exports: how to check a cluster section and how to open it.
+ *
+ * @example
+ * ```ts
+ * import { log } from "@leat/log"
+ *
+ * log.inspect({ directory: "" }) // { issues: [{ path: "directory", message: "..." }] }
+ * const leat = yield* Leat.make({ source: "mobile-app", routes, drivers: [log] })
+ * ```
+ */
+export interface Driver {
+  /** The name route documents use: `memory`, `@leat/kafkajs`. */
+  readonly name: string
+  /** What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. */
+  readonly inspect: (
+    config: ClusterConfig
+  ) =>
+    | { readonly capabilities: Capabilities }
+    | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
+  /**
+   * Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. What
+   * `inspect` saw as references stands resolved in `config`; no error may say any of it. `reread` resolves them anew, for
+   * secrets that change while the transport is open.
+   */
+  readonly open: (
+    cluster: string,
+    config: ClusterConfig,
+    reread?: Effect.Effect<ClusterConfig, TransportError>
+  ) => Effect.Effect<Transport, TransportError, Scope.Scope>
+}
