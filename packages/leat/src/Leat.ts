@@ -8,7 +8,7 @@ import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, sum } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
-import { openCluster, patience } from "./routes/openCluster.ts"
+import { openCluster, persistently } from "./routes/openCluster.ts"
 import { type Outlet, Publisher } from "./publish/Publisher.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { type Leg, type Route, RouteError, Routes } from "./routes/Routes.ts"
@@ -327,10 +327,7 @@ class OpenedLeat implements OpenLeat {
       if (found !== undefined) return found
       const transport = yield* this.#transport(leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
-      const sink = yield* Sink.open(options).pipe(
-        Effect.retry({ schedule: patience(leg.timeoutMs), while: (error) => error.isRetryable }),
-        Scope.provide(this.#scopes.sinks)
-      )
+      const sink = yield* persistently(Sink.open(options), leg.timeoutMs).pipe(Scope.provide(this.#scopes.sinks))
       this.#sinks.set(leg.sink, sink)
       return sink
     })

@@ -1,5 +1,13 @@
-import { Effect } from "effect"
+import { type Clock, Effect } from "effect"
 import type { Scheduler } from "effect/Scheduler"
+
+/**
+ * Milliseconds of the monotonic clock, whole ones: what every delay, deadline and time-out is measured by. The wall clock may be set at any
+ * moment; it stamps events and nothing else.
+ */
+export function monotonicMs(clock: Clock.Clock): number {
+  return Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+}
 
 /**
  * Wakes one fiber. `signal` costs next to nothing while the fiber is awake and otherwise schedules it, never running it inside

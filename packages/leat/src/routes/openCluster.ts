@@ -2,7 +2,8 @@
  * Opens a cluster of the table: resolves the references of its section, lets the driver open it, and tries again while the
  * reason may pass. What references stand for is known here, to the driver, and to nobody else.
  */
-import { Effect, Schedule, type Scope } from "effect"
+import { Clock, Effect, Random, Result, type Scope } from "effect"
+import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./RouteFaults.ts"
 import { RouteError } from "./Routes.ts"
@@ -12,9 +13,33 @@ import { withhold } from "./redact.ts"
 /** How long a cluster that cannot be reached is tried before its stream fails to open, in milliseconds. */
 const openMsMax = 30_000
 
-/** How often, and how long, what may pass is tried again. */
-export function patience(durationMs: number) {
-  return Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: durationMs }))
+/** The delay before the first try again, and the longest, in milliseconds. */
+const againMs = 100
+const againMsMax = 5000
+
+/**
+ * Tries again while the error is retryable, with growing delays, for `forMs` milliseconds; the last delay is cut, so that the
+ * last try begins when the time is over and not up to a delay later.
+ */
+export function persistently<A, E extends RouteError | TransportError, R>(
+  effect: Effect.Effect<A, E, R>,
+  forMs: number
+): Effect.Effect<A, E, R> {
+  return Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const startMs = monotonicMs(clock)
+    for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 1.5, againMsMax)) {
+      const result = yield* Effect.result(effect)
+      if (Result.isSuccess(result)) return result.success
+      const leftMs = startMs + forMs - monotonicMs(clock)
+      const { failure } = result
+      const mayPass = failure._tag === "TransportError" && failure.isRetryable
+      if (!mayPass || leftMs <= 0) return yield* Effect.fail(failure)
+      // Half of it is chance, so that many processes do not come back in step.
+      const random = yield* Random.next
+      yield* Effect.sleep(Math.min(Math.round(delayMs * (0.5 + random)), leftMs))
+    }
+  })
 }
 
 /** Fails with `RouteError` for references that cannot be read; each try reads them anew. */
@@ -35,17 +60,13 @@ export function openCluster(
     // It may be on its way: files of secrets are replaced while they are read.
     return new TransportError({ reason: "Unavailable", transport: driver.name, operation: "open", detail: message })
   })
-  return Effect.flatMap(resolved, (section) =>
+  const opened = Effect.flatMap(resolved, (section) =>
     discreetly(
       Effect.suspend(() => driver.open(name, section, reread)),
       read
     )
-  ).pipe(
-    Effect.retry({
-      schedule: patience(openMsMax),
-      while: (error) => error._tag === "TransportError" && error.isRetryable
-    })
   )
+  return persistently(opened, openMsMax)
 }
 
 /** Without the client's own error, and without what a defect says: both may hold the whole section. */
