@@ -2,7 +2,20 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope, Semaphore } from "effect"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Random,
+  RcMap,
+  Result,
+  Scheduler,
+  Scope
+} from "effect"
 import { announcementOf, type BucketNext, type LedgerStore } from "./transport/Announcement.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
@@ -15,7 +28,7 @@ import { type Leg, type Route, RouteError, Routes } from "./routes/Routes.ts"
 import { type HaltedLane, Sink } from "./publish/Sink.ts"
 import { EventStream } from "./Stream.ts"
 import * as Telemetry from "./Telemetry.ts"
-import type { Driver, Transport, TransportError } from "./transport/index.ts"
+import { type Driver, type Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
 import { wireWriter } from "./record/Wire.ts"
@@ -59,14 +72,15 @@ export interface OpenLeat {
   /** Where every event is, as of now. */
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
   /**
-   * Opens the stream of a contract: checks its route and opens its sinks. The same object every time. Fails with
-   * `RouteError` when no route matches, a need is not met or a reference of a cluster cannot be read, with `TransportError` when a cluster or topic cannot be
-   * opened; passing faults of a topic are tried again for the time-out of the leg.
+   * Opens the stream of a contract: checks its route and opens its sinks, those that are not open yet. The same object every time; one slow
+   * cluster keeps only its own streams waiting. Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster
+   * cannot be read, or the stream is open with another contract; with `TransportError` when a cluster or topic cannot be opened (passing
+   * faults of a topic are tried again for the time-out of the leg), and with its reason `Closed` once the leat is closing.
    */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
   /**
    * The transport of a cluster of the table, opened on first use: for raw reads, bounds and topics. Fails with `RouteError`
-   * when there is no such cluster, or a reference of its section cannot be read.
+   * when there is no such cluster, or a reference of its section cannot be read, and with `TransportError` as `stream` does.
    */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
   /**
@@ -102,10 +116,11 @@ const drainDefault = Duration.seconds(30)
 /** How often the ledger is announced: what a crash may leave unknown. */
 const announceEvery = Duration.seconds(1)
 
+/** What is closed together, in this order. */
 interface Scopes {
-  readonly transports: Scope.Closeable
-  readonly sinks: Scope.Closeable
   readonly subscriptions: Scope.Closeable
+  readonly streams: Scope.Closeable
+  readonly transports: Scope.Closeable
 }
 
 interface Runtime {
@@ -114,6 +129,8 @@ interface Runtime {
   readonly context: Context.Context<never>
   readonly references: ReferenceReaders
 }
+
+type OpenError = RouteError | TransportError
 
 interface OpenStream {
   readonly contract: ContractInfo
@@ -125,6 +142,20 @@ interface OpenStream {
   }
 }
 
+/** A stream that is open or being opened. */
+interface Asked {
+  readonly contract: ContractInfo
+  readonly open: Effect.Effect<OpenStream, OpenError, Scope.Scope>
+}
+
+/** What is open by name and shared: opened by the first that needs it, closed with the last. */
+interface Shared {
+  readonly transports: RcMap.RcMap<string, Transport, OpenError>
+  /** By `cluster/topic`. */
+  readonly sinks: RcMap.RcMap<string, Sink, OpenError>
+  readonly streams: RcMap.RcMap<string, OpenStream, OpenError>
+}
+
 class OpenedLeat implements OpenLeat {
   readonly source: string
   readonly incarnation: string
@@ -134,13 +165,16 @@ class OpenedLeat implements OpenLeat {
   readonly #drainMs: number
   readonly #scopes: Scopes
   readonly #runtime: Runtime
-  /** One opening at a time, so that two streams with one sink open it once. */
-  readonly #opening = Semaphore.makeUnsafe(1)
-  readonly #transports = new Map<string, Transport>()
+  readonly #shared: Shared
+  /** By stream. */
+  readonly #asked = new Map<string, Asked>()
+  /** Legs of the sinks that are open or being opened. */
+  readonly #legs = new Map<string, { readonly leg: Leg; readonly isCompacted: boolean }>()
   readonly #sinks = new Map<string, Sink>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #clock: TurnClock
   readonly #announcing: LeatOptions["ledger"]
+  readonly #closing = Deferred.makeUnsafe<void>()
   #routes: Routes
 
   constructor(
@@ -162,33 +196,55 @@ class OpenedLeat implements OpenLeat {
     this.#runtime = runtime
     this.#announcing = options.ledger
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
+    this.#shared = {
+      transports: sharedBy(scopes.transports, (cluster) => this.#openTransport(cluster)),
+      sinks: sharedBy(scopes.transports, (sink) => this.#openSink(sink)),
+      streams: sharedBy(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
+    }
   }
 
   readonly routes = (): Routes => this.#routes
 
-  readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> =>
-    this.#opening.withPermits(1)(
-      Effect.suspend(() => {
-        const found = this.#streams.get(contract.stream)
-        // One contract per stream, so what was stored under its name has its type.
-        if (found !== undefined) return Effect.succeed(found.stream as EventStream<T>)
-        return this.#open(contract)
-      })
-    )
+  readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, OpenError> =>
+    Effect.suspend(() => {
+      const { stream } = contract
+      const asked = this.#asked.get(stream)
+      if (asked === undefined) this.#asked.set(stream, { contract, open: this.#openStream(contract) })
+      else if (!isSame(asked.contract, contract)) return Effect.fail(secondContract(asked.contract, contract))
+      const found = this.isClosing ? undefined : this.#streams.get(stream)
+      // One contract per stream, so what was stored under its name has its type.
+      if (found !== undefined) return Effect.succeed(found.stream as EventStream<T>)
+      const opening = this.#held(this.#scopes.streams, RcMap.get(this.#shared.streams, stream))
+      return Effect.map(opening, ({ stream: opened }) => opened as EventStream<T>).pipe(
+        Effect.onError(() =>
+          Effect.sync(() => {
+            if (!this.#streams.has(stream)) this.#asked.delete(stream)
+          })
+        )
+      )
+    })
 
-  readonly transport = (cluster: string): Effect.Effect<Transport, RouteError | TransportError> =>
-    this.#opening.withPermits(1)(this.#transport(cluster))
+  readonly transport = (cluster: string): Effect.Effect<Transport, OpenError> =>
+    this.#held(this.#scopes.transports, RcMap.get(this.#shared.transports, cluster))
 
-  #transport(cluster: string): Effect.Effect<Transport, RouteError | TransportError> {
-    return Effect.suspend((): Effect.Effect<Transport, RouteError | TransportError> => {
-      const found = this.#transports.get(cluster)
-      if (found !== undefined) return Effect.succeed(found)
+  /** Holds what is shared until `scope` closes; not at all when it could not be had, or the caller gave up waiting. */
+  #held<A>(scope: Scope.Closeable, shared: Effect.Effect<A, OpenError, Scope.Scope>): Effect.Effect<A, OpenError> {
+    const closed = Effect.andThen(Deferred.await(this.#closing), Effect.fail(closedError))
+    return Effect.suspend(() => {
+      if (this.isClosing) return Effect.fail(closedError)
+      return Effect.flatMap(Scope.fork(scope), (holding) =>
+        Effect.raceFirst(Scope.provide(shared, holding), closed).pipe(
+          Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(holding, Exit.void)))
+        )
+      )
+    })
+  }
+
+  #openTransport(cluster: string): Effect.Effect<Transport, OpenError, Scope.Scope> {
+    return Effect.suspend(() => {
       const known = this.#routes.clusters.get(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return openCluster(known, this.#runtime.references).pipe(
-        Scope.provide(this.#scopes.transports),
-        Effect.tap((transport) => Effect.sync(() => this.#transports.set(cluster, transport)))
-      )
+      return openCluster(known, this.#runtime.references)
     })
   }
 
@@ -200,17 +256,15 @@ class OpenedLeat implements OpenLeat {
   })
 
   readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
-    this.#opening.withPermits(1)(
-      Effect.suspend(() => {
-        const contracts = Array.from(this.#streams.values(), ({ contract }) => contract)
-        const compiled = Routes.compile(document, { drivers: this.#drivers, contracts })
-        if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
-        const routes = compiled.success
-        const moved = contracts.flatMap(({ stream }) => this.#moves(stream, routes))
-        if (moved.length > 0) return Effect.fail(new RouteError({ faults: moved }))
-        return Effect.sync(() => this.#adopt(routes))
-      })
-    )
+    Effect.suspend(() => {
+      const contracts = Array.from(this.#asked.values(), ({ contract }) => contract)
+      const compiled = Routes.compile(document, { drivers: this.#drivers, contracts })
+      if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
+      const routes = compiled.success
+      const moved = contracts.flatMap(({ stream }) => this.#moves(stream, routes))
+      if (moved.length > 0) return Effect.fail(new RouteError({ faults: moved }))
+      return Effect.sync(() => this.#adopt(routes))
+    })
 
   readonly sinks = (): ReadonlyArray<SinkFill> =>
     Array.from(this.#sinks, ([sink, { bufferedBytes, leg }]) => ({
@@ -225,11 +279,20 @@ class OpenedLeat implements OpenLeat {
     Effect.forEach(this.#sinks.values(), (sink) => sink.resume, { discard: true })
   )
 
-  /** Consumers first, because their handlers publish; then what is buffered; then the connections. */
+  /** Whether nothing more is opened. */
+  get isClosing(): boolean {
+    return Deferred.isDoneUnsafe(this.#closing)
+  }
+
+  /**
+   * Consumers first, because their handlers publish; then what is buffered, in all sinks at the same time; then the connections. Nothing
+   * is opened any more, and what is being opened fails.
+   */
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    yield* Deferred.succeed(this.#closing, undefined)
     yield* Scope.close(this.#scopes.subscriptions, Exit.void)
     for (const { publisher } of this.#streams.values()) publisher.isClosed = true
-    yield* Scope.close(this.#scopes.sinks, Exit.void)
+    yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
     yield* this.#announce(true)
   })
@@ -255,18 +318,17 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
-  #open<T>(contract: Contract<T>): Effect.Effect<EventStream<T>, RouteError | TransportError> {
+  /** Opens what the stream needs; what it is dressed with is what the table says when all of it is open. */
+  #openStream<T>(contract: Contract<T>): Effect.Effect<OpenStream, OpenError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const { stream } = contract
-      const unmet = this.#routes.check(contract)
-      if (unmet.length > 0) return yield* new RouteError({ faults: unmet })
-      const route = this.#routes.lookup(stream, this.source)
-      if (route === undefined) return yield* fault("routes", this.#routes.explain(stream, this.source))
-      const outlets = yield* Effect.forEach(route.legs, (leg) => this.#outlet(contract, route, leg))
-      const readTransport = yield* this.#transport(route.readLeg.cluster)
-      const { scheduler } = this.#runtime
-      const publisher = new Publisher(contract, outlets, this.ledger, this.#clock)
-      const opened = new EventStream<T>({
+      const asked = yield* this.#routeOf(contract)
+      yield* Effect.forEach(asked.legs, (leg) => this.#sinkFor(contract, asked, leg), { concurrency: "unbounded" })
+      const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
+      // A table may have been put in force meanwhile; it moves nothing that is being opened.
+      const route = this.#routes.lookup(stream, this.source) ?? asked
+      const publisher = new Publisher(contract, this.#outlets(contract, route), this.ledger, this.#clock)
+      const opened = new EventStream({
         contract,
         publisher,
         incarnation: this.incarnation,
@@ -275,31 +337,41 @@ class OpenedLeat implements OpenLeat {
         readTransport: () => readTransport,
         settings: (group) => this.#routes.subscription(stream, group),
         scope: this.#scopes.subscriptions,
-        scheduler
+        scheduler: this.#runtime.scheduler
       })
-      this.#streams.set(stream, {
-        contract,
-        stream: opened,
-        publisher
-      })
+      const open = { contract, stream: opened, publisher }
+      this.#streams.set(stream, open)
       yield* this.#report(stream)
-      return opened
+      return open
     })
   }
 
-  #outlet<T>(contract: Contract<T>, route: Route, leg: Leg): Effect.Effect<Outlet, RouteError | TransportError> {
+  #routeOf(contract: ContractInfo): Effect.Effect<Route, RouteError> {
+    return Effect.suspend(() => {
+      const unmet = this.#routes.check(contract)
+      if (unmet.length > 0) return Effect.fail(new RouteError({ faults: unmet }))
+      const route = this.#routes.lookup(contract.stream, this.source)
+      if (route !== undefined) return Effect.succeed(route)
+      return Effect.fail(fault("routes", this.#routes.explain(contract.stream, this.source)))
+    })
+  }
+
+  #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const sink = yield* this.#sink(leg, contract.compacted)
-      const { partitions } = sink
-      if (!contract.unordered && route.partitioner === "murmur2" && contract.buckets % partitions !== 0) {
-        const path = `routes[${route.index}].partitioner`
-        const choice = `give the topic a partition count that divides ${contract.buckets}, or say \`partitioner: bucket\``
-        return yield* fault(
-          path,
-          `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`
-        )
-      }
-      return this.#dress(contract, leg, sink)
+      if (!this.#legs.has(leg.sink)) this.#legs.set(leg.sink, { leg, isCompacted: contract.compacted })
+      const { partitions } = yield* RcMap.get(this.#shared.sinks, leg.sink)
+      if (contract.unordered || route.partitioner !== "murmur2" || contract.buckets % partitions === 0) return
+      const path = `routes[${route.index}].partitioner`
+      const choice = `give the topic a partition count that divides ${contract.buckets}, or say \`partitioner: bucket\``
+      const message = `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`
+      yield* fault(path, message)
+    })
+  }
+
+  #outlets(contract: ContractInfo, { legs }: Route): ReadonlyArray<Outlet> {
+    return legs.flatMap((leg) => {
+      const sink = this.#sinks.get(leg.sink)
+      return sink === undefined ? [] : [this.#dress(contract, leg, sink)]
     })
   }
 
@@ -321,14 +393,23 @@ class OpenedLeat implements OpenLeat {
     }
   }
 
-  #sink(leg: Leg, isCompacted: boolean): Effect.Effect<Sink, RouteError | TransportError> {
+  #openSink(name: string): Effect.Effect<Sink, OpenError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const found = this.#sinks.get(leg.sink)
-      if (found !== undefined) return found
-      const transport = yield* this.#transport(leg.cluster)
+      const asked = this.#legs.get(name)
+      if (asked === undefined) return yield* closedError
+      const { leg, isCompacted } = asked
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          this.#legs.delete(name)
+          this.#sinks.delete(name)
+        })
+      )
+      const transport = yield* RcMap.get(this.#shared.transports, leg.cluster)
       const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
-      const sink = yield* persistently(Sink.open(options), leg.timeoutMs).pipe(Scope.provide(this.#scopes.sinks))
-      this.#sinks.set(leg.sink, sink)
+      const sink = yield* persistently(Sink.open(options), leg.timeoutMs)
+      const now = this.#legs.get(name)?.leg ?? leg
+      if (now !== leg) sink.configure(now)
+      this.#sinks.set(name, sink)
       return sink
     })
   }
@@ -350,20 +431,19 @@ class OpenedLeat implements OpenLeat {
 
   #adopt(routes: Routes): void {
     this.#routes = routes
-    for (const { contract, publisher } of this.#streams.values()) {
+    for (const { contract } of this.#asked.values()) {
       const route = routes.lookup(contract.stream, this.source)
       if (route === undefined) continue
-      const outlets = route.legs.flatMap((leg) => {
-        const sink = this.#sinks.get(leg.sink)
-        if (sink === undefined) return []
-        sink.configure(leg)
-        return [this.#dress(contract, leg, sink)]
-      })
-      publisher.swap(outlets)
+      for (const leg of route.legs) {
+        const open = this.#legs.get(leg.sink)
+        if (open !== undefined) this.#legs.set(leg.sink, { ...open, leg })
+        this.#sinks.get(leg.sink)?.configure(leg)
+      }
+      this.#streams.get(contract.stream)?.publisher.swap(this.#outlets(contract, route))
     }
   }
 
-  #report(stream: string): Effect.Effect<void> {
+  #report(stream: string): Effect.Effect<void, never, Scope.Scope> {
     const { context } = this.#runtime
     const attributes = { [Telemetry.attribute.stream]: stream }
     const account = this.ledger.stream(stream)
@@ -383,7 +463,7 @@ class OpenedLeat implements OpenLeat {
       const removers = counters.map(([name, get]) => Telemetry.pullCounter(name, attributes, context, get))
       removers.push(Telemetry.pullGauge(Telemetry.metricNames.pending, attributes, context, pending))
       const remove = Effect.sync(() => removers.forEach((one) => one()))
-      return Scope.addFinalizer(this.#scopes.sinks, remove)
+      return Effect.addFinalizer(() => remove)
     })
   }
 }
@@ -394,6 +474,40 @@ function sumOf<A>(rows: ReadonlyArray<A>, of: (row: A) => number): number {
 
 function fault(path: string, message: string): RouteError {
   return new RouteError({ faults: [{ path, message }] })
+}
+
+const closedError = new TransportError({
+  reason: "Closed",
+  transport: "leat",
+  operation: "open",
+  detail: "this leat is closed, or is being closed"
+})
+
+function isSame(one: ContractInfo, other: ContractInfo): boolean {
+  return (
+    one.name === other.name &&
+    one.buckets === other.buckets &&
+    one.keyPath === other.keyPath &&
+    one.compacted === other.compacted &&
+    one.unordered === other.unordered
+  )
+}
+
+function secondContract(first: ContractInfo, second: ContractInfo): RouteError {
+  const says = ({ name, buckets, keyPath, compacted, unordered }: ContractInfo) =>
+    `${name} (${buckets} buckets, key ${keyPath ?? "none"}${compacted ? ", compacted" : ""}${unordered ? ", unordered" : ""})`
+  return fault(
+    "",
+    `stream ${first.stream} is open with the contract ${says(first)}; it has one contract, and not ${says(second)} too`
+  )
+}
+
+/** A map of what is shared; it is emptied before its scope ends. */
+function sharedBy<A>(
+  scope: Scope.Scope,
+  lookup: (name: string) => Effect.Effect<A, OpenError, Scope.Scope>
+): RcMap.RcMap<string, A, OpenError> {
+  return Effect.runSync(Scope.provide(RcMap.make({ lookup }), scope))
 }
 
 const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Return<OpenLeat, RouteError, Scope.Scope> {
@@ -408,9 +522,9 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     Uint8Array.from({ length: 10 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
   )
   const scopes = {
-    transports: yield* Scope.make(),
-    sinks: yield* Scope.make(),
-    subscriptions: yield* Scope.make("parallel")
+    subscriptions: yield* Scope.make("parallel"),
+    streams: yield* Scope.make("parallel"),
+    transports: yield* Scope.make()
   }
   const runtime = {
     clock,

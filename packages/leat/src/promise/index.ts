@@ -29,6 +29,7 @@ export class PromiseLeat implements AsyncDisposable {
   readonly #leat: OpenLeat
   readonly #scope: Scope.Closeable
   readonly #streams = new Map<string, unknown>()
+  #closed: Promise<void> | undefined
 
   constructor(leat: OpenLeat, scope: Scope.Closeable) {
     this.#leat = leat
@@ -117,9 +118,13 @@ export class PromiseLeat implements AsyncDisposable {
     return Effect.runPromise(this.#leat.resume)
   }
 
-  /** Drains what was admitted, gives every lane back and closes the transports; waits for that. The same as disposing. */
-  async close(): Promise<void> {
-    await Effect.runPromise(Scope.close(this.#scope, Exit.void))
+  /**
+   * Drains what was admitted, gives every lane back and closes the transports; waits for that, however often it is called. The same as
+   * disposing.
+   */
+  close(): Promise<void> {
+    this.#closed ??= Effect.runPromise(Scope.close(this.#scope, Exit.void))
+    return this.#closed
   }
 
   /** As `close`. */

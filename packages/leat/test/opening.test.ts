@@ -1,0 +1,216 @@
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, References, Scope } from "effect"
+import { type Driver, Leat, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
+import { open } from "leat/promise"
+import { faultDriver, simulate } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { monotonicMs } from "../src/Wake.ts"
+import { noteContract } from "./contracts/Note.js"
+
+/** Runs a story on virtual time, and fails as it does. */
+function story<E>(program: Effect.Effect<void, E, Scope.Scope>): void {
+  const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+  const { exit } = simulate(1, quiet)
+  if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+}
+
+const nowMs = Effect.map(Clock.Clock, monotonicMs)
+const away = new TransportError({
+  reason: "Unavailable",
+  transport: "away",
+  operation: "openWriter",
+  detail: "refused"
+})
+
+/** A driver called `away`: nobody answers when a topic is opened. */
+const awayDriver = (): Driver => {
+  const inner = memoryDriver(new MemoryBroker())
+  return {
+    ...inner,
+    name: "away",
+    open: (cluster, config) =>
+      Effect.map(inner.open(cluster, config), (transport) => ({
+        ...transport,
+        openWriter: () => Effect.fail(failure("Unavailable"))
+      }))
+  }
+}
+
+const twoClusters = {
+  version: 1,
+  clusters: { main: { transport: "memory" }, away: { transport: "away" } },
+  routes: [
+    { match: { stream: "far.*" }, to: [{ cluster: "away", topic: "{stream}", timeout: "2 seconds" }] },
+    { match: { stream: "*" }, to: [{ cluster: "main", topic: "{stream}" }] }
+  ]
+}
+
+const closedOf = (exit: Exit.Exit<unknown, unknown>) => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  return error instanceof TransportError ? error.reason : error
+}
+
+describe("opening", () => {
+  it("of a stream whose cluster does not answer keeps no other stream, transport or table waiting", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: twoClusters, drivers: [awayDriver()] })
+        const far = yield* Effect.forkChild(Effect.exit(leat.stream(noteContract({ stream: "far.notes" }))))
+        yield* Effect.sleep(100)
+        const beforeMs = yield* nowMs
+        const near = yield* leat.stream(noteContract())
+        yield* leat.transport("main")
+        yield* leat.swapRoutes({ ...twoClusters, version: 2 })
+        expect(yield* nowMs).toBe(beforeMs)
+        yield* near.publish({ key: "k", text: "1" })
+        expect(closedOf(yield* Fiber.join(far))).toBe("Unavailable")
+        expect((yield* nowMs) - beforeMs).toBe(1900)
+      })
+    ))
+
+  it("fails for everybody who waits, and may be tried again", () =>
+    story(
+      Effect.gen(function* () {
+        let tries = 0
+        const inner = memoryDriver(new MemoryBroker())
+        const driver: Driver = {
+          ...inner,
+          open: (cluster, config) =>
+            Effect.suspend(() => (++tries < 2 ? Effect.fail(failure("Unauthorized")) : inner.open(cluster, config)))
+        }
+        const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+        const both = [leat.stream(noteContract()), leat.stream(noteContract())]
+        const exits = yield* Effect.all(both.map(Effect.exit), { concurrency: "unbounded" })
+        expect(exits.map(closedOf)).toEqual(["Unauthorized", "Unauthorized"])
+        expect(tries).toBe(1)
+        const [one, two] = yield* Effect.all(both, { concurrency: "unbounded" })
+        expect(one).toBe(two)
+        expect(tries).toBe(2)
+      })
+    ))
+
+  it("goes on for the second caller when the first gives up", () =>
+    story(
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const inner = memoryDriver(new MemoryBroker())
+        let opened = 0
+        const driver: Driver = {
+          ...inner,
+          open: (cluster, config) =>
+            Effect.andThen(
+              Deferred.await(gate),
+              Effect.tap(inner.open(cluster, config), () => Effect.sync(() => opened++))
+            )
+        }
+        const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+        const first = yield* Effect.forkChild(leat.stream(noteContract()))
+        const second = yield* Effect.forkChild(leat.stream(noteContract()))
+        yield* Effect.sleep(1)
+        yield* Fiber.interrupt(first)
+        yield* Deferred.succeed(gate, undefined)
+        yield* (yield* Fiber.join(second)).publish({ key: "k", text: "1" })
+        expect(opened).toBe(1)
+      })
+    ))
+
+  it("gives one stream for one contract, and refuses another contract under its name", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test" })
+        const notes = yield* leat.stream(noteContract())
+        expect(yield* leat.stream(noteContract())).toBe(notes)
+        for (const other of [{ name: "test.Other" }, { buckets: 16 }, { unordered: true }, { compacted: true }]) {
+          const error = yield* Effect.flip(leat.stream(noteContract(other)))
+          expect(error._tag).toBe("RouteError")
+          expect(error.message).toMatch(
+            /^stream test\.notes is open with the contract test\.Note \(8 buckets, key key\); /
+          )
+        }
+      })
+    ))
+
+  it("refuses the second of two contracts that are opened at the same time under one name", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test" })
+        const contracts = [noteContract(), noteContract({ name: "test.Other" })]
+        const exits = yield* Effect.all(
+          contracts.map((contract) => Effect.exit(leat.stream(contract))),
+          { concurrency: "unbounded" }
+        )
+        expect(exits.map(Exit.isSuccess)).toEqual([true, false])
+      })
+    ))
+})
+
+/** What each way to open something says once `leat` is closing. */
+const whatOpens = (leat: OpenLeat) =>
+  Effect.all([
+    Effect.map(Effect.exit(leat.stream(noteContract())), closedOf),
+    Effect.map(Effect.exit(leat.stream(noteContract({ stream: "test.later" }))), closedOf),
+    Effect.map(Effect.exit(leat.transport("memory")), closedOf)
+  ])
+
+describe("closing", () => {
+  it("refuses what is opened while it drains and afterwards, and ends what is being opened", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const hanging: Driver = { ...awayDriver(), open: () => Effect.never }
+        const slow = faultDriver(memoryDriver(new MemoryBroker()), { send: () => ({ kind: "delay", ms: 1000 }) })
+        const leat = yield* Scope.provide(
+          Leat.make({
+            source: "test",
+            routes: { ...twoClusters, clusters: { ...twoClusters.clusters, memory: { transport: "memory" } } },
+            drivers: [slow, hanging]
+          }),
+          scope
+        )
+        const notes = yield* leat.stream(noteContract())
+        notes.offer({ key: "k", text: "1" })
+        const far = yield* Effect.forkChild(Effect.exit(leat.stream(noteContract({ stream: "far.notes" }))))
+        yield* Effect.sleep(10)
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* Effect.sleep(10)
+        expect(closedOf(yield* Fiber.join(far))).toBe("Closed")
+        expect(yield* whatOpens(leat)).toEqual(["Closed", "Closed", "Closed"])
+        expect(notes.offer({ key: "k", text: "2" })).toEqual({ admitted: false, reason: "closed" })
+        yield* Fiber.join(closing)
+        expect(yield* whatOpens(leat)).toEqual(["Closed", "Closed", "Closed"])
+        expect(notes.offer({ key: "k", text: "3" })).toEqual({ admitted: false, reason: "closed" })
+        expect(leat.ledger.snapshot().legs[0]).toMatchObject({ stored: 1 })
+      })
+    ))
+
+  it("drains all sinks at the same time", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const dead = faultDriver(memoryDriver(new MemoryBroker()), { send: () => ({ kind: "delay", ms: 100_000 }) })
+        const leat = yield* Scope.provide(Leat.make({ source: "test", drivers: [dead], drain: "5 seconds" }), scope)
+        for (let index = 0; index < 4; index++) {
+          const notes = yield* leat.stream(noteContract({ stream: `test.notes${index}` }))
+          notes.offer({ key: "k", text: "1" })
+        }
+        yield* Effect.sleep(1000)
+        const beforeMs = yield* nowMs
+        yield* Scope.close(scope, Exit.void)
+        expect((yield* nowMs) - beforeMs).toBe(5000)
+        expect(leat.ledger.snapshot().legs.map(({ dropped }) => dropped)).toEqual(
+          Array.from({ length: 4 }, () => ({ closed: 1 }))
+        )
+      })
+    ))
+
+  it("waits for the same end, however often it is called", async () => {
+    const broker = new MemoryBroker({ partitions: 1 })
+    const slow = faultDriver(memoryDriver(broker), { send: () => ({ kind: "delay", ms: 50 }) })
+    const leat = await open({ source: "test", drivers: [slow] })
+    const notes = await leat.stream(noteContract())
+    notes.offer({ key: "k", text: "1" })
+    const first = leat.close()
+    await leat.close()
+    expect(broker.topic("test.notes").partitions[0]?.end).toBe(1n)
+    await first
+  })
+})
