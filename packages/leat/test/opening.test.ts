@@ -14,12 +14,8 @@ function story<E>(program: Effect.Effect<void, E, Scope.Scope>): void {
 }
 
 const nowMs = Effect.map(Clock.Clock, monotonicMs)
-const away = new TransportError({
-  reason: "Unavailable",
-  transport: "away",
-  operation: "openWriter",
-  detail: "refused"
-})
+const failure = (reason: TransportError["reason"]) =>
+  new TransportError({ reason, transport: "away", operation: "openWriter", detail: "refused" })
 
 /** A driver called `away`: nobody answers when a topic is opened. */
 const awayDriver = (): Driver => {
