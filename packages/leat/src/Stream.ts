@@ -2,20 +2,9 @@
  * The front door of one contract. What is admitted, at which level a publish completes, and what became of the event in the
  * end are three different answers: `offer` gives the first at once, `publish` the second, `outcome` the third.
  */
-import {
-  type Context,
-  Data,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  Option,
-  Queue,
-  type Scheduler,
-  type Scope,
-  Stream
-} from "effect"
-import { type Admission, NotStored, Rejected } from "./publish/Admission.ts"
+import { type Context, Data, Deferred, Effect, Fiber, Queue, type Scheduler, type Scope, Stream } from "effect"
+import type { Admission, NotStored, Rejected } from "./publish/Admission.ts"
+import { causedContext } from "./publish/causedContext.ts"
 import type { Contract, Key } from "./contract/Contract.ts"
 import {
   CurrentDelivery,
@@ -25,47 +14,18 @@ import {
   type HandlerInput,
   type SourceOptions
 } from "./consume/DeliveryInfo.ts"
-import { type EventId, formatEventId } from "./record/EventId.ts"
+import type { EventId } from "./record/EventId.ts"
 import type { Ledger } from "./ledger/Ledger.ts"
 import type { Rule } from "./Policy.ts"
 import type { Publisher } from "./publish/Publisher.ts"
+import { Publishing } from "./publish/Publishing.ts"
+import type { PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
 import type { Route, SubscriptionSettings } from "./routes/Routes.ts"
-import type { Sink } from "./publish/Sink.ts"
 import { Source } from "./consume/Source.ts"
 import { attribute, metricNames, pullCounter, traceparentOf } from "./Telemetry.ts"
 import type { From, PartitionBounds, ReceivedRecord, Transport, TransportError } from "./transport/index.ts"
-import { type Outcome, Waiter } from "./ledger/Waiter.ts"
+import type { Outcome } from "./ledger/Waiter.ts"
 import type { EventContext, RecordMeta } from "./record/Wire.ts"
-
-/**
- * What `publish` completes at: admitted to the buffer, on local disk or better (today the same as `stored`), or
- * acknowledged by every required leg's cluster.
- */
-export type Level = "queued" | "durable" | "stored"
-
-/** How one call publishes, and what the event carries besides its value. */
-export interface PublishOptions extends EventContext {
-  /** Instead of the level that the route names. */
-  readonly level?: Level
-}
-
-/** What `publish` says when the level is reached. */
-export interface Receipt {
-  /** The same on every leg, and what a handler sees as `delivery.id`. */
-  readonly id: EventId
-  /** What became of the required legs, when all of them have ended. */
-  readonly outcome: Effect.Effect<Outcome>
-}
-
-/** What `publishAll` says when the level is reached. */
-export interface ReceiptAll {
-  /** Events that were admitted. */
-  readonly admitted: number
-  /** The events that were not admitted, by their index in the input. */
-  readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Rejected }>
-  /** What became of the required legs of all of them, when all have ended. */
-  readonly outcome: Effect.Effect<Outcome>
-}
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface HandleOptions {
@@ -168,7 +128,7 @@ export class EventStream<T> {
   readonly contract: Contract<T>
   readonly #parts: StreamParts<T>
   readonly #publisher: Publisher<T>
-  readonly #schedule: (task: () => void) => void
+  readonly #publishing: Publishing<T>
   /** The counter of each group that is read, and how many subscriptions share it. */
   readonly #reporting = new Map<string, { subscriptions: number; readonly remove: () => void }>()
 
@@ -176,8 +136,7 @@ export class EventStream<T> {
     this.#parts = parts
     this.contract = parts.contract
     this.#publisher = parts.publisher
-    const dispatcher = parts.scheduler.makeDispatcher()
-    this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
+    this.#publishing = new Publishing({ ...parts, level: () => parts.route().level })
   }
 
   /**
@@ -222,15 +181,7 @@ export class EventStream<T> {
    * ```
    */
   publish(event: T, options?: PublishOptions): Effect.Effect<Receipt, Rejected | NotStored> {
-    return Effect.withFiber((fiber) => {
-      const context = this.#contextOf(fiber, options)
-      const waiter = new Waiter()
-      return Effect.flatMap(this.#admit(event, context, waiter), (id) => {
-        const receipt = { id, outcome: this.#outcome(waiter) }
-        if ((options?.level ?? this.#parts.route().level) === "queued") return Effect.succeed(receipt)
-        return Effect.as(this.#reached(waiter, id), receipt)
-      })
-    })
+    return Effect.withFiber((fiber) => this.#publishing.publish(event, this.#contextOf(fiber, options), options?.level))
   }
 
   /**
@@ -244,48 +195,9 @@ export class EventStream<T> {
    * ```
    */
   publishAll(events: Iterable<T>, options?: PublishOptions): Effect.Effect<ReceiptAll, NotStored> {
-    return Effect.withFiber((fiber) => {
-      const context = this.#contextOf(fiber, options)
-      const waiter = new Waiter()
-      const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
-      let index = 0
-      let admitted = 0
-      const iterator = events[Symbol.iterator]()
-      const next = (): Effect.Effect<void> => {
-        for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
-          const at = index++
-          const event = step.value
-          if (this.#mustQueue) {
-            const waited = Effect.match(this.#wait(event, context, waiter), {
-              onSuccess: () => void admitted++,
-              onFailure: (error) => void rejected.push({ index: at, error })
-            })
-            return Effect.flatMap(waited, next)
-          }
-          this.#publisher.account.offered++
-          const told = this.#publisher.admit(event, undefined, context, waiter)
-          if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined) {
-            this.#publisher.account.offered--
-            const waited = Effect.match(this.#wait(event, context, waiter), {
-              onSuccess: () => void admitted++,
-              onFailure: (error) => void rejected.push({ index: at, error })
-            })
-            return Effect.flatMap(waited, next)
-          }
-          this.#publisher.count(told)
-          if (told.admitted) admitted++
-          else rejected.push({ index: at, error: this.#rejected(told.reason) })
-        }
-        return Effect.void
-      }
-      return Effect.suspend(next).pipe(
-        Effect.flatMap(() => {
-          const isQueued = (options?.level ?? this.#parts.route().level) === "queued"
-          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter)
-        }),
-        Effect.map(() => ({ admitted, rejected, outcome: this.#outcome(waiter) }))
-      )
-    })
+    return Effect.withFiber((fiber) =>
+      this.#publishing.publishAll(events, this.#contextOf(fiber, options), options?.level)
+    )
   }
 
   /**
@@ -293,11 +205,7 @@ export class EventStream<T> {
    * them so far has ended. Never fails.
    */
   get flush(): Effect.Effect<Outcome> {
-    return Effect.suspend(() => {
-      const waiter = new Waiter()
-      for (const { sink } of this.#publisher.outlets) sink.flush(waiter)
-      return this.#outcome(waiter)
-    })
+    return this.#publishing.flush
   }
 
   /**
@@ -479,99 +387,8 @@ export class EventStream<T> {
     }
   }
 
-  /** The sink for whose room a publish may wait. */
-  get #blocking(): Sink | undefined {
-    return this.#publisher.outlets.find(({ isRequired, sink }) => isRequired && sink.leg.overflow === "block")?.sink
-  }
-
-  /** Whether others wait already: who comes later waits behind them. */
-  get #mustQueue(): boolean {
-    return this.#publisher.account.waiting > 0 && this.#blocking !== undefined
-  }
-
-  #admit(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
-    if (this.#mustQueue) return this.#wait(event, context, waiter)
-    const publisher = this.#publisher
-    const told = publisher.admit(event, undefined, context, waiter)
-    if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined)
-      return this.#wait(event, context, waiter)
-    publisher.account.offered++
-    publisher.count(told)
-    return told.admitted ? Effect.succeed(this.#idNow) : Effect.fail(this.#rejected(told.reason))
-  }
-
-  /** Id of the event that was admitted in this same turn. */
-  get #idNow(): EventId {
-    const id = this.lastId
-    if (id === undefined) throw new Error("no event was admitted")
-    return id
-  }
-
-  /** Waits for room until the leg's time-out. Counted as waiting; giving up, or being interrupted, is a rejection. */
-  #wait(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
-    const publisher = this.#publisher
-    const { account } = publisher
-    const attempt: Effect.Effect<EventId, Rejected> = Effect.suspend(() => {
-      const told = publisher.admit(event, undefined, context, waiter)
-      if (told.admitted) return Effect.succeed(this.#idNow)
-      const sink = this.#blocking
-      if (told.reason !== "overflow" || sink === undefined) return Effect.fail(this.#rejected(told.reason))
-      const turn = sink.roomTurn
-      const room = Effect.callback<void>((resume) => {
-        // The fiber may have given way since it looked.
-        if (sink.roomTurn !== turn) return resume(Effect.void)
-        // Never inside the stack of the lane that gives the room back.
-        const cancel = sink.whenRoom(() => this.#schedule(() => resume(Effect.void)))
-        return Effect.sync(cancel)
-      })
-      return Effect.andThen(room, attempt)
-    })
-    return Effect.suspend(() => {
-      account.offered++
-      account.waiting++
-      return attempt.pipe(
-        Effect.timeoutOrElse({
-          duration: this.#blocking?.leg.timeoutMs ?? 0,
-          orElse: () => Effect.fail(this.#rejected("timeout"))
-        }),
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            account.waiting--
-            if (Exit.isSuccess(exit)) account.admitted++
-            else publisher.reject(Option.getOrUndefined(Exit.findErrorOption(exit))?.reason ?? "interrupted")
-          })
-        )
-      )
-    })
-  }
-
-  #rejected(reason: Rejected["reason"]): Rejected {
-    return new Rejected({ reason, stream: this.contract.stream, detail: this.#publisher.detail })
-  }
-
-  #outcome(waiter: Waiter): Effect.Effect<Outcome> {
-    return Effect.callback((resume) => {
-      if (waiter.pending === 0) resume(Effect.succeed(waiter))
-      else waiter.whenDone((outcome) => this.#schedule(() => resume(Effect.succeed(outcome))))
-    })
-  }
-
-  #reached(waiter: Waiter, id?: EventId): Effect.Effect<void, NotStored> {
-    return Effect.flatMap(this.#outcome(waiter), (outcome) => {
-      for (const _ in outcome.dropped) return Effect.fail(new NotStored({ stream: this.contract.stream, id, outcome }))
-      return Effect.void
-    })
-  }
-
-  /** The caller's context, completed from the event being handled and the span it runs in. */
   #contextOf(fiber: Fiber.Fiber<unknown, unknown>, options: PublishOptions | undefined): EventContext | undefined {
-    const cause = fiber.getRef(CurrentDelivery)
-    const traceparent = options?.traceparent ?? traceparentOf(fiber) ?? cause?.traceparent
-    if (cause === undefined) {
-      if (traceparent === undefined || options?.traceparent !== undefined) return options
-      return { ...options, traceparent }
-    }
-    return caused(cause, options, traceparent)
+    return causedContext(options, fiber.getRef(CurrentDelivery), traceparentOf(fiber))
   }
 }
 
@@ -584,25 +401,5 @@ function eachEvent<T>(
     if (input === undefined) return Effect.void
     const { event, info } = input
     return event === undefined ? (onTombstone?.(info) ?? Effect.void) : handler(event, info)
-  }
-}
-
-/** Context of an event that is published while another is handled. */
-export function caused(
-  cause: DeliveryInfo,
-  own: EventContext | undefined,
-  traceparent: string | undefined
-): EventContext {
-  const causationId = own?.causationId ?? (cause.id === undefined ? undefined : formatEventId(cause.id))
-  const correlationId = own?.correlationId ?? cause.correlationId ?? causationId
-  const tracestate = own?.tracestate ?? cause.tracestate
-  const baggage = own?.baggage ?? cause.baggage
-  return {
-    ...own,
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(tracestate === undefined ? {} : { tracestate }),
-    ...(baggage === undefined ? {} : { baggage }),
-    ...(correlationId === undefined ? {} : { correlationId }),
-    ...(causationId === undefined ? {} : { causationId })
   }
 }

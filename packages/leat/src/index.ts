@@ -11,17 +11,8 @@ export { type JsonValue, maskEvent, printEvent } from "./contract/printEvent.ts"
 export { type Leg, type Route, RouteError, type RouteFault, routeJsonSchema, Routes } from "./routes/Routes.ts"
 export type { HaltedLane } from "./publish/Sink.ts"
 export { CurrentDelivery, type DeliveryInfo, type HaltedReadLane } from "./consume/DeliveryInfo.ts"
-export type {
-  Delivery,
-  EventStream,
-  HandleBatchOptions,
-  HandleOptions,
-  Level,
-  PublishOptions,
-  Receipt,
-  ReceiptAll,
-  Subscription
-} from "./Stream.ts"
+export type { Delivery, EventStream, HandleBatchOptions, HandleOptions, Subscription } from "./Stream.ts"
+export type { Level, PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
 export type { Driver, From } from "./transport/index.ts"
 export { TransportError } from "./transport/TransportError.ts"
 export type { Outcome } from "./ledger/Waiter.ts"

@@ -4,14 +4,9 @@ import type { Admission } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
-import {
-  caused,
-  type EventStream,
-  type HandleBatchOptions,
-  type HandleOptions,
-  type PublishOptions,
-  type Subscription
-} from "../Stream.ts"
+import { causedContext } from "../publish/causedContext.ts"
+import type { PublishOptions } from "../publish/Receipt.ts"
+import type { EventStream, HandleBatchOptions, HandleOptions, Subscription } from "../Stream.ts"
 import { traceparentOf } from "../Telemetry.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
@@ -274,7 +269,7 @@ export class PromiseStream<T> {
 
 function withCause<C extends EventContext>(own: C | undefined): C | EventContext | undefined {
   const cause = current.getStore()
-  return cause === undefined ? own : caused(cause.delivery, own, own?.traceparent ?? cause.traceparent)
+  return cause === undefined ? own : causedContext(own, cause.delivery, cause.traceparent)
 }
 
 function signalled(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
