@@ -1,4 +1,4 @@
-// `npm run bench -- [publish|deadSink|log|tail|reopen|handlers|kafka|all] [--json] [--quick] [--save FILE]`: figures of one run. Ratios
+// `npm run bench -- [publish|deadSink|log|tail|reopen|handlers|streams|kafka|all] [--json] [--quick] [--save FILE]`: figures of one run. Ratios
 // travel between machines, absolute figures do not. `--quick`: less of what takes minutes. `--save` keeps what the file has of other
 // benchmarks. `npm run bench -- picture` draws benchmarks/results.json.
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
@@ -12,6 +12,7 @@ import { benchLog, benchReopen } from "./log.ts"
 import { picture } from "./picture.ts"
 import { benchPublish } from "./publish.ts"
 import { type Results, table } from "./results.ts"
+import { benchStreams } from "./streams.ts"
 import { benchTail } from "./tail.ts"
 
 interface Wishes {
@@ -26,6 +27,7 @@ const benches: { readonly [N in keyof Results]-?: (wishes: Wishes) => Promise<Re
   tail: benchTail,
   reopen: benchReopen,
   handlers: benchHandlers,
+  streams: benchStreams,
   kafka: ({ isQuick }) => benchKafka(isQuick ? quick : full, say)
 }
 const names = Object.keys(benches) as ReadonlyArray<keyof Results>

@@ -5,6 +5,7 @@ import { kafkaTable } from "./kafka/table.ts"
 import type { LogFigures, ReopenFigures } from "./log.ts"
 import type { Cost } from "./measure.ts"
 import type { PublishFigures } from "./publish.ts"
+import type { StreamsFigures } from "./streams.ts"
 import type { TailFigures } from "./tail.ts"
 
 /** What one run of the benchmarks has found. */
@@ -15,6 +16,7 @@ export interface Results {
   readonly tail?: TailFigures
   readonly reopen?: ReopenFigures
   readonly handlers?: ReadonlyArray<HandlerFigures>
+  readonly streams?: StreamsFigures
   readonly kafka?: KafkaFigures
 }
 
@@ -27,7 +29,7 @@ function row(name: string, { eventsPerSecond, heapBytesPerEvent, cpuUsPerEvent }
 }
 
 /** The results for a person. */
-export function table({ publish, deadSink, log, tail, reopen, handlers, kafka }: Results): string {
+export function table({ publish, deadSink, log, tail, reopen, handlers, streams, kafka }: Results): string {
   const lines: Array<string> = []
   if (publish !== undefined) {
     const { ratio, ratios, ledgerShare, heapBytesBeyondCodec } = publish
@@ -59,6 +61,21 @@ export function table({ publish, deadSink, log, tail, reopen, handlers, kafka }:
     lines.push(
       `handlers, ${transport.padEnd(12)}${whole(handlersPerSecond).padStart(10)} events/s one by one, ${whole(batchedPerSecond)} in batches of 500`
     )
+  if (streams !== undefined) lines.push(...streamsTable(streams))
   if (kafka !== undefined) lines.push(...kafkaTable(kafka))
   return lines.join("\n")
+}
+
+function streamsTable({ spread, idle, keys }: StreamsFigures): ReadonlyArray<string> {
+  return [
+    ...spread.map(
+      ({ streams, cpuUsPerEvent, ratio, mebibytesGrown }) =>
+        `${whole(streams).padStart(9)} streams: ${cpuUsPerEvent} us CPU/event, ${ratio} x of one stream; process grew by ${mebibytesGrown} MiB`
+    ),
+    `${whole(idle.streams).padStart(9)} streams, 100 events/s over all: ${(idle.coreShare * 100).toFixed(1)} % of a core, ${idle.mebibytesGrown} MiB`,
+    ...keys.map(
+      ({ keys: count, cpuUsPerEvent, ratio }) =>
+        `${whole(count).padStart(9)} keys: ${cpuUsPerEvent} us CPU/event from offer to handled, ${ratio} x of 100 keys`
+    )
+  ]
 }
