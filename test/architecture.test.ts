@@ -146,6 +146,26 @@ describe("files", () => {
     expect(dead).toEqual([])
   })
 
+  it("of source export what somebody else uses; types may be exported for the signatures that they stand in", () => {
+    const code = tracked.filter((path) => /\.(ts|mjs)$/.test(path) && !path.includes("/gen/"))
+    const codeBy = new Map(code.map((path) => [path, codeOf(path)]))
+    const entries = /\/(index|main)\.ts$|\/bin\//
+    const unused = code
+      .filter((path) => /^packages\/[\w-]+\/src\//.test(path) && !entries.test(path))
+      .flatMap((path) => {
+        const names = (codeBy.get(path) ?? "").matchAll(/^export (?:async )?(?:const|function\*?|class) (\w+)/gm)
+        return Array.from(names, ([, name = ""]) => ({ path, name }))
+      })
+      .filter(({ path, name }) => {
+        const word = new RegExp(`\\b${name}\\b`)
+        const isPassedOn = (other: string) => other.includes(`export * from "./${path.split("/").at(-1)}"`)
+        return !code.some(
+          (other) => other !== path && (word.test(codeBy.get(other) ?? "") || isPassedOn(codeBy.get(other) ?? ""))
+        )
+      })
+    expect(unused).toEqual([])
+  })
+
   it("have names that say what is in them", () => {
     const bad = tracked.filter((path) => /(^|\/)(utils?|helpers?|common|misc|v2)(\.|\/)/i.test(path))
     expect(bad).toEqual([])

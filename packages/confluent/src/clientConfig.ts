@@ -17,7 +17,7 @@ const prefetchKilobytes = 8 * 1024
 const pollMarginMs = 300_000
 
 /** Of every client. */
-export function commonConfig(options: KafkaOptions): ClientConfig {
+function commonConfig(options: KafkaOptions): ClientConfig {
   return {
     "metadata.broker.list": options.brokers.join(","),
     "client.id": options.clientId ?? kafkaDefaults.clientId,

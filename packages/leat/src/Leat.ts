@@ -19,15 +19,15 @@ import {
 import { announcementOf, type BucketNext, type LedgerStore } from "./transport/Announcement.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
-import { type Journal, Ledger, type LedgerSnapshot, sum } from "./ledger/Ledger.ts"
+import { type Journal, Ledger, type LedgerSnapshot } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster, persistently } from "./routes/openCluster.ts"
 import { type Outlet, Publisher } from "./publish/Publisher.ts"
+import { reportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { type Leg, type Route, RouteError, Routes } from "./routes/Routes.ts"
 import { type HaltedLane, Sink } from "./publish/Sink.ts"
 import { EventStream } from "./Stream.ts"
-import * as Telemetry from "./Telemetry.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
@@ -341,7 +341,7 @@ class OpenedLeat implements OpenLeat {
       })
       const open = { contract, stream: opened, publisher }
       this.#streams.set(stream, open)
-      yield* this.#report(stream)
+      yield* reportStream(this.ledger, stream, this.#runtime.context)
       return open
     })
   }
@@ -442,34 +442,6 @@ class OpenedLeat implements OpenLeat {
       this.#streams.get(contract.stream)?.publisher.swap(this.#outlets(contract, route))
     }
   }
-
-  #report(stream: string): Effect.Effect<void, never, Scope.Scope> {
-    const { context } = this.#runtime
-    const attributes = { [Telemetry.attribute.stream]: stream }
-    const account = this.ledger.stream(stream)
-    const legs = () => this.ledger.accounts.filter((row) => row.stream === stream)
-    const counters = [
-      [Telemetry.metricNames.offered, () => account.offered],
-      [Telemetry.metricNames.rejected, () => sum(account.rejected)],
-      [Telemetry.metricNames.sent, () => sumOf(legs(), ({ stored }) => stored)],
-      [Telemetry.metricNames.dropped, () => sumOf(legs(), ({ dropped }) => sum(dropped))]
-    ] as const
-    const pending = () =>
-      sumOf(
-        this.ledger.snapshot().legs.filter((row) => row.stream === stream),
-        ({ queued, inFlight, inDoubt }) => queued + inFlight + inDoubt
-      )
-    return Effect.suspend(() => {
-      const removers = counters.map(([name, get]) => Telemetry.pullCounter(name, attributes, context, get))
-      removers.push(Telemetry.pullGauge(Telemetry.metricNames.pending, attributes, context, pending))
-      const remove = Effect.sync(() => removers.forEach((one) => one()))
-      return Effect.addFinalizer(() => remove)
-    })
-  }
-}
-
-function sumOf<A>(rows: ReadonlyArray<A>, of: (row: A) => number): number {
-  return rows.reduce((total, row) => total + of(row), 0)
 }
 
 function fault(path: string, message: string): RouteError {

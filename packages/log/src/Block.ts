@@ -12,7 +12,7 @@
 import { crc32c, readHeaders, type ReceivedRecord, type RecordColumns } from "leat/transport"
 
 /** Version of the layout; a reader refuses one that it does not know. */
-export const blockFormat = 1
+const blockFormat = 1
 
 const headerBytes = 64
 const sparse = 1

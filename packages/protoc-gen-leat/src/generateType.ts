@@ -33,7 +33,7 @@ function oneofMember(oneof: DescOneof, scope: Scope): string {
   return [`  readonly ${oneof.localName}?:`, ...cases, "    | undefined"].join("\n")
 }
 
-export function fieldType(field: DescField, scope: Scope): string {
+function fieldType(field: DescField, scope: Scope): string {
   const type = valueType(valueKind(field), scope)
   if (field.fieldKind === "list") return `${scope.global("ReadonlyArray")}<${type}>`
   if (field.fieldKind !== "map") return type

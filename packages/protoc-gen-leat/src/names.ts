@@ -41,7 +41,7 @@ export function isPropertyName(name: string): boolean {
   return /^[A-Za-z_$][\w$]*$/.test(name)
 }
 
-export function withNested(message: DescMessage): Array<DescMessage> {
+function withNested(message: DescMessage): Array<DescMessage> {
   return [message, ...message.nestedMessages.flatMap(withNested)]
 }
 

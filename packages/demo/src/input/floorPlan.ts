@@ -45,7 +45,7 @@ export function floorPlanFor(beaconFiles: ReadonlyArray<string>): FloorPlan {
 }
 
 /** The file is almost JSON; only its sensor entries are read. */
-export function parsePlan(text: string): FloorPlan {
+function parsePlan(text: string): FloorPlan {
   const sensors = new Map<string, Sensor>()
   const entry = /"([^"]+)":\s*\[\[\s*([\d.-]+)\s*,\s*([\d.-]+)\s*,\s*([\d.-]+)\s*\]\s*,\s*\d+\s*,\s*"([^"]*)"\s*\]/g
   for (const [, id = "", x, y, z, name = ""] of text.matchAll(entry)) {

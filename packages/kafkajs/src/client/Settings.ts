@@ -53,7 +53,7 @@ export function settingsOf(options: KafkaOptions, log: (sentence: string) => voi
 }
 
 /** `HOST:PORT`, an IPv6 address in brackets; kafkajs itself would cut one at its first colon. */
-export function addressOf(text: string): Address {
+function addressOf(text: string): Address {
   const colon = text.lastIndexOf(":")
   return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(text.slice(colon + 1)) }
 }

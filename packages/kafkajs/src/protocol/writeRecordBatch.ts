@@ -7,7 +7,7 @@ import { crc32c } from "leat/transport"
 import type { RecordColumns } from "leat/transport"
 
 /** Bytes of a record batch before its first record. */
-export const batchHeaderBytes = 61
+const batchHeaderBytes = 61
 
 const noKey = 1
 const tombstone = 2

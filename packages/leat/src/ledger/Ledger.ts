@@ -170,6 +170,7 @@ export function sum(counts: Readonly<Counts>): number {
 export class Ledger {
   readonly accounts: Array<WriteAccount> = []
   readonly #streams = new Map<string, StreamAccount>()
+  readonly #accountsOf = new Map<string, ReadonlyArray<WriteAccount>>()
   readonly #pending = new Set<PendingCensus>()
   readonly #reading = new Set<() => ReadRow>()
   readonly #read = new Map<string, ReadRow>()
@@ -189,12 +190,19 @@ export class Ledger {
   }
 
   account(stream: string, sink: string, epoch: number): WriteAccount {
-    const found = this.accounts.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
+    const own = this.accountsOf(stream)
+    const found = own.find((one) => one.sink === sink && one.epoch === epoch)
     if (found !== undefined) return found
     const index = this.accounts.length
     const account = { index, stream, sink, epoch, admitted: 0, stored: 0, dropped: {}, droppedMayBeStored: 0 }
     this.accounts.push(account)
+    this.#accountsOf.set(stream, [...own, account])
     return account
+  }
+
+  /** The accounts of one stream, one for each sink and epoch. */
+  accountsOf(stream: string): ReadonlyArray<WriteAccount> {
+    return this.#accountsOf.get(stream) ?? []
   }
 
   /** Registers the lanes of a sink; returns how to take them out again. */

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { Refusal } from "../Fault.ts"
 
 /** Names inside the directory. */
-export const databaseName = "log.sqlite"
+const databaseName = "log.sqlite"
 const wakeName = "wake"
 /** Folder of what leats announce of their ledgers. */
 export const ledgerName = "ledger"
