@@ -34,6 +34,7 @@ export class GroupLane {
   /** Offset behind what is known, gaps included. */
   #known: number
   #wake: (() => void) | undefined
+  readonly #ended = Promise.withResolvers<void>()
   #error: TransportError | undefined
 
   constructor(owner: LaneOwner, topic: string, group: string, partition: number, start: number) {
@@ -51,6 +52,7 @@ export class GroupLane {
       // Kafka does not tell of members that vanished.
       abandoned: 0,
       batches: Stream.fromPull(Effect.succeed(this.#pull)),
+      revoked: Effect.promise(() => this.#ended.promise),
       settle: (position) => this.#settle(position),
       release: this.#release
     }
@@ -89,12 +91,14 @@ export class GroupLane {
   revoke(): void {
     if (this.state !== "held") return
     this.state = "revoked"
+    this.#ended.resolve()
     this.#wakeUp()
   }
 
   lose(): void {
     if (this.isOver) return
     this.state = "lost"
+    this.#ended.resolve()
     this.#waiting = []
     this.#wakeUp()
   }
@@ -166,6 +170,7 @@ export class GroupLane {
   readonly #release: Effect.Effect<void> = Effect.sync(() => {
     if (this.isOver) return
     this.state = "released"
+    this.#ended.resolve()
     this.#waiting = []
     this.#owner.released(this)
   })

@@ -17,6 +17,7 @@ export class LogLane {
   /** Read, and not handed out yet. */
   #batches: Iterator<ReceivedBatch, void> = batchesOf([])
   #next: number
+  readonly #ended = Promise.withResolvers<void>()
 
   constructor(worker: LogWorker, topic: string, { lane, partition, start, abandoned }: Given) {
     this.number = lane
@@ -29,6 +30,7 @@ export class LogLane {
       start: BigInt(start),
       abandoned,
       batches: Stream.fromPull(Effect.succeed(this.#pull)),
+      revoked: Effect.promise(() => this.#ended.promise),
       settle: (position) => this.#settle(position),
       release: this.#release
     }
@@ -42,6 +44,7 @@ export class LogLane {
   /** What the worker tells of it. */
   told(event: "revoked" | "lost"): void {
     if (this.#state !== "released") this.#state = event
+    this.#ended.resolve()
   }
 
   readonly #pull: Effect.Effect<readonly [ReceivedBatch], TransportError | Cause.Done> = Effect.suspend(() => {
@@ -67,6 +70,7 @@ export class LogLane {
   readonly #release: Effect.Effect<void> = Effect.suspend(() => {
     if (this.#state === "lost" || this.#state === "released") return Effect.void
     this.#state = "released"
+    this.#ended.resolve()
     // A lane that cannot be given back is lost with its member's lease.
     return Effect.ignore(this.#worker.call("release", { lane: this.number }))
   })

@@ -153,7 +153,13 @@ function subscribe(
           Queue.offerUnsafe(lanes, lane.lane)
         }
       })
-      yield* Effect.addFinalizer(() => Effect.sync(stop))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          stop()
+          // It left with them: the worker tells nobody who is gone.
+          for (const lane of held.values()) lane.told("lost")
+        })
+      )
       yield* worker.call("topic", { topic })
       yield* worker.call("join", { member, topic, group, from, drainMs })
       // After joining: the scope may have ended by now, and then the finalizer runs at once.

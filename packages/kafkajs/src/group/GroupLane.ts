@@ -31,6 +31,7 @@ export class GroupLane {
   /** The settles that are on their way, one after another. */
   #settling: Promise<unknown> = Promise.resolve()
   #wake: (() => void) | undefined
+  readonly #ended = Promise.withResolvers<void>()
   readonly #holder: LaneHolder
   readonly #where: string
 
@@ -48,6 +49,7 @@ export class GroupLane {
       // Kafka does not count members that vanished.
       abandoned: 0,
       batches: Stream.fromPull(Effect.succeed(this.#pull)),
+      revoked: Effect.promise(() => this.#ended.promise),
       settle: (position) => this.#settle(position),
       release: this.#release
     }
@@ -155,6 +157,7 @@ export class GroupLane {
   })
 
   #empty(): void {
+    this.#ended.resolve()
     this.#batches.length = 0
     this.#awake()
     this.#holder.changed(this)

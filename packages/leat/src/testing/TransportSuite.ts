@@ -4,6 +4,7 @@
  */
 import { type Duration, Effect, Exit, type Layer } from "effect"
 import { consumingCases } from "./conformance/consuming.ts"
+import { handoverCases } from "./conformance/handover.ts"
 import { readingCases } from "./conformance/reading.ts"
 import { type TransportCase, TransportUnderTest } from "./conformance/TransportCase.ts"
 import { writingCases } from "./conformance/writing.ts"
@@ -19,7 +20,12 @@ export { TransportUnderTest, type TransportCase } from "./conformance/TransportC
  * transportCases.filter(({ applies }) => applies(capabilities)).map(({ name }) => name)
  * ```
  */
-export const transportCases: ReadonlyArray<TransportCase> = [...writingCases, ...readingCases, ...consumingCases]
+export const transportCases: ReadonlyArray<TransportCase> = [
+  ...writingCases,
+  ...readingCases,
+  ...consumingCases,
+  ...handoverCases
+]
 
 /**
  * The two functions of a test runner that the suite needs; vitest's and `node:test`'s both fit.

@@ -194,6 +194,11 @@ export interface Lane {
    */
   readonly batches: Stream.Stream<ReceivedBatch, TransportError>
   /**
+   * Completes when this member no longer holds the lane: revoked, lost, or released; at once where that is so already. A lane
+   * that is not pulled (full, halted, with a backlog) has no other way to hear of it. May be awaited any number of times.
+   */
+  readonly revoked: Effect.Effect<void>
+  /**
    * Everything before `position` is done. Never goes back: settling less than before changes nothing. Fails with `LaneLost`
    * when another member has the lane.
    */

@@ -138,19 +138,26 @@ export function valuesOf(records: ReadonlyArray<ReceivedRecord>): ReadonlyArray<
 /** A member of a group: the lanes it was given, in the order in which they came. */
 export interface Member {
   /** The next lane that is given. */
-  readonly lane: Effect.Effect<HeldLane, never, Scope.Scope>
+  readonly lane: Effect.Effect<PulledLane, never, Scope.Scope>
   /** Lanes that were given and not taken yet. */
   readonly waiting: Effect.Effect<number>
   /** The first step of leaving: the stream of lanes is no longer run. */
   readonly takeNoMore: Effect.Effect<void>
 }
 
-export interface HeldLane extends Lane {
+export interface PulledLane extends Lane {
   /** Pulls until `count` records have come. */
   readonly take: (count: number) => Effect.Effect<ReadonlyArray<ReceivedRecord>, unknown>
-  /** Pulls on; succeeds once the stream has ended, and fails when it failed. */
+  /** Pulls once more; dies when anything comes, succeeds when the stream has ended, and fails when it failed. */
   readonly end: Effect.Effect<void, unknown>
 }
+
+/** Dies with what was promised when it does not happen within ten seconds. */
+export const soon = <A, E, R>(promise: string, happens: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.timeoutOrElse(happens, {
+    duration: "10 seconds",
+    orElse: () => Effect.sync(() => assert.fail(`${promise}: not within ten seconds`))
+  })
 
 /** Joins a group; the member leaves with the scope. */
 export const join = Effect.fnUntraced(function* (
@@ -171,7 +178,7 @@ export const join = Effect.fnUntraced(function* (
   }
 })
 
-const hold = Effect.fnUntraced(function* (lane: Lane): Effect.fn.Return<HeldLane, never, Scope.Scope> {
+const hold = Effect.fnUntraced(function* (lane: Lane): Effect.fn.Return<PulledLane, never, Scope.Scope> {
   const pull = yield* Stream.toPull(lane.batches)
   let left: ReadonlyArray<ReceivedRecord> = []
   let next = lane.start
@@ -188,11 +195,9 @@ const hold = Effect.fnUntraced(function* (lane: Lane): Effect.fn.Return<HeldLane
       return taken
     })
   const end = Effect.gen(function* () {
-    for (;;) {
-      const exit = yield* Effect.exit(pull)
-      if (Exit.isSuccess(exit)) continue
-      return Pull.isDoneCause(exit.cause) ? undefined : yield* Effect.failCause(exit.cause)
-    }
+    const exit = yield* Effect.exit(pull)
+    if (Exit.isSuccess(exit)) return assert.fail("a batch came from a lane that had ended")
+    return Pull.isDoneCause(exit.cause) ? undefined : yield* Effect.failCause(exit.cause)
   })
   return { ...lane, take, end }
 })

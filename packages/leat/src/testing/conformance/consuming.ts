@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
-import { Cause, Effect, Exit, Fiber, Scope } from "effect"
-import { type Capabilities, TransportError } from "../../transport/index.ts"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import type { Capabilities } from "../../transport/index.ts"
 import { waitUntil } from "../waitUntil.ts"
 import { boundsOf, join, numbered, store, testCase, textOf, type TransportCase, valuesOf } from "./TransportCase.ts"
 
@@ -174,35 +174,6 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
   ),
 
   testCase(
-    "T27 a revoked lane ends, may settle once more, and only then goes to the other member",
-    (bench) =>
-      Effect.gen(function* () {
-        yield* store(bench.writer, 0, numbered(10, "a"))
-        yield* store(bench.writer, 1, numbered(10, "b"))
-        const first = yield* join(bench.transport, bench.topic, "g")
-        const lanes = [yield* first.lane, yield* first.lane]
-        const taken = new Map<string, ReadonlyArray<bigint>>()
-        for (const lane of lanes)
-          taken.set(
-            lane.id,
-            (yield* lane.take(10)).map(({ position }) => position)
-          )
-        const second = yield* join(yield* bench.connect, bench.topic, "g")
-        const revoked = yield* Effect.raceAllFirst(lanes.map((lane) => Effect.as(lane.end, lane)))
-        yield* Effect.sleep(100)
-        assert.equal(yield* second.waiting, 0, "the lane was given away before it was released")
-        const position = taken.get(revoked.id)?.[6] ?? 0n
-        yield* revoked.settle(position)
-        yield* revoked.release
-        const lane = yield* second.lane
-        assert.equal(lane.partition, revoked.partition)
-        assert.equal(lane.start, position)
-        assert.equal((yield* lane.take(4))[0]?.position, position)
-      }),
-    { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover === "drain" }
-  ),
-
-  testCase(
     "a member that takes no more lanes settles and releases those it has, and is given none again",
     (bench) =>
       Effect.gen(function* () {
@@ -219,30 +190,6 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         assert.equal(next.start, position)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover === "drain", partitions: 1 }
-  ),
-
-  testCase(
-    "T38 a member that did not drain in time has lost the lane: it settles nothing more",
-    (bench) =>
-      Effect.gen(function* () {
-        yield* store(bench.writer, 0, numbered(10, "a"))
-        yield* store(bench.writer, 1, numbered(10, "b"))
-        const first = yield* join(bench.transport, bench.topic, "g", { drainMs: 50 })
-        const lanes = [yield* first.lane, yield* first.lane]
-        for (const lane of lanes) yield* lane.take(10)
-        const second = yield* join(yield* bench.connect, bench.topic, "g")
-        const lane = yield* second.lane
-        const late = lanes.find(({ partition }) => partition === lane.partition)
-        const exit = yield* Effect.exit(late?.settle(lane.start + 5n) ?? Effect.void)
-        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-        assert.ok(
-          error instanceof TransportError && error.reason === "LaneLost",
-          "a late settle must fail with LaneLost"
-        )
-        assert.equal((yield* boundsOf(bench, lane.partition, "g")).settled ?? lane.start, lane.start)
-        assert.equal((yield* lane.take(10)).length, 10)
-      }),
-    { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover !== "none" }
   ),
 
   testCase(

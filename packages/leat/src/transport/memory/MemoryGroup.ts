@@ -23,6 +23,8 @@ interface Holding {
   /** Next position that is handed out. */
   next: Position
   state: "held" | "revoked" | "released" | "lost"
+  /** Called when the state is no longer `held`. */
+  readonly ended: Set<() => void>
 }
 
 interface GroupPartition {
@@ -132,7 +134,7 @@ export class MemoryGroup {
 
   #give(partition: GroupPartition, member: Member): void {
     const start = this.#start(partition, member.from)
-    const holding: Holding = { member, start, next: start, state: "held" }
+    const holding: Holding = { member, start, next: start, state: "held", ended: new Set() }
     partition.holding = holding
     Queue.offerUnsafe(member.lanes, this.#lane(partition, holding))
   }
@@ -148,6 +150,7 @@ export class MemoryGroup {
   #revoke(partition: GroupPartition, holding: Holding): Effect.Effect<unknown> {
     holding.state = "revoked"
     partition.log.wake()
+    tellEnded(holding)
     const deadline = Effect.suspend(() => {
       if (partition.holding !== holding) return Effect.void
       this.#lose(partition)
@@ -162,6 +165,7 @@ export class MemoryGroup {
     holding.state = "lost"
     partition.holding = undefined
     partition.log.wake()
+    tellEnded(holding)
     const position = partition.settled ?? holding.start
     if (holding.next === holding.start) return
     partition.abandoned = partition.abandonedAt === position ? partition.abandoned + 1 : 1
@@ -199,6 +203,13 @@ export class MemoryGroup {
       start: holding.start,
       abandoned: partition.abandonedAt === holding.start ? partition.abandoned : 0,
       batches: Stream.fromPull(Effect.succeed(pull)),
+      revoked: Effect.callback<void>(function (resume) {
+        if (holding.state !== "held") return resume(Effect.void)
+        const dispatcher = this.makeDispatcher()
+        const ended = () => dispatcher.scheduleTask(() => resume(Effect.void), 0)
+        holding.ended.add(ended)
+        return Effect.sync(() => holding.ended.delete(ended))
+      }),
       settle: (position) =>
         Effect.suspend(() => {
           if (holding.state === "lost" || holding.state === "released") return Effect.fail(lost("settle"))
@@ -215,10 +226,17 @@ export class MemoryGroup {
         partition.holding = undefined
         partition.abandoned = 0
         log.wake()
+        tellEnded(holding)
         return this.#rebalance
       })
     }
   }
+}
+
+/** Whoever waits for it runs later, never inside the stack of a rebalancing. */
+function tellEnded({ ended }: Holding): void {
+  for (const tell of ended) tell()
+  ended.clear()
 }
 
 function originOf(log: MemoryPartition, from: From): Position {
