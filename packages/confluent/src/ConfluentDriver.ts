@@ -1,4 +1,4 @@
-import { inspectSection, openSection } from "@leat/kafka"
+import { addressesOf, inspectSection, openSection } from "@leat/kafka"
 import { Effect, Result } from "effect"
 import type { ClusterConfig, Driver } from "leat/transport"
 import { confluentCapabilities, confluentTransport } from "./ConfluentTransport.ts"
@@ -26,7 +26,8 @@ export const confluent: Driver = {
     const inspected = inspectSection(section)
     const all = Result.isFailure(inspected) ? [...inspected.failure, ...issues] : issues
     if (all.length > 0 || Result.isFailure(inspected)) return { issues: all }
-    return { capabilities: confluentCapabilities({ ...inspected.success, ...positions }) }
+    const { success } = inspected
+    return { capabilities: confluentCapabilities({ ...success, ...positions }), addresses: addressesOf(success) }
   },
   open: (cluster, config, reread) => {
     const { section, positions } = ownOf(config)

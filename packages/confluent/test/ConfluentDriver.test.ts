@@ -15,7 +15,10 @@ const isThere = (() => {
 describe("inspecting a cluster section", () => {
   it("needs no addon, and tells what a cluster configured so can do", () => {
     const inspected = confluent.inspect({ brokers: "k1:9092,k2:9092", recordBytesMax: 5000, positions: true })
-    expect(inspected).toEqual({ capabilities: confluentCapabilities({ recordBytesMax: 5000, positions: true }) })
+    expect(inspected).toEqual({
+      capabilities: confluentCapabilities({ recordBytesMax: 5000, positions: true }),
+      addresses: ["kafka:k1:9092", "kafka:k2:9092"]
+    })
     expect(confluentCapabilities({}).appendWithPosition).toBe(false)
   })
 

@@ -1,6 +1,7 @@
 /** The Kafka cluster section of a route document, as it is written: one shape for both drivers. */
 import { Result, Schema, SchemaIssue } from "effect"
 import { type ClusterConfig, hasReference, isReference } from "leat/transport"
+import { brokersOf } from "./brokerAddress.ts"
 import { type SectionPhase, sectionSchema } from "./sectionSchema.ts"
 
 /** One fault of a cluster section. */
@@ -50,6 +51,20 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
  */
 export function inspectSection(config: ClusterConfig): Result.Result<ClusterSection, ReadonlyArray<SectionIssue>> {
   return Result.mapError(decodeWritten(config), ({ issue }) => issuesOf(issue))
+}
+
+/**
+ * Where the cluster is, for a driver's `inspect`: its brokers, the same for every driver. Two sections with a broker in common are one
+ * cluster.
+ *
+ * @example
+ * ```ts
+ * addressesOf({ brokers: ["K1:9092", "k2:9092"] }) // ["kafka:k1:9092", "kafka:k2:9092"]
+ * ```
+ */
+export function addressesOf({ brokers }: ClusterSection): ReadonlyArray<string> {
+  const listed = typeof brokers === "string" ? brokersOf(brokers) : brokers
+  return listed.map((address) => `kafka:${hasReference(address) ? address : address.toLowerCase()}`)
 }
 
 /** Checks a section whose references are resolved. */

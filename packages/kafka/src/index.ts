@@ -1,6 +1,6 @@
 /** @leat/kafka: what leat's two Kafka drivers know alike. Applications import one of the drivers, not this. */
 export { type BearerToken, bearerToken } from "./bearerToken.ts"
-export { type ClusterSection, inspectSection, type SectionIssue } from "./ClusterSection.ts"
+export { addressesOf, type ClusterSection, inspectSection, type SectionIssue } from "./ClusterSection.ts"
 export { decodeSection, type OpenedCluster, openSection, type RereadSection } from "./decodeSection.ts"
 export { kafkaCapabilities, type OwnCapabilities } from "./kafkaCapabilities.ts"
 export {

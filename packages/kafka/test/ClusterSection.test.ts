@@ -2,7 +2,7 @@ import { inspect } from "node:util"
 import { Effect, Exit, Redacted, Result } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { inspectSection, type SectionIssue } from "../src/ClusterSection.js"
+import { addressesOf, inspectSection, type SectionIssue } from "../src/ClusterSection.js"
 import { decodeSection, openSection } from "../src/decodeSection.js"
 
 const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -35,6 +35,12 @@ const faults = (config: object, phase: "inspect" | "decode" = "inspect"): Readon
   const issues = Result.isFailure<unknown, ReadonlyArray<SectionIssue>>(told) ? told.failure : []
   return issues.map(({ path, message }) => `${path}: ${message}`)
 }
+
+it("the addresses of a section are its brokers, in lists and texts alike; references stand as they are", () => {
+  const addresses = ["kafka:k1:9092", "kafka:[::1]:9093", "kafka:${env:Host}:9092"]
+  expect(addressesOf({ brokers: ["K1:9092", "[::1]:9093", "${env:Host}:9092"] })).toEqual(addresses)
+  expect(addressesOf({ brokers: "k1:9092, [::1]:9093,${env:Host}:9092" })).toEqual(addresses)
+})
 
 describe("a section, as it is written", () => {
   it("passes when all is well", () => {

@@ -1,4 +1,4 @@
-import { inspectSection, openSection } from "@leat/kafka"
+import { addressesOf, inspectSection, openSection } from "@leat/kafka"
 import { Effect, Result } from "effect"
 import type { Driver } from "leat/transport"
 import { transportName } from "./client/failureOf.ts"
@@ -24,7 +24,7 @@ export const kafkajs: Driver = {
   inspect: (config) => {
     const section = inspectSection(config)
     if (Result.isFailure(section)) return { issues: section.failure }
-    return { capabilities: kafkajsCapabilities(section.success) }
+    return { capabilities: kafkajsCapabilities(section.success), addresses: addressesOf(section.success) }
   },
   open: (cluster, config, again) =>
     Effect.flatMap(openSection({ transport: transportName, cluster }, config, again), kafkajsTransport)

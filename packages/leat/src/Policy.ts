@@ -15,10 +15,7 @@
  * ```
  */
 
-/**
- * Where a record ends when its retries are used up. `deadLetter` and `spill` are refused in route documents until a sink
- * can do them; in a policy given in code they halt.
- */
+/** Where a record ends when its retries are used up. `deadLetter` and `spill` are refused by `faults` until a sink can do them. */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
 
 /** How often, and with which delays, a rule tries again. Without bounds it never gives up. */
@@ -27,7 +24,7 @@ export interface Retry {
   readonly times?: number
   /** No retry begins later than this after the first attempt, in milliseconds; absent: no limit by time. */
   readonly deadlineMs?: number
-  /** Delay before the first retry, in milliseconds. */
+  /** Delay before the first retry, in milliseconds. From the eleventh retry on no delay is below 10 ms, also with a base of 0. */
   readonly baseMs: number
   /** Each delay is the last one times this; 1 when absent. */
   readonly factor?: number
@@ -69,6 +66,11 @@ export type Decision = { readonly retryAfterMs: number } | { readonly ending: En
 const maxDelayMsDefault = 30_000
 const jitterDefault = 0.2
 
+/** Retries without a floor: a short fault is passed as fast as the rule says, a long one does not keep a core busy. */
+const retriesUnbounded = 10
+/** The least delay after that, in milliseconds. */
+const delayMsFloor = 10
+
 /**
  * What happens to a record after this failure. Pure and total: the chance for the jitter is an argument.
  *
@@ -88,9 +90,58 @@ export function decide(policy: Policy, failure: Failure): Decision {
     retry.baseMs * Math.min((retry.factor ?? 1) ** (failure.attempts - 1), Number.MAX_VALUE),
     retry.maxDelayMs ?? maxDelayMsDefault
   )
-  const retryAfterMs = delay * (1 - (retry.jitter ?? jitterDefault) * failure.random)
+  const shortened = delay * (1 - (retry.jitter ?? jitterDefault) * failure.random)
+  const retryAfterMs = failure.attempts > retriesUnbounded ? Math.max(shortened, delayMsFloor) : shortened
   if (failure.elapsedMs + retryAfterMs > (retry.deadlineMs ?? Infinity)) return { ending: rule.then }
   return { retryAfterMs }
+}
+
+/** One fault of a policy: where, as in `[0].retry.baseMs`, and what to do, one sentence. */
+export interface PolicyFault {
+  readonly path: string
+  readonly message: string
+}
+
+/** A day: no timer that a process keeps is longer. */
+const delayMsMax = 86_400_000
+
+/** Least and most of each number of a retry. */
+const retryBounds = [
+  ["times", 0, 1_000_000_000, "a whole number"],
+  ["deadlineMs", 0, 366 * delayMsMax, "milliseconds"],
+  ["baseMs", 0, delayMsMax, "milliseconds"],
+  ["factor", 1, 100, "a number"],
+  ["maxDelayMs", 0, delayMsMax, "milliseconds"],
+  ["jitter", 0, 1, "a number"]
+] as const
+
+/**
+ * What is wrong with a policy: of a document, or given in code, where types let any number pass. Empty when it can be followed.
+ *
+ * @example
+ * ```ts
+ * Policy.faults([{ on: ["Timeout"], retry: { baseMs: Number.NaN }, then: "drop" }])
+ * // [{ path: "[0].retry.baseMs", message: "NaN is not milliseconds from 0 to 86400000" }]
+ * ```
+ */
+export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
+  return policy.flatMap(({ on, retry, then }, index) => {
+    const found: Array<PolicyFault> = []
+    if (on.length === 0) found.push({ path: `[${index}].on`, message: 'name a failure, or "*" for any' })
+    if (on.includes("")) found.push({ path: `[${index}].on`, message: "a failure without a name is never met" })
+    if (then === "deadLetter" || then === "spill") {
+      const message = `\`${then}\` is not available in this version; use drop or halt`
+      found.push({ path: `[${index}].then`, message })
+    }
+    for (const [field, min, max, unit] of retryBounds) {
+      const value = retry?.[field]
+      if (value === undefined || (value >= min && value <= max && (field !== "times" || Number.isInteger(value))))
+        continue
+      const message = `${value} is not ${unit} from ${min} to ${max}`
+      found.push({ path: `[${index}].retry.${field}`, message })
+    }
+    return found
+  })
 }
 
 /**

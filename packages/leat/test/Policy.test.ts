@@ -89,9 +89,10 @@ describe("decide", () => {
           random
         })
         const retryAfterMs = "retryAfterMs" in decision ? decision.retryAfterMs : Number.NaN
+        const floor = attempts > 10 ? 10 : 0
         const slack = delay * 1e-9
-        expect(retryAfterMs).toBeLessThanOrEqual(delay + slack)
-        expect(retryAfterMs).toBeGreaterThanOrEqual(delay * (1 - jitter) - slack)
+        expect(retryAfterMs).toBeLessThanOrEqual(Math.max(delay, floor) + slack)
+        expect(retryAfterMs).toBeGreaterThanOrEqual(Math.max(delay * (1 - jitter), floor) - slack)
       })
     )
   })
@@ -103,9 +104,53 @@ describe("decide", () => {
     expect(decide(policy, { ...failure, random: 0.5 })).toEqual({ retryAfterMs: 750 })
   })
 
-  it("goes on without delay when the base is 0, however often", () => {
+  it("goes on at once when the base is 0, ten times, and from then on never without a delay: no rule can spin", () => {
+    const again = { tag: "Timeout", elapsedMs: 0, random: 0.9 }
+    fc.assert(
+      fc.property(retries, fc.integer({ min: 11, max: 1_000_000 }), (retry, attempts) => {
+        const decision = decide([{ on: ["*"], retry, then: "halt" }], { ...again, attempts })
+        expect("retryAfterMs" in decision ? decision.retryAfterMs : 10).toBeGreaterThanOrEqual(10)
+      })
+    )
     const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 0, factor: 2 }, then: "halt" }]
-    expect(decide(policy, { tag: "Timeout", attempts: 2000, elapsedMs: 0, random: 0 })).toEqual({ retryAfterMs: 0 })
+    expect(decide(policy, { ...again, attempts: 10 })).toEqual({ retryAfterMs: 0 })
+    expect(decide(policy, { ...again, attempts: 11 })).toEqual({ retryAfterMs: 10 })
+  })
+})
+
+describe("faults", () => {
+  const able = rules.filter(({ then }) => then === "drop" || then === "halt")
+
+  it("are none of a policy with numbers in their bounds", () => {
+    fc.assert(
+      fc.property(fc.array(able), (policy) => {
+        expect(Policy.faults(policy)).toEqual([])
+      })
+    )
+    expect(Policy.faults(atLeastOnce)).toEqual([])
+  })
+
+  it.each(["times", "deadlineMs", "baseMs", "factor", "maxDelayMs", "jitter"])(
+    "name %s where it is no number of its kind",
+    (field) => {
+      const nonsense = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, -0.5, 1e300]
+      for (const value of field === "times" ? [...nonsense, 0.5] : nonsense) {
+        const policy: Policy.Policy = [
+          { on: ["*"], then: "halt" },
+          { on: ["*"], retry: { baseMs: 1, [field]: value }, then: "drop" }
+        ]
+        expect(Policy.faults(policy).map(({ path }) => path)).toEqual([`[1].retry.${field}`])
+        expect(Policy.faults(policy)[0]?.message).toMatch(/^\S+ is not .* from \d+ to \d+$/)
+      }
+    }
+  )
+
+  it("name a rule for no failure, and an ending that no sink has", () => {
+    const policy: Policy.Policy = [
+      { on: [], then: "halt" },
+      { on: [""], then: "spill" }
+    ]
+    expect(Policy.faults(policy).map(({ path }) => path)).toEqual(["[0].on", "[1].on", "[1].then"])
   })
 })
 

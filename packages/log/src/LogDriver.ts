@@ -1,5 +1,6 @@
+import { resolve } from "node:path"
 import { Effect, Result, Schema, SchemaIssue } from "effect"
-import { type Driver, TransportError } from "leat/transport"
+import { type Driver, hasReference, TransportError } from "leat/transport"
 import { logCapabilities } from "./LogOptions.ts"
 import { logTransport } from "./LogTransport.ts"
 
@@ -39,7 +40,12 @@ export const log: Driver = {
   name: "@leat/log",
   inspect: (config) => {
     const decoded = decodeConfig(config)
-    if (Result.isSuccess(decoded)) return { capabilities: logCapabilities(decoded.success) }
+    if (Result.isSuccess(decoded)) {
+      const { directory } = decoded.success
+      // A reference is not a path yet: two equal ones are one directory all the same.
+      const path = hasReference(directory) ? directory : resolve(directory)
+      return { capabilities: logCapabilities(decoded.success), addresses: [`directory:${path}`] }
+    }
     const { issues } = formatIssues(decoded.failure.issue)
     return { issues: issues.map(({ message, path }) => ({ path: (path ?? []).map(String).join("."), message })) }
   },

@@ -2,7 +2,7 @@ import { inspectLog, log } from "@leat/log"
 import { Effect, type Scope } from "effect"
 import { Leat } from "leat"
 import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { inspect } from "node:util"
 import { afterEach, describe, expect, it } from "vitest"
 import { noteContract, routesTo } from "./support/Note.ts"
@@ -59,4 +59,12 @@ describe("a log whose directory is a reference", () => {
     expect(error.detail).toContain("partitions")
     expect(inspect([error, log.inspect(config)], { depth: 10 })).not.toContain("hunter2")
   })
+})
+
+it("the address of a log is its directory, however it is written", () => {
+  const addressesOf = (directory: string) => log.inspect({ directory })
+  const addresses = [`directory:${resolve("data")}`]
+  for (const directory of ["data", "./data/", resolve("data"), "x/../data"])
+    expect(addressesOf(directory)).toMatchObject({ addresses })
+  expect(addressesOf("${env:LEAT_DIR}")).toMatchObject({ addresses: ["directory:${env:LEAT_DIR}"] })
 })

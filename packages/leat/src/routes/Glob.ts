@@ -16,7 +16,7 @@ export interface Match {
  * A glob covers another when it matches the other's text, its stars taken as a character that nothing else has: a star of
  * `outer` swallows it, and nothing else does.
  */
-function globCovers(outer: string, inner: string): boolean {
+export function globCovers(outer: string, inner: string): boolean {
   return globMatches(outer, inner.replaceAll("*", "\u{FFFF}"))
 }
 
@@ -40,4 +40,25 @@ export function globMatches(glob: string, text: string): boolean {
   }
   while (glob[pattern] === "*") pattern++
   return pattern === glob.length
+}
+
+/** Whether some text is matched by both. */
+export function globsMeet(one: string, other: string): boolean {
+  // For each position in `one`, whether what is behind it and what is behind the position in `other` have a text in common.
+  let behind: ReadonlyArray<boolean> = []
+  for (let at = other.length; at >= 0; at--) {
+    const row: Array<boolean> = Array.from({ length: one.length + 1 }, () => false)
+    for (let position = one.length; position >= 0; position--) {
+      const letter = one[position]
+      const opposite = other[at]
+      if (letter === undefined && opposite === undefined) row[position] = true
+      else if (letter === "*")
+        row[position] = row[position + 1] === true || (opposite !== undefined && behind[position] === true)
+      else if (opposite === "*")
+        row[position] = behind[position] === true || (letter !== undefined && row[position + 1] === true)
+      else row[position] = letter === opposite && behind[position + 1] === true
+    }
+    behind = row
+  }
+  return behind[0] === true
 }

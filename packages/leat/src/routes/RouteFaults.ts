@@ -1,160 +1,162 @@
 /** What is wrong with a route document that can be read: every fault, each with its path and what to do. */
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
-import type { Policy } from "../Policy.ts"
-import { malformedReferences } from "./References.ts"
-import { type LegSpec, millisOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
-import type { Capabilities, ClusterConfig, Driver } from "../transport/index.ts"
+import { faults as policyFaultsOf, type Policy } from "../Policy.ts"
+import { legDefaults } from "./Route.ts"
+import {
+  type LegSpec,
+  millisOf,
+  policyOf,
+  type RouteDocument,
+  type RouteFault,
+  type SubscriptionSpec
+} from "./RouteDocument.ts"
+import type { Capabilities } from "../transport/index.ts"
 
-/** A cluster of the table: who opens it, with what, and what it declares. */
-export interface Cluster {
-  readonly name: string
-  readonly driver: Driver
-  /** As it is written: with its references. */
-  readonly config: ClusterConfig
-  readonly capabilities: Capabilities
-}
+const kiB = 1024
+const giB = 1024 ** 3
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
 
-/** Defaults, and why: */
-export const defaults = {
-  // Some seconds of a busy stream; what a sick cluster may cost the process.
-  bufferBytesMax: 32 * 1024 * 1024,
-  // Long enough to fill a batch under load, too short for a person to see.
-  lingerMs: 5,
-  batchBytes: 256 * 1024,
-  batchRecords: 4096,
-  // As Kafka's request.timeout.ms.
-  timeoutMs: 30_000
-} as const
-
-/** Bounds, so that a typing error is a fault and not an outage. */
+/** Least and most of each number, so that a typing error is a fault and not an outage. All durations stay below what a timer can take. */
 const bounds = {
-  bufferBytesMin: 64 * 1024,
-  bufferBytesMax: 4 * 1024 ** 3,
-  batchBytesMax: 64 * 1024 * 1024,
-  concurrencyMax: 10_000,
-  timeoutMsMin: 10
+  bufferBytes: [64 * kiB, 4 * giB, "bytes"],
+  batchBytes: [1, 64 * kiB * kiB, "bytes"],
+  batchRecords: [1, 1_000_000, "records"],
+  lingerMs: [0, 10 * minuteMs, "millis"],
+  // Below it no send can be answered.
+  timeoutMs: [10, hourMs, "millis"],
+  epoch: [1, 2 ** 31 - 1, "epochs"],
+  concurrency: [1, 10_000, "handlers"],
+  readBufferBytes: [1, 4 * giB, "bytes"],
+  // Each time a lane settles is a request to its broker.
+  settleEveryMs: [1, 10 * minuteMs, "millis"],
+  drainMs: [0, hourMs, "millis"],
+  crashLoop: [1, 1_000_000, "starts"]
 } as const
 
-export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<Driver>) {
-  const clusters = new Map<string, Cluster>()
-  const faults: Array<RouteFault> = []
-  const allowed = drivers.map(({ name }) => name).join(", ")
-  for (const [name, { transport, ...config }] of Object.entries(document.clusters)) {
-    const driver = drivers.find((one) => one.name === transport)
-    if (driver === undefined) {
-      const message = `no driver named ${transport}; the application allows ${allowed === "" ? "none" : allowed}`
-      faults.push({ path: `clusters.${name}.transport`, message })
-      continue
-    }
-    const inspected = driver.inspect(config)
-    const issues = [...malformedReferences(config), ...("issues" in inspected ? inspected.issues : [])]
-    for (const { path, message } of issues) faults.push({ path: join(`clusters.${name}`, path), message })
-    if ("capabilities" in inspected) clusters.set(name, { name, driver, config, capabilities: inspected.capabilities })
-  }
-  return { clusters, faults }
+/** What a document says by itself: routes, policies and subscriptions. */
+export function documentFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  const routes = document.routes.flatMap((_, index) => routeFaults(document, index))
+  const subscriptions = document.subscriptions ?? []
+  return [
+    ...routes,
+    ...policyFaults(document),
+    ...subscriptions.flatMap((spec, index) => subscriptionFaults(document, spec, `subscriptions[${index}]`))
+  ]
 }
 
-export function routeFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+function routeFaults(document: RouteDocument, index: number): ReadonlyArray<RouteFault> {
   const faults: Array<RouteFault> = []
-  const sinks = new Map<string, { readonly path: string; readonly settings: string }>()
-  for (const [index, { match, to }] of document.routes.entries()) {
-    const path = `routes[${index}]`
-    const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
-    if (earlier >= 0)
-      faults.push({
-        path,
-        message: `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
-      })
-    if (to.filter(({ read }) => read === true).length > 1) {
-      faults.push({ path: `${path}.to`, message: "more than one leg says `read: true`; exactly one leg is read" })
-    }
-    if (!to.some(({ required }) => required !== false)) {
-      faults.push({
-        path: `${path}.to`,
-        message: "no leg is required; an event must have one place where it has to arrive"
-      })
-    }
-    const seen = new Set<string>()
-    for (const [position, leg] of to.entries()) {
-      const legPath = `${path}.to[${position}]`
-      faults.push(...legFaults(document, leg, legPath))
-      const sink = `${leg.cluster}/${leg.topic}`
-      if (seen.has(sink)) faults.push({ path: legPath, message: `the route already has a leg to ${sink}` })
-      seen.add(sink)
-      // With the stream in its name a topic belongs to one stream, and a stream to one route.
-      if (leg.topic.includes("{stream}")) continue
-      const settings = JSON.stringify([leg.policy, leg.buffer, leg.linger, leg.batch, leg.timeout])
-      const first = sinks.get(sink)
-      if (first === undefined) sinks.set(sink, { path: legPath, settings })
-      else if (first.settings !== settings) {
-        const message = `${sink} is one sink and ${first.path} gives it another policy, buffer, linger, batch or timeout; make them the same`
-        faults.push({ path: legPath, message })
-      }
-    }
+  const path = `routes[${index}]`
+  const route = document.routes[index]
+  if (route === undefined) return faults
+  const { match, to } = route
+  const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
+  if (earlier >= 0) {
+    const message = `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
+    faults.push({ path, message })
   }
+  if (to.filter(({ read }) => read === true).length > 1) {
+    faults.push({ path: `${path}.to`, message: "more than one leg says `read: true`; exactly one leg is read" })
+  }
+  if (!to.some(({ required }) => required !== false)) {
+    const message = "no leg is required; an event must have one place where it has to arrive"
+    faults.push({ path: `${path}.to`, message })
+  }
+  faults.push(...to.flatMap((leg, position) => legFaults(document, leg, `${path}.to[${position}]`)))
   return faults
 }
 
 function legFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {
+  const { cluster, topic, buffer, batch, linger, timeout } = leg
   const faults: Array<RouteFault> = []
-  if (!Object.hasOwn(document.clusters, leg.cluster)) {
-    const known = Object.keys(document.clusters).join(", ")
-    faults.push({
-      path: `${path}.cluster`,
-      message: `no cluster named ${leg.cluster}; there is ${known === "" ? "none" : known}`
-    })
+  if (!Object.hasOwn(document.clusters, cluster)) {
+    faults.push({ path: `${path}.cluster`, message: `no cluster named ${cluster}; ${known(document.clusters)}` })
   }
-  faults.push(...namedPolicy(document, leg.policy, path))
-  const bytes = leg.buffer?.bytes
-  if (bytes !== undefined && (bytes < bounds.bufferBytesMin || bytes > bounds.bufferBytesMax)) {
-    const message = `${bytes} bytes is not between ${bounds.bufferBytesMin} and ${bounds.bufferBytesMax}`
-    faults.push({ path: `${path}.buffer.bytes`, message })
+  const [unknown] = /\{[^}]*\}?|\}/.exec(topic.replaceAll("{stream}", "")) ?? []
+  if (unknown !== undefined) {
+    faults.push({ path: `${path}.topic`, message: `${unknown} stands for nothing; the one placeholder is {stream}` })
   }
-  const batch = leg.batch?.bytes
-  if (batch !== undefined && (batch > bounds.batchBytesMax || batch > (bytes ?? defaults.bufferBytesMax))) {
-    faults.push({
-      path: `${path}.batch.bytes`,
-      message: `a batch of ${batch} bytes does not fit the buffer or ${bounds.batchBytesMax} bytes`
-    })
+  faults.push(
+    ...namedPolicy(document, leg.policy, path),
+    ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.bufferBytes),
+    ...within(`${path}.batch.bytes`, batch?.bytes, bounds.batchBytes),
+    ...within(`${path}.batch.records`, batch?.records, bounds.batchRecords),
+    ...within(`${path}.linger`, millis(linger), bounds.lingerMs),
+    ...within(`${path}.timeout`, millis(timeout), bounds.timeoutMs),
+    ...within(`${path}.epoch`, leg.epoch, bounds.epoch)
+  )
+  if (faults.length > 0) return faults
+  const bufferBytes = buffer?.bytes ?? legDefaults.bufferBytesMax
+  if (batch?.bytes !== undefined && batch.bytes > bufferBytes) {
+    const message = `a batch of ${batch.bytes} bytes does not fit the buffer of ${bufferBytes} bytes`
+    faults.push({ path: `${path}.batch.bytes`, message })
   }
-  if (leg.timeout !== undefined && millisOf(leg.timeout) < bounds.timeoutMsMin) {
-    faults.push({ path: `${path}.timeout`, message: `below ${bounds.timeoutMsMin} millis no send can be answered` })
+  const lingerMs = millis(linger) ?? legDefaults.lingerMs
+  const timeoutMs = millis(timeout) ?? legDefaults.timeoutMs
+  if (lingerMs >= timeoutMs) {
+    const message = `a linger of ${lingerMs} millis is not below the timeout of ${timeoutMs} millis, within which what is published is to be sent`
+    faults.push({ path: `${path}.linger`, message })
   }
   return faults
 }
 
-export function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
-  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) =>
-    rules.flatMap(({ then }, index) => {
-      if (then !== "deadLetter" && then !== "spill") return []
-      const message = `\`${then}\` is not available in this version; use drop or halt`
-      return [{ path: `policies.${name}[${index}].then`, message }]
-    })
-  )
+/** As `Policy.faults` has them, with the names that documents use. */
+function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => [
+    ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
+    ...policyFaultsOf(policyOf(rules)).map(({ path, message }) => ({
+      path: `policies.${name}${path.replace(/Ms$/, "")}`,
+      message
+    }))
+  ])
 }
 
-export function subscriptionFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
-  return (document.subscriptions ?? []).flatMap(({ policy, from, concurrency }, index) => {
-    const path = `subscriptions[${index}]`
-    const faults = [...namedPolicy(document, policy, path)]
-    if (typeof from === "object" && Number.isNaN(Date.parse(from.time))) {
-      faults.push({
-        path: `${path}.from.time`,
-        message: `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`
-      })
-    }
-    if (concurrency !== undefined && concurrency > bounds.concurrencyMax) {
-      faults.push({ path: `${path}.concurrency`, message: `the limit is ${bounds.concurrencyMax}` })
-    }
-    return faults
-  })
+function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, path: string): ReadonlyArray<RouteFault> {
+  const { policy, from, concurrency, buffer, settleEvery, drain, crashLoop } = spec
+  const faults = [
+    ...namedPolicy(document, policy, path),
+    ...within(`${path}.concurrency`, concurrency, bounds.concurrency),
+    ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.readBufferBytes),
+    ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),
+    ...within(`${path}.drain`, millis(drain), bounds.drainMs),
+    ...within(`${path}.crashLoop`, crashLoop, bounds.crashLoop)
+  ]
+  if (typeof from === "object" && !isTime(from.time)) {
+    const message = `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`
+    faults.push({ path: `${path}.from.time`, message })
+  }
+  return faults
+}
+
+/** With its zone: without one it would be another moment on each machine. */
+function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) && !Number.isNaN(Date.parse(text))
+}
+
+function millis(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : millisOf(text)
+}
+
+function within(
+  path: string,
+  value: number | undefined,
+  [min, max, unit]: readonly [number, number, string]
+): ReadonlyArray<RouteFault> {
+  if (value === undefined || (value >= min && value <= max)) return []
+  return [{ path, message: `${value} is not between ${min} and ${max} ${unit}` }]
 }
 
 function namedPolicy(document: RouteDocument, name: string | undefined, path: string): ReadonlyArray<RouteFault> {
-  if (name === undefined || Object.hasOwn(document.policies ?? {}, name)) return []
-  const known = Object.keys(document.policies ?? {}).join(", ")
-  return [{ path: `${path}.policy`, message: `no policy named ${name}; there is ${known === "" ? "none" : known}` }]
+  const policies = document.policies ?? {}
+  if (name === undefined || Object.hasOwn(policies, name)) return []
+  return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
+}
+
+function known(named: object): string {
+  const names = Object.keys(named).join(", ")
+  return `there is ${names === "" ? "none" : names}`
 }
 
 /**
@@ -184,8 +186,4 @@ export function unmetNeeds(
 
 function givesUp(policy: Policy): boolean {
   return policy.some(({ then }) => then !== "halt")
-}
-
-function join(path: string, rest: string): string {
-  return rest === "" ? path : `${path}.${rest}`
 }

@@ -5,33 +5,18 @@
  * A glob is literal text in which each `*` stands for any run of characters, dots included: `risk.beacons.*`.
  */
 import { Data, Result } from "effect"
+import { compileClusters, type Cluster } from "./Clusters.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { covers, globMatches } from "./Glob.ts"
-import { atLeastOnce, type Policy } from "../Policy.ts"
-import {
-  type Cluster,
-  compileClusters,
-  defaults,
-  policyFaults,
-  routeFaults,
-  subscriptionFaults,
-  unmetNeeds
-} from "./RouteFaults.ts"
-import {
-  decodeRouteDocument,
-  type LegSpec,
-  millisOf,
-  parseRouteText,
-  policyOf,
-  type RouteDocument,
-  type RouteFault,
-  type SubscriptionSpec
-} from "./RouteDocument.ts"
-import type { Driver, From } from "../transport/index.ts"
-import type { Wire } from "../record/Wire.ts"
+import { Meetings } from "./Meetings.ts"
+import { documentFaults, unmetNeeds } from "./RouteFaults.ts"
+import { decodeRouteDocument, parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
+import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
+import type { Driver } from "../transport/index.ts"
 
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
+export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
 
 /**
  * The document, or what was asked of a table, has faults; all of them. Opening a leat or a stream and swapping routes fail
@@ -50,88 +35,18 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
   }
 }
 
-/** One destination of a stream, with every default filled in: what an entry of `to` says. */
-export interface Leg {
-  /** Name of a cluster of the document. */
-  readonly cluster: string
-  /** Topic in the cluster, `{stream}` filled in. */
-  readonly topic: string
-  /** `cluster/topic`: the name of the sink in ledger and metrics. */
-  readonly sink: string
-  /** Whether an event is admitted only with room here, and stored only when it is stored here. */
-  readonly required: boolean
-  readonly wire: Wire
-  readonly policy: Policy
-  /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
-  readonly bufferBytesMax: number
-  /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
-  readonly overflow: "block" | "reject" | "dropOldest"
-  /** How long the first record of a batch waits for others, in milliseconds. */
-  readonly lingerMs: number
-  /** A batch of so many bytes is sent at once. */
-  readonly batchBytes: number
-  /** A batch of so many records is sent at once. */
-  readonly batchRecords: number
-  /** Deadline of one send, and of one blocked publish, in milliseconds. */
-  readonly timeoutMs: number
-  /** Which epoch of the stream is written here, 1 unless the document says otherwise; accounts are kept by it. */
-  readonly epoch: number
-}
-
-/** Where one stream goes, as `Routes.lookup` gives it. */
-export interface Route {
-  /** Index in the document's list. */
-  readonly index: number
-  /** At what `publish` completes, unless the call says otherwise; see `Level`. */
-  readonly level: "queued" | "durable" | "stored"
-  /**
-   * Partition of a key: as Java's default partitioner has it, which needs partitions that divide the buckets, or bucket
-   * modulo partitions.
-   */
-  readonly partitioner: "murmur2" | "bucket"
-  /** Required legs first. */
-  readonly legs: ReadonlyArray<Leg>
-  /** The one leg that subscriptions read. */
-  readonly readLeg: Leg
-}
-
-/** How a group reads a stream, with every default filled in. */
-export interface SubscriptionSettings {
-  /** What is done when a handler fails. */
-  readonly policy: Policy
-  /** Where a group that has settled nothing yet begins. */
-  readonly from: From
-  /** Handlers at the same time per lane. */
-  readonly concurrency: number
-  /** Bytes past the watermark of a lane, above which it pulls no more. */
-  readonly bufferBytesMax: number
-  /** How often a lane settles, in milliseconds. */
-  readonly settleEveryMs: number
-  /** How long a lane that ends waits for its handlers, in milliseconds. */
-  readonly drainMs: number
-  /** Lane starts in a row at one position after which the policy is asked about `CrashLoop`. */
-  readonly crashLoop: number
-}
-
 /** What a document is compiled against. */
 export interface CompileOptions {
   /** The drivers that the application allows; a document names them and never loads code. */
   readonly drivers: ReadonlyArray<Driver>
-  /** Contracts that must have a route and whose needs must be met. */
+  /** Contracts that must have a route and whose needs must be met, and which must not meet in one topic where they may not. */
   readonly contracts?: ReadonlyArray<ContractInfo>
+  /** Who opens the table. Without it the contracts are checked for all sources that the document names. */
+  readonly source?: string
 }
 
-type RouteSpec = RouteDocument["routes"][number]
-
-const subscriptionDefaults: SubscriptionSettings = {
-  policy: atLeastOnce,
-  from: "earliest",
-  concurrency: 16,
-  bufferBytesMax: 8 * 1024 * 1024,
-  settleEveryMs: 100,
-  drainMs: 10_000,
-  crashLoop: 3
-}
+/** Longest name of a topic, in characters: Kafka's limit. */
+const topicCharactersMax = 249
 
 /**
  * A compiled table: immutable, and swapped as a whole.
@@ -144,56 +59,59 @@ const subscriptionDefaults: SubscriptionSettings = {
  * ```
  */
 export class Routes {
-  /** The `version` of the document, 1 or more. */
+  /** The `version` of the document, 1 or more; 0 for the table without a document. */
   readonly version: number
   /** The document as it was written, with durations as text. */
   readonly document: RouteDocument
   /** The clusters of the document, by name. */
   readonly clusters: ReadonlyMap<string, Cluster>
-  readonly #routes: ReadonlyArray<RouteSpec>
-  readonly #policies: ReadonlyMap<string, Policy>
-  readonly #found = new Map<string, Route | undefined>()
+  readonly #builder: RouteBuilder
+  /** What was looked up, by source and stream. */
+  readonly #found = new Map<string, Map<string, Route | undefined>>()
 
-  private constructor(document: RouteDocument, clusters: ReadonlyMap<string, Cluster>) {
-    this.version = document.version
+  private constructor(document: RouteDocument, clusters: ReadonlyMap<string, Cluster>, version = document.version) {
+    this.version = version
     this.document = document
     this.clusters = clusters
-    this.#policies = new Map(Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)]))
-    this.#routes = document.routes
+    this.#builder = new RouteBuilder(document, (cluster) => clusters.get(cluster)?.place ?? cluster)
   }
 
   /**
    * Compiles a document given as text (YAML or JSON) or as a value. Opens nothing. Fails with every fault at once: of the
-   * text, unknown names, bounds, contracts without a route, needs that a cluster does not declare.
+   * text, unknown names, bounds, contracts without a route, needs that a cluster does not declare, streams that meet in one topic.
    */
   static compile(document: unknown, options: CompileOptions): Result.Result<Routes, RouteError> {
-    const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
-    const decoded = Result.flatMap(value, decodeRouteDocument)
-    if (Result.isFailure(decoded)) return Result.fail(new RouteError({ faults: decoded.failure }))
-    const { clusters, faults } = compileClusters(decoded.success, options.drivers)
-    faults.push(
-      ...routeFaults(decoded.success),
-      ...policyFaults(decoded.success),
-      ...subscriptionFaults(decoded.success)
-    )
-    if (faults.length > 0) return Result.fail(new RouteError({ faults }))
-    const routes = new Routes(Object.freeze(decoded.success), clusters)
-    const unmet = (options.contracts ?? []).flatMap((contract) => routes.check(contract))
-    unmet.push(...routes.#sharedTopics(options.contracts ?? []))
-    return unmet.length > 0 ? Result.fail(new RouteError({ faults: unmet })) : Result.succeed(routes)
+    return Routes.#compile(document, options)
   }
 
   /** The table without a document: every stream goes to a topic of its own name on `driver`. */
   static inMemory(driver: Driver): Routes {
-    const compiled = Routes.compile(
-      {
-        version: 1,
-        clusters: { memory: { transport: driver.name } },
-        routes: [{ match: { stream: "*" }, to: [{ cluster: "memory", topic: "{stream}" }] }]
-      },
-      { drivers: [driver] }
-    )
-    return Result.getOrThrow(compiled)
+    const document = {
+      version: 1,
+      clusters: { memory: { transport: driver.name } },
+      routes: [{ match: { stream: "*" }, to: [{ cluster: "memory", topic: "{stream}" }] }]
+    }
+    return Result.getOrThrow(Routes.#compile(document, { drivers: [driver] }, 0))
+  }
+
+  static #compile(
+    document: unknown,
+    { drivers, contracts = [], source }: CompileOptions,
+    version?: number
+  ): Result.Result<Routes, RouteError> {
+    const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
+    const decoded = Result.flatMap(value, decodeRouteDocument)
+    if (Result.isFailure(decoded)) return Result.fail(new RouteError({ faults: decoded.failure }))
+    const { clusters, faults } = compileClusters(decoded.success, drivers)
+    faults.push(...documentFaults(decoded.success))
+    if (faults.length > 0) return Result.fail(new RouteError({ faults }))
+    const routes = new Routes(Object.freeze(decoded.success), clusters, version)
+    const meeting = routes.#documentMeetings()
+    if (meeting.length > 0) return Result.fail(new RouteError({ faults: meeting }))
+    const meetings = routes.meetings(source)
+    const unmet = contracts.flatMap((contract) => routes.check(contract, source))
+    unmet.push(...contracts.flatMap((contract) => meetings.add(contract)))
+    return unmet.length > 0 ? Result.fail(new RouteError({ faults: unmet })) : Result.succeed(routes)
   }
 
   /**
@@ -206,46 +124,49 @@ export class Routes {
    * ```
    */
   lookup(stream: string, source: string): Route | undefined {
-    const key = `${stream}\n${source}`
-    if (this.#found.has(key)) return this.#found.get(key)
-    const index = this.#routes.findIndex(({ match }) => covers(match, { stream, source }))
-    const spec = this.#routes[index]
-    const route = spec === undefined ? undefined : this.#build(index, spec, stream)
-    this.#found.set(key, route)
+    const found = this.#found.get(source) ?? new Map<string, Route | undefined>()
+    this.#found.set(source, found)
+    if (found.has(stream)) return found.get(stream)
+    const index = this.document.routes.findIndex(({ match }) => covers(match, { stream, source }))
+    const route = index < 0 ? undefined : this.#builder.build(index, stream)
+    found.set(stream, route)
     return route
+  }
+
+  /** The routes that a stream takes: of one source, or of all sources that the document tells apart. */
+  routesOf(stream: string, source?: string): ReadonlyArray<Route> {
+    if (source === undefined) return this.#builder.indexesOf(stream).map((index) => this.#builder.build(index, stream))
+    const route = this.lookup(stream, source)
+    return route === undefined ? [] : [route]
   }
 
   /** How a group reads a stream: the first entry of `subscriptions` that matches, or the defaults. */
   subscription(stream: string, group: string): SubscriptionSettings {
-    const spec = (this.document.subscriptions ?? []).find(
-      ({ match }) => globMatches(match.stream, stream) && globMatches(match.group ?? "*", group)
-    )
-    return spec === undefined ? subscriptionDefaults : this.#settings(spec)
+    return this.#builder.subscription(stream, group)
   }
 
-  /** What a contract asks for and the table does not give; empty when all is well. */
-  check(contract: ContractInfo): ReadonlyArray<RouteFault> {
-    const matching = this.#routes.flatMap((spec, index) =>
-      globMatches(spec.match.stream, contract.stream) ? [{ spec, index }] : []
-    )
-    if (matching.length === 0) {
+  /** What a contract by itself asks for and the table does not give; empty when all is well. For all sources when none is named. */
+  check(contract: ContractInfo, source?: string): ReadonlyArray<RouteFault> {
+    const routes = this.routesOf(contract.stream, source)
+    if (routes.length === 0) {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
       return [{ path: "routes", message }]
     }
-    return matching.flatMap(({ spec, index }) =>
-      spec.to.flatMap(({ cluster, policy }, leg) => {
-        const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities, this.#policy(policy))
-        if (unmet.length === 0) return []
-        const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${cluster} does not declare`
-        return [{ path: `routes[${index}].to[${leg}].cluster`, message }]
-      })
-    )
+    return routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg)))
+  }
+
+  /**
+   * Where streams meet, for streams that are added one by one: each is compared with those before it. For the routes of one source, as in a
+   * leat that is open, or for all sources.
+   */
+  meetings(source?: string): Meetings {
+    return new Meetings((stream) => this.routesOf(stream, source))
   }
 
   /** Which route a stream takes and why, for a person: several lines of text. */
   explain(stream: string, source: string): string {
     const lines: Array<string> = [`stream ${stream} from source ${source}, table version ${this.version}:`]
-    for (const [index, route] of this.#routes.entries()) {
+    for (const [index, route] of this.document.routes.entries()) {
       const { match } = route
       const isStream = globMatches(match.stream, stream)
       const isSource = globMatches(match.source ?? "*", source)
@@ -263,84 +184,32 @@ export class Routes {
     return lines.join("\n")
   }
 
-  #build(index: number, spec: RouteSpec, stream: string): Route {
-    const legs = spec.to.map((leg) => this.#leg(leg, stream))
-    const readIndex = spec.to.findIndex(({ read }) => read === true)
-    const readLeg = legs[Math.max(0, readIndex)]
-    if (readLeg === undefined) throw new Error("a compiled route has a leg")
-    return Object.freeze({
-      index,
-      level: spec.level ?? "stored",
-      partitioner: spec.partitioner ?? "murmur2",
-      legs: Object.freeze([...legs.filter(({ required }) => required), ...legs.filter(({ required }) => !required)]),
-      readLeg
-    })
-  }
-
-  #leg(spec: LegSpec, stream: string): Leg {
-    const topic = topicOf(spec, stream)
-    return Object.freeze({
-      cluster: spec.cluster,
-      topic,
-      sink: `${spec.cluster}/${topic}`,
-      required: spec.required ?? true,
-      wire: spec.wire ?? "compact",
-      policy: this.#policy(spec.policy),
-      bufferBytesMax: spec.buffer?.bytes ?? defaults.bufferBytesMax,
-      overflow: spec.buffer?.overflow ?? "block",
-      lingerMs: spec.linger === undefined ? defaults.lingerMs : millisOf(spec.linger),
-      batchBytes: spec.batch?.bytes ?? defaults.batchBytes,
-      batchRecords: spec.batch?.records ?? defaults.batchRecords,
-      timeoutMs: spec.timeout === undefined ? defaults.timeoutMs : millisOf(spec.timeout),
-      epoch: spec.epoch ?? 1
-    })
-  }
-
-  #settings(spec: SubscriptionSpec): SubscriptionSettings {
-    const { from, settleEvery, drain } = spec
-    return {
-      policy: this.#policy(spec.policy),
-      from:
-        from === undefined
-          ? subscriptionDefaults.from
-          : typeof from === "string"
-            ? from
-            : { timeMs: Date.parse(from.time) },
-      concurrency: spec.concurrency ?? subscriptionDefaults.concurrency,
-      bufferBytesMax: spec.buffer?.bytes ?? subscriptionDefaults.bufferBytesMax,
-      settleEveryMs: settleEvery === undefined ? subscriptionDefaults.settleEveryMs : millisOf(settleEvery),
-      drainMs: drain === undefined ? subscriptionDefaults.drainMs : millisOf(drain),
-      crashLoop: spec.crashLoop ?? subscriptionDefaults.crashLoop
+  #legFaults(contract: ContractInfo, { path, cluster, topic, policy }: Leg): ReadonlyArray<RouteFault> {
+    const faults: Array<RouteFault> = []
+    const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities, policy)
+    if (unmet.length > 0) {
+      const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${cluster} does not declare`
+      faults.push({ path: `${path}.cluster`, message })
     }
+    if (topic.length > topicCharactersMax) {
+      const message = `the topic of ${contract.stream} has ${topic.length} characters; the limit is ${topicCharactersMax}`
+      faults.push({ path: `${path}.topic`, message })
+    }
+    return faults
   }
 
-  #policy(name: string | undefined): Policy {
-    return (name === undefined ? undefined : this.#policies.get(name)) ?? atLeastOnce
+  /** What meets whatever the contracts are: streams that routes name without a star, and what a star stands for in one text. */
+  #documentMeetings(): ReadonlyArray<RouteFault> {
+    const meetings = this.meetings()
+    const named = new Set<string>()
+    return this.document.routes.flatMap(({ match: { stream } }, index) => {
+      if (named.has(stream)) return []
+      const isNamed = !stream.includes("*")
+      if (isNamed) named.add(stream)
+      const routes = isNamed ? this.routesOf(stream) : [this.#builder.build(index, stream)]
+      return meetings.add({ stream, compacted: false }, routes)
+    })
   }
-
-  /** In the compact wire a topic implies its type, so two contracts must not meet in one. */
-  #sharedTopics(contracts: ReadonlyArray<ContractInfo>): ReadonlyArray<RouteFault> {
-    const owners = new Map<string, string>()
-    return this.#routes.flatMap((spec, index) =>
-      contracts.flatMap((contract) => {
-        if (!globMatches(spec.match.stream, contract.stream)) return []
-        return spec.to.flatMap((leg, position) => {
-          if (leg.wire === "cloudevents") return []
-          const topic = `${leg.cluster}/${topicOf(leg, contract.stream)}`
-          const owner = owners.get(topic) ?? contract.stream
-          owners.set(topic, owner)
-          if (owner === contract.stream) return []
-          const message = `streams ${owner} and ${contract.stream} meet in topic ${topic} with wire compact; use {stream} in the topic, or wire cloudevents`
-          return [{ path: `routes[${index}].to[${position}].topic`, message }]
-        })
-      })
-    )
-  }
-}
-
-/** By a function: as text, `$&` and the like in a stream's name would be instructions. */
-function topicOf({ topic }: LegSpec, stream: string): string {
-  return topic.replaceAll("{stream}", () => stream)
 }
 
 function legText(leg: Leg, readLeg: Leg | undefined): string {

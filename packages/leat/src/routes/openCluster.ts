@@ -5,7 +5,7 @@
 import { Clock, Effect, Random, Result, type Scope } from "effect"
 import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
-import type { Cluster } from "./RouteFaults.ts"
+import type { Cluster } from "./Clusters.ts"
 import { RouteError } from "./Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { withhold } from "./redact.ts"

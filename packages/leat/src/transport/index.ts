@@ -301,11 +301,15 @@ export type ClusterConfig = Readonly<Record<string, unknown>>
 export interface Driver {
   /** The name route documents use: `memory`, `@leat/kafkajs`. */
   readonly name: string
-  /** What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. */
+  /**
+   * What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. `addresses` say where it is:
+   * two clusters of a document with an equal one are one place, whatever their names, drivers and further settings. Without
+   * addresses each cluster is a place of its own. References stand in them as they are written.
+   */
   readonly inspect: (
     config: ClusterConfig
   ) =>
-    | { readonly capabilities: Capabilities }
+    | { readonly capabilities: Capabilities; readonly addresses?: ReadonlyArray<string | object> }
     | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
   /**
    * Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. What

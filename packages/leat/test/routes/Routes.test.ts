@@ -227,7 +227,11 @@ describe("the faults of a document", () => {
 
   it("tell of one sink with two settings, but not when they are the same", () => {
     const twice = (linger: string) =>
-      documentOf([route("a", [leg({ topic: "t", linger: "5 millis" })]), route("b", [leg({ topic: "t", linger })])])
+      documentOf(
+        ["5 millis", linger].map((one, at) =>
+          route("ab"[at] ?? "", [leg({ topic: "t", wire: "cloudevents", linger: one })])
+        )
+      )
     expect(pathsOf(faultsOf(twice("6 millis")))).toEqual(["routes[1].to[0]"])
     expect(faultsOf(twice("5 millis"))).toEqual([])
   })
@@ -377,13 +381,15 @@ describe("legs", () => {
       ...["d", "day", "days"].map((unit) => [unit, 86_400_000] as const)
     )
     const amount = fc.oneof(
-      fc.nat(1000).map(String),
+      fc.nat(300).map(String),
       fc.tuple(fc.nat(99), fc.nat(9)).map(([a, b]) => `${a}.${b}`)
     )
     fc.assert(
       fc.property(amount, spelling, fc.constantFrom("", " "), (number, [unit, unitMs], space) => {
-        const document = documentOf([route("*", [leg({ linger: number + space + unit })])])
-        expect(tableOf(document).lookup("a", "s")?.readLeg.lingerMs).toBeCloseTo(Number(number) * unitMs, 5)
+        const rules = [{ on: ["*"], retry: { base: "0 s", deadline: number + space + unit }, then: "drop" }]
+        const document = documentOf([route("*", [leg({ policy: "p" })])], { policies: { p: rules } })
+        const [rule] = tableOf(document).lookup("a", "s")?.readLeg.policy ?? []
+        expect(rule?.retry?.deadlineMs).toBeCloseTo(Number(number) * unitMs, 5)
       })
     )
     expect(tableOf(documentOf([route("*", [leg({ linger: "10 millis" })])])).lookup("a", "s")?.readLeg.lingerMs).toBe(

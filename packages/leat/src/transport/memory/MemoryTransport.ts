@@ -200,12 +200,14 @@ const Config = Schema.Struct({
 const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExcessProperty: "error" })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-function driver(brokerOf: (options: MemoryOptions) => MemoryBroker): Driver {
+/** `shared`: the broker that all clusters of the driver are; without one each has its own. */
+function driver(brokerOf: (options: MemoryOptions) => MemoryBroker, shared?: MemoryBroker): Driver {
+  const addresses = shared === undefined ? [] : [shared]
   return {
     name: "memory",
     inspect: (config) => {
       const decoded = decodeConfig(config)
-      if (Result.isSuccess(decoded)) return { capabilities: memoryCapabilities(decoded.success) }
+      if (Result.isSuccess(decoded)) return { capabilities: memoryCapabilities(decoded.success), addresses }
       const { issues } = formatIssues(decoded.failure.issue)
       return { issues: issues.map(({ message, path }) => ({ path: (path ?? []).map(String).join("."), message })) }
     },
@@ -245,7 +247,7 @@ export const memory: Driver = driver((options) => new MemoryBroker(options))
  * ```
  */
 export function memoryDriver(broker: MemoryBroker): Driver {
-  return driver(() => broker)
+  return driver(() => broker, broker)
 }
 
 function append(

@@ -1,0 +1,33 @@
+import type { ContractInfo } from "./Contract.ts"
+
+/**
+ * Why `asked` is another contract than the one that its stream is open with; undefined: it is the same. Code and personal paths are not
+ * compared: two copies of one generated file are one contract.
+ *
+ * @example
+ * ```ts
+ * contractFault(opened.contract, contract)
+ * // "stream shop.orders is open with the contract shop.v1.Order; a stream has one contract, and not shop.v2.Order too"
+ * ```
+ */
+export function contractFault(open: ContractInfo, asked: ContractInfo): string | undefined {
+  const differing = (Object.keys(told) as ReadonlyArray<keyof typeof told>).filter(
+    (field) => told[field](open) !== told[field](asked)
+  )
+  if (differing.length === 0) return undefined
+  const says = (contract: ContractInfo) => {
+    const details = differing.filter((field) => field !== "name").map((field) => told[field](contract))
+    return details.length === 0 ? contract.name : `${contract.name} (${details.join(", ")})`
+  }
+  return `stream ${open.stream} is open with the contract ${says(open)}; a stream has one contract, and not ${says(asked)} too`
+}
+
+const told = {
+  name: ({ name }: ContractInfo) => name,
+  stream: ({ stream }: ContractInfo) => `stream ${stream}`,
+  buckets: ({ buckets }: ContractInfo) => `${buckets} buckets`,
+  keyPath: ({ keyPath }: ContractInfo) => `key ${keyPath ?? "none"}`,
+  compacted: ({ compacted }: ContractInfo) => (compacted ? "compacted" : "not compacted"),
+  unordered: ({ unordered }: ContractInfo) => (unordered ? "unordered" : "ordered"),
+  needs: ({ needs }: ContractInfo) => `needs ${needs.length === 0 ? "nothing" : needs.toSorted().join(" and ")}`
+}

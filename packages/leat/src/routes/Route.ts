@@ -1,0 +1,185 @@
+/** Where one stream goes and how a group reads it, with every default filled in: what an entry of the document becomes. */
+import { globCovers, globMatches } from "./Glob.ts"
+import { atLeastOnce, type Policy } from "../Policy.ts"
+import type { Wire } from "../record/Wire.ts"
+import { type LegSpec, millisOf, policyOf, type RouteDocument, type SubscriptionSpec } from "./RouteDocument.ts"
+import type { From } from "../transport/index.ts"
+
+/** One destination of a stream, with every default filled in: what an entry of `to` says. */
+export interface Leg {
+  /** Where the document says it: `routes[0].to[1]`. */
+  readonly path: string
+  /** Name of a cluster of the document. */
+  readonly cluster: string
+  /** Topic in the cluster, `{stream}` filled in. */
+  readonly topic: string
+  /** `cluster/topic`: the name of the sink in ledger and metrics. */
+  readonly sink: string
+  /** As `sink`, but the same for two clusters of the document that name the same place. */
+  readonly destination: string
+  /** Whether an event is admitted only with room here, and stored only when it is stored here. */
+  readonly required: boolean
+  readonly wire: Wire
+  readonly policy: Policy
+  /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
+  readonly bufferBytesMax: number
+  /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
+  readonly overflow: "block" | "reject" | "dropOldest"
+  /** How long the first record of a batch waits for others, in milliseconds. */
+  readonly lingerMs: number
+  /** A batch of so many bytes is sent at once. */
+  readonly batchBytes: number
+  /** A batch of so many records is sent at once. */
+  readonly batchRecords: number
+  /** Deadline of one send, and of one blocked publish, in milliseconds. */
+  readonly timeoutMs: number
+  /** Which epoch of the stream is written here, 1 unless the document says otherwise; accounts are kept by it. */
+  readonly epoch: number
+}
+
+/** Where one stream goes, as `Routes.lookup` gives it. */
+export interface Route {
+  /** Index in the document's list. */
+  readonly index: number
+  /** The sources that take it, as a glob. */
+  readonly source: string
+  /** At what `publish` completes, unless the call says otherwise; see `Level`. */
+  readonly level: "queued" | "durable" | "stored"
+  /**
+   * Partition of a key: as Java's default partitioner has it, which needs partitions that divide the buckets, or bucket
+   * modulo partitions.
+   */
+  readonly partitioner: "murmur2" | "bucket"
+  /** Required legs first. */
+  readonly legs: ReadonlyArray<Leg>
+  /** The one leg that subscriptions read. */
+  readonly readLeg: Leg
+}
+
+/** How a group reads a stream, with every default filled in. */
+export interface SubscriptionSettings {
+  /** What is done when a handler fails. */
+  readonly policy: Policy
+  /** Where a group that has settled nothing yet begins. */
+  readonly from: From
+  /** Handlers at the same time per lane. */
+  readonly concurrency: number
+  /** Bytes past the watermark of a lane, above which it pulls no more. */
+  readonly bufferBytesMax: number
+  /** How often a lane settles, in milliseconds. */
+  readonly settleEveryMs: number
+  /** How long a lane that ends waits for its handlers, in milliseconds. */
+  readonly drainMs: number
+  /** Lane starts in a row at one position after which the policy is asked about `CrashLoop`. */
+  readonly crashLoop: number
+}
+
+/** Defaults of a leg, and why: */
+export const legDefaults = {
+  // Some seconds of a busy stream; what a sick cluster may cost the process.
+  bufferBytesMax: 32 * 1024 * 1024,
+  // Long enough to fill a batch under load, too short for a person to see.
+  lingerMs: 5,
+  batchBytes: 256 * 1024,
+  batchRecords: 4096,
+  // As Kafka's request.timeout.ms.
+  timeoutMs: 30_000
+} as const
+
+const subscriptionDefaults: SubscriptionSettings = {
+  policy: atLeastOnce,
+  from: "earliest",
+  concurrency: 16,
+  bufferBytesMax: 8 * 1024 * 1024,
+  settleEveryMs: 100,
+  drainMs: 10_000,
+  crashLoop: 3
+}
+
+/** Fills a document in: for one stream, or one stream and group. Nothing is checked here. */
+export class RouteBuilder {
+  readonly #document: RouteDocument
+  readonly #placeOf: (cluster: string) => string
+  readonly #policies: ReadonlyMap<string, Policy>
+
+  /** `placeOf`: the same text for all clusters that name the same place. */
+  constructor(document: RouteDocument, placeOf: (cluster: string) => string) {
+    this.#document = document
+    this.#placeOf = placeOf
+    this.#policies = new Map(Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)]))
+  }
+
+  /** Indexes of the routes that the stream takes from some source: those that no earlier one takes it from. */
+  indexesOf(stream: string): ReadonlyArray<number> {
+    const found: Array<number> = []
+    for (const [index, { match }] of this.#document.routes.entries()) {
+      if (!globMatches(match.stream, stream)) continue
+      const sources = found.map((earlier) => this.#document.routes[earlier]?.match.source ?? "*")
+      if (!sources.some((earlier) => globCovers(earlier, match.source ?? "*"))) found.push(index)
+    }
+    return found
+  }
+
+  /** The route at an index of the document, for one stream that takes it. */
+  build(index: number, stream: string): Route {
+    const spec = this.#document.routes[index]
+    const legs = spec?.to.map((leg, position) => this.#leg(leg, stream, `routes[${index}].to[${position}]`)) ?? []
+    const readLeg = legs[Math.max(0, spec?.to.findIndex(({ read }) => read === true) ?? 0)]
+    if (readLeg === undefined) throw new Error("a compiled route has a leg")
+    return Object.freeze({
+      index,
+      source: spec?.match.source ?? "*",
+      level: spec?.level ?? "stored",
+      partitioner: spec?.partitioner ?? "murmur2",
+      legs: Object.freeze([...legs.filter(({ required }) => required), ...legs.filter(({ required }) => !required)]),
+      readLeg
+    })
+  }
+
+  /** The first entry of `subscriptions` that matches, or the defaults. */
+  subscription(stream: string, group: string): SubscriptionSettings {
+    const spec = (this.#document.subscriptions ?? []).find(
+      ({ match }) => globMatches(match.stream, stream) && globMatches(match.group ?? "*", group)
+    )
+    return spec === undefined ? subscriptionDefaults : this.#settings(spec)
+  }
+
+  #leg(spec: LegSpec, stream: string, path: string): Leg {
+    // By a function: as text, `$&` and the like in a stream's name would be instructions.
+    const topic = spec.topic.replaceAll("{stream}", () => stream)
+    return Object.freeze({
+      path,
+      cluster: spec.cluster,
+      topic,
+      sink: `${spec.cluster}/${topic}`,
+      destination: `${this.#placeOf(spec.cluster)}/${topic}`,
+      required: spec.required ?? true,
+      wire: spec.wire ?? "compact",
+      policy: this.#policy(spec.policy),
+      bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
+      overflow: spec.buffer?.overflow ?? "block",
+      lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),
+      batchBytes: spec.batch?.bytes ?? legDefaults.batchBytes,
+      batchRecords: spec.batch?.records ?? legDefaults.batchRecords,
+      timeoutMs: spec.timeout === undefined ? legDefaults.timeoutMs : millisOf(spec.timeout),
+      epoch: spec.epoch ?? 1
+    })
+  }
+
+  #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop }: SubscriptionSpec) {
+    const other = subscriptionDefaults
+    return {
+      policy: this.#policy(policy),
+      from: typeof from === "object" ? { timeMs: Date.parse(from.time) } : (from ?? other.from),
+      concurrency: concurrency ?? other.concurrency,
+      bufferBytesMax: buffer?.bytes ?? other.bufferBytesMax,
+      settleEveryMs: settleEvery === undefined ? other.settleEveryMs : millisOf(settleEvery),
+      drainMs: drain === undefined ? other.drainMs : millisOf(drain),
+      crashLoop: crashLoop ?? other.crashLoop
+    }
+  }
+
+  #policy(name: string | undefined): Policy {
+    return (name === undefined ? undefined : this.#policies.get(name)) ?? atLeastOnce
+  }
+}

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest"
+import { contractFault } from "../../src/contract/contractFault.js"
+import { noteContract } from "../contracts/Note.js"
+
+const contract = noteContract()
+
+it("two copies of one contract are one contract", () => {
+  expect(contractFault(contract, noteContract({ personal: ["text"], needs: [] }))).toBeUndefined()
+  expect(
+    contractFault(noteContract({ needs: ["order", "replay"] }), noteContract({ needs: ["replay", "order"] }))
+  ).toBeUndefined()
+})
+
+it.each([
+  [{ name: "test.Other" }, "the contract test.Note; a stream has one contract, and not test.Other too"],
+  [
+    { buckets: 16 },
+    "the contract test.Note (8 buckets); a stream has one contract, and not test.Note (16 buckets) too"
+  ],
+  [{ keyPath: "id" }, "the contract test.Note (key key); a stream has one contract, and not test.Note (key id) too"],
+  [
+    { compacted: true },
+    "the contract test.Note (not compacted); a stream has one contract, and not test.Note (compacted) too"
+  ],
+  [
+    { unordered: true, keyPath: undefined },
+    "the contract test.Note (key key, ordered); a stream has one contract, and not test.Note (key none, unordered) too"
+  ],
+  [
+    { needs: ["order" as const] },
+    "the contract test.Note (needs nothing); a stream has one contract, and not test.Note (needs order) too"
+  ]
+])("a second contract of a stream is told with what differs: %o", (other, told) => {
+  expect(contractFault(contract, noteContract(other))).toBe(`stream test.notes is open with ${told}`)
+})
