@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@leat/source"]
@@ -28,6 +29,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Two cores: more workers only take turns, and tests that measure time would see it.
     maxWorkers: 2,
+    // Processes that tests start read TypeScript and Effect compiled: half of what a start costs.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/leat/compiled", import.meta.url)) },
     projects: [
       project("leat", ["packages/leat/test/**/*.test.ts"]),
       project("log", ["packages/log/test/**/*.test.ts"]),
