@@ -1,2 +1,2 @@
-export { leat } from "./leat.ts"
-export { runCommand } from "./runCommand.ts"
+export type { CommandStreams } from "./CommandRun.ts"
+export { run } from "./run.ts"

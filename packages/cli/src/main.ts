@@ -1,21 +1,13 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Runtime } from "effect"
-import { leat } from "./leat.ts"
-import { watchOutput } from "./outputPipe.ts"
-import { runCommand } from "./runCommand.ts"
+import { run } from "./run.ts"
 
-/** What a command that was interrupted ends with, unless it says that for it this is the way to end. */
-const interrupted = 130
+/** Longest time that a timer takes, in milliseconds. */
+const timerMsMax = 2 ** 31 - 1
 
-watchOutput()
-runCommand(leat, process.argv.slice(2)).pipe(
-  Effect.map((code) => {
-    process.exitCode = code
-  }),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({
-    teardown: (exit, onExit) =>
-      Runtime.defaultTeardown(exit, (code) => onExit(code === interrupted ? Number(process.exitCode ?? code) : code))
-  })
-)
+const interruption = new AbortController()
+// For as long as the process lives: npm passes on the signal that the terminal has sent to all, and a second one must not kill a command
+// that is ending in order.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => interruption.abort())
+// A command may wait for what does not keep a process alive by itself.
+setInterval(() => {}, timerMsMax)
+// By `exit`, because a process that ends by itself gives its signals back first, and is then killed by one that comes late.
+process.exit(await run(process.argv.slice(2), process, interruption.signal))

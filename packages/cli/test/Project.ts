@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { CommandInProcess } from "./CommandInProcess.js"
 
-const leat = fileURLToPath(new URL("../bin/leat.js", import.meta.url))
+/** The bin file, for the few tests in which the process itself is the point. */
+export const leatBin = fileURLToPath(new URL("../bin/leat.js", import.meta.url))
 
 /** What a run of the command left: its exit code and all that it printed. */
 export interface Run {
@@ -51,9 +53,11 @@ export class Project implements Disposable {
       .toSorted()
   }
 
-  /** Runs the real command, in the project or in a folder of it. */
-  leat(args: ReadonlyArray<string>, within = ".", env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    return run(process.execPath, [leat, ...args], join(this.folder, within), { ...process.env, ...env })
+  /** Runs the command in the process of the test, in the project or in a folder of it. */
+  async leat(args: ReadonlyArray<string>, within = ".", input: string | Uint8Array = ""): Promise<Run> {
+    const command = new CommandInProcess(args, join(this.folder, within), input)
+    const code = await command.ended
+    return { code, stdout: command.stdout, stderr: command.stderr }
   }
 
   /** Runs the command with --json and gives the one object that it printed. */

@@ -1,20 +1,29 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { Printed } from "./Printed.js"
 
 /** A process that runs beside the test; killed at the end of the block that declares it with `using`. */
 export class Running implements Disposable {
-  stdout = ""
-  stderr = ""
   readonly ended: Promise<number | NodeJS.Signals | null>
+  readonly #stdout = new Printed()
+  readonly #stderr = new Printed()
   readonly #process: ChildProcess
 
   constructor(args: ReadonlyArray<string>, cwd: string, env: NodeJS.ProcessEnv = process.env) {
     const options = ["--conditions=@leat/source", "--disable-warning=ExperimentalWarning", ...args]
     this.#process = spawn(process.execPath, options, { cwd, env, timeout: 60_000, killSignal: "SIGKILL" })
-    this.#process.stdout?.on("data", (chunk: unknown) => (this.stdout += String(chunk)))
-    this.#process.stderr?.on("data", (chunk: unknown) => (this.stderr += String(chunk)))
+    this.#process.stdout?.on("data", (chunk: unknown) => this.#stdout.add(chunk))
+    this.#process.stderr?.on("data", (chunk: unknown) => this.#stderr.add(chunk))
     this.ended = new Promise((resolve) => {
       this.#process.once("close", (code, signal) => resolve(code ?? signal))
     })
+  }
+
+  get stdout(): string {
+    return this.#stdout.text
+  }
+
+  get stderr(): string {
+    return this.#stderr.text
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -31,11 +40,12 @@ export class Running implements Disposable {
   }
 
   /** Waits until the process has printed what matches. */
-  async printed(pattern: RegExp, withinMs = 20_000): Promise<void> {
-    const deadlineMs = Date.now() + withinMs
-    while (!pattern.test(this.stdout)) {
-      if (Date.now() > deadlineMs) throw new Error(`it did not print ${pattern}: ${this.stdout}${this.stderr}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+  printed(pattern: RegExp): Promise<void> {
+    return this.#stdout.matches(pattern, this.ended, () => this.stdout + this.stderr)
+  }
+
+  /** The same of its standard error. */
+  complained(pattern: RegExp): Promise<void> {
+    return this.#stderr.matches(pattern, this.ended, () => this.stdout + this.stderr)
   }
 }

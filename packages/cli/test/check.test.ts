@@ -1,6 +1,8 @@
-import { describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { Project } from "./Project.js"
 import { eventProto, order, payment, shop } from "./protos.js"
+
+afterEach(() => vi.unstubAllEnvs())
 
 const check = ["contracts", "check"]
 const against = (revision: string) => [...check, "--against", revision]
@@ -131,7 +133,9 @@ describe("leat contracts check --against", () => {
 
   it("runs in a hook of git, which names the repository in its environment", async () => {
     using project = await repository()
-    const told = await project.leat(against("HEAD"), ".", { GIT_DIR: ".git", GIT_WORK_TREE: "." })
+    vi.stubEnv("GIT_DIR", ".git")
+    vi.stubEnv("GIT_WORK_TREE", ".")
+    const told = await project.leat(against("HEAD"))
     expect(told).toEqual({ code: 0, stdout: "2 contracts, no violations\n", stderr: "" })
   })
 
@@ -153,7 +157,8 @@ describe("leat contracts check --against", () => {
     const broken = await project.leat(against("HEAD"))
     expect([broken.code, broken.stdout]).toEqual([1, ""])
     expect(broken.stderr).toMatch(/^leat: the \.proto files of HEAD do not compile:\nproto\/shop\/v1\/bad\.proto:1:10:/)
-    const withoutGit = await project.leat(against("HEAD"), ".", { PATH: project.folder })
+    vi.stubEnv("PATH", project.folder)
+    const withoutGit = await project.leat(against("HEAD"))
     expect([withoutGit.code, withoutGit.stdout]).toEqual([2, ""])
     expect(withoutGit.stderr).toMatch(
       /^leat: git cannot read HEAD in proto: git did not run \(spawnSync git ENOENT\)\n$/

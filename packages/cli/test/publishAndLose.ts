@@ -1,6 +1,8 @@
 // Announces 5 events of which 3 are stored, and waits to be killed: nobody sends the other two.
 //   publishAndLose.ts <directory>
-import { ledgerStore, log } from "@leat/log"
+import { ledgerStore, log, readLedgers } from "@leat/log"
+import { Effect } from "effect"
+import { waitUntil } from "leat/testing"
 import { open } from "leat/promise"
 import { LogLine, Severity } from "@leat/demo/gen/risk/v1/log.ts"
 
@@ -18,6 +20,7 @@ lines.offer({ ...line, host: "" })
 await leat.flush()
 for (const host of ["d", "e"]) lines.offer({ ...line, host })
 // It announces every second.
-await new Promise((resolve) => setTimeout(resolve, 2200))
+const isAnnounced = Effect.map(readLedgers(directory), ({ ledgers }) => ledgers[0]?.streams[0]?.admitted === 5)
+await Effect.runPromise(waitUntil("the last offer is announced", isAnnounced, { withinMs: 20_000, everyMs: 50 }))
 process.stdout.write("announced\n")
 await new Promise((resolve) => setTimeout(resolve, 60_000))

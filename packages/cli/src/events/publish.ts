@@ -1,6 +1,7 @@
 import { createReadStream, existsSync } from "node:fs"
 import { Console, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
+import { CommandRun } from "../CommandRun.ts"
 import { directory, dryRun, json, proto, topic } from "../flags.ts"
 import { CommandFailure, exitCode, printJson } from "../outcome.ts"
 import { type Contracts, findContractsIn, type FoundContract } from "./Contracts.ts"
@@ -53,7 +54,8 @@ export const publish = Command.make(
       const found = yield* contractOf(all, flags)
       return yield* openEventTarget(all, found, { folder, topic: flags.topic, source, isDryRun })
     })
-    const input = Option.isSome(flags.file) ? createReadStream(flags.file.value) : process.stdin
+    const { stdin } = yield* CommandRun
+    const input = Option.isSome(flags.file) ? createReadStream(flags.file.value) : stdin()
     const tally = new Tally()
     const publishing = {
       topic: Option.orElse(flags.topic, () => flags.stream),

@@ -1,10 +1,10 @@
 import type { LogReader } from "@leat/log"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { CommandRun } from "../CommandRun.ts"
 import { directory, json, proto, topic } from "../flags.ts"
 import { openLog, transportFailure } from "../log/openLog.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { isOutputClosed } from "../outputPipe.ts"
 import { findContractsIn } from "./Contracts.ts"
 import { describeLine, describeMasked, describeText, type Describing } from "./describe.ts"
 import type { Found, Place } from "./Place.ts"
@@ -101,6 +101,7 @@ const run = Effect.fnUntraced(function* (
   chosen: Chosen,
   { follow, limit, print }: Running
 ) {
+  const { isOutputClosed, endsByInterruption } = yield* CommandRun
   const lost: Array<Lost> = []
   let left = limit
   const give = (found: ReadonlyArray<Found>) =>
@@ -117,13 +118,15 @@ const run = Effect.fnUntraced(function* (
     while (yield* Effect.mapError(readMerged(reader, places, give, lose), transportFailure)) {
       if (!follow) return
       yield* Effect.sleep(lookMs)
+      // That nobody reads any more is told some time after a line was printed, and another may never come.
+      if (isOutputClosed()) return
       if (Date.now() - topicsSeenMs < lookForTopicsMs) continue
       topicsSeenMs = Date.now()
       yield* addNewTopics(reader, places, chosen)
     }
   })
-  // To interrupt it is how following ends.
-  yield* follow ? Effect.onInterrupt(rounds, () => Effect.sync(() => (process.exitCode = exitCode.done))) : rounds
+  if (follow) endsByInterruption()
+  yield* rounds
   return lost
 })
 
