@@ -23,8 +23,7 @@ const dead: Driver = {
   open: (cluster, config) =>
     Effect.map(memory.open(cluster, config), (transport) => ({
       ...transport,
-      openWriter: (topic) =>
-        Effect.map(transport.openWriter(topic), (writer) => ({ ...writer, send: () => Effect.never }))
+      openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => ({ ...writer, send: () => undefined }))
     }))
 }
 

@@ -1,5 +1,6 @@
 /** The log on disk: events at level stored in batches of 1, 100 and 1000, each batch one commit and one fsync; and its reopening. */
 import { log, logTransport } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect, Stream } from "effect"
 import { type Driver, Leat } from "leat"
 import { batchOf } from "leat/testing"
@@ -114,7 +115,7 @@ export function benchReopen(): Promise<ReopenFigures> {
       const writer = yield* transport.openWriter("t")
       const batch = batchOf(records)
       for (let bytes = 0; bytes < wanted; bytes += 1_000_000)
-        yield* writer.send(0, batch, 0, batch.count, Date.now() + 60_000)
+        yield* sendEffect(writer, 0, batch, 0, batch.count, 60_000)
     }).pipe(Effect.scoped)
     await Effect.runPromise(fill)
     const logBytes = statSync(join(directory, "log.sqlite")).size
@@ -124,7 +125,7 @@ export function benchReopen(): Promise<ReopenFigures> {
       yield* Stream.runHead(transport.read("t", 0, { fromPosition: 0n, toPosition: 1n }))
       const toFirstReadMs = round(performance.now() - startMs)
       const writer = yield* transport.openWriter("t")
-      yield* writer.send(0, batchOf(records), 0, 1, Date.now() + 60_000)
+      yield* sendEffect(writer, 0, batchOf(records), 0, 1, 60_000)
       return { logBytes, toFirstReadMs, toFirstAppendMs: round(performance.now() - startMs) }
     }).pipe(Effect.scoped)
     return Effect.runPromise(again)

@@ -1,4 +1,5 @@
 import { type LogTransport, logTransport } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect, Stream } from "effect"
 import { batchOf, type PlainRecord } from "leat/testing"
 
@@ -19,7 +20,7 @@ export function fillLog(
     Effect.fnUntraced(function* (log) {
       yield* log.ensure({ topic, partitions: 2 })
       const writer = yield* log.openWriter(topic)
-      yield* writer.send(partition, batchOf(records), 0, records.length, Date.now() + 10_000)
+      yield* sendEffect(writer, partition, batchOf(records), 0, records.length, 10_000)
     }, Effect.scoped)
   )
 }

@@ -1,7 +1,15 @@
 /** A connection to one Kafka cluster through librdkafka. */
 import { kafkaCapabilities, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, type Scope, Stream } from "effect"
-import type { Capabilities, Lane, Subscription, Transport, TransportError, Writer } from "leat/transport"
+import {
+  type Capabilities,
+  type EffectWriter,
+  type Lane,
+  type Subscription,
+  type Transport,
+  type TransportError,
+  writerOf
+} from "leat/transport"
 import { howToInstall, type KafkaJavascript, loadClient } from "./client.ts"
 import { ConfluentWriter } from "./ConfluentWriter.ts"
 import { Control } from "./Control.ts"
@@ -71,7 +79,8 @@ export const confluentTransport = Effect.fnUntraced(function* (
   return {
     name: transportName,
     capabilities: confluentCapabilities(options),
-    openWriter: (topic) => openWriter(topic, control, outlets, options),
+    openWriter: (topic) =>
+      Effect.flatMap(openWriter(topic, control, outlets, options), (writer) => writerOf(transportName, writer)),
     subscribe: (subscription) => subscribe(kafka, options, control, subscription),
     read: (topic, partition, range) => reader.read(topic, partition, range),
     bounds: (topic, group) => control.bounds(topic, group),
@@ -84,7 +93,7 @@ function openWriter(
   control: Control,
   outlets: Producers,
   options: ConfluentOptions
-): Effect.Effect<Writer, TransportError> {
+): Effect.Effect<EffectWriter, TransportError> {
   return Effect.gen(function* () {
     const partitions = yield* control.writable(topic)
     yield* outlets.prepare(topic)

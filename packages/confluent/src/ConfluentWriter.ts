@@ -4,7 +4,7 @@
  * again, that is the answer: nothing is stored twice.
  */
 import { Clock, Effect } from "effect"
-import type { Position, RecordBatch, Run, TransportError, Writer } from "leat/transport"
+import type { EffectWriter, OutgoingBatch, Position, Run, TransportError } from "leat/transport"
 import { failure } from "./failure.ts"
 import type { Outlet } from "./Outlet.ts"
 import { unknownRun } from "./Sent.ts"
@@ -28,7 +28,7 @@ const introducedMs = 15 * 60_000
 
 /** A send whose outcome was told to be unknown. */
 interface Doubt {
-  readonly arena: Buffer
+  readonly arena: Uint8Array
   readonly from: number
   readonly to: number
   readonly noticeBytes: number
@@ -45,7 +45,7 @@ interface Asker {
   readonly isWaiting: () => boolean
 }
 
-export class ConfluentWriter implements Writer {
+export class ConfluentWriter implements EffectWriter {
   readonly partitions: number
   readonly #options: WriterOptions
   /** The last one of each partition. */
@@ -60,7 +60,7 @@ export class ConfluentWriter implements Writer {
     this.partitions = options.partitions
   }
 
-  send(partition: number, batch: RecordBatch, from: number, to: number, deadlineMs: number) {
+  send(partition: number, batch: OutgoingBatch, from: number, to: number, deadlineMs: number) {
     if (to <= from) return Effect.succeed<ReadonlyArray<Run>>([])
     return Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
       Effect.callback<ReadonlyArray<Run>>((resume) => {
@@ -108,7 +108,7 @@ export class ConfluentWriter implements Writer {
     )
   }
 
-  #start(partition: number, batch: RecordBatch, from: number, to: number, asker: Asker): void {
+  #start(partition: number, batch: OutgoingBatch, from: number, to: number, asker: Asker): void {
     const doubt = this.#doubts.get(partition)
     if (doubt !== undefined && isSame(doubt, batch, from, to)) {
       if (doubt.runs === undefined) doubt.tell = (runs) => this.#again(partition, batch, doubt, runs, asker)
@@ -122,13 +122,13 @@ export class ConfluentWriter implements Writer {
   }
 
   /** The range that was in doubt comes again: only what is still unknown of it is sent. */
-  #again(partition: number, batch: RecordBatch, doubt: Doubt, runs: ReadonlyArray<Run>, asker: Asker): void {
+  #again(partition: number, batch: OutgoingBatch, doubt: Doubt, runs: ReadonlyArray<Run>, asker: Asker): void {
     if (this.#doubts.get(partition) === doubt) this.#doubts.delete(partition)
     if (runs.every(({ fate }) => fate !== "unknown") || !asker.isWaiting()) asker.tell(runs)
     else this.#whenReachable(partition, batch, runs, asker)
   }
 
-  #whenReachable(partition: number, batch: RecordBatch, runs: ReadonlyArray<Run>, asker: Asker): void {
+  #whenReachable(partition: number, batch: OutgoingBatch, runs: ReadonlyArray<Run>, asker: Asker): void {
     const outlet = this.#options.outlet(partition)
     const unavailable = (why: string) => {
       const error = failure("Unavailable", "send", `${this.#options.topic}/${partition}: ${why}`)
@@ -149,7 +149,7 @@ export class ConfluentWriter implements Writer {
   #produce(
     outlet: Outlet,
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     runs: ReadonlyArray<Run>,
     tell: (runs: ReadonlyArray<Run>) => void
   ): void {
@@ -174,7 +174,7 @@ export class ConfluentWriter implements Writer {
   #introduce(
     outlet: Outlet,
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     runs: ReadonlyArray<Run>,
     { from }: Run,
     tell: (runs: ReadonlyArray<Run>) => void
@@ -204,7 +204,7 @@ export class ConfluentWriter implements Writer {
   #handOver(
     outlet: Outlet,
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     runs: ReadonlyArray<Run>,
     tell: (runs: ReadonlyArray<Run>) => void
   ): void {
@@ -227,7 +227,7 @@ export class ConfluentWriter implements Writer {
   }
 
   /** T12: a batch with a record that no broker takes is refused whole, so that none behind it is stored before leat has decided. */
-  #refused(partition: number, batch: RecordBatch, from: number, to: number): Run | undefined {
+  #refused(partition: number, batch: OutgoingBatch, from: number, to: number): Run | undefined {
     const { recordBytesMax, topic } = this.#options
     if (!(partition >= 0 && partition < this.partitions)) {
       const detail = `${topic} has ${this.partitions} partitions, no ${partition}`
@@ -243,7 +243,7 @@ export class ConfluentWriter implements Writer {
     return undefined
   }
 
-  #remember(partition: number, batch: RecordBatch, from: number, to: number): Doubt {
+  #remember(partition: number, batch: OutgoingBatch, from: number, to: number): Doubt {
     const doubt: Doubt = {
       arena: batch.arena,
       from,
@@ -275,7 +275,7 @@ function resolved(doubt: Doubt, runs: ReadonlyArray<Run>): void {
   doubt.tell?.(runs)
 }
 
-function isSame(doubt: Doubt, batch: RecordBatch, from: number, to: number): boolean {
+function isSame(doubt: Doubt, batch: OutgoingBatch, from: number, to: number): boolean {
   // An arena is not used again after an unknown outcome: the same bytes are the same records.
   return (
     doubt.arena === batch.arena && doubt.from === from && doubt.to === to && doubt.noticeBytes === batch.noticeBytes

@@ -9,7 +9,7 @@
  *
  * Failures arrive by another way than the end of a flush: they are waited for before anything is told stored.
  */
-import type { RecordBatch, Run } from "leat/transport"
+import type { OutgoingBatch, Run } from "leat/transport"
 import { alignReports } from "./alignReports.ts"
 import type { ClientError, DeliveryReport, Producer } from "./client.ts"
 import { failure, failureOf } from "./failure.ts"
@@ -90,7 +90,7 @@ export class Outlet {
   send(
     topic: string,
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     from: number,
     to: number,
     tell: (runs: ReadonlyArray<Run>) => void
@@ -360,7 +360,7 @@ interface Statistics {
   >
 }
 
-function headersOf(batch: RecordBatch, index: number): ReadonlyArray<object> | undefined {
+function headersOf(batch: OutgoingBatch, index: number): ReadonlyArray<object> | undefined {
   const headers = batch.headers(index)
   if (headers.length === 0) return undefined
   // One object for each header keeps order and duplicates; a computed key is an own property, whatever its name.

@@ -1,5 +1,5 @@
 /** A range of records that was handed to librdkafka, and what is known of it. */
-import type { RecordBatch, Run } from "leat/transport"
+import type { OutgoingBatch, Run } from "leat/transport"
 import type { DeliveryReport } from "./client.ts"
 import { failure, failureOf, fateOf } from "./failure.ts"
 
@@ -24,7 +24,7 @@ export interface Failed {
 
 export class Sent {
   readonly state: PartitionState
-  readonly batch: RecordBatch
+  readonly batch: OutgoingBatch
   readonly from: number
   /** After the last record that was handed over. */
   readonly to: number
@@ -47,7 +47,7 @@ export class Sent {
 
   constructor(
     state: PartitionState,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     from: number,
     to: number,
     place: {

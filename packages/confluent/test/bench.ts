@@ -6,7 +6,8 @@ import {
   type Run,
   type Subscription,
   type Transport,
-  type Writer
+  type Writer,
+  sendEffect
 } from "leat/transport"
 
 let topics = 0
@@ -34,7 +35,7 @@ export const readValues = (transport: Transport, topic: string, partition: numbe
   )
 
 export const send = (writer: Writer, partition: number, batch: RecordBatch, withinMs: number) =>
-  Effect.suspend(() => writer.send(partition, batch, 0, batch.count, Date.now() + withinMs))
+  Effect.suspend(() => sendEffect(writer, partition, batch, 0, batch.count, withinMs))
 
 /** As leat does: after an unknown outcome a fence, then the same range again. Returns what every try was told. */
 export const sendUntilStored = (writer: Writer, partition: number, batch: RecordBatch, withinMs: number) =>

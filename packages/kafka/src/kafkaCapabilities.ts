@@ -30,6 +30,7 @@ export function kafkaCapabilities(
   own: OwnCapabilities
 ): Capabilities {
   return {
+    pipeline: 1,
     replay: { offset: true, time: true },
     groups: "broker",
     // With acks=all. Brokers acknowledge from memory: no fsync.

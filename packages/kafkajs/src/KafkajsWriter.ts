@@ -1,6 +1,6 @@
 /** What is written to one topic: of each partition one request at a time, in the order of the sends. */
 import { Effect } from "effect"
-import type { RecordBatch, Run, TransportError, Writer } from "leat/transport"
+import type { EffectWriter, OutgoingBatch, Run, TransportError } from "leat/transport"
 import { type Brokers, hasMoved } from "./client/Brokers.ts"
 import { failure, failureOf } from "./client/failureOf.ts"
 import type { Link } from "./client/Link.ts"
@@ -11,7 +11,7 @@ const requestBytesMax = 90 * 1024 * 1024
 
 interface Order {
   readonly partition: number
-  readonly batch: RecordBatch
+  readonly batch: OutgoingBatch
   readonly from: number
   readonly to: number
   readonly deadlineMs: number
@@ -19,7 +19,7 @@ interface Order {
   isAbandoned: boolean
 }
 
-export class KafkajsWriter implements Writer {
+export class KafkajsWriter implements EffectWriter {
   readonly partitions: number
   readonly #brokers: Brokers
   readonly #topic: string
@@ -38,7 +38,7 @@ export class KafkajsWriter implements Writer {
 
   readonly send = (
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     from: number,
     to: number,
     deadlineMs: number

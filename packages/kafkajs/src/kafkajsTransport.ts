@@ -4,7 +4,14 @@
  */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Effect, Queue, type Scope, Stream } from "effect"
-import type { Lane, PartitionBounds, Subscription, Transport, TransportError } from "leat/transport"
+import {
+  type Lane,
+  type PartitionBounds,
+  type Subscription,
+  type Transport,
+  type TransportError,
+  writerOf
+} from "leat/transport"
 import { Brokers, type TopicLeaders } from "./client/Brokers.ts"
 import { failureOf, transportName } from "./client/failureOf.ts"
 import { settingsOf } from "./client/Settings.ts"
@@ -46,9 +53,10 @@ function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
     name: transportName,
     capabilities,
     openWriter: (topic) =>
-      Effect.map(
+      Effect.flatMap(
         tried("openWriter", () => openTopic(brokers, options, topic)),
-        ({ partitions }) => new KafkajsWriter(brokers, topic, partitions, capabilities.recordBytesMax)
+        ({ partitions }) =>
+          writerOf(transportName, new KafkajsWriter(brokers, topic, partitions, capabilities.recordBytesMax))
       ),
     subscribe: (subscription) => subscribe(brokers, options, subscription),
     read: (topic, partition, range) => readRange(brokers, topic, partition, range),

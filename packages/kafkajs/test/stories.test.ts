@@ -86,10 +86,10 @@ describeKafka("the loss guarantees, over a real Kafka", (bootstrap) => {
             openWriter: (topic) =>
               Effect.map(transport.openWriter(topic), (writer) => ({
                 ...writer,
-                send: (partition, batch, from, to, deadlineMs) =>
+                send: (partition, batch, from, to, timeoutMs, answer) =>
                   ++sends % 3 === 0
-                    ? Effect.succeed([{ from, to, fate: "stored" }])
-                    : writer.send(partition, batch, from, to, deadlineMs)
+                    ? answer([{ from, to, fate: "stored" }])
+                    : writer.send(partition, batch, from, to, timeoutMs, answer)
               }))
           }
         })

@@ -2,6 +2,7 @@
 // the clock starts; and records read back per second. The best of several rounds, because fsync is shared with everybody.
 //   node --conditions=@leat/source packages/log/bench/append.ts [rounds] [batches in flight] [directory]
 import { logTransport } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect, Stream } from "effect"
 import { batchOf } from "leat/testing"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -42,7 +43,7 @@ const round = Effect.fnUntraced(function* (count: 1 | 100 | 1000, hasIds: boolea
       const records = batches[batch]
       return records === undefined
         ? Effect.succeed([])
-        : writer.send(batch % inFlight, records, 0, count, Date.now() + 60_000)
+        : sendEffect(writer, batch % inFlight, records, 0, count, 60_000)
     })
   for (let batch = 0; batch < batches.length; batch += inFlight) {
     const all = Array.from({ length: inFlight }, (_, more) => send(batch + more))

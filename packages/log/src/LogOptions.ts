@@ -29,6 +29,7 @@ export const defaults = { partitions: 4, recordBytesMax: 1024 * 1024, leaseMs: 3
 export function logCapabilities({ recordBytesMax }: Pick<LogOptions, "recordBytesMax"> = {}): Capabilities {
   return {
     ordering: "perPartition",
+    pipeline: 1,
     batch: "atomic",
     appendWithPosition: true,
     replay: { offset: true, time: true },

@@ -3,7 +3,7 @@
  * is told stored is on disk.
  */
 import { Cause, Effect, Queue, type Scope, Stream } from "effect"
-import type { Lane, Range, ReceivedBatch, RecordBatch, Run, Subscription, Transport } from "leat/transport"
+import type { Lane, Range, ReceivedBatch, OutgoingBatch, Run, Subscription, Transport } from "leat/transport"
 import { TransportError } from "leat/transport"
 import { resolve } from "node:path"
 import { batchesOf } from "./batchesOf.ts"
@@ -55,7 +55,8 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
     openWriter: (topic) =>
       Effect.map(worker.call("topic", { topic }), ({ partitions }) => ({
         partitions,
-        send: (partition, batch, from, to, deadlineMs) => send(worker, topic, partition, batch, from, to, deadlineMs),
+        send: (partition, batch, from, to, timeoutMs, answer) =>
+          send({ worker, place: { topic, partition }, batch, from, to, timeoutMs }, answer),
         fence: (partition) => Effect.map(worker.call("fence", { topic, partition }), ({ end }) => BigInt(end))
       })),
     subscribe: (subscription) => subscribe(worker, subscription),
@@ -74,43 +75,40 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
   }
 }
 
+interface Sending {
+  readonly worker: LogWorker
+  readonly place: { readonly topic: string; readonly partition: number }
+  readonly batch: OutgoingBatch
+  readonly from: number
+  readonly to: number
+  readonly timeoutMs: number
+}
+
 function send(
-  worker: LogWorker,
-  topic: string,
-  partition: number,
-  batch: RecordBatch,
-  from: number,
-  to: number,
-  deadlineMs: number
-): Effect.Effect<ReadonlyArray<Run>> {
-  if (to <= from) return Effect.succeed([])
-  return Effect.callback((resume) => {
-    const late = () => {
-      worker.abandon(call)
-      const detail = `${topic}/${partition}: no answer by the deadline; it is written or taken back before the next fence`
-      const error = new TransportError({ reason: "Timeout", transport: "@leat/log", operation: "send", detail })
-      resume(Effect.succeed([{ from, to, fate: "unknown", error }]))
-    }
-    const timer = setTimeout(late, Math.max(0, deadlineMs - Date.now()))
-    const tell = (runs: ReadonlyArray<Run>) => {
-      clearTimeout(timer)
-      resume(Effect.succeed(runs))
-    }
-    // The one copy: from here on the arena is the caller's again, and the worker has bytes of its own.
-    const { bytes } = Block.pack(batch.columns(from, to))
-    const call = worker.start(
-      "append",
-      { topic, partition, bytes, deadlineMs },
-      (answer) => tell(runsOf(answer, from, to)),
-      (error, mayBeStored) => tell([{ from, to, fate: mayBeStored ? "unknown" : "notStored", error }]),
-      [bytes.buffer]
-    )
-    // Whoever is interrupted waits for nothing more; what was handed over is the worker's to write or take back.
-    return Effect.sync(() => {
-      clearTimeout(timer)
-      worker.abandon(call)
-    })
-  })
+  { worker, place, batch, from, to, timeoutMs }: Sending,
+  answer: (runs: ReadonlyArray<Run>) => void
+): void {
+  if (to <= from) return answer([])
+  const late = () => {
+    worker.abandon(call)
+    const detail = `${place.topic}/${place.partition}: no answer in time; it is written or taken back before the next fence`
+    const error = new TransportError({ reason: "Timeout", transport: "@leat/log", operation: "send", detail })
+    answer([{ from, to, fate: "unknown", error }])
+  }
+  const timer = setTimeout(late, timeoutMs)
+  const tell = (runs: ReadonlyArray<Run>) => {
+    clearTimeout(timer)
+    answer(runs)
+  }
+  // The one copy: from here on the arena is the caller's again, and the worker has bytes of its own.
+  const { bytes } = Block.pack(batch.columns(from, to))
+  const call = worker.start(
+    "append",
+    { ...place, bytes, deadlineMs: Date.now() + timeoutMs },
+    (appended) => tell(runsOf(appended, from, to)),
+    (error, mayBeStored) => tell([{ from, to, fate: mayBeStored ? "unknown" : "notStored", error }]),
+    [bytes.buffer]
+  )
 }
 
 /** What was stored has positions one after another; what the partition had already is stored, at a position nobody asks for. */

@@ -1,7 +1,7 @@
 import { logTransport } from "@leat/log"
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { batchOf, waitUntil } from "leat/testing"
-import { type Lane, TransportError, type Writer } from "leat/transport"
+import { type Lane, TransportError, type Writer, sendEffect } from "leat/transport"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
@@ -13,7 +13,7 @@ const inDirectory = <A, E>(run: (directory: string) => Effect.Effect<A, E, Scope
   Effect.runPromise(Effect.scoped(Effect.flatMap(temporaryDirectory, run)))
 
 const send = (writer: Writer, values: ReadonlyArray<string>, withinMs = 10_000) =>
-  writer.send(0, batchOf(values.map((value) => ({ key: "k", value }))), 0, values.length, Date.now() + withinMs)
+  sendEffect(writer, 0, batchOf(values.map((value) => ({ key: "k", value }))), 0, values.length, withinMs)
 
 const reasonOf = <A, E>(exit: Exit.Exit<A, E>): string | undefined => {
   const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined

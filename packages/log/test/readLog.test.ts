@@ -1,4 +1,5 @@
 import { inspectLog, logTransport, readLog } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect, Stream } from "effect"
 import { batchOf } from "leat/testing"
 import { readdirSync, readFileSync } from "node:fs"
@@ -10,7 +11,7 @@ const send = (directory: string, value: string) =>
   Effect.scoped(
     Effect.gen(function* () {
       const writer = yield* (yield* logTransport({ directory })).openWriter("t")
-      return yield* writer.send(0, batchOf([{ key: "k", value }]), 0, 1, Date.now() + 10_000)
+      return yield* sendEffect(writer, 0, batchOf([{ key: "k", value }]), 0, 1, 10_000)
     })
   )
 

@@ -1,7 +1,7 @@
 import { inspectLog, log, type LogOptions, logTransport } from "@leat/log"
 import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import { batchOf, waitUntil } from "leat/testing"
-import { type Lane, type Transport, TransportError, type TransportReason } from "leat/transport"
+import { type Lane, type Transport, TransportError, type TransportReason, sendEffect } from "leat/transport"
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -23,7 +23,7 @@ const failureOf = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effec
 const send = Effect.fnUntraced(function* (transport: Transport, count: number, bytes = 100, withinMs = 20_000) {
   const writer = yield* transport.openWriter("t")
   const records = Array.from({ length: count }, () => ({ key: "k", value: new Uint8Array(bytes) }))
-  return yield* writer.send(0, batchOf(records), 0, count, Date.now() + withinMs)
+  return yield* sendEffect(writer, 0, batchOf(records), 0, count, withinMs)
 })
 
 /** A log with one batch in it, closed again. */

@@ -61,10 +61,10 @@ const forgetful: Driver = {
         openWriter: (topic) =>
           Effect.map(transport.openWriter(topic), (writer) => ({
             ...writer,
-            send: (partition, batch, from, to, deadlineMs) =>
+            send: (partition, batch, from, to, timeoutMs, answer) =>
               ++sends % 3 === 0
-                ? Effect.succeed([{ from, to, fate: "stored" }])
-                : writer.send(partition, batch, from, to, deadlineMs)
+                ? answer([{ from, to, fate: "stored" }])
+                : writer.send(partition, batch, from, to, timeoutMs, answer)
           }))
       }
     })

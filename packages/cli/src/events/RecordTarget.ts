@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { logTransport } from "@leat/log"
 import { Effect, Scope } from "effect"
-import { batchOf, type Writer } from "leat/transport"
+import { batchOf, type Writer, sendEffect } from "leat/transport"
 import { inspect, transportFailure } from "../log/openLog.ts"
 import type { CommandFailure } from "../outcome.ts"
 import type { RecordLine } from "./parseLine.ts"
@@ -50,7 +50,7 @@ export const openTarget = (folder: string): Effect.Effect<RecordTarget, CommandF
           if (first === undefined) break
           const writer = yield* writerOf(first)
           const batch = batchOf(some.map(({ record }) => record))
-          const runs = yield* writer.send(first.partition, batch, 0, some.length, Date.now() + sendMs)
+          const runs = yield* sendEffect(writer, first.partition, batch, 0, some.length, sendMs)
           for (const run of runs) {
             if (run.fate !== "stored") {
               tally.notStored += lines.length - from - run.from

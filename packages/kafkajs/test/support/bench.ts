@@ -10,7 +10,8 @@ import {
   type Run,
   type Transport,
   type TransportError,
-  type Writer
+  type Writer,
+  sendEffect
 } from "leat/transport"
 
 let topics = 0
@@ -50,7 +51,7 @@ export const send = (
   { partition = 0, withinMs = 10_000 } = {}
 ): Effect.Effect<Run> =>
   Effect.map(
-    Effect.suspend(() => writer.send(partition, batchOf(records), 0, records.length, Date.now() + withinMs)),
+    Effect.suspend(() => sendEffect(writer, partition, batchOf(records), 0, records.length, withinMs)),
     ([first, ...others]) => {
       if (first === undefined || others.length > 0) throw new Error(`one run was expected, not ${others.length + 1}`)
       return first

@@ -9,12 +9,13 @@ import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Leg } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { sendEffect, unknownRun } from "../transport/Sending.ts"
 import { type Run, type Transport, TransportError, type Writer } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { Wake } from "../Wake.ts"
 import { markerHeaders } from "../record/Wire.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
-import { type Halted, WriteLane } from "./WriteLane.ts"
+import { complete, type Halted, WriteLane } from "./WriteLane.ts"
 
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
@@ -280,20 +281,16 @@ export class Sink {
   #send(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
     const { timeoutMs, sink, topic } = this.leg
     const transport = this.#transport.name
-    const unknown = (reason: "Timeout" | "Unknown", detail: string, cause?: unknown): ReadonlyArray<Run> => {
-      const error = new TransportError({ reason, transport, operation: "send", detail, cause })
-      return [{ from, to, fate: "unknown", error }]
-    }
     const span = () => Telemetry.sendSpan({ system: transport, topic, partition }, sink, to - from, batch.traceparents)
-    return Clock.currentTimeMillis.pipe(
-      Effect.flatMap((nowMs) => this.#writer.send(partition, batch, from, to, nowMs + timeoutMs)),
+    return sendEffect(this.#writer, partition, batch, from, to, timeoutMs).pipe(
+      Effect.map((runs) => complete(runs, from, to)),
       Effect.timeoutOrElse({
         duration: timeoutMs + graceMs,
-        orElse: () => Effect.succeed(unknown("Timeout", `the driver gave no answer within ${timeoutMs + graceMs} ms`))
+        orElse: () => {
+          const detail = `the driver gave no answer within ${timeoutMs + graceMs} ms`
+          return Effect.succeed([unknownRun(transport, from, to, detail, "Timeout")])
+        }
       }),
-      Effect.catchDefect((defect) =>
-        Effect.succeed(unknown("Unknown", `the driver failed: ${String(defect)}`, defect))
-      ),
       Effect.tap((runs) => {
         const failed = runs.find(({ error }) => error !== undefined)?.error
         return failed === undefined

@@ -9,7 +9,7 @@
  * @example
  * ```ts
  * const command = lane.next(nowMs)
- * if (command._tag === "Send") lane.settled(yield* writer.send(partition, command.batch, command.from, command.to, deadlineMs), nowMs, random)
+ * if (command._tag === "Send") lane.settled(runs, nowMs, random)
  * ```
  */
 import { dropNotice, type DroppedRange, droppedHeader, rangesMax } from "../record/DropNotice.ts"
@@ -498,11 +498,12 @@ function wholeOf({ count }: RecordBatch, firstSentMs: number): Range {
 /** How long a lane waits before it asks again for a fence that the policy has given up waiting for, in milliseconds. */
 const fenceRetryMs = 1000
 
-/** A driver that leaves a hole in its answer has said nothing of those records: their outcome is unknown. */
-function complete(runs: ReadonlyArray<Run>, from: number, to: number): ReadonlyArray<Run> {
+/** Whatever a driver has not said of a record, or said in a way that makes no sense, is unknown. */
+export function complete(runs: ReadonlyArray<Run>, from: number, to: number): ReadonlyArray<Run> {
   const result: Array<Run> = []
   let at = from
-  for (const run of runs) {
+  for (const run of Array.isArray(runs) ? (runs as ReadonlyArray<Run>) : []) {
+    if (!isRun(run)) continue
     const start = Math.max(run.from, at)
     const end = Math.min(run.to, to)
     if (end <= start) continue
@@ -512,4 +513,16 @@ function complete(runs: ReadonlyArray<Run>, from: number, to: number): ReadonlyA
   }
   if (at < to) result.push({ from: at, to, fate: "unknown" })
   return result
+}
+
+const fates: ReadonlyArray<unknown> = ["stored", "notStored", "unknown"]
+
+function isRun(run: Run | undefined | null): run is Run {
+  return (
+    run !== undefined &&
+    run !== null &&
+    Number.isInteger(run.from) &&
+    Number.isInteger(run.to) &&
+    fates.includes(run.fate)
+  )
 }

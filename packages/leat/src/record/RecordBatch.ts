@@ -8,29 +8,12 @@
 import { Buffer } from "node:buffer"
 import protobuf from "protobufjs/minimal.js"
 import { type Header, readHeaders, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
+import type { OutgoingBatch, RecordColumns } from "./OutgoingBatch.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 
 const noKey = 1
 const tombstone = 2
 const marker = 4
-
-/** Records as whole columns, for drivers that copy ranges and not records. All are views. */
-export interface RecordColumns {
-  /** The records' bytes, one after another. */
-  readonly bytes: Uint8Array
-  /** What the offsets below count from: the byte at `bytes[0]` is at this offset. */
-  readonly origin: number
-  /** Offset at which the headers block of each record starts; its key ends there. */
-  readonly headersAt: Int32Array
-  /** Offset at which the value of each record starts; its headers end there. */
-  readonly valueAt: Int32Array
-  /** Offset after each record, which is where the next one starts. */
-  readonly end: Int32Array
-  /** Bit 0: no key. Bit 1: the value is null. Bit 2: a marker. */
-  readonly flags: Uint8Array
-  /** Epoch milliseconds at which each event was offered. */
-  readonly timeMs: Float64Array
-}
 
 /** A header that a record was given after it was encoded. */
 interface Notice {
@@ -46,18 +29,8 @@ interface Awaited {
   readonly waiter: Waiter
 }
 
-/**
- * A batch being filled, or on its way to a driver. Drivers only read it: `count`, `key`, `value`, `headers`, `timeMs`,
- * `columns`, and `copy` for what they keep after `send` has answered.
- *
- * @example
- * ```ts
- * for (let index = from; index < to; index++) {
- *   client.send({ key: batch.key(index), value: batch.value(index), headers: batch.headers(index) })
- * }
- * ```
- */
-export class RecordBatch {
+/** A batch being filled, or on its way to a driver, which sees it as an `OutgoingBatch`. */
+export class RecordBatch implements OutgoingBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer
   /** The same bytes, for writing several at a time. */

@@ -20,7 +20,7 @@ export interface PlainRecord {
  * @example
  * ```ts
  * const batch = batchOf([{ key: "b7", value: "-61 dBm" }, { key: "b8", value: null, headers: [["x", new Uint8Array(1)]] }])
- * const runs = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * const runs = yield* sendEffect(writer, 0, batch, 0, batch.count, timeoutMs)
  * ```
  */
 export function batchOf(records: ReadonlyArray<PlainRecord>): RecordBatch {

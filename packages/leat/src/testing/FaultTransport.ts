@@ -1,15 +1,7 @@
 /** Any transport, with faults: what a broker, a network or a crash does to a client, one call at a time, by a plan. */
 import { Effect, Stream } from "effect"
-import type { RecordBatch } from "../record/RecordBatch.ts"
-import {
-  type Driver,
-  type Lane,
-  type Run,
-  type Transport,
-  TransportError,
-  type TransportReason,
-  type Writer
-} from "../transport/index.ts"
+import { type Calls, errorOf, faultWriter } from "./faultWriter.ts"
+import type { Driver, Lane, Transport, TransportReason } from "../transport/index.ts"
 
 /** What happens to one send. */
 export type SendFault =
@@ -64,6 +56,8 @@ export interface FaultPlan {
   readonly pull?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
   /** Plants a mutant: a fence that lets late writes land all the same. */
   readonly isFenceBroken?: boolean
+  /** Plants a mutant: what was handed over behind a range that failed is stored all the same. */
+  readonly isPipelineBroken?: boolean
 }
 
 /**
@@ -98,68 +92,11 @@ export function faultTransport(inner: Transport, plan: FaultPlan): Transport {
   return {
     ...inner,
     openWriter: (topic) =>
-      Effect.map(inner.openWriter(topic), (writer) => faultWriter(inner, writer, topic, plan, calls)),
+      Effect.zipWith(inner.openWriter(topic), Effect.context<never>(), (writer, context) =>
+        faultWriter({ inner, writer, topic, plan, calls, context })
+      ),
     subscribe: (subscription) =>
       Stream.map(inner.subscribe(subscription), (lane) => faultLane(inner, lane, plan, calls))
-  }
-}
-
-type Calls = Record<"send" | "fence" | "settle" | "pull", number>
-
-function faultWriter(inner: Transport, writer: Writer, topic: string, plan: FaultPlan, calls: Calls): Writer {
-  /** Fences so far, by partition: a late write that is older than the last one is refused. */
-  const fences = new Map<number, number>()
-  const told = (from: number, to: number, reason: TransportReason, fate: Run["fate"]): ReadonlyArray<Run> => [
-    { from, to, fate, error: errorOf(inner, "send", reason) }
-  ]
-  const land = (partition: number, batch: RecordBatch, generation: number, deadlineMs: number) =>
-    Effect.suspend(() =>
-      plan.isFenceBroken !== true && (fences.get(partition) ?? 0) !== generation
-        ? Effect.void
-        : Effect.asVoid(writer.send(partition, batch, 0, batch.count, deadlineMs))
-    )
-  return {
-    partitions: writer.partitions,
-    send: (partition, batch, from, to, deadlineMs) =>
-      Effect.suspend(() => {
-        const pass = () => writer.send(partition, batch, from, to, deadlineMs)
-        const fault = plan.send?.({ call: calls.send++, topic, partition, count: to - from })
-        switch (fault?.kind) {
-          case undefined:
-            return pass()
-          case "delay":
-            return Effect.delay(Effect.suspend(pass), fault.ms)
-          case "fail": {
-            const { mayBeStored } = errorOf(inner, "send", fault.reason)
-            return Effect.succeed(told(from, to, fault.reason, mayBeStored ? "unknown" : "notStored"))
-          }
-          case "loseResponse":
-            return Effect.as(pass(), told(from, to, "Disconnected", "unknown"))
-          case "cut":
-            return Effect.succeed(told(from, to, "Disconnected", "unknown"))
-          case "oversize":
-            if (batch.rangeBytes(from, to) <= fault.bytesMax) return pass()
-            return Effect.succeed(told(from, to, "TooLarge", "notStored"))
-          case "lateWrite": {
-            // The client has given up on these bytes, so they are copied as a network would have them.
-            const late = land(partition, batch.copy(from, to), fences.get(partition) ?? 0, deadlineMs)
-            return Effect.as(Effect.forkDetach(Effect.delay(late, fault.ms)), told(from, to, "Timeout", "unknown"))
-          }
-          case "prefix": {
-            const middle = Math.min(to, from + fault.stored)
-            if (inner.capabilities.batch === "atomic" || middle <= from) return pass()
-            const rest = middle < to ? told(middle, to, "Unavailable", "notStored") : []
-            return Effect.map(writer.send(partition, batch, from, middle, deadlineMs), (runs) => [...runs, ...rest])
-          }
-        }
-      }),
-    fence: (partition) =>
-      Effect.suspend(() => {
-        const reason = plan.fence?.({ call: calls.fence++, partition })
-        if (reason !== undefined) return Effect.fail(errorOf(inner, "fence", reason))
-        fences.set(partition, (fences.get(partition) ?? 0) + 1)
-        return writer.fence(partition)
-      })
   }
 }
 
@@ -181,10 +118,6 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
         return reason === undefined ? lane.settle(position) : Effect.fail(errorOf(inner, "settle", reason))
       })
   }
-}
-
-function errorOf(inner: Transport, operation: string, reason: TransportReason): TransportError {
-  return new TransportError({ reason, transport: inner.name, operation, detail: "an injected fault" })
 }
 
 /** Chances of each fault of one call, 0 to 1; what they leave over passes. None when absent. */

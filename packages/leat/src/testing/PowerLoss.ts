@@ -9,6 +9,7 @@ import {
   memoryCapabilities,
   memoryTransport
 } from "../transport/memory/MemoryTransport.ts"
+import { type EffectWriter, sendEffect, writerOf } from "../transport/Sending.ts"
 import {
   type Capabilities,
   type Driver,
@@ -125,6 +126,9 @@ export class PowerLossBroker {
   })
 }
 
+/** For the disk, which answers at once. */
+const timeoutMs = 1000
+
 function powerLossCapabilities(options: MemoryOptions): Capabilities {
   return { ...memoryCapabilities(options), acks: ["fsync"], ephemeral: false }
 }
@@ -143,7 +147,8 @@ export function powerLossTransport(broker: PowerLossBroker): Transport {
     ...disk,
     name: "powerLoss",
     capabilities: powerLossCapabilities(broker.disk.options),
-    openWriter: (topic) => Effect.map(disk.openWriter(topic), (writer) => powerLossWriter(broker, writer)),
+    openWriter: (topic) =>
+      Effect.flatMap(disk.openWriter(topic), (writer) => writerOf("powerLoss", powerLossWriter(broker, writer))),
     subscribe: (subscription) => subscribe(broker, disk, subscription)
   }
 }
@@ -164,17 +169,20 @@ export function powerLossDriver(broker: PowerLossBroker): Driver {
   }
 }
 
-function powerLossWriter(broker: PowerLossBroker, writer: Writer): Writer {
+function powerLossWriter(broker: PowerLossBroker, writer: Writer): EffectWriter {
   return {
     partitions: writer.partitions,
-    send: (partition, batch, from, to, deadlineMs) =>
+    send: (partition, batch, from, to) =>
       Effect.suspend((): Effect.Effect<ReadonlyArray<Run>> => {
         const count = to - from
         // The page cache has bytes of its own.
         const copy = batch.copy(from, to)
         const moved = (runs: ReadonlyArray<Run>) =>
           runs.map((run) => ({ ...run, from: run.from + from, to: run.to + from }))
-        const written = broker.write("send", Effect.map(writer.send(partition, copy, 0, count, deadlineMs), moved))
+        const written = broker.write(
+          "send",
+          Effect.map(sendEffect(writer, partition, copy, 0, count, timeoutMs), moved)
+        )
         if (broker.acknowledges === "written")
           return Effect.as(Effect.forkDetach(Effect.ignore(written)), [{ from, to, fate: "stored" as const }])
         return written.pipe(Effect.catch((error) => Effect.succeed([{ from, to, fate: "unknown" as const, error }])))

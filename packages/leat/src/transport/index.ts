@@ -2,28 +2,28 @@
  * The SPI: what a backend must be able to do to carry leat's events, and how it says what it cannot do.
  *
  * A driver never batches by time, never partitions, never drops, never commits by itself, and never re-sends (except where
- * its protocol makes a re-send exactly-once and in order, inside the deadline given to `send`). It imports this module and
+ * its protocol makes a re-send exactly-once and in order, inside the time given to `send`). It imports this module and
  * nothing else of leat; `TransportSuite` in `leat/testing` holds it to what its capabilities declare.
  *
  * @example
  * ```ts
  * const writer = yield* transport.openWriter("risk.beacons.sighting")
- * const runs = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
- * // [{ from: 0, to: 128, fate: "stored", base: 4711n }]
+ * writer.send(0, batch, 0, batch.count, timeoutMs, answer) // answer([{ from: 0, to: 128, fate: "stored", base: 4711n }])
  * ```
  */
 import type { Effect, Scope, Stream } from "effect"
-import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 import type { TransportError } from "./TransportError.ts"
 
 export { batchOf, type PlainRecord } from "../record/batchOf.ts"
 export { crc32c } from "../record/crc32c.ts"
 export { RecordBatch } from "../record/RecordBatch.ts"
-export type { RecordColumns } from "../record/RecordBatch.ts"
+export type { OutgoingBatch, RecordColumns } from "../record/OutgoingBatch.ts"
 export { EventIdCursor } from "../record/EventIdCursor.ts"
 export { type Header, readHeaders } from "../record/Headers.ts"
 export { hasReference, isReference } from "./ReferenceText.ts"
 export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
+export { type EffectWriter, sendEffect, writerOf } from "./Sending.ts"
 export * from "./TransportError.ts"
 
 /** Position of a record in its partition; gaps are allowed, going back is not. */
@@ -39,6 +39,11 @@ export interface Capabilities {
    * because `fence` is not possible.
    */
   readonly ordering: "perPartition" | "exceptAfterInDoubt" | "none"
+  /**
+   * Ranges of one partition that may be on their way at once; 1: one after the other. With more, a range is stored only if every range
+   * handed over before it is, or has been answered: when one is not stored, those that were handed over meanwhile are not either.
+   */
+  readonly pipeline: number
   /** What can become of a batch that fails: all or nothing, a stored prefix, each record for itself. */
   readonly batch: "atomic" | "prefix" | "each"
   /** Whether a stored run says at which position it begins. */
@@ -96,7 +101,7 @@ export interface Run {
  * @example
  * ```ts
  * const writer = yield* transport.openWriter("risk.beacons.sighting")
- * const [run] = yield* writer.send(0, batch, 0, batch.count, deadlineMs)
+ * const [run] = yield* sendEffect(writer, 0, batch, 0, batch.count, timeoutMs)
  * if (run?.fate === "unknown") yield* writer.fence(0)
  * ```
  */
@@ -104,19 +109,22 @@ export interface Writer {
   /** Number of partitions of the topic when the writer was opened. */
   readonly partitions: number
   /**
-   * Sends records [from, to) and says of each what became of it: the runs are disjoint, in order, and cover exactly that
-   * range. Resolves by `deadlineMs` (epoch milliseconds), with `unknown` where no answer came. Never fails.
+   * Hands records [from, to) over. Must not throw and must not wait. `answer` must be called once, `timeoutMs` later at the latest, and
+   * may be called before `send` returns. It says of each record what became of it: the runs are disjoint, in order, and cover exactly
+   * that range, with `unknown` where no answer came. What is not said, or said later, counts as `unknown`. A driver may put what it was
+   * handed in one turn into one request.
    *
    * What was `unknown` comes again after the fence as the same bytes of the same arena, which nobody else uses until then: a
    * driver that has learned in the meantime what became of it may say so instead of sending it twice.
    */
   readonly send: (
     partition: number,
-    batch: RecordBatch,
+    batch: OutgoingBatch,
     from: number,
     to: number,
-    deadlineMs: number
-  ) => Effect.Effect<ReadonlyArray<Run>>
+    timeoutMs: number,
+    answer: (runs: ReadonlyArray<Run>) => void
+  ) => void
   /** After this, nothing sent earlier can still land. Returns the end position. Fails where that cannot be promised. */
   readonly fence: (partition: number) => Effect.Effect<Position, TransportError>
 }

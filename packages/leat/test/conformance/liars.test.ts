@@ -35,26 +35,28 @@ const liars: ReadonlyArray<Liar> = [
   {
     says: "stored, and forgets the last record",
     lie: withWriter(({ send }) => ({
-      send: (partition, batch, from, to, deadlineMs) =>
+      send: (partition, batch, from, to, timeoutMs, answer) =>
         to - from === 1
-          ? send(partition, batch, from, to, deadlineMs)
-          : Effect.map(send(partition, batch, from, to - 1, deadlineMs), (runs) => runs.map((run) => ({ ...run, to })))
+          ? send(partition, batch, from, to, timeoutMs, answer)
+          : send(partition, batch, from, to - 1, timeoutMs, (runs) => answer(runs.map((run) => ({ ...run, to }))))
     })),
     foundBy: "what is told stored can be read back as it was, in order"
   },
   {
     says: "stored, whatever came of it",
     lie: withWriter(({ send }) => ({
-      send: (...call) =>
-        Effect.map(send(...call), (runs) => runs.map(({ from, to }) => ({ from, to, fate: "stored" as const })))
+      send: (partition, batch, from, to, timeoutMs, answer) =>
+        send(partition, batch, from, to, timeoutMs, (runs) =>
+          answer(runs.map((run) => ({ from: run.from, to: run.to, fate: "stored" })))
+        )
     })),
     foundBy: "a record over the limit is refused as TooLarge, and is not stored"
   },
   {
     says: "sent the range, and sends the batch",
     lie: withWriter(({ send }) => ({
-      send: (partition, batch, from, to, deadlineMs) =>
-        Effect.as(send(partition, batch, 0, batch.count, deadlineMs), [{ from, to, fate: "stored" as const }])
+      send: (partition, batch, from, to, timeoutMs, answer) =>
+        send(partition, batch, 0, batch.count, timeoutMs, () => answer([{ from, to, fate: "stored" }]))
     })),
     foundBy: "a range of a batch is sent, and only that"
   },

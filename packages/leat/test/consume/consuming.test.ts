@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, References, Scope, Stream } from "effect
 import { Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
 import { batchOf, faultDriver, waitUntil } from "leat/testing"
 import type { Lane, TransportReason } from "leat/transport"
+import { sendEffect } from "leat/transport"
 import { describe } from "vitest"
 import { type Note, noteContract } from "../contracts/Note.ts"
 
@@ -180,7 +181,7 @@ describe("handle", () => {
         { key: "k", value: null },
         { key: "k", value: "a note by somebody else" }
       ]
-      yield* writer.send(0, batchOf(foreign), 0, foreign.length, Date.now() + 1000)
+      yield* sendEffect(writer, 0, batchOf(foreign), 0, foreign.length, 1000)
       const notes = yield* leat.stream(contract)
       const seen: Array<unknown> = []
       const subscription = yield* notes.handle("g", (event, { id }) =>

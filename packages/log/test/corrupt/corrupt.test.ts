@@ -3,6 +3,7 @@ import { Effect, Stream } from "effect"
 import { Leat } from "leat"
 import { batchOf, waitUntil } from "leat/testing"
 import type { Transport } from "leat/transport"
+import { sendEffect } from "leat/transport"
 import { cpSync, readdirSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -50,7 +51,7 @@ describe("a damaged log", () => {
           const bases: Array<bigint | undefined> = []
           for (let batch = 0; batch < count; batch++) {
             const records = [{ key: "k", value: new Uint8Array(500) }]
-            const [run] = yield* writer.send(0, batchOf(records), 0, 1, Date.now() + 10_000)
+            const [run] = yield* sendEffect(writer, 0, batchOf(records), 0, 1, 10_000)
             bases.push(run?.base)
           }
           return bases

@@ -4,7 +4,7 @@
 import { inspectLog, logTransport } from "@leat/log"
 import { Cause, Effect, Exit, Stream } from "effect"
 import { batchOf, seededRandom } from "leat/testing"
-import { TransportError } from "leat/transport"
+import { TransportError, sendEffect } from "leat/transport"
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -70,7 +70,7 @@ const judge = Effect.fnUntraced(function* (directory: string, { records, settled
     if (found === undefined || Number(found) < settled) lost++
   }
   const writer = yield* transport.openWriter("t")
-  const [run] = yield* writer.send(0, batchOf([Wire.event(100, 0)]), 0, 1, Date.now() + 5000)
+  const [run] = yield* sendEffect(writer, 0, batchOf([Wire.event(100, 0)]), 0, 1, 5000)
   if (run?.fate === "unknown" && run.error === undefined) return yield* wrong("a send ended without a reason")
   yield* writer.fence(0)
   const { quarantined } = yield* inspectLog(directory)

@@ -1,4 +1,5 @@
 import { logTransport } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { batchOf } from "leat/testing"
 import { cpSync } from "node:fs"
@@ -35,7 +36,7 @@ export const prepareLog = Effect.fnUntraced(function* (directory: string) {
         const position = batch * perBatch + index
         return { ...Wire.event(partition, position), value: valueAt(partition, position) }
       })
-      yield* writer.send(partition, batchOf(records), 0, perBatch, Date.now() + 10_000)
+      yield* sendEffect(writer, partition, batchOf(records), 0, perBatch, 10_000)
     }
   }
   const settled = 333

@@ -1,6 +1,7 @@
 // Publishes to a log until it has sent so many batches, and prints a JSON line for each that was stored.
 //   producer.ts <directory> <batches> <pause in ms> <leat id of this process, 1-100>
 import { logTransport } from "@leat/log"
+import { sendEffect } from "leat/transport"
 import { Effect } from "effect"
 import { batchOf } from "leat/testing"
 
@@ -17,7 +18,7 @@ const program = Effect.gen(function* () {
       key: name,
       value: JSON.stringify({ name, batch, index, sentAtMs })
     }))
-    const [run] = yield* writer.send(partition, batchOf(records), 0, count, Date.now() + 20_000)
+    const [run] = yield* sendEffect(writer, partition, batchOf(records), 0, count, 20_000)
     if (run?.base === undefined) return yield* Effect.die(new Error(run?.error?.message ?? "stored without a position"))
     process.stdout.write(`${JSON.stringify({ partition, base: Number(run.base), count })}\n`)
     yield* Effect.sleep(Number(pauseMs))

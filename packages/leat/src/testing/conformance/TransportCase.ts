@@ -12,6 +12,7 @@ import type {
   Writer
 } from "../../transport/index.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
+import { sendEffect } from "../../transport/Sending.ts"
 
 /**
  * What the suite is run against.
@@ -79,7 +80,8 @@ export function testCase<E>(
   }
 }
 
-export const deadlineMs = Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + 10_000)
+/** How long a send may take, in milliseconds. */
+export const timeoutMs = 10_000
 
 /** Sends all of the records as one batch and expects all of them to be stored. */
 export const store = Effect.fnUntraced(function* (
@@ -87,7 +89,7 @@ export const store = Effect.fnUntraced(function* (
   partition: number,
   records: ReadonlyArray<PlainRecord>
 ) {
-  const runs = yield* writer.send(partition, batchOf(records), 0, records.length, yield* deadlineMs)
+  const runs = yield* sendEffect(writer, partition, batchOf(records), 0, records.length, timeoutMs)
   assertCovers(runs, 0, records.length)
   for (const { fate, error } of runs) assert.equal(fate, "stored", error?.message)
   return runs

@@ -5,15 +5,16 @@ import { readHeaders } from "../../record/Headers.ts"
 import { RecordBatch } from "../../record/RecordBatch.ts"
 import { wireWriter } from "../../record/Wire.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
+import { sendEffect } from "../../transport/Sending.ts"
 import {
   assertCovers,
   boundsOf,
-  deadlineMs,
   numbered,
   readAll,
   store,
   testCase,
   textOf,
+  timeoutMs,
   type TransportCase,
   valuesOf
 } from "./TransportCase.ts"
@@ -85,7 +86,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
 
   testCase("T10 a partition that does not exist takes nothing", (bench) =>
     Effect.gen(function* () {
-      const runs = yield* bench.writer.send(7, batchOf(numbered(3)), 0, 3, yield* deadlineMs)
+      const runs = yield* sendEffect(bench.writer, 7, batchOf(numbered(3)), 0, 3, timeoutMs)
       assertCovers(runs, 0, 3)
       for (const { fate } of runs) assert.equal(fate, "notStored")
       assert.equal((yield* readAll(bench, 0)).length + (yield* readAll(bench, 1)).length, 0)
@@ -94,7 +95,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
 
   testCase("a range of a batch is sent, and only that", (bench) =>
     Effect.gen(function* () {
-      const runs = yield* bench.writer.send(0, batchOf(numbered(10)), 3, 7, yield* deadlineMs)
+      const runs = yield* sendEffect(bench.writer, 0, batchOf(numbered(10)), 3, 7, timeoutMs)
       assertCovers(runs, 3, 7)
       assert.deepEqual(valuesOf(yield* readAll(bench, 0)), ["3", "4", "5", "6"])
     })
@@ -179,7 +180,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
   testCase("the bytes of a batch may be used again once its send has been answered", (bench) =>
     Effect.gen(function* () {
       const batch = batchOf(numbered(10, "value"))
-      const runs = yield* bench.writer.send(0, batch, 0, 10, yield* deadlineMs)
+      const runs = yield* sendEffect(bench.writer, 0, batch, 0, 10, timeoutMs)
       assert.equal(runs[0]?.fate, "stored")
       batch.arena.fill(0)
       assert.deepEqual(
@@ -193,7 +194,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
     Effect.gen(function* () {
       const batch = batchOf(numbered(10))
       const before = Buffer.from(batch.arena)
-      yield* bench.writer.send(0, batch, 2, 8, yield* deadlineMs)
+      yield* sendEffect(bench.writer, 0, batch, 2, 8, timeoutMs)
       assert.equal(batch.count, 10)
       assert.ok(before.equals(batch.arena))
     })
@@ -203,7 +204,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
     Effect.gen(function* () {
       const { recordBytesMax } = bench.transport.capabilities
       const value = new Uint8Array(recordBytesMax + 1)
-      const runs = yield* bench.writer.send(0, batchOf([{ key: "k", value }]), 0, 1, yield* deadlineMs)
+      const runs = yield* sendEffect(bench.writer, 0, batchOf([{ key: "k", value }]), 0, 1, timeoutMs)
       assertCovers(runs, 0, 1)
       assert.equal(runs[0]?.fate, "notStored")
       assert.equal(runs[0]?.error?.reason, "TooLarge")
@@ -217,7 +218,7 @@ export const writingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         const value = new Uint8Array(bench.transport.capabilities.recordBytesMax + 1)
         const batch = batchOf([...numbered(2), { key: "k", value }, ...numbered(2)])
-        const runs = yield* bench.writer.send(0, batch, 0, 5, yield* deadlineMs)
+        const runs = yield* sendEffect(bench.writer, 0, batch, 0, 5, timeoutMs)
         assertCovers(runs, 0, 5)
         for (const { fate } of runs) assert.equal(fate, "notStored")
         assert.equal((yield* readAll(bench, 0)).length, 0)

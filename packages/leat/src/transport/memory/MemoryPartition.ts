@@ -1,10 +1,10 @@
-import type { Position, ReceivedBatch, ReceivedRecord } from "../index.ts"
-import type { RecordBatch } from "../../record/RecordBatch.ts"
+import type { OutgoingBatch, Position, ReceivedBatch, ReceivedRecord } from "../index.ts"
 
 /** One stored batch: its records have the positions from `base` on. */
 interface Chunk {
   readonly base: Position
-  readonly batch: RecordBatch
+  readonly batch: OutgoingBatch
+  readonly bytes: number
   /** Records that compaction took away, by index. */
   removed: Set<number> | undefined
   readonly storedAtMs: number
@@ -24,11 +24,12 @@ export class MemoryPartition {
   readonly #waiting = new Set<() => void>()
 
   /** Stores a copy of records [from, to); returns the position of the first. */
-  append(batch: RecordBatch, from: number, to: number, nowMs: number): Position {
+  append(batch: OutgoingBatch, from: number, to: number, nowMs: number): Position {
     const base = this.end
     const copy = batch.copy(from, to)
-    this.#chunks.push({ base, batch: copy, removed: undefined, storedAtMs: nowMs })
-    this.bytes += copy.bytes
+    const bytes = batch.rangeBytes(from, to)
+    this.#chunks.push({ base, batch: copy, bytes, removed: undefined, storedAtMs: nowMs })
+    this.bytes += bytes
     this.end = base + BigInt(to - from)
     this.wake()
     return base
@@ -84,9 +85,9 @@ export class MemoryPartition {
   /** Takes whole batches away from the start: those stored before `timeMs`, and the oldest until at most `bytesMax` are left. */
   retain(timeMs: number, bytesMax: number): void {
     let gone = 0
-    for (const { storedAtMs, batch } of this.#chunks) {
+    for (const { storedAtMs, bytes } of this.#chunks) {
       if (storedAtMs >= timeMs && this.bytes <= bytesMax) break
-      this.bytes -= batch.bytes
+      this.bytes -= bytes
       gone++
     }
     if (gone === 0) return
@@ -138,7 +139,7 @@ function received(
 }
 
 /** Bytes of its own: a reader may keep or change them. */
-function recordOf(batch: RecordBatch, at: number, position: Position): ReceivedRecord {
+function recordOf(batch: OutgoingBatch, at: number, position: Position): ReceivedRecord {
   const key = batch.key(at)
   const value = batch.value(at)
   return {

@@ -5,10 +5,10 @@
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
 import { MemoryGroup } from "./MemoryGroup.ts"
 import { MemoryPartition } from "./MemoryPartition.ts"
-import type { RecordBatch } from "../../record/RecordBatch.ts"
 import {
   type Capabilities,
   type Driver,
+  type OutgoingBatch,
   type Position,
   type Range,
   type ReceivedBatch,
@@ -126,6 +126,8 @@ export class MemoryBroker {
 export function memoryCapabilities(options: MemoryOptions = {}): Capabilities {
   return {
     ordering: "perPartition",
+    // A send is answered before the next one can be handed over.
+    pipeline: 5,
     batch: "atomic",
     appendWithPosition: true,
     replay: { offset: true, time: true },
@@ -160,11 +162,12 @@ export function memoryTransport(broker: MemoryBroker): Transport {
     name: "memory",
     capabilities: memoryCapabilities(broker.options),
     openWriter: (name) =>
-      Effect.sync(() => {
+      Effect.map(Clock.Clock, (clock) => {
         const topic = broker.topic(name)
         return {
           partitions: topic.partitions.length,
-          send: (partition, batch, from, to) => append(broker, topic, partition, batch, from, to),
+          send: (partition, batch, from, to, _timeoutMs, answer) =>
+            answer([append(broker, topic, { partition, batch, from, to }, clock.currentTimeMillisUnsafe())]),
           // A send is stored or not when it returns: there is never anything on its way that could still land.
           fence: (partition) => Effect.map(partitionOf(topic, partition, "fence"), (log): Position => log.end)
         }
@@ -250,41 +253,36 @@ export function memoryDriver(broker: MemoryBroker): Driver {
   return driver(() => broker, broker)
 }
 
+interface Appending {
+  readonly partition: number
+  readonly batch: OutgoingBatch
+  readonly from: number
+  readonly to: number
+}
+
 function append(
-  broker: MemoryBroker,
+  { options }: MemoryBroker,
   { partitions, spec }: Topic,
-  partition: number,
-  batch: RecordBatch,
-  from: number,
-  to: number
-): Effect.Effect<ReadonlyArray<Run>> {
-  return Effect.map(Clock.currentTimeMillis, (nowMs): ReadonlyArray<Run> => {
-    const log = partitions[partition]
-    if (log === undefined) {
-      const error = failure(
-        "UnknownTopic",
-        "send",
-        `${spec.topic} has ${partitions.length} partitions, no ${partition}`
-      )
-      return [{ from, to, fate: "notStored", error }]
-    }
-    // What all of them take no single one exceeds.
-    const mayBeLarge = batch.rangeBytes(from, to) + batch.noticeBytes > broker.options.recordBytesMax
-    for (let index = mayBeLarge ? from : to; index < to; index++) {
-      const bytes = batch.recordBytes(index)
-      if (bytes <= broker.options.recordBytesMax) continue
-      const error = failure(
-        "TooLarge",
-        "send",
-        `a record of ${bytes} bytes; the limit is ${broker.options.recordBytesMax}`
-      )
-      return [{ from, to, fate: "notStored", error }]
-    }
-    const base = log.append(batch, from, to, nowMs)
-    const { timeMs, bytes } = spec.retention ?? {}
-    log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes ?? broker.options.retentionBytes)
-    return [{ from, to, fate: "stored", base }]
-  })
+  { partition, batch, from, to }: Appending,
+  nowMs: number
+): Run {
+  const log = partitions[partition]
+  if (log === undefined) {
+    const detail = `${spec.topic} has ${partitions.length} partitions, no ${partition}`
+    return { from, to, fate: "notStored", error: failure("UnknownTopic", "send", detail) }
+  }
+  // What all of them take no single one exceeds.
+  const mayBeLarge = batch.rangeBytes(from, to) + batch.noticeBytes > options.recordBytesMax
+  for (let index = mayBeLarge ? from : to; index < to; index++) {
+    const bytes = batch.recordBytes(index)
+    if (bytes <= options.recordBytesMax) continue
+    const detail = `a record of ${bytes} bytes; the limit is ${options.recordBytesMax}`
+    return { from, to, fate: "notStored", error: failure("TooLarge", "send", detail) }
+  }
+  const base = log.append(batch, from, to, nowMs)
+  const { timeMs, bytes } = spec.retention ?? {}
+  log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes ?? options.retentionBytes)
+  return { from, to, fate: "stored", base }
 }
 
 function readRange(log: MemoryPartition, range: Range): Stream.Stream<ReceivedBatch> {

@@ -1,0 +1,92 @@
+import { Effect, Exit, References, type Scope } from "effect"
+import { type Driver, Leat, MemoryBroker, memoryDriver } from "leat"
+import { simulate } from "leat/testing"
+import { type Run, type Writer, writerOf } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.js"
+
+type Send = Writer["send"]
+
+/** What the second send of a writer does in place of sending; the other sends are as they should be. */
+const faults: Readonly<Record<string, (honest: Send) => Send>> = {
+  throws: () => () => {
+    throw new Error("not today")
+  },
+  "answers nothing": () => () => undefined,
+  "answers with no array": () => (_partition, _batch, _from, _to, _timeoutMs, answer) =>
+    answer(undefined as unknown as ReadonlyArray<Run>),
+  "answers with an empty array": () => (_partition, _batch, _from, _to, _timeoutMs, answer) => answer([]),
+  "answers with runs that make no sense": () => (_partition, _batch, from, _to, _timeoutMs, answer) =>
+    answer([
+      { from, to: Number.NaN, fate: "stored" },
+      { from: -3, to: from, fate: "stored" },
+      { from: 7, to: 9, fate: "stored" },
+      null as unknown as Run,
+      { from, to: from + 1, fate: "perhaps" as "stored" }
+    ]),
+  "answers twice": (honest) => (partition, batch, from, to, timeoutMs, answer) => {
+    answer([{ from, to, fate: "unknown" }])
+    honest(partition, batch, from, to, timeoutMs, answer)
+  },
+  "throws after its answer":
+    (honest) =>
+    (...call) => {
+      honest(...call)
+      throw new Error("not today")
+    }
+}
+
+const effects: Readonly<Record<string, Effect.Effect<ReadonlyArray<Run>, unknown>>> = {
+  "is interrupted": Effect.interrupt,
+  "fails against its type": Effect.fail("no"),
+  dies: Effect.die("no"),
+  "gives nothing": Effect.void as unknown as Effect.Effect<ReadonlyArray<Run>>,
+  "never ends": Effect.never
+}
+
+const driverOf = (bend: (honest: Writer) => Effect.Effect<Send, never, Scope.Scope>): Driver => {
+  const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+  return {
+    ...inner,
+    open: (...opening) =>
+      Effect.map(inner.open(...opening), (transport) => ({
+        ...transport,
+        openWriter: (topic) =>
+          Effect.flatMap(transport.openWriter(topic), (writer) =>
+            Effect.map(bend(writer), (second) => {
+              let calls = 0
+              return { ...writer, send: (...call) => (++calls === 2 ? second(...call) : writer.send(...call)) }
+            })
+          )
+      }))
+  }
+}
+
+/** Publishes three events, of which the second meets the fault; returns what the ledger says. */
+function publishThree(driver: Driver) {
+  const program = Effect.gen(function* () {
+    const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    for (const text of ["1", "2", "3"]) yield* notes.publish({ key: "k", text })
+    return { legs: leat.ledger.snapshot().legs, halted: leat.halted() }
+  })
+  const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
+  if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+  return exit.value
+}
+
+describe("a driver whose send", () => {
+  it.for(Object.entries(faults))("%s has said nothing, and the lane goes on", ([, fault]) => {
+    const told = publishThree(driverOf(({ send }) => Effect.succeed(fault(send))))
+    expect(told.halted).toEqual([])
+    expect(told.legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
+  })
+
+  it.for(Object.entries(effects))("is an effect that %s has said nothing, and the lane goes on", ([, effect]) => {
+    const told = publishThree(
+      driverOf((writer) => Effect.map(writerOf("bent", { ...writer, send: () => effect }), ({ send }) => send))
+    )
+    expect(told.halted).toEqual([])
+    expect(told.legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
+  })
+})
