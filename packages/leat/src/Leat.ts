@@ -25,7 +25,11 @@ import { openCluster, persistently } from "./routes/openCluster.ts"
 import { type Outlet, Publisher } from "./publish/Publisher.ts"
 import { reportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
-import { type Leg, type Route, RouteError, Routes } from "./routes/Routes.ts"
+import { contractFault } from "./contract/contractFault.ts"
+import { difference, swapFaults } from "./routes/difference.ts"
+import type { Meetings } from "./routes/Meetings.ts"
+import { partitionFault } from "./routes/partitionFault.ts"
+import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import { type HaltedLane, Sink } from "./publish/Sink.ts"
 import { EventStream } from "./Stream.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
@@ -171,11 +175,15 @@ class OpenedLeat implements OpenLeat {
   /** Legs of the sinks that are open or being opened. */
   readonly #legs = new Map<string, { readonly leg: Leg; readonly isCompacted: boolean }>()
   readonly #sinks = new Map<string, Sink>()
+  /** Clusters that are open or being opened. */
+  readonly #clusters = new Set<string>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #clock: TurnClock
   readonly #announcing: LeatOptions["ledger"]
   readonly #closing = Deferred.makeUnsafe<void>()
   #routes: Routes
+  /** The streams that are open or being opened, and where they meet in the table in force. */
+  #meetings: Meetings
 
   constructor(
     options: LeatOptions,
@@ -192,6 +200,7 @@ class OpenedLeat implements OpenLeat {
     this.#drivers = drivers
     this.#drainMs = Duration.toMillis(options.drain ?? drainDefault)
     this.#routes = routes
+    this.#meetings = routes.meetings(options.source)
     this.#scopes = scopes
     this.#runtime = runtime
     this.#announcing = options.ledger
@@ -209,8 +218,9 @@ class OpenedLeat implements OpenLeat {
     Effect.suspend(() => {
       const { stream } = contract
       const asked = this.#asked.get(stream)
+      const faults = asked === undefined ? this.#meetings.add(contract) : secondContract(asked.contract, contract)
+      if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
       if (asked === undefined) this.#asked.set(stream, { contract, open: this.#openStream(contract) })
-      else if (!isSame(asked.contract, contract)) return Effect.fail(secondContract(asked.contract, contract))
       const found = this.isClosing ? undefined : this.#streams.get(stream)
       // One contract per stream, so what was stored under its name has its type.
       if (found !== undefined) return Effect.succeed(found.stream as EventStream<T>)
@@ -218,7 +228,9 @@ class OpenedLeat implements OpenLeat {
       return Effect.map(opening, ({ stream: opened }) => opened as EventStream<T>).pipe(
         Effect.onError(() =>
           Effect.sync(() => {
-            if (!this.#streams.has(stream)) this.#asked.delete(stream)
+            if (this.#streams.has(stream)) return
+            this.#asked.delete(stream)
+            this.#meetings.delete(stream)
           })
         )
       )
@@ -244,7 +256,13 @@ class OpenedLeat implements OpenLeat {
     return Effect.suspend(() => {
       const known = this.#routes.clusters.get(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return openCluster(known, this.#runtime.references)
+      return Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => this.#clusters.add(cluster)),
+          () => Effect.sync(() => this.#clusters.delete(cluster))
+        ),
+        openCluster(known, this.#runtime.references)
+      )
     })
   }
 
@@ -258,11 +276,13 @@ class OpenedLeat implements OpenLeat {
   readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
     Effect.suspend(() => {
       const contracts = Array.from(this.#asked.values(), ({ contract }) => contract)
-      const compiled = Routes.compile(document, { drivers: this.#drivers, contracts })
+      const { source } = this
+      const compiled = Routes.compile(document, { drivers: this.#drivers, contracts, source })
       if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
       const routes = compiled.success
-      const moved = contracts.flatMap(({ stream }) => this.#moves(stream, routes))
-      if (moved.length > 0) return Effect.fail(new RouteError({ faults: moved }))
+      const open = contracts.map(({ stream }) => ({ stream, source, groups: [] }))
+      const faults = swapFaults(this.#routes, routes, difference(this.#routes, routes, open), this.#clusters)
+      if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
       return Effect.sync(() => this.#adopt(routes))
     })
 
@@ -348,7 +368,7 @@ class OpenedLeat implements OpenLeat {
 
   #routeOf(contract: ContractInfo): Effect.Effect<Route, RouteError> {
     return Effect.suspend(() => {
-      const unmet = this.#routes.check(contract)
+      const unmet = this.#routes.check(contract, this.source)
       if (unmet.length > 0) return Effect.fail(new RouteError({ faults: unmet }))
       const route = this.#routes.lookup(contract.stream, this.source)
       if (route !== undefined) return Effect.succeed(route)
@@ -360,11 +380,8 @@ class OpenedLeat implements OpenLeat {
     return Effect.gen({ self: this }, function* () {
       if (!this.#legs.has(leg.sink)) this.#legs.set(leg.sink, { leg, isCompacted: contract.compacted })
       const { partitions } = yield* RcMap.get(this.#shared.sinks, leg.sink)
-      if (contract.unordered || route.partitioner !== "murmur2" || contract.buckets % partitions === 0) return
-      const path = `routes[${route.index}].partitioner`
-      const choice = `give the topic a partition count that divides ${contract.buckets}, or say \`partitioner: bucket\``
-      const message = `${leg.sink} has ${partitions} partitions, ${contract.name} ${contract.buckets} buckets; ${choice}`
-      yield* fault(path, message)
+      const wrong = partitionFault(contract, route, leg, partitions)
+      if (wrong !== undefined) yield* new RouteError({ faults: [wrong] })
     })
   }
 
@@ -414,24 +431,11 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
-  /** What a table would move of a stream that is open. Moving is a migration with a barrier, not a swap. */
-  #moves(stream: string, routes: Routes): RouteError["faults"] {
-    const before = this.#routes.lookup(stream, this.source)
-    const after = routes.lookup(stream, this.source)
-    const place = (route: Route | undefined) =>
-      JSON.stringify([
-        route?.partitioner,
-        route?.readLeg.sink,
-        route?.legs.map(({ sink, epoch }) => `${sink} ${epoch}`).toSorted()
-      ])
-    if (place(before) === place(after)) return []
-    const message = `stream ${stream} is open and would move; only policies, buffers, wires and levels can be swapped in this version`
-    return [{ path: after === undefined ? "routes" : `routes[${after.index}].to`, message }]
-  }
-
   #adopt(routes: Routes): void {
     this.#routes = routes
+    this.#meetings = routes.meetings(this.source)
     for (const { contract } of this.#asked.values()) {
+      this.#meetings.add(contract)
       const route = routes.lookup(contract.stream, this.source)
       if (route === undefined) continue
       for (const leg of route.legs) {
@@ -448,31 +452,17 @@ function fault(path: string, message: string): RouteError {
   return new RouteError({ faults: [{ path, message }] })
 }
 
+function secondContract(open: ContractInfo, asked: ContractInfo): ReadonlyArray<RouteFault> {
+  const message = contractFault(open, asked)
+  return message === undefined ? [] : [{ path: "", message }]
+}
+
 const closedError = new TransportError({
   reason: "Closed",
   transport: "leat",
   operation: "open",
   detail: "this leat is closed, or is being closed"
 })
-
-function isSame(one: ContractInfo, other: ContractInfo): boolean {
-  return (
-    one.name === other.name &&
-    one.buckets === other.buckets &&
-    one.keyPath === other.keyPath &&
-    one.compacted === other.compacted &&
-    one.unordered === other.unordered
-  )
-}
-
-function secondContract(first: ContractInfo, second: ContractInfo): RouteError {
-  const says = ({ name, buckets, keyPath, compacted, unordered }: ContractInfo) =>
-    `${name} (${buckets} buckets, key ${keyPath ?? "none"}${compacted ? ", compacted" : ""}${unordered ? ", unordered" : ""})`
-  return fault(
-    "",
-    `stream ${first.stream} is open with the contract ${says(first)}; it has one contract, and not ${says(second)} too`
-  )
-}
 
 /** A map of what is shared; it is emptied before its scope ends. */
 function sharedBy<A>(
@@ -516,7 +506,8 @@ function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.E
   if (options.routes === undefined) {
     return Effect.succeed(Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory))
   }
-  return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts: options.contracts ?? [] }))
+  const { source, contracts = [] } = options
+  return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts, source }))
 }
 
 /**

@@ -119,7 +119,7 @@ describe("opening", () => {
           const error = yield* Effect.flip(leat.stream(noteContract(other)))
           expect(error._tag).toBe("RouteError")
           expect(error.message).toMatch(
-            /^stream test\.notes is open with the contract test\.Note \(8 buckets, key key\); /
+            /^stream test\.notes is open with the contract test\.Note\b.*; a stream has one contract, and not /
           )
         }
       })
@@ -135,6 +135,58 @@ describe("opening", () => {
           { concurrency: "unbounded" }
         )
         expect(exits.map(Exit.isSuccess)).toEqual([true, false])
+      })
+    ))
+})
+
+describe("streams that meet in one topic", () => {
+  const shared = (wire: string) => ({
+    version: 1,
+    clusters: { local: { transport: "memory" } },
+    routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "shared", wire }] }]
+  })
+  const others = noteContract({ stream: "test.others", name: "test.Other" })
+
+  it("are refused with wire compact when the second is opened: their ids would be the same", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: shared("compact") })
+        yield* leat.stream(noteContract())
+        const error = yield* Effect.flip(leat.stream(others))
+        expect(error.message).toBe(
+          "routes[0].to[0].topic: streams test.notes and test.others meet in topic local/shared with wire compact; use {stream} in the topic, or wire cloudevents"
+        )
+        const later = yield* Effect.flip(leat.stream(others))
+        expect(later.message).toBe(error.message)
+      })
+    ))
+
+  it("share it with wire cloudevents, each with its own lane and its own events", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: shared("cloudevents") })
+        const notes = yield* leat.stream(noteContract())
+        const other = yield* leat.stream(others)
+        const seen: Array<string> = []
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(`note ${text}`)))
+        yield* other.handle("h", ({ text }) => Effect.sync(() => void seen.push(`other ${text}`)))
+        yield* notes.publish({ key: "k", text: "1" })
+        yield* other.publish({ key: "k", text: "2" })
+        yield* Effect.sleep(1000)
+        expect(seen.toSorted()).toEqual(["note 1", "other 2"])
+      })
+    ))
+
+  it("may be opened after a stream that could not be", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: { ...shared("compact"), clusters: { local: { transport: "memory", partitions: 3 } } }
+        })
+        const refused = yield* Effect.flip(leat.stream(noteContract()))
+        expect(refused.message).toContain("3 partitions")
+        yield* leat.stream(noteContract({ ...others, buckets: 6 }))
       })
     ))
 })

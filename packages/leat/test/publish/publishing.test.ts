@@ -507,13 +507,43 @@ describe("another table", () => {
     story(
       Effect.gen(function* () {
         const { leat, notes } = yield* openNotes()
-        const error = yield* Effect.flip(leat.swapRoutes(documentOf({ leg: { topic: "elsewhere" } })))
+        const error = yield* Effect.flip(
+          leat.swapRoutes({ ...documentOf({ leg: { topic: "elsewhere" } }), version: 2 })
+        )
         expect(error.faults).toMatchObject([{ path: "routes[0].to" }])
         const broken = yield* Effect.flip(leat.swapRoutes({ version: 0, clusters: {}, routes: [] }))
         expect(broken.faults.length).toBeGreaterThan(1)
         yield* notes.publish(note("k", "0"))
       })
     ))
+
+  it.each([
+    { why: "an older version", change: { version: 6 }, message: "version 6 is older than 7, which is in force" },
+    {
+      why: "the same version with another content",
+      change: { policies: { leg: [{ on: ["*"], then: "drop" }] } },
+      message: "version 7 is in force with another content"
+    },
+    {
+      why: "another section of a cluster that is open",
+      change: { version: 8, clusters: { local: { transport: "memory", partitions: 8 } } },
+      message: "cluster local is open with another section"
+    }
+  ])("of $why is refused", ({ change, message }) =>
+    story(
+      Effect.gen(function* () {
+        const document = { ...documentOf({}), version: 7 }
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: { ...document, policies: { leg: [{ on: ["*"], then: "halt" }], more: [] } }
+        })
+        yield* leat.stream(noteContract())
+        const error = yield* Effect.flip(leat.swapRoutes({ ...document, ...change }))
+        expect(error.message).toContain(message)
+        expect(leat.routes().version).toBe(7)
+      })
+    )
+  )
 })
 
 describe("opening a stream", () => {
