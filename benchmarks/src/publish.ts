@@ -1,11 +1,12 @@
 /**
- * `offer` to stored on the memory transport, beside a loop that only encodes the same events: what everything that leat does
- * with an event costs, as a ratio of one run.
+ * What everything that leat does with an event costs beside its codec: `offer` to stored on a transport that keeps nothing, less a loop that
+ * only encodes the same events, in turns of one run. Beside it `publish`, and `offer` on the memory transport, which keeps a copy.
  */
 import { Buffer } from "node:buffer"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { Effect, Exit, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { type Driver, type EventStream, Leat, MemoryBroker, memoryDriver } from "leat"
+import type { Writer } from "leat/transport"
 import protobuf from "protobufjs/minimal.js"
 import { type Cost, costOf, median, medianCost, round } from "./measure.ts"
 import { sighting } from "./sighting.ts"
@@ -16,14 +17,19 @@ const rounds = 5
 
 export interface PublishFigures {
   readonly encodeOnly: Cost
-  readonly offerToStored: Cost
-  /** The same with a waiter for every event: `publish` at level `queued`. */
-  readonly publishQueued: Cost
+  /** `offer` to stored on a transport that keeps nothing. */
+  readonly offered: Cost
+  /** The same through `publish` at level `queued`, one after the other: a fiber's step and a waiter for every event. */
+  readonly published: Cost
+  /** `offer` to stored on the memory transport. */
+  readonly offeredToMemory: Cost
+  /** Time of an event from `offer` to stored, less that of its codec, in nanoseconds; the median of the rounds, and each of them. */
+  readonly beyondCodecNs: number
+  readonly beyondCodecNsByRound: ReadonlyArray<number>
+  /** Time of a `publish`, as a multiple of an `offer`. */
+  readonly publishOfOffer: number
   /** Counting one event in both accounts, as part of the time from `offer` to stored. */
   readonly ledgerShare: number
-  /** Events/s from `offer` to stored, as part of those of the loop that only encodes. */
-  readonly ratio: number
-  readonly ratios: ReadonlyArray<number>
   /** Heap bytes per event beyond those of the codec. */
   readonly heapBytesBeyondCodec: number
 }
@@ -40,9 +46,24 @@ function encodeOnly(all: ReadonlyArray<BeaconSighting>): () => void {
   }
 }
 
-const openStream = Effect.fnUntraced(function* () {
-  // Little is kept, so that what is measured is the way to the broker and not a heap that grows.
-  const driver = memoryDriver(new MemoryBroker({ retentionBytes: 4 * 1024 * 1024 }))
+/** A driver that answers every send at once and keeps nothing, so that what is measured is leat alone. */
+function keepingNothing(): Driver {
+  const inner = memoryDriver(new MemoryBroker())
+  return {
+    ...inner,
+    open: (cluster, config) =>
+      Effect.map(inner.open(cluster, config), (transport) => ({
+        ...transport,
+        openWriter: (topic: string) =>
+          Effect.map(transport.openWriter(topic), (writer): Writer => ({
+            ...writer,
+            send: (_partition, _batch, from, to, _timeoutMs, answer) => answer([{ from, to, fate: "stored" }])
+          }))
+      }))
+  }
+}
+
+const openStream = Effect.fnUntraced(function* (driver: Driver) {
   const leat = yield* Leat.make({ source: "benchmark", drivers: [driver] })
   return { leat, stream: yield* leat.stream(BeaconSighting) }
 })
@@ -64,49 +85,56 @@ function ledgerOnly(): () => void {
   }
 }
 
+async function offerAll(stream: EventStream<BeaconSighting>, all: ReadonlyArray<BeaconSighting>): Promise<void> {
+  for (const event of all) if (!stream.offer(event).admitted) throw new Error("the benchmark's buffer is too small")
+  await Effect.runPromise(stream.flush)
+}
+
+async function publishAll(stream: EventStream<BeaconSighting>, all: ReadonlyArray<BeaconSighting>): Promise<void> {
+  const queued = { level: "queued" } as const
+  await Effect.runPromise(Effect.forEach(all, (event) => stream.publish(event, queued), { discard: true }))
+  await Effect.runPromise(stream.flush)
+}
+
 export async function benchPublish(): Promise<PublishFigures> {
   const all = Array.from({ length: events }, (_, index) => sighting(index))
   const scope = Effect.runSync(Scope.make())
-  const { leat, stream } = await Effect.runPromise(Scope.provide(openStream(), scope))
-  const offer = async () => {
-    for (const event of all) {
-      if (!stream.offer(event).admitted) throw new Error("the benchmark's buffer is too small")
-    }
-    await Effect.runPromise(stream.flush)
+  const opened = (driver: Driver) => Effect.runPromise(Scope.provide(openStream(driver), scope))
+  const bare = await opened(keepingNothing())
+  // Little is kept, so that what is measured is the way to the broker and not a heap that grows.
+  const memory = await opened(memoryDriver(new MemoryBroker({ retentionBytes: 4 * 1024 * 1024 })))
+  const ways = {
+    encode: encodeOnly(all),
+    offer: () => offerAll(bare.stream, all),
+    publish: () => publishAll(bare.stream, all),
+    memory: () => offerAll(memory.stream, all),
+    ledger: ledgerOnly()
   }
-  const publish = async () => {
-    await Effect.runPromise(
-      Effect.forEach(all, (event) => stream.publish(event, { level: "queued" }), { discard: true })
-    )
-    await Effect.runPromise(stream.flush)
-  }
-  const encode = encodeOnly(all)
-  const count = ledgerOnly()
-  const costs: Record<"encode" | "offer" | "publish" | "ledger", Array<Cost>> = {
-    encode: [],
-    offer: [],
-    publish: [],
-    ledger: []
-  }
-  for (let turn = 0; turn < rounds; turn++) {
-    costs.encode.push(await costOf(events, encode))
-    costs.offer.push(await costOf(events, offer))
-    costs.ledger.push(await costOf(events, count))
-  }
-  costs.publish.push(await costOf(events, publish))
-  const { balanced } = leat.ledger.snapshot()
+  const costs: Record<keyof typeof ways, Array<Cost>> = { encode: [], offer: [], publish: [], memory: [], ledger: [] }
+  for (let turn = 0; turn < rounds; turn++)
+    for (const way of Object.keys(ways) as ReadonlyArray<keyof typeof ways>)
+      costs[way].push(await costOf(events, ways[way]))
+  const balanced = [bare.leat, memory.leat].every(({ ledger }) => ledger.snapshot().balanced)
   await Effect.runPromise(Scope.close(scope, Exit.void))
   if (!balanced) throw new Error("the ledger does not balance after the benchmark")
-  const ratios = costs.offer.map((cost, turn) => cost.eventsPerSecond / (costs.encode[turn]?.eventsPerSecond ?? 1))
-  const shares = costs.ledger.map((cost, turn) => (costs.offer[turn]?.eventsPerSecond ?? 0) / cost.eventsPerSecond)
-  const [encoded, offered] = [medianCost(costs.encode), medianCost(costs.offer)]
+  const ns = (way: keyof typeof ways) => costs[way].map(({ eventsPerSecond }) => 1e9 / eventsPerSecond)
+  const [encodeNs, offerNs, publishNs, ledgerNs] = [ns("encode"), ns("offer"), ns("publish"), ns("ledger")]
+  const beyond = offerNs.map((one, turn) => Math.round(one - (encodeNs[turn] ?? 0)))
   return {
-    encodeOnly: encoded,
-    offerToStored: offered,
-    publishQueued: medianCost(costs.publish),
-    ledgerShare: round(median(shares)),
-    ratio: round(median(ratios)),
-    ratios: ratios.map(round),
-    heapBytesBeyondCodec: round(offered.heapBytesPerEvent - encoded.heapBytesPerEvent)
+    encodeOnly: medianCost(costs.encode),
+    offered: medianCost(costs.offer),
+    published: medianCost(costs.publish),
+    offeredToMemory: medianCost(costs.memory),
+    beyondCodecNs: median(beyond),
+    beyondCodecNsByRound: beyond,
+    publishOfOffer: round(median(publishNs.map((one, turn) => one / (offerNs[turn] ?? 1)))),
+    ledgerShare: round(median(ledgerNs.map((one, turn) => one / (offerNs[turn] ?? 1)))),
+    heapBytesBeyondCodec: round(
+      median(
+        costs.offer.map(
+          ({ heapBytesPerEvent }, turn) => heapBytesPerEvent - (costs.encode[turn]?.heapBytesPerEvent ?? 0)
+        )
+      )
+    )
   }
 }

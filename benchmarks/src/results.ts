@@ -32,11 +32,13 @@ function row(name: string, { eventsPerSecond, heapBytesPerEvent, cpuUsPerEvent }
 export function table({ publish, deadSink, log, tail, reopen, handlers, streams, kafka }: Results): string {
   const lines: Array<string> = []
   if (publish !== undefined) {
-    const { ratio, ratios, ledgerShare, heapBytesBeyondCodec } = publish
-    lines.push(row("encode only", publish.encodeOnly), row("offer to stored", publish.offerToStored))
-    lines.push(row("publish(queued) to stored", publish.publishQueued))
+    const { beyondCodecNs, beyondCodecNsByRound, publishOfOffer, ledgerShare, heapBytesBeyondCodec } = publish
     lines.push(
-      `ratio ${ratio} of encoding alone (rounds: ${ratios.join(", ")}); ledger ${(ledgerShare * 100).toFixed(1)} %; ${heapBytesBeyondCodec.toFixed(1)} heap bytes/event beyond the codec`
+      row("encode only", publish.encodeOnly),
+      row("offer to stored, nothing kept", publish.offered),
+      row("publish(queued), nothing kept", publish.published),
+      row("offer to stored in memory", publish.offeredToMemory),
+      `${beyondCodecNs} ns/event beyond the codec (rounds: ${beyondCodecNsByRound.join(", ")}), ${heapBytesBeyondCodec.toFixed(1)} heap bytes; publish is ${publishOfOffer} x an offer; ledger ${(ledgerShare * 100).toFixed(1)} %`
     )
   }
   if (deadSink !== undefined) {
