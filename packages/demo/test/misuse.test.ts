@@ -3,7 +3,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { shortNames } from "../src/input/inputs.ts"
-import { cleanUp, Job, temporary } from "./Job.ts"
+import { cleanUp, temporary } from "./Job.ts"
+import { JobInProcess } from "./JobInProcess.ts"
 import { writeWalk } from "./walk.ts"
 
 let folder = ""
@@ -29,7 +30,7 @@ clusters: { here: { transport: "@leat/log", directory: ${JSON.stringify(director
 routes: [{ match: { stream: "*" }, to: [{ cluster: here, topic: "mine.{stream}" }] }]
 `
 
-describe("a wrong call is one sentence and exit code 2", { timeout: 60_000 }, () => {
+describe("a wrong call is one sentence and exit code 2", () => {
   it.each([
     ["--role", "king", "--role king: there is only publisher, positions, alerts"],
     ["--color", "pink", "--color pink: there is only auto, always, never"],
@@ -38,7 +39,7 @@ describe("a wrong call is one sentence and exit code 2", { timeout: 60_000 }, ()
     ["--directory", "", "--directory: it has no name"],
     ["--beacons", "/", "--beacons /: that is not a file"]
   ])("%s %s", async (flag, value, sentence) => {
-    const { code, stdout, stderr } = await new Job([flag, value]).ended
+    const { code, stdout, stderr } = await new JobInProcess([flag, value]).ended
     expect(stderr).toContain(sentence)
     expect({ code, stdout, lines: stderr.trim().split("\n").length }).toEqual({ code: 2, stdout: "", lines: 1 })
   })
@@ -54,7 +55,7 @@ describe("a wrong call is one sentence and exit code 2", { timeout: 60_000 }, ()
       [["--transport", "log", "--config", memory], "the document of --config is on memory"]
     ]
     for (const [args, sentence] of calls) {
-      const { code, stdout, stderr } = await new Job([...input, ...args]).ended
+      const { code, stdout, stderr } = await new JobInProcess([...input, ...args]).ended
       expect(stderr).toContain(sentence)
       expect({ args, code, stdout, lines: stderr.trim().split("\n").length }).toEqual({
         args,
@@ -67,15 +68,15 @@ describe("a wrong call is one sentence and exit code 2", { timeout: 60_000 }, ()
   })
 })
 
-describe("a document on the log", { timeout: 60_000 }, () => {
+describe("a document on the log", () => {
   it("has the directory that it names", async () => {
     const directory = join(folder, "named by the document")
     const args = [...input, "--config", document("log.yaml", onLog(directory)), "--speed", "max"]
-    const first = await new Job([...args, "--json"]).ended
+    const first = await new JobInProcess([...args, "--json"]).ended
     expect(first.code).toBe(0)
     expect(JSON.parse(first.stdout)).toMatchObject({ transport: "log", balanced: true })
     expect(readdirSync(directory)).toContain("log.sqlite")
-    const second = await new Job(args).ended
+    const second = await new JobInProcess(args).ended
     expect(second.stderr).toContain("the topics of --config hold a finished run, which is not deleted")
     expect(second.code).toBe(2)
   })
@@ -83,7 +84,8 @@ describe("a document on the log", { timeout: 60_000 }, () => {
   it("may leave the directory open", async () => {
     const config = document("open.yaml", onLog("{directory}"))
     const directory = join(folder, 'with "quotes"')
-    const { code } = await new Job([...input, "--config", config, "--directory", directory, "--speed", "max"]).ended
+    const { code } = await new JobInProcess([...input, "--config", config, "--directory", directory, "--speed", "max"])
+      .ended
     expect(code).toBe(0)
     expect(readdirSync(directory)).toContain("log.sqlite")
     expect(readFileSync(config, "utf8")).toContain("{directory}")

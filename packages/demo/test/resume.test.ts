@@ -2,6 +2,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { cleanUp, Job, temporary } from "./Job.ts"
+import { JobInProcess } from "./JobInProcess.ts"
 import { storedRun } from "./storedRun.ts"
 import { type Walk, writeWalk } from "./walk.ts"
 
@@ -13,7 +14,8 @@ beforeAll(async () => {
   folder = temporary()
   walk = writeWalk(join(folder, "input"))
   const directory = join(folder, "undisturbed")
-  const { code, stdout } = await new Job([...walk.args, "--directory", directory, "--speed", "max", "--json"]).ended
+  const { code, stdout } = await new JobInProcess([...walk.args, "--directory", directory, "--speed", "max", "--json"])
+    .ended
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ transport: "log", balanced: true, pending: 0, malformed: 1, dropped: 0 })
   undisturbed = await storedRun(directory)
@@ -22,7 +24,9 @@ beforeAll(async () => {
 })
 afterAll(cleanUp)
 
-/** Starts the job on a directory with the input of this test. */
+/** The job on a directory with the input of this test: in the process of the test, or in one of its own, which can be killed. */
+const runHere = (directory: string, ...args: ReadonlyArray<string>) =>
+  new JobInProcess([...walk.args, "--directory", directory, ...args])
 const start = (directory: string, ...args: ReadonlyArray<string>) =>
   new Job([...walk.args, "--directory", directory, ...args])
 
@@ -34,7 +38,7 @@ describe("a run on the log", { timeout: 90_000 }, () => {
     ["SIGTERM", 143]
   ] as const)("goes on after %s where it stopped", async (signal, code) => {
     const directory = join(folder, signal)
-    const first = start(directory, "--speed", "10")
+    const first = runHere(directory, "--speed", "10")
     await first.says(/ledger: [1-9]/)
     first.kill(signal)
     const stopped = await first.ended
@@ -44,7 +48,7 @@ describe("a run on the log", { timeout: 90_000 }, () => {
     const halfway = await storedRun(directory)
     expect(halfway["BeaconSighting"]?.length).toBeGreaterThan(0)
     expect(halfway["BeaconSighting"]?.length).toBeLessThan(walk.sightings)
-    const second = await start(directory, "--speed", "max").ended
+    const second = await runHere(directory, "--speed", "max").ended
     expect(second.stdout).toMatch(/going on: \d+ lines are stored already/)
     expect(second.code).toBe(0)
     expect(await storedRun(directory)).toEqual(undisturbed)
@@ -59,14 +63,14 @@ describe("a run on the log", { timeout: 90_000 }, () => {
       job.kill("SIGKILL")
       await job.ended
     }
-    const { code, stdout } = await start(directory, "--speed", "max").ended
+    const { code, stdout } = await runHere(directory, "--speed", "max").ended
     expect(stdout).toContain("everything that the input says arrived, once and in order")
     expect(code).toBe(0)
     expect(await storedRun(directory)).toEqual(undisturbed)
   })
 
   it("that is finished is never deleted where the directory was named", async () => {
-    const { code, stdout, stderr } = await start(join(folder, "undisturbed"), "--json").ended
+    const { code, stdout, stderr } = await runHere(join(folder, "undisturbed"), "--json").ended
     expect(code).toBe(2)
     expect(stdout).toBe("")
     expect(stderr.trim().split("\n")).toHaveLength(1)
@@ -80,27 +84,25 @@ describe("a run on the log", { timeout: 90_000 }, () => {
     const other = writeWalk(join(folder, "other"), 3, 1)
     const named = other.args.map((arg) => arg.replace("walk.mbd", "stroll.mbd"))
     renameSync(join(folder, "other", "walk.mbd"), join(folder, "other", "stroll.mbd"))
-    const { code, stderr } = await new Job([...named, "--directory", join(folder, "undisturbed")]).ended
+    const { code, stderr } = await new JobInProcess([...named, "--directory", join(folder, "undisturbed")]).ended
     expect(stderr).toContain("holds a run over other files (walk.mbd): name those files, or another directory")
     expect(code).toBe(2)
   })
 
-  it("ends at once at the second signal", async () => {
-    const job = start(join(folder, "twice"), "--speed", "10")
-    await job.says(/ledger: [1-9]/)
-    job.kill("SIGSTOP")
-    job.kill("SIGINT")
-    job.kill("SIGCONT")
-    await pause(300)
-    job.kill("SIGINT")
-    expect((await job.ended).code).toBe(130)
+  it("ends with the code of the signal whenever signals come, and however many", async () => {
+    const job = start(join(folder, "flooded"), "--speed", "10")
+    await job.says(/lively|real time/)
+    const again = setInterval(() => job.kill("SIGINT"), 1)
+    const { code, signal } = await job.ended
+    clearInterval(again)
+    expect({ code, signal }).toEqual({ code: 130, signal: null })
   })
 
   it("by default stands below .leat/demo, and a finished one makes room", async () => {
     const runs: Array<string> = []
     const tiny = writeWalk(join(folder, "tiny"), 4, 2)
     for (let run = 0; run < 2; run++) {
-      const { code, stdout } = await new Job([...tiny.args, "--speed", "max"]).ended
+      const { code, stdout } = await new JobInProcess([...tiny.args, "--speed", "max"]).ended
       expect(code).toBe(0)
       runs.push(/^log: (.*)$/m.exec(stdout)?.[1] ?? "")
     }

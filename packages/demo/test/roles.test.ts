@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { cleanUp, Job, temporary } from "./Job.ts"
+import { JobInProcess } from "./JobInProcess.ts"
 import { storedRun } from "./storedRun.ts"
 import { type Walk, writeWalk } from "./walk.ts"
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
   folder = temporary()
   walk = writeWalk(join(folder, "input"))
   const directory = join(folder, "together")
-  const { code } = await new Job([...walk.args, "--directory", directory, "--speed", "max"]).ended
+  const { code } = await new JobInProcess([...walk.args, "--directory", directory, "--speed", "max"]).ended
   expect(code).toBe(0)
   together = await storedRun(directory)
 })
@@ -70,7 +71,7 @@ describe("roles as processes on one directory", { timeout: 90_000 }, () => {
   })
 
   it("need a log", async () => {
-    const { code, stderr } = await new Job([...walk.args, "--role", "alerts", "--transport", "memory"]).ended
+    const { code, stderr } = await new JobInProcess([...walk.args, "--role", "alerts", "--transport", "memory"]).ended
     expect(code).toBe(2)
     expect(stderr).toContain("--role needs a log that processes can share: leave --transport memory out")
   })

@@ -1,4 +1,5 @@
-import type { WriteStream } from "node:tty"
+import type { Writable } from "node:stream"
+import { WriteStream } from "node:tty"
 import type { JobArguments } from "../arguments.ts"
 import { coloured, plain, wantsColor } from "./colour.ts"
 import { PlainReport } from "./PlainReport.ts"
@@ -8,11 +9,15 @@ import { ScreenReport } from "./ScreenReport.ts"
 /** Least time between two drawings for a size that changes, in milliseconds. */
 const resizeMs = 100
 
-/** The way of telling that fits where stdout goes: a picture in a terminal, else lines. With `--json` people read stderr. */
-export function reportFor({ json, color }: JobArguments): Report {
-  const output = json ? process.stderr : process.stdout
-  const paint = wantsColor(color, process.env, output.isTTY) ? coloured : plain
-  if (!json && output.isTTY && process.env["TERM"] !== "dumb") return onTerminal(output, paint)
+/** The way of telling that fits where people read: a picture in a terminal, else lines, and always lines with `--json`. */
+export function reportFor(
+  { json, color }: JobArguments,
+  output: Writable,
+  env: Readonly<Record<string, string | undefined>>
+): Report {
+  const terminal = output instanceof WriteStream && output.isTTY ? output : undefined
+  const paint = wantsColor(color, env, terminal !== undefined) ? coloured : plain
+  if (!json && terminal !== undefined && env["TERM"] !== "dumb") return onTerminal(terminal, paint)
   return new PlainReport((line) => void output.write(`${line}\n`), paint)
 }
 
