@@ -67,7 +67,7 @@ describe("packages", () => {
     leat: /^(effect|effect\/.*|protobufjs\/minimal\.js|yaml|node:(buffer|fs|async_hooks|assert\/strict)|vitest)$/,
     // The modules of leat that generated code imports stand in it as text.
     "protoc-gen-leat": /^(leat\/(codec|contract)|@bufbuild\/.*|node:(fs|url))$/,
-    log: /^(leat\/transport|effect|node:(sqlite|fs|fs\/promises|path|os|url|crypto|zlib|buffer|worker_threads|perf_hooks))$/,
+    log: /^(leat\/(transport|record)|effect|node:(sqlite|fs|fs\/promises|path|os|url|crypto|zlib|buffer|worker_threads|perf_hooks))$/,
     kafka: /^(leat\/transport|effect|node:(buffer))$/,
     kafkajs: /^(leat\/transport|@leat\/kafka|effect|effect\/.*|kafkajs|node:.*)$/,
     confluent: /^(leat\/transport|@leat\/kafka|effect|effect\/.*|@confluentinc\/kafka-javascript|node:.*)$/,
@@ -86,12 +86,13 @@ describe("packages", () => {
     }
   )
 
-  it.for(drivers)("%s, a driver, knows leat only as leat/transport", (name) => {
+  it.for(drivers)("%s, a driver, knows leat only as leat/transport, and in a worker as leat/record", (name) => {
     for (const path of sources(`packages/${name}/src`)) {
       const others = importsOf(path).filter(
         (one) =>
           (one.startsWith("leat") || one.startsWith("packages/")) &&
           one !== "leat/transport" &&
+          one !== "leat/record" &&
           !one.startsWith(`packages/${name}/src/`)
       )
       expect({ path, others }).toEqual({ path, others: [] })

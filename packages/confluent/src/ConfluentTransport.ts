@@ -121,5 +121,5 @@ function subscribe(
       control.partitions("subscribe", subscription.topic),
       GroupMember.join({ kafka, options, control, subscription })
     )
-  ).pipe(Stream.flatMap((member) => Stream.ensuring(Stream.fromQueue(member.lanes), member.takeNoMore)))
+  ).pipe(Stream.flatMap((member) => member.lanes.stream(member.takeNoMore)))
 }

@@ -3,8 +3,8 @@
  * partition is answered for only when it may really go: after its lane was drained and released, or its time is over.
  */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
-import { Cause, Effect, Fiber, Queue, type Scope } from "effect"
-import type { From, Lane, Subscription, TransportError } from "leat/transport"
+import { Effect, Fiber, type Scope } from "effect"
+import { type From, OfferedLanes, type Subscription, type TransportError } from "leat/transport"
 import { attempt, closed, connected } from "./ask.ts"
 import type {
   ClientError,
@@ -18,7 +18,7 @@ import { memberConfig, topicConfig } from "./clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import type { Control } from "./Control.ts"
 import { failure, failureOf } from "./failure.ts"
-import { GroupLane } from "./GroupLane.ts"
+import { GroupLane, type LaneOwner } from "./GroupLane.ts"
 import { offsetOf } from "./received.ts"
 
 /** Most records that are taken at a time. */
@@ -43,7 +43,7 @@ export interface MemberOptions {
 }
 
 export class GroupMember {
-  readonly lanes: Queue.Queue<Lane, TransportError>
+  readonly lanes: OfferedLanes
   readonly #options: MemberOptions
   readonly #held = new Map<number, GroupLane>()
   #consumer: Consumer | undefined
@@ -61,7 +61,7 @@ export class GroupMember {
   #timer: NodeJS.Timeout | undefined
   #whenReleased: (() => void) | undefined
 
-  constructor(options: MemberOptions, lanes: Queue.Queue<Lane, TransportError>) {
+  constructor(options: MemberOptions, lanes: OfferedLanes) {
     this.#options = options
     this.lanes = lanes
     this.#commits = new Commits(options.subscription.group, () => this.#consumer)
@@ -71,7 +71,7 @@ export class GroupMember {
   static readonly join = Effect.fnUntraced(function* (
     options: MemberOptions
   ): Effect.fn.Return<GroupMember, TransportError, Scope.Scope> {
-    const lanes = yield* Queue.unbounded<Lane, TransportError>()
+    const lanes = yield* OfferedLanes.make
     const member = new GroupMember(options, lanes)
     // First: the scope may have ended by now, and then the finalizer runs at once.
     yield* Effect.addFinalizer(() => member.#close)
@@ -142,9 +142,7 @@ export class GroupMember {
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
     for (const message of messages) {
-      const lane = this.#held.get(message.partition)
-      // What nobody pulls any more is somebody else's to read.
-      if (lane?.state === "held") lane.received(message)
+      this.#held.get(message.partition)?.received(message)
     }
     for (const { partition, offset } of this.#ends.splice(0)) this.#held.get(partition)?.passed(offset)
   }
@@ -160,8 +158,8 @@ export class GroupMember {
 
   /** The stay in the group ends: leat joins again where the reason may pass. */
   #fail(error: TransportError): void {
-    Queue.failCauseUnsafe(this.lanes, Cause.fail(error))
-    for (const lane of this.#held.values()) lane.fail(error)
+    this.lanes.fail(error)
+    for (const { held } of this.#held.values()) held.fail(error)
   }
 
   /** The cluster does not know KIP-848: joins again the classic way. */
@@ -185,8 +183,8 @@ export class GroupMember {
       // At once, even while others are still drained: what is lost may be somebody else's already.
       for (const { partition } of partitions) {
         const lane = this.#held.get(partition)
-        if (isLost) lane?.lose()
-        else lane?.revoke()
+        if (isLost) lane?.held.lose()
+        else lane?.held.revoke()
       }
     }
     if (error?.code === assignPartitions) this.#after(this.#assign(consumer, partitions))
@@ -212,13 +210,15 @@ export class GroupMember {
   #give(partition: number, start: number): void {
     const { topic, group } = this.#options.subscription
     const owner = {
-      commit: (lane: GroupLane, offset: number) => this.#commits.commit(lane, offset),
-      released: () => this.#whenReleased?.(),
+      topic,
+      group,
+      commit: (...asked: Parameters<LaneOwner["commit"]>) => this.#commits.commit(...asked),
+      over: () => this.#whenReleased?.(),
       pause: (lane: GroupLane, isPaused: boolean) => this.#pause(lane, isPaused)
     }
-    const lane = new GroupLane(owner, topic, group, partition, start)
+    const lane = new GroupLane(owner, partition, start)
     this.#held.set(partition, lane)
-    Queue.offerUnsafe(this.lanes, lane.lane)
+    this.lanes.offer(lane.held)
   }
 
   #pause({ topic, partition }: GroupLane, isPaused: boolean): void {
@@ -243,7 +243,7 @@ export class GroupMember {
       const lanes = partitions.flatMap(({ partition }) => this.#held.get(partition) ?? [])
       yield* Effect.timeoutOption(this.#drained(lanes), this.#options.subscription.drainMs + graceMs)
       for (const lane of lanes) {
-        lane.lose()
+        lane.held.lose()
         if (this.#held.get(lane.partition) === lane) this.#held.delete(lane.partition)
       }
       try {
@@ -258,7 +258,7 @@ export class GroupMember {
   #drained(lanes: ReadonlyArray<GroupLane>): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.#whenReleased = () => {
-        if (this.#isClosed || lanes.every(({ isOver }) => isOver)) resume(Effect.void)
+        if (this.#isClosed || lanes.every(({ mayGo }) => mayGo)) resume(Effect.void)
       }
       this.#whenReleased()
       return Effect.sync(() => {
@@ -298,7 +298,7 @@ export class GroupMember {
   readonly #close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    for (const lane of this.#held.values()) lane.lose()
+    for (const { held } of this.#held.values()) held.lose()
     this.#whenReleased?.()
     this.#commits.close()
     const consumer = this.#consumer

@@ -68,7 +68,7 @@ describeKafka(
           const lane = yield* firstLane(transport, topic)
           const beyond = 2n ** 53n + 1n
           const settled = yield* Effect.flip(lane.settle(beyond))
-          expect(settled).toMatchObject({ reason: "Unsupported", operation: "settle" })
+          expect(settled).toMatchObject({ reason: "Rejected", operation: "settle" })
           const read = transport.read(topic, 0, { fromPosition: beyond })
           expect(yield* Effect.flip(Stream.runDrain(read))).toMatchObject({ reason: "Unsupported", operation: "read" })
         })

@@ -3,9 +3,10 @@
  * is not used; docs/decisions/0014 says why.
  */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
-import { Cause, Effect, Queue, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import {
   type Lane,
+  OfferedLanes,
   type PartitionBounds,
   type Subscription,
   type Transport,
@@ -102,31 +103,20 @@ function subscribe(
   { topic, group, from, drainMs }: Subscription
 ): Stream.Stream<Lane, TransportError, Scope.Scope> {
   const join = Effect.gen(function* () {
-    const lanes = yield* Queue.unbounded<Lane, TransportError>()
+    const lanes = yield* OfferedLanes.make
     const membership = { topic, group, from, drainMs, sessionMs: options.sessionMs ?? kafkaDefaults.sessionMs }
     const member = new GroupMember(brokers, membership, {
-      given: (lane) => void Queue.offerUnsafe(lanes, lane),
-      failed: (error) => void Queue.failCauseUnsafe(lanes, Cause.fail(error))
+      given: (held) => lanes.offer(held),
+      failed: (error) => lanes.fail(error)
     })
     yield* Effect.addFinalizer(() => Effect.promise(() => member.leave()))
     void member.run()
-    return { member, lanes }
+    return lanes.stream(Effect.sync(() => member.takeNoMore()))
   })
   return Stream.fromEffect(
     Effect.andThen(
       tried("subscribe", () => openTopic(brokers, options, topic)),
       Effect.uninterruptible(join)
     )
-  ).pipe(
-    Stream.flatMap(({ member, lanes }) =>
-      Stream.ensuring(
-        Stream.fromQueue(lanes),
-        Effect.gen(function* () {
-          member.takeNoMore()
-          // Nobody will ever take these, so nobody would release them.
-          for (const lane of yield* Queue.clear(lanes)) yield* lane.release
-        }).pipe(Effect.ignore)
-      )
-    )
-  )
+  ).pipe(Stream.flatten)
 }

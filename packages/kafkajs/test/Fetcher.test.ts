@@ -24,10 +24,9 @@ it("asks for leaders no more often for having been refused, and goes on when it 
     },
     forget: () => undefined
   }
-  const lanes = Array.from(
-    { length: 8 },
-    (_, partition) => new GroupLane({ commit: () => Promise.resolve(), changed: () => undefined }, "t", partition, 0n)
-  )
+  const nothing = () => undefined
+  const holder = { topic: "t", group: "g", commit: () => Promise.resolve(), hasRoom: nothing, over: nothing }
+  const lanes = Array.from({ length: 8 }, (_, partition) => new GroupLane(holder, partition, 0n))
   const fetcher = new Fetcher(brokers as unknown as Brokers, "t", "fetch", () => lanes)
   fetcher.wake()
   await sleep(1000)

@@ -63,10 +63,10 @@ describe("a member that settles while its group moves on", () => {
     member = joined
     void joined.run()
     await until(() => coordinator.joins === 1)
-    const lane = new GroupLane(joined, "t", 0, 0n)
+    const lane = new GroupLane(joined, 0, 0n)
     lane.received({ records: [], next: 10n, gap: "control" }, 1)
-    await Effect.runPromise(Stream.runDrain(Stream.take(lane.lane.batches, 1)))
-    const settled = Effect.runPromiseExit(lane.lane.settle(5n))
+    await Effect.runPromise(Stream.runDrain(Stream.take(lane.held.lane.batches, 1)))
+    const settled = Effect.runPromiseExit(lane.held.lane.settle(5n))
     await until(() => coordinator.commits.length === 1)
     return { lane, settled }
   }
@@ -97,7 +97,7 @@ describe("a member that settles while its group moves on", () => {
     coordinator.commits[0]?.answer(illegalGeneration)
     const error = await Effect.runPromise(Effect.flip(Effect.flatten(Effect.promise(() => settled))))
     expect(error).toBeInstanceOf(TransportError)
-    expect([error.reason, lane.isHeld]).toEqual(["Unavailable", true])
+    expect([error.reason, lane.held.isHeld]).toEqual(["Unavailable", true])
   })
 })
 

@@ -9,7 +9,8 @@
  * 64 time f64 per record | offset u32 (flag 1: compacted) | headers at u32 | value at u32 | end u32 | flags u8 | bytes
  * ```
  */
-import { crc32c, readHeaders, type ReceivedRecord, type RecordColumns } from "leat/transport"
+import { crc32c, readHeaders, type RecordColumns } from "leat/record"
+import type { ReceivedRecord } from "leat/transport"
 
 /** Version of the layout; a reader refuses one that it does not know. */
 const blockFormat = 1

@@ -2,9 +2,9 @@
  * The durable embedded transport: topics, groups and event ids in one SQLite file, for all processes of one machine. What
  * is told stored is on disk.
  */
-import { Cause, Effect, Queue, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import type { Lane, Range, ReceivedBatch, OutgoingBatch, Run, Subscription, Transport } from "leat/transport"
-import { TransportError } from "leat/transport"
+import { OfferedLanes, TransportError } from "leat/transport"
 import { resolve } from "node:path"
 import { batchesOf } from "./batchesOf.ts"
 import { Block } from "./Block.ts"
@@ -137,18 +137,16 @@ function subscribe(
   return Stream.fromEffect(
     Effect.gen(function* () {
       const member = members++
-      const lanes = yield* Queue.unbounded<Lane, TransportError>()
+      const lanes = yield* OfferedLanes.make
       const held = new Map<number, LogLane>()
       const stop = worker.listen((event) => {
-        if (event instanceof TransportError) Queue.failCauseUnsafe(lanes, Cause.fail(event))
-        else if (event.event !== "given") {
-          held.get(event.lane)?.told(event.event)
-          if (event.event === "lost") held.delete(event.lane)
-        } else if (event.member === member) {
-          for (const [number, { isOver }] of held) if (isOver) held.delete(number)
-          const lane = new LogLane(worker, topic, event)
+        if (event instanceof TransportError) lanes.fail(event)
+        else if (event.event !== "given") held.get(event.lane)?.told(event.event)
+        else if (event.member === member) {
+          for (const [number, lane] of held) if (lane.held.isOver) held.delete(number)
+          const lane = new LogLane(worker, topic, group, event)
           held.set(event.lane, lane)
-          Queue.offerUnsafe(lanes, lane.lane)
+          lanes.offer(lane.held)
         }
       })
       yield* Effect.addFinalizer(() =>
@@ -162,13 +160,9 @@ function subscribe(
       yield* worker.call("join", { member, topic, group, from, drainMs })
       // After joining: the scope may have ended by now, and then the finalizer runs at once.
       yield* Effect.addFinalizer(() => Effect.ignore(worker.call("leave", { member })))
-      return { member, lanes }
+      return lanes.stream(Effect.ignore(worker.call("takeNoMore", { member })))
     }).pipe(Effect.uninterruptible)
-  ).pipe(
-    Stream.flatMap(({ member, lanes }) =>
-      Stream.ensuring(Stream.fromQueue(lanes), Effect.ignore(worker.call("takeNoMore", { member })))
-    )
-  )
+  ).pipe(Stream.flatten)
 }
 
 function read(

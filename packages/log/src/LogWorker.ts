@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import { TransportError } from "leat/transport"
 import { Worker } from "node:worker_threads"
 import type { Fault } from "./Fault.ts"
-import type { CallName, Calls, LaneEvent, Reply, Request, WorkerSettings } from "./Message.ts"
+import type { CallName, Calls, LaneEvent, Reply, WorkerSettings } from "./Message.ts"
 
 interface Pending {
   readonly name: CallName
@@ -69,7 +69,7 @@ export class LogWorker {
         (error) => resume(Effect.fail(error)),
         transfer
       )
-      return Effect.sync(() => this.#forget(call, name))
+      return Effect.sync(() => this.abandon(call))
     })
   }
 
@@ -110,13 +110,6 @@ export class LogWorker {
 
   /** Ends the worker at once, as a crash would. */
   readonly kill: Effect.Effect<void> = Effect.promise(() => this.#worker.terminate().then(() => undefined))
-
-  #forget(call: number, name: CallName): void {
-    if (!this.#pending.has(call)) return
-    this.abandon(call)
-    if (name === "pull" && this.#ended === undefined)
-      this.#worker.postMessage({ call, name: "cancel" } satisfies Request, [])
-  }
 
   /** An open log alone does not keep a process alive; a call, a member of a group and a close do. */
   #keepAlive(): void {

@@ -112,15 +112,10 @@ export interface Calls {
 
 export type CallName = keyof Calls
 
-/** To the worker. `cancel` takes back a pull that nobody waits for any more. */
-export type Request =
-  | { [N in CallName]: { readonly call: number; readonly name: N } & Calls[N]["ask"] }[CallName]
-  | Cancel
-
-export interface Cancel {
-  readonly call: number
-  readonly name: "cancel"
-}
+/** To the worker. */
+export type Request = {
+  [N in CallName]: { readonly call: number; readonly name: N } & Calls[N]["ask"]
+}[CallName]
 
 /** From the worker. */
 export type Reply =

@@ -3,7 +3,7 @@
  * back what it is asked for only when that has been released. kafkajs's consumer is not used: it joins again without waiting
  * for anybody, commits positions of its own, and says that it committed when it did not.
  */
-import type { From, Lane, Position, TransportError } from "leat/transport"
+import type { From, HeldLane, Position, TransportError } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
 import type { Link } from "../client/Link.ts"
@@ -29,7 +29,7 @@ export interface Membership {
 
 /** What a member tells whoever subscribed. */
 export interface MemberEvents {
-  readonly given: (lane: Lane) => void
+  readonly given: (lane: HeldLane) => void
   /** It is out of the group and comes back only by joining anew. */
   readonly failed: (error: TransportError) => void
 }
@@ -131,13 +131,21 @@ export class GroupMember implements LaneHolder {
     }
   }
 
-  readonly changed = (lane: GroupLane): void => {
-    if (lane.isOver) void this.#dropWhenSettled(lane)
-    else this.#fetcher.wake()
+  get topic(): string {
+    return this.#membership.topic
   }
 
+  get group(): string {
+    return this.#membership.group
+  }
+
+  readonly hasRoom = (): void => this.#fetcher.wake()
+
+  /** Later: it may have been lost together with others, and what follows from that is decided for all of them. */
+  readonly over = (lane: GroupLane): void => queueMicrotask(() => void this.#drop(lane))
+
   readonly commit = (lane: GroupLane, position: Position): Promise<void> =>
-    this.#store(lane.partition, position, () => !lane.isOver)
+    this.#store(lane.partition, position, () => !lane.held.isOver)
 
   async #join(): Promise<void> {
     const { group } = this.#membership
@@ -292,12 +300,12 @@ export class GroupMember implements LaneHolder {
   }
 
   #revoke(lane: GroupLane): void {
-    if (!lane.isHeld) return
+    if (!lane.held.isHeld) return
     this.#drains.set(
       lane,
-      setTimeout(() => lane.lose(), this.#membership.drainMs)
+      setTimeout(() => lane.held.lose(), this.#membership.drainMs)
     )
-    lane.revoke()
+    lane.held.revoke()
   }
 
   /** Begins lanes for partitions that are ours and in nobody's hands. */
@@ -316,9 +324,9 @@ export class GroupMember implements LaneHolder {
       for (const [partition, { position }] of starts) {
         // In a later generation it was asked for again, or given away.
         if (!isOurs(partition) || this.#lanes.has(partition)) continue
-        const lane = new GroupLane(this, topic, partition, position)
+        const lane = new GroupLane(this, partition, position)
         this.#lanes.set(partition, lane)
-        this.#events.given(lane.lane)
+        this.#events.given(lane.held)
       }
       this.#fetcher.wake()
     } catch (error) {
@@ -339,11 +347,10 @@ export class GroupMember implements LaneHolder {
     if (isToBeKept) await this.#store(partition, position, isOurs)
   }
 
-  /** Given away only when no settle is on its way any more: it could arrive behind one of the next holder. */
-  async #dropWhenSettled(lane: GroupLane): Promise<void> {
+  /** A lane is given away, or given anew. */
+  async #drop(lane: GroupLane): Promise<void> {
     clearTimeout(this.#drains.get(lane))
     this.#drains.delete(lane)
-    await lane.settledDown
     if (this.#lanes.get(lane.partition) !== lane) return
     this.#lanes.delete(lane.partition)
     if (this.#isOver) return
@@ -428,7 +435,7 @@ export class GroupMember implements LaneHolder {
 
   #loseAll(): void {
     this.#assigned = new Set()
-    for (const lane of this.#lanes.values()) lane.lose()
+    for (const { held } of this.#lanes.values()) held.lose()
   }
 
   #stop(): void {

@@ -137,12 +137,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition changes hands before it is released",
     file: "transport/memory/MemoryGroup.ts",
-    find: `holding.state = "revoked"
-    partition.log.wake()`,
-    replace: `holding.state = "lost"
-    partition.holding = undefined
-    partition.settled = holding.next
-    partition.log.wake()`
+    find: `held.revoke()`,
+    replace: `held.lose()`
   },
   {
     name: "a new holder begins where the last one had read to",
@@ -153,9 +149,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a member that goes takes what it had not settled with it",
     file: "transport/memory/MemoryGroup.ts",
-    find: `holding.state = "released"`,
-    replace: `holding.state = "released"
-        partition.settled = holding.next`
+    find: `if (how === "released") partition.abandoned = 0`,
+    replace: `if (how === "released") partition.settled = handedOut`
   },
   {
     name: "a member that leaves is given lanes again",

@@ -3,7 +3,7 @@
  * its sequences have no gaps, and one more per gap. Kept for ever, in the transaction of the append.
  */
 import { Buffer } from "node:buffer"
-import { EventIdCursor } from "leat/transport"
+import { EventIdCursor } from "leat/record"
 import type { Block } from "../Block.ts"
 import type { IdRange } from "../Message.ts"
 import type { Database } from "./Database.ts"

@@ -26,7 +26,6 @@ export type Pulled = Calls["pull"]["answer"]
 
 /** A pull that waits for records. */
 export interface Pull extends Answer<Pulled> {
-  readonly call: number
   readonly from: number
 }
 

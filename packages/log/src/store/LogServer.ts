@@ -25,7 +25,7 @@ const lookMsWithoutWatch = 20
 const drainMs = 5000
 
 type Handlers = {
-  readonly [N in CallName]: (ask: Calls[N]["ask"], answer: Answer<Calls[N]["answer"]>, call: number) => void
+  readonly [N in CallName]: (ask: Calls[N]["ask"], answer: Answer<Calls[N]["answer"]>) => void
 }
 
 export class LogServer {
@@ -71,7 +71,6 @@ export class LogServer {
   }
 
   receive(request: Request): void {
-    if (request.name === "cancel") return this.#membership.cancel(request.call)
     const { call } = request
     const failed = (fault: Fault, mayBeStored: boolean) => this.#post({ call, fault, mayBeStored })
     const done = (answer: Calls[CallName]["answer"]) => this.#post({ call, answer }, blocksOf(answer))
@@ -86,10 +85,10 @@ export class LogServer {
     this.#port.postMessage(reply, transfer)
   }
 
-  #handle(request: Exclude<Request, { readonly name: "cancel" }>, answer: Answer<Calls[CallName]["answer"]>): void {
+  #handle(request: Request, answer: Answer<Calls[CallName]["answer"]>): void {
     // The union of calls is told apart by name; what one answers is what its own type says.
-    const handler = this.#handlers[request.name] as (ask: Request, to: typeof answer, call: number) => void
-    handler(request, answer, request.call)
+    const handler = this.#handlers[request.name] as (ask: Request, to: typeof answer) => void
+    handler(request, answer)
   }
 
   readonly #handlers: Handlers = {
@@ -161,7 +160,7 @@ export class LogServer {
     },
     takeNoMore: ({ member }, answer) => this.#membership.takeNoMore(member, answer),
     leave: ({ member }, answer) => this.#membership.leave(member, answer),
-    pull: ({ lane, from }, answer, call) => this.#membership.pull(call, lane, from, answer),
+    pull: ({ lane, from }, answer) => this.#membership.pull(lane, from, answer),
     settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),
     release: ({ lane }, answer) => this.#membership.release(lane, answer),
     compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),

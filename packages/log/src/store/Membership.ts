@@ -97,17 +97,12 @@ export class Membership {
     for (const number of this.#members.keys()) this.leave(number, { done: () => undefined, failed: () => undefined })
   }
 
-  pull(call: number, number: number, from: number, answer: Answer<Pulled>): void {
+  pull(number: number, from: number, answer: Answer<Pulled>): void {
     const holding = this.#holdings.get(number)
     if (holding === undefined) return answer.failed(laneLost, false)
     if (holding.state !== "held") return answer.done({ ended: true })
-    holding.pull = { call, from, ...answer }
+    holding.pull = { from, ...answer }
     this.#guard(holding, () => this.#serve(holding))
-  }
-
-  /** Nobody waits for this pull any more. */
-  cancel(call: number): void {
-    for (const holding of this.#holdings.values()) if (holding.pull?.call === call) holding.pull = undefined
   }
 
   settle(number: number, position: number, answer: Answer<null>): void {

@@ -2,7 +2,7 @@
  * How other processes learn of a commit: a few bytes written after it, on which they have a watch. What stands in them is also
  * the only witness outside of SQLite of how far the log reached: a write-ahead log that was cut is otherwise simply shorter.
  */
-import { crc32c } from "leat/transport"
+import { crc32c } from "leat/record"
 import { Buffer } from "node:buffer"
 import { closeSync, constants, openSync, readFileSync, type FSWatcher, watch, writeSync } from "node:fs"
 

@@ -1,4 +1,4 @@
-import { crc32c } from "leat/transport"
+import { crc32c } from "leat/record"
 import { Buffer } from "node:buffer"
 
 export type SqlValue = number | string | Uint8Array | null

@@ -2,6 +2,7 @@ import { logTransport } from "@leat/log"
 import { sendEffect } from "leat/transport"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { batchOf } from "leat/testing"
+import type { Lane } from "leat/transport"
 import { cpSync } from "node:fs"
 import { Wire } from "../support/Wire.ts"
 
@@ -41,7 +42,7 @@ export const prepareLog = Effect.fnUntraced(function* (directory: string) {
   }
   const settled = 333
   yield* transport.subscribe({ topic: "t", group: "g", from: "earliest", drainMs: 1000 }).pipe(
-    Stream.mapEffect((lane) => Effect.andThen(lane.settle(BigInt(settled)), lane.release)),
+    Stream.mapEffect((lane) => settleAt(lane, BigInt(settled))),
     Stream.take(2),
     Stream.runDrain,
     Scope.provide(scope)
@@ -51,3 +52,11 @@ export const prepareLog = Effect.fnUntraced(function* (directory: string) {
   yield* Scope.close(scope, Exit.void)
   return { closed: directory, killed, records: batches * perBatch, settled } satisfies PreparedLog
 })
+
+const settleAt = (lane: Lane, position: bigint) =>
+  lane.batches.pipe(
+    Stream.takeUntil(({ next }) => next >= position),
+    Stream.runDrain,
+    Effect.andThen(lane.settle(position)),
+    Effect.andThen(lane.release)
+  )

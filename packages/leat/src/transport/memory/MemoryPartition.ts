@@ -21,7 +21,7 @@ export class MemoryPartition {
   /** Bytes of what is stored. */
   bytes = 0
   #chunks: Array<Chunk> = []
-  readonly #waiting = new Set<() => void>()
+  readonly #listeners = new Set<() => void>()
 
   /** Stores a copy of records [from, to); returns the position of the first. */
   append(batch: OutgoingBatch, from: number, to: number, nowMs: number): Position {
@@ -31,21 +31,14 @@ export class MemoryPartition {
     this.#chunks.push({ base, batch: copy, bytes, removed: undefined, storedAtMs: nowMs })
     this.bytes += bytes
     this.end = base + BigInt(to - from)
-    this.wake()
+    for (const appended of this.#listeners) appended()
     return base
   }
 
-  /** Wakes all who wait; each looks again for itself. */
-  wake(): void {
-    const waiting = Array.from(this.#waiting)
-    this.#waiting.clear()
-    for (const then of waiting) then()
-  }
-
-  /** Calls `then` once at the next append or wake. Returns how to stop waiting. */
-  whenChanged(then: () => void): () => void {
-    this.#waiting.add(then)
-    return () => this.#waiting.delete(then)
+  /** Calls `appended` after each append; returns how to stop. */
+  onAppend(appended: () => void): () => void {
+    this.#listeners.add(appended)
+    return () => this.#listeners.delete(appended)
   }
 
   /** What stands at `from` or later, before `to`; undefined when there is nothing (yet). */
