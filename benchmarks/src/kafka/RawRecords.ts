@@ -53,14 +53,16 @@ export function rawHeaders<H>(wire: Wire, incarnation: string, shape: HeaderShap
 
 function compactHeaders<H>(incarnation: string, { compact }: HeaderShape<H>): RawHeaders<H> {
   const seqs = new Float64Array(BeaconSighting.buckets)
-  const opening = Buffer.concat([Buffer.of(1), Buffer.from(incarnation.replaceAll("-", ""), "hex")])
+  const opening = Buffer.concat([Buffer.of(3), Buffer.from(incarnation.replaceAll("-", ""), "hex")])
+  const tag = murmur2(Buffer.from(BeaconSighting.stream))
   return {
     next: (bucket) => {
       const seq = seqs[bucket] ?? 0
       seqs[bucket] = seq + 1
-      const header = Buffer.allocUnsafe(opening.length + 6 + varintBytes(bucket) + varintBytes(seq) + 1)
+      const header = Buffer.allocUnsafe(opening.length + 10 + varintBytes(bucket) + varintBytes(seq) + 1)
       opening.copy(header)
       let at = header.writeUIntBE(Date.now(), opening.length, 6)
+      at = header.writeUInt32BE(tag, at)
       at = writeVarint(header, at, bucket)
       at = writeVarint(header, at, seq)
       header[at] = epoch

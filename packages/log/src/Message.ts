@@ -41,7 +41,7 @@ export interface BoundsRow {
   readonly settled?: number
 }
 
-/** Sequences [first, last] of a bucket. `stream` is empty where the record does not say it: the topic implies it. */
+/** Sequences [first, last] of a bucket. `stream` is as `EventIdCursor` has it: the name, or a tag that stands for it. */
 export interface IdRange {
   readonly stream: string
   readonly bucket: number

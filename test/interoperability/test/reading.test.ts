@@ -5,6 +5,7 @@ import { type EventContext, formatEventId } from "leat"
 import type { ReceivedRecord } from "leat/transport"
 import { describeKafka } from "@leat/brokers/vitest"
 import { beforeAll, describe, expect, it } from "vitest"
+import { hash } from "../../../packages/leat/src/record/Key.ts"
 import { Map as FloorMap } from "../../../packages/protoc-gen-leat/test/gen/test/v1/names.ts"
 import { describeDrivers, openLeat, type OpenOptions, run, source, wires } from "../src/drivers.ts"
 import { Foreign, foreignNames, uniqueName } from "../src/Foreign.ts"
@@ -30,9 +31,14 @@ function contextHeaders(context: EventContext): ReadonlyArray<ForeignHeader> {
   ]
 }
 
+function tagOf(stream: string): number {
+  const name = Buffer.from(stream)
+  return hash(new DataView(name.buffer, name.byteOffset, name.length), name.length)
+}
+
 /** The header `leat`, read as the guide describes it. */
 function readCompact(header: Buffer) {
-  const bytes = [...header.subarray(23)]
+  const bytes = [...header.subarray(27)]
   const varint = (): number => {
     const end = bytes.findIndex((byte) => byte < 128) + 1
     return bytes.splice(0, end).reduceRight((rest, byte) => rest * 128 + (byte & 127), 0)
@@ -41,6 +47,7 @@ function readCompact(header: Buffer) {
     format: header[0],
     incarnation: header.toString("hex", 1, 17),
     timeMs: header.readUIntBE(17, 6),
+    tag: header.readUInt32BE(23),
     bucket: varint(),
     seq: varint(),
     epoch: varint(),
@@ -52,9 +59,10 @@ function expectCompact(record: ForeignRecord, { id, context }: Published): void 
   const [first, ...others] = record.headers
   expect(first?.[0]).toBe("leat")
   expect(readCompact(first?.[1] ?? Buffer.alloc(0))).toEqual({
-    format: 1,
+    format: 3,
     incarnation: id.incarnation.replaceAll("-", ""),
     timeMs: record.timeMs,
+    tag: tagOf(id.stream),
     bucket: id.bucket,
     seq: id.seq,
     epoch: 1,

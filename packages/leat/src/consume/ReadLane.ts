@@ -62,7 +62,9 @@ export interface Delivery extends Held {
 const parkedMax = 1024
 
 /** How a handler ended, when it did not succeed. */
-export type Fault = { readonly tag: string; readonly detail?: string } | { readonly skip: "control" | "otherType" }
+export type Fault =
+  | { readonly tag: string; readonly detail?: string }
+  | { readonly skip: "control" | "otherStream" | "otherType" }
 
 /** Why a lane stands still until a person says `resume`. */
 export interface ReadHalted {

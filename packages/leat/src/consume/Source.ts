@@ -146,6 +146,7 @@ export class Source<T> {
   #decode(record: ReceivedRecord): DecodedValue<T> & { readonly meta: RecordMeta } {
     const meta = readMeta(record.headers, this.#options.stream)
     if (meta.isMarker) return { _tag: "Fault", fault: { skip: "control" }, meta }
+    if (meta.isOtherStream === true) return { _tag: "Fault", fault: { skip: "otherStream" }, meta }
     return { ...this.#options.decode(record, meta), meta }
   }
 }

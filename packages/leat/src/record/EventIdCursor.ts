@@ -2,10 +2,9 @@
  * Reads event ids out of records' headers without making an object per record: for backends that keep ids themselves. What
  * it takes for an id is what `readMeta` takes for one.
  */
+import { compactBytesMin, compactFields, formatEvent, formatMarker, readTag, tagText } from "./CompactHeader.ts"
 import { parseEventId } from "./EventId.ts"
 
-const formatEvent = 1
-const formatMarker = 2
 // Without the option a byte order mark at the beginning would be taken away, and another text would be the same id.
 const text = new TextDecoder("utf-8", { ignoreBOM: true })
 
@@ -22,13 +21,16 @@ const text = new TextDecoder("utf-8", { ignoreBOM: true })
 export class EventIdCursor {
   /** 16 bytes, overwritten by the next read. */
   readonly incarnation = new Uint8Array(16)
-  /** Empty in the compact wire: there the topic implies it. */
+  /** As `taggedStream` has it in the compact wire, which has a tag instead of the name. */
   stream = ""
   /** Bucket of its stream. */
   bucket = 0
   /** Sequence in the bucket. */
   seq = 0
   #at = 0
+  #tag = 0
+  /** The text of the tag: records that come one after the other are mostly of one stream. */
+  #tagText = tagText(0)
 
   /** Reads the headers block at `headersAt`; false when the record has no event id. Epochs are no part of an id. */
   read(source: Uint8Array, headersAt: number): boolean {
@@ -52,9 +54,10 @@ export class EventIdCursor {
   }
 
   #readLeat(source: Uint8Array, at: number, bytes: number): boolean {
-    if (source[at] !== formatEvent || bytes < 26) return false
-    for (let index = 0; index < 16; index++) this.incarnation[index] = source[at + 1 + index] ?? 0
-    let position = at + 23
+    if (source[at] !== formatEvent || bytes < compactBytesMin) return false
+    for (let index = 0; index < 16; index++)
+      this.incarnation[index] = source[at + compactFields.incarnation + index] ?? 0
+    let position = at + compactFields.numbers
     const end = at + bytes
     const varint = (): number => {
       let result = 0
@@ -65,7 +68,12 @@ export class EventIdCursor {
       }
       return result
     }
-    this.stream = ""
+    const tag = readTag(source, at)
+    if (tag !== this.#tag) {
+      this.#tag = tag
+      this.#tagText = tagText(tag)
+    }
+    this.stream = this.#tagText
     this.bucket = varint()
     this.seq = varint()
     return Number.isSafeInteger(this.bucket) && Number.isSafeInteger(this.seq) && Number.isSafeInteger(varint())

@@ -1,12 +1,21 @@
 /**
  * What stands beside the value of a record, in one of two wires. The value is always the bare protobuf message.
  *
- * - `compact`: one binary header `leat`, about 40 bytes: `01`, incarnation (16), time (6, epoch ms, big endian), then bucket,
- *   seq and epoch as varints. Type and source are implied by the topic's contract and the incarnation.
+ * - `compact`: one binary header `leat`, about 40 bytes (`CompactHeader.ts`). Type and source are implied by the stream's contract and the
+ *   incarnation.
  * - `cloudevents`: CloudEvents 1.0 in Kafka's binary mode, about 300 bytes, with leat's epoch as the extension `leatepoch`.
  *
  * Both carry trace context and correlation unchanged when the event has them. Readers understand both.
  */
+import {
+  compactBytesMin,
+  compactFields,
+  formatEvent,
+  formatMarker,
+  readTag,
+  streamTag,
+  tagText
+} from "./CompactHeader.ts"
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
@@ -40,6 +49,8 @@ export interface RecordMeta extends EventContext {
   readonly source?: string
   /** Full protobuf message name, where the wire says it. */
   readonly type?: string
+  /** True: the id is of another stream than the one that was asked for; in the compact wire its name is not known, only its tag. */
+  readonly isOtherStream?: true
   /** Epoch milliseconds at which the event was offered. */
   readonly timeMs?: number
   /** Sequences that the writer dropped on this lane since the record before. */
@@ -68,8 +79,6 @@ export interface WireIdentity {
 const text = new TextEncoder()
 // Without the option a byte order mark at the beginning would be taken away.
 const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
-const formatEvent = 1
-const formatMarker = 2
 /** The count of one header, as `writeLength` has it. */
 const oneHeader = Uint8Array.of(2)
 
@@ -80,16 +89,18 @@ export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
   return wire === "compact" ? compactWriter(identity) : cloudEventsWriter(identity)
 }
 
-function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
+function compactWriter({ incarnation, stream, epoch }: WireIdentity): WireWriter {
   const name = block(text.encode("leat"))
   const lengthAt = 1 + name.length
-  const timeAt = lengthAt + 2 + incarnation.length
-  const bucketAt = timeAt + 6
-  // Number of headers, name, length, format, incarnation, time: copied by fours; what is written behind is overwritten by what follows.
+  const valueAt = lengthAt + 1
+  const timeAt = valueAt + compactFields.time
+  const bucketAt = valueAt + compactFields.numbers
+  // Number of headers, name, length, format, incarnation, time, tag: copied by fours; what is written behind is overwritten by what follows.
   const openingBytes = Math.ceil(bucketAt / 4) * 4
   const opening = new DataView(new ArrayBuffer(openingBytes))
   for (const [index, byte] of [...oneHeader, ...name, 0, formatEvent, ...incarnation].entries())
     opening.setUint8(index, byte)
+  opening.setUint32(valueAt + compactFields.tag, streamTag(stream))
   let timeMsCached = 0
   return {
     size: (context) => openingBytes + 32 + sizeOfContext(context),
@@ -109,7 +120,7 @@ function compactWriter({ incarnation, epoch }: WireIdentity): WireWriter {
       let end = writeVarint(arena, start + bucketAt, batch.bucket[count] ?? 0)
       end = writeVarint(arena, end, batch.seq[count] ?? 0)
       end = writeVarint(arena, end, epoch)
-      // At most 17 + 6 + 3 + 8 + 8 bytes, so the length stays in its one byte.
+      // At most 17 + 6 + 4 + 3 + 8 + 8 bytes, so the length stays in its one byte.
       arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
       if (context === undefined) return end
       writeLength(arena, at, headers)
@@ -179,7 +190,7 @@ export function readMeta(headers: ReadonlyArray<Header>, stream: string): Record
     const [name, value] = one
     if (name === "leat") readLeat(meta, value, stream)
     else if (name === droppedHeader) meta.dropped = readDropNotice(value)
-    else if (!readNamed(meta, name, value)) (others ??= []).push(one)
+    else if (!readNamed(meta, name, value, stream)) (others ??= []).push(one)
   }
   if (others !== undefined) meta.headers = others
   return meta
@@ -209,11 +220,11 @@ function incarnationOf(value: Uint8Array): string {
 function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
   if (meta.id !== undefined) return
   if (value[0] === formatMarker) meta.isMarker = true
-  if (value[0] !== formatEvent || value.length < 26) return
+  if (value[0] !== formatEvent || value.length < compactBytesMin) return
   const incarnation = incarnationOf(value)
   let timeMs = 0
-  for (let at = 17; at < 23; at++) timeMs = timeMs * 256 + (value[at] ?? 0)
-  let position = 23
+  for (let at: number = compactFields.time; at < compactFields.tag; at++) timeMs = timeMs * 256 + (value[at] ?? 0)
+  let position: number = compactFields.numbers
   for (let field = 0; field < 3; field++) {
     let result = 0
     for (let scale = 1; position < value.length; scale *= 128) {
@@ -226,17 +237,25 @@ function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string):
   const [bucket = 0, seq = 0, epoch = 0] = fields
   if (!Number.isSafeInteger(bucket) || !Number.isSafeInteger(seq) || !Number.isSafeInteger(epoch)) return
   meta.timeMs = timeMs
-  meta.id = { incarnation, stream, bucket, seq }
+  const tag = readTag(value, 0)
+  if (tag === streamTag(stream)) meta.id = { incarnation, stream, bucket, seq }
+  else {
+    meta.id = { incarnation, stream: tagText(tag), bucket, seq }
+    meta.isOtherStream = true
+  }
   meta.epoch = epoch
 }
 
 /** Returns whether the header was one of those that leat knows. */
-function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array): boolean {
+function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array, stream: string): boolean {
   // NATS does not allow the underscore, so its binding of CloudEvents says `ce-id`.
   switch (name.startsWith("ce-") ? `ce_${name.slice(3)}` : name) {
     case "ce_id": {
-      const id = meta.id ?? parseEventId(fromText.decode(value))
-      if (id !== undefined) meta.id = id
+      if (meta.id !== undefined) return true
+      const id = parseEventId(fromText.decode(value))
+      if (id === undefined) return true
+      meta.id = id
+      if (id.stream !== stream) meta.isOtherStream = true
       return true
     }
     case "ce_source":

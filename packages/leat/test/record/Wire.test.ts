@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer"
 import { CloudEvent, Kafka } from "cloudevents"
 import fc from "fast-check"
 import { formatEventId } from "leat"
-import { EventIdCursor, type Header, RecordBatch } from "leat/transport"
+import { EventIdCursor, type Header, RecordBatch, taggedStream } from "leat/transport"
 import { batchOf } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { formatUuid } from "../../src/record/EventId.js"
@@ -142,7 +142,7 @@ describe("a record in either wire", () => {
         .constantFrom("2", "2020-01-01T00:00:00Z", "01930000-0000-7000-8000-000000000000/x/1/2")
         .map((one) => Buffer.from(one)),
       // A marker, and the header of another event.
-      fc.constantFrom(Uint8Array.of(2), new Uint8Array(26).fill(1))
+      fc.constantFrom(Uint8Array.of(2), Uint8Array.of(3, ...new Uint8Array(30).fill(1)))
     )
     const hostile = fc.array(fc.tuple(fc.constantFrom(...reserved), values), { minLength: 1, maxLength: 4 })
     fc.assert(
@@ -162,7 +162,7 @@ describe("a record in either wire", () => {
       fc
         .constantFrom("01930000-0000-7000-8000-000000000000/x/1/2", "\uFEFF01930000-0000-7000-8000-000000000000/x/1/2")
         .map((one) => Buffer.from(one)),
-      fc.uint8Array({ minLength: 26, maxLength: 40 }).map((one) => Uint8Array.of(1, ...one))
+      fc.uint8Array({ minLength: 28, maxLength: 44 }).map((one) => Uint8Array.of(3, ...one))
     )
     const any = contextWith(ownName).chain((context) =>
       fc.array(fc.tuple(names, values), { maxLength: 4 }).map((headers) => ({ ...context, headers }))
@@ -178,9 +178,32 @@ describe("a record in either wire", () => {
         expect(cursor.read(all, headersAt[0] ?? 0)).toBe(id !== undefined)
         if (id === undefined) return
         expect([formatUuid(cursor.incarnation), cursor.bucket, cursor.seq]).toEqual([id.incarnation, id.bucket, id.seq])
-        expect(cursor.stream === "" ? "the stream" : cursor.stream).toBe(id.stream)
+        expect(cursor.stream).toBe(id.stream === "the stream" ? taggedStream("the stream") : id.stream)
       }),
       { numRuns: 500 }
+    )
+  })
+
+  it("is told from one of another stream with the same incarnation, bucket and sequence, by readers and by backends", () => {
+    const streams = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,3}(\.[a-z]{1,3})?$/), { minLength: 2, maxLength: 2 })
+    const [one, other] = [new EventIdCursor(), new EventIdCursor()]
+    fc.assert(
+      fc.property(wires, identities, recordWith(contextWith(ownName)), streams, (wire, identity, record, names) => {
+        const [stream = "", another = ""] = names
+        const [first, second] = names.map((name) => write(wire, { ...identity, stream: name }, [record]))
+        if (first === undefined || second === undefined) throw new Error("there are two")
+        expect([one.read(first.arena, 0), other.read(second.arena, 0)]).toEqual([true, true])
+        expect(one.stream).not.toBe(other.stream)
+        expect(readMeta(headersOf(first, 0), stream).isOtherStream).toBeUndefined()
+        const meta = readMeta(headersOf(first, 0), another)
+        expect(meta.isOtherStream).toBe(true)
+        expect(meta.id).toMatchObject({
+          stream: wire === "compact" ? taggedStream(stream) : stream,
+          bucket: record.bucket,
+          seq: record.seq
+        })
+      }),
+      { numRuns: 300 }
     )
   })
 
@@ -268,9 +291,9 @@ describe("the cloudevents wire", () => {
 describe("headers that leat did not write", () => {
   it("are never a reason to throw, and never give an id, epoch or time that cannot be", () => {
     const leatBytes = fc
-      .uint8Array({ minLength: 26, maxLength: 60 })
-      .map((value) => Uint8Array.of(1, ...value.slice(1)))
-    const overlong = fc.integer({ min: 27, max: 400 }).map((length) => new Uint8Array(length).fill(0x80).fill(1, 0, 23))
+      .uint8Array({ minLength: 30, maxLength: 60 })
+      .map((value) => Uint8Array.of(3, ...value.slice(1)))
+    const overlong = fc.integer({ min: 31, max: 400 }).map((length) => new Uint8Array(length).fill(0x80).fill(3, 0, 27))
     const digits = fc.stringMatching(/^[0-9.e+-]{0,20}$/).map((value) => Buffer.from(value))
     const foreign = fc.array(
       fc.tuple(fc.oneof(fc.constantFrom(...reserved), anyText), fc.oneof(bytes, leatBytes, overlong, digits)),

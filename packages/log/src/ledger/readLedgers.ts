@@ -1,5 +1,5 @@
 import { Effect, Option } from "effect"
-import { type Announcement, type BucketNext, TransportError } from "leat/transport"
+import { type Announcement, type BucketNext, taggedStream, TransportError } from "leat/transport"
 import { readdir, readFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
@@ -88,7 +88,7 @@ function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: Reado
   const dropped = Object.values(leg.dropped).reduce((total, count) => total + count, 0)
   const stored = storedOf(
     sequences,
-    ranges.filter((range) => range.stream === "" || range.stream === stream)
+    ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
   )
   // A record that was given up although it may be stored, and is, counts in both.
   return { stream, sink, epoch, admitted, stored, dropped, crashLost: Math.max(0, admitted - stored - dropped) }

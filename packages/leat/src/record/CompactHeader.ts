@@ -1,0 +1,60 @@
+/**
+ * The header `leat` of the compact wire: `03`, incarnation (16), time (6, epoch ms, big endian), tag of the stream (4, big endian), then
+ * bucket, seq and epoch as varints.
+ *
+ * The tag is Kafka's murmur2 of the stream's name. With it an id stands for itself: in a topic that several streams share, seen or unseen,
+ * no event is a duplicate of another stream's, and no reader takes another stream's events for its own (decision 16).
+ */
+import { hash } from "./Key.ts"
+
+/** First byte of an event's header. */
+export const formatEvent = 3
+/** First byte of a record that only announces drops. */
+export const formatMarker = 2
+
+/** Where the fields begin, from the header's first byte. */
+export const compactFields = { incarnation: 1, time: 17, tag: 23, numbers: 27 } as const
+/** Shortest header of an event, in bytes: each number has at least one. */
+export const compactBytesMin = 30
+
+const encoder = new TextEncoder()
+let streamLast = ""
+let tagLast = tagOf("")
+
+/** The tag of a stream, 31 bits. Records that come one after the other are mostly of one stream: its tag is computed once. */
+export function streamTag(stream: string): number {
+  if (stream !== streamLast) {
+    tagLast = tagOf(stream)
+    streamLast = stream
+  }
+  return tagLast
+}
+
+/**
+ * What stands for a stream's name where only its tag is known, in ids of the compact wire: `#1f09c6d2`.
+ *
+ * @example
+ * ```ts
+ * ranges.filter(({ stream }) => stream === "risk.beacons.sighting" || stream === taggedStream("risk.beacons.sighting"))
+ * ```
+ */
+export function taggedStream(stream: string): string {
+  return tagText(streamTag(stream))
+}
+
+/** As `taggedStream`, of a tag that was read. */
+export function tagText(tag: number): string {
+  return `#${tag.toString(16).padStart(8, "0")}`
+}
+
+/** The tag of the header at `at`. */
+export function readTag(bytes: Uint8Array, at: number): number {
+  const from = at + compactFields.tag
+  const low = ((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0)
+  return (bytes[from] ?? 0) * 2 ** 24 + low
+}
+
+function tagOf(stream: string): number {
+  const { buffer, length } = encoder.encode(stream)
+  return hash(new DataView(buffer), length)
+}

@@ -1,0 +1,35 @@
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { waitUntil } from "leat/testing"
+import { noteContract } from "../contracts/Note.ts"
+
+const routes = (wire: string) => ({
+  version: 1,
+  clusters: { local: { transport: "memory" } },
+  routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "shared", wire, linger: "1 millis" }] }],
+  subscriptions: [{ match: { stream: "*" }, settleEvery: "5 millis" }]
+})
+const contract = (stream: string) => noteContract({ stream, name: `test.${stream}` })
+
+it.live.each(["compact", "cloudevents"])(
+  "a reader passes over what another process publishes for another stream into its topic: %s",
+  (wire) =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const open = (source: string) => Leat.make({ source, routes: routes(wire), drivers: [memoryDriver(broker)] })
+      const leat = yield* open("shop")
+      const orders = yield* leat.stream(contract("orders"))
+      const refunds = yield* Effect.flatMap(open("bank"), (other) => other.stream(contract("refunds")))
+      yield* orders.publish({ key: "k", text: "order" })
+      yield* refunds.publish({ key: "k", text: "refund" })
+      const seen: Array<string> = []
+      const subscription = yield* orders.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+      yield* waitUntil(
+        "all settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(seen).toEqual(["order"])
+      expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, skipped: { otherStream: 1 }, balanced: true }])
+    })
+)
