@@ -81,6 +81,7 @@ export const confluentTransport = Effect.fnUntraced(function* (
     capabilities: confluentCapabilities(options),
     openWriter: (topic) =>
       Effect.flatMap(openWriter(topic, control, outlets, options), (writer) => writerOf(transportName, writer)),
+    partitionsOf: (topic) => control.partitionsOf(topic),
     subscribe: (subscription) => subscribe(kafka, options, control, subscription),
     read: (topic, partition, range) => reader.read(topic, partition, range),
     bounds: (topic, group) => control.bounds(topic, group),

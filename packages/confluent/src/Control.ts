@@ -60,6 +60,16 @@ export class Control {
     })
   }
 
+  /** The same, or those with which `writable` would create it. */
+  partitionsOf(topic: string): Effect.Effect<number, TransportError> {
+    const { partitions } = this.#options.topic ?? {}
+    return this.partitions("partitionsOf", topic).pipe(
+      Effect.catch((error) =>
+        error.reason === "UnknownTopic" && partitions !== undefined ? Effect.succeed(partitions) : Effect.fail(error)
+      )
+    )
+  }
+
   /** The same for a writer: where the section says so, a topic that is not there is created. */
   writable(topic: string): Effect.Effect<number, TransportError> {
     const { partitions } = this.#options.topic ?? {}

@@ -59,6 +59,7 @@ function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
         ({ partitions }) =>
           writerOf(transportName, new KafkajsWriter(brokers, topic, partitions, capabilities.recordBytesMax))
       ),
+    partitionsOf: (topic) => tried("partitionsOf", () => partitionsOf(brokers, options, topic)),
     subscribe: (subscription) => subscribe(brokers, options, subscription),
     read: (topic, partition, range) => readRange(brokers, topic, partition, range),
     bounds: (topic, group) => tried("bounds", () => boundsOf(brokers, topic, group)),
@@ -75,6 +76,17 @@ async function openTopic(brokers: Brokers, options: KafkaOptions, topic: string)
     if (partitions === undefined || failureOf(error, "openWriter", topic).reason !== "UnknownTopic") throw error
     await ensureTopic(brokers, options, { topic, partitions })
     return brokers.lookUp(topic)
+  }
+}
+
+/** Of the topic, or those with which `openTopic` would create it. */
+async function partitionsOf(brokers: Brokers, options: KafkaOptions, topic: string): Promise<number> {
+  try {
+    return (await brokers.lookUp(topic)).partitions
+  } catch (error) {
+    const partitions = options.topic?.partitions
+    if (partitions === undefined || failureOf(error, "partitionsOf", topic).reason !== "UnknownTopic") throw error
+    return partitions
   }
 }
 

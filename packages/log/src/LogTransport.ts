@@ -59,6 +59,7 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
           send({ worker, place: { topic, partition }, batch, from, to, timeoutMs }, answer),
         fence: (partition) => Effect.map(worker.call("fence", { topic, partition }), ({ end }) => BigInt(end))
       })),
+    partitionsOf: (topic) => Effect.map(worker.call("partitions", { topic }), ({ partitions }) => partitions),
     subscribe: (subscription) => subscribe(worker, subscription),
     read: (topic, partition, range) => read(worker, topic, partition, range),
     bounds: (topic, group) =>

@@ -170,6 +170,7 @@ function operationOf(name: string): string {
   const operations: Readonly<Record<string, string>> = {
     append: "send",
     topic: "openWriter",
+    partitions: "partitionsOf",
     join: "subscribe",
     leave: "subscribe",
     locate: "read"

@@ -52,6 +52,8 @@ export interface IdRange {
 /** Each call and what answers it. */
 export interface Calls {
   readonly open: { readonly ask: object; readonly answer: null }
+  /** What the topic has, or would be created with by `topic`, which creates it. */
+  readonly partitions: { readonly ask: { readonly topic: string }; readonly answer: { readonly partitions: number } }
   readonly topic: { readonly ask: { readonly topic: string }; readonly answer: { readonly partitions: number } }
   readonly ensure: { readonly ask: { readonly spec: TopicSpec }; readonly answer: TopicStatus }
   readonly append: {

@@ -274,6 +274,11 @@ export interface Transport {
    */
   readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
   /**
+   * Number of partitions that a topic has, or that `openWriter` would create it with. Creates nothing. Fails with `UnknownTopic`
+   * where the topic is not there and `openWriter` would not create it.
+   */
+  readonly partitionsOf: (topic: string) => Effect.Effect<number, TransportError>
+  /**
    * Emits a lane for each partition this member is given. Leaving has two steps: who no longer runs the stream is given no more
    * lanes and drains those it has; when the scope ends it is gone, and what it still holds is taken from it.
    */

@@ -93,6 +93,10 @@ export class LogServer {
 
   readonly #handlers: Handlers = {
     open: (_, { done }) => done(null),
+    partitions: ({ topic }, { done }) => {
+      const found = this.#store.look(() => this.#store.topics.find(topic))
+      done({ partitions: found?.partitions ?? this.#settings.partitions })
+    },
     topic: ({ topic }, answer) => {
       const found = this.#store.look(() => this.#store.topics.find(topic))
       if (found !== undefined) return answer.done({ partitions: found.partitions })

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Result } from "effect"
+import type { TransportError } from "../../transport/index.ts"
 import {
   boundsOf,
   numbered,
@@ -30,6 +31,21 @@ export const readingCases: ReadonlyArray<TransportCase> = [
       const read = yield* Effect.exit(recordsOf(transport.read(`${topic}-none`, 0, { fromPosition: 0n })))
       const bounds = yield* Effect.exit(transport.bounds(`${topic}-none`))
       assert.ok(Exit.isFailure(read) && Exit.isFailure(bounds))
+    })
+  ),
+
+  testCase("the partitions of a topic, or those it would be created with, are told, and nothing is created", (bench) =>
+    Effect.gen(function* () {
+      const { transport, topic } = bench
+      assert.equal(yield* transport.partitionsOf(topic), 2)
+      const missing = `${topic}-none`
+      const told = yield* Effect.result(transport.partitionsOf(missing))
+      assert.equal(reasonOf(yield* Effect.result(transport.bounds(missing))), "UnknownTopic", "the topic was created")
+      const opened = yield* Effect.result(transport.openWriter(missing))
+      if (Result.isSuccess(told))
+        return assert.equal(Result.isSuccess(opened) && opened.success.partitions, told.success)
+      assert.equal(told.failure.reason, "UnknownTopic")
+      assert.equal(reasonOf(opened), "UnknownTopic", "a topic that openWriter creates has partitions already")
     })
   ),
 
@@ -88,3 +104,7 @@ export const readingCases: ReadonlyArray<TransportCase> = [
     })
   )
 ]
+
+function reasonOf(result: Result.Result<unknown, TransportError>): string {
+  return Result.isSuccess(result) ? "none" : result.failure.reason
+}

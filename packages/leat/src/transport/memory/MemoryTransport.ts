@@ -172,6 +172,7 @@ export function memoryTransport(broker: MemoryBroker): Transport {
           fence: (partition) => Effect.map(partitionOf(topic, partition, "fence"), (log): Position => log.end)
         }
       }),
+    partitionsOf: (name) => Effect.sync(() => broker.find(name)?.partitions.length ?? broker.options.partitions),
     subscribe: ({ topic, group, from, drainMs }) =>
       Stream.suspend(() => broker.topic(topic).group(group).join(from, drainMs)),
     read: (name, partition, range) =>
