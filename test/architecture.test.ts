@@ -30,7 +30,7 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["routes"],
   ["transport"],
   ["record"],
-  ["contract", "ledger", "codec", "Policy", "Telemetry", "Wake"]
+  ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"]
 ]
 const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
 const depthOf = (path: string): number => rooms.findIndex((names) => names.includes(roomOf(path)))

@@ -22,7 +22,7 @@ import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster, persistently } from "./routes/openCluster.ts"
-import { type Outlet, Publisher } from "./publish/Publisher.ts"
+import { type Destinations, type Outlet, Publisher } from "./publish/Publisher.ts"
 import { reportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault } from "./contract/contractFault.ts"
@@ -140,9 +140,9 @@ interface OpenStream {
   readonly contract: ContractInfo
   readonly stream: unknown
   readonly publisher: {
-    isClosed: boolean
     readonly sequences: ReadonlyArray<BucketNext>
-    readonly swap: (outlets: ReadonlyArray<Outlet>) => void
+    readonly close: () => void
+    readonly swap: (to: Destinations) => void
   }
 }
 
@@ -311,7 +311,7 @@ class OpenedLeat implements OpenLeat {
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     yield* Deferred.succeed(this.#closing, undefined)
     yield* Scope.close(this.#scopes.subscriptions, Exit.void)
-    for (const { publisher } of this.#streams.values()) publisher.isClosed = true
+    for (const { publisher } of this.#streams.values()) publisher.close()
     yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
     yield* this.#announce(true)
@@ -347,7 +347,7 @@ class OpenedLeat implements OpenLeat {
       const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
       // A table may have been put in force meanwhile; it moves nothing that is being opened.
       const route = this.#routes.lookup(stream, this.source) ?? asked
-      const publisher = new Publisher(contract, this.#outlets(contract, route), this.ledger, this.#clock)
+      const publisher = new Publisher(contract, this.#destinations(contract, route), this.ledger, this.#clock)
       const opened = new EventStream({
         contract,
         publisher,
@@ -385,11 +385,12 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
-  #outlets(contract: ContractInfo, { legs }: Route): ReadonlyArray<Outlet> {
-    return legs.flatMap((leg) => {
+  #destinations(contract: ContractInfo, { legs, level }: Route): Destinations {
+    const outlets = legs.flatMap((leg) => {
       const sink = this.#sinks.get(leg.sink)
       return sink === undefined ? [] : [this.#dress(contract, leg, sink)]
     })
+    return { outlets, level }
   }
 
   #dress(contract: ContractInfo, leg: Leg, sink: Sink): Outlet {
@@ -404,9 +405,7 @@ class OpenedLeat implements OpenLeat {
       sink,
       wire: wireWriter(leg.wire, identity),
       account: this.ledger.account(contract.stream, leg.sink, leg.epoch),
-      isRequired: leg.required,
-      // With the partitioner murmur2 too: the partitions divide the buckets, so hash mod P is bucket mod P.
-      partitionOf: Int32Array.from({ length: contract.buckets }, (_, bucket) => bucket % sink.partitions)
+      isRequired: leg.required
     }
   }
 
@@ -443,7 +442,7 @@ class OpenedLeat implements OpenLeat {
         if (open !== undefined) this.#legs.set(leg.sink, { ...open, leg })
         this.#sinks.get(leg.sink)?.configure(leg)
       }
-      this.#streams.get(contract.stream)?.publisher.swap(this.#outlets(contract, route))
+      this.#streams.get(contract.stream)?.publisher.swap(this.#destinations(contract, route))
     }
   }
 }

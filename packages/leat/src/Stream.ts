@@ -4,11 +4,11 @@
  */
 import { Effect, type Fiber, type Scheduler, type Scope, type Stream } from "effect"
 import type { Admission, NotStored, Rejected } from "./publish/Admission.ts"
-import { causedContext } from "./publish/causedContext.ts"
 import { Consuming } from "./consume/Consuming.ts"
 import type { Contract, Key } from "./contract/Contract.ts"
 import { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./consume/Subscription.ts"
+import type { EventContext, Surroundings } from "./record/ContextHeaders.ts"
 import type { EventId } from "./record/EventId.ts"
 import type { Ledger } from "./ledger/Ledger.ts"
 import type { Publisher } from "./publish/Publisher.ts"
@@ -18,7 +18,6 @@ import type { Route, SubscriptionSettings } from "./routes/Routes.ts"
 import { traceparentOf } from "./Telemetry.ts"
 import type { PartitionBounds, Transport, TransportError } from "./transport/index.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
-import type { EventContext } from "./record/Wire.ts"
 
 /** What a stream needs of the leat that opened it. */
 export interface StreamParts<T> {
@@ -50,16 +49,19 @@ export class EventStream<T> {
   /** The contract that it was opened with. */
   readonly contract: Contract<T>
   readonly #parts: StreamParts<T>
-  readonly #publisher: Publisher<T>
   readonly #publishing: Publishing<T>
   readonly #consuming: Consuming<T>
 
   constructor(parts: StreamParts<T>) {
     this.#parts = parts
     this.contract = parts.contract
-    this.#publisher = parts.publisher
-    this.#publishing = new Publishing({ ...parts, level: () => parts.route().level })
+    this.#publishing = new Publishing(parts.publisher, parts.incarnation, parts.scheduler)
     this.#consuming = new Consuming({ ...parts, topic: () => parts.route().readLeg.topic })
+  }
+
+  /** The publishing half, for the promise front door: it has no fibers to wait in. */
+  static publishingOf<T>(stream: EventStream<T>): Publishing<T> {
+    return stream.#publishing
   }
 
   /**
@@ -72,7 +74,7 @@ export class EventStream<T> {
    * ```
    */
   offer(event: T, context?: EventContext): Admission {
-    return this.#publisher.offer(event, context)
+    return this.#publishing.offer(event, context)
   }
 
   /**
@@ -84,12 +86,12 @@ export class EventStream<T> {
    * ```
    */
   offerTombstone(key: Key, context?: EventContext): Admission {
-    return this.#publisher.offerTombstone(key, context)
+    return this.#publishing.offerTombstone(key, context)
   }
 
   /** Id of the event admitted last; undefined before the first. */
   get lastId(): EventId | undefined {
-    return this.#publisher.lastId(this.#parts.incarnation)
+    return this.#publishing.lastId
   }
 
   /**
@@ -104,7 +106,7 @@ export class EventStream<T> {
    * ```
    */
   publish(event: T, options?: PublishOptions): Effect.Effect<Receipt, Rejected | NotStored> {
-    return Effect.withFiber((fiber) => this.#publishing.publish(event, this.#contextOf(fiber, options), options?.level))
+    return Effect.withFiber((fiber) => this.#publishing.publish(event, options, surroundingsOf(fiber)))
   }
 
   /**
@@ -118,9 +120,7 @@ export class EventStream<T> {
    * ```
    */
   publishAll(events: Iterable<T>, options?: PublishOptions): Effect.Effect<ReceiptAll, NotStored> {
-    return Effect.withFiber((fiber) =>
-      this.#publishing.publishAll(events, this.#contextOf(fiber, options), options?.level)
-    )
+    return Effect.withFiber((fiber) => this.#publishing.publishAll(events, options, surroundingsOf(fiber)))
   }
 
   /**
@@ -193,8 +193,11 @@ export class EventStream<T> {
   bounds(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     return this.#consuming.bounds(group)
   }
+}
 
-  #contextOf(fiber: Fiber.Fiber<unknown, unknown>, options: PublishOptions | undefined): EventContext | undefined {
-    return causedContext(options, fiber.getRef(CurrentDelivery), traceparentOf(fiber))
-  }
+/** What a publish completes an event's own context from: the delivery being handled, and the span that runs. */
+function surroundingsOf(fiber: Fiber.Fiber<unknown, unknown>): Surroundings | undefined {
+  const cause = fiber.getRef(CurrentDelivery)
+  const traceparent = traceparentOf(fiber)
+  return cause === undefined && traceparent === undefined ? undefined : { cause, traceparent }
 }

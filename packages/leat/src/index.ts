@@ -17,4 +17,5 @@ export type { Level, PublishOptions, Receipt, ReceiptAll } from "./publish/Recei
 export type { Driver, From } from "./transport/index.ts"
 export { TransportError } from "./transport/TransportError.ts"
 export type { Outcome } from "./ledger/Waiter.ts"
-export { type EventContext, readMeta, type RecordMeta } from "./record/Wire.ts"
+export type { EventContext } from "./record/ContextHeaders.ts"
+export { readMeta, type RecordMeta } from "./record/Wire.ts"

@@ -1,8 +1,9 @@
 /**
- * Where every event is. Two accounts are kept, and both must balance at every step:
+ * Where every event is. What the accounts say must balance at every step:
  *
  * ```text
  * offered  = admitted + rejected[reason] + waiting                                        per stream
+ * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
  * admitted = stored + dropped[reason] + queued + inFlight + inDoubt                       per (stream, sink, epoch)
  * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
  * ```
@@ -51,6 +52,25 @@ export interface StreamAccount {
   readonly rejected: Counts
   /** Publishers that wait for room. */
   waiting: number
+  /** How many really stand in line, counted afresh when somebody looks. */
+  inLine: () => number
+  /** What must have admitted the same events. */
+  required: ReadonlyArray<RequiredLeg>
+}
+
+/** A leg that takes every event of its stream. */
+interface RequiredLeg {
+  readonly account: WriteAccount
+  /** Events that it had been given, less those of the stream, when it became required. */
+  readonly ahead: number
+}
+
+/** From now on every event of the stream is admitted on these legs. */
+export function requireLegs(stream: StreamAccount, legs: ReadonlyArray<WriteAccount>): void {
+  stream.required = legs.map(
+    (account) =>
+      stream.required.find((leg) => leg.account === account) ?? { account, ahead: account.admitted - stream.admitted }
+  )
 }
 
 /** The legs of one stream in one sink and epoch. Terminal counters only grow. */
@@ -81,7 +101,7 @@ export interface StreamRow {
   readonly rejected: Readonly<Counts>
   /** Blocked publishes that wait for room. */
   readonly waiting: number
-  /** Whether the equation holds. */
+  /** Whether the equation holds, as many stand in line as wait, and every required leg has admitted the same number of events. */
   readonly balanced: boolean
 }
 
@@ -183,7 +203,7 @@ export class Ledger {
   stream(stream: string): StreamAccount {
     let account = this.#streams.get(stream)
     if (account === undefined) {
-      account = { stream, offered: 0, admitted: 0, rejected: {}, waiting: 0 }
+      account = { stream, offered: 0, admitted: 0, rejected: {}, waiting: 0, inLine: () => 0, required: [] }
       this.#streams.set(stream, account)
     }
     return account
@@ -273,8 +293,11 @@ export class Ledger {
   }
 }
 
-function streamRow({ stream, offered, admitted, rejected, waiting }: StreamAccount): StreamRow {
-  const balanced = offered === admitted + sum(rejected) + waiting
+function streamRow({ stream, offered, admitted, rejected, waiting, inLine, required }: StreamAccount): StreamRow {
+  const balanced =
+    offered === admitted + sum(rejected) + waiting &&
+    waiting === inLine() &&
+    required.every(({ account, ahead }) => account.admitted - ahead === admitted)
   return { stream, offered, admitted, rejected: { ...rejected }, waiting, balanced }
 }
 

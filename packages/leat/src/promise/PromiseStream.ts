@@ -2,16 +2,18 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import type { Admission } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
+import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
-import { causedContext } from "../publish/causedContext.ts"
-import type { PublishOptions } from "../publish/Receipt.ts"
+import { NotAwaited } from "./NotAwaited.ts"
+import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
+import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
-import type { EventStream } from "../Stream.ts"
+import { EventStream } from "../Stream.ts"
 import { traceparentOf } from "../Telemetry.ts"
+import { untilAborted } from "./untilAborted.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
-import type { EventContext } from "../record/Wire.ts"
 
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
 const current = new AsyncLocalStorage<{ readonly delivery: DeliveryInfo; readonly traceparent: string | undefined }>()
@@ -36,7 +38,10 @@ export interface PromiseReceiptAll {
 
 /** How one call publishes, and what the event carries besides its value. */
 export interface PromisePublishOptions extends PublishOptions {
-  /** Gives up waiting, and rejects. An event that waits for room is then rejected; one that is admitted goes its way. */
+  /**
+   * Gives up waiting. What has not been admitted by then never will be, and the promise rejects with the reason of the signal; what has
+   * been admitted goes its way, and the promise rejects with `NotAwaited`.
+   */
   readonly signal?: AbortSignal
 }
 
@@ -97,9 +102,11 @@ export interface PromiseSubscription extends AsyncDisposable {
  */
 export class PromiseStream<T> {
   readonly #stream: EventStream<T>
+  readonly #publishing: Publishing<T>
 
   constructor(stream: EventStream<T>) {
     this.#stream = stream
+    this.#publishing = EventStream.publishingOf(stream)
   }
 
   /** The contract that it was opened with. */
@@ -122,7 +129,7 @@ export class PromiseStream<T> {
    * ```
    */
   offer(event: T, context?: EventContext): Admission {
-    return this.#stream.offer(event, withCause(context))
+    return this.#publishing.offer(event, context, surroundings())
   }
 
   /**
@@ -134,7 +141,7 @@ export class PromiseStream<T> {
    * ```
    */
   offerTombstone(key: Key, context?: EventContext): Admission {
-    return this.#stream.offerTombstone(key, withCause(context))
+    return this.#publishing.offerTombstone(key, context, surroundings())
   }
 
   /**
@@ -147,10 +154,20 @@ export class PromiseStream<T> {
    * const { stored } = await outcome()
    * ```
    */
-  async publish(event: T, options: PromisePublishOptions = {}): Promise<PromiseReceipt> {
-    const { signal, ...rest } = options
-    const { id, outcome } = await Effect.runPromise(this.#stream.publish(event, withCause(rest)), signalled(signal))
-    return { id, outcome: () => Effect.runPromise(outcome) }
+  publish(event: T, options: PromisePublishOptions = {}): Promise<PromiseReceipt> {
+    return untilAborted<PromiseReceipt, PublishCall>(
+      options.signal,
+      (resolve, reject) =>
+        this.#publishing.start(event, options, surroundings(), (told) => {
+          if (told instanceof Error) reject(told)
+          else resolve(receiptOf(told))
+        }),
+      ({ receipt }, reason) => {
+        if (receipt === undefined) return reason
+        const { id, outcome } = receiptOf(receipt)
+        return new NotAwaited({ stream: this.contract.stream, id, admitted: 1, outcome, cause: reason })
+      }
+    )
   }
 
   /**
@@ -163,10 +180,21 @@ export class PromiseStream<T> {
    * rejected // [{ index: 1, error: Rejected: ... (emptyKey) }]
    * ```
    */
-  async publishAll(events: Iterable<T>, options: PromisePublishOptions = {}): Promise<PromiseReceiptAll> {
-    const { signal, ...rest } = options
-    const receipt = await Effect.runPromise(this.#stream.publishAll(events, withCause(rest)), signalled(signal))
-    return { ...receipt, outcome: () => Effect.runPromise(receipt.outcome) }
+  publishAll(events: Iterable<T>, options: PromisePublishOptions = {}): Promise<PromiseReceiptAll> {
+    return untilAborted<PromiseReceiptAll, PublishAllCall>(
+      options.signal,
+      (resolve, reject) =>
+        this.#publishing.startAll(events, options, surroundings(), (told) => {
+          if (told instanceof Error) reject(told)
+          else if ("thrown" in told) reject(told.thrown)
+          else resolve(receiptOfAll(told))
+        }),
+      ({ receipt }, reason) => {
+        const { admitted, outcome } = receiptOfAll(receipt)
+        if (admitted === 0) return reason
+        return new NotAwaited({ stream: this.contract.stream, id: undefined, admitted, outcome, cause: reason })
+      }
+    )
   }
 
   /**
@@ -268,13 +296,18 @@ export class PromiseStream<T> {
   }
 }
 
-function withCause<C extends EventContext>(own: C | undefined): C | EventContext | undefined {
-  const cause = current.getStore()
-  return cause === undefined ? own : causedContext(own, cause.delivery, cause.traceparent)
+/** What a publish completes an event's own context from: the delivery that is handled here and now. */
+function surroundings(): Surroundings | undefined {
+  const handling = current.getStore()
+  return handling === undefined ? undefined : { cause: handling.delivery, traceparent: handling.traceparent }
 }
 
-function signalled(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
+function receiptOf({ id, outcome }: Receipt): PromiseReceipt {
+  return { id, outcome: () => Effect.runPromise(outcome) }
+}
+
+function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseReceiptAll {
+  return { admitted, rejected, outcome: () => Effect.runPromise(outcome) }
 }
 
 /** Runs a handler; what it throws keeps its `_tag` or name, which is what policies match. */

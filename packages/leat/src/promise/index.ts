@@ -12,6 +12,7 @@ export { RouteError } from "../routes/Routes.ts"
 export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 export { TransportError } from "../transport/TransportError.ts"
 export type { Outcome } from "../ledger/Waiter.ts"
+export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
 
 /**

@@ -20,20 +20,29 @@ export class ArenaPool {
     this.bytesMax = bytesMax
   }
 
+  /** Whether `take` would give a batch, once so many bytes are given back. */
+  hasRoom(bytes: number, givenBack = 0): boolean {
+    return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax
+  }
+
+  /** Whether `grow` would find room. */
+  hasRoomToGrow(batch: RecordBatch, bytes: number): boolean {
+    return this.usedBytes + arenaSize(batch.bytes + bytes, this.bytesMax) - batch.arena.length <= this.bytesMax
+  }
+
   /** An empty batch with room for `bytes`; undefined when the budget does not have it. */
   take(bytes: number): RecordBatch | undefined {
+    if (!this.hasRoom(bytes)) return undefined
     const size = arenaSize(bytes, this.bytesMax)
-    if (this.usedBytes + size > this.bytesMax) return undefined
     this.usedBytes += size
     return this.#kept.get(size)?.pop() ?? new RecordBatch(size)
   }
 
   /** Doubles the arena until it has room for `bytes` more; returns false when the budget does not have it. */
   grow(batch: RecordBatch, bytes: number): boolean {
-    const before = batch.arena.length
+    if (!this.hasRoomToGrow(batch, bytes)) return false
     const size = arenaSize(batch.bytes + bytes, this.bytesMax)
-    if (this.usedBytes + size - before > this.bytesMax) return false
-    this.usedBytes += size - before
+    this.usedBytes += size - batch.arena.length
     const kept = this.#kept.get(size)?.pop()
     batch.grow(size, kept?.arena)
     return true

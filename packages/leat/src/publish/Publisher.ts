@@ -1,21 +1,29 @@
 /**
- * The publish path of one contract: key, bucket, room on every required leg, encode, commit. Synchronous from end to end, and
- * it allocates nothing that the codec does not.
+ * The publish path of one contract: read and encode (`Draft`), room on every required leg, write, commit. Synchronous from end to
+ * end, and it allocates nothing that the codec does not.
  *
- * All or nothing: nothing is committed before every required leg has room, so a rejected event leaves no trace on any leg.
+ * All or nothing: an event is written nowhere before it fits and has room on every required leg, so a rejected event leaves no
+ * trace on any of them.
  */
 import { type Admission, admitted, rejection, type RejectReason } from "./Admission.ts"
 import type { BucketNext } from "../transport/Announcement.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
+import { beginDraft, type Draft, endDraft } from "./Draft.ts"
+import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
-import { copyKey, hash, keyView, writeKey } from "../record/Key.ts"
-import type { Ledger, StreamAccount, WriteAccount } from "../ledger/Ledger.ts"
+import { copyKey, hash, keyView } from "../record/Key.ts"
+import { type Ledger, requireLegs, type StreamAccount, type WriteAccount } from "../ledger/Ledger.ts"
+import type { Level } from "./Receipt.ts"
+import { OfferCount } from "./OfferCount.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
+import { noTicket } from "./RoomQueue.ts"
+import { Sequences } from "./Sequences.ts"
 import type { Sink } from "./Sink.ts"
 import { linksMax } from "../Telemetry.ts"
 import type { TurnClock } from "./TurnClock.ts"
+import { type Placing, WaitForRoom } from "./WaitForRoom.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import type { EventContext, WireWriter } from "../record/Wire.ts"
+import type { WireWriter } from "../record/Wire.ts"
 
 /** One leg of a stream: where it goes and how its records are dressed. */
 export interface Outlet {
@@ -23,290 +31,341 @@ export interface Outlet {
   readonly wire: WireWriter
   readonly account: WriteAccount
   readonly isRequired: boolean
-  /** Partition of each bucket. */
-  readonly partitionOf: Int32Array
 }
 
-/** Spare bytes behind an expected value, so that the encoder seldom has to leave the arena. */
-const spareBytes = 64
-
-/** Most spare room asked for because earlier values were large, in bytes. */
-const expectedBytesMax = 65_536
+/**
+ * Where the records of a bucket go in a topic. With the partitioner murmur2 too: the partitions divide the buckets, so hash mod P is
+ * bucket mod P.
+ */
+function partitionOf(bucket: number, { partitions }: Sink): number {
+  return bucket % partitions
+}
 
 /** Events of an unordered contract that go to one bucket before the next: long enough to fill batches, short enough to spread. */
 const unorderedRun = 256
 
-export class Publisher<T> {
+/** Where a stream goes, and at what a publish completes when it does not say so itself. */
+export interface Destinations {
+  /** There is at least one that is required. */
+  readonly outlets: ReadonlyArray<Outlet>
+  readonly level: Level
+}
+
+export class Publisher<T> implements Placing {
   readonly contract: Contract<T>
-  readonly account: StreamAccount
-  /** Why the last event was rejected, in words. */
-  detail = ""
-  isClosed = false
-  #outlets: ReadonlyArray<Outlet>
-  readonly #ledger: Ledger
+  readonly #account: StreamAccount
+  readonly #count: OfferCount
   readonly #clock: TurnClock
-  /** Next sequence of each bucket. */
-  readonly #seq: Float64Array
-  #valueBytesExpected = spareBytes
-  #keyLength = 0
-  #bucket = 0
+  readonly #sequences = new Sequences()
+  readonly #waiting = new Set<WaitForRoom>()
+  #outlets: ReadonlyArray<Outlet> = []
+  /** The one leg of a stream that has one, as most do. */
+  #only: Outlet | undefined
+  #level: Level = "stored"
+  #isClosed = false
   #lastBucket = -1
   #unordered = 0
-  /** Where the value of the event being admitted stands. */
-  #headersAt = 0
-  #valueAt = 0
-  #end = 0
+  #fault = ""
+  #full: Sink | undefined
 
-  /** Required legs come first in `outlets`; there is at least one. */
-  constructor(contract: Contract<T>, outlets: ReadonlyArray<Outlet>, ledger: Ledger, clock: TurnClock) {
+  constructor(contract: Contract<T>, to: Destinations, ledger: Ledger, clock: TurnClock) {
     this.contract = contract
-    this.account = ledger.stream(contract.stream)
-    this.#outlets = outlets
-    this.#ledger = ledger
+    this.#account = ledger.stream(contract.stream)
+    this.#account.inLine = () => this.#inLine
+    this.#count = new OfferCount(this.#account, ledger.journal)
     this.#clock = clock
-    this.#seq = new Float64Array(contract.buckets)
-  }
-
-  get outlets(): ReadonlyArray<Outlet> {
-    return this.#outlets
+    this.swap(to)
   }
 
   /** Puts other legs in place of the present ones, between two events. */
-  swap(outlets: ReadonlyArray<Outlet>): void {
+  swap({ outlets, level }: Destinations): void {
     this.#outlets = outlets
+    this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
+    this.#level = level
+    requireLegs(
+      this.#account,
+      outlets.filter(({ isRequired }) => isRequired).map(({ account }) => account)
+    )
+  }
+
+  /** Admits nothing more; who waits for room is rejected. */
+  close(): void {
+    this.#isClosed = true
+    for (const wait of this.#waiting) wait.end(rejection.closed, closing)
+  }
+
+  /** At what a publish completes. */
+  get level(): Level {
+    return this.#level
+  }
+
+  /** Why the last event was rejected, in words. */
+  get fault(): string {
+    return this.#full === undefined ? this.#fault : whyFull(this.#full)
+  }
+
+  /** The sink that the last event has to wait for; undefined when there is none, or nobody waits there. */
+  get awaited(): Sink | undefined {
+    return this.#full?.leg.overflow === "block" ? this.#full : undefined
   }
 
   /** Bucket and sequence of the event admitted last; undefined before the first. */
   lastId(incarnation: string): EventId | undefined {
     if (this.#lastBucket < 0) return undefined
     const bucket = this.#lastBucket
-    return { incarnation, stream: this.contract.stream, bucket, seq: (this.#seq[bucket] ?? 0) - 1 }
+    return { incarnation, stream: this.contract.stream, bucket, seq: this.#sequences.next(bucket) - 1 }
   }
 
   /** Buckets that have had an event, with the sequence that the next one will get. */
   get sequences(): ReadonlyArray<BucketNext> {
-    return Array.from(this.#seq, (next, bucket): BucketNext => [bucket, next]).filter(([, next]) => next > 0)
+    return this.#sequences.used
   }
 
-  /** Offers one event; `waiter` is told what becomes of its required legs. Counts it as offered and as admitted or rejected. */
-  offer(event: T, context?: EventContext, waiter?: Waiter): Admission {
-    this.account.offered++
-    const told = this.admit(event, undefined, context, waiter)
-    this.count(told)
-    return told
+  /** Offers one event, and has the answer at once. */
+  offer(event: T, context?: EventContext, around?: Surroundings): Admission {
+    const draft = beginDraft()
+    if (draft === undefined) return this.#told(this.#tooDeep())
+    try {
+      return this.#told(this.#fill(draft, event, context, around) ?? this.place(draft, undefined, noTicket))
+    } finally {
+      endDraft()
+    }
   }
 
   /** Offers the removal of a key, on a compacted contract. */
-  offerTombstone(key: Key, context?: EventContext, waiter?: Waiter): Admission {
-    this.account.offered++
-    const told = this.contract.compacted
-      ? this.admit(undefined, key, context, waiter)
-      : this.#reject("invalid", "a tombstone needs a contract marked compacted")
-    this.count(told)
-    return told
+  offerTombstone(key: Key, context?: EventContext, around?: Surroundings): Admission {
+    const draft = beginDraft()
+    if (draft === undefined) return this.#told(this.#tooDeep())
+    try {
+      const reason = this.#isClosed ? "closed" : draft.fillTombstone(this.contract, key, context, around)
+      return this.#told(reason === undefined ? this.place(draft, undefined, noTicket) : this.#refuse(draft, reason))
+    } finally {
+      endDraft()
+    }
   }
 
-  count(told: Admission): void {
-    if (told.admitted) this.account.admitted++
-    else this.reject(told.reason)
-  }
-
-  reject(reason: RejectReason): void {
-    const { rejected, stream } = this.account
-    rejected[reason] = (rejected[reason] ?? 0) + 1
-    this.#ledger.journal?.rejected?.(stream, reason)
-  }
-
-  /** Admits an event, or says why not, without counting the offer: a blocked publish tries more than once. */
-  admit(
-    event: T | undefined,
-    tombstone: Key | undefined,
+  /** As `offer`; `waiter` is told of the required legs. Undefined where the event would have to wait: then it is not offered yet. */
+  offerNow(
+    event: T,
     context: EventContext | undefined,
-    waiter: Waiter | undefined
-  ): Admission {
-    if (this.isClosed) return this.#reject("closed", "leat is closing")
+    around: Surroundings | undefined,
+    waiter: Waiter
+  ): Admission | undefined {
+    const draft = beginDraft()
+    if (draft === undefined) return this.#told(this.#tooDeep())
     try {
-      const refused = this.#readKey(event, tombstone)
-      if (refused !== undefined) return refused
-    } catch (error) {
-      return this.#reject("invalid", String(error))
+      const told = this.#fill(draft, event, context, around) ?? this.place(draft, waiter, noTicket)
+      return this.awaited === undefined ? this.#told(told) : undefined
+    } finally {
+      endDraft()
     }
-    const first = this.#outlets[0]
-    if (first === undefined) return this.#reject("closed", "the stream has no required leg")
+  }
+
+  /**
+   * Offers one event; where a required sink has no room and its rule is to wait, what is returned stands in line, and whoever
+   * offers says whom it is to tell. Without patience it is rejected instead: the time for waiting is over.
+   */
+  offerOrWait(
+    event: T,
+    context: EventContext | undefined,
+    around: Surroundings | undefined,
+    waiter: Waiter,
+    isPatient: boolean
+  ): Admission | WaitForRoom {
+    const draft = beginDraft()
+    if (draft === undefined) return this.#told(this.#tooDeep())
+    try {
+      const told = this.#fill(draft, event, context, around) ?? this.place(draft, waiter, noTicket)
+      const sink = this.awaited
+      if (sink === undefined) return this.#told(told)
+      if (!isPatient) return this.#told(rejection.timeout)
+      const wait = new WaitForRoom(this, draft.keep(), waiter, sink)
+      this.#count.waits()
+      this.#waiting.add(wait)
+      return wait
+    } finally {
+      endDraft()
+    }
+  }
+
+  /** Sends what is buffered for the sinks without waiting for linger; `waiter` is told of all of it. */
+  flush(waiter: Waiter): void {
+    for (const { sink } of this.#outlets) sink.flush(waiter)
+  }
+
+  /** Whoever waited has an answer. */
+  ended(wait: WaitForRoom, told: Admission): void {
+    this.#waiting.delete(wait)
+    this.#count.toldLate(told)
+  }
+
+  /** Writes an event to its legs, or says why not, without counting the offer: a blocked publish tries more than once. */
+  place(draft: Draft, waiter: Waiter | undefined, ticket: number): Admission {
+    this.#full = undefined
+    if (this.#isClosed) return this.#reject("closed", closing)
+    if (this.#outlets.length === 0) return this.#reject("closed", "the stream has no required leg")
     this.#clock.tick()
-    const partition = this.#partition(first)
-    const expected = tombstone === undefined ? this.#valueBytesExpected : 0
-    let batch = first.sink.room(partition, this.#keyLength + first.wire.size(context) + expected)
-    if (batch === undefined) return this.#overflow(first)
-    try {
-      this.#encode(batch, first, event, context)
-    } catch (error) {
-      batch.attachWriter()
-      return this.#reject("invalid", String(error))
-    }
-    if (batch.writer.buf !== batch.arena) {
-      batch = this.#moveValue(batch, first, partition)
-      if (batch === undefined) return this.#overflow(first)
-    }
-    const sizeBytes = this.#end - batch.bytes
-    if (sizeBytes > first.sink.recordBytesMax) return this.#tooLarge(first, sizeBytes)
-    const valueBytes = this.#end - this.#valueAt
-    const kind = tombstone === undefined ? "event" : "tombstone"
-    if (this.#outlets.length > 1) {
-      const refused = this.#makeRoom(valueBytes, context)
-      if (refused !== undefined) return refused
-      this.#copyToOthers(batch, valueBytes, kind, context, waiter)
-    }
-    this.#commit(first, partition, batch, kind, context, waiter)
-    this.#lastBucket = this.#bucket
-    this.#seq[this.#bucket] = (this.#seq[this.#bucket] ?? 0) + 1
-    if (tombstone === undefined) this.#expect(valueBytes)
+    draft.recall()
+    const bucket =
+      draft.keyLength === 0 ? this.#unorderedBucket : hash(keyView, draft.keyLength) % this.contract.buckets
+    const seq = this.#sequences.next(bucket)
+    const outlet = this.#only
+    const refused =
+      outlet === undefined
+        ? this.#placeOnAll(draft, bucket, seq, waiter, ticket)
+        : this.#placeOn(outlet, draft, bucket, seq, waiter, ticket)
+    if (refused !== undefined) return refused
+    if (draft.keyLength === 0) this.#unordered++
+    this.#lastBucket = bucket
+    this.#sequences.advance(bucket)
     return admitted
   }
 
-  /** Finds key bytes and bucket of an event; returns a rejection when it has no usable key. */
-  #readKey(event: T | undefined, tombstone: Key | undefined): Admission | undefined {
-    const { contract } = this
-    const key = tombstone ?? (event === undefined ? undefined : contract.key(event))
-    if (key === undefined) {
-      if (!contract.unordered) return this.#reject("emptyKey", `the key ${contract.keyPath ?? ""} is not set`)
-      this.#keyLength = 0
-      this.#bucket = Math.floor(this.#unordered++ / unorderedRun) % contract.buckets
-      return undefined
+  /** With one leg, asking for room and taking it are one step. */
+  #placeOn(
+    outlet: Outlet,
+    draft: Draft,
+    bucket: number,
+    seq: number,
+    waiter: Waiter | undefined,
+    ticket: number
+  ): Admission | undefined {
+    const { sink } = outlet
+    const bytes = sizeOf(outlet, draft, bucket, seq)
+    if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
+    const batch = sink.waiting.isHeld(ticket) ? undefined : sink.room(partitionOf(bucket, sink), bytes)
+    if (batch === undefined) {
+      this.#full = sink
+      return rejection.overflow
     }
-    this.#keyLength = writeKey(key)
-    if (this.#keyLength === 0) return this.#reject("emptyKey", `the key ${contract.keyPath ?? ""} is empty`)
-    if (this.#keyLength < 0) return this.#reject("keyTooLarge", `the key ${contract.keyPath ?? ""} is over 4096 bytes`)
-    this.#bucket = hash(keyView, this.#keyLength) % contract.buckets
+    this.#write(outlet, batch, draft, bucket, seq, waiter)
     return undefined
   }
 
-  #partition({ partitionOf }: Outlet): number {
-    return partitionOf[this.#bucket] ?? 0
-  }
-
-  /** Writes key, headers and value behind the last record of the batch, without committing them. */
-  #encode(batch: RecordBatch, outlet: Outlet, event: T | undefined, context: EventContext | undefined): void {
-    const { writer } = batch
-    this.#dress(batch, outlet, context)
-    if (event === undefined) {
-      this.#end = this.#valueAt
-      return
-    }
-    writer.pos = this.#valueAt
-    this.contract.encodeInto(event, writer)
-    this.#end = writer.pos
-  }
-
-  /** Places the record, and writes key and headers behind the last one of the batch. */
-  #dress(batch: RecordBatch, { account, wire }: Outlet, context: EventContext | undefined): void {
-    const bucket = this.#bucket
-    batch.place(account.index, bucket, this.#seq[bucket] ?? 0, this.#clock.timeMs)
-    // What the copy writes behind the key, the headers overwrite.
-    copyKey(this.#keyLength, batch.view, batch.bytes)
-    this.#headersAt = batch.bytes + this.#keyLength
-    this.#valueAt = wire.write(batch, this.#headersAt, context)
-  }
-
-  /** The encoder left the arena for a buffer of its own: brings key, headers and value into a batch with room. */
-  #moveValue(batch: RecordBatch, outlet: Outlet, partition: number): RecordBatch | undefined {
-    const value = batch.writer.buf.subarray(this.#valueAt, this.#end)
-    const prefix = Uint8Array.prototype.slice.call(batch.arena, batch.bytes, this.#valueAt)
-    const headersOffset = this.#headersAt - batch.bytes
-    batch.attachWriter()
-    const roomier = outlet.sink.room(partition, prefix.length + value.length)
-    if (roomier === undefined) return undefined
-    const at = roomier.bytes
-    const bucket = this.#bucket
-    roomier.place(outlet.account.index, bucket, this.#seq[bucket] ?? 0, this.#clock.timeMs)
-    roomier.arena.set(prefix, at)
-    roomier.arena.set(value, at + prefix.length)
-    this.#headersAt = at + headersOffset
-    this.#valueAt = at + prefix.length
-    this.#end = this.#valueAt + value.length
-    return roomier
-  }
-
-  /** Makes sure that every further required leg has room, before anything is committed anywhere. */
-  #makeRoom(valueBytes: number, context: EventContext | undefined): Admission | undefined {
-    for (let index = 1; index < this.#outlets.length; index++) {
-      const outlet = this.#outlets[index]
-      if (outlet === undefined || !outlet.isRequired) continue
-      const bytes = this.#keyLength + outlet.wire.size(context) + valueBytes
-      if (bytes > outlet.sink.recordBytesMax) return this.#tooLarge(outlet, bytes)
-      if (outlet.sink.room(this.#partition(outlet), bytes) === undefined) return this.#overflow(outlet)
+  /** With several, nothing is taken before every required leg has room. */
+  #placeOnAll(
+    draft: Draft,
+    bucket: number,
+    seq: number,
+    waiter: Waiter | undefined,
+    ticket: number
+  ): Admission | undefined {
+    const refused = this.#check(draft, bucket, seq, ticket)
+    if (refused !== undefined) return refused
+    for (const outlet of this.#outlets) {
+      const batch = this.#room(outlet, draft, bucket, seq)
+      if (batch !== undefined) this.#write(outlet, batch, draft, bucket, seq, outlet.isRequired ? waiter : undefined)
     }
     return undefined
   }
 
-  #copyToOthers(
-    source: RecordBatch,
-    valueBytes: number,
-    kind: "event" | "tombstone",
-    context: EventContext | undefined,
-    waiter: Waiter | undefined
-  ): void {
-    const headersAt = this.#headersAt
-    const valueAt = this.#valueAt
-    const end = this.#end
-    for (let index = 1; index < this.#outlets.length; index++) {
-      const outlet = this.#outlets[index]
-      if (outlet === undefined) continue
-      const { account, isRequired, sink } = outlet
-      const partition = this.#partition(outlet)
-      const bytes = this.#keyLength + outlet.wire.size(context) + valueBytes
-      const batch = bytes > sink.recordBytesMax ? undefined : sink.room(partition, bytes)
-      if (batch === undefined) {
-        const reason = bytes > sink.recordBytesMax ? "tooLarge" : "overflow"
-        sink.refused(partition, account.index, this.#bucket, this.#seq[this.#bucket] ?? 0, reason)
-        continue
-      }
-      this.#dress(batch, outlet, context)
-      source.arena.copy(batch.arena, this.#valueAt, valueAt, valueAt + valueBytes)
-      this.#end = this.#valueAt + valueBytes
-      this.#commit(outlet, partition, batch, kind, context, isRequired ? waiter : undefined)
+  /** Whether the event fits and has room on every required leg. Changes nothing. */
+  #check(draft: Draft, bucket: number, seq: number, ticket: number): Admission | undefined {
+    for (const outlet of this.#outlets) {
+      if (!outlet.isRequired) continue
+      const { sink } = outlet
+      const bytes = sizeOf(outlet, draft, bucket, seq)
+      if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
+      // One that rejects decides, even if others would wait.
+      if (this.#full !== undefined && (sink.leg.overflow === "block" || this.awaited === undefined)) continue
+      if (sink.waiting.isHeld(ticket) || !sink.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink
     }
-    this.#headersAt = headersAt
-    this.#valueAt = valueAt
-    this.#end = end
+    return this.#full === undefined ? undefined : rejection.overflow
   }
 
-  #commit(
-    { account, sink }: Outlet,
-    partition: number,
+  /** Where the event goes; undefined for a best-effort leg that loses it, which is counted there. */
+  #room(outlet: Outlet, draft: Draft, bucket: number, seq: number): RecordBatch | undefined {
+    const { account, isRequired, sink } = outlet
+    const bytes = sizeOf(outlet, draft, bucket, seq)
+    const partition = partitionOf(bucket, sink)
+    const isTooLarge = bytes > sink.largest
+    if (isRequired || !(isTooLarge || sink.waiting.isHeld(noTicket))) {
+      const batch = sink.room(partition, bytes)
+      if (batch !== undefined) return batch
+    }
+    sink.refused(partition, account.index, bucket, seq, isTooLarge ? "tooLarge" : "overflow")
+    return undefined
+  }
+
+  /** Writes key, headers and value behind the last record of the batch, and commits them. */
+  #write(
+    { account, sink, wire }: Outlet,
     batch: RecordBatch,
-    kind: "event" | "tombstone",
-    context: EventContext | undefined,
+    draft: Draft,
+    bucket: number,
+    seq: number,
     waiter: Waiter | undefined
   ): void {
+    const { keyLength, headers } = draft
     const index = batch.count
-    batch.commit(this.#keyLength > 0, this.#headersAt, this.#valueAt, this.#end, kind)
-    if (context?.traceparent !== undefined && batch.traceparents.length < linksMax)
-      batch.traceparents.push(context.traceparent)
+    batch.place(account.index, bucket, seq, this.#clock.timeMs)
+    // What the copy writes behind the key, the headers overwrite.
+    copyKey(keyLength, batch.view, batch.bytes)
+    const headersAt = batch.bytes + keyLength
+    const valueAt = wire.write(batch, headersAt, headers)
+    const end = draft.copyValue(batch.arena, batch.view, valueAt)
+    batch.commit(keyLength > 0, headersAt, valueAt, end, draft.isTombstone ? "tombstone" : "event")
+    if (headers.traceparent !== undefined && batch.traceparents.length < linksMax)
+      batch.traceparents.push(headers.traceparent)
     if (waiter !== undefined) {
       waiter.pending++
       batch.await(index, index + 1, waiter)
     }
-    sink.appended(partition, account)
+    sink.appended(partitionOf(bucket, sink), account)
   }
 
-  #expect(valueBytes: number): void {
-    const wanted = Math.min(valueBytes * 3 + spareBytes, expectedBytesMax)
-    // Follows larger values at once and smaller ones slowly: leaving the arena costs more than some spare room.
-    this.#valueBytesExpected =
-      wanted > this.#valueBytesExpected ? wanted : this.#valueBytesExpected - ((this.#valueBytesExpected - wanted) >> 4)
+  get #unorderedBucket(): number {
+    return Math.floor(this.#unordered / unorderedRun) % this.contract.buckets
   }
 
-  #overflow({ sink }: Outlet): Admission {
-    return this.#reject("overflow", `the buffer of ${sink.leg.sink} (${sink.leg.bufferBytesMax} bytes) is full`)
+  /** Those of this stream who stand in line for room, counted where they stand. */
+  get #inLine(): number {
+    const sinks = new Set(this.#outlets.map(({ sink }) => sink))
+    return [...sinks].reduce((total, { waiting }) => total + waiting.of(this), 0)
   }
 
-  #tooLarge({ sink }: Outlet, sizeBytes: number): Admission {
-    return this.#reject("tooLarge", `the record has ${sizeBytes} bytes, ${sink.leg.sink} takes ${sink.recordBytesMax}`)
+  /** Reads the event; what it is rejected as when it cannot be offered. */
+  #fill(
+    draft: Draft,
+    event: T,
+    context: EventContext | undefined,
+    around: Surroundings | undefined
+  ): Admission | undefined {
+    const reason = this.#isClosed ? "closed" : draft.fill(this.contract, event, context, around)
+    return reason === undefined ? undefined : this.#refuse(draft, reason)
   }
 
-  #reject(reason: RejectReason, detail: string): Admission {
-    this.detail = detail
+  #tooDeep(): Admission {
+    return this.#reject("invalid", "its getters offer events whose getters offer events, and so on without end")
+  }
+
+  #told(told: Admission): Admission {
+    this.#count.told(told)
+    return told
+  }
+
+  #refuse(draft: Draft, reason: RejectReason): Admission {
+    return this.#reject(reason, reason === "closed" ? closing : draft.fault)
+  }
+
+  #tooLarge(sink: Sink, bytes: number): Admission {
+    return this.#reject("tooLarge", `the record has ${bytes} bytes, ${sink.leg.sink} takes ${sink.largest}`)
+  }
+
+  #reject(reason: RejectReason, fault: string): Admission {
+    this.#full = undefined
+    this.#fault = fault
     return rejection[reason]
   }
+}
+
+const closing = "leat is closing"
+
+function sizeOf({ wire }: Outlet, { headers, keyLength, valueLength }: Draft, bucket: number, seq: number): number {
+  return keyLength + wire.size(bucket, seq, headers) + valueLength
+}
+
+function whyFull({ leg, waiting }: Sink): string {
+  const why = waiting.length > 0 ? "others wait for room in it" : "is full"
+  return `the buffer of ${leg.sink} (${leg.bufferBytesMax} bytes) ${why}`
 }

@@ -1,194 +1,225 @@
 /**
  * The publishing half of a stream: what `publish` and `publishAll` wait for, which is room first and then a level. What is
- * synchronous about an event is the `Publisher`'s.
+ * synchronous about an event is the `Publisher`'s. An Effect and a promise wait for the same calls.
  */
-import { Effect, Exit, Option, type Scheduler } from "effect"
+import { Effect, type Scheduler } from "effect"
+import type { Key } from "../contract/Contract.ts"
+import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
-import type { EventContext } from "../record/Wire.ts"
 import { type Outcome, Waiter } from "../ledger/Waiter.ts"
-import { NotStored, Rejected } from "./Admission.ts"
+import { type Admission, NotStored, Rejected } from "./Admission.ts"
 import type { Publisher } from "./Publisher.ts"
-import type { Level, Receipt, ReceiptAll } from "./Receipt.ts"
-import type { Sink } from "./Sink.ts"
+import { PublishingAll } from "./PublishingAll.ts"
+import type { Level, PublishOptions, Receipt, ReceiptAll } from "./Receipt.ts"
+import { WaitForRoom } from "./WaitForRoom.ts"
 
-export interface PublishingParts<T> {
-  readonly publisher: Publisher<T>
-  readonly incarnation: string
-  /** The level of the route in force. */
-  readonly level: () => Level
-  readonly scheduler: Scheduler.Scheduler
+/** One call of `publish`, seen from its side: the event waits for room, or is admitted. */
+export interface PublishCall {
+  /** The event is admitted, and what it was told by; undefined while it waits for room, or when it was rejected. */
+  readonly receipt: Receipt | undefined
+  /** Waits for room no longer. An event that is admitted goes its way. */
+  readonly giveUp: () => void
+}
+
+/** One call of `publishAll`. */
+export interface PublishAllCall {
+  /** What has been admitted and rejected so far. */
+  readonly receipt: ReceiptAll
+  /** Offers no more events, and waits for room no longer. What is admitted goes its way. */
+  readonly giveUp: () => void
 }
 
 export class Publishing<T> {
   readonly #publisher: Publisher<T>
   readonly #incarnation: string
-  readonly #level: () => Level
   readonly #schedule: (task: () => void) => void
 
-  constructor({ publisher, incarnation, level, scheduler }: PublishingParts<T>) {
+  constructor(publisher: Publisher<T>, incarnation: string, scheduler: Scheduler.Scheduler) {
     this.#publisher = publisher
     this.#incarnation = incarnation
-    this.#level = level
     const dispatcher = scheduler.makeDispatcher()
     this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
   }
 
-  /** Publishes one event at a level, that of the route when undefined. */
+  offer(event: T, context?: EventContext, around?: Surroundings): Admission {
+    return this.#publisher.offer(event, context, around)
+  }
+
+  offerTombstone(key: Key, context?: EventContext, around?: Surroundings): Admission {
+    return this.#publisher.offerTombstone(key, context, around)
+  }
+
+  /** Id of the event admitted last; undefined before the first. */
+  get lastId(): EventId | undefined {
+    return this.#publisher.lastId(this.#incarnation)
+  }
+
+  /** Offers the event now; the effect waits for room and for the level. */
   publish(
     event: T,
-    context: EventContext | undefined,
-    level: Level | undefined
+    options: PublishOptions | undefined,
+    around: Surroundings | undefined
   ): Effect.Effect<Receipt, Rejected | NotStored> {
-    return Effect.suspend(() => {
-      const waiter = new Waiter()
-      return Effect.flatMap(this.#admit(event, context, waiter), (id) => {
-        const receipt = { id, outcome: this.#outcome(waiter) }
-        if ((level ?? this.#level()) === "queued") return Effect.succeed(receipt)
-        return Effect.as(this.#reached(waiter, id), receipt)
+    const level = options?.level ?? this.#publisher.level
+    const waiter = new Waiter()
+    const told = this.#publisher.offerNow(event, options, around, waiter)
+    if (told === undefined)
+      return Effect.flatMap(this.#patiently(event, options, around, waiter), (receipt) =>
+        this.#at(level, waiter, receipt)
+      )
+    if (!told.admitted) return Effect.fail(this.#rejected(told, this.#publisher.fault))
+    return this.#at(level, waiter, this.#receipt(waiter))
+  }
+
+  /** As `publish`, for whoever has no fiber: `done` is called once, perhaps before this returns. */
+  start(
+    event: T,
+    options: PublishOptions,
+    around: Surroundings | undefined,
+    done: (told: Receipt | Rejected | NotStored) => void
+  ): PublishCall {
+    const waiter = new Waiter()
+    const call = { receipt: undefined as Receipt | undefined, giveUp: () => undefined as void }
+    const level = options.level ?? this.#publisher.level
+    const answer = (told: Admission, fault: string) => {
+      if (!told.admitted) return done(this.#rejected(told, fault))
+      const receipt = (call.receipt = this.#receipt(waiter))
+      if (level === "queued") return done(receipt)
+      this.#whenDone(waiter, () => done(this.#notStored(waiter, receipt.id) ?? receipt))
+    }
+    const told = this.#publisher.offerOrWait(event, options, around, waiter, true)
+    if (told instanceof WaitForRoom) {
+      told.told = answer
+      call.giveUp = () => told.giveUp()
+    } else answer(told, this.#publisher.fault)
+    return call
+  }
+
+  /** Offers the events now, as far as there is room; the effect waits for the others and for the level. */
+  publishAll(
+    events: Iterable<T>,
+    options: PublishOptions | undefined,
+    around: Surroundings | undefined
+  ): Effect.Effect<ReceiptAll, NotStored> {
+    return Effect.callback((resume) => {
+      const call = this.startAll(events, options, around, (told) => {
+        if (told instanceof NotStored) resume(Effect.fail(told))
+        else if ("thrown" in told) resume(Effect.die(told.thrown))
+        else resume(Effect.succeed(told))
       })
+      return Effect.sync(call.giveUp)
     })
   }
 
-  /** Publishes many with one wait. */
-  publishAll(
+  /** As `publishAll`, for whoever has no fiber. `thrown`: what the iterable threw; no more events were offered. */
+  startAll(
     events: Iterable<T>,
-    context: EventContext | undefined,
-    level: Level | undefined
-  ): Effect.Effect<ReceiptAll, NotStored> {
-    return Effect.suspend(() => {
-      const waiter = new Waiter()
-      const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
-      let index = 0
-      let admitted = 0
-      const iterator = events[Symbol.iterator]()
-      const next = (): Effect.Effect<void> => {
-        for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
-          const at = index++
-          const event = step.value
-          if (this.#mustQueue) {
-            const waited = Effect.match(this.#wait(event, context, waiter), {
-              onSuccess: () => void admitted++,
-              onFailure: (error) => void rejected.push({ index: at, error })
-            })
-            return Effect.flatMap(waited, next)
-          }
-          this.#publisher.account.offered++
-          const told = this.#publisher.admit(event, undefined, context, waiter)
-          if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined) {
-            this.#publisher.account.offered--
-            const waited = Effect.match(this.#wait(event, context, waiter), {
-              onSuccess: () => void admitted++,
-              onFailure: (error) => void rejected.push({ index: at, error })
-            })
-            return Effect.flatMap(waited, next)
-          }
-          this.#publisher.count(told)
-          if (told.admitted) admitted++
-          else rejected.push({ index: at, error: this.#rejected(told.reason) })
-        }
-        return Effect.void
+    options: PublishOptions | undefined,
+    around: Surroundings | undefined,
+    done: (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
+  ): PublishAllCall {
+    const waiter = new Waiter()
+    const level = options?.level ?? this.#publisher.level
+    const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
+    const all = new PublishingAll(
+      this.#publisher,
+      events,
+      { context: options, around, waiter },
+      (index, told, fault) => {
+        rejected.push({ index, error: this.#rejected(told, fault) })
       }
-      return Effect.suspend(next).pipe(
-        Effect.flatMap(() => {
-          const isQueued = (level ?? this.#level()) === "queued"
-          return isQueued || admitted === 0 ? Effect.void : this.#reached(waiter)
-        }),
-        Effect.map(() => ({ admitted, rejected, outcome: this.#outcome(waiter) }))
-      )
+    )
+    const receipt = (): ReceiptAll => ({ admitted: all.admitted, rejected, outcome: this.#outcome(waiter) })
+    all.run((thrown) => {
+      if (thrown !== undefined) return done(thrown)
+      if (level === "queued" || all.admitted === 0) return done(receipt())
+      this.#whenDone(waiter, () => done(this.#notStored(waiter, undefined) ?? receipt()))
     })
+    return {
+      get receipt() {
+        return receipt()
+      },
+      giveUp: () => all.giveUp()
+    }
   }
 
   /** Sends what is buffered without waiting for linger; completes when all of it has ended. */
   get flush(): Effect.Effect<Outcome> {
     return Effect.suspend(() => {
       const waiter = new Waiter()
-      for (const { sink } of this.#publisher.outlets) sink.flush(waiter)
+      this.#publisher.flush(waiter)
       return this.#outcome(waiter)
     })
   }
 
-  /** The sink for whose room a publish may wait. */
-  get #blocking(): Sink | undefined {
-    return this.#publisher.outlets.find(({ isRequired, sink }) => isRequired && sink.leg.overflow === "block")?.sink
-  }
-
-  /** Whether others wait already: who comes later waits behind them. */
-  get #mustQueue(): boolean {
-    return this.#publisher.account.waiting > 0 && this.#blocking !== undefined
-  }
-
-  #admit(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
-    if (this.#mustQueue) return this.#wait(event, context, waiter)
-    const publisher = this.#publisher
-    const told = publisher.admit(event, undefined, context, waiter)
-    if (!told.admitted && told.reason === "overflow" && this.#blocking !== undefined)
-      return this.#wait(event, context, waiter)
-    publisher.account.offered++
-    publisher.count(told)
-    return told.admitted ? Effect.succeed(this.#idNow) : Effect.fail(this.#rejected(told.reason))
-  }
-
-  /** Id of the event that was admitted in this same turn. */
-  get #idNow(): EventId {
-    const id = this.#publisher.lastId(this.#incarnation)
-    if (id === undefined) throw new Error("no event was admitted")
-    return id
-  }
-
-  /** Waits for room until the leg's time-out. Counted as waiting; giving up, or being interrupted, is a rejection. */
-  #wait(event: T, context: EventContext | undefined, waiter: Waiter): Effect.Effect<EventId, Rejected> {
-    const publisher = this.#publisher
-    const { account } = publisher
-    const attempt: Effect.Effect<EventId, Rejected> = Effect.suspend(() => {
-      const told = publisher.admit(event, undefined, context, waiter)
-      if (told.admitted) return Effect.succeed(this.#idNow)
-      const sink = this.#blocking
-      if (told.reason !== "overflow" || sink === undefined) return Effect.fail(this.#rejected(told.reason))
-      const turn = sink.roomTurn
-      const room = Effect.callback<void>((resume) => {
-        // The fiber may have given way since it looked.
-        if (sink.roomTurn !== turn) return resume(Effect.void)
-        // Never inside the stack of the lane that gives the room back.
-        const cancel = sink.whenRoom(() => this.#schedule(() => resume(Effect.void)))
-        return Effect.sync(cancel)
-      })
-      return Effect.andThen(room, attempt)
-    })
-    return Effect.suspend(() => {
-      account.offered++
-      account.waiting++
-      return attempt.pipe(
-        Effect.timeoutOrElse({
-          duration: this.#blocking?.leg.timeoutMs ?? 0,
-          orElse: () => Effect.fail(this.#rejected("timeout"))
-        }),
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            account.waiting--
-            if (Exit.isSuccess(exit)) account.admitted++
-            else publisher.reject(Option.getOrUndefined(Exit.findErrorOption(exit))?.reason ?? "interrupted")
-          })
-        )
-      )
-    })
-  }
-
-  #rejected(reason: Rejected["reason"]): Rejected {
-    return new Rejected({ reason, stream: this.#publisher.contract.stream, detail: this.#publisher.detail })
-  }
-
-  #outcome(waiter: Waiter): Effect.Effect<Outcome> {
+  /**
+   * Offers the event and waits for room. Taking a place in line, and how to give it up, are one step: a fiber may be interrupted
+   * between any two.
+   */
+  #patiently(
+    event: T,
+    options: PublishOptions | undefined,
+    around: Surroundings | undefined,
+    waiter: Waiter
+  ): Effect.Effect<Receipt, Rejected> {
     return Effect.callback((resume) => {
-      if (waiter.pending === 0) resume(Effect.succeed(waiter))
-      else waiter.whenDone((outcome) => this.#schedule(() => resume(Effect.succeed(outcome))))
+      const answer = (told: Admission, fault: string) =>
+        resume(told.admitted ? Effect.succeed(this.#receipt(waiter)) : Effect.fail(this.#rejected(told, fault)))
+      const told = this.#publisher.offerOrWait(event, options, around, waiter, true)
+      if (!(told instanceof WaitForRoom)) return answer(told, this.#publisher.fault)
+      told.told = answer
+      return Effect.sync(() => told.giveUp())
     })
   }
 
-  #reached(waiter: Waiter, id?: EventId): Effect.Effect<void, NotStored> {
-    return Effect.flatMap(this.#outcome(waiter), (outcome) => {
-      for (const _ in outcome.dropped)
-        return Effect.fail(new NotStored({ stream: this.#publisher.contract.stream, id, outcome }))
-      return Effect.void
+  #at(level: Level, waiter: Waiter, receipt: Receipt): Effect.Effect<Receipt, NotStored> {
+    if (level === "queued") return Effect.succeed(receipt)
+    return Effect.callback((resume) => {
+      this.#whenDone(waiter, () => {
+        const failure = this.#notStored(waiter, receipt.id)
+        resume(failure === undefined ? Effect.succeed(receipt) : Effect.fail(failure))
+      })
     })
+  }
+
+  /** Receipt of the event that was admitted in this same step. */
+  #receipt(waiter: Waiter): Receipt {
+    const id = this.lastId
+    if (id === undefined) throw new Error("no event was admitted")
+    return new Published(id, waiter, this.#outcome)
+  }
+
+  readonly #outcome = (waiter: Waiter): Effect.Effect<Outcome> =>
+    Effect.callback((resume) => this.#whenDone(waiter, () => resume(Effect.succeed(waiter))))
+
+  /** Calls `then` when all legs have ended; never inside the stack of the lane in which they do. */
+  #whenDone(waiter: Waiter, then: () => void): void {
+    if (waiter.pending === 0) then()
+    else waiter.whenDone(() => this.#schedule(then))
+  }
+
+  #rejected(told: Admission & { readonly admitted: false }, detail: string): Rejected {
+    return new Rejected({ reason: told.reason, stream: this.#publisher.contract.stream, detail })
+  }
+
+  #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
+    for (const _ in outcome.dropped) return new NotStored({ stream: this.#publisher.contract.stream, id, outcome })
+    return undefined
+  }
+}
+
+class Published implements Receipt {
+  readonly id: EventId
+  readonly #waiter: Waiter
+  readonly #outcome: (waiter: Waiter) => Effect.Effect<Outcome>
+
+  constructor(id: EventId, waiter: Waiter, outcome: (waiter: Waiter) => Effect.Effect<Outcome>) {
+    this.id = id
+    this.#waiter = waiter
+    this.#outcome = outcome
+  }
+
+  get outcome(): Effect.Effect<Outcome> {
+    return this.#outcome(this.#waiter)
   }
 }

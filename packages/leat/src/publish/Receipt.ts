@@ -2,7 +2,7 @@
 import type { Effect } from "effect"
 import type { EventId } from "../record/EventId.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
-import type { EventContext } from "../record/Wire.ts"
+import type { EventContext } from "../record/ContextHeaders.ts"
 import type { Rejected } from "./Admission.ts"
 
 /**

@@ -2,8 +2,7 @@
  * The shell of one destination, (cluster, topic): one budget of bytes, and for each partition a `WriteLane` with a fiber that
  * carries out what the lane says. All decisions are the lane's; all waiting is here.
  */
-import { Cause, Clock, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
-import type { Context } from "effect"
+import { Cause, Clock, Context, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
 import { ArenaPool } from "./ArenaPool.ts"
 import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
@@ -11,6 +10,7 @@ import type { Leg } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { sendEffect, unknownRun } from "../transport/Sending.ts"
 import { type Run, type Transport, TransportError, type Writer } from "../transport/index.ts"
+import { RoomQueue } from "./RoomQueue.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { Wake } from "../Wake.ts"
 import { markerHeaders } from "../record/Wire.ts"
@@ -53,11 +53,13 @@ export interface SinkOptions {
 export class Sink {
   leg: Leg
   readonly partitions: number
-  readonly recordBytesMax: number
+  /** Those who wait for room. */
+  readonly waiting: RoomQueue
+  /** Bytes of the largest record that can ever be taken. */
+  largest: number
+  readonly #recordBytesMax: number
   readonly #pool: ArenaPool
   readonly #runners: ReadonlyArray<LaneRunner>
-  readonly #room: Array<() => void> = []
-  #roomTurn = 0
   readonly #writer: Writer
   readonly #transport: Transport
   readonly #isCompacted: boolean
@@ -72,7 +74,9 @@ export class Sink {
     this.leg = leg
     this.#isCompacted = isCompacted
     this.partitions = writer.partitions
-    this.recordBytesMax = transport.capabilities.recordBytesMax
+    this.#recordBytesMax = transport.capabilities.recordBytesMax
+    this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
+    this.waiting = new RoomQueue(Context.get(context, Clock.Clock), scheduler, context)
     this.#writer = writer
     this.#transport = transport
     this.#context = context
@@ -120,6 +124,8 @@ export class Sink {
   configure(leg: Leg): void {
     this.leg = leg
     this.#pool.bytesMax = leg.bufferBytesMax
+    this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
+    this.waiting.freed()
     for (const { lane, wake } of this.#runners) {
       lane.configure(leg)
       wake.signal()
@@ -129,6 +135,21 @@ export class Sink {
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
     return this.#pool.usedBytes
+  }
+
+  /** Whether `room` would give a batch. Changes nothing. */
+  hasRoom(partition: number, bytes: number): boolean {
+    const runner = this.#runners[partition]
+    if (runner === undefined) return false
+    const { open } = runner.lane
+    if (open !== undefined && open.room >= bytes) return true
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#pool.hasRoomToGrow(open, bytes)) return true
+    if (this.#pool.hasRoom(bytes)) return true
+    if (this.leg.overflow !== "dropOldest") return false
+    return this.#pool.hasRoom(
+      bytes,
+      this.#runners.reduce((total, one) => total + one.lane.droppableBytes, 0)
+    )
   }
 
   /** A batch of the lane with room for `bytes` more; undefined when the budget is used up and nothing may be dropped for it. */
@@ -149,20 +170,6 @@ export class Sink {
   /** An admitted event found no room in this best-effort leg. */
   refused(partition: number, account: number, bucket: number, seq: number, reason: string): void {
     this.#runners[partition]?.lane.refused(account, bucket, seq, reason)
-  }
-
-  /** How often bytes have been given back: whoever found no room and sees another number looks again. */
-  get roomTurn(): number {
-    return this.#roomTurn
-  }
-
-  /** Calls `then` once when bytes have been given back. Returns how to stop waiting. */
-  whenRoom(then: () => void): () => void {
-    this.#room.push(then)
-    return () => {
-      const index = this.#room.indexOf(then)
-      if (index >= 0) this.#room.splice(index, 1)
-    }
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
@@ -196,8 +203,7 @@ export class Sink {
 
   #make(runner: LaneRunner, open: RecordBatch | undefined, bytes: number): RecordBatch | undefined {
     const { lane } = runner
-    const fits = open !== undefined && open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
-    if (fits && this.#pool.grow(open, bytes)) return open
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#pool.grow(open, bytes)) return open
     if (open !== undefined) runner.expectedBytes = Math.max(runner.expectedBytes, open.bytes)
     const wanted = Math.min(Math.max(bytes, runner.expectedBytes), Math.max(bytes, this.leg.batchBytes))
     let batch = this.#pool.take(wanted) ?? this.#pool.take(bytes)
@@ -208,6 +214,11 @@ export class Sink {
     // The batch before takes no more, so it need not wait for its linger.
     runner.wake.signal()
     return batch
+  }
+
+  /** Whether the batch still takes `bytes` more, in a larger arena. */
+  #mayGrow(open: RecordBatch, bytes: number): boolean {
+    return open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
   }
 
   /** Drops the oldest batch of all lanes that may be dropped; returns whether there was one. */
@@ -225,9 +236,7 @@ export class Sink {
 
   #recycle(batch: RecordBatch, isReusable: boolean): void {
     this.#pool.give(batch, isReusable)
-    this.#roomTurn++
-    // Everybody looks once: who finds no room queues again behind the others.
-    for (const then of this.#room.splice(0)) then()
+    this.waiting.freed()
   }
 
   #start(): void {
@@ -315,7 +324,6 @@ export class Sink {
     }).pipe(Effect.timeoutOption(drainMs))
     for (const { lane } of this.#runners) lane.abandon("closed")
     for (const fiber of fibers) fiber.interruptUnsafe()
-    for (const then of this.#room.splice(0)) then()
   })
 
   /** Drops that no later record announces are announced by a record of their own. */

@@ -244,6 +244,14 @@ export class WriteLane {
     return this.#droppable()?.batch.openedAtMs
   }
 
+  /** Bytes that dropping all of them would give back. */
+  get droppableBytes(): number {
+    return this.#queue.reduce(
+      (total, queued, index) => total + (this.#mayDrop(queued, index) ? queued.batch.arena.length : 0),
+      0
+    )
+  }
+
   /** Drops the records of the oldest batch that was not sent, or is known not to be stored; returns their number. */
   dropOldest(reason: string): number {
     const queued = this.#droppable()
@@ -353,10 +361,12 @@ export class WriteLane {
   }
 
   #droppable(): Queued | undefined {
-    return this.#queue.find(({ batch, ranges }, index) => {
-      if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
-      return ranges === undefined || ranges.every((range) => !range.mayBeStored)
-    })
+    return this.#queue.find((queued, index) => this.#mayDrop(queued, index))
+  }
+
+  #mayDrop({ batch, ranges }: Queued, index: number): boolean {
+    if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
+    return ranges === undefined || ranges.every((range) => !range.mayBeStored)
   }
 
   #dropQueued(queued: Queued, reason: string): number {

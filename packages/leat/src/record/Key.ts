@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import type { Key } from "../contract/Contract.ts"
+import { byteLength, isBytes } from "./bytes.ts"
 
 /** Longest key in bytes. Kafka has no limit of its own; a longer key is a payload in the wrong field. */
 export const keyBytesMax = 4096
@@ -24,14 +25,20 @@ export function copyKey(length: number, target: DataView, at: number): void {
   for (let index = 0; index < length; index += 4) target.setInt32(at + index, keyView.getInt32(index, true), true)
 }
 
-/** Writes the bytes of a key into `keyBytes`; returns their number, or -1 when they are more than `keyBytesMax`. */
+/**
+ * Writes the bytes of a key into `keyBytes`; returns their number, or -1 when they are more than `keyBytesMax`. Throws a sentence
+ * for what is no key: whoever offers an event may hand over anything from JavaScript.
+ */
 export function writeKey(key: Key): number {
   if (typeof key === "string") return writeText(key)
-  if (key instanceof Uint8Array) {
-    if (key.length > keyBytesMax) return -1
+  if (isBytes(key)) {
+    const length = byteLength(key)
+    if (length > keyBytesMax) return -1
     scratch.set(key)
-    return key.length
+    return length
   }
+  if (typeof key !== "bigint" && !Number.isSafeInteger(key))
+    throw new Error("the key is no text, no bytes and no integer")
   return writeText(key.toString())
 }
 
@@ -55,6 +62,7 @@ function writeText(text: string): number {
     }
     if (at === length) return length
   }
+  if (!text.isWellFormed()) throw new Error("the key holds half of a surrogate pair, which UTF-8 cannot say")
   if (length * 3 > keyBytesMax && Buffer.byteLength(text) > keyBytesMax) return -1
   return scratch.write(text, 0, "utf8")
 }

@@ -17,28 +17,13 @@ import {
   tagText
 } from "./CompactHeader.ts"
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
+import type { ContextHeaders, EventContext } from "./ContextHeaders.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
-import { type Header, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "./Headers.ts"
+import { type Header, sizeOfLength, writeLength } from "./Headers.ts"
 
 /** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
 export type Wire = "compact" | "cloudevents"
-
-/** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
-export interface EventContext {
-  /** W3C trace context of the event. */
-  readonly traceparent?: string
-  /** W3C trace state, beside `traceparent`. */
-  readonly tracestate?: string
-  /** W3C baggage. */
-  readonly baggage?: string
-  /** Text that all events of one business transaction share. */
-  readonly correlationId?: string
-  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
-  readonly causationId?: string
-  /** Further headers; names may repeat. */
-  readonly headers?: ReadonlyArray<Header>
-}
 
 /** What a record says of itself. Fields are absent on records that leat did not write. */
 export interface RecordMeta extends EventContext {
@@ -61,10 +46,10 @@ export interface RecordMeta extends EventContext {
 
 /** Writes the headers block of one leg's records. */
 export interface WireWriter {
-  /** Upper bound of the bytes that `write` takes for this context. */
-  readonly size: (context: EventContext | undefined) => number
+  /** Bytes of the block of an event that has this place and carries this. */
+  readonly size: (bucket: number, seq: number, carried: ContextHeaders) => number
   /** Writes the block of the record that was placed in the batch last, at `at` of its arena; returns the position after it. */
-  readonly write: (batch: RecordBatch, at: number, context: EventContext | undefined) => number
+  readonly write: (batch: RecordBatch, at: number, carried: ContextHeaders) => number
 }
 
 export interface WireIdentity {
@@ -95,16 +80,19 @@ function compactWriter({ incarnation, stream, epoch }: WireIdentity): WireWriter
   const valueAt = lengthAt + 1
   const timeAt = valueAt + compactFields.time
   const bucketAt = valueAt + compactFields.numbers
-  // Number of headers, name, length, format, incarnation, time, tag: copied by fours; what is written behind is overwritten by what follows.
+  // Number of headers, name, length, format, incarnation, time, tag: copied by fours; the up to three bytes behind are those of bucket, seq
+  // and epoch, at least.
   const openingBytes = Math.ceil(bucketAt / 4) * 4
   const opening = new DataView(new ArrayBuffer(openingBytes))
   for (const [index, byte] of [...oneHeader, ...name, 0, formatEvent, ...incarnation].entries())
     opening.setUint8(index, byte)
   opening.setUint32(valueAt + compactFields.tag, streamTag(stream))
+  const epochBytes = sizeOfVarint(epoch)
   let timeMsCached = 0
   return {
-    size: (context) => openingBytes + 32 + sizeOfContext(context),
-    write: (batch, at, context) => {
+    size: (bucket, seq, { count, length }) =>
+      bucketAt - 1 + sizeOfLength(1 + count) + sizeOfVarint(bucket) + sizeOfVarint(seq) + epochBytes + length,
+    write: (batch, at, carried) => {
       const { arena, view, count } = batch
       const timeMs = batch.time[count] ?? 0
       if (timeMs !== timeMsCached) {
@@ -113,7 +101,7 @@ function compactWriter({ incarnation, stream, epoch }: WireIdentity): WireWriter
         opening.setUint32(timeAt + 2, timeMs >>> 0)
       }
       // More headers than one byte can count move the rest back.
-      const headers = 1 + countOfContext(context)
+      const headers = 1 + carried.count
       const start = at + sizeOfLength(headers) - 1
       for (let index = 0; index < openingBytes; index += 4)
         view.setInt32(start + index, opening.getInt32(index, true), true)
@@ -122,9 +110,9 @@ function compactWriter({ incarnation, stream, epoch }: WireIdentity): WireWriter
       end = writeVarint(arena, end, epoch)
       // At most 17 + 6 + 4 + 3 + 8 + 8 bytes, so the length stays in its one byte.
       arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
-      if (context === undefined) return end
+      if (carried.count === 0) return end
       writeLength(arena, at, headers)
-      return writeContext(arena, end, context)
+      return carried.copyTo(arena, end)
     }
   }
 }
@@ -140,18 +128,22 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   const constantCount = 5
   const idName = block(text.encode("ce_id"))
   const idPrefix = text.encode(`${formatUuid(incarnation)}/${stream}/`)
-  const timeOpening = concat([block(text.encode("ce_time")), lengthOf(24)])
+  const timeBytes = 24
+  const timeOpening = concat([block(text.encode("ce_time")), lengthOf(timeBytes)])
+  const fixedBytes = constant.length + idName.length + timeOpening.length
   let timeMsCached = Number.NaN
-  let timeCached = new Uint8Array(24)
+  let timeCached = new Uint8Array(timeBytes)
   return {
-    size: (context) =>
-      constant.length + idName.length + idPrefix.length + timeOpening.length + 64 + sizeOfContext(context),
-    write: (batch, at, context) => {
+    size: (bucket, seq, { count, length }) => {
+      const idBytes = idPrefix.length + digits(bucket) + 1 + digits(seq)
+      return sizeOfLength(constantCount + 2 + count) + fixedBytes + sizeOfLength(idBytes) + idBytes + timeBytes + length
+    },
+    write: (batch, at, carried) => {
       const { arena: target, count } = batch
       const bucket = batch.bucket[count] ?? 0
       const seq = batch.seq[count] ?? 0
       const timeMs = batch.time[count] ?? 0
-      let end = writeLength(target, at, constantCount + 2 + countOfContext(context))
+      let end = writeLength(target, at, constantCount + 2 + carried.count)
       target.set(constant, end)
       end += constant.length
       target.set(idName, end)
@@ -168,7 +160,7 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
       }
       target.set(timeCached, end)
       end += timeCached.length
-      return context === undefined ? end : writeContext(target, end, context)
+      return carried.count === 0 ? end : carried.copyTo(target, end)
     }
   }
 }
@@ -293,49 +285,21 @@ function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array, s
   }
 }
 
-const contextHeaders = [
-  ["traceparent", "traceparent"],
-  ["tracestate", "tracestate"],
-  ["baggage", "baggage"],
-  ["correlationId", "ce_correlationid"],
-  ["causationId", "ce_causationid"]
-] as const
-const contextNames = contextHeaders.map(([, name]) => text.encode(name))
-
-function countOfContext(context: EventContext | undefined): number {
-  if (context === undefined) return 0
-  let count = context.headers?.length ?? 0
-  for (const [property] of contextHeaders) if (context[property] !== undefined) count++
-  return count
-}
-
-function sizeOfContext(context: EventContext | undefined): number {
-  if (context === undefined) return 0
-  let size = 0
-  // Three bytes for a UTF-16 unit is the most that UTF-8 takes.
-  for (const [property, name] of contextHeaders) size += sizeOfHeader(name.length, (context[property]?.length ?? 0) * 3)
-  for (const [name, value] of context.headers ?? []) size += sizeOfHeader(name.length * 3, value.length)
-  return size
-}
-
-function writeContext(target: Buffer, at: number, context: EventContext): number {
-  let end = at
-  for (let index = 0; index < contextHeaders.length; index++) {
-    const property = contextHeaders[index]?.[0]
-    const name = contextNames[index]
-    const value = property === undefined ? undefined : context[property]
-    if (value !== undefined && name !== undefined) end = writeHeader(target, end, name, text.encode(value))
-  }
-  for (const [name, value] of context.headers ?? []) end = writeHeader(target, end, text.encode(name), value)
-  return end
-}
-
 function writeVarint(target: Uint8Array, at: number, value: number): number {
   let small = value | 0
   if (small !== value) return writeLongVarint(target, at, value)
   for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
   target[at++] = small
   return at
+}
+
+function sizeOfVarint(value: number): number {
+  if (value < 128) return 1
+  if (value < 16_384) return 2
+  if (value < 2_097_152) return 3
+  let size = 4
+  for (let rest = Math.floor(value / 2_097_152); rest > 127; rest = Math.floor(rest / 128)) size++
+  return size
 }
 
 function writeLongVarint(target: Uint8Array, at: number, value: number): number {

@@ -44,14 +44,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "dropping the oldest takes what is on its way",
     file: "publish/WriteLane.ts",
     find: `if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
-      return ranges === undefined || ranges.every((range) => !range.mayBeStored)`,
+    return ranges === undefined || ranges.every((range) => !range.mayBeStored)`,
     replace: `return batch.count > 0 && index >= 0 && ranges !== null`
   },
   {
     name: "an event carries the sequence of the next one",
     file: "publish/Publisher.ts",
-    find: `batch.place(account.index, bucket, this.#seq[bucket] ?? 0, this`,
-    replace: `batch.place(account.index, bucket, (this.#seq[bucket] ?? 0) + 1, this`
+    find: `batch.place(account.index, bucket, seq, this`,
+    replace: `batch.place(account.index, bucket, seq + 1, this`
   },
   {
     name: "a record's header carries the sequence of the next one",
@@ -161,20 +161,18 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an event takes its sequence although it was rejected",
     file: "publish/Publisher.ts",
-    find: `if (batch === undefined) return this.#overflow(first)
-    try {`,
+    find: `if (batch === undefined) {
+      this.#full = sink`,
     replace: `if (batch === undefined) {
-      this.#seq[this.#bucket] = (this.#seq[this.#bucket] ?? 0) - 1
-      return this.#overflow(first)
-    }
-    try {`
+      this.#sequences.advance(bucket)
+      this.#full = sink`
   },
   {
     name: "a rejected event is counted as admitted",
-    file: "publish/Publisher.ts",
-    find: `if (told.admitted) this.account.admitted++
-    else this.reject(told.reason)`,
-    replace: `this.account.admitted++
-    if (!told.admitted) this.reject(told.reason)`
+    file: "publish/OfferCount.ts",
+    find: `if (admission.admitted) this.#account.admitted++
+    else this.#rejected(admission.reason)`,
+    replace: `this.#account.admitted++
+    if (!admission.admitted) this.#rejected(admission.reason)`
   }
 ]

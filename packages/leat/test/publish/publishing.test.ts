@@ -1,83 +1,9 @@
-import { Effect, Exit, Fiber, References, Scope } from "effect"
-import {
-  Leat,
-  type LegRow,
-  MemoryBroker,
-  memoryDriver,
-  memoryTransport,
-  Rejected,
-  type StreamRow,
-  TransportError
-} from "leat"
-import { type FaultPlan, faultDriver, simulate, waitUntil } from "leat/testing"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { Leat, MemoryBroker, memoryDriver, memoryTransport, Rejected, TransportError } from "leat"
+import { type FaultPlan, faultDriver, waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
-import { readMeta } from "../../src/record/Wire.js"
-import { type Note, noteContract } from "../contracts/Note.js"
-
-/** Runs a story on virtual time, and fails as it does. */
-function story<E>(program: Effect.Effect<void, E, Scope.Scope>): void {
-  const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
-  const { exit } = simulate(1, quiet)
-  if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
-}
-
-const note = (key: string, text: string): Note => ({ key, text })
-const big = (text: string, bytes = 3000): Note => note("k", text.padEnd(bytes, "."))
-
-interface Setting {
-  readonly leg?: object
-  readonly policy?: ReadonlyArray<object>
-  readonly level?: string
-  readonly faults?: FaultPlan
-  readonly broker?: MemoryBroker
-  readonly drain?: string
-}
-
-const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
-const documentOf = ({ leg = {}, policy = again, level = "stored" }: Setting) => ({
-  version: 1,
-  clusters: { local: { transport: "memory" } },
-  policies: { leg: policy },
-  routes: [
-    {
-      match: { stream: "*" },
-      level,
-      to: [{ cluster: "local", topic: "notes", policy: "leg", linger: "1 milli", ...leg }]
-    }
-  ]
-})
-
-const openNotes = Effect.fnUntraced(function* (setting: Setting = {}) {
-  const broker = setting.broker ?? new MemoryBroker({ partitions: 1 })
-  const leat = yield* Leat.make({
-    source: "test",
-    routes: documentOf(setting),
-    drain: setting.drain === undefined ? "1 minute" : "100 millis",
-    drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
-  })
-  return { broker, leat, notes: yield* leat.stream(noteContract()) }
-})
-
-const streamRow = (leat: Effect.Success<ReturnType<typeof openNotes>>["leat"]): StreamRow | undefined =>
-  leat.ledger.snapshot().streams[0]
-const legRow = (leat: Effect.Success<ReturnType<typeof openNotes>>["leat"]): LegRow | undefined =>
-  leat.ledger.snapshot().legs[0]
-
-const stored = (broker: MemoryBroker, topic = "notes") =>
-  Effect.sync(() => {
-    const log = broker.topic(topic).partitions[0]
-    const batch = log?.read(log.start, log.end)
-    return (batch?.records ?? []).map(({ headers, value }) => ({
-      text: value === null ? null : noteContract().decode(value).text,
-      ...readMeta(headers, "test.notes")
-    }))
-  })
-
-/** A buffer that two or three of the big notes fill, on a broker that takes its time. */
-const narrow = (overflow: string, faults: FaultPlan = { send: () => ({ kind: "delay", ms: 100 }) }): Setting => ({
-  leg: { buffer: { bytes: 65_536, overflow }, batch: { bytes: 4096 }, linger: "0 millis" },
-  faults
-})
+import { noteContract } from "../contracts/Note.js"
+import { again, big, documentOf, legRow, narrow, note, openNotes, stored, story, streamRow } from "./stories.js"
 
 describe("the level of a publish", () => {
   it.each([
@@ -186,24 +112,34 @@ describe("a buffer that is full", () => {
       })
     ))
 
-  it("never takes more than its budget, whatever is offered", () =>
-    story(
-      Effect.gen(function* () {
-        for (const overflow of ["reject", "dropOldest"]) {
-          const { leat, notes } = yield* openNotes({
-            ...narrow(overflow, { send: () => ({ kind: "delay", ms: 10_000_000 }) }),
-            drain: "none"
-          })
-          for (let index = 0; index < 3000; index++) {
-            notes.offer(big(`${index}`, (index * 7919) % 30_000))
-            if (index % 16 === 0) yield* Effect.yieldNow
+  it.each(["reject", "dropOldest", "block"])(
+    "with `%s` never takes more than its budget, and takes what has room",
+    (overflow) =>
+      story(
+        Effect.gen(function* () {
+          const { broker, leat, notes } = yield* openNotes(narrow(overflow, { send: () => ({ kind: "delay", ms: 5 }) }))
+          const offered = 3000
+          for (let index = 0; index < offered; index++) {
+            // Sizes over the whole range that the budget can take, and a little more than it can.
+            const bytes = (index * 7919) % 70_000
+            const isEmpty = leat.sinks()[0]?.bufferedBytes === 0
+            const told = notes.offer(big(`${index}`, bytes))
+            if (bytes > 65_400) expect(told).toMatchObject({ admitted: bytes < 65_536 ? told.admitted : false })
+            else if (isEmpty) expect(told).toEqual({ admitted: true })
             const held = leat.sinks()[0]?.bufferedBytes ?? Number.NaN
             if (!(held <= 65_536)) throw new Error(`${held} bytes are held`)
+            if (index % 3 === 0) yield* Effect.sleep(3)
           }
+          yield* leat.flush
+          expect(leat.sinks()[0]?.bufferedBytes).toBe(0)
+          const { admitted = 0, rejected = {} } = streamRow(leat) ?? {}
+          expect(admitted).toBeGreaterThan(offered / 10)
+          expect((rejected["overflow"] ?? 0) + (legRow(leat)?.dropped["overflow"] ?? 0)).toBeGreaterThan(offered / 20)
+          expect(Number(broker.topic("notes").partitions[0]?.end)).toBe(legRow(leat)?.stored)
           expect(leat.ledger.snapshot().balanced).toBe(true)
-        }
-      })
-    ))
+        })
+      )
+  )
 })
 
 describe("an event that cannot be taken", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { type Header, RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { readHeaders, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "../../src/record/Headers.js"
-import { Ledger, type ReadRow } from "../../src/ledger/Ledger.js"
+import { Ledger, requireLegs, type ReadRow } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
 
 const text = new TextEncoder()
@@ -343,18 +343,26 @@ describe("the ledger", () => {
   /** How far the account is off. */
   const off = fc.oneof(fc.constant(0), fc.integer({ min: -3, max: 3 }))
 
-  it("tells of each stream whether what was offered is accounted for", () => {
+  it("tells of each stream whether what was offered is accounted for, on every required leg and by all who stand in line", () => {
     fc.assert(
-      fc.property(amount, counts, amount, off, (admitted, rejected, waiting, by) => {
+      fc.property(amount, counts, amount, off, off, off, (admitted, rejected, waiting, by, lineBy, legBy) => {
         const ledger = new Ledger()
         ledger.stream("even").offered = 0
         const account = ledger.stream("s")
+        const [near, late] = [ledger.account("s", "memory/near", 1), ledger.account("s", "memory/late", 1)]
+        // One that was required later, when it had been given 7 events fewer than the stream.
+        Object.assign(account, { admitted: 7 })
+        requireLegs(account, [late])
+        Object.assign(account, { admitted: 0 })
+        requireLegs(account, [near, late])
         Object.assign(account.rejected, rejected)
         Object.assign(account, { admitted, waiting, offered: admitted + total(rejected) + waiting + by })
-        const { streams, balanced } = ledger.snapshot()
-        expect(streams.map((row) => row.balanced)).toEqual([true, by === 0])
+        Object.assign(near, { admitted })
+        Object.assign(late, { admitted: admitted - 7 + legBy })
+        account.inLine = () => waiting + lineBy
+        const { streams } = ledger.snapshot()
+        expect(streams.map((row) => row.balanced)).toEqual([true, by === 0 && lineBy === 0 && legBy === 0])
         expect(streams[1]).toMatchObject({ stream: "s", admitted, rejected, waiting })
-        expect(balanced).toBe(by === 0)
       })
     )
   })

@@ -3,6 +3,7 @@ import { Effect, Exit } from "effect"
 import { formatEventId, formatUuid } from "../../record/EventId.ts"
 import { readHeaders } from "../../record/Headers.ts"
 import { RecordBatch } from "../../record/RecordBatch.ts"
+import { noHeaders } from "../../record/ContextHeaders.ts"
 import { wireWriter } from "../../record/Wire.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import { sendEffect } from "../../transport/Sending.ts"
@@ -30,9 +31,9 @@ function events(
   const identity = { incarnation: new Uint8Array(16).fill(incarnation), source: "s", stream: "t", type: "t", epoch }
   const writer = wireWriter("compact", identity)
   return seqs.map((seq) => {
-    const batch = new RecordBatch(writer.size(undefined))
+    const batch = new RecordBatch(writer.size(bucket, seq, noHeaders))
     batch.place(0, bucket, seq, Float64Array.of(1_700_000_000_000))
-    writer.write(batch, 0, undefined)
+    writer.write(batch, 0, noHeaders)
     return { key: "k", value: `${seq}`, headers: readHeaders(batch.arena, 0) }
   })
 }

@@ -1,0 +1,46 @@
+/** A call that can be given up. */
+export interface Call {
+  /** Waits no longer. */
+  readonly giveUp: () => void
+}
+
+/**
+ * A promise for the answer of a call, until the signal is aborted: then the call is given up, and the promise rejects with what
+ * `given` makes of the reason. Nothing is begun when the signal was aborted before; then it rejects with the reason itself.
+ */
+export function untilAborted<A, C extends Call>(
+  signal: AbortSignal | undefined,
+  begin: (resolve: (value: A) => void, reject: (error: unknown) => void) => C,
+  given: (call: C, reason: unknown) => unknown
+): Promise<A> {
+  return new Promise((resolve, reject) => {
+    if (signal === undefined) {
+      begin(resolve, reject)
+      return
+    }
+    signal.throwIfAborted()
+    let isSettled = false
+    const settle = () => {
+      isSettled = true
+      signal.removeEventListener("abort", abort)
+    }
+    const call = begin(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error) => {
+        settle()
+        reject(error)
+      }
+    )
+    function abort(): void {
+      settle()
+      reject(given(call, signal?.reason))
+      call.giveUp()
+    }
+    if (isSettled) return
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort)
+  })
+}

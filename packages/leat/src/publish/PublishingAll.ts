@@ -1,0 +1,106 @@
+/**
+ * One `publishAll`: takes events from the iterable, and stops at the first that has to wait until it has its answer. The patience
+ * of one call is one time-out: once an event has waited for that long in vain, the others are rejected with `timeout` where there
+ * is no room at once.
+ */
+import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
+import type { Waiter } from "../ledger/Waiter.ts"
+import type { Admission } from "./Admission.ts"
+import type { Publisher } from "./Publisher.ts"
+import { WaitForRoom } from "./WaitForRoom.ts"
+
+/** What all events of the call have in common. */
+interface Shared {
+  readonly context: EventContext | undefined
+  readonly around: Surroundings | undefined
+  readonly waiter: Waiter
+}
+
+/** What an iterable threw. */
+interface Thrown {
+  readonly thrown: unknown
+}
+
+type Refusal = Admission & { readonly admitted: false }
+
+export class PublishingAll<T> {
+  /** Events admitted so far. */
+  admitted = 0
+  readonly #publisher: Publisher<T>
+  readonly #events: Iterator<T>
+  readonly #shared: Shared
+  readonly #rejected: (index: number, told: Refusal, fault: string) => void
+  #finished: ((thrown?: Thrown) => void) | undefined
+  #index = 0
+  #isPatient = true
+  #wait: WaitForRoom | undefined
+
+  constructor(
+    publisher: Publisher<T>,
+    events: Iterable<T>,
+    shared: Shared,
+    rejected: (index: number, told: Refusal, fault: string) => void
+  ) {
+    this.#publisher = publisher
+    this.#events = events[Symbol.iterator]()
+    this.#shared = shared
+    this.#rejected = rejected
+  }
+
+  /** Offers all events; `finished` is called once, perhaps before this returns, and never after `giveUp`. */
+  run(finished: (thrown?: Thrown) => void): void {
+    this.#finished = finished
+    this.#next()
+  }
+
+  /** Offers no more events. One that waits for room is rejected. */
+  giveUp(): void {
+    if (this.#finished === undefined) return
+    this.#finished = undefined
+    this.#wait?.giveUp()
+    try {
+      this.#events.return?.()
+    } catch {
+      // Nobody listens any more.
+    }
+  }
+
+  #next(): void {
+    const { context, around, waiter } = this.#shared
+    try {
+      for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
+        const index = this.#index++
+        const told = this.#publisher.offerOrWait(step.value, context, around, waiter, this.#isPatient)
+        if (told instanceof WaitForRoom) return this.#waitFor(told, index)
+        this.#note(index, told, told.admitted ? "" : this.#publisher.fault)
+        if (this.#finished === undefined) return
+      }
+    } catch (thrown) {
+      return this.#end({ thrown })
+    }
+    this.#end()
+  }
+
+  #waitFor(wait: WaitForRoom, index: number): void {
+    this.#wait = wait
+    wait.told = (told, fault) => {
+      this.#wait = undefined
+      this.#note(index, told, fault)
+      if (this.#finished !== undefined) this.#next()
+    }
+  }
+
+  #note(index: number, told: Admission, fault: string): void {
+    if (told.admitted) this.admitted++
+    else {
+      if (told.reason === "timeout") this.#isPatient = false
+      this.#rejected(index, told, fault)
+    }
+  }
+
+  #end(thrown?: Thrown): void {
+    const finished = this.#finished
+    this.#finished = undefined
+    finished?.(thrown)
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * A publish that waits for room. Its event is kept as bytes, so what was checked is what is placed. Placing, counting and telling
+ * are one synchronous step: whoever is interrupted before it is not stored, and whoever was told admitted is.
+ */
+import { type Admission, rejection } from "./Admission.ts"
+import type { Draft } from "./Draft.ts"
+import { type InLine, nextTicket } from "./RoomQueue.ts"
+import type { Sink } from "./Sink.ts"
+import type { Waiter } from "../ledger/Waiter.ts"
+
+/** What places the event: the publisher of the stream. */
+export interface Placing {
+  readonly place: (draft: Draft, waiter: Waiter, ticket: number) => Admission
+  /** The sink that the last event has to wait for. */
+  readonly awaited: Sink | undefined
+  /** Why the last event was rejected. */
+  readonly fault: string
+  readonly ended: (wait: WaitForRoom, told: Admission) => void
+}
+
+export class WaitForRoom implements InLine {
+  readonly ticket = nextTicket()
+  readonly untilMs: number
+  readonly owner: Placing
+  /** Called once with the answer, and why when it is a rejection. */
+  told: ((told: Admission, fault: string) => void) | undefined
+  readonly #draft: Draft
+  readonly #waiter: Waiter
+  /** Where it stands in line; undefined once it has its answer. */
+  #sink: Sink | undefined
+
+  constructor(owner: Placing, draft: Draft, waiter: Waiter, sink: Sink) {
+    this.owner = owner
+    this.#draft = draft
+    this.#waiter = waiter
+    this.#sink = sink
+    this.untilMs = sink.waiting.nowMs + sink.leg.timeoutMs
+    sink.waiting.join(this)
+  }
+
+  serve(): boolean {
+    const told = this.owner.place(this.#draft, this.#waiter, this.ticket)
+    const next = told.admitted || told.reason !== "overflow" ? undefined : this.owner.awaited
+    if (next === undefined) {
+      this.end(told, this.owner.fault)
+      return true
+    }
+    if (next === this.#sink) return false
+    this.#sink?.waiting.leave(this)
+    this.#sink = next
+    next.waiting.join(this)
+    return true
+  }
+
+  expire(): void {
+    const sink = this.#sink?.leg
+    this.end(rejection.timeout, `${sink?.sink ?? ""} had no room for it within ${sink?.timeoutMs ?? 0} ms`)
+  }
+
+  /** Whoever offered the event does not wait any longer. */
+  giveUp(): void {
+    this.end(rejection.interrupted, "the caller gave up waiting for room")
+  }
+
+  /** Answers; only the first time. */
+  end(told: Admission, fault: string): void {
+    const sink = this.#sink
+    if (sink === undefined) return
+    this.#sink = undefined
+    sink.waiting.leave(this)
+    this.owner.ended(this, told)
+    this.told?.(told, fault)
+  }
+}

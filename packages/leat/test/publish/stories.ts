@@ -1,0 +1,79 @@
+import { Effect, Exit, References, type Scope } from "effect"
+import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
+import { type FaultPlan, faultDriver, simulate } from "leat/testing"
+import { readMeta } from "../../src/record/Wire.js"
+import { type Note, noteContract } from "../contracts/Note.js"
+
+/** Runs a story on virtual time, and fails as it does. */
+export function story<E>(program: Effect.Effect<void, E, Scope.Scope>, seed = 1): void {
+  const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+  const { exit } = simulate(seed, quiet)
+  if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+}
+
+export const note = (key: string, text: string): Note => ({ key, text })
+export const big = (text: string, bytes = 3000): Note => note("k", text.padEnd(bytes, "."))
+
+export interface Setting {
+  readonly leg?: object
+  readonly policy?: ReadonlyArray<object>
+  readonly level?: string
+  readonly faults?: FaultPlan
+  readonly broker?: MemoryBroker
+  readonly drain?: string
+}
+
+export const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
+
+export const documentOf = ({ leg = {}, policy = again, level = "stored" }: Setting) => ({
+  version: 1,
+  clusters: { local: { transport: "memory" } },
+  policies: { leg: policy },
+  routes: [
+    {
+      match: { stream: "*" },
+      level,
+      to: [{ cluster: "local", topic: "notes", policy: "leg", linger: "1 milli", ...leg }]
+    }
+  ]
+})
+
+export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, contract = noteContract()) {
+  const broker = setting.broker ?? new MemoryBroker({ partitions: 1 })
+  const leat = yield* Leat.make({
+    source: "test",
+    routes: documentOf(setting),
+    drain: setting.drain === undefined ? "1 minute" : "100 millis",
+    drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
+  })
+  return { broker, leat, notes: yield* leat.stream(contract) }
+})
+
+export const streamRow = (leat: Pick<OpenLeat, "ledger">): StreamRow | undefined => leat.ledger.snapshot().streams[0]
+export const legRow = (leat: Pick<OpenLeat, "ledger">): LegRow | undefined => leat.ledger.snapshot().legs[0]
+
+export const stored = (broker: MemoryBroker, topic = "notes") =>
+  Effect.sync(() => {
+    const log = broker.topic(topic).partitions[0]
+    const batch = log?.read(log.start, log.end)
+    return (batch?.records ?? []).map(({ headers, value }) => ({
+      text: value === null ? null : noteContract().decode(value).text,
+      ...readMeta(headers, "test.notes")
+    }))
+  })
+
+/** A buffer that two or three of the big notes fill, on a broker that takes its time. */
+export const narrow = (
+  overflow: string,
+  faults: FaultPlan = { send: () => ({ kind: "delay", ms: 100 }) }
+): Setting => ({
+  leg: { buffer: { bytes: 65_536, overflow }, batch: { bytes: 4096 }, linger: "0 millis" },
+  faults
+})
+
+/** As `narrow`, on a broker that never answers. */
+export const dead = (leg: object = {}): Setting => ({
+  leg: { buffer: { bytes: 65_536 }, batch: { bytes: 4096 }, linger: "0 millis", timeout: "2 seconds", ...leg },
+  faults: { send: () => ({ kind: "delay", ms: 10_000_000 }) },
+  drain: "short"
+})
