@@ -246,6 +246,8 @@ class OpenedLeat implements OpenLeat {
       if (this.isClosing) return Effect.fail(closedError)
       return Effect.flatMap(Scope.fork(scope), (holding) =>
         Effect.raceFirst(Scope.provide(shared, holding), closed).pipe(
+          // Closing interrupts what is being opened, which may be seen before the race is.
+          Effect.catchCause((cause) => (this.isClosing ? Effect.fail(closedError) : Effect.failCause(cause))),
           Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(holding, Exit.void)))
         )
       )
@@ -377,11 +379,19 @@ class OpenedLeat implements OpenLeat {
   }
 
   #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
+    const check = (partitions: number) => {
+      const wrong = partitionFault(contract, route, leg, partitions)
+      return wrong === undefined ? Effect.void : Effect.fail(new RouteError({ faults: [wrong] }))
+    }
     return Effect.gen({ self: this }, function* () {
+      // Before anything is created; and once more, because somebody else may have created it meanwhile.
+      if (!this.#sinks.has(leg.sink)) {
+        const transport = yield* RcMap.get(this.#shared.transports, leg.cluster)
+        yield* check(yield* persistently(transport.partitionsOf(leg.topic), leg.timeoutMs))
+      }
       if (!this.#legs.has(leg.sink)) this.#legs.set(leg.sink, { leg, isCompacted: contract.compacted })
       const { partitions } = yield* RcMap.get(this.#shared.sinks, leg.sink)
-      const wrong = partitionFault(contract, route, leg, partitions)
-      if (wrong !== undefined) yield* new RouteError({ faults: [wrong] })
+      yield* check(partitions)
     })
   }
 

@@ -177,15 +177,14 @@ describe("streams that meet in one topic", () => {
       })
     ))
 
-  it("may be opened after a stream that could not be", () =>
+  it("may be opened after a stream that could not be, and for which nothing was created", () =>
     story(
       Effect.gen(function* () {
-        const leat = yield* Leat.make({
-          source: "test",
-          routes: { ...shared("compact"), clusters: { local: { transport: "memory", partitions: 3 } } }
-        })
+        const broker = new MemoryBroker({ partitions: 3 })
+        const leat = yield* Leat.make({ source: "test", routes: shared("compact"), drivers: [memoryDriver(broker)] })
         const refused = yield* Effect.flip(leat.stream(noteContract()))
         expect(refused.message).toContain("3 partitions")
+        expect(broker.topics).toEqual([])
         yield* leat.stream(noteContract({ ...others, buckets: 6 }))
       })
     ))
