@@ -11,10 +11,15 @@ const sqliteError = (errcode: number) => Object.assign(new Error("planted"), { c
 /** A queue over a store, and what it told of each work, in order. */
 class Bench {
   readonly told: Array<string> = []
+  /** How many had been told of at each announcement. */
+  readonly announcedAfter: Array<number> = []
   readonly #commit: GroupCommit
 
   constructor({ store }: OpenStore) {
-    this.#commit = new GroupCommit(store, () => undefined)
+    this.#commit = new GroupCommit(store, {
+      before: () => this.announcedAfter.push(this.told.length),
+      after: () => undefined
+    })
   }
 
   push(name: string, run: () => void = () => undefined, deadlineMs?: number): void {
@@ -73,6 +78,16 @@ describe("a group commit", () => {
     await bench.toldAll(4)
     expect(bench.told).toEqual(["late Timeout", "a done", "b TooLarge", "c done"])
     expect(notes(open)).toEqual([1, 3])
+  })
+
+  it("is announced before anybody is answered", async () => {
+    using open = storeWithTopic()
+    const bench = new Bench(open)
+    for (const name of ["a", "b"]) bench.push(name, note(open, 1))
+    await bench.toldAll(2)
+    bench.push("c")
+    await bench.toldAll(3)
+    expect(bench.announcedAfter).toEqual([0, 2])
   })
 
   it("that meets damage in one work writes the others all the same", async () => {

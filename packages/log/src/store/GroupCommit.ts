@@ -21,6 +21,13 @@ export interface Work<A> {
 
 export type Wakes = "readers" | "groups" | "nobody"
 
+/** What happens beside the answers of a commit. */
+export interface AroundAnswers {
+  /** On disk, and nobody has been answered yet. */
+  readonly before: (wakes: ReadonlySet<Wakes>) => void
+  readonly after: (wakes: ReadonlySet<Wakes>) => void
+}
+
 interface Job {
   readonly deadlineMs: number
   readonly bytes: number
@@ -40,15 +47,15 @@ const busyMsMax = 30_000
 
 export class GroupCommit {
   readonly #store: Store
-  readonly #committed: (wakes: ReadonlySet<Wakes>) => void
+  readonly #answers: AroundAnswers
   #queue: Array<Job> = []
   #isScheduled = false
   /** A commit failed and may yet be found by a recovery: something must be written over it before a fence can be kept. */
   #isUnclear = false
 
-  constructor(store: Store, committed: (wakes: ReadonlySet<Wakes>) => void) {
+  constructor(store: Store, answers: AroundAnswers) {
     this.#store = store
-    this.#committed = committed
+    this.#answers = answers
   }
 
   push<A>({ run, done, failed, deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, wakes }: Work<A>): void {
@@ -134,8 +141,10 @@ export class GroupCommit {
     }
     this.#isUnclear = false
     quarantine.saved()
+    const wakes = new Set(group.map((job) => job.wakes))
+    this.#answers.before(wakes)
     for (const tell of told) tell()
-    this.#committed(new Set(group.map(({ wakes }) => wakes)))
+    this.#answers.after(wakes)
     return true
   }
 

@@ -52,7 +52,10 @@ export class LogServer {
     // Before the log is read: what was announced by then must be there.
     const announced = this.#wake.read()
     this.#store = new Store({ paths, isReadOnly, bytesMax })
-    this.#commit = new GroupCommit(this.#store, (wakes) => this.#committed(wakes))
+    this.#commit = new GroupCommit(this.#store, {
+      before: (wakes) => this.#announce(wakes),
+      after: (wakes) => this.#committed(wakes)
+    })
     this.#groups = new Groups(this.#store)
     const tell = (event: LaneEvent) => this.#post(event)
     this.#membership = new Membership(this.#store, this.#groups, this.#commit, { leaseMs, owner, tell })
@@ -180,8 +183,12 @@ export class LogServer {
     }
   }
 
-  #committed(wakes: ReadonlySet<Wakes>): void {
+  /** Before anybody is answered: a position that was told must have its witness, or the next open could give it again. */
+  #announce(wakes: ReadonlySet<Wakes>): void {
     if (wakes.has("readers") || wakes.has("groups")) this.#wake.touch(this.#store.heads.reach())
+  }
+
+  #committed(wakes: ReadonlySet<Wakes>): void {
     if (!this.#membership.isWatching || this.#isClosed) return
     if (wakes.has("groups")) this.#follow()
     else if (wakes.has("readers")) this.#membership.serve()
