@@ -8,9 +8,10 @@ export class Running implements Disposable {
   readonly #stderr = new Printed()
   readonly #process: ChildProcess
 
-  constructor(args: ReadonlyArray<string>, cwd: string, env: NodeJS.ProcessEnv = process.env) {
+  constructor(args: ReadonlyArray<string>, cwd: string) {
     const options = ["--conditions=@leat/source", "--disable-warning=ExperimentalWarning", ...args]
-    this.#process = spawn(process.execPath, options, { cwd, env, timeout: 60_000, killSignal: "SIGKILL" })
+    // A group of its own: what it has started ends with it.
+    this.#process = spawn(process.execPath, options, { cwd, detached: true, timeout: 60_000, killSignal: "SIGKILL" })
     this.#process.stdout?.on("data", (chunk: unknown) => this.#stdout.add(chunk))
     this.#process.stderr?.on("data", (chunk: unknown) => this.#stderr.add(chunk))
     this.ended = new Promise((resolve) => {
@@ -36,7 +37,13 @@ export class Running implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#process.kill("SIGKILL")
+    const { pid } = this.#process
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, "SIGKILL")
+    } catch {
+      // All of it has ended.
+    }
   }
 
   /** Waits until the process has printed what matches. */
