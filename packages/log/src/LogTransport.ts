@@ -3,14 +3,15 @@
  * is told stored is on disk.
  */
 import { Effect, type Scope, Stream } from "effect"
-import type { Lane, Range, ReceivedBatch, OutgoingBatch, Run, Subscription, Transport } from "leat/transport"
-import { OfferedLanes, TransportError } from "leat/transport"
+import type { Range, ReceivedBatch, OutgoingBatch, Run, Transport } from "leat/transport"
+import { TransportError } from "leat/transport"
 import { resolve } from "node:path"
 import { batchesOf } from "./batchesOf.ts"
 import { Block } from "./Block.ts"
-import { LogLane } from "./LogLane.ts"
 import { defaults, logCapabilities, type LogOptions } from "./LogOptions.ts"
 import { LogWorker } from "./LogWorker.ts"
+import { monotonicMs } from "./monotonicMs.ts"
+import { Subscriptions } from "./Subscriptions.ts"
 import type { AppendResult, WorkerSettings } from "./Message.ts"
 
 /** A transport on a log, and what only a log can do. `logTransport` opens one. */
@@ -49,6 +50,7 @@ export function settingsOf(options: LogOptions, isReadOnly = false): WorkerSetti
 
 /** The transport over a worker that is there. */
 export function transportOf(worker: LogWorker, options: LogOptions): LogTransport {
+  const subscriptions = new Subscriptions(worker)
   return {
     name: "@leat/log",
     capabilities: logCapabilities(options),
@@ -60,7 +62,7 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
         fence: (partition) => Effect.map(worker.call("fence", { topic, partition }), ({ end }) => BigInt(end))
       })),
     partitionsOf: (topic) => Effect.map(worker.call("partitions", { topic }), ({ partitions }) => partitions),
-    subscribe: (subscription) => subscribe(worker, subscription),
+    subscribe: (subscription) => subscriptions.subscribe(subscription),
     read: (topic, partition, range) => read(worker, topic, partition, range),
     bounds: (topic, group) =>
       Effect.map(worker.call("bounds", { topic, group }), (rows) =>
@@ -105,7 +107,7 @@ function send(
   const { bytes } = Block.pack(batch.columns(from, to))
   const call = worker.start(
     "append",
-    { ...place, bytes, deadlineMs: Date.now() + timeoutMs },
+    { ...place, bytes, deadlineMs: monotonicMs() + timeoutMs },
     (appended) => tell(runsOf(appended, from, to)),
     (error, mayBeStored) => tell([{ from, to, fate: mayBeStored ? "unknown" : "notStored", error }]),
     [bytes.buffer]
@@ -127,43 +129,6 @@ function runsOf({ base, duplicates }: AppendResult, from: number, to: number): R
     at = end
   }
   return runs
-}
-
-let members = 0
-
-function subscribe(
-  worker: LogWorker,
-  { topic, group, from, drainMs }: Subscription
-): Stream.Stream<Lane, TransportError, Scope.Scope> {
-  return Stream.fromEffect(
-    Effect.gen(function* () {
-      const member = members++
-      const lanes = yield* OfferedLanes.make
-      const held = new Map<number, LogLane>()
-      const stop = worker.listen((event) => {
-        if (event instanceof TransportError) lanes.fail(event)
-        else if (event.event !== "given") held.get(event.lane)?.told(event.event)
-        else if (event.member === member) {
-          for (const [number, lane] of held) if (lane.held.isOver) held.delete(number)
-          const lane = new LogLane(worker, topic, group, event)
-          held.set(event.lane, lane)
-          lanes.offer(lane.held)
-        }
-      })
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          stop()
-          // It left with them: the worker tells nobody who is gone.
-          for (const lane of held.values()) lane.told("lost")
-        })
-      )
-      yield* worker.call("topic", { topic })
-      yield* worker.call("join", { member, topic, group, from, drainMs })
-      // After joining: the scope may have ended by now, and then the finalizer runs at once.
-      yield* Effect.addFinalizer(() => Effect.ignore(worker.call("leave", { member })))
-      return lanes.stream(Effect.ignore(worker.call("takeNoMore", { member })))
-    }).pipe(Effect.uninterruptible)
-  ).pipe(Stream.flatten)
 }
 
 function read(

@@ -61,6 +61,7 @@ export interface Calls {
       readonly topic: string
       readonly partition: number
       readonly bytes: Uint8Array<ArrayBuffer>
+      /** Instant of `monotonicMs`. */
       readonly deadlineMs: number
     }
     readonly answer: AppendResult
@@ -84,6 +85,8 @@ export interface Calls {
   readonly join: {
     readonly ask: {
       /** Chosen by who asks, so that no lane can come before it is known. */
+      readonly subscription: number
+      /** What the subscriptions of one group share: a lease, and a place in the group. */
       readonly member: number
       readonly topic: string
       readonly group: string
@@ -92,9 +95,10 @@ export interface Calls {
     }
     readonly answer: null
   }
-  /** The member is given no more lanes; it keeps those it has until it releases them, or leaves. */
-  readonly takeNoMore: { readonly ask: { readonly member: number }; readonly answer: null }
-  readonly leave: { readonly ask: { readonly member: number }; readonly answer: null }
+  /** The subscription is given no more lanes; it keeps those it has until it releases them, or leaves. */
+  readonly takeNoMore: { readonly ask: { readonly subscription: number }; readonly answer: null }
+  /** With its last subscription a member leaves the group. */
+  readonly leave: { readonly ask: { readonly subscription: number }; readonly answer: null }
   /** Answered when there is something, or the lane has ended. */
   readonly pull: {
     readonly ask: { readonly lane: number; readonly from: number }
@@ -129,10 +133,10 @@ export type Reply =
 export type LaneEvent =
   | {
       readonly event: "given"
-      readonly member: number
+      readonly subscription: number
       readonly lane: number
       readonly partition: number
       readonly start: number
       readonly abandoned: number
     }
-  | { readonly event: "revoked" | "lost"; readonly lane: number }
+  | { readonly event: "revoked" | "lost"; readonly subscription: number; readonly lane: number }

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
+import { monotonicMs } from "../src/monotonicMs.js"
 import { GroupCommit } from "../src/store/GroupCommit.js"
 import { storeWithTopic, type OpenStore } from "./support/openStore.js"
 
@@ -73,7 +74,7 @@ describe("a group commit", () => {
     bench.push("b", () => {
       throw new Refusal("TooLarge", "refused")
     })
-    bench.push("late", note(open, 2), Date.now() - 1)
+    bench.push("late", note(open, 2), monotonicMs() - 1)
     bench.push("c", note(open, 3))
     await bench.toldAll(4)
     expect(bench.told).toEqual(["late Timeout", "a done", "b TooLarge", "c done"])

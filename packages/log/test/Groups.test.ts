@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
 import type { LaneRow } from "../src/store/groupRows.js"
 import { type Claim, Groups } from "../src/store/Groups.js"
+import { shareOut } from "../src/store/shareOut.js"
 import { OpenStore } from "./support/openStore.js"
 
 const topicOf = (open: OpenStore) => open.store.topics.get("t")
@@ -14,8 +15,18 @@ function storeWith(partitions: number, records: number): { open: OpenStore; grou
   return { open, groups: new Groups(open.store) }
 }
 
-const member = { owner: "test", leaseMs: 1000, drainMs: 1000, from: "earliest" } as const
-const join = (open: OpenStore, groups: Groups) => open.write(() => groups.join(topicOf(open), "g", member))
+const reading = { drainMs: 1000, from: "earliest" } as const
+let ids = 0
+const enter = (open: OpenStore, groups: Groups) =>
+  open.write(() => {
+    groups.enter({ id: ++ids, group: "g", owner: "test", leaseMs: 1000 })
+    return ids
+  })
+const join = (open: OpenStore, groups: Groups) => {
+  const id = enter(open, groups)
+  open.write(() => groups.join(topicOf(open), "g", id, reading))
+  return id
+}
 const leave = (open: OpenStore, groups: Groups, id: number) => open.write(() => groups.leave(topicOf(open), "g", id))
 const lanesOf = (open: OpenStore, groups: Groups) => open.store.look(() => groups.lanes(topicOf(open), "g"))
 const claimOf = ({ partition, group, holder = -1, generation }: LaneRow): Claim => ({
@@ -143,5 +154,44 @@ describe("a group", () => {
     join(open, groups)
     const claim = claimOf(onlyLane(open, groups))
     expect(() => open.write(() => groups.settle(claim, 11))).toThrow("nothing there was ever read")
+  })
+
+  it("shares each topic out among the members that read it, and touches no other when one grows, shrinks or is left", () => {
+    const { open, groups } = storeWith(4, 0)
+    using _ = open
+    const topics = ["t", "u", "v"]
+    for (const topic of ["u", "v"]) open.write((store) => store.topics.create({ topic, partitions: 4 }))
+    const rowsOf = (topic: string) => open.store.look(() => groups.lanes(open.store.topics.get(topic), "g"))
+    const holdersOf = (topic: string) => rowsOf(topic).map(({ holder }) => holder)
+    const read = (topic: string, id: number) =>
+      open.write((store) => groups.join(store.topics.get(topic), "g", id, reading))
+    const one = enter(open, groups)
+    const two = enter(open, groups)
+    for (const topic of topics) expect(read(topic, one)).toBe(true)
+    expect(topics.map(holdersOf)).toEqual(Array.from({ length: 3 }, () => [one, one, one, one]))
+    const before = [rowsOf("t"), rowsOf("v")]
+    read("u", two)
+    expect(rowsOf("u").filter(({ state }) => state === "revoked")).toHaveLength(2)
+    open.write((store) => groups.leave(store.topics.get("u"), "g", one))
+    expect(holdersOf("u")).toEqual([two, two, two, two])
+    expect([rowsOf("t"), rowsOf("v")]).toEqual(before)
+    // With its last topic it is gone.
+    expect(open.store.look(() => groups.members("g").map(({ id }) => id))).toEqual([one, two])
+    open.write((store) => groups.leave(store.topics.get("u"), "g", two))
+    expect(open.store.look(() => groups.members("g").map(({ id }) => id))).toEqual([one])
+    open.write(() => groups.evict("g", one))
+    expect([groups.members("g"), holdersOf("t"), holdersOf("v")]).toEqual([
+      [],
+      Array(4).fill(undefined),
+      Array(4).fill(undefined)
+    ])
+    // Whoever was evicted does not come back by reading one more topic.
+    expect([read("u", one), open.store.look(() => groups.readers(topicOf(open), "g"))]).toEqual([false, []])
+  })
+
+  it("gives the odd partitions of many topics to different members", () => {
+    const free = [{ partition: 0, holder: undefined, state: "free" }] as const
+    const given = Array.from({ length: 30 }, (_, topic) => shareOut(free, [7, 8, 9], topic).get(0))
+    expect([7, 8, 9].map((id) => given.filter((one) => one === id).length)).toEqual([10, 10, 10])
   })
 })

@@ -5,6 +5,7 @@
 import { type Duration, Effect, Exit, type Layer } from "effect"
 import { consumingCases } from "./conformance/consuming.ts"
 import { handoverCases } from "./conformance/handover.ts"
+import { membershipCases } from "./conformance/membership.ts"
 import { readingCases } from "./conformance/reading.ts"
 import { type TransportCase, TransportUnderTest } from "./conformance/TransportCase.ts"
 import { writingCases } from "./conformance/writing.ts"
@@ -24,7 +25,8 @@ export const transportCases: ReadonlyArray<TransportCase> = [
   ...writingCases,
   ...readingCases,
   ...consumingCases,
-  ...handoverCases
+  ...handoverCases,
+  ...membershipCases
 ]
 
 /**

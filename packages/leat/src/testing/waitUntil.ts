@@ -1,4 +1,8 @@
 import { Clock, Data, Effect } from "effect"
+import { monotonicMs } from "../Wake.ts"
+
+/** Whoever waits in a test is not misled by a wall clock that the test sets. */
+const nowOf = Effect.map(Clock.Clock, monotonicMs)
 
 /**
  * A condition did not come true in time. `what` is as it was given, `ms` how long it was waited for.
@@ -28,10 +32,10 @@ export const waitUntil = <E, R>(
   condition: Effect.Effect<boolean, E, R>,
   { withinMs = 10_000, everyMs = 5 }: { readonly withinMs?: number; readonly everyMs?: number } = {}
 ): Effect.Effect<void, E | NotInTime, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (startMs) => {
+  Effect.flatMap(nowOf, (startMs) => {
     const look: Effect.Effect<void, E | NotInTime, R> = Effect.flatMap(condition, (holds) => {
       if (holds) return Effect.void
-      return Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+      return Effect.flatMap(nowOf, (nowMs) =>
         nowMs - startMs >= withinMs
           ? Effect.fail(new NotInTime({ what, ms: withinMs }))
           : Effect.andThen(Effect.sleep(everyMs), look)
@@ -54,12 +58,12 @@ export const waitUntilQuiet = <A, E, R>(
   { quietMs = 200, withinMs = 10_000 }: { readonly quietMs?: number; readonly withinMs?: number } = {}
 ): Effect.Effect<A, E | NotInTime, R> =>
   Effect.gen(function* () {
-    const startMs = yield* Clock.currentTimeMillis
+    const startMs = yield* nowOf
     let last = yield* value
     let sinceMs = startMs
     for (;;) {
       yield* Effect.sleep(Math.min(20, quietMs))
-      const nowMs = yield* Clock.currentTimeMillis
+      const nowMs = yield* nowOf
       const now = yield* value
       if (now !== last) {
         last = now

@@ -281,6 +281,10 @@ export interface Transport {
   /**
    * Emits a lane for each partition this member is given. Leaving has two steps: who no longer runs the stream is given no more
    * lanes and drains those it has; when the scope ends it is gone, and what it still holds is taken from it.
+   *
+   * Subscriptions of one group on one transport should be one member, with one lease, where the backend has such: topics come and
+   * go under it, and that must not revoke a lane of another topic. A second subscription to the same topic and group must be
+   * another member. What fails for one topic should end that subscription alone.
    */
   readonly subscribe: (subscription: Subscription) => Stream.Stream<Lane, TransportError, Scope.Scope>
   /**

@@ -1,17 +1,37 @@
 /**
- * Tells who is gone by heartbeats that stand still, on this process's own monotonic clock: wall clocks jump, and after a restart
- * of the machine monotonic ones begin anew.
+ * Tells who is gone by heartbeats that do not move. Only the number of the beat is compared between processes, never a time: each
+ * measures on its own monotonic clock for how long it has seen a beat stand, and wall clocks decide nothing.
  */
-export class Beats {
-  readonly #seen = new Map<string, { beat: number; sinceMs: number }>()
+import { monotonicMs } from "../monotonicMs.ts"
 
-  /** Notes a heartbeat; returns whether it has not moved for `leaseMs`. */
+interface Seen {
+  readonly beat: number
+  lookedMs: number
+  stillMs: number
+}
+
+export class Beats {
+  readonly #seen = new Map<string, Seen>()
+  readonly #nowMs: () => number
+
+  constructor(nowMs = monotonicMs) {
+    this.#nowMs = nowMs
+  }
+
+  /**
+   * Notes a heartbeat; returns whether it has not moved for `leaseMs`. The time between two looks counts for half a lease at most:
+   * who was paused itself, with the whole machine perhaps, must see a beat stand afterwards too.
+   */
   isStill(name: string, beat: number, leaseMs: number): boolean {
-    const nowMs = performance.now()
+    const nowMs = this.#nowMs()
     const seen = this.#seen.get(name)
-    if (seen !== undefined && seen.beat === beat) return nowMs - seen.sinceMs >= leaseMs
-    this.#seen.set(name, { beat, sinceMs: nowMs })
-    return false
+    if (seen === undefined || seen.beat !== beat) {
+      this.#seen.set(name, { beat, lookedMs: nowMs, stillMs: 0 })
+      return false
+    }
+    seen.stillMs += Math.min(nowMs - seen.lookedMs, leaseMs / 2)
+    seen.lookedMs = nowMs
+    return seen.stillMs >= leaseMs
   }
 
   forget(name: string): void {

@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { Refusal } from "../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
-import { applicationId, formatVersion, tables } from "./schema.ts"
+import { applicationId, formatVersion, oldestFormat, tables, upgrade } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
 /** How long SQLite waits for another process by itself, in milliseconds; the group commit then tries again. */
@@ -58,8 +58,14 @@ export class Database {
         "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0"
       )
       if (isReadOnly) {
-        if (check(sql, paths.database) === "empty")
+        const found = check(sql, paths.database)
+        if (found === "empty")
           throw new Refusal("UnknownTopic", `${paths.database} is empty: no log was ever finished there`)
+        if (found === "old")
+          throw new Refusal(
+            "Unsupported",
+            `${paths.database} has an older format: whoever opens it for writing with this version of @leat/log brings it up to date`
+          )
       } else prepare(sql, paths.database, bytesMax)
       sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
       return new Database(paths, sql, wasClosed)
@@ -139,18 +145,13 @@ function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined):
     const pageBytes = Number(sql.prepare("PRAGMA page_size").get()?.["page_size"] ?? 4096)
     sql.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`)
   }
-  if (check(sql, path) !== "empty") return
+  if (check(sql, path) === "log") return
   sql.exec("BEGIN IMMEDIATE")
   try {
-    if (check(sql, path) === "empty") {
-      const createdMs = Date.now()
-      sql.exec(tables)
-      sql.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${formatVersion}`)
-      const topics = rowSum()
-      sql
-        .prepare("INSERT INTO header VALUES (1, ?, ?, ?, 0, ?)")
-        .run(formatVersion, createdMs, topics, rowSum(formatVersion, createdMs, topics))
-    }
+    // Looked at again: another process may have been faster.
+    const found = check(sql, path)
+    if (found === "empty") create(sql)
+    else if (found === "old") bringUpToDate(sql)
     sql.exec("COMMIT")
   } catch (error) {
     if (sql.isTransaction) sql.exec("ROLLBACK")
@@ -158,8 +159,27 @@ function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined):
   }
 }
 
-/** Refuses a file that is not a log, or one of another version. */
-function check(sql: DatabaseSync, path: string): "log" | "empty" {
+function create(sql: DatabaseSync): void {
+  const createdMs = Date.now()
+  sql.exec(tables)
+  sql.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${formatVersion}`)
+  const topics = rowSum()
+  sql
+    .prepare("INSERT INTO header VALUES (1, ?, ?, ?, 0, ?)")
+    .run(formatVersion, createdMs, topics, rowSum(formatVersion, createdMs, topics))
+}
+
+function bringUpToDate(sql: DatabaseSync): void {
+  sql.exec(upgrade)
+  const { created_ms = null, topics = null } = sql.prepare("SELECT created_ms, topics FROM header").get() ?? {}
+  sql
+    .prepare("UPDATE header SET format = ?, sum = ?")
+    .run(formatVersion, rowSum(formatVersion, valueOf(created_ms), valueOf(topics)))
+  sql.exec(`PRAGMA user_version = ${formatVersion}`)
+}
+
+/** Refuses a file that is not a log, or one of a newer version. */
+function check(sql: DatabaseSync, path: string): "log" | "empty" | "old" {
   const number = (name: string) => Number(sql.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0)
   const application = number("application_id")
   const format = number("user_version")
@@ -175,7 +195,7 @@ function check(sql: DatabaseSync, path: string): "log" | "empty" {
       "Unsupported",
       `${path} has format ${format} and this version of @leat/log reads up to ${formatVersion}: update @leat/log`
     )
-  if (format < formatVersion)
+  if (format < oldestFormat)
     throw new Refusal(
       "Unsupported",
       `${path} has format ${format}, which this version of @leat/log no longer reads: copy its events with an older one`
@@ -187,7 +207,7 @@ function check(sql: DatabaseSync, path: string): "log" | "empty" {
       "Corrupt",
       `${path}: the header of the log does not verify; copy the directory and restore a backup`
     )
-  return "log"
+  return format < formatVersion ? "old" : "log"
 }
 
 /** Where nothing can be written nobody can be writing either, and SQLite must not want to put its shared index there. */

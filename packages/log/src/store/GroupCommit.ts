@@ -3,10 +3,11 @@
  * was pushed earlier is in the log, or never will be, when what was pushed later is answered.
  */
 import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
+import { monotonicMs } from "../monotonicMs.ts"
 import type { Store } from "./Store.ts"
 
 export interface Work<A> {
-  /** Epoch milliseconds after which it must not be done any more. */
+  /** Instant of `monotonicMs` after which it must not be done any more. */
   readonly deadlineMs?: number
   /** Bytes that it will write, about. */
   readonly bytes?: number
@@ -63,14 +64,14 @@ export class GroupCommit {
       const result = run()
       return () => done(result)
     }
-    this.#queue.push({ deadlineMs, bytes, wakes, pushedAtMs: Date.now(), run: doing, failed })
+    this.#queue.push({ deadlineMs, bytes, wakes, pushedAtMs: monotonicMs(), run: doing, failed })
     this.#schedule()
   }
 
   /** Commits what is left, without waiting for more, for so many milliseconds at most. */
   drain(withinMs: number): void {
-    const untilMs = Date.now() + withinMs
-    while (this.#queue.length > 0 && Date.now() < untilMs) this.#flush()
+    const untilMs = monotonicMs() + withinMs
+    while (this.#queue.length > 0 && monotonicMs() < untilMs) this.#flush()
   }
 
   #schedule(): void {
@@ -90,7 +91,7 @@ export class GroupCommit {
   }
 
   #take(): Array<Job> {
-    const nowMs = Date.now()
+    const nowMs = monotonicMs()
     const group: Array<Job> = []
     let bytes = 0
     let taken = 0
@@ -118,7 +119,7 @@ export class GroupCommit {
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
       // Waiting for another process may have taken longer than some of them were given.
-      const nowMs = Date.now()
+      const nowMs = monotonicMs()
       for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
     } catch (error) {
       this.#undo()

@@ -1,12 +1,23 @@
 /**
- * Consumer groups as rows: members, and for each partition of a group who holds it in which generation and how far it is settled.
+ * Consumer groups as rows: members, the topics that each of them reads, and for each partition of a group who holds it in which
+ * generation and how far it is settled. Each topic of a group is shared out among those of its members that read it.
  * A partition changes hands only after its holder has released it, its drain deadline has passed, or its lease has expired; then
  * its generation rises, and what the old holder still says is refused. Everything here runs inside a write, unless it only reads.
  */
 import type { From } from "leat/transport"
 import { Refusal } from "../Fault.ts"
 import { positionAt } from "./read.ts"
-import { laneOf, type LaneRow, memberOf, type MemberRow, newLane, sumOfLane } from "./groupRows.ts"
+import {
+  laneOf,
+  type LaneRow,
+  memberOf,
+  type MemberRow,
+  memberTopicOf,
+  type MemberTopicRow,
+  newLane,
+  sumOfLane,
+  textOfFrom
+} from "./groupRows.ts"
 import { shareOut } from "./shareOut.ts"
 import type { Store } from "./Store.ts"
 import type { Topic } from "./Topics.ts"
@@ -25,13 +36,16 @@ export class Groups {
   readonly #lanes
   readonly #held
   readonly #putLane
-  readonly #members
+  readonly #group
   readonly #member
-  readonly #allMembers
   readonly #putMember
   readonly #removeMember
-  readonly #takeNoMore
   readonly #beat
+  readonly #readers
+  readonly #topicsOf
+  readonly #putTopic
+  readonly #removeTopic
+  readonly #takeNoMore
 
   constructor(store: Store) {
     this.#store = store
@@ -40,13 +54,18 @@ export class Groups {
     this.#lanes = db.prepare('SELECT * FROM lane WHERE partition BETWEEN ? AND ? AND "group" = ? ORDER BY partition')
     this.#held = db.prepare('SELECT * FROM lane WHERE partition BETWEEN ? AND ? AND "group" = ? AND holder = ?')
     this.#putLane = db.prepare("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-    this.#members = db.prepare('SELECT * FROM member WHERE topic = ? AND "group" = ? ORDER BY id')
+    this.#group = db.prepare('SELECT * FROM member WHERE "group" = ?')
     this.#member = db.prepare("SELECT * FROM member WHERE id = ?")
-    this.#allMembers = db.prepare("SELECT * FROM member ORDER BY id")
-    this.#putMember = db.prepare("INSERT INTO member VALUES (NULL, ?, ?, ?, 0, ?, ?, ?, ?, 0)")
+    this.#putMember = db.prepare("INSERT INTO member VALUES (?, ?, ?, 0, ?, ?)")
     this.#removeMember = db.prepare("DELETE FROM member WHERE id = ?")
-    this.#takeNoMore = db.prepare("UPDATE member SET leaving = 1 WHERE id = ?")
     this.#beat = db.prepare("UPDATE member SET beat = beat + 1, seen_ms = ? WHERE id = ?")
+    this.#readers = db.prepare(
+      'SELECT r.* FROM member_topic r JOIN member m ON m.id = r.member WHERE r.topic = ? AND m."group" = ? ORDER BY r.member'
+    )
+    this.#topicsOf = db.prepare("SELECT topic FROM member_topic WHERE member = ?")
+    this.#putTopic = db.prepare("INSERT OR REPLACE INTO member_topic VALUES (?, ?, ?, ?, 0)")
+    this.#removeTopic = db.prepare("DELETE FROM member_topic WHERE topic = ? AND member = ?")
+    this.#takeNoMore = db.prepare("UPDATE member_topic SET leaving = 1 WHERE topic = ? AND member = ?")
   }
 
   settled(partition: number, group: string): number | undefined {
@@ -73,41 +92,48 @@ export class Groups {
     return row === undefined ? undefined : memberOf(row)
   }
 
-  members(topic: Topic, group: string): ReadonlyArray<MemberRow> {
-    return this.#members.all(topic.id, group).map(memberOf)
+  /** Every member of a group, whatever it reads. */
+  members(group: string): ReadonlyArray<MemberRow> {
+    return this.#group.all(group).map(memberOf)
   }
 
-  allMembers(): ReadonlyArray<MemberRow> {
-    return this.#allMembers.all().map(memberOf)
+  /** The members of a group that read a topic. */
+  readers(topic: Topic, group: string): ReadonlyArray<MemberTopicRow> {
+    return this.#readers.all(topic.id, group).map(memberTopicOf)
   }
 
-  join(topic: Topic, group: string, member: Pick<MemberRow, "owner" | "leaseMs" | "drainMs" | "from">): number {
-    const { owner, leaseMs, drainMs, from } = member
-    const begins = typeof from === "object" && "position" in from ? { position: Number(from.position) } : from
-    const { lastInsertRowid } = this.#putMember.run(
-      topic.id,
-      group,
-      owner,
-      leaseMs,
-      drainMs,
-      JSON.stringify(begins),
-      Date.now()
-    )
+  /** A member with an id of its own choice, that reads nothing yet. */
+  enter({ id, group, owner, leaseMs }: Pick<MemberRow, "id" | "group" | "owner" | "leaseMs">): void {
+    this.#putMember.run(id, group, owner, leaseMs, Date.now())
+  }
+
+  /** A member reads one more topic; false: it has been evicted. */
+  join(topic: Topic, group: string, id: number, { drainMs, from }: Pick<MemberTopicRow, "drainMs" | "from">): boolean {
+    if (this.member(id) === undefined) return false
+    this.#putTopic.run(topic.id, id, drainMs, textOfFrom(from))
     this.rebalance(topic, group)
-    return Number(lastInsertRowid)
+    return true
   }
 
-  /** The first step of leaving: the member is given no more lanes, and others take over the ones it has as it drains them. */
+  /** The first step of leaving a topic: the member is given no more lanes of it, and others take over those it has as it drains them. */
   takeNoMore(topic: Topic, group: string, id: number): void {
-    this.#takeNoMore.run(id)
+    this.#takeNoMore.run(topic.id, id)
     this.rebalance(topic, group)
   }
 
-  /** A member goes, or its lease has expired: what it had in its hands comes again. */
+  /** A member no longer reads a topic: what it had in its hands comes again. With its last topic it leaves the group. */
   leave(topic: Topic, group: string, id: number): void {
-    this.#removeMember.run(id)
+    this.#removeTopic.run(topic.id, id)
     for (const lane of this.held(topic, group, id)) this.#save(abandonedLane(lane))
     this.rebalance(topic, group)
+    if (this.#topicsOf.get(id) === undefined) this.#removeMember.run(id)
+  }
+
+  /** The lease of a member has expired: it leaves all its topics. */
+  evict(group: string, id: number): void {
+    const topics = new Set(this.#topicsOf.all(id).map((row) => row["topic"]))
+    for (const topic of this.#store.topics.all) if (topics.has(topic.id)) this.leave(topic, group, id)
+    this.#removeMember.run(id)
   }
 
   /** Returns how many of the members are still there. */
@@ -118,13 +144,17 @@ export class Groups {
 
   /** Moves as few partitions as it takes to give every member its share. */
   rebalance(topic: Topic, group: string): void {
-    const members = this.members(topic, group).filter(({ isLeaving }) => !isLeaving)
+    const readers = this.readers(topic, group).filter(({ isLeaving }) => !isLeaving)
     const lanes = this.#allLanes(topic, group)
-    const target = shareOut(lanes, members)
+    const target = shareOut(
+      lanes,
+      readers.map(({ member }) => member),
+      topic.id
+    )
     for (const lane of lanes) {
-      const member = members.find(({ id }) => id === target.get(lane.partition))
-      if (member === undefined || lane.holder === member.id) continue
-      if (lane.state === "free") this.#give(lane, member)
+      const reader = readers.find(({ member }) => member === target.get(lane.partition))
+      if (reader === undefined || lane.holder === reader.member) continue
+      if (lane.state === "free") this.#give(lane, reader)
       else if (lane.state === "held") this.#save({ ...lane, state: "revoked" })
     }
   }
@@ -160,7 +190,7 @@ export class Groups {
     this.rebalance(topic, claim.group)
   }
 
-  #give(lane: LaneRow, { id, from }: MemberRow): void {
+  #give(lane: LaneRow, { member: id, from }: MemberTopicRow): void {
     // Kept, so that a group that began at the latest record does not skip what comes before its first settle.
     const origin = lane.origin ?? this.#originOf(lane.partition, from)
     const start = lane.settled ?? origin

@@ -1,6 +1,6 @@
 /**
- * The sign of life of the members in this worker, and the watch over the other members of their groups: whose heart stands still
- * for its lease is put out, and what it held goes to those that stay.
+ * The heartbeats of the members in this worker, and the watch over the other members of their groups: one without a heartbeat for
+ * its lease is evicted, and its lanes go to the others.
  */
 import { Beats } from "./Beats.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
@@ -8,16 +8,16 @@ import type { Groups } from "./Groups.ts"
 import type { Store } from "./Store.ts"
 
 interface Beating {
-  readonly topic: string
   readonly group: string
-  /** Its row; undefined while it has none. */
-  readonly row: number | undefined
+  /** Its row. */
+  readonly row: number
+  readonly isEntered: boolean
 }
 
 export interface HeartbeatOptions {
   readonly leaseMs: number
   readonly members: () => Iterable<Beating>
-  /** Some of the members here have been put out themselves. */
+  /** Some of the members here have been evicted themselves. */
   readonly lost: () => void
 }
 
@@ -25,7 +25,7 @@ export interface HeartbeatOptions {
 interface Still {
   readonly id: number
   readonly beat: number
-  readonly of: Beating
+  readonly group: string
 }
 
 export class Heartbeat {
@@ -55,12 +55,12 @@ export class Heartbeat {
 
   #beat(): void {
     const members = Array.from(this.#options.members())
-    const rows = members.flatMap(({ row }) => (row === undefined ? [] : [row]))
+    const rows = members.filter(({ isEntered }) => isEntered).map(({ row }) => row)
     this.#commit.push({
       wakes: "nobody",
       run: () => ({ alive: this.#groups.beat(rows), still: this.#still(members) }),
       done: ({ alive, still }) => {
-        for (const one of still) this.#putOut(one)
+        for (const one of still) this.#evict(one)
         if (alive < rows.length) this.#options.lost()
       },
       failed: () => undefined
@@ -68,23 +68,21 @@ export class Heartbeat {
   }
 
   #still(members: ReadonlyArray<Beating>): ReadonlyArray<Still> {
-    return members.flatMap((of) => {
-      const topic = this.#store.topics.find(of.topic)
-      if (topic === undefined) return []
-      return this.#groups
-        .members(topic, of.group)
-        .filter(({ id, beat, leaseMs }) => id !== of.row && this.#beats.isStill(`${id}`, beat, leaseMs))
-        .map(({ id, beat }) => ({ id, beat, of }))
-    })
+    const own = new Set(members.map(({ row }) => row))
+    return [...new Set(members.map(({ group }) => group))].flatMap((group) =>
+      this.#groups
+        .members(group)
+        .filter(({ id, beat, leaseMs }) => !own.has(id) && this.#beats.isStill(`${id}`, beat, leaseMs))
+        .map(({ id, beat }) => ({ id, beat, group }))
+    )
   }
 
-  #putOut({ id, beat, of }: Still): void {
+  #evict({ id, beat, group }: Still): void {
     this.#commit.push({
       wakes: "groups",
       run: () => {
-        // It may have come back to life in between, or another has put it out.
-        if (this.#groups.member(id)?.beat !== beat) return
-        this.#groups.leave(this.#store.topics.get(of.topic), of.group, id)
+        // It may have come back to life in between, or another has evicted it.
+        if (this.#groups.member(id)?.beat === beat) this.#groups.evict(group, id)
       },
       done: () => this.#beats.forget(`${id}`),
       failed: () => undefined

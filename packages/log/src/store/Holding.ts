@@ -3,15 +3,24 @@ import type { Fault } from "../Fault.ts"
 import type { Calls } from "../Message.ts"
 import type { Claim } from "./Groups.ts"
 
-/** A member of a group in this worker. */
+/** A member of a group in this worker: one lease for all that it reads. */
 export interface Member {
   readonly number: number
-  readonly topic: string
   readonly group: string
+  readonly subscriptions: Set<Subscription>
+  /** Its row: drawn anew each time that it enters the group. */
+  row: number
+  /** Whether the row is there: written, and not known to be evicted. */
+  isEntered: boolean
+}
+
+/** One topic that a member reads. */
+export interface Subscription {
+  readonly number: number
+  readonly member: Member
+  readonly topic: string
   readonly from: From
   readonly drainMs: number
-  /** Its row; undefined until it has joined, and again when its lease has expired. */
-  row: number | undefined
   /** Takes no more lanes. */
   isLeaving: boolean
 }
@@ -32,7 +41,7 @@ export interface Pull extends Answer<Pulled> {
 /** A lane in the hands of a member here. */
 export interface Holding {
   readonly number: number
-  readonly member: Member
+  readonly subscription: Subscription
   readonly claim: Claim
   state: "held" | "revoked" | "released"
   isTouched: boolean

@@ -165,8 +165,8 @@ export class LogServer {
       this.#watch()
       this.#membership.join(ask, answer)
     },
-    takeNoMore: ({ member }, answer) => this.#membership.takeNoMore(member, answer),
-    leave: ({ member }, answer) => this.#membership.leave(member, answer),
+    takeNoMore: ({ subscription }, answer) => this.#membership.takeNoMore(subscription, answer),
+    leave: ({ subscription }, answer) => this.#membership.leave(subscription, answer),
     pull: ({ lane, from }, answer) => this.#membership.pull(lane, from, answer),
     settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),
     release: ({ lane }, answer) => this.#membership.release(lane, answer),

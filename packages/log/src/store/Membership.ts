@@ -2,10 +2,11 @@
  * The members of groups that live in this worker: their heartbeats, the lanes they hold, and the pulls that wait for records.
  * What the rows say is the truth; this follows it, and tells the main thread what has become of its lanes.
  */
+import { randomInt } from "node:crypto"
 import { type Fault, faultOf, Refusal, sqliteCode } from "../Fault.ts"
 import type { Calls, LaneEvent, ReadResult } from "../Message.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import type { Answer, Holding, Member, Pulled } from "./Holding.ts"
+import type { Answer, Holding, Member, Pulled, Subscription } from "./Holding.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { Groups } from "./Groups.ts"
 import type { LaneRow } from "./groupRows.ts"
@@ -26,6 +27,7 @@ export class Membership {
   readonly #options: MembershipOptions
   readonly #heartbeat: Heartbeat
   readonly #members = new Map<number, Member>()
+  readonly #subscriptions = new Map<number, Subscription>()
   readonly #holdings = new Map<number, Holding>()
   #holdingNumber = 0
 
@@ -47,28 +49,30 @@ export class Membership {
   }
 
   join(ask: Calls["join"]["ask"], answer: Answer<null>): void {
-    const { member: number, topic, group, from, drainMs } = ask
-    const member: Member = { number, topic, group, from, drainMs, row: undefined, isLeaving: false }
-    this.#members.set(number, member)
+    const { subscription: number, topic, from, drainMs } = ask
+    const member = this.#memberOf(ask)
+    const subscription: Subscription = { number, member, topic, from, drainMs, isLeaving: false }
+    this.#subscriptions.set(number, subscription)
+    member.subscriptions.add(subscription)
     this.#heartbeat.start()
-    this.#enter(member, {
+    this.#join(subscription, {
       done: answer.done,
       failed: (fault, mayBeStored) => {
-        this.#members.delete(number)
+        this.#forget(subscription)
         answer.failed(fault, mayBeStored)
       }
     })
   }
 
   takeNoMore(number: number, answer: Answer<null>): void {
-    const member = this.#members.get(number)
-    if (member === undefined) return answer.done(null)
-    member.isLeaving = true
+    const subscription = this.#subscriptions.get(number)
+    if (subscription === undefined) return answer.done(null)
+    subscription.isLeaving = true
     this.#commit.push({
       wakes: "groups",
       run: () => {
-        const { group, row, topic } = member
-        if (row !== undefined) this.#groups.takeNoMore(this.#store.topics.get(topic), group, row)
+        const { member, topic } = subscription
+        this.#groups.takeNoMore(this.#store.topics.get(topic), member.group, member.row)
         return null
       },
       ...answer
@@ -76,16 +80,15 @@ export class Membership {
   }
 
   leave(number: number, answer: Answer<null>): void {
-    const member = this.#members.get(number)
-    if (member === undefined) return answer.done(null)
-    this.#members.delete(number)
-    for (const holding of this.#held(member)) this.#drop(holding)
-    if (this.#members.size === 0) this.#heartbeat.stop()
+    const subscription = this.#subscriptions.get(number)
+    if (subscription === undefined) return answer.done(null)
+    const { member, topic } = subscription
+    this.#forget(subscription)
+    for (const holding of this.#held(subscription)) this.#drop(holding)
     this.#commit.push({
       wakes: "groups",
       run: () => {
-        // Read here: joining may have stood before this in the queue.
-        if (member.row !== undefined) this.#groups.leave(this.#store.topics.get(member.topic), member.group, member.row)
+        this.#groups.leave(this.#store.topics.get(topic), member.group, member.row)
         return null
       },
       ...answer
@@ -94,7 +97,8 @@ export class Membership {
 
   /** Everybody goes; for the close of the log. */
   leaveAll(): void {
-    for (const number of this.#members.keys()) this.leave(number, { done: () => undefined, failed: () => undefined })
+    for (const number of this.#subscriptions.keys())
+      this.leave(number, { done: () => undefined, failed: () => undefined })
   }
 
   pull(number: number, from: number, answer: Answer<Pulled>): void {
@@ -125,7 +129,7 @@ export class Membership {
       this.#commit.push({
         wakes: "groups",
         run: () => {
-          this.#groups.release(this.#store.topics.get(holding.member.topic), holding.claim)
+          this.#groups.release(this.#store.topics.get(holding.subscription.topic), holding.claim)
           return null
         },
         done: () => {
@@ -143,11 +147,7 @@ export class Membership {
 
   /** Somebody has committed: follows what that means for members and lanes, and serves the pulls that wait. */
   follow(): void {
-    for (const member of this.#members.values()) {
-      if (member.row === undefined) continue
-      // Damage or a busy log: the next look tries again.
-      attempt(() => this.#store.look(() => this.#followMember(member)))
-    }
+    for (const member of this.#members.values()) if (member.isEntered) this.#followMember(member)
     this.serve()
   }
 
@@ -157,61 +157,107 @@ export class Membership {
       if (holding.pull !== undefined) this.#guard(holding, () => this.#serve(holding))
   }
 
-  #enter(member: Member, answer: Answer<null>): void {
+  #memberOf({ member: number, group }: Calls["join"]["ask"]): Member {
+    const found = this.#members.get(number)
+    if (found !== undefined) return found
+    const member = { number, group, subscriptions: new Set<Subscription>(), row: newRow(), isEntered: false }
+    this.#members.set(number, member)
+    this.#enter(member)
+    return member
+  }
+
+  /** Writes the row of a member; what is pushed later finds it, in the same transaction or a later one. */
+  #enter(member: Member): void {
     const { owner, leaseMs } = this.#options
-    const { from, drainMs, group } = member
+    const { group, row: id } = member
+    this.#commit.push({
+      wakes: "nobody",
+      run: () => this.#groups.enter({ id, group, owner, leaseMs }),
+      done: () => {
+        if (member.row === id) member.isEntered = true
+      },
+      failed: () => undefined
+    })
+  }
+
+  #join(subscription: Subscription, answer: Answer<null>): void {
+    const { member, topic, from, drainMs } = subscription
+    const { row } = member
     this.#commit.push({
       wakes: "groups",
-      run: () => {
-        const topic = this.#store.topics.get(member.topic)
-        return this.#groups.join(topic, group, { owner, leaseMs, drainMs, from })
-      },
-      done: (row) => {
-        member.row = row
+      run: () => this.#groups.join(this.#store.topics.get(topic), member.group, row, { drainMs, from }),
+      done: (isMember) => {
+        // It was evicted, or its row could not be written: it enters again with all that it reads, this topic too.
+        if (!isMember) this.#enterAgain(member, row)
         answer.done(null)
       },
       failed: answer.failed
     })
   }
 
-  /** As a new member, after its lease has expired: the whole process was paused, mostly. */
-  #enterAgain(member: Member): void {
-    if (!this.#members.has(member.number) || member.isLeaving) return
-    member.row = undefined
-    const failed = () => void setTimeout(() => this.#enterAgain(member), againMs)
-    this.#enter(member, { done: () => undefined, failed })
+  /** As a new member, after its lease has expired: the whole process was paused, mostly. `row` is what it was. */
+  #enterAgain(member: Member, row: number): void {
+    if (member.row !== row || !this.#members.has(member.number)) return
+    member.row = newRow()
+    member.isEntered = false
+    this.#enter(member)
+    for (const subscription of member.subscriptions) {
+      if (subscription.isLeaving) continue
+      const again = member.row
+      const failed = () => void setTimeout(() => this.#enterAgain(member, again), againMs)
+      this.#join(subscription, { done: () => undefined, failed })
+    }
+  }
+
+  #forget(subscription: Subscription): void {
+    const { member, number } = subscription
+    this.#subscriptions.delete(number)
+    member.subscriptions.delete(subscription)
+    if (member.subscriptions.size > 0) return
+    this.#members.delete(member.number)
+    if (this.#members.size === 0) this.#heartbeat.stop()
   }
 
   #followMember(member: Member): void {
-    const { row, group } = member
-    if (row === undefined) return
-    const rows = this.#groups.held(this.#store.topics.get(member.topic), group, row)
-    const isEvicted = rows.length === 0 && this.#groups.member(row) === undefined
-    for (const holding of this.#held(member)) {
+    const { row, subscriptions } = member
+    let isEvicted = false
+    // Damage or a busy log, perhaps of one topic: the next look tries again, and the others go on.
+    for (const subscription of subscriptions)
+      attempt(() => {
+        this.#store.look(() => this.#followTopic(subscription))
+        isEvicted ||= this.#store.look(() => this.#groups.member(row)) === undefined
+      })
+    if (isEvicted) this.#enterAgain(member, row)
+  }
+
+  #followTopic(subscription: Subscription): void {
+    const { member, topic } = subscription
+    const rows = this.#groups.held(this.#store.topics.get(topic), member.group, member.row)
+    for (const holding of this.#held(subscription)) {
       const lane = rows.find(
         ({ partition, generation }) => partition === holding.claim.partition && generation === holding.claim.generation
       )
       if (lane === undefined) this.#lose(holding)
       else if (lane.state === "revoked" && holding.state === "held") this.#revoke(holding)
     }
-    for (const lane of rows) if (!this.#isKnown(member, lane)) this.#give(member, row, lane)
-    if (isEvicted) this.#enterAgain(member)
+    for (const lane of rows) if (!this.#isKnown(subscription, lane)) this.#give(subscription, lane)
   }
 
-  #isKnown(member: Member, { partition, generation }: LaneRow): boolean {
-    return this.#held(member).some(({ claim }) => claim.partition === partition && claim.generation === generation)
+  #isKnown(subscription: Subscription, { partition, generation }: LaneRow): boolean {
+    return this.#held(subscription).some(
+      ({ claim }) => claim.partition === partition && claim.generation === generation
+    )
   }
 
   #give(
-    member: Member,
-    row: number,
+    subscription: Subscription,
     { partition, generation, group, number, start, abandoned, abandonedAt }: LaneRow
   ): void {
-    const claim = { partition, group, holder: row, generation }
+    const claim = { partition, group, holder: subscription.member.row, generation }
     const lane = this.#holdingNumber++
     this.#holdings.set(lane, {
       number: lane,
-      member,
+      subscription,
       claim,
       state: "held",
       isTouched: false,
@@ -219,22 +265,23 @@ export class Membership {
       deadline: undefined
     })
     const told = abandonedAt === start ? abandoned : 0
-    this.#options.tell({ event: "given", member: member.number, lane, partition: number, start, abandoned: told })
+    const given = { lane, partition: number, start, abandoned: told }
+    this.#options.tell({ event: "given", subscription: subscription.number, ...given })
   }
 
   #revoke(holding: Holding): void {
-    const { claim, member } = holding
+    const { claim, subscription } = holding
     holding.state = "revoked"
     this.#end(holding)
-    this.#options.tell({ event: "revoked", lane: holding.number })
+    this.#tell("revoked", holding)
     const take = () =>
       this.#commit.push({
         wakes: "groups",
-        run: () => this.#groups.take(this.#store.topics.get(member.topic), claim),
+        run: () => this.#groups.take(this.#store.topics.get(subscription.topic), claim),
         done: () => undefined,
         failed: () => this.#later(holding, againMs, take)
       })
-    this.#later(holding, member.drainMs, take)
+    this.#later(holding, subscription.drainMs, take)
   }
 
   /** Does it after so many milliseconds, unless the lane has gone by then; instead of what was to be done before. */
@@ -254,7 +301,11 @@ export class Membership {
     const { pull } = holding
     this.#drop(holding)
     pull?.failed(laneLost, false)
-    if (holding.state !== "released") this.#options.tell({ event: "lost", lane: holding.number })
+    if (holding.state !== "released") this.#tell("lost", holding)
+  }
+
+  #tell(event: "revoked" | "lost", { number: lane, subscription }: Holding): void {
+    this.#options.tell({ event, subscription: subscription.number, lane })
   }
 
   #drop(holding: Holding): void {
@@ -263,8 +314,8 @@ export class Membership {
     this.#holdings.delete(holding.number)
   }
 
-  #held(member: Member): ReadonlyArray<Holding> {
-    return Array.from(this.#holdings.values()).filter((one) => one.member === member)
+  #held(subscription: Subscription): ReadonlyArray<Holding> {
+    return Array.from(this.#holdings.values()).filter((one) => one.subscription === subscription)
   }
 
   /** Answers a waiting pull, when there is something and the lane is still held. */
@@ -310,6 +361,9 @@ export class Membership {
 
 /** When something is tried again that a full, busy or damaged log did not take, in milliseconds. */
 const againMs = 1000
+
+/** Drawn, not counted: a number that was given in a transaction that was undone could be given again. */
+const newRow = (): number => randomInt(1, 2 ** 47)
 
 const laneLost: Fault = { reason: "LaneLost", detail: "the lane is no longer held by this member of its group" }
 

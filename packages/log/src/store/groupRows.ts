@@ -4,15 +4,21 @@ import { rowSum } from "./rowSum.ts"
 
 export interface MemberRow {
   readonly id: number
-  readonly topic: number
   readonly group: string
   readonly owner: string
-  /** Rises with every heartbeat: whoever sees it stand still for a lease knows that the member is gone, whatever the clocks say. */
+  /** Rises with every heartbeat: a member whose beat does not move for a lease is gone, whatever the clocks say. */
   readonly beat: number
   readonly leaseMs: number
+  /** For a person: wall clock of the member at its last heartbeat. */
+  readonly seenMs: number
+}
+
+/** What a member reads of one topic. */
+export interface MemberTopicRow {
+  readonly topic: number
+  readonly member: number
   readonly drainMs: number
   readonly from: From
-  readonly seenMs: number
   /** Takes no more lanes: it drains the ones it has, and then goes. */
   readonly isLeaving: boolean
 }
@@ -89,16 +95,27 @@ export function sumOfLane(lane: LaneRow): number {
 export function memberOf(row: Record<string, unknown>): MemberRow {
   return {
     id: Number(row["id"]),
-    topic: Number(row["topic"]),
     group: String(row["group"]),
     owner: String(row["owner"]),
     beat: Number(row["beat"]),
     leaseMs: Number(row["lease_ms"]),
+    seenMs: Number(row["seen_ms"])
+  }
+}
+
+export function memberTopicOf(row: Record<string, unknown>): MemberTopicRow {
+  return {
+    topic: Number(row["topic"]),
+    member: Number(row["member"]),
     drainMs: Number(row["drain_ms"]),
     from: fromOf(String(row["begins"])),
-    seenMs: Number(row["seen_ms"]),
     isLeaving: row["leaving"] === 1
   }
+}
+
+/** As `fromOf` reads it. */
+export function textOfFrom(from: From): string {
+  return JSON.stringify(typeof from === "object" && "position" in from ? { position: Number(from.position) } : from)
 }
 
 function stateOf(value: unknown): LaneRow["state"] {

@@ -21,11 +21,11 @@ export function inspect(store: Store): LogInspection {
   const counts = db.prepare("SELECT count(*) AS n FROM batch WHERE partition = ?")
   const ranges = db.prepare("SELECT count(*) AS n FROM id_range WHERE partition = ?")
   const names = db.prepare(
-    'SELECT DISTINCT "group" AS name FROM lane WHERE topic = ? UNION SELECT "group" FROM member WHERE topic = ? ORDER BY 1'
+    `SELECT DISTINCT "group" AS name FROM lane WHERE topic = ?
+     UNION SELECT m."group" FROM member_topic r JOIN member m ON m.id = r.member WHERE r.topic = ? ORDER BY 1`
   )
   return store.look(() => {
     const header = db.prepare("SELECT created_ms FROM header").get()
-    const members = groups.allMembers()
     const ofTopic = (topic: Topic): TopicInspection => ({
       topic: topic.name,
       compacted: topic.compacted,
@@ -43,7 +43,7 @@ export function inspect(store: Store): LogInspection {
           idRanges: Number(ranges.get(partition)?.["n"])
         }
       }),
-      groups: names.all(topic.id, topic.id).map(({ name }) => groupOf(store, groups, topic, String(name), members))
+      groups: names.all(topic.id, topic.id).map(({ name }) => groupOf(store, groups, topic, String(name)))
     })
     return {
       directory: db.paths.directory,
@@ -59,16 +59,14 @@ export function inspect(store: Store): LogInspection {
   })
 }
 
-function groupOf(
-  store: Store,
-  groups: Groups,
-  topic: Topic,
-  group: string,
-  members: ReadonlyArray<MemberRow>
-): GroupInspection {
+function groupOf(store: Store, groups: Groups, topic: Topic, group: string): GroupInspection {
+  const readers = new Set(groups.readers(topic, group).map(({ member }) => member))
   return {
     group,
-    members: members.filter((one) => one.topic === topic.id && one.group === group).map(memberOf),
+    members: groups
+      .members(group)
+      .filter(({ id }) => readers.has(id))
+      .map(memberOf),
     lanes: groups.lanes(topic, group).map((lane) => laneOf(store, lane))
   }
 }

@@ -4,10 +4,17 @@
  */
 
 /** Version of the whole format: tables, row sums and blocks. */
-export const formatVersion = 1
+export const formatVersion = 2
+
+/** What is brought up to date when it is opened for writing. */
+export const oldestFormat = 1
 
 /** `leat` in SQLite's own header: what has another one is not ours. */
 export const applicationId = 0x6c656174
+
+/** What a member reads: a member of a group has a row for each of its topics. */
+const memberTopics = `CREATE TABLE member_topic (topic INTEGER NOT NULL, member INTEGER NOT NULL, drain_ms INTEGER NOT NULL,
+  begins TEXT NOT NULL, leaving INTEGER NOT NULL, PRIMARY KEY (topic, member)) WITHOUT ROWID;`
 
 export const tables = `
 CREATE TABLE header (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, created_ms INTEGER NOT NULL,
@@ -23,9 +30,9 @@ CREATE TABLE bytes (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
 CREATE TABLE id_range (partition INTEGER NOT NULL, incarnation BLOB NOT NULL, stream TEXT NOT NULL, bucket INTEGER NOT NULL,
   first INTEGER NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (partition, incarnation, stream, bucket, first)) WITHOUT ROWID;
-CREATE TABLE member (id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, "group" TEXT NOT NULL,
-  owner TEXT NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL, drain_ms INTEGER NOT NULL, begins TEXT NOT NULL,
-  seen_ms INTEGER NOT NULL, leaving INTEGER NOT NULL);
+CREATE TABLE member (id INTEGER PRIMARY KEY, "group" TEXT NOT NULL, owner TEXT NOT NULL, beat INTEGER NOT NULL,
+  lease_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL);
+${memberTopics}
 CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL,
   holder INTEGER, generation INTEGER NOT NULL, state TEXT NOT NULL, touched INTEGER NOT NULL, start INTEGER NOT NULL,
   origin INTEGER, settled INTEGER, abandoned INTEGER NOT NULL, abandoned_at INTEGER NOT NULL, sum INTEGER NOT NULL,
@@ -33,4 +40,14 @@ CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTE
 CREATE TABLE owner (task TEXT PRIMARY KEY, owner TEXT NOT NULL, beat INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end" INTEGER NOT NULL, what TEXT NOT NULL,
   found_ms INTEGER NOT NULL, PRIMARY KEY (partition, base, what)) WITHOUT ROWID;
+`
+
+/** From format 1, in which a member had one topic. The header is written anew beside it. */
+export const upgrade = `
+${memberTopics}
+INSERT INTO member_topic SELECT topic, id, drain_ms, begins, leaving FROM member;
+ALTER TABLE member DROP COLUMN topic;
+ALTER TABLE member DROP COLUMN drain_ms;
+ALTER TABLE member DROP COLUMN begins;
+ALTER TABLE member DROP COLUMN leaving;
 `

@@ -4,14 +4,18 @@ interface Shared {
   readonly state: "free" | "held" | "revoked"
 }
 
-/** Which member each partition is for: holders keep what they have up to their share, the rest goes to whoever has least. */
+/**
+ * Which member each partition is for: holders keep what they have up to their share, the rest goes to whoever has least. `turn` says
+ * with whom to begin among those who have the same: else one member would get the odd partition of every topic.
+ */
 export function shareOut(
   lanes: ReadonlyArray<Shared>,
-  members: ReadonlyArray<{ readonly id: number }>
+  members: ReadonlyArray<number>,
+  turn: number
 ): ReadonlyMap<number, number> {
   const target = new Map<number, number>()
   const share = Math.ceil(lanes.length / Math.max(1, members.length))
-  const counts = new Map(members.map(({ id }) => [id, 0]))
+  const counts = new Map(members.map((_, index) => [members[(index + turn) % members.length] ?? 0, 0]))
   const assign = (partition: number, member: number) => {
     target.set(partition, member)
     counts.set(member, (counts.get(member) ?? 0) + 1)
@@ -21,7 +25,8 @@ export function shareOut(
   }
   for (const { partition } of lanes) {
     if (target.has(partition)) continue
-    const [least] = [...counts].toSorted(([a, left], [b, right]) => left - right || a - b)
+    // Sorting is stable.
+    const [least] = [...counts].toSorted(([, left], [, right]) => left - right)
     if (least !== undefined) assign(partition, least[0])
   }
   return target

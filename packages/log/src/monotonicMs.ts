@@ -1,0 +1,5 @@
+/**
+ * Milliseconds of the monotonic clock, the same in all threads of a process: what deadlines and waiting are measured by. `performance`
+ * begins anew in each thread, and the wall clock may be set at any moment.
+ */
+export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n)
