@@ -10,7 +10,12 @@ const [directory = ""] = process.argv.slice(2)
 const routes = {
   version: 1,
   clusters: { local: { transport: "@leat/log", directory } },
-  routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "{stream}", linger: "10 minutes" }] }]
+  routes: [
+    {
+      match: { stream: "*" },
+      to: [{ cluster: "local", topic: "{stream}", linger: "9 minutes", timeout: "10 minutes" }]
+    }
+  ]
 }
 await using leat = await open({ source: "loser", routes, drivers: [log], ledger: { store: ledgerStore(directory) } })
 const lines = await leat.stream(LogLine)
