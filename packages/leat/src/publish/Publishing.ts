@@ -60,7 +60,7 @@ export class Publishing<T> {
     options: PublishOptions | undefined,
     around: Surroundings | undefined
   ): Effect.Effect<Receipt, Rejected | NotStored> {
-    const level = options?.level ?? this.#publisher.level
+    const level = this.#levelOf(options)
     const waiter = new Waiter()
     const told = this.#publisher.offerNow(event, options, around, waiter)
     if (told === undefined)
@@ -80,7 +80,7 @@ export class Publishing<T> {
   ): PublishCall {
     const waiter = new Waiter()
     const call = { receipt: undefined as Receipt | undefined, giveUp: () => undefined as void }
-    const level = options.level ?? this.#publisher.level
+    const level = this.#levelOf(options)
     const answer = (told: Admission, fault: string) => {
       if (!told.admitted) return done(this.#rejected(told, fault))
       const receipt = (call.receipt = this.#receipt(waiter))
@@ -119,7 +119,7 @@ export class Publishing<T> {
     done: (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
   ): PublishAllCall {
     const waiter = new Waiter()
-    const level = options?.level ?? this.#publisher.level
+    const level = this.#levelOf(options)
     const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
     const all = new PublishingAll(
       this.#publisher,
@@ -196,6 +196,15 @@ export class Publishing<T> {
   #whenDone(waiter: Waiter, then: () => void): void {
     if (waiter.pending === 0) then()
     else waiter.whenDone(() => this.#schedule(then))
+  }
+
+  /** The level of a call. Where it cannot be read, the event will be rejected: then it does not matter. */
+  #levelOf(options: PublishOptions | undefined): Level {
+    try {
+      return options?.level ?? this.#publisher.level
+    } catch {
+      return "queued"
+    }
   }
 
   #rejected(told: Admission & { readonly admitted: false }, detail: string): Rejected {
