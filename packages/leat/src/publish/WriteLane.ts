@@ -12,7 +12,7 @@
  * if (command._tag === "Send") lane.settled(runs, nowMs, random)
  * ```
  */
-import { dropNotice, type DroppedRange, droppedHeader, rangesMax } from "../record/DropNotice.ts"
+import { dropNotice, type DroppedRange, DroppedRanges, droppedHeader } from "../record/DropNotice.ts"
 import type { Journal, Ledger, Place, WriteAccount } from "../ledger/Ledger.ts"
 import { decide, type Policy } from "../Policy.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
@@ -94,7 +94,7 @@ export class WriteLane {
   #fenceSinceMs = 0
   #closing = false
   /** Dropped and not announced yet. */
-  #dropped: Array<DroppedRange> = []
+  readonly #dropped = new DroppedRanges()
   /** What the first record of the range on its way says was dropped. */
   #announcing: ReadonlyArray<DroppedRange> = []
 
@@ -156,7 +156,7 @@ export class WriteLane {
     row.admitted++
     row.dropped[reason] = (row.dropped[reason] ?? 0) + 1
     journal?.moved(row, bucket, seq, undefined, "dropped", reason)
-    this.#noteDrop(bucket, seq, reason)
+    this.#dropped.add(bucket, seq, reason)
   }
 
   /** What to do now. `Send` and `Fence` are to be answered with `settled` and `fenced`; until then there is nothing else. */
@@ -297,7 +297,7 @@ export class WriteLane {
 
   /** What was dropped since the last stored record: what a marker has to say when the lane closes. */
   get unannounced(): ReadonlyArray<DroppedRange> {
-    return this.#dropped
+    return this.#dropped.all
   }
 
   #send(head: Queued, nowMs: number): WriteCommand {
@@ -396,7 +396,7 @@ export class WriteLane {
     this.#takeBack(range)
     for (let index = range.from; index < range.to; index++) {
       if (batch.isMarker(index)) continue
-      this.#noteDrop(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
+      this.#dropped.add(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
     }
     this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)
   }
@@ -413,25 +413,17 @@ export class WriteLane {
     }
     this.#announcing = []
     batch.withdrawNotice()
-    if (this.#dropped.length === 0) return
-    const notice = dropNotice(this.#dropped)
+    if (this.#dropped.all.length === 0) return
+    const notice = dropNotice(this.#dropped.all)
     if (batch.recordBytes(range.from) + notice.length + noticeHeaderBytes > this.#options.recordBytesMax) return
     batch.notice(range.from, droppedHeader, notice)
-    this.#announcing = this.#dropped
-    this.#dropped = []
+    this.#announcing = this.#dropped.take()
   }
 
   /** What a record was to announce and did not, or perhaps not, is for a later one to say. */
   #takeBack(range: Range): void {
-    if (range.said.length > 0) this.#dropped = [...range.said, ...this.#dropped].slice(0, rangesMax + 1)
+    this.#dropped.putBack(range.said)
     range.said = []
-  }
-
-  #noteDrop(bucket: number, seq: number, reason: string): void {
-    const last = this.#dropped.find((one) => one.bucket === bucket && one.reason === reason && one.to === seq)
-    if (last !== undefined) last.to = seq + 1
-    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
-    else if (this.#dropped.length <= rangesMax) this.#dropped.push({ bucket, from: seq, to: seq + 1, reason })
   }
 
   /** Ends records: counters, journal, waiters. */

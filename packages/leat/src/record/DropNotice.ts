@@ -1,6 +1,7 @@
 /**
  * Announced gaps: the next record that a lane stores says which records before it were dropped, so that a consumer can tell
- * a counted drop from a loss. The header is text, for consumers in any language.
+ * a counted drop from a loss. The header is text, for consumers in any language: ranges of a bucket with a reason, which is left out where
+ * it is that of the range before.
  *
  * @example
  * ```ts
@@ -18,27 +19,81 @@ export interface DroppedRange {
 
 export const droppedHeader = "leat-dropped"
 
-/** Ranges that one notice can carry, about 8 KiB; `...` at the end says that there were more. */
-export const rangesMax = 256
+/**
+ * Ranges that one notice can carry; `...` at the end says that there were more. A lane that stores nothing for a while has one range for
+ * each bucket and reason, and a partition may have all 3840 buckets of a contract: about 55 KiB, in one record after an outage.
+ */
+export const rangesMax = 4096
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export function dropNotice(ranges: ReadonlyArray<DroppedRange>): Uint8Array {
-  const listed = ranges.slice(0, rangesMax).map(({ bucket, from, to, reason }) => `${bucket}:${from}-${to}:${reason}`)
+  let reasonBefore: string | undefined
+  const listed = ranges.slice(0, rangesMax).map(({ bucket, from, to, reason }) => {
+    const told = reason === reasonBefore ? "" : `:${reason}`
+    reasonBefore = reason
+    return `${bucket}:${from}-${to}${told}`
+  })
   if (ranges.length > rangesMax) listed.push("...")
   return encoder.encode(listed.join(";"))
 }
 
 /** Reads a notice; what is not one gives no ranges. */
 export function readDropNotice(bytes: Uint8Array): ReadonlyArray<DroppedRange> {
+  let reason: string | undefined
   return decoder
     .decode(bytes)
     .split(";")
     .flatMap((text) => {
-      const parts = /^(\d+):(\d+)-(\d+):(.*)$/.exec(text)
+      const parts = /^(\d+):(\d+)-(\d+)(?::(.*))?$/.exec(text)
       const [bucket = 0, from = 0, to = 0] = parts?.slice(1, 4).map(Number) ?? []
       const isRange = from < to && Number.isSafeInteger(to) && Number.isSafeInteger(bucket)
-      return isRange ? [{ bucket, from, to, reason: parts?.[4] ?? "" }] : []
+      if (!isRange) return []
+      reason = parts?.[4] ?? reason
+      return reason === undefined ? [] : [{ bucket, from, to, reason }]
     })
+}
+
+/** The drops of a lane that no record has announced yet: sequences of one bucket that follow each other are one range. */
+export class DroppedRanges {
+  #ranges: Array<DroppedRange> = []
+  /** The newest range of each bucket. */
+  readonly #newest = new Map<number, DroppedRange>()
+
+  /** In the order in which they began. */
+  get all(): ReadonlyArray<DroppedRange> {
+    return this.#ranges
+  }
+
+  add(bucket: number, seq: number, reason: string): void {
+    this.#add(bucket, seq, seq + 1, reason)
+  }
+
+  /** Takes all of them out, for a record to announce. */
+  take(): ReadonlyArray<DroppedRange> {
+    const taken = this.#ranges
+    this.#ranges = []
+    this.#newest.clear()
+    return taken
+  }
+
+  /** Puts back in front what a record was to announce and did not. */
+  putBack(ranges: ReadonlyArray<DroppedRange>): void {
+    if (ranges.length === 0) return
+    for (const { bucket, from, to, reason } of [...ranges, ...this.take()]) this.#add(bucket, from, to, reason)
+  }
+
+  #add(bucket: number, from: number, to: number, reason: string): void {
+    const newest = this.#newest.get(bucket)
+    if (newest !== undefined && newest.to === from && newest.reason === reason) {
+      newest.to = to
+      return
+    }
+    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
+    if (this.#ranges.length > rangesMax) return
+    const range = { bucket, from, to, reason }
+    this.#ranges.push(range)
+    this.#newest.set(bucket, range)
+  }
 }

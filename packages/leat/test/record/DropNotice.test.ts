@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type DroppedRange, dropNotice, readDropNotice } from "../../src/record/DropNotice.js"
+import { type DroppedRange, DroppedRanges, dropNotice, rangesMax, readDropNotice } from "../../src/record/DropNotice.js"
 
 const decoder = new TextDecoder()
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -22,26 +22,33 @@ describe("a drop notice", () => {
     )
   })
 
-  it("lists 256 ranges and says so when there are more", () => {
+  it("lists all buckets of a partition, and says so when there is more than it can list", () => {
     const dropped = fc
-      .tuple(fc.integer({ min: 250, max: 270 }), ranges)
+      .tuple(fc.integer({ min: rangesMax - 3, max: rangesMax + 3 }), ranges)
       .map(([count, range]) => Array.from({ length: count }, (_, bucket) => ({ ...range, bucket })))
     fc.assert(
       fc.property(dropped, (all) => {
         const notice = dropNotice(all)
-        expect(decoder.decode(notice).endsWith(";...")).toBe(all.length > 256)
-        expect(readDropNotice(notice)).toEqual(all.slice(0, 256))
+        expect(decoder.decode(notice).endsWith(";...")).toBe(all.length > rangesMax)
+        expect(readDropNotice(notice)).toEqual(all.slice(0, rangesMax))
       }),
-      { numRuns: 30 }
+      { numRuns: 10 }
     )
+    expect(rangesMax).toBeGreaterThan(3840)
+  })
+
+  it("takes 16 bytes for each of 3840 buckets, a reason once", () => {
+    const all = Array.from({ length: 3840 }, (_, bucket) => ({ bucket, from: 1000, to: 1100, reason: "Unavailable" }))
+    expect(dropNotice(all).length / 3840).toBeLessThan(16)
   })
 
   it("is text that any language can split", () => {
     const dropped = [
       { bucket: 3, from: 100, to: 105, reason: "overflow" },
+      { bucket: 4, from: 7, to: 9, reason: "overflow" },
       { bucket: 0, from: 0, to: 1, reason: "Timeout" }
     ]
-    expect(decoder.decode(dropNotice(dropped))).toBe("3:100-105:overflow;0:0-1:Timeout")
+    expect(decoder.decode(dropNotice(dropped))).toBe("3:100-105:overflow;4:7-9;0:0-1:Timeout")
   })
 })
 
@@ -70,5 +77,68 @@ describe("reading what is not a drop notice", () => {
     expect(readDropNotice(bytesOf("what;3:1-2:overflow;..."))).toEqual([
       { bucket: 3, from: 1, to: 2, reason: "overflow" }
     ])
+  })
+})
+
+describe("drops that are not announced", () => {
+  const buckets = 5
+  type Step = number | "take" | "putBack"
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.nat(buckets * 2 - 1) },
+      { weight: 1, arbitrary: fc.constantFrom<Step>("take", "putBack") }
+    ),
+    { maxLength: 60 }
+  )
+
+  it("are all told, once, in order, in as few ranges as there can be", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const drops = new DroppedRanges()
+        const next = new Map<number, number>()
+        const expected: Array<string> = []
+        const told: Array<DroppedRange> = []
+        let taken: ReadonlyArray<DroppedRange> = []
+        for (const step of all) {
+          if (step === "take") {
+            told.push(...taken)
+            taken = drops.take()
+            expect(drops.all).toEqual([])
+          } else if (step === "putBack") {
+            drops.putBack(taken)
+            taken = []
+          } else {
+            const bucket = step % buckets
+            const seq = next.get(bucket) ?? 0
+            next.set(bucket, seq + 1)
+            drops.add(bucket, seq, step < buckets ? "overflow" : "Timeout")
+            expected.push(`${bucket}:${seq}:${step < buckets ? "overflow" : "Timeout"}`)
+          }
+        }
+        told.push(...taken, ...drops.all)
+        const each = told.flatMap(({ bucket, from, to, reason }) =>
+          Array.from({ length: to - from }, (_, at) => `${bucket}:${from + at}:${reason}`)
+        )
+        expect(each.toSorted()).toEqual(expected.toSorted())
+        for (const bucket of next.keys()) {
+          const own = drops.all.filter((range) => range.bucket === bucket)
+          for (const [at, { from, reason }] of own.entries()) {
+            const before = own[at - 1]
+            expect(before === undefined || before.to <= from).toBe(true)
+            expect(before?.to === from && before.reason === reason).toBe(false)
+          }
+        }
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it("are bounded, and added at once however many there are", () => {
+    const drops = new DroppedRanges()
+    for (let bucket = 0; bucket < rangesMax * 2; bucket++) drops.add(bucket, 0, "overflow")
+    expect(drops.all).toHaveLength(rangesMax + 1)
+    for (let seq = 1; seq < 200; seq++)
+      for (let bucket = 0; bucket < rangesMax; bucket++) drops.add(bucket, seq, "overflow")
+    expect(drops.all.slice(0, rangesMax).every(({ from, to }) => from === 0 && to === 200)).toBe(true)
   })
 })
