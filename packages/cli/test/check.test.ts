@@ -90,7 +90,7 @@ describe("leat contracts check --against", () => {
       "proto/shop/v1/payment.proto:7: shop.v1.Payment: the key changed from order_id to id; events of one key would lose their order, make a new contract instead",
       "proto/shop/v1/payment.proto:7: shop.v1.Payment: `compacted` changed from true to false; stored events would be kept or lost differently, make a new contract instead",
       "shop.v1.Plain: the contract of stream shop.plain is gone; its consumers would starve, keep it until they are",
-      "proto/shop/v1/refund.proto:7: shop.v1.Refund: the number of buckets changed from 8 to 64; sequences are counted per bucket, make a new contract instead"
+      "proto/shop/v1/refund.proto:7: shop.v1.Refund: the number of buckets changed from 8 to 3840; sequences are counted per bucket, make a new contract instead"
     ]
     const buf = ['Previously present file "proto/shop/v1/gone.proto" was deleted.']
     expect(report).toEqual({

@@ -20,7 +20,7 @@ export interface ContractOptions {
   readonly stream: string
   /** The fields from the message down to the key; empty when unordered. */
   readonly keyPath: ReadonlyArray<DescField>
-  /** 1 to 65,536; 64 when the option says none. */
+  /** 1 to 65,536; 3840 when the option says none. */
   readonly buckets: number
   readonly compacted: boolean
   readonly unordered: boolean
@@ -40,7 +40,7 @@ interface EventOption {
   readonly needs: ReadonlyArray<number>
 }
 
-const bucketsDefault = 64
+const bucketsDefault = 3840
 const bucketsMax = 65_536
 
 /** Kafka's topics allow no more, and a stream is a topic's name by default. */

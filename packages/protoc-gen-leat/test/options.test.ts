@@ -12,7 +12,7 @@ describe("a contract", () => {
     expect(Defaults).toMatchObject({
       name: "test.v1.Defaults",
       stream: "test.options.defaults",
-      buckets: 64,
+      buckets: 3840,
       compacted: false,
       unordered: false,
       needs: [],

@@ -96,7 +96,7 @@ export class History implements Journal {
    *
    * @example
    * ```ts
-   * history.ids("memory/risk.beacons.sighting", "stored") // ["risk.beacons.sighting/47/0"]
+   * history.ids("memory/risk.beacons.sighting", "stored") // ["risk.beacons.sighting/2031/0"]
    * ```
    */
   ids(sink: string, place: Place): ReadonlyArray<string> {

@@ -1,4 +1,4 @@
-// Runs the stories, and then the conformance suite, that must find a planted bug. Exit code 0: none was found; 3: one was, and stdout says how.
+// Runs what checks tables and records, the stories, and then the conformance suite, that must find a planted bug. Exit code 0: none was found; 3: one was, and stdout says how.
 import { readFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { fileURLToPath } from "node:url"
@@ -24,6 +24,7 @@ if (mutant !== undefined) {
 
 // After the hook: static imports would load the sources before it.
 const { findBrokenCase, findFault } = await import("./findFault.ts")
-const fault = findFault(Number(process.argv[3] ?? 150)) ?? (await findBrokenCase())
+const { findTableFault } = await import("./findTableFault.ts")
+const fault = findTableFault() ?? findFault(Number(process.argv[3] ?? 150)) ?? (await findBrokenCase())
 process.stdout.write(`${fault ?? "nothing found"}\n`)
 process.exitCode = fault === undefined ? 0 : 3

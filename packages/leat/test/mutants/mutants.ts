@@ -1,3 +1,5 @@
+import { tableMutants } from "./tableMutants.ts"
+
 /** One planted bug: in `file` of packages/leat/src, the text `find`, which stands there once, becomes `replace`. */
 export interface Mutant {
   readonly name: string
@@ -7,6 +9,7 @@ export interface Mutant {
 }
 
 export const mutants: ReadonlyArray<Mutant> = [
+  ...tableMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",

@@ -14,7 +14,7 @@ export interface Bare {
 export const Bare: Contract<Bare> = {
   name: "Bare",
   stream: "test.bare",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],

@@ -24,7 +24,7 @@ export interface Edition {
 export const Edition: Contract<Edition> = {
   name: "test.edition.Edition",
   stream: "test.edition",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],

@@ -21,7 +21,7 @@ export interface SosAlert {
 export const SosAlert: Contract<SosAlert> = {
   name: "risk.v1.SosAlert",
   stream: "risk.alerts.sos",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: ["order"],
@@ -151,7 +151,7 @@ export interface SecurityAlert {
 export const SecurityAlert: Contract<SecurityAlert> = {
   name: "risk.v1.SecurityAlert",
   stream: "risk.alerts.security",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: ["order"],

@@ -57,7 +57,7 @@ export interface BeaconSighting {
 export const BeaconSighting: Contract<BeaconSighting> = {
   name: "risk.v1.BeaconSighting",
   stream: "risk.beacons.sighting",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: ["order", "replay"],
@@ -128,7 +128,7 @@ export interface PositionEstimate {
 export const PositionEstimate: Contract<PositionEstimate> = {
   name: "risk.v1.PositionEstimate",
   stream: "risk.beacons.position",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: ["order"],

@@ -91,7 +91,7 @@ export interface LogLine {
 export const LogLine: Contract<LogLine> = {
   name: "risk.v1.LogLine",
   stream: "risk.logs.line",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: ["order"],

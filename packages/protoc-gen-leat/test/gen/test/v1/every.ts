@@ -68,7 +68,7 @@ export interface EverySingle {
 export const EverySingle: Contract<EverySingle> = {
   name: "test.v1.EverySingle",
   stream: "test.every.single",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -202,7 +202,7 @@ export interface EveryOptional {
 export const EveryOptional: Contract<EveryOptional> = {
   name: "test.v1.EveryOptional",
   stream: "test.every.optional",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -336,7 +336,7 @@ export interface EveryList {
 export const EveryList: Contract<EveryList> = {
   name: "test.v1.EveryList",
   stream: "test.every.list",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -610,7 +610,7 @@ export interface EveryUnpacked {
 export const EveryUnpacked: Contract<EveryUnpacked> = {
   name: "test.v1.EveryUnpacked",
   stream: "test.every.unpacked",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -825,7 +825,7 @@ export interface EveryMap {
 export const EveryMap: Contract<EveryMap> = {
   name: "test.v1.EveryMap",
   stream: "test.every.map",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -1489,7 +1489,7 @@ export interface EveryCase {
 export const EveryCase: Contract<EveryCase> = {
   name: "test.v1.EveryCase",
   stream: "test.every.case",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -1659,7 +1659,7 @@ export interface EveryTime {
 export const EveryTime: Contract<EveryTime> = {
   name: "test.v1.EveryTime",
   stream: "test.every.time",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],

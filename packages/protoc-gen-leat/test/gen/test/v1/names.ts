@@ -99,7 +99,7 @@ export interface Locals {
 export const Locals: Contract$1<Locals> = {
   name: "test.v1.Locals",
   stream: "test.names.locals",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -479,7 +479,7 @@ export interface Names {
 export const Names: Contract$1<Names> = {
   name: "test.v1.Names",
   stream: "test.names.names",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -658,7 +658,7 @@ export interface Map {
 export const Map: Contract$1<Map> = {
   name: "test.v1.Map",
   stream: "test.names.map",
-  buckets: 64,
+  buckets: 3840,
   compacted: true,
   unordered: false,
   needs: [],
@@ -729,7 +729,7 @@ export interface Contract {
 export const Contract: Contract$1<Contract> = {
   name: "test.v1.Contract",
   stream: "test.names.contract",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -887,7 +887,7 @@ export interface Uint8Array {
 export const Uint8Array: Contract$1<Uint8Array> = {
   name: "test.v1.Uint8Array",
   stream: "test.names.bytes",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -930,7 +930,7 @@ export interface Object {
 export const Object: Contract$1<Object> = {
   name: "test.v1.Object",
   stream: "test.names.object",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -1060,7 +1060,7 @@ export interface string$ {
 export const string$: Contract$1<string$> = {
   name: "test.v1.string",
   stream: "test.names.string",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -1121,7 +1121,7 @@ export interface default$ {
 export const default$: Contract$1<default$> = {
   name: "test.v1.default",
   stream: "test.names.default",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: [],
@@ -1388,7 +1388,7 @@ export interface Outer_Inner {
 export const Outer_Inner: Contract$1<Outer_Inner> = {
   name: "test.v1.Outer.Inner",
   stream: "test.names.inner",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],

@@ -13,7 +13,7 @@ export interface Defaults {
 export const Defaults: Contract<Defaults> = {
   name: "test.v1.Defaults",
   stream: "test.options.defaults",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -87,7 +87,7 @@ export type Unordered = Readonly<Record<never, never>>
 export const Unordered: Contract<Unordered> = {
   name: "test.v1.Unordered",
   stream: "test.options.unordered",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: true,
   needs: ["fsync"],
@@ -117,7 +117,7 @@ export interface BytesKey {
 export const BytesKey: Contract<BytesKey> = {
   name: "test.v1.BytesKey",
   stream: "test.options.bytes_key",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -155,7 +155,7 @@ export interface NumberKey {
 export const NumberKey: Contract<NumberKey> = {
   name: "test.v1.NumberKey",
   stream: "test.options.number_key",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -193,7 +193,7 @@ export interface BigKey {
 export const BigKey: Contract<BigKey> = {
   name: "test.v1.BigKey",
   stream: "test.options.big_key",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],
@@ -284,7 +284,7 @@ export interface Person {
 export const Person: Contract<Person> = {
   name: "test.v1.Person",
   stream: "test.options.person",
-  buckets: 64,
+  buckets: 3840,
   compacted: false,
   unordered: false,
   needs: [],

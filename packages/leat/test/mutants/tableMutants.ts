@@ -1,0 +1,161 @@
+import type { Mutant } from "./mutants.ts"
+
+/** Bugs in what tables, records and notices say, found by `findTableFault`. */
+export const tableMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "two legs of one route may go to one topic",
+    file: "routes/Meetings.ts",
+    find: `if (leg.path === other.leg.path) return undefined`,
+    replace: `if (leg.path !== "") return undefined`
+  },
+  {
+    name: "two compact streams may share a topic",
+    file: "routes/Meetings.ts",
+    find: `if (leg.wire === "cloudevents") return undefined`,
+    replace: `if (leg.wire !== undefined) return undefined`
+  },
+  {
+    name: "a compacted topic may be shared",
+    file: "routes/Meetings.ts",
+    find: `if (visit.isCompacted || other.isCompacted) {`,
+    replace: `if (visit.isCompacted && other.isCompacted) {`
+  },
+  {
+    name: "a topic may have two wires",
+    file: "routes/Meetings.ts",
+    find: `if (leg.wire !== other.leg.wire) {`,
+    replace: `if (leg.wire !== other.leg.wire && isOneStream) {`
+  },
+  {
+    name: "one sink may have two lingers",
+    file: "routes/Meetings.ts",
+    find: `linger: ({ lingerMs }: Leg) => lingerMs,`,
+    replace: `linger: ({ lingerMs }: Leg) => Math.sign(lingerMs),`
+  },
+  {
+    name: "legs are compared with the stream not filled in",
+    file: "routes/Route.ts",
+    find: `destination: \`\${this.#placeOf(spec.cluster)}/\${topic}\`,`,
+    replace: `destination: \`\${this.#placeOf(spec.cluster)}/\${spec.topic}\`,`
+  },
+  {
+    name: "a stream's routes of other sources are not looked at",
+    file: "routes/Route.ts",
+    find: `if (!sources.some((earlier) => globCovers(earlier, match.source ?? "*"))) found.push(index)`,
+    replace: `if (sources.length === 0) found.push(index)`
+  },
+  {
+    name: "an older table is taken",
+    file: "routes/difference.ts",
+    find: `if (after.version < before.version) {`,
+    replace: `if (after.version < 0) {`
+  },
+  {
+    name: "a version may have two contents",
+    file: "routes/difference.ts",
+    find: `if (isSameValue(before.document, after.document, "inOrder")) return []`,
+    replace: `if (after.version === before.version) return []`
+  },
+  {
+    name: "an open cluster may have another section",
+    file: "routes/difference.ts",
+    find: `if (change === "added" || !open.has(cluster)) return []`,
+    replace: `if (change !== "removed" || !open.has(cluster)) return []`
+  },
+  {
+    name: "a stream moves to another epoch in a swap",
+    file: "routes/difference.ts",
+    find: `route?.legs.map(({ sink, epoch }) => \`\${sink} \${epoch}\`).toSorted()`,
+    replace: `route?.legs.map(({ sink }) => sink).toSorted()`
+  },
+  {
+    name: "a linger may be as long as the time-out",
+    file: "routes/RouteFaults.ts",
+    find: `if (lingerMs >= timeoutMs) {`,
+    replace: `if (lingerMs > timeoutMs) {`
+  },
+  {
+    name: "a placeholder that nobody knows is a topic's name",
+    file: "routes/RouteFaults.ts",
+    find: `if (unknown !== undefined) {`,
+    replace: `if (unknown === "{") {`
+  },
+  {
+    name: "a number in no bounds is taken",
+    file: "routes/RouteFaults.ts",
+    find: `value === undefined || (value >= min && value <= max)`,
+    replace: `value === undefined || value >= min`
+  },
+  {
+    name: "a cluster may have a slash in its name",
+    file: "routes/Clusters.ts",
+    find: `/^[^\\s/{}]{1,249}$/`,
+    replace: `/^[^\\s{}]{1,249}$/`
+  },
+  {
+    name: "partitions need not divide the buckets",
+    file: "routes/partitionFault.ts",
+    find: `buckets % partitions === 0`,
+    replace: `buckets >= partitions`
+  },
+  {
+    name: "another number of buckets is the same contract",
+    file: "contract/contractFault.ts",
+    find: `buckets: ({ buckets }: ContractInfo) => \`\${buckets} buckets\`,`,
+    replace: `buckets: ({ stream }: ContractInfo) => stream,`
+  },
+  {
+    name: "the compact header has no tag",
+    file: "record/Wire.ts",
+    find: `opening.setUint32(valueAt + compactFields.tag, streamTag(stream))`,
+    replace: `opening.setUint32(valueAt + compactFields.tag, stream.length)`
+  },
+  {
+    name: "a reader takes another stream's records for its own",
+    file: "record/Wire.ts",
+    find: `if (tag === streamTag(stream)) meta.id`,
+    replace: `if (tag >= 0) meta.id`
+  },
+  {
+    name: "a backend takes two streams' ids for one",
+    file: "record/EventIdCursor.ts",
+    find: `this.stream = this.#tagText`,
+    replace: `this.stream = ""`
+  },
+  {
+    name: "all streams have one tag",
+    file: "record/CompactHeader.ts",
+    find: `return hash(new DataView(buffer), length)`,
+    replace: `return hash(new DataView(buffer), 0)`
+  },
+  {
+    name: "a time is read in half",
+    file: "record/Wire.ts",
+    find: `timeMs = timeMs * 256 + (value[at] ?? 0)`,
+    replace: `timeMs = timeMs * 128 + (value[at] ?? 0)`
+  },
+  {
+    name: "drops of two reasons are one range",
+    file: "record/DropNotice.ts",
+    find: `newest.to === from && newest.reason === reason`,
+    replace: `newest.to === from`
+  },
+  {
+    name: "a drop that was not announced is forgotten",
+    file: "record/DropNotice.ts",
+    find: `for (const { bucket, from, to, reason } of [...ranges, ...this.take()])`,
+    replace: `for (const { bucket, from, to, reason } of [...this.take()])`
+  },
+  {
+    name: "a notice gives a range the first reason",
+    file: "record/DropNotice.ts",
+    find: `const told = reason === reasonBefore ? "" : \`:\${reason}\``,
+    replace: `const told = reasonBefore !== undefined ? "" : \`:\${reason}\``
+  },
+  {
+    name: "a rule without a delay spins",
+    file: "Policy.ts",
+    find: `? Math.max(shortened, delayMsFloor) : shortened`,
+    replace: `? Math.max(shortened, 0) : shortened`
+  }
+]
