@@ -1,0 +1,50 @@
+/**
+ * The groups that read in this process, and what. A group has one position in a topic: two streams that are read from one topic by one group
+ * would each settle what the other one has not handled yet, and skip it.
+ */
+import type { Leg } from "./Route.ts"
+import type { RouteFault } from "./RouteDocument.ts"
+
+interface Reading {
+  readonly stream: string
+  subscriptions: number
+}
+
+/**
+ * One for a leat; a subscription enters before it joins its group, and leaves when it has ended.
+ *
+ * @example
+ * ```ts
+ * const fault = groups.enter(route.readLeg, "positions", "risk.beacons.sighting")
+ * if (fault !== undefined) return yield* new RouteError({ faults: [fault] })
+ * yield* Effect.addFinalizer(() => Effect.sync(() => groups.leave(route.readLeg, "positions")))
+ * ```
+ */
+export class ReadGroups {
+  /** By destination and group. */
+  readonly #reading = new Map<string, Reading>()
+
+  /** Why the group may not read the stream there now; undefined: it reads it, together with its other subscriptions. */
+  enter(leg: Leg, group: string, stream: string): RouteFault | undefined {
+    const key = keyOf(leg, group)
+    const found = this.#reading.get(key) ?? { stream, subscriptions: 0 }
+    if (found.stream !== stream) {
+      const message = `group ${group} reads ${found.stream} in topic ${leg.sink}, where it has one position for all streams; give ${stream} another group`
+      return { path: "group", message }
+    }
+    found.subscriptions++
+    this.#reading.set(key, found)
+    return undefined
+  }
+
+  /** A subscription that had entered has ended. */
+  leave(leg: Leg, group: string): void {
+    const key = keyOf(leg, group)
+    const found = this.#reading.get(key)
+    if (found !== undefined && --found.subscriptions === 0) this.#reading.delete(key)
+  }
+}
+
+function keyOf({ destination }: Leg, group: string): string {
+  return JSON.stringify([destination, group])
+}
