@@ -15,6 +15,12 @@ export type SendFault =
   | { readonly kind: "cut" }
   /** As `cut`, but the request is still on its way: it is stored after so many milliseconds, unless it is fenced off first. */
   | { readonly kind: "lateWrite"; readonly ms: number }
+  /** Nothing is stored, and no answer ever comes. */
+  | { readonly kind: "silence" }
+  /** Nothing is stored, and the call throws; where it waits behind another, no answer ever comes. */
+  | { readonly kind: "throw" }
+  /** It is answered as it is, and again after so many milliseconds, as refused. */
+  | { readonly kind: "answerTwice"; readonly ms: number }
   /** A request of more than so many bytes of records is refused as `TooLarge`, whole. */
   | { readonly kind: "oversize"; readonly bytesMax: number }
   /** The first part is stored and the rest is not; only where the transport's batches are not atomic. */
@@ -127,6 +133,9 @@ export interface FaultRates {
   readonly loseResponse?: number
   readonly cut?: number
   readonly lateWrite?: number
+  readonly silence?: number
+  readonly throw?: number
+  readonly answerTwice?: number
   readonly oversize?: number
   /** Chance that a fence fails. */
   readonly fence?: number
@@ -157,6 +166,9 @@ export function randomFaults(random: () => number, rates: FaultRates): FaultPlan
     [rates.loseResponse, () => ({ kind: "loseResponse" })],
     [rates.cut, () => ({ kind: "cut" })],
     [rates.lateWrite, () => ({ kind: "lateWrite", ms: ms() })],
+    [rates.silence, () => ({ kind: "silence" })],
+    [rates.throw, () => ({ kind: "throw" })],
+    [rates.answerTwice, () => ({ kind: "answerTwice", ms: ms() })],
     [rates.oversize, () => ({ kind: "oversize", bytesMax: Math.floor(random() * 8192) })]
   ]
   const passing = (rate = 0): TransportReason | undefined => (rate > 0 && random() < rate ? "Unavailable" : undefined)

@@ -4,6 +4,7 @@
  */
 import { type Context, Effect } from "effect"
 import type { FaultPlan, SendFault } from "./FaultTransport.ts"
+import { batchOf, type PlainRecord } from "../record/batchOf.ts"
 import { sendEffect } from "../transport/Sending.ts"
 import {
   type OutgoingBatch,
@@ -45,6 +46,9 @@ class FaultPartition {
   #fences = 0
   /** Handed over and not answered yet; the first one is on its way. */
   readonly #line: Array<Sending> = []
+  #isHandingOver = false
+  /** Whether the call that hands over is to throw. */
+  #throws = false
   readonly #partition: number
   readonly #options: FaultWriterOptions
   readonly #fork: (effect: Effect.Effect<void>) => void
@@ -56,9 +60,16 @@ class FaultPartition {
     this.#fork = (effect) => void fork(effect)
   }
 
+  /** Throws where the plan says so. */
   handOver(sending: Sending): void {
     this.#line.push(sending)
-    if (this.#line.length === 1) this.#next()
+    if (this.#line.length > 1) return
+    this.#isHandingOver = true
+    this.#next()
+    this.#isHandingOver = false
+    if (!this.#throws) return
+    this.#throws = false
+    throw new Error("an injected fault")
   }
 
   readonly fence = Effect.suspend(() => {
@@ -103,7 +114,7 @@ class FaultPartition {
   }
 
   #fail(sending: Sending, fault: SendFault): void {
-    const { inner, writer } = this.#options
+    const { inner } = this.#options
     const { batch, from, to, timeoutMs } = sending
     switch (fault.kind) {
       case "delay":
@@ -124,18 +135,20 @@ class FaultPartition {
       case "oversize":
         if (batch.rangeBytes(from, to) <= fault.bytesMax) return this.#pass(sending)
         return this.#answer(this.#told(from, to, "TooLarge", "notStored"), false)
-      case "lateWrite": {
-        // The client has given up on these bytes, so they are copied as a network would have them.
-        const copy = batch.copy(from, to)
-        const fences = this.#fences
-        const land = Effect.suspend(() =>
-          this.#options.plan.isFenceBroken !== true && this.#fences !== fences
-            ? Effect.void
-            : Effect.asVoid(sendEffect(writer, this.#partition, copy, 0, copy.count, timeoutMs))
-        )
-        this.#fork(Effect.delay(land, fault.ms))
+      case "lateWrite":
+        this.#fork(Effect.delay(this.#late(sending), fault.ms))
         return this.#answer(this.#told(from, to, "Timeout", "unknown"), false)
-      }
+      case "silence":
+        return this.#lose(sending)
+      case "throw":
+        this.#throws = this.#isHandingOver
+        return this.#lose(sending)
+      case "answerTwice":
+        return this.#pass(sending, (runs) => {
+          const second = Effect.sync(() => sending.answer(this.#told(from, to, "Rejected", "notStored")))
+          this.#fork(Effect.delay(second, fault.ms))
+          return runs
+        })
       case "prefix": {
         const middle = Math.min(to, from + fault.stored)
         if (inner.capabilities.batch === "atomic" || middle <= from) return this.#pass(sending)
@@ -145,6 +158,31 @@ class FaultPartition {
         )
       }
     }
+  }
+
+  /** Nobody answers, and nothing is stored. */
+  #lose(sending: Sending): void {
+    this.#line[0] = { ...sending, answer: () => undefined }
+    this.#answer([], false)
+  }
+
+  /** Stores what the arena holds by then, as a client does that keeps views: an arena that is used again too early shows. */
+  #late({ batch, from, to, timeoutMs }: Sending): Effect.Effect<void> {
+    const fences = this.#fences
+    const views: Array<PlainRecord> = []
+    for (let index = from; index < to; index++)
+      views.push({
+        key: batch.key(index),
+        value: batch.value(index),
+        headers: batch.headers(index),
+        timeMs: batch.timeMs(index)
+      })
+    return Effect.suspend(() => {
+      if (this.#options.plan.isFenceBroken !== true && this.#fences !== fences) return Effect.void
+      return Effect.asVoid(
+        sendEffect(this.#options.writer, this.#partition, batchOf(views), 0, views.length, timeoutMs)
+      )
+    })
   }
 
   #told(from: number, to: number, reason: TransportReason, fate: Run["fate"]): ReadonlyArray<Run> {
