@@ -1,0 +1,231 @@
+/**
+ * What happened in a story, as plain facts: what was asked for, what was told, where each leg went, what raw reads show and
+ * what handlers got. The judge reads nothing else, so a history can also be written by hand.
+ */
+import type { Header } from "../../record/Headers.ts"
+import type { Place } from "../../ledger/Ledger.ts"
+import type { RejectReason } from "../../publish/Admission.ts"
+
+/** What a caller was told. `gone`: the call was interrupted, which says nothing of the event. */
+export type Said = RejectReason | "admitted" | "stored" | "notStored" | "gone"
+
+/** One event that was offered, by whatever call. */
+export interface Call {
+  /** Unique in the story; stands in the event's text, or in its correlation id. */
+  readonly serial: number
+  /** Number of the leat that was called. */
+  readonly leat: number
+  readonly stream: string
+  readonly api: "offer" | "publish" | "publishAll" | "tombstone"
+  readonly key: string
+  /** Expected bytes; null: a tombstone. */
+  readonly value: Uint8Array | null
+  /** Headers that every copy must carry, in this order, behind those of leat. */
+  readonly headers: ReadonlyArray<Header>
+  /** When it was called; all times are ticks of the chronicle. */
+  readonly beganAt: number
+  /** When it was first encoded: from then on it stands in the queue. */
+  attemptedAt: number | undefined
+  admittedAt: number | undefined
+  endedAt: number | undefined
+  said: Said | undefined
+  /** The id that the caller was told. */
+  saidId: string | undefined
+  /** What shows that there was room when it was rejected for want of it. */
+  room: string | undefined
+}
+
+/** One leg of an event: what the journal says of it. */
+export interface LegFact {
+  readonly leat: number
+  readonly sink: string
+  readonly stream: string
+  /** `incarnation/stream/bucket/seq`. */
+  readonly id: string
+  readonly bucket: number
+  readonly seq: number
+  readonly admittedAt: number
+  /** The event, as soon as somebody has said which it is: the caller's receipt, or a raw read. */
+  serial: number | undefined
+  place: Place
+  attempts: number
+  mayBeStored: boolean
+}
+
+/** One record that a raw read found. */
+export interface Copy {
+  readonly sink: string
+  readonly partition: number
+  readonly position: bigint
+  /** As `LegFact.id`; undefined: the record has none. */
+  readonly id: string | undefined
+  /** Everything of the id but the sequence. */
+  readonly lane: string
+  readonly seq: number
+  /** What the record itself says; undefined where it says nothing that can be read. */
+  readonly serial: number | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: ReadonlyArray<Header>
+}
+
+/** One event in the hands of one handler. */
+export interface Handling {
+  readonly group: string
+  /** Number of the member, over all groups. */
+  readonly member: number
+  readonly key: string
+  readonly id: string | undefined
+  readonly serial: number | undefined
+  readonly partition: number
+  readonly position: bigint
+  readonly beganAt: number
+  endedAt: number | undefined
+  isDone: boolean
+}
+
+/** A group, and what may be asked of it. */
+export interface GroupFact {
+  readonly group: string
+  readonly sink: string
+  readonly stream: string
+  /** Whether lanes were lost, settles refused or pulls failed: then an event may be handled again. */
+  mayRepeat: boolean
+  /** Whether it had settled everything when the story ended, so that it must have had everything. */
+  isWhole: boolean
+  readonly isOrdered: boolean
+}
+
+/** A stream and its destinations. */
+export interface StreamFact {
+  readonly stream: string
+  /** Sinks of the required legs. */
+  readonly required: ReadonlyArray<string>
+  readonly sinks: ReadonlyArray<string>
+  readonly isOrdered: boolean
+}
+
+/** What the ledger of a leat said of one stream at the end. */
+export interface StreamBooks {
+  readonly leat: number
+  readonly stream: string
+  readonly offered: number
+  readonly admitted: number
+  readonly rejected: Readonly<Record<string, number>>
+  readonly waiting: number
+}
+
+/** What the ledger of a leat said of one leg at the end. */
+export interface LegBooks {
+  readonly leat: number
+  readonly stream: string
+  readonly sink: string
+  readonly admitted: number
+  readonly stored: number
+  readonly dropped: number
+}
+
+/** What can be wrong with a story. */
+export type VerdictKind =
+  /** Told stored, and the cluster does not have it; or a group settled past it without having had it. */
+  | "lost"
+  /** More copies than attempts, or handled again although nothing had failed. */
+  | "doubled"
+  /** Behind a later one of its bucket or key. */
+  | "reordered"
+  /** Value, key, headers or id are not those that were offered. */
+  | "garbled"
+  /** What the caller was told is not what happened. */
+  | "toldWrongly"
+  /** Something never ended. */
+  | "hung"
+  /** Something is held although nobody needs it. */
+  | "leaked"
+  /** A waiting publish was passed over too often. */
+  | "unfair"
+  /** Two countings of the same thing differ. */
+  | "unbalanced"
+
+/** One thing that is wrong, and what shows it. */
+export interface Verdict {
+  readonly kind: VerdictKind
+  readonly evidence: string
+}
+
+/** The facts of one story, in the order they were noted. */
+export class Chronicle {
+  readonly streams: Array<StreamFact> = []
+  readonly groups: Array<GroupFact> = []
+  readonly calls = new Map<number, Call>()
+  /** By leat, sink and id. */
+  readonly legs = new Map<string, LegFact>()
+  readonly handlings: Array<Handling> = []
+  readonly copies: Array<Copy> = []
+  readonly streamBooks: Array<StreamBooks> = []
+  readonly legBooks: Array<LegBooks> = []
+  /** What was seen to be wrong while the story ran. */
+  readonly noticed: Array<Verdict> = []
+  #tick = 0
+
+  tick(): number {
+    return ++this.#tick
+  }
+
+  notice(kind: VerdictKind, evidence: string): void {
+    if (this.noticed.length < 20) this.noticed.push({ kind, evidence })
+  }
+
+  begin(call: Pick<Call, "serial" | "leat" | "stream" | "api" | "key" | "value" | "headers">): Call {
+    const begun: Call = {
+      ...call,
+      beganAt: this.tick(),
+      attemptedAt: undefined,
+      admittedAt: undefined,
+      endedAt: undefined,
+      said: undefined,
+      saidId: undefined,
+      room: undefined
+    }
+    this.calls.set(begun.serial, begun)
+    return begun
+  }
+
+  end(call: Call, said: Said, saidId?: string): void {
+    call.endedAt = this.tick()
+    call.said = said
+    call.saidId = saidId
+  }
+
+  /** A leg moved, as a journal is told. `from` is undefined on admission. */
+  move(
+    leg: Pick<LegFact, "leat" | "sink" | "stream" | "id" | "bucket" | "seq">,
+    from: Place | undefined,
+    to: Place
+  ): void {
+    const name = `${leg.leat} ${leg.sink} ${leg.id}`
+    const found = this.legs.get(name)
+    if (found === undefined) {
+      if (from !== undefined) this.notice("unbalanced", `${leg.id} left ${from} of ${leg.sink} before it was admitted`)
+      const fresh = { admittedAt: this.tick(), serial: undefined, attempts: 0, mayBeStored: false }
+      this.legs.set(name, { ...leg, ...fresh, place: to })
+      return
+    }
+    if (found.place !== from)
+      this.notice("unbalanced", `${leg.id} moved from ${from ?? "nowhere"} to ${to}, but was ${found.place}`)
+    if (to === "inFlight") found.attempts++
+    if (from === "inFlight" && to !== "stored") found.mayBeStored = true
+    found.place = to
+  }
+
+  /** Finds out which event each leg is of, by what callers were told and by what raw reads show. */
+  identify(): void {
+    const serialOf = new Map<string, number>()
+    for (const { id, serial } of this.copies) if (id !== undefined && serial !== undefined) serialOf.set(id, serial)
+    for (const { saidId, serial } of this.calls.values()) if (saidId !== undefined) serialOf.set(saidId, serial)
+    for (const leg of this.legs.values()) {
+      leg.serial = serialOf.get(leg.id)
+      const call = this.calls.get(leg.serial ?? -1)
+      if (call !== undefined) call.admittedAt ??= leg.admittedAt
+    }
+  }
+}

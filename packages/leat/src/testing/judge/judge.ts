@@ -1,0 +1,17 @@
+import type { Chronicle, Verdict } from "./Chronicle.ts"
+import { judgeAnswers } from "./judgeAnswers.ts"
+import { judgeBooks } from "./judgeBooks.ts"
+import { judgeHandling } from "./judgeHandling.ts"
+import { judgeStorage } from "./judgeStorage.ts"
+
+/** Everything that is wrong with a story that has ended, with the evidence; empty when nothing is. */
+export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
+  chronicle.identify()
+  return [
+    ...chronicle.noticed,
+    ...judgeStorage(chronicle),
+    ...judgeAnswers(chronicle),
+    ...judgeHandling(chronicle),
+    ...judgeBooks(chronicle)
+  ]
+}

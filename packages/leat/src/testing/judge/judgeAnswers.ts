@@ -1,0 +1,74 @@
+/** What callers were told, against what happened to their events. */
+import type { Call, Chronicle, LegFact, Verdict } from "./Chronicle.ts"
+import { legsById, requiredOf } from "./judgeStorage.ts"
+
+/** How many later callers may be admitted before one that waits; schedulers may let some pass. */
+const passedOverMax = 12
+
+export function judgeAnswers(chronicle: Chronicle): ReadonlyArray<Verdict> {
+  return [...toldWrongly(chronicle), ...storedUntold(chronicle), ...hung(chronicle), ...unfair(chronicle)]
+}
+
+function* toldWrongly(chronicle: Chronicle): Iterable<Verdict> {
+  const legs = Map.groupBy(chronicle.legs.values(), ({ serial }) => serial)
+  for (const call of chronicle.calls.values()) {
+    const evidence = wrongAnswer(call, requiredOf(chronicle, call), legs.get(call.serial) ?? [])
+    if (evidence !== undefined) yield { kind: "toldWrongly", evidence: `event ${call.serial} ${evidence}` }
+  }
+}
+
+/** What is wrong with the answer to one call; undefined when nothing is. */
+function wrongAnswer(call: Call, required: ReadonlyArray<string>, legs: ReadonlyArray<LegFact>): string | undefined {
+  const [first] = legs
+  const own = required.map((sink) => legs.find((leg) => leg.sink === sink))
+  const { said, saidId, room, api } = call
+  if (said === undefined || said === "gone") return undefined
+  if (said !== "admitted" && said !== "stored" && said !== "notStored") {
+    if (first !== undefined) return `was told rejected (${said}), and is admitted as ${first.id}`
+    return room === undefined ? undefined : `was told rejected (${said}), although ${room}`
+  }
+  // Which event a leg is of is not known where nobody was told its id and it was dropped.
+  if (saidId === undefined && own.includes(undefined)) return undefined
+  if (own.includes(undefined)) return `was told ${said}, and is not admitted to every required leg`
+  if (saidId !== undefined && saidId !== first?.id) return `was told the id ${saidId}, and has ${first?.id}`
+  const areStored = own.every((leg) => leg?.place === "stored")
+  if (said === "stored" && !areStored) return "was told stored, and the journal says something else"
+  return said === "notStored" && api === "publish" && areStored
+    ? "was told not stored, and every required leg is"
+    : undefined
+}
+
+/** What a cluster holds although the ledger says that it cannot. */
+function* storedUntold(chronicle: Chronicle): Iterable<Verdict> {
+  const legs = legsById(chronicle)
+  for (const { sink, id } of chronicle.copies) {
+    const leg = legs.get(`${sink} ${id ?? "no id"}`)
+    if (leg !== undefined && leg.place !== "stored" && leg.place !== "inFlight" && !leg.mayBeStored)
+      yield { kind: "toldWrongly", evidence: `${sink} holds ${id}, which is ${leg.place} and was never sent` }
+  }
+}
+
+function* hung(chronicle: Chronicle): Iterable<Verdict> {
+  for (const { serial, api, endedAt } of chronicle.calls.values())
+    if (endedAt === undefined) yield { kind: "hung", evidence: `the ${api} of event ${serial} never ended` }
+}
+
+/** A publish that found no room queues; who comes later does not pass it, but for a few. */
+function* unfair(chronicle: Chronicle): Iterable<Verdict> {
+  const queues = Map.groupBy(
+    Array.from(chronicle.calls.values()).filter(({ api }) => api === "publish" || api === "publishAll"),
+    ({ leat, stream }) => `${leat} ${stream}`
+  )
+  for (const calls of queues.values())
+    for (const call of calls) {
+      const { attemptedAt, admittedAt, endedAt, serial, api, said } = call
+      // Of a whole `publishAll` it is not known when one of them was rejected.
+      const until = admittedAt ?? (api === "publish" && said === "timeout" ? endedAt : undefined)
+      if (attemptedAt === undefined || until === undefined) continue
+      const passed = calls.filter(
+        (other) => other.beganAt > attemptedAt && other.admittedAt !== undefined && other.admittedAt < until
+      ).length
+      if (passed > passedOverMax)
+        yield { kind: "unfair", evidence: `event ${serial} waited while ${passed} that came later were admitted` }
+    }
+}

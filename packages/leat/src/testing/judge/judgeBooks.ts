@@ -1,0 +1,63 @@
+/** What the ledgers say, against the journal and against what was asked. */
+import type { Chronicle, StreamBooks, Verdict } from "./Chronicle.ts"
+
+export function judgeBooks(chronicle: Chronicle): ReadonlyArray<Verdict> {
+  const evidence = [...streams(chronicle), ...legs(chronicle)]
+  return evidence.map((sentence) => ({ kind: "unbalanced", evidence: sentence }))
+}
+
+function* streams(chronicle: Chronicle): Iterable<string> {
+  for (const books of chronicle.streamBooks) {
+    const { leat, stream, offered, admitted, waiting } = books
+    const name = `leat ${leat}, stream ${stream}`
+    const calls = Array.from(chronicle.calls.values()).filter((call) => call.leat === leat && call.stream === stream)
+    if (waiting !== 0) yield `${name}: ${waiting} wait, and nobody is there`
+    if (offered !== calls.length) yield `${name}: ${offered} offered, and ${calls.length} calls were made`
+    const own = Array.from(chronicle.legs.values()).filter((leg) => leg.leat === leat && leg.stream === stream)
+    const ids = new Set(own.map(({ id }) => id)).size
+    if (admitted !== ids) yield `${name}: ${admitted} admitted, and the journal has ${ids}`
+    const told = calls.filter(({ said }) => said === "admitted" || said === "stored" || said === "notStored").length
+    const gone = calls.filter(({ said }) => said === "gone").length
+    if (admitted < told || admitted > told + gone)
+      yield `${name}: ${admitted} admitted, ${told} were told so, and ${gone} did not wait for the answer`
+    yield* rejections(books, name, chronicle)
+    const fact = chronicle.streams.find((one) => one.stream === stream)
+    for (const sink of fact?.required ?? []) {
+      const leg = chronicle.legBooks.find((one) => one.leat === leat && one.stream === stream && one.sink === sink)
+      const legAdmitted = leg?.admitted ?? 0
+      if (legAdmitted !== admitted)
+        yield `${name}: ${admitted} admitted, and ${legAdmitted} to its required leg ${sink}`
+    }
+  }
+}
+
+function* rejections({ leat, stream, rejected }: StreamBooks, name: string, { calls }: Chronicle): Iterable<string> {
+  const told: Record<string, number> = {}
+  for (const call of calls.values())
+    if (call.leat === leat && call.stream === stream && call.said !== undefined)
+      told[call.said] = (told[call.said] ?? 0) + 1
+  for (const reason of new Set([...Object.keys(rejected), ...Object.keys(told)])) {
+    if (reason === "admitted" || reason === "stored" || reason === "notStored" || reason === "gone") continue
+    const [counted, heard] = [rejected[reason] ?? 0, told[reason] ?? 0]
+    // Who was interrupted has not heard why, and may have been rejected for anything.
+    const isTrue =
+      reason === "interrupted"
+        ? counted <= heard + (told["gone"] ?? 0)
+        : counted >= heard && counted <= heard + (told["gone"] ?? 0)
+    if (!isTrue) yield `${name}: ${counted} rejected (${reason}), and ${heard} were told so`
+  }
+}
+
+function* legs(chronicle: Chronicle): Iterable<string> {
+  const required = new Set(chronicle.streams.flatMap((stream) => stream.required))
+  for (const { leat, stream, sink, admitted, stored, dropped } of chronicle.legBooks) {
+    const own = Array.from(chronicle.legs.values()).filter(
+      (leg) => leg.leat === leat && leg.stream === stream && leg.sink === sink
+    )
+    const name = `leat ${leat}, ${stream} in ${sink}${required.has(sink) ? "" : " (best effort)"}`
+    const of = (place: string) => own.filter((leg) => leg.place === place).length
+    if (admitted !== own.length) yield `${name}: ${admitted} admitted, and the journal has ${own.length}`
+    if (stored !== of("stored")) yield `${name}: ${stored} stored, and the journal has ${of("stored")}`
+    if (dropped !== of("dropped")) yield `${name}: ${dropped} dropped, and the journal has ${of("dropped")}`
+  }
+}

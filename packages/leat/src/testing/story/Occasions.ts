@@ -1,0 +1,83 @@
+/**
+ * What can go wrong, and in which state of a leat it does: the table that stories have to reach, so that a generator which no
+ * longer comes to a place is found out.
+ */
+import type { OpenLeat } from "../../Leat.ts"
+
+/** Everything that stories bring about. */
+export const mishaps = [
+  // of a send
+  "fail",
+  "refuse",
+  "delay",
+  "loseResponse",
+  "cut",
+  "lateWrite",
+  "silence",
+  "throw",
+  "answerTwice",
+  "oversize",
+  // of other calls of a transport
+  "fence",
+  "settle",
+  "pull",
+  "loseLane",
+  // of a handler
+  "handler",
+  // of a caller
+  "interrupt",
+  "invalid",
+  "tooLarge",
+  "flush",
+  // of everybody
+  "wallBack",
+  "wallForward",
+  "swap",
+  "resume",
+  "join",
+  "leave",
+  "close",
+  "openStream"
+] as const
+export type Mishap = (typeof mishaps)[number]
+
+/** Where a leat can be; several at once. */
+export const states = ["empty", "queued", "inFlight", "inDoubt", "waiting", "halted", "closing", "handling"] as const
+export type State = (typeof states)[number]
+
+/** A mishap in a state. */
+export interface Occasion {
+  readonly mishap: Mishap
+  readonly state: State
+}
+
+export function occasionName({ mishap, state }: Occasion): string {
+  return `${mishap} while ${state}`
+}
+
+/** The states that a leat is in, by its ledger. */
+export function statesOf(leat: OpenLeat, isClosing: boolean): ReadonlyArray<State> {
+  const { streams, legs, lanes } = leat.ledger.snapshot()
+  const found: Array<State> = []
+  if (isClosing) found.push("closing")
+  if (legs.some(({ queued }) => queued > 0)) found.push("queued")
+  if (legs.some(({ inFlight }) => inFlight > 0)) found.push("inFlight")
+  if (legs.some(({ inDoubt }) => inDoubt > 0)) found.push("inDoubt")
+  if (streams.some(({ waiting }) => waiting > 0)) found.push("waiting")
+  if (leat.halted().length > 0) found.push("halted")
+  if (lanes.some(({ inFlight }) => inFlight > 0)) found.push("handling")
+  if (legs.every(({ queued, inFlight, inDoubt }) => queued + inFlight + inDoubt === 0)) found.push("empty")
+  return found
+}
+
+/** Which occasions a story, or many, came to. */
+export class Occasions {
+  readonly reached = new Map<string, number>()
+
+  note(mishap: Mishap, found: ReadonlyArray<State>): void {
+    for (const state of found) {
+      const name = occasionName({ mishap, state })
+      this.reached.set(name, (this.reached.get(name) ?? 0) + 1)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/** One leat of a story: how it is opened and closed, and what its journal and its contracts tell the chronicle. */
+import { Deferred, Duration, Effect, Exit, Scope } from "effect"
+import type { Contract } from "../../contract/Contract.ts"
+import type { Journal } from "../../ledger/Ledger.ts"
+import { Leat, type OpenLeat } from "../../Leat.ts"
+import { formatEventId } from "../../record/EventId.ts"
+import type { EventStream } from "../../Stream.ts"
+import type { Driver } from "../../transport/index.ts"
+import type { Chronicle } from "../judge/Chronicle.ts"
+import { type StoryNote, storyNotes } from "./storyNotes.ts"
+import type { World, WorldStream } from "./World.ts"
+import { sinkOf } from "./worldRoutes.ts"
+
+/** How long a leat that closes waits for what is buffered. */
+const drain = Duration.minutes(1)
+
+export class Teller {
+  readonly leat: OpenLeat
+  readonly index: number
+  readonly chronicle: Chronicle
+  isClosing = false
+  isClosed = false
+  readonly #scope: Scope.Closeable
+  readonly #closed = Deferred.makeUnsafe<void>()
+  readonly #contracts: ReadonlyArray<Contract<StoryNote>>
+
+  private constructor(leat: OpenLeat, index: number, chronicle: Chronicle, world: World, scope: Scope.Closeable) {
+    this.leat = leat
+    this.index = index
+    this.chronicle = chronicle
+    this.#scope = scope
+    this.#contracts = world.streams.map((stream) => this.#contract(stream))
+  }
+
+  static readonly open = Effect.fnUntraced(function* (
+    index: number,
+    world: World,
+    chronicle: Chronicle,
+    drivers: ReadonlyArray<Driver>,
+    routes: unknown
+  ) {
+    const scope = yield* Scope.make()
+    const opened = { incarnation: "" }
+    const journal = journalOf(index, world, chronicle, opened)
+    const options = { source: `leat-${index}`, journal, drain, drivers, routes }
+    const leat = yield* Leat.make(options).pipe(Scope.provide(scope))
+    opened.incarnation = leat.incarnation
+    return new Teller(leat, index, chronicle, world, scope)
+  })
+
+  /** The stream, opened by whoever is first to need it; undefined when the leat is closing. */
+  stream(index: number): Effect.Effect<EventStream<StoryNote> | undefined> {
+    const contract = this.#contracts[index]
+    if (contract === undefined) return Effect.succeed(undefined)
+    return this.leat.stream(contract).pipe(
+      Effect.catch((error) => {
+        if (!this.isClosing)
+          this.chronicle.notice("toldWrongly", `stream ${contract.stream} does not open: ${error.message}`)
+        return Effect.succeed(undefined)
+      })
+    )
+  }
+
+  /** Waits until it is closed, whoever began that. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.isClosing) return Deferred.await(this.#closed)
+    this.isClosing = true
+    const closed = Effect.suspend(() => {
+      this.isClosed = true
+      return Deferred.succeed(this.#closed, undefined)
+    })
+    return Effect.ensuring(Scope.close(this.#scope, Exit.void), closed)
+  })
+
+  /** Copies what the ledger says at the end. */
+  keepBooks(): void {
+    const { streams, legs, balanced } = this.leat.ledger.snapshot()
+    const leat = this.index
+    if (!balanced) this.chronicle.notice("unbalanced", `the ledger of leat ${leat} does not balance`)
+    for (const { stream, offered, admitted, rejected, waiting } of streams)
+      this.chronicle.streamBooks.push({ leat, stream, offered, admitted, rejected, waiting })
+    for (const { stream, sink, admitted, stored, dropped } of legs) {
+      const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+      this.chronicle.legBooks.push({ leat, stream, sink, admitted, stored, dropped: total })
+    }
+  }
+
+  #contract({ stream, isCompacted, isOrdered }: WorldStream): Contract<StoryNote> {
+    return {
+      ...storyNotes,
+      name: `test.${stream}`,
+      stream,
+      compacted: isCompacted,
+      unordered: !isOrdered,
+      key: ({ key }) => key,
+      encodeInto: (note, writer) => {
+        const call = this.chronicle.calls.get(serialOf(note.text) ?? -1)
+        if (call !== undefined) call.attemptedAt ??= this.chronicle.tick()
+        if (note.text.endsWith("invalid")) throw new Error("this text cannot be encoded")
+        storyNotes.encodeInto(note, writer)
+      }
+    }
+  }
+}
+
+function journalOf(
+  index: number,
+  { streams }: World,
+  chronicle: Chronicle,
+  opened: { readonly incarnation: string }
+): Journal {
+  const sinks = new Set(streams.flatMap(({ legs }) => legs.map(sinkOf)))
+  return {
+    moved: ({ stream, sink }, bucket, seq, from, to) => {
+      if (!sinks.has(sink)) chronicle.notice("unbalanced", `a leg moved in ${sink}, which is no sink of the story`)
+      const id = formatEventId({ incarnation: opened.incarnation, stream, bucket, seq })
+      chronicle.move({ leat: index, sink, stream, id, bucket, seq }, from, to)
+    }
+  }
+}
+
+/** The serial that a text begins with; undefined when it begins with none. */
+export function serialOf(text: string): number | undefined {
+  const [, digits] = /^([0-9a-z]+)(\.|$)/.exec(text) ?? []
+  return digits === undefined ? undefined : Number.parseInt(digits, 36)
+}
+
+/** The text of an event: its serial, and then what no other event has. */
+export function textOf(serial: number, bytes: number): string {
+  const digits = serial.toString(36)
+  return digits.length >= bytes ? digits : `${digits}.`.repeat(Math.ceil(bytes / (digits.length + 1))).slice(0, bytes)
+}

@@ -1,0 +1,123 @@
+/**
+ * A world that stories play in: several leats, streams, legs, groups and callers, and what goes wrong in it. Data, drawn by a
+ * seed, so that it can be printed, and told again.
+ */
+import { seededRandom } from "../seededRandom.ts"
+import type { Mishap, Occasion } from "./Occasions.ts"
+import { mishaps } from "./Occasions.ts"
+
+export interface WorldLeg {
+  /** Index of the cluster. */
+  readonly cluster: number
+  readonly topic: string
+  readonly isRequired: boolean
+  readonly overflow: "block" | "reject" | "dropOldest"
+  readonly bufferBytes: number
+  /** What becomes of a send that fails: tried until it is stored, or once more. A `Rejected` halts the lane of the first. */
+  readonly policy: "keep" | "drop"
+  readonly wire: "compact" | "cloudevents"
+  readonly lingerMs: number
+  readonly timeoutMs: number
+}
+
+export interface WorldStream {
+  readonly stream: string
+  readonly isCompacted: boolean
+  readonly isOrdered: boolean
+  /** The first one is required, and is read. */
+  readonly legs: ReadonlyArray<WorldLeg>
+}
+
+export interface WorldGroup {
+  readonly group: string
+  /** Index of the stream. */
+  readonly stream: number
+  readonly api: "handle" | "handleBatch" | "subscribe"
+  readonly members: number
+}
+
+export interface World {
+  readonly seed: number
+  readonly clusters: number
+  /** Leats, each a process of its own: publishers, and members of the groups. */
+  readonly leats: number
+  readonly streams: ReadonlyArray<WorldStream>
+  readonly groups: ReadonlyArray<WorldGroup>
+  /** Callers of each leat, one call after another. */
+  readonly callers: number
+  /** Calls of each caller. */
+  readonly calls: number
+  readonly keys: number
+  /** Chance of each mishap at each of its occasions, 0 to 1. */
+  readonly rates: Readonly<Partial<Record<Mishap, number>>>
+  /** A cluster whose every answer takes so long, in milliseconds. */
+  readonly slow: { readonly cluster: number; readonly ms: number } | undefined
+  /** Longest delay, and latest landing, in milliseconds. */
+  readonly msMax: number
+  /** What this story is after: the mishap is brought about where the state is found. */
+  readonly focus: Occasion | undefined
+}
+
+/** Largest record of the clusters of stories, in bytes. */
+export const recordBytesMax = 20_000
+
+/** Bytes of text of an event: from one to over what a cluster takes, and over what a buffer has. */
+export const textBytes = [1, 1, 10, 10, 200, 200, 3000, 3000, 3000, 15_000, 19_500, 25_000, 70_000] as const
+
+/** The world of a seed. With a focus everything that its state needs is likelier. */
+export function drawWorld(seed: number, focus?: Occasion): World {
+  const random = seededRandom(Math.imul(seed, 7919) + 17)
+  const upTo = (count: number) => 1 + Math.floor(random() * count)
+  const chance = (share: number) => random() < share
+  const clusters = upTo(2)
+  const isClosing = focus?.state === "closing"
+  const isFull = focus?.state === "waiting" || chance(0.25)
+  const leg = (topic: string, isRequired: boolean): WorldLeg => ({
+    cluster: Math.floor(random() * clusters),
+    topic,
+    isRequired,
+    overflow: isRequired && isFull ? "block" : one(random, ["block", "block", "reject", "dropOldest"]),
+    bufferBytes: 65_536,
+    policy: focus?.state === "halted" ? "keep" : one(random, ["keep", "keep", "drop"]),
+    wire: one(random, ["compact", "compact", "cloudevents"]),
+    lingerMs: focus?.state === "queued" ? 20 : Math.floor(random() * 8),
+    timeoutMs: one(random, [200, 2000, 30_000])
+  })
+  const streams = Array.from({ length: focus?.mishap === "openStream" ? 3 : upTo(3) }, (_, index): WorldStream => {
+    const legs = [leg(`s${index}`, true)]
+    while (legs.length < 3 && chance(0.35)) legs.push(leg(`s${index}-${legs.length}`, chance(0.5)))
+    return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
+  })
+  const rates: Partial<Record<Mishap, number>> = {}
+  for (const mishap of mishaps) if (chance(0.3)) rates[mishap] = random() * 0.12
+  if (focus?.state === "halted") rates.refuse = 0.2
+  if (focus?.state === "inDoubt" || focus?.mishap === "fence") rates.loseResponse = 0.3
+  if (focus?.state === "closing") rates.close = 0.1
+  const groups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
+    group: `g${index}`,
+    stream: Math.floor(random() * streams.length),
+    api: one(random, ["handle", "handle", "handleBatch", "subscribe"]),
+    members: isClosing ? 2 : upTo(2)
+  }))
+  return {
+    seed,
+    clusters,
+    leats: isClosing ? 2 : upTo(2),
+    streams,
+    groups,
+    callers: isFull ? 4 : upTo(3),
+    calls: 6 + Math.floor(random() * 18),
+    keys: upTo(5),
+    rates,
+    slow:
+      isFull || isClosing || chance(0.2)
+        ? { cluster: streams[0]?.legs[0]?.cluster ?? 0, ms: one(random, [20, 100, 400]) }
+        : undefined,
+    msMax: one(random, [5, 50, 200]),
+    focus
+  }
+}
+
+export function one<A>(random: () => number, choices: readonly [A, ...ReadonlyArray<A>]): A {
+  return choices[Math.floor(random() * choices.length)] ?? choices[0]
+}

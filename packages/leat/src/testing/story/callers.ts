@@ -1,0 +1,220 @@
+/** Callers of a story: what they ask for, and what they were told. */
+import { Cause, Effect, Exit, Fiber, Option } from "effect"
+import protobuf from "protobufjs/minimal.js"
+import { NotStored, Rejected } from "../../publish/Admission.ts"
+import type { Level, Receipt } from "../../publish/Receipt.ts"
+import { formatEventId } from "../../record/EventId.ts"
+import type { EventContext } from "../../record/ContextHeaders.ts"
+import type { EventStream } from "../../Stream.ts"
+import type { Call, Said } from "../judge/Chronicle.ts"
+import type { Mischief } from "./Mischief.ts"
+import { type StoryNote, storyNotes } from "./storyNotes.ts"
+import { type Teller, textOf } from "./Teller.ts"
+import { one, textBytes, type World, type WorldStream } from "./World.ts"
+import { sinkOf } from "./worldRoutes.ts"
+
+/** What the callers of a leat share. */
+export interface Callers {
+  readonly world: World
+  readonly teller: Teller
+  readonly mischief: Mischief
+  /** The next serial, over all callers. */
+  readonly serial: () => number
+  /** How many looks in a row have found room in every required leg of a stream, by its index. */
+  readonly roomSeen: Map<number, number>
+  /** What has to end before the story does. */
+  readonly outcomes: Array<Fiber.Fiber<unknown>>
+}
+
+/** Looks that have to have found room before a time-out is wrong. */
+const looksMin = 25
+
+interface Asked {
+  readonly stream: EventStream<StoryNote>
+  readonly fact: WorldStream
+  readonly index: number
+}
+
+/** One caller: one call after another. */
+export const caller = Effect.fnUntraced(function* (callers: Callers) {
+  const { world, teller, mischief } = callers
+  const { random } = mischief
+  // Who has a stream keeps it, and may go on calling when the leat is closed.
+  const opened = new Map<number, EventStream<StoryNote>>()
+  for (let call = 0; call < world.calls; call++) {
+    const index = Math.floor(random() * world.streams.length)
+    const fact = world.streams[index]
+    const known = teller.leat.ledger.snapshot().streams.some(({ stream }) => stream === fact?.stream)
+    if (!known) mischief.happened("openStream", teller.index)
+    const stream = opened.get(index) ?? (yield* teller.stream(index))
+    if (stream === undefined || fact === undefined) continue
+    opened.set(index, stream)
+    const asked = { stream, fact, index }
+    const drawn = random()
+    if (drawn < 0.3) offer(callers, asked)
+    else if (drawn < 0.38) tombstone(callers, asked)
+    else if (drawn < 0.8) yield* publish(callers, asked)
+    else if (drawn < 0.95) yield* publishAll(callers, asked)
+    else yield* Effect.sleep(Math.floor(random() * 40))
+    if (random() < 0.4) yield* Effect.sleep(Math.floor(random() * 10))
+  }
+})
+
+/** Draws an event and begins its call. */
+function begin({ world, teller, mischief, serial }: Callers, { fact }: Asked, api: Call["api"]) {
+  const { random } = mischief
+  const number = serial()
+  const isInvalid = api !== "tombstone" && mischief.strikes("invalid", teller.index)
+  const bytes = mischief.strikes("tooLarge", teller.index) ? 25_000 : one(random, textBytes)
+  if (bytes > 20_000) mischief.happened("tooLarge", teller.index)
+  const text = isInvalid ? `${number.toString(36)}.invalid` : textOf(number, bytes)
+  const note = { key: `k${Math.floor(random() * world.keys)}`, text }
+  // What a whole `publishAll` carries is not of one event.
+  const isTold = api === "tombstone" || (api !== "publishAll" && random() < 0.3)
+  const headers = api !== "publishAll" && random() < 0.3 ? ([["own", Buffer.from(`${number}`)]] as const) : []
+  const context: EventContext = { ...(isTold ? { correlationId: number.toString(36) } : {}), headers }
+  const correlation = isTold ? ([["ce_correlationid", Buffer.from(number.toString(36))]] as const) : []
+  const call = teller.chronicle.begin({
+    serial: number,
+    leat: teller.index,
+    stream: fact.stream,
+    api,
+    key: note.key,
+    value: api === "tombstone" ? null : encoded(note),
+    headers: [...correlation, ...headers]
+  })
+  return { note, context, call, bytes }
+}
+
+function encoded(note: StoryNote): Uint8Array {
+  const writer = protobuf.Writer.create()
+  storyNotes.encodeInto(note, writer)
+  return writer.finish()
+}
+
+function offer(callers: Callers, asked: Asked): void {
+  const { note, context, call, bytes } = begin(callers, asked, "offer")
+  const told = asked.stream.offer(note, context)
+  if (told.admitted) end(callers, call, "admitted", asked.stream.lastId)
+  else reject(callers, asked, call, bytes, told.reason)
+}
+
+function tombstone(callers: Callers, asked: Asked): void {
+  const { note, context, call } = begin(callers, asked, "tombstone")
+  const told = asked.stream.offerTombstone(note.key, context)
+  end(callers, call, told.admitted ? "admitted" : told.reason, told.admitted ? asked.stream.lastId : undefined)
+}
+
+const publish = Effect.fnUntraced(function* (callers: Callers, asked: Asked) {
+  const { mischief, teller } = callers
+  const level = one<Level>(mischief.random, ["queued", "durable", "stored"])
+  let begun: ReturnType<typeof begin> | undefined
+  const asking = Effect.suspend(() => {
+    begun = begin(callers, asked, "publish")
+    return asked.stream.publish(begun.note, { ...begun.context, level })
+  })
+  const exit = yield* asking.pipe(impatiently(mischief, teller.index))
+  if (begun === undefined) return
+  const { call, bytes } = begun
+  if (Exit.isSuccess(exit)) {
+    end(callers, call, level === "queued" ? "admitted" : "stored", exit.value.id)
+    callers.outcomes.push(yield* Effect.forkDetach(outcomeOf(callers, asked, call, exit.value)))
+    return
+  }
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  if (error instanceof NotStored) end(callers, call, "notStored", error.id)
+  else if (error instanceof Rejected) reject(callers, asked, call, bytes, error.reason)
+  else gone(callers, call, exit)
+})
+
+const publishAll = Effect.fnUntraced(function* (callers: Callers, asked: Asked) {
+  const { mischief, teller } = callers
+  const level = one<Level>(mischief.random, ["queued", "stored"])
+  const begun: Array<ReturnType<typeof begin>> = []
+  const count = 1 + Math.floor(mischief.random() * 6)
+  function* events() {
+    while (begun.length < count) {
+      const next = begin(callers, asked, "publishAll")
+      begun.push(next)
+      yield next.note
+    }
+  }
+  const asking = Effect.suspend(() => asked.stream.publishAll(events(), { level }))
+  const exit = yield* asking.pipe(impatiently(mischief, teller.index))
+  const rejected = new Map(Exit.isSuccess(exit) ? exit.value.rejected.map(({ index, error }) => [index, error]) : [])
+  for (const [index, { call, bytes }] of begun.entries()) {
+    const reason = rejected.get(index)?.reason
+    if (!Exit.isSuccess(exit)) gone(callers, call, exit)
+    else if (reason === undefined) end(callers, call, level === "queued" ? "admitted" : "stored", undefined)
+    else reject(callers, asked, call, bytes, reason)
+  }
+})
+
+/** Gives up now and then, in the middle of whatever it is. */
+function impatiently(mischief: Mischief, leat: number) {
+  return <A, E>(asking: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(asking)
+      const steps = Math.floor(mischief.random() * 30)
+      for (let step = 0; step < steps && fiber.pollUnsafe() === undefined; step++) {
+        if (mischief.strikes("interrupt", leat)) yield* Fiber.interrupt(fiber)
+        yield* step % 3 === 0 ? Effect.sleep(Math.floor(mischief.random() * 8)) : Effect.yieldNow
+      }
+      return yield* Fiber.await(fiber)
+    })
+}
+
+/** What an outcome says is what the journal says. */
+function outcomeOf({ teller }: Callers, { fact }: Asked, call: Call, receipt: Receipt): Effect.Effect<void> {
+  return Effect.map(receipt.outcome, ({ dropped }) => {
+    const { chronicle, index } = teller
+    const id = formatEventId(receipt.id)
+    const isStored = fact.legs
+      .filter(({ isRequired }) => isRequired)
+      .every((leg) => chronicle.legs.get(`${index} ${sinkOf(leg)} ${id}`)?.place === "stored")
+    if (isStored !== (Object.keys(dropped).length === 0))
+      chronicle.notice("toldWrongly", `the outcome of event ${call.serial} is ${JSON.stringify(dropped)}`)
+  })
+}
+
+function gone({ teller }: Callers, call: Call, exit: Exit.Exit<unknown, unknown>): void {
+  if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    teller.chronicle.notice("toldWrongly", `the ${call.api} of event ${call.serial} died: ${Cause.pretty(exit.cause)}`)
+  teller.chronicle.end(call, "gone")
+}
+
+function reject(
+  { teller, roomSeen }: Callers,
+  asked: Asked,
+  call: Call,
+  bytes: number,
+  reason: Exclude<Said, "gone">
+): void {
+  // Of a whole `publishAll` it is not known how full the buffers were when this one was rejected.
+  // Whoever stands in line goes first.
+  const isLine = teller.leat.ledger.snapshot().streams.some((row) => row.stream === call.stream && row.waiting > 0)
+  const isWant =
+    (reason === "timeout" || !isLine) && call.api !== "publishAll" && (reason === "overflow" || reason === "timeout")
+  if (isWant && hasRoom(teller, asked.fact, bytes)) {
+    if (reason === "overflow") call.room = "at most an eighth of each buffer was in use"
+    else if ((roomSeen.get(asked.index) ?? 0) > looksMin) call.room = "there had been room for a while"
+  }
+  teller.chronicle.end(call, reason)
+}
+
+/** Whether every required leg of a stream has so much room that no event of this size may be refused. */
+export function hasRoom({ leat }: Teller, { legs }: WorldStream, bytes: number): boolean {
+  const fills = new Map(leat.sinks().map((fill) => [fill.sink, fill]))
+  return legs
+    .filter(({ isRequired }) => isRequired)
+    .every((leg) => {
+      const fill = fills.get(sinkOf(leg))
+      return (
+        fill !== undefined && fill.bufferedBytes <= fill.bufferBytesMax / 8 && bytes + 1024 <= fill.bufferBytesMax / 8
+      )
+    })
+}
+
+function end({ teller }: Callers, call: Call, said: Said, id: EventStream<StoryNote>["lastId"]): void {
+  teller.chronicle.end(call, said, id === undefined ? undefined : formatEventId(id))
+}

@@ -1,0 +1,122 @@
+/** Members of the groups of a story: they take time, fail now and then, join and leave. */
+import { Data, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import type { DeliveryInfo } from "../../consume/DeliveryInfo.ts"
+import { formatEventId } from "../../record/EventId.ts"
+import type { EventStream } from "../../Stream.ts"
+import type { Handling } from "../judge/Chronicle.ts"
+import type { Mischief } from "./Mischief.ts"
+import type { StoryNote } from "./storyNotes.ts"
+import { serialOf, type Teller, textOf } from "./Teller.ts"
+import type { WorldGroup } from "./World.ts"
+
+/** A member that runs. */
+export interface Member {
+  readonly group: WorldGroup
+  readonly teller: Teller
+  /** Ends it; waits for that. */
+  readonly leave: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+}
+
+class Planted extends Data.TaggedError("Planted")<{}> {}
+
+interface Joining {
+  readonly group: WorldGroup
+  readonly teller: Teller
+  readonly mischief: Mischief
+  /** Its number, over all groups. */
+  readonly member: number
+}
+
+/** Joins the group; undefined when the leat is closing. */
+export const join = Effect.fnUntraced(function* (joining: Joining) {
+  const { group, teller } = joining
+  const stream = yield* teller.stream(group.stream)
+  if (stream === undefined || teller.isClosing) return undefined
+  const scope = yield* Scope.make()
+  const leave = Scope.close(scope, Exit.void)
+  if (group.api === "subscribe") {
+    const consuming = yield* Effect.forkIn(consume(joining, stream), scope)
+    yield* Scope.addFinalizer(scope, Fiber.interrupt(consuming))
+    return { group, teller, leave, resume: Effect.void }
+  }
+  const started = group.api === "handle" ? handle(joining, stream) : handleBatch(joining, stream)
+  const subscription = yield* Scope.provide(started, scope)
+  return { group, teller, leave, resume: subscription.resume }
+})
+
+function handle(joining: Joining, stream: EventStream<StoryNote>) {
+  return stream.handle(joining.group.group, (note, info) => {
+    const handling = begin(joining, note, info)
+    return work(joining, [handling])
+  })
+}
+
+function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
+  return stream.handleBatch(
+    joining.group.group,
+    (deliveries) => {
+      const at = joining.teller.chronicle.tick()
+      return work(
+        joining,
+        deliveries.map(({ event, info }) => begin(joining, event, info, at))
+      )
+    },
+    { records: 5 }
+  )
+}
+
+/** Takes deliveries itself and says of each when it is done. */
+function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effect<void> {
+  return stream.subscribe(joining.group.group).pipe(
+    Stream.runForEach(({ event, info, done, fail }) =>
+      Effect.suspend(() => {
+        const handling = begin(joining, event, info)
+        return work(joining, [handling]).pipe(
+          Effect.matchEffect({ onSuccess: () => done, onFailure: ({ _tag }) => fail(_tag) })
+        )
+      })
+    )
+  )
+}
+
+function work({ mischief, teller }: Joining, handlings: ReadonlyArray<Handling>): Effect.Effect<void, Planted> {
+  const { chronicle } = teller
+  return Effect.gen(function* () {
+    if (mischief.random() < 0.4) yield* Effect.sleep(Math.floor(mischief.random() * 20))
+    if (mischief.strikes("handler", teller.index)) return yield* new Planted()
+    for (const handling of handlings) handling.isDone = true
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        const at = chronicle.tick()
+        for (const handling of handlings) handling.endedAt = at
+      })
+    )
+  )
+}
+
+function begin(
+  { group, teller, member }: Joining,
+  { key, text }: StoryNote,
+  { id, partition, position }: DeliveryInfo,
+  at?: number
+): Handling {
+  const { chronicle } = teller
+  const serial = serialOf(text)
+  const handling: Handling = {
+    group: group.group,
+    member,
+    key,
+    id: id === undefined ? undefined : formatEventId(id),
+    // Another text than that of its serial is no event of the story.
+    serial: serial !== undefined && text === textOf(serial, text.length) ? serial : undefined,
+    partition,
+    position,
+    beganAt: at ?? chronicle.tick(),
+    endedAt: undefined,
+    isDone: false
+  }
+  chronicle.handlings.push(handling)
+  return handling
+}

@@ -1,0 +1,98 @@
+/** Raw reads of everything that a world holds, once its leats have gone; and whether they have really gone. */
+import { Effect, Option, Stream } from "effect"
+import { formatEventId } from "../../record/EventId.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { ReceivedRecord, Transport } from "../../transport/index.ts"
+import type { Chronicle } from "../judge/Chronicle.ts"
+import { storyNotes } from "./storyNotes.ts"
+import { serialOf, textOf } from "./Teller.ts"
+import type { World, WorldLeg, WorldStream } from "./World.ts"
+import { sinkOf } from "./worldRoutes.ts"
+
+/** How long a new member may take to get lanes that nobody holds, in milliseconds. */
+const lanesWithinMs = 10_000
+
+/** Reads each topic into the chronicle. */
+export const readBack = Effect.fnUntraced(function* (
+  chronicle: Chronicle,
+  { streams }: World,
+  transports: ReadonlyArray<Transport>
+) {
+  for (const stream of streams)
+    for (const leg of stream.legs) {
+      const transport = transports[leg.cluster]
+      if (transport !== undefined) yield* readLeg(chronicle, stream, leg, transport)
+    }
+})
+
+const readLeg = Effect.fnUntraced(function* (
+  chronicle: Chronicle,
+  { stream }: WorldStream,
+  leg: WorldLeg,
+  transport: Transport
+) {
+  const sink = sinkOf(leg)
+  const isThere = Array.from(chronicle.legs.values()).some((one) => one.sink === sink)
+  if (!isThere) return
+  for (const { partition, start, end } of yield* transport.bounds(leg.topic)) {
+    const range = { fromPosition: start, toPosition: end }
+    yield* Stream.runForEach(transport.read(leg.topic, partition, range), ({ records }) =>
+      Effect.sync(() => {
+        for (const record of records) keep(chronicle, sink, partition, stream, record)
+      })
+    )
+  }
+})
+
+function keep(chronicle: Chronicle, sink: string, partition: number, stream: string, record: ReceivedRecord): void {
+  const { id, isMarker, correlationId } = readMeta(record.headers, stream)
+  if (isMarker) return
+  const { position, key, value, headers } = record
+  chronicle.copies.push({
+    sink,
+    partition,
+    position,
+    id: id === undefined ? undefined : formatEventId(id),
+    lane: id === undefined ? "" : `${id.incarnation}/${id.stream}/${id.bucket}`,
+    seq: id?.seq ?? 0,
+    serial: serialIn(value, correlationId),
+    key,
+    value,
+    headers
+  })
+}
+
+/** The serial that a record's bytes say. */
+function serialIn(value: Uint8Array | null, correlationId: string | undefined): number | undefined {
+  if (value === null) return correlationId === undefined ? undefined : serialOf(correlationId)
+  try {
+    const { text } = storyNotes.decode(value)
+    const serial = serialOf(text)
+    return serial !== undefined && text === textOf(serial, text.length) ? serial : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A member that joins when everybody has left gets every lane, soon, and nobody is taken to have crashed. */
+export const joinAfterwards = Effect.fnUntraced(function* (
+  chronicle: Chronicle,
+  group: string,
+  topic: string,
+  transport: Transport,
+  mayBeAbandoned: boolean
+) {
+  const { length } = yield* transport.bounds(topic)
+  const joined = yield* transport.subscribe({ topic, group, from: "earliest", drainMs: 1000 }).pipe(
+    Stream.take(length),
+    Stream.mapEffect((lane) => Effect.as(lane.release, lane)),
+    Stream.runCollect,
+    Effect.timeoutOption(lanesWithinMs),
+    Effect.scoped
+  )
+  if (Option.isNone(joined))
+    return chronicle.notice("leaked", `lanes of group ${group} are held although all have left`)
+  const lane = joined.value.find(({ abandoned }) => abandoned > 0)
+  if (lane !== undefined && !mayBeAbandoned)
+    chronicle.notice("leaked", `${lane.id} of group ${group} counts ${lane.abandoned} crashes, and nobody has crashed`)
+})

@@ -1,0 +1,203 @@
+/** Stories of a whole world, through the front door: told, ended well, read back and judged. */
+import { Clock, Effect, Fiber, Option, References } from "effect"
+import { faultDriver } from "../FaultTransport.ts"
+import { Chronicle, type Verdict } from "../judge/Chronicle.ts"
+import { judge } from "../judge/judge.ts"
+import { seededRandom } from "../seededRandom.ts"
+import { type Callers, caller, hasRoom } from "./callers.ts"
+import { disturb, joinParty, type Party, resumeAll } from "./disturb.ts"
+import { Mischief } from "./Mischief.ts"
+import { Occasions, statesOf } from "./Occasions.ts"
+import { joinAfterwards, readBack } from "./readBack.ts"
+import type { Stage } from "./Scenario.ts"
+import { Teller } from "./Teller.ts"
+import { WallClock } from "./WallClock.ts"
+import { watchSettles } from "./watchSettles.ts"
+import type { World } from "./World.ts"
+import { clusterName, sinkOf, worldRoutes } from "./worldRoutes.ts"
+
+/** What became of a story. */
+export interface Told {
+  /** Everything that is wrong; empty when nothing is. */
+  readonly verdicts: ReadonlyArray<Verdict>
+  /** Which mishaps there were, and in which states. */
+  readonly occasions: ReadonlyMap<string, number>
+  /** The facts. */
+  readonly chronicle: Chronicle
+}
+
+/** How long callers may take once nothing goes wrong any more; longer than any time-out and drain. */
+const endsWithin = "5 minutes"
+
+/**
+ * Tells the story of a world, one stage for each of its clusters. Fails when a stage cannot be opened or read back.
+ *
+ * @example
+ * ```ts
+ * const stages = [stageOf(new MemoryBroker({ partitions: 2 })), stageOf(new MemoryBroker({ partitions: 2 }))]
+ * const { exit } = simulate(42, tellWorld(stages, drawWorld(42)), { racing: 0.02 })
+ * ```
+ */
+export const tellWorld = Effect.fnUntraced(
+  function* (stages: ReadonlyArray<Stage>, world: World) {
+    const wall = new WallClock(yield* Clock.Clock)
+    const party = yield* Effect.provideService(open(stages, world, wall), Clock.Clock, wall)
+    yield* Effect.provideService(play(stages, party), Clock.Clock, wall)
+    const { chronicle, occasions } = party
+    return { verdicts: judge(chronicle), occasions: occasions.reached, chronicle } satisfies Told
+  },
+  Effect.scoped,
+  Effect.provideService(References.MinimumLogLevel, "None")
+)
+
+const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: World, wall: WallClock) {
+  const chronicle = new Chronicle()
+  const occasions = new Occasions()
+  const random = seededRandom(world.seed)
+  const tellers: Array<Teller> = []
+  const mischief = new Mischief(world, random, occasions, (index) => {
+    const teller = tellers[index]
+    return teller === undefined ? [] : statesOf(teller.leat, teller.isClosing)
+  })
+  for (const { stream, isOrdered, legs } of world.streams)
+    chronicle.streams.push({
+      stream,
+      isOrdered,
+      sinks: legs.map(sinkOf),
+      required: legs.filter(({ isRequired }) => isRequired).map(sinkOf)
+    })
+  for (let index = 0; index < world.leats; index++) {
+    const drivers = stages.map(({ driver }, cluster) => ({
+      ...watchSettles(faultDriver(driver, mischief.planOf(index, cluster)), chronicle),
+      name: clusterName(cluster)
+    }))
+    tellers.push(yield* Teller.open(index, world, chronicle, drivers, worldRoutes(stages, world, 1)))
+  }
+  const party: Party = { world, stages, wall, chronicle, occasions, mischief, tellers, members: [], memberCount: 0 }
+  return party
+})
+
+const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: Party) {
+  const { world, chronicle, tellers, mischief } = party
+  let serial = 0
+  const outcomes: Array<Fiber.Fiber<unknown>> = []
+  const calling: Array<Fiber.Fiber<void>> = []
+  for (const group of world.groups)
+    for (let index = 0; index < group.members; index++) yield* joinParty(party, group, tellers[index % tellers.length])
+  for (const teller of tellers) {
+    const roomSeen = new Map<number, number>()
+    yield* Effect.forkScoped(lookForRoom(world, teller, roomSeen))
+    const callers: Callers = { world, teller, mischief, roomSeen, outcomes, serial: () => serial++ }
+    for (let index = 0; index < world.callers; index++) calling.push(yield* Effect.forkScoped(caller(callers)))
+  }
+  const disturbing = yield* Effect.forkScoped(disturb(party))
+  const calls = Fiber.awaitAll(calling)
+  const isDone = yield* Effect.timeoutOption(calls, "2 minutes")
+  yield* Fiber.interrupt(disturbing)
+  mischief.isOver = true
+  if (Option.isNone(isDone)) yield* within(party, "the calls", Effect.andThen(resumeAll(party), calls))
+  yield* bringToEnd(party)
+  yield* within(party, "what was waited for", Fiber.awaitAll(outcomes))
+  // What is still on its way lands, or is refused.
+  yield* Effect.sleep(world.msMax + (world.slow?.ms ?? 0))
+  const transports = yield* Effect.forEach(stages, ({ reader }) => reader)
+  for (const group of chronicle.groups) {
+    const fact = world.streams.find(({ stream }) => stream === group.stream)
+    const leg = fact?.legs[0]
+    const transport = transports[leg?.cluster ?? 0]
+    if (leg !== undefined && transport !== undefined)
+      yield* joinAfterwards(chronicle, group.group, leg.topic, transport, mischief.mayRepeat)
+  }
+  yield* readBack(chronicle, world, transports)
+})
+
+/** Brings everything to its end, each part within its time. */
+const bringToEnd = Effect.fnUntraced(function* (party: Party) {
+  const { world, chronicle, tellers, members, mischief } = party
+  yield* resumeAll(party)
+  const running = tellers.filter(({ isClosing }) => !isClosing)
+  yield* within(
+    party,
+    "a flush",
+    Effect.forEach(running, ({ leat }) => leat.flush, { discard: true })
+  )
+  // A leat that closes goes on sending what it holds.
+  const closing = tellers.filter(({ isClosing }) => isClosing)
+  yield* within(
+    party,
+    "a close",
+    Effect.forEach(closing, ({ close }) => close, { discard: true })
+  )
+  for (const group of world.groups) {
+    const fact = world.streams[group.stream]
+    const [leg] = fact?.legs ?? []
+    if (fact === undefined || leg === undefined) continue
+    const [teller] = running
+    if (teller !== undefined && !members.some((member) => member.group === group))
+      yield* joinParty(party, group, teller)
+    const isThere = members.some((member) => member.group === group && !member.teller.isClosing)
+    const stream = isThere ? yield* running[0]?.stream(group.stream) ?? Effect.succeed(undefined) : undefined
+    const isWhole =
+      stream !== undefined &&
+      (yield* within(
+        party,
+        `group ${group.group}`,
+        Effect.andThen(
+          // What was given up in doubt may still land, and is then the group's too.
+          Effect.sleep(50 + world.msMax + (world.slow?.ms ?? 0)),
+          Effect.repeat(Effect.delay(resumeAll(party).pipe(Effect.andThen(stream.bounds(group.group))), 20), {
+            until: (bounds) => bounds.every(({ start, end, settled }) => (settled ?? start) >= end)
+          })
+        )
+      ))
+    chronicle.groups.push({
+      group: group.group,
+      sink: sinkOf(leg),
+      stream: fact.stream,
+      isOrdered: fact.isOrdered,
+      isWhole,
+      // Who consumes by hand may be gone between the work and the word that it is done; tombstones are handled unseen.
+      mayRepeat: mischief.mayRepeat || group.api === "subscribe" || fact.isCompacted
+    })
+  }
+  for (const { leat, index, isClosing } of tellers)
+    for (const { sink, bufferedBytes } of isClosing ? [] : leat.sinks())
+      if (bufferedBytes > 0) chronicle.notice("leaked", `leat ${index} holds ${bufferedBytes} bytes for ${sink}, empty`)
+  yield* within(
+    party,
+    "a member",
+    Effect.forEach(members.splice(0), ({ leave }) => leave, { discard: true })
+  )
+  yield* within(
+    party,
+    "a close",
+    Effect.forEach(tellers, ({ close }) => close, { concurrency: "unbounded", discard: true })
+  )
+  for (const teller of tellers) teller.keepBooks()
+})
+
+/** Whether it ends in time; a notice when it does not. */
+function within(party: Party, what: string, effect: Effect.Effect<unknown, unknown>): Effect.Effect<boolean> {
+  return Effect.map(Effect.timeoutOption(Effect.exit(effect), endsWithin), (ended) => {
+    if (Option.isNone(ended))
+      party.chronicle.notice("hung", `${what} did not end within ${endsWithin}: ${books(party)}`)
+    return Option.isSome(ended)
+  })
+}
+
+function books({ tellers }: Party): string {
+  const plain = (_: string, value: unknown) => (typeof value === "bigint" ? Number(value) : value)
+  return JSON.stringify(
+    tellers.map(({ leat }) => ({ ...leat.ledger.snapshot(), sinks: leat.sinks(), halted: leat.halted() })),
+    plain
+  ).slice(0, 2000)
+}
+
+/** Looks again and again whether the legs of each stream have room for a small event. */
+function lookForRoom(world: World, teller: Teller, seen: Map<number, number>): Effect.Effect<never> {
+  const look = Effect.sync(() => {
+    for (const [index, stream] of world.streams.entries())
+      seen.set(index, hasRoom(teller, stream, 0) ? (seen.get(index) ?? 0) + 1 : 0)
+  })
+  return Effect.forever(Effect.delay(look, 20))
+}

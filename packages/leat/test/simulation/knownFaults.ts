@@ -1,0 +1,19 @@
+/** What stories find and is not mended yet: a list that is to be empty. */
+import type { Mishap, Verdict } from "leat/testing"
+
+/** Mishaps that stories do without, because what comes of them is known. */
+export const knownMishaps: ReadonlyArray<Mishap> = [
+  // Linger, retry and drain are instants of the wall clock: a lane waits for an hour.
+  "wallBack",
+  "wallForward"
+]
+
+const known: ReadonlyArray<{ readonly kind: Verdict["kind"]; readonly evidence: RegExp }> = [
+  // After a pull that failed the group is joined again while interrupted handlers still clean up (seed 1003).
+  { kind: "reordered", evidence: /began .* before .* of its key had ended$/ }
+]
+
+/** Whether it is one of the faults that are known. */
+export function isKnown({ kind, evidence }: Verdict): boolean {
+  return known.some((one) => one.kind === kind && one.evidence.test(evidence))
+}

@@ -1,0 +1,93 @@
+import {
+  drawWorld,
+  type Mishap,
+  mishaps,
+  type Occasion,
+  occasionName,
+  type State,
+  states,
+  type Verdict
+} from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { knownMishaps } from "./knownFaults.ts"
+import { tellInMemory } from "./worlds.ts"
+
+/** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
+const asked = Number(process.env["LEAT_WORLDS"] ?? 60)
+const rounds = Math.max(1, Math.floor(asked / 200))
+
+/** How often each occasion must have come, over the whole run. */
+const reachedMin = 3
+
+/** Stories in a row that are after one occasion and may miss it. */
+const missesMax = 10
+
+/** Occasions that there cannot be, and why. */
+const impossible: ReadonlyArray<{ readonly mishaps: ReadonlyArray<Mishap>; readonly state: State }> = [
+  // A send is of something that is on its way.
+  {
+    state: "empty",
+    mishaps: [
+      "fail",
+      "refuse",
+      "delay",
+      "loseResponse",
+      "cut",
+      "lateWrite",
+      "silence",
+      "throw",
+      "answerTwice",
+      "oversize",
+      "fence"
+    ]
+  },
+  // A leat that is closing is not closed again; its subscriptions have been closed first.
+  { state: "closing", mishaps: ["close", "settle", "pull", "loseLane", "handler"] }
+]
+
+const tried = mishaps.filter((mishap) => !knownMishaps.includes(mishap))
+const occasions: ReadonlyArray<Occasion> = tried.flatMap((mishap) =>
+  states
+    .filter((state) => !impossible.some((one) => one.state === state && one.mishaps.includes(mishap)))
+    .map((state) => ({ mishap, state }))
+)
+
+interface Found {
+  readonly seed: number
+  readonly focus: string
+  readonly verdicts: ReadonlyArray<Verdict>
+}
+
+describe("the promises, in a world of many", () => {
+  const reached = new Map<string, number>()
+  const isMissed = (occasion: Occasion) => (reached.get(occasionName(occasion)) ?? 0) < reachedMin
+  const tell = (seed: number, focus?: Occasion): ReadonlyArray<Found> => {
+    const { verdicts, occasions: come } = tellInMemory(drawWorld(seed, focus))
+    for (const [name, count] of come) reached.set(name, (reached.get(name) ?? 0) + count)
+    return verdicts.length === 0 ? [] : [{ seed, focus: focus === undefined ? "" : occasionName(focus), verdicts }]
+  }
+
+  it("hold for random worlds", { timeout: 600_000 }, () => {
+    const found: Array<Found> = []
+    for (let seed = 1; seed <= asked && found.length < 3; seed++) found.push(...tell(seed))
+    expect(found).toEqual([])
+  })
+
+  it.for(tried)("hold where there is %s, in every state", { timeout: 600_000 }, (mishap) => {
+    const found: Array<Found> = []
+    for (const occasion of occasions.filter((one) => one.mishap === mishap))
+      for (let round = 0; round < rounds || (isMissed(occasion) && round < missesMax); round++)
+        found.push(...tell(1000 * (round + 1) + occasions.indexOf(occasion), occasion))
+    expect(found).toEqual([])
+  })
+
+  it("were tried at every occasion that there can be", () => {
+    expect(occasions.filter(isMissed).map(occasionName)).toEqual([])
+  })
+
+  it("are the same story for the same seed", () => {
+    const [first, second, other] = [7, 7, 8].map((seed) => tellInMemory(drawWorld(seed)).trace)
+    expect(second).toBe(first)
+    expect(other).not.toBe(first)
+  })
+})
