@@ -94,7 +94,7 @@ export interface OpenLeat {
   readonly flush: Effect.Effect<Outcome>
   /**
    * Puts another table in force between two events: YAML or JSON text, or the value. A document with faults, or one that
-   * would move an open stream, is refused whole with `RouteError`. Subscriptions that run keep their settings.
+   * would move an open stream, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
    */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
   /** How full the buffer of each open sink is, in bytes of arenas. */
@@ -138,7 +138,7 @@ type OpenError = RouteError | TransportError
 
 interface OpenStream {
   readonly contract: ContractInfo
-  readonly stream: unknown
+  readonly stream: { readonly configureSubscriptions: () => void }
   readonly publisher: {
     readonly sequences: ReadonlyArray<BucketNext>
     readonly close: () => void
@@ -452,7 +452,9 @@ class OpenedLeat implements OpenLeat {
         if (open !== undefined) this.#legs.set(leg.sink, { ...open, leg })
         this.#sinks.get(leg.sink)?.configure(leg)
       }
-      this.#streams.get(contract.stream)?.publisher.swap(this.#destinations(contract, route))
+      const open = this.#streams.get(contract.stream)
+      open?.publisher.swap(this.#destinations(contract, route))
+      open?.stream.configureSubscriptions()
     }
   }
 }

@@ -14,7 +14,7 @@ import type { Ledger } from "./ledger/Ledger.ts"
 import type { Publisher } from "./publish/Publisher.ts"
 import { Publishing } from "./publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
-import type { Route, SubscriptionSettings } from "./routes/Routes.ts"
+import type { Route, RouteError, SubscriptionSettings } from "./routes/Routes.ts"
 import { traceparentOf } from "./Telemetry.ts"
 import type { PartitionBounds, Transport, TransportError } from "./transport/index.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
@@ -133,7 +133,8 @@ export class EventStream<T> {
 
   /**
    * Handles each event of the stream as the group `group`, in order per key, until the scope closes. Returns once it runs.
-   * An event is done when its handler succeeds; the policy judges a failure by its `_tag` or name.
+   * An event is done when its handler succeeds; the policy judges a failure by its `_tag` or name. Fails with `RouteError` when
+   * an option is no number that it can be. A handler that gives an effect which has ended already (`Effect.void`) costs no fiber.
    *
    * @example
    * ```ts
@@ -144,13 +145,13 @@ export class EventStream<T> {
     group: string,
     handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
     options: HandleOptions = {}
-  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
+  ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
     return this.#consuming.handle(group, handler, options)
   }
 
   /**
    * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
-   * Tombstones are done by being seen.
+   * Tombstones are done by being seen. Fails with `RouteError` when an option is no number that it can be.
    *
    * @example
    * ```ts
@@ -163,12 +164,13 @@ export class EventStream<T> {
       deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>
     ) => Effect.Effect<void, E, R>,
     options: HandleBatchOptions = {}
-  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
+  ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
     return this.#consuming.handleBatch(group, handler, options)
   }
 
   /**
-   * Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled.
+   * Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled. Ends
+   * when the leat closes; fails with the `TransportError` that ended the subscription, and with `RouteError` as `handle` does.
    *
    * @example
    * ```ts
@@ -177,7 +179,7 @@ export class EventStream<T> {
    * )
    * ```
    */
-  subscribe(group: string, options: HandleOptions = {}): Stream.Stream<Delivery<T>> {
+  subscribe(group: string, options: HandleOptions = {}): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return this.#consuming.subscribe(group, options)
   }
 
@@ -192,6 +194,14 @@ export class EventStream<T> {
    */
   bounds(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     return this.#consuming.bounds(group)
+  }
+
+  /**
+   * Another table is in force: subscriptions that run take its settings over (policy, concurrency, buffer, settleEvery, drain),
+   * where they were not given others in code. Called by the leat when it swaps its table.
+   */
+  configureSubscriptions(): void {
+    this.#consuming.configure()
   }
 }
 

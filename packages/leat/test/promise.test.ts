@@ -1,5 +1,8 @@
-import { open } from "leat/promise"
+import { Stream } from "effect"
+import { memory } from "leat"
+import { open, RouteError, TransportError } from "leat/promise"
 import { describe, expect, it } from "vitest"
+import { bent, routes } from "./consume/support.ts"
 import { noteContract } from "./contracts/Note.ts"
 
 const settled = async (lag: () => Promise<bigint>): Promise<void> => {
@@ -84,5 +87,60 @@ describe("leat/promise", () => {
     expect(attempts).toEqual([1, 2, 3])
     await subscription.stop()
     expect(leat.ledger.snapshot().lanes.reduce((sum, { dropped }) => sum + (dropped["RangeError"] ?? 0), 0)).toBe(1)
+  })
+
+  it("ends a loop when the leat closes, and throws into it what ended the subscription", async () => {
+    const denied = new TransportError({ reason: "Unauthorized", transport: "m", operation: "subscribe", detail: "no" })
+    const refusing = bent((one) => ({ ...one, subscribe: () => Stream.fail(denied) }))
+    for (const [driver, told] of [
+      [memory, "ended"],
+      [refusing, denied]
+    ] as const) {
+      const leat = await open({ source: "test", drivers: [driver] })
+      const notes = await leat.stream(noteContract())
+      await notes.publish({ key: "a", text: "1" })
+      const seen: Array<string> = []
+      const loop = (async () => {
+        for await (const { event } of notes.subscribe("readers")) seen.push(event.text)
+        return "ended"
+      })().catch((error: unknown) => error)
+      if (driver === memory) {
+        while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+        await leat.close()
+      }
+      expect(await loop).toBe(told)
+      await leat.close()
+    }
+  })
+
+  it("tells a handler that it must end, and waits until it has", async () => {
+    await using leat = await open({ source: "test", routes: routes({ drain: "50 millis" }) })
+    const notes = await leat.stream(noteContract())
+    const told: Array<string> = []
+    const subscription = await notes.handle(
+      "readers",
+      async (_, { signal }) => {
+        told.push("begun")
+        await new Promise((resolve) => signal.addEventListener("abort", resolve))
+        told.push("aborted")
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        told.push("ended")
+        throw signal.reason
+      },
+      { policy: [{ on: ["*"], then: "drop" }] }
+    )
+    await notes.publish({ key: "a", text: "1" })
+    while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await subscription.stop()
+    expect(told).toEqual(["begun", "aborted", "ended"])
+    // What an aborted handler throws is no failure: the event comes again.
+    expect(await subscription.lag()).toBe(1n)
+  })
+
+  it("refuses options that are no numbers", async () => {
+    await using leat = await open({ source: "test" })
+    const notes = await leat.stream(noteContract())
+    await expect(notes.handle("readers", () => undefined, { concurrency: Number.NaN })).rejects.toThrow(RouteError)
+    await expect(notes.subscribe("readers", { concurrency: 0 }).next()).rejects.toThrow("concurrency: 0")
   })
 })

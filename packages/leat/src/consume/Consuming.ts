@@ -1,17 +1,39 @@
 /** The consuming half of a stream: makes a `Source` of a handler, runs it, and reports what it has consumed. */
-import { type Context, Data, Deferred, Effect, Fiber, Queue, type Scheduler, type Scope, Stream } from "effect"
+import {
+  Cause,
+  type Context,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Queue,
+  type Scheduler,
+  type Scope,
+  Stream
+} from "effect"
 import type { Contract } from "../contract/Contract.ts"
-import type { DecodedValue, DeliveryInfo, HandlerInput, SourceOptions } from "./DeliveryInfo.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
-import type { SubscriptionSettings } from "../routes/Routes.ts"
+import { RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
 import { Source } from "./Source.ts"
+import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
-import { attribute, metricNames, pullCounter } from "../Telemetry.ts"
+import { attribute, metricNames, processDuration, pullCounter } from "../Telemetry.ts"
 import type { PartitionBounds, ReceivedRecord, Transport, TransportError } from "../transport/index.ts"
-import type { RecordMeta } from "../record/Wire.ts"
 
 /** A consumer's own word that a delivery failed. */
 class Failed extends Data.Error<{ readonly _tag: string; readonly message: string }> {}
+
+/** Events that one call of a handler of batches gets at most, when nothing else is said. */
+const batchRecordsDefault = 100
+
+const tombstone = new NoEvent()
+const noValue = new NoEvent({
+  tag: "Malformed",
+  detail: "a record without a value, on a contract that is not compacted"
+})
 
 export interface ConsumingParts<T> {
   readonly contract: Contract<T>
@@ -25,8 +47,22 @@ export interface ConsumingParts<T> {
   readonly scheduler: Scheduler.Scheduler
 }
 
+/** A subscription that runs, and what it was asked for in code. */
+interface RunningSubscription<T> {
+  readonly source: Source<T>
+  readonly group: string
+  readonly options: HandleOptions
+}
+
+/** A subscription, and the fiber that it runs in. */
+interface Started {
+  readonly subscription: Subscription
+  readonly fiber: Fiber.Fiber<never, TransportError>
+}
+
 export class Consuming<T> {
   readonly #parts: ConsumingParts<T>
+  readonly #running = new Set<RunningSubscription<T>>()
   /** The counter of each group that is read, and how many subscriptions share it. */
   readonly #reporting = new Map<string, { subscriptions: number; readonly remove: () => void }>()
 
@@ -36,54 +72,47 @@ export class Consuming<T> {
 
   handle<E, R>(
     group: string,
-    handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
+    onEvent: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
     options: HandleOptions
-  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
-    return Effect.flatMap(Effect.context<R>(), (context) =>
-      this.#subscribe(
-        group,
-        options,
-        { drainsOnStop: true },
-        eachEvent((event: T, info) => Effect.provideContext(handler(event, info), context), options)
-      )
-    )
+  ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
+    return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
+      const handler = {
+        kind: "one",
+        onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
+        onTombstone: options.onTombstone
+      } as const
+      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+    })
   }
 
   handleBatch<E, R>(
     group: string,
-    handler: (
-      deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>
-    ) => Effect.Effect<void, E, R>,
+    onEvents: (deliveries: EventBatch<T>) => Effect.Effect<void, E, R>,
     options: HandleBatchOptions
-  ): Effect.Effect<Subscription, never, R | Scope.Scope> {
-    const bundleRecords = Math.max(1, options.records ?? 100)
-    return Effect.flatMap(Effect.context<R>(), (context) =>
-      this.#subscribe(group, { ...options, concurrency: 1 }, { bundleRecords, drainsOnStop: true }, (inputs) => {
-        const events = inputs.flatMap(({ event, info }) => (event === undefined ? [] : [{ event, info }]))
-        return events.length === 0 ? Effect.void : Effect.provideContext(handler(events), context)
-      })
-    )
+  ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
+    return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
+      const handler = {
+        kind: "batch",
+        records: options.records ?? batchRecordsDefault,
+        onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
+      } as const
+      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+    })
   }
 
-  subscribe(group: string, options: HandleOptions): Stream.Stream<Delivery<T>> {
+  subscribe(group: string, options: HandleOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
-        const queue = yield* Queue.unbounded<Delivery<T>>()
-        const hand = (event: T, info: DeliveryInfo) =>
-          Effect.flatMap(Deferred.make<void, Failed>(), (ended) =>
-            Effect.andThen(
-              Queue.offer(queue, {
-                event,
-                info,
-                done: Effect.asVoid(Deferred.succeed(ended, undefined)),
-                fail: (tag, detail = tag) =>
-                  Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
-              }),
-              Deferred.await(ended)
-            )
-          )
-        yield* this.#subscribe(group, options, { drainsOnStop: false }, eachEvent(hand, options))
-        return Stream.fromQueue(queue)
+        const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
+        const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
+        const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
+        const { fiber } = yield* this.#start(group, options, handler, false)
+        fiber.addObserver((exit) => {
+          if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
+          else Queue.endUnsafe(queue)
+        })
+        // What was taken back meanwhile comes again, here or to another member.
+        return Stream.filter(Stream.fromQueue(queue), ({ info }) => !info.signal.aborted)
       })
     )
   }
@@ -92,52 +121,82 @@ export class Consuming<T> {
     return this.#parts.readTransport().bounds(this.#parts.topic(), group)
   }
 
-  #subscribe(
+  /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
+  configure(): void {
+    for (const { source, group, options } of this.#running) source.configure(this.#settings(group, options))
+  }
+
+  #settings(group: string, { concurrency, from, policy }: HandleOptions): SubscriptionSettings {
+    const settings = this.#parts.settings(group)
+    return {
+      ...settings,
+      concurrency: concurrency ?? settings.concurrency,
+      from: from ?? settings.from,
+      policy: policy ?? settings.policy
+    }
+  }
+
+  #start(
     group: string,
     options: HandleOptions,
-    how: Pick<SourceOptions<T>, "bundleRecords" | "drainsOnStop">,
-    handle: (inputs: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
-  ): Effect.Effect<Subscription, never, Scope.Scope> {
+    handler: Handler<T>,
+    drainsOnStop: boolean
+  ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const { contract, topic, readTransport, ledger, settings, scheduler } = this.#parts
+      const found = handleFaults(options)
+      if (found.length > 0) return yield* new RouteError({ faults: found })
+      const { contract, topic, readTransport, ledger, scheduler, scope } = this.#parts
       const context = yield* Effect.context<never>()
-      const { concurrency, from, policy } = options
-      const overrides = {
-        ...(concurrency === undefined ? {} : { concurrency }),
-        ...(from === undefined ? {} : { from }),
-        ...(policy === undefined ? {} : { policy })
-      }
       const source = new Source<T>(
         {
           transport: readTransport(),
           topic: topic(),
           stream: contract.stream,
+          type: contract.name,
           group,
           unordered: contract.unordered,
-          settings: { ...settings(group), ...overrides },
           ledger,
-          decode: (record, meta) => this.#decode(record, meta),
-          handle,
-          ...how
+          decode: (record) => this.#decode(record),
+          handler,
+          drainsOnStop,
+          duration: processDuration(context),
+          context,
+          scheduler
         },
-        context,
-        scheduler
+        this.#settings(group, options)
       )
-      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, this.#reported(group, context)), this.#parts.scope)
+      const running = { source, group, options }
+      this.#running.add(running)
+      const leave = Effect.andThen(
+        Effect.sync(() => this.#running.delete(running)),
+        this.#reported(group, context)
+      )
+      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, leave), scope)
       const stop = Effect.asVoid(Fiber.interrupt(fiber))
       yield* Effect.addFinalizer(() => stop)
-      return {
-        group,
-        halted: () => source.halted,
-        blocked: () => source.blocked,
-        resume: source.resume,
-        lag: Effect.map(this.bounds(group), (bounds) =>
-          bounds.reduce((sum, { start, end, settled }) => sum + end - (settled ?? start), 0n)
-        ),
-        stop,
-        ended: Fiber.join(fiber)
-      }
+      return { fiber, subscription: this.#subscription(group, source, fiber, stop) }
     })
+  }
+
+  #subscription(
+    group: string,
+    source: Source<T>,
+    fiber: Fiber.Fiber<never, TransportError>,
+    stop: Effect.Effect<void>
+  ): Subscription {
+    return {
+      group,
+      halted: () => source.halted,
+      blocked: () => source.blocked,
+      resume: source.resume,
+      lag: Effect.map(this.bounds(group), (bounds) =>
+        bounds.reduce((sum, { start, end, settled }) => sum + end - (settled ?? start), 0n)
+      ),
+      stop,
+      ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
+        Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
+      )
+    }
   }
 
   /** Counts what the group has consumed here for as long as somebody in this process reads for it; returns how to leave. */
@@ -159,32 +218,36 @@ export class Consuming<T> {
     })
   }
 
-  #decode(record: ReceivedRecord, meta: RecordMeta): DecodedValue<T> {
-    if (meta.type !== undefined && meta.type !== this.#parts.contract.name)
-      return { _tag: "Fault", fault: { skip: "otherType" } }
-    if (record.value === null) {
-      if (this.#parts.contract.compacted) return { _tag: "Tombstone" }
-      return {
-        _tag: "Fault",
-        fault: { tag: "Malformed", detail: "a record without a value, on a contract that is not compacted" }
-      }
-    }
+  #decode(record: ReceivedRecord): T | NoEvent {
+    const { contract } = this.#parts
+    if (record.value === null) return contract.compacted ? tombstone : noValue
     try {
-      return { _tag: "Event", event: this.#parts.contract.decode(record.value) }
+      return contract.decode(record.value)
     } catch (error) {
-      return { _tag: "Fault", fault: { tag: "Malformed", detail: String(error) } }
+      return new NoEvent({ tag: "Malformed", detail: String(error) })
     }
   }
 }
 
-/** Gives each event to `handler`, and each tombstone to the option for it. */
-function eachEvent<T>(
-  handler: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, unknown>,
-  { onTombstone }: HandleOptions
-) {
-  return ([input]: ReadonlyArray<HandlerInput<T>>): Effect.Effect<void, unknown> => {
-    if (input === undefined) return Effect.void
-    const { event, info } = input
-    return event === undefined ? (onTombstone?.(info) ?? Effect.void) : handler(event, info)
-  }
+/** Puts an event into the hands of a consumer, and waits until he says how it ended. */
+function handedOver<T>(
+  queue: Queue.Queue<Delivery<T>, TransportError | Cause.Done>,
+  event: T,
+  info: DeliveryInfo
+): Effect.Effect<void, Failed> {
+  return Effect.suspend(() => {
+    const ended = Deferred.makeUnsafe<void, Failed>()
+    Queue.offerUnsafe(queue, {
+      event,
+      info,
+      done: Effect.asVoid(Deferred.succeed(ended, undefined)),
+      fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
+    })
+    return Deferred.await(ended)
+  })
+}
+
+/** Handlers are run in the context that the subscription began in, so that each has what it needs without being wrapped. */
+function within<E, R>(_: Context.Context<R>, effect: Effect.Effect<void, E, R>): Effect.Effect<void, E> {
+  return effect as Effect.Effect<void, E>
 }

@@ -1,14 +1,19 @@
-/** What passes between a subscription, its lanes and the handlers. */
-import { Context, type Effect } from "effect"
-import type { Ledger } from "../ledger/Ledger.ts"
-import type { Fault, ReadHalted, ReadLane } from "./ReadLane.ts"
-import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { Lane, ReceivedRecord, Transport } from "../transport/index.ts"
-import type { Wake } from "../Wake.ts"
-import type { RecordMeta } from "../record/Wire.ts"
+/** What a handler is told beside the event. */
+import { Context } from "effect"
+import { type EventId, formatEventId } from "../record/EventId.ts"
+import type { Header } from "../record/Headers.ts"
+import type { ReceivedRecord } from "../transport/index.ts"
+import { readMeta, type RecordMeta } from "../record/Wire.ts"
+
+/** What a record may say of itself; undefined where it does not. */
+type Said = {
+  readonly [Field in Exclude<keyof RecordMeta, "dropped" | "isMarker" | "isOtherStream">]-?:
+    | RecordMeta[Field]
+    | undefined
+}
 
 /** What a handler is told beside the event: where it stands, when it was offered and stored, and what came with it. */
-export interface DeliveryInfo extends RecordMeta {
+export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, Said {
   /** The key as text (UTF-8); empty when the record has none. */
   readonly key: string
   /** Null: the record has no key. */
@@ -21,6 +26,11 @@ export interface DeliveryInfo extends RecordMeta {
   readonly attempt: number
   /** Epoch milliseconds the backend gives for the record. */
   readonly storedAtMs: number
+  /**
+   * Aborted when the handler must end: its lane was taken away or the subscription stopped, and the drain time is over. The
+   * event comes again. In Effect the handler is interrupted as well.
+   */
+  readonly signal: AbortSignal
 }
 
 /**
@@ -36,47 +46,119 @@ export const CurrentDelivery = Context.Reference<DeliveryInfo | undefined>("leat
   defaultValue: () => undefined
 })
 
-export interface SourceOptions<T> {
-  readonly transport: Transport
+/** Where a record was read, the same for all of a lane. */
+export interface ReadFrom {
   readonly topic: string
   readonly stream: string
-  readonly group: string
-  readonly unordered: boolean
-  readonly settings: SubscriptionSettings
-  readonly ledger: Ledger
-  readonly decode: (record: ReceivedRecord, meta: RecordMeta) => DecodedValue<T>
-  /** Handles one delivery; fails with whatever the policy is to judge by its tag. */
-  readonly handle: (deliveries: ReadonlyArray<HandlerInput<T>>) => Effect.Effect<void, unknown>
-  /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
-  readonly drainsOnStop: boolean
-  /** For handlers of batches: records that one call of `handle` gets at most. Absent: one by one, in order per key. */
-  readonly bundleRecords?: number
-}
-
-/** The value of a record: an event, a tombstone, or why it is neither. */
-export type DecodedValue<T> =
-  | { readonly _tag: "Event"; readonly event: T }
-  | { readonly _tag: "Tombstone" }
-  | { readonly _tag: "Fault"; readonly fault: Fault }
-
-export interface HandlerInput<T> {
-  /** Undefined: a tombstone. */
-  readonly event: T | undefined
-  readonly info: DeliveryInfo
-}
-
-/** Why and where a lane of a subscription stands still until `resume`. */
-export interface HaltedReadLane extends ReadHalted {
   readonly partition: number
 }
 
-export interface Running {
-  readonly machine: ReadLane
-  readonly wake: Wake
-  readonly lane: Lane
-  /** How long the lane may drain when it ends, in milliseconds. */
-  drainMs: number
-}
+const keyText = new TextDecoder()
 
-/** Decodes a record and reads what it says of itself. */
-export type Decode<T> = (record: ReceivedRecord) => DecodedValue<T> & { readonly meta: RecordMeta }
+/** The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. */
+export class RecordDelivery implements DeliveryInfo {
+  readonly #record: ReceivedRecord
+  readonly #from: ReadFrom
+  readonly attempt: number
+  #meta: RecordMeta | undefined
+  #aborting: AbortController | undefined
+
+  constructor(record: ReceivedRecord, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
+    this.#record = record
+    this.#from = from
+    this.attempt = attempt
+    this.#meta = meta
+  }
+
+  get key(): string {
+    const { key } = this.#record
+    return key === null ? "" : keyText.decode(key)
+  }
+  get keyBytes(): Uint8Array | null {
+    return this.#record.key
+  }
+  get topic(): string {
+    return this.#from.topic
+  }
+  get partition(): number {
+    return this.#from.partition
+  }
+  get position(): bigint {
+    return this.#record.position
+  }
+  get storedAtMs(): number {
+    return this.#record.timeMs
+  }
+  get signal(): AbortSignal {
+    this.#aborting ??= new AbortController()
+    return this.#aborting.signal
+  }
+  get id(): EventId | undefined {
+    return this.#says.id
+  }
+  get epoch(): number | undefined {
+    return this.#says.epoch
+  }
+  get source(): string | undefined {
+    return this.#says.source
+  }
+  get type(): string | undefined {
+    return this.#says.type
+  }
+  get timeMs(): number | undefined {
+    return this.#says.timeMs
+  }
+  get dropped(): RecordMeta["dropped"] {
+    return this.#says.dropped
+  }
+  get isMarker(): boolean {
+    return this.#says.isMarker
+  }
+  get traceparent(): string | undefined {
+    return this.#says.traceparent
+  }
+  get tracestate(): string | undefined {
+    return this.#says.tracestate
+  }
+  get baggage(): string | undefined {
+    return this.#says.baggage
+  }
+  get correlationId(): string | undefined {
+    return this.#says.correlationId
+  }
+  get causationId(): string | undefined {
+    return this.#says.causationId
+  }
+  get headers(): ReadonlyArray<Header> | undefined {
+    return this.#says.headers
+  }
+
+  get #says(): RecordMeta {
+    this.#meta ??= readMeta(this.#record.headers, this.#from.stream)
+    return this.#meta
+  }
+
+  /** Tells the handler to end. */
+  abort(): void {
+    this.#aborting ??= new AbortController()
+    this.#aborting.abort()
+  }
+
+  /** For logs: what is there, as one line of JSON has it. */
+  toJSON(): object {
+    const { topic, partition, position, key, attempt, id, timeMs, correlationId, causationId, traceparent } = this
+    const idText = id === undefined ? undefined : formatEventId(id)
+    return {
+      topic,
+      partition,
+      position: `${position}`,
+      key,
+      attempt,
+      id: idText,
+      timeMs,
+      correlationId,
+      causationId,
+      traceparent
+    }
+  }
+}

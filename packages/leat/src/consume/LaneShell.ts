@@ -1,130 +1,259 @@
-/** The shell of one lane being read: carries out what its `ReadLane` says, from the first pull to the release. */
-import { Cause, Clock, type Context, Effect, Exit, type Fiber, Option, Random, type Scheduler, Stream } from "effect"
-import {
-  CurrentDelivery,
-  type Decode,
-  type DeliveryInfo,
-  type HandlerInput,
-  type Running,
-  type SourceOptions
-} from "./DeliveryInfo.ts"
-import { formatEventId } from "../record/EventId.ts"
-import type { Delivery, Fault } from "./ReadLane.ts"
+/**
+ * The shell of one lane being read: carries out what its `ReadLane` says, from the first pull to the release. One fiber pulls, one
+ * listens for the revocation, one drives: it starts handlers, settles what is due and waits. A defect in any of them is a halt: the
+ * lane stands, says why, and `resume` leaves the group and joins it again, because what a broken shell still knows is not to be
+ * trusted; nothing it counted after its last settle is used.
+ */
+import { Cause, type Clock, Effect, Exit, type Fiber, Option, Stream } from "effect"
+import { Handling } from "./Handling.ts"
+import { ReadLane, type ReadHalted } from "./ReadLane.ts"
+import type { SubscriptionSettings } from "../routes/Routes.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { type Lane, type ReceivedRecord, TransportError } from "../transport/index.ts"
-import { Wake } from "../Wake.ts"
-import type { RecordMeta } from "../record/Wire.ts"
+import { type Lane, type Position, TransportError } from "../transport/index.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
 
-/** Runs one lane from the first pull to the release. */
+/** After so many handlers, or so many milliseconds, the driving fiber gives way to others. */
+const handlersPerTurn = 512
+const turnMs = 5
+
+/** Part of the drain time after which handlers on a lane that was revoked are interrupted: the rest is for their cleaning up. */
+const drainPart = 0.8
+
+/** How long a lane that this member gives back by itself waits for interrupted handlers, in milliseconds. */
+const cleanupMs = 5000
+
+/** How a lane ends: handlers are interrupted at one time, and waited for until another, in monotonic milliseconds. */
+interface Ending {
+  readonly interruptAtMs: number
+  readonly giveUpAtMs: number
+}
+
 export class LaneShell<T> {
-  readonly #running: Running
+  readonly lane: Lane
+  readonly machine: ReadLane
   readonly #options: SourceOptions<T>
-  readonly #decode: Decode<T>
   readonly #fail: (error: TransportError) => void
-  readonly #context: Context.Context<never>
-  readonly #handlers = new Set<Fiber.Fiber<void, unknown>>()
+  readonly #wake: Wake
   readonly #roomAgain: Wake
+  readonly #clock: Clock.Clock
+  #settings: SubscriptionSettings
+  #handling: Handling<T> | undefined
+  #ending: Ending | undefined
   #isLost = false
-  #now: () => number = () => 0
-  #random: () => number = () => 0
+  #isSettling = false
+  /** The backend has taken the lane away, or is about to. */
+  #isTaken = false
+  #defect: ReadHalted | undefined
+  #isResumed = false
+  /** The sleeping fiber that wakes the lane next, and when. */
+  #alarm: { readonly atMs: number; readonly fiber: Fiber.Fiber<void> } | undefined
 
+  /** `fail` ends the membership that the lane belongs to. */
   constructor(
-    running: Running,
+    lane: Lane,
     options: SourceOptions<T>,
-    decode: Decode<T>,
+    settings: SubscriptionSettings,
     fail: (error: TransportError) => void,
-    context: Context.Context<never>,
-    scheduler: Scheduler.Scheduler
+    ports: { readonly clock: Clock.Clock; readonly random: () => number }
   ) {
-    this.#running = running
+    const { scheduler, unordered, handler } = options
+    this.lane = lane
     this.#options = options
-    this.#decode = decode
+    this.#settings = settings
     this.#fail = fail
-    this.#context = context
+    this.#clock = ports.clock
+    this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
+    const { start, abandoned } = lane
+    const { crashLoop } = settings
+    const bundle = handler.kind === "batch" ? { bundleRecords: handler.records } : {}
+    this.machine = new ReadLane(
+      { start, abandoned, crashLoop, unordered, random: ports.random, ...bundle },
+      this.#laneSettings(settings)
+    )
   }
 
-  /** Pulls in one fiber and drives in this one, until the lane is revoked or lost. Not interruptible from outside: it is told to stop. */
+  get halted(): HaltedReadLane | undefined {
+    const halted = this.#defect ?? this.machine.halted
+    return halted === undefined ? undefined : { ...halted, partition: this.lane.partition }
+  }
+
+  configure(settings: SubscriptionSettings): void {
+    this.#settings = settings
+    this.machine.configure(this.#laneSettings(settings))
+    this.#signal()
+  }
+
+  resume(): void {
+    if (this.#defect === undefined) this.machine.resume(this.#now())
+    else this.#isResumed = true
+    this.#signal()
+  }
+
+  /** Gives the lane back: no more handlers, drain, settle, release. */
+  stop(): void {
+    const { drainsOnStop } = this.#options
+    const interruptAtMs = this.#now() + (drainsOnStop ? this.#settings.drainMs : 0)
+    this.#end({ interruptAtMs, giveUpAtMs: interruptAtMs + cleanupMs })
+  }
+
+  /** Runs until the lane is revoked, lost or stopped, and has been given back. Not interruptible: it is told to stop. */
   readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const clock = yield* Clock.Clock
-    const random = yield* Random.Random
-    this.#now = () => clock.currentTimeMillisUnsafe()
-    this.#random = () => random.nextDoubleUnsafe()
-    const puller = Effect.runForkWith(this.#context)(this.#pull)
-    yield* this.#drive
-    puller.interruptUnsafe()
-    yield* this.#finish
+    const isTraced = yield* Effect.withFiber(({ cache }) =>
+      Effect.succeed(cache.tracer !== undefined && cache.tracerEnabled)
+    )
+    const { topic, stream } = this.#options
+    this.#handling = new Handling(this.#options, {
+      machine: this.machine,
+      from: { topic, stream, partition: this.lane.partition },
+      isTraced,
+      now: () => this.#now(),
+      onEnded: () => this.#wake.signal(),
+      onDefect: (error) => this.#breakDown(Cause.die(error))
+    })
+    const helpers = [this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]
+    yield* this.#guarded(this.#drive(this.#handling))
+    if (this.#defect !== undefined) yield* this.#stand
+    for (const fiber of helpers) fiber.interruptUnsafe()
+    yield* this.#guarded(this.#finish(this.#handling))
+    this.#alarm?.fiber.interruptUnsafe()
+    if (!this.#isLost) yield* this.#guarded(this.lane.release)
   })
 
   /** Pulls while the machine wants more. The end of the lane's stream is its revocation; a failure is its loss. */
   readonly #pull: Effect.Effect<void> = Effect.scoped(
     Effect.gen({ self: this }, function* () {
-      const { lane, machine, wake } = this.#running
-      const pull = yield* Stream.toPull(lane.batches)
+      const { machine } = this
+      const pull = yield* Stream.toPull(this.lane.batches)
       for (;;) {
         while (!machine.wantsMore && !machine.isRevoked) yield* this.#roomAgain.wait
-        if (machine.isRevoked) return
+        // What was taken away is pulled once more, to learn whether it is lost already.
+        if (machine.isRevoked && !this.#isTaken) return
         const exit = yield* Effect.exit(pull)
         if (Exit.isFailure(exit)) {
           // A stream that ends is a revocation; anything else means that the position is no longer ours to settle.
-          if (!Cause.hasInterrupts(exit.cause) && !isEnd(exit.cause)) this.#lose("pull", exit.cause)
-          machine.revoke()
-          wake.signal()
-          return
+          if (!isEnd(exit.cause)) this.#lose("pull", exit.cause)
+          return this.#taken()
         }
+        if (machine.isRevoked) continue
         for (const batch of exit.value) machine.received(batch)
-        wake.signal()
+        this.#wake.signal()
       }
     })
   )
 
-  /** Starts handlers, settles what is due, waits; until revoked and nothing runs, or the drain deadline has passed. */
-  readonly #drive: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const { machine, wake, lane } = this.#running
-    let drainUntilMs = Number.POSITIVE_INFINITY
-    for (;;) {
-      const nowMs = this.#now()
-      for (
-        let one = machine.next(nowMs, this.#random());
-        one !== undefined;
-        one = machine.next(nowMs, this.#random())
-      ) {
-        this.#start(one)
+  readonly #listen: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.map(this.lane.revoked, () => {
+      this.#taken()
+    })
+  )
+
+  /** Starts handlers, settles what is due, waits; until the lane ends and nothing runs, or it is time to interrupt. */
+  #drive(handling: Handling<T>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { machine } = this
+      while (this.#defect === undefined) {
+        const nowMs = this.#now()
+        this.#startHandlers(handling, nowMs)
+        this.#roomAgain.signal()
+        const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
+        if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
+        if (!this.#isSettling) this.#settleDue(nowMs, false)
+        const settleAtMs = this.#isSettling ? Number.POSITIVE_INFINITY : machine.settleDueMs
+        this.#wakeAt(Math.min(machine.retryDueMs, settleAtMs, interruptAtMs))
+        yield* this.#wake.wait
       }
-      this.#roomAgain.signal()
-      if (machine.isRevoked) {
-        drainUntilMs = Math.min(drainUntilMs, nowMs + this.#running.drainMs)
-        if (machine.running === 0 || this.#isLost || nowMs >= drainUntilMs) return
-      }
-      const position = machine.settleDue(nowMs)
-      if (position !== undefined && !this.#isLost) yield* this.#settle(lane, position)
-      const dueMs = Math.min(machine.dueMs ?? Number.POSITIVE_INFINITY, drainUntilMs)
-      yield* dueMs === Number.POSITIVE_INFINITY ? wake.wait : wake.waitFor(dueMs - this.#now())
+    })
+  }
+
+  #startHandlers(handling: Handling<T>, nowMs: number): void {
+    const { machine } = this
+    let left = handlersPerTurn
+    for (let held = machine.next(nowMs); held !== undefined; held = machine.next(nowMs)) {
+      handling.start(held, nowMs)
+      left--
+      if (left > 0 && ((left & 7) !== 0 || this.#now() - nowMs < turnMs)) continue
+      this.#wake.signal()
+      break
     }
+    handling.endTurn(nowMs)
+  }
+
+  /** A lane that broke down: what runs may end, nothing is settled. Until somebody resumes it, or it is to end. */
+  readonly #stand: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    while (!this.#isResumed && !this.machine.isRevoked) yield* this.#wake.wait
+    if (!this.#isResumed || this.machine.isRevoked) return
+    const detail = "a lane that stood because of a defect was resumed"
+    this.#fail(
+      new TransportError({ reason: "Unknown", transport: this.#options.transport.name, operation: "resume", detail })
+    )
   })
 
-  readonly #finish: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const { machine, lane } = this.#running
-    for (const fiber of this.#handlers) fiber.interruptUnsafe()
-    const position = machine.settleDue(this.#now(), true)
-    if (position !== undefined && !this.#isLost) yield* this.#settle(lane, position)
-    if (!this.#isLost) yield* lane.release
-  })
+  /** Settles what is done, interrupts what still runs and waits until it has cleaned up. */
+  #finish(handling: Handling<T>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.machine.revoke()
+      const giveUpAtMs = this.#ending?.giveUpAtMs ?? this.#now() + cleanupMs
+      // Before the rest ends, so that it is stored even if the backend takes the lane meanwhile.
+      yield* this.#settleFinally(giveUpAtMs)
+      handling.interrupt()
+      if (!(yield* this.#until(() => handling.waiting === 0, giveUpAtMs))) {
+        const { group, stream } = this.#options
+        yield* Effect.logWarning(
+          `${handling.waiting} handlers of the group ${group} of ${stream} did not end in time after they were interrupted; they may still run while their events come again`
+        )
+      }
+      yield* this.#settleFinally(Math.max(giveUpAtMs, this.#now() + cleanupMs))
+    })
+  }
 
-  #settle(lane: Lane, position: bigint): Effect.Effect<void> {
+  #settleFinally(untilMs: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (!(yield* this.#until(() => !this.#isSettling, untilMs))) return
+      if (this.#isLost || this.#defect !== undefined) return
+      this.#settleDue(this.#now(), true)
+      yield* this.#until(() => !this.#isSettling, untilMs)
+    })
+  }
+
+  /** Waits until something is so, or a time has come; says whether it is so. */
+  #until(isSo: () => boolean, untilMs: number): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      while (!isSo() && this.#now() < untilMs) {
+        this.#wakeAt(untilMs)
+        yield* this.#wake.wait
+      }
+      return isSo()
+    })
+  }
+
+  /** Begins to settle what is due, beside everything else. One settle at a time. */
+  #settleDue(nowMs: number, isFinal: boolean): void {
+    const position = this.machine.settleDue(nowMs, isFinal)
+    if (position === undefined || this.#isLost) return
+    this.#isSettling = true
+    const settling = this.#fork(this.#guarded(this.#settle(position)))
+    settling.addObserver(() => {
+      this.#isSettling = false
+      this.#wake.signal()
+    })
+  }
+
+  #settle(position: Position): Effect.Effect<void> {
     const { transport, topic, group } = this.#options
+    const { lane, machine } = this
     const span = () =>
       Telemetry.commitSpan({ system: transport.name, topic, partition: lane.partition }, group, position)
-    return lane.settle(position).pipe(
+    return Effect.suspend(() => lane.settle(position)).pipe(
       Telemetry.spanned(span),
       Effect.matchCause({
-        onSuccess: () => this.#running.machine.settled(position),
+        onSuccess: () => machine.settled(position),
         // A settle that failed for a passing reason is made up for by the next one.
         onFailure: (cause) => {
           const error = Cause.findErrorOption(cause)
           if (Option.isSome(error) && error.value.isRetryable) return
           this.#lose("settle", cause)
-          this.#running.machine.revoke()
         }
       })
     )
@@ -133,89 +262,72 @@ export class LaneShell<T> {
   /** The lane is not ours any more. Where that is not the backend's own word, only leaving the group gives it to somebody. */
   #lose(operation: string, cause: Cause.Cause<unknown>): void {
     this.#isLost = true
+    this.machine.revoke()
+    this.#signal()
     const error = transportErrorOf(this.#options.transport.name, operation, cause)
     if (error.reason !== "LaneLost") this.#fail(error)
   }
 
-  #start(delivery: Delivery): void {
-    const { machine } = this.#running
-    const inputs: Array<HandlerInput<T>> = []
-    for (const record of delivery.records) {
-      const decoded = this.#decode(record)
-      // What is no event comes by itself, and so does what stands before it.
-      if (decoded._tag !== "Event") machine.split(delivery, Math.max(1, inputs.length))
-      if (decoded._tag !== "Event" && inputs.length > 0) break
-      if (decoded._tag === "Fault") return this.#finished(delivery, decoded.fault)
-      const info = this.#info(record, decoded.meta, delivery.attempts)
-      inputs.push({ event: decoded._tag === "Event" ? decoded.event : undefined, info })
-    }
-    const first = inputs[0]?.info
-    const fiber = Effect.runForkWith(this.#context)(this.#handled(delivery, inputs, first))
-    this.#handlers.add(fiber)
-    fiber.addObserver((exit) => {
-      this.#handlers.delete(fiber)
-      // An interrupted handler has no outcome: whoever gets the lane next begins it again.
-      if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
-        if (!this.#running.machine.isRevoked)
-          this.#finished(delivery, { tag: "Interrupted", detail: "the handler was interrupted" })
-        return
-      }
-      this.#finished(delivery, Exit.isSuccess(exit) ? undefined : faultOf(exit.cause))
+  /** The backend takes the lane: it waits for its drain time from now. */
+  #taken(): void {
+    const { drainMs } = this.#settings
+    const nowMs = this.#now()
+    this.#isTaken = true
+    this.#end({ interruptAtMs: nowMs + drainMs * drainPart, giveUpAtMs: nowMs + drainMs })
+  }
+
+  #end(ending: Ending): void {
+    const before = this.#ending
+    if (before === undefined || ending.interruptAtMs < before.interruptAtMs) this.#ending = ending
+    this.machine.revoke()
+    this.#signal()
+  }
+
+  /** Runs a part of the shell; what it dies of halts the lane. */
+  #guarded(part: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchCause(part, (cause) => Effect.sync(() => this.#breakDown(cause)))
+  }
+
+  #breakDown(cause: Cause.Cause<unknown>): void {
+    const detail = String(Cause.squash(cause))
+    const { group, stream } = this.#options
+    this.#defect ??= { tag: "Defect", position: this.machine.watermark, attempts: 0, detail }
+    this.#signal()
+    this.#fork(
+      Effect.logError(`a lane of the group ${group} of ${stream} stands because of a defect: ${detail}`, cause)
+    )
+  }
+
+  #fork<A>(effect: Effect.Effect<A>): Fiber.Fiber<A> {
+    return Effect.runForkWith(this.#options.context)(effect)
+  }
+
+  /** Sees to it that the lane is woken at a time; earlier is harmless. */
+  #wakeAt(atMs: number): void {
+    const alarm = this.#alarm
+    if (atMs === Number.POSITIVE_INFINITY || (alarm !== undefined && alarm.atMs <= atMs)) return
+    alarm?.fiber.interruptUnsafe()
+    const ring = Effect.sync(() => {
+      this.#alarm = undefined
+      this.#wake.signal()
     })
+    this.#alarm = { atMs, fiber: this.#fork(Effect.delay(ring, Math.max(1, atMs - this.#now()))) }
   }
 
-  #handled(
-    delivery: Delivery,
-    inputs: ReadonlyArray<HandlerInput<T>>,
-    first: DeliveryInfo | undefined
-  ): Effect.Effect<void, unknown> {
-    const { handle } = this.#options
-    return Effect.suspend(() => handle(inputs)).pipe(
-      Effect.provideService(CurrentDelivery, first),
-      timedProcess,
-      Telemetry.spanned(() => this.#processSpan(delivery, inputs))
-    )
+  #signal(): void {
+    this.#wake.signal()
+    this.#roomAgain.signal()
   }
 
-  #processSpan(delivery: Delivery, inputs: ReadonlyArray<HandlerInput<T>>): Telemetry.SpanSpec {
-    const { transport, topic, group } = this.#options
-    const id = inputs[0]?.info.id
-    return Telemetry.processSpan(
-      { system: transport.name, topic, partition: this.#running.lane.partition },
-      group,
-      {
-        count: inputs.length,
-        position: delivery.position,
-        attempt: delivery.attempts,
-        id: id === undefined ? undefined : formatEventId(id)
-      },
-      inputs.flatMap(({ info }) => (info.traceparent === undefined ? [] : [info.traceparent]))
-    )
+  #now(): number {
+    return monotonicMs(this.#clock)
   }
 
-  #finished(delivery: Delivery, fault: Fault | undefined): void {
-    this.#running.machine.finished(delivery, fault, this.#now(), this.#random())
-    this.#running.wake.signal()
-  }
-
-  #info(record: ReceivedRecord, meta: RecordMeta, attempt: number): DeliveryInfo {
-    return {
-      ...meta,
-      key: record.key === null ? "" : keyText.decode(record.key),
-      keyBytes: record.key,
-      topic: this.#options.topic,
-      partition: this.#running.lane.partition,
-      position: record.position,
-      attempt,
-      storedAtMs: record.timeMs
-    }
+  #laneSettings(settings: SubscriptionSettings): SubscriptionSettings {
+    // A lane has one batch at a time in the hands of a handler.
+    return this.#options.handler.kind === "batch" ? { ...settings, concurrency: 1 } : settings
   }
 }
-
-const keyText = new TextDecoder()
-
-/** Made once: the metric finds its series by a text that it keeps. */
-const timedProcess = Telemetry.timed(Telemetry.processDuration, "process")
 
 function transportErrorOf(transport: string, operation: string, cause: Cause.Cause<unknown>): TransportError {
   const error = Cause.squash(cause)
@@ -225,19 +337,4 @@ function transportErrorOf(transport: string, operation: string, cause: Cause.Cau
 
 function isEnd(cause: Cause.Cause<unknown>): boolean {
   return cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error))
-}
-
-/** The tag that policies match: `_tag` of a typed error, else the name of the error, else what was thrown. */
-export function faultOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonly detail: string } {
-  const error = Cause.squash(cause)
-  if (typeof error === "object" && error !== null) {
-    const tag =
-      "_tag" in error && typeof error._tag === "string"
-        ? error._tag
-        : "name" in error && typeof error.name === "string"
-          ? error.name
-          : "Error"
-    return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
-  }
-  return { tag: typeof error === "string" ? error : "Error", detail: String(error) }
 }

@@ -6,71 +6,58 @@
  * - the watermark is the first position that is not finished: nothing at or after it is ever settled;
  * - a position behind which this lane was lost again and again is handled alone, then given to the policy as `CrashLoop`.
  *
+ * Times are milliseconds of one monotonic clock.
+ *
  * @example
  * ```ts
- * for (let one = lane.next(nowMs, random); one !== undefined; one = lane.next(nowMs, random)) start(one)
- * lane.finished(one, { tag: "SensorUnknown" }, nowMs, random) // the policy says: again in 50 ms
+ * for (let one = lane.next(nowMs); one !== undefined; one = lane.next(nowMs)) start(one)
+ * lane.finished(one, { tag: "SensorUnknown" }, nowMs) // the policy says: again in 50 ms
  * ```
  */
 import type { Counts } from "../ledger/Ledger.ts"
+import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, keyOf, type Slice } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
+import { RetryHeap } from "./RetryHeap.ts"
 import type { Position, ReceivedBatch, ReceivedRecord } from "../transport/index.ts"
 
-export interface ReadLaneOptions {
+/** What may be changed while the lane runs. */
+export interface ReadLaneSettings {
   readonly policy: Policy
+  /** Handlers at the same time. */
+  readonly concurrency: number
+  /** Bytes held past the watermark, parked records included, above which the lane pulls no more. */
+  readonly bufferBytesMax: number
+  /** Least time between two settles, in milliseconds. */
+  readonly settleEveryMs: number
+}
+
+export interface ReadLaneOptions {
   /** First position of the lane, and how many holders were lost there before. */
   readonly start: Position
   readonly abandoned: number
   /** Holders lost in a row after which a position is handled alone. */
   readonly crashLoop: number
-  /** Handlers at the same time. */
-  readonly concurrency: number
-  /** Bytes held past the watermark, parked records included, above which the lane pulls no more. */
-  readonly bufferBytesMax: number
-  /** Whether records without a key have no order among themselves. */
+  /** Whether records have no order among themselves. */
   readonly unordered: boolean
-  /** For handlers of batches: how many records one delivery may hold at most. */
+  /** For handlers of batches: how many records one of them may hold at most. */
   readonly bundleRecords?: number
-  /** Least time between two settles, in milliseconds. */
-  readonly settleEveryMs: number
-}
-
-/** Positions that end together, in the hands of the lane. */
-interface Held {
-  readonly position: Position
-  /** How many positions it stands for. */
-  span: number
-  /** What ended it: taken back if the lane is given up before the watermark has passed it. */
-  ended: { readonly term: "done" | "dropped" | "skipped"; readonly reason: string } | undefined
-  bytes: number
-}
-
-/** One record, or one bundle of records, that a handler gets. */
-export interface Delivery extends Held {
-  /** One; several only where the lane bundles. */
-  readonly records: Array<ReceivedRecord>
-  /** Key bytes as text, one char per byte: exact, and usable in a map. */
-  readonly key: string
-  /** Attempts begun so far, the running one included. */
-  attempts: number
-  state: "waiting" | "running" | "parked" | "done"
-  firstAttemptMs: number
-  retryAtMs: number
+  /** Chance for the jitter of retries, [0, 1). */
+  readonly random: () => number
 }
 
 /** Keys that may be parked at once: more means an outage, not poison, and retries are looked for one by one. */
 const parkedMax = 1024
 
 /** How a handler ended, when it did not succeed. */
-export type Fault =
+export type Failure =
   | { readonly tag: string; readonly detail?: string }
   | { readonly skip: "control" | "otherStream" | "otherType" }
 
 /** Why a lane stands still until a person says `resume`. */
 export interface ReadHalted {
-  /** What the policy was asked about. */
+  /** What the policy was asked about; `Defect` when leat itself, or the driver, has a fault. */
   readonly tag: string
-  /** The record that failed. */
+  /** The record that failed; the first that is not finished, when no single one did. */
   readonly position: Position
   /** Attempts made so far. */
   readonly attempts: number
@@ -81,21 +68,29 @@ export interface ReadHalted {
 export class ReadLane {
   /** Why the lane stands still until a person says `resume`; undefined while it runs. */
   halted: ReadHalted | undefined
-  readonly done: Counts = { done: 0 }
+  done = 0
   readonly dropped: Counts = {}
   readonly skipped: Counts = {}
   readonly #options: ReadLaneOptions
-  /** Everything from the watermark on, in position. Records before `#head` are behind it. */
-  #held: Array<Held> = []
+  #settings: ReadLaneSettings
+  /** Everything from the watermark on, in the order of the lane. What is before `#head` is behind the watermark. */
+  #held: Array<HeldRecord> = []
   #head = 0
-  readonly #byKey = new Map<string, Array<Delivery>>()
-  #ready: Array<Delivery> = []
-  readonly #parked = new Set<Delivery>()
-  /** The bundle that the next record may join. */
-  #bundle: Delivery | undefined
-  #running = 0
+  #order = 0
+  /** The last one that is held of each key. */
+  readonly #lastOfKey = new Map<string, HeldRecord>()
+  /** The first unfinished one of each key that waits for a handler. What is before `#readyHead` was taken. */
+  #ready: Array<HeldRecord> = []
+  #readyHead = 0
+  readonly #parked = new RetryHeap()
+  /** Positions in each state. */
+  #waitingSpan = 0
+  #runningSpan = 0
+  #parkedSpan = 0
+  /** The bundle that the next record may join, and the last slice of it. */
+  #bundle: HeldRecord | undefined
+  #bundleEnd: Slice | undefined
   #heldBytes = 0
-  #watermark: Position
   #end: Position
   #settled: Position
   #settledAtMs = Number.NEGATIVE_INFINITY
@@ -103,96 +98,117 @@ export class ReadLane {
   #isGiven = false
   /** The lane may be a crash loop: until its first record is finished nothing runs beside it. */
   #alone: boolean
+  /** The policy is to be asked before the first record is handled again. */
+  #isCrashLoop: boolean
 
-  constructor(options: ReadLaneOptions) {
+  constructor(options: ReadLaneOptions, settings: ReadLaneSettings) {
     this.#options = options
-    this.#watermark = options.start
+    this.#settings = settings
     this.#end = options.start
     this.#settled = options.start
     this.#alone = options.abandoned >= options.crashLoop
+    this.#isCrashLoop = options.abandoned > options.crashLoop
+  }
+
+  /** Goes on with other settings. Records that wait for a retry keep the time that was said. */
+  configure(settings: ReadLaneSettings): void {
+    this.#settings = settings
   }
 
   /** Takes a pulled batch. */
   received(batch: ReceivedBatch): void {
     const gap = batch.gap ?? "compacted"
-    for (const record of batch.records) {
+    const { records } = batch
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index]
       // A lane never goes back: what the backend gives twice inside one lane was taken already.
-      if (record.position < this.#end) continue
-      this.#skip(gap, record.position - this.#end)
+      if (record === undefined || record.position < this.#end) continue
+      if (record.position > this.#end) this.#skip(gap, record.position)
+      // In this order: what a driver gives against its type may throw, and is not to be counted as held.
+      this.#hold(records, index, record)
       this.#end = record.position + 1n
-      this.#hold(record)
     }
     if (batch.next > this.#end) {
-      this.#skip(gap, batch.next - this.#end)
-      this.#end = batch.next
+      this.#skip(gap, batch.next)
     }
     this.#advance()
   }
 
   /** The next record whose handler may start now; undefined when there is none. To be answered with `finished`. */
-  next(nowMs: number, random: number): Delivery | undefined {
-    if (this.halted !== undefined || this.#revoked || this.#running >= this.#options.concurrency) return undefined
-    if (this.#alone && this.#running > 0) return undefined
-    const delivery = this.#dueRetry(nowMs) ?? this.#nextReady()
-    if (delivery === undefined) return undefined
-    if (delivery.attempts++ === 0) delivery.firstAttemptMs = nowMs
-    delivery.state = "running"
-    this.#running += delivery.span
-    if (this.#alone && this.#options.abandoned > this.#options.crashLoop && delivery.attempts === 1) {
-      const detail = `${this.#options.abandoned} holders of this lane were lost at this position`
-      this.finished(delivery, { tag: "CrashLoop", detail }, nowMs, random)
-      return this.next(nowMs, random)
-    }
-    return delivery
+  next(nowMs: number): HeldRecord | undefined {
+    if (this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency) return undefined
+    if (this.#alone && this.#runningSpan > 0) return undefined
+    const held = this.#dueRetry(nowMs) ?? this.#nextReady()
+    if (held === undefined) return undefined
+    if (held.attempts++ === 0) held.firstAttemptMs = nowMs
+    held.state = "running"
+    this.#runningSpan += held.span
+    if (!this.#isCrashLoop) return held
+    this.#isCrashLoop = false
+    const detail = `${this.#options.abandoned} holders of this lane were lost at this position`
+    this.finished(held, { tag: "CrashLoop", detail }, nowMs)
+    return this.next(nowMs)
   }
 
-  /** A handler ended: successfully, or with a fault for the policy. */
-  finished(delivery: Delivery, fault: Fault | undefined, nowMs: number, random: number): void {
-    if (delivery.state !== "running" || this.#isGiven) return
-    this.#running -= delivery.span
-    if (fault === undefined) return this.#finish(delivery, "done", "done")
-    if ("skip" in fault) return this.#finish(delivery, "skipped", fault.skip)
-    const { attempts, firstAttemptMs, position } = delivery
-    const decision = decide(this.#options.policy, {
-      tag: fault.tag,
-      attempts,
-      elapsedMs: nowMs - firstAttemptMs,
-      random
+  /** A handler ended: successfully, or with a failure for the policy. */
+  finished(held: HeldRecord, failure: Failure | undefined, nowMs: number): void {
+    if (held.state !== "running" || this.#isGiven) return
+    this.#runningSpan -= held.span
+    if (failure === undefined) return this.#finish(held, doneEnd)
+    if ("skip" in failure) return this.#finish(held, { term: "skipped", reason: failure.skip })
+    const { tag, detail = "no detail" } = failure
+    const decision = decide(this.#settings.policy, {
+      tag,
+      attempts: held.attempts,
+      elapsedMs: nowMs - held.firstAttemptMs,
+      random: this.#options.random()
     })
-    if ("ending" in decision && decision.ending === "drop") return this.#finish(delivery, "dropped", fault.tag)
-    delivery.state = "parked"
-    this.#parked.add(delivery)
-    if ("retryAfterMs" in decision) delivery.retryAtMs = nowMs + decision.retryAfterMs
-    else {
-      delivery.retryAtMs = nowMs
-      this.halted ??= { tag: fault.tag, position, attempts, detail: fault.detail ?? "no detail" }
-    }
+    if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)
+    else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
+    else this.#halt(held, { tag, detail }, nowMs)
+  }
+
+  /** No handler could be asked: the lane stands still, whatever the policy says. */
+  failed(held: HeldRecord, halt: { readonly tag: string; readonly detail: string }, nowMs: number): void {
+    if (held.state !== "running" || this.#isGiven) return
+    this.#runningSpan -= held.span
+    this.#halt(held, halt, nowMs)
   }
 
   /**
-   * Leaves the first `count` records to the handler that `next` asked for, because the one after them must not come with
-   * them; the others are a delivery of their own, which comes next.
+   * Leaves the first `count` records, 1 or more, to the handler that `next` asked for, because the one after them must not come
+   * with them; the others are handled by themselves, next.
    */
-  split(delivery: Delivery, count: number): void {
-    const rest = delivery.records.splice(count)
-    if (rest.length === 0 || delivery.state !== "running") return
-    const bytes = rest.reduce((total, record) => total + bytesOf(record), 0)
-    const following = waiting(rest, delivery.key, bytes)
-    delivery.span -= following.span
-    delivery.bytes -= bytes
-    this.#running -= following.span
-    this.#held.splice(this.#held.indexOf(delivery, this.#head) + 1, 0, following)
-    this.#byKey.get(delivery.key)?.splice(1, 0, following)
-    if (this.#bundle === delivery) this.#bundle = following
+  split(held: HeldRecord, count: number): void {
+    if (held.slice === undefined || held.state !== "running") return
+    const rest = cutSlice(held.slice, count)
+    if (rest === undefined) return
+    let span = 0
+    let bytes = 0
+    let end = rest
+    for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
+      for (const record of slice.records.slice(slice.from, slice.to)) bytes += bytesOf(record)
+      span += slice.to - slice.from
+      end = slice
+    }
+    const following = new HeldRecord(rest, held.key, held.order + count, span, bytes)
+    held.span -= span
+    held.bytes -= bytes
+    this.#runningSpan -= span
+    this.#waitingSpan += span
+    this.#held.splice(this.#held.indexOf(held, this.#head) + 1, 0, following)
+    following.following = held.following
+    held.following = following
+    if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, following)
+    if (this.#bundle !== held) return
+    this.#bundle = following
+    this.#bundleEnd = end
   }
 
   /** Goes on after a halt; parked records are tried again at once, their attempts counted from zero. */
   resume(nowMs: number): void {
     this.halted = undefined
-    for (const delivery of this.#parked) {
-      delivery.attempts = 0
-      delivery.retryAtMs = nowMs
-    }
+    this.#parked.restart(nowMs)
   }
 
   /** Starts no more handlers. The running ones may finish, and what they finish counts. */
@@ -204,47 +220,46 @@ export class ReadLane {
     return this.#revoked
   }
 
+  /** Positions whose handlers run. */
   get running(): number {
-    return this.#running
+    return this.#runningSpan
   }
 
   /** Whether another batch may be pulled. */
   get wantsMore(): boolean {
-    if (this.halted !== undefined || this.#revoked || this.#heldBytes >= this.#options.bufferBytesMax) return false
-    return this.#ready.length < this.#options.concurrency
+    const { bufferBytesMax, concurrency } = this.#settings
+    if (this.halted !== undefined || this.#revoked || this.#heldBytes >= bufferBytesMax) return false
+    return this.#ready.length - this.#readyHead < concurrency
   }
 
-  /** The key that keeps the watermark back while the lane is full: its oldest unfinished record. */
-  get blockedBy(): Held | undefined {
-    return this.#heldBytes >= this.#options.bufferBytesMax ? this.#held[this.#head] : undefined
+  /** The position that keeps the watermark back while the lane is full. */
+  get blockedAt(): Position | undefined {
+    return this.#heldBytes >= this.#settings.bufferBytesMax ? this.watermark : undefined
   }
 
   /** First position that is not finished. */
   get watermark(): Position {
-    return this.#watermark
+    return this.#held[this.#head]?.position ?? this.#end
   }
 
-  /** Whether everything received is finished. */
-  get isDrained(): boolean {
-    return this.#held.length === this.#head
+  /** When a retry is due that could start; Infinity when there is none. */
+  get retryDueMs(): number {
+    const isStanding = this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency
+    return isStanding || (this.#alone && this.#runningSpan > 0) ? Number.POSITIVE_INFINITY : this.#parked.dueMs
   }
 
-  /** When something becomes due by itself, in epoch ms: a retry, or a settle that was put off. */
-  get dueMs(): number | undefined {
-    let due =
-      this.#watermark > this.#settled ? this.#settledAtMs + this.#options.settleEveryMs : Number.POSITIVE_INFINITY
-    if (this.halted === undefined && !this.#revoked && this.#running < this.#options.concurrency) {
-      for (const { retryAtMs } of this.#parked) due = Math.min(due, retryAtMs)
-    }
-    return due === Number.POSITIVE_INFINITY ? undefined : due
+  /** When the next settle is due; Infinity when there is nothing to settle. */
+  get settleDueMs(): number {
+    return this.watermark > this.#settled ? this.#settledAtMs + this.#settings.settleEveryMs : Number.POSITIVE_INFINITY
   }
 
   /** The position to settle now; undefined when there is nothing new, or the last settle was too short ago and `isFinal` is not set. */
   settleDue(nowMs: number, isFinal = false): Position | undefined {
-    if (this.#watermark <= this.#settled) return undefined
-    if (!isFinal && nowMs < this.#settledAtMs + this.#options.settleEveryMs) return undefined
+    const { watermark } = this
+    if (watermark <= this.#settled) return undefined
+    if (!isFinal && nowMs < this.#settledAtMs + this.#settings.settleEveryMs) return undefined
     this.#settledAtMs = nowMs
-    return this.#watermark
+    return watermark
   }
 
   /** The backend has the position. */
@@ -254,89 +269,127 @@ export class ReadLane {
 
   /** Takes back the counts of what ended past the watermark: whoever gets the lane next gets those records again. */
   handBack(): void {
+    const { watermark } = this
     this.#revoked = true
     this.#isGiven = true
     for (const { span, ended } of this.#held.slice(this.#head)) {
       if (ended !== undefined) this.#count(ended, -span)
     }
-    this.#end = this.#watermark
+    this.#end = watermark
     this.#held = []
     this.#head = 0
-    this.#running = 0
-    this.#byKey.clear()
     this.#ready = []
+    this.#readyHead = 0
+    this.#lastOfKey.clear()
     this.#parked.clear()
+    this.#waitingSpan = 0
+    this.#runningSpan = 0
+    this.#parkedSpan = 0
   }
 
   /** What the lane holds, for the ledger. */
   census(): { readonly end: Position; readonly parked: number; readonly inFlight: number; readonly unread: number } {
-    let unread = 0
-    for (const [, queue] of this.#byKey) for (const { state, span } of queue) if (state === "waiting") unread += span
-    let parked = 0
-    for (const { span } of this.#parked) parked += span
-    return { end: this.#end, parked, inFlight: this.#running, unread }
+    return { end: this.#end, parked: this.#parkedSpan, inFlight: this.#runningSpan, unread: this.#waitingSpan }
   }
 
-  #hold(record: ReceivedRecord): void {
+  #hold(records: ReadonlyArray<ReceivedRecord>, index: number, record: ReceivedRecord): void {
     const { bundleRecords, unordered } = this.#options
     const bytes = bytesOf(record)
+    const key = unordered || bundleRecords !== undefined ? "" : keyOf(record)
+    const order = this.#order++
     this.#heldBytes += bytes
-    const last = this.#held.at(-1) === this.#bundle ? this.#bundle : undefined
-    const isBundled = bundleRecords !== undefined && !this.#alone
-    if (isBundled && last?.state === "waiting" && last.span < bundleRecords) {
-      last.records.push(record)
-      last.span++
-      last.bytes += bytes
+    this.#waitingSpan++
+    if (bundleRecords !== undefined && this.#joins(records, index, bytes, bundleRecords)) return
+    const slice = { records, from: index, to: index + 1, following: undefined }
+    const held = new HeldRecord(slice, key, order, 1, bytes)
+    this.#held.push(held)
+    if (bundleRecords !== undefined && !this.#alone) {
+      this.#bundle = held
+      this.#bundleEnd = slice
+    }
+    if (unordered && bundleRecords === undefined) {
+      this.#ready.push(held)
       return
     }
-    const delivery = waiting([record], bundleRecords === undefined ? keyOf(record, unordered) : "", bytes)
-    this.#bundle = isBundled ? delivery : undefined
-    this.#held.push(delivery)
-    const queue = this.#byKey.get(delivery.key)
-    if (queue !== undefined) queue.push(delivery)
+    const last = this.#lastOfKey.get(key)
+    this.#lastOfKey.set(key, held)
+    if (last === undefined) this.#ready.push(held)
+    else last.following = held
+  }
+
+  /** Puts a record to the bundle before it, where nothing lies between them and there is room. */
+  #joins(records: ReadonlyArray<ReceivedRecord>, index: number, bytes: number, recordsMax: number): boolean {
+    const bundle = this.#bundle
+    const end = this.#bundleEnd
+    if (this.#alone || bundle?.state !== "waiting" || end === undefined || bundle.span >= recordsMax) return false
+    if (this.#held.at(-1) !== bundle) return false
+    if (end.records === records && end.to === index) end.to++
     else {
-      this.#byKey.set(delivery.key, [delivery])
-      this.#ready.push(delivery)
+      end.following = { records, from: index, to: index + 1, following: undefined }
+      this.#bundleEnd = end.following
     }
+    bundle.span++
+    bundle.bytes += bytes
+    return true
   }
 
-  #skip(reason: string, count: bigint): void {
-    if (count <= 0n) return
-    const gap: Held = { position: this.#end, span: Number(count), bytes: 0, ended: { term: "skipped", reason } }
+  /** Positions up to `next` have no records. */
+  #skip(reason: string, next: Position): void {
+    const gap = new HeldRecord(undefined, "", this.#order++, Number(next - this.#end), 0)
+    this.#end = next
+    gap.state = "ended"
+    gap.ended = { term: "skipped", reason }
     this.#held.push(gap)
-    this.#count({ term: "skipped", reason }, gap.span)
+    this.#count(gap.ended, gap.span)
   }
 
-  #count({ term, reason }: NonNullable<Held["ended"]>, count: number): void {
-    this[term][reason] = (this[term][reason] ?? 0) + count
+  #count({ term, reason }: End, count: number): void {
+    if (term === "done") this.done += count
+    else this[term][reason] = (this[term][reason] ?? 0) + count
   }
 
-  #dueRetry(nowMs: number): Delivery | undefined {
-    let first: Delivery | undefined
-    for (const delivery of this.#parked) {
-      if (delivery.retryAtMs > nowMs) continue
-      if (first === undefined || delivery.position < first.position) first = delivery
-    }
-    if (first !== undefined) this.#parked.delete(first)
-    return first
+  #dueRetry(nowMs: number): HeldRecord | undefined {
+    const held = this.#parked.popDue(nowMs)
+    if (held !== undefined) this.#parkedSpan -= held.span
+    return held
   }
 
-  #nextReady(): Delivery | undefined {
+  #nextReady(): HeldRecord | undefined {
     if (this.#parked.size >= parkedMax || (this.#alone && this.#parked.size > 0)) return undefined
-    return this.#ready.shift()
+    const held = this.#ready[this.#readyHead]
+    if (held === undefined) return undefined
+    this.#readyHead++
+    if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
+    else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#readyHead)
+      this.#readyHead = 0
+    }
+    this.#waitingSpan -= held.span
+    return held
   }
 
-  #finish(delivery: Delivery, term: "done" | "dropped" | "skipped", reason: string): void {
-    delivery.state = "done"
-    delivery.ended = { term, reason }
-    this.#count(delivery.ended, delivery.span)
+  #park(held: HeldRecord, retryAtMs: number): void {
+    held.state = "parked"
+    held.retryAtMs = retryAtMs
+    this.#parkedSpan += held.span
+    this.#parked.push(held)
+  }
+
+  #halt(held: HeldRecord, { tag, detail }: { readonly tag: string; readonly detail: string }, nowMs: number): void {
+    const { attempts, position } = held
+    this.#park(held, nowMs)
+    this.halted ??= { tag, position, attempts, detail }
+  }
+
+  #finish(held: HeldRecord, end: End): void {
+    held.state = "ended"
+    held.ended = end
+    this.#count(end, held.span)
     this.#alone = false
-    const queue = this.#byKey.get(delivery.key)
-    queue?.shift()
-    const following = queue?.[0]
-    if (following === undefined) this.#byKey.delete(delivery.key)
-    else this.#ready.push(following)
-    this.#advance()
+    const { following } = held
+    if (following !== undefined) this.#ready.push(following)
+    else if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.delete(held.key)
+    if (this.#held[this.#head] === held) this.#advance()
   }
 
   #advance(): void {
@@ -346,41 +399,10 @@ export class ReadLane {
       this.#head++
       first = this.#held[this.#head]
     }
-    this.#watermark = first === undefined ? this.#end : first.position
     // Half of a long array is cut at once, so that popping costs a constant on average.
     if (this.#head > 256 && this.#head * 2 > this.#held.length) {
       this.#held = this.#held.slice(this.#head)
       this.#head = 0
     }
   }
-}
-
-function waiting(records: Array<ReceivedRecord>, key: string, bytes: number): Delivery {
-  return {
-    records,
-    position: records[0]?.position ?? 0n,
-    key,
-    span: records.length,
-    bytes,
-    attempts: 0,
-    state: "waiting",
-    firstAttemptMs: 0,
-    retryAtMs: 0,
-    ended: undefined
-  }
-}
-
-/** Key bytes as text; a record that has no order gets a key of its own. */
-function keyOf({ key, position }: ReceivedRecord, unordered: boolean): string {
-  if (key === null) return unordered ? `no key, position ${position}` : ""
-  let text = ""
-  for (const byte of key) text += String.fromCharCode(byte)
-  return unordered ? `${position}` : text
-}
-
-/** Bytes a held record stands for; the constant is what its objects cost in V8, so that empty records are bounded too. */
-function bytesOf({ key, value, headers }: ReceivedRecord): number {
-  let bytes = 128 + (key?.length ?? 0) + (value?.length ?? 0)
-  for (const [name, header] of headers) bytes += name.length + header.length
-  return bytes
 }

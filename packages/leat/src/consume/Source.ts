@@ -2,73 +2,93 @@
  * The shell of one subscription: takes the lanes that the transport gives to this member, and runs each (`LaneShell`) until it
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
-import { Clock, type Context, Effect, Exit, Schedule, type Scheduler, Scope, Stream } from "effect"
-import type { DecodedValue, HaltedReadLane, Running, SourceOptions } from "./DeliveryInfo.ts"
+import { Cause, Clock, Effect, Exit, Option, Random, Scope, Stream } from "effect"
 import { LaneShell } from "./LaneShell.ts"
-import { ReadLane } from "./ReadLane.ts"
-import type { Lane, ReceivedRecord, TransportError } from "../transport/index.ts"
-import { Wake } from "../Wake.ts"
-import { readMeta, type RecordMeta } from "../record/Wire.ts"
+import type { ReadLane } from "./ReadLane.ts"
+import type { SubscriptionSettings } from "../routes/Routes.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import { type Lane, TransportError } from "../transport/index.ts"
+import { monotonicMs } from "../Wake.ts"
 
-/** How long a subscription waits before it joins its group again after a failure. */
-const rejoin = Schedule.jittered(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")]))
+/** How long a subscription waits before it joins its group again: after the first failure, and at most, in milliseconds. */
+const rejoinMs = 100
+const rejoinMsMax = 10_000
+
+/** A stay in the group that lasted so long was a good one, in milliseconds: the next delay is the first one again. */
+const goodStayMs = 10_000
 
 export class Source<T> {
   readonly #options: SourceOptions<T>
-  readonly #context: Context.Context<never>
-  readonly #scheduler: Scheduler.Scheduler
-  readonly #running = new Set<Running>()
+  readonly #shells = new Set<LaneShell<T>>()
+  #settings: SubscriptionSettings
   #stopping = false
   #whenEmpty: (() => void) | undefined
   /** Ends the membership that runs now, because of an error in one of its lanes. */
   #fail: (error: TransportError) => void = () => undefined
 
-  constructor(options: SourceOptions<T>, context: Context.Context<never>, scheduler: Scheduler.Scheduler) {
+  constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
-    this.#context = context
-    this.#scheduler = scheduler
+    this.#settings = settings
   }
 
   get halted(): ReadonlyArray<HaltedReadLane> {
-    return Array.from(this.#running).flatMap(({ machine, lane }) =>
-      machine.halted === undefined ? [] : [{ ...machine.halted, partition: lane.partition }]
-    )
+    return Array.from(this.#shells).flatMap(({ halted }) => (halted === undefined ? [] : [halted]))
   }
 
   /** Positions that keep full lanes from pulling, by partition. */
   get blocked(): ReadonlyArray<{ readonly partition: number; readonly position: bigint }> {
-    return Array.from(this.#running).flatMap(({ machine, lane }) => {
-      const held = machine.blockedBy
-      return held === undefined ? [] : [{ partition: lane.partition, position: held.position }]
+    return Array.from(this.#shells).flatMap(({ machine, lane }) => {
+      const position = machine.blockedAt
+      return position === undefined ? [] : [{ partition: lane.partition, position }]
     })
   }
 
-  readonly resume: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (nowMs) => {
-    for (const { machine, wake } of this.#running) {
-      if (machine.halted === undefined) continue
-      machine.resume(nowMs)
-      wake.signal()
-    }
+  /** Goes on with other settings, in the lanes that run too. Where a new group begins is asked when it joins. */
+  configure(settings: SubscriptionSettings): void {
+    this.#settings = settings
+    for (const shell of this.#shells) shell.configure(settings)
+  }
+
+  readonly resume: Effect.Effect<void> = Effect.sync(() => {
+    for (const shell of this.#shells) if (shell.halted !== undefined) shell.resume()
   })
 
   /**
    * Takes lanes until interrupted; then drains, settles and releases them. When the transport fails for a passing reason it
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
-  readonly run: Effect.Effect<void, TransportError> = Effect.suspend(() => this.#membership()).pipe(
-    Effect.tapError((error) => {
+  readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
+    const clock = yield* Clock.Clock
+    let failures = 0
+    for (;;) {
+      const joinedAtMs = monotonicMs(clock)
+      const exit = yield* Effect.exit(this.#membership())
+      const error = Exit.isSuccess(exit) ? this.#unknown("no more lanes come") : this.#errorOf(exit.cause)
       const next = error.isRetryable ? "joins again" : "ends"
-      return Effect.logWarning(
+      yield* Effect.logWarning(
         `the subscription ${this.#options.group} of ${this.#options.stream} ${next}: ${error.message}`
       )
-    }),
-    Effect.retry({ schedule: rejoin, while: (error) => error.isRetryable })
-  )
+      if (!error.isRetryable) return yield* error
+      failures = monotonicMs(clock) - joinedAtMs >= goodStayMs ? 0 : failures
+      const delayMs = Math.min(rejoinMs * 2 ** failures++, rejoinMsMax)
+      yield* Effect.sleep(delayMs * (0.8 + 0.4 * (yield* Random.next)))
+    }
+  })
+
+  /** What ended a membership; what a driver dies of may pass, as what it does not know. */
+  #errorOf(cause: Cause.Cause<TransportError>): TransportError {
+    return Option.getOrElse(Cause.findErrorOption(cause), () => this.#unknown(String(Cause.squash(cause)), cause))
+  }
+
+  #unknown(detail: string, cause?: unknown): TransportError {
+    const transport = this.#options.transport.name
+    return new TransportError({ reason: "Unknown", transport, operation: "subscribe", detail, cause })
+  }
 
   /** One stay in the group. */
   #membership(): Effect.Effect<void, TransportError> {
-    const { transport, topic, group, settings } = this.#options
-    const subscription = { topic, group, from: settings.from, drainMs: settings.drainMs }
+    const { transport, topic, group } = this.#options
+    const { from, drainMs } = this.#settings
     this.#stopping = false
     this.#whenEmpty = undefined
     const failed = Effect.callback<never, TransportError>((resume) => {
@@ -79,7 +99,7 @@ export class Source<T> {
       (membership) =>
         Effect.raceFirst(
           failed,
-          transport.subscribe(subscription).pipe(
+          Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs })).pipe(
             Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane), membership)),
             Scope.provide(membership)
           )
@@ -92,68 +112,42 @@ export class Source<T> {
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
   readonly #stop: Effect.Effect<void> = Effect.suspend(() => {
     this.#stopping = true
-    for (const running of this.#running) this.#end(running)
+    for (const shell of this.#shells) shell.stop()
     return Effect.callback<void>((resume) => {
-      if (this.#running.size === 0) resume(Effect.void)
+      if (this.#shells.size === 0) resume(Effect.void)
       else this.#whenEmpty = () => resume(Effect.void)
     })
   })
 
-  #end(running: Running): void {
-    if (!this.#options.drainsOnStop) running.drainMs = 0
-    running.machine.revoke()
-    running.wake.signal()
-  }
-
   #holdLane(lane: Lane): Effect.Effect<void> {
-    const { settings, unordered, ledger, group, stream, bundleRecords } = this.#options
-    const machine = new ReadLane({
-      policy: settings.policy,
-      start: lane.start,
-      abandoned: lane.abandoned,
-      crashLoop: settings.crashLoop,
-      concurrency: settings.concurrency,
-      bufferBytesMax: settings.bufferBytesMax,
-      unordered,
-      settleEveryMs: settings.settleEveryMs,
-      ...(bundleRecords === undefined ? {} : { bundleRecords })
-    })
-    const running = { machine, lane, wake: new Wake(this.#scheduler), drainMs: settings.drainMs }
-    return Effect.suspend(() => {
-      this.#running.add(running)
-      if (this.#stopping) this.#end(running)
+    const { ledger, group, stream } = this.#options
+    return Effect.gen({ self: this }, function* () {
+      const clock = yield* Clock.Clock
+      const random = yield* Random.Random
+      const shell = new LaneShell(lane, this.#options, this.#settings, (error) => this.#fail(error), {
+        clock,
+        random: () => random.nextDoubleUnsafe()
+      })
+      const { machine } = shell
+      this.#shells.add(shell)
+      if (this.#stopping) shell.stop()
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
-      return new LaneShell(
-        running,
-        this.#options,
-        (record) => this.#decode(record),
-        (error) => this.#fail(error),
-        this.#context,
-        this.#scheduler
-      ).run.pipe(
-        Effect.ensuring(
-          Effect.sync(() => {
-            machine.handBack()
-            close()
-            this.#running.delete(running)
-            if (this.#running.size === 0) this.#whenEmpty?.()
-          })
-        )
+      yield* Effect.ensuring(
+        shell.run,
+        Effect.sync(() => {
+          machine.handBack()
+          close()
+          this.#shells.delete(shell)
+          if (this.#shells.size === 0) this.#whenEmpty?.()
+        })
       )
     }).pipe(Effect.uninterruptible)
-  }
-
-  #decode(record: ReceivedRecord): DecodedValue<T> & { readonly meta: RecordMeta } {
-    const meta = readMeta(record.headers, this.#options.stream)
-    if (meta.isMarker) return { _tag: "Fault", fault: { skip: "control" }, meta }
-    if (meta.isOtherStream === true) return { _tag: "Fault", fault: { skip: "otherStream" }, meta }
-    return { ...this.#options.decode(record, meta), meta }
   }
 }
 
 function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
-  const done = machine.done["done"] ?? 0
+  const { done } = machine
   const positions = Number(end - lane.start)
   const ended = done + total(machine.dropped) + total(machine.skipped)
   return {

@@ -1,12 +1,13 @@
 /** What a caller says about a group that handles a stream, and what it gets: options, the running subscription, deliveries. */
 import type { Effect } from "effect"
-import type { DeliveryInfo, HaltedReadLane } from "./DeliveryInfo.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import type { HaltedReadLane } from "./SourceOptions.ts"
 import type { Rule } from "../Policy.ts"
 import type { From, TransportError } from "../transport/index.ts"
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface HandleOptions {
-  /** Handlers at the same time per lane; instead of what the route document says. */
+  /** Handlers at the same time per lane, 1 or more; instead of what the route document says. */
   readonly concurrency?: number
   /** Where a group that has settled nothing yet begins; instead of what the route document says. */
   readonly from?: From
@@ -18,7 +19,7 @@ export interface HandleOptions {
 
 /** How a group handles a stream in batches. A lane has one batch at a time in the hands of a handler. */
 export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {
-  /** Events that one call gets at most; 100 when absent, and never below 2. */
+  /** Events that one call gets at most, 1 or more; 100 when absent. */
   readonly records?: number
 }
 
@@ -35,7 +36,7 @@ export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | 
 export interface Subscription {
   /** Name of the group. */
   readonly group: string
-  /** Lanes that stand still until `resume`, and why. */
+  /** Lanes that stand still until `resume`, and why: a policy said so, or (`Defect`) leat or the driver has a fault. */
   readonly halted: () => ReadonlyArray<HaltedReadLane>
   /** Lanes that are full, and the position that holds each back. */
   readonly blocked: () => ReadonlyArray<{ readonly partition: number; readonly position: bigint }>
@@ -46,9 +47,12 @@ export interface Subscription {
    * the transport's error.
    */
   readonly lag: Effect.Effect<bigint, TransportError>
-  /** Drains, settles and gives the lanes back; waits for that. */
+  /**
+   * Drains, settles and gives the lanes back; waits for that. Handlers that run past the drain time are interrupted, and waited
+   * for until they have cleaned up, five seconds at most: what still runs then is told by a warning.
+   */
   readonly stop: Effect.Effect<void>
-  /** Completes when the subscription ends by itself: never, or with the transport's error. */
+  /** Completes when the subscription was stopped; fails with the transport's error that ended it. */
   readonly ended: Effect.Effect<void, TransportError>
 }
 

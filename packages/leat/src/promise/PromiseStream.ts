@@ -1,22 +1,19 @@
-import { AsyncLocalStorage } from "node:async_hooks"
-import { Cause, Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import type { Admission } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
+import { currentDelivery, handled } from "./handled.ts"
 import { NotAwaited } from "./NotAwaited.ts"
 import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
-import { traceparentOf } from "../Telemetry.ts"
+import type { RouteError } from "../routes/Routes.ts"
 import { untilAborted } from "./untilAborted.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
-
-/** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
-const current = new AsyncLocalStorage<{ readonly delivery: DeliveryInfo; readonly traceparent: string | undefined }>()
 
 /** What `publish` says when the level is reached. */
 export interface PromiseReceipt {
@@ -207,7 +204,9 @@ export class PromiseStream<T> {
 
   /**
    * Handles each event as the group `group`, in order per key, until it is stopped. Resolves once it runs. An event is done
-   * when the handler resolves; the policy judges what it throws by its `_tag` or name.
+   * when the handler resolves; the policy judges what it throws by its `_tag` or name. When the lane is taken away or the
+   * subscription stops, `delivery.signal` is aborted after the drain time, and `stop` waits until the handler has ended. Rejects
+   * with `RouteError` when an option is no number that it can be.
    *
    * @example
    * ```ts
@@ -254,7 +253,8 @@ export class PromiseStream<T> {
 
   /**
    * Iterates over the events of a group. Asking for the next one means that the last one is done; leaving the loop, by
-   * `break` or by an error, means that it is not, and it comes again.
+   * `break` or by an error, means that it is not, and it comes again. Ends when the leat closes or the signal is aborted; throws
+   * the `TransportError` that ended the subscription.
    *
    * @example
    * ```ts
@@ -275,6 +275,8 @@ export class PromiseStream<T> {
     const deliveries = Stream.interruptWhen(this.#stream.subscribe(group, { ...rest, ...tombstones }), aborted(ended))
     try {
       for await (const { event, info, done } of Stream.toAsyncIterable(deliveries)) {
+        // Taken back while the consumer was busy: it comes again, here or to another member.
+        if (info.signal.aborted) continue
         yield { event, info }
         await Effect.runPromise(done)
       }
@@ -298,7 +300,7 @@ export class PromiseStream<T> {
 
 /** What a publish completes an event's own context from: the delivery that is handled here and now. */
 function surroundings(): Surroundings | undefined {
-  const handling = current.getStore()
+  const handling = currentDelivery()
   return handling === undefined ? undefined : { cause: handling.delivery, traceparent: handling.traceparent }
 }
 
@@ -310,22 +312,8 @@ function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseRecei
   return { admitted, rejected, outcome: () => Effect.runPromise(outcome) }
 }
 
-/** Runs a handler; what it throws keeps its `_tag` or name, which is what policies match. */
-function handled(info: DeliveryInfo | undefined, run: () => void | Promise<void>): Effect.Effect<void, unknown> {
-  return Effect.withFiber((fiber) =>
-    Effect.tryPromise({
-      try: async () => {
-        if (info === undefined) return await run()
-        const traceparent = traceparentOf(fiber) ?? info.traceparent
-        return await current.run({ delivery: info, traceparent }, run)
-      },
-      catch: (error) => error
-    })
-  )
-}
-
 async function subscribed(
-  start: Effect.Effect<Subscription, never, Scope.Scope>,
+  start: Effect.Effect<Subscription, RouteError, Scope.Scope>,
   signal: AbortSignal | undefined
 ): Promise<PromiseSubscription> {
   const scope = await Effect.runPromise(Scope.make())
@@ -335,9 +323,7 @@ async function subscribed(
   }
   if (signal?.aborted === true) await stop()
   signal?.addEventListener("abort", () => void stop(), { once: true })
-  const ended = Effect.runPromiseExit(subscription.ended).then((exit) => {
-    if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) throw Cause.squash(exit.cause)
-  })
+  const ended = Effect.runPromise(subscription.ended)
   // Whoever does not ask for it has been told by the log.
   ended.catch(() => undefined)
   return {

@@ -24,10 +24,19 @@ export interface EventContext {
   readonly headers?: ReadonlyArray<Header>
 }
 
+/** What an event that is being handled hands on to those published meanwhile. */
+interface Surrounding {
+  readonly id?: EventId | undefined
+  readonly traceparent?: string | undefined
+  readonly tracestate?: string | undefined
+  readonly baggage?: string | undefined
+  readonly correlationId?: string | undefined
+}
+
 /** Where an event is offered: completes what its own context does not say. */
 export interface Surroundings {
   /** The event that is being handled. */
-  readonly cause: (Omit<EventContext, "causationId" | "headers"> & { readonly id?: EventId }) | undefined
+  readonly cause: Surrounding | undefined
   /** W3C trace context of the span that is running. */
   readonly traceparent: string | undefined
 }

@@ -188,6 +188,17 @@ export function readMeta(headers: ReadonlyArray<Header>, stream: string): Record
   return meta
 }
 
+/**
+ * Whether these are the headers of most records, leat's own of an event of this stream and no other: then nothing has to be read to know
+ * that it is no marker, and no event of another stream or type.
+ */
+export function saysOnlyEvent(headers: ReadonlyArray<Header>, stream: string): boolean {
+  const one = headers[0]
+  if (headers.length !== 1 || one === undefined || one[0] !== "leat") return false
+  const value = one[1]
+  return value[0] === formatEvent && value.length >= compactBytesMin && readTag(value, 0) === streamTag(stream)
+}
+
 const nothingDropped: RecordMeta["dropped"] = Object.freeze([])
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }

@@ -81,35 +81,34 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "the watermark passes a parked record",
     file: "consume/ReadLane.ts",
     find: `while (first?.ended !== undefined) {`,
-    replace: `while (first !== undefined && (first.ended !== undefined || (first as Delivery).state === "parked")) {`
+    replace: `while (first !== undefined && (first.ended !== undefined || first.state === "parked")) {`
   },
   {
     name: "the watermark passes a running record",
     file: "consume/ReadLane.ts",
-    find: `this.#watermark = first === undefined ? this.#end : first.position`,
-    replace: `this.#watermark = first === undefined ? this.#end : first.position + 1n`
+    find: `return this.#held[this.#head]?.position ?? this.#end`,
+    replace: `return this.#head < this.#held.length ? (this.#held[this.#head]?.position ?? 0n) + 1n : this.#end`
   },
   {
     name: "a failing key does not hold back its later records",
     file: "consume/ReadLane.ts",
-    find: `delivery.state = "parked"
-    this.#parked.add(delivery)`,
-    replace: `delivery.state = "parked"
-    this.#parked.add(delivery)
-    const waiting = this.#byKey.get(delivery.key)?.[1]
+    find: `this.#parked.push(held)`,
+    replace: `this.#parked.push(held)
+    const waiting = held.following
     if (waiting?.state === "waiting" && !this.#ready.includes(waiting)) this.#ready.push(waiting)`
   },
   {
     name: "a failed record is done",
     file: "consume/ReadLane.ts",
-    find: `if ("ending" in decision && decision.ending === "drop") return this.#finish(delivery, "dropped", fault.tag)`,
-    replace: `if (delivery.attempts > 0) return this.#finish(delivery, "done", "done")`
+    find: `if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)`,
+    replace: `if (held.attempts > 0) this.#finish(held, doneEnd)
+    else if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)`
   },
   {
     name: "the last record of a pulled batch is passed over",
     file: "consume/ReadLane.ts",
-    find: `for (const record of batch.records) {`,
-    replace: `for (const record of batch.records.slice(0, Math.max(1, batch.records.length - 1))) {`
+    find: `for (let index = 0; index < records.length; index++) {`,
+    replace: `for (let index = 0; index < Math.max(1, records.length - 1); index++) {`
   },
   {
     name: "what was finished past the watermark is counted twice",
@@ -120,10 +119,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "settled while handlers run: everything pulled is settled",
     file: "consume/ReadLane.ts",
-    find: `if (this.#watermark <= this.#settled) return undefined
+    find: `if (watermark <= this.#settled) return undefined
     if (!isFinal`,
     replace: `if (this.#end > this.#settled) return this.#end
     if (!isFinal`
+  },
+  {
+    name: "the retry that was parked last is forgotten",
+    file: "consume/RetryHeap.ts",
+    find: `if (last !== undefined && last !== first) this.#sink(last)`,
+    replace: `if (last !== undefined && last !== first && this.#items.length > 1) this.#sink(last)`
+  },
+  {
+    name: "lanes that come while the subscription stops are not stopped",
+    file: "consume/Source.ts",
+    find: `if (this.#stopping) shell.stop()`,
+    replace: ``
   },
   {
     name: "the broker keeps views of the arena that it was sent",

@@ -5,7 +5,8 @@
 import { seededRandom } from "leat/testing"
 import { Ledger, type WriteAccount, type Place } from "../../src/ledger/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
-import { type Delivery, ReadLane } from "../../src/consume/ReadLane.ts"
+import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
+import { ReadLane } from "../../src/consume/ReadLane.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
 import { type WriteCommand, WriteLane } from "../../src/publish/WriteLane.ts"
@@ -54,7 +55,7 @@ class Exploring {
   #late: Array<ReadonlyArray<number>> = []
   readonly #kept: Array<RecordBatch> = []
   #sending: Extract<WriteCommand, { readonly _tag: "Send" }> | undefined
-  #running: Array<Delivery> = []
+  #running: Array<HeldRecord> = []
   /** Positions whose handler has finished, in any holding of the lane. */
   readonly #handled: Array<boolean> = []
   readonly #lastByKey = new Int32Array(keys).fill(-1)
@@ -188,11 +189,7 @@ class Exploring {
       for (let at = Number(end); at < next; at++) records.push(recordOf(at, this.#log[at] ?? 0))
       lane.received({ records, next: BigInt(next) })
     }
-    for (
-      let one = lane.next(this.#nowMs, this.#random());
-      one !== undefined;
-      one = lane.next(this.#nowMs, this.#random())
-    ) {
+    for (let one = lane.next(this.#nowMs); one !== undefined; one = lane.next(this.#nowMs)) {
       this.#begin(one)
       this.#running.push(one)
     }
@@ -204,7 +201,7 @@ class Exploring {
     if (this.#running.length === 0) this.#nowMs += 1
   }
 
-  #begin({ position, key }: Delivery): void {
+  #begin({ position, key }: HeldRecord): void {
     const seq = this.#log[Number(position)] ?? 0
     if (this.#firstSeen[seq] === 1) return
     this.#firstSeen[seq] = 1
@@ -213,10 +210,10 @@ class Exploring {
     this.#lastByKey[of] = seq
   }
 
-  #finish(delivery: Delivery): void {
+  #finish(held: HeldRecord): void {
     const isFault = this.#random() < 0.1
-    if (!isFault) this.#handled[Number(delivery.position)] = true
-    this.#read.finished(delivery, isFault ? { tag: "Planted" } : undefined, this.#nowMs, this.#random())
+    if (!isFault) this.#handled[Number(held.position)] = true
+    this.#read.finished(held, isFault ? { tag: "Planted" } : undefined, this.#nowMs)
   }
 
   #settle(position: bigint): void {
@@ -235,16 +232,10 @@ class Exploring {
   }
 
   #hold(): ReadLane {
-    return new ReadLane({
-      policy,
-      start: this.#settled,
-      abandoned: 0,
-      crashLoop: 3,
-      concurrency: 4,
-      bufferBytesMax: 64 * 1024,
-      unordered: false,
-      settleEveryMs: 5
-    })
+    return new ReadLane(
+      { start: this.#settled, abandoned: 0, crashLoop: 3, unordered: false, random: this.#random },
+      { policy, concurrency: 4, bufferBytesMax: 64 * 1024, settleEveryMs: 5 }
+    )
   }
 
   #moved(seq: number, from: Place | undefined, to: Place): void {

@@ -1,0 +1,228 @@
+/**
+ * The handlers of one lane: decodes what the machine says is next, calls who handles it, and tells the machine how it ended. What has ended
+ * when the call returns, or before it first waits, costs no fiber of its own and no wake-up; only what waits is kept.
+ */
+import { Cause, Context, Effect, Exit, type Fiber } from "effect"
+import { CurrentDelivery, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
+import { formatEventId } from "../record/EventId.ts"
+import type { HeldRecord, Slice } from "./HeldRecord.ts"
+import type { ReadLane } from "./ReadLane.ts"
+import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { ReceivedRecord } from "../transport/index.ts"
+import { readMeta, type RecordMeta, saysOnlyEvent } from "../record/Wire.ts"
+
+const control = new NoEvent({ skip: "control" })
+const otherStream = new NoEvent({ skip: "otherStream" })
+const otherType = new NoEvent({ skip: "otherType" })
+
+export interface HandlingParts {
+  readonly machine: ReadLane
+  readonly from: ReadFrom
+  /** Whether somebody collects spans. */
+  readonly isTraced: boolean
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Called when a handler that waited has ended. */
+  readonly onEnded: () => void
+  /** Called when the machine itself failed over it. */
+  readonly onDefect: (error: unknown) => void
+}
+
+export class Handling<T> {
+  readonly #options: SourceOptions<T>
+  readonly #parts: HandlingParts
+  /** Handlers that wait, and what they were given. */
+  readonly #waiting = new Map<Fiber.Fiber<void, unknown>, ReadonlyArray<RecordDelivery>>()
+  /** What the record that was read last says of itself; undefined while nobody had to look. */
+  #meta: RecordMeta | undefined
+  /** Handlers of this turn that ended without waiting. */
+  #endedAtOnce = 0
+  #isInterrupted = false
+
+  constructor(options: SourceOptions<T>, parts: HandlingParts) {
+    this.#options = options
+    this.#parts = parts
+  }
+
+  /** How many handlers wait for something. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Calls the handler for what the machine said is next. */
+  start(held: HeldRecord, nowMs: number): void {
+    const { handler } = this.#options
+    const { slice } = held
+    if (slice === undefined) return
+    try {
+      if (handler.kind === "one") this.#startOne(handler, held, slice, nowMs)
+      else this.#startBatch(handler, held, slice, nowMs)
+    } catch (error) {
+      // Handlers and contracts are guarded where they are called: this is a fault of leat or of the driver.
+      this.#parts.machine.failed(held, { tag: "Defect", detail: String(error) }, nowMs)
+    }
+  }
+
+  /** Ends a turn that began at `beganMs`: what ended in it at once is reported with the mean of its time. */
+  endTurn(beganMs: number): void {
+    const count = this.#endedAtOnce
+    if (count === 0) return
+    this.#endedAtOnce = 0
+    this.#options.duration.record((this.#parts.now() - beganMs) / 1000 / count, count)
+  }
+
+  /** Interrupts what runs. From now on only success counts: what failed has no outcome, and comes again. */
+  interrupt(): void {
+    this.#isInterrupted = true
+    for (const [fiber, infos] of Array.from(this.#waiting)) {
+      for (const info of infos) info.abort()
+      fiber.interruptUnsafe()
+    }
+  }
+
+  #startOne(handler: Handler<T> & { readonly kind: "one" }, held: HeldRecord, slice: Slice, nowMs: number): void {
+    const { machine, from, isTraced } = this.#parts
+    const record = slice.records[slice.from]
+    if (record === undefined) return
+    const event = this.#read(record)
+    if (event instanceof NoEvent && (event.failure !== undefined || handler.onTombstone === undefined))
+      return machine.finished(held, event.failure, nowMs)
+    const info = new RecordDelivery(record, from, held.attempts, this.#meta)
+    const call = () =>
+      event instanceof NoEvent ? (handler.onTombstone?.(info) ?? Effect.void) : handler.onEvent(event, info)
+    this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
+  }
+
+  #startBatch(handler: Handler<T> & { readonly kind: "batch" }, held: HeldRecord, first: Slice, nowMs: number): void {
+    const { machine, from, isTraced } = this.#parts
+    const events: Array<EventBatch<T>[number]> = []
+    const infos: Array<RecordDelivery> = []
+    for (let slice: Slice | undefined = first; slice !== undefined; slice = slice.following) {
+      for (let index = slice.from; index < slice.to; index++) {
+        const record = slice.records[index]
+        if (record === undefined) continue
+        const event = this.#read(record)
+        if (event instanceof NoEvent) {
+          // What is no event comes by itself, and so does what stands before it.
+          machine.split(held, Math.max(1, events.length))
+          if (events.length === 0) return machine.finished(held, event.failure, nowMs)
+          break
+        }
+        const info = new RecordDelivery(record, from, held.attempts, this.#meta)
+        infos.push(info)
+        events.push({ event, info })
+      }
+    }
+    const call = () => handler.onEvents(events)
+    this.#run(held, isTraced ? Effect.suspend(call) : called(call), infos, nowMs)
+  }
+
+  /** The event of a record, or why it is none. */
+  #read(record: ReceivedRecord): T | NoEvent {
+    const { stream, type, decode } = this.#options
+    this.#meta = undefined
+    if (saysOnlyEvent(record.headers, stream)) return decode(record)
+    const meta = readMeta(record.headers, stream)
+    this.#meta = meta
+    if (meta.isMarker) return control
+    if (meta.isOtherStream === true) return otherStream
+    return meta.type !== undefined && meta.type !== type ? otherType : decode(record)
+  }
+
+  #run(
+    held: HeldRecord,
+    effect: Effect.Effect<void, unknown>,
+    infos: ReadonlyArray<RecordDelivery>,
+    nowMs: number
+  ): void {
+    if (Exit.isExit(effect)) {
+      this.#endedAtOnce++
+      return this.#ended(held, effect, nowMs)
+    }
+    const context = Context.add(this.#options.context, CurrentDelivery, infos[0])
+    const fiber = Effect.runForkWith(context)(this.#parts.isTraced ? this.#traced(held, effect, infos) : effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) {
+      this.#endedAtOnce++
+      return this.#ended(held, exit, nowMs)
+    }
+    this.#waiting.set(fiber, infos)
+    fiber.addObserver((late) => this.#endedLater(held, fiber, late, nowMs))
+  }
+
+  #endedLater(
+    held: HeldRecord,
+    fiber: Fiber.Fiber<void, unknown>,
+    exit: Exit.Exit<void, unknown>,
+    beganMs: number
+  ): void {
+    const { now, onDefect, onEnded } = this.#parts
+    this.#waiting.delete(fiber)
+    try {
+      const nowMs = now()
+      this.#options.duration.record((nowMs - beganMs) / 1000)
+      this.#ended(held, exit, nowMs)
+    } catch (error) {
+      onDefect(error)
+    }
+    onEnded()
+  }
+
+  #ended(held: HeldRecord, exit: Exit.Exit<unknown, unknown>, nowMs: number): void {
+    const { machine } = this.#parts
+    if (Exit.isSuccess(exit)) return machine.finished(held, undefined, nowMs)
+    if (this.#isInterrupted) return
+    if (!Cause.hasInterruptsOnly(exit.cause)) return machine.finished(held, failureOf(exit.cause), nowMs)
+    // Interrupted by somebody else.
+    const failure = { tag: "Interrupted", detail: "the handler was interrupted" }
+    if (!machine.isRevoked) machine.finished(held, failure, nowMs)
+  }
+
+  #traced(
+    held: HeldRecord,
+    effect: Effect.Effect<void, unknown>,
+    infos: ReadonlyArray<RecordDelivery>
+  ): Effect.Effect<void, unknown> {
+    const { transport, topic, group } = this.#options
+    const { partition } = this.#parts.from
+    return Telemetry.spanned(() => {
+      const id = infos[0]?.id
+      return Telemetry.processSpan(
+        { system: transport.name, topic, partition },
+        group,
+        {
+          count: infos.length,
+          position: held.position,
+          attempt: held.attempts,
+          id: id === undefined ? undefined : formatEventId(id)
+        },
+        infos.flatMap(({ traceparent }) => (traceparent === undefined ? [] : [traceparent]))
+      )
+    })(effect)
+  }
+}
+
+/** Calls a handler; one that throws instead of failing fails with what it threw. */
+function called(call: () => Effect.Effect<void, unknown>): Effect.Effect<void, unknown> {
+  try {
+    return call()
+  } catch (error) {
+    return Exit.die(error)
+  }
+}
+
+/** The tag that policies match: `_tag` of a typed error, else the name of the error, else what was thrown. */
+function failureOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonly detail: string } {
+  const error = Cause.squash(cause)
+  if (typeof error === "object" && error !== null) {
+    const tag =
+      "_tag" in error && typeof error._tag === "string"
+        ? error._tag
+        : "name" in error && typeof error.name === "string"
+          ? error.name
+          : "Error"
+    return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
+  }
+  return { tag: typeof error === "string" ? error : "Error", detail: String(error) }
+}

@@ -1,0 +1,87 @@
+/** What a `ReadLane` holds: positions that end together, and of them those that a handler gets. */
+import type { Position, ReceivedRecord } from "../transport/index.ts"
+
+/** What ended positions: taken back if the lane is given up before the watermark has passed them. */
+export interface End {
+  readonly term: "done" | "dropped" | "skipped"
+  readonly reason: string
+}
+
+/** Made once: most records end so. */
+export const doneEnd: End = { term: "done", reason: "done" }
+
+/** Records [from, to) of one batch that was received, and those of the next batches that go with them. */
+export interface Slice {
+  readonly records: ReadonlyArray<ReceivedRecord>
+  readonly from: number
+  to: number
+  following: Slice | undefined
+}
+
+/** One record, or one bundle of records, that a handler gets; also positions without a record, which have ended already. */
+export class HeldRecord {
+  readonly slice: Slice | undefined
+  /** Key bytes as text, one char per byte: exact, and usable in a map. */
+  readonly key: string
+  /** Counts up in the order of the lane. */
+  readonly order: number
+  /** How many positions it stands for. */
+  span: number
+  bytes: number
+  ended: End | undefined
+  state: "waiting" | "running" | "parked" | "ended" = "waiting"
+  /** Attempts begun so far, the running one included. */
+  attempts = 0
+  firstAttemptMs = 0
+  retryAtMs = 0
+  /** The next one of the same key. */
+  following: HeldRecord | undefined = undefined
+
+  constructor(slice: Slice | undefined, key: string, order: number, span: number, bytes: number) {
+    this.slice = slice
+    this.key = key
+    this.order = order
+    this.span = span
+    this.bytes = bytes
+    this.ended = undefined
+  }
+
+  /** Of its first record. */
+  get position(): Position {
+    const { slice } = this
+    return slice?.records[slice.from]?.position ?? 0n
+  }
+}
+
+/** Key bytes as text; records without a key are one key. */
+export function keyOf({ key }: ReceivedRecord): string {
+  if (key === null) return ""
+  let text = ""
+  for (const byte of key) text += String.fromCharCode(byte)
+  return text
+}
+
+/** Bytes a held record stands for; the constant is what its objects cost in V8, so that empty records are bounded too. */
+export function bytesOf({ key, value, headers }: ReceivedRecord): number {
+  let bytes = 128 + (key?.length ?? 0) + (value?.length ?? 0)
+  for (const [name, header] of headers) bytes += name.length + header.length
+  return bytes
+}
+
+/** Cuts a slice behind its first `count` records, 1 or more, in place; returns what stood behind them. */
+export function cutSlice(slice: Slice, count: number): Slice | undefined {
+  let left = count
+  for (let at: Slice | undefined = slice; at !== undefined; at = at.following) {
+    const length = at.to - at.from
+    if (left > length) {
+      left -= length
+      continue
+    }
+    const { following } = at
+    const rest = left === length ? following : { records: at.records, from: at.from + left, to: at.to, following }
+    at.to = at.from + left
+    at.following = undefined
+    return rest
+  }
+  return undefined
+}

@@ -1,0 +1,60 @@
+/** What passes between a subscription, its lanes and the handlers. */
+import type { Context, Effect, Scheduler } from "effect"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import type { Ledger } from "../ledger/Ledger.ts"
+import type { Failure, ReadHalted } from "./ReadLane.ts"
+import type { Histogram } from "../Telemetry.ts"
+import type { ReceivedRecord, Transport } from "../transport/index.ts"
+
+/** A record that is no event for a handler: a tombstone, or what the policy is asked about instead. */
+export class NoEvent {
+  /** Absent: a tombstone. */
+  readonly failure: Failure | undefined
+
+  constructor(failure?: Failure) {
+    this.failure = failure
+  }
+}
+
+/** Events that go to one call of a handler of batches. */
+export type EventBatch<T> = ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>
+
+/** Who is called for what is read. What an effect fails with is judged by the policy, by its tag. */
+export type Handler<T> =
+  | {
+      readonly kind: "one"
+      readonly onEvent: (event: T, info: DeliveryInfo) => Effect.Effect<void, unknown>
+      readonly onTombstone: ((info: DeliveryInfo) => Effect.Effect<void, unknown>) | undefined
+    }
+  | {
+      readonly kind: "batch"
+      /** Records that one call gets at most. */
+      readonly records: number
+      readonly onEvents: (events: EventBatch<T>) => Effect.Effect<void, unknown>
+    }
+
+export interface SourceOptions<T> {
+  readonly transport: Transport
+  readonly topic: string
+  readonly stream: string
+  /** Full protobuf message name: records that say another one are skipped. */
+  readonly type: string
+  readonly group: string
+  readonly unordered: boolean
+  readonly ledger: Ledger
+  /** The event of a record, or why it is none. Never throws. */
+  readonly decode: (record: ReceivedRecord) => T | NoEvent
+  readonly handler: Handler<T>
+  /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
+  readonly drainsOnStop: boolean
+  /** How long handlers took. */
+  readonly duration: Histogram
+  /** What handlers run in. */
+  readonly context: Context.Context<never>
+  readonly scheduler: Scheduler.Scheduler
+}
+
+/** Why and where a lane of a subscription stands still until `resume`. */
+export interface HaltedReadLane extends ReadHalted {
+  readonly partition: number
+}

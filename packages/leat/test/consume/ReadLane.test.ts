@@ -1,0 +1,180 @@
+import fc from "fast-check"
+import type { ReceivedBatch } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { HeldRecord } from "../../src/consume/HeldRecord.ts"
+import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import { RetryHeap } from "../../src/consume/RetryHeap.ts"
+
+const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
+  new ReadLane(
+    { start: 0n, abandoned: 0, crashLoop: 3, unordered: false, random: () => 0, ...options },
+    { policy: [], concurrency: 4, bufferBytesMax: 1_000_000, settleEveryMs: 0, ...settings }
+  )
+const batch = (from: number, keys: ReadonlyArray<number>): ReceivedBatch => ({
+  records: keys.map((key, index) => ({
+    position: BigInt(from + index),
+    key: Uint8Array.of(key),
+    value: new Uint8Array(1),
+    headers: [],
+    timeMs: 0
+  })),
+  next: BigInt(from + keys.length)
+})
+
+describe("a lane that is a crash loop", () => {
+  it("gives its first record to the handler once a person has resumed it", () => {
+    const one = lane({ abandoned: 4 }, { concurrency: 1 })
+    one.received(batch(0, [1]))
+    expect(one.next(0)).toBeUndefined()
+    expect(one.halted).toMatchObject({ tag: "CrashLoop", position: 0n })
+    one.resume(1)
+    const held = one.next(1)
+    expect(held?.position).toBe(0n)
+    if (held !== undefined) one.finished(held, undefined, 2)
+    expect({ done: one.done, halted: one.halted, watermark: one.watermark }).toEqual({
+      done: 1,
+      halted: undefined,
+      watermark: 1n
+    })
+  })
+})
+
+describe("a lane of bundles", () => {
+  it("gives what was split off next, in order, and counts each position once", () => {
+    const one = lane({ bundleRecords: 4 }, { concurrency: 1 })
+    one.received(batch(0, [1, 2, 3]))
+    one.received(batch(3, [4, 5, 6]))
+    const seen: Array<ReadonlyArray<bigint>> = []
+    for (let held = one.next(0), turn = 0; held !== undefined; held = one.next(0), turn++) {
+      if (turn === 0) one.split(held, 2)
+      const positions: Array<bigint> = []
+      for (let slice = held.slice; slice !== undefined; slice = slice.following)
+        for (const { position } of slice.records.slice(slice.from, slice.to)) positions.push(position)
+      seen.push(positions)
+      one.finished(held, undefined, 0)
+    }
+    expect(seen).toEqual([
+      [0n, 1n],
+      [2n, 3n],
+      [4n, 5n]
+    ])
+    expect({ done: one.done, watermark: one.watermark, census: one.census() }).toEqual({
+      done: 6,
+      watermark: 6n,
+      census: { end: 6n, parked: 0, inFlight: 0, unread: 0 }
+    })
+  })
+})
+
+describe("retries", () => {
+  it("come in the order in which they are due, and of one time in the order of the lane", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { maxLength: 300 }), (dues) => {
+        const heap = new RetryHeap()
+        for (const [order, due] of dues.entries()) {
+          const held = new HeldRecord(undefined, "", order, 1, 0)
+          held.retryAtMs = due
+          heap.push(held)
+        }
+        const out: Array<readonly [number, number]> = []
+        for (let nowMs = 0; nowMs <= 20; nowMs++) {
+          for (let held = heap.popDue(nowMs); held !== undefined; held = heap.popDue(nowMs))
+            out.push([held.retryAtMs, held.order])
+        }
+        const sorted = dues.map((due, order) => [due, order] as const).toSorted((a, b) => a[0] - b[0] || a[1] - b[1])
+        expect(out).toEqual(sorted)
+      })
+    )
+  })
+
+  it("of 1000 parked keys are found without looking at all of them", () => {
+    const cost = (keys: number) => {
+      const one = lane({}, { concurrency: 16, policy: [{ on: ["*"], retry: { baseMs: 1e6 }, then: "halt" }] })
+      one.received(
+        batch(
+          0,
+          Array.from({ length: keys }, () => 0)
+        )
+      )
+      const all = Array.from({ length: keys }, (_, index) => index)
+      one.received({
+        records: all.map((index) => ({
+          position: BigInt(keys + index),
+          key: Uint8Array.of(1, index & 255, index >> 8),
+          value: null,
+          headers: [],
+          timeMs: 0
+        })),
+        next: BigInt(keys * 2)
+      })
+      for (let index = 0; index < keys; index++) {
+        const held = one.next(0)
+        if (held !== undefined) one.finished(held, { tag: "x" }, 0)
+      }
+      let best = Number.POSITIVE_INFINITY
+      for (let turn = 0; turn < 20; turn++) {
+        const began = performance.now()
+        for (let index = 0; index < 20_000; index++) {
+          one.next(1)
+          void one.retryDueMs
+        }
+        best = Math.min(best, performance.now() - began)
+      }
+      return best
+    }
+    cost(1000)
+    expect(cost(1000)).toBeLessThan(cost(10) * 10)
+  })
+})
+
+describe("the census", () => {
+  it("has every position in one place, whatever is drawn", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ move: fc.nat(5), key: fc.nat(5), at: fc.nat(10) }), { maxLength: 200 }),
+        fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+        (moves, bundleRecords) => {
+          const policy = [
+            { on: ["retry"], retry: { baseMs: 5 }, then: "halt" as const },
+            { on: ["drop"], then: "drop" as const }
+          ]
+          const bundle = bundleRecords === undefined ? {} : { bundleRecords }
+          const one = lane(bundle, { policy, concurrency: bundleRecords === undefined ? 3 : 1 })
+          const running: Array<HeldRecord> = []
+          let end = 0
+          let nowMs = 0
+          const finish = (at: number, failure: { readonly tag: string } | undefined) => {
+            const [held] = running.splice(at % Math.max(1, running.length), 1)
+            if (held !== undefined) one.finished(held, failure, nowMs)
+          }
+          for (const { move, key, at } of moves) {
+            nowMs += at
+            if (move === 0) {
+              const from = end + (at === 0 ? 2 : 0)
+              one.received(batch(from, [key, key + 1, key]))
+              end = from + 3
+            } else if (move === 1) {
+              const held = one.next(nowMs)
+              if (held !== undefined) {
+                running.push(held)
+                if (at > 7) one.split(held, 1)
+              }
+            } else if (move === 2) finish(at, undefined)
+            else if (move === 3) finish(at, { tag: "retry" })
+            else if (move === 4) finish(at, { tag: at > 5 ? "drop" : "halt" })
+            else one.resume(nowMs)
+            const { parked, inFlight, unread } = one.census()
+            const ended = [one.dropped, one.skipped].flatMap((counts) => Object.values(counts))
+            const sum = ended.reduce((total, count) => total + count, one.done)
+            expect(sum + parked + inFlight + unread).toBe(end)
+            expect(inFlight).toBe(running.reduce((total, { span }) => total + span, 0))
+            for (const { position } of running) expect(one.watermark <= position).toBe(true)
+          }
+          one.handBack()
+          const ended = [one.dropped, one.skipped].flatMap((counts) => Object.values(counts))
+          expect(ended.reduce((total, count) => total + count, one.done)).toBe(Number(one.watermark))
+        }
+      )
+    )
+  })
+})

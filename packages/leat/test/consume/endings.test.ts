@@ -1,0 +1,373 @@
+import { expect, it } from "@effect/vitest"
+import { Clock, Effect, Exit, References, Scope, Stream } from "effect"
+import { type HandleOptions, Leat, MemoryBroker, memoryDriver, RouteError, TransportError } from "leat"
+import { faultDriver } from "leat/testing"
+import type { Header, Lane, ReceivedBatch } from "leat/transport"
+import { describe } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { bent, drained, open, routes, until, withLanes } from "./support.ts"
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+const denied = new TransportError({ reason: "Unauthorized", transport: "memory", operation: "subscribe", detail: "no" })
+const unavailable = new TransportError({
+  reason: "Unavailable",
+  transport: "memory",
+  operation: "subscribe",
+  detail: "no"
+})
+
+describe("a subscription whose leat closes", () => {
+  it.live("ends its stream of deliveries", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const leat = yield* Scope.provide(open(routes()), scope)
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      let hasEnded = false
+      yield* notes.subscribe("g").pipe(
+        Stream.runForEach(({ event, done }) =>
+          Effect.andThen(
+            done,
+            Effect.sync(() => void seen.push(event.text))
+          )
+        ),
+        Effect.ensuring(Effect.sync(() => void (hasEnded = true))),
+        Effect.forkScoped
+      )
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* until("seen", () => seen.length > 0)
+      yield* Scope.close(scope, Exit.void)
+      yield* until("ended", () => hasEnded)
+    })
+  )
+
+  it.live("does not wait the drain time for lanes that stand or have nothing to do", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const leat = yield* Scope.provide(open(routes({ drain: "30 seconds", policy: "strict" }, { strict: [] })), scope)
+      const notes = yield* leat.stream(noteContract())
+      const subscription = yield* notes.handle("g", () => Effect.fail("no"))
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* until("halted", () => subscription.halted().length > 0)
+      const beganMs = performance.now()
+      yield* Scope.close(scope, Exit.void)
+      expect(performance.now() - beganMs).toBeLessThan(3000)
+      yield* subscription.ended
+    })
+  )
+})
+
+describe("a subscription that fails for good", () => {
+  it.live("fails its stream of deliveries with the error", () =>
+    Effect.gen(function* () {
+      const driver = bent((one) => ({ ...one, subscribe: () => Stream.fail(denied) }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const error = yield* Effect.flip(Stream.runDrain(notes.subscribe("g")))
+      expect(error).toBe(denied)
+    }).pipe(quiet)
+  )
+})
+
+describe("a defect in the shell of a lane", () => {
+  type Bend = (lane: Lane, isBroken: () => boolean) => Lane
+  const withHeader =
+    (broken: unknown): Bend =>
+    (lane, isBroken) => ({
+      ...lane,
+      batches: Stream.map(lane.batches, (batch) => {
+        return {
+          ...batch,
+          records: batch.records.map((record) =>
+            isBroken() && record.position === 1n ? { ...record, headers: [broken as Header] } : record
+          )
+        }
+      })
+    })
+  const withBatch: Bend = (lane, isBroken) => ({
+    ...lane,
+    batches: Stream.map(lane.batches, (batch) => (isBroken() ? ({ next: batch.next } as ReceivedBatch) : batch))
+  })
+  const withListening: Bend = (lane, isBroken) => ({
+    ...lane,
+    revoked: Effect.suspend(() => (isBroken() ? Effect.die("no signal") : lane.revoked))
+  })
+  const withInterruption: Bend = (lane, isBroken) => ({
+    ...lane,
+    revoked: Effect.suspend(() => (isBroken() ? Effect.interrupt : lane.revoked))
+  })
+
+  it.live.each([
+    { what: "a header without a value", bend: withHeader(["leat", null]) },
+    { what: "a batch without records", bend: withBatch },
+    { what: "a signal that dies", bend: withListening },
+    { what: "a signal that is interrupted", bend: withInterruption }
+  ])("($what) is a halt that says why; resumed, everything is handled", ({ bend }) =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const driver = withLanes((lane) => bend(lane, () => isBroken))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+      for (const text of ["1", "2", "3"]) yield* notes.publish({ key: "k", text })
+      yield* until("halted", () => subscription.halted().length > 0)
+      expect(subscription.halted()).toMatchObject([{ tag: "Defect", partition: 0 }])
+      expect(subscription.halted()[0]?.detail).not.toBe("")
+      isBroken = false
+      yield* subscription.resume
+      yield* drained(subscription)
+      expect(new Set(seen)).toEqual(new Set(["1", "2", "3"]))
+      expect(leat.ledger.snapshot().balanced).toBe(true)
+    }).pipe(quiet)
+  )
+
+  it.live("over one record halts at that record, whatever the policy says, and loses nothing", () =>
+    Effect.gen(function* () {
+      const driver = withLanes((lane) => withHeader(["ce_id", { length: 3 }])(lane, () => true))
+      const document = routes({ policy: "drop" }, { drop: [{ on: ["*"], then: "drop" }] })
+      const leat = yield* Leat.make({ source: "test", routes: document, drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const subscription = yield* notes.handle("g", () => Effect.void)
+      for (const text of ["1", "2", "3"]) yield* notes.publish({ key: "k", text })
+      yield* until("halted", () => subscription.halted().length > 0)
+      expect(subscription.halted()).toMatchObject([{ tag: "Defect", position: 1n, attempts: 1 }])
+      yield* subscription.resume
+      yield* until("halted again", () => subscription.halted().length > 0)
+      yield* subscription.stop
+      expect(yield* subscription.lag).toBe(2n)
+      expect(leat.ledger.snapshot()).toMatchObject({ balanced: true, lanes: [{ done: 1, dropped: {} }] })
+    }).pipe(quiet)
+  )
+
+  it.live("does not keep the subscription from stopping", () =>
+    Effect.gen(function* () {
+      const driver = withLanes((lane) => withListening(lane, () => true))
+      const leat = yield* Leat.make({ source: "test", routes: routes({ drain: "30 seconds" }), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const subscription = yield* notes.handle("g", () => Effect.void)
+      yield* until("halted", () => subscription.halted().length > 0)
+      const beganMs = performance.now()
+      yield* subscription.stop
+      expect(performance.now() - beganMs).toBeLessThan(3000)
+    }).pipe(quiet)
+  )
+
+  it.live("in `subscribe` itself is tried again", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const driver = bent((one) => ({
+        ...one,
+        subscribe: (asked) => (calls++ === 0 ? Stream.die("a bug") : one.subscribe(asked))
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* drained(yield* notes.handle("g", () => Effect.void))
+      expect(calls).toBe(2)
+    }).pipe(quiet)
+  )
+})
+
+describe("a lane that is settled", () => {
+  it.live("goes on with its handlers while a settle is under way", () =>
+    Effect.gen(function* () {
+      let settles = 0
+      const driver = withLanes((lane) => ({
+        ...lane,
+        settle: (position) =>
+          Effect.andThen(
+            Effect.sync(() => void settles++),
+            Effect.delay(lane.settle(position), 300)
+          )
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      let handled = 0
+      let handledDuring = 0
+      const subscription = yield* notes.handle("g", () => {
+        handled++
+        return Effect.void
+      })
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* until("settling", () => settles === 1)
+      yield* notes.publishAll(Array.from({ length: 10 }, (_, index) => ({ key: "k", text: `${index}` })))
+      yield* until("handled", () => handled === 11)
+      handledDuring = settles
+      expect(handledDuring).toBe(1)
+      yield* subscription.stop
+      expect(yield* subscription.lag).toBe(0n)
+    })
+  )
+})
+
+describe("options that are no numbers", () => {
+  const wrongOptions: ReadonlyArray<readonly [HandleOptions, string]> = [
+    [{ concurrency: Number.NaN }, "concurrency: NaN"],
+    [{ concurrency: 0 }, "concurrency: 0"],
+    [{ concurrency: -1 }, "concurrency: -1"],
+    [{ concurrency: 1.5 }, "concurrency: 1.5"],
+    [{ concurrency: Number.POSITIVE_INFINITY }, "concurrency: Infinity"],
+    [{ from: { timeMs: Number.NaN } }, "from.timeMs: NaN"],
+    [{ from: { position: -1n } }, "from.position: -1"],
+    [{ policy: [{ on: ["*"], retry: { baseMs: Number.NaN }, then: "drop" }] }, "policy[0].retry.baseMs: NaN"]
+  ]
+  it.live.each(wrongOptions)("%o are refused", ([options, message]) =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      for (const asked of [
+        notes.handle("g", () => Effect.void, options),
+        Stream.runDrain(notes.subscribe("g", options))
+      ]) {
+        const error = yield* Effect.flip(asked)
+        expect(error).toBeInstanceOf(RouteError)
+        expect(error.message).toContain(message)
+      }
+    })
+  )
+
+  it.live.each([Number.NaN, 0, -1, 1.5, Number.POSITIVE_INFINITY])("batches of %d records are refused", (records) =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const error = yield* Effect.flip(notes.handleBatch("g", () => Effect.void, { records }))
+      expect(error.message).toContain(`records: ${records}`)
+    })
+  )
+})
+
+describe("settings of a table that is swapped", () => {
+  it.live("are taken over by subscriptions that run, where code said nothing else", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes({ concurrency: 1, policy: "strict" }, { strict: [] }))
+      const notes = yield* leat.stream(noteContract())
+      let running = 0
+      let most = 0
+      const subscription = yield* notes.handle("g", ({ text }) =>
+        text === "bad"
+          ? Effect.fail("no")
+          : Effect.gen(function* () {
+              most = Math.max(most, ++running)
+              yield* Effect.sleep(5)
+              running--
+            })
+      )
+      const fixed = yield* notes.handle("fixed", () => Effect.fail("no"), { policy: [] })
+      yield* notes.publishAll(Array.from({ length: 20 }, (_, index) => ({ key: `k${index}`, text: `${index}` })))
+      yield* drained(subscription)
+      expect(most).toBe(1)
+      yield* leat.swapRoutes(routes({ concurrency: 8, policy: "drop" }, { drop: [{ on: ["*"], then: "drop" }] }, 2))
+      yield* notes.publish({ key: "b", text: "bad" })
+      yield* notes.publishAll(Array.from({ length: 20 }, (_, index) => ({ key: `k${index}`, text: `${index}` })))
+      yield* drained(subscription)
+      expect(most).toBe(8)
+      expect(subscription.halted()).toEqual([])
+      expect(fixed.halted()).toMatchObject([{ position: 0n }])
+    })
+  )
+})
+
+describe("a clock that is set back", () => {
+  it.live("keeps no retry and no settle waiting", () =>
+    Effect.gen(function* () {
+      const real = yield* Clock.Clock
+      let backMs = 0
+      const clock: Clock.Clock = {
+        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() - backMs,
+        currentTimeMillis: Effect.sync(() => real.currentTimeMillisUnsafe() - backMs),
+        currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe() - BigInt(backMs) * 1_000_000n,
+        currentTimeNanos: Effect.sync(() => real.currentTimeNanosUnsafe() - BigInt(backMs) * 1_000_000n),
+        monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: real.monotonicTimeNanos,
+        sleep: (duration) => real.sleep(duration)
+      }
+      yield* Effect.gen(function* () {
+        const leat = yield* open(
+          routes({ policy: "p" }, { p: [{ on: ["*"], retry: { base: "20 millis" }, then: "halt" }] })
+        )
+        const notes = yield* leat.stream(noteContract())
+        const subscription = yield* notes.handle("g", (_, { attempt }) => {
+          backMs += 3_600_000
+          return attempt < 3 ? Effect.fail("no") : Effect.void
+        })
+        yield* notes.publish({ key: "k", text: "1" })
+        yield* drained(subscription)
+      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, clock))
+    })
+  )
+})
+
+describe("joining again", () => {
+  it.live("begins with the first delay again after a good stay", () =>
+    Effect.gen(function* () {
+      const real = yield* Clock.Clock
+      let aheadNs = 0n
+      const clock: Clock.Clock = {
+        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe(),
+        currentTimeMillis: real.currentTimeMillis,
+        currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe(),
+        currentTimeNanos: real.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe() + aheadNs,
+        monotonicTimeNanos: Effect.sync(() => real.monotonicTimeNanosUnsafe() + aheadNs),
+        sleep: (duration) => real.sleep(duration)
+      }
+      const joinedAtMs: Array<number> = []
+      const driver = bent(
+        (one) => ({
+          ...one,
+          subscribe: () =>
+            Stream.fromEffect(
+              Effect.suspend(() => {
+                joinedAtMs.push(performance.now())
+                // The fourth stay is a long one.
+                if (joinedAtMs.length === 4) aheadNs += 60_000_000_000n
+                return Effect.fail(unavailable)
+              })
+            )
+        }),
+        new MemoryBroker({ partitions: 1 })
+      )
+      yield* Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.handle("g", () => Effect.void)
+        yield* Effect.provideService(
+          until("joined", () => joinedAtMs.length === 5),
+          Clock.Clock,
+          real
+        )
+      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, clock), quiet)
+      const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = joinedAtMs
+      expect(second - first).toBeLessThan(third - second)
+      expect(third - second).toBeLessThan(fourth - third)
+      expect(fifth - fourth).toBeLessThan((fourth - third) / 2)
+    })
+  )
+})
+
+describe("a retry without a delay", () => {
+  it.live("does not keep the loop busy", () =>
+    Effect.gen(function* () {
+      const leat = yield* Leat.make({
+        source: "test",
+        routes: routes(),
+        drivers: [faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), {})]
+      })
+      const notes = yield* leat.stream(noteContract())
+      let attempts = 0
+      yield* notes.handle(
+        "g",
+        () => {
+          attempts++
+          return Effect.fail("no")
+        },
+        { policy: [{ on: ["*"], retry: { baseMs: 0 }, then: "halt" }] }
+      )
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* Effect.sleep(300)
+      expect(attempts).toBeGreaterThan(5)
+      expect(attempts).toBeLessThan(60)
+    })
+  )
+})
