@@ -76,7 +76,9 @@ function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effec
           Effect.matchEffect({ onSuccess: () => done, onFailure: ({ _tag }) => fail(_tag) })
         )
       })
-    )
+    ),
+    // Told by what was not handled, if it ever happens.
+    Effect.orDie
   )
 }
 
