@@ -19,9 +19,9 @@ import {
 import { announcementOf, type BucketNext, type LedgerStore } from "./transport/Announcement.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
-import { type Journal, Ledger, type LedgerSnapshot } from "./ledger/Ledger.ts"
+import { type Journal, Ledger, type LedgerSnapshot, type WriteAccount } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
-import { openCluster, persistently } from "./routes/openCluster.ts"
+import { openCluster } from "./routes/openCluster.ts"
 import { type Destinations, type Outlet, Publisher } from "./publish/Publisher.ts"
 import { reportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
@@ -30,7 +30,9 @@ import { difference, swapFaults } from "./routes/difference.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
-import { type HaltedLane, Sink } from "./publish/Sink.ts"
+import { ClosedLeg } from "./publish/ClosedLeg.ts"
+import type { HaltedLane, Sink } from "./publish/Sink.ts"
+import { type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
@@ -77,7 +79,8 @@ export interface OpenLeat {
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
   /**
    * Opens the stream of a contract: checks its route and opens its sinks, those that are not open yet. The same object every time; one slow
-   * cluster keeps only its own streams waiting. Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster
+   * cluster keeps only its own streams waiting, and none of which it is a best-effort leg (\`required: false\`): until its sink is open, what
+   * it would have taken is counted as dropped there, and announced by its first record. Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster
    * cannot be read, or the stream is open with another contract; with `TransportError` when a cluster or topic cannot be opened (passing
    * faults of a topic are tried again for the time-out of the leg), and with its reason `Closed` once the leat is closing.
    */
@@ -97,7 +100,7 @@ export interface OpenLeat {
    * would move an open stream, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
    */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
-  /** How full the buffer of each open sink is, in bytes of arenas. */
+  /** How full the buffer of each sink is, in bytes of arenas, and which sinks of best-effort legs are not open. */
   readonly sinks: () => ReadonlyArray<SinkFill>
   /** Lanes being written that stand still until `resume`, and why. */
   readonly halted: () => ReadonlyArray<HaltedLane>
@@ -113,6 +116,8 @@ export interface SinkFill {
   readonly bufferedBytes: number
   /** Budget of the sink, in bytes: `buffer.bytes` of the leg. */
   readonly bufferBytesMax: number
+  /** Why the sink of a best-effort leg is not open; absent while it is. It is tried again and again. */
+  readonly closed?: string
 }
 
 const drainDefault = Duration.seconds(30)
@@ -134,8 +139,6 @@ interface Runtime {
   readonly references: ReferenceReaders
 }
 
-type OpenError = RouteError | TransportError
-
 interface OpenStream {
   readonly contract: ContractInfo
   readonly stream: { readonly configureSubscriptions: () => void }
@@ -155,8 +158,6 @@ interface Asked {
 /** What is open by name and shared: opened by the first that needs it, closed with the last. */
 interface Shared {
   readonly transports: RcMap.RcMap<string, Transport, OpenError>
-  /** By `cluster/topic`. */
-  readonly sinks: RcMap.RcMap<string, Sink, OpenError>
   readonly streams: RcMap.RcMap<string, OpenStream, OpenError>
 }
 
@@ -166,15 +167,14 @@ class OpenedLeat implements OpenLeat {
   readonly ledger: Ledger
   readonly #identity: Uint8Array
   readonly #drivers: ReadonlyArray<Driver>
-  readonly #drainMs: number
   readonly #scopes: Scopes
   readonly #runtime: Runtime
   readonly #shared: Shared
   /** By stream. */
   readonly #asked = new Map<string, Asked>()
-  /** Legs of the sinks that are open or being opened. */
-  readonly #legs = new Map<string, { readonly leg: Leg; readonly isCompacted: boolean }>()
-  readonly #sinks = new Map<string, Sink>()
+  readonly #sinks: Sinks
+  /** Best-effort legs without an open sink, by their account. */
+  readonly #closedLegs = new Map<WriteAccount, ClosedLeg>()
   /** Clusters that are open or being opened. */
   readonly #clusters = new Set<string>()
   readonly #streams = new Map<string, OpenStream>()
@@ -198,7 +198,6 @@ class OpenedLeat implements OpenLeat {
     this.incarnation = formatUuid(identity)
     this.#identity = identity
     this.#drivers = drivers
-    this.#drainMs = Duration.toMillis(options.drain ?? drainDefault)
     this.#routes = routes
     this.#meetings = routes.meetings(options.source)
     this.#scopes = scopes
@@ -207,9 +206,14 @@ class OpenedLeat implements OpenLeat {
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
     this.#shared = {
       transports: sharedBy(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      sinks: sharedBy(scopes.transports, (sink) => this.#openSink(sink)),
       streams: sharedBy(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
     }
+    this.#sinks = new Sinks({
+      transports: this.#shared.transports,
+      ledger: this.ledger,
+      drainMs: Duration.toMillis(options.drain ?? drainDefault),
+      scope: scopes.transports
+    })
   }
 
   readonly routes = (): Routes => this.#routes
@@ -271,7 +275,7 @@ class OpenedLeat implements OpenLeat {
   readonly flush: Effect.Effect<Outcome> = Effect.callback((resume) => {
     const waiter = new Waiter()
     const dispatcher = this.#runtime.scheduler.makeDispatcher()
-    for (const sink of this.#sinks.values()) sink.flush(waiter)
+    for (const sink of this.#sinks.all) sink.flush(waiter)
     waiter.whenDone((outcome) => dispatcher.scheduleTask(() => resume(Effect.succeed(outcome)), 0))
   })
 
@@ -288,17 +292,21 @@ class OpenedLeat implements OpenLeat {
       return Effect.sync(() => this.#adopt(routes))
     })
 
-  readonly sinks = (): ReadonlyArray<SinkFill> =>
-    Array.from(this.#sinks, ([sink, { bufferedBytes, leg }]) => ({
+  readonly sinks = (): ReadonlyArray<SinkFill> => [
+    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax } }) => ({
       sink,
       bufferedBytes,
-      bufferBytesMax: leg.bufferBytesMax
-    }))
+      bufferBytesMax
+    })),
+    ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {
+      return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }
+    })
+  ]
 
-  readonly halted = (): ReadonlyArray<HaltedLane> => Array.from(this.#sinks.values()).flatMap((sink) => sink.halted)
+  readonly halted = (): ReadonlyArray<HaltedLane> => this.#sinks.all.flatMap((sink) => sink.halted)
 
   readonly resume: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach(this.#sinks.values(), (sink) => sink.resume, { discard: true })
+    Effect.forEach(this.#sinks.all, (sink) => sink.resume, { discard: true })
   )
 
   /** Whether nothing more is opened. */
@@ -345,7 +353,10 @@ class OpenedLeat implements OpenLeat {
     return Effect.gen({ self: this }, function* () {
       const { stream } = contract
       const asked = yield* this.#routeOf(contract)
-      yield* Effect.forEach(asked.legs, (leg) => this.#sinkFor(contract, asked, leg), { concurrency: "unbounded" })
+      yield* Effect.forEach(asked.legs, (leg) => this.#sinkFor(contract, asked, leg), {
+        concurrency: "unbounded",
+        discard: true
+      })
       const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
       // A table may have been put in force meanwhile; it moves nothing that is being opened.
       const route = this.#routes.lookup(stream, this.source) ?? asked
@@ -378,32 +389,44 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
+  /** Required legs wait for their sink; a best-effort leg joins the stream between two events, once its sink is open. */
   #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
-    const check = (partitions: number) => {
-      const wrong = partitionFault(contract, route, leg, partitions)
-      return wrong === undefined ? Effect.void : Effect.fail(new RouteError({ faults: [wrong] }))
-    }
-    return Effect.gen({ self: this }, function* () {
-      // Before anything is created; and once more, because somebody else may have created it meanwhile.
-      if (!this.#sinks.has(leg.sink)) {
-        const transport = yield* RcMap.get(this.#shared.transports, leg.cluster)
-        yield* check(yield* persistently(transport.partitionsOf(leg.topic), leg.timeoutMs))
+    const wrong = (partitions: number) => partitionFault(contract, route, leg, partitions)
+    const request = { leg, isCompacted: contract.compacted, wrong }
+    if (leg.required) return Effect.asVoid(this.#sinks.open(request))
+    return this.#sinks.openLater(request, this.#scopes.streams, () => {
+      const now = this.#routes.lookup(contract.stream, this.source)
+      if (now !== undefined) this.#streams.get(contract.stream)?.publisher.swap(this.#destinations(contract, now))
+    })
+  }
+
+  #destinations(contract: ContractInfo, route: Route): Destinations {
+    const outlets: Array<Outlet> = []
+    const closed: Array<ClosedLeg> = []
+    for (const leg of route.legs) {
+      const sink = this.#sinks.find(leg.sink)
+      const account = this.ledger.account(contract.stream, leg.sink, leg.epoch)
+      const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
+      if (!isFit) {
+        closed.push(this.#closedLeg(leg, account))
+        continue
       }
-      if (!this.#legs.has(leg.sink)) this.#legs.set(leg.sink, { leg, isCompacted: contract.compacted })
-      const { partitions } = yield* RcMap.get(this.#shared.sinks, leg.sink)
-      yield* check(partitions)
-    })
+      sink.announce(this.#closedLegs.get(account)?.drops.take() ?? [])
+      this.#closedLegs.delete(account)
+      outlets.push(this.#dress(contract, leg, sink, account))
+    }
+    return { outlets, closed, level: route.level }
   }
 
-  #destinations(contract: ContractInfo, { legs, level }: Route): Destinations {
-    const outlets = legs.flatMap((leg) => {
-      const sink = this.#sinks.get(leg.sink)
-      return sink === undefined ? [] : [this.#dress(contract, leg, sink)]
-    })
-    return { outlets, level }
+  #closedLeg({ sink }: Leg, account: WriteAccount): ClosedLeg {
+    const found = this.#closedLegs.get(account)
+    if (found !== undefined) return found
+    const leg = new ClosedLeg(account, this.ledger.journal, () => this.#sinks.reason(sink))
+    this.#closedLegs.set(account, leg)
+    return leg
   }
 
-  #dress(contract: ContractInfo, leg: Leg, sink: Sink): Outlet {
+  #dress(contract: ContractInfo, leg: Leg, sink: Sink, account: WriteAccount): Outlet {
     const identity = {
       incarnation: this.#identity,
       source: this.source,
@@ -414,30 +437,9 @@ class OpenedLeat implements OpenLeat {
     return {
       sink,
       wire: wireWriter(leg.wire, identity),
-      account: this.ledger.account(contract.stream, leg.sink, leg.epoch),
+      account,
       isRequired: leg.required
     }
-  }
-
-  #openSink(name: string): Effect.Effect<Sink, OpenError, Scope.Scope> {
-    return Effect.gen({ self: this }, function* () {
-      const asked = this.#legs.get(name)
-      if (asked === undefined) return yield* closedError
-      const { leg, isCompacted } = asked
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          this.#legs.delete(name)
-          this.#sinks.delete(name)
-        })
-      )
-      const transport = yield* RcMap.get(this.#shared.transports, leg.cluster)
-      const options = { leg, transport, ledger: this.ledger, isCompacted, drainMs: this.#drainMs }
-      const sink = yield* persistently(Sink.open(options), leg.timeoutMs)
-      const now = this.#legs.get(name)?.leg ?? leg
-      if (now !== leg) sink.configure(now)
-      this.#sinks.set(name, sink)
-      return sink
-    })
   }
 
   #adopt(routes: Routes): void {
@@ -447,11 +449,7 @@ class OpenedLeat implements OpenLeat {
       this.#meetings.add(contract)
       const route = routes.lookup(contract.stream, this.source)
       if (route === undefined) continue
-      for (const leg of route.legs) {
-        const open = this.#legs.get(leg.sink)
-        if (open !== undefined) this.#legs.set(leg.sink, { ...open, leg })
-        this.#sinks.get(leg.sink)?.configure(leg)
-      }
+      for (const leg of route.legs) this.#sinks.configure(leg)
       const open = this.#streams.get(contract.stream)
       open?.publisher.swap(this.#destinations(contract, route))
       open?.stream.configureSubscriptions()

@@ -1,5 +1,14 @@
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, References, Scope } from "effect"
-import { type Driver, Leat, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
+import {
+  type Driver,
+  Leat,
+  MemoryBroker,
+  memoryDriver,
+  memoryTransport,
+  type OpenLeat,
+  readMeta,
+  TransportError
+} from "leat"
 import { open } from "leat/promise"
 import { faultDriver, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
@@ -135,6 +144,98 @@ describe("opening", () => {
           { concurrency: "unbounded" }
         )
         expect(exits.map(Exit.isSuccess)).toEqual([true, false])
+      })
+    ))
+})
+
+describe("a best-effort leg whose cluster is away", () => {
+  const routes = {
+    version: 1,
+    clusters: { main: { transport: "memory" }, away: { transport: "away" } },
+    routes: [
+      {
+        match: { stream: "*" },
+        to: [
+          { cluster: "main", topic: "{stream}" },
+          { cluster: "away", topic: "archive", required: false }
+        ]
+      }
+    ]
+  }
+
+  /** The cluster is there from the time on that its broker is. */
+  const until = (isThere: () => boolean, broker: MemoryBroker): Driver => {
+    const inner = memoryDriver(broker)
+    return {
+      ...inner,
+      name: "away",
+      open: (cluster, config) =>
+        Effect.suspend(() => (isThere() ? inner.open(cluster, config) : Effect.fail(failure("Unavailable"))))
+    }
+  }
+
+  it("opens its stream without it, counts what it would have taken, and joins with its first record saying so", () =>
+    story(
+      Effect.gen(function* () {
+        const archive = new MemoryBroker({ partitions: 1 })
+        let isThere = false
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [until(() => isThere, archive)] })
+        const startMs = yield* nowMs
+        const notes = yield* leat.stream(noteContract())
+        expect((yield* nowMs) - startMs).toBeLessThanOrEqual(2000)
+        yield* notes.publish({ key: "k", text: "1" })
+        yield* notes.publish({ key: "k", text: "2" })
+        yield* Effect.sleep("40 seconds")
+        expect(leat.sinks().at(-1)).toEqual({
+          sink: "away/archive",
+          bufferedBytes: 0,
+          bufferBytesMax: 32 * 1024 * 1024,
+          closed: "away openWriter: Unavailable: refused"
+        })
+        isThere = true
+        yield* Effect.sleep("1 minute")
+        expect(leat.sinks().map(({ closed }) => closed)).toEqual([undefined, undefined])
+        yield* notes.publish({ key: "k", text: "3" })
+        yield* leat.flush
+        const [main, away] = leat.ledger.snapshot().legs
+        expect(main).toMatchObject({ admitted: 3, stored: 3, balanced: true })
+        expect(away).toMatchObject({ admitted: 3, stored: 1, dropped: { Unavailable: 2 }, balanced: true })
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+        const kept = yield* Stream.runCollect(memoryTransport(archive).read("archive", 0, { fromPosition: 0n }))
+        const metas = Array.from(kept).flatMap(({ records }) =>
+          records.map(({ headers }) => readMeta(headers, "test.notes"))
+        )
+        expect(metas.map(({ id, dropped }) => [id?.seq, dropped])).toEqual([
+          [2, [{ bucket: metas[0]?.id?.bucket, from: 0, to: 2, reason: "Unavailable" }]]
+        ])
+      })
+    ))
+
+  it("is there from the first event on when its cluster is well", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [until(() => true, new MemoryBroker())] })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.publish({ key: "k", text: "1" })
+        yield* leat.flush
+        expect(leat.ledger.snapshot().legs.map(({ stored }) => stored)).toEqual([1, 1])
+      })
+    ))
+
+  it("keeps nobody waiting longer than its patience when it does not answer at all, and is given up when the leat closes", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const hanging: Driver = { ...awayDriver(), open: () => Effect.never }
+        const leat = yield* Scope.provide(Leat.make({ source: "test", routes, drivers: [hanging] }), scope)
+        const startMs = yield* nowMs
+        const notes = yield* leat.stream(noteContract())
+        yield* leat.stream(noteContract({ stream: "test.others", name: "test.Other" })).pipe(Effect.flip)
+        expect((yield* nowMs) - startMs).toBe(2000)
+        yield* notes.publish({ key: "k", text: "1" })
+        yield* Scope.close(scope, Exit.void)
+        expect((yield* nowMs) - startMs).toBeLessThan(2100)
+        expect(leat.ledger.snapshot().balanced).toBe(true)
       })
     ))
 })

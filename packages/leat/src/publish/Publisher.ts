@@ -8,6 +8,7 @@
 import { type Admission, admitted, rejection, type RejectReason } from "./Admission.ts"
 import type { BucketNext } from "../transport/Announcement.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
+import type { ClosedLeg } from "./ClosedLeg.ts"
 import { beginDraft, type Draft, endDraft } from "./Draft.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
@@ -48,6 +49,8 @@ const unorderedRun = 256
 export interface Destinations {
   /** There is at least one that is required. */
   readonly outlets: ReadonlyArray<Outlet>
+  /** Best-effort legs whose sinks are not open. */
+  readonly closed: ReadonlyArray<ClosedLeg>
   readonly level: Level
 }
 
@@ -61,6 +64,7 @@ export class Publisher<T> implements Placing {
   #outlets: ReadonlyArray<Outlet> = []
   /** The one leg of a stream that has one, as most do. */
   #only: Outlet | undefined
+  #closed: ReadonlyArray<ClosedLeg> = []
   #level: Level = "stored"
   #isClosed = false
   #lastBucket = -1
@@ -78,8 +82,9 @@ export class Publisher<T> implements Placing {
   }
 
   /** Puts other legs in place of the present ones, between two events. */
-  swap({ outlets, level }: Destinations): void {
+  swap({ outlets, closed, level }: Destinations): void {
     this.#outlets = outlets
+    this.#closed = closed
     this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
     this.#level = level
     requireLegs(
@@ -215,6 +220,7 @@ export class Publisher<T> implements Placing {
         ? this.#placeOnAll(draft, bucket, seq, waiter, ticket)
         : this.#placeOn(outlet, draft, bucket, seq, waiter, ticket)
     if (refused !== undefined) return refused
+    for (const leg of this.#closed) leg.refused(bucket, seq)
     if (draft.keyLength === 0) this.#unordered++
     this.#lastBucket = bucket
     this.#sequences.advance(bucket)

@@ -13,6 +13,7 @@ import { type Run, type Transport, TransportError, type Writer } from "../transp
 import { RoomQueue } from "./RoomQueue.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { Wake } from "../Wake.ts"
+import type { DroppedRange } from "../record/DropNotice.ts"
 import { markerHeaders } from "../record/Wire.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
 import { complete, type Halted, WriteLane } from "./WriteLane.ts"
@@ -170,6 +171,12 @@ export class Sink {
   /** An admitted event found no room in this best-effort leg. */
   refused(partition: number, account: number, bucket: number, seq: number, reason: string): void {
     this.#runners[partition]?.lane.refused(account, bucket, seq, reason)
+  }
+
+  /** Drops that were counted while the sink was not open, for the next record of their lanes to announce. */
+  announce(ranges: ReadonlyArray<DroppedRange>): void {
+    for (const [partition, { lane }] of this.#runners.entries())
+      lane.announce(ranges.filter(({ bucket }) => bucket % this.partitions === partition))
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */

@@ -159,6 +159,11 @@ export class WriteLane {
     this.#dropped.add(bucket, seq, reason)
   }
 
+  /** Drops that were counted before the lane was there, for its next record to announce. */
+  announce(ranges: ReadonlyArray<DroppedRange>): void {
+    this.#dropped.putBack(ranges)
+  }
+
   /** What to do now. `Send` and `Fence` are to be answered with `settled` and `fenced`; until then there is nothing else. */
   next(nowMs: number): WriteCommand {
     if (this.#busy !== undefined || this.halted !== undefined) return idle

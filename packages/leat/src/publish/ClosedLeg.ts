@@ -1,0 +1,31 @@
+import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
+import { DroppedRanges } from "../record/DropNotice.ts"
+
+/**
+ * A best-effort leg whose sink is not open: it takes nothing, and what it would have taken is counted as dropped. The drops are announced by
+ * the first records of the lanes, once there are some.
+ */
+export class ClosedLeg {
+  readonly account: WriteAccount
+  /** What was dropped, by bucket. */
+  readonly drops = new DroppedRanges()
+  readonly #journal: Journal | undefined
+  readonly #reason: () => string
+
+  /** `reason`: why the sink is not open, as the drops are counted. */
+  constructor(account: WriteAccount, journal: Journal | undefined, reason: () => string) {
+    this.account = account
+    this.#journal = journal
+    this.#reason = reason
+  }
+
+  /** An event was admitted that this leg cannot take. */
+  refused(bucket: number, seq: number): void {
+    const { account } = this
+    const reason = this.#reason()
+    account.admitted++
+    account.dropped[reason] = (account.dropped[reason] ?? 0) + 1
+    this.#journal?.moved(account, bucket, seq, undefined, "dropped", reason)
+    this.drops.add(bucket, seq, reason)
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The sinks of a leat, by name: each is opened once, by the first stream that needs it, and shared by reference. Required legs wait for
+ * theirs. Those of best-effort legs are opened in their own time (`openLater`): a cluster that is away keeps no stream waiting.
+ */
+import { Deferred, Duration, Effect, Exit, RcMap, Scope } from "effect"
+import type { Ledger } from "../ledger/Ledger.ts"
+import { persistently } from "../routes/openCluster.ts"
+import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
+import { type Transport, TransportError } from "../transport/index.ts"
+import { Sink } from "./Sink.ts"
+
+export type OpenError = RouteError | TransportError
+
+/** How a sink is asked for. */
+export interface SinkRequest {
+  readonly leg: Leg
+  readonly isCompacted: boolean
+  /** Why so many partitions will not do; asked before the topic is created. */
+  readonly wrong: (partitions: number) => RouteFault | undefined
+}
+
+export interface SinksOptions {
+  readonly transports: RcMap.RcMap<string, Transport, OpenError>
+  readonly ledger: Ledger
+  /** How long closing a sink waits for what is buffered, in milliseconds. */
+  readonly drainMs: number
+  /** Emptied before it ends. */
+  readonly scope: Scope.Scope
+}
+
+/** A sink that could not be opened yet. */
+interface Unopened {
+  readonly request: SinkRequest
+  /** Completes when the first attempt has ended, either way. */
+  readonly tried: Deferred.Deferred<void>
+  readonly whenOpen: Array<() => void>
+  error: OpenError | undefined
+}
+
+/** How long a stream that is opened waits for the sinks of its best-effort legs, so that a healthy one misses no event. */
+const patience = Duration.seconds(2)
+
+/** Delays between two attempts to open the sink of a best-effort leg, in milliseconds. */
+const againMs = 500
+const againMsMax = 30_000
+
+export class Sinks {
+  readonly #options: SinksOptions
+  readonly #shared: RcMap.RcMap<string, Sink, OpenError>
+  readonly #requests = new Map<string, SinkRequest>()
+  readonly #open = new Map<string, Sink>()
+  readonly #unopened = new Map<string, Unopened>()
+
+  constructor(options: SinksOptions) {
+    this.#options = options
+    const lookup = (name: string) => this.#lookup(name)
+    this.#shared = Effect.runSync(Scope.provide(RcMap.make({ lookup }), options.scope))
+  }
+
+  /** The sink of a name (`cluster/topic`), when it is open. */
+  find(name: string): Sink | undefined {
+    return this.#open.get(name)
+  }
+
+  get all(): ReadonlyArray<Sink> {
+    return Array.from(this.#open.values())
+  }
+
+  /** Sinks of best-effort legs that are not open, and why. */
+  get unopened(): ReadonlyArray<{ readonly leg: Leg; readonly error: OpenError | undefined }> {
+    return Array.from(this.#unopened.values(), ({ request: { leg }, error }) => ({ leg, error }))
+  }
+
+  /** Why a best-effort leg takes nothing, as its drops are counted: its sink is not open, or is one that it cannot use. */
+  reason(name: string): string {
+    if (this.#open.has(name)) return "Unsupported"
+    const error = this.#unopened.get(name)?.error
+    return error instanceof TransportError ? error.reason : error === undefined ? "Unavailable" : "Unsupported"
+  }
+
+  /** Other settings for the same destination, also while it is being opened. */
+  configure(leg: Leg): void {
+    const request = this.#requests.get(leg.sink)
+    if (request !== undefined) this.#requests.set(leg.sink, { ...request, leg })
+    this.#open.get(leg.sink)?.configure(leg)
+  }
+
+  /** Opens the sink, or shares the one that is open; it is held until the scope closes. */
+  open(request: SinkRequest): Effect.Effect<Sink, OpenError, Scope.Scope> {
+    const { leg, wrong } = request
+    const check = (partitions: number) => {
+      const fault = wrong(partitions)
+      return fault === undefined ? Effect.void : Effect.fail(new RouteError({ faults: [fault] }))
+    }
+    return Effect.gen({ self: this }, function* () {
+      // Before anything is created; and once more, because somebody else may have created it meanwhile.
+      if (!this.#open.has(leg.sink)) {
+        const transport = yield* RcMap.get(this.#options.transports, leg.cluster)
+        yield* check(yield* persistently(transport.partitionsOf(leg.topic), leg.timeoutMs))
+      }
+      if (!this.#requests.has(leg.sink)) this.#requests.set(leg.sink, request)
+      const sink = yield* RcMap.get(this.#shared, leg.sink)
+      yield* check(sink.partitions)
+      return sink
+    })
+  }
+
+  /**
+   * Opens the sink of a best-effort leg, again and again until it is open, and holds it until `scope` closes; `opened` is called then, at
+   * once when it is open. Completes after the first attempt, or when the patience of a stream that is opened is over.
+   */
+  openLater(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { sink } = request.leg
+      if (this.#open.has(sink)) return Effect.sync(opened)
+      const found = this.#unopened.get(sink)
+      const unopened = found ?? { request, tried: Deferred.makeUnsafe<void>(), whenOpen: [], error: undefined }
+      unopened.whenOpen.push(opened)
+      const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
+      if (found !== undefined) return tried
+      this.#unopened.set(sink, unopened)
+      return Effect.andThen(Effect.forkIn(this.#keepOpening(unopened, scope), scope), tried)
+    })
+  }
+
+  #keepOpening(unopened: Unopened, scope: Scope.Closeable): Effect.Effect<void> {
+    const { request, tried, whenOpen } = unopened
+    const { sink } = request.leg
+    return Effect.gen({ self: this }, function* () {
+      for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 2, againMsMax)) {
+        const holding = yield* Scope.fork(scope)
+        const opening = Effect.exit(Scope.provide(this.open(request), holding))
+        const exit = yield* Effect.onInterrupt(opening, () => Scope.close(holding, Exit.void))
+        if (Exit.isSuccess(exit)) break
+        yield* Scope.close(holding, Exit.void)
+        const error = yield* Effect.flip(Effect.failCause(exit.cause)).pipe(
+          Effect.catchDefect((defect) => Effect.succeed(defectOf(request.leg, defect)))
+        )
+        if (unopened.error?.message !== error.message)
+          yield* Effect.logWarning(`the best-effort sink ${sink} is not open, and is tried again: ${error.message}`)
+        unopened.error = error
+        yield* Deferred.succeed(tried, undefined)
+        yield* Effect.sleep(delayMs)
+      }
+      this.#unopened.delete(sink)
+      for (const opened of whenOpen) opened()
+      yield* Deferred.succeed(tried, undefined)
+    })
+  }
+
+  #lookup(name: string): Effect.Effect<Sink, OpenError, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const request = this.#requests.get(name)
+      if (request === undefined) return yield* Effect.die(new Error(`nobody asked for the sink ${name}`))
+      const { leg, isCompacted } = request
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          this.#requests.delete(name)
+          this.#open.delete(name)
+        })
+      )
+      const { transports, ledger, drainMs } = this.#options
+      const transport = yield* RcMap.get(transports, leg.cluster)
+      const sink = yield* persistently(Sink.open({ leg, transport, ledger, isCompacted, drainMs }), leg.timeoutMs)
+      const now = this.#requests.get(name)?.leg ?? leg
+      if (now !== leg) sink.configure(now)
+      this.#open.set(name, sink)
+      return sink
+    })
+  }
+}
+
+function defectOf({ cluster }: Leg, defect: unknown): TransportError {
+  return new TransportError({
+    reason: "Unknown",
+    transport: cluster,
+    operation: "open",
+    detail: String(defect),
+    cause: defect
+  })
+}
