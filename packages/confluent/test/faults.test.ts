@@ -1,4 +1,4 @@
-import { ApiKey, type FaultProxy, type Kafka, startKafka } from "@leat/brokers"
+import { ApiKey, type FaultProxy, type Kafka, SleptClock, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { confluentTransport } from "@leat/confluent"
 import { Effect, Exit, Fiber, Scope } from "effect"
@@ -99,10 +99,10 @@ await describeOwnKafka(
             yield* send(writer, 0, numbered(10, "warm"), 5000)
             proxy.freeze()
             const batch = numbered(100, "x")
-            const startMs = Date.now()
+            using clock = new SleptClock()
             const [first] = yield* send(writer, 0, batch, 400)
             expect(first).toMatchObject({ from: 0, to: 100, fate: "unknown", error: { reason: "Timeout" } })
-            expect(Date.now() - startMs).toBeLessThan(4000)
+            expect(clock.ms).toBeLessThan(4000)
             proxy.pass()
             const end = yield* Effect.retry(writer.fence(0), { times: 20 })
             expect(end).toBe(110n)
@@ -172,9 +172,9 @@ await describeOwnKafka(
             proxy.freeze()
             const sending = yield* Effect.forkChild(send(opened.writer, 0, numbered(10), 60_000))
             yield* Effect.sleep(50)
-            const startMs = Date.now()
+            using clock = new SleptClock()
             yield* Scope.close(scope, Exit.void)
-            expect(Date.now() - startMs).toBeLessThan(9000)
+            expect(clock.ms).toBeLessThan(9000)
             expect(yield* Fiber.join(sending)).toMatchObject([{ from: 0, to: 10, fate: "unknown" }])
           })
         ))
@@ -182,10 +182,10 @@ await describeOwnKafka(
 
     it("opening where nobody listens fails as Unavailable, and soon", async () => {
       await proxy.cut()
-      const startMs = Date.now()
+      using clock = new SleptClock()
       const exit = await Effect.runPromiseExit(Effect.scoped(confluentTransport(options(false))))
       expect(Exit.findErrorOption(exit)).toMatchObject({ value: { reason: "Unavailable", operation: "open" } })
-      expect(Date.now() - startMs).toBeLessThan(8000)
+      expect(clock.ms).toBeLessThan(8000)
     })
 
     it("a lane whose broker was away goes on where it was, and settles", () =>

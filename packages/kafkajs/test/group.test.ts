@@ -1,3 +1,4 @@
+import { SleptClock } from "@leat/brokers"
 import { describeKafka } from "@leat/brokers/vitest"
 import { Cause, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { type From, type Lane, type ReceivedRecord, type Transport, TransportError } from "leat/transport"
@@ -342,9 +343,9 @@ describeKafka("a member of a group", (bootstrap) => {
           const other = yield* another
           yield* Effect.scoped(Effect.andThen(join(other, topic, topic), Effect.sleep(ms)))
         }
-        const startMs = Date.now()
+        using clock = new SleptClock()
         yield* (yield* join(transport, topic, topic)).next
-        expect(Date.now() - startMs).toBeLessThan(6000)
+        expect(clock.ms).toBeLessThan(6000)
       })
     ))
 

@@ -14,4 +14,5 @@ export type { KafkaSecurity, SaslMechanism, SecureAccess } from "./KafkaSecurity
 export { withFileLock } from "./FileLock.ts"
 export { cacheFolder } from "./KafkaJars.ts"
 export { isContinuousIntegration } from "./ContinuousIntegration.ts"
+export { SleptClock } from "./SleptClock.ts"
 export { missingAddon } from "./confluentAddon.ts"

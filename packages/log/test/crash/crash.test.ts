@@ -9,9 +9,10 @@ describe("a process that is killed while it publishes", () => {
     const seed = String(Date.now() % 1_000_000)
     const { code, output } = await runScript("crash/crashLog.ts", [String(kills), seed], deadlineMs)
     expect({ code, output }).toMatchObject({ code: 0 })
-    const { acknowledged, openMs, quarantined } = JSON.parse(output) as Record<string, number>
-    expect(acknowledged).toBeGreaterThan(0)
-    expect(openMs).toBeLessThan(1000)
-    expect(quarantined).toBe(0)
+    // That it opens soon, and that kills fell in the middle, is judged by the script.
+    const told = JSON.parse(output) as Record<string, number>
+    expect(told).toMatchObject({ kills, quarantined: 0 })
+    expect(told["acknowledged"]).toBeGreaterThan(0)
+    expect(told["inTheMiddle"]).toBeGreaterThanOrEqual(Math.floor(kills * 0.8))
   })
 })

@@ -19,8 +19,9 @@ const program = Effect.gen(function* () {
       value: JSON.stringify({ name, batch, index, sentAtMs })
     }))
     const [run] = yield* sendEffect(writer, partition, batchOf(records), 0, count, 20_000)
+    const storedMs = performance.timeOrigin + performance.now() - sentAtMs
     if (run?.base === undefined) return yield* Effect.die(new Error(run?.error?.message ?? "stored without a position"))
-    process.stdout.write(`${JSON.stringify({ partition, base: Number(run.base), count })}\n`)
+    process.stdout.write(`${JSON.stringify({ partition, base: Number(run.base), count, storedMs })}\n`)
     yield* Effect.sleep(Number(pauseMs))
   }
 }).pipe(Effect.scoped)
