@@ -28,6 +28,7 @@ import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault } from "./contract/contractFault.ts"
 import { difference, swapFaults } from "./routes/difference.ts"
 import type { Meetings } from "./routes/Meetings.ts"
+import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import { ClosedLeg } from "./publish/ClosedLeg.ts"
@@ -184,6 +185,7 @@ class OpenedLeat implements OpenLeat {
   #routes: Routes
   /** The streams that are open or being opened, and where they meet in the table in force. */
   #meetings: Meetings
+  readonly #groups = new ReadGroups()
 
   constructor(
     options: LeatOptions,
@@ -369,6 +371,7 @@ class OpenedLeat implements OpenLeat {
         route: () => this.#routes.lookup(stream, this.source) ?? route,
         readTransport: () => readTransport,
         settings: (group) => this.#routes.subscription(stream, group),
+        groups: this.#groups,
         scope: this.#scopes.subscriptions,
         scheduler: this.#runtime.scheduler
       })

@@ -15,6 +15,7 @@ import type { Publisher } from "./publish/Publisher.ts"
 import { Publishing } from "./publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
 import type { Route, RouteError, SubscriptionSettings } from "./routes/Routes.ts"
+import type { ReadGroups } from "./routes/ReadGroups.ts"
 import { traceparentOf } from "./Telemetry.ts"
 import type { PartitionBounds, Transport, TransportError } from "./transport/index.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
@@ -28,6 +29,8 @@ export interface StreamParts<T> {
   readonly route: () => Route
   readonly readTransport: () => Transport
   readonly settings: (group: string) => SubscriptionSettings
+  /** The groups that read in this leat. */
+  readonly groups: ReadGroups
   /** Scope in which subscriptions run when the caller's has ended is never used: this one bounds both. */
   readonly scope: Scope.Scope
   readonly scheduler: Scheduler.Scheduler
@@ -56,7 +59,7 @@ export class EventStream<T> {
     this.#parts = parts
     this.contract = parts.contract
     this.#publishing = new Publishing(parts.publisher, parts.incarnation, parts.scheduler)
-    this.#consuming = new Consuming({ ...parts, topic: () => parts.route().readLeg.topic })
+    this.#consuming = new Consuming({ ...parts, readLeg: () => parts.route().readLeg })
   }
 
   /** The publishing half, for the promise front door: it has no fibers to wait in. */

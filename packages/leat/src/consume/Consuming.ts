@@ -16,7 +16,8 @@ import type { Contract } from "../contract/Contract.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
-import { RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
+import type { ReadGroups } from "../routes/ReadGroups.ts"
+import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
@@ -38,8 +39,9 @@ const noValue = new NoEvent({
 export interface ConsumingParts<T> {
   readonly contract: Contract<T>
   readonly ledger: Ledger
-  /** Topic of the leg that is read. */
-  readonly topic: () => string
+  readonly readLeg: () => Leg
+  /** Those of all streams of the leat. */
+  readonly groups: ReadGroups
   readonly readTransport: () => Transport
   readonly settings: (group: string) => SubscriptionSettings
   /** Scope in which subscriptions run, beside the caller's: each ends with the first of the two. */
@@ -118,7 +120,7 @@ export class Consuming<T> {
   }
 
   bounds(group: string | undefined): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
-    return this.#parts.readTransport().bounds(this.#parts.topic(), group)
+    return this.#parts.readTransport().bounds(this.#parts.readLeg().topic, group)
   }
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
@@ -145,12 +147,15 @@ export class Consuming<T> {
     return Effect.gen({ self: this }, function* () {
       const found = handleFaults(options)
       if (found.length > 0) return yield* new RouteError({ faults: found })
-      const { contract, topic, readTransport, ledger, scheduler, scope } = this.#parts
+      const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
+      const leg = readLeg()
+      const taken = groups.enter(leg, group, contract.stream)
+      if (taken !== undefined) return yield* new RouteError({ faults: [taken] })
       const context = yield* Effect.context<never>()
       const source = new Source<T>(
         {
           transport: readTransport(),
-          topic: topic(),
+          topic: leg.topic,
           stream: contract.stream,
           type: contract.name,
           group,
@@ -168,10 +173,14 @@ export class Consuming<T> {
       const running = { source, group, options }
       this.#running.add(running)
       const leave = Effect.andThen(
-        Effect.sync(() => this.#running.delete(running)),
+        Effect.sync(() => {
+          this.#running.delete(running)
+          groups.leave(leg, group)
+        }),
         this.#reported(group, context)
       )
-      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, leave), scope)
+      // At once: a fiber that is interrupted before it has begun would not leave.
+      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, leave), scope, { startImmediately: true })
       const stop = Effect.asVoid(Fiber.interrupt(fiber))
       yield* Effect.addFinalizer(() => stop)
       return { fiber, subscription: this.#subscription(group, source, fiber, stop) }

@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { Effect, Exit, Scope } from "effect"
+import { Leat, MemoryBroker, memoryDriver, RouteError } from "leat"
 import { waitUntil } from "leat/testing"
 import { noteContract } from "../contracts/Note.ts"
 
@@ -31,5 +31,25 @@ it.live.each(["compact", "cloudevents"])(
       )
       expect(seen).toEqual(["order"])
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, skipped: { otherStream: 1 }, balanced: true }])
+    })
+)
+
+it.live(
+  "one group does not read two streams in one topic, where it has one position, until it has left the first",
+  () =>
+    Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "shop", routes: routes("cloudevents") })
+      const orders = yield* leat.stream(contract("orders"))
+      const refunds = yield* leat.stream(contract("refunds"))
+      const reading = yield* Scope.make()
+      const nothing = () => Effect.void
+      yield* Scope.provide(orders.handle("g", nothing), reading)
+      const error = yield* Effect.flip(refunds.handle("g", nothing))
+      expect(error).toBeInstanceOf(RouteError)
+      expect(error.message).toMatch(/^group: group g reads orders in topic local\/shared/)
+      yield* refunds.handle("h", nothing)
+      yield* orders.handle("g", nothing).pipe(Effect.scoped)
+      yield* Scope.close(reading, Exit.void)
+      yield* refunds.handle("g", nothing)
     })
 )
