@@ -179,20 +179,17 @@ export class Consuming<T> {
         }),
         this.#reported(group, context)
       )
-      // At once: a fiber that is interrupted before it has begun would not leave.
-      const fiber = yield* Effect.forkIn(Effect.ensuring(source.run, leave), scope, { startImmediately: true })
-      const stop = Effect.asVoid(Fiber.interrupt(fiber))
-      yield* Effect.addFinalizer(() => stop)
-      return { fiber, subscription: this.#subscription(group, source, fiber, stop) }
+      // In one step, and at once: who is interrupted in between would leave a member behind that nobody stops, and a fiber that is interrupted
+      // before it has begun would not leave.
+      const fiber = yield* Effect.acquireRelease(
+        Effect.forkIn(Effect.ensuring(Effect.interruptible(source.run), leave), scope, { startImmediately: true }),
+        Fiber.interrupt
+      )
+      return { fiber, subscription: this.#subscription(group, source, fiber) }
     })
   }
 
-  #subscription(
-    group: string,
-    source: Source<T>,
-    fiber: Fiber.Fiber<never, TransportError>,
-    stop: Effect.Effect<void>
-  ): Subscription {
+  #subscription(group: string, source: Source<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
     return {
       group,
       halted: () => source.halted,
@@ -201,7 +198,7 @@ export class Consuming<T> {
       lag: Effect.map(this.bounds(group), (bounds) =>
         bounds.reduce((sum, { start, end, settled }) => sum + end - (settled ?? start), 0n)
       ),
-      stop,
+      stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
       )

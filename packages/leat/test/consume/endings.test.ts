@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, References, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
 import { type HandleOptions, Leat, MemoryBroker, memoryDriver, RouteError, TransportError } from "leat"
 import { faultDriver } from "leat/testing"
 import type { Header, Lane, ReceivedBatch } from "leat/transport"
@@ -53,6 +53,22 @@ describe("a subscription whose leat closes", () => {
       yield* Scope.close(scope, Exit.void)
       expect(performance.now() - beganMs).toBeLessThan(3000)
       yield* subscription.ended
+    })
+  )
+})
+
+describe("a consumer that is interrupted", () => {
+  it.live("at whatever step leaves no subscription behind", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      for (let steps = 0; steps < 40; steps++) {
+        const consuming = yield* Effect.forkChild(Stream.runDrain(notes.subscribe("g")))
+        for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(consuming)
+      }
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* drained(yield* notes.handle("g", () => Effect.void))
     })
   )
 })

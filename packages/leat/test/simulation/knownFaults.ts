@@ -8,10 +8,7 @@ export const knownMishaps: ReadonlyArray<Mishap> = [
   "wallForward"
 ]
 
-const known: ReadonlyArray<{ readonly kind: Verdict["kind"]; readonly evidence: RegExp }> = [
-  // After a pull that failed the group is joined again while interrupted handlers still clean up (seed 1003).
-  { kind: "reordered", evidence: /began .* before .* of its key had ended$/ }
-]
+const known: ReadonlyArray<{ readonly kind: Verdict["kind"]; readonly evidence: RegExp }> = []
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict): boolean {
