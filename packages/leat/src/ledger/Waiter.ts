@@ -13,9 +13,12 @@ export interface Outcome {
   readonly mayBeStored: number
 }
 
+/** Of most: nothing was given up. */
+const nothing: Readonly<Record<string, number>> = Object.freeze({})
+
 export class Waiter implements Outcome {
   stored = 0
-  readonly dropped: Record<string, number> = {}
+  dropped = nothing
   mayBeStored = 0
   /** Legs whose fate is still open. */
   pending = 0
@@ -27,7 +30,7 @@ export class Waiter implements Outcome {
   }
 
   tellDropped(count: number, reason: string, mayBeStored: boolean): void {
-    this.dropped[reason] = (this.dropped[reason] ?? 0) + count
+    this.dropped = { ...this.dropped, [reason]: (this.dropped[reason] ?? 0) + count }
     if (mayBeStored) this.mayBeStored += count
     this.#settle(count)
   }

@@ -303,7 +303,6 @@ export class Publisher<T> implements Placing {
     waiter: Waiter | undefined
   ): void {
     const { keyLength, headers } = draft
-    const index = batch.count
     batch.place(account.index, bucket, seq, this.#clock.timeMs)
     // What the copy writes behind the key, the headers overwrite.
     copyKey(keyLength, batch.view, batch.bytes)
@@ -315,7 +314,7 @@ export class Publisher<T> implements Placing {
       batch.traceparents.push(headers.traceparent)
     if (waiter !== undefined) {
       waiter.pending++
-      batch.await(index, index + 1, waiter)
+      batch.awaitLast(waiter)
     }
     sink.appended(partitionOf(bucket, sink), account)
   }

@@ -25,7 +25,7 @@ interface Notice {
 /** A range of records somebody waits for. */
 interface Awaited {
   readonly from: number
-  to: number
+  readonly to: number
   readonly waiter: Waiter
 }
 
@@ -54,6 +54,8 @@ export class RecordBatch implements OutgoingBatch {
   /** Epoch milliseconds at which the event was offered. */
   time: Float64Array
   readonly #awaited: Array<Awaited> = []
+  /** Who published each record and waits for it; a column, because there may be one for each. */
+  #waiters: Array<Waiter | undefined> | undefined
   #headersAt: Int32Array
   #valueAt: Int32Array
   #end: Int32Array
@@ -130,6 +132,7 @@ export class RecordBatch implements OutgoingBatch {
     this.bytes = 0
     this.openedAtMs = 0
     this.#awaited.length = 0
+    this.#waiters = undefined
     this.traceparents.length = 0
     this.#notice = undefined
   }
@@ -251,11 +254,17 @@ export class RecordBatch implements OutgoingBatch {
     this.#notice = undefined
   }
 
-  /** Tells `waiter` what becomes of records [from, to). Registered in rising order. */
+  /** Tells `waiter` what becomes of the record committed last. */
+  awaitLast(waiter: Waiter): void {
+    const { count } = this
+    const waiters = (this.#waiters ??= [])
+    while (waiters.length < count - 1) waiters.push(undefined)
+    waiters[count - 1] = waiter
+  }
+
+  /** Tells one more what becomes of records [from, to). */
   await(from: number, to: number, waiter: Waiter): void {
-    const last = this.#awaited.at(-1)
-    if (last !== undefined && last.waiter === waiter && last.to === from) last.to = to
-    else this.#awaited.push({ from, to, waiter })
+    this.#awaited.push({ from, to, waiter })
   }
 
   /** Calls `tell` for each waiter of records in [from, to) with how many of them it waits for. */
@@ -263,6 +272,14 @@ export class RecordBatch implements OutgoingBatch {
     for (const entry of this.#awaited) {
       const overlap = Math.min(to, entry.to) - Math.max(from, entry.from)
       if (overlap > 0) tell(entry.waiter, overlap)
+    }
+    const waiters = this.#waiters
+    if (waiters === undefined) return
+    for (let index = from; index < to;) {
+      const waiter = waiters[index]
+      const start = index++
+      while (index < to && waiters[index] === waiter) index++
+      if (waiter !== undefined) tell(waiter, index - start)
     }
   }
 
