@@ -11,7 +11,6 @@ import type { Contract, Key } from "../contract/Contract.ts"
 import type { ClosedLeg } from "./ClosedLeg.ts"
 import { beginDraft, type Draft, endDraft } from "./Draft.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
-import type { EventId } from "../record/EventId.ts"
 import { copyKey, hash, keyView } from "../record/Key.ts"
 import { type Ledger, requireLegs, type StreamAccount, type WriteAccount } from "../ledger/Ledger.ts"
 import type { Level } from "./Receipt.ts"
@@ -114,11 +113,14 @@ export class Publisher<T> implements Placing {
     return this.#full?.leg.overflow === "block" ? this.#full : undefined
   }
 
-  /** Bucket and sequence of the event admitted last; undefined before the first. */
-  lastId(incarnation: string): EventId | undefined {
-    if (this.#lastBucket < 0) return undefined
-    const bucket = this.#lastBucket
-    return { incarnation, stream: this.contract.stream, bucket, seq: this.#sequences.next(bucket) - 1 }
+  /** Bucket of the event admitted last; -1 before the first. */
+  get lastBucket(): number {
+    return this.#lastBucket
+  }
+
+  /** Its sequence there. */
+  get lastSeq(): number {
+    return this.#sequences.next(this.#lastBucket) - 1
   }
 
   /** Buckets that have had an event, with the sequence that the next one will get. */

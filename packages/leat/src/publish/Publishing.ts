@@ -8,6 +8,7 @@ import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import { type Outcome, Waiter } from "../ledger/Waiter.ts"
 import { type Admission, NotStored, Rejected } from "./Admission.ts"
+import { type Publication, Published } from "./Published.ts"
 import type { Publisher } from "./Publisher.ts"
 import { PublishingAll } from "./PublishingAll.ts"
 import type { Level, PublishOptions, Receipt, ReceiptAll } from "./Receipt.ts"
@@ -29,14 +30,16 @@ export interface PublishAllCall {
   readonly giveUp: () => void
 }
 
-export class Publishing<T> {
+export class Publishing<T> implements Publication {
+  readonly stream: string
+  readonly incarnation: string
   readonly #publisher: Publisher<T>
-  readonly #incarnation: string
   readonly #schedule: (task: () => void) => void
 
   constructor(publisher: Publisher<T>, incarnation: string, scheduler: Scheduler.Scheduler) {
     this.#publisher = publisher
-    this.#incarnation = incarnation
+    this.stream = publisher.contract.stream
+    this.incarnation = incarnation
     const dispatcher = scheduler.makeDispatcher()
     this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
   }
@@ -51,7 +54,9 @@ export class Publishing<T> {
 
   /** Id of the event admitted last; undefined before the first. */
   get lastId(): EventId | undefined {
-    return this.#publisher.lastId(this.#incarnation)
+    const bucket = this.#publisher.lastBucket
+    if (bucket < 0) return undefined
+    return { incarnation: this.incarnation, stream: this.stream, bucket, seq: this.#publisher.lastSeq }
   }
 
   /** Offers the event now; the effect waits for room and for the level. */
@@ -61,14 +66,12 @@ export class Publishing<T> {
     around: Surroundings | undefined
   ): Effect.Effect<Receipt, Rejected | NotStored> {
     const level = this.#levelOf(options)
-    const waiter = new Waiter()
-    const told = this.#publisher.offerNow(event, options, around, waiter)
+    const published = new Published(this)
+    const told = this.#publisher.offerNow(event, options, around, published)
     if (told === undefined)
-      return Effect.flatMap(this.#patiently(event, options, around, waiter), (receipt) =>
-        this.#at(level, waiter, receipt)
-      )
+      return Effect.flatMap(this.#patiently(event, options, around, published), (receipt) => this.#at(level, receipt))
     if (!told.admitted) return Effect.fail(this.#rejected(told, this.#publisher.fault))
-    return this.#at(level, waiter, this.#receipt(waiter))
+    return this.#at(level, this.#numbered(published))
   }
 
   /** As `publish`, for whoever has no fiber: `done` is called once, perhaps before this returns. */
@@ -78,16 +81,16 @@ export class Publishing<T> {
     around: Surroundings | undefined,
     done: (told: Receipt | Rejected | NotStored) => void
   ): PublishCall {
-    const waiter = new Waiter()
+    const published = new Published(this)
     const call = { receipt: undefined as Receipt | undefined, giveUp: () => undefined as void }
     const level = this.#levelOf(options)
     const answer = (told: Admission, fault: string) => {
       if (!told.admitted) return done(this.#rejected(told, fault))
-      const receipt = (call.receipt = this.#receipt(waiter))
-      if (level === "queued") return done(receipt)
-      this.#whenDone(waiter, () => done(this.#notStored(waiter, receipt.id) ?? receipt))
+      call.receipt = this.#numbered(published)
+      if (level === "queued") return done(published)
+      this.#whenDone(published, () => done(this.#notStored(published, published.id) ?? published))
     }
-    const told = this.#publisher.offerOrWait(event, options, around, waiter, true)
+    const told = this.#publisher.offerOrWait(event, options, around, published, true)
     if (told instanceof WaitForRoom) {
       told.told = answer
       call.giveUp = () => told.giveUp()
@@ -129,7 +132,7 @@ export class Publishing<T> {
         rejected.push({ index, error: this.#rejected(told, fault) })
       }
     )
-    const receipt = (): ReceiptAll => ({ admitted: all.admitted, rejected, outcome: this.#outcome(waiter) })
+    const receipt = (): ReceiptAll => ({ admitted: all.admitted, rejected, outcome: this.outcomeOf(waiter) })
     all.run((thrown) => {
       if (thrown !== undefined) return done(thrown)
       if (level === "queued" || all.admitted === 0) return done(receipt())
@@ -148,7 +151,7 @@ export class Publishing<T> {
     return Effect.suspend(() => {
       const waiter = new Waiter()
       this.#publisher.flush(waiter)
-      return this.#outcome(waiter)
+      return this.outcomeOf(waiter)
     })
   }
 
@@ -160,37 +163,38 @@ export class Publishing<T> {
     event: T,
     options: PublishOptions | undefined,
     around: Surroundings | undefined,
-    waiter: Waiter
-  ): Effect.Effect<Receipt, Rejected> {
+    published: Published
+  ): Effect.Effect<Published, Rejected> {
     return Effect.callback((resume) => {
       const answer = (told: Admission, fault: string) =>
-        resume(told.admitted ? Effect.succeed(this.#receipt(waiter)) : Effect.fail(this.#rejected(told, fault)))
-      const told = this.#publisher.offerOrWait(event, options, around, waiter, true)
+        resume(told.admitted ? Effect.succeed(this.#numbered(published)) : Effect.fail(this.#rejected(told, fault)))
+      const told = this.#publisher.offerOrWait(event, options, around, published, true)
       if (!(told instanceof WaitForRoom)) return answer(told, this.#publisher.fault)
       told.told = answer
       return Effect.sync(() => told.giveUp())
     })
   }
 
-  #at(level: Level, waiter: Waiter, receipt: Receipt): Effect.Effect<Receipt, NotStored> {
-    if (level === "queued") return Effect.succeed(receipt)
+  #at(level: Level, published: Published): Effect.Effect<Receipt, NotStored> {
+    if (level === "queued") return Effect.succeed(published)
     return Effect.callback((resume) => {
-      this.#whenDone(waiter, () => {
-        const failure = this.#notStored(waiter, receipt.id)
-        resume(failure === undefined ? Effect.succeed(receipt) : Effect.fail(failure))
+      this.#whenDone(published, () => {
+        const failure = this.#notStored(published, published.id)
+        resume(failure === undefined ? Effect.succeed(published) : Effect.fail(failure))
       })
     })
   }
 
-  /** Receipt of the event that was admitted in this same step. */
-  #receipt(waiter: Waiter): Receipt {
-    const id = this.lastId
-    if (id === undefined) throw new Error("no event was admitted")
-    return new Published(id, waiter, this.#outcome)
+  /** The event was admitted in this same step. */
+  #numbered(published: Published): Published {
+    published.numbered(this.#publisher.lastBucket, this.#publisher.lastSeq)
+    return published
   }
 
-  readonly #outcome = (waiter: Waiter): Effect.Effect<Outcome> =>
-    Effect.callback((resume) => this.#whenDone(waiter, () => resume(Effect.succeed(waiter))))
+  /** Completes when all legs of a waiter have ended. */
+  outcomeOf(waiter: Waiter): Effect.Effect<Outcome> {
+    return Effect.callback((resume) => this.#whenDone(waiter, () => resume(Effect.succeed(waiter))))
+  }
 
   /** Calls `then` when all legs have ended; never inside the stack of the lane in which they do. */
   #whenDone(waiter: Waiter, then: () => void): void {
@@ -208,27 +212,11 @@ export class Publishing<T> {
   }
 
   #rejected(told: Admission & { readonly admitted: false }, detail: string): Rejected {
-    return new Rejected({ reason: told.reason, stream: this.#publisher.contract.stream, detail })
+    return new Rejected({ reason: told.reason, stream: this.stream, detail })
   }
 
   #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
-    for (const _ in outcome.dropped) return new NotStored({ stream: this.#publisher.contract.stream, id, outcome })
+    for (const _ in outcome.dropped) return new NotStored({ stream: this.stream, id, outcome })
     return undefined
-  }
-}
-
-class Published implements Receipt {
-  readonly id: EventId
-  readonly #waiter: Waiter
-  readonly #outcome: (waiter: Waiter) => Effect.Effect<Outcome>
-
-  constructor(id: EventId, waiter: Waiter, outcome: (waiter: Waiter) => Effect.Effect<Outcome>) {
-    this.id = id
-    this.#waiter = waiter
-    this.#outcome = outcome
-  }
-
-  get outcome(): Effect.Effect<Outcome> {
-    return this.#outcome(this.#waiter)
   }
 }
