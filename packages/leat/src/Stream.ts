@@ -100,7 +100,8 @@ export class EventStream<T> {
   /**
    * Admits the event, waiting for room where the sink's rule is `block`, and completes at the route's level. Fails with
    * `Rejected` when it is not admitted (`timeout` after the time-out of the leg), with `NotStored` when a policy gave it
-   * up.
+   * up. Who waits first is served first. Interrupted while it waits for room, it is not admitted and counted as rejected;
+   * interrupted later, the event goes its way.
    *
    * @example
    * ```ts
@@ -113,8 +114,8 @@ export class EventStream<T> {
   }
 
   /**
-   * Publishes many: one wait for all of them. Rejected events are listed, the others go on. Fails with `NotStored` when a
-   * policy gave one of them up.
+   * Publishes many: one wait for all of them. Rejected events are listed, the others go on; once one of them has waited for
+   * room in vain for the time-out of its leg, the others do not wait. Fails with `NotStored` when a policy gave one of them up.
    *
    * @example
    * ```ts
