@@ -1,4 +1,4 @@
-// Runs what checks tables and records, the stories, and then the conformance suite, that must find a planted bug. Exit code 0: none was found; 3: one was, and stdout says how.
+// Runs walks of a bare lane, what checks tables and records, the stories, and then the conformance suite, that must find a planted bug. Exit code 0: none was found; 3: one was, and stdout says how.
 import { readFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { fileURLToPath } from "node:url"
@@ -25,6 +25,8 @@ if (mutant !== undefined) {
 // After the hook: static imports would load the sources before it.
 const { findBrokenCase, findFault } = await import("./findFault.ts")
 const { findTableFault } = await import("./findTableFault.ts")
-const fault = findTableFault() ?? findFault(Number(process.argv[3] ?? 150)) ?? (await findBrokenCase())
+const { findLaneFault } = await import("../transport/laneWalk.ts")
+const runs = Number(process.argv[3] ?? 150)
+const fault = findTableFault() ?? findLaneFault(300, 1) ?? findFault(runs) ?? findBrokenCase()
 process.stdout.write(`${fault ?? "nothing found"}\n`)
 process.exitCode = fault === undefined ? 0 : 3

@@ -1,4 +1,5 @@
 import { tableMutants } from "./tableMutants.ts"
+import { transportMutants } from "./transportMutants.ts"
 
 /** One planted bug: in `file` of packages/leat/src, the text `find`, which stands there once, becomes `replace`. */
 export interface Mutant {
@@ -187,5 +188,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     else this.#rejected(admission.reason)`,
     replace: `this.#account.admitted++
     if (!admission.admitted) this.#rejected(admission.reason)`
-  }
+  },
+  ...transportMutants
 ]

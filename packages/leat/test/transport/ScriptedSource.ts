@@ -13,6 +13,8 @@ export class ScriptedSource implements LaneSource {
   readonly overs: Array<"released" | "lost"> = []
   /** Position after what was read. */
   next: Position
+  /** Called in a read that finds nothing, before it says so: as if the fiber gave way just after it. */
+  whenEmpty: (() => void) | undefined
   #done: ((error: TransportError | undefined) => void) | undefined
   readonly #step: bigint
 
@@ -25,7 +27,10 @@ export class ScriptedSource implements LaneSource {
   read(from: Position): ReceivedBatch | undefined {
     if (from !== this.next) this.wrong.push(`read from ${from}, after ${this.next} was handed out`)
     if (this.ends > 0) this.wrong.push("read after the lane had ended")
-    if (from >= this.end) return undefined
+    if (from >= this.end) {
+      this.whenEmpty?.()
+      return undefined
+    }
     this.next = from + this.#step < this.end ? from + this.#step : this.end
     return { records: [], next: this.next, gap: "control" }
   }

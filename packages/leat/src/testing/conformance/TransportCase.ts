@@ -154,11 +154,11 @@ export interface PulledLane extends Lane {
   readonly end: Effect.Effect<void, unknown>
 }
 
-/** Dies with what was promised when it does not happen within ten seconds. */
-export const soon = <A, E, R>(promise: string, happens: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Dies with what was promised when it does not happen in time, before the case as a whole is over. */
+export const soon = <A, E, R>(promise: string, happens: Effect.Effect<A, E, R>, seconds = 10): Effect.Effect<A, E, R> =>
   Effect.timeoutOrElse(happens, {
-    duration: "10 seconds",
-    orElse: () => Effect.sync(() => assert.fail(`${promise}: not within ten seconds`))
+    duration: `${seconds} seconds`,
+    orElse: () => Effect.sync(() => assert.fail(`${promise}: not within ${seconds} seconds`))
   })
 
 /** Joins a group; the member leaves with the scope. */
@@ -174,7 +174,7 @@ export const join = Effect.fnUntraced(function* (
     Effect.forkScoped
   )
   return {
-    lane: Effect.flatMap(Queue.take(lanes), (lane) => hold(lane)),
+    lane: Effect.flatMap(soon("a lane is given", Queue.take(lanes), 15), (lane) => hold(lane)),
     waiting: Queue.size(lanes),
     takeNoMore: Fiber.interrupt(running)
   }
@@ -187,7 +187,8 @@ const hold = Effect.fnUntraced(function* (lane: Lane): Effect.fn.Return<PulledLa
   const take = (count: number) =>
     Effect.gen(function* () {
       while (left.length < count) {
-        for (const batch of yield* pull) {
+        const batches = yield* soon(`record ${left.length + 1} of ${count} comes`, pull)
+        for (const batch of batches) {
           next = assertRising(batch, next)
           left = [...left, ...batch.records]
         }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
-import { Cause, Effect, Exit, Fiber, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { type Capabilities, TransportError } from "../../transport/index.ts"
+import { waitUntil } from "../waitUntil.ts"
 import {
   type Bench,
   boundsOf,
@@ -162,6 +163,55 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         yield* Scope.close(scope, Exit.void)
         yield* soon("a lane whose member has gone is told so", lane.revoked)
         assertLost(yield* Effect.exit(lane.settle(lane.start + 5n)), "settle")
+      }),
+    { applies: handsOver, partitions: 1 }
+  ),
+  testCase(
+    "a lane that a leaving member has not taken goes to another, while it drains the one that it has",
+    (bench) =>
+      Effect.gen(function* () {
+        const taken: Array<number> = []
+        // It takes one lane, and is busy with that.
+        const running = yield* bench.transport
+          .subscribe({ topic: bench.topic, group: "g", from: "earliest", drainMs: 15_000 })
+          .pipe(
+            Stream.runForEach((lane) => {
+              taken.push(lane.partition)
+              return Effect.andThen(Stream.runDrain(lane.batches), Effect.never)
+            }),
+            Effect.forkScoped
+          )
+        yield* waitUntil(
+          "a lane is taken",
+          Effect.sync(() => taken.length > 0)
+        )
+        yield* Effect.sleep(200)
+        yield* Fiber.interrupt(running)
+        const other = yield* join(yield* bench.connect, bench.topic, "g")
+        const lane = yield* soon("a lane that nobody took goes to another member", other.lane)
+        assert.equal(taken.includes(lane.partition), false)
+      }),
+    { applies: drains }
+  ),
+
+  testCase(
+    "holders that vanish with records in their hands are counted, where that can be told, until one releases",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const hold = Effect.fnUntraced(function* (isReleased: boolean) {
+          const scope = yield* Scope.make()
+          const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
+            Scope.provide(scope)
+          )
+          yield* lane.take(5)
+          if (isReleased) yield* lane.release
+          yield* Scope.close(scope, Exit.void)
+          return lane.abandoned
+        })
+        const counted = [yield* hold(false), yield* hold(false), yield* hold(true), yield* hold(true)]
+        const told = counted.every((count) => count === 0) ? [0, 0, 0, 0] : [0, 1, 2, 0]
+        assert.deepEqual(counted, told)
       }),
     { applies: handsOver, partitions: 1 }
   )
