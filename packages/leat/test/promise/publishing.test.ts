@@ -305,12 +305,10 @@ describe("closing", () => {
   })
 
   it("answers publishes that wait for their level: stored in time, or dropped as closed", async () => {
-    const { leat, notes } = await openNotes({
-      faults: { send: ({ call }) => (call === 0 ? { kind: "delay", ms: 10 } : { kind: "delay", ms: 10_000_000 }) }
-    })
+    const faults: FaultPlan = { send: ({ call }) => ({ kind: "delay", ms: call === 0 ? 20 : 10_000_000 }) }
+    const { leat, notes, leg } = await openNotes({ faults })
     const first = notes.publish(note("k", "1"))
-    await turn()
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    while (leg()?.inFlight !== 1) await turn()
     const second = caught(notes.publish(note("k", "2")))
     await leat.close()
     expect((await first).id.seq).toBe(0)
