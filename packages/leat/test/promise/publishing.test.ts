@@ -17,7 +17,7 @@ async function openNotes(setting: Setting = {}, contract = noteContract()) {
   const leat = await open({
     source: "test",
     routes: documentOf(setting),
-    drain: "50 millis",
+    drain: setting.drain ?? "50 millis",
     drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
   })
   const notes = await leat.stream(contract)
@@ -306,7 +306,7 @@ describe("closing", () => {
 
   it("answers publishes that wait for their level: stored in time, or dropped as closed", async () => {
     const faults: FaultPlan = { send: ({ call }) => ({ kind: "delay", ms: call === 0 ? 20 : 10_000_000 }) }
-    const { leat, notes, leg } = await openNotes({ faults })
+    const { leat, notes, leg } = await openNotes({ faults, drain: "1 second" })
     const first = notes.publish(note("k", "1"))
     while (leg()?.inFlight !== 1) await turn()
     const second = caught(notes.publish(note("k", "2")))

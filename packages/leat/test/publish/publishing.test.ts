@@ -402,7 +402,7 @@ describe("closing", () => {
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const { leat, notes } = yield* openNotes({
-          drain: "short",
+          drain: "100 millis",
           leg: { batch: { records: 1 } },
           faults: { send: () => ({ kind: "delay", ms: 1_000_000 }) }
         }).pipe(Scope.provide(scope))

@@ -1,4 +1,4 @@
-import { Effect, Exit, References, type Scope } from "effect"
+import { type Duration, Effect, Exit, References, type Scope } from "effect"
 import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import { readMeta } from "../../src/record/Wire.js"
@@ -20,7 +20,7 @@ export interface Setting {
   readonly level?: string
   readonly faults?: FaultPlan
   readonly broker?: MemoryBroker
-  readonly drain?: string
+  readonly drain?: Duration.Input
 }
 
 export const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -43,7 +43,7 @@ export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, con
   const leat = yield* Leat.make({
     source: "test",
     routes: documentOf(setting),
-    drain: setting.drain === undefined ? "1 minute" : "100 millis",
+    drain: setting.drain ?? "1 minute",
     drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
   })
   return { broker, leat, notes: yield* leat.stream(contract) }
@@ -75,5 +75,5 @@ export const narrow = (
 export const dead = (leg: object = {}): Setting => ({
   leg: { buffer: { bytes: 65_536 }, batch: { bytes: 4096 }, linger: "0 millis", timeout: "2 seconds", ...leg },
   faults: { send: () => ({ kind: "delay", ms: 10_000_000 }) },
-  drain: "short"
+  drain: "100 millis"
 })
