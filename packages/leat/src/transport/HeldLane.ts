@@ -181,15 +181,15 @@ export class HeldLane {
   readonly #revoked: Effect.Effect<void> = Effect.suspend(() => waiting(this.#hearing, () => this.#state !== "held"))
 
   #settle(position: Position): Effect.Effect<void, TransportError> {
-    return Effect.callback<void, TransportError>((resume) => {
-      if (this.isOver) return resume(Effect.fail(this.#lost("settle")))
-      if (position > this.#handedOut) return resume(Effect.fail(this.#tooFar(position)))
-      if (position <= this.#settled) return resume(Effect.void)
-      const settle = { position, answer: resume }
+    return answered((answer) => {
+      if (this.isOver) return answer(Effect.fail(this.#lost("settle")))
+      if (position > this.#handedOut) return answer(Effect.fail(this.#tooFar(position)))
+      if (position <= this.#settled) return answer(Effect.void)
+      const settle = { position, answer }
       this.#settles.add(settle)
       this.#commit()
       // What is on its way is stored all the same; nobody waits for it any more.
-      return Effect.sync(() => this.#settles.delete(settle))
+      return () => this.#settles.delete(settle)
     })
   }
 
@@ -215,10 +215,10 @@ export class HeldLane {
 
   /** Tells those whom it concerns what became of their settle. */
   #answer(concerns: (settle: Settle) => boolean, error: TransportError | undefined): void {
-    const answered = [...this.#settles].filter(concerns)
-    for (const settle of answered) this.#settles.delete(settle)
+    const concerned = [...this.#settles].filter(concerns)
+    for (const settle of concerned) this.#settles.delete(settle)
     const result = error === undefined ? Effect.void : Effect.fail(error)
-    for (const { answer } of answered) answer(result)
+    for (const { answer } of concerned) answer(result)
   }
 
   #tellOver(): void {
@@ -249,5 +249,19 @@ function waiting(resumes: Set<() => void>, isNeedless: () => boolean): Effect.Ef
     const later = () => dispatcher.scheduleTask(() => resume(Effect.void), 0)
     resumes.add(later)
     return Effect.sync(() => resumes.delete(later))
+  })
+}
+
+/**
+ * Waits for the answer to what is asked: one that comes while it is asked is taken at once, a later one in a turn of the waiter's own
+ * scheduler. Asking and registering are one step: what gives way between the two could miss the answer.
+ */
+function answered(ask: (answer: Settle["answer"]) => (() => unknown) | void): Effect.Effect<void, TransportError> {
+  return Effect.callback<void, TransportError>(function (resume) {
+    const dispatcher = this.makeDispatcher()
+    let isAsking = true
+    const forget = ask((result) => (isAsking ? resume(result) : dispatcher.scheduleTask(() => resume(result), 0)))
+    isAsking = false
+    return forget === undefined ? undefined : Effect.sync(forget)
   })
 }

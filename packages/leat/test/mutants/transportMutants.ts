@@ -10,8 +10,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was never handed out can be settled",
     file: heldLane,
-    find: `if (position > this.#handedOut) return resume(Effect.fail(this.#tooFar(position)))`,
-    replace: `if (position < 0n) return resume(Effect.fail(this.#tooFar(position)))`
+    find: `if (position > this.#handedOut) return answer(Effect.fail(this.#tooFar(position)))`,
+    replace: `if (position < 0n) return answer(Effect.fail(this.#tooFar(position)))`
   },
   {
     name: "two settles are on their way at once",
@@ -36,8 +36,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that was released can be settled",
     file: heldLane,
-    find: `if (this.isOver) return resume(Effect.fail(this.#lost("settle")))`,
-    replace: `if (this.#state === "lost") return resume(Effect.fail(this.#lost("settle")))`
+    find: `if (this.isOver) return answer(Effect.fail(this.#lost("settle")))`,
+    replace: `if (this.#state === "lost") return answer(Effect.fail(this.#lost("settle")))`
   },
   {
     name: "a lane is given away while a settle is on its way",

@@ -79,8 +79,13 @@ describe("a held lane", () => {
         yield* Effect.forkChild(Effect.andThen(held.lane.revoked, look("revoked")))
         yield* Effect.forkChild(Stream.runForEach(held.lane.batches, () => look("pull")))
         yield* rest
-        source.end = 11n
-        for (const change of [() => held.wake(), () => held.revoke(), () => held.lose()]) {
+        source.end = 13n
+        const settling = (position: bigint) =>
+          Effect.forkChild(Effect.andThen(exitOf(held.lane.settle(position)), look("settle")))
+        const answer = () => source.answer()
+        for (const change of [() => held.wake(), answer, () => held.revoke(), answer, () => held.lose()]) {
+          yield* Effect.forEach([held.handedOut, held.handedOut - 1n], settling)
+          yield* rest
           isInside = true
           change()
           isInside = false
