@@ -22,10 +22,7 @@ export function generateReader(message: DescMessage, scope: Scope): string {
   const isEmpty = message.fields.length === 0
   const always = plain.filter((field) => !hasPresence(field)).map(({ localName }) => localName)
   const perhaps = [...plain.filter(hasPresence), ...message.oneofs].map(({ localName }) => localName)
-  const properties = [
-    ...always.map(property),
-    ...perhaps.map((one) => `...(${local(one)} === undefined ? {} : { ${property(one)} })`)
-  ]
+  const result = resultOf(always.map(property), perhaps, local, property)
   return [
     `export function read${name}(reader: codec.Reader, end: number, depth: number, ${isEmpty ? "_into" : "into"}?: ${name}): ${name} {`,
     ...locals.map((line) => `  ${line}`),
@@ -41,9 +38,24 @@ export function generateReader(message: DescMessage, scope: Scope): string {
           "    }"
         ]),
     "  }",
-    properties.length === 0 ? "  return {}" : `  return { ${properties.join(", ")} }`,
+    `  return ${result}`,
     "}"
   ].join("\n")
+}
+
+/** The object that is read: what is absent has no property. One that may be absent costs a comparison; more are spread, which takes longer. */
+function resultOf(
+  always: ReadonlyArray<string>,
+  perhaps: ReadonlyArray<string>,
+  local: Locals,
+  property: (name: string) => string
+): string {
+  const literal = (properties: ReadonlyArray<string>) =>
+    properties.length === 0 ? "{}" : `{ ${properties.join(", ")} }`
+  const [first] = perhaps
+  if (first !== undefined && perhaps.length === 1)
+    return `${local(first)} === undefined ? ${literal(always)} : ${literal([...always, property(first)])}`
+  return literal([...always, ...perhaps.map((one) => `...(${local(one)} === undefined ? {} : { ${property(one)} })`)])
 }
 
 /** Names that a reader uses itself. */

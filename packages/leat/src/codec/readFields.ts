@@ -1,4 +1,5 @@
 /** Reads values, each bounded by the end of the message it stands in: the Reader alone would read on into the next one. */
+import { Buffer } from "node:buffer"
 import type { Reader } from "protobufjs/minimal.js"
 import { MalformedEvent } from "./CodecError.ts"
 import { halves, long, unsignedLong } from "./halves.ts"
@@ -142,24 +143,21 @@ function readSize(reader: Reader, end: number): number {
   return halves[0] ?? 0
 }
 
+/** `Buffer`'s own, which Node's types leave out: bytes that were seen to be ASCII become text without a decoder. */
+const { latin1Slice } = Buffer.prototype as unknown as {
+  readonly latin1Slice: (this: Uint8Array, from: number, to: number) => string
+}
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** Reads a string; bytes that are not UTF-8 are refused. */
 export function readString(reader: Reader, end: number): string {
   const stringEnd = readEnd(reader, end)
   const { buf, pos } = reader
-  if (stringEnd - pos <= 24) {
-    let text = ""
-    let at = pos
-    for (; at < stringEnd; at++) {
-      const byte = buf[at] ?? 0
-      if (byte > 127) break
-      text += String.fromCharCode(byte)
-    }
-    if (at === stringEnd) {
-      reader.pos = at
-      return text
-    }
+  let at = pos
+  while (at < stringEnd && (buf[at] ?? 0) < 128) at++
+  if (at === stringEnd) {
+    reader.pos = at
+    return at === pos ? "" : latin1Slice.call(buf, pos, at)
   }
   const text = utf8.decode(buf.subarray(pos, stringEnd))
   reader.pos = stringEnd

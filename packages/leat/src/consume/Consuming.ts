@@ -22,7 +22,7 @@ import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
 import { attribute, metricNames, processDuration, pullCounter } from "../Telemetry.ts"
-import type { PartitionBounds, ReceivedRecord, Transport, TransportError } from "../transport/index.ts"
+import type { PartitionBounds, Transport, TransportError } from "../transport/index.ts"
 
 /** A consumer's own word that a delivery failed. */
 class Failed extends Data.Error<{ readonly _tag: string; readonly message: string }> {}
@@ -161,7 +161,7 @@ export class Consuming<T> {
           group,
           unordered: contract.unordered,
           ledger,
-          decode: (record) => this.#decode(record),
+          decode: (value) => this.#decode(value),
           handler,
           drainsOnStop,
           duration: processDuration(context),
@@ -224,11 +224,11 @@ export class Consuming<T> {
     })
   }
 
-  #decode(record: ReceivedRecord): T | NoEvent {
+  #decode(value: Uint8Array | null): T | NoEvent {
     const { contract } = this.#parts
-    if (record.value === null) return contract.compacted ? tombstone : noValue
+    if (value === null) return contract.compacted ? tombstone : noValue
     try {
-      return contract.decode(record.value)
+      return contract.decode(value)
     } catch (error) {
       return new NoEvent({ tag: "Malformed", detail: String(error) })
     }

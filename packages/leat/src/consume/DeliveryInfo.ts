@@ -2,7 +2,7 @@
 import { Context } from "effect"
 import { type EventId, formatEventId } from "../record/EventId.ts"
 import type { Header } from "../record/Headers.ts"
-import type { ReceivedRecord } from "../transport/index.ts"
+import type { ReceivedRecords } from "../transport/index.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
 /** What a record may say of itself; undefined where it does not. */
@@ -57,25 +57,27 @@ const keyText = new TextDecoder()
 
 /** The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. */
 export class RecordDelivery implements DeliveryInfo {
-  readonly #record: ReceivedRecord
+  readonly #records: ReceivedRecords
+  readonly #index: number
   readonly #from: ReadFrom
   readonly attempt: number
   #meta: RecordMeta | undefined
   #aborting: AbortController | undefined
 
-  constructor(record: ReceivedRecord, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
-    this.#record = record
+  constructor(records: ReceivedRecords, index: number, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
+    this.#records = records
+    this.#index = index
     this.#from = from
     this.attempt = attempt
     this.#meta = meta
   }
 
   get key(): string {
-    const { key } = this.#record
+    const key = this.keyBytes
     return key === null ? "" : keyText.decode(key)
   }
   get keyBytes(): Uint8Array | null {
-    return this.#record.key
+    return this.#records.key(this.#index)
   }
   get topic(): string {
     return this.#from.topic
@@ -84,10 +86,10 @@ export class RecordDelivery implements DeliveryInfo {
     return this.#from.partition
   }
   get position(): bigint {
-    return this.#record.position
+    return this.#records.position(this.#index)
   }
   get storedAtMs(): number {
-    return this.#record.timeMs
+    return this.#records.timeMs(this.#index)
   }
   get signal(): AbortSignal {
     this.#aborting ??= new AbortController()
@@ -134,7 +136,7 @@ export class RecordDelivery implements DeliveryInfo {
   }
 
   get #says(): RecordMeta {
-    this.#meta ??= readMeta(this.#record.headers, this.#from.stream)
+    this.#meta ??= readMeta(this.#records.headers(this.#index), this.#from.stream)
     return this.#meta
   }
 

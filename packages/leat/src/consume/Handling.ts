@@ -9,8 +9,8 @@ import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import type { ReceivedRecord } from "../transport/index.ts"
-import { readMeta, type RecordMeta, saysOnlyEvent } from "../record/Wire.ts"
+import type { ReceivedRecords } from "../transport/index.ts"
+import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
 const control = new NoEvent({ skip: "control" })
 const otherStream = new NoEvent({ skip: "otherStream" })
@@ -83,12 +83,10 @@ export class Handling<T> {
 
   #startOne(handler: Handler<T> & { readonly kind: "one" }, held: HeldRecord, slice: Slice, nowMs: number): void {
     const { machine, from, isTraced } = this.#parts
-    const record = slice.records[slice.from]
-    if (record === undefined) return
-    const event = this.#read(record)
+    const event = this.#read(slice.records, slice.from)
     if (event instanceof NoEvent && (event.failure !== undefined || handler.onTombstone === undefined))
       return machine.finished(held, event.failure, nowMs)
-    const info = new RecordDelivery(record, from, held.attempts, this.#meta)
+    const info = new RecordDelivery(slice.records, slice.from, from, held.attempts, this.#meta)
     const call = () =>
       event instanceof NoEvent ? (handler.onTombstone?.(info) ?? Effect.void) : handler.onEvent(event, info)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
@@ -100,16 +98,14 @@ export class Handling<T> {
     const infos: Array<RecordDelivery> = []
     for (let slice: Slice | undefined = first; slice !== undefined; slice = slice.following) {
       for (let index = slice.from; index < slice.to; index++) {
-        const record = slice.records[index]
-        if (record === undefined) continue
-        const event = this.#read(record)
+        const event = this.#read(slice.records, index)
         if (event instanceof NoEvent) {
           // What is no event comes by itself, and so does what stands before it.
           machine.split(held, Math.max(1, events.length))
           if (events.length === 0) return machine.finished(held, event.failure, nowMs)
           break
         }
-        const info = new RecordDelivery(record, from, held.attempts, this.#meta)
+        const info = new RecordDelivery(slice.records, index, from, held.attempts, this.#meta)
         infos.push(info)
         events.push({ event, info })
       }
@@ -119,15 +115,15 @@ export class Handling<T> {
   }
 
   /** The event of a record, or why it is none. */
-  #read(record: ReceivedRecord): T | NoEvent {
+  #read(records: ReceivedRecords, index: number): T | NoEvent {
     const { stream, type, decode } = this.#options
     this.#meta = undefined
-    if (saysOnlyEvent(record.headers, stream)) return decode(record)
-    const meta = readMeta(record.headers, stream)
+    if (records.isPlainEvent(index, stream)) return decode(records.value(index))
+    const meta = readMeta(records.headers(index), stream)
     this.#meta = meta
     if (meta.isMarker) return control
     if (meta.isOtherStream === true) return otherStream
-    return meta.type !== undefined && meta.type !== type ? otherType : decode(record)
+    return meta.type !== undefined && meta.type !== type ? otherType : decode(records.value(index))
   }
 
   #run(

@@ -1,5 +1,5 @@
 /** What a `ReadLane` holds: positions that end together, and of them those that a handler gets. */
-import type { Position, ReceivedRecord } from "../transport/index.ts"
+import type { Position, ReceivedRecords } from "../transport/index.ts"
 
 /** What ended positions: taken back if the lane is given up before the watermark has passed them. */
 export interface End {
@@ -12,7 +12,7 @@ export const doneEnd: End = { term: "done", reason: "done" }
 
 /** Records [from, to) of one batch that was received, and those of the next batches that go with them. */
 export interface Slice {
-  readonly records: ReadonlyArray<ReceivedRecord>
+  readonly records: ReceivedRecords
   readonly from: number
   to: number
   following: Slice | undefined
@@ -49,23 +49,13 @@ export class HeldRecord {
   /** Of its first record. */
   get position(): Position {
     const { slice } = this
-    return slice?.records[slice.from]?.position ?? 0n
+    return slice === undefined ? 0n : slice.records.position(slice.from)
   }
 }
 
-/** Key bytes as text; records without a key are one key. */
-export function keyOf({ key }: ReceivedRecord): string {
-  if (key === null) return ""
-  let text = ""
-  for (const byte of key) text += String.fromCharCode(byte)
-  return text
-}
-
 /** Bytes a held record stands for; the constant is what its objects cost in V8, so that empty records are bounded too. */
-export function bytesOf({ key, value, headers }: ReceivedRecord): number {
-  let bytes = 128 + (key?.length ?? 0) + (value?.length ?? 0)
-  for (const [name, header] of headers) bytes += name.length + header.length
-  return bytes
+export function bytesOf(records: ReceivedRecords, index: number): number {
+  return 128 + records.bytes(index)
 }
 
 /** Cuts a slice behind its first `count` records, 1 or more, in place; returns what stood behind them. */

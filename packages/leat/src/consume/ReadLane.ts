@@ -15,10 +15,11 @@
  * ```
  */
 import type { Counts } from "../ledger/Ledger.ts"
-import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, keyOf, type Slice } from "./HeldRecord.ts"
+import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, type Slice } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import { RetryHeap } from "./RetryHeap.ts"
-import type { Position, ReceivedBatch, ReceivedRecord } from "../transport/index.ts"
+import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
+import { recordsOf } from "../transport/ReceivedRecords.ts"
 
 /** What may be changed while the lane runs. */
 export interface ReadLaneSettings {
@@ -118,16 +119,9 @@ export class ReadLane {
   /** Takes a pulled batch. */
   received(batch: ReceivedBatch): void {
     const gap = batch.gap ?? "compacted"
-    const { records } = batch
-    for (let index = 0; index < records.length; index++) {
-      const record = records[index]
-      // A lane never goes back: what the backend gives twice inside one lane was taken already.
-      if (record === undefined || record.position < this.#end) continue
-      if (record.position > this.#end) this.#skip(gap, record.position)
-      // In this order: what a driver gives against its type may throw, and is not to be counted as held.
-      this.#hold(records, index, record)
-      this.#end = record.position + 1n
-    }
+    const records = recordsOf(batch)
+    if (records.contiguousFrom === undefined) this.#holdEach(records, gap)
+    else if (records.length > 0) this.#holdAll(records, records.contiguousFrom, gap)
     if (batch.next > this.#end) {
       this.#skip(gap, batch.next)
     }
@@ -187,7 +181,7 @@ export class ReadLane {
     let bytes = 0
     let end = rest
     for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
-      for (const record of slice.records.slice(slice.from, slice.to)) bytes += bytesOf(record)
+      for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
       span += slice.to - slice.from
       end = slice
     }
@@ -292,10 +286,30 @@ export class ReadLane {
     return { end: this.#end, parked: this.#parkedSpan, inFlight: this.#runningSpan, unread: this.#waitingSpan }
   }
 
-  #hold(records: ReadonlyArray<ReceivedRecord>, index: number, record: ReceivedRecord): void {
+  #holdEach(records: ReceivedRecords, gap: string): void {
+    for (let index = 0; index < records.length; index++) {
+      const position = records.position(index)
+      // A lane never goes back: what the backend gives twice inside one lane was taken already.
+      if (position < this.#end) continue
+      if (position > this.#end) this.#skip(gap, position)
+      // In this order: what a driver gives against its type may throw, and is not to be counted as held.
+      this.#hold(records, index)
+      this.#end = position + 1n
+    }
+  }
+
+  /** As `#holdEach`, where positions rise by one: no position but the first is looked at. */
+  #holdAll(records: ReceivedRecords, first: Position, gap: string): void {
+    if (first > this.#end) this.#skip(gap, first)
+    const taken = Number(this.#end - first)
+    for (let index = taken; index < records.length; index++) this.#hold(records, index)
+    if (taken < records.length) this.#end = first + BigInt(records.length)
+  }
+
+  #hold(records: ReceivedRecords, index: number): void {
     const { bundleRecords, unordered } = this.#options
-    const bytes = bytesOf(record)
-    const key = unordered || bundleRecords !== undefined ? "" : keyOf(record)
+    const bytes = bytesOf(records, index)
+    const key = unordered || bundleRecords !== undefined ? "" : records.keyText(index)
     const order = this.#order++
     this.#heldBytes += bytes
     this.#waitingSpan++
@@ -318,7 +332,7 @@ export class ReadLane {
   }
 
   /** Puts a record to the bundle before it, where nothing lies between them and there is room. */
-  #joins(records: ReadonlyArray<ReceivedRecord>, index: number, bytes: number, recordsMax: number): boolean {
+  #joins(records: ReceivedRecords, index: number, bytes: number, recordsMax: number): boolean {
     const bundle = this.#bundle
     const end = this.#bundleEnd
     if (this.#alone || bundle?.state !== "waiting" || end === undefined || bundle.span >= recordsMax) return false

@@ -4,7 +4,7 @@ import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { Failure, ReadHalted } from "./ReadLane.ts"
 import type { Histogram } from "../Telemetry.ts"
-import type { ReceivedRecord, Transport } from "../transport/index.ts"
+import type { Transport } from "../transport/index.ts"
 
 /** A record that is no event for a handler: a tombstone, or what the policy is asked about instead. */
 export class NoEvent {
@@ -42,8 +42,8 @@ export interface SourceOptions<T> {
   readonly group: string
   readonly unordered: boolean
   readonly ledger: Ledger
-  /** The event of a record, or why it is none. Never throws. */
-  readonly decode: (record: ReceivedRecord) => T | NoEvent
+  /** The event of the value of a record, or why it is none. Never throws. */
+  readonly decode: (value: Uint8Array | null) => T | NoEvent
   readonly handler: Handler<T>
   /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
   readonly drainsOnStop: boolean

@@ -199,6 +199,19 @@ export function saysOnlyEvent(headers: ReadonlyArray<Header>, stream: string): b
   return value[0] === formatEvent && value.length >= compactBytesMin && readTag(value, 0) === streamTag(stream)
 }
 
+/** As `saysOnlyEvent`, of the headers block at `at`. */
+export function saysOnlyEventAt(bytes: Uint8Array, at: number, stream: string): boolean {
+  for (let index = 0; index < onlyLeat.length; index++) if (bytes[at + index] !== onlyLeat[index]) return false
+  const length = (bytes[at + onlyLeat.length] ?? 0) >>> 1
+  const valueAt = at + onlyLeat.length + 1
+  // The header is shorter than 64 bytes: a longer one has another length byte, and is read in full.
+  if (length < compactBytesMin || length > 63 || bytes[valueAt] !== formatEvent) return false
+  return readTag(bytes, valueAt) === streamTag(stream)
+}
+
+/** One header, and its name. */
+const onlyLeat = Uint8Array.of(2, 8, 0x6c, 0x65, 0x61, 0x74)
+
 const nothingDropped: RecordMeta["dropped"] = Object.freeze([])
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }

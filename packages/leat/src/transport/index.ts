@@ -13,6 +13,7 @@
  */
 import type { Effect, Scope, Stream } from "effect"
 import type { OutgoingBatch } from "../record/OutgoingBatch.ts"
+import type { ReceivedRecords } from "./ReceivedRecords.ts"
 import type { TransportError } from "./TransportError.ts"
 
 export { batchOf, type PlainRecord } from "../record/batchOf.ts"
@@ -24,6 +25,7 @@ export { OfferedLanes } from "./OfferedLanes.ts"
 export { hasReference, isReference } from "./ReferenceText.ts"
 export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
 export { type EffectWriter, sendEffect, writerOf } from "./Sending.ts"
+export { ColumnBatch, type ReceivedRecords } from "./ReceivedRecords.ts"
 export * from "./TransportError.ts"
 
 /** Position of a record in its partition; gaps are allowed, going back is not. */
@@ -166,8 +168,13 @@ export interface ReceivedRecord {
 
 /** Records of one partition that came together. */
 export interface ReceivedBatch {
-  /** In rising position; gaps between them, and before `next`, are records that are not there (any more). */
+  /**
+   * In rising position; gaps between them, and before `next`, are records that are not there (any more). Their bytes are the reader's:
+   * nobody writes to them any more.
+   */
   readonly records: ReadonlyArray<ReceivedRecord>
+  /** The same as columns over one buffer, from drivers that have them so (`ColumnBatch`): what leat reads then, instead of objects. */
+  readonly columns?: ReceivedRecords
   /** Position after this batch, gaps included. */
   readonly next: Position
   /** Why positions are missing in this batch, when some are. `corrupt`: they were stored, and their bytes no longer verify. */

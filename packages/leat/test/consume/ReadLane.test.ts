@@ -49,7 +49,7 @@ describe("a lane of bundles", () => {
       if (turn === 0) one.split(held, 2)
       const positions: Array<bigint> = []
       for (let slice = held.slice; slice !== undefined; slice = slice.following)
-        for (const { position } of slice.records.slice(slice.from, slice.to)) positions.push(position)
+        for (let index = slice.from; index < slice.to; index++) positions.push(slice.records.position(index))
       seen.push(positions)
       one.finished(held, undefined, 0)
     }

@@ -108,8 +108,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "the last record of a pulled batch is passed over",
     file: "consume/ReadLane.ts",
-    find: `for (let index = 0; index < records.length; index++) {`,
-    replace: `for (let index = 0; index < Math.max(1, records.length - 1); index++) {`
+    find: `for (let index = 0; index < records.length; index++) {
+      const position`,
+    replace: `for (let index = 0; index < Math.max(1, records.length - 1); index++) {
+      const position`
   },
   {
     name: "what was finished past the watermark is counted twice",

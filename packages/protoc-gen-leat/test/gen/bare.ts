@@ -52,5 +52,5 @@ export function readBare(reader: codec.Reader, end: number, depth: number, into?
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { id, parts, ...(odd === undefined ? {} : { odd }) }
+  return odd === undefined ? { id, parts } : { id, parts, odd }
 }

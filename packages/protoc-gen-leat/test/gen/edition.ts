@@ -92,5 +92,5 @@ export function readEdition(reader: codec.Reader, end: number, depth: number, in
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { id, packed, unpacked, raw, level, ...(number === undefined ? {} : { number }) }
+  return number === undefined ? { id, packed, unpacked, raw, level } : { id, packed, unpacked, raw, level, number }
 }

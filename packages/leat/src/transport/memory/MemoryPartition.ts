@@ -1,3 +1,4 @@
+import { ColumnBatch } from "../ReceivedRecords.ts"
 import type { OutgoingBatch, Position, ReceivedBatch, ReceivedRecord } from "../index.ts"
 
 /** One stored batch: its records have the positions from `base` on. */
@@ -13,6 +14,9 @@ interface Chunk {
 /** Most that one read gives: bounds what a reader holds, in records and bytes. */
 const readRecordsMax = 500
 const readBytesMax = 1024 * 1024
+
+/** Fewer records than this of one stored batch are read together with those of the next. */
+const columnRecordsMin = 16
 
 /** The records of one partition, in positions without gaps until compaction takes some away. */
 export class MemoryPartition {
@@ -45,6 +49,29 @@ export class MemoryPartition {
   read(from: Position, to: Position): ReceivedBatch | undefined {
     const end = to < this.end ? to : this.end
     if (from >= end) return undefined
+    return this.#readColumns(from, end) ?? this.#readRecords(from, end)
+  }
+
+  /** What one stored batch has, as columns, where it is enough for a batch of its own. */
+  #readColumns(from: Position, end: Position): ReceivedBatch | undefined {
+    const first = from > this.start ? from : this.start
+    const chunk = this.#chunks[this.#chunkAt(first)]
+    if (chunk === undefined || chunk.removed !== undefined) return undefined
+    const { base, batch } = chunk
+    const at = Number(first - base)
+    let to = Math.min(batch.count, Number(end - base), at + readRecordsMax)
+    if (to - at < columnRecordsMin) return undefined
+    while (to - at > columnRecordsMin && batch.rangeBytes(at, to) > readBytesMax) to = at + ((to - at) >> 1)
+    const columns = batch.columns(at, to)
+    // Bytes of its own: a reader may keep or change them.
+    return new ColumnBatch(
+      { ...columns, bytes: new Uint8Array(columns.bytes) },
+      first,
+      from < first ? "expired" : undefined
+    )
+  }
+
+  #readRecords(from: Position, end: Position): ReceivedBatch {
     const records: Array<ReceivedRecord> = []
     let next = from > this.start ? from : this.start
     let bytes = 0

@@ -78,7 +78,7 @@ export function readSosAlert(reader: codec.Reader, end: number, depth: number, i
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { beaconId, atUs, sightingRef, ...(reason === undefined ? {} : { reason }) }
+  return reason === undefined ? { beaconId, atUs, sightingRef } : { beaconId, atUs, sightingRef, reason }
 }
 
 /** The beacon is where nobody should be. */
@@ -108,7 +108,7 @@ export function readRestrictedZone(reader: codec.Reader, end: number, depth: num
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { zone, ...(position === undefined ? {} : { position }) }
+  return position === undefined ? { zone } : { zone, position }
 }
 
 /** The beacon was not heard for too long. */

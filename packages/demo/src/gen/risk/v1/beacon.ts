@@ -109,7 +109,7 @@ export function readBeaconSighting(reader: codec.Reader, end: number, depth: num
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { beaconId, sensorId, rssiDbm, seenAtUs, inputRef, ...(groundTruth === undefined ? {} : { groundTruth }) }
+  return groundTruth === undefined ? { beaconId, sensorId, rssiDbm, seenAtUs, inputRef } : { beaconId, sensorId, rssiDbm, seenAtUs, inputRef, groundTruth }
 }
 
 /** Where a beacon probably is, after one more sighting. */
@@ -175,5 +175,5 @@ export function readPositionEstimate(reader: codec.Reader, end: number, depth: n
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { beaconId, sensors, atUs, sightingRef, ...(position === undefined ? {} : { position }) }
+  return position === undefined ? { beaconId, sensors, atUs, sightingRef } : { beaconId, sensors, atUs, sightingRef, position }
 }

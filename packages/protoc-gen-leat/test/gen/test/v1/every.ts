@@ -41,7 +41,7 @@ export function readLeaf(reader: codec.Reader, end: number, depth: number, into?
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { text, ...(size === undefined ? {} : { size }) }
+  return size === undefined ? { text } : { text, size }
 }
 
 export interface EverySingle {
@@ -175,7 +175,7 @@ export function readEverySingle(reader: codec.Reader, end: number, depth: number
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { doubleValue, floatValue, int32Value, int64Value, uint32Value, uint64Value, sint32Value, sint64Value, fixed32Value, fixed64Value, sfixed32Value, sfixed64Value, boolValue, stringValue, bytesValue, levelValue, ...(leafValue === undefined ? {} : { leafValue }) }
+  return leafValue === undefined ? { doubleValue, floatValue, int32Value, int64Value, uint32Value, uint64Value, sint32Value, sint64Value, fixed32Value, fixed64Value, sfixed32Value, sfixed64Value, boolValue, stringValue, bytesValue, levelValue } : { doubleValue, floatValue, int32Value, int64Value, uint32Value, uint64Value, sint32Value, sint64Value, fixed32Value, fixed64Value, sfixed32Value, sfixed64Value, boolValue, stringValue, bytesValue, levelValue, leafValue }
 }
 
 export interface EveryOptional {

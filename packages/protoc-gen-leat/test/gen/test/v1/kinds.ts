@@ -479,7 +479,7 @@ export function readPlace(reader: codec.Reader, end: number, depth: number, into
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { code, ...(inner === undefined ? {} : { inner }) }
+  return inner === undefined ? { code } : { code, inner }
 }
 
 export interface Place_Inner {
@@ -539,7 +539,7 @@ export function readTree(reader: codec.Reader, end: number, depth: number, into?
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { label, children, ...(last === undefined ? {} : { last }) }
+  return last === undefined ? { label, children } : { label, children, last }
 }
 
 export type Empty = Readonly<Record<never, never>>

@@ -919,7 +919,7 @@ export function readUint8Array(reader: codec.Reader, end: number, depth: number,
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { bytes, ...(more === undefined ? {} : { more }) }
+  return more === undefined ? { bytes } : { bytes, more }
 }
 
 export interface Object {
@@ -1087,7 +1087,7 @@ export function readstring$(reader: codec.Reader, end: number, depth: number, in
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(string === undefined ? {} : { string }) }
+  return string === undefined ? {} : { string }
 }
 
 export interface any$ {
@@ -1110,7 +1110,7 @@ export function readany$(reader: codec.Reader, end: number, depth: number, into?
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(x === undefined ? {} : { x }) }
+  return x === undefined ? {} : { x }
 }
 
 export interface default$ {
@@ -1148,7 +1148,7 @@ export function readdefault$(reader: codec.Reader, end: number, depth: number, i
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(x === undefined ? {} : { x }) }
+  return x === undefined ? {} : { x }
 }
 
 export interface undefined$ {
@@ -1171,7 +1171,7 @@ export function readundefined$(reader: codec.Reader, end: number, depth: number,
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(x === undefined ? {} : { x }) }
+  return x === undefined ? {} : { x }
 }
 
 /** Functions of these two would be called `writer` and `reader`. */
@@ -1195,7 +1195,7 @@ export function readr$(reader: codec.Reader, end: number, depth: number, into?: 
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(r === undefined ? {} : { r }) }
+  return r === undefined ? {} : { r }
 }
 
 export interface er$ {
@@ -1218,7 +1218,7 @@ export function reader$(reader: codec.Reader, end: number, depth: number, into?:
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(er === undefined ? {} : { er }) }
+  return er === undefined ? {} : { er }
 }
 
 export interface Globals {

@@ -78,7 +78,7 @@ export function readEverything(reader: codec.Reader, end: number, depth: number,
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(inside === undefined ? {} : { inside }) }
+  return inside === undefined ? {} : { inside }
 }
 
 export type Unordered = Readonly<Record<never, never>>
@@ -182,7 +182,7 @@ export function readNumberKey(reader: codec.Reader, end: number, depth: number, 
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(smallId === undefined ? {} : { smallId }) }
+  return smallId === undefined ? {} : { smallId }
 }
 
 export interface BigKey {
@@ -220,7 +220,7 @@ export function readBigKey(reader: codec.Reader, end: number, depth: number, int
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { ...(at === undefined ? {} : { at }) }
+  return at === undefined ? {} : { at }
 }
 
 export interface Address {
@@ -499,7 +499,7 @@ export function readTeam(reader: codec.Reader, end: number, depth: number, into?
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { parts, name, ...(lead === undefined ? {} : { lead }) }
+  return lead === undefined ? { parts, name } : { parts, name, lead }
 }
 
 export interface Choice {
@@ -528,5 +528,5 @@ export function readChoice(reader: codec.Reader, end: number, depth: number, int
         codec.skipField(reader, tag, end, depth)
     }
   }
-  return { case: case_, ...(value_ === undefined ? {} : { value: value_ }) }
+  return value_ === undefined ? { case: case_ } : { case: case_, value: value_ }
 }
