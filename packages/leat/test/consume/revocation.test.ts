@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { describe } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
@@ -172,5 +172,30 @@ describe("a handler that runs past the drain time", () => {
       expect(isClean).toBe(true)
       expect(yield* subscription.lag).toBe(1n)
     })
+  )
+
+  it.live(
+    "and does not end is waited for in bounded time, and `stop` says so",
+    () =>
+      Effect.gen(function* () {
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+        const beganMs = performance.now()
+        yield* Effect.gen(function* () {
+          const leat = yield* open(routes({ drain: "20 millis" }))
+          const notes = yield* leat.stream(noteContract())
+          let hasBegun = false
+          const subscription = yield* notes.handle("g", () => {
+            hasBegun = true
+            return Effect.uninterruptible(Effect.sleep("20 seconds"))
+          })
+          yield* notes.publish({ key: "k", text: "1" })
+          yield* until("begun", () => hasBegun)
+          yield* subscription.stop
+          expect(performance.now() - beganMs).toBeLessThan(15_000)
+        }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+        expect(warnings).toMatchObject([expect.stringContaining("1 handlers of the group g")])
+      }),
+    30_000
   )
 })

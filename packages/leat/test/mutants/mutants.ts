@@ -128,6 +128,18 @@ export const mutants: ReadonlyArray<Mutant> = [
     if (!isFinal`
   },
   {
+    name: "the last record of received columns is passed over",
+    file: "consume/ReadLane.ts",
+    find: `for (let index = taken; index < records.length; index++) this.#hold(records, index)`,
+    replace: `for (let index = taken; index < records.length - 1; index++) this.#hold(records, index)`
+  },
+  {
+    name: "received columns give the key of the record before",
+    file: "transport/ReceivedRecords.ts",
+    find: `return latin1Slice.call(this.#columns.bytes, this.#keyAt(index), this.#headersAt(index))`,
+    replace: `return latin1Slice.call(this.#columns.bytes, this.#keyAt(Math.max(0, index - 1)), this.#headersAt(Math.max(0, index - 1)))`
+  },
+  {
     name: "the retry that was parked last is forgotten",
     file: "consume/RetryHeap.ts",
     find: `if (last !== undefined && last !== first) this.#sink(last)`,
