@@ -10,7 +10,7 @@ interface Proof {
   readonly script: URL
   /** The flag that says how much: so many trials, or for so many minutes. */
   readonly flag: "n" | "minutes"
-  /** How much CI runs: all proofs together about six minutes on two cores, ten on busy ones. */
+  /** How much CI runs. */
   readonly times: number
   /** Longest time for one of `times`, in milliseconds, all of them taken together. */
   readonly msMax: number
