@@ -32,6 +32,7 @@ import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import { ClosedLeg } from "./publish/ClosedLeg.ts"
+import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane, Sink } from "./publish/Sink.ts"
 import { type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
@@ -212,6 +213,7 @@ class OpenedLeat implements OpenLeat {
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
+      pumps: new Pumps(runtime.context),
       ledger: this.ledger,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
       scope: scopes.transports
@@ -414,7 +416,7 @@ class OpenedLeat implements OpenLeat {
         closed.push(this.#closedLeg(leg, account))
         continue
       }
-      sink.announce(this.#closedLegs.get(account)?.drops.take() ?? [])
+      sink.lanesOf(account).announce(this.#closedLegs.get(account)?.drops.take() ?? [])
       this.#closedLegs.delete(account)
       outlets.push(this.#dress(contract, leg, sink, account))
     }
@@ -439,6 +441,7 @@ class OpenedLeat implements OpenLeat {
     }
     return {
       sink,
+      lanes: sink.lanesOf(account),
       wire: wireWriter(leg.wire, identity),
       account,
       isRequired: leg.required

@@ -3,7 +3,7 @@
  * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
  * exporter. Spans are made per batch sent and per event processed, never per event published.
  */
-import { Clock, Context, Effect, type Fiber, Metric, Option, type Tracer } from "effect"
+import { Context, Effect, type Fiber, Metric, Option, References, Tracer } from "effect"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import { fromInput } from "effect/http/Headers"
 
@@ -39,8 +39,6 @@ export const metricNames = {
 
 /** Seconds, with the buckets that the conventions ask for. */
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-export const operationDuration = Metric.histogram("messaging.client.operation.duration", { boundaries })
-
 /** Seconds in buckets, as plain numbers that are read when somebody scrapes: recording one costs no lookup and no fiber. */
 export class Histogram {
   readonly #counts = new Float64Array(boundaries.length)
@@ -70,23 +68,34 @@ export class Histogram {
   }
 }
 
-/** By registry: durations are the whole process's. */
-const processDurations = new WeakMap<object, Histogram>()
+/** By registry and operation: durations are the whole process's. */
+const durations = new WeakMap<object, Map<string, Histogram>>()
 
-/** How long handlers took, of all subscriptions that report to the registry of this context. */
-export function processDuration(context: Context.Context<never>): Histogram {
+function durationsOf(name: string, operation: string, context: Context.Context<never>): Histogram {
   const registry = Context.get(context, Metric.MetricRegistry)
-  const found = processDurations.get(registry)
+  const known = durations.get(registry) ?? new Map<string, Histogram>()
+  durations.set(registry, known)
+  const found = known.get(operation)
   if (found !== undefined) return found
   const histogram = new Histogram()
-  processDurations.set(registry, histogram)
-  const attributes = { [attribute.operationName]: "process" }
-  Metric.registerUnsafe(Metric.histogram("messaging.process.duration", { boundaries, attributes }), context, {
+  known.set(operation, histogram)
+  const attributes = { [attribute.operationName]: operation }
+  Metric.registerUnsafe(Metric.histogram(name, { boundaries, attributes }), context, {
     get: () => histogram.state,
     update: (seconds) => histogram.record(seconds),
     modify: (seconds) => histogram.record(seconds)
   })
   return histogram
+}
+
+/** How long handlers took, of all subscriptions that report to the registry of this context. */
+export function processDuration(context: Context.Context<never>): Histogram {
+  return durationsOf("messaging.process.duration", "process", context)
+}
+
+/** How long sends took, from the moment they were handed over to their answer. */
+export function sendDuration(context: Context.Context<never>): Histogram {
+  return durationsOf("messaging.client.operation.duration", "send", context)
 }
 
 /** Most links that one span of a batch carries; more would weigh more than the batch. */
@@ -182,15 +191,9 @@ export function commitSpan(destination: Destination, group: string, position: bi
   }
 }
 
-/** Adds the seconds that an operation took to a histogram. */
-export function timed(histogram: Metric.Metric<number, unknown>, operation: string) {
-  const metric = Metric.withAttributes(histogram, { [attribute.operationName]: operation })
-  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Clock.currentTimeMillis, (startedAtMs) =>
-      Effect.onExit(effect, () =>
-        Effect.flatMap(Clock.currentTimeMillis, (endedAtMs) => Metric.update(metric, (endedAtMs - startedAtMs) / 1000))
-      )
-    )
+/** Whether the application has installed a tracer. */
+export function isTraced(context: Context.Context<never>): boolean {
+  return context.mapUnsafe.has(Tracer.Tracer.key) && Context.get(context, References.TracerEnabled)
 }
 
 /** W3C `traceparent` of the span that a fiber runs in; undefined without one, and for spans that stand for disabled tracing. */

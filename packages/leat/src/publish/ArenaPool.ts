@@ -1,22 +1,57 @@
 import { RecordBatch } from "../record/RecordBatch.ts"
 
-/** Smallest arena: one page, so that an idle lane costs little. */
-const arenaBytesMin = 4096
+/** Smallest arena: room for a few records, because of many lanes most hold no more. */
+const arenaBytesMin = 1024
 
-/** Emptied batches kept per size, so that a steady load allocates no arenas. */
-const keptPerSize = 16
+/** Expected size of a record, for the columns beside a small arena, in bytes. */
+const recordBytesExpected = 128
 
-/**
- * The byte budget of one sink, and the arenas it is made of. What counts is the capacity of the arenas that hold records, not
- * the bytes written: that is what the process really pays.
- */
+/** Bytes of emptied arenas that are kept, of all sizes together, so that a steady load allocates none. */
+const keptBytesMax = 16 * 1024 * 1024
+
+/** The emptied arenas of a whole leat: whichever lane needs one next takes it. */
 export class ArenaPool {
+  readonly #kept = new Map<number, Array<RecordBatch>>()
+  #keptBytes = 0
+
+  /** An empty batch with an arena of `size` bytes. */
+  take(size: number): RecordBatch {
+    return this.#pop(size) ?? new RecordBatch(size, Math.min(64, Math.max(4, Math.floor(size / recordBytesExpected))))
+  }
+
+  /** Moves a batch into an arena of `size` bytes. */
+  grow(batch: RecordBatch, size: number): void {
+    const larger = this.#pop(size)
+    batch.grow(size, larger?.arena)
+  }
+
+  /** Keeps an emptied batch for whoever needs one of its size. */
+  give(batch: RecordBatch): void {
+    const size = batch.arena.length
+    if (this.#keptBytes + size > keptBytesMax) return
+    batch.reset()
+    const kept = this.#kept.get(size)
+    this.#keptBytes += size
+    if (kept === undefined) this.#kept.set(size, [batch])
+    else kept.push(batch)
+  }
+
+  #pop(size: number): RecordBatch | undefined {
+    const batch = this.#kept.get(size)?.pop()
+    if (batch !== undefined) this.#keptBytes -= size
+    return batch
+  }
+}
+
+/** The arenas of one sink, counted: what counts is the capacity of those that hold records, because that is what the process pays. */
+export class ArenaBudget {
   /** Bytes of the arenas in use. */
   usedBytes = 0
   bytesMax: number
-  readonly #kept = new Map<number, Array<RecordBatch>>()
+  readonly #pool: ArenaPool
 
-  constructor(bytesMax: number) {
+  constructor(pool: ArenaPool, bytesMax: number) {
+    this.#pool = pool
     this.bytesMax = bytesMax
   }
 
@@ -35,7 +70,7 @@ export class ArenaPool {
     if (!this.hasRoom(bytes)) return undefined
     const size = arenaSize(bytes, this.bytesMax)
     this.usedBytes += size
-    return this.#kept.get(size)?.pop() ?? new RecordBatch(size)
+    return this.#pool.take(size)
   }
 
   /** Doubles the arena until it has room for `bytes` more; returns false when the budget does not have it. */
@@ -43,20 +78,14 @@ export class ArenaPool {
     if (!this.hasRoomToGrow(batch, bytes)) return false
     const size = arenaSize(batch.bytes + bytes, this.bytesMax)
     this.usedBytes += size - batch.arena.length
-    const kept = this.#kept.get(size)?.pop()
-    batch.grow(size, kept?.arena)
+    this.#pool.grow(batch, size)
     return true
   }
 
   /** Gives the bytes of a batch back; the batch is kept for reuse unless somebody may still hold views of its arena. */
   give(batch: RecordBatch, isReusable: boolean): void {
-    const size = batch.arena.length
-    this.usedBytes -= size
-    if (!isReusable) return
-    batch.reset()
-    const kept = this.#kept.get(size)
-    if (kept === undefined) this.#kept.set(size, [batch])
-    else if (kept.length < keptPerSize && (kept.length + 1) * size <= this.bytesMax / 4) kept.push(batch)
+    this.usedBytes -= batch.arena.length
+    if (isReusable) this.#pool.give(batch)
   }
 }
 

@@ -18,8 +18,8 @@ import { OfferCount } from "./OfferCount.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { noTicket } from "./RoomQueue.ts"
 import { Sequences } from "./Sequences.ts"
+import type { LegLanes } from "./LegLanes.ts"
 import type { Sink } from "./Sink.ts"
-import { linksMax } from "../Telemetry.ts"
 import type { TurnClock } from "./TurnClock.ts"
 import { type Placing, WaitForRoom } from "./WaitForRoom.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
@@ -28,6 +28,8 @@ import type { WireWriter } from "../record/Wire.ts"
 /** One leg of a stream: where it goes and how its records are dressed. */
 export interface Outlet {
   readonly sink: Sink
+  /** Of this stream in the sink. */
+  readonly lanes: LegLanes
   readonly wire: WireWriter
   readonly account: WriteAccount
   readonly isRequired: boolean
@@ -197,7 +199,7 @@ export class Publisher<T> implements Placing {
 
   /** Sends what is buffered for the sinks without waiting for linger; `waiter` is told of all of it. */
   flush(waiter: Waiter): void {
-    for (const { sink } of this.#outlets) sink.flush(waiter)
+    for (const { lanes } of this.#outlets) lanes.flush(waiter)
   }
 
   /** Whoever waited has an answer. */
@@ -241,7 +243,7 @@ export class Publisher<T> implements Placing {
     const { sink } = outlet
     const bytes = sizeOf(outlet, draft, bucket, seq)
     if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
-    const batch = sink.waiting.isHeld(ticket) ? undefined : sink.room(partitionOf(bucket, sink), bytes)
+    const batch = sink.waiting.isHeld(ticket) ? undefined : outlet.lanes.room(partitionOf(bucket, sink), bytes)
     if (batch === undefined) {
       this.#full = sink
       return rejection.overflow
@@ -276,28 +278,28 @@ export class Publisher<T> implements Placing {
       if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
       // One that rejects decides, even if others would wait.
       if (this.#full !== undefined && (sink.leg.overflow === "block" || this.awaited === undefined)) continue
-      if (sink.waiting.isHeld(ticket) || !sink.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink
+      if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink
     }
     return this.#full === undefined ? undefined : rejection.overflow
   }
 
   /** Where the event goes; undefined for a best-effort leg that loses it, which is counted there. */
   #room(outlet: Outlet, draft: Draft, bucket: number, seq: number): RecordBatch | undefined {
-    const { account, isRequired, sink } = outlet
+    const { isRequired, lanes, sink } = outlet
     const bytes = sizeOf(outlet, draft, bucket, seq)
     const partition = partitionOf(bucket, sink)
     const isTooLarge = bytes > sink.largest
     if (isRequired || !(isTooLarge || sink.waiting.isHeld(noTicket))) {
-      const batch = sink.room(partition, bytes)
+      const batch = lanes.room(partition, bytes)
       if (batch !== undefined) return batch
     }
-    sink.refused(partition, account.index, bucket, seq, isTooLarge ? "tooLarge" : "overflow")
+    lanes.refused(partition, bucket, seq, isTooLarge ? "tooLarge" : "overflow")
     return undefined
   }
 
   /** Writes key, headers and value behind the last record of the batch, and commits them. */
   #write(
-    { account, sink, wire }: Outlet,
+    { account, lanes, sink, wire }: Outlet,
     batch: RecordBatch,
     draft: Draft,
     bucket: number,
@@ -312,13 +314,12 @@ export class Publisher<T> implements Placing {
     const valueAt = wire.write(batch, headersAt, headers)
     const end = draft.copyValue(batch.arena, batch.view, valueAt)
     batch.commit(keyLength > 0, headersAt, valueAt, end, draft.isTombstone ? "tombstone" : "event")
-    if (headers.traceparent !== undefined && batch.traceparents.length < linksMax)
-      batch.traceparents.push(headers.traceparent)
+    if (headers.traceparent !== undefined) batch.trace(batch.count - 1, headers.traceparent)
     if (waiter !== undefined) {
       waiter.pending++
       batch.awaitLast(waiter)
     }
-    sink.appended(partitionOf(bucket, sink), account)
+    lanes.appended(partitionOf(bucket, sink))
   }
 
   get #unorderedBucket(): number {

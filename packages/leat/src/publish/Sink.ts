@@ -1,49 +1,39 @@
 /**
- * The shell of one destination, (cluster, topic): one budget of bytes, and for each partition a `WriteLane` with a fiber that
- * carries out what the lane says. All decisions are the lane's; all waiting is here.
+ * One destination, (cluster, topic): one budget of bytes, the lanes of all streams that write to it, and the writer. What the lanes do
+ * is run by the pump of the cluster.
  */
-import { Cause, Clock, Context, Effect, Exit, type Fiber, Random, Scheduler } from "effect"
-import { ArenaPool } from "./ArenaPool.ts"
+import { Effect, type Scope } from "effect"
 import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
-import type { RecordBatch } from "../record/RecordBatch.ts"
-import type { Leg } from "../routes/Routes.ts"
-import * as Telemetry from "../Telemetry.ts"
-import { sendEffect, unknownRun } from "../transport/Sending.ts"
-import { type Run, type Transport, TransportError, type Writer } from "../transport/index.ts"
-import { RoomQueue } from "./RoomQueue.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import { Wake } from "../Wake.ts"
-import type { DroppedRange } from "../record/DropNotice.ts"
-import { markerHeaders } from "../record/Wire.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
-import { complete, type Halted, WriteLane } from "./WriteLane.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import { markerHeaders } from "../record/Wire.ts"
+import type { Leg } from "../routes/Route.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { TransportError, Writer } from "../transport/index.ts"
+import { ArenaBudget } from "./ArenaPool.ts"
+import { type LaneMaker, LegLanes } from "./LegLanes.ts"
+import { type PartitionHome, type Pump, PumpedLane, PumpedPartition } from "./Pump.ts"
+import type { RoomQueue } from "./RoomQueue.ts"
+import type { Halted, LaneRules } from "./WriteLane.ts"
 
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
 
 const noTime = new Float64Array(1)
 
-/** How long the answer to a send may come after its deadline before leat stops waiting for the driver, in milliseconds. */
-const graceMs = 1000
-
-interface LaneRunner {
-  readonly lane: WriteLane
-  readonly wake: Wake
-  /** Bytes of recent batches: the next one starts with as much. */
-  expectedBytes: number
-  fiber: Fiber.Fiber<void> | undefined
-}
-
-/** Why and where a lane of a sink stands still until `resume`. */
+/** Why and where a lane stands still until `resume`. */
 export interface HaltedLane extends Halted {
   /** `cluster/topic`. */
   readonly sink: string
   readonly partition: number
+  readonly stream: string
 }
 
 export interface SinkOptions {
   readonly leg: Leg
-  readonly transport: Transport
+  /** Of the cluster. */
+  readonly pump: Pump
   readonly ledger: Ledger
   /** Whether the topic is compacted: a record without a key has no place there, so drops are not announced on close. */
   readonly isCompacted: boolean
@@ -51,176 +41,199 @@ export interface SinkOptions {
   readonly drainMs: number
 }
 
-export class Sink {
+export class Sink implements LaneMaker, PartitionHome {
   leg: Leg
   readonly partitions: number
   /** Those who wait for room. */
   readonly waiting: RoomQueue
   /** Bytes of the largest record that can ever be taken. */
   largest: number
+  readonly writer: Writer
   readonly #recordBytesMax: number
-  readonly #pool: ArenaPool
-  readonly #runners: ReadonlyArray<LaneRunner>
-  readonly #writer: Writer
-  readonly #transport: Transport
+  readonly #canFence: boolean
+  readonly #rules: LaneRules
+  readonly #budget: ArenaBudget
+  readonly #pump: Pump
+  readonly #ledger: Ledger
   readonly #isCompacted: boolean
-  readonly #context: Context.Context<never>
+  readonly #legs = new Map<WriteAccount, LegLanes>()
+  readonly #partitions = new Map<number, PumpedPartition>()
+  readonly #lanes = new Map<PumpedLane, LegLanes>()
+  /** All batches that hold records, in the order in which they were begun. */
+  readonly #batches = new Map<RecordBatch, PumpedLane>()
+  #closing: "draining" | "closed" | undefined
+  #drained: (() => void) | undefined
 
-  constructor(
-    { leg, transport, ledger, isCompacted }: SinkOptions,
-    writer: Writer,
-    context: Context.Context<never>,
-    scheduler: Scheduler.Scheduler
-  ) {
+  constructor({ leg, pump, ledger, isCompacted }: SinkOptions, writer: Writer) {
+    const { recordBytesMax, fencing } = pump.transport.capabilities
+    const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
-    this.#isCompacted = isCompacted
     this.partitions = writer.partitions
-    this.#recordBytesMax = transport.capabilities.recordBytesMax
-    this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
-    this.waiting = new RoomQueue(Context.get(context, Clock.Clock), scheduler, context)
-    this.#writer = writer
-    this.#transport = transport
-    this.#context = context
-    this.#pool = new ArenaPool(leg.bufferBytesMax)
-    this.#runners = Array.from({ length: writer.partitions }, () => ({
-      lane: new WriteLane({
-        ledger,
-        policy: leg.policy,
-        lingerMs: leg.lingerMs,
-        batchBytes: leg.batchBytes,
-        batchRecords: leg.batchRecords,
-        recordBytesMax: transport.capabilities.recordBytesMax,
-        canFence: transport.capabilities.fencing !== "none",
-        recycle: (batch, isReusable) => this.#recycle(batch, isReusable)
-      }),
-      wake: new Wake(scheduler),
-      expectedBytes: 0,
-      fiber: undefined
-    }))
+    this.writer = writer
+    this.waiting = pump.roomQueue()
+    this.largest = Math.min(recordBytesMax, leg.bufferBytesMax)
+    this.#recordBytesMax = recordBytesMax
+    this.#canFence = fencing !== "none"
+    this.#rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0 }
+    this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
+    this.#pump = pump
+    this.#ledger = ledger
+    this.#isCompacted = isCompacted
   }
 
-  /** Opens the writer and its lanes; closing the scope drains them until `drainMs` have passed and drops the rest. */
-  static readonly open = Effect.fnUntraced(function* (options: SinkOptions) {
-    const { leg, transport, ledger, drainMs } = options
-    const context = yield* Effect.context<never>()
-    const scheduler = yield* Scheduler.Scheduler
-    const writer = yield* transport.openWriter(leg.topic)
-    const sink = new Sink(options, writer, context, scheduler)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => ledger.watchPending((add) => sink.#census(add))),
-      (remove) => Effect.sync(remove)
+  /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
+  static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
+    Effect.flatMap(options.pump.transport.openWriter(options.leg.topic), (writer) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const sink = new Sink(options, writer)
+          return { sink, removers: sink.#register() }
+        }),
+        ({ sink, removers }) =>
+          Effect.andThen(
+            sink.#close(options.drainMs),
+            Effect.sync(() => removers.forEach((remove) => remove()))
+          )
+      ).pipe(Effect.map(({ sink }) => sink))
     )
-    yield* Effect.acquireRelease(
-      Effect.sync(() => sink.#start()),
-      () => sink.#close(drainMs)
-    )
-    yield* Effect.acquireRelease(
-      Effect.sync(() => sink.#report()),
-      (removers) => Effect.sync(() => removers.forEach((remove) => remove()))
-    )
-    return sink
-  })
 
   /** Takes over other settings for the same destination. What is buffered stays; a smaller budget only lets nothing more in. */
   configure(leg: Leg): void {
+    const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
-    this.#pool.bytesMax = leg.bufferBytesMax
+    Object.assign(this.#rules, { policy, lingerMs, batchBytes, batchRecords })
     this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
+    this.#budget.bytesMax = leg.bufferBytesMax
+    for (const lane of this.#lanes.keys()) this.#readied(lane)
     this.waiting.freed()
-    for (const { lane, wake } of this.#runners) {
-      lane.configure(leg)
-      wake.signal()
+  }
+
+  /** The lanes of one stream and epoch. */
+  lanesOf(account: WriteAccount): LegLanes {
+    let lanes = this.#legs.get(account)
+    if (lanes === undefined) {
+      lanes = new LegLanes(account, this)
+      this.#legs.set(account, lanes)
     }
+    return lanes
   }
 
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
-    return this.#pool.usedBytes
-  }
-
-  /** Whether `room` would give a batch. Changes nothing. */
-  hasRoom(partition: number, bytes: number): boolean {
-    const runner = this.#runners[partition]
-    if (runner === undefined) return false
-    const { open } = runner.lane
-    if (open !== undefined && open.room >= bytes) return true
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#pool.hasRoomToGrow(open, bytes)) return true
-    if (this.#pool.hasRoom(bytes)) return true
-    if (this.leg.overflow !== "dropOldest") return false
-    return this.#pool.hasRoom(
-      bytes,
-      this.#runners.reduce((total, one) => total + one.lane.droppableBytes, 0)
-    )
-  }
-
-  /** A batch of the lane with room for `bytes` more; undefined when the budget is used up and nothing may be dropped for it. */
-  room(partition: number, bytes: number): RecordBatch | undefined {
-    const runner = this.#runners[partition]
-    if (runner === undefined) return undefined
-    const open = runner.lane.open
-    if (open !== undefined && open.room >= bytes) return open
-    return this.#make(runner, open, bytes)
-  }
-
-  /** A record was committed to the batch that `room` gave. */
-  appended(partition: number, account: WriteAccount): void {
-    const runner = this.#runners[partition]
-    if (runner?.lane.appended(account) === true) runner.wake.signal()
-  }
-
-  /** An admitted event found no room in this best-effort leg. */
-  refused(partition: number, account: number, bucket: number, seq: number, reason: string): void {
-    this.#runners[partition]?.lane.refused(account, bucket, seq, reason)
-  }
-
-  /** Drops that were counted while the sink was not open, for the next record of their lanes to announce. */
-  announce(ranges: ReadonlyArray<DroppedRange>): void {
-    for (const [partition, { lane }] of this.#runners.entries())
-      lane.announce(ranges.filter(({ bucket }) => bucket % this.partitions === partition))
+    return this.#budget.usedBytes
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
   flush(waiter: Waiter): void {
-    for (const { lane, wake } of this.#runners) {
-      lane.flush()
-      lane.census((batch, from, to) => {
-        waiter.pending += to - from
-        batch.await(from, to, waiter)
-      })
-      wake.signal()
+    for (const lane of this.#lanes.keys()) {
+      this.flushLane(lane)
+      lane.await(waiter)
     }
   }
 
   get halted(): ReadonlyArray<HaltedLane> {
-    return this.#runners.flatMap(({ lane }, partition) =>
-      lane.halted === undefined ? [] : [{ ...lane.halted, sink: this.leg.sink, partition }]
-    )
+    return Array.from(this.#lanes.keys()).flatMap((lane) => {
+      const halted = lane.halted ?? lane.partition.halted
+      if (halted === undefined || lane.isEmpty) return []
+      return [{ ...halted, sink: this.leg.sink, partition: lane.partition.partition, stream: lane.account.stream }]
+    })
   }
 
   /** Lets halted lanes go on. */
-  readonly resume: Effect.Effect<void> = Clock.currentTimeMillis.pipe(
-    Effect.map((nowMs) => {
-      for (const { lane, wake } of this.#runners) {
-        if (lane.halted === undefined) continue
-        lane.resume(nowMs)
-        wake.signal()
-      }
-    })
-  )
+  readonly resume: Effect.Effect<void> = Effect.sync(() => {
+    for (const partition of this.#partitions.values()) {
+      if (partition.halted === undefined) continue
+      partition.resume()
+      this.#pump.schedule(partition)
+    }
+    for (const lane of this.#lanes.keys()) {
+      if (lane.halted === undefined) continue
+      lane.resume(this.#pump.nowMs)
+      this.#readied(lane)
+    }
+  })
 
-  #make(runner: LaneRunner, open: RecordBatch | undefined, bytes: number): RecordBatch | undefined {
-    const { lane } = runner
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#pool.grow(open, bytes)) return open
-    if (open !== undefined) runner.expectedBytes = Math.max(runner.expectedBytes, open.bytes)
-    const wanted = Math.min(Math.max(bytes, runner.expectedBytes), Math.max(bytes, this.leg.batchBytes))
-    let batch = this.#pool.take(wanted) ?? this.#pool.take(bytes)
-    while (batch === undefined && this.leg.overflow === "dropOldest" && this.#dropOldest())
-      batch = this.#pool.take(bytes)
+  makeLane(legLanes: LegLanes, partition: number): PumpedLane | undefined {
+    if (this.#closing !== undefined || !(partition >= 0 && partition < this.partitions)) return undefined
+    const lane: PumpedLane = new PumpedLane(this.#partitionOf(partition), {
+      ledger: this.#ledger,
+      account: legLanes.account,
+      rules: this.#rules,
+      recordBytesMax: this.#recordBytesMax,
+      canFence: this.#canFence,
+      recycle: (batch, isReusable) => this.#recycle(lane, batch, isReusable)
+    })
+    lane.partition.lanes++
+    this.#lanes.set(lane, legLanes)
+    legLanes.keep(partition, lane)
+    return lane
+  }
+
+  hasRoom(lane: PumpedLane | undefined, bytes: number): boolean {
+    if (lane?.isSealed === true || this.#closing !== undefined) return false
+    const open = lane?.open
+    if (open !== undefined && open.room >= bytes) return true
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.hasRoomToGrow(open, bytes)) return true
+    if (this.#budget.hasRoom(bytes)) return true
+    return this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)
+  }
+
+  makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number): RecordBatch | undefined {
+    if (lane.isSealed) return undefined
+    const { open } = lane
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.grow(open, bytes)) return open
+    const wanted = Math.min(Math.max(bytes, expectedBytes), Math.max(bytes, this.leg.batchBytes))
+    let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
+    // Nothing is dropped for what does not fit all the same.
+    if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {
+      while (batch === undefined && this.#dropOldest()) batch = this.#budget.take(bytes)
+    }
     if (batch === undefined) return undefined
-    lane.begin(batch)
+    this.#batches.set(batch, lane)
+    lane.begin(batch, this.#pump.nowMs)
     // The batch before takes no more, so it need not wait for its linger.
-    runner.wake.signal()
+    if (open !== undefined) this.#readied(lane)
     return batch
+  }
+
+  appended(lane: PumpedLane): void {
+    if (lane.lingerDueMs <= this.#pump.nowMs) this.#readied(lane)
+    else this.#pump.alarm(lane, lane.lingerDueMs)
+  }
+
+  flushLane(lane: PumpedLane): void {
+    lane.flush()
+    this.#readied(lane)
+  }
+
+  driven(partition: PumpedPartition, hasFailed: boolean): void {
+    if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()
+    this.#leave(partition)
+  }
+
+  /** A partition that nobody writes to, and of which nothing is in doubt, is forgotten. */
+  #leave(partition: PumpedPartition): void {
+    if (partition.lanes === 0 && partition.isIdle && !partition.isScheduled)
+      this.#partitions.delete(partition.partition)
+  }
+
+  #readied(lane: PumpedLane): void {
+    lane.partition.ready(lane)
+    this.#pump.schedule(lane.partition)
+  }
+
+  #partitionOf(partition: number): PumpedPartition {
+    let found = this.#partitions.get(partition)
+    if (found === undefined) {
+      const { pipeline } = this.#pump.transport.capabilities
+      found = new PumpedPartition(this.#pump, this, partition, {
+        rules: this.#rules,
+        pipeline,
+        canFence: this.#canFence
+      })
+      this.#partitions.set(partition, found)
+    }
+    return found
   }
 
   /** Whether the batch still takes `bytes` more, in a larger arena. */
@@ -228,151 +241,110 @@ export class Sink {
     return open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
   }
 
+  /** Whether there would be room if all that may be dropped were. */
+  #wouldFit(bytes: number): boolean {
+    let droppableBytes = 0
+    for (const [batch, lane] of this.#batches) {
+      if (!lane.mayDrop(batch)) continue
+      droppableBytes += batch.arena.length
+      if (this.#budget.hasRoom(bytes, droppableBytes)) return true
+    }
+    return false
+  }
+
   /** Drops the oldest batch of all lanes that may be dropped; returns whether there was one. */
   #dropOldest(): boolean {
-    let oldest: LaneRunner | undefined
-    let oldestMs = Number.POSITIVE_INFINITY
-    for (const runner of this.#runners) {
-      const openedAtMs = runner.lane.oldestDroppableMs
-      if (openedAtMs === undefined || openedAtMs >= oldestMs) continue
-      oldestMs = openedAtMs
-      oldest = runner
-    }
-    return oldest !== undefined && oldest.lane.dropOldest("overflow") > 0
+    for (const [batch, lane] of this.#batches) if (lane.dropBatch(batch, "overflow") > 0) return true
+    return false
   }
 
-  #recycle(batch: RecordBatch, isReusable: boolean): void {
-    this.#pool.give(batch, isReusable)
+  #recycle(lane: PumpedLane, batch: RecordBatch, isReusable: boolean): void {
+    this.#batches.delete(batch)
+    this.#budget.give(batch, isReusable)
     this.waiting.freed()
+    if (this.#closing === undefined ? lane.isIdle : lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
   }
 
-  #start(): void {
-    this.#runners.forEach((runner, partition) => {
-      const run = this.#run(runner, partition).pipe(
-        // A defect of ours must not look like a quiet lane.
-        Effect.catchDefect((defect) =>
-          Effect.sync(() => {
-            runner.lane.halted = { tag: "Defect", attempts: 0, detail: String(defect) }
-          })
-        )
-      )
-      runner.fiber = Effect.runForkWith(this.#context)(run)
-    })
+  #gone(lane: PumpedLane): void {
+    const { partition } = lane
+    const legLanes = this.#lanes.get(lane)
+    if (legLanes === undefined) return
+    legLanes.drop(partition.partition)
+    this.#lanes.delete(lane)
+    this.#pump.forget(lane)
+    partition.lanes--
+    this.#leave(partition)
+    if (this.#closing === "draining" && this.#lanes.size === 0) this.#drained?.()
   }
 
-  #run = Effect.fnUntraced(function* (this: Sink, runner: LaneRunner, partition: number) {
-    const { lane, wake } = runner
-    const clock = yield* Clock.Clock
-    for (;;) {
-      const command = lane.next(clock.currentTimeMillisUnsafe())
-      switch (command._tag) {
-        case "Send": {
-          const { batch, from, to } = command
-          // Follows larger batches at once and smaller ones slowly: growing costs a copy, an arena too large some budget.
-          runner.expectedBytes = Math.max(batch.bytes, runner.expectedBytes - (runner.expectedBytes >> 3))
-          const runs = yield* this.#send(partition, batch, from, to)
-          lane.settled(runs, clock.currentTimeMillisUnsafe(), yield* Random.next)
-          break
-        }
-        case "Fence": {
-          const failure = yield* this.#writer.fence(partition).pipe(
-            Effect.as(undefined),
-            Effect.catchCause((cause) => Effect.succeed(faultOf(cause)))
-          )
-          lane.fenced(failure, clock.currentTimeMillisUnsafe(), yield* Random.next)
-          break
-        }
-        case "Wait":
-          yield* wake.waitFor(command.untilMs - clock.currentTimeMillisUnsafe())
-          break
-        case "Idle":
-          yield* wake.wait
-          break
-        case "Done":
-          return
+  #close(drainMs: number): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.#closing = "draining"
+      this.#drained = () => resume(Effect.void)
+      for (const lane of Array.from(this.#lanes.keys())) {
+        lane.seal()
+        if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
+        else this.#readied(lane)
       }
-    }
-  })
-
-  #send(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
-    const { timeoutMs, sink, topic } = this.leg
-    const transport = this.#transport.name
-    const span = () => Telemetry.sendSpan({ system: transport, topic, partition }, sink, to - from, batch.traceparents)
-    return sendEffect(this.#writer, partition, batch, from, to, timeoutMs).pipe(
-      Effect.map((runs) => complete(runs, from, to)),
-      Effect.timeoutOrElse({
-        duration: timeoutMs + graceMs,
-        orElse: () => {
-          const detail = `the driver gave no answer within ${timeoutMs + graceMs} ms`
-          return Effect.succeed([unknownRun(transport, from, to, detail, "Timeout")])
-        }
-      }),
-      Effect.tap((runs) => {
-        const failed = runs.find(({ error }) => error !== undefined)?.error
-        return failed === undefined
-          ? Effect.void
-          : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
-      }),
-      Telemetry.timed(Telemetry.operationDuration, "send"),
-      Telemetry.spanned(span)
+      this.#dropStanding()
+      if (this.#lanes.size === 0) resume(Effect.void)
+    }).pipe(
+      // Never inside the stack of the pump.
+      Effect.andThen(Effect.yieldNow),
+      Effect.timeoutOption(drainMs),
+      Effect.andThen(
+        Effect.sync(() => {
+          this.#closing = "closed"
+          for (const lane of Array.from(this.#lanes.keys())) this.#abandon(lane)
+          for (const partition of this.#partitions.values()) this.#pump.close(partition)
+          this.#pump.rest()
+          this.waiting.freed()
+        })
+      )
     )
   }
 
-  #close = Effect.fnUntraced(function* (this: Sink, drainMs: number) {
-    for (const runner of this.#runners) {
-      this.#mark(runner)
-      runner.lane.close()
-      runner.wake.signal()
-    }
-    const fibers = this.#runners.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber]))
-    yield* Effect.forEach(fibers, (fiber) => Effect.exit(awaitFiber(fiber)), {
-      concurrency: "unbounded",
-      discard: true
-    }).pipe(Effect.timeoutOption(drainMs))
-    for (const { lane } of this.#runners) lane.abandon("closed")
-    for (const fiber of fibers) fiber.interruptUnsafe()
-  })
+  /** Nobody resumes a lane while it is being closed: what it holds is given up at once. */
+  #dropStanding(): void {
+    for (const lane of Array.from(this.#lanes.keys()))
+      if (lane.halted !== undefined || lane.partition.halted !== undefined) this.#abandon(lane)
+  }
 
-  /** Drops that no later record announces are announced by a record of their own. */
-  #mark({ lane }: LaneRunner): void {
-    if (lane.unannounced.length === 0 || lane.pending > 0 || this.#isCompacted) return
-    const batch = this.#pool.take(markerBytes)
-    if (batch === undefined) return
+  #abandon(lane: PumpedLane): void {
+    lane.isMarked = true
+    lane.abandon("closed")
+    this.#gone(lane)
+  }
+
+  /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
+  #mark(lane: PumpedLane): boolean {
+    if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
+    const batch = this.#budget.take(markerBytes)
+    if (batch === undefined) return false
+    lane.isMarked = true
     let end = writeLength(batch.arena, 0, markerHeaders.length)
     for (const [name, value] of markerHeaders) end = writeHeader(batch.arena, end, Buffer.from(name), value)
     batch.place(-1, 0, 0, noTime)
     batch.commit(false, 0, end, end, "marker")
-    lane.begin(batch)
+    this.#batches.set(batch, lane)
+    lane.begin(batch, this.#pump.nowMs)
+    lane.flush()
+    this.#readied(lane)
+    return true
   }
 
-  #census(add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void): void {
-    for (const { lane } of this.#runners) {
-      lane.census((batch, from, to, place) => {
-        for (let index = from; index < to; index++) add(batch.account[index] ?? 0, place, 1)
-      })
-    }
-  }
-
-  #report(): ReadonlyArray<() => void> {
+  #register(): ReadonlyArray<() => void> {
     const attributes = { [Telemetry.attribute.sink]: this.leg.sink }
+    const { context } = this.#pump
     return [
-      Telemetry.pullGauge(Telemetry.metricNames.bufferBytes, attributes, this.#context, () => this.bufferedBytes),
-      Telemetry.pullCounter(Telemetry.metricNames.retries, attributes, this.#context, () =>
-        this.#runners.reduce((total, { lane }) => total + lane.retries, 0)
-      )
+      this.#ledger.watchPending((add) => {
+        for (const lane of this.#lanes.keys())
+          lane.census((batch, from, to, place) => {
+            for (let at = from; at < to; at++) if (!batch.isMarker(at)) add(lane.account.index, place, 1)
+          })
+      }),
+      Telemetry.pullGauge(Telemetry.metricNames.bufferBytes, attributes, context, () => this.bufferedBytes),
+      Telemetry.pullCounter(Telemetry.metricNames.retries, attributes, context, () => this.#rules.retries)
     ]
   }
-}
-
-function awaitFiber(fiber: Fiber.Fiber<void>): Effect.Effect<void> {
-  return Effect.callback((resume) => {
-    fiber.addObserver((exit) => resume(Exit.isSuccess(exit) ? Effect.void : Effect.interrupt))
-  })
-}
-
-function faultOf(cause: Cause.Cause<TransportError>): { readonly tag: string; readonly detail: string } {
-  const error = Cause.squash(cause)
-  return error instanceof TransportError
-    ? { tag: error.reason, detail: error.detail }
-    : { tag: "Unknown", detail: String(error) }
 }

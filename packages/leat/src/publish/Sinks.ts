@@ -7,6 +7,7 @@ import type { Ledger } from "../ledger/Ledger.ts"
 import { persistently } from "../routes/openCluster.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
+import type { Pumps } from "./Pumps.ts"
 import { Sink } from "./Sink.ts"
 
 export type OpenError = RouteError | TransportError
@@ -21,6 +22,7 @@ export interface SinkRequest {
 
 export interface SinksOptions {
   readonly transports: RcMap.RcMap<string, Transport, OpenError>
+  readonly pumps: Pumps
   readonly ledger: Ledger
   /** How long closing a sink waits for what is buffered, in milliseconds. */
   readonly drainMs: number
@@ -159,9 +161,10 @@ export class Sinks {
           this.#open.delete(name)
         })
       )
-      const { transports, ledger, drainMs } = this.#options
+      const { transports, pumps, ledger, drainMs } = this.#options
       const transport = yield* RcMap.get(transports, leg.cluster)
-      const sink = yield* persistently(Sink.open({ leg, transport, ledger, isCompacted, drainMs }), leg.timeoutMs)
+      const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, isCompacted, drainMs })
+      const sink = yield* persistently(opening, leg.timeoutMs)
       const now = this.#requests.get(name)?.leg ?? leg
       if (now !== leg) sink.configure(now)
       this.#open.set(name, sink)

@@ -37,14 +37,10 @@ export class RecordBatch implements OutgoingBatch {
   view: DataView
   /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
   readonly writer: protobuf.Writer = protobuf.Writer.create()
-  /** W3C trace contexts of the records, as many as a span can link to. */
-  readonly traceparents: Array<string> = []
   /** Number of records. */
   count = 0
   /** Bytes of the arena in use. */
   bytes = 0
-  /** Epoch milliseconds at which the first record was appended: linger counts from here. */
-  openedAtMs = 0
   /** Ledger account of each record. */
   account: Int32Array
   /** Bucket of each record. */
@@ -61,6 +57,8 @@ export class RecordBatch implements OutgoingBatch {
   #end: Int32Array
   #flags: Uint8Array
   #notice: Notice | undefined
+  /** W3C trace context of each record that has one. */
+  #traceparents: Array<string | undefined> | undefined
 
   /** `origins`: whether account, bucket and seq are kept too; those who store a batch need none of them. */
   constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
@@ -130,10 +128,9 @@ export class RecordBatch implements OutgoingBatch {
   reset(): void {
     this.count = 0
     this.bytes = 0
-    this.openedAtMs = 0
     this.#awaited.length = 0
     this.#waiters = undefined
-    this.traceparents.length = 0
+    this.#traceparents = undefined
     this.#notice = undefined
   }
 
@@ -242,6 +239,18 @@ export class RecordBatch implements OutgoingBatch {
       copy.#flags[at - from] = flags
     }
     return copy
+  }
+
+  /** Says in which trace a record was published. */
+  trace(index: number, traceparent: string): void {
+    this.#traceparents ??= []
+    this.#traceparents[index] = traceparent
+  }
+
+  /** The trace contexts of records [from, to), at most so many. */
+  traces(from: number, to: number, max: number): ReadonlyArray<string> {
+    const all = this.#traceparents?.slice(from, to).filter((one) => one !== undefined)
+    return all === undefined ? [] : all.slice(0, max)
   }
 
   /** Adds one more header to a record after it was encoded; a later notice replaces the earlier. */

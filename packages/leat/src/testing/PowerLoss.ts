@@ -130,7 +130,8 @@ export class PowerLossBroker {
 const timeoutMs = 1000
 
 function powerLossCapabilities(options: MemoryOptions): Capabilities {
-  return { ...memoryCapabilities(options), acks: ["fsync"], ephemeral: false }
+  // One write after another: of several on their way, the power takes some and leaves those that come later.
+  return { ...memoryCapabilities(options), pipeline: 1, acks: ["fsync"], ephemeral: false }
 }
 
 /**

@@ -47,6 +47,8 @@ class FaultPartition {
   /** Handed over and not answered yet; the first one is on its way. */
   readonly #line: Array<Sending> = []
   #isHandingOver = false
+  /** Whether a range was handed over that nobody will answer. */
+  #isStuck = false
   /** Whether the call that hands over is to throw. */
   #throws = false
   readonly #partition: number
@@ -62,6 +64,8 @@ class FaultPartition {
 
   /** Throws where the plan says so. */
   handOver(sending: Sending): void {
+    if (this.#isStuck && this.#options.inner.capabilities.pipeline > 1)
+      return sending.answer(this.#told(sending.from, sending.to, "Unavailable", "notStored"))
     this.#line.push(sending)
     if (this.#line.length > 1) return
     this.#isHandingOver = true
@@ -77,6 +81,10 @@ class FaultPartition {
     const reason = plan.fence?.({ call: calls.fence++, partition: this.#partition })
     if (reason !== undefined) return Effect.fail(errorOf(inner, "fence", reason))
     this.#fences++
+    this.#isStuck = false
+    // What is still on its way does not land any more.
+    const stale = plan.isFenceBroken === true ? [] : this.#line.splice(0)
+    for (const { from, to, answer } of stale) answer(this.#told(from, to, "Disconnected", "unknown"))
     return writer.fence(this.#partition)
   })
 
@@ -90,11 +98,10 @@ class FaultPartition {
     else this.#fail(sending, fault)
   }
 
-  #pass(
-    { batch, from, to, timeoutMs }: Sending,
-    answered: (runs: ReadonlyArray<Run>) => ReadonlyArray<Run> = same
-  ): void {
+  #pass(sending: Sending, answered: (runs: ReadonlyArray<Run>) => ReadonlyArray<Run> = same): void {
+    const { batch, from, to, timeoutMs } = sending
     this.#options.writer.send(this.#partition, batch, from, to, timeoutMs, (runs) => {
+      if (this.#line[0] !== sending) return sending.answer(answered(runs))
       this.#answer(
         answered(runs),
         runs.every(({ fate }) => fate === "stored")
@@ -120,7 +127,9 @@ class FaultPartition {
       case "delay":
         return this.#fork(
           Effect.delay(
-            Effect.sync(() => this.#pass(sending)),
+            Effect.sync(() => {
+              if (this.#line[0] === sending) this.#pass(sending)
+            }),
             fault.ms
           )
         )
@@ -160,8 +169,9 @@ class FaultPartition {
     }
   }
 
-  /** Nobody answers, and nothing is stored. */
+  /** Nobody answers, and nothing is stored: neither what was handed over behind it, until a fence says that it is given up. */
   #lose(sending: Sending): void {
+    this.#isStuck = !this.#throws
     this.#line[0] = { ...sending, answer: () => undefined }
     this.#answer([], false)
   }

@@ -14,42 +14,35 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",
-    find: `if (run.fate === "stored") this.#stored`,
-    replace: `if (run.fate !== "unknown") this.#stored`
+    find: `only?.fate === "stored"`,
+    replace: `only !== undefined && only.fate !== "unknown"`
   },
   {
     name: "an unknown outcome is told stored",
     file: "publish/WriteLane.ts",
-    find: `if (run.fate === "stored") this.#stored`,
-    replace: `if (run.fate !== "notStored") this.#stored`
+    find: `only?.fate === "stored"`,
+    replace: `only !== undefined && only.fate !== "notStored"`
   },
   {
     name: "nothing is fenced after an unknown outcome",
-    file: "publish/WriteLane.ts",
-    find: `if (this.#options.canFence) {`,
-    replace: `if (false) {`
+    file: "publish/WritePartition.ts",
+    find: `if (fate === "unknown" && this.#options.canFence) {`,
+    replace: `if (fate === "stored") {`
   },
   {
     name: "what failed is tried again behind what came later",
     file: "publish/WriteLane.ts",
-    find: `head.ranges.unshift(...left)
-    this.#popWhenEnded(head)`,
-    replace: `head.ranges.unshift(...left)
+    find: `queued.spans.splice(at, 1, ...left)
+    this.#removeEnded(queued)`,
+    replace: `queued.spans.splice(at, 1, ...left)
     if (left.length > 0 && this.#queue.length > 1) this.#queue.push(...this.#queue.splice(0, 1))
-    this.#popWhenEnded(head)`
+    this.#removeEnded(queued)`
   },
   {
     name: "a dropped record is not counted",
     file: "publish/WriteLane.ts",
-    find: `this.#end(batch, range.from, range.to, from, "dropped", reason, mayBeStored)`,
-    replace: `void reason`
-  },
-  {
-    name: "dropping the oldest takes what is on its way",
-    file: "publish/WriteLane.ts",
-    find: `if (batch.count === 0 || (index === 0 && this.#busy === "sending")) return false
-    return ranges === undefined || ranges.every((range) => !range.mayBeStored)`,
-    replace: `return batch.count > 0 && index >= 0 && ranges !== null`
+    find: `this.#end(batch, span, from, "dropped", reason, mayBeStored)`,
+    replace: `void [from, reason, mayBeStored]`
   },
   {
     name: "an event carries the sequence of the next one",
@@ -65,18 +58,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "closing forgets what is queued",
-    file: "publish/WriteLane.ts",
-    find: `if (head === undefined || head.batch.count === 0) return this.#closing ? { _tag: "Done" } : idle`,
-    replace: `if (head === undefined || head.batch.count === 0 || this.#closing) return this.#closing ? { _tag: "Done" } : idle`
+    file: "publish/Sink.ts",
+    find: `if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
+        else this.#readied(lane)`,
+    replace: `this.#gone(lane)`
   },
   {
     name: "a retry begins one record too late",
     file: "publish/WriteLane.ts",
-    find: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
-    return [part]`,
-    replace: `else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
-    part.from = Math.min(part.from + 1, part.to - 1)
-    return [part]`
+    find: `queued.spans.splice(at, 1, ...left)`,
+    replace: `queued.spans.splice(at, 1, ...left.map((one) => ({ ...one, from: Math.min(one.from + 1, one.to - 1) })))`
   },
   {
     name: "the watermark passes a parked record",
@@ -203,5 +194,25 @@ export const mutants: ReadonlyArray<Mutant> = [
     replace: `this.#account.admitted++
     if (!admission.admitted) this.#rejected(admission.reason)`
   },
-  ...transportMutants
+  ...transportMutants,
+  {
+    name: "the last of several on their way is sent again first",
+    file: "publish/WriteLane.ts",
+    find: `for (const queued of this.#queue) {
+      const { batch, spans } = queued`,
+    replace: `for (const queued of this.#queue.toReversed()) {
+      const { batch, spans } = queued`
+  },
+  {
+    name: "a lane that is gone takes records",
+    file: "publish/LegLanes.ts",
+    find: `this.#lanes[partition] = undefined`,
+    replace: `void partition`
+  },
+  {
+    name: "what is due later is forgotten",
+    file: "publish/Calendar.ts",
+    find: `if (one.alarmMs <= time) return`,
+    replace: `if (one.alarmMs <= time || this.#days.size > 1) return`
+  }
 ]

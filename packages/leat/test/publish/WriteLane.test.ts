@@ -5,82 +5,85 @@ import { atLeastOnce } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import type { Run } from "../../src/transport/index.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
+import { WritePartition } from "../../src/publish/WritePartition.js"
 
 describe("the notice of what was dropped", () => {
   function laneWithDrop() {
     const ledger = new Ledger()
     const account = ledger.account("s", "memory/t", 1)
+    const rules = { policy: atLeastOnce, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }
+    const partition = new WritePartition({ rules, pipeline: 1, canFence: true })
     const lane = new WriteLane({
       ledger,
-      policy: atLeastOnce,
-      lingerMs: 0,
-      batchBytes: 1,
-      batchRecords: 100,
+      account,
+      rules,
       recordBytesMax: 1000,
       canFence: true,
       recycle: () => undefined
     })
     const append = (seq: number) => {
       const batch = new RecordBatch(4096)
-      lane.begin(batch)
+      lane.begin(batch, 0)
       batch.place(account.index, 3, seq, Float64Array.of(1))
       batch.commit(true, 0, 1, 2, "event")
-      lane.appended(account)
+      lane.appended()
+      partition.ready(lane)
     }
-    lane.refused(account.index, 3, 0, "overflow")
+    lane.refused(3, 0, "overflow")
     append(1)
-    return { lane, refuse: (seq: number) => lane.refused(account.index, 3, seq, "overflow"), append }
+    return { lane, partition, refuse: (seq: number) => lane.refused(3, seq, "overflow"), append }
   }
 
   /** Sends what is next, fencing first where the lane wants that; returns what the first record announces. */
-  function send(lane: WriteLane, nowMs: number, fate: Run["fate"]) {
-    let command = lane.next(nowMs)
+  function send(partition: WritePartition, nowMs: number, fate: Run["fate"]) {
+    let command = partition.next(nowMs)
     if (command._tag === "Fence") {
-      lane.fenced(undefined, nowMs, 0)
-      command = lane.next(nowMs)
+      partition.fenced(undefined, nowMs, 0)
+      command = partition.next(nowMs)
     }
-    if (command._tag !== "Send") throw new Error(`the lane says ${command._tag}`)
+    if (command._tag !== "Send") throw new Error(`the partition says ${command._tag}`)
     const { batch, from, to } = command
     const said = batch.headers(from).find(([name]) => name === droppedHeader)?.[1]
-    lane.settled([{ from, to, fate }], nowMs, 0)
+    command.answer([{ from, to, fate }])
+    partition.settle(nowMs, 0)
     return said === undefined ? undefined : Buffer.from(said).toString()
   }
 
   it("is the same on a retry of what may be stored, and says nothing new", () => {
-    const { lane, refuse, append } = laneWithDrop()
-    const first = send(lane, 1000, "unknown")
+    const { lane, partition, refuse, append } = laneWithDrop()
+    const first = send(partition, 1000, "unknown")
     expect(first).toBeDefined()
     refuse(2)
-    expect(send(lane, 100_000, "stored")).toBe(first)
+    expect(send(partition, 100_000, "stored")).toBe(first)
     append(3)
-    const second = send(lane, 200_000, "stored")
+    const second = send(partition, 200_000, "stored")
     expect(second).toBeDefined()
     expect(second).not.toBe(first)
     expect(lane.unannounced).toEqual([])
   })
 
   it("stays unsaid on a retry of what may be stored and said nothing", () => {
-    const { lane, refuse, append } = laneWithDrop()
-    send(lane, 1000, "stored")
+    const { lane, partition, refuse, append } = laneWithDrop()
+    send(partition, 1000, "stored")
     append(1)
-    expect(send(lane, 2000, "unknown")).toBeUndefined()
+    expect(send(partition, 2000, "unknown")).toBeUndefined()
     refuse(2)
-    expect(send(lane, 100_000, "unknown")).toBeUndefined()
-    expect(send(lane, 900_000, "stored")).toBeUndefined()
+    expect(send(partition, 100_000, "unknown")).toBeUndefined()
+    expect(send(partition, 900_000, "stored")).toBeUndefined()
     expect(lane.unannounced).toHaveLength(1)
   })
 
   it("grows on a retry of what is known not to be stored", () => {
-    const { lane, refuse } = laneWithDrop()
-    const first = send(lane, 1000, "notStored")
+    const { lane, partition, refuse } = laneWithDrop()
+    const first = send(partition, 1000, "notStored")
     refuse(2)
-    expect(send(lane, 100_000, "stored")).not.toBe(first)
+    expect(send(partition, 100_000, "stored")).not.toBe(first)
     expect(lane.unannounced).toEqual([])
   })
 
   it("is for the next record to say where one that perhaps said it is given up", () => {
-    const { lane } = laneWithDrop()
-    send(lane, 1000, "unknown")
+    const { lane, partition } = laneWithDrop()
+    send(partition, 1000, "unknown")
     lane.abandon("closed")
     expect(lane.unannounced.map(({ from, to }) => [from, to])).toEqual([
       [0, 1],

@@ -178,7 +178,7 @@ class Twin {
       }
       case "reset":
         batch.reset()
-        expect([batch.bytes, batch.room, batch.openedAtMs]).toEqual([0, batch.arena.length, 0])
+        expect([batch.bytes, batch.room]).toEqual([0, batch.arena.length])
         this.#plain = []
         this.#awaited = []
         this.#notice = undefined
@@ -255,13 +255,13 @@ describe("a record batch", () => {
     const batch = new RecordBatch(4096)
     commit(batch, plain)
     batch.notice(0, "n", Uint8Array.of(1))
-    batch.traceparents.push("00-1-2-01")
-    batch.openedAtMs = 5
+    batch.trace(0, "00-1-2-01")
+    expect(batch.traces(0, 1, 64)).toEqual(["00-1-2-01"])
     batch.await(0, 1, new Waiter())
     batch.reset()
     commit(batch, plain)
     expectSame(batch, [plain])
-    expect(batch.traceparents).toEqual([])
+    expect(batch.traces(0, 1, 64)).toEqual([])
     batch.awaited(0, 1, () => expect.unreachable("the waiter of the last use was told"))
   })
 })

@@ -9,7 +9,8 @@ import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane } from "../../src/consume/ReadLane.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
-import { type WriteCommand, WriteLane } from "../../src/publish/WriteLane.ts"
+import { WriteLane } from "../../src/publish/WriteLane.ts"
+import { type Sending, WritePartition } from "../../src/publish/WritePartition.ts"
 
 /** A mistake in the driver of the machines, which the exploration has to find. */
 export type PlantedRace = "sendsWithoutFence" | "settlesWhatIsRunning"
@@ -45,6 +46,7 @@ class Exploring {
   readonly #ledger: Ledger
   readonly #account: WriteAccount
   readonly #write: WriteLane
+  readonly #partition: WritePartition
   #read: ReadLane
   /** Where each leg is, by sequence: index into `places`; and how many are where. */
   readonly #place: Int8Array
@@ -54,7 +56,12 @@ class Exploring {
   /** Requests that may still land, oldest first. */
   #late: Array<ReadonlyArray<number>> = []
   readonly #kept: Array<RecordBatch> = []
-  #sending: Extract<WriteCommand, { readonly _tag: "Send" }> | undefined
+  /** Batches that hold records, oldest first. */
+  #begun: Array<RecordBatch> = []
+  /** On their way, in the order of the sends. */
+  readonly #sendings: Array<Sending> = []
+  /** A range that was handed over earlier and not answered was not stored: the partition takes none of those behind it. */
+  #isRefusing = false
   #running: Array<HeldRecord> = []
   /** Positions whose handler has finished, in any holding of the lane. */
   readonly #handled: Array<boolean> = []
@@ -75,15 +82,18 @@ class Exploring {
     this.#firstSeen = new Uint8Array(legs)
     this.#ledger = new Ledger({ moved: (_, __, seq, from, to) => this.#moved(seq, from, to) })
     this.#account = this.#ledger.account("notes", "sink", 1)
+    const rules = { policy, lingerMs: 5, batchBytes: 2048, batchRecords: 32, retries: 0 }
+    const canFence = race !== "sendsWithoutFence"
+    // With more than one range on its way, or with one: by the seed.
+    this.#partition = new WritePartition({ rules, pipeline: 1 + (seed % 4), canFence })
     this.#write = new WriteLane({
       ledger: this.#ledger,
-      policy,
-      lingerMs: 5,
-      batchBytes: 2048,
-      batchRecords: 32,
+      account: this.#account,
+      rules,
       recordBytesMax: 1024 * 1024,
-      canFence: race !== "sendsWithoutFence",
+      canFence,
       recycle: (batch, isReusable) => {
+        this.#begun = this.#begun.filter((one) => one !== batch)
         if (!isReusable) return
         batch.reset()
         this.#kept.push(batch)
@@ -114,7 +124,7 @@ class Exploring {
     else if (drawn < 0.55) this.#stepLate()
     else if (drawn < 0.6) this.#nowMs += Math.floor(this.#random() * 20)
     else if (drawn < 0.99) this.#stepRead()
-    else if (drawn < 0.993) this.#write.dropOldest("overflow")
+    else if (drawn < 0.993) this.#dropOldest()
     else this.#moveRead()
     if ((this.#steps & 63) === 0) this.#balance()
   }
@@ -126,40 +136,59 @@ class Exploring {
       let batch = this.#write.open
       if (batch === undefined) {
         batch = this.#kept.pop() ?? new RecordBatch(4096)
-        this.#write.begin(batch)
+        this.#write.begin(batch, this.#nowMs)
+        this.#begun.push(batch)
       }
       const end = batch.bytes + 32
       batch.place(0, 0, this.#admitted, Float64Array.of(this.#nowMs))
       batch.commit(true, batch.bytes + 1, batch.bytes + 2, end, "event")
       this.#admitted++
-      this.#write.appended(this.#account)
+      this.#write.appended()
     }
+    this.#partition.ready(this.#write)
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#begun.find((batch) => this.#write.mayDrop(batch))
+    if (oldest !== undefined) this.#write.dropBatch(oldest, "overflow")
   }
 
   #stepWrite(): void {
-    if (this.#sending !== undefined) return this.#answer(this.#sending)
-    const command = this.#write.next(this.#nowMs)
+    const oldest = this.#sendings[0]
+    if (oldest !== undefined && this.#random() < 0.5) return this.#answer(oldest)
+    this.#partition.ready(this.#write)
+    const command = this.#partition.next(this.#nowMs)
     if (command._tag === "Wait") this.#nowMs = Math.max(this.#nowMs, command.untilMs)
-    else if (command._tag === "Send") this.#sending = command
+    else if (command._tag === "Send") this.#sendings.push(command)
     else if (command._tag === "Fence") this.#fence()
+    else if (oldest !== undefined) this.#answer(oldest)
     else if (this.#admitted === this.#legs) this.#write.flush()
   }
 
   #fence(): void {
-    if (this.#random() < 0.2) return this.#write.fenced({ tag: "Unavailable", detail: "" }, this.#nowMs, this.#random())
+    if (this.#random() < 0.2)
+      return this.#partition.fenced({ tag: "Unavailable", detail: "" }, this.#nowMs, this.#random())
     this.#late = []
-    this.#write.fenced(undefined, this.#nowMs, this.#random())
+    this.#partition.fenced(undefined, this.#nowMs, this.#random())
   }
 
   /** The broker's answer to a send: stored, refused, a stored prefix, or none, with the request lost, done or still to come. */
-  #answer({ batch, from, to }: Extract<WriteCommand, { readonly _tag: "Send" }>): void {
-    this.#sending = undefined
+  #answer(sending: Sending): void {
+    const { batch, from, to } = sending
+    this.#sendings.shift()
     const drawn = this.#random()
     const seqs: Array<number> = []
     for (let index = from; index < to; index++) seqs.push(batch.seq[index] ?? 0)
-    const settle = (runs: ReadonlyArray<Run>) => this.#write.settled(runs, this.#nowMs, this.#random())
+    const settle = (runs: ReadonlyArray<Run>) => {
+      sending.answer(runs)
+      this.#isRefusing = this.#sendings.length > 0 && (this.#isRefusing || !isStored)
+      this.#partition.settle(this.#nowMs, this.#random())
+    }
+    let isStored = false
+    if (this.#isRefusing) return settle([failed(from, to, drawn < 0.5 ? "notStored" : "unknown", "Unavailable")])
     if (drawn < 0.7) {
       this.#log.push(...seqs)
+      isStored = true
       return settle([{ from, to, fate: "stored" }])
     }
     if (drawn < 0.8) return settle([failed(from, to, "notStored", "Unavailable")])
@@ -169,8 +198,10 @@ class Exploring {
       return settle([{ from, to: middle, fate: "stored" }, failed(middle, to, "notStored", "Throttled")])
     }
     if (drawn < 0.87) return settle([failed(from, to, "notStored", "Rejected")])
-    if (drawn < 0.92) this.#log.push(...seqs)
-    else if (drawn < 0.97) this.#late.push(seqs)
+    if (drawn < 0.92) {
+      this.#log.push(...seqs)
+      isStored = true
+    } else if (drawn < 0.97) this.#late.push(seqs)
     settle([failed(from, to, "unknown", "Timeout")])
   }
 

@@ -20,7 +20,7 @@ const rounds = Math.max(1, Math.floor(asked / 200))
 const reachedMin = 3
 
 /** Stories in a row that are after one occasion and may miss it. */
-const missesMax = 10
+const missesMax = 80
 
 /** Occasions that there cannot be, and why. */
 const impossible: ReadonlyArray<{ readonly mishaps: ReadonlyArray<Mishap>; readonly state: State }> = [

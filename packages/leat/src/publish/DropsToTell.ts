@@ -1,0 +1,56 @@
+/** The drops of one lane that no record has announced yet. Its next record carries them, so that a reader can tell a counted drop from a loss. */
+import { dropNotice, type DroppedRange, DroppedRanges, droppedHeader } from "../record/DropNotice.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { Span } from "./Span.ts"
+
+/** Bytes of a notice's header beside its text: name and two lengths. */
+const noticeHeaderBytes = droppedHeader.length + 10
+
+const none: ReadonlyArray<DroppedRange> = []
+
+export class DropsToTell {
+  /** Undefined until there is one: most lanes never drop anything. */
+  #dropped: DroppedRanges | undefined
+
+  get ranges(): ReadonlyArray<DroppedRange> {
+    return this.#dropped?.all ?? none
+  }
+
+  /** A record of the lane was dropped. */
+  note(bucket: number, seq: number, reason: string): void {
+    this.#dropped ??= new DroppedRanges()
+    this.#dropped.add(bucket, seq, reason)
+  }
+
+  /**
+   * Puts what was dropped into the headers of the first record. One that would become too large by it leaves it to the next;
+   * one that may be stored already is sent again as it was, so that a transport can know it again and no drop goes unsaid.
+   */
+  announce(batch: RecordBatch, span: Span, recordBytesMax: number): void {
+    if (span.mayBeStored) {
+      if (span.said.length === 0) batch.withdrawNotice()
+      return
+    }
+    span.said = none
+    batch.withdrawNotice()
+    const dropped = this.#dropped
+    if (dropped === undefined || dropped.all.length === 0) return
+    const notice = dropNotice(dropped.all)
+    if (batch.recordBytes(span.from) + notice.length + noticeHeaderBytes > recordBytesMax) return
+    batch.notice(span.from, droppedHeader, notice)
+    span.said = dropped.take()
+  }
+
+  /** What a record was to announce and did not, or perhaps not, is for a later one to say. */
+  takeBack(span: Span): void {
+    this.putBack(span.said)
+    span.said = none
+  }
+
+  /** Drops that an earlier record was to announce, or that were counted before there was a lane. */
+  putBack(ranges: ReadonlyArray<DroppedRange>): void {
+    if (ranges.length === 0) return
+    this.#dropped ??= new DroppedRanges()
+    this.#dropped.putBack(ranges)
+  }
+}

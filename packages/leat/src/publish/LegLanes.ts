@@ -1,0 +1,100 @@
+/**
+ * The write side of one leg of a stream, as the publisher sees it: room, then commit. A lane is made by its first record, one for each
+ * partition, and goes when nothing of it is left.
+ *
+ * The publisher asks `hasRoom` of every required leg first; when all have it, it takes a batch with `room`, writes the record behind
+ * the last one of the batch, commits it and calls `appended`. What a best-effort leg has no room for is `refused`.
+ */
+import type { WriteAccount } from "../ledger/Ledger.ts"
+import type { Waiter } from "../ledger/Waiter.ts"
+import type { DroppedRange } from "../record/DropNotice.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { PumpedLane } from "./Pump.ts"
+
+/** What makes lanes and has the budget: the sink. */
+export interface LaneMaker {
+  readonly partitions: number
+  readonly makeLane: (legLanes: LegLanes, partition: number) => PumpedLane | undefined
+  readonly hasRoom: (lane: PumpedLane | undefined, bytes: number) => boolean
+  readonly makeRoom: (lane: PumpedLane, bytes: number, expectedBytes: number) => RecordBatch | undefined
+  readonly appended: (lane: PumpedLane) => void
+  readonly flushLane: (lane: PumpedLane) => void
+}
+
+export class LegLanes {
+  readonly account: WriteAccount
+  readonly #maker: LaneMaker
+  readonly #lanes: Array<PumpedLane | undefined> = []
+  /** Bytes of recent batches: the next one starts with as much. */
+  #expectedBytes = 0
+
+  constructor(account: WriteAccount, maker: LaneMaker) {
+    this.account = account
+    this.#maker = maker
+  }
+
+  /** Whether `room` would give a batch. Changes nothing. */
+  hasRoom(partition: number, bytes: number): boolean {
+    return this.#maker.hasRoom(this.#lanes[partition], bytes)
+  }
+
+  /** A batch with room for `bytes` more; undefined when the budget is used up and nothing may be dropped for it. */
+  room(partition: number, bytes: number): RecordBatch | undefined {
+    const lane = this.#lanes[partition]
+    const open = lane?.open
+    if (open !== undefined && open.room >= bytes) return open
+    return this.#make(lane ?? this.#maker.makeLane(this, partition), bytes)
+  }
+
+  /** A record was committed to the batch that `room` gave. */
+  appended(partition: number): void {
+    const lane = this.#lanes[partition]
+    if (lane === undefined) return
+    const bytes = lane.open?.bytes ?? 0
+    const isStarting = lane.appended()
+    // Follows larger batches at once and smaller ones slowly: growing costs a copy, an arena too large some budget.
+    if (lane.open === undefined) this.#expectedBytes = Math.max(bytes, this.#expectedBytes - (this.#expectedBytes >> 3))
+    if (isStarting) this.#maker.appended(lane)
+  }
+
+  /** An admitted event found no room in this best-effort leg. */
+  refused(partition: number, bucket: number, seq: number, reason: string): void {
+    const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
+    lane?.refused(bucket, seq, reason)
+  }
+
+  /** Drops that were counted while the sink was not open, for the next record of their lanes to announce. */
+  announce(ranges: ReadonlyArray<DroppedRange>): void {
+    for (const partition of new Set(ranges.map(({ bucket }) => bucket % this.#maker.partitions))) {
+      const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
+      lane?.announce(ranges.filter(({ bucket }) => bucket % this.#maker.partitions === partition))
+    }
+  }
+
+  /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
+  flush(waiter: Waiter): void {
+    for (const lane of this.#lanes) {
+      if (lane === undefined) continue
+      this.#maker.flushLane(lane)
+      lane.await(waiter)
+    }
+  }
+
+  /** The lane was made. */
+  keep(partition: number, lane: PumpedLane): void {
+    this.#lanes[partition] = lane
+  }
+
+  /** Nothing of the lane is left. */
+  drop(partition: number): void {
+    this.#lanes[partition] = undefined
+  }
+
+  #make(lane: PumpedLane | undefined, bytes: number): RecordBatch | undefined {
+    if (lane === undefined) return undefined
+    const before = lane.open
+    const batch = this.#maker.makeRoom(lane, bytes, this.#expectedBytes)
+    if (before !== undefined && batch !== before) this.#expectedBytes = Math.max(this.#expectedBytes, before.bytes)
+    return batch
+  }
+}

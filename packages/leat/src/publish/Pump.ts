@@ -1,0 +1,325 @@
+/**
+ * Runs the lanes of one open cluster: what is ready is driven once per turn, what is due later stands in one calendar with one sleeping
+ * fiber. So a lane costs no fiber and no timer, and an idle one nothing. All decisions are the machines'; all waiting is here.
+ */
+import { Cause, Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
+import type { Leg } from "../routes/Route.ts"
+import * as Telemetry from "../Telemetry.ts"
+import { type Run, type Transport, TransportError, type Writer } from "../transport/index.ts"
+import { sendEffect, unknownRun } from "../transport/Sending.ts"
+import { monotonicMs } from "../Wake.ts"
+import type { ArenaPool } from "./ArenaPool.ts"
+import { type Alarmed, Calendar } from "./Calendar.ts"
+import { RoomQueue } from "./RoomQueue.ts"
+import { WriteLane, type WriteLaneOptions } from "./WriteLane.ts"
+import { type Sending, WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
+
+/** How long the answer to a send may come after its time before leat stops waiting for the driver, in milliseconds. */
+const graceMs = 1000
+
+/** How often sends are looked at that have no answer yet, at most, in milliseconds. */
+const lateCheckMs = 250
+
+/** Sends of one partition in one turn; the others have theirs in between. */
+const sendsPerTurn = 16
+
+/** Calls after which a turn that does not end looks at the clock again. */
+const readsMax = 64
+
+/** What a partition belongs to. */
+export interface PartitionHome {
+  readonly leg: Leg
+  readonly writer: Writer
+  /** Lanes may have halted, or have nothing left. */
+  readonly driven: (partition: PumpedPartition, hasFailed: boolean) => void
+}
+
+/** A partition in the hands of a pump. */
+export class PumpedPartition extends WritePartition implements Alarmed {
+  readonly partition: number
+  readonly home: PartitionHome
+  alarmMs = Number.POSITIVE_INFINITY
+  /** Lanes that write to it. */
+  lanes = 0
+  /** Whether it stands in the line of the pump. */
+  isScheduled = false
+  /** Whether its sink has closed: nothing more is sent. */
+  isClosed = false
+  fencing: Fiber.Fiber<unknown, unknown> | undefined
+  readonly #pump: Pump
+
+  constructor(pump: Pump, home: PartitionHome, partition: number, options: WritePartitionOptions) {
+    super(options)
+    this.#pump = pump
+    this.home = home
+    this.partition = partition
+  }
+
+  ring(): void {
+    this.#pump.schedule(this)
+  }
+}
+
+/** A lane in the hands of a pump. */
+export class PumpedLane extends WriteLane implements Alarmed {
+  readonly partition: PumpedPartition
+  alarmMs = Number.POSITIVE_INFINITY
+  /** Whether the record that announces its drops at the end was made. */
+  isMarked = false
+
+  constructor(partition: PumpedPartition, options: WriteLaneOptions) {
+    super(options)
+    this.partition = partition
+  }
+
+  ring(): void {
+    this.partition.ready(this)
+    this.partition.ring()
+  }
+}
+
+export class Pump implements Alarmed {
+  readonly transport: Transport
+  readonly arenas: ArenaPool
+  readonly context: Context.Context<never>
+  alarmMs = Number.POSITIVE_INFINITY
+  readonly #clock: Clock.Clock
+  readonly #scheduler: Scheduler.Scheduler
+  readonly #random: { readonly nextDoubleUnsafe: () => number }
+  readonly #isTraced: boolean
+  readonly #durations: Telemetry.Histogram
+  readonly #calendar = new Calendar()
+  /** Partitions with sends that have no answer. */
+  readonly #waiting = new Set<PumpedPartition>()
+  readonly #schedule: () => void
+  #line: Array<PumpedPartition> = []
+  #isScheduled = false
+  #driving: PumpedPartition | undefined
+  #nowMs = 0
+  #reads = readsMax
+  #sleeping: Fiber.Fiber<unknown, unknown> | undefined
+  #sleepsUntilMs = Number.POSITIVE_INFINITY
+
+  constructor(transport: Transport, arenas: ArenaPool, context: Context.Context<never>) {
+    this.transport = transport
+    this.arenas = arenas
+    this.context = context
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#random = Context.get(context, Random.Random)
+    this.#isTraced = Telemetry.isTraced(context)
+    this.#durations = Telemetry.sendDuration(context)
+    this.#scheduler = Context.get(context, Scheduler.Scheduler)
+    const dispatcher = this.#scheduler.makeDispatcher()
+    const run = () => this.#run()
+    this.#schedule = () => dispatcher.scheduleTask(run, 0)
+  }
+
+  /** Milliseconds of the monotonic clock, read once per turn. */
+  get nowMs(): number {
+    if (this.#reads++ >= readsMax) {
+      this.#nowMs = monotonicMs(this.#clock)
+      this.#reads = 0
+    }
+    return this.#nowMs
+  }
+
+  /** A line for those who wait for room in a sink of this cluster. */
+  roomQueue(): RoomQueue {
+    return new RoomQueue(this.#clock, this.#scheduler, this.context)
+  }
+
+  /** The partition may have something to do: it is driven in the next turn. */
+  schedule(partition: PumpedPartition): void {
+    if (partition.isScheduled) return
+    partition.isScheduled = true
+    this.#line.push(partition)
+    this.#wake()
+  }
+
+  /** Wakes a lane or partition at a time of the monotonic clock, unless it is woken earlier. */
+  alarm(one: Alarmed, atMs: number): void {
+    this.#calendar.enter(one, atMs)
+    // The turn that is coming looks at the calendar by itself.
+    if (!this.#isScheduled && this.#driving === undefined && atMs < this.#sleepsUntilMs) this.#wake()
+  }
+
+  /** The lane is gone. */
+  forget(one: Alarmed): void {
+    this.#calendar.remove(one)
+  }
+
+  /** The partition's sink has closed: late answers count for nothing. */
+  close(partition: PumpedPartition): void {
+    partition.isClosed = true
+    this.#waiting.delete(partition)
+    this.#calendar.remove(partition)
+    partition.fencing?.interruptUnsafe()
+  }
+
+  /** A sink has closed: without anything due there is nothing to sleep for. */
+  rest(): void {
+    for (const partition of this.#waiting) if (partition.unanswered.length === 0) this.#waiting.delete(partition)
+    if (this.#waiting.size === 0) this.#calendar.remove(this)
+    if (this.#calendar.earliestMs < Number.POSITIVE_INFINITY) return
+    this.#sleeping?.interruptUnsafe()
+    this.#sleeping = undefined
+    this.#sleepsUntilMs = Number.POSITIVE_INFINITY
+  }
+
+  /** Some sends have no answer for too long. */
+  ring(): void {
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const partition of this.#waiting) {
+      const { unanswered } = partition
+      if (unanswered.length === 0) this.#waiting.delete(partition)
+      for (const sending of unanswered) {
+        if (sending.lateMs > this.#nowMs) nextMs = Math.min(nextMs, sending.lateMs)
+        else this.#answered(partition, sending, this.#late(partition, sending))
+      }
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) this.#calendar.enter(this, Math.max(nextMs, this.#nowMs + lateCheckMs))
+  }
+
+  #wake(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#schedule()
+  }
+
+  #run(): void {
+    this.#nowMs = monotonicMs(this.#clock)
+    this.#reads = 0
+    this.#calendar.ring(this.#nowMs)
+    const line = this.#line
+    this.#line = []
+    this.#isScheduled = false
+    for (const partition of line) {
+      partition.isScheduled = false
+      if (!partition.isClosed) this.#driveSafely(partition)
+    }
+    this.#sleep()
+  }
+
+  /** A defect of ours must not look like a quiet lane, nor end the others. */
+  #driveSafely(partition: PumpedPartition): void {
+    this.#driving = partition
+    try {
+      this.#drive(partition)
+    } catch (defect) {
+      partition.halted = { tag: "Defect", attempts: 0, detail: String(defect) }
+    }
+    this.#driving = undefined
+  }
+
+  #drive(partition: PumpedPartition): void {
+    let hasFailed = false
+    for (let sends = 0; !hasFailed;) {
+      hasFailed = partition.settle(this.#nowMs, this.#random.nextDoubleUnsafe()) !== "stored"
+      // What failed is tried again in another turn, so that a policy without a delay does not keep the thread.
+      if (hasFailed || sends >= sendsPerTurn) {
+        this.schedule(partition)
+        break
+      }
+      const command = partition.next(this.#nowMs)
+      if (command._tag === "Idle") break
+      if (command._tag === "Send") {
+        sends++
+        this.#send(partition, command)
+      } else if (command._tag === "Fence") this.#fence(partition)
+      else {
+        this.#calendar.enter((command.lane as PumpedLane | undefined) ?? partition, command.untilMs)
+        if (command.lane === undefined) break
+      }
+    }
+    partition.home.driven(partition, hasFailed)
+  }
+
+  #send(partition: PumpedPartition, sending: Sending): void {
+    const { leg, writer } = partition.home
+    const { batch, from, to } = sending
+    sending.lateMs = this.#nowMs + leg.timeoutMs + graceMs
+    const answer = (runs: ReadonlyArray<Run>) => this.#answered(partition, sending, runs)
+    if (this.#isTraced) this.#sendTraced(partition, sending, answer)
+    else {
+      try {
+        writer.send(partition.partition, batch, from, to, leg.timeoutMs, answer)
+      } catch (error) {
+        answer([unknownRun(this.transport.name, from, to, `the driver failed: ${String(error)}`)])
+      }
+    }
+    if (sending.runs !== undefined) return
+    this.#waiting.add(partition)
+    this.#calendar.enter(this, Math.max(sending.lateMs, this.#nowMs + lateCheckMs))
+  }
+
+  /** In a span of its own. */
+  #sendTraced(
+    { partition, home }: PumpedPartition,
+    sending: Sending,
+    answer: (runs: ReadonlyArray<Run>) => void
+  ): void {
+    const { batch, from, to } = sending
+    const { sink, topic, timeoutMs } = home.leg
+    const destination = { system: this.transport.name, topic, partition }
+    const span = () => Telemetry.sendSpan(destination, sink, to - from, batch.traces(from, to, Telemetry.linksMax))
+    const sent = sendEffect(home.writer, partition, batch, from, to, timeoutMs).pipe(
+      Effect.tap((runs) => {
+        answer(runs)
+        const failed = sending.runs?.find(({ error }) => error !== undefined)?.error
+        return failed === undefined
+          ? Effect.void
+          : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
+      }),
+      Telemetry.spanned(span)
+    )
+    Effect.runForkWith(this.context)(sent)
+  }
+
+  #answered(partition: PumpedPartition, sending: Sending, runs: ReadonlyArray<Run>): void {
+    if (!sending.answer(runs) || partition.isClosed) return
+    const nowMs = partition === this.#driving ? this.#nowMs : monotonicMs(this.#clock)
+    const seconds = (nowMs - (sending.lateMs - partition.home.leg.timeoutMs - graceMs)) / 1000
+    this.#durations.record(seconds)
+    if (partition !== this.#driving) this.schedule(partition)
+  }
+
+  #late({ home }: PumpedPartition, { from, to }: Sending): ReadonlyArray<Run> {
+    const detail = `the driver gave no answer within ${home.leg.timeoutMs + graceMs} ms`
+    return [unknownRun(this.transport.name, from, to, detail, "Timeout")]
+  }
+
+  #fence(partition: PumpedPartition): void {
+    const fencing = partition.home.writer.fence(partition.partition).pipe(
+      Effect.as(undefined),
+      Effect.catchCause((cause) => Effect.succeed(faultOf(cause))),
+      Effect.map((failure) => {
+        partition.fenced(failure, monotonicMs(this.#clock), this.#random.nextDoubleUnsafe())
+        this.schedule(partition)
+      })
+    )
+    partition.fencing = Effect.runForkWith(this.context)(fencing)
+  }
+
+  #sleep(): void {
+    const untilMs = this.#calendar.earliestMs
+    if (untilMs === this.#sleepsUntilMs || this.#isScheduled) return
+    this.#sleeping?.interruptUnsafe()
+    this.#sleeping = undefined
+    this.#sleepsUntilMs = untilMs
+    if (untilMs === Number.POSITIVE_INFINITY) return
+    const woken = Effect.sync(() => {
+      this.#sleeping = undefined
+      this.#sleepsUntilMs = Number.POSITIVE_INFINITY
+      this.#wake()
+    })
+    const sleep = Effect.sleep(Math.max(0, untilMs - this.#nowMs))
+    this.#sleeping = Effect.runForkWith(this.context)(Effect.andThen(sleep, woken))
+  }
+}
+
+function faultOf(cause: Cause.Cause<TransportError>): { readonly tag: string; readonly detail: string } {
+  const error = Cause.squash(cause)
+  return error instanceof TransportError
+    ? { tag: error.reason, detail: error.detail }
+    : { tag: "Unknown", detail: String(error) }
+}

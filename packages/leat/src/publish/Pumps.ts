@@ -1,0 +1,25 @@
+import type { Context } from "effect"
+import type { Transport } from "../transport/index.ts"
+import { ArenaPool } from "./ArenaPool.ts"
+import { Pump } from "./Pump.ts"
+
+/** The pumps of one leat, one for each open cluster, and the arenas that they share. */
+export class Pumps {
+  readonly #arenas = new ArenaPool()
+  readonly #pumps = new WeakMap<Transport, Pump>()
+  readonly #context: Context.Context<never>
+
+  constructor(context: Context.Context<never>) {
+    this.#context = context
+  }
+
+  /** The pump of a cluster. */
+  of(transport: Transport): Pump {
+    let pump = this.#pumps.get(transport)
+    if (pump === undefined) {
+      pump = new Pump(transport, this.#arenas, this.#context)
+      this.#pumps.set(transport, pump)
+    }
+    return pump
+  }
+}

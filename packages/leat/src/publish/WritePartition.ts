@@ -1,0 +1,224 @@
+/**
+ * What all lanes that write to one partition share, as a synchronous state machine: the ranges on their way, at most as many as the
+ * transport keeps in order, and the fence. The rules it keeps:
+ *
+ * - answers count in the order of the sends, whatever order they come in;
+ * - when a range is not stored, nothing is sent before those handed over behind it are answered; they are sent again in order, and
+ *   their failure is no attempt of theirs;
+ * - after an unknown outcome nothing is sent before `fence` has returned, even if the records in doubt are given up;
+ * - lanes take turns, a range each.
+ *
+ * @example
+ * ```ts
+ * const command = partition.next(nowMs)
+ * if (command._tag === "Send") {
+ *   command.answer(runs)
+ *   partition.settle(nowMs, random)
+ * }
+ * ```
+ */
+import { decide, type Policy } from "../Policy.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { Run } from "../transport/index.ts"
+import { answeredRuns } from "./answeredRuns.ts"
+import { retryDelayMs } from "./retryDelayMs.ts"
+import type { Fate, Halted, Taken, WriteLane } from "./WriteLane.ts"
+
+/** A range that is to be handed to the driver. */
+export class Sending {
+  readonly _tag = "Send"
+  readonly lane: WriteLane
+  readonly taken: Taken
+  /** When the driver must have answered, in milliseconds of the monotonic clock. */
+  lateMs = Number.POSITIVE_INFINITY
+  /** Whether a range that was handed over earlier has failed since. */
+  isBehind = false
+  #runs: ReadonlyArray<Run> | undefined
+
+  constructor(lane: WriteLane, taken: Taken) {
+    this.lane = lane
+    this.taken = taken
+  }
+
+  get batch(): RecordBatch {
+    return this.taken.batch
+  }
+
+  get from(): number {
+    return this.taken.from
+  }
+
+  get to(): number {
+    return this.taken.to
+  }
+
+  /** What the driver has said; undefined while it has not. */
+  get runs(): ReadonlyArray<Run> | undefined {
+    return this.#runs
+  }
+
+  /** Takes the first answer; returns whether this was it. */
+  answer(runs: ReadonlyArray<Run>): boolean {
+    if (this.#runs !== undefined) return false
+    this.#runs = answeredRuns(runs, this.from, this.to)
+    return true
+  }
+}
+
+export type WriteCommand =
+  | Sending
+  | { readonly _tag: "Fence" }
+  /** The lane, or the fence when it is undefined, has nothing to do before this time (milliseconds of the monotonic clock). */
+  | { readonly _tag: "Wait"; readonly lane: WriteLane | undefined; readonly untilMs: number }
+  /** Nothing until something happens. */
+  | { readonly _tag: "Idle" }
+
+export interface WritePartitionOptions {
+  readonly rules: { readonly policy: Policy }
+  /** Ranges that may be on their way at once. */
+  readonly pipeline: number
+  /** Whether the transport can promise that nothing sent earlier still lands. */
+  readonly canFence: boolean
+}
+
+/** How long it waits before it asks again for a fence that the policy has given up waiting for, in milliseconds. */
+const fenceRetryMs = 1000
+
+const idle: WriteCommand = { _tag: "Idle" }
+
+export class WritePartition {
+  /** Why nothing is sent to the partition: the policy does not ask for its fence again. Undefined while it does. */
+  halted: Halted | undefined
+  readonly #options: WritePartitionOptions
+  /** On their way, in the order of the sends. */
+  readonly #window: Array<Sending> = []
+  /** Lanes that may have something to send, in the order of their turns. */
+  readonly #line: Array<WriteLane> = []
+  /** Lanes with records in doubt. */
+  readonly #doubted = new Set<WriteLane>()
+  #behind = 0
+  #isFenceDue = false
+  #isFencing = false
+  #fenceAttempts = 0
+  #fenceSinceMs = 0
+  #notBeforeMs = 0
+
+  constructor(options: WritePartitionOptions) {
+    this.#options = options
+  }
+
+  /** Whether nothing is on its way, in doubt or waiting. */
+  get isIdle(): boolean {
+    return this.#window.length === 0 && this.#line.length === 0 && !this.#isFenceDue && this.halted === undefined
+  }
+
+  /** The ranges on their way that have no answer yet. */
+  get unanswered(): ReadonlyArray<Sending> {
+    return this.#window.filter(({ runs }) => runs === undefined)
+  }
+
+  /** The lane may have something to send. */
+  ready(lane: WriteLane): void {
+    if (lane.isReady) return
+    lane.isReady = true
+    this.#line.push(lane)
+  }
+
+  /** What to do now. After `Wait` of a lane others may have something: ask again. */
+  next(nowMs: number): WriteCommand {
+    if (this.halted !== undefined || this.#isFencing) return idle
+    if (this.#isFenceDue) return this.#fence(nowMs)
+    if (this.#window.length >= this.#options.pipeline || this.#behind > 0 || this.#hasFailure) return idle
+    for (;;) {
+      const lane = this.#line.shift()
+      if (lane === undefined) return idle
+      const taken = lane.take(nowMs)
+      if (taken !== undefined) {
+        this.#line.push(lane)
+        const sending = new Sending(lane, taken)
+        this.#window.push(sending)
+        return sending
+      }
+      lane.isReady = false
+      if (lane.dueMs < Number.POSITIVE_INFINITY) return { _tag: "Wait", lane, untilMs: lane.dueMs }
+    }
+  }
+
+  /** Looks at the answers that have come, as far as they are in order. Returns the worst of them. */
+  settle(nowMs: number, random: number): Fate {
+    let worst: Fate = "stored"
+    for (let first = this.#window[0]; first?.runs !== undefined; first = this.#window[0]) {
+      this.#window.shift()
+      const { lane, isBehind, runs } = first
+      if (isBehind) this.#behind--
+      const fate = lane.settled(first.taken, runs ?? [], { nowMs, random, isBehind })
+      this.ready(lane)
+      if (fate === "stored") continue
+      if (worst !== "unknown") worst = fate
+      this.#putBehind()
+      if (fate === "unknown" && this.#options.canFence) {
+        this.#isFenceDue = true
+        this.#doubted.add(lane)
+      }
+    }
+    return worst
+  }
+
+  /** The answer to `Fence`: undefined when it returned, else why it failed. */
+  fenced(failure: { readonly tag: string; readonly detail: string } | undefined, nowMs: number, random: number): void {
+    if (!this.#isFencing) return
+    this.#isFencing = false
+    if (failure === undefined) {
+      this.#isFenceDue = false
+      this.#fenceAttempts = 0
+      for (const lane of this.#doubted) lane.clearDoubt()
+      this.#doubted.clear()
+      return
+    }
+    const { tag, detail } = failure
+    const attempts = this.#fenceAttempts
+    const decision = decide(this.#options.rules.policy, {
+      tag,
+      attempts,
+      elapsedMs: nowMs - this.#fenceSinceMs,
+      random
+    })
+    if ("retryAfterMs" in decision) this.#notBeforeMs = nowMs + retryDelayMs(decision.retryAfterMs, attempts)
+    else if (decision.ending === "drop") {
+      // The policy may give records up, never the fence: what is in doubt could still land behind whatever is sent next.
+      for (const lane of this.#doubted) lane.dropDoubt(tag)
+      this.#doubted.clear()
+      this.#fenceAttempts = 1
+      this.#fenceSinceMs = nowMs
+      this.#notBeforeMs = nowMs + fenceRetryMs
+    } else this.halted = { tag, attempts, detail }
+  }
+
+  /** Goes on after a halt, with the attempts counted from zero. */
+  resume(): void {
+    this.halted = undefined
+    this.#notBeforeMs = 0
+    this.#fenceAttempts = 0
+  }
+
+  /** Whether a range has failed whose turn to be looked at has not come: then nothing is sent behind it. */
+  get #hasFailure(): boolean {
+    return this.#window.some(({ runs }) => runs?.some(({ fate }) => fate !== "stored") === true)
+  }
+
+  #fence(nowMs: number): WriteCommand {
+    // What is on its way is answered first: the fence is for all of it.
+    if (this.#window.length > 0) return idle
+    if (this.#notBeforeMs > nowMs) return { _tag: "Wait", lane: undefined, untilMs: this.#notBeforeMs }
+    this.#isFencing = true
+    if (this.#fenceAttempts++ === 0) this.#fenceSinceMs = nowMs
+    return { _tag: "Fence" }
+  }
+
+  #putBehind(): void {
+    for (const sending of this.#window) {
+      if (!sending.isBehind) this.#behind++
+      sending.isBehind = true
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Run } from "../transport/index.ts"
+
+const fates: ReadonlyArray<unknown> = ["stored", "notStored", "unknown"]
+
+/**
+ * What a driver has said of records [from, to), as runs that cover exactly these. What it has not said, or said in a way that makes no
+ * sense, is unknown.
+ */
+export function answeredRuns(runs: ReadonlyArray<Run>, from: number, to: number): ReadonlyArray<Run> {
+  const [first] = Array.isArray(runs) ? (runs as ReadonlyArray<Run>) : []
+  if (isRun(first) && first.from === from && first.to === to) return runs.length === 1 ? runs : [first]
+  const result: Array<Run> = []
+  let at = from
+  for (const run of Array.isArray(runs) ? (runs as ReadonlyArray<Run>) : []) {
+    if (!isRun(run)) continue
+    const start = Math.max(run.from, at)
+    const end = Math.min(run.to, to)
+    if (end <= start) continue
+    if (start > at) result.push({ from: at, to: start, fate: "unknown" })
+    result.push(start === run.from && end === run.to ? run : { ...run, from: start, to: end })
+    at = end
+  }
+  if (at < to) result.push({ from: at, to, fate: "unknown" })
+  return result
+}
+
+function isRun(run: Run | undefined | null): run is Run {
+  return (
+    run !== undefined &&
+    run !== null &&
+    Number.isInteger(run.from) &&
+    Number.isInteger(run.to) &&
+    fates.includes(run.fate)
+  )
+}

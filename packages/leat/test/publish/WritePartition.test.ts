@@ -1,0 +1,223 @@
+import { describe, expect, it } from "vitest"
+import { Ledger } from "../../src/ledger/Ledger.js"
+import type { Policy } from "../../src/Policy.js"
+import { RecordBatch } from "../../src/record/RecordBatch.js"
+import { type Run, TransportError, type TransportReason } from "../../src/transport/index.js"
+import { WriteLane } from "../../src/publish/WriteLane.js"
+import { type Sending, WritePartition } from "../../src/publish/WritePartition.js"
+
+const again: Policy = [{ on: ["*"], retry: { baseMs: 0, jitter: 0 }, then: "halt" }]
+
+function given<A>(value: A | undefined): A {
+  if (value === undefined) throw new Error("there is none")
+  return value
+}
+
+/** A partition with lanes, each record a batch of its own unless told otherwise. */
+function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lanes = 1 } = {}) {
+  const ledger = new Ledger()
+  const rules = { policy, lingerMs: 5, batchBytes: 1 << 20, batchRecords: recordsPerBatch, retries: 0 }
+  const partition = new WritePartition({ rules, pipeline, canFence: true })
+  const recycled: Array<boolean> = []
+  const all = Array.from({ length: lanes }, (_, index) => {
+    const account = ledger.account(`s${index}`, "memory/t", 1)
+    const recycle = (_batch: RecordBatch, isReusable: boolean) => void recycled.push(isReusable)
+    return new WriteLane({ ledger, account, rules, recordBytesMax: 1000, canFence: true, recycle })
+  })
+  let seq = 0
+  const append = (lane = given(all[0]), nowMs = 0) => {
+    if (lane.open === undefined) lane.begin(new RecordBatch(4096), nowMs)
+    const batch = given(lane.open)
+    const at = batch.bytes
+    batch.place(lane.account.index, 0, seq++, Float64Array.of(1))
+    batch.commit(true, at + 1, at + 1, at + 2, "event")
+    lane.appended()
+    partition.ready(lane)
+    return batch
+  }
+  const sends = (nowMs = 0) => {
+    const result: Array<Sending> = []
+    for (let one = partition.next(nowMs); one._tag === "Send" || one._tag === "Wait"; one = partition.next(nowMs)) {
+      if (one._tag === "Send") result.push(one)
+      else if (one.lane === undefined) break
+    }
+    return result
+  }
+  const answer = (sending: Sending, fate: Run["fate"], reason: TransportReason = "Unavailable", nowMs = 0) => {
+    const error = new TransportError({ reason, transport: "test", operation: "send", detail: "drawn" })
+    const { from, to } = sending
+    sending.answer([fate === "stored" ? { from, to, fate } : { from, to, fate, error }])
+    partition.settle(nowMs, 0)
+  }
+  const seqs = (list: ReadonlyArray<Sending>) =>
+    list.map(({ batch, from, to }) => Array.from(batch.seq.subarray(from, to)))
+  const lane = given(all[0])
+  return { partition, lane, lanes: all, append, sends, answer, seqs, recycled, rules }
+}
+
+describe("ranges on their way to one partition", () => {
+  it("are at most as many as the transport keeps in order", () => {
+    const { append, sends, answer, seqs } = partitionWith({ pipeline: 2 })
+    for (let index = 0; index < 4; index++) append()
+    const first = sends()
+    expect(seqs(first)).toEqual([[0], [1]])
+    expect(sends()).toEqual([])
+    answer(given(first[0]), "stored")
+    expect(seqs(sends())).toEqual([[2]])
+  })
+
+  it("count in the order of the sends, whatever order the answers come in", () => {
+    const { lane, append, sends, answer } = partitionWith()
+    for (let index = 0; index < 3; index++) append()
+    const [one, two, three] = sends()
+    answer(given(three), "stored")
+    answer(given(two), "stored")
+    expect(lane.account.stored).toBe(0)
+    answer(given(one), "stored")
+    expect(lane.account.stored).toBe(3)
+  })
+
+  it("behind one that failed are waited for, and then sent again in order; their failure is no attempt of theirs", () => {
+    const policy: Policy = [{ on: ["*"], retry: { times: 1, baseMs: 0, jitter: 0 }, then: "drop" }]
+    const { lane, append, sends, answer, seqs } = partitionWith({ policy })
+    for (let index = 0; index < 3; index++) append()
+    const [one, two, three] = sends()
+    answer(given(one), "notStored")
+    expect(sends()).toEqual([])
+    answer(given(two), "notStored")
+    answer(given(three), "notStored")
+    const retried = sends()
+    expect(seqs(retried)).toEqual([[0], [1], [2]])
+    // The first one has had its two attempts, those behind it none that counted.
+    for (const sending of retried) answer(sending, "notStored")
+    expect(lane.account.dropped).toEqual({ Unavailable: 1 })
+    expect(seqs(sends())).toEqual([[1], [2]])
+  })
+
+  it("are all answered before a fence is asked for, and nothing is sent before it returns", () => {
+    const { partition, lane, append, sends, answer, seqs } = partitionWith()
+    for (let index = 0; index < 3; index++) append()
+    const [one, two, three] = sends()
+    answer(given(one), "unknown", "Timeout")
+    expect(partition.next(0)._tag).toBe("Idle")
+    answer(given(two), "stored")
+    answer(given(three), "unknown", "Timeout")
+    expect(lane.account.stored).toBe(1)
+    expect(partition.next(0)._tag).toBe("Fence")
+    append()
+    expect(partition.next(0)._tag).toBe("Idle")
+    partition.fenced(undefined, 0, 0)
+    expect(seqs(sends())).toEqual([[0], [2], [3]])
+  })
+
+  it("are never two of one batch", () => {
+    const { append, sends, answer, seqs } = partitionWith({ recordsPerBatch: 4 })
+    for (let index = 0; index < 8; index++) append()
+    const [one, two] = sends()
+    answer(given(one), "notStored", "TooLarge")
+    answer(given(two), "notStored")
+    const half = sends()
+    expect(seqs(half)).toEqual([[0, 1]])
+    answer(given(half[0]), "stored")
+    expect(seqs(sends())).toEqual([
+      [2, 3],
+      [4, 5, 6, 7]
+    ])
+  })
+
+  it("are answered once: what a driver says later counts for nothing", () => {
+    const { lane, append, sends, answer } = partitionWith()
+    append()
+    append()
+    const [one, two] = sends()
+    answer(given(two), "stored")
+    answer(given(two), "notStored")
+    answer(given(one), "stored")
+    answer(given(one), "unknown")
+    expect(lane.account.stored).toBe(2)
+    expect(lane.pending).toBe(0)
+  })
+})
+
+describe("the lanes of one partition", () => {
+  it("take turns, a range each", () => {
+    const { lanes, append, sends } = partitionWith({ pipeline: 4, lanes: 2 })
+    const [left, right] = lanes
+    for (let index = 0; index < 3; index++) append(left)
+    append(right)
+    expect(sends().map(({ lane }) => lane.account.stream)).toEqual(["s0", "s1", "s0", "s0"])
+  })
+
+  it("do not halt each other, and a failure of one is no attempt of another", () => {
+    const policy: Policy = [{ on: ["Rejected"], then: "halt" }, ...again]
+    const { lanes, append, sends, answer } = partitionWith({ policy, lanes: 2 })
+    const [left, right] = lanes
+    append(left)
+    append(right)
+    const [one, two] = sends()
+    answer(given(one), "notStored", "Rejected")
+    answer(given(two), "notStored", "Rejected")
+    expect([left?.halted?.tag, right?.halted]).toEqual(["Rejected", undefined])
+    expect(sends().map(({ lane }) => lane)).toEqual([right])
+  })
+
+  it("that are gated fill, and nothing of them is sent", () => {
+    const { lane, partition, append, sends, seqs } = partitionWith()
+    lane.isGated = true
+    append()
+    append()
+    expect(sends(1_000_000)).toEqual([])
+    expect(lane.pending).toBe(2)
+    lane.isGated = false
+    partition.ready(lane)
+    expect(seqs(sends())).toEqual([[0], [1]])
+  })
+
+  it("wait for linger unless they are sealed or flushed", () => {
+    const { lane, partition, append, sends } = partitionWith({ recordsPerBatch: 10 })
+    append(lane, 100)
+    expect(partition.next(104)).toEqual({ _tag: "Wait", lane, untilMs: 105 })
+    expect(sends(104)).toEqual([])
+    partition.ready(lane)
+    lane.seal()
+    expect(sends(104)).toHaveLength(1)
+  })
+
+  it("are dropped of only what is not on its way and cannot be stored", () => {
+    const { lane, append, sends, answer, recycled } = partitionWith({ pipeline: 2 })
+    const [first, second, third] = [append(), append(), append()]
+    const [one, two] = sends()
+    expect([first, second, third].map((batch) => lane.mayDrop(batch))).toEqual([false, false, true])
+    expect(lane.dropBatch(first, "overflow")).toBe(0)
+    answer(given(one), "unknown")
+    answer(given(two), "notStored")
+    expect([first, second, third].map((batch) => lane.mayDrop(batch))).toEqual([false, true, true])
+    expect(lane.dropBatch(second, "overflow")).toBe(1)
+    expect(lane.account).toMatchObject({ dropped: { overflow: 1 }, droppedMayBeStored: 0 })
+    lane.abandon("closed")
+    expect(lane.account).toMatchObject({ dropped: { overflow: 1, closed: 2 }, droppedMayBeStored: 1 })
+    // What may be stored leaves an arena that the driver may still hold views of.
+    expect(recycled).toEqual([true, false, true])
+  })
+})
+
+describe("a policy without a delay", () => {
+  it("is given one after some attempts, so that the thread is not kept busy", () => {
+    const { partition, lane, append, sends, answer } = partitionWith()
+    append()
+    for (let attempt = 1; attempt <= 3; attempt++) answer(given(sends()[0]), "notStored")
+    answer(given(sends()[0]), "notStored")
+    expect(partition.next(0)).toEqual({ _tag: "Wait", lane, untilMs: 10 })
+  })
+
+  it("is given one between fences too", () => {
+    const { partition, append, sends, answer } = partitionWith()
+    append()
+    answer(given(sends()[0]), "unknown")
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      expect(partition.next(0)._tag).toBe("Fence")
+      partition.fenced({ tag: "Unavailable", detail: "" }, 0, 0)
+    }
+    expect(partition.next(0)).toEqual({ _tag: "Wait", lane: undefined, untilMs: 10 })
+  })
+})

@@ -1,0 +1,121 @@
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { describe, expect, it } from "vitest"
+import { dead, documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
+
+const drop = [{ on: ["*"], then: "drop" }]
+const halt = [{ on: ["*"], then: "halt" }]
+
+describe("a leat that closes", () => {
+  it("announces what its policy drops meanwhile", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const faults = { send: ({ call }: { readonly call: number }) => (call === 0 ? fail("Rejected") : undefined) }
+        const { broker, notes } = yield* openNotes({ policy: drop, faults }).pipe(Scope.provide(scope))
+        notes.offer(note("k", "0"))
+        yield* Scope.close(scope, Exit.void)
+        expect(yield* stored(broker)).toMatchObject([{ text: null, isMarker: true, dropped: [{ from: 0, to: 1 }] }])
+      })
+    ))
+
+  it("announces once: a marker that is dropped too is not made again", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const setting = { policy: drop, faults: { send: () => fail("Rejected") } }
+        const { broker, leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
+        notes.offer(note("k", "0"))
+        yield* Scope.close(scope, Exit.void)
+        expect(yield* stored(broker)).toEqual([])
+        expect(legRow(leat)).toMatchObject({ dropped: { Rejected: 1 }, balanced: true })
+      })
+    ))
+
+  it.for([
+    ["that halted before", 50],
+    ["that halts meanwhile", 0]
+  ] as const)("drops what a lane holds %s at once, counted", ([, beforeMs]) =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const setting = { policy: halt, faults: { send: () => fail("Unauthorized") } }
+        const { leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
+        notes.offer(note("k", "0"))
+        yield* Effect.sleep(beforeMs)
+        const startMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        yield* Scope.close(scope, Exit.void)
+        const endMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        expect(endMs - startMs).toBeLessThan(100)
+        expect(legRow(leat)).toMatchObject({ dropped: { closed: 1 }, balanced: true })
+      })
+    )
+  )
+
+  it("drops what stands behind a fence that its policy does not ask for again, at once", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const setting = {
+          policy: [
+            { on: ["Unavailable"], then: "halt" },
+            { on: ["*"], retry: { base: "1 milli" }, then: "halt" }
+          ],
+          faults: { send: () => ({ kind: "cut" }) as const, fence: () => "Unavailable" as const }
+        }
+        const { leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
+        notes.offer(note("k", "0"))
+        yield* Effect.sleep(50)
+        expect(leat.halted()).toMatchObject([{ tag: "Unavailable", partition: 0, stream: "test.notes" }])
+        yield* Scope.close(scope, Exit.void)
+        expect(legRow(leat)).toMatchObject({ dropped: { closed: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    ))
+})
+
+describe("a lane that stands", () => {
+  it("behind its fence goes on after resume", () =>
+    story(
+      Effect.gen(function* () {
+        let isDown = true
+        const setting = {
+          policy: [
+            { on: ["Unavailable"], then: "halt" },
+            { on: ["*"], retry: { base: "1 milli" }, then: "halt" }
+          ],
+          faults: {
+            send: ({ call }: { readonly call: number }) => (call === 0 ? ({ kind: "cut" } as const) : undefined),
+            fence: () => (isDown ? ("Unavailable" as const) : undefined)
+          }
+        }
+        const { leat, notes } = yield* openNotes(setting)
+        const publishing = yield* Effect.forkChild(notes.publish(note("k", "0")))
+        yield* Effect.sleep(50)
+        expect(leat.halted()).toHaveLength(1)
+        isDown = false
+        yield* leat.resume
+        yield* Fiber.join(publishing)
+        expect(leat.halted()).toEqual([])
+      })
+    ))
+})
+
+describe("a larger buffer", () => {
+  it("lets in those who wait for room, although nothing is given back", () =>
+    story(
+      Effect.gen(function* () {
+        const setting = dead({ buffer: { bytes: 65_536, overflow: "block" }, timeout: "1 minute" })
+        const { leat, notes } = yield* openNotes(setting)
+        while (notes.offer(note("k", "x".repeat(3000))).admitted);
+        const waiting = yield* Effect.forkChild(notes.publish(note("k", "y"), { level: "queued" }))
+        yield* Effect.sleep(10)
+        const wider = documentOf({ leg: { ...setting.leg, buffer: { bytes: 1_000_000, overflow: "block" } } })
+        yield* leat.swapRoutes({ ...wider, version: 2 })
+        yield* Effect.sleep(10)
+        expect(waiting.pollUnsafe()).toMatchObject({ _tag: "Success" })
+      })
+    ))
+})
+
+function fail(reason: "Rejected" | "Unauthorized") {
+  return { kind: "fail", reason } as const
+}
