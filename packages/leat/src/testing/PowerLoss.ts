@@ -200,20 +200,23 @@ function subscribe(
 ): Stream.Stream<Lane, TransportError, Scope.Scope> {
   let running: Fiber.Fiber<void, TransportError> | undefined
   let isLeaving = false
-  const takeNoMore = Effect.suspend(() => {
-    isLeaving = true
-    return running === undefined ? Effect.void : Fiber.interrupt(running)
-  })
   return Stream.fromEffect(
     Effect.gen(function* () {
       const lanes = yield* Queue.unbounded<Lane>()
+      const takeNoMore = Effect.gen(function* () {
+        isLeaving = true
+        if (running !== undefined) yield* Fiber.interrupt(running)
+        // Nobody else would give back what was not taken.
+        for (const lane of yield* Queue.clear(lanes)) yield* lane.release
+      })
+      const offer = (lane: Lane) => (isLeaving ? lane.release : Effect.asVoid(Queue.offer(lanes, lane)))
       // One membership after another, each until the power is lost.
       const member = Effect.gen(function* () {
         const scope = yield* broker.membership
         const gone = yield* Deferred.make<void>()
         yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))
         running = yield* disk.subscribe(subscription).pipe(
-          Stream.runForEach((lane) => Queue.offer(lanes, durableLane(broker, lane))),
+          Stream.runForEach((lane) => offer(durableLane(broker, lane))),
           Effect.forkIn(scope),
           Scope.provide(scope)
         )
@@ -221,9 +224,11 @@ function subscribe(
         yield* Deferred.await(gone)
       }).pipe(Effect.scoped)
       yield* Effect.forkScoped(Effect.forever(member))
-      return lanes
+      // One at a time: of several in one array, who is interrupted would never see the last ones.
+      const pull = Effect.map(Queue.take(lanes), (lane) => [lane] as const)
+      return Stream.ensuring(Stream.fromPull(Effect.succeed(pull)), takeNoMore)
     })
-  ).pipe(Stream.flatMap((lanes) => Stream.ensuring(Stream.fromQueue(lanes), takeNoMore)))
+  ).pipe(Stream.flatMap((lanes) => lanes))
 }
 
 /** What is settled is in the page cache too, until it is flushed. */
