@@ -29,7 +29,15 @@ interface Awaited {
   readonly waiter: Waiter
 }
 
-/** A batch being filled, or on its way to a driver, which sees it as an `OutgoingBatch`. */
+/**
+ * A batch being filled, or on its way to a driver, which sees it as an `OutgoingBatch`.
+ *
+ * @example
+ * ```ts
+ * const batch: OutgoingBatch = batchOf([{ key: "b7", value: bytes }])
+ * batch.count // 1
+ * ```
+ */
 export class RecordBatch implements OutgoingBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer

@@ -152,29 +152,49 @@ export interface Verdict {
   readonly evidence: string
 }
 
-/** The facts of one story, in the order they were noted. */
+/**
+ * The facts of one story, in the order they were noted.
+ *
+ * @example
+ * ```ts
+ * const chronicle = new Chronicle()
+ * const call = chronicle.begin({ serial: 1, leat: 0, stream: "notes", api: "publish", key: "k", value, headers: [] })
+ * chronicle.end(call, "stored")
+ * judge(chronicle) // [{ kind: "lost", ... }]: no copy was read
+ * ```
+ */
 export class Chronicle {
+  /** Streams, and where they go. */
   readonly streams: Array<StreamFact> = []
+  /** Groups, and what may be asked of them. */
   readonly groups: Array<GroupFact> = []
+  /** By serial. */
   readonly calls = new Map<number, Call>()
   /** By leat, sink and id. */
   readonly legs = new Map<string, LegFact>()
+  /** In the order in which they began. */
   readonly handlings: Array<Handling> = []
+  /** What raw reads found at the end. */
   readonly copies: Array<Copy> = []
+  /** What the ledgers said of streams at the end. */
   readonly streamBooks: Array<StreamBooks> = []
+  /** What the ledgers said of legs at the end. */
   readonly legBooks: Array<LegBooks> = []
   /** What was seen to be wrong while the story ran. */
   readonly noticed: Array<Verdict> = []
   #tick = 0
 
+  /** The time of the chronicle: rises by one with each call. */
   tick(): number {
     return ++this.#tick
   }
 
+  /** Something was seen to be wrong. */
   notice(kind: VerdictKind, evidence: string): void {
     if (this.noticed.length < 20) this.noticed.push({ kind, evidence })
   }
 
+  /** An event is offered. */
   begin(call: Pick<Call, "serial" | "leat" | "stream" | "api" | "key" | "value" | "headers">): Call {
     const begun: Call = {
       ...call,
@@ -190,6 +210,7 @@ export class Chronicle {
     return begun
   }
 
+  /** Its caller has an answer. */
   end(call: Call, said: Said, saidId?: string): void {
     call.endedAt = this.tick()
     call.said = said

@@ -4,7 +4,14 @@ import { judgeBooks } from "./judgeBooks.ts"
 import { judgeHandling } from "./judgeHandling.ts"
 import { judgeStorage } from "./judgeStorage.ts"
 
-/** Everything that is wrong with a story that has ended, with the evidence; empty when nothing is. */
+/**
+ * Everything that is wrong with a story that has ended, with the evidence; empty when nothing is.
+ *
+ * @example
+ * ```ts
+ * for (const { kind, evidence } of judge(chronicle)) console.error(`${kind}: ${evidence}`)
+ * ```
+ */
 export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
   chronicle.identify()
   return [

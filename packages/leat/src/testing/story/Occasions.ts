@@ -4,7 +4,14 @@
  */
 import type { OpenLeat } from "../../Leat.ts"
 
-/** Everything that stories bring about. */
+/**
+ * Everything that stories bring about.
+ *
+ * @example
+ * ```ts
+ * for (const mishap of mishaps) for (const state of states) tellWorld(drawWorld(seed, { mishap, state }), how)
+ * ```
+ */
 export const mishaps = [
   // of a send
   "fail",
@@ -39,10 +46,19 @@ export const mishaps = [
   "close",
   "openStream"
 ] as const
+/** Something that goes wrong, or comes in between. */
 export type Mishap = (typeof mishaps)[number]
 
-/** Where a leat can be; several at once. */
+/**
+ * Where a leat can be; several at once.
+ *
+ * @example
+ * ```ts
+ * states.includes("inDoubt") // true
+ * ```
+ */
 export const states = ["empty", "queued", "inFlight", "inDoubt", "waiting", "halted", "closing", "handling"] as const
+/** Where a leat is, by its ledger. */
 export type State = (typeof states)[number]
 
 /** A mishap in a state. */
@@ -51,6 +67,14 @@ export interface Occasion {
   readonly state: State
 }
 
+/**
+ * The name of an occasion, as `Occasions` counts it.
+ *
+ * @example
+ * ```ts
+ * occasionName({ mishap: "cut", state: "inDoubt" }) // "cut while inDoubt"
+ * ```
+ */
 export function occasionName({ mishap, state }: Occasion): string {
   return `${mishap} while ${state}`
 }
@@ -70,10 +94,21 @@ export function statesOf(leat: OpenLeat, isClosing: boolean): ReadonlyArray<Stat
   return found
 }
 
-/** Which occasions a story, or many, came to. */
+/**
+ * Which occasions a story, or many, came to.
+ *
+ * @example
+ * ```ts
+ * const occasions = new Occasions()
+ * occasions.note("cut", ["inFlight"])
+ * occasions.reached.get("cut while inFlight") // 1
+ * ```
+ */
 export class Occasions {
+  /** How often, by the occasion's name. */
   readonly reached = new Map<string, number>()
 
+  /** The mishap was brought about in these states. */
   note(mishap: Mishap, found: ReadonlyArray<State>): void {
     for (const state of found) {
       const name = occasionName({ mishap, state })

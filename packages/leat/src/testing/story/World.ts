@@ -6,6 +6,7 @@ import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
 
+/** One leg of a stream of a world. */
 export interface WorldLeg {
   /** Index of the cluster. */
   readonly cluster: number
@@ -20,6 +21,7 @@ export interface WorldLeg {
   readonly timeoutMs: number
 }
 
+/** One stream of a world, and its legs. */
 export interface WorldStream {
   readonly stream: string
   readonly isCompacted: boolean
@@ -28,6 +30,7 @@ export interface WorldStream {
   readonly legs: ReadonlyArray<WorldLeg>
 }
 
+/** One group of a world, and how it reads. */
 export interface WorldGroup {
   readonly group: string
   /** Index of the stream. */
@@ -36,6 +39,7 @@ export interface WorldGroup {
   readonly members: number
 }
 
+/** A world, whole: what `tellWorld` plays. */
 export interface World {
   readonly seed: number
   readonly clusters: number
@@ -64,7 +68,14 @@ export const recordBytesMax = 20_000
 /** Bytes of text of an event: from one to over what a cluster takes, and over what a buffer has. */
 export const textBytes = [1, 1, 10, 10, 200, 200, 3000, 3000, 3000, 15_000, 19_500, 25_000, 70_000] as const
 
-/** The world of a seed. With a focus everything that its state needs is likelier. */
+/**
+ * The world of a seed. With a focus everything that its state needs is likelier.
+ *
+ * @example
+ * ```ts
+ * drawWorld(42, { mishap: "cut", state: "inDoubt" }).streams.length // 1 to 3
+ * ```
+ */
 export function drawWorld(seed: number, focus?: Occasion): World {
   const random = seededRandom(Math.imul(seed, 7919) + 17)
   const upTo = (count: number) => 1 + Math.floor(random() * count)
