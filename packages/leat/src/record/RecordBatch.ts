@@ -41,10 +41,6 @@ interface Awaited {
 export class RecordBatch implements OutgoingBatch {
   /** Bytes of all records. A `Buffer`, because protobufjs writes longer strings only into one. */
   arena: Buffer
-  /** The same bytes, for writing several at a time. */
-  view: DataView
-  /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
-  readonly writer: protobuf.Writer = protobuf.Writer.create()
   /** Number of records. */
   count = 0
   /** Bytes of the arena in use. */
@@ -65,6 +61,8 @@ export class RecordBatch implements OutgoingBatch {
   #end: Int32Array
   #flags: Uint8Array
   #notice: Notice | undefined
+  #view: DataView | undefined
+  #writer: protobuf.Writer | undefined
   /** W3C trace context of each record that has one. */
   #traceparents: Array<string | undefined> | undefined
 
@@ -72,8 +70,6 @@ export class RecordBatch implements OutgoingBatch {
   constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
     const originsExpected = origins === "withOrigins" ? recordsExpected : 0
     this.arena = Buffer.allocUnsafeSlow(arenaBytes)
-    this.view = viewOf(this.arena)
-    this.attachWriter()
     this.account = new Int32Array(originsExpected)
     this.bucket = new Int32Array(originsExpected)
     this.seq = new Float64Array(originsExpected)
@@ -82,6 +78,20 @@ export class RecordBatch implements OutgoingBatch {
     this.#valueAt = new Int32Array(recordsExpected)
     this.#end = new Int32Array(recordsExpected)
     this.#flags = new Uint8Array(recordsExpected)
+  }
+
+  /** The same bytes, for writing several at a time. Made when it is first asked for: who stores a batch needs none. */
+  get view(): DataView {
+    return (this.#view ??= viewOf(this.arena))
+  }
+
+  /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
+  get writer(): protobuf.Writer {
+    if (this.#writer === undefined) {
+      this.#writer = protobuf.Writer.create()
+      this.attachWriter()
+    }
+    return this.#writer
   }
 
   /** Free bytes of the arena. */
@@ -123,8 +133,8 @@ export class RecordBatch implements OutgoingBatch {
   grow(arenaBytes: number, larger: Buffer = Buffer.allocUnsafeSlow(arenaBytes)): void {
     this.arena.copy(larger, 0, 0, this.bytes)
     this.arena = larger
-    this.view = viewOf(larger)
-    this.attachWriter()
+    this.#view = undefined
+    if (this.#writer !== undefined) this.attachWriter()
   }
 
   /** Puts the writer back onto the arena, in whatever state an encoder left it. */
