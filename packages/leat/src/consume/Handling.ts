@@ -96,22 +96,28 @@ export class Handling<T> {
     const { machine, from, isTraced } = this.#parts
     const events: Array<EventBatch<T>[number]> = []
     const infos: Array<RecordDelivery> = []
+    const noEvent = this.#readEach(first, (event, records, index) => {
+      const info = new RecordDelivery(records, index, from, held.attempts, this.#meta)
+      infos.push(info)
+      events.push({ event, info })
+    })
+    // What is no event comes by itself, and so does what stands before it.
+    if (noEvent !== undefined) machine.split(held, Math.max(1, events.length))
+    if (noEvent !== undefined && events.length === 0) return machine.finished(held, noEvent.failure, nowMs)
+    const call = () => handler.onEvents(events)
+    this.#run(held, isTraced ? Effect.suspend(call) : called(call), infos, nowMs)
+  }
+
+  /** Gives each event in turn, up to the first record that is none, which it returns. */
+  #readEach(first: Slice, give: (event: T, records: ReceivedRecords, index: number) => void): NoEvent | undefined {
     for (let slice: Slice | undefined = first; slice !== undefined; slice = slice.following) {
       for (let index = slice.from; index < slice.to; index++) {
         const event = this.#read(slice.records, index)
-        if (event instanceof NoEvent) {
-          // What is no event comes by itself, and so does what stands before it.
-          machine.split(held, Math.max(1, events.length))
-          if (events.length === 0) return machine.finished(held, event.failure, nowMs)
-          break
-        }
-        const info = new RecordDelivery(slice.records, index, from, held.attempts, this.#meta)
-        infos.push(info)
-        events.push({ event, info })
+        if (event instanceof NoEvent) return event
+        give(event, slice.records, index)
       }
     }
-    const call = () => handler.onEvents(events)
-    this.#run(held, isTraced ? Effect.suspend(call) : called(call), infos, nowMs)
+    return undefined
   }
 
   /** The event of a record, or why it is none. */
