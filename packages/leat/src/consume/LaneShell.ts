@@ -29,6 +29,13 @@ interface Ending {
   readonly giveUpAtMs: number
 }
 
+export interface ShellPorts {
+  readonly clock: Clock.Clock
+  readonly random: () => number
+  /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
+  readonly groupDrainMs: number
+}
+
 export class LaneShell<T> {
   readonly lane: Lane
   readonly machine: ReadLane
@@ -37,6 +44,7 @@ export class LaneShell<T> {
   readonly #wake: Wake
   readonly #roomAgain: Wake
   readonly #clock: Clock.Clock
+  readonly #groupDrainMs: number
   #settings: SubscriptionSettings
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
@@ -55,7 +63,7 @@ export class LaneShell<T> {
     options: SourceOptions<T>,
     settings: SubscriptionSettings,
     fail: (error: TransportError) => void,
-    ports: { readonly clock: Clock.Clock; readonly random: () => number }
+    ports: ShellPorts
   ) {
     const { scheduler, unordered, handler } = options
     this.lane = lane
@@ -63,6 +71,7 @@ export class LaneShell<T> {
     this.#settings = settings
     this.#fail = fail
     this.#clock = ports.clock
+    this.#groupDrainMs = ports.groupDrainMs
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
@@ -268,9 +277,9 @@ export class LaneShell<T> {
     if (error.reason !== "LaneLost") this.#fail(error)
   }
 
-  /** The backend takes the lane: it waits for its drain time from now. */
+  /** The backend takes the lane: it waits for the drain time that it was told, from now. */
   #taken(): void {
-    const { drainMs } = this.#settings
+    const drainMs = Math.min(this.#settings.drainMs, this.#groupDrainMs)
     const nowMs = this.#now()
     this.#isTaken = true
     this.#end({ interruptAtMs: nowMs + drainMs * drainPart, giveUpAtMs: nowMs + drainMs })

@@ -100,7 +100,7 @@ export class Source<T> {
         Effect.raceFirst(
           failed,
           Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs })).pipe(
-            Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane), membership)),
+            Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane, drainMs), membership)),
             Scope.provide(membership)
           )
         ),
@@ -119,14 +119,15 @@ export class Source<T> {
     })
   })
 
-  #holdLane(lane: Lane): Effect.Effect<void> {
+  #holdLane(lane: Lane, groupDrainMs: number): Effect.Effect<void> {
     const { ledger, group, stream } = this.#options
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
       const shell = new LaneShell(lane, this.#options, this.#settings, (error) => this.#fail(error), {
         clock,
-        random: () => random.nextDoubleUnsafe()
+        random: () => random.nextDoubleUnsafe(),
+        groupDrainMs
       })
       const { machine } = shell
       this.#shells.add(shell)

@@ -63,6 +63,29 @@ describe("a lane that is revoked", () => {
     })
   )
 
+  it.live("interrupts its handlers within the drain time that the group was told, whatever a table says since", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 2 })
+      const document = { ...routes({ drain: "400 millis" }), clusters }
+      const [one, two] = [yield* open(document, broker), yield* open(document, broker)]
+      const [notes, others] = [yield* one.stream(noteContract()), yield* two.stream(noteContract())]
+      yield* notes.publishAll(Array.from({ length: 8 }, (_, index) => ({ key: `k${index}`, text: `${index}` })))
+      const watch = new Watch()
+      yield* notes.handle("g", ({ text }) => watch.around(text, Effect.never))
+      yield* until("begun", () => watch.running.size === 8)
+      yield* one.swapRoutes({ ...routes({ drain: "3 seconds" }, {}, 2), clusters })
+      const seen: Array<string> = []
+      yield* others.handle("g", ({ text }) =>
+        watch.around(
+          text,
+          Effect.sync(() => void seen.push(text))
+        )
+      )
+      yield* until("handed over", () => seen.length > 0)
+      expect(watch.overlapping).toEqual([])
+    })
+  )
+
   it.live.each(["halted", "full"])("while it is %s is handed over at once", (state) =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 2 })
