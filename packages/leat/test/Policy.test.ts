@@ -221,4 +221,17 @@ describe("atLeastOnce", () => {
     const decision = decide(atLeastOnce, { tag, attempts: 1e6, elapsedMs: 1e12, random: 0.5 })
     expect("retryAfterMs" in decision).toBe(isRetryable)
   })
+
+  it.for(["deadLetter", "spill"] as const)("%s cannot be asked for in code yet, and says so", (then) => {
+    expect(Policy.faults([{ on: ["*"], then }])).toEqual([
+      { path: "[0].then", message: `\`${then}\` is not available in this version; use drop or halt` }
+    ])
+  })
+
+  it("prints no limit that a rule does not have", () => {
+    expect(Policy.print([{ on: ["*"], then: "halt" }])).toEqual(["on *: then halt"])
+    expect(Policy.print([{ on: ["*"], retry: { baseMs: 5 }, then: "drop" }])).toEqual([
+      "on *: unlimited retries from 5 ms x1, then drop"
+    ])
+  })
 })
