@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url"
+import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
 
 // Workers of vitest, and the processes and threads that tests start, read TypeScript and Effect compiled: half of what a start
@@ -7,6 +8,13 @@ if (!process.argv.some((argument) => argument.startsWith("--coverage")))
   process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/leat/compiled", import.meta.url))
 
 const conditions = ["@leat/source"]
+
+/** A bug of packages/leat/test/mutants that a run of its own plants, to see whether the tests find it. */
+const planting: { readonly plantingPlugin: () => Array<Plugin> } | undefined =
+  process.env["LEAT_MUTANT"] === undefined
+    ? undefined
+    : await import(new URL("packages/leat/test/mutants/plant.ts", import.meta.url).href)
+
 interface ProjectOptions {
   readonly globalSetup?: Array<string>
   readonly testTimeout?: number
@@ -14,7 +22,9 @@ interface ProjectOptions {
 }
 const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
-  test: { name, include, ...more }
+  plugins: planting?.plantingPlugin() ?? [],
+  // What is kept is kept without a mutant.
+  test: { name, include, fsModuleCache: planting === undefined, ...more }
 })
 const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
 const withKafka = { globalSetup: [kafkaSetup] }

@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|corrupt|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|corrupt|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -20,8 +20,9 @@ interface Proof {
   readonly fault: (report: Readonly<Record<string, unknown>>) => string | undefined
 }
 
+const mutants = new URL("../../packages/leat/test/mutants/proveMutants.ts", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
-const call = "npm run prove -- [crash|corrupt|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+const call = "npm run prove -- [crash|corrupt|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -43,6 +44,18 @@ const proofs: ReadonlyArray<Proof> = [
     msMax: 5_000,
     aroundMsMax: 30_000,
     fault: () => undefined
+  },
+  {
+    name: "mutants",
+    says: "a bug is planted in a copy of the sources: the fast proofs find each of them",
+    script: mutants,
+    flag: "n",
+    // Stories, or worlds, until one finds it.
+    times: 60,
+    msMax: 30_000,
+    aroundMsMax: 600_000,
+    fault: ({ mutants: count, found }) =>
+      Number(count) >= 60 && count === found ? undefined : `${String(found)} of ${String(count)} were found`
   },
   {
     name: "chaos",

@@ -1,6 +1,7 @@
 import { Effect, Exit, Layer } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
-import { runCase, simulate, transportCases, TransportUnderTest } from "leat/testing"
+import { drawWorld, runCase, simulate, transportCases, TransportUnderTest } from "leat/testing"
+import { tellInMemory } from "../simulation/worlds.ts"
 import { calm, type Scenario, tell } from "../simulation/scenario.ts"
 
 /** Stories that together go through every path of the lanes and of the memory transport. */
@@ -81,6 +82,15 @@ export function findBrokenCase(): string | undefined {
       const exit = simulated(seed, runCase(one, layer))
       if (Exit.isFailure(exit)) return `conformance: ${one.name}`
     }
+  }
+  return undefined
+}
+
+/** The first thing that is wrong in `runs` worlds; undefined when nothing is. */
+export function findVerdict(runs: number): string | undefined {
+  for (let seed = 1; seed <= runs; seed++) {
+    const [first] = tellInMemory(drawWorld(seed)).verdicts
+    if (first !== undefined) return `world ${seed}: ${first.kind}: ${first.evidence}`.slice(0, 500)
   }
   return undefined
 }

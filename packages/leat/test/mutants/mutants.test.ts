@@ -1,27 +1,51 @@
-import { execFile } from "node:child_process"
+import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { equivalents } from "./equivalents.ts"
+import { findMutant, runBattery } from "./findMutant.ts"
 import { mutants } from "./mutants.ts"
+import { planted } from "./plant.ts"
 
-const battery = fileURLToPath(new URL("battery.ts", import.meta.url))
-const deadlineMs = 60_000
+const deadlineMs = 120_000
 
-/** Runs the stories in a process of their own, because a mutant may hang or never be collected. */
-function run(mutant: string, runs: number): Promise<{ readonly code: number | string; readonly output: string }> {
-  return new Promise((resolve) => {
-    const parameters = ["--conditions=@leat/source", battery, mutant, String(runs)]
-    execFile(process.execPath, parameters, { timeout: deadlineMs }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : (error.code ?? "killed"), output: stdout + stderr })
+/** One of each file that the battery finds: all of them are what `npm run prove -- mutants` looks for. */
+const short = [
+  ...new Map(
+    mutants.filter(({ foundBy }) => foundBy?.endsWith(".test.ts") !== true).map((mutant) => [mutant.file, mutant])
+  ).values()
+]
+
+describe("the mutants", () => {
+  it.for(mutants)("stand in the sources: $name", (mutant) => {
+    expect(planted(mutant)).not.toBe("")
+  })
+
+  it("have names of their own, and proofs that are there", () => {
+    const tests = (proof: string) => fileURLToPath(new URL(`../${proof}`, import.meta.url))
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+    const lost = mutants.filter(({ foundBy }) => foundBy?.endsWith(".test.ts") === true && !existsSync(tests(foundBy)))
+    expect(lost).toEqual([])
+  })
+
+  it("are in every file of the rooms in which events move, but for those that have nothing to break", () => {
+    const source = fileURLToPath(new URL("../../src", import.meta.url))
+    const rooms = ["consume", "transport", "record", "routes"]
+    const files = rooms.flatMap((room) =>
+      readdirSync(`${source}/${room}`, { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => `${room}/${name.replaceAll("\\", "/")}`)
     )
+    const covered = new Set([...mutants.map(({ file }) => file), ...equivalents.map(({ file }) => file)])
+    expect(files.filter((file) => !covered.has(file))).toEqual([])
   })
-}
+})
 
-describe("the stories", () => {
-  it("find nothing where nothing is planted", { timeout: deadlineMs }, async () => {
-    expect(await run("none", 60)).toEqual({ code: 0, output: "nothing found\n" })
+describe("the battery", () => {
+  it("finds nothing where nothing is planted", { timeout: deadlineMs }, async () => {
+    expect(await runBattery("none", 10)).toMatchObject({ how: "nothing found" })
   })
 
-  it.for(mutants)("find: $name", { timeout: deadlineMs }, async ({ name }) => {
-    expect(await run(name, 60)).toMatchObject({ code: 3 })
+  it.concurrent.for(short)("finds: $name", { timeout: deadlineMs }, async (mutant) => {
+    expect(await findMutant(mutant)).toMatchObject({ found: true })
   })
 })

@@ -1,16 +1,17 @@
+import { consumeMutants } from "./consumeMutants.ts"
+import type { Mutant } from "./Mutant.ts"
+import { publishMutants } from "./publishMutants.ts"
+import { recordMutants } from "./recordMutants.ts"
+import { routesMutants } from "./routesMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 
-/** One planted bug: in `file` of packages/leat/src, the text `find`, which stands there once, becomes `replace`. */
-export interface Mutant {
-  readonly name: string
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
-
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
+  ...publishMutants,
+  ...consumeMutants,
+  ...recordMutants,
+  ...routesMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",

@@ -1,4 +1,4 @@
-import type { Mutant } from "./mutants.ts"
+import type { Mutant } from "./Mutant.ts"
 
 /** Bugs in what tables, records and notices say, found by `findTableFault`. */
 export const tableMutants: ReadonlyArray<Mutant> = [

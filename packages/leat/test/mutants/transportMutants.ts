@@ -1,4 +1,4 @@
-import type { Mutant } from "./mutants.ts"
+import type { Mutant } from "./Mutant.ts"
 
 const heldLane = "transport/HeldLane.ts"
 const memoryGroup = "transport/memory/MemoryGroup.ts"
@@ -126,5 +126,68 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     file: memoryPartition,
     find: `if (batch.timeMs(at) >= timeMs) return`,
     replace: `if (batch.timeMs(at) > timeMs) return`
+  },
+  {
+    name: "a lane that comes after the end stays with its member",
+    file: "transport/OfferedLanes.ts",
+    find: `if (!this.#isTaken) return held.release()`,
+    replace: `if (!this.#isTaken) return`,
+    foundBy: "transport/OfferedLanes.test.ts"
+  },
+  {
+    name: "a driver that fails says nothing was stored",
+    file: "transport/Sending.ts",
+    find: `fate: "unknown", error: new TransportError`,
+    replace: `fate: "notStored", error: new TransportError`,
+    foundBy: "transport/Sending.test.ts"
+  },
+  {
+    name: "a connection that broke is known not to have stored",
+    file: "transport/TransportError.ts",
+    find: `return reasons[this.reason].mayBeStored`,
+    replace: `return this.reason !== "Disconnected" && this.reason !== "Timeout" && reasons[this.reason].mayBeStored`,
+    foundBy: "transport/TransportError.test.ts"
+  },
+  {
+    name: "a record of the limit is refused",
+    file: "transport/memory/MemoryTransport.ts",
+    find: `if (bytes <= options.recordBytesMax) continue`,
+    replace: `if (bytes < options.recordBytesMax) continue`,
+    foundBy: "transport/memory.test.ts"
+  },
+  {
+    name: "only the first record of a request is held to the limit",
+    file: "transport/memory/MemoryTransport.ts",
+    find: `for (let index = mayBeLarge ? from : to; index < to; index++) {`,
+    replace: `for (let index = mayBeLarge ? from : to; index <= from; index++) {`,
+    foundBy: "conformance"
+  },
+  {
+    name: "retention takes the newest batches",
+    file: "transport/memory/MemoryPartition.ts",
+    find: `this.#chunks = this.#chunks.slice(gone)`,
+    replace: `this.#chunks = this.#chunks.slice(0, -gone)`,
+    foundBy: "transport/memory.test.ts"
+  },
+  {
+    name: "a reader changes what the next one reads",
+    file: "transport/memory/MemoryPartition.ts",
+    find: `value: value === null ? null : new Uint8Array(value),`,
+    replace: `value,`,
+    foundBy: "transport/memory.test.ts"
+  },
+  {
+    name: "positions go back when a partition is written again",
+    file: "transport/memory/MemoryPartition.ts",
+    find: `this.end = base + BigInt(to - from)`,
+    replace: `this.end = base + BigInt(Math.max(1, to - from - 1))`,
+    foundBy: "stories"
+  },
+  {
+    name: "one member gets all partitions",
+    file: "transport/memory/MemoryGroup.ts",
+    find: `const [least] = members.toSorted((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0) || a.id - b.id)`,
+    replace: `const [least] = members`,
+    foundBy: "conformance"
   }
 ]

@@ -126,4 +126,29 @@ describe("the line for room", () => {
         expect(queue.length).toBe(0)
       })
     ))
+
+  it("lets the next look for itself when the first gives up", () =>
+    run((queue) =>
+      Effect.gen(function* () {
+        const tried: Array<number> = []
+        const entry = (ticket: number): InLine => ({
+          ticket,
+          owner: undefined,
+          untilMs: Number.POSITIVE_INFINITY,
+          expire: () => undefined,
+          serve: () => {
+            tried.push(ticket)
+            return false
+          }
+        })
+        const [large, small, smaller] = [entry(1), entry(2), entry(3)]
+        for (const one of [large, small, smaller]) queue.join(one)
+        queue.leave(large)
+        yield* Effect.sleep(1)
+        expect(tried).toEqual([2])
+        queue.leave(smaller)
+        yield* Effect.sleep(1)
+        expect(tried).toEqual([2])
+      })
+    ))
 })

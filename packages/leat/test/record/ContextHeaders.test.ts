@@ -82,6 +82,13 @@ describe("the headers of what an event carries", () => {
     headers.clear()
     expect(headers.bytes.length).toBeLessThanOrEqual(65_536)
   })
+
+  it("keep what was written before they outgrow their bytes", () => {
+    const headers = new ContextHeaders()
+    const own = { correlationId: "walk-12", headers: [["large", new Uint8Array(3000).fill(5)] as const] }
+    headers.write(own, undefined)
+    expect(read(headers)).toEqual(plain(own))
+  })
 })
 
 /** Without what is undefined, and without views. */

@@ -127,4 +127,8 @@ describe("writeKey", () => {
       })
     )
   })
+
+  it.for(["é", "ab\u00ff", "schlüssel-ü", "日本", "a".repeat(65) + "ß"])("writes %s as UTF-8", (text) => {
+    expect(written(text)).toEqual(Buffer.from(text))
+  })
 })

@@ -435,3 +435,21 @@ describe("the ledger", () => {
     expect(ledger.snapshot().balanced).toBe(false)
   })
 })
+
+describe("a notice", () => {
+  it("stays with its record in a copy of a range, and is not in one without it", () => {
+    const batch = new RecordBatch(1024)
+    for (let index = 0; index < 4; index++) {
+      batch.place(0, 0, index, Float64Array.of(index))
+      const at = batch.bytes
+      batch.arena.set([1, 0, 7], at)
+      batch.commit(true, at + 1, at + 2, at + 3, "event")
+    }
+    batch.notice(2, "note", text.encode("three"))
+    const named = (copy: Pick<RecordBatch, "headers" | "count">) =>
+      Array.from({ length: copy.count }, (_, index) => copy.headers(index).map(([name]) => name))
+    expect(named(batch.copy(1, 4))).toEqual([[], ["note"], []])
+    expect(named(batch.copy(0, 2))).toEqual([[], []])
+    expect(named(batch.copy(3, 4))).toEqual([[]])
+  })
+})

@@ -1,0 +1,89 @@
+import type { Mutant } from "./Mutant.ts"
+
+export const consumeMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a lane hears of its revocation only by pulling",
+    file: "consume/LaneShell.ts",
+    find: `this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]`,
+    replace: `this.#fork(this.#guarded(this.#pull)), this.#fork(Effect.void)]`,
+    foundBy: "consume/revocation.test.ts"
+  },
+  {
+    name: "a lane that is given back is not settled once more",
+    file: "consume/LaneShell.ts",
+    find: `      this.#settleDue(this.#now(), true)
+      yield*`,
+    replace: `      yield*`,
+    foundBy: "worlds"
+  },
+  {
+    name: "a lane is released while its handlers run",
+    file: "consume/LaneShell.ts",
+    find: `if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return`,
+    replace: `if (machine.isRevoked) return`,
+    foundBy: "consume/revocation.test.ts"
+  },
+  {
+    name: "a settle that failed for a passing reason loses the lane",
+    file: "consume/LaneShell.ts",
+    find: `if (Option.isSome(error) && error.value.isRetryable) return`,
+    replace: `if (Option.isSome(error) && error.value.isRetryable && position < 0n) return`,
+    foundBy: "consume/settling.test.ts"
+  },
+  {
+    name: "a handler that fails is taken for one that was interrupted",
+    file: "consume/Handling.ts",
+    find: `if (!Cause.hasInterruptsOnly(exit.cause)) return machine.finished(held, failureOf(exit.cause), nowMs)`,
+    replace: `if (Exit.isSuccess(exit)) return machine.finished(held, failureOf(exit.cause), nowMs)`,
+    foundBy: "stories"
+  },
+  {
+    name: "a batch leaves out its last event",
+    file: "consume/Handling.ts",
+    find: `const call = () => handler.onEvents(events)`,
+    replace: `const call = () => handler.onEvents(events.length > 1 ? events.slice(0, -1) : events)`,
+    foundBy: "worlds"
+  },
+  {
+    name: "cutting a bundle loses the records behind the cut",
+    file: "consume/HeldRecord.ts",
+    find: `const rest = left === length ? following :`,
+    replace: `const rest = left <= length ? following :`,
+    foundBy: "consume/ReadLane.test.ts"
+  },
+  {
+    name: "a concurrency that is no number is taken",
+    file: "consume/handleFaults.ts",
+    find: `(Number.isInteger(value) && value >= 1 && value <= countMax)`,
+    replace: `!(value < 1 || value > countMax)`,
+    foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "a best-effort leg that is away drops without being told",
+    file: "publish/ClosedLeg.ts",
+    find: `this.drops.add(bucket, seq, reason)`,
+    replace: `void this.drops`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a receipt has the id of the event before",
+    file: "publish/Published.ts",
+    find: `seq: this.#seq }`,
+    replace: `seq: Math.max(0, this.#seq - 1) }`,
+    foundBy: "worlds"
+  },
+  {
+    name: "who takes deliveries by hand is not told that the subscription failed",
+    file: "consume/Consuming.ts",
+    find: `Queue.failCauseUnsafe(queue, exit.cause)`,
+    replace: `void exit`,
+    foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "the document wins over what was said in code",
+    file: "consume/Consuming.ts",
+    find: `concurrency: concurrency ?? settings.concurrency,`,
+    replace: `concurrency: settings.concurrency,`,
+    foundBy: "consume/settling.test.ts"
+  }
+]

@@ -1,0 +1,69 @@
+/** Whether the proof of a mutant finds it, told by a process of its own, because a mutant may hang or never be collected. */
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import type { Mutant } from "./Mutant.ts"
+import { planted } from "./plant.ts"
+
+const battery = fileURLToPath(new URL("battery.ts", import.meta.url))
+const vitest = fileURLToPath(import.meta.resolve("vitest/package.json")).replace(/package\.json$/, "vitest.mjs")
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
+const timeoutMs = 120_000
+
+export interface Search {
+  readonly found: boolean
+  /** How it was found; or what ended the search otherwise. */
+  readonly how: string
+}
+
+/** Runs the battery for one mutant, or for none. */
+export function runBattery(name: string, runs: number): Promise<Search> {
+  return execute([battery, name, String(runs)], {}, (code, stdout) => ({
+    found: code === 3,
+    how: stdout.trim().split("\n").at(-1) ?? ""
+  }))
+}
+
+/** Looks for a mutant with the proof that it names. */
+export async function findMutant(mutant: Mutant, runs = 60): Promise<Search> {
+  planted(mutant)
+  const { name, foundBy } = mutant
+  if (foundBy?.endsWith(".test.ts") !== true) return await runBattery(name, runs)
+  const file = `packages/leat/test/${foundBy}`
+  const parameters = [vitest, "run", "--project", "leat", "--bail", "1", file]
+  return await execute(parameters, { LEAT_MUTANT: name, NO_COLOR: "1" }, (_, stdout) => {
+    const [, test] = /^ FAIL {2}(.*)$/m.exec(stdout) ?? []
+    // A file that cannot be loaded fails too, and finds nothing.
+    const found = /^ +Tests +.*\b\d+ failed/m.test(stdout)
+    return { found, how: test ?? stdout.slice(-300) }
+  })
+}
+
+const run = promisify(execFile)
+
+async function execute(
+  parameters: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  read: (code: number, stdout: string) => Search
+): Promise<Search> {
+  const options = {
+    cwd: root,
+    env: { ...process.env, ...env },
+    timeout: timeoutMs,
+    killSignal: "SIGKILL" as const,
+    maxBuffer: 1 << 26
+  }
+  try {
+    const { stdout } = await run(process.execPath, ["--conditions=@leat/source", ...parameters], options)
+    return read(0, stdout)
+  } catch (error) {
+    const { code, stdout = "", stderr = "" } = error as { code?: number | string; stdout?: string; stderr?: string }
+    if (typeof code !== "number") return { found: false, how: `it ended by ${code ?? "a time-out"}` }
+    try {
+      const search = read(code, stdout)
+      return search.found ? search : { found: false, how: `${search.how} ${stderr}`.trim().slice(-500) }
+    } catch {
+      return { found: false, how: stderr.slice(-500) }
+    }
+  }
+}

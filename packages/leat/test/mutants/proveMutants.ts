@@ -1,0 +1,36 @@
+// Every mutant, each by the proof that it names, two at a time: `proveMutants.ts [RUNS [SEED [PART OF A NAME]]]`. The last line is a
+// report. Exit code 0: all were found; 3: one was not.
+import { findMutant, runBattery, type Search } from "./findMutant.ts"
+import type { Mutant } from "./Mutant.ts"
+import { mutants } from "./mutants.ts"
+
+const runs = Number(process.argv[2] ?? 60)
+const part = process.argv[4] ?? ""
+const chosen = mutants.filter(({ name, file, foundBy }) => `${name} ${file} ${foundBy}`.includes(part))
+const missed: Array<string> = []
+const left = [...chosen]
+
+const nothing = await runBattery("none", Math.min(runs, 20))
+if (nothing.how !== "nothing found") missed.push(`without a mutant: ${nothing.how}`)
+
+async function work(): Promise<void> {
+  for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) note(mutant, await search(mutant))
+}
+
+async function search(mutant: Mutant): Promise<Search> {
+  try {
+    return await findMutant(mutant, runs)
+  } catch (error) {
+    return { found: false, how: String(error) }
+  }
+}
+
+function note({ name, file }: Mutant, { found, how }: Search): void {
+  process.stderr.write(`${found ? "found" : "MISSED"} ${file}: ${name}: ${how}\n`)
+  if (!found) missed.push(`${file}: ${name}`)
+}
+
+await Promise.all([work(), work()])
+const report = { mutants: chosen.length, found: chosen.length - missed.length, missed }
+process.stdout.write(`${JSON.stringify(missed.length === 0 ? report : { ...report, violation: missed.join("; ") })}\n`)
+process.exitCode = missed.length === 0 ? 0 : 3

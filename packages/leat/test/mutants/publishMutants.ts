@@ -1,0 +1,177 @@
+import type { Mutant } from "./Mutant.ts"
+
+export const publishMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "who waits for room is passed by whoever comes",
+    file: "publish/RoomQueue.ts",
+    find: `return first !== undefined && first.ticket < ticket`,
+    replace: `return first !== undefined && first.ticket < ticket - ticket`,
+    foundBy: "worlds"
+  },
+  {
+    name: "who leaves the head of the line wakes nobody",
+    file: "publish/RoomQueue.ts",
+    find: `else if (at === 0) this.freed()`,
+    replace: `else if (at < 0) this.freed()`,
+    foundBy: "publish/RoomQueue.test.ts"
+  },
+  {
+    name: "the line is served once for ever",
+    file: "publish/RoomQueue.ts",
+    find: `      this.#isScheduled = false
+      this.#serve()`,
+    replace: `      this.#serve()`,
+    foundBy: "worlds"
+  },
+  {
+    name: "the time-out of the first in line is the time-out of all",
+    file: "publish/RoomQueue.ts",
+    find: `if (this.#line.length > 0 && this.#alarm === undefined) this.#arm()`,
+    replace: `if (this.#line.length > 1 && this.#alarm === undefined) this.#arm()`,
+    foundBy: "publish/RoomQueue.test.ts"
+  },
+  {
+    name: "an event that waits keeps views of the next one's value",
+    file: "publish/Draft.ts",
+    find: `Buffer.from(this.#value.subarray(0, this.valueLength)))`,
+    replace: `this.#value.subarray(0, this.valueLength) as Buffer)`,
+    foundBy: "worlds"
+  },
+  {
+    name: "an event that waits takes the key of the last one offered",
+    file: "publish/Draft.ts",
+    find: `if (this.#key !== undefined) keyBytes.set(this.#key)`,
+    replace: `if (this.#key === undefined) return`,
+    foundBy: "worlds"
+  },
+  {
+    name: "the encoder begins where the last event ended",
+    file: "publish/Draft.ts",
+    find: `    writer.pos = 0
+    contract.encodeInto`,
+    replace: `    if (writer.pos > 64) writer.pos = 0
+    contract.encodeInto`,
+    foundBy: "worlds"
+  },
+  {
+    name: "an event of publishAll that was rejected later counts as admitted",
+    file: "publish/PublishingAll.ts",
+    find: `      this.#note(index, told, fault)
+      if (this.#finished !== undefined)`,
+    replace: `      this.admitted++
+      void fault
+      if (this.#finished !== undefined)`,
+    foundBy: "worlds"
+  },
+  {
+    name: "publishAll leaves out the event behind one that waited",
+    file: "publish/PublishingAll.ts",
+    find: `if (this.#finished !== undefined) this.#next()`,
+    replace: `this.#events.next()
+      if (this.#finished !== undefined) this.#next()`,
+    foundBy: "worlds"
+  },
+  {
+    name: "publishAll that was given up goes on waiting",
+    file: "publish/PublishingAll.ts",
+    find: `this.#wait?.giveUp()`,
+    replace: `void this.#wait`,
+    foundBy: "worlds"
+  },
+  {
+    name: "buckets of one page share their sequences",
+    file: "publish/Sequences.ts",
+    find: `const place = bucket & (pageBuckets - 1)`,
+    replace: `const place = bucket & (pageBuckets - 2)`,
+    foundBy: "stories"
+  },
+  {
+    name: "one that waited is told interrupted, and stored",
+    file: "publish/WaitForRoom.ts",
+    find: `    if (sink === undefined) return
+    this.#sink = undefined
+    sink.waiting.leave(this)`,
+    replace: `    if (sink === undefined) return
+    if (told.admitted || told.reason !== "interrupted") {
+      this.#sink = undefined
+      sink.waiting.leave(this)
+    }`,
+    foundBy: "worlds"
+  },
+  {
+    name: "one that waits for a second sink stays in the line of the first",
+    file: "publish/WaitForRoom.ts",
+    find: `    this.#sink?.waiting.leave(this)
+    this.#sink = next`,
+    replace: `    this.#sink = next`,
+    foundBy: "worlds"
+  },
+  {
+    name: "publish at the level stored does not wait for it",
+    file: "publish/Publishing.ts",
+    find: `if (level === "queued") return Effect.succeed(published)`,
+    replace: `if (level !== "durable") return Effect.succeed(published)`,
+    foundBy: "worlds"
+  },
+  {
+    name: "what a policy dropped is told stored",
+    file: "publish/Publishing.ts",
+    find: `for (const _ in outcome.dropped) return new`,
+    replace: `for (const _ in outcome.dropped) if (outcome.stored < 0) return new`,
+    foundBy: "worlds"
+  },
+  {
+    name: "a publish that is interrupted goes on waiting in line",
+    file: "publish/Publishing.ts",
+    find: `      told.told = answer
+      return Effect.sync(() => told.giveUp())`,
+    replace: `      told.told = answer
+      return undefined`,
+    foundBy: "worlds"
+  },
+  {
+    name: "a best-effort leg without room rejects the event",
+    file: "publish/Publisher.ts",
+    find: `if (!outlet.isRequired) continue`,
+    replace: `if (outlet.sink === undefined) continue`,
+    foundBy: "publish/publishing.test.ts"
+  },
+  {
+    name: "a full second leg is not asked before the first is written",
+    file: "publish/Publisher.ts",
+    find: `if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
+    replace: `if (outlet === this.#outlets[0] && !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
+    foundBy: "worlds"
+  },
+  {
+    name: "waiting is never counted down",
+    file: "publish/OfferCount.ts",
+    find: `    this.#account.waiting--
+    this.#answered(admission)`,
+    replace: `    this.#answered(admission)`,
+    foundBy: "worlds"
+  },
+  {
+    name: "an event is stamped with the time of the one before it for ever",
+    file: "publish/TurnClock.ts",
+    find: `      this.#isReset = true
+      this.#events = eventsMax`,
+    replace: `      this.#isReset = true`,
+    foundBy: "publish/TurnClock.test.ts"
+  },
+  {
+    name: "the first of two waiters for one outcome is forgotten",
+    file: "ledger/Waiter.ts",
+    find: `            earlier(outcome)
+            done(outcome)`,
+    replace: `            done(outcome)`,
+    foundBy: "ledger/Waiter.test.ts"
+  },
+  {
+    name: "a waiter is told before its last leg has ended",
+    file: "ledger/Waiter.ts",
+    find: `if (this.pending > 0) return`,
+    replace: `if (this.pending > 1) return`,
+    foundBy: "worlds"
+  }
+]

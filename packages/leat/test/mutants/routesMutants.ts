@@ -1,0 +1,110 @@
+import type { Mutant } from "./Mutant.ts"
+
+export const routesMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a star stands for one character at least",
+    file: "routes/Glob.ts",
+    find: `while (glob[pattern] === "*") pattern++
+  return`,
+    replace: `return`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "a star is taken as far as it goes the first time",
+    file: "routes/Glob.ts",
+    find: `at = ++resume`,
+    replace: `at = resume = resume + 2`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "the last route that matches wins",
+    file: "routes/Routes.ts",
+    find: `this.document.routes.findIndex(`,
+    replace: `this.document.routes.findLastIndex(`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "what one source was told is told to all",
+    file: "routes/Routes.ts",
+    find: `this.#found.get(source) ?? new Map`,
+    replace: `this.#found.get("") ?? new Map`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "a document with a fault in a contract is taken",
+    file: "routes/Routes.ts",
+    find: `return unmet.length > 0 ?`,
+    replace: `return unmet.length > 1 ?`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "minutes are read as milliseconds",
+    file: "routes/RouteDocument.ts",
+    find: `m: 60_000,`,
+    replace: `m: 1,`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "keys that nobody knows are passed over",
+    file: "routes/RouteDocument.ts",
+    find: `(value, { errors: "all", onExcessProperty: "error" }))`,
+    replace: `(value, { errors: "all" }))`,
+    foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "a secret is told in the error of a driver",
+    file: "routes/redact.ts",
+    find: `(form) => references.get(form) ?? "")`,
+    replace: `(form) => form)`,
+    foundBy: "routes/references.test.ts"
+  },
+  {
+    name: "of two secrets the shorter is withheld first",
+    file: "routes/redact.ts",
+    find: `other.length - one.length`,
+    replace: `one.length - other.length`,
+    foundBy: "routes/references.test.ts"
+  },
+  {
+    name: "an unset variable is an empty text",
+    file: "routes/References.ts",
+    find: `if (value !== undefined) return Effect.succeed(value)`,
+    replace: `if (value !== undefined || name !== "") return Effect.succeed(value ?? "")`,
+    foundBy: "routes/references.test.ts"
+  },
+  {
+    name: "a section that contains itself is walked for ever",
+    file: "routes/configStrings.ts",
+    find: `if (!isPlain(value) || seen.has(value)) return`,
+    replace: `if (!isPlain(value) || (seen.has(value) && seen.size > 100_000)) return`,
+    foundBy: "routes/references.test.ts"
+  },
+  {
+    name: "opening is tried again whatever the reason",
+    file: "routes/openCluster.ts",
+    find: `failure._tag === "TransportError" && failure.isRetryable`,
+    replace: `failure._tag === "TransportError"`,
+    foundBy: "routes/openCluster.test.ts"
+  },
+  {
+    name: "opening goes on past its time",
+    file: "routes/openCluster.ts",
+    find: `if (!mayPass || leftMs <= 0)`,
+    replace: `if (!mayPass || leftMs <= -againMsMax)`,
+    foundBy: "routes/openCluster.test.ts"
+  },
+  {
+    name: "a group that left stays the reader of its stream",
+    file: "routes/ReadGroups.ts",
+    find: `--found.subscriptions === 0`,
+    replace: `--found.subscriptions < 0`,
+    foundBy: "routes/ReadGroups.test.ts"
+  },
+  {
+    name: "lists in another order are the same",
+    file: "routes/sameValue.ts",
+    find: `if (lists === "inOrder") return one.every`,
+    replace: `if (lists === "inOrder" && one.length < 2) return one.every`,
+    foundBy: "routes/sameValue.test.ts"
+  }
+]
