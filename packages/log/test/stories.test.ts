@@ -1,6 +1,15 @@
 import { log, logTransport } from "@leat/log"
 import { Effect } from "effect"
-import { calm, type Scenario, seededRandom, tellStory } from "leat/testing"
+import {
+  calm,
+  drawWorld,
+  type Scenario,
+  seededRandom,
+  type Stage,
+  tellStory,
+  tellWorld,
+  type World
+} from "leat/testing"
 import type { Driver } from "leat/transport"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
@@ -50,6 +59,16 @@ const tell = Effect.fnUntraced(function* (seed: number, scenario: Scenario, driv
   return yield* tellStory({ driver, config, reader: logTransport(config), withinMs }, scenario, seed)
 }, Effect.scoped)
 
+/** A world whose clusters are logs in directories of their own. */
+const tellOnDisk = Effect.fnUntraced(function* (world: World) {
+  const stages: Array<Stage> = []
+  for (let cluster = 0; cluster < world.clusters; cluster++) {
+    const config = { directory: join(yield* temporaryDirectory, "log"), partitions: 2 }
+    stages.push({ driver: log, config, reader: logTransport(config), withinMs })
+  }
+  return yield* tellWorld(stages, world)
+}, Effect.scoped)
+
 /** A log that says stored every third time without having stored anything. */
 const forgetful: Driver = {
   ...log,
@@ -78,6 +97,18 @@ describe("the loss guarantees, over the log on the disk", () => {
       expect(await Effect.runPromise(tell(seed, scenarioOf(seed)))).toEqual([])
     }
   )
+
+  it.concurrent.for([1, 2, 3])("hold in the world of seed %i", { timeout: 120_000 }, async (seed) => {
+    const drawn = drawWorld(seed)
+    // Time-outs are waited for here, and the clock of the machine is left alone.
+    const streams = drawn.streams.map((stream) => ({
+      ...stream,
+      legs: stream.legs.map((leg) => ({ ...leg, timeoutMs: 300 }))
+    }))
+    const rates = { ...drawn.rates, wallBack: 0, wallForward: 0 }
+    const { verdicts } = await Effect.runPromise(tellOnDisk({ ...drawn, streams, rates }))
+    expect(verdicts).toEqual([])
+  })
 
   it("are found broken where the log forgets what it says is stored", async () => {
     expect(await Effect.runPromise(tell(1, calm, forgetful))).toContainEqual(expect.stringMatching(/^lost: /))

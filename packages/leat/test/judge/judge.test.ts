@@ -323,6 +323,15 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "interrupted, and admitted afterwards",
+    kinds: ["toldWrongly"],
+    tell: (hand) => {
+      hand.chronicle.end(hand.begin(1), "gone")
+      hand.leg(0, "queued", "inFlight", "stored")
+      hand.copy(1, 0, 0)
+    }
+  },
+  {
     says: "told another id",
     kinds: ["toldWrongly"],
     tell: (hand) => {
@@ -366,9 +375,9 @@ const cases: ReadonlyArray<Case> = [
   {
     says: "a waiting call passed over by many",
     kinds: ["unfair"],
-    tell: (hand) => passOver(hand, 13)
+    tell: (hand) => passOver(hand, 5)
   },
-  { says: "a waiting call passed over by a few", kinds: [], tell: (hand) => passOver(hand, 12) },
+  { says: "a waiting call passed over by a few", kinds: [], tell: (hand) => passOver(hand, 4) },
   {
     says: "the journal left a place where the leg was not",
     kinds: ["unbalanced"],

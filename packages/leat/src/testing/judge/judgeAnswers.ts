@@ -3,7 +3,7 @@ import type { Call, Chronicle, LegFact, Verdict } from "./Chronicle.ts"
 import { legsById, requiredOf } from "./judgeStorage.ts"
 
 /** How many later callers may be admitted before one that waits; schedulers may let some pass. */
-const passedOverMax = 12
+const passedOverMax = 4
 
 export function judgeAnswers(chronicle: Chronicle): ReadonlyArray<Verdict> {
   return [...toldWrongly(chronicle), ...storedUntold(chronicle), ...hung(chronicle), ...unfair(chronicle)]
@@ -21,7 +21,8 @@ function* toldWrongly(chronicle: Chronicle): Iterable<Verdict> {
 function wrongAnswer(call: Call, required: ReadonlyArray<string>, legs: ReadonlyArray<LegFact>): string | undefined {
   const [first] = legs
   const own = required.map((sink) => legs.find((leg) => leg.sink === sink))
-  const { said, saidId, room, api } = call
+  const { said, saidId, room, api, admittedAt = 0, endedAt = Number.POSITIVE_INFINITY } = call
+  if (admittedAt > endedAt) return "was admitted after its call had ended"
   if (said === undefined || said === "gone") return undefined
   if (said !== "admitted" && said !== "stored" && said !== "notStored") {
     if (first !== undefined) return `was told rejected (${said}), and is admitted as ${first.id}`

@@ -44,6 +44,12 @@ export class Mischief {
     return true
   }
 
+  /** Whether the story is after this mishap in a state that the leat is not in yet. */
+  isTooEarly(mishap: Mishap, leat: number): boolean {
+    const { focus } = this.#world
+    return focus?.mishap === mishap && !this.isOver && !this.#statesOf(leat).includes(focus.state)
+  }
+
   /** Notes what happened without having been drawn. */
   happened(mishap: Mishap, leat: number): void {
     this.#occasions.note(mishap, this.#statesOf(leat))

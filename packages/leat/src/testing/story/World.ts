@@ -103,6 +103,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
   for (const mishap of mishaps) if (chance(0.3)) rates[mishap] = random() * 0.12
   if (focus?.state === "halted") rates.refuse = 0.2
   if (focus?.state === "inDoubt" || focus?.mishap === "fence") rates.loseResponse = 0.3
+  if (focus?.state === "inDoubt") rates.fence = 0.3
   if (focus?.state === "closing") rates.close = 0.1
   const groups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,
@@ -116,7 +117,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     leats: isClosing ? 2 : upTo(2),
     streams,
     groups,
-    callers: isFull ? 4 : upTo(3),
+    callers: isFull ? 4 : focus?.mishap === "openStream" ? 3 : upTo(3),
     calls: 6 + Math.floor(random() * 18),
     keys: upTo(5),
     rates,

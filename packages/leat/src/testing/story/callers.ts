@@ -26,6 +26,9 @@ export interface Callers {
   readonly outcomes: Array<Fiber.Fiber<unknown>>
 }
 
+/** How long a caller puts off opening a stream, in milliseconds, where a story is after a state for it. */
+const openingLooks = 80
+
 /** Looks that have to have found room before a time-out is wrong. */
 const looksMin = 25
 
@@ -45,7 +48,11 @@ export const caller = Effect.fnUntraced(function* (callers: Callers) {
     const index = Math.floor(random() * world.streams.length)
     const fact = world.streams[index]
     const known = teller.leat.ledger.snapshot().streams.some(({ stream }) => stream === fact?.stream)
-    if (!known) mischief.happened("openStream", teller.index)
+    if (!known) {
+      for (let look = 0; look < openingLooks && mischief.isTooEarly("openStream", teller.index); look++)
+        yield* Effect.sleep(1)
+      mischief.happened("openStream", teller.index)
+    }
     const stream = opened.get(index) ?? (yield* teller.stream(index))
     if (stream === undefined || fact === undefined) continue
     opened.set(index, stream)
