@@ -8,11 +8,9 @@ import { planted } from "./plant.ts"
 
 const deadlineMs = 120_000
 
-/** One of each file that the battery finds: all of them are what `npm run prove -- mutants` looks for. */
+/** One of each file, of those that are found soonest: all of them are what `npm run prove -- mutants` looks for. */
 const short = [
-  ...new Map(
-    mutants.filter(({ foundBy }) => foundBy?.endsWith(".test.ts") !== true).map((mutant) => [mutant.file, mutant])
-  ).values()
+  ...new Map(mutants.filter(({ foundBy }) => foundBy === undefined).map((mutant) => [mutant.file, mutant])).values()
 ]
 
 describe("the mutants", () => {
