@@ -22,6 +22,7 @@ import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
 import { attribute, metricNames, processDuration, pullCounter } from "../Telemetry.ts"
+import { textOfThrown } from "../thrown.ts"
 import type { PartitionBounds, Transport, TransportError } from "../transport/index.ts"
 
 /** A consumer's own word that a delivery failed. */
@@ -230,7 +231,7 @@ export class Consuming<T> {
     try {
       return contract.decode(value)
     } catch (error) {
-      return new NoEvent({ tag: "Malformed", detail: String(error) })
+      return new NoEvent({ tag: "Malformed", detail: textOfThrown(error) })
     }
   }
 }

@@ -9,6 +9,7 @@ import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { textOfThrown } from "../thrown.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
@@ -60,7 +61,7 @@ export class Handling<T> {
       else this.#startBatch(handler, held, slice, nowMs)
     } catch (error) {
       // Handlers and contracts are guarded where they are called: this is a fault of leat or of the driver.
-      this.#parts.machine.failed(held, { tag: "Defect", detail: String(error) }, nowMs)
+      this.#parts.machine.failed(held, { tag: "Defect", detail: textOfThrown(error) }, nowMs)
     }
   }
 
@@ -217,14 +218,19 @@ function called(call: () => Effect.Effect<void, unknown>): Effect.Effect<void, u
 /** The tag that policies match: `_tag` of a typed error, else the name of the error, else what was thrown. */
 function failureOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonly detail: string } {
   const error = Cause.squash(cause)
-  if (typeof error === "object" && error !== null) {
-    const tag =
-      "_tag" in error && typeof error._tag === "string"
-        ? error._tag
-        : "name" in error && typeof error.name === "string"
-          ? error.name
-          : "Error"
-    return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
+  try {
+    if (typeof error === "object" && error !== null) {
+      const tag = tagOf(error)
+      return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
+    }
+  } catch {
+    // A getter that throws, a proxy that is revoked: it is a failure of the handler all the same.
+    return { tag: "Error", detail: textOfThrown(error) }
   }
   return { tag: typeof error === "string" ? error : "Error", detail: String(error) }
+}
+
+function tagOf(error: object): string {
+  if ("_tag" in error && typeof error._tag === "string") return error._tag
+  return "name" in error && typeof error.name === "string" ? error.name : "Error"
 }

@@ -321,11 +321,13 @@ async function subscribed(
   const stop = async () => {
     await Effect.runPromise(Scope.close(scope, Exit.void))
   }
+  const onAbort = () => void stop()
   if (signal?.aborted === true) await stop()
-  signal?.addEventListener("abort", () => void stop(), { once: true })
+  signal?.addEventListener("abort", onAbort, { once: true })
   const ended = Effect.runPromise(subscription.ended)
-  // Whoever does not ask for it has been told by the log.
-  ended.catch(() => undefined)
+  // A signal may outlive many subscriptions. Whoever does not ask for the error has been told by the log.
+  const forget = () => signal?.removeEventListener("abort", onAbort)
+  ended.then(forget, forget)
   return {
     group: subscription.group,
     halted: subscription.halted,

@@ -23,7 +23,8 @@ export function currentDelivery(): Handled | undefined {
 export function handled(info: DeliveryInfo | undefined, run: () => void | Promise<void>): Effect.Effect<void, unknown> {
   try {
     const answer = info === undefined ? run() : current.run(contextOf(info), run)
-    return isThenable(answer) ? Effect.uninterruptible(settled(answer)) : Effect.void
+    // As `await` does: whatever a thenable does then, it is answered once.
+    return isThenable(answer) ? Effect.uninterruptible(settled(Promise.resolve(answer))) : Effect.void
   } catch (error) {
     return Exit.fail(error)
   }
@@ -36,10 +37,11 @@ function contextOf(delivery: DeliveryInfo): Handled {
 }
 
 function isThenable(answer: unknown): answer is PromiseLike<void> {
-  return typeof answer === "object" && answer !== null && "then" in answer && typeof answer.then === "function"
+  if (answer === null || (typeof answer !== "object" && typeof answer !== "function")) return false
+  return "then" in answer && typeof answer.then === "function"
 }
 
-function settled(promise: PromiseLike<void>): Effect.Effect<void, unknown> {
+function settled(promise: Promise<void>): Effect.Effect<void, unknown> {
   return Effect.callback((resume) => {
     promise.then(
       () => resume(Effect.void),
