@@ -35,7 +35,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/Handling.ts",
     find: `if (!Cause.hasInterruptsOnly(exit.cause)) return machine.finished(held, failureOf(exit.cause), nowMs)`,
     replace: `if (Exit.isSuccess(exit)) return machine.finished(held, failureOf(exit.cause), nowMs)`,
-    foundBy: "stories"
+    foundBy: "consume/consuming.test.ts"
   },
   {
     name: "a batch leaves out its last event",
