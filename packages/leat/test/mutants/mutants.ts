@@ -145,15 +145,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the broker keeps views of the arena that it was sent",
-    file: "transport/memory/MemoryPartition.ts",
-    find: `const copy = batch.copy(from, to)`,
-    replace: `const copy = from === 0 && to === batch.count ? batch : batch.copy(from, to)`
+    file: "transport/memory/MemoryChunk.ts",
+    find: `this.#arena.set(bytes, this.bytes)`,
+    replace: `if (this.count === 0) this.#arena = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    else this.#arena.set(bytes, this.bytes)`
   },
   {
     name: "the broker forgets the last record of a batch",
     file: "transport/memory/MemoryPartition.ts",
-    find: `const copy = batch.copy(from, to)`,
-    replace: `const copy = batch.copy(from, Math.max(from + 1, to - 1))`
+    find: `chunk.add(batch, from, to, nowMs)`,
+    replace: `chunk.add(batch, from, Math.max(from + 1, to - 1), nowMs)`
   },
   {
     name: "a partition changes hands before it is released",

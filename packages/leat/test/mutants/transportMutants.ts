@@ -118,14 +118,14 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a range is read one record too far",
     file: memoryPartition,
-    find: `at < chunk.batch.count && next < end;`,
-    replace: `at < chunk.batch.count && next <= end;`
+    find: `at < chunk.count && next < end;`,
+    replace: `at < chunk.count && next <= end;`
   },
   {
     name: "a time is looked for behind it",
     file: memoryPartition,
-    find: `if (batch.timeMs(at) >= timeMs) return`,
-    replace: `if (batch.timeMs(at) > timeMs) return`
+    find: `if (chunk.timeMs(at) >= timeMs) return`,
+    replace: `if (chunk.timeMs(at) > timeMs) return`
   },
   {
     name: "a lane that comes after the end stays with its member",

@@ -207,9 +207,10 @@ describe("the signal of a publish", () => {
       )
       const isStored = outcomes.map((one) => one === "stored" || (one !== "not admitted" && one.stored === 1))
       const log = broker.topic("notes").partitions[0]
-      const texts = (log?.read(log.start, log.end)?.records ?? []).map(({ value }) =>
-        value === null ? -1 : Number.parseInt(noteContract().decode(value).text)
-      )
+      const texts: Array<number> = []
+      for (let batch = log?.read(log.start, log.end); batch !== undefined; batch = log?.read(batch.next, log.end))
+        for (const { value } of batch.records)
+          texts.push(value === null ? -1 : Number.parseInt(noteContract().decode(value).text))
       expect(texts).toEqual(isStored.flatMap((stored, index) => (stored ? [index] : [])))
       expect(leat.ledger.snapshot()).toMatchObject({ balanced: true, streams: [{ waiting: 0 }] })
     }

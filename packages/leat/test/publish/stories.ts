@@ -1,6 +1,7 @@
 import { type Duration, Effect, Exit, References, type Scope } from "effect"
 import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
+import type { ReceivedRecord } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.js"
 import { type Note, noteContract } from "../contracts/Note.js"
 
@@ -55,8 +56,10 @@ export const legRow = (leat: Pick<OpenLeat, "ledger">): LegRow | undefined => le
 export const stored = (broker: MemoryBroker, topic = "notes") =>
   Effect.sync(() => {
     const log = broker.topic(topic).partitions[0]
-    const batch = log?.read(log.start, log.end)
-    return (batch?.records ?? []).map(({ headers, value }) => ({
+    const records: Array<ReceivedRecord> = []
+    for (let batch = log?.read(log.start, log.end); batch !== undefined; batch = log?.read(batch.next, log.end))
+      records.push(...batch.records)
+    return records.map(({ headers, value }) => ({
       text: value === null ? null : noteContract().decode(value).text,
       ...readMeta(headers, "test.notes")
     }))

@@ -1,21 +1,12 @@
+import { MemoryChunk } from "./MemoryChunk.ts"
 import { ColumnBatch } from "../ReceivedRecords.ts"
 import type { OutgoingBatch, Position, ReceivedBatch, ReceivedRecord } from "../index.ts"
-
-/** One stored batch: its records have the positions from `base` on. */
-interface Chunk {
-  readonly base: Position
-  readonly batch: OutgoingBatch
-  readonly bytes: number
-  /** Records that compaction took away, by index. */
-  removed: Set<number> | undefined
-  readonly storedAtMs: number
-}
 
 /** Most that one read gives: bounds what a reader holds, in records and bytes. */
 const readRecordsMax = 500
 const readBytesMax = 1024 * 1024
 
-/** Fewer records than this of one stored batch are read together with those of the next. */
+/** Fewer records than this of one chunk are read together with those of the next. */
 const columnRecordsMin = 16
 
 /** The records of one partition, in positions without gaps until compaction takes some away. */
@@ -24,16 +15,24 @@ export class MemoryPartition {
   end: Position = 0n
   /** Bytes of what is stored. */
   bytes = 0
-  #chunks: Array<Chunk> = []
+  #chunks: Array<MemoryChunk> = []
   readonly #listeners = new Set<() => void>()
 
-  /** Stores a copy of records [from, to); returns the position of the first. */
-  append(batch: OutgoingBatch, from: number, to: number, nowMs: number): Position {
+  /**
+   * Stores a copy of records [from, to); returns the position of the first. It is kept together with what came before it while a chunk has
+   * `chunkBytesMax` at most: 0 where every batch goes by its own age.
+   */
+  append(batch: OutgoingBatch, from: number, to: number, nowMs: number, chunkBytesMax: number): Position {
     const base = this.end
-    const copy = batch.copy(from, to)
-    const bytes = batch.rangeBytes(from, to)
-    this.#chunks.push({ base, batch: copy, bytes, removed: undefined, storedAtMs: nowMs })
-    this.bytes += bytes
+    const bytes = batch.rangeBytes(from, to) + batch.noticeBytes
+    let chunk = this.#chunks.at(-1)
+    if (chunk?.takes(to - from, bytes, chunkBytesMax) !== true) {
+      chunk = new MemoryChunk(base, bytes, to - from)
+      this.#chunks.push(chunk)
+    }
+    this.bytes -= chunk.bytes
+    chunk.add(batch, from, to, nowMs)
+    this.bytes += chunk.bytes
     this.end = base + BigInt(to - from)
     for (const appended of this.#listeners) appended()
     return base
@@ -52,23 +51,17 @@ export class MemoryPartition {
     return this.#readColumns(from, end) ?? this.#readRecords(from, end)
   }
 
-  /** What one stored batch has, as columns, where it is enough for a batch of its own. */
+  /** What one chunk has, as columns, where it is enough for a batch of its own. */
   #readColumns(from: Position, end: Position): ReceivedBatch | undefined {
     const first = from > this.start ? from : this.start
     const chunk = this.#chunks[this.#chunkAt(first)]
     if (chunk === undefined || chunk.removed !== undefined) return undefined
-    const { base, batch } = chunk
+    const { base, count } = chunk
     const at = Number(first - base)
-    let to = Math.min(batch.count, Number(end - base), at + readRecordsMax)
+    let to = Math.min(count, Number(end - base), at + readRecordsMax)
     if (to - at < columnRecordsMin) return undefined
-    while (to - at > columnRecordsMin && batch.rangeBytes(at, to) > readBytesMax) to = at + ((to - at) >> 1)
-    const columns = batch.columns(at, to)
-    // Bytes of its own: a reader may keep or change them.
-    return new ColumnBatch(
-      { ...columns, bytes: new Uint8Array(columns.bytes) },
-      first,
-      from < first ? "expired" : undefined
-    )
+    while (to - at > columnRecordsMin && chunk.rangeBytes(at, to) > readBytesMax) to = at + ((to - at) >> 1)
+    return new ColumnBatch(chunk.columns(at, to), first, from < first ? "expired" : undefined)
   }
 
   #readRecords(from: Position, end: Position): ReceivedBatch {
@@ -79,7 +72,7 @@ export class MemoryPartition {
     for (let index = this.#chunkAt(next); index < this.#chunks.length; index++) {
       const chunk = this.#chunks[index]
       if (chunk === undefined) break
-      for (let at = Number(next - chunk.base); at < chunk.batch.count && next < end; at++, next++) {
+      for (let at = Number(next - chunk.base); at < chunk.count && next < end; at++, next++) {
         if (chunk.removed?.has(at) === true) {
           isCompacted = true
           continue
@@ -87,8 +80,8 @@ export class MemoryPartition {
         if (records.length >= readRecordsMax || (records.length > 0 && bytes >= readBytesMax)) {
           return received(records, next, from < this.start, isCompacted)
         }
-        bytes += chunk.batch.recordBytes(at)
-        records.push(recordOf(chunk.batch, at, next))
+        bytes += chunk.rangeBytes(at, at + 1)
+        records.push(recordOf(chunk, at, next))
       }
     }
     return received(records, next, from < this.start, isCompacted)
@@ -96,13 +89,13 @@ export class MemoryPartition {
 
   /** Position of the first record written at `timeMs` or later; the end when there is none. */
   positionAt(timeMs: number): Position {
-    for (const { base, batch } of this.#chunks) {
-      for (let at = 0; at < batch.count; at++) if (batch.timeMs(at) >= timeMs) return base + BigInt(at)
+    for (const chunk of this.#chunks) {
+      for (let at = 0; at < chunk.count; at++) if (chunk.timeMs(at) >= timeMs) return chunk.base + BigInt(at)
     }
     return this.end
   }
 
-  /** Takes whole batches away from the start: those stored before `timeMs`, and the oldest until at most `bytesMax` are left. */
+  /** Takes whole chunks away from the start: those stored before `timeMs`, and the oldest until at most `bytesMax` are left. */
   retain(timeMs: number, bytesMax: number): void {
     let gone = 0
     for (const { storedAtMs, bytes } of this.#chunks) {
@@ -118,16 +111,16 @@ export class MemoryPartition {
   /** Keeps the last record of each key, and every record without one. */
   compact(): void {
     const last = new Map<string, Position>()
-    for (const { base, batch } of this.#chunks) {
-      for (let at = 0; at < batch.count; at++) {
-        const key = batch.key(at)
-        if (key !== null) last.set(keyText(key), base + BigInt(at))
+    for (const chunk of this.#chunks) {
+      for (let at = 0; at < chunk.count; at++) {
+        const key = chunk.key(at)
+        if (key !== null) last.set(keyText(key), chunk.base + BigInt(at))
       }
     }
     for (const chunk of this.#chunks) {
       const removed = new Set<number>()
-      for (let at = 0; at < chunk.batch.count; at++) {
-        const key = chunk.batch.key(at)
+      for (let at = 0; at < chunk.count; at++) {
+        const key = chunk.key(at)
         if (key !== null && last.get(keyText(key)) !== chunk.base + BigInt(at)) removed.add(at)
       }
       chunk.removed = removed
@@ -159,15 +152,15 @@ function received(
 }
 
 /** Bytes of its own: a reader may keep or change them. */
-function recordOf(batch: OutgoingBatch, at: number, position: Position): ReceivedRecord {
-  const key = batch.key(at)
-  const value = batch.value(at)
+function recordOf(chunk: MemoryChunk, at: number, position: Position): ReceivedRecord {
+  const key = chunk.key(at)
+  const value = chunk.value(at)
   return {
     position,
     key: key === null ? null : new Uint8Array(key),
     value: value === null ? null : new Uint8Array(value),
-    headers: batch.headers(at).map(([name, bytes]) => [name, new Uint8Array(bytes)]),
-    timeMs: batch.timeMs(at)
+    headers: chunk.headers(at).map(([name, bytes]) => [name, new Uint8Array(bytes)]),
+    timeMs: chunk.timeMs(at)
   }
 }
 

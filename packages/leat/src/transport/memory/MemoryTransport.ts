@@ -33,6 +33,9 @@ const partitionsDefault = 4
 const recordBytesMaxDefault = 1024 * 1024
 const retentionBytesDefault = 256 * 1024 * 1024
 
+/** Bytes up to which small batches are kept together. */
+const chunkBytesMost = 64 * 1024
+
 class Topic {
   readonly spec: TopicSpec
   readonly partitions: ReadonlyArray<MemoryPartition>
@@ -280,9 +283,11 @@ function append(
     const detail = `a record of ${bytes} bytes; the limit is ${options.recordBytesMax}`
     return { from, to, fate: "notStored", error: failure("TooLarge", "send", detail) }
   }
-  const base = log.append(batch, from, to, nowMs)
-  const { timeMs, bytes } = spec.retention ?? {}
-  log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes ?? options.retentionBytes)
+  const { timeMs, bytes = options.retentionBytes } = spec.retention ?? {}
+  // What is kept by its age goes batch by batch, and what is kept by its size in small parts of that.
+  const chunkBytesMax = timeMs === undefined ? Math.min(chunkBytesMost, bytes / 16) : 0
+  const base = log.append(batch, from, to, nowMs, chunkBytesMax)
+  log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes)
   return { from, to, fate: "stored", base }
 }
 

@@ -1,0 +1,77 @@
+import fc from "fast-check"
+import { batchOf } from "leat/transport"
+import { expect, it } from "vitest"
+import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
+
+const text = new TextEncoder()
+const anyRecord = fc.record({
+  key: fc.option(fc.string({ maxLength: 5 }), { nil: null }),
+  value: fc.option(fc.string({ maxLength: 40 }), { nil: null }),
+  header: fc.string({ maxLength: 8 })
+})
+
+it("keeps every record as it was appended, however its batches are kept together, and as it was read", () => {
+  const anyBatch = fc.array(anyRecord, { minLength: 1, maxLength: 40 })
+  fc.assert(
+    fc.property(
+      fc.array(anyBatch, { minLength: 1, maxLength: 30 }),
+      fc.nat({ max: 2000 }),
+      (batches, chunkBytesMax) => {
+        const partition = new MemoryPartition()
+        const expected: Array<unknown> = []
+        const plain = (bytes: Uint8Array | null) => (bytes === null ? null : Array.from(bytes))
+        const readAll = () => {
+          const records: Array<unknown> = []
+          for (let at = 0n; at < partition.end;) {
+            const batch = partition.read(at, partition.end)
+            if (batch === undefined) throw new Error("nothing where something was appended")
+            for (const { position, key, value, headers, timeMs } of batch.records)
+              records.push([
+                position,
+                plain(key),
+                plain(value),
+                headers.map(([name, bytes]) => [name, plain(bytes)]),
+                timeMs
+              ])
+            at = batch.next
+          }
+          return records
+        }
+        let before: { readonly read: ReadonlyArray<unknown>; readonly count: number } = { read: [], count: 0 }
+        for (const [nowMs, records] of batches.entries()) {
+          const batch = batchOf(
+            records.map(({ key, value, header }) => ({
+              key: key === null ? null : text.encode(key),
+              value: value === null ? null : text.encode(value),
+              headers: [["h", text.encode(header)]] as const,
+              timeMs: nowMs
+            }))
+          )
+          for (const { key, value, header } of records)
+            expected.push([
+              BigInt(expected.length),
+              key === null ? null : Array.from(text.encode(key)),
+              value === null ? null : Array.from(text.encode(value)),
+              [["h", Array.from(text.encode(header))]],
+              nowMs
+            ])
+          partition.append(batch, 0, batch.count, nowMs, chunkBytesMax)
+          expect(before.read).toEqual(expected.slice(0, before.count))
+          before = { read: readAll(), count: expected.length }
+        }
+        expect(readAll()).toEqual(expected)
+      }
+    ),
+    { numRuns: 100 }
+  )
+})
+
+it("keeps small batches together: a thousand of one record are a few chunks, and go by size a chunk at a time", () => {
+  const partition = new MemoryPartition()
+  const one = batchOf([{ key: text.encode("k"), value: new Uint8Array(100), headers: [], timeMs: 1 }])
+  for (let index = 0; index < 1000; index++) partition.append(one, 0, 1, index, 10_000)
+  partition.retain(Number.NEGATIVE_INFINITY, 20_000)
+  expect(partition.bytes).toBeLessThanOrEqual(20_000)
+  expect(partition.bytes).toBeGreaterThan(10_000)
+  expect(partition.read(0n, partition.end)).toMatchObject({ gap: "expired" })
+})
