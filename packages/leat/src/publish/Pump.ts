@@ -289,8 +289,12 @@ export class Pump implements Alarmed {
   }
 
   #fence(partition: PumpedPartition): void {
-    const fencing = partition.home.writer.fence(partition.partition).pipe(
+    const { leg, writer } = partition.home
+    const timeoutMs = leg.timeoutMs + graceMs
+    const late = { tag: "Timeout", detail: `the driver has not fenced within ${timeoutMs} ms` }
+    const fencing = Effect.suspend(() => writer.fence(partition.partition)).pipe(
       Effect.as(undefined),
+      Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.succeed(late) }),
       Effect.catchCause((cause) => Effect.succeed(faultOf(cause))),
       Effect.map((failure) => {
         partition.fenced(failure, monotonicMs(this.#clock), this.#random.nextDoubleUnsafe())

@@ -127,7 +127,7 @@ export interface Writer {
     timeoutMs: number,
     answer: (runs: ReadonlyArray<Run>) => void
   ) => void
-  /** After this, nothing sent earlier can still land. Returns the end position. Fails where that cannot be promised. */
+  /** After this, nothing sent earlier can still land. Returns the end position. Fails where that cannot be promised; interrupted when it takes too long. */
   readonly fence: (partition: number) => Effect.Effect<Position, TransportError>
 }
 

@@ -90,3 +90,26 @@ describe("a driver whose send", () => {
     expect(told.legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
   })
 })
+
+describe("a driver whose fence never answers", () => {
+  it("has not fenced in time, and is asked again", () => {
+    const inner = driverOf(() =>
+      Effect.succeed((_partition, _batch, from, to, _timeoutMs, answer) => answer([{ from, to, fate: "unknown" }]))
+    )
+    let fences = 0
+    const driver: Driver = {
+      ...inner,
+      open: (...opening) =>
+        Effect.map(inner.open(...opening), (transport) => ({
+          ...transport,
+          openWriter: (topic) =>
+            Effect.map(transport.openWriter(topic), (writer) => ({
+              ...writer,
+              fence: (partition) => (++fences === 1 ? Effect.never : writer.fence(partition))
+            }))
+        }))
+    }
+    expect(publishThree(driver).legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
+    expect(fences).toBe(2)
+  })
+})
