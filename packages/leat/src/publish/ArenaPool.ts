@@ -67,7 +67,11 @@ export class ArenaBudget {
 
   /** An empty batch with room for `bytes`; undefined when the budget does not have it. */
   take(bytes: number): RecordBatch | undefined {
-    if (!this.hasRoom(bytes)) return undefined
+    return this.hasRoom(bytes) ? this.takeAnyway(bytes) : undefined
+  }
+
+  /** As `take`, for what is written although the budget is used up. */
+  takeAnyway(bytes: number): RecordBatch {
     const size = arenaSize(bytes, this.bytesMax)
     this.usedBytes += size
     return this.#pool.take(size)

@@ -1,5 +1,5 @@
 /** The drops of one lane that no record has announced yet. Its next record carries them, so that a reader can tell a counted drop from a loss. */
-import { dropNotice, type DroppedRange, DroppedRanges, droppedHeader } from "../record/DropNotice.ts"
+import { dropNotice, type DroppedRange, DroppedRanges, droppedHeader, rangesWithin } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Span } from "./Span.ts"
 
@@ -23,7 +23,7 @@ export class DropsToTell {
   }
 
   /**
-   * Puts what was dropped into the headers of the first record. One that would become too large by it leaves it to the next;
+   * Puts what was dropped into the headers of the first record. What one has no room for it leaves to the next;
    * one that may be stored already is sent again as it was, so that a transport can know it again and no drop goes unsaid.
    */
   announce(batch: RecordBatch, span: Span, recordBytesMax: number): void {
@@ -35,10 +35,11 @@ export class DropsToTell {
     batch.withdrawNotice()
     const dropped = this.#dropped
     if (dropped === undefined || dropped.all.length === 0) return
-    const notice = dropNotice(dropped.all)
-    if (batch.recordBytes(span.from) + notice.length + noticeHeaderBytes > recordBytesMax) return
-    batch.notice(span.from, droppedHeader, notice)
-    span.said = dropped.take()
+    const room = recordBytesMax - batch.recordBytes(span.from) - noticeHeaderBytes
+    const count = rangesWithin(dropped.all, room)
+    if (count === 0) return
+    batch.notice(span.from, droppedHeader, dropNotice(dropped.all, count))
+    span.said = dropped.take(count)
   }
 
   /** What a record was to announce and did not, or perhaps not, is for a later one to say. */

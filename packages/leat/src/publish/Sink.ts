@@ -319,8 +319,7 @@ export class Sink implements LaneMaker, PartitionHome {
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
   #mark(lane: PumpedLane): boolean {
     if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
-    const batch = this.#budget.take(markerBytes)
-    if (batch === undefined) return false
+    const batch = this.#budget.takeAnyway(markerBytes)
     lane.isMarked = true
     let end = writeLength(batch.arena, 0, markerHeaders.length)
     for (const [name, value] of markerHeaders) end = writeHeader(batch.arena, end, Buffer.from(name), value)

@@ -25,18 +25,34 @@ export const droppedHeader = "leat-dropped"
  */
 export const rangesMax = 4096
 
+/** What a notice ends with that does not carry all there were. */
+const noticeMore = "..."
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export function dropNotice(ranges: ReadonlyArray<DroppedRange>): Uint8Array {
-  let reasonBefore: string | undefined
-  const listed = ranges.slice(0, rangesMax).map(({ bucket, from, to, reason }) => {
-    const told = reason === reasonBefore ? "" : `:${reason}`
-    reasonBefore = reason
-    return `${bucket}:${from}-${to}${told}`
-  })
-  if (ranges.length > rangesMax) listed.push("...")
+/** A notice of the first `count` ranges; it says so when there are more. */
+export function dropNotice(ranges: ReadonlyArray<DroppedRange>, count = rangesMax): Uint8Array {
+  const listed = ranges.slice(0, count).map((range, index) => textOf(range, ranges[index - 1]))
+  if (ranges.length > count) listed.push(noticeMore)
   return encoder.encode(listed.join(";"))
+}
+
+/** How many ranges, from the first on, a notice of at most so many bytes can carry. */
+export function rangesWithin(ranges: ReadonlyArray<DroppedRange>, bytesMax: number): number {
+  const most = Math.min(ranges.length, rangesMax)
+  let bytes = noticeMore.length
+  for (let index = 0; index < most; index++) {
+    const range = ranges[index]
+    if (range === undefined) return index
+    bytes += Buffer.byteLength(textOf(range, ranges[index - 1])) + 1
+    if (bytes > bytesMax) return index
+  }
+  return most
+}
+
+function textOf({ bucket, from, to, reason }: DroppedRange, before: DroppedRange | undefined): string {
+  return `${bucket}:${from}-${to}${reason === before?.reason ? "" : `:${reason}`}`
 }
 
 /** Reads a notice; what is not one gives no ranges. */
@@ -70,11 +86,10 @@ export class DroppedRanges {
     this.#add(bucket, seq, seq + 1, reason)
   }
 
-  /** Takes all of them out, for a record to announce. */
-  take(): ReadonlyArray<DroppedRange> {
-    const taken = this.#ranges
-    this.#ranges = []
-    this.#newest.clear()
+  /** Takes the first ones out, all when not said otherwise, for a record to announce. */
+  take(count = this.#ranges.length): ReadonlyArray<DroppedRange> {
+    const taken = this.#ranges.splice(0, count)
+    for (const range of taken) if (this.#newest.get(range.bucket) === range) this.#newest.delete(range.bucket)
     return taken
   }
 

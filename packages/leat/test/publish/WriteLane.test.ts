@@ -23,6 +23,8 @@ describe("the notice of what was dropped", () => {
     })
     const append = (seq: number) => {
       const batch = new RecordBatch(4096)
+      // No key, and a block of no headers: what the arena holds by itself is anything.
+      batch.arena.fill(0)
       lane.begin(batch, 0)
       batch.place(account.index, 3, seq, Float64Array.of(1))
       batch.commit(true, 0, 1, 2, "event")
@@ -69,6 +71,22 @@ describe("the notice of what was dropped", () => {
     expect(send(partition, 100_000, "unknown")).toBeUndefined()
     expect(send(partition, 900_000, "stored")).toBeUndefined()
     expect(lane.unannounced).toHaveLength(1)
+  })
+
+  it("is told in parts where no record has room for all of it", () => {
+    const { lane, partition, append } = laneWithDrop()
+    for (let bucket = 10; bucket < 210; bucket++) lane.refused(bucket, 0, "overflow")
+    const told: Array<string> = []
+    for (let seq = 1; lane.unannounced.length > 0 && seq < 10; seq++) {
+      const said = send(partition, 1000 * seq, "stored") ?? ""
+      expect(said.length).toBeLessThanOrEqual(1000)
+      told.push(...said.split(";").filter((text) => text !== "..."))
+      append(seq + 1)
+    }
+    expect(told.map((text) => text.split(":")[0])).toEqual([
+      "3",
+      ...Array.from({ length: 200 }, (_, at) => `${at + 10}`)
+    ])
   })
 
   it("grows on a retry of what is known not to be stored", () => {

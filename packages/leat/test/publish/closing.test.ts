@@ -1,5 +1,8 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { Leat, MemoryBroker, memoryDriver, readMeta } from "leat"
+import { faultDriver } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.js"
 import { dead, documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
 
 const drop = [{ on: ["*"], then: "drop" }]
@@ -28,6 +31,68 @@ describe("a leat that closes", () => {
         yield* Scope.close(scope, Exit.void)
         expect(yield* stored(broker)).toEqual([])
         expect(legRow(leat)).toMatchObject({ dropped: { Rejected: 1 }, balanced: true })
+      })
+    ))
+
+  it("announces the drops of a lane without records although the buffer has no room", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const broker = new MemoryBroker({ partitions: 2 })
+        const slow = {
+          ...faultDriver(memoryDriver(broker), { send: () => ({ kind: "delay", ms: 5000 }) }),
+          name: "slow"
+        }
+        const copies = {
+          cluster: "slow",
+          topic: "notes",
+          required: false,
+          linger: "0 millis",
+          batch: { bytes: 65_536 }
+        }
+        const routes = {
+          version: 1,
+          clusters: { main: { transport: "memory" }, slow: { transport: "slow" } },
+          routes: [
+            {
+              match: { stream: "*" },
+              to: [
+                { cluster: "main", topic: "notes" },
+                { ...copies, buffer: { bytes: 65_536, overflow: "reject" } }
+              ]
+            }
+          ]
+        }
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [slow] }).pipe(Scope.provide(scope))
+        const notes = yield* leat.stream(noteContract())
+        notes.offer(note("k", "x".repeat(60_000)))
+        for (const key of ["k", "d", "f"]) notes.offer(note(key, "x".repeat(10_000)))
+        yield* Effect.sleep(10)
+        yield* Scope.close(scope, Exit.void)
+        const [, copied] = leat.ledger.snapshot().legs
+        expect(copied).toMatchObject({ stored: 1, dropped: { overflow: 3 }, balanced: true })
+        const told = broker.topic("notes").partitions.map((log) => {
+          const records = log.read(log.start, log.end)?.records ?? []
+          return records.flatMap(({ headers }) => readMeta(headers, "test.notes").dropped)
+        })
+        expect(told.map((ranges) => ranges.length)).toEqual([1, 2])
+      })
+    ))
+
+  it("has its books although the store of its ledger broke", () =>
+    story(
+      Effect.gen(function* () {
+        let saves = 0
+        const store = {
+          save: () => {
+            if (++saves % 2 === 1) throw new Error("the disk is gone")
+            return Effect.void
+          }
+        }
+        yield* Effect.scoped(
+          Effect.andThen(Leat.make({ source: "test", ledger: { store } }), Effect.sleep("10.5 seconds"))
+        )
+        expect(saves).toBe(12)
       })
     ))
 

@@ -1,6 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type DroppedRange, DroppedRanges, dropNotice, rangesMax, readDropNotice } from "../../src/record/DropNotice.js"
+import {
+  type DroppedRange,
+  DroppedRanges,
+  dropNotice,
+  rangesMax,
+  rangesWithin,
+  readDropNotice
+} from "../../src/record/DropNotice.js"
 
 const decoder = new TextDecoder()
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -35,6 +42,19 @@ describe("a drop notice", () => {
       { numRuns: 10 }
     )
     expect(rangesMax).toBeGreaterThan(3840)
+  })
+
+  it("of as many ranges as there is room for is no larger, and one more would be", () => {
+    fc.assert(
+      fc.property(fc.array(ranges, { maxLength: 40 }), fc.nat(500), (dropped, bytesMax) => {
+        const count = rangesWithin(dropped, bytesMax)
+        const notice = dropNotice(dropped, count)
+        expect(readDropNotice(notice)).toEqual(dropped.slice(0, count))
+        expect(count === 0 || notice.length <= bytesMax).toBe(true)
+        const larger = dropNotice(dropped.slice(0, count + 1)).length + 4
+        expect(count === dropped.length || larger > bytesMax).toBe(true)
+      })
+    )
   })
 
   it("takes 16 bytes for each of 3840 buckets, a reason once", () => {
