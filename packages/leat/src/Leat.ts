@@ -37,6 +37,7 @@ import type { HaltedLane, Sink } from "./publish/Sink.ts"
 import { type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
+import { textOfThrown } from "./thrown.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
 import { wireWriter } from "./record/Wire.ts"
@@ -291,10 +292,27 @@ class OpenedLeat implements OpenLeat {
       if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
       const routes = compiled.success
       const open = contracts.map(({ stream }) => ({ stream, source, groups: [] }))
-      const faults = swapFaults(this.#routes, routes, difference(this.#routes, routes, open), this.#clusters)
+      const faults = [
+        ...swapFaults(this.#routes, routes, difference(this.#routes, routes, open), this.#clusters),
+        ...contracts.flatMap((contract) => this.#unready(contract, routes))
+      ]
       if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
       return Effect.sync(() => this.#adopt(routes))
     })
+
+  /** Legs that would have to take every event, and cannot take any yet: what is published would seem to be stored there. */
+  #unready(contract: ContractInfo, routes: Routes): ReadonlyArray<RouteFault> {
+    const was = this.#routes.lookup(contract.stream, this.source)
+    const route = routes.lookup(contract.stream, this.source)
+    if (route === undefined) return []
+    return route.legs.flatMap((leg) => {
+      const { required, sink, path } = leg
+      if (!required || was?.legs.find((one) => one.sink === sink)?.required !== false) return []
+      const found = this.#sinks.find(sink)
+      if (found !== undefined && partitionFault(contract, route, leg, found.partitions) === undefined) return []
+      return [{ path, message: `${sink} is not open for ${contract.stream}; it can become required when it is` }]
+    })
+  }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
     ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax } }) => ({
@@ -345,11 +363,16 @@ class OpenedLeat implements OpenLeat {
       const { incarnation, source } = this
       const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
       const announcement = announcementOf(this.ledger, sequences, { incarnation, source, announcedAtMs, isClosed })
+      return this.#announcing.store.save(announcement)
+    }).pipe(
       // Events go on: that the books are behind is told, and tried again.
-      return this.#announcing.store
-        .save(announcement)
-        .pipe(Effect.catch((error) => Effect.logWarning(`the ledger could not be announced: ${error.message}`)))
-    })
+      Effect.as(undefined),
+      Effect.catch((error) => Effect.succeed(error.message)),
+      Effect.catchDefect((defect) => Effect.succeed(textOfThrown(defect))),
+      Effect.flatMap((why) =>
+        why === undefined ? Effect.void : Effect.logWarning(`the ledger could not be announced: ${why}`)
+      )
+    )
   }
 
   /** Opens what the stream needs; what it is dressed with is what the table says when all of it is open. */

@@ -211,6 +211,51 @@ describe("a best-effort leg whose cluster is away", () => {
       })
     ))
 
+  it("cannot become required before it is open: what is published would seem to be stored there", () =>
+    story(
+      Effect.gen(function* () {
+        let isThere = false
+        const driver = until(() => isThere, new MemoryBroker({ partitions: 1 }))
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        const [route] = routes.routes
+        const to = route?.to.map((leg) => ({ ...leg, required: true }))
+        const required = { ...routes, version: 2, routes: [{ ...route, to }] }
+        const error = yield* Effect.flip(leat.swapRoutes(required))
+        expect(error.message).toContain("away/archive is not open for test.notes")
+        isThere = true
+        yield* Effect.sleep("1 minute")
+        yield* leat.swapRoutes(required)
+        expect(yield* Effect.flatMap(notes.publish({ key: "k", text: "1" }), ({ outcome }) => outcome)).toMatchObject({
+          stored: 2
+        })
+      })
+    ))
+
+  it("is opened for the stream that can use it, although another cannot", () =>
+    story(
+      Effect.gen(function* () {
+        const apart = { ...routes.routes[0], to: routes.routes[0]?.to.map((leg) => ({ ...leg, wire: "cloudevents" })) }
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: { ...routes, routes: [apart] },
+          drivers: [
+            memoryDriver(new MemoryBroker({ partitions: 1 })),
+            until(() => true, new MemoryBroker({ partitions: 3 }))
+          ]
+        })
+        yield* leat.stream(noteContract({ stream: "test.eight", buckets: 8 }))
+        const nine = yield* leat.stream(noteContract({ stream: "test.nine", buckets: 9 }))
+        yield* Effect.sleep("1 minute")
+        yield* nine.publish({ key: "k", text: "1" })
+        yield* leat.flush
+        const row = leat.ledger
+          .snapshot()
+          .legs.find(({ sink, stream }) => sink === "away/archive" && stream === "test.nine")
+        expect(row).toMatchObject({ admitted: 1, stored: 1 })
+      })
+    ))
+
   it("is there from the first event on when its cluster is well", () =>
     story(
       Effect.gen(function* () {

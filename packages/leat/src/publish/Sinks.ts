@@ -33,6 +33,8 @@ export interface SinksOptions {
 /** A sink that could not be opened yet. */
 interface Unopened {
   readonly request: SinkRequest
+  /** Of each stream that waits, what is wrong with so many partitions for it: one that can use the sink is enough to open it. */
+  readonly wrong: Array<SinkRequest["wrong"]>
   /** Completes when the first attempt has ended, either way. */
   readonly tried: Deferred.Deferred<void>
   readonly whenOpen: Array<() => void>
@@ -116,7 +118,8 @@ export class Sinks {
       const { sink } = request.leg
       if (this.#open.has(sink)) return Effect.sync(opened)
       const found = this.#unopened.get(sink)
-      const unopened = found ?? { request, tried: Deferred.makeUnsafe<void>(), whenOpen: [], error: undefined }
+      const unopened = found ?? unopenedOf(request)
+      unopened.wrong.push(request.wrong)
       unopened.whenOpen.push(opened)
       const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
       if (found !== undefined) return tried
@@ -128,10 +131,14 @@ export class Sinks {
   #keepOpening(unopened: Unopened, scope: Scope.Closeable): Effect.Effect<void> {
     const { request, tried, whenOpen } = unopened
     const { sink } = request.leg
+    const wrong = (partitions: number) => {
+      const faults = unopened.wrong.map((of) => of(partitions))
+      return faults.includes(undefined) ? undefined : faults[0]
+    }
     return Effect.gen({ self: this }, function* () {
       for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 2, againMsMax)) {
         const holding = yield* Scope.fork(scope)
-        const opening = Effect.exit(Scope.provide(this.open(request), holding))
+        const opening = Effect.exit(Scope.provide(this.open({ ...request, wrong }), holding))
         const exit = yield* Effect.onInterrupt(opening, () => Scope.close(holding, Exit.void))
         if (Exit.isSuccess(exit)) break
         yield* Scope.close(holding, Exit.void)
@@ -171,6 +178,10 @@ export class Sinks {
       return sink
     })
   }
+}
+
+function unopenedOf(request: SinkRequest): Unopened {
+  return { request, wrong: [], tried: Deferred.makeUnsafe<void>(), whenOpen: [], error: undefined }
 }
 
 function defectOf({ cluster }: Leg, defect: unknown): TransportError {
