@@ -175,11 +175,11 @@ export class Handling<T> {
   #ended(held: HeldRecord, exit: Exit.Exit<unknown, unknown>, nowMs: number): void {
     const { machine } = this.#parts
     if (Exit.isSuccess(exit)) return machine.finished(held, undefined, nowMs)
-    if (this.#isInterrupted) return
-    if (!Cause.hasInterruptsOnly(exit.cause)) return machine.finished(held, failureOf(exit.cause), nowMs)
+    const isInterruption = Cause.hasInterruptsOnly(exit.cause)
+    if (this.#isInterrupted || (isInterruption && machine.isRevoked)) return machine.unfinished(held, nowMs)
+    if (!isInterruption) return machine.finished(held, failureOf(exit.cause), nowMs)
     // Interrupted by somebody else.
-    const failure = { tag: "Interrupted", detail: "the handler was interrupted" }
-    if (!machine.isRevoked) machine.finished(held, failure, nowMs)
+    machine.finished(held, { tag: "Interrupted", detail: "the handler was interrupted" }, nowMs)
   }
 
   #traced(

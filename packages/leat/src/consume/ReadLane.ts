@@ -169,6 +169,13 @@ export class ReadLane {
     this.#halt(held, halt, nowMs)
   }
 
+  /** A handler ended without an outcome, on a lane that is given back: its record comes again, and nothing is judged. */
+  unfinished(held: HeldRecord, nowMs: number): void {
+    if (held.state !== "running" || this.#isGiven) return
+    this.#runningSpan -= held.span
+    this.#park(held, nowMs)
+  }
+
   /**
    * Leaves the first `count` records, 1 or more, to the handler that `next` asked for, because the one after them must not come
    * with them; the others are handled by themselves, next.

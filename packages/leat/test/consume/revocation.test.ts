@@ -143,6 +143,26 @@ describe("a lane that is revoked", () => {
   )
 })
 
+describe("a handler that is interrupted by somebody else while its lane drains", () => {
+  it.live("keeps nobody waiting, and its event comes again", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes({ drain: "20 seconds", policy: "p" }, { p: [{ on: ["*"], then: "drop" }] }))
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publish({ key: "k", text: "1" })
+      let hasBegun = false
+      const subscription = yield* notes.handle("g", () => {
+        hasBegun = true
+        return Effect.andThen(Effect.sleep(100), Effect.interrupt)
+      })
+      yield* until("begun", () => hasBegun)
+      const stoppedMs = performance.now()
+      yield* subscription.stop
+      expect(performance.now() - stoppedMs).toBeLessThan(5000)
+      expect(yield* subscription.lag).toBe(1n)
+    })
+  )
+})
+
 describe("a handler that runs past the drain time", () => {
   it.live("is interrupted early enough to clean up before the lane is taken", () =>
     Effect.gen(function* () {
