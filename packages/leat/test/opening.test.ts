@@ -232,6 +232,44 @@ describe("a best-effort leg whose cluster is away", () => {
       })
     ))
 
+  it("joins when another stream opens its sink, and does not wait for its own next try", () =>
+    story(
+      Effect.gen(function* () {
+        let isThere = false
+        const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+        const driver: Driver = {
+          ...inner,
+          name: "away",
+          open: (cluster, config) =>
+            Effect.map(inner.open(cluster, config), (transport) => ({
+              ...transport,
+              openWriter: (topic) =>
+                Effect.suspend(() => (isThere ? transport.openWriter(topic) : Effect.fail(failure("Unauthorized"))))
+            }))
+        }
+        const [route] = routes.routes
+        const to = route?.to.map((leg) => ({ ...leg, wire: "cloudevents" }))
+        const far = { match: { stream: "far.*" }, to: [{ cluster: "away", topic: "archive", wire: "cloudevents" }] }
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: { ...routes, routes: [far, { ...route, to }] },
+          drivers: [driver]
+        })
+        const notes = yield* leat.stream(noteContract())
+        yield* Effect.sleep("70 seconds")
+        isThere = true
+        yield* leat.stream(noteContract({ stream: "far.notes" }))
+        yield* Effect.sleep(1)
+        yield* notes.publish({ key: "k", text: "1" })
+        expect(leat.sinks().map(({ sink, closed }) => [sink, closed])).toEqual([
+          ["main/test.notes", undefined],
+          ["away/archive", undefined]
+        ])
+        yield* leat.flush
+        expect(leat.ledger.snapshot().legs[1]).toMatchObject({ admitted: 1, stored: 1, dropped: {} })
+      })
+    ))
+
   it("is opened for the stream that can use it, although another cannot", () =>
     story(
       Effect.gen(function* () {

@@ -38,6 +38,8 @@ interface Unopened {
   /** Completes when the first attempt has ended, either way. */
   readonly tried: Deferred.Deferred<void>
   readonly whenOpen: Array<() => void>
+  /** Completed when there is a reason to try before the delay is over. */
+  again: Deferred.Deferred<void>
   error: OpenError | undefined
 }
 
@@ -122,7 +124,7 @@ export class Sinks {
       unopened.wrong.push(request.wrong)
       unopened.whenOpen.push(opened)
       const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
-      if (found !== undefined) return tried
+      if (found !== undefined) return Effect.andThen(Deferred.succeed(found.again, undefined), tried)
       this.#unopened.set(sink, unopened)
       return Effect.andThen(Effect.forkIn(this.#keepOpening(unopened, scope), scope), tried)
     })
@@ -149,7 +151,8 @@ export class Sinks {
           yield* Effect.logWarning(`the best-effort sink ${sink} is not open, and is tried again: ${error.message}`)
         unopened.error = error
         yield* Deferred.succeed(tried, undefined)
-        yield* Effect.sleep(delayMs)
+        unopened.again = Deferred.makeUnsafe<void>()
+        yield* Effect.timeoutOption(Deferred.await(unopened.again), delayMs)
       }
       this.#unopened.delete(sink)
       for (const opened of whenOpen) opened()
@@ -175,13 +178,23 @@ export class Sinks {
       const now = this.#requests.get(name)?.leg ?? leg
       if (now !== leg) sink.configure(now)
       this.#open.set(name, sink)
+      const waiting = this.#unopened.get(name)
+      // Another stream has opened it: whoever waits for it joins now.
+      if (waiting !== undefined) yield* Deferred.succeed(waiting.again, undefined)
       return sink
     })
   }
 }
 
 function unopenedOf(request: SinkRequest): Unopened {
-  return { request, wrong: [], tried: Deferred.makeUnsafe<void>(), whenOpen: [], error: undefined }
+  return {
+    request,
+    wrong: [],
+    tried: Deferred.makeUnsafe<void>(),
+    whenOpen: [],
+    again: Deferred.makeUnsafe<void>(),
+    error: undefined
+  }
 }
 
 function defectOf({ cluster }: Leg, defect: unknown): TransportError {
