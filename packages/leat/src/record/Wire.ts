@@ -349,8 +349,13 @@ function writeDecimal(target: Uint8Array, at: number, value: number): number {
   return end
 }
 
+/** The first and the last moment that ISO 8601 writes in 24 characters: of the years 0 and 9999. */
+const isoMsMin = -62_167_219_200_000
+const isoMsMax = 253_402_300_799_999
+
+/** A clock that is further off is written as the nearest moment that has the room that `size` says. */
 function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString()
+  return new Date(Math.min(Math.max(timeMs, isoMsMin), isoMsMax)).toISOString()
 }
 
 function lengthOf(length: number): Uint8Array {

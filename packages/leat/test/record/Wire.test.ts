@@ -236,6 +236,17 @@ describe("a record in either wire", () => {
 })
 
 describe("the cloudevents wire", () => {
+  it("keeps to its size under a clock that says no year of four digits", () => {
+    const far = fc.constantFrom(-8e15, -62_167_219_200_001, 253_402_300_800_000, 8e15)
+    fc.assert(
+      fc.property(identities, far, (identity, ms) => {
+        const record = { bucket: 1, seq: 2, timeMs: ms, context: undefined }
+        const { timeMs: read = Number.NaN } = readMeta(headersOf(write("cloudevents", identity, [record]), 0), "other")
+        expect(read).toBe(ms < 0 ? -62_167_219_200_000 : 253_402_300_799_999)
+      })
+    )
+  })
+
   it("is what the CloudEvents package reads in Kafka's binary mode", () => {
     const text = fc.stringMatching(/^[a-z0-9-]{1,20}$/)
     const contexts: fc.Arbitrary<EventContext> = fc.record(
