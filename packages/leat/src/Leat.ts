@@ -16,7 +16,8 @@ import {
   Scheduler,
   Scope
 } from "effect"
-import { announcementOf, type BucketNext, type LedgerStore } from "./transport/Announcement.ts"
+import type { BucketNext, LedgerStore } from "./transport/Announcement.ts"
+import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { type Journal, Ledger, type LedgerSnapshot, type WriteAccount } from "./ledger/Ledger.ts"
@@ -37,7 +38,6 @@ import type { HaltedLane, Sink } from "./publish/Sink.ts"
 import { type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
-import { textOfThrown } from "./thrown.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
 import { wireWriter } from "./record/Wire.ts"
@@ -125,9 +125,6 @@ export interface SinkFill {
 
 const drainDefault = Duration.seconds(30)
 
-/** How often the ledger is announced: what a crash may leave unknown. */
-const announceEvery = Duration.seconds(1)
-
 /** What is closed together, in this order. */
 interface Scopes {
   readonly subscriptions: Scope.Closeable
@@ -182,7 +179,7 @@ class OpenedLeat implements OpenLeat {
   readonly #clusters = new Set<string>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #clock: TurnClock
-  readonly #announcing: LeatOptions["ledger"]
+  readonly #announcer: Announcer
   readonly #closing = Deferred.makeUnsafe<void>()
   #routes: Routes
   /** The streams that are open or being opened, and where they meet in the table in force. */
@@ -206,7 +203,8 @@ class OpenedLeat implements OpenLeat {
     this.#meetings = routes.meetings(options.source)
     this.#scopes = scopes
     this.#runtime = runtime
-    this.#announcing = options.ledger
+    const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
+    this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
     this.#shared = {
       transports: sharedBy(scopes.transports, (cluster) => this.#openTransport(cluster)),
@@ -346,34 +344,13 @@ class OpenedLeat implements OpenLeat {
     for (const { publisher } of this.#streams.values()) publisher.close()
     yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
-    yield* this.#announce(true)
+    yield* this.#announcer.announce(true)
   })
 
   /** Announces the ledger, now and then again until the leat is closed. */
-  readonly announce: Effect.Effect<void> = Effect.suspend(() => {
-    const every = this.#announcing?.every ?? announceEvery
-    const again = Effect.forever(Effect.delay(this.#announce(false), every))
-    return Effect.andThen(this.#announce(false), Effect.forkIn(again, this.#scopes.transports))
-  })
-
-  #announce(isClosed: boolean): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.#announcing === undefined) return Effect.void
-      const announcedAtMs = this.#runtime.clock.currentTimeMillisUnsafe()
-      const { incarnation, source } = this
-      const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
-      const announcement = announcementOf(this.ledger, sequences, { incarnation, source, announcedAtMs, isClosed })
-      return this.#announcing.store.save(announcement)
-    }).pipe(
-      // Events go on: that the books are behind is told, and tried again.
-      Effect.as(undefined),
-      Effect.catch((error) => Effect.succeed(error.message)),
-      Effect.catchDefect((defect) => Effect.succeed(textOfThrown(defect))),
-      Effect.flatMap((why) =>
-        why === undefined ? Effect.void : Effect.logWarning(`the ledger could not be announced: ${why}`)
-      )
-    )
-  }
+  readonly announce: Effect.Effect<void> = Effect.suspend(() =>
+    Scope.provide(this.#announcer.begin, this.#scopes.transports)
+  )
 
   /** Opens what the stream needs; what it is dressed with is what the table says when all of it is open. */
   #openStream<T>(contract: Contract<T>): Effect.Effect<OpenStream, OpenError, Scope.Scope> {
@@ -534,7 +511,7 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   }
   const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
-  if (options.ledger !== undefined) yield* leat.announce
+  yield* leat.announce
   return leat
 })
 
