@@ -149,8 +149,8 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a notice gives a range the first reason",
     file: "record/DropNotice.ts",
-    find: `const told = reason === reasonBefore ? "" : \`:\${reason}\``,
-    replace: `const told = reasonBefore !== undefined ? "" : \`:\${reason}\``
+    find: `reason === before?.reason ? "" : `,
+    replace: `before !== undefined ? "" : `
   },
   {
     name: "a rule without a delay spins",
