@@ -148,9 +148,10 @@ describe("a fault proxy", () => {
     client.send(produce, 3)
     client.send(produce, 4)
     expect(await happened).toEqual({ apiKey: produce, apiVersion: 0, correlationId: 3 })
+    await expect.poll(() => client.seen.answers).toEqual([1, 2])
+    await expect.poll(() => Buffer.concat(broker.received).length).toBe(4 * requestFrame(produce, 0, 1, noBody).length)
     await sleep(50)
     expect(client.seen).toEqual({ answers: [1, 2], end: "open" })
-    expect(Buffer.concat(broker.received)).toHaveLength(4 * requestFrame(produce, 0, 1, noBody).length)
   })
 
   it("loses one answer and resets", async () => {
