@@ -1,7 +1,7 @@
 /** Callers of a story: what they ask for, and what they were told. */
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import protobuf from "protobufjs/minimal.js"
-import { NotStored, Rejected } from "../../publish/Admission.ts"
+import { NotStored, Rejected, type RejectReason } from "../../publish/Admission.ts"
 import type { Level, Receipt } from "../../publish/Receipt.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import type { EventContext } from "../../record/ContextHeaders.ts"
@@ -103,7 +103,10 @@ function offer(callers: Callers, asked: Asked): void {
   const { note, context, call, bytes } = begin(callers, asked, "offer")
   const told = asked.stream.offer(note, context)
   if (told.admitted) end(callers, call, "admitted", asked.stream.lastId)
-  else reject(callers, asked, call, bytes, told.reason)
+  else {
+    noteRoom(callers, asked, call, bytes, told.reason)
+    end(callers, call, told.reason, undefined)
+  }
 }
 
 function tombstone(callers: Callers, asked: Asked): void {
@@ -117,12 +120,17 @@ const publish = Effect.fnUntraced(function* (callers: Callers, asked: Asked) {
   const level = one<Level>(mischief.random, ["queued", "durable", "stored"])
   let begun: ReturnType<typeof begin> | undefined
   const asking = Effect.suspend(() => {
-    begun = begin(callers, asked, "publish")
-    return asked.stream.publish(begun.note, { ...begun.context, level })
+    const { note, context, call, bytes } = (begun = begin(callers, asked, "publish"))
+    // Now, because the caller looks at its answer later, when buffers may have emptied.
+    const noted = (error: Rejected | NotStored) =>
+      Effect.sync(() => {
+        if (error instanceof Rejected) noteRoom(callers, asked, call, bytes, error.reason)
+      })
+    return Effect.tapError(asked.stream.publish(note, { ...context, level }), noted)
   })
   const exit = yield* asking.pipe(impatiently(mischief, teller.index))
   if (begun === undefined) return
-  const { call, bytes } = begun
+  const { call } = begun
   if (Exit.isSuccess(exit)) {
     end(callers, call, level === "queued" ? "admitted" : "stored", exit.value.id)
     callers.outcomes.push(yield* Effect.forkDetach(outcomeOf(callers, asked, call, exit.value)))
@@ -130,7 +138,7 @@ const publish = Effect.fnUntraced(function* (callers: Callers, asked: Asked) {
   }
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   if (error instanceof NotStored) end(callers, call, "notStored", error.id)
-  else if (error instanceof Rejected) reject(callers, asked, call, bytes, error.reason)
+  else if (error instanceof Rejected) end(callers, call, error.reason, undefined)
   else gone(callers, call, exit)
 })
 
@@ -149,11 +157,11 @@ const publishAll = Effect.fnUntraced(function* (callers: Callers, asked: Asked) 
   const asking = Effect.suspend(() => asked.stream.publishAll(events(), { level }))
   const exit = yield* asking.pipe(impatiently(mischief, teller.index))
   const rejected = new Map(Exit.isSuccess(exit) ? exit.value.rejected.map(({ index, error }) => [index, error]) : [])
-  for (const [index, { call, bytes }] of begun.entries()) {
+  for (const [index, { call }] of begun.entries()) {
     const reason = rejected.get(index)?.reason
     if (!Exit.isSuccess(exit)) gone(callers, call, exit)
     else if (reason === undefined) end(callers, call, level === "queued" ? "admitted" : "stored", undefined)
-    else reject(callers, asked, call, bytes, reason)
+    else end(callers, call, reason, undefined)
   }
 })
 
@@ -190,23 +198,12 @@ function gone({ teller }: Callers, call: Call, exit: Exit.Exit<unknown, unknown>
   teller.chronicle.end(call, "gone")
 }
 
-function reject(
-  { teller, roomSeen }: Callers,
-  asked: Asked,
-  call: Call,
-  bytes: number,
-  reason: Exclude<Said, "gone">
-): void {
-  // Of a whole `publishAll` it is not known how full the buffers were when this one was rejected.
-  // Whoever stands in line goes first.
+/** Notes that there was room for an event that is rejected for want of it. Whoever stands in line goes first. */
+function noteRoom({ teller, roomSeen }: Callers, asked: Asked, call: Call, bytes: number, reason: RejectReason): void {
   const isLine = teller.leat.ledger.snapshot().streams.some((row) => row.stream === call.stream && row.waiting > 0)
-  const isWant =
-    (reason === "timeout" || !isLine) && call.api !== "publishAll" && (reason === "overflow" || reason === "timeout")
-  if (isWant && hasRoom(teller, asked.fact, bytes)) {
-    if (reason === "overflow") call.room = "at most an eighth of each buffer was in use"
-    else if ((roomSeen.get(asked.index) ?? 0) > looksMin) call.room = "there had been room for a while"
-  }
-  teller.chronicle.end(call, reason)
+  const isLong = reason === "timeout" && (roomSeen.get(asked.index) ?? 0) > looksMin
+  const isWrong = isLong || (reason === "overflow" && !isLine)
+  if (isWrong && hasRoom(teller, asked.fact, bytes)) call.room = "at most an eighth of each buffer was in use"
 }
 
 /** Whether every required leg of a stream has so much room that no event of this size may be refused. */
