@@ -205,6 +205,29 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "begun again where lanes may be lost, while a handler of the lost one is still being interrupted",
+    group: { mayRepeat: true },
+    kinds: [],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.stored(2, 1)
+      hand.handle(1, 0)
+      hand.handle(2, 1, { overlaps: true })
+      hand.handle(1, 0)
+    }
+  },
+  {
+    says: "begun for the first time where lanes may be lost, beside another of its key",
+    group: { mayRepeat: true },
+    kinds: ["reordered"],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.stored(2, 1)
+      hand.handle(1, 0, { overlaps: true })
+      hand.handle(2, 1)
+    }
+  },
+  {
     says: "first copies out of order",
     kinds: ["reordered"],
     tell: (hand) => {

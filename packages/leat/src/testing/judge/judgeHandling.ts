@@ -46,7 +46,7 @@ function placeOf({ partition, position }: Handling): string {
   return `${partition}/${position}`
 }
 
-/** First deliveries of a key rise, and one member never has two of a key in its hands, but in one batch. */
+/** First deliveries of a key rise, and one member never has two of a key in its hands, but in one batch, or after a lane was lost. */
 function* reordered(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
   if (!group.isOrdered) return
   const last = new Map<string, bigint>()
@@ -60,10 +60,13 @@ function* reordered(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Ve
       yield { kind: "reordered", evidence: `group ${group.group} first got ${id} after position ${before} of its key` }
     last.set(lane, position > before ? position : before)
   }
+  /** Who lost a lane is interrupted while its next holder, perhaps the same member, begins again what was not settled. */
+  const isBegunAgain = (one: Handling) =>
+    group.mayRepeat && own.some((other) => placeOf(other) === placeOf(one) && other.beganAt < one.beganAt)
   for (const same of Map.groupBy(own, ({ member, key }) => `${member} ${key}`).values())
     for (const [index, one] of same.entries()) {
       const next = same[index + 1]
-      if (next !== undefined && next.position !== one.position && isBeside(one, next))
+      if (next !== undefined && next.position !== one.position && isBeside(one, next) && !isBegunAgain(next))
         yield {
           kind: "reordered",
           evidence: `group ${group.group} began ${next.id} before ${one.id} of its key had ended`
