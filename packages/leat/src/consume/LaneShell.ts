@@ -23,6 +23,9 @@ const drainPart = 0.8
 /** How long a lane that this member gives back by itself waits for interrupted handlers, in milliseconds. */
 const cleanupMs = 5000
 
+/** How long settles may fail for passing reasons before it is told, in milliseconds. */
+const tellUnsettledMs = 10_000
+
 /** How a lane ends: handlers are interrupted at one time, and waited for until another, in monotonic milliseconds. */
 interface Ending {
   readonly interruptAtMs: number
@@ -56,6 +59,9 @@ export class LaneShell<T> {
   #isResumed = false
   /** The sleeping fiber that wakes the lane next, and when. */
   #alarm: { readonly atMs: number; readonly fiber: Fiber.Fiber<void> } | undefined
+
+  /** When settles began to fail, in milliseconds of the monotonic clock; infinite once that was told. */
+  #unsettledSinceMs: number | undefined
 
   /** `fail` ends the membership that the lane belongs to. */
   constructor(
@@ -256,15 +262,32 @@ export class LaneShell<T> {
       Telemetry.commitSpan({ system: transport.name, topic, partition: lane.partition }, group, position)
     return Effect.suspend(() => lane.settle(position)).pipe(
       Telemetry.spanned(span),
-      Effect.matchCause({
-        onSuccess: () => machine.settled(position),
+      Effect.matchCauseEffect({
+        onSuccess: () =>
+          Effect.sync(() => {
+            this.#unsettledSinceMs = undefined
+            machine.settled(position)
+          }),
         // A settle that failed for a passing reason is made up for by the next one.
         onFailure: (cause) => {
           const error = Cause.findErrorOption(cause)
-          if (Option.isSome(error) && error.value.isRetryable) return
-          this.#lose("settle", cause)
+          if (Option.isSome(error) && error.value.isRetryable) return this.#notSettled(error.value)
+          return Effect.sync(() => this.#lose("settle", cause))
         }
       })
+    )
+  }
+
+  /** Handlers go on meanwhile; when it lasts, somebody has to know. */
+  #notSettled({ message }: TransportError): Effect.Effect<void> {
+    const nowMs = this.#now()
+    this.#unsettledSinceMs ??= nowMs
+    if (nowMs - this.#unsettledSinceMs < tellUnsettledMs) return Effect.void
+    const { group, stream } = this.#options
+    // Told again only after it has worked once.
+    this.#unsettledSinceMs = Number.POSITIVE_INFINITY
+    return Effect.logWarning(
+      `the group ${group} of ${stream} cannot settle partition ${this.lane.partition}, and is tried again; what it has handled comes again if this process ends: ${message}`
     )
   }
 
