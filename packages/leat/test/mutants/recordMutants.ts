@@ -57,7 +57,7 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     target[at++]`,
     replace: `  while (rest > 255) {
     target[at++]`,
-    foundBy: "record/ContextHeaders.test.ts"
+    foundBy: "record/Headers.test.ts"
   },
   {
     name: "a header's name is remembered by its length",
