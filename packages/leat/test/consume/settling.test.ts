@@ -1,42 +1,100 @@
 import { Effect, Exit, Logger } from "effect"
-import { Leat, MemoryBroker } from "leat"
-import { simulate } from "leat/testing"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { faultDriver, simulate } from "leat/testing"
 import { TransportError } from "leat/transport"
-import { expect, it } from "vitest"
-import { noteContract } from "../contracts/Note.js"
-import { routes, withLanes } from "./support.ts"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { drained, routes, withLanes } from "./support.ts"
 
-it("a group whose settles fail for a passing reason goes on, says so once while it lasts, and again when it comes back", () => {
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ message }) => void warnings.push(String(message)))
-  const away = new TransportError({ reason: "Unavailable", transport: "memory", operation: "settle", detail: "away" })
-  let isAway = true
-  const driver = withLanes(
-    (lane) => ({ ...lane, settle: (position) => (isAway ? Effect.fail(away) : lane.settle(position)) }),
-    new MemoryBroker({ partitions: 1 })
-  )
-  const program = Effect.gen(function* () {
-    const leat = yield* Leat.make({ source: "test", routes: routes({ settleEvery: "100 millis" }), drivers: [driver] })
-    const notes = yield* leat.stream(noteContract())
-    let handled = 0
-    const subscription = yield* notes.handle("g", () => Effect.sync(() => void handled++))
-    yield* notes.publish({ key: "k", text: "1" })
-    yield* Effect.sleep("5 seconds")
-    expect({ handled, warnings }).toEqual({ handled: 1, warnings: [] })
-    yield* Effect.sleep("1 minute")
-    expect(warnings).toEqual([
-      "the group g of test.notes cannot settle partition 0, and is tried again; what it has handled comes again if this process ends: memory settle: Unavailable: away"
-    ])
-    expect(subscription.halted()).toEqual([])
-    isAway = false
-    yield* Effect.sleep("1 second")
-    expect(yield* subscription.lag).toBe(0n)
-    isAway = true
-    yield* notes.publish({ key: "k", text: "2" })
-    yield* Effect.sleep("1 minute")
-    expect({ handled, told: warnings.length }).toEqual({ handled: 2, told: 2 })
-    isAway = false
-  }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+const run = <A>(program: Effect.Effect<A, unknown>): A => {
   const { exit } = simulate(1, program)
-  if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+  if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+  return exit.value
+}
+
+describe("a subscription", () => {
+  it("keeps its lane when a settle fails for a reason that passes: nothing comes again", () => {
+    const failed: Array<number> = []
+    const driver = faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), {
+      settle: ({ call }) => {
+        if (call > 0) return undefined
+        failed.push(call)
+        return "Unavailable"
+      }
+    })
+    const seen = run(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        const texts: Array<string> = []
+        const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void texts.push(text)))
+        for (const text of ["1", "2", "3"]) {
+          yield* notes.publish({ key: "k", text })
+          yield* Effect.sleep(20)
+        }
+        yield* drained(subscription)
+        return texts
+      }).pipe(Effect.scoped)
+    )
+    expect([seen, failed]).toEqual([["1", "2", "3"], [0]])
+  })
+
+  it("runs as many handlers as its options say, whatever the document says", () => {
+    const most = run(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes({ concurrency: 8 }) })
+        const notes = yield* leat.stream(noteContract())
+        let running = 0
+        let highest = 0
+        const handler = Effect.acquireUseRelease(
+          Effect.sync(() => void (highest = Math.max(highest, ++running))),
+          () => Effect.sleep(5),
+          () => Effect.sync(() => void running--)
+        )
+        yield* notes.publishAll(Array.from({ length: 12 }, (_, index) => ({ key: `k${index}`, text: "t" })))
+        const subscription = yield* notes.handle("g", () => handler, { concurrency: 2 })
+        yield* drained(subscription)
+        return highest
+      }).pipe(Effect.scoped)
+    )
+    expect(most).toBe(2)
+  })
+
+  it("whose settles fail for a passing reason goes on, says so once while it lasts, and again when it comes back", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    const away = new TransportError({ reason: "Unavailable", transport: "memory", operation: "settle", detail: "away" })
+    let isAway = true
+    const driver = withLanes(
+      (lane) => ({ ...lane, settle: (position) => (isAway ? Effect.fail(away) : lane.settle(position)) }),
+      new MemoryBroker({ partitions: 1 })
+    )
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({
+        source: "test",
+        routes: routes({ settleEvery: "100 millis" }),
+        drivers: [driver]
+      })
+      const notes = yield* leat.stream(noteContract())
+      let handled = 0
+      const subscription = yield* notes.handle("g", () => Effect.sync(() => void handled++))
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* Effect.sleep("5 seconds")
+      expect({ handled, warnings }).toEqual({ handled: 1, warnings: [] })
+      yield* Effect.sleep("1 minute")
+      expect(warnings).toEqual([
+        "the group g of test.notes cannot settle partition 0, and is tried again; what it has handled comes again if this process ends: memory settle: Unavailable: away"
+      ])
+      expect(subscription.halted()).toEqual([])
+      isAway = false
+      yield* Effect.sleep("1 second")
+      expect(yield* subscription.lag).toBe(0n)
+      isAway = true
+      yield* notes.publish({ key: "k", text: "2" })
+      yield* Effect.sleep("1 minute")
+      expect({ handled, told: warnings.length }).toEqual({ handled: 2, told: 2 })
+      isAway = false
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+    run(program)
+  })
 })
