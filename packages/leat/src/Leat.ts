@@ -20,10 +20,10 @@ import type { BucketNext, LedgerStore } from "./transport/Announcement.ts"
 import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
-import { type Journal, Ledger, type LedgerSnapshot, type WriteAccount } from "./ledger/Ledger.ts"
+import { type Journal, Ledger, type LedgerSnapshot } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
-import { type Destinations, type Outlet, Publisher } from "./publish/Publisher.ts"
+import { Publisher } from "./publish/Publisher.ts"
 import { reportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault } from "./contract/contractFault.ts"
@@ -32,15 +32,14 @@ import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
-import { ClosedLeg } from "./publish/ClosedLeg.ts"
+import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { Pumps } from "./publish/Pumps.ts"
-import type { HaltedLane, Sink } from "./publish/Sink.ts"
+import type { HaltedLane } from "./publish/Sink.ts"
 import { type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import { type Driver, type Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
-import { wireWriter } from "./record/Wire.ts"
 
 /** How a leat is opened. Only `source` has no default. */
 export interface LeatOptions {
@@ -165,7 +164,6 @@ class OpenedLeat implements OpenLeat {
   readonly source: string
   readonly incarnation: string
   readonly ledger: Ledger
-  readonly #identity: Uint8Array
   readonly #drivers: ReadonlyArray<Driver>
   readonly #scopes: Scopes
   readonly #runtime: Runtime
@@ -173,8 +171,7 @@ class OpenedLeat implements OpenLeat {
   /** By stream. */
   readonly #asked = new Map<string, Asked>()
   readonly #sinks: Sinks
-  /** Best-effort legs without an open sink, by their account. */
-  readonly #closedLegs = new Map<WriteAccount, ClosedLeg>()
+  readonly #legs: Legs
   /** Clusters that are open or being opened. */
   readonly #clusters = new Set<string>()
   readonly #streams = new Map<string, OpenStream>()
@@ -197,7 +194,6 @@ class OpenedLeat implements OpenLeat {
     this.source = options.source
     this.ledger = new Ledger(options.journal)
     this.incarnation = formatUuid(identity)
-    this.#identity = identity
     this.#drivers = drivers
     this.#routes = routes
     this.#meetings = routes.meetings(options.source)
@@ -217,6 +213,7 @@ class OpenedLeat implements OpenLeat {
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
       scope: scopes.transports
     })
+    this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, this.ledger)
   }
 
   readonly routes = (): Routes => this.#routes
@@ -364,7 +361,7 @@ class OpenedLeat implements OpenLeat {
       const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
       // A table may have been put in force meanwhile; it moves nothing that is being opened.
       const route = this.#routes.lookup(stream, this.source) ?? asked
-      const publisher = new Publisher(contract, this.#destinations(contract, route), this.ledger, this.#clock)
+      const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.ledger, this.#clock)
       const opened = new EventStream({
         contract,
         publisher,
@@ -401,51 +398,8 @@ class OpenedLeat implements OpenLeat {
     if (leg.required) return Effect.asVoid(this.#sinks.open(request))
     return this.#sinks.openLater(request, this.#scopes.streams, () => {
       const now = this.#routes.lookup(contract.stream, this.source)
-      if (now !== undefined) this.#streams.get(contract.stream)?.publisher.swap(this.#destinations(contract, now))
+      if (now !== undefined) this.#streams.get(contract.stream)?.publisher.swap(this.#legs.destinations(contract, now))
     })
-  }
-
-  #destinations(contract: ContractInfo, route: Route): Destinations {
-    const outlets: Array<Outlet> = []
-    const closed: Array<ClosedLeg> = []
-    for (const leg of route.legs) {
-      const sink = this.#sinks.find(leg.sink)
-      const account = this.ledger.account(contract.stream, leg.sink, leg.epoch)
-      const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
-      if (!isFit) {
-        closed.push(this.#closedLeg(leg, account))
-        continue
-      }
-      sink.lanesOf(account).announce(this.#closedLegs.get(account)?.drops.take() ?? [])
-      this.#closedLegs.delete(account)
-      outlets.push(this.#dress(contract, leg, sink, account))
-    }
-    return { outlets, closed, level: route.level }
-  }
-
-  #closedLeg({ sink }: Leg, account: WriteAccount): ClosedLeg {
-    const found = this.#closedLegs.get(account)
-    if (found !== undefined) return found
-    const leg = new ClosedLeg(account, this.ledger.journal, () => this.#sinks.reason(sink))
-    this.#closedLegs.set(account, leg)
-    return leg
-  }
-
-  #dress(contract: ContractInfo, leg: Leg, sink: Sink, account: WriteAccount): Outlet {
-    const identity = {
-      incarnation: this.#identity,
-      source: this.source,
-      stream: contract.stream,
-      type: contract.name,
-      epoch: leg.epoch
-    }
-    return {
-      sink,
-      lanes: sink.lanesOf(account),
-      wire: wireWriter(leg.wire, identity),
-      account,
-      isRequired: leg.required
-    }
   }
 
   #adopt(routes: Routes): void {
@@ -457,7 +411,7 @@ class OpenedLeat implements OpenLeat {
       if (route === undefined) continue
       for (const leg of route.legs) this.#sinks.configure(leg)
       const open = this.#streams.get(contract.stream)
-      open?.publisher.swap(this.#destinations(contract, route))
+      open?.publisher.swap(this.#legs.destinations(contract, route))
       open?.stream.configureSubscriptions()
     }
   }

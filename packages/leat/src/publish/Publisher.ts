@@ -9,31 +9,20 @@ import { type Admission, admitted, rejection, type RejectReason } from "./Admiss
 import type { BucketNext } from "../transport/Announcement.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { ClosedLeg } from "./ClosedLeg.ts"
+import type { Destinations, Outlet } from "./Destinations.ts"
 import { beginDraft, type Draft, endDraft } from "./Draft.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import { copyKey, hash, keyView } from "../record/Key.ts"
-import { type Ledger, requireLegs, type StreamAccount, type WriteAccount } from "../ledger/Ledger.ts"
+import { type Ledger, requireLegs, type StreamAccount } from "../ledger/Ledger.ts"
 import type { Level } from "./Receipt.ts"
 import { OfferCount } from "./OfferCount.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { noTicket } from "./RoomQueue.ts"
 import { Sequences } from "./Sequences.ts"
-import type { LegLanes } from "./LegLanes.ts"
 import type { Sink } from "./Sink.ts"
 import type { TurnClock } from "./TurnClock.ts"
 import { type Placing, WaitForRoom } from "./WaitForRoom.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import type { WireWriter } from "../record/Wire.ts"
-
-/** One leg of a stream: where it goes and how its records are dressed. */
-export interface Outlet {
-  readonly sink: Sink
-  /** Of this stream in the sink. */
-  readonly lanes: LegLanes
-  readonly wire: WireWriter
-  readonly account: WriteAccount
-  readonly isRequired: boolean
-}
 
 /**
  * Where the records of a bucket go in a topic. With the partitioner murmur2 too: the partitions divide the buckets, so hash mod P is
@@ -45,15 +34,6 @@ function partitionOf(bucket: number, { partitions }: Sink): number {
 
 /** Events of an unordered contract that go to one bucket before the next: long enough to fill batches, short enough to spread. */
 const unorderedRun = 256
-
-/** Where a stream goes, and at what a publish completes when it does not say so itself. */
-export interface Destinations {
-  /** There is at least one that is required. */
-  readonly outlets: ReadonlyArray<Outlet>
-  /** Best-effort legs whose sinks are not open. */
-  readonly closed: ReadonlyArray<ClosedLeg>
-  readonly level: Level
-}
 
 export class Publisher<T> implements Placing {
   readonly contract: Contract<T>

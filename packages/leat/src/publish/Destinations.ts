@@ -1,0 +1,82 @@
+/** Where the events of a stream go: what is open of the legs of its route, and how records are dressed for each. */
+import type { ContractInfo } from "../contract/Contract.ts"
+import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
+import { type WireIdentity, type WireWriter, wireWriter } from "../record/Wire.ts"
+import { partitionFault } from "../routes/partitionFault.ts"
+import type { Leg, Route } from "../routes/Routes.ts"
+import { ClosedLeg } from "./ClosedLeg.ts"
+import type { LegLanes } from "./LegLanes.ts"
+import type { Level } from "./Receipt.ts"
+import type { Sink } from "./Sink.ts"
+import type { Sinks } from "./Sinks.ts"
+
+/** One leg of a stream: where it goes and how its records are dressed. */
+export interface Outlet {
+  readonly sink: Sink
+  /** Of this stream in the sink. */
+  readonly lanes: LegLanes
+  readonly wire: WireWriter
+  readonly account: WriteAccount
+  readonly isRequired: boolean
+}
+
+/** Where a stream goes, and at what a publish completes when it does not say so itself. */
+export interface Destinations {
+  /** There is at least one that is required. */
+  readonly outlets: ReadonlyArray<Outlet>
+  /** Best-effort legs whose sinks are not open. */
+  readonly closed: ReadonlyArray<ClosedLeg>
+  readonly level: Level
+}
+
+/** The legs of the streams of a leat: outlets where their sinks are open, else counts of what they miss. */
+export class Legs {
+  readonly #publisher: Pick<WireIdentity, "incarnation" | "source">
+  readonly #sinks: Sinks
+  readonly #ledger: Ledger
+  /** Best-effort legs without an open sink, by their account. */
+  readonly #closed = new Map<WriteAccount, ClosedLeg>()
+
+  constructor(publisher: Pick<WireIdentity, "incarnation" | "source">, sinks: Sinks, ledger: Ledger) {
+    this.#publisher = publisher
+    this.#sinks = sinks
+    this.#ledger = ledger
+  }
+
+  /** Where a stream goes now: its first record after a leg has opened announces what that leg missed. */
+  destinations(contract: ContractInfo, route: Route): Destinations {
+    const outlets: Array<Outlet> = []
+    const closed: Array<ClosedLeg> = []
+    for (const leg of route.legs) {
+      const sink = this.#sinks.find(leg.sink)
+      const account = this.#ledger.account(contract.stream, leg.sink, leg.epoch)
+      const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
+      if (!isFit) {
+        closed.push(this.#missing(leg, account))
+        continue
+      }
+      sink.lanesOf(account).announce(this.#closed.get(account)?.drops.take() ?? [])
+      this.#closed.delete(account)
+      outlets.push(this.#outlet(contract, leg, sink, account))
+    }
+    return { outlets, closed, level: route.level }
+  }
+
+  #missing({ sink }: Leg, account: WriteAccount): ClosedLeg {
+    const found = this.#closed.get(account)
+    if (found !== undefined) return found
+    const leg = new ClosedLeg(account, this.#ledger.journal, () => this.#sinks.reason(sink))
+    this.#closed.set(account, leg)
+    return leg
+  }
+
+  #outlet({ stream, name }: ContractInfo, leg: Leg, sink: Sink, account: WriteAccount): Outlet {
+    return {
+      sink,
+      lanes: sink.lanesOf(account),
+      wire: wireWriter(leg.wire, { ...this.#publisher, stream, type: name, epoch: leg.epoch }),
+      account,
+      isRequired: leg.required
+    }
+  }
+}
