@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer"
 import { byteLength, isBytes } from "./bytes.ts"
 import { type EventId, formatEventId } from "./EventId.ts"
 import { type Header, sizeOfHeader, writeLength } from "./Headers.ts"
+import { keptFault } from "./keptHeaders.ts"
 
 /** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
 export interface EventContext {
@@ -20,7 +21,7 @@ export interface EventContext {
   readonly correlationId?: string
   /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
   readonly causationId?: string
-  /** Further headers; names may repeat. */
+  /** Further headers; names may repeat. A name that leat writes itself (`leat`, `ce_type`, `traceparent`, ...) is refused. */
   readonly headers?: ReadonlyArray<Header>
 }
 
@@ -118,6 +119,8 @@ export class ContextHeaders {
       if (!Array.isArray(header)) throw new Error(`headers[${index}] is no pair of a name and bytes`)
       const [name, value]: ReadonlyArray<unknown> = header
       checkText(name, `the name of headers[${index}]`)
+      const fault = keptFault(name)
+      if (fault !== undefined) throw new Error(`no header can be named ${name}: ${fault}`)
       if (!isBytes(value)) throw new Error(`the value of the header ${name} is no Uint8Array`)
       const at = this.#open(name, byteLength(value))
       this.bytes.set(value, at)

@@ -29,7 +29,7 @@ export const rangesMax = 4096
 const noticeMore = "..."
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** A notice of the first `count` ranges; it says so when there are more. */
 export function dropNotice(ranges: ReadonlyArray<DroppedRange>, count = rangesMax): Uint8Array {

@@ -21,6 +21,7 @@ import type { ContextHeaders, EventContext } from "./ContextHeaders.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { RecordBatch } from "./RecordBatch.ts"
 import { type Header, sizeOfLength, writeLength } from "./Headers.ts"
+import { spelled } from "./keptHeaders.ts"
 
 /** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
 export type Wire = "compact" | "cloudevents"
@@ -166,8 +167,9 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
 }
 
 /**
- * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts: leat
- * writes its own before those of the caller, who could otherwise give an event another id, or make it a marker.
+ * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts, and a record that begins
+ * with the header `leat` is in the compact wire: attributes of CloudEvents, which that wire does not have, are further headers there.
+ * Drops are announced by leat's own records only.
  *
  * @example
  * ```ts
@@ -178,13 +180,18 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
   const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
   let others: Array<Header> | undefined
+  let notice: Uint8Array | undefined
+  let isCompact = false
   for (const one of headers) {
     const [name, value] = one
-    if (name === "leat") readLeat(meta, value, stream)
-    else if (name === droppedHeader) meta.dropped = readDropNotice(value)
-    else if (!readNamed(meta, name, value, stream)) (others ??= []).push(one)
+    if (name === "leat" && meta.id === undefined) {
+      readLeat(meta, value, stream)
+      isCompact = meta.id !== undefined
+    } else if (name === droppedHeader) notice ??= value
+    else if (!readNamed(meta, name, value, stream, isCompact)) (others ??= []).push(one)
   }
   if (others !== undefined) meta.headers = others
+  if (notice !== undefined && (meta.id !== undefined || meta.isMarker)) meta.dropped = readDropNotice(notice)
   return meta
 }
 
@@ -234,7 +241,6 @@ function incarnationOf(value: Uint8Array): string {
 }
 
 function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
-  if (meta.id !== undefined) return
   if (value[0] === formatMarker) meta.isMarker = true
   if (value[0] !== formatEvent || value.length < compactBytesMin) return
   const incarnation = incarnationOf(value)
@@ -262,10 +268,36 @@ function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string):
   meta.epoch = epoch
 }
 
-/** Returns whether the header was one of those that leat knows. */
-function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array, stream: string): boolean {
-  // NATS does not allow the underscore, so its binding of CloudEvents says `ce-id`.
-  switch (name.startsWith("ce-") ? `ce_${name.slice(3)}` : name) {
+/** Returns whether the header was one of those that leat knows in the record's wire. */
+function readNamed(
+  meta: Mutable<RecordMeta>,
+  name: string,
+  value: Uint8Array,
+  stream: string,
+  isCompact: boolean
+): boolean {
+  switch (spelled(name)) {
+    case "ce_correlationid":
+      meta.correlationId ??= fromText.decode(value)
+      return true
+    case "ce_causationid":
+      meta.causationId ??= fromText.decode(value)
+      return true
+    case "traceparent":
+    case "tracestate":
+    case "baggage":
+      meta[name as "traceparent" | "tracestate" | "baggage"] ??= fromText.decode(value)
+      return true
+    case "leat":
+      return true
+    default:
+      return !isCompact && readAttribute(meta, spelled(name), value, stream)
+  }
+}
+
+/** As `readNamed`, of the attributes that only the wire cloudevents has. */
+function readAttribute(meta: Mutable<RecordMeta>, name: string, value: Uint8Array, stream: string): boolean {
+  switch (name) {
     case "ce_id": {
       if (meta.id !== undefined) return true
       const id = parseEventId(fromText.decode(value))
@@ -290,19 +322,8 @@ function readNamed(meta: Mutable<RecordMeta>, name: string, value: Uint8Array, s
       if (Number.isSafeInteger(epoch) && epoch > 0) meta.epoch ??= epoch
       return true
     }
-    case "ce_correlationid":
-      meta.correlationId ??= fromText.decode(value)
-      return true
-    case "ce_causationid":
-      meta.causationId ??= fromText.decode(value)
-      return true
     case "ce_specversion":
     case "content-type":
-      return true
-    case "traceparent":
-    case "tracestate":
-    case "baggage":
-      meta[name as "traceparent" | "tracestate" | "baggage"] ??= fromText.decode(value)
       return true
     default:
       return false

@@ -134,5 +134,26 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     find: `const kind = value === null ? "tombstone" : "event"`,
     replace: `const kind = value === null && key === null ? "tombstone" : "event"`,
     foundBy: "conformance"
+  },
+  {
+    name: "an event is what a caller's header says of it",
+    file: "record/Wire.ts",
+    find: `return !isCompact && readAttribute`,
+    replace: `return readAttribute`,
+    foundBy: "record/Wire.test.ts"
+  },
+  {
+    name: "anybody can announce drops",
+    file: "record/Wire.ts",
+    find: `if (notice !== undefined && (meta.id !== undefined || meta.isMarker))`,
+    replace: `if (notice !== undefined)`,
+    foundBy: "record/Wire.test.ts"
+  },
+  {
+    name: "only one of two spellings of a name is kept for leat",
+    file: "record/keptHeaders.ts",
+    find: `return kept.get(spelled(name))`,
+    replace: `return kept.get(name)`,
+    foundBy: "record/ContextHeaders.test.ts"
   }
 ]

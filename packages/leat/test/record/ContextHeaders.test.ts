@@ -89,6 +89,28 @@ describe("the headers of what an event carries", () => {
     headers.write(own, undefined)
     expect(read(headers)).toEqual(plain(own))
   })
+
+  it.each([
+    ["leat", "leat writes it itself"],
+    ["leat-dropped", "leat writes it itself"],
+    ["ce_type", "leat writes it itself"],
+    ["ce-type", "leat writes it itself"],
+    ["content-type", "leat writes it itself"],
+    ["ce-causationid", "say it as causationId"],
+    ["traceparent", "say it as traceparent"]
+  ])("are refused under the name %s, which would be read as leat's own", (name, instead) => {
+    const headers = new ContextHeaders()
+    expect(() => headers.write({ headers: [[name, Buffer.from("x")]] }, undefined)).toThrow(
+      `no header can be named ${name}: ${instead}`
+    )
+  })
+
+  it("may be the attributes of a CloudEvent that leat does not have", () => {
+    const headers = new ContextHeaders()
+    const own = { headers: [["ce_subject", new Uint8Array([1])] as const, ["ce-tenant", new Uint8Array([2])] as const] }
+    headers.write(own, undefined)
+    expect(read(headers)).toEqual(plain(own))
+  })
 })
 
 /** Without what is undefined, and without views. */

@@ -134,7 +134,7 @@ describe("a record in either wire", () => {
     )
   })
 
-  it("says who it is by leat's own headers, whatever headers the caller adds", () => {
+  it("says who it is by leat's own headers, whatever stands behind them", () => {
     const values = fc.oneof(
       bytes,
       fc
@@ -145,16 +145,19 @@ describe("a record in either wire", () => {
     )
     const hostile = fc.array(fc.tuple(fc.constantFrom(...reserved), values), { minLength: 1, maxLength: 4 })
     fc.assert(
-      fc.property(wires, identities, recordWith(hostile.map((headers) => ({ headers }))), (wire, identity, record) => {
-        const meta = readMeta(headersOf(write(wire, identity, [record]), 0), identity.stream)
-        expect(meta.id).toMatchObject({ bucket: record.bucket, seq: record.seq })
-        expect(meta).toMatchObject({ epoch: identity.epoch, timeMs: record.timeMs, isMarker: false })
+      fc.property(wires, identities, recordWith(contextWith(ownName)), hostile, (wire, identity, record, behind) => {
+        const meta = readMeta([...headersOf(write(wire, identity, [record]), 0), ...behind], identity.stream)
+        expect(meta.id).toMatchObject({ stream: identity.stream, bucket: record.bucket, seq: record.seq })
+        expect(meta).toMatchObject({ epoch: identity.epoch, timeMs: record.timeMs })
+        // In the compact wire the type is that of the contract, whatever an attribute of somebody else's CloudEvent says.
+        expect(meta.type).toBe(wire === "compact" ? undefined : identity.type)
+        expect(meta.source).toBe(wire === "compact" ? undefined : identity.source)
       }),
       { numRuns: 500 }
     )
   })
 
-  it("has the id that a cursor over its bytes finds, whatever headers stand beside it", () => {
+  it("has the id that a cursor over its bytes finds, whatever headers stand behind it", () => {
     const names = fc.constantFrom("leat", "ce_id", "ce-id", "other", "ce_source")
     const values = fc.oneof(
       bytes,
@@ -163,14 +166,13 @@ describe("a record in either wire", () => {
         .map((one) => Buffer.from(one)),
       fc.uint8Array({ minLength: 28, maxLength: 44 }).map((one) => Uint8Array.of(3, ...one))
     )
-    const any = contextWith(ownName).chain((context) =>
-      fc.array(fc.tuple(names, values), { maxLength: 4 }).map((headers) => ({ ...context, headers }))
-    )
+    const behinds = fc.array(fc.tuple(names, values), { maxLength: 4 })
     const cursor = new EventIdCursor()
     fc.assert(
-      fc.property(wires, identities, recordWith(any), fc.boolean(), (wire, identity, record, isForeign) => {
-        const headers = record.context?.headers ?? []
-        const batch = isForeign ? batchOf([{ key: "k", value: "v", headers }]) : write(wire, identity, [record])
+      fc.property(wires, identities, recordWith(contextWith(ownName)), behinds, fc.boolean(), (...drawn) => {
+        const [wire, identity, record, behind, isForeign] = drawn
+        const own = isForeign ? [] : headersOf(write(wire, identity, [record]), 0)
+        const batch = batchOf([{ key: "k", value: "v", headers: [...own, ...behind] }])
         const { bytes: all, headersAt } = batch.columns(0, 1)
         const { id, isMarker } = readMeta(headersOf(batch, 0), "the stream")
         if (isMarker) return
@@ -330,6 +332,12 @@ describe("headers that leat did not write", () => {
         expect(causeOf(meta)).toBeUndefined()
       })
     )
+  })
+
+  it("announce no drops", () => {
+    const notice = dropNotice([{ bucket: 3, from: 100, to: 105, reason: "overflow" }])
+    expect(readMeta([[droppedHeader, notice]], "some.stream").dropped).toEqual([])
+    expect(readMeta([...markerHeaders, [droppedHeader, notice]], "some.stream").dropped).toHaveLength(1)
   })
 
   it("may be a whole CloudEvent of somebody else", () => {
