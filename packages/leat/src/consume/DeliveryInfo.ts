@@ -53,7 +53,8 @@ export interface ReadFrom {
   readonly partition: number
 }
 
-const keyText = new TextDecoder()
+// Without the option a byte order mark at the beginning would be taken away: another key.
+const keyText = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. */
 export class RecordDelivery implements DeliveryInfo {

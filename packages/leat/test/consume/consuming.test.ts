@@ -198,6 +198,22 @@ describe("handle", () => {
     })
   )
 
+  it.live("gives a key as it was published, with a byte order mark too", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const keys = ["\uFEFFb7", "b7", "\uFEFF", "é\u0000😀"]
+      const seen: Array<string> = []
+      const subscription = yield* notes.handle("g", (_, { key }) => Effect.sync(() => void seen.push(key)))
+      for (const key of keys) yield* notes.publish(note(key, "1"))
+      yield* waitUntil(
+        "all settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(seen.toSorted()).toEqual(keys.toSorted())
+    })
+  )
+
   it.live("gives tombstones of a compacted contract to `onTombstone`", () =>
     Effect.gen(function* () {
       const document = routes({})
