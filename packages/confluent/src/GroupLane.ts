@@ -1,7 +1,7 @@
 /** Where the lane of a member reads and settles: what librdkafka gave and leat has not pulled, and the member that commits. */
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, TransportError } from "leat/transport"
 import type { ClientMessage } from "./client.ts"
-import { transportName } from "./failure.ts"
+import { failure, transportName } from "./failure.ts"
 import { batchOfMessages, offsetOf } from "./received.ts"
 
 /** Records and bytes that wait in a lane before its partition is paused, until they are pulled. */
@@ -25,6 +25,7 @@ export class GroupLane implements LaneSource {
   /** Whether it may be given away. */
   mayGo = false
   #isPaused = false
+  #isOtherLog = false
   readonly #owner: LaneOwner
   #waiting: Array<ClientMessage> = []
   #waitingBytes = 0
@@ -48,9 +49,19 @@ export class GroupLane implements LaneSource {
     return this.held.partition
   }
 
-  /** Takes what came; what came before already is not taken again, and what nobody pulls any more is somebody else's to read. */
+  /**
+   * Takes what came; what nobody pulls any more is somebody else's to read. Offsets of one log rise: where they go back, librdkafka has
+   * noticed that the topic is another one, or was cut, and reads it from its beginning. The stay in the group ends, because what it has
+   * settled says nothing about that log.
+   */
   received(message: ClientMessage): void {
-    if (message.offset < this.#known || !this.held.isHeld) return
+    if (!this.held.isHeld || this.#isOtherLog) return
+    if (message.offset < this.#known) {
+      this.#isOtherLog = true
+      const { topic, partition } = this
+      const detail = `${topic}/${partition}: offset ${message.offset} came after ${this.#known - 1}; the topic was made anew, or its log was cut`
+      return this.held.fail(failure("Unavailable", "fetch", detail))
+    }
     this.#waiting.push(message)
     this.#waitingBytes += (message.value?.length ?? 0) + (message.key?.length ?? 0)
     this.#known = message.offset + 1

@@ -14,7 +14,7 @@ import {
 } from "effect"
 import type { Contract } from "../contract/Contract.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
-import { handleFaults } from "./handleFaults.ts"
+import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
@@ -23,7 +23,7 @@ import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
 import { attribute, metricNames, processDuration, pullCounter } from "../Telemetry.ts"
 import { textOfThrown } from "../thrown.ts"
-import type { PartitionBounds, Transport, TransportError } from "../transport/index.ts"
+import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
 
 /** A consumer's own word that a delivery failed. */
 class Failed extends Data.Error<{ readonly _tag: string; readonly message: string }> {}
@@ -121,7 +121,12 @@ export class Consuming<T> {
   }
 
   bounds(group: string | undefined): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
-    return this.#parts.readTransport().bounds(this.#parts.readLeg().topic, group)
+    const transport = this.#parts.readTransport()
+    const wrong = group === undefined ? undefined : groupFault(group)
+    if (wrong === undefined) return transport.bounds(this.#parts.readLeg().topic, group)
+    return Effect.fail(
+      new TransportError({ reason: "Rejected", transport: transport.name, operation: "bounds", detail: wrong })
+    )
   }
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
@@ -146,7 +151,7 @@ export class Consuming<T> {
     drainsOnStop: boolean
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const found = handleFaults(options)
+      const found = handleFaults(group, options)
       if (found.length > 0) return yield* new RouteError({ faults: found })
       const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
       const leg = readLeg()

@@ -152,7 +152,11 @@ export class LaneShell<T> {
           return this.#taken()
         }
         if (machine.isRevoked) continue
-        for (const batch of exit.value) machine.received(batch)
+        for (const batch of exit.value) {
+          if (machine.received(batch)) continue
+          this.#lose("pull", Cause.fail(this.#otherLog))
+          return this.#taken()
+        }
         this.#wake.signal()
       }
     })
@@ -298,6 +302,13 @@ export class LaneShell<T> {
     this.#signal()
     const error = transportErrorOf(this.#options.transport.name, operation, cause)
     if (error.reason !== "LaneLost") this.#fail(error)
+  }
+
+  /** What the group has settled says nothing about another log: the lane begins anew, with the group. */
+  get #otherLog(): TransportError {
+    const { transport, topic } = this.#options
+    const detail = `${topic}/${this.lane.partition}: a position before ${this.machine.end} came again; the topic was made anew, or its log was cut`
+    return new TransportError({ reason: "Unavailable", transport: transport.name, operation: "pull", detail })
   }
 
   /** The backend takes the lane: it waits for the drain time that it was told, from now. */

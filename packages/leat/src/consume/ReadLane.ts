@@ -116,16 +116,26 @@ export class ReadLane {
     this.#settings = settings
   }
 
-  /** Takes a pulled batch. */
-  received(batch: ReceivedBatch): void {
+  /**
+   * Takes a pulled batch. Returns false, and takes nothing of it, when it begins before the end of what came: positions of one log
+   * rise, so this is another log. Its topic was made anew, or the log was cut.
+   */
+  received(batch: ReceivedBatch): boolean {
     const gap = batch.gap ?? "compacted"
     const records = recordsOf(batch)
+    if (records.length > 0 && records.position(0) < this.#end) return false
     if (records.contiguousFrom === undefined) this.#holdEach(records, gap)
     else if (records.length > 0) this.#holdAll(records, records.contiguousFrom, gap)
     if (batch.next > this.#end) {
       this.#skip(gap, batch.next)
     }
     this.#advance()
+    return true
+  }
+
+  /** The position behind everything that came. */
+  get end(): Position {
+    return this.#end
   }
 
   /** The next record whose handler may start now; undefined when there is none. To be answered with `finished`. */
@@ -296,7 +306,7 @@ export class ReadLane {
   #holdEach(records: ReceivedRecords, gap: string): void {
     for (let index = 0; index < records.length; index++) {
       const position = records.position(index)
-      // A lane never goes back: what the backend gives twice inside one lane was taken already.
+      // Positions inside one batch are the driver's to order; what is out of order was taken already.
       if (position < this.#end) continue
       if (position > this.#end) this.#skip(gap, position)
       // In this order: what a driver gives against its type may throw, and is not to be counted as held.
@@ -308,9 +318,8 @@ export class ReadLane {
   /** As `#holdEach`, where positions rise by one: no position but the first is looked at. */
   #holdAll(records: ReceivedRecords, first: Position, gap: string): void {
     if (first > this.#end) this.#skip(gap, first)
-    const taken = Number(this.#end - first)
-    for (let index = taken; index < records.length; index++) this.#hold(records, index)
-    if (taken < records.length) this.#end = first + BigInt(records.length)
+    for (let index = 0; index < records.length; index++) this.#hold(records, index)
+    this.#end = first + BigInt(records.length)
   }
 
   #hold(records: ReceivedRecords, index: number): void {

@@ -1,4 +1,5 @@
-/** What is wrong with options that a subscription is given in code, where types let any number pass. */
+/** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
+import { Buffer } from "node:buffer"
 import { faults } from "../Policy.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
@@ -6,10 +7,31 @@ import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
 /** Most handlers of one lane, and most events of one batch: more would be a mistake. */
 const countMax = 1_000_000
 
-/** The faults of the options, each with its path; empty when the subscription can begin. */
-export function handleFaults(options: HandleOptions & HandleBatchOptions): ReadonlyArray<RouteFault> {
+/** Longest name of a group in bytes of UTF-8: what every backend takes. */
+const groupBytesMax = 255
+
+/** Line feeds and other controls, the two separators that some readers take for line feeds among them. */
+const controls = /[\p{Cc}\u2028\u2029]/u
+
+/** What is wrong with the name of a group, on every backend alike; undefined when it can be used. */
+export function groupFault(group: unknown): string | undefined {
+  if (typeof group !== "string")
+    return `the name of a group is a text, and not ${group === null ? "null" : typeof group}`
+  if (group.trim() === "") return "a group needs a name: this one is empty"
+  if (group !== group.trim()) return `the name ${JSON.stringify(group)} of a group begins or ends with a space`
+  if (!group.isWellFormed()) return "the name of a group holds half of a surrogate pair, which UTF-8 cannot say"
+  if (controls.test(group)) return `the name ${JSON.stringify(group.slice(0, 60))} of a group holds a control character`
+  const bytes = Buffer.byteLength(group)
+  if (bytes <= groupBytesMax) return undefined
+  return `the name of a group has at most ${groupBytesMax} bytes, and not ${bytes}: ${group.slice(0, 40)}...`
+}
+
+/** The faults of a subscription, each with its path; empty when it can begin. */
+export function handleFaults(group: unknown, options: HandleOptions & HandleBatchOptions): ReadonlyArray<RouteFault> {
   const { concurrency, records, from, policy } = options
   const found: Array<RouteFault> = []
+  const wrongName = groupFault(group)
+  if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
   for (const [path, value] of Object.entries({ concurrency, records })) {
     if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= countMax)) continue
     found.push({ path, message: `${value} is not a whole number from 1 to ${countMax}` })

@@ -39,6 +39,18 @@ describe("a lane that is a crash loop", () => {
   })
 })
 
+describe("positions that go back", () => {
+  it("are another log: nothing of the batch is taken, and whoever pulled is told", () => {
+    const one = lane()
+    expect(one.received(batch(0, [1, 2, 3]))).toBe(true)
+    const before = one.census()
+    expect(one.received(batch(0, [4, 5, 6, 7, 8]))).toBe(false)
+    expect(one.received(batch(2, [4, 5]))).toBe(false)
+    expect(one.census()).toEqual(before)
+    expect(one.received(batch(3, [4]))).toBe(true)
+  })
+})
+
 describe("a lane of bundles", () => {
   it("gives what was split off next, in order, and counts each position once", () => {
     const one = lane({ bundleRecords: 4 }, { concurrency: 1 })

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
 import { type HandleOptions, Leat, MemoryBroker, memoryDriver, RouteError, TransportError } from "leat"
 import { faultDriver } from "leat/testing"
 import type { Header, Lane, ReceivedBatch } from "leat/transport"
@@ -217,6 +217,47 @@ describe("a lane that is settled", () => {
   )
 })
 
+describe("the name of a group", () => {
+  const wrong: ReadonlyArray<readonly [string, string]> = [
+    ["", "a group needs a name: this one is empty"],
+    ["  ", "this one is empty"],
+    [" positions", "begins or ends with a space"],
+    ["posi\ntions", "holds a control character"],
+    ["posi\u2028tions", "holds a control character"],
+    ["\ud800", "half of a surrogate pair"],
+    ["p".repeat(256), "at most 255 bytes, and not 256"],
+    ["é".repeat(128), "at most 255 bytes, and not 256"]
+  ]
+  it.live.each(wrong)("%j is refused in one sentence, whoever is asked", ([group, message]) =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const asked = [
+        notes.handle(group, () => Effect.void),
+        notes.handleBatch(group, () => Effect.void),
+        Stream.runDrain(notes.subscribe(group)),
+        notes.bounds(group)
+      ]
+      for (const one of asked)
+        expect((yield* Effect.flip<unknown, { message: string }, Scope.Scope>(one)).message).toContain(message)
+    })
+  )
+
+  it.live("may be any other text", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      for (const group of ["é".repeat(127), "a b", "#1/2", "__proto__"]) {
+        yield* notes.publish({ key: "k", text: group })
+        const seen: Array<string> = []
+        const subscription = yield* notes.handle(group, ({ text }) => Effect.sync(() => void seen.push(text)))
+        yield* drained(subscription)
+        expect(seen.at(-1)).toBe(group)
+      }
+    })
+  )
+})
+
 describe("options that are no numbers", () => {
   const wrongOptions: ReadonlyArray<readonly [HandleOptions, string]> = [
     [{ concurrency: Number.NaN }, "concurrency: NaN"],
@@ -359,6 +400,59 @@ describe("joining again", () => {
       expect(third - second).toBeLessThan(fourth - third)
       expect(fifth - fourth).toBeLessThan((fourth - third) / 2)
     })
+  )
+})
+
+describe("a topic that is made anew under a subscription", () => {
+  it.live(
+    "is read from its beginning, and said to be another: none of its events is taken for one that came before",
+    () =>
+      Effect.gen(function* () {
+        const other = ["a", "b", "c", "d", "e"]
+        let isAnew = false
+        const encoder = new TextEncoder()
+        const records = other.map((text, index) => ({ text, position: BigInt(index) }))
+        const batch = {
+          records: records.map(({ text, position }) => ({
+            position,
+            key: encoder.encode("k"),
+            value: new TextEncoder().encode(text),
+            headers: [],
+            timeMs: 0
+          })),
+          next: 5n
+        }
+        // The first member reads two events, and then, where it was to go on, five from position 0; whoever joins afterwards finds the new log.
+        const driver = withLanes((lane) => {
+          const settle = (position: bigint) => (isAnew ? Effect.void : lane.settle(position))
+          if (isAnew) return { ...lane, start: 0n, settle, batches: Stream.concat(Stream.make(batch), Stream.never) }
+          const anew = Stream.fromEffect(
+            Effect.sync(() => {
+              isAnew = true
+              return batch
+            })
+          )
+          return { ...lane, settle, batches: Stream.concat(Stream.take(lane.batches, 1), anew) }
+        })
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+        yield* Effect.gen(function* () {
+          const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+          const notes = yield* leat.stream(
+            noteContract({ decode: (bytes) => ({ key: "k", text: new TextDecoder().decode(bytes) }) })
+          )
+          yield* notes.publishAll([
+            { key: "k", text: "1" },
+            { key: "k", text: "2" }
+          ])
+          const seen: Array<string> = []
+          yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+          yield* until("the new log is handled", () => other.every((text) => seen.includes(text)))
+          expect(seen.slice(-5)).toEqual(other)
+        }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+        expect(warnings).toHaveLength(1)
+        expect(warnings[0]).toContain("a position before 2 came again; the topic was made anew, or its log was cut")
+      })
   )
 })
 

@@ -85,5 +85,26 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `concurrency: concurrency ?? settings.concurrency,`,
     replace: `concurrency: settings.concurrency,`,
     foundBy: "consume/settling.test.ts"
+  },
+  {
+    name: "positions that go back are taken for those that came before",
+    file: "consume/ReadLane.ts",
+    find: `if (records.length > 0 && records.position(0) < this.#end) return false`,
+    replace: `if (records.length > 0 && records.position(records.length - 1) < this.#end) return true`,
+    foundBy: "consume/ReadLane.test.ts"
+  },
+  {
+    name: "another log is read on in the old stay",
+    file: "consume/LaneShell.ts",
+    find: `if (machine.received(batch)) continue`,
+    replace: `if (machine.received(batch) || !machine.isRevoked) continue`,
+    foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "a group of any name may be asked for",
+    file: "consume/handleFaults.ts",
+    find: `if (wrongName !== undefined) found`,
+    replace: `if (wrongName === "") found`,
+    foundBy: "consume/endings.test.ts"
   }
 ]
