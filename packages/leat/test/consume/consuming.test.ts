@@ -200,7 +200,7 @@ describe("handle", () => {
 
   it.live("gives a key as it was published, with a byte order mark too", () =>
     Effect.gen(function* () {
-      const leat = yield* open(routes())
+      const leat = yield* open(routes({}))
       const notes = yield* leat.stream(noteContract())
       const keys = ["\uFEFFb7", "b7", "\uFEFF", "é\u0000😀"]
       const seen: Array<string> = []
