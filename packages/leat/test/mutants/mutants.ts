@@ -122,8 +122,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "the last record of received columns is passed over",
     file: "consume/ReadLane.ts",
-    find: `for (let index = taken; index < records.length; index++) this.#hold(records, index)`,
-    replace: `for (let index = taken; index < records.length - 1; index++) this.#hold(records, index)`
+    find: `for (let index = 0; index < records.length; index++) this.#hold(records, index)`,
+    replace: `for (let index = 0; index < records.length - 1; index++) this.#hold(records, index)`
   },
   {
     name: "received columns give the key of the record before",
