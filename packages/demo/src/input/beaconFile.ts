@@ -1,19 +1,25 @@
 import type { Line } from "./Line.ts"
+import type { TextLine } from "./TextLines.ts"
 
 /** Fields of a line: time, sensor, beacon, RSSI, x, y, z, and nine of an orientation that is not used. */
 const fieldsMin = 7
+
+/** Longest line that may be a sighting, in characters. */
+const lineCharsMax = 64 * 1024
 
 /**
  * One line of an .mbd file: `unix seconds, sensor, beacon, RSSI dBm, x, y, z metres, ...`. Signal strengths are -127 to 20 dBm,
  * as Bluetooth's RSSI is.
  */
-export function parseBeaconLine(text: string, ref: string): Line {
+export function parseBeaconLine({ number, piece, text }: TextLine, name: string): Line {
+  const ref = `${name}:${number}`
+  if (text === undefined) return malformed(ref, "it is not UTF-8 text")
+  if (piece > 1 || text.length > lineCharsMax) return malformed(ref, "it is too long")
   const fields = text.split(",")
   if (fields.length < fieldsMin) return malformed(ref, `${fields.length} fields, at least ${fieldsMin} are needed`)
   const [seconds = "", sensorId = "", beaconId = "", rssi = "", ...rest] = fields.map((field) => field.trim())
   if (!/^\d{1,11}(\.\d{1,9})?$/.test(seconds)) return malformed(ref, "the first field is no time in unix seconds")
   if (sensorId === "" || beaconId === "") return malformed(ref, "sensor or beacon is missing")
-  if (!sensorId.isWellFormed() || !beaconId.isWellFormed()) return malformed(ref, "sensor or beacon is no text")
   const rssiDbm = Number(rssi)
   if (rssi === "" || !Number.isInteger(rssiDbm) || rssiDbm < -127 || rssiDbm > 20)
     return malformed(ref, "the RSSI is no whole number of dBm")

@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs"
-import { createInterface } from "node:readline"
 import { parseBeaconLine } from "./beaconFile.ts"
-import { type Line, lineLengthMax } from "./Line.ts"
-import { parseLogLine } from "./logFile.ts"
+import type { Line } from "./Line.ts"
+import { LogReader } from "./log/LogReader.ts"
 import type { SampleFile } from "./sample.ts"
+import { type TextLine, textLines } from "./TextLines.ts"
 
 /** One input: lines with the time at which each has to be played, in microseconds after the first. */
 export interface TimedLine {
@@ -17,12 +17,8 @@ export interface InputSource {
 }
 
 /** Files are read line by line: an input may be larger than memory. `name` is what their lines are called by. */
-export function fileSource(path: string, name: string, kind: "beacons" | "logs"): InputSource {
-  return {
-    name,
-    lines: () =>
-      timed(createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Number.POSITIVE_INFINITY }), name, kind)
-  }
+export function fileSource(path: string, name: string, kind: SampleFile["kind"]): InputSource {
+  return { name, lines: () => timed(read(textLines(createReadStream(path)), name, kind)) }
 }
 
 /** Pause between two recordings that are played one after the other, in microseconds. */
@@ -54,28 +50,26 @@ async function firstTime({ lines }: InputSource): Promise<bigint> {
 }
 
 export function sampleSource({ name, kind, lines }: SampleFile): InputSource {
-  return { name, lines: () => timed(lines, name, kind) }
+  return { name, lines: () => timed(read(textLines([Buffer.from(lines.join("\n"))]), name, kind)) }
 }
 
-/** Blank lines are nothing; every other line is one event or one malformed line. */
-async function* timed(
-  lines: AsyncIterable<string> | Iterable<string>,
-  name: string,
-  kind: "beacons" | "logs"
-): AsyncIterable<TimedLine> {
-  const parse = kind === "beacons" ? parseBeaconLine : parseLogLine
-  let number = 0
+/** Blank lines are nothing; every other line is an event, part of one, or malformed. */
+async function* read(lines: AsyncIterable<TextLine>, name: string, kind: SampleFile["kind"]): AsyncIterable<Line> {
+  if (kind === "beacons") {
+    for await (const line of lines) if (line.text?.trim() !== "") yield parseBeaconLine(line, name)
+    return
+  }
+  const reader = new LogReader(name)
+  for await (const line of lines) yield* reader.push(line)
+  yield* reader.end()
+}
+
+async function* timed(lines: AsyncIterable<Line>): AsyncIterable<TimedLine> {
   let startUs: bigint | undefined
   let offsetUs = 0
-  for await (const text of lines) {
-    number++
-    if (text.trim() === "") continue
-    const ref = `${name}:${number}`
-    const line: Line =
-      text.length > lineLengthMax
-        ? { kind: "malformed", ref, reason: `it is longer than ${lineLengthMax} characters` }
-        : parse(text, ref)
-    if (line.kind !== "malformed") {
+  for await (const line of lines) {
+    // Lines before the first time of a log have none.
+    if (line.kind !== "malformed" && line.atUs !== 0n) {
       startUs ??= line.atUs
       // Lines that go back in time are played with the one before.
       offsetUs = Math.max(offsetUs, Number(line.atUs - startUs))

@@ -70,14 +70,15 @@ export function readServiceNote(reader: codec.Reader, end: number, depth: number
   return { component }
 }
 
-/** One line of a system or application log. */
+/** One line of a system or application log, with the stack trace behind it. */
 export interface LogLine {
   readonly host: string
   readonly program: string
   readonly processId?: number | undefined
   readonly severity: Severity
+  /** What follows the head of the line; the whole line where no head is known, or it is JSON or key=value pairs. */
   readonly message: string
-  /** Microseconds since 1970. */
+  /** Microseconds since 1970. Of the line before where the line itself names no time; 0 before the first. */
   readonly atUs: bigint
   readonly detail?:
     | { readonly case: "loginFailure"; readonly value: LoginFailure }
