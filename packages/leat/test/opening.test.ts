@@ -68,7 +68,30 @@ describe("opening", () => {
         expect(yield* nowMs).toBe(beforeMs)
         yield* near.publish({ key: "k", text: "1" })
         expect(closedOf(yield* Fiber.join(far))).toBe("Unavailable")
-        expect((yield* nowMs) - beforeMs).toBe(1900)
+        expect((yield* nowMs) - beforeMs).toBe(29_900)
+      })
+    ))
+
+  it("may take longer than a send: a cluster that is just starting creates the topic in its own time", () =>
+    story(
+      Effect.gen(function* () {
+        const startMs = yield* nowMs
+        const inner = memoryDriver(new MemoryBroker())
+        const starting = <A, R>(effect: Effect.Effect<A, TransportError, R>) =>
+          Effect.flatMap(nowMs, (ms) => (ms - startMs < 20_000 ? Effect.fail(failure("Unavailable")) : effect))
+        const cold: Driver = {
+          ...inner,
+          name: "away",
+          open: (cluster, config) =>
+            Effect.map(inner.open(cluster, config), (transport) => ({
+              ...transport,
+              openWriter: (topic) => starting(transport.openWriter(topic))
+            }))
+        }
+        const leat = yield* Leat.make({ source: "test", routes: twoClusters, drivers: [cold] })
+        const notes = yield* leat.stream(noteContract({ stream: "far.notes" }))
+        yield* notes.publish({ key: "k", text: "1" })
+        expect((yield* nowMs) - startMs).toBeGreaterThanOrEqual(20_000)
       })
     ))
 

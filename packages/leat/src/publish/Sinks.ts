@@ -102,7 +102,7 @@ export class Sinks {
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
         const transport = yield* RcMap.get(this.#options.transports, leg.cluster)
-        yield* check(yield* persistently(transport.partitionsOf(leg.topic), leg.timeoutMs))
+        yield* check(yield* persistently(transport.partitionsOf(leg.topic)))
       }
       if (!this.#requests.has(leg.sink)) this.#requests.set(leg.sink, request)
       const sink = yield* RcMap.get(this.#shared, leg.sink)
@@ -174,7 +174,7 @@ export class Sinks {
       const { transports, pumps, ledger, drainMs } = this.#options
       const transport = yield* RcMap.get(transports, leg.cluster)
       const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, isCompacted, drainMs })
-      const sink = yield* persistently(opening, leg.timeoutMs)
+      const sink = yield* persistently(opening)
       const now = this.#requests.get(name)?.leg ?? leg
       if (now !== leg) sink.configure(now)
       this.#open.set(name, sink)

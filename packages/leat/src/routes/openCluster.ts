@@ -10,7 +10,10 @@ import { RouteError } from "./Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { withhold } from "./redact.ts"
 
-/** How long a cluster that cannot be reached is tried before its stream fails to open, in milliseconds. */
+/**
+ * How long a cluster, or a topic of it, is tried before its stream fails to open, in milliseconds. The `timeout` of a leg is no bound here: it is
+ * that of one send, and a cluster that has just started may need longer to create a topic.
+ */
 const openMsMax = 30_000
 
 /** The delay before the first try again, and the longest, in milliseconds. */
@@ -18,12 +21,11 @@ const againMs = 100
 const againMsMax = 5000
 
 /**
- * Tries again while the error is retryable, with growing delays, for `forMs` milliseconds; the last delay is cut, so that the
+ * Tries again while the error is retryable, with growing delays, for `openMsMax`; the last delay is cut, so that the
  * last try begins when the time is over and not up to a delay later.
  */
 export function persistently<A, E extends RouteError | TransportError, R>(
-  effect: Effect.Effect<A, E, R>,
-  forMs: number
+  effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> {
   return Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -31,7 +33,7 @@ export function persistently<A, E extends RouteError | TransportError, R>(
     for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 1.5, againMsMax)) {
       const result = yield* Effect.result(effect)
       if (Result.isSuccess(result)) return result.success
-      const leftMs = startMs + forMs - monotonicMs(clock)
+      const leftMs = startMs + openMsMax - monotonicMs(clock)
       const { failure } = result
       const mayPass = failure._tag === "TransportError" && failure.isRetryable
       if (!mayPass || leftMs <= 0) return yield* Effect.fail(failure)
@@ -66,7 +68,7 @@ export function openCluster(
       read
     )
   )
-  return persistently(opened, openMsMax)
+  return persistently(opened)
 }
 
 /** Without the client's own error, and without what a defect says: both may hold the whole section. */

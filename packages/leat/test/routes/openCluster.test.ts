@@ -17,7 +17,7 @@ describe("persistently", () => {
         triedAtMs.push(clock.currentTimeMillisUnsafe())
         return Effect.fail(failing("Unavailable"))
       })
-      const fiber = yield* Effect.forkChild(Effect.flip(persistently(attempt, 30_000)))
+      const fiber = yield* Effect.forkChild(Effect.flip(persistently(attempt)))
       yield* TestClock.adjust("10 minutes")
       const error = yield* Fiber.join(fiber)
       expect(error.reason).toBe("Unavailable")
@@ -34,7 +34,7 @@ describe("persistently", () => {
         tries++
         return Effect.fail(failing("Unauthorized"))
       })
-      expect((yield* Effect.flip(persistently(attempt, 30_000))).reason).toBe("Unauthorized")
+      expect((yield* Effect.flip(persistently(attempt))).reason).toBe("Unauthorized")
       expect(tries).toBe(1)
     })
   )
