@@ -10,6 +10,8 @@ export class Leaders {
   readonly #kafka: Kafka
   readonly #admin: Admin
   #topics: ReadonlyArray<string> = []
+  /** Why the brokers told nothing when they were asked last. */
+  #fault = ""
 
   private constructor(kafka: Kafka, admin: Admin) {
     this.#kafka = kafka
@@ -44,7 +46,9 @@ export class Leaders {
       const partitions = await this.#partitions()
       if (partitions.length > 0 && partitions.every(({ isr, replicas }) => isr.length === replicas.length)) return
       if (performance.now() > untilMs)
-        throw new Error(`the replicas are not in sync after ${inSyncMsMax} ms: ${JSON.stringify(partitions)}`)
+        throw new Error(
+          `the replicas are not in sync after ${inSyncMsMax} ms: ${this.#fault || JSON.stringify(partitions)}`
+        )
       await sleep(100)
     }
   }
@@ -57,8 +61,10 @@ export class Leaders {
   async #partitions() {
     try {
       const { topics } = await this.#admin.fetchTopicMetadata({ topics: [...this.#topics] })
+      this.#fault = ""
       return topics.flatMap(({ partitions }) => partitions)
-    } catch {
+    } catch (error) {
+      this.#fault = String(error)
       return []
     }
   }

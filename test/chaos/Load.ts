@@ -3,9 +3,9 @@
  * policy that gives nothing up, and one group handles them. A `History` sees every move.
  */
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
-import { Clock, Effect, Exit, Schedule, Scope } from "effect"
-import { type EventStream, Leat, type OpenLeat } from "leat"
-import { History, waitUntil } from "leat/testing"
+import { Cause, Clock, Effect, Exit, Schedule, Scope } from "effect"
+import { type EventStream, Leat, type LedgerSnapshot, type OpenLeat, type Subscription } from "leat"
+import { History } from "leat/testing"
 import type { Driver } from "leat/transport"
 
 export interface LoadOptions {
@@ -34,8 +34,21 @@ const keys = 200
 /** Time between two bursts of offers, in milliseconds. */
 const tickMs = 20
 
-/** How long everything may take to come to rest once all brokers are well again, in milliseconds. */
+/** How long everything may take to be stored once all brokers are well again, and then to be settled, in milliseconds. */
 const restMsMax = 120_000
+
+/** What is told of a load that hangs or has failed. */
+export interface LoadState {
+  readonly driver: string
+  readonly phase: string
+  readonly handled: number
+  readonly legs?: LedgerSnapshot["legs"]
+  readonly lanes?: LedgerSnapshot["lanes"]
+  readonly sinks?: ReturnType<OpenLeat["sinks"]>
+  readonly haltedLegs?: ReturnType<OpenLeat["halted"]>
+  readonly haltedLanes?: ReturnType<Subscription["halted"]>
+  readonly blockedLanes?: ReturnType<Subscription["blocked"]>
+}
 
 export class Load {
   readonly topic: string
@@ -44,6 +57,10 @@ export class Load {
   readonly #wrong: Array<string> = []
   #isStopping = false
   #handled = 0
+  /** What `run` waits for. */
+  #phase = "the opening of the stream"
+  #leat: OpenLeat | undefined
+  #subscription: Subscription | undefined
 
   constructor(options: LoadOptions) {
     this.#options = options
@@ -53,6 +70,22 @@ export class Load {
   /** No more offers: what is under way comes to rest. */
   stop(): void {
     this.#isStopping = true
+  }
+
+  get driver(): string {
+    return this.#options.driver.name
+  }
+
+  /** What it waits for, and where its events are. */
+  get state(): LoadState {
+    const state = { driver: this.driver, phase: this.#phase, handled: this.#handled }
+    const leat = this.#leat
+    if (leat === undefined) return state
+    const { legs, lanes } = leat.ledger.snapshot()
+    const told = { ...state, legs, lanes, sinks: leat.sinks(), haltedLegs: leat.halted() }
+    const subscription = this.#subscription
+    if (subscription === undefined) return told
+    return { ...told, haltedLanes: subscription.halted(), blockedLanes: subscription.blocked() }
   }
 
   /** Publishes and handles until `stop`, waits for rest, and closes. What is wrong is in the report of `judge`. */
@@ -68,6 +101,7 @@ export class Load {
       }),
       scope
     )
+    this.#leat = leat
     const sightings = yield* leat.stream(BeaconSighting)
     const subscription = yield* sightings.handle(group, (_, { id, key }) =>
       Effect.sync(() => {
@@ -76,29 +110,54 @@ export class Load {
         else this.history.handled(group, id, key)
       })
     )
+    this.#subscription = subscription
+    const left = subscription.ended.pipe(
+      Effect.catch(({ message }) =>
+        Effect.sync(() => this.#wrong.push(`the subscription has ended by itself: ${message}`))
+      )
+    )
+    yield* Effect.forkIn(left, scope)
+    this.#phase = "the word to stop"
     yield* this.#publish(leat, sightings)
+    yield* this.#rest(leat, sightings)
+    this.#phase = "the end of the subscription"
+    yield* subscription.stop
+    this.#phase = "the end of the leat"
+    yield* Scope.close(scope, Exit.void)
+    this.#phase = "nothing"
+    const { streams, legs } = leat.ledger.snapshot()
+    return { incarnation: leat.incarnation, admitted: sumOf(streams, "admitted"), stored: sumOf(legs, "stored") }
+  })
+
+  /** Waits until everything is stored, and then until it is settled; says what is not. */
+  readonly #rest = Effect.fnUntraced(function* (this: Load, leat: OpenLeat, sightings: EventStream<BeaconSighting>) {
+    this.#phase = "the storing of what was admitted"
     const rested = yield* Effect.timeoutOption(leat.flush, restMsMax)
-    if (rested._tag === "None") {
-      const state = { legs: leat.ledger.snapshot().legs, halted: leat.halted(), sinks: leat.sinks() }
-      this.#wrong.push(`not everything is stored ${restMsMax} ms after the last mishap: ${JSON.stringify(state)}`)
-    }
+    if (rested._tag === "None") this.#late("not everything is stored")
     const { streams, legs, balanced } = leat.ledger.snapshot()
     if (!balanced) this.#wrong.push(`the ledger does not balance: ${JSON.stringify({ streams, legs })}`)
     for (const { admitted, stored } of legs)
       if (stored !== admitted) this.#wrong.push(`${admitted} events were admitted, and ${stored} stored`)
-    const lag = sightings.bounds(group).pipe(
-      Effect.map((rows) => rows.reduce((total, { start, end, settled }) => total + (end - (settled ?? start)), 0n)),
-      Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 100, while: (error) => error.isRetryable })
-    )
-    yield* waitUntil(
-      "the group has settled everything",
-      Effect.map(lag, (left) => left === 0n),
-      { withinMs: restMsMax, everyMs: 200 }
-    ).pipe(Effect.catchTag("NotInTime", ({ message }) => Effect.sync(() => this.#wrong.push(message))))
-    yield* subscription.stop
-    yield* Scope.close(scope, Exit.void)
-    return { incarnation: leat.incarnation, admitted: sumOf(streams, "admitted"), stored: sumOf(legs, "stored") }
+    this.#phase = "the settling of what was stored"
+    let told = "nothing is known of the group"
+    const isSettled = Effect.matchCause(sightings.bounds(group), {
+      onSuccess: (rows) => {
+        told = rows.map(({ partition, end, settled = "nothing" }) => `${partition}: ${settled} of ${end}`).join(", ")
+        return rows.every(({ start, end, settled }) => (settled ?? start) === end)
+      },
+      onFailure: (cause) => {
+        told = String(Cause.squash(cause))
+        return false
+      }
+    })
+    const look = Effect.repeat(isSettled, { schedule: Schedule.spaced("200 millis"), until: (is) => is })
+    const settled = yield* Effect.timeoutOption(look, restMsMax)
+    if (settled._tag === "None") this.#late(`the group has not settled everything: ${told}`)
   })
+
+  #late(sentence: string): void {
+    this.#wrong.push(`${restMsMax} ms after the last mishap ${sentence}: ${textOf(this.state)}`)
+  }
 
   /** Compares what was told with what another client reads from the brokers. */
   readonly judge = (done: Effect.Success<typeof this.run>, reader: Driver, brokers: string) =>
@@ -110,7 +169,7 @@ export class Load {
       const bounds = yield* transport.bounds(this.topic)
       const records = bounds.reduce((total, { start, end }) => total + Number(end - start), 0)
       const report: LoadReport = {
-        driver: this.#options.driver.name,
+        driver: this.driver,
         admitted: done.admitted,
         rejected: this.history.rejectedCount,
         stored: done.stored,
@@ -167,6 +226,11 @@ export class Load {
       subscriptions: [{ match: { stream: "*" }, policy: "keep", drain: "5 seconds" }]
     }
   }
+}
+
+/** Positions are beyond JSON. */
+export function textOf(state: LoadState): string {
+  return JSON.stringify(state, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
 }
 
 function sightingOf(number: number): BeaconSighting {

@@ -64,8 +64,8 @@ const proofs: ReadonlyArray<Proof> = [
     flag: "minutes",
     times: 2,
     msMax: 60_000,
-    // The last mishap may take two minutes, and so may coming to rest.
-    aroundMsMax: 420_000,
+    // The last mishap may take four minutes, coming to rest and ending five and a half, the judging two.
+    aroundMsMax: 720_000,
     fault: ({ loads }) => {
       const idle = Array.isArray(loads) && loads.find(({ stored }: { readonly stored: number }) => stored < 1000)
       return idle ? `a load stored next to nothing: ${JSON.stringify(idle)}` : undefined
