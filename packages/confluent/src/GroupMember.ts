@@ -3,8 +3,9 @@
  * partition is answered for only when it may really go: after its lane was drained and released, or its time is over.
  */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
-import { Effect, Fiber, type Scope } from "effect"
-import { type From, OfferedLanes, type Subscription, type TransportError } from "leat/transport"
+import { Cause, Deferred, Effect, Fiber, type Scope } from "effect"
+import { OfferedLanes, type Subscription, TransportError } from "leat/transport"
+import { assign, decline, unassign } from "./answers.ts"
 import { attempt, closed, connected } from "./ask.ts"
 import type {
   ClientError,
@@ -16,10 +17,9 @@ import type {
 } from "./client.ts"
 import { memberConfig, topicConfig } from "./clientConfig.ts"
 import { Commits } from "./Commits.ts"
-import type { Control } from "./Control.ts"
 import { failure, failureOf } from "./failure.ts"
 import { GroupLane, type LaneOwner } from "./GroupLane.ts"
-import { offsetOf } from "./received.ts"
+import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 
 /** Most records that are taken at a time. */
 const consumeRecords = 1000
@@ -38,7 +38,8 @@ const memberOver: ReadonlySet<number> = new Set([-150, -147, -144, 82])
 export interface MemberOptions {
   readonly kafka: KafkaJavascript
   readonly options: KafkaOptions
-  readonly control: Control
+  /** Where it is asked for positions. */
+  readonly control: OffsetsAsked
   readonly subscription: Subscription
 }
 
@@ -54,6 +55,8 @@ export class GroupMember {
   #isTrying = true
   #isLeaving = false
   #isClosed = false
+  readonly #closing = Deferred.makeUnsafe<never, TransportError>()
+  readonly #isEnding = () => this.#isClosed
   #isConsuming = false
   #hasMore = false
   /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
@@ -98,12 +101,12 @@ export class GroupMember {
       const config = {
         ...memberConfig(options, subscription, protocol),
         rebalance_cb: (error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>) =>
-          this.#asked(error, partitions),
+          this.#asked(consumer, error, partitions),
         offset_commit_cb: (error: ClientError | undefined, offsets: ReadonlyArray<TopicPartition>) =>
           this.#commits.done(error, offsets),
         queue_non_empty_cb: () => this.#consume()
       }
-      const consumer = yield* attempt(
+      const consumer: Consumer = yield* attempt(
         "subscribe",
         "the cluster section",
         () => new kafka.KafkaConsumer(config, topicConfig)
@@ -174,36 +177,47 @@ export class GroupMember {
     Effect.runFork(again.pipe(Effect.catch((error) => Effect.sync(() => this.#fail(error)))))
   }
 
-  #asked(error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>): void {
-    const consumer = this.#consumer
-    if (consumer === undefined) return
-    this.#isTrying = false
-    if (error?.code === revokePartitions) {
-      const isLost = this.#isClosed || consumer.assignmentLost()
-      // At once, even while others are still drained: what is lost may be somebody else's already.
-      for (const { partition } of partitions) {
-        const lane = this.#held.get(partition)
-        if (isLost) lane?.held.lose()
-        else lane?.held.revoke()
-      }
+  /** Asked of partitions that come or go; also by a client that is replaced, or not ours yet. */
+  #asked(consumer: Consumer, error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>): void {
+    const isCurrent = consumer === this.#consumer
+    if (isCurrent) this.#isTrying = false
+    if (error?.code === assignPartitions)
+      this.#after(isCurrent ? this.#assign(consumer, partitions) : decline(consumer, partitions, this.#isEnding))
+    if (error?.code !== revokePartitions) return
+    if (!isCurrent) return this.#after(unassign(consumer, partitions, this.#isEnding))
+    const isLost = this.#isClosed || consumer.assignmentLost()
+    // At once, even while others are still drained: what is lost may be somebody else's already.
+    for (const { partition } of partitions) {
+      const lane = this.#held.get(partition)
+      if (isLost) lane?.held.lose()
+      else lane?.held.revoke()
     }
-    if (error?.code === assignPartitions) this.#after(this.#assign(consumer, partitions))
-    else if (error?.code === revokePartitions) this.#after(this.#revoke(consumer, partitions))
+    this.#after(this.#revoke(consumer, partitions))
   }
 
   #assign(consumer: Consumer, partitions: ReadonlyArray<TopicPartition>): Effect.Effect<void> {
-    const { topic, group } = this.#options.subscription
-    return this.#startsOf(partitions.map(({ partition }) => partition)).pipe(
-      Effect.flatMap((starts) =>
+    const { control, subscription } = this.#options
+    const { topic, group } = subscription
+    const starts = startingOffsets(
+      control,
+      subscription,
+      partitions.map(({ partition }) => partition)
+    )
+    return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
+      Effect.flatMap((known) =>
         attempt("subscribe", `${topic} in group ${group}`, () => {
-          const assigned = partitions.map(({ partition }) => ({ topic, partition, offset: starts.get(partition) ?? 0 }))
-          if (consumer.rebalanceProtocol() === "COOPERATIVE") consumer.incrementalAssign(assigned)
-          else consumer.assign(assigned)
+          const assigned = partitions.map(({ partition }) => ({ topic, partition, offset: known.get(partition) ?? 0 }))
+          assign(consumer, assigned)
           if (this.#isLeaving) return
           for (const { partition, offset } of assigned) this.#give(partition, offset)
         })
       ),
-      Effect.catch((error) => Effect.sync(() => this.#fail(error)))
+      Effect.catchCause((cause) =>
+        Effect.andThen(
+          decline(consumer, partitions, this.#isEnding),
+          Effect.sync(() => this.#fail(errorOf(cause, `${topic} in group ${group}`)))
+        )
+      )
     )
   }
 
@@ -246,12 +260,7 @@ export class GroupMember {
         lane.held.lose()
         if (this.#held.get(lane.partition) === lane) this.#held.delete(lane.partition)
       }
-      try {
-        if (consumer.rebalanceProtocol() === "EAGER") consumer.unassign()
-        else consumer.incrementalUnassign(partitions)
-      } catch {
-        // The client is closed: everything is given back with it.
-      }
+      yield* unassign(consumer, partitions, this.#isEnding)
     })
   }
 
@@ -267,49 +276,22 @@ export class GroupMember {
     })
   }
 
-  /** Where the group stands; where it never was, or what it stood at is gone, where the subscription says. */
-  #startsOf(partitions: ReadonlyArray<number>): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
-    const { control, subscription } = this.#options
-    const { topic, group, from } = subscription
-    return Effect.gen(function* () {
-      const [settled, earliest] = yield* Effect.all(
-        [control.settled(topic, partitions, group), control.edges("subscribe", topic, partitions, "earliest")],
-        { concurrency: "unbounded" }
-      )
-      const kept = new Map([...settled].filter(([partition, offset]) => offset >= (earliest.get(partition) ?? 0)))
-      const others = partitions.filter((partition) => !kept.has(partition))
-      if (others.length === 0) return kept
-      const latest = yield* control.edges("subscribe", topic, others, "latest")
-      const byTime =
-        typeof from === "object" && "timeMs" in from
-          ? yield* control.positionsAt("subscribe", topic, others, from.timeMs)
-          : undefined
-      for (const partition of others) {
-        const low = earliest.get(partition) ?? 0
-        const high = latest.get(partition) ?? low
-        // A position that has expired was one all the same: what is left of what was not done comes next.
-        const start = settled.has(partition) ? low : startOf(from, low, high, byTime?.get(partition))
-        kept.set(partition, start)
-      }
-      return kept
-    })
-  }
-
   readonly #close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     this.#isClosed = true
     clearTimeout(this.#timer)
     for (const { held } of this.#held.values()) held.lose()
     this.#whenReleased?.()
     this.#commits.close()
+    const { group } = this.#options.subscription
+    yield* Deferred.fail(this.#closing, failure("Closed", "subscribe", `the member of group ${group} has ended`))
+    // What was asked is answered first: a client that ends takes other answers.
+    if (this.#answers !== undefined) yield* Fiber.await(this.#answers)
     const consumer = this.#consumer
     if (consumer !== undefined) yield* closed((done) => consumer.disconnect(done))
   })
 }
 
-function startOf(from: From, low: number, high: number, byTime: number | undefined): number {
-  if (from === "earliest") return low
-  if (from === "latest") return high
-  if ("timeMs" in from) return byTime ?? high
-  const offset = offsetOf(from.position, "subscribe")
-  return typeof offset === "number" ? Math.min(high, Math.max(low, offset)) : high
+function errorOf(cause: Cause.Cause<TransportError>, what: string): TransportError {
+  const error = Cause.squash(cause)
+  return error instanceof TransportError ? error : failure("Unknown", "subscribe", `${what}: ${String(error)}`)
 }
