@@ -1,9 +1,10 @@
-import type { JsonObject, Message } from "@bufbuild/protobuf"
+import type { Message } from "@bufbuild/protobuf"
 import { log } from "@leat/log"
 import { Effect, Option, type Scope } from "effect"
 import { type EventStream, Leat } from "leat"
 import { CommandFailure, exitCode } from "../outcome.ts"
 import type { Contracts, FoundContract } from "./Contracts.ts"
+import type { ExactObject } from "./json/ExactJson.ts"
 import { eventFromJson, runtimeContract } from "./runtimeContract.ts"
 import type { Tally } from "./Tally.ts"
 
@@ -19,7 +20,7 @@ export interface NumberedEvent {
 /** Where events go that have no id yet: through leat, by contract, as a service would publish them. */
 export interface EventTarget {
   /** Reads an event of the contract; throws what is wrong with it. */
-  readonly read: (json: JsonObject) => Message
+  readonly read: (json: ExactObject) => Message
   /** Stores events; tells those that are rejected, and gives why others are not stored. */
   readonly store: (
     events: ReadonlyArray<NumberedEvent>,

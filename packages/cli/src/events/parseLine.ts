@@ -1,5 +1,12 @@
-import type { JsonObject } from "@bufbuild/protobuf"
 import type { PlainRecord } from "leat/transport"
+import {
+  type ExactJson,
+  type ExactObject,
+  isExactObject,
+  JsonNumber,
+  parseExactJson,
+  plainJson
+} from "./json/ExactJson.ts"
 
 /** A whole record, as `events tail --format jsonl` wrote it. */
 export interface RecordLine {
@@ -15,28 +22,31 @@ export interface RecordLine {
 /** An event in protobuf's JSON, or `{ "event": … }` around it: which of the two, the contract tells. */
 export interface EventJson {
   readonly kind: "event"
-  readonly json: JsonObject
+  readonly json: ExactObject
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
 const partitionsMax = 10_000
 
+/** What a Date holds. */
+const timeMsMax = 8.64e15
+
 /** Reads one line; throws what is wrong with it. */
 export function parseLine(text: string): RecordLine | EventJson {
   const value = parseJson(text)
-  if (!isFields(value)) throw new Error(`it is ${describe(value)}; write one JSON object a line`)
-  if ("rawValue" in value && "partition" in value) return recordLine(value)
+  if (!isExactObject(value)) throw new Error(`it is ${describe(value)}; write one JSON object a line`)
+  if (value.has("rawValue") && value.has("partition")) return recordLine(plainJson(value) as Fields)
   if (!isWellFormed(value)) throw new Error("it has half of a surrogate pair, which UTF-8 cannot hold")
-  // What JSON.parse gives is JSON.
-  return { kind: "event", json: value as JsonObject }
+  return { kind: "event", json: value }
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string): ExactJson {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch (error) {
-    throw new Error(`it is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    if (!(error instanceof SyntaxError)) throw error
+    throw new Error(`it is no JSON: ${error.message}`, { cause: error })
   }
 }
 
@@ -46,7 +56,7 @@ function recordLine(line: Fields): RecordLine {
   if (partitions !== undefined && !isWhole(partitions, 1, partitionsMax))
     throw wrong("partitions", `a number from 1 to ${partitionsMax}`)
   if (!isWhole(line["partition"], 0, partitionsMax)) throw wrong("partition", "the number of a partition")
-  if (typeof timeMs !== "number" || !Number.isFinite(timeMs)) throw wrong("timeMs", "epoch milliseconds")
+  if (typeof timeMs !== "number" || !(Math.abs(timeMs) <= timeMsMax)) throw wrong("timeMs", "epoch milliseconds")
   if (!Array.isArray(headers)) throw wrong("headers", 'a list of ["name", "base64"]')
   const key = bytesOf(line["rawKey"], "rawKey")
   const value = bytesOf(line["rawValue"], "rawValue")
@@ -76,17 +86,15 @@ function isWhole(value: unknown, least: number, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= least && Number(value) <= most
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-}
-
-function isWellFormed(value: unknown): boolean {
+function isWellFormed(value: ExactJson): boolean {
   if (typeof value === "string") return value.isWellFormed()
-  if (typeof value !== "object" || value === null) return true
-  return Object.entries(value).every(([name, held]) => name.isWellFormed() && isWellFormed(held))
+  if (Array.isArray(value)) return value.every((held: ExactJson) => isWellFormed(held))
+  if (!isExactObject(value)) return true
+  return [...value].every(([name, held]) => name.isWellFormed() && isWellFormed(held))
 }
 
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`
+function describe(value: ExactJson): string {
+  if (value === null) return "null"
+  if (value instanceof JsonNumber) return "a number"
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`
 }

@@ -1,6 +1,8 @@
-import { fromJson, type JsonObject, type Message, toBinary } from "@bufbuild/protobuf"
+import { fromJson, type Message, toBinary } from "@bufbuild/protobuf"
 import type { Contract, Key } from "leat"
 import type { Contracts, FoundContract } from "./Contracts.ts"
+import { exactForm } from "./json/eventJson.ts"
+import type { ExactObject } from "./json/ExactJson.ts"
 
 /** A contract made at run time from what its .proto file says, by reflection: slow, and good enough for a command line. */
 export function runtimeContract(contracts: Contracts, found: FoundContract): Contract<Message> {
@@ -17,10 +19,11 @@ export function runtimeContract(contracts: Contracts, found: FoundContract): Con
 }
 
 /** Reads an event from protobuf's JSON, or from `{ "event": … }`; throws what is wrong with it. */
-export function eventFromJson({ registry }: Contracts, { message }: FoundContract, json: JsonObject): Message {
-  const { event } = json
-  const isWrapped = event !== undefined && Object.keys(json).length === 1 && message.field["event"] === undefined
-  return fromJson(message, isWrapped ? event : json, { registry })
+export function eventFromJson({ registry }: Contracts, { message }: FoundContract, json: ExactObject): Message {
+  const event = json.get("event")
+  const hasEventField = message.fields.some(({ name, jsonName }) => name === "event" || jsonName === "event")
+  const isWrapped = event !== undefined && json.size === 1 && !hasEventField
+  return fromJson(message, exactForm(message, isWrapped ? event : json), { registry })
 }
 
 function valueAt(event: Message, path: ReadonlyArray<string>): unknown {
