@@ -38,8 +38,26 @@ const scalars: Readonly<Record<ScalarType, fc.Arbitrary<unknown>>> = {
   [ScalarType.BYTES]: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 120, maxLength: 300 }))
 }
 
+const nanos = fc.oneof(fc.nat(999_999_999), fc.constantFrom(0, 1, 999_999_999))
+const timestamp = plain({
+  seconds: fc.oneof(
+    fc.bigInt({ min: -62_135_596_800n, max: 253_402_300_799n }),
+    fc.constantFrom(0n, -1n, -62_135_596_800n, 253_402_300_799n)
+  ),
+  nanos
+})
+const duration = fc
+  .tuple(
+    fc.oneof(fc.bigInt({ min: 0n, max: 315_576_000_000n }), fc.constantFrom(0n, 315_576_000_000n)),
+    nanos,
+    fc.boolean()
+  )
+  .map(([seconds, part, isBack]) => (isBack ? { seconds: -seconds, nanos: 0 - part } : { seconds, nanos: part }))
+
 /** Any event of a type; messages inside each other stop at `levels`. */
 export function anyEvent(desc: DescMessage, levels = 2): fc.Arbitrary<Fields> {
+  if (desc.typeName === "google.protobuf.Timestamp") return timestamp
+  if (desc.typeName === "google.protobuf.Duration") return duration
   const properties: Record<string, fc.Arbitrary<unknown>> = {}
   const optional: Array<string> = []
   for (const member of desc.members) {

@@ -45,6 +45,13 @@ const wrongScalars: Readonly<Record<ScalarType, ReadonlyArray<unknown>>> = {
     new DataView(new ArrayBuffer(1))
   ]
 }
+/** Beyond what protobuf says of the fields of its own types. */
+const outOfRange: Readonly<Record<string, ReadonlyArray<unknown>>> = {
+  "google.protobuf.Timestamp.seconds": [-62_135_596_801n, 253_402_300_800n, 2n ** 63n - 1n],
+  "google.protobuf.Timestamp.nanos": [-1, 1_000_000_000, 2_000_000_000],
+  "google.protobuf.Duration.seconds": [315_576_000_001n, -315_576_000_001n],
+  "google.protobuf.Duration.nanos": [1_000_000_000, -1_000_000_000]
+}
 const wrongMessages = [null, undefined, 1, "", true, [], () => ({}), 1n, Symbol("a")]
 const wrongLists = [null, undefined, {}, "ab", new Set([1]), new Map(), { length: 0 }, new Uint8Array(1)]
 const wrongMaps = [null, undefined, {}, [], [["a", 1]], new Set(), "a", new WeakMap()]
@@ -143,7 +150,8 @@ function inValue(
 ): ReadonlyArray<Place> {
   const allowed = (wrong: ReadonlyArray<unknown>) => wrong.filter((one) => one !== undefined || !isAbsentAllowed)
   if (field.message === undefined) {
-    return [{ path, wrong: allowed(wrongScalars[field.scalar ?? ScalarType.INT32]), put }]
+    const beyond = outOfRange[`${field.parent.typeName}.${field.name}`] ?? []
+    return [{ path, wrong: [...allowed(wrongScalars[field.scalar ?? ScalarType.INT32]), ...beyond], put }]
   }
   const inside = held === undefined ? [] : inMessage(field.message, held as Fields, path, put)
   return [{ path, wrong: allowed(wrongMessages), put }, ...inside]

@@ -5,6 +5,7 @@ import { RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { anyEvent } from "./anyEvent.js"
 import { encode, named, type Subject, subjects } from "./contracts.js"
+import { EveryTime } from "./gen/test/v1/every.js"
 import { Kinds, type Tree } from "./gen/test/v1/kinds.js"
 import { descOf, esDecode, type Fields } from "./oracle.js"
 import { placesOf } from "./places.js"
@@ -124,12 +125,29 @@ describe("an event that is rejected", () => {
     ],
     [{ ...empty, counts: new Map([[5, 1n]]) }, "Kinds.counts[0] key is a whole number; it must be a string"],
     [
+      { ...empty, at: { seconds: 1n, nanos: 2_000_000_000 } },
+      "Kinds.at.nanos is a whole number; it must be from 0 to 999999999"
+    ],
+    [
       { ...empty, choice: { case: "colour", value: 1 } },
       "Kinds.choice.case is a string of 6 characters; it must be the name of one of its fields"
     ]
   ])("says where and what: %#", (event, text) => {
     expect(fault(Kinds, event)).toMatchObject({ message: text })
   })
+})
+
+it("a Duration whose parts have two signs is rejected", () => {
+  const times = EveryTime.decode(new Uint8Array(0))
+  for (const [seconds, nanos] of [
+    [1n, -1],
+    [-1n, 1]
+  ] as const) {
+    const error = fault(EveryTime, { ...times, lasted: { seconds, nanos } })
+    expect(error).toMatchObject({
+      message: "EveryTime.lasted.nanos is a whole number; it must be of the sign that the seconds have"
+    })
+  }
 })
 
 describe("messages inside messages", () => {

@@ -1,7 +1,6 @@
 import {
   createRegistry,
   type DescMessage,
-  fromBinary,
   type JsonValue,
   type Message,
   type Registry,
@@ -46,11 +45,6 @@ export class Contracts {
   /** The contract of a stream that was named. */
   namedStream(stream: string): Effect.Effect<FoundContract, CommandFailure> {
     return this.#found(this.ofStream(stream), `no contract of a stream ${stream}`, (info) => info.stream)
-  }
-
-  /** Decodes a value; throws what is wrong with it. */
-  decode({ message }: FoundContract, value: Uint8Array): Message {
-    return fromBinary(message, value)
   }
 
   /** The event in protobuf's own JSON. */

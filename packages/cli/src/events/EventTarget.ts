@@ -45,7 +45,7 @@ export const openEventTarget = Effect.fnUntraced(function* (
   options: EventTargetOptions
 ): Effect.fn.Return<EventTarget, CommandFailure, Scope.Scope> {
   const { folder, source, isDryRun } = options
-  const contract = runtimeContract(contracts, found)
+  const contract = runtimeContract(found)
   const cluster = isDryRun ? { transport: "memory" } : { transport: log.name, directory: folder }
   const retry = { deadline: patience, base: "100 millis", factor: 2 }
   const routes = {

@@ -1,4 +1,4 @@
-import type { Message } from "@bufbuild/protobuf"
+import { fromBinary, type Message } from "@bufbuild/protobuf"
 import { Option } from "effect"
 import { formatEventId, maskEvent, printEvent, readMeta, type RecordMeta } from "leat"
 import type { ReceivedRecord } from "leat/transport"
@@ -18,52 +18,88 @@ export interface Describing {
   readonly isUnmasked: boolean
 }
 
+/** A record as it is told. */
+export interface Told<A> {
+  readonly line: A
+  /** False where the record does not fit its contract, or cannot be told at all: the line then says why. */
+  readonly isWhole: boolean
+}
+
 /** The whole record, in one line of JSON that can be published again. Holds personal data, as the record does. */
-export function describeLine(record: ReceivedRecord, place: Place, describing: Describing): EventLine {
+export function describeLine(record: ReceivedRecord, place: Place, describing: Describing): Told<EventLine> {
+  const { contracts } = describing
   const { meta, contract } = recognise(record, place, describing)
-  const { value, headers } = record
-  return {
+  const read = readBody(record.value, meta, contract, (event, known) => contracts.toJson(known, event))
+  const line = {
     ...placeOf(record, place),
     ...keyOf(record),
     ...identityOf(meta, contract),
-    ...(meta.isMarker ? { marker: true } : decoded(value, contract, describing.contracts)),
+    ...(meta.isMarker ? { marker: true as const } : read),
     rawKey: base64(record.key),
-    headers: headers.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]),
-    rawValue: base64(value)
+    headers: record.headers.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")] as const),
+    rawValue: base64(record.value)
   }
+  return { line, isWhole: isWhole(read, contract) }
 }
 
 /** The record for `--json`, without what is personal. */
 export function describeMasked(record: ReceivedRecord, place: Place, describing: Describing) {
   const { meta, contract } = recognise(record, place, describing)
   const shown = { ...placeOf(record, place), ...identityOf(meta, contract) }
+  if (meta.isMarker) return { line: { ...shown, marker: true }, isWhole: true }
+  const read = readBody(record.value, meta, contract, (event, { info, message }) =>
+    maskEvent(info, eventShape(message, event))
+  )
   const key = isKeyShown(contract) ? keyOf(record) : {}
-  if (meta.isMarker) return { ...shown, marker: true }
-  if (record.value === null) return { ...shown, ...key, event: null }
-  if (contract === undefined) return { ...shown, fault: noContract(record.value) }
-  const read = attempt(describing.contracts, contract, record.value)
-  if ("fault" in read) return { ...shown, ...key, fault: read.fault }
-  return { ...shown, ...key, event: maskEvent(contract.info, eventShape(contract.message, read.event)) }
+  return { line: { ...shown, ...key, ...read }, isWhole: isWhole(read, contract) }
 }
 
 /** The record as one line for a person. */
-export function describeText(record: ReceivedRecord, place: Place, describing: Describing): string {
+export function describeText(record: ReceivedRecord, place: Place, describing: Describing): Told<string> {
   const { meta, contract } = recognise(record, place, describing)
   const { isUnmasked } = describing
-  const time = new Date(record.timeMs).toISOString()
   const key = isUnmasked || isKeyShown(contract) ? shownKey(record) : mask
-  const body = meta.isMarker ? dropsOf(meta) : bodyOf(record.value, contract, describing)
-  return `${time} ${place.topic}/${place.partition}@${record.position} ${key} ${body}`
+  const read = readBody(record.value, meta, contract, (event, { info, message }) =>
+    printEvent(isUnmasked ? { ...info, personal: [] } : info, eventShape(message, event))
+  )
+  const bytes = isUnmasked && contract === undefined && record.value !== null ? ` ${shownBytes(record.value)}` : ""
+  const body = meta.isMarker ? dropsOf(meta) : "fault" in read ? `(${read.fault})${bytes}` : (read.event ?? removed)
+  const where = `${place.topic}/${place.partition}@${record.position}`
+  return { line: `${timeOf(record.timeMs)} ${where} ${key} ${body}`, isWhole: isWhole(read, contract) }
 }
 
-function bodyOf(value: Uint8Array | null, contract: FoundContract | undefined, { contracts, isUnmasked }: Describing) {
-  if (value === null) return "(removed: the key has no event any more)"
-  if (contract === undefined)
-    return isUnmasked ? `(${noContract(value)}) ${shownBytes(value)}` : `(${noContract(value)})`
-  const read = attempt(contracts, contract, value)
-  if ("fault" in read) return `(${read.fault})`
-  const info = isUnmasked ? { ...contract.info, personal: [] } : contract.info
-  return printEvent(info, eventShape(contract.message, read.event))
+const removed = "(removed: the key has no event any more)"
+
+/** The event of a record as `show` tells it, null for a tombstone; or why there is none. Never throws. */
+function readBody<A>(
+  value: Uint8Array | null,
+  { isMarker }: RecordMeta,
+  contract: FoundContract | undefined,
+  show: (event: Message, contract: FoundContract) => A
+): { readonly event: A | null } | { readonly fault: string } {
+  if (value === null || isMarker) return { event: null }
+  if (contract === undefined) return { fault: `${value.length} bytes, no contract known` }
+  const { name } = contract.info
+  const decoded = attempt(() => fromBinary(contract.message, value))
+  if ("fault" in decoded) return { fault: `${value.length} bytes that are no ${name}: ${decoded.fault}` }
+  // A time beyond the year 9999, say: protobuf's bytes hold what its JSON does not.
+  const shown = attempt(() => show(decoded.is, contract))
+  return "fault" in shown
+    ? { fault: `${name} of ${value.length} bytes that has no JSON: ${shown.fault}` }
+    : { event: shown.is }
+}
+
+function attempt<A>(read: () => A): { readonly is: A } | { readonly fault: string } {
+  try {
+    return { is: read() }
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** A record without a contract is told as well as it can be; one that does not fit its contract is not. */
+function isWhole(read: object, contract: FoundContract | undefined): boolean {
+  return contract === undefined || !("fault" in read)
 }
 
 /** Which contract a record has: by the stream its topic is named after, by its header, or as was said on the command line. */
@@ -78,36 +114,18 @@ function recognise({ headers }: ReceivedRecord, { topic, contract }: Place, { co
 
 function placeOf({ position, timeMs }: ReceivedRecord, { topic, partition, partitions, compacted }: Place) {
   const where = { topic, partitions, ...(compacted ? { compacted: true as const } : {}), partition }
-  return { ...where, position: Number(position), time: new Date(timeMs).toISOString(), timeMs }
+  return { ...where, position: Number(position), time: timeOf(timeMs), timeMs }
+}
+
+/** ISO 8601; a time that no calendar has is told by its number. */
+function timeOf(timeMs: number): string {
+  const date = new Date(timeMs)
+  return Number.isNaN(date.getTime()) ? `${timeMs}ms` : date.toISOString()
 }
 
 function identityOf({ id, type }: RecordMeta, contract: FoundContract | undefined) {
   const name = contract?.info.name ?? type
   return { ...(id === undefined ? {} : { id: formatEventId(id) }), ...(name === undefined ? {} : { type: name }) }
-}
-
-function decoded(value: Uint8Array | null, contract: FoundContract | undefined, contracts: Contracts) {
-  if (value === null) return { event: null }
-  if (contract === undefined) return { fault: noContract(value) }
-  const read = attempt(contracts, contract, value)
-  return "fault" in read ? read : { event: contracts.toJson(contract, read.event) }
-}
-
-function attempt(
-  contracts: Contracts,
-  contract: FoundContract,
-  value: Uint8Array
-): { readonly event: Message } | { readonly fault: string } {
-  try {
-    return { event: contracts.decode(contract, value) }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { fault: `${value.length} bytes that are no ${contract.info.name}: ${reason}` }
-  }
-}
-
-function noContract(value: Uint8Array): string {
-  return `${value.length} bytes, no contract known`
 }
 
 function dropsOf({ dropped }: RecordMeta): string {

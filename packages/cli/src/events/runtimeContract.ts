@@ -1,12 +1,11 @@
-import { fromJson, type Message, toBinary } from "@bufbuild/protobuf"
+import { fromBinary, fromJson, type Message, toBinary } from "@bufbuild/protobuf"
 import type { Contract, Key } from "leat"
 import type { Contracts, FoundContract } from "./Contracts.ts"
 import { exactForm } from "./json/eventJson.ts"
 import type { ExactObject } from "./json/ExactJson.ts"
 
 /** A contract made at run time from what its .proto file says, by reflection: slow, and good enough for a command line. */
-export function runtimeContract(contracts: Contracts, found: FoundContract): Contract<Message> {
-  const { info, message, keyPath } = found
+export function runtimeContract({ info, message, keyPath }: FoundContract): Contract<Message> {
   return {
     ...info,
     // The generator allows strings, bytes and integers for a key, and nothing else.
@@ -14,7 +13,7 @@ export function runtimeContract(contracts: Contracts, found: FoundContract): Con
     encodeInto: (event, writer) => {
       writer.raw(toBinary(message, event))
     },
-    decode: (bytes) => contracts.decode(found, bytes)
+    decode: (bytes) => fromBinary(message, bytes)
   }
 }
 

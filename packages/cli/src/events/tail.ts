@@ -6,7 +6,7 @@ import { directory, json, proto, topic } from "../flags.ts"
 import { openLog, transportFailure } from "../log/openLog.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { findContractsIn } from "./Contracts.ts"
-import { describeLine, describeMasked, describeText, type Describing } from "./describe.ts"
+import { describeLine, describeMasked, describeText, type Describing, type Told } from "./describe.ts"
 import type { Found, Place } from "./Place.ts"
 import { addNewTopics, type Chosen, choosePlaces } from "./places.ts"
 import { type Lost, readMerged } from "./readMerged.ts"
@@ -75,16 +75,15 @@ export const tail = Command.make(
     const chosen = { topic: Option.orElse(named, () => stream), partition, contract }
     const places = yield* choosePlaces(reader, chosen, from)
     const limit = Option.getOrElse(said.limit, () => (said.json ? jsonRecordsMax : Number.POSITIVE_INFINITY))
-    const records: Array<unknown> = []
-    const collect = (found: ReadonlyArray<Found>) => Effect.sync(() => records.push(...found.map(forJson(describing))))
-    const print = said.json ? collect : printer(said.format, describing)
-    const lost = yield* run(reader, places, chosen, { follow, limit, print })
-    if (said.json) {
-      const isComplete = records.length < limit
-      const report = { count: records.length, isComplete, lost: lost.map(lostRow), records }
-      if (lost.length === 0) yield* printJson(report)
-      else return yield* failure(lost, report)
-    } else if (lost.length > 0) return yield* failure(lost, {})
+    const printing = said.json ? collecting(describing) : printer(said.format, describing)
+    const lost = yield* run(reader, places, chosen, { follow, limit, print: printing.print })
+    const { records, unread } = printing
+    const isComplete = records.length < limit
+    const report = said.json ? { count: records.length, isComplete, lost: lost.map(lostRow), unread, records } : {}
+    // A whole record in JSON lines is there with its bytes, whether they can be read or not.
+    const isFailed = lost.length > 0 || (unread > 0 && said.format === "text")
+    if (isFailed) return yield* failure(lost, unread, report)
+    if (said.json) yield* printJson(report)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Print the events of a log, decoded by contract; changes nothing and joins no group"))
 
@@ -130,17 +129,45 @@ const run = Effect.fnUntraced(function* (
   return lost
 })
 
-function printer(format: "text" | "jsonl", describing: Describing) {
-  const line = ({ record, place }: Found) =>
-    format === "text"
-      ? describeText(record, place, describing)
-      : JSON.stringify(describeLine(record, place, describing))
-  return (found: ReadonlyArray<Found>) => Console.log(found.map(line).join("\n"))
+/** Where records are printed or collected, and how many of them could not be read by their contract. */
+interface Printing {
+  readonly print: (found: ReadonlyArray<Found>) => Effect.Effect<unknown>
+  readonly records: Array<unknown>
+  unread: number
 }
 
-function forJson(describing: Describing) {
-  const describe = describing.isUnmasked ? describeLine : describeMasked
-  return ({ record, place }: Found) => describe(record, place, describing)
+function printer(format: "text" | "jsonl", describing: Describing): Printing {
+  const line = ({ record, place }: Found) => {
+    if (format === "text") return counted(printing, describeText(record, place, describing))
+    return JSON.stringify(counted(printing, describeLine(record, place, describing)))
+  }
+  const printing: Printing = {
+    print: (found) => Console.log(found.map(line).join("\n")),
+    records: [],
+    unread: 0
+  }
+  return printing
+}
+
+function collecting(describing: Describing): Printing {
+  const describe: (...one: Parameters<typeof describeMasked>) => Told<unknown> = describing.isUnmasked
+    ? describeLine
+    : describeMasked
+  const printing: Printing = {
+    print: (found) =>
+      Effect.sync(() => {
+        for (const { record, place } of found)
+          printing.records.push(counted(printing, describe(record, place, describing)))
+      }),
+    records: [],
+    unread: 0
+  }
+  return printing
+}
+
+function counted<A>(printing: Printing, { line, isWhole }: Told<A>): A {
+  if (!isWhole) printing.unread++
+  return line
 }
 
 function misuseOf(said: {
@@ -156,9 +183,12 @@ function misuseOf(said: {
   return undefined
 }
 
-function failure(lost: ReadonlyArray<Lost>, report: Readonly<Record<string, unknown>>): CommandFailure {
-  const message = `${plural(lost.length, "range")} of positions could not be read; see leat doctor`
-  return new CommandFailure({ code: exitCode.failed, message, report })
+function failure(lost: ReadonlyArray<Lost>, unread: number, report: Readonly<Record<string, unknown>>): CommandFailure {
+  const told = [
+    ...(unread > 0 ? [`${plural(unread, "record")} could not be decoded as the contract says`] : []),
+    ...(lost.length > 0 ? [`${plural(lost.length, "range")} of positions could not be read; see leat doctor`] : [])
+  ]
+  return new CommandFailure({ code: exitCode.failed, message: told.join("; "), report })
 }
 
 function lostRow({ place, from, to }: Lost) {

@@ -39,3 +39,28 @@ export function checkUint64(value: bigint, path: string): void {
   unsignedLong[0] = value
   if (unsignedLong[0] !== value) throw new InvalidEvent(path, value, "a bigint from 0 to 2^64 - 1")
 }
+
+// As protobuf says of Timestamp and Duration: years 1 to 9999, and 10,000 years either way.
+const timestampSecondsMin = -62_135_596_800n
+const timestampSecondsMax = 253_402_300_799n
+const durationSecondsMax = 315_576_000_000n
+const nanosMax = 999_999_999
+
+export function checkTimestamp(seconds: bigint, nanos: number, path: string): void {
+  if (seconds < timestampSecondsMin || seconds > timestampSecondsMax) {
+    throw new InvalidEvent(`${path}.seconds`, seconds, "in the years 1 to 9999")
+  }
+  if (nanos < 0 || nanos > nanosMax) throw new InvalidEvent(`${path}.nanos`, nanos, "from 0 to 999999999")
+}
+
+export function checkDuration(seconds: bigint, nanos: number, path: string): void {
+  if (seconds < -durationSecondsMax || seconds > durationSecondsMax) {
+    throw new InvalidEvent(`${path}.seconds`, seconds, "at most 315576000000, which are 10,000 years, either way")
+  }
+  if (nanos < -nanosMax || nanos > nanosMax) {
+    throw new InvalidEvent(`${path}.nanos`, nanos, "from -999999999 to 999999999")
+  }
+  if ((seconds < 0n && nanos > 0) || (seconds > 0n && nanos < 0)) {
+    throw new InvalidEvent(`${path}.nanos`, nanos, "of the sign that the seconds have")
+  }
+}
