@@ -92,13 +92,12 @@ describe("leat contracts check --against", () => {
       "shop.v1.Plain: the contract of stream shop.plain is gone; its consumers would starve, keep it until they are",
       "proto/shop/v1/refund.proto:7: shop.v1.Refund: the number of buckets changed from 8 to 3840; sequences are counted per bucket, make a new contract instead"
     ]
-    const buf = ['Previously present file "proto/shop/v1/gone.proto" was deleted.']
     expect(report).toEqual({
       contracts: 3,
-      error: expect.stringMatching(/^8 violations:\n/),
-      violations: [...buf, ...ours]
+      error: expect.stringMatching(/^7 violations:\n/),
+      violations: ours
     })
-    expect([code, stderr.split("\n")[0]]).toEqual([3, "leat: 8 violations:"])
+    expect([code, stderr.split("\n")[0]]).toEqual([3, "leat: 7 violations:"])
   })
 
   it("finds what buf does in the messages", async () => {
@@ -107,7 +106,9 @@ describe("leat contracts check --against", () => {
     const { code, report } = await project.leatJson(against("HEAD"))
     expect(code).toBe(3)
     expect(report).toMatchObject({
-      violations: [expect.stringMatching(/^proto\/shop\/v1\/order\.proto:7:1:Previously present field "1"/)]
+      violations: Array(2).fill(
+        expect.stringMatching(/^proto\/shop\/v1\/order\.proto:7:1:Previously present field "1"/)
+      )
     })
   })
 

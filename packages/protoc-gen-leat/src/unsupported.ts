@@ -21,12 +21,26 @@ function faultsOfField(field: DescField): ReadonlyArray<string> {
   if (field.presence === FeatureSet_FieldPresence.LEGACY_REQUIRED) {
     fault("is required, which proto3 does not have; make it optional")
   }
+  if (hasOwnDefault(field)) {
+    fault(
+      `has the default ${field.proto.defaultValue}, which other languages read where it is absent and generated code does not; remove the default`
+    )
+  }
   const type = (field.message ?? field.enum)?.typeName
   if (type !== undefined && type.startsWith("google.protobuf.") && !wellKnown.has(type)) {
     fault(`is a ${type}, which is not supported; use Timestamp, Duration or a message of your own`)
   }
   if (!isPropertyName(field.localName)) fault("has no name in TypeScript; let it begin with a letter")
   return faults
+}
+
+/** Whether the field has a default of its own, `[default = 10]`: one that is not that of its type. */
+function hasOwnDefault(field: DescField): boolean {
+  if (field.fieldKind !== "scalar" && field.fieldKind !== "enum") return false
+  const value = field.getDefaultValue()
+  if (field.proto.defaultValue === "" || value === undefined) return false
+  if (field.fieldKind === "enum") return value !== field.enum.values[0]?.number
+  return value instanceof Uint8Array ? value.length > 0 : Boolean(value) || Number.isNaN(value)
 }
 
 /** Members of one message that would be one property. */

@@ -139,6 +139,34 @@ const cases: Readonly<Record<string, Case>> = {
     body: "message Event {\n  optional group X = 1 { // here\n    optional string y = 1;\n  }\n}",
     faults: ["is a group; make it a message field"]
   },
+  ...Object.fromEntries(
+    [
+      ["int32", "10"],
+      ["int64", "-1"],
+      ["bool", "true"],
+      ["string", '"none"'],
+      ["bytes", '"a"'],
+      ["double", "nan"],
+      ["Colour", "RED"]
+    ].map(([type = "", value = ""], index): [string, Case] => [
+      `proto2_default_${index}`,
+      {
+        syntax: 'syntax = "proto2";',
+        body: `enum Colour { NONE = 0; RED = 1; }\nmessage Event {\n  optional ${type} x = 1 [default = ${value}]; // here\n}`,
+        faults: [`has the default ${value.replaceAll('"', "")}, which other languages read where it is absent`]
+      }
+    ])
+  ),
+  proto2_default_of_the_type: {
+    syntax: 'syntax = "proto2";',
+    body: 'enum Colour { NONE = 0; }\nmessage Event {\n  optional int32 x = 1 [default = 0];\n  optional string y = 2 [default = ""];\n  optional Colour z = 3 [default = NONE]; // here\n}',
+    faults: []
+  },
+  edition_default: {
+    syntax: 'edition = "2023";',
+    body: "message Event {\n  int32 x = 1 [default = 10]; // here\n}",
+    faults: ["has the default 10, which other languages read where it is absent"]
+  },
   edition_required: {
     syntax: 'edition = "2023";',
     body: "message Event {\n  string x = 1 [features.field_presence = LEGACY_REQUIRED]; // here\n}",
