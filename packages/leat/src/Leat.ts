@@ -208,7 +208,7 @@ class OpenedLeat implements OpenLeat {
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
-      pumps: new Pumps(runtime.context),
+      pumps: new Pumps(runtime.context, this.#clock),
       ledger: this.ledger,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
       scope: scopes.transports

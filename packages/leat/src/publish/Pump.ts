@@ -11,6 +11,7 @@ import { monotonicMs } from "../Wake.ts"
 import type { ArenaPool } from "./ArenaPool.ts"
 import { type Alarmed, Calendar } from "./Calendar.ts"
 import { RoomQueue } from "./RoomQueue.ts"
+import type { TurnClock } from "./TurnClock.ts"
 import { WriteLane, type WriteLaneOptions } from "./WriteLane.ts"
 import { type Sending, WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
 
@@ -22,9 +23,6 @@ const lateCheckMs = 250
 
 /** Sends of one partition in one turn; the others have theirs in between. */
 const sendsPerTurn = 16
-
-/** Calls after which a turn that does not end looks at the clock again. */
-const readsMax = 64
 
 /** What a partition belongs to. */
 export interface PartitionHome {
@@ -84,6 +82,7 @@ export class Pump implements Alarmed {
   readonly context: Context.Context<never>
   alarmMs = Number.POSITIVE_INFINITY
   readonly #clock: Clock.Clock
+  readonly #turnClock: TurnClock
   readonly #scheduler: Scheduler.Scheduler
   readonly #random: { readonly nextDoubleUnsafe: () => number }
   readonly #isTraced: boolean
@@ -96,14 +95,14 @@ export class Pump implements Alarmed {
   #isScheduled = false
   #driving: PumpedPartition | undefined
   #nowMs = 0
-  #reads = readsMax
   #sleeping: Fiber.Fiber<unknown, unknown> | undefined
   #sleepsUntilMs = Number.POSITIVE_INFINITY
 
-  constructor(transport: Transport, arenas: ArenaPool, context: Context.Context<never>) {
+  constructor(transport: Transport, arenas: ArenaPool, context: Context.Context<never>, turnClock: TurnClock) {
     this.transport = transport
     this.arenas = arenas
     this.context = context
+    this.#turnClock = turnClock
     this.#clock = Context.get(context, Clock.Clock)
     this.#random = Context.get(context, Random.Random)
     this.#isTraced = Telemetry.isTraced(context)
@@ -114,13 +113,14 @@ export class Pump implements Alarmed {
     this.#schedule = () => dispatcher.scheduleTask(run, 0)
   }
 
-  /** Milliseconds of the monotonic clock, read once per turn. */
+  /** Milliseconds of the monotonic clock. */
   get nowMs(): number {
-    if (this.#reads++ >= readsMax) {
-      this.#nowMs = monotonicMs(this.#clock)
-      this.#reads = 0
-    }
-    return this.#nowMs
+    return monotonicMs(this.#clock)
+  }
+
+  /** When the event that is offered now came, in milliseconds of the monotonic clock. */
+  get offeredAtMs(): number {
+    return this.#turnClock.monotonicMs
   }
 
   /** A line for those who wait for room in a sink of this cluster. */
@@ -188,7 +188,6 @@ export class Pump implements Alarmed {
 
   #run(): void {
     this.#nowMs = monotonicMs(this.#clock)
-    this.#reads = 0
     this.#calendar.ring(this.#nowMs)
     const line = this.#line
     this.#line = []

@@ -2,22 +2,25 @@ import type { Context } from "effect"
 import type { Transport } from "../transport/index.ts"
 import { ArenaPool } from "./ArenaPool.ts"
 import { Pump } from "./Pump.ts"
+import type { TurnClock } from "./TurnClock.ts"
 
 /** The pumps of one leat, one for each open cluster, and the arenas that they share. */
 export class Pumps {
   readonly #arenas = new ArenaPool()
   readonly #pumps = new WeakMap<Transport, Pump>()
   readonly #context: Context.Context<never>
+  readonly #turnClock: TurnClock
 
-  constructor(context: Context.Context<never>) {
+  constructor(context: Context.Context<never>, turnClock: TurnClock) {
     this.#context = context
+    this.#turnClock = turnClock
   }
 
   /** The pump of a cluster. */
   of(transport: Transport): Pump {
     let pump = this.#pumps.get(transport)
     if (pump === undefined) {
-      pump = new Pump(transport, this.#arenas, this.#context)
+      pump = new Pump(transport, this.#arenas, this.#context, this.#turnClock)
       this.#pumps.set(transport, pump)
     }
     return pump

@@ -190,14 +190,14 @@ export class Sink implements LaneMaker, PartitionHome {
     }
     if (batch === undefined) return undefined
     this.#batches.set(batch, lane)
-    lane.begin(batch, this.#pump.nowMs)
+    lane.begin(batch, this.#pump.offeredAtMs)
     // The batch before takes no more, so it need not wait for its linger.
     if (open !== undefined) this.#readied(lane)
     return batch
   }
 
   appended(lane: PumpedLane): void {
-    if (lane.lingerDueMs <= this.#pump.nowMs) this.#readied(lane)
+    if (lane.lingerDueMs <= this.#pump.offeredAtMs) this.#readied(lane)
     else this.#pump.alarm(lane, lane.lingerDueMs)
   }
 
@@ -326,7 +326,7 @@ export class Sink implements LaneMaker, PartitionHome {
     batch.place(-1, 0, 0, noTime)
     batch.commit(false, 0, end, end, "marker")
     this.#batches.set(batch, lane)
-    lane.begin(batch, this.#pump.nowMs)
+    lane.begin(batch, this.#pump.offeredAtMs)
     lane.flush()
     this.#readied(lane)
     return true

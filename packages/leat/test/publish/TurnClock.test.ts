@@ -12,7 +12,8 @@ function world() {
     currentTimeMillisUnsafe: () => {
       reads++
       return nowMs
-    }
+    },
+    monotonicTimeNanosUnsafe: () => BigInt(nowMs) * 1_000_000n
   } as Clock.Clock
   const dispatcher = { scheduleTask: (task: () => void) => void tasks.push(task), flush: () => undefined }
   const scheduler: Scheduler = {
@@ -39,7 +40,7 @@ describe("the clock of a turn", () => {
     expect([turnClock.timeMs[0], reads(), scheduled()]).toEqual([0, 1, 1])
     endTurn()
     turnClock.tick()
-    expect([turnClock.timeMs[0], reads(), scheduled()]).toEqual([10, 2, 1])
+    expect([turnClock.timeMs[0], turnClock.monotonicMs, reads(), scheduled()]).toEqual([10, 10, 2, 1])
   })
 
   it("is read again within a turn that is long", () => {
