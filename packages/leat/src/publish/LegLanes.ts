@@ -43,6 +43,8 @@ export class LegLanes {
     const lane = this.#lanes[partition]
     const open = lane?.open
     if (open !== undefined && open.room >= bytes) return open
+    // No lane for a record that finds no room: nothing would be left of it, and nothing would end it.
+    if (lane === undefined && !this.#maker.hasRoom(undefined, bytes)) return undefined
     return this.#make(lane ?? this.#maker.makeLane(this, partition), bytes)
   }
 
