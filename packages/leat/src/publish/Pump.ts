@@ -2,13 +2,14 @@
  * Runs the lanes of one open cluster: what is ready is driven once per turn, what is due later stands in one calendar with one sleeping
  * fiber. So a lane costs no fiber and no timer, and an idle one nothing. All decisions are the machines'; all waiting is here.
  */
-import { Cause, Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
+import { Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
 import type { Leg } from "../routes/Route.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { type Run, type Transport, TransportError, type Writer } from "../transport/index.ts"
+import type { Run, Transport, Writer } from "../transport/index.ts"
 import { sendEffect, unknownRun } from "../transport/Sending.ts"
 import { monotonicMs } from "../Wake.ts"
 import type { ArenaPool } from "./ArenaPool.ts"
+import { boundedFence } from "./boundedFence.ts"
 import { type Alarmed, Calendar } from "./Calendar.ts"
 import { RoomQueue } from "./RoomQueue.ts"
 import type { TurnClock } from "./TurnClock.ts"
@@ -289,12 +290,8 @@ export class Pump implements Alarmed {
 
   #fence(partition: PumpedPartition): void {
     const { leg, writer } = partition.home
-    const timeoutMs = leg.timeoutMs + graceMs
-    const late = { tag: "Timeout", detail: `the driver has not fenced within ${timeoutMs} ms` }
-    const fencing = Effect.suspend(() => writer.fence(partition.partition)).pipe(
-      Effect.as(undefined),
-      Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.succeed(late) }),
-      Effect.catchCause((cause) => Effect.succeed(faultOf(cause))),
+    const fence = boundedFence(writer, partition.partition, leg.sink, leg.timeoutMs + graceMs)
+    const fencing = fence.pipe(
       Effect.map((failure) => {
         partition.fenced(failure, monotonicMs(this.#clock), this.#random.nextDoubleUnsafe())
         this.schedule(partition)
@@ -318,11 +315,4 @@ export class Pump implements Alarmed {
     const sleep = Effect.sleep(Math.max(0, untilMs - this.#nowMs))
     this.#sleeping = Effect.runForkWith(this.context)(Effect.andThen(sleep, woken))
   }
-}
-
-function faultOf(cause: Cause.Cause<TransportError>): { readonly tag: string; readonly detail: string } {
-  const error = Cause.squash(cause)
-  return error instanceof TransportError
-    ? { tag: error.reason, detail: error.detail }
-    : { tag: "Unknown", detail: String(error) }
 }

@@ -1,4 +1,4 @@
-import { Effect, Exit, References, type Scope } from "effect"
+import { Deferred, Effect, Exit, Logger, References, type Scope } from "effect"
 import { type Driver, Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
 import { type Run, type Writer, writerOf } from "leat/transport"
@@ -91,25 +91,55 @@ describe("a driver whose send", () => {
   })
 })
 
+/** A driver that has to be fenced after its second send, and what it does then. */
+function fencing(bend: (writer: Writer) => Writer["fence"]): Driver {
+  const inner = driverOf(() =>
+    Effect.succeed((_partition, _batch, from, to, _timeoutMs, answer) => answer([{ from, to, fate: "unknown" }]))
+  )
+  return {
+    ...inner,
+    open: (...opening) =>
+      Effect.map(inner.open(...opening), (transport) => ({
+        ...transport,
+        openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => ({ ...writer, fence: bend(writer) }))
+      }))
+  }
+}
+
 describe("a driver whose fence never answers", () => {
   it("has not fenced in time, and is asked again", () => {
-    const inner = driverOf(() =>
-      Effect.succeed((_partition, _batch, from, to, _timeoutMs, answer) => answer([{ from, to, fate: "unknown" }]))
-    )
     let fences = 0
-    const driver: Driver = {
-      ...inner,
-      open: (...opening) =>
-        Effect.map(inner.open(...opening), (transport) => ({
-          ...transport,
-          openWriter: (topic) =>
-            Effect.map(transport.openWriter(topic), (writer) => ({
-              ...writer,
-              fence: (partition) => (++fences === 1 ? Effect.never : writer.fence(partition))
-            }))
-        }))
-    }
+    const driver = fencing((writer) => (partition) => (++fences === 1 ? Effect.never : writer.fence(partition)))
     expect(publishThree(driver).legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
     expect(fences).toBe(2)
+  })
+
+  it("and cannot be interrupted is waited for, which is told once", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    const program = Effect.gen(function* () {
+      const ended = yield* Deferred.make<void>()
+      const driver = fencing(
+        (writer) => (partition) =>
+          Effect.uninterruptible(Effect.andThen(Deferred.await(ended), writer.fence(partition)))
+      )
+      const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      for (const text of ["1", "2"]) {
+        notes.offer({ key: "k", text })
+        yield* Effect.sleep("100 millis")
+      }
+      yield* Effect.sleep("10 seconds")
+      expect(warnings).toEqual([])
+      yield* Effect.sleep("1 hour")
+      expect(warnings).toEqual([
+        "the driver has not ended the fence of partition 0 of memory/test.notes, and cannot be interrupted: nothing is sent there until it has"
+      ])
+      yield* Deferred.succeed(ended, undefined)
+      yield* Effect.sleep("1 second")
+      expect(leat.ledger.snapshot().legs).toMatchObject([{ stored: 2, balanced: true }])
+    })
+    const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+    expect(exit).toEqual(Exit.void)
   })
 })
