@@ -286,7 +286,7 @@ class OpenedLeat implements OpenLeat {
       const compiled = Routes.compile(document, { drivers: this.#drivers, contracts, source })
       if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
       const routes = compiled.success
-      const open = contracts.map(({ stream }) => ({ stream, source, groups: [] }))
+      const open = contracts.map(({ stream }) => ({ stream, source, groups: this.#groups.of(stream) }))
       const faults = [
         ...swapFaults(this.#routes, routes, difference(this.#routes, routes, open), this.#clusters),
         ...contracts.flatMap((contract) => this.#unready(contract, routes))

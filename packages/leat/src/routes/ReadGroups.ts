@@ -6,6 +6,7 @@ import type { Leg } from "./Route.ts"
 import type { RouteFault } from "./RouteDocument.ts"
 
 interface Reading {
+  readonly group: string
   readonly stream: string
   subscriptions: number
 }
@@ -27,7 +28,7 @@ export class ReadGroups {
   /** Why the group may not read the stream there now; undefined: it reads it, together with its other subscriptions. */
   enter(leg: Leg, group: string, stream: string): RouteFault | undefined {
     const key = keyOf(leg, group)
-    const found = this.#reading.get(key) ?? { stream, subscriptions: 0 }
+    const found = this.#reading.get(key) ?? { group, stream, subscriptions: 0 }
     if (found.stream !== stream) {
       const message = `group ${group} reads ${found.stream} in topic ${leg.sink}, where it has one position for all streams; give ${stream} another group`
       return { path: "group", message }
@@ -35,6 +36,12 @@ export class ReadGroups {
     found.subscriptions++
     this.#reading.set(key, found)
     return undefined
+  }
+
+  /** The groups that read a stream now. */
+  of(stream: string): ReadonlyArray<string> {
+    const groups = Array.from(this.#reading.values()).filter((reading) => reading.stream === stream)
+    return Array.from(new Set(groups.map(({ group }) => group)))
   }
 
   /** A subscription that had entered has ended. */

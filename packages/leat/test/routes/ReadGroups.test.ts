@@ -39,3 +39,13 @@ it("one group does not read two streams in one topic at the same time", () => {
   groups.leave(legOf("orders"), "g")
   expect(enter("refunds")).toBeUndefined()
 })
+
+it("the groups that read a stream are known while they read it", () => {
+  const groups = new ReadGroups()
+  for (const group of ["g", "h", "g"]) groups.enter(legOf("orders"), group, "orders")
+  groups.enter(legOf("own.a"), "i", "own.a")
+  expect([groups.of("orders"), groups.of("own.a"), groups.of("own.b")]).toEqual([["g", "h"], ["i"], []])
+  groups.leave(legOf("orders"), "g")
+  groups.leave(legOf("orders"), "h")
+  expect(groups.of("orders")).toEqual(["g"])
+})
