@@ -210,6 +210,7 @@ class OpenedLeat implements OpenLeat {
       transports: this.#shared.transports,
       pumps: new Pumps(runtime.context, this.#clock),
       ledger: this.ledger,
+      incarnation: identity,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
       scope: scopes.transports
     })

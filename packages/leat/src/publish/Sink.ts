@@ -7,7 +7,7 @@ import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
-import { markerHeaders } from "../record/Wire.ts"
+import { markerHeader } from "../record/Wire.ts"
 import type { Leg } from "../routes/Route.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
@@ -35,6 +35,8 @@ export interface SinkOptions {
   /** Of the cluster. */
   readonly pump: Pump
   readonly ledger: Ledger
+  /** 16 bytes: whose drops are announced. */
+  readonly incarnation: Uint8Array
   /** Whether the topic is compacted: a record without a key has no place there, so drops are not announced on close. */
   readonly isCompacted: boolean
   /** How long closing waits for what is buffered, in milliseconds. */
@@ -55,6 +57,7 @@ export class Sink implements LaneMaker, PartitionHome {
   readonly #budget: ArenaBudget
   readonly #pump: Pump
   readonly #ledger: Ledger
+  readonly #incarnation: Uint8Array
   readonly #isCompacted: boolean
   readonly #legs = new Map<WriteAccount, LegLanes>()
   readonly #partitions = new Map<number, PumpedPartition>()
@@ -64,7 +67,7 @@ export class Sink implements LaneMaker, PartitionHome {
   #closing: "draining" | "closed" | undefined
   #drained: (() => void) | undefined
 
-  constructor({ leg, pump, ledger, isCompacted }: SinkOptions, writer: Writer) {
+  constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer) {
     const { recordBytesMax, fencing } = pump.transport.capabilities
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
@@ -78,6 +81,7 @@ export class Sink implements LaneMaker, PartitionHome {
     this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
     this.#pump = pump
     this.#ledger = ledger
+    this.#incarnation = incarnation
     this.#isCompacted = isCompacted
   }
 
@@ -321,8 +325,8 @@ export class Sink implements LaneMaker, PartitionHome {
     if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
     const batch = this.#budget.takeAnyway(markerBytes)
     lane.isMarked = true
-    let end = writeLength(batch.arena, 0, markerHeaders.length)
-    for (const [name, value] of markerHeaders) end = writeHeader(batch.arena, end, Buffer.from(name), value)
+    const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
+    const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
     batch.place(-1, 0, 0, noTime)
     batch.commit(false, 0, end, end, "marker")
     this.#batches.set(batch, lane)

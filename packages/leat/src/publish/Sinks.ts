@@ -24,6 +24,8 @@ export interface SinksOptions {
   readonly transports: RcMap.RcMap<string, Transport, OpenError>
   readonly pumps: Pumps
   readonly ledger: Ledger
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
   /** How long closing a sink waits for what is buffered, in milliseconds. */
   readonly drainMs: number
   /** Emptied before it ends. */
@@ -171,9 +173,9 @@ export class Sinks {
           this.#open.delete(name)
         })
       )
-      const { transports, pumps, ledger, drainMs } = this.#options
+      const { transports, pumps, ledger, incarnation, drainMs } = this.#options
       const transport = yield* RcMap.get(transports, leg.cluster)
-      const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, isCompacted, drainMs })
+      const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
       const sink = yield* persistently(opening)
       const now = this.#requests.get(name)?.leg ?? leg
       if (now !== leg) sink.configure(now)

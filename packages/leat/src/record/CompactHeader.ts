@@ -1,6 +1,6 @@
 /**
  * The header `leat` of the compact wire: `03`, incarnation (16), time (6, epoch ms, big endian), tag of the stream (4, big endian), then
- * bucket, seq and epoch as varints.
+ * bucket, seq and epoch as varints. Of a record that only announces drops: `02`, incarnation (16), tag of the stream (4).
  *
  * The tag is Kafka's murmur2 of the stream's name. With it an id stands for itself: in a topic that several streams share, seen or unseen,
  * no event is a duplicate of another stream's, and no reader takes another stream's events for its own (decision 16).
@@ -14,6 +14,8 @@ export const formatMarker = 2
 
 /** Where the fields begin, from the header's first byte. */
 export const compactFields = { incarnation: 1, time: 17, tag: 23, numbers: 27 } as const
+/** As `compactFields`, of a record that only announces drops, and where its header ends. */
+const markerFields = { incarnation: 1, tag: 17, end: 21 } as const
 /** Shortest header of an event, in bytes: each number has at least one. */
 export const compactBytesMin = 30
 
@@ -47,9 +49,26 @@ export function tagText(tag: number): string {
   return `#${tag.toString(16).padStart(8, "0")}`
 }
 
-/** The tag of the header at `at`. */
+/** The tag of the event's header at `at`. */
 export function readTag(bytes: Uint8Array, at: number): number {
-  const from = at + compactFields.tag
+  return tagAt(bytes, at + compactFields.tag)
+}
+
+/** The header of a record that announces drops of a stream and is no event. */
+export function markerOf(incarnation: Uint8Array, stream: string): Uint8Array {
+  const bytes = new Uint8Array(markerFields.end)
+  bytes[0] = formatMarker
+  bytes.set(incarnation, markerFields.incarnation)
+  new DataView(bytes.buffer).setUint32(markerFields.tag, streamTag(stream))
+  return bytes
+}
+
+/** Whether the header announces drops of another stream. One that names none, as they were once written, is taken for this stream's. */
+export function isOtherMarker(header: Uint8Array, stream: string): boolean {
+  return header.length >= markerFields.end && tagAt(header, markerFields.tag) !== streamTag(stream)
+}
+
+function tagAt(bytes: Uint8Array, from: number): number {
   const low = ((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0)
   return (bytes[from] ?? 0) * 2 ** 24 + low
 }

@@ -12,6 +12,8 @@ import {
   compactFields,
   formatEvent,
   formatMarker,
+  isOtherMarker,
+  markerOf,
   readTag,
   streamTag,
   tagText
@@ -35,7 +37,7 @@ export interface RecordMeta extends EventContext {
   readonly source?: string
   /** Full protobuf message name, where the wire says it. */
   readonly type?: string
-  /** True: the id is of another stream than the one that was asked for; in the compact wire its name is not known, only its tag. */
+  /** True: id and drops are of another stream than the one that was asked for; in the compact wire its name is not known, only its tag. */
   readonly isOtherStream?: true
   /** Epoch milliseconds at which the event was offered. */
   readonly timeMs?: number
@@ -68,8 +70,10 @@ const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
 /** The count of one header, as `writeLength` has it. */
 const oneHeader = Uint8Array.of(2)
 
-/** Headers of a record that only announces drops. */
-export const markerHeaders: ReadonlyArray<Header> = [["leat", Uint8Array.of(formatMarker)]]
+/** The header of a record that only announces drops: the same in both wires. */
+export function markerHeader({ incarnation, stream }: Pick<WireIdentity, "incarnation" | "stream">): Header {
+  return ["leat", markerOf(incarnation, stream)]
+}
 
 export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
   return wire === "compact" ? compactWriter(identity) : cloudEventsWriter(identity)
@@ -241,7 +245,10 @@ function incarnationOf(value: Uint8Array): string {
 }
 
 function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string): void {
-  if (value[0] === formatMarker) meta.isMarker = true
+  if (value[0] === formatMarker) {
+    meta.isMarker = true
+    if (isOtherMarker(value, stream)) meta.isOtherStream = true
+  }
   if (value[0] !== formatEvent || value.length < compactBytesMin) return
   const incarnation = incarnationOf(value)
   let timeMs = 0

@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver, RouteError } from "leat"
-import { waitUntil } from "leat/testing"
+import { Leat, MemoryBroker, memoryDriver, readMeta, RouteError } from "leat"
+import { faultDriver, waitUntil } from "leat/testing"
 import { noteContract } from "../contracts/Note.ts"
 
 const routes = (wire: string) => ({
@@ -32,6 +32,32 @@ it.live.each(["compact", "cloudevents"])(
       expect(seen).toEqual(["order"])
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, skipped: { otherStream: 1 }, balanced: true }])
     })
+)
+
+it.live("a reader knows the drops that another stream of the topic announces at its end from those of its own", () =>
+  Effect.gen(function* () {
+    const broker = new MemoryBroker({ partitions: 1 })
+    const document = { ...routes("cloudevents"), policies: { once: [{ on: ["*"], then: "drop" }] } }
+    const refusing = faultDriver(memoryDriver(broker), {
+      send: ({ call }) => (call === 0 ? { kind: "fail", reason: "Unavailable" } : undefined)
+    })
+    document.routes = document.routes.map(({ match, to }) => ({
+      match,
+      to: to.map((leg) => ({ ...leg, policy: "once" }))
+    }))
+    yield* Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "bank", routes: document, drivers: [refusing] })
+      const refunds = yield* leat.stream(contract("refunds"))
+      yield* Effect.ignore(refunds.publish({ key: "k", text: "refund" }))
+    }).pipe(Effect.scoped)
+    const log = broker.topic("shared").partitions[0]
+    const records = log?.read(log.start, log.end)?.records ?? []
+    const read = (stream: string) => records.map(({ headers }) => readMeta(headers, stream))
+    const dropped = [{ from: 0, to: 1, reason: "Unavailable" }]
+    expect(read("orders")).toMatchObject([{ isMarker: true, isOtherStream: true, dropped }])
+    expect(read("refunds")).toMatchObject([{ isMarker: true, dropped }])
+    expect(read("refunds")[0]?.isOtherStream).toBeUndefined()
+  })
 )
 
 it.live(

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import { formatUuid } from "../../src/record/EventId.js"
 import { dropNotice, droppedHeader } from "../../src/record/DropNotice.js"
 import { ContextHeaders, type EventContext } from "../../src/record/ContextHeaders.js"
-import { causeOf, markerHeaders, readMeta, type Wire, type WireIdentity, wireWriter } from "../../src/record/Wire.js"
+import { causeOf, markerHeader, readMeta, type Wire, type WireIdentity, wireWriter } from "../../src/record/Wire.js"
 
 interface Written {
   readonly bucket: number
@@ -354,5 +354,9 @@ describe("headers that leat did not write", () => {
 })
 
 it("a marker is read as one, and as nothing else", () => {
-  expect(readMeta(markerHeaders, "some.stream")).toEqual({ dropped: [], isMarker: true })
+  const headers = [markerHeader({ incarnation: new Uint8Array(16).fill(7), stream: "some.stream" })]
+  expect(readMeta(headers, "some.stream")).toEqual({ dropped: [], isMarker: true })
+  expect(readMeta(headers, "other.stream")).toEqual({ dropped: [], isMarker: true, isOtherStream: true })
+  // As leat wrote it before markers named their stream.
+  expect(readMeta([["leat", Uint8Array.of(2)]], "some.stream")).toEqual({ dropped: [], isMarker: true })
 })
