@@ -99,6 +99,8 @@ function write(wire: Wire, identity: WireIdentity, all: ReadonlyArray<Written>):
 const headersOf = (batch: RecordBatch, index: number): ReadonlyArray<Header> =>
   batch.headers(index).map(([name, value]) => [name, new Uint8Array(value)])
 
+const marker = markerHeader({ incarnation: new Uint8Array(16).fill(7), stream: "some.stream" })
+
 describe("a record in either wire", () => {
   it("is read back with its id, time, epoch, context and headers, in the room that size says", () => {
     fc.assert(
@@ -337,7 +339,7 @@ describe("headers that leat did not write", () => {
   it("announce no drops", () => {
     const notice = dropNotice([{ bucket: 3, from: 100, to: 105, reason: "overflow" }])
     expect(readMeta([[droppedHeader, notice]], "some.stream").dropped).toEqual([])
-    expect(readMeta([...markerHeaders, [droppedHeader, notice]], "some.stream").dropped).toHaveLength(1)
+    expect(readMeta([marker, [droppedHeader, notice]], "some.stream").dropped).toHaveLength(1)
   })
 
   it("may be a whole CloudEvent of somebody else", () => {
@@ -354,9 +356,8 @@ describe("headers that leat did not write", () => {
 })
 
 it("a marker is read as one, and as nothing else", () => {
-  const headers = [markerHeader({ incarnation: new Uint8Array(16).fill(7), stream: "some.stream" })]
-  expect(readMeta(headers, "some.stream")).toEqual({ dropped: [], isMarker: true })
-  expect(readMeta(headers, "other.stream")).toEqual({ dropped: [], isMarker: true, isOtherStream: true })
+  expect(readMeta([marker], "some.stream")).toEqual({ dropped: [], isMarker: true })
+  expect(readMeta([marker], "other.stream")).toEqual({ dropped: [], isMarker: true, isOtherStream: true })
   // As leat wrote it before markers named their stream.
   expect(readMeta([["leat", Uint8Array.of(2)]], "some.stream")).toEqual({ dropped: [], isMarker: true })
 })
