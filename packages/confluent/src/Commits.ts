@@ -17,6 +17,15 @@ const retriesMax = 20
 /** What the client throws when it is not connected any more. */
 const notConnected = -172
 
+/**
+ * A commit of nothing, for a partition that no topic has: it sends nothing, and its answer tells whether the client can still commit. The client
+ * tells of its end once, among the records that it gives, and the addon drops an error that comes behind records of the same look.
+ */
+const nothing = { partition: 2 ** 31 - 1, offset: -1001 }
+
+/** What a client that has ended answers to every commit. */
+const fatal = -150
+
 /** The one commit of a lane: a lane asks for the next when this one is answered. */
 interface Commit {
   readonly lane: GroupLane
@@ -28,12 +37,24 @@ interface Commit {
 export class Commits {
   readonly #consumer: () => Consumer | undefined
   readonly #group: string
+  readonly #ended: (error: ClientError) => void
   /** By partition. */
   readonly #commits = new Map<number, Commit>()
 
-  constructor(group: string, consumer: () => Consumer | undefined) {
+  /** `ended` is called when an answer to `probe` says that the client has. */
+  constructor(group: string, consumer: () => Consumer | undefined, ended: (error: ClientError) => void) {
     this.#group = group
     this.#consumer = consumer
+    this.#ended = ended
+  }
+
+  /** Asks whether the client can still commit. */
+  probe(topic: string): void {
+    try {
+      this.#consumer()?.commit([{ topic, ...nothing }])
+    } catch {
+      // It is closed, or about to be.
+    }
   }
 
   commit(lane: GroupLane, offset: number, done: (error: TransportError | undefined) => void): void {
@@ -47,6 +68,10 @@ export class Commits {
 
   /** The client tells what became of a commit. */
   done(error: ClientError | undefined, [answered]: ReadonlyArray<TopicPartition>): void {
+    if (answered?.partition === nothing.partition) {
+      if (error?.code === fatal) this.#ended(error)
+      return
+    }
     const commit = answered === undefined ? undefined : this.#commits.get(answered.partition)
     if (commit !== undefined) this.#answered(commit, error)
   }

@@ -25,6 +25,8 @@ import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 const consumeRecords = 1000
 /** Without a sign that something came it is looked after this time, in milliseconds: membership depends on it. */
 const lookMs = 50
+/** A member that holds nothing is asked so often whether it still is one, in milliseconds. */
+const probeMs = 1000
 /** How long a lane whose drain deadline passed may still settle what it has, in milliseconds. */
 const graceMs = 100
 
@@ -59,6 +61,7 @@ export class GroupMember {
   readonly #isEnding = () => this.#isClosed
   #isConsuming = false
   #hasMore = false
+  #probedAtMs = 0
   /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
   readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
@@ -67,7 +70,9 @@ export class GroupMember {
   constructor(options: MemberOptions, lanes: OfferedLanes) {
     this.#options = options
     this.lanes = lanes
-    this.#commits = new Commits(options.subscription.group, () => this.#consumer)
+    const { group } = options.subscription
+    const ended = (error: ClientError) => this.#failed(error)
+    this.#commits = new Commits(group, () => this.#consumer, ended)
   }
 
   /** Joins; the member has left when the scope ends. */
@@ -138,9 +143,18 @@ export class GroupMember {
       if (error) this.#failed(error)
       else this.#received(messages)
       for (const lane of this.#held.values()) lane.flow()
+      this.#probe()
       if (!error && (this.#hasMore || messages.length === consumeRecords)) this.#consume()
       else this.#timer = setTimeout(() => this.#consume(), lookMs)
     })
+  }
+
+  /** Whoever is none any more has lost everything before: then nothing but this tells. */
+  #probe(): void {
+    const nowMs = performance.now()
+    if (this.#isTrying || this.#held.size > 0 || nowMs - this.#probedAtMs < probeMs) return
+    this.#probedAtMs = nowMs
+    this.#commits.probe(this.#options.subscription.topic)
   }
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
