@@ -27,6 +27,9 @@ const endMsMax = 330_000
 /** How long the judging may take, in milliseconds. */
 const judgeMsMax = 120_000
 
+/** How long the process may take to end once the verdict is said, in milliseconds. */
+const exitMsMax = 30_000
+
 const random = seededRandom(seed)
 
 /** Something that did not end in time: a violation, and no defect of this program. */
@@ -125,5 +128,9 @@ try {
   await kafka.close()
 }
 process.stdout.write(`${JSON.stringify({ minutes, seed, ...summary })}\n`)
-// What hangs would keep the process alive.
-process.exit(summary.violations.length > 0 ? 3 : 0)
+process.exitCode = summary.violations.length > 0 ? 3 : 0
+// Whoever has closed everything ends; a thread of the addon that hangs would keep `process.exit` waiting too.
+setTimeout(() => {
+  say(`the process does not end by itself after ${exitMsMax} ms: ${process.getActiveResourcesInfo().join(", ")}`)
+  process.kill(process.pid, "SIGKILL")
+}, exitMsMax).unref()

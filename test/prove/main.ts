@@ -116,7 +116,8 @@ function prove({ name, script, flag, msMax, aroundMsMax, fault }: Proof, times: 
   const last = stdout.trim().split("\n").at(-1) ?? ""
   if (status !== 0) {
     // What a proof has to say of a violation is its last line; one that died has said why on stderr.
-    const why = status === 3 && last !== "" ? last : `it ended with ${signal ?? `code ${String(status)}`}; see above`
+    const how = `it ended with ${signal ?? `code ${String(status)}`}; see above`
+    const why = last === "" ? how : status === 3 ? last : `${how}; its last line was ${last}`
     return { proof: name, proven: false, violation: why, again }
   }
   const report = JSON.parse(last) as Readonly<Record<string, unknown>>
