@@ -31,7 +31,7 @@ describe("leat events list", () => {
     const { report } = await project.leatJson(["events", "list", "--topic", "t"])
     expect(report).toMatchObject({
       directory: join(project.folder, "data"),
-      formatVersion: 2,
+      formatVersion: 3,
       quarantined: 0,
       topics: [
         {
@@ -75,7 +75,7 @@ describe("leat doctor", () => {
     using project = await withLog()
     const { code, stdout, stderr } = await project.leat(["doctor"])
     expect([code, stderr]).toEqual([0, ""])
-    expect(stdout).toMatch(/: a log of format 2, 1 topic, \d+ bytes\nnothing is wrong\n$/)
+    expect(stdout).toMatch(/: a log of format 3, 1 topic, \d+ bytes\nnothing is wrong\n$/)
   })
 
   it("tells of a backlog that somebody works at, and of one that nobody does", async () => {

@@ -2,14 +2,12 @@ import { logTransport } from "@leat/log"
 import { Effect } from "effect"
 import { batchOf } from "leat/testing"
 import { sendEffect } from "leat/transport"
-import { MessageChannel } from "node:worker_threads"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import type { LaneEvent, Reply, Request } from "../src/Message.js"
 import { Beats } from "../src/store/Beats.js"
-import { LogServer } from "../src/store/LogServer.js"
+import { Server } from "./support/Server.js"
 import { temporaryDirectory } from "./support/temporary.js"
 
 const hourMs = 3_600_000
@@ -17,38 +15,6 @@ const now = Date.now.bind(Date)
 const jump = (byMs: () => number) => vi.spyOn(Date, "now").mockImplementation(() => now() + byMs())
 
 afterEach(() => vi.restoreAllMocks())
-
-const isEvent = (reply: Reply): reply is LaneEvent => "event" in reply
-
-/** The worker's side of an open log in this thread, where a test can set the clock. */
-class Server {
-  readonly events: Array<LaneEvent> = []
-  readonly #channel = new MessageChannel()
-  readonly #server: LogServer
-  #calls = 0
-
-  constructor(directory: string, leaseMs: number) {
-    this.#channel.port2.on("message", (reply: Reply) => {
-      if (isEvent(reply)) this.events.push(reply)
-    })
-    const settings = { directory, isReadOnly: false, partitions: 4, recordBytesMax: 1000, leaseMs }
-    const none = { retentionMs: undefined, retentionBytes: undefined, bytesMax: undefined }
-    this.#server = new LogServer({ ...settings, ...none }, this.#channel.port1)
-  }
-
-  call(request: { [N in Request["name"]]: Omit<Extract<Request, { name: N }>, "call"> }[Request["name"]]): void {
-    this.#server.receive({ call: this.#calls++, ...request })
-  }
-
-  close(): void {
-    this.call({ name: "close" })
-    this.#channel.port2.close()
-  }
-
-  get given(): number {
-    return this.events.filter(({ event }) => event === "given").length
-  }
-}
 
 describe("clocks that jump", () => {
   it("evict nobody and are no reason to be evicted, in either of two processes", async () => {

@@ -234,7 +234,7 @@ describe("looking at a log", () => {
         yield* Stream.runDrain(Stream.take(lane?.batches ?? Stream.empty, 1))
         yield* lane?.settle(2n) ?? Effect.void
         const { formatVersion, topics, quarantined } = yield* inspectLog(directory)
-        expect([formatVersion, quarantined]).toEqual([2, []])
+        expect([formatVersion, quarantined]).toEqual([3, []])
         const [topic] = topics
         expect(topic?.topic).toBe("t")
         expect(topic?.partitions[0]).toMatchObject({ start: 0n, end: 5n, batches: 1 })

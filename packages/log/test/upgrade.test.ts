@@ -47,7 +47,7 @@ describe("a log of format 1", () => {
     expect(groups.held(topic, "g", 5)).toHaveLength(1)
     expect(open.read()[0]?.records).toHaveLength(1)
     open.reopen()
-    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 2 })
+    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 3 })
   })
 
   it("is left as it is by who only reads it, and refused", () => {

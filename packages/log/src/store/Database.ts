@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { Refusal } from "../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
-import { applicationId, formatVersion, oldestFormat, tables, upgrade } from "./schema.ts"
+import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
 /** How long SQLite waits for another process by itself, in milliseconds; the group commit then tries again. */
@@ -170,7 +170,8 @@ function create(sql: DatabaseSync): void {
 }
 
 function bringUpToDate(sql: DatabaseSync): void {
-  sql.exec(upgrade)
+  const { user_version } = sql.prepare("PRAGMA user_version").get() ?? {}
+  for (let format = Number(user_version); format < formatVersion; format++) sql.exec(upgrades[format] ?? "")
   const { created_ms = null, topics = null } = sql.prepare("SELECT created_ms, topics FROM header").get() ?? {}
   sql
     .prepare("UPDATE header SET format = ?, sum = ?")

@@ -5,7 +5,9 @@
  * its generation rises, and what the old holder still says is refused. Everything here runs inside a write, unless it only reads.
  */
 import type { From } from "leat/transport"
+import { clockName } from "../clockName.ts"
 import { Refusal } from "../Fault.ts"
+import { monotonicMs } from "../monotonicMs.ts"
 import { positionAt } from "./read.ts"
 import {
   laneOf,
@@ -56,9 +58,9 @@ export class Groups {
     this.#putLane = db.prepare("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     this.#group = db.prepare('SELECT * FROM member WHERE "group" = ?')
     this.#member = db.prepare("SELECT * FROM member WHERE id = ?")
-    this.#putMember = db.prepare("INSERT INTO member VALUES (?, ?, ?, 0, ?, ?)")
+    this.#putMember = db.prepare("INSERT INTO member VALUES (?, ?, ?, 0, ?, ?, ?, ?)")
     this.#removeMember = db.prepare("DELETE FROM member WHERE id = ?")
-    this.#beat = db.prepare("UPDATE member SET beat = beat + 1, seen_ms = ? WHERE id = ?")
+    this.#beat = db.prepare("UPDATE member SET beat = beat + 1, seen_ms = ?, at_ms = ? WHERE id = ?")
     this.#readers = db.prepare(
       'SELECT r.* FROM member_topic r JOIN member m ON m.id = r.member WHERE r.topic = ? AND m."group" = ? ORDER BY r.member'
     )
@@ -104,7 +106,7 @@ export class Groups {
 
   /** A member with an id of its own choice, that reads nothing yet. */
   enter({ id, group, owner, leaseMs }: Pick<MemberRow, "id" | "group" | "owner" | "leaseMs">): void {
-    this.#putMember.run(id, group, owner, leaseMs, Date.now())
+    this.#putMember.run(id, group, owner, leaseMs, Date.now(), clockName ?? "", monotonicMs())
   }
 
   /** A member reads one more topic; false: it has been evicted. */
@@ -139,7 +141,8 @@ export class Groups {
   /** Returns how many of the members are still there. */
   beat(ids: ReadonlyArray<number>): number {
     const nowMs = Date.now()
-    return ids.reduce((count, id) => count + Number(this.#beat.run(nowMs, id).changes), 0)
+    const atMs = monotonicMs()
+    return ids.reduce((count, id) => count + Number(this.#beat.run(nowMs, atMs, id).changes), 0)
   }
 
   /** Moves as few partitions as it takes to give every member its share. */

@@ -1,11 +1,14 @@
 /**
  * The heartbeats of the members in this worker, and the watch over the other members of their groups: one without a heartbeat for
- * its lease is evicted, and its lanes go to the others.
+ * its lease is evicted, and its lanes go to the others. A heartbeat says when it was by the monotonic clock of its machine, so whoever
+ * comes later knows at once that a lease has expired; a member with another clock is watched instead (`Beats`).
  */
+import { clockName } from "../clockName.ts"
+import { monotonicMs } from "../monotonicMs.ts"
 import { Beats } from "./Beats.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
+import type { MemberRow } from "./groupRows.ts"
 import type { Groups } from "./Groups.ts"
-import type { Store } from "./Store.ts"
 
 interface Beating {
   readonly group: string
@@ -21,23 +24,19 @@ export interface HeartbeatOptions {
   readonly lost: () => void
 }
 
-/** A member seen without a sign of life since `beat`. */
-interface Still {
-  readonly id: number
-  readonly beat: number
-  readonly group: string
-}
-
 export class Heartbeat {
-  readonly #store: Store
   readonly #groups: Groups
   readonly #commit: GroupCommit
   readonly #options: HeartbeatOptions
   readonly #beats = new Beats()
   #timer: NodeJS.Timeout | undefined
+  /** For the next lease that expires, if nobody beats before. */
+  #expiry: NodeJS.Timeout | undefined
+  #lookedMs: number | undefined
+  /** When this process, or the log for all, last went on after a pause. */
+  #awakeMs = Number.NEGATIVE_INFINITY
 
-  constructor(store: Store, groups: Groups, commit: GroupCommit, options: HeartbeatOptions) {
-    this.#store = store
+  constructor(groups: Groups, commit: GroupCommit, options: HeartbeatOptions) {
     this.#groups = groups
     this.#commit = commit
     this.#options = options
@@ -50,7 +49,20 @@ export class Heartbeat {
 
   stop(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#expiry)
     this.#timer = undefined
+    this.#lookedMs = undefined
+  }
+
+  /**
+   * Evicts the members of a group whose lease has expired; inside the write with which a member enters, so that its first lanes are theirs.
+   * `sinceMs` is when that was asked for.
+   */
+  evictExpired(group: string, sinceMs: number): void {
+    const nowMs = monotonicMs()
+    // The log was busy for all, those who could not write their heartbeats included.
+    if (nowMs - sinceMs > this.#options.leaseMs / 3) this.#awakeMs = nowMs
+    this.#evictOf([group])
   }
 
   #beat(): void {
@@ -58,34 +70,69 @@ export class Heartbeat {
     const rows = members.filter(({ isEntered }) => isEntered).map(({ row }) => row)
     this.#commit.push({
       wakes: "nobody",
-      run: () => ({ alive: this.#groups.beat(rows), still: this.#still(members) }),
-      done: ({ alive, still }) => {
-        for (const one of still) this.#evict(one)
+      run: () => {
+        this.#noticePause()
+        return { alive: this.#groups.beat(rows), isAnyGone: this.#gone(groupsOf(members)).length > 0 }
+      },
+      done: ({ alive, isAnyGone }) => {
+        if (isAnyGone) this.#evict()
         if (alive < rows.length) this.#options.lost()
       },
       failed: () => undefined
     })
   }
 
-  #still(members: ReadonlyArray<Beating>): ReadonlyArray<Still> {
-    const own = new Set(members.map(({ row }) => row))
-    return [...new Set(members.map(({ group }) => group))].flatMap((group) =>
-      this.#groups
-        .members(group)
-        .filter(({ id, beat, leaseMs }) => !own.has(id) && this.#beats.isStill(`${id}`, beat, leaseMs))
-        .map(({ id, beat }) => ({ id, beat, group }))
-    )
+  /** A pause of this process, with the whole machine perhaps, says nothing of the others: they get half a lease to show themselves. */
+  #noticePause(): void {
+    const { leaseMs } = this.#options
+    const nowMs = monotonicMs()
+    if (this.#lookedMs !== undefined && nowMs - this.#lookedMs > (leaseMs * 2) / 3) this.#awakeMs = nowMs
+    this.#lookedMs = nowMs
   }
 
-  #evict({ id, beat, group }: Still): void {
+  #evict(): void {
     this.#commit.push({
       wakes: "groups",
-      run: () => {
-        // It may have come back to life in between, or another has evicted it.
-        if (this.#groups.member(id)?.beat === beat) this.#groups.evict(group, id)
-      },
-      done: () => this.#beats.forget(`${id}`),
+      run: () => this.#evictOf(groupsOf(this.#options.members())),
+      done: () => undefined,
       failed: () => undefined
     })
   }
+
+  #evictOf(groups: Iterable<string>): void {
+    for (const { group, id } of this.#gone(groups)) {
+      this.#groups.evict(group, id)
+      this.#beats.forget(`${id}`)
+    }
+  }
+
+  /** The members of groups whose lease has expired; sets the timer for the next that will. */
+  #gone(groups: Iterable<string>): ReadonlyArray<MemberRow> {
+    const own = new Set(Array.from(this.#options.members(), ({ row }) => row))
+    const nowMs = monotonicMs()
+    let nextMs = Number.POSITIVE_INFINITY
+    const gone: Array<MemberRow> = []
+    for (const member of Array.from(groups, (group) => this.#groups.members(group)).flat()) {
+      if (own.has(member.id)) continue
+      const expiryMs = this.#expiryOf(member, nowMs)
+      if (expiryMs === undefined) {
+        if (this.#beats.isStill(`${member.id}`, member.beat, member.leaseMs)) gone.push(member)
+      } else if (expiryMs <= nowMs) gone.push(member)
+      else nextMs = Math.min(nextMs, expiryMs)
+    }
+    clearTimeout(this.#expiry)
+    if (this.#timer !== undefined && Number.isFinite(nextMs))
+      this.#expiry = setTimeout(() => this.#evict(), nextMs - nowMs + 1)
+    return gone
+  }
+
+  /** When the lease of a member expires unless it beats; undefined where no clock is shared with it. */
+  #expiryOf({ clock, atMs, leaseMs }: MemberRow, nowMs: number): number | undefined {
+    if (clock !== clockName || atMs > nowMs) return undefined
+    return Math.max(atMs + leaseMs, this.#awakeMs + leaseMs / 2)
+  }
+}
+
+function groupsOf(members: Iterable<Beating>): ReadonlySet<string> {
+  return new Set(Array.from(members, ({ group }) => group))
 }

@@ -5,6 +5,7 @@
 import { randomInt } from "node:crypto"
 import { type Fault, faultOf, Refusal, sqliteCode } from "../Fault.ts"
 import type { Calls, LaneEvent, ReadResult } from "../Message.ts"
+import { monotonicMs } from "../monotonicMs.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import type { Answer, Holding, Member, Pulled, Subscription } from "./Holding.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
@@ -36,7 +37,7 @@ export class Membership {
     this.#groups = groups
     this.#commit = commit
     this.#options = options
-    this.#heartbeat = new Heartbeat(store, groups, commit, {
+    this.#heartbeat = new Heartbeat(groups, commit, {
       leaseMs: options.leaseMs,
       members: () => this.#members.values(),
       lost: () => this.follow()
@@ -50,11 +51,11 @@ export class Membership {
 
   join(ask: Calls["join"]["ask"], answer: Answer<null>): void {
     const { subscription: number, topic, from, drainMs } = ask
+    this.#heartbeat.start()
     const member = this.#memberOf(ask)
     const subscription: Subscription = { number, member, topic, from, drainMs, isLeaving: false }
     this.#subscriptions.set(number, subscription)
     member.subscriptions.add(subscription)
-    this.#heartbeat.start()
     this.#join(subscription, {
       done: answer.done,
       failed: (fault, mayBeStored) => {
@@ -170,9 +171,13 @@ export class Membership {
   #enter(member: Member): void {
     const { owner, leaseMs } = this.#options
     const { group, row: id } = member
+    const sinceMs = monotonicMs()
     this.#commit.push({
-      wakes: "nobody",
-      run: () => this.#groups.enter({ id, group, owner, leaseMs }),
+      wakes: "groups",
+      run: () => {
+        this.#heartbeat.evictExpired(group, sinceMs)
+        this.#groups.enter({ id, group, owner, leaseMs })
+      },
       done: () => {
         if (member.row === id) member.isEntered = true
       },

@@ -11,6 +11,10 @@ export interface MemberRow {
   readonly leaseMs: number
   /** For a person: wall clock of the member at its last heartbeat. */
   readonly seenMs: number
+  /** The clock by which `atMs` is told, `clockName` of its process; empty where it has no name. */
+  readonly clock: string
+  /** The last heartbeat. */
+  readonly atMs: number
 }
 
 /** What a member reads of one topic. */
@@ -99,7 +103,9 @@ export function memberOf(row: Record<string, unknown>): MemberRow {
     owner: String(row["owner"]),
     beat: Number(row["beat"]),
     leaseMs: Number(row["lease_ms"]),
-    seenMs: Number(row["seen_ms"])
+    seenMs: Number(row["seen_ms"]),
+    clock: String(row["clock"]),
+    atMs: Number(row["at_ms"])
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** Version of the whole format: tables, row sums and blocks. */
-export const formatVersion = 2
+export const formatVersion = 3
 
 /** What is brought up to date when it is opened for writing. */
 export const oldestFormat = 1
@@ -31,7 +31,7 @@ CREATE TABLE id_range (partition INTEGER NOT NULL, incarnation BLOB NOT NULL, st
   first INTEGER NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (partition, incarnation, stream, bucket, first)) WITHOUT ROWID;
 CREATE TABLE member (id INTEGER PRIMARY KEY, "group" TEXT NOT NULL, owner TEXT NOT NULL, beat INTEGER NOT NULL,
-  lease_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL);
+  lease_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, clock TEXT NOT NULL, at_ms INTEGER NOT NULL);
 ${memberTopics}
 CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTEGER NOT NULL, number INTEGER NOT NULL,
   holder INTEGER, generation INTEGER NOT NULL, state TEXT NOT NULL, touched INTEGER NOT NULL, start INTEGER NOT NULL,
@@ -42,12 +42,20 @@ CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end
   found_ms INTEGER NOT NULL, PRIMARY KEY (partition, base, what)) WITHOUT ROWID;
 `
 
-/** From format 1, in which a member had one topic. The header is written anew beside it. */
-export const upgrade = `
+/** By the format that is left behind. The header is written anew beside it. */
+export const upgrades: Readonly<Record<number, string>> = {
+  // A member had one topic.
+  1: `
 ${memberTopics}
 INSERT INTO member_topic SELECT topic, id, drain_ms, begins, leaving FROM member;
 ALTER TABLE member DROP COLUMN topic;
 ALTER TABLE member DROP COLUMN drain_ms;
 ALTER TABLE member DROP COLUMN begins;
 ALTER TABLE member DROP COLUMN leaving;
+`,
+  // Heartbeats were numbers without a time.
+  2: `
+ALTER TABLE member ADD COLUMN clock TEXT NOT NULL DEFAULT '';
+ALTER TABLE member ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
 `
+}
