@@ -19,6 +19,8 @@ export interface JobArguments {
   /** What the flag says; absent: what the document of `config` says, else the log. */
   readonly transport: (typeof transports)[number] | undefined
   readonly config: string | undefined
+  /** Whether to begin a new run, whatever is there. */
+  readonly isFresh: boolean
   readonly directory: string | undefined
   /** Absent: one process does all. */
   readonly role: Role | undefined
@@ -39,6 +41,7 @@ export const usage = `npm start -- [options]
   --transport log      what carries the events: log (on disk, goes on where it stopped) or memory
   --directory DIR      where the log stands; default: a folder below .leat/demo for each set of input files
   --role ROLE          only a part, with others beside it on one log: publisher, positions or alerts
+  --fresh              a new run beside the one that is there; nothing is deleted
   --config FILE        route document (YAML or JSON) instead of packages/demo/routes.log.yaml
   --speed max|N        as fast as it goes, or N times real time; default: everything in a lively minute
   --color auto         auto, always or never; NO_COLOR and FORCE_COLOR are heard
@@ -51,7 +54,7 @@ Ctrl-C stops it when what is under way is stored; the same command goes on from 
 /** Reads the command line; throws `Misuse`. `shared` is the folder whose data is taken by default. */
 export function readArguments(args: ReadonlyArray<string>, shared: string): JobArguments {
   const { values } = parse(args)
-  const { config, speed, json = false, help = false } = values
+  const { config, speed, json = false, help = false, fresh: isFresh = false } = values
   const transport = oneOf("--transport", transports, values.transport)
   const role = oneOf("--role", roles, values.role)
   const color = oneOf("--color", colors, values.color) ?? "auto"
@@ -61,14 +64,16 @@ export function readArguments(args: ReadonlyArray<string>, shared: string): JobA
     throw new Misuse("--role needs a log that processes can share: leave --transport memory out")
   if (transport === "memory" && directory !== undefined)
     throw new Misuse("--directory is where a log stands: leave --transport memory out")
+  if (isFresh && role !== undefined && role !== "publisher")
+    throw new Misuse(`--fresh begins a run: give it to the publisher, start it first, and --role ${role} follows`)
   const named = values.beacons !== undefined || values.logs !== undefined
   const beacons = values.beacons ?? (named ? [] : filesIn(join(shared, "beacons"), ".mbd"))
   const logs = values.logs ?? (named ? [] : filesIn(join(shared, "logs"), ".log"))
   for (const file of values.beacons ?? []) requireFile("--beacons", file)
   for (const file of values.logs ?? []) requireFile("--logs", file)
   requireDifferent([...beacons, ...logs])
-  const isSample = beacons.length + logs.length === 0
-  return { beacons, logs, isSample, transport, config, directory, role, speed: readSpeed(speed), color, json, help }
+  const inputs = { beacons, logs, isSample: beacons.length + logs.length === 0 }
+  return { ...inputs, transport, config, isFresh, directory, role, speed: readSpeed(speed), color, json, help }
 }
 
 function parse(args: ReadonlyArray<string>) {
@@ -84,6 +89,7 @@ function parse(args: ReadonlyArray<string>) {
         directory: { type: "string" },
         role: { type: "string" },
         config: { type: "string" },
+        fresh: { type: "boolean" },
         speed: { type: "string" },
         color: { type: "string" },
         json: { type: "boolean" },
@@ -96,13 +102,14 @@ function parse(args: ReadonlyArray<string>) {
   }
 }
 
-/** `--beacons a b` means `--beacons a --beacons b`: parseArgs knows only the latter. */
+/** `--beacons a b` means `--beacons a --beacons b`, and `--speed -1` means `--speed=-1`: parseArgs knows only the latter. */
 function spread(args: ReadonlyArray<string>): Array<string> {
   const result: Array<string> = []
   let list: string | undefined
   let isFirst = false
   for (const arg of args) {
-    if (arg.startsWith("-")) {
+    if (/^-[\d.]/.test(arg) && result.at(-1)?.startsWith("--") === true) result.push(`${result.pop()}=${arg}`)
+    else if (arg.startsWith("-")) {
       list = arg === "--beacons" || arg === "--logs" ? arg : undefined
       isFirst = true
       result.push(arg)

@@ -35,7 +35,8 @@ describe("a wrong call is one sentence and exit code 2", () => {
     ["--role", "king", "--role king: there is only publisher, positions, alerts"],
     ["--color", "pink", "--color pink: there is only auto, always, never"],
     ["--transport", "pigeon", "--transport pigeon: there is only memory, log"],
-    ["--speed", "-1", "--speed"],
+    ["--speed", "-1", "leat: --speed -1: it must be max or a number above 0\n"],
+    ["--speed", "-.5", "leat: --speed -.5: it must be max or a number above 0\n"],
     ["--directory", "", "--directory: it has no name"],
     ["--beacons", "/", "--beacons /: that is not a file"]
   ])("%s %s", async (flag, value, sentence) => {

@@ -75,7 +75,7 @@ describe("a run on the log", { timeout: 90_000 }, () => {
     expect(stdout).toBe("")
     expect(stderr.trim().split("\n")).toHaveLength(1)
     expect(stderr).toContain(
-      "holds a finished run, which is not deleted: name another directory, or delete it yourself"
+      "holds a finished run, which is not deleted: --fresh begins a new one beside it, or name another directory"
     )
     expect(await storedRun(join(folder, "undisturbed"))).toEqual(undisturbed)
   })

@@ -11,8 +11,11 @@ interface Decodes {
   readonly decode: (bytes: Uint8Array) => unknown
 }
 
-/** All that a log holds, by raw reads of the test's own: one text for each event, sorted. */
-export async function storedRun(directory: string): Promise<Readonly<Record<string, ReadonlyArray<string>>>> {
+/** All that a run has in a log, by raw reads of the test's own: one text for each event, sorted. `prefix` stands before its topics. */
+export async function storedRun(
+  directory: string,
+  prefix = ""
+): Promise<Readonly<Record<string, ReadonlyArray<string>>>> {
   return Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
@@ -20,9 +23,9 @@ export async function storedRun(directory: string): Promise<Readonly<Record<stri
         const run: Record<string, ReadonlyArray<string>> = {}
         for (const [name, contract] of Object.entries<Decodes>(contracts)) {
           const texts: Array<string> = []
-          for (const { partition, start, end } of yield* transport.bounds(contract.stream))
+          for (const { partition, start, end } of yield* transport.bounds(prefix + contract.stream))
             yield* Stream.runForEach(
-              transport.read(contract.stream, partition, { fromPosition: start, toPosition: end }),
+              transport.read(prefix + contract.stream, partition, { fromPosition: start, toPosition: end }),
               ({ records }) =>
                 Effect.sync(() => {
                   for (const { value } of records)

@@ -97,7 +97,12 @@ await describeOwnKafka(
         const text = readFileSync(sample(name), "utf8")
           .replaceAll('"{directory}"', JSON.stringify(directory))
           .replaceAll("${env:KAFKA_BROKERS}", kafka?.bootstrap ?? "")
-        return await consume(text)
+        const got = await consume(text)
+        // A new run beside this one, which the same command would leave alone.
+        expect((await new Job(args, brokers).ended).code).toBe(2)
+        expect((await new Job([...args, "--fresh"], brokers).ended).code).toBe(0)
+        expect(await consume(text.replaceAll("{stream}", "run-1.{stream}"))).toEqual(got)
+        return got
       } finally {
         await kafka?.close()
       }

@@ -1,8 +1,8 @@
 import { PositionEstimator } from "../domain/positions.ts"
 import { SecurityWatch } from "../domain/security.ts"
 import { SosWatch } from "../domain/sos.ts"
-import type { BeaconSighting, PositionEstimate } from "../gen/risk/v1/beacon.ts"
-import type { SecurityAlert, SosAlert } from "../gen/risk/v1/alert.ts"
+import { estimateText, securityText, sosText } from "../domain/resultText.ts"
+import type { BeaconSighting } from "../gen/risk/v1/beacon.ts"
 import type { LogLine } from "../gen/risk/v1/log.ts"
 import type { FloorPlan } from "../input/floorPlan.ts"
 
@@ -37,24 +37,6 @@ export class Expected {
     const alert = this.#security.observe(event)
     if (alert !== undefined) this.securityAlerts.push(securityText(alert))
   }
-}
-
-// One line of text for each result, every digit of it: that is what is compared.
-
-export function estimateText({ beaconId, position, sensors, atUs, sightingRef }: PositionEstimate): string {
-  return `${sightingRef} ${beaconId} ${position?.xM} ${position?.yM} ${position?.zM} ${sensors} ${atUs}`
-}
-
-export function sosText({ beaconId, atUs, reason, sightingRef }: SosAlert): string {
-  const what =
-    reason?.case === "silence"
-      ? `silent ${reason.value.silentUs}`
-      : `${reason?.value.zone} ${reason?.value.position?.xM} ${reason?.value.position?.yM}`
-  return `${sightingRef} ${beaconId} ${atUs} ${what}`
-}
-
-export function securityText({ host, sourceAddress, failures, atUs, lineRef }: SecurityAlert): string {
-  return `${lineRef} ${host} ${sourceAddress} ${failures} ${atUs}`
 }
 
 export interface DifferenceOptions {

@@ -2,9 +2,10 @@ import { Effect } from "effect"
 import type { OpenLeat } from "leat"
 import type { Role } from "../arguments.ts"
 import type { Consumers } from "../consumers/consumers.ts"
-import type { Streams } from "../consumers/streams.ts"
-import { differences, estimateText, type Expected, securityText, sosText } from "./Expected.ts"
-import { storedTexts } from "./readBack.ts"
+import type { Streams } from "../streams/streams.ts"
+import { estimateText, securityText, sosText } from "../domain/resultText.ts"
+import { differences, type Expected } from "./Expected.ts"
+import { storedTexts } from "../streams/readBack.ts"
 
 export interface Comparison {
   readonly leat: OpenLeat

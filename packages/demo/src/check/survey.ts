@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { FloorPlan } from "../input/floorPlan.ts"
 import type { InputSource } from "../input/source.ts"
-import { measure, replay, type Span, type Speed } from "../publisher/replay.ts"
+import { measure, replay, type Span, type Speed } from "../input/replay.ts"
 import { Expected } from "./Expected.ts"
 
 /** What the input says, before anything of it is published. */

@@ -8,7 +8,8 @@
  */
 import { Effect } from "effect"
 import type { DeliveryInfo, EventStream, NotStored, OpenLeat, Rejected, RouteError, TransportError } from "leat"
-import { readBack, StoredNames } from "../check/readBack.ts"
+import { readBack } from "../streams/readBack.ts"
+import { StoredNames } from "../streams/StoredNames.ts"
 
 export interface FollowerOptions<Event, State, Result> {
   readonly leat: OpenLeat

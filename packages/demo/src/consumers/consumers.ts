@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { OpenLeat } from "leat"
 import type { Role } from "../arguments.ts"
-import { estimateText, securityText, sosText } from "../check/Expected.ts"
+import { estimateText, securityText, sosText } from "../domain/resultText.ts"
 import { PositionEstimator } from "../domain/positions.ts"
 import { SecurityWatch } from "../domain/security.ts"
 import { SosWatch } from "../domain/sos.ts"
@@ -9,7 +9,7 @@ import type { SecurityAlert, SosAlert } from "../gen/risk/v1/alert.ts"
 import type { PositionEstimate } from "../gen/risk/v1/beacon.ts"
 import type { FloorPlan } from "../input/floorPlan.ts"
 import { Follower } from "./Follower.ts"
-import type { AnyStream, Streams } from "./streams.ts"
+import type { AnyStream, Streams } from "../streams/streams.ts"
 
 /** Called for what is consumed, as it comes. */
 export interface Listener {

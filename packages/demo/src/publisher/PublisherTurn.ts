@@ -2,8 +2,8 @@ import { Effect, Exit, Scope, Stream } from "effect"
 import type { TransportError } from "leat"
 import type { Lane, Transport } from "leat/transport"
 
-/** A topic without records: whoever holds its one partition may publish. */
-const topic = "demo.publishers"
+/** A topic without records: whoever holds its one partition may publish. Each run has one of its own. */
+const publishers = "demo.publishers"
 const group = "publishers"
 
 /**
@@ -30,9 +30,11 @@ export class PublisherTurn {
 
   /** Stands in the queue until the scope closes. */
   static readonly join = Effect.fnUntraced(function* (
-    transport: Transport
+    transport: Transport,
+    runPrefix: string
   ): Effect.fn.Return<PublisherTurn, TransportError, Scope.Scope> {
     const turn = new PublisherTurn(false)
+    const topic = runPrefix + publishers
     yield* transport.ensure({ topic, partitions: 1 })
     const membership = yield* Scope.make()
     const subscription = { topic, group, from: "latest", drainMs: 1000 } as const

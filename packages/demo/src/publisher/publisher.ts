@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import type { EventStream, OpenLeat } from "leat"
 import type { Survey } from "../check/survey.ts"
-import { StoredNames } from "../check/readBack.ts"
-import type { Streams } from "../consumers/streams.ts"
+import { StoredNames } from "../streams/StoredNames.ts"
+import type { Streams } from "../streams/streams.ts"
 import type { TimedLine } from "../input/source.ts"
 import type { PublisherTurn } from "./PublisherTurn.ts"
-import { replay, type Speed } from "./replay.ts"
+import { replay, type Speed } from "../input/replay.ts"
 
 export interface PublisherOptions {
   readonly leat: OpenLeat

@@ -20,12 +20,16 @@ export class RunFolder {
     return this.#at(this.#numbers().at(-1) ?? 1)
   }
 
-  /** Makes room for a new run behind a finished one, and takes the finished ones away. Returns the new directory. */
+  /** Directory of the run behind a finished one, which is removed. */
   after(finished: string): string {
-    const number = Number(/\d+$/.exec(finished)?.[0] ?? 0)
-    const next = this.#at(Math.max(number + 1, this.#numbers().at(-1) ?? 1))
-    for (const old of this.#numbers().filter((one) => one <= number)) this.#remove(old)
+    const next = this.beside(finished)
+    this.#remove(numberOf(finished))
     return next
+  }
+
+  /** Directory of the newest run behind another, which stays; created when there is none. */
+  beside(other: string): string {
+    return this.#at(Math.max(numberOf(other) + 1, this.#numbers().at(-1) ?? 1))
   }
 
   #at(number: number): string {
@@ -54,4 +58,8 @@ export class RunFolder {
       .map(Number)
       .toSorted((a, b) => a - b)
   }
+}
+
+function numberOf(directory: string): number {
+  return Number(/\d+$/.exec(directory)?.[0] ?? 0)
 }

@@ -1,9 +1,9 @@
 import { Effect } from "effect"
 import type { OpenLeat } from "leat"
 import type { Expected } from "../check/Expected.ts"
-import { readBack } from "../check/readBack.ts"
+import { readBack } from "../streams/readBack.ts"
 import { groupsOf, lagOf } from "../consumers/consumers.ts"
-import { allStreams, storedCount, type Streams } from "../consumers/streams.ts"
+import { allStreams, storedCount, type Streams } from "../streams/streams.ts"
 
 /** Whether all lines of the input are stored, whoever published them. */
 export const isPublished = Effect.fnUntraced(function* ({ sightings, logs }: Streams, expected: Expected) {
@@ -11,12 +11,17 @@ export const isPublished = Effect.fnUntraced(function* ({ sightings, logs }: Str
   return (stored[0] ?? 0) >= expected.sightings.length && (stored[1] ?? 0) >= expected.lines.length
 })
 
+/** Whether anything of a run is stored. */
+export const isBegun = Effect.fnUntraced(function* (streams: Streams) {
+  const stored = yield* Effect.forEach(allStreams(streams), storedCount)
+  return stored.some((count) => count > 0)
+})
+
 /** Whether there is nothing left to do: all is published, and every group has handled everything. */
 export const isFinished = Effect.fnUntraced(function* (streams: Streams, expected: Expected) {
   if (!(yield* isPublished(streams, expected))) return false
-  const stored = yield* Effect.forEach(allStreams(streams), storedCount)
   // Where the input holds no event at all, an empty log is no run.
-  if (stored.every((count) => count === 0)) return false
+  if (!(yield* isBegun(streams))) return false
   for (const group of groupsOf(streams)) if ((yield* lagOf(group)) > 0) return false
   return true
 })

@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import type { InputSource, TimedLine } from "../input/source.ts"
+import type { InputSource, TimedLine } from "./source.ts"
 
 /** Time that the default pace takes for each input, in milliseconds. */
 const minuteMs = 60_000
