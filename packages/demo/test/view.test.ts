@@ -78,17 +78,17 @@ describe("the floor", () => {
         ]
       ]
     ])
-    // 18 metres on 35 dots each way, 1.94 a metre: the zone is dots 18 to 23 across and 14 to 19 down, the trail (9, 26) and (9, 18).
+    // 16.5 metres on 35 dots each way, 2.12 a metre: the zone is dots 17.5 to 23.9 across and 13.3 to 19.6 down, the trail (8, 27) and (8, 17.5).
     expect(drawFloor(plan, trails, 18, 9).rows(plain)).toEqual([
-      " +              + ",
+      "+                +",
       "                  ",
       "                  ",
-      "         ⡤⠤⢤      ",
-      "    ●    ⣇⣀⣸      ",
+      "         ⡖⠒⠒⡆     ",
+      "    ●    ⡇  ⡇     ",
+      "         ⠉⠉⠉⠁     ",
+      "    ⡀             ",
       "                  ",
-      "    ⠠             ",
-      "                  ",
-      " +              + "
+      "+                +"
     ])
   })
 })
@@ -98,7 +98,7 @@ describe("a frame", () => {
   board.beginning = { headline: "", lines: 20, role: "alerts", plan }
   board.told(status(1000, 1))
   board.told(status(2000, 5))
-  board.line("SOS", "b1 is in the plant room")
+  for (let times = 0; times < 3; times++) board.line("SOS", "b1 is in the plant room")
   board.line("trouble", "\u001B[31mred\u0007")
   const size = { columns: 72, rows: 20 }
   const lines = frame(board, size, plain)
@@ -119,7 +119,7 @@ describe("a frame", () => {
 
   it("says what it has to say", () => {
     const beside = lines.slice(1, 6).map((line) => line.slice(26).trimEnd())
-    expect(lines[0]?.trimEnd()).toBe("leat  only alerts; Ctrl-C stops, and the same command goes on")
+    expect(lines[0]?.trimEnd()).toBe("leat  only alerts; Ctrl-C stops")
     expect(beside).toEqual([
       "stream              stored    rate",
       "logs.line                5     2/s",
@@ -128,15 +128,41 @@ describe("a frame", () => {
       ""
     ])
     expect(lines.slice(13).map((line) => line.trimEnd())).toEqual([
+      "+ sensor   ● beacon   ⠒⠂ its trail   ⣏⣉⣹ plant room, where nobody may be",
       "alerts",
-      "SOS       b1 is in the plant room",
-      "trouble   ?[31mred?",
-      "",
+      "SOS x 3         b1 is in the plant room",
+      "trouble         ?[31mred?",
       "",
       "ledger    7 offered, 5 stored, 0 dropped, 2 pending, balanced",
       // 72 columns less 19 of words and two brackets: a quarter of 51.
       `[${"█".repeat(12)}${"░".repeat(39)}] 25%  5 of 20 lines`
     ])
+  })
+
+  it("says in its title what is done, in 80 columns too", () => {
+    const other = new Board()
+    const [title] = frame(other, { columns: 80, rows: 24 }, plain)
+    expect(title?.trimEnd()).toBe("leat  beacons and logs into positions and alerts; Ctrl-C stops")
+  })
+
+  it("leaves no row empty between a floor that is wide and the alerts", () => {
+    const wide = new Board()
+    wide.beginning = {
+      headline: "",
+      lines: 20,
+      role: undefined,
+      plan: new Map([corner("a", 1, 1), corner("b", 41, 11)])
+    }
+    wide.told(status(1000, 1))
+    for (let alert = 0; alert < 40; alert++) wide.line("SOS", `b${alert} is in the plant room`)
+    const rows = frame(wide, { columns: 160, rows: 48 }, plain).map((row) => row.trimEnd())
+    expect(rows).toHaveLength(48)
+    // The floor is 40.5 by 10.5 metres, and 80 columns are 160 dots: 42 dots high, which is 11 rows. The rest is for alerts.
+    const legendRow = rows.findIndex((row) => row.startsWith("+ sensor"))
+    expect(legendRow).toBe(1 + 11)
+    expect(rows[legendRow - 1]).toMatch(/^\+/)
+    expect(rows.filter((row) => row.startsWith("SOS"))).toHaveLength(48 - 5 - 11)
+    expect(rows.at(-3)).toBe("SOS             b39 is in the plant room")
   })
 
   it("needs some room", () => {
@@ -184,6 +210,27 @@ class Paper {
   }
 }
 
+/** What a terminal without wrapping shows after this was written to it, as far as a screen uses it. */
+function shown(
+  text: string,
+  { columns, rows }: { readonly columns: number; readonly rows: number }
+): ReadonlyArray<string> {
+  const cells = Array.from({ length: rows }, () => Array.from({ length: columns }, () => " "))
+  let [row, column] = [0, 0]
+  const parts = new RegExp(String.raw`${"\u001B"}\[[?\d;]*([A-Za-z])|\r\n|.`, "gsu")
+  for (const [part, command] of text.matchAll(parts)) {
+    if (command === "H") [row, column] = [0, 0]
+    else if (command === "K") cells[row]?.fill(" ", column)
+    else if (part === "\r\n") [row, column] = [row + 1, 0]
+    else if (command === undefined) {
+      const line = cells[row]
+      if (line !== undefined) line[column] = part
+      column = Math.min(column + 1, columns - 1)
+    }
+  }
+  return cells.map((line) => line.join(""))
+}
+
 const [entering, leaving] = ["\u001B[?1049h", "\u001B[?1049l"]
 
 describe("the screen", () => {
@@ -205,6 +252,18 @@ describe("the screen", () => {
     report.status(status(2000, 2))
     report.close()
     expect(paper.take()).toBe("")
+  })
+
+  it("shows every column, to the last", () => {
+    const paper = new Paper()
+    const report = new ScreenReport(paper, plain)
+    report.begin({ headline: "", lines: 10, role: undefined, plan })
+    report.status(status(1000, 5))
+    const board = new Board()
+    board.beginning = { headline: "", lines: 10, role: undefined, plan }
+    board.told(status(1000, 5))
+    expect(shown(paper.take(), paper)).toEqual(frame(board, paper, plain))
+    expect(frame(board, paper, plain).at(-1)).toMatch(/ 50% {2}5 of 10 lines$/)
   })
 
   it("gives way to plain lines while the terminal is too small", () => {

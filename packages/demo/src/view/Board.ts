@@ -11,6 +11,8 @@ export interface Place {
 export interface AlertLine {
   readonly kind: "SOS" | "SECURITY" | "trouble" | "malformed"
   readonly text: string
+  /** How often it was said. */
+  readonly count: number
 }
 
 /** Beacons shown at once: more are a blur. Those heard of longest ago go first. */
@@ -26,8 +28,7 @@ export class Board {
   readonly rates = new Map<string, number>()
   /** The last places of each beacon, the newest last. */
   readonly trails = new Map<string, Array<Place>>()
-  /** Newest last. */
-  readonly lines: Array<AlertLine> = []
+  readonly #lines = new Map<string, AlertLine>()
   #done = 0
 
   get plan(): FloorPlan {
@@ -68,8 +69,17 @@ export class Board {
     if (this.trails.size > beaconsMax && oldest !== undefined) this.trails.delete(oldest)
   }
 
+  /** The last different lines, that which was said last at the end. */
+  get lines(): ReadonlyArray<AlertLine> {
+    return [...this.#lines.values()]
+  }
+
   line(kind: AlertLine["kind"], text: string): void {
-    this.lines.push({ kind, text })
-    if (this.lines.length > linesMax) this.lines.shift()
+    const key = `${kind} ${text}`
+    const count = (this.#lines.get(key)?.count ?? 0) + 1
+    this.#lines.delete(key)
+    this.#lines.set(key, { kind, text, count })
+    const [oldest] = this.#lines.keys()
+    if (this.#lines.size > linesMax && oldest !== undefined) this.#lines.delete(oldest)
   }
 }

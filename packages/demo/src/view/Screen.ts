@@ -11,7 +11,6 @@ const enter = "\u001B[?1049h\u001B[?25l\u001B[?7l"
 const leave = "\u001B[?7h\u001B[?25h\u001B[?1049l"
 const home = "\u001B[H"
 const restOfLine = "\u001B[K"
-const restOfScreen = "\u001B[J"
 /** The terminal shows what comes between at once, where it knows this. */
 const together = ["\u001B[?2026h", "\u001B[?2026l"] as const
 
@@ -28,11 +27,13 @@ export class Screen {
     return this.#isOn
   }
 
+  /** Shows as many lines as the terminal has rows. */
   show(lines: ReadonlyArray<string>): void {
     // A terminal that does not keep up misses frames, and nobody waits for it.
     if (this.#terminal.writableNeedDrain) return
-    const text = lines.map((line) => `${line}${restOfLine}`).join("\r\n")
-    this.#terminal.write(`${this.#isOn ? "" : enter}${together[0]}${home}${text}${restOfScreen}${together[1]}`)
+    // Erased before it is written: behind a line that is as wide as the terminal the cursor stands on its last character.
+    const text = lines.map((line) => `${restOfLine}${line}`).join("\r\n")
+    this.#terminal.write(`${this.#isOn ? "" : enter}${together[0]}${home}${text}${together[1]}`)
     this.#isOn = true
   }
 

@@ -1,4 +1,5 @@
-import type { Board } from "./Board.ts"
+import { restrictedZone } from "../domain/sos.ts"
+import type { AlertLine, Board } from "./Board.ts"
 import type { Paint, Style } from "./colour.ts"
 import { drawFloor } from "./floor.ts"
 import { ledgerWords, printable, shortStream } from "./words.ts"
@@ -11,8 +12,11 @@ export interface Size {
 /** Below this nothing can be read: plain lines do better. */
 const smallest: Size = { columns: 72, rows: 20 }
 
-/** Lines of alerts under their headline. */
-const alertRows = 4
+/** Least number of lines of alerts under their headline. */
+const alertRowsMin = 3
+
+/** Rows of title, legend, headline of the alerts, ledger and progress. */
+const fixedRows = 5
 
 interface Part {
   readonly text: string
@@ -27,33 +31,56 @@ export function fits({ columns, rows }: Size): boolean {
 
 /** The whole screen for what the board holds: exactly as many lines as it has rows. */
 export function frame(board: Board, { columns, rows }: Size, paint: Paint): ReadonlyArray<string> {
-  const bodyRows = rows - alertRows - 4
-  // A cell is about twice as high as wide, and the floor about square.
-  const floorColumns = Math.min(bodyRows * 2, Math.floor(columns / 2))
-  const floor = drawFloor(board.plan, board.trails, floorColumns, bodyRows).rows(paint)
-  const figures = figureLines(board)
-  const besideColumns = columns - floorColumns - 2
-  const body = floor.map((row, index) => `${row}  ${fit(figures[index] ?? [], besideColumns, paint)}`)
   const full = (...parts: ReadonlyArray<Part>) => fit(parts, columns, paint)
+  const body = bodyLines(board, { columns, rows: rows - fixedRows - alertRowsMin }, paint)
   const ledger = board.status === undefined ? "" : ledgerWords(board.status.ledger)
+  const alertRows = rows - fixedRows - body.length
   const alerts = board.lines.slice(-alertRows)
   return [
     full({ text: "leat", style: "bold" }, { text: `  ${title(board)}` }),
     ...body,
+    full(...legend),
     full({ text: "alerts", style: "bold" }),
-    ...Array.from({ length: alertRows }, (_, index) => {
-      const line = alerts[index]
-      if (line === undefined) return full()
-      return full({ text: line.kind.padEnd(10), style: kinds[line.kind] }, { text: printable(line.text) })
-    }),
+    ...Array.from({ length: alertRows }, (_, index) => full(...alertParts(alerts[index]))),
     full({ text: "ledger    ", style: "bold" }, { text: ledger }),
     progressLine(board, columns, paint)
   ]
 }
 
+/** The floor, and beside it the figures. Rows that the floor does not need are left to the alerts. */
+function bodyLines(board: Board, { columns, rows }: Size, paint: Paint): ReadonlyArray<string> {
+  const canvas = drawFloor(board.plan, board.trails, Math.floor(columns / 2), rows)
+  const floor = canvas.rows(paint)
+  const figures = figureLines(board)
+  const besideColumns = columns - canvas.width - 2
+  return Array.from({ length: Math.min(rows, Math.max(floor.length, figures.length)) }, (_, index) => {
+    const row = floor[index] ?? " ".repeat(canvas.width)
+    return `${row}  ${fit(figures[index] ?? [], besideColumns, paint)}`
+  })
+}
+
+/** What the signs of the floor are. */
+const legend: ReadonlyArray<Part> = [
+  { text: "+", style: "yellow" },
+  { text: " sensor   " },
+  { text: "●", style: "green" },
+  { text: " beacon   " },
+  { text: "⠒⠂", style: "cyan" },
+  { text: " its trail   " },
+  { text: "⣏⣉⣹", style: "red" },
+  { text: ` ${restrictedZone.name}, where nobody may be` }
+]
+
+function alertParts(line: AlertLine | undefined): ReadonlyArray<Part> {
+  if (line === undefined) return []
+  const { kind, text, count } = line
+  const name = count === 1 ? kind : `${kind} x ${count}`
+  return [{ text: name.padEnd(16), style: kinds[kind] }, { text: printable(text) }]
+}
+
 function title({ beginning: { role } }: Board): string {
   const what = role === undefined ? "beacons and logs into positions and alerts" : `only ${role}`
-  return `${what}; Ctrl-C stops, and the same command goes on`
+  return `${what}; Ctrl-C stops`
 }
 
 /** Rates by stream, then lag by group. */
