@@ -1,10 +1,13 @@
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import { textOfThrown } from "../thrown.ts"
 import { type Announcement, announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
 
 /** How often the ledger is announced: what a crash may leave unknown. */
 const everyDefault = Duration.seconds(1)
+
+/** How long a leat that opens or closes waits for its store; one that is slower is told, and asked again when it has answered. */
+const patience = Duration.seconds(10)
 
 export interface AnnouncerOptions {
   readonly store: LedgerStore
@@ -17,6 +20,8 @@ export class Announcer {
   readonly #ledger: Ledger
   readonly #origin: Pick<Announcement, "incarnation" | "source">
   readonly #sequences: (stream: string) => ReadonlyArray<BucketNext>
+  /** What the store has not answered yet. One at a time: an older one that is late must not take the place of a newer one. */
+  #saving: Fiber.Fiber<string | undefined> | undefined
 
   /** Without options nothing is announced. */
   constructor(
@@ -43,15 +48,31 @@ export class Announcer {
   announce(isClosed: boolean): Effect.Effect<void> {
     const { store } = this.#options ?? {}
     if (store === undefined) return Effect.void
-    return Effect.flatMap(Clock.currentTimeMillis, (announcedAtMs) =>
-      store.save(announcementOf(this.#ledger, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
-    ).pipe(
-      Effect.as(undefined),
-      Effect.catch((error) => Effect.succeed(error.message)),
-      Effect.catchDefect((defect) => Effect.succeed(textOfThrown(defect))),
+    return Effect.timeoutOption(Effect.andThen(this.#answer, this.#save(store, isClosed)), patience).pipe(
+      Effect.map(Option.getOrElse(() => `the store has not answered within ${Duration.format(patience)}`)),
       Effect.flatMap((why) =>
         why === undefined ? Effect.void : Effect.logWarning(`the ledger could not be announced: ${why}`)
       )
     )
+  }
+
+  /** Saves in a fiber that nobody waits for longer than he wants: a store may not let itself be interrupted. */
+  #save(store: LedgerStore, isClosed: boolean): Effect.Effect<string | undefined> {
+    const saving = Effect.flatMap(Clock.currentTimeMillis, (announcedAtMs) =>
+      store.save(announcementOf(this.#ledger, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
+    ).pipe(
+      Effect.as(undefined),
+      Effect.catch((error) => Effect.succeed(error.message)),
+      Effect.catchDefect((defect) => Effect.succeed(textOfThrown(defect)))
+    )
+    return Effect.flatMap(Effect.forkDetach(saving), (fiber) => {
+      this.#saving = fiber
+      return this.#answer
+    })
+  }
+
+  /** Why the announcement that was begun last could not be saved; undefined: it is saved, or there is none. */
+  get #answer(): Effect.Effect<string | undefined> {
+    return Effect.suspend(() => (this.#saving === undefined ? Effect.undefined : Fiber.join(this.#saving)))
   }
 }

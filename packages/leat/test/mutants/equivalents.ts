@@ -11,10 +11,6 @@ export const equivalents: ReadonlyArray<{ readonly file: string; readonly why: s
     file: "transport/Announcement.ts",
     why: "a plain copy of the ledger; announcements are tested where they are stored"
   },
-  {
-    file: "transport/Announcer.ts",
-    why: "asks again and again what Announcement.ts says; closing.test.ts has a store that fails"
-  },
   { file: "transport/ReferenceText.ts", why: "a parser of its own with a table of cases" },
   { file: "record/index.ts", why: "exports" },
   { file: "record/OutgoingBatch.ts", why: "types only" },

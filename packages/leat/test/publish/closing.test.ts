@@ -1,6 +1,7 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, readMeta } from "leat"
 import { faultDriver } from "leat/testing"
+import type { LedgerStore } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { dead, documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
@@ -93,6 +94,35 @@ describe("a leat that closes", () => {
           Effect.andThen(Leat.make({ source: "test", ledger: { store } }), Effect.sleep("10.5 seconds"))
         )
         expect(saves).toBe(12)
+      })
+    ))
+
+  it("neither opens nor closes for ever with a ledger store that gives no answer, and never saves twice at the same time", () =>
+    story(
+      Effect.gen(function* () {
+        for (const mute of [0, 3]) {
+          let [saves, atOnce, most] = [0, 0, 0]
+          const store: LedgerStore = {
+            save: () => {
+              most = Math.max(most, ++atOnce)
+              return saves++ === mute
+                ? Effect.uninterruptible(
+                    Effect.delay(
+                      Effect.sync(() => atOnce--),
+                      "1 hour"
+                    )
+                  )
+                : Effect.sync(() => atOnce--)
+            }
+          }
+          const startMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+          yield* Effect.scoped(
+            Effect.andThen(Leat.make({ source: "test", ledger: { store } }), Effect.sleep("1 minute"))
+          )
+          const endMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+          expect(endMs - startMs).toBeLessThanOrEqual(80_000)
+          expect(most).toBe(1)
+        }
       })
     ))
 
