@@ -14,7 +14,7 @@
  * lane.finished(one, { tag: "SensorUnknown" }, nowMs) // the policy says: again in 50 ms
  * ```
  */
-import type { Counts } from "../ledger/Ledger.ts"
+import { newCounts } from "../ledger/Ledger.ts"
 import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, type Slice } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import { RetryHeap } from "./RetryHeap.ts"
@@ -70,8 +70,8 @@ export class ReadLane {
   /** Why the lane stands still until a person says `resume`; undefined while it runs. */
   halted: ReadHalted | undefined
   done = 0
-  readonly dropped: Counts = {}
-  readonly skipped: Counts = {}
+  readonly dropped = newCounts()
+  readonly skipped = newCounts()
   readonly #options: ReadLaneOptions
   #settings: ReadLaneSettings
   /** Everything from the watermark on, in the order of the lane. What is before `#head` is behind the watermark. */

@@ -45,6 +45,11 @@ export interface Journal {
 /** Number of events by reason. */
 export type Counts = Record<string, number>
 
+/** Counts that begin. Without a prototype: a reason is any text, also one that objects have a member of. */
+export function newCounts(): Counts {
+  return Object.create(null) as Counts
+}
+
 export interface StreamAccount {
   readonly stream: string
   offered: number
@@ -203,7 +208,7 @@ export class Ledger {
   stream(stream: string): StreamAccount {
     let account = this.#streams.get(stream)
     if (account === undefined) {
-      account = { stream, offered: 0, admitted: 0, rejected: {}, waiting: 0, inLine: () => 0, required: [] }
+      account = { stream, offered: 0, admitted: 0, rejected: newCounts(), waiting: 0, inLine: () => 0, required: [] }
       this.#streams.set(stream, account)
     }
     return account
@@ -214,7 +219,7 @@ export class Ledger {
     const found = own.find((one) => one.sink === sink && one.epoch === epoch)
     if (found !== undefined) return found
     const index = this.accounts.length
-    const account = { index, stream, sink, epoch, admitted: 0, stored: 0, dropped: {}, droppedMayBeStored: 0 }
+    const account = { index, stream, sink, epoch, admitted: 0, stored: 0, dropped: newCounts(), droppedMayBeStored: 0 }
     this.accounts.push(account)
     this.#accountsOf.set(stream, [...own, account])
     return account
@@ -306,9 +311,9 @@ function readKey({ group, stream, lane }: ReadRow): string {
 }
 
 function added(left: Readonly<Counts>, right: Readonly<Counts>): Counts {
-  const result = { ...left }
+  const result = Object.assign(newCounts(), left)
   for (const [reason, count] of Object.entries(right)) result[reason] = (result[reason] ?? 0) + count
-  return result
+  return { ...result }
 }
 
 /** A lane held twice is one row: positions and ends add up, the range is the latest. */

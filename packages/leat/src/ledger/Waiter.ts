@@ -30,7 +30,8 @@ export class Waiter implements Outcome {
   }
 
   tellDropped(count: number, reason: string, mayBeStored: boolean): void {
-    this.dropped = { ...this.dropped, [reason]: (this.dropped[reason] ?? 0) + count }
+    const before = Object.hasOwn(this.dropped, reason) ? (this.dropped[reason] ?? 0) : 0
+    this.dropped = { ...this.dropped, [reason]: before + count }
     if (mayBeStored) this.mayBeStored += count
     this.#settle(count)
   }

@@ -16,4 +16,12 @@ describe("a waiter for legs", () => {
     expect(told).toEqual(["first", "second, 2 stored", "late"])
     expect(waiter).toMatchObject({ stored: 2, dropped: { closed: 1 }, mayBeStored: 1, pending: 0 })
   })
+
+  it.each(["__proto__", "constructor", "toString", ""])("counts what was dropped for the reason %j", (reason) => {
+    const waiter = new Waiter()
+    waiter.pending = 3
+    waiter.tellDropped(1, reason, false)
+    waiter.tellDropped(2, reason, false)
+    expect(Object.entries(waiter.dropped)).toEqual([[reason, 3]])
+  })
 })
