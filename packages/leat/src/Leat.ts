@@ -35,9 +35,10 @@ import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./rou
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
-import { type OpenError, Sinks } from "./publish/Sinks.ts"
+import { sharedByName } from "./publish/sharedByName.ts"
+import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
-import { type Driver, type Transport, TransportError } from "./transport/index.ts"
+import type { Driver, Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
 
@@ -152,6 +153,10 @@ interface OpenStream {
 interface Asked {
   readonly contract: ContractInfo
   readonly open: Effect.Effect<OpenStream, OpenError, Scope.Scope>
+  /** Who waits for it. The stream is forgotten with the last of them, when it is not open by then. */
+  callers: number
+  /** Whether it is open until the leat closes. */
+  isHeld: boolean
 }
 
 /** What is open by name and shared: opened by the first that needs it, closed with the last. */
@@ -203,8 +208,8 @@ class OpenedLeat implements OpenLeat {
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
     this.#shared = {
-      transports: sharedBy(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      streams: sharedBy(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
+      transports: sharedByName(scopes.transports, (cluster) => this.#openTransport(cluster)),
+      streams: sharedByName(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
@@ -220,26 +225,38 @@ class OpenedLeat implements OpenLeat {
   readonly routes = (): Routes => this.#routes
 
   readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, OpenError> =>
-    Effect.suspend(() => {
-      const { stream } = contract
-      const asked = this.#asked.get(stream)
-      const faults = asked === undefined ? this.#meetings.add(contract) : secondContract(asked.contract, contract)
-      if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-      if (asked === undefined) this.#asked.set(stream, { contract, open: this.#openStream(contract) })
-      const found = this.isClosing ? undefined : this.#streams.get(stream)
-      // One contract per stream, so what was stored under its name has its type.
-      if (found !== undefined) return Effect.succeed(found.stream as EventStream<T>)
-      const opening = this.#held(this.#scopes.streams, RcMap.get(this.#shared.streams, stream))
-      return Effect.map(opening, ({ stream: opened }) => opened as EventStream<T>).pipe(
-        Effect.onError(() =>
-          Effect.sync(() => {
-            if (this.#streams.has(stream)) return
-            this.#asked.delete(stream)
-            this.#meetings.delete(stream)
-          })
-        )
-      )
-    })
+    Effect.acquireUseRelease(
+      Effect.suspend(() => this.#ask(contract)),
+      (asked) => {
+        // One contract per stream, so what was stored under its name has its type.
+        const open = asked.isHeld && !this.isClosing ? this.#streams.get(contract.stream) : undefined
+        if (open !== undefined) return Effect.succeed(open.stream as EventStream<T>)
+        const opening = this.#held(this.#scopes.streams, RcMap.get(this.#shared.streams, contract.stream))
+        return Effect.map(opening, ({ stream }) => {
+          asked.isHeld = true
+          return stream as EventStream<T>
+        })
+      },
+      (asked) => Effect.sync(() => this.#answered(asked))
+    )
+
+  #ask<T>(contract: Contract<T>): Effect.Effect<Asked, RouteError> {
+    const { stream } = contract
+    const found = this.#asked.get(stream)
+    const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
+    if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
+    const asked = found ?? { contract, open: this.#openStream(contract), callers: 0, isHeld: false }
+    asked.callers++
+    this.#asked.set(stream, asked)
+    return Effect.succeed(asked)
+  }
+
+  #answered(asked: Asked): void {
+    const { stream } = asked.contract
+    if (--asked.callers > 0 || this.#streams.has(stream)) return
+    this.#asked.delete(stream)
+    this.#meetings.delete(stream)
+  }
 
   readonly transport = (cluster: string): Effect.Effect<Transport, OpenError> =>
     this.#held(this.#scopes.transports, RcMap.get(this.#shared.transports, cluster))
@@ -360,26 +377,37 @@ class OpenedLeat implements OpenLeat {
         discard: true
       })
       const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
-      // A table may have been put in force meanwhile; it moves nothing that is being opened.
-      const route = this.#routes.lookup(stream, this.source) ?? asked
-      const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.ledger, this.#clock)
-      const opened = new EventStream({
-        contract,
-        publisher,
-        incarnation: this.incarnation,
-        ledger: this.ledger,
-        route: () => this.#routes.lookup(stream, this.source) ?? route,
-        readTransport: () => readTransport,
-        settings: (group) => this.#routes.subscription(stream, group),
-        groups: this.#groups,
-        scope: this.#scopes.subscriptions,
-        scheduler: this.#runtime.scheduler
-      })
-      const open = { contract, stream: opened, publisher }
-      this.#streams.set(stream, open)
+      const open = yield* Effect.acquireRelease(
+        Effect.sync(() => this.#opened(contract, asked, readTransport)),
+        // Closing announces how far each stream has got.
+        () => Effect.sync(() => this.isClosing || this.#streams.delete(stream))
+      )
       yield* reportStream(this.ledger, stream, this.#runtime.context)
       return open
     })
+  }
+
+  /** All that the stream needs is open: from now on it takes tables over. */
+  #opened<T>(contract: Contract<T>, asked: Route, readTransport: Transport): OpenStream {
+    const { stream } = contract
+    // A table may have been put in force meanwhile; it moves nothing that is being opened.
+    const route = this.#routes.lookup(stream, this.source) ?? asked
+    const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.ledger, this.#clock)
+    const opened = new EventStream({
+      contract,
+      publisher,
+      incarnation: this.incarnation,
+      ledger: this.ledger,
+      route: () => this.#routes.lookup(stream, this.source) ?? route,
+      readTransport: () => readTransport,
+      settings: (group) => this.#routes.subscription(stream, group),
+      groups: this.#groups,
+      scope: this.#scopes.subscriptions,
+      scheduler: this.#runtime.scheduler
+    })
+    const open = { contract, stream: opened, publisher }
+    this.#streams.set(stream, open)
+    return open
   }
 
   #routeOf(contract: ContractInfo): Effect.Effect<Route, RouteError> {
@@ -425,21 +453,6 @@ function fault(path: string, message: string): RouteError {
 function secondContract(open: ContractInfo, asked: ContractInfo): ReadonlyArray<RouteFault> {
   const message = contractFault(open, asked)
   return message === undefined ? [] : [{ path: "", message }]
-}
-
-const closedError = new TransportError({
-  reason: "Closed",
-  transport: "leat",
-  operation: "open",
-  detail: "this leat is closed, or is being closed"
-})
-
-/** A map of what is shared; it is emptied before its scope ends. */
-function sharedBy<A>(
-  scope: Scope.Scope,
-  lookup: (name: string) => Effect.Effect<A, OpenError, Scope.Scope>
-): RcMap.RcMap<string, A, OpenError> {
-  return Effect.runSync(Scope.provide(RcMap.make({ lookup }), scope))
 }
 
 const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Return<OpenLeat, RouteError, Scope.Scope> {

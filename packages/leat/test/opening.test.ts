@@ -9,6 +9,7 @@ import {
   readMeta,
   TransportError
 } from "leat"
+import type { Transport } from "leat/transport"
 import { open } from "leat/promise"
 import { faultDriver, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
@@ -16,9 +17,9 @@ import { monotonicMs } from "../src/Wake.ts"
 import { noteContract } from "./contracts/Note.js"
 
 /** Runs a story on virtual time, and fails as it does. */
-function story<E>(program: Effect.Effect<void, E, Scope.Scope>): void {
+function story<E>(program: Effect.Effect<void, E, Scope.Scope>, seed = 1): void {
   const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
-  const { exit } = simulate(1, quiet)
+  const { exit } = simulate(seed, quiet)
   if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
 }
 
@@ -255,6 +256,39 @@ describe("a best-effort leg whose cluster is away", () => {
       })
     ))
 
+  it("opens with the settings of the table in force, not with those that it was first asked for with", () =>
+    story(
+      Effect.gen(function* () {
+        let isThere = false
+        const away = writersOf("away", (transport, topic) =>
+          isThere ? transport.openWriter(topic) : Effect.fail(failure("Unavailable"))
+        )
+        const documentOf = (version: number, bytes: number) => ({
+          version,
+          clusters: { main: { transport: "memory" }, away: { transport: "away" } },
+          routes: [
+            {
+              match: { stream: "*" },
+              to: [
+                { cluster: "main", topic: "notes", read: true },
+                { cluster: "away", topic: "notes", required: false, timeout: "1 second", buffer: { bytes } }
+              ]
+            }
+          ]
+        })
+        const leat = yield* Leat.make({ source: "test", routes: documentOf(1, 65_536), drivers: [away] })
+        yield* leat.stream(noteContract())
+        const bufferOf = () => leat.sinks().find(({ sink }) => sink === "away/notes")?.bufferBytesMax
+        yield* Effect.sleep(1000)
+        yield* leat.swapRoutes(documentOf(2, 131_072))
+        expect(bufferOf()).toBe(131_072)
+        isThere = true
+        yield* Effect.sleep(60_000)
+        expect(leat.sinks().every(({ closed }) => closed === undefined)).toBe(true)
+        expect(bufferOf()).toBe(131_072)
+      })
+    ))
+
   it("joins when another stream opens its sink, and does not wait for its own next try", () =>
     story(
       Effect.gen(function* () {
@@ -342,6 +376,161 @@ describe("a best-effort leg whose cluster is away", () => {
         yield* Scope.close(scope, Exit.void)
         expect((yield* nowMs) - startMs).toBeLessThan(2100)
         expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    ))
+})
+
+/** A driver over a memory broker of its own whose writers open, and close, in their own time. */
+const writersOf = (
+  name: string,
+  openWriter: (transport: Transport, topic: string) => ReturnType<Transport["openWriter"]>
+): Driver => {
+  const inner = memoryDriver(new MemoryBroker())
+  return {
+    ...inner,
+    name,
+    open: (cluster, config) =>
+      Effect.map(inner.open(cluster, config), (transport) => ({
+        ...transport,
+        openWriter: (topic) => openWriter(transport, topic)
+      }))
+  }
+}
+
+describe("a stream that somebody gave up waiting for", () => {
+  const slow = writersOf("slow", (transport, topic) => Effect.delay(transport.openWriter(topic), 1000))
+  const documentOf = (version: number, cluster: string) => ({
+    version,
+    clusters: { slow: { transport: "slow" }, other: { transport: "memory" } },
+    routes: [{ match: { stream: "*" }, to: [{ cluster, topic: "{stream}" }] }]
+  })
+
+  it("is known while others wait: it may not be moved, nor be given to another contract", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: documentOf(1, "slow"), drivers: [slow] })
+        const first = yield* Effect.forkChild(leat.stream(noteContract()))
+        const second = yield* Effect.forkChild(leat.stream(noteContract()))
+        yield* Effect.sleep(100)
+        yield* Fiber.interrupt(first)
+        yield* Fiber.join(second)
+        const moved = yield* Effect.flip(leat.swapRoutes(documentOf(2, "other")))
+        expect(moved.message).toContain("stream test.notes is open and would move")
+        const other = yield* Effect.flip(leat.stream(noteContract({ name: "test.Other" })))
+        expect(other.message).toContain("is open with the contract test.Note")
+      })
+    ))
+
+  it("by the only caller, at whichever step, is open or forgotten", () => {
+    for (let run = 0; run < 400; run++)
+      story(
+        Effect.gen(function* () {
+          const leat = yield* Leat.make({ source: "test" })
+          const first = yield* Effect.forkChild(leat.stream(noteContract()))
+          for (let step = 0; step < run % 50; step++) yield* Effect.yieldNow
+          yield* Fiber.interrupt(first)
+          const isOpen = leat.sinks().length > 0
+          const notes = yield* leat.stream(noteContract(isOpen ? {} : { name: "test.Other" }))
+          yield* notes.publish({ key: "k", text: "1" })
+          expect(leat.sinks()).toHaveLength(1)
+        }),
+        run + 1
+      )
+  })
+
+  it("by the first of two, at whichever step, is a good one for the second", () => {
+    for (let steps = 0; steps < 200; steps++)
+      story(
+        Effect.gen(function* () {
+          const leat = yield* Leat.make({ source: "test" })
+          const first = yield* Effect.forkChild(leat.stream(noteContract()))
+          for (let step = 0; step < steps >> 2; step++) yield* Effect.yieldNow
+          const second = yield* Effect.forkChild(leat.stream(noteContract()))
+          for (let step = 0; step < (steps & 3); step++) yield* Effect.yieldNow
+          yield* Fiber.interrupt(first)
+          yield* (yield* Fiber.join(second)).publish({ key: "k", text: "1" })
+          expect(leat.sinks()).toHaveLength(1)
+        }),
+        steps + 1
+      )
+  })
+
+  it("is opened again after what it had opened has closed: of a sink no two are there at once", () =>
+    story(
+      Effect.gen(function* () {
+        let openings = 0
+        const near = writersOf("near", (transport, topic) =>
+          Effect.andThen(
+            Effect.addFinalizer(() => Effect.sleep(1000)),
+            transport.openWriter(topic)
+          )
+        )
+        const far = writersOf("far", (transport, topic) =>
+          Effect.andThen(openings++ === 0 ? Effect.never : Effect.sleep(2000), transport.openWriter(topic))
+        )
+        const routes = {
+          version: 1,
+          clusters: { near: { transport: "near" }, far: { transport: "far" } },
+          routes: [
+            {
+              match: { stream: "*" },
+              to: ["near", "far"].map((cluster) => ({ cluster, topic: "notes", read: cluster === "far" }))
+            }
+          ]
+        }
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [near, far] })
+        const first = yield* Effect.forkChild(leat.stream(noteContract()))
+        yield* Effect.sleep(100)
+        yield* Effect.forkChild(Fiber.interrupt(first))
+        yield* Effect.sleep(100)
+        const notes = yield* leat.stream(noteContract())
+        const { outcome } = yield* notes.publish({ key: "k", text: "1" })
+        expect(yield* outcome).toMatchObject({ stored: 2, dropped: {} })
+        expect(
+          leat
+            .sinks()
+            .map(({ sink }) => sink)
+            .toSorted()
+        ).toEqual(["far/notes", "near/notes"])
+      })
+    ))
+
+  it("leaves a best-effort leg of another stream the sink that both use", () =>
+    story(
+      Effect.gen(function* () {
+        const never = writersOf("never", () => Effect.never)
+        const shared = { cluster: "main", topic: "shared", wire: "cloudevents" }
+        const routes = {
+          version: 1,
+          clusters: { never: { transport: "never" }, main: { transport: "memory" } },
+          routes: [
+            {
+              match: { stream: "one" },
+              to: [
+                { ...shared, read: true },
+                { cluster: "never", topic: "one" }
+              ]
+            },
+            {
+              match: { stream: "two" },
+              to: [
+                { cluster: "main", topic: "two", read: true },
+                { ...shared, required: false }
+              ]
+            }
+          ]
+        }
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [never] })
+        const first = yield* Effect.forkChild(leat.stream(noteContract({ stream: "one" })))
+        yield* Effect.sleep(100)
+        const two = yield* leat.stream(noteContract({ stream: "two" }))
+        yield* Fiber.interrupt(first)
+        yield* two.publish({ key: "k", text: "1" })
+        yield* leat.flush
+        expect(leat.ledger.snapshot().legs).toMatchObject([
+          { stored: 1 },
+          { sink: "main/shared", admitted: 1, stored: 1 }
+        ])
       })
     ))
 })

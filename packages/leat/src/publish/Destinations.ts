@@ -48,6 +48,7 @@ export class Legs {
     const outlets: Array<Outlet> = []
     const closed: Array<ClosedLeg> = []
     for (const leg of route.legs) {
+      this.#sinks.configure(leg)
       const sink = this.#sinks.find(leg.sink)
       const account = this.#ledger.account(contract.stream, leg.sink, leg.epoch)
       const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined

@@ -22,6 +22,17 @@ const markerBytes = 64
 
 const noTime = new Float64Array(1)
 
+/** What a table may change of a sink. */
+const settingNames = [
+  "policy",
+  "lingerMs",
+  "batchBytes",
+  "batchRecords",
+  "bufferBytesMax",
+  "overflow",
+  "timeoutMs"
+] as const
+
 /** Why and where a lane stands still until `resume`. */
 export interface HaltedLane extends Halted {
   /** `cluster/topic`. */
@@ -104,7 +115,9 @@ export class Sink implements LaneMaker, PartitionHome {
   /** Takes over other settings for the same destination. What is buffered stays; a smaller budget only lets nothing more in. */
   configure(leg: Leg): void {
     const { policy, lingerMs, batchBytes, batchRecords } = leg
+    const was = this.leg
     this.leg = leg
+    if (settingNames.every((name) => was[name] === leg[name])) return
     Object.assign(this.#rules, { policy, lingerMs, batchBytes, batchRecords })
     this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
     this.#budget.bytesMax = leg.bufferBytesMax

@@ -2,15 +2,24 @@
  * The sinks of a leat, by name: each is opened once, by the first stream that needs it, and shared by reference. Required legs wait for
  * theirs. Those of best-effort legs are opened in their own time (`openLater`): a cluster that is away keeps no stream waiting.
  */
-import { Deferred, Duration, Effect, Exit, RcMap, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, RcMap, Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import { persistently } from "../routes/openCluster.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import type { Pumps } from "./Pumps.ts"
+import { sharedByName } from "./sharedByName.ts"
 import { Sink } from "./Sink.ts"
 
 export type OpenError = RouteError | TransportError
+
+/** Of what is opened by a leat that closes. */
+export const closedError = new TransportError({
+  reason: "Closed",
+  transport: "leat",
+  operation: "open",
+  detail: "this leat is closed, or is being closed"
+})
 
 /** How a sink is asked for. */
 export interface SinkRequest {
@@ -55,14 +64,14 @@ const againMsMax = 30_000
 export class Sinks {
   readonly #options: SinksOptions
   readonly #shared: RcMap.RcMap<string, Sink, OpenError>
+  /** By sink: what was asked for last, with the settings of the table in force. */
   readonly #requests = new Map<string, SinkRequest>()
   readonly #open = new Map<string, Sink>()
   readonly #unopened = new Map<string, Unopened>()
 
   constructor(options: SinksOptions) {
     this.#options = options
-    const lookup = (name: string) => this.#lookup(name)
-    this.#shared = Effect.runSync(Scope.provide(RcMap.make({ lookup }), options.scope))
+    this.#shared = sharedByName(options.scope, (name) => this.#lookup(name))
   }
 
   /** The sink of a name (`cluster/topic`), when it is open. */
@@ -76,7 +85,7 @@ export class Sinks {
 
   /** Sinks of best-effort legs that are not open, and why. */
   get unopened(): ReadonlyArray<{ readonly leg: Leg; readonly error: OpenError | undefined }> {
-    return Array.from(this.#unopened.values(), ({ request: { leg }, error }) => ({ leg, error }))
+    return Array.from(this.#unopened.values(), ({ request, error }) => ({ leg: this.#latest(request).leg, error }))
   }
 
   /** Why a best-effort leg takes nothing, as its drops are counted: its sink is not open, or is one that it cannot use. */
@@ -101,12 +110,12 @@ export class Sinks {
       return fault === undefined ? Effect.void : Effect.fail(new RouteError({ faults: [fault] }))
     }
     return Effect.gen({ self: this }, function* () {
+      this.#requests.set(leg.sink, request)
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
         const transport = yield* RcMap.get(this.#options.transports, leg.cluster)
         yield* check(yield* persistently(transport.partitionsOf(leg.topic)))
       }
-      if (!this.#requests.has(leg.sink)) this.#requests.set(leg.sink, request)
       const sink = yield* RcMap.get(this.#shared, leg.sink)
       yield* check(sink.partitions)
       return sink
@@ -120,7 +129,7 @@ export class Sinks {
   openLater(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { sink } = request.leg
-      if (this.#open.has(sink)) return Effect.sync(opened)
+      if (this.#open.has(sink)) return this.#join(request, scope, opened)
       const found = this.#unopened.get(sink)
       const unopened = found ?? unopenedOf(request)
       unopened.wrong.push(request.wrong)
@@ -128,8 +137,25 @@ export class Sinks {
       const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
       if (found !== undefined) return Effect.andThen(Deferred.succeed(found.again, undefined), tried)
       this.#unopened.set(sink, unopened)
+      this.#requests.set(sink, request)
       return Effect.andThen(Effect.forkIn(this.#keepOpening(unopened, scope), scope), tried)
     })
+  }
+
+  /** Another stream has the sink open, and may be the first to close it: one that was not opened after all, for want of another sink. */
+  #join(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
+    const held = Effect.exit(Scope.provide(RcMap.get(this.#shared, request.leg.sink), scope))
+    const joined = Effect.flatMap(held, (exit) =>
+      Exit.isSuccess(exit) ? Effect.sync(opened) : this.openLater(request, scope, opened)
+    )
+    return Effect.flatMap(Effect.forkIn(joined, scope), (fiber) =>
+      Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), patience))
+    )
+  }
+
+  /** What was asked for, with the settings of the table in force. */
+  #latest(request: SinkRequest): SinkRequest {
+    return this.#requests.get(request.leg.sink) ?? request
   }
 
   #keepOpening(unopened: Unopened, scope: Scope.Closeable): Effect.Effect<void> {
@@ -142,7 +168,7 @@ export class Sinks {
     return Effect.gen({ self: this }, function* () {
       for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 2, againMsMax)) {
         const holding = yield* Scope.fork(scope)
-        const opening = Effect.exit(Scope.provide(this.open({ ...request, wrong }), holding))
+        const opening = Effect.exit(Scope.provide(this.open({ ...this.#latest(request), wrong }), holding))
         const exit = yield* Effect.onInterrupt(opening, () => Scope.close(holding, Exit.void))
         if (Exit.isSuccess(exit)) break
         yield* Scope.close(holding, Exit.void)
@@ -167,18 +193,11 @@ export class Sinks {
       const request = this.#requests.get(name)
       if (request === undefined) return yield* Effect.die(new Error(`nobody asked for the sink ${name}`))
       const { leg, isCompacted } = request
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          this.#requests.delete(name)
-          this.#open.delete(name)
-        })
-      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => this.#open.delete(name)))
       const { transports, pumps, ledger, incarnation, drainMs } = this.#options
       const transport = yield* RcMap.get(transports, leg.cluster)
       const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
       const sink = yield* persistently(opening)
-      const now = this.#requests.get(name)?.leg ?? leg
-      if (now !== leg) sink.configure(now)
       this.#open.set(name, sink)
       const waiting = this.#unopened.get(name)
       // Another stream has opened it: whoever waits for it joins now.

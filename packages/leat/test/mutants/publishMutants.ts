@@ -173,5 +173,68 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.pending > 0) return`,
     replace: `if (this.pending > 1) return`,
     foundBy: "worlds"
+  },
+  {
+    name: "a sink is opened while the last one of its name closes",
+    file: "publish/sharedByName.ts",
+    find: `Effect.andThen(Semaphore.takeScoped(turn, 1), open(name))`,
+    replace: `open(name)`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a best-effort leg does not hold the sink that another stream has open",
+    file: "publish/Sinks.ts",
+    find: `if (this.#open.has(sink)) return this.#join(request, scope, opened)`,
+    replace: `if (this.#open.has(sink)) return Effect.sync(opened)`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a best-effort sink opens with the settings that it was first asked for with",
+    file: "publish/Sinks.ts",
+    find: `this.#requests.get(request.leg.sink) ?? request`,
+    replace: `request`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a stream is forgotten with the first who gives up waiting for it",
+    file: "Leat.ts",
+    find: `if (--asked.callers > 0 || this`,
+    replace: `if (this`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a stream that has closed again is given to whoever asks for it",
+    file: "Leat.ts",
+    find: `this.isClosing || this.#streams.delete(stream)`,
+    replace: `undefined`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a stream that may close again is given away",
+    file: "Leat.ts",
+    find: `asked.isHeld && !this.isClosing`,
+    replace: `!this.isClosing`,
+    foundBy: "opening.test.ts"
+  },
+  {
+    name: "a ledger store that gives no answer is waited for",
+    file: "transport/Announcer.ts",
+    find: `const patience = Duration.seconds(10)`,
+    replace: `const patience = Duration.hours(2)`,
+    foundBy: "publish/closing.test.ts"
+  },
+  {
+    name: "an announcement is saved while an older one is",
+    file: "transport/Announcer.ts",
+    find: `Effect.andThen(this.#answer, this.#save(store, isClosed))`,
+    replace: `this.#save(store, isClosed)`,
+    foundBy: "publish/closing.test.ts"
+  },
+  {
+    name: "reasons are counted among the members of an object",
+    file: "ledger/Ledger.ts",
+    find: `Object.create(null)`,
+    replace: `{}`,
+    foundBy: "ledger/reasons.test.ts"
   }
 ]

@@ -29,6 +29,9 @@ export interface Callers {
 /** How long a caller puts off opening a stream, in milliseconds, where a story is after a state for it. */
 const openingLooks = 80
 
+/** Steps after which whoever gives up waiting for a stream does so, at most: more than it takes to open one. */
+const impatientSteps = 80
+
 /** Looks that have to have found room before a time-out is wrong. */
 const looksMin = 25
 
@@ -52,6 +55,7 @@ export const caller = Effect.fnUntraced(function* (callers: Callers) {
       for (let look = 0; look < openingLooks && mischief.isTooEarly("openStream", teller.index); look++)
         yield* Effect.sleep(1)
       mischief.happened("openStream", teller.index)
+      if (random() < 0.5) yield* impatient(callers, index)
     }
     const stream = opened.get(index) ?? (yield* teller.stream(index))
     if (stream === undefined || fact === undefined) continue
@@ -65,6 +69,13 @@ export const caller = Effect.fnUntraced(function* (callers: Callers) {
     else yield* Effect.sleep(Math.floor(random() * 40))
     if (random() < 0.4) yield* Effect.sleep(Math.floor(random() * 10))
   }
+})
+
+/** Somebody else who asks for the stream, and gives up at some step. */
+const impatient = Effect.fnUntraced(function* ({ teller, mischief }: Callers, index: number) {
+  const opening = yield* Effect.forkChild(teller.stream(index))
+  for (let steps = Math.floor(mischief.random() * impatientSteps); steps > 0; steps--) yield* Effect.yieldNow
+  yield* Effect.forkChild(Fiber.interrupt(opening))
 })
 
 /** Draws an event and begins its call. */
