@@ -3,7 +3,7 @@
  * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
  * exporter. Spans are made per batch sent and per event processed, never per event published.
  */
-import { Context, Effect, type Fiber, Metric, Option, References, Tracer } from "effect"
+import { Context, Effect, type Exit, type Fiber, Metric, Option, References, Tracer } from "effect"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import { fromInput } from "effect/http/Headers"
 
@@ -113,14 +113,33 @@ export interface SpanSpec {
   readonly options: Tracer.SpanOptionsNoTrace
 }
 
-/** Runs an effect in a span. An application that has installed no tracer pays for none: not even `span` is called. */
+/**
+ * Runs an effect in a span. An application that has installed no tracer pays for none: not even `span` is called. What the effect does is
+ * what counts: it is run without a span where none can be made, and ends as it ends, also where the span cannot be ended.
+ */
 export function spanned(span: () => SpanSpec) {
   return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.withFiber(({ cache }) => {
       if (cache.tracer === undefined || !cache.tracerEnabled) return effect
-      const { name, options } = span()
-      return effect.pipe(Effect.withSpan(name, options, { captureStackTrace: false }))
+      let hasBegun = false
+      let ended: Exit.Exit<A, E> | undefined
+      const watched = Effect.onExit(
+        Effect.suspend(() => {
+          hasBegun = true
+          return effect
+        }),
+        (exit) => Effect.sync(() => (ended = exit))
+      )
+      return Effect.suspend(() => {
+        const { name, options } = span()
+        return Effect.withSpan(name, options, { captureStackTrace: false })(watched)
+      }).pipe(Effect.catchCause((cause) => ended ?? (hasBegun ? Effect.failCause(cause) : effect)))
     })
+}
+
+/** Tells the log of the application. A logger that throws keeps nothing of leat's from going on. */
+export function warn(sentence: string): Effect.Effect<void> {
+  return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)
 }
 
 /** The span of one batch on its way to a broker. */

@@ -219,7 +219,7 @@ export class LaneShell<T> {
       handling.interrupt()
       if (!(yield* this.#until(() => handling.waiting === 0, giveUpAtMs))) {
         const { group, stream } = this.#options
-        yield* Effect.logWarning(
+        yield* Telemetry.warn(
           `${handling.waiting} handlers of the group ${group} of ${stream} did not end in time after they were interrupted; they may still run while their events come again`
         )
       }
@@ -290,7 +290,7 @@ export class LaneShell<T> {
     const { group, stream } = this.#options
     // Told again only after it has worked once.
     this.#unsettledSinceMs = Number.POSITIVE_INFINITY
-    return Effect.logWarning(
+    return Telemetry.warn(
       `the group ${group} of ${stream} cannot settle partition ${this.lane.partition}, and is tried again; what it has handled comes again if this process ends: ${message}`
     )
   }
@@ -336,6 +336,7 @@ export class LaneShell<T> {
     const { group, stream } = this.#options
     this.#defect ??= { tag: "Defect", position: this.machine.watermark, attempts: 0, detail }
     this.#signal()
+    // The last word of it: what a logger throws then ends this fiber only.
     this.#fork(
       Effect.logError(`a lane of the group ${group} of ${stream} stands because of a defect: ${detail}`, cause)
     )

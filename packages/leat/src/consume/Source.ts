@@ -9,6 +9,7 @@ import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, TransportError } from "../transport/index.ts"
 import { monotonicMs } from "../Wake.ts"
+import * as Telemetry from "../Telemetry.ts"
 
 /** How long a subscription waits before it joins its group again: after the first failure, and at most, in milliseconds. */
 const rejoinMs = 100
@@ -65,7 +66,7 @@ export class Source<T> {
       const exit = yield* Effect.exit(this.#membership())
       const error = Exit.isSuccess(exit) ? this.#unknown("no more lanes come") : this.#errorOf(exit.cause)
       const next = error.isRetryable ? "joins again" : "ends"
-      yield* Effect.logWarning(
+      yield* Telemetry.warn(
         `the subscription ${this.#options.group} of ${this.#options.stream} ${next}: ${error.message}`
       )
       if (!error.isRetryable) return yield* error

@@ -10,6 +10,7 @@ import { type Transport, TransportError } from "../transport/index.ts"
 import type { Pumps } from "./Pumps.ts"
 import { sharedByName } from "./sharedByName.ts"
 import { Sink } from "./Sink.ts"
+import * as Telemetry from "../Telemetry.ts"
 
 export type OpenError = RouteError | TransportError
 
@@ -176,7 +177,7 @@ export class Sinks {
           Effect.catchDefect((defect) => Effect.succeed(defectOf(request.leg, defect)))
         )
         if (unopened.error?.message !== error.message)
-          yield* Effect.logWarning(`the best-effort sink ${sink} is not open, and is tried again: ${error.message}`)
+          yield* Telemetry.warn(`the best-effort sink ${sink} is not open, and is tried again: ${error.message}`)
         unopened.error = error
         yield* Deferred.succeed(tried, undefined)
         unopened.again = Deferred.makeUnsafe<void>()

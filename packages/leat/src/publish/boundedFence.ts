@@ -1,6 +1,7 @@
 /** A driver's fence, with an end: what it fails with, dies of or does not say in time is why it has not fenced. */
 import { Cause, Effect } from "effect"
 import { TransportError, type Writer } from "../transport/index.ts"
+import * as Telemetry from "../Telemetry.ts"
 
 /** Why a fence has not returned. */
 export interface FenceFailure {
@@ -24,7 +25,7 @@ export function boundedFence(
     Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.succeed(late) }),
     Effect.catchCause((cause) => Effect.succeed(failureOf(cause)))
   )
-  const told = Effect.logWarning(
+  const told = Telemetry.warn(
     `the driver has not ended the fence of partition ${partition} of ${sink}, and cannot be interrupted: nothing is sent there until it has`
   )
   return Effect.scoped(Effect.andThen(Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs)), fenced))

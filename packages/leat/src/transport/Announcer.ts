@@ -2,6 +2,7 @@ import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import { textOfThrown } from "../thrown.ts"
 import { type Announcement, announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
+import * as Telemetry from "../Telemetry.ts"
 
 /** How often the ledger is announced: what a crash may leave unknown. */
 const everyDefault = Duration.seconds(1)
@@ -51,7 +52,7 @@ export class Announcer {
     return Effect.timeoutOption(Effect.andThen(this.#answer, this.#save(store, isClosed)), patience).pipe(
       Effect.map(Option.getOrElse(() => `the store has not answered within ${Duration.format(patience)}`)),
       Effect.flatMap((why) =>
-        why === undefined ? Effect.void : Effect.logWarning(`the ledger could not be announced: ${why}`)
+        why === undefined ? Effect.void : Telemetry.warn(`the ledger could not be announced: ${why}`)
       )
     )
   }

@@ -106,5 +106,26 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `if (wrongName !== undefined) found`,
     replace: `if (wrongName === "") found`,
     foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "what cannot be traced is not done",
+    file: "Telemetry.ts",
+    find: `(hasBegun ? Effect.failCause(cause) : effect)`,
+    replace: `Effect.failCause(cause)`,
+    foundBy: "brokenObservers.test.ts"
+  },
+  {
+    name: "a span that cannot be ended is how the handler ended",
+    file: "Telemetry.ts",
+    find: `ended ?? (hasBegun`,
+    replace: `(hasBegun`,
+    foundBy: "brokenObservers.test.ts"
+  },
+  {
+    name: "a logger that throws ends what wanted to tell something",
+    file: "Telemetry.ts",
+    find: `return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)`,
+    replace: `return Effect.logWarning(sentence)`,
+    foundBy: "brokenObservers.test.ts"
   }
 ]
