@@ -4,8 +4,9 @@ import type { Role } from "../arguments.ts"
 import type { Consumers } from "../consumers/consumers.ts"
 import type { Streams } from "../streams/streams.ts"
 import { estimateText, securityText, sosText } from "../domain/resultText.ts"
-import { differences, type Expected } from "./Expected.ts"
-import { storedTexts } from "../streams/readBack.ts"
+import { differences, type Expected, lineDifferences } from "./Expected.ts"
+import type { LineSet } from "../streams/LineSet.ts"
+import { storedLines, storedTexts } from "../streams/readBack.ts"
 
 export interface Comparison {
   readonly leat: OpenLeat
@@ -29,19 +30,24 @@ export const compare = Effect.fnUntraced(function* ({
   const faults: Array<string> = []
   const judge = (name: string, wanted: ReadonlyArray<string>, found: ReadonlyArray<string>) =>
     faults.push(...differences(name, wanted, found, { mayMiss: !isComplete }))
+  const judgeLines = (name: string, wanted: LineSet, found: LineSet) =>
+    faults.push(...lineDifferences(name, wanted, found, { mayMiss: !isComplete }))
   const { positions, sos, security } = consumers
-  const located = expected.estimates.map((text) => text.slice(0, text.indexOf(" ")))
   if (role === undefined || role === "publisher") {
-    judge("sightings stored", expected.sightings, yield* storedTexts(leat, streams.sightings, (one) => one.inputRef))
-    judge("log lines stored", expected.lines, yield* storedTexts(leat, streams.logs, (one) => one.inputRef))
+    judgeLines(
+      "sightings stored",
+      expected.sightings,
+      yield* storedLines(leat, streams.sightings, (one) => one.inputRef)
+    )
+    judgeLines("log lines stored", expected.lines, yield* storedLines(leat, streams.logs, (one) => one.inputRef))
   }
   if (role === undefined || role === "positions") {
-    judge("sightings handled", expected.sightings, yield* positions.handled)
+    judgeLines("sightings handled", expected.sightings, yield* positions.handled)
     judge("estimates", expected.estimates, yield* storedTexts(leat, streams.estimates, estimateText))
   }
   if (role === undefined || role === "alerts") {
-    judge("estimates handled", located, yield* sos.handled)
-    judge("log lines handled", expected.lines, yield* security.handled)
+    judgeLines("estimates handled", expected.located, yield* sos.handled)
+    judgeLines("log lines handled", expected.lines, yield* security.handled)
     judge("SOS alerts", expected.sosAlerts, yield* storedTexts(leat, streams.sosAlerts, sosText))
     judge("security alerts", expected.securityAlerts, yield* storedTexts(leat, streams.securityAlerts, securityText))
   }

@@ -9,7 +9,8 @@
 import { Effect } from "effect"
 import type { DeliveryInfo, EventStream, NotStored, OpenLeat, Rejected, RouteError, TransportError } from "leat"
 import { readBack } from "../streams/readBack.ts"
-import { StoredNames } from "../streams/StoredNames.ts"
+import { LineSet } from "../streams/LineSet.ts"
+import { type Names, StoredNames } from "../streams/StoredNames.ts"
 
 export interface FollowerOptions<Event, State, Result> {
   readonly leat: OpenLeat
@@ -19,9 +20,11 @@ export interface FollowerOptions<Event, State, Result> {
   /** The state before the first event of a partition. */
   readonly begin: () => State
   readonly observe: (state: State, event: Event) => ReadonlyArray<Result>
-  /** A name of an event, and of a result: equal for what follows from the same line of input. */
-  readonly eventName: (event: Event) => string
+  /** The line of input that an event comes from. */
+  readonly eventLine: (event: Event) => string
+  /** A name of a result, and where names are kept: by it is known what is stored already. */
   readonly resultName: (result: Result) => string
+  readonly resultNames: Names
   /** Sees every event that this process handles. */
   readonly watch?: (event: Event) => void
 }
@@ -30,8 +33,8 @@ interface Lane<State> {
   readonly state: State
   /** Position after the last event that the state has seen. */
   next: bigint
-  /** Names of the events that the state has seen, in their order. */
-  readonly seen: Array<string>
+  /** The lines that the events come from which the state has seen. */
+  readonly seen: LineSet
 }
 
 type Deliveries<Event> = ReadonlyArray<{ readonly event: Event; readonly info: DeliveryInfo }>
@@ -45,7 +48,7 @@ export class Follower<Event, State, Result> {
 
   constructor(options: FollowerOptions<Event, State, Result>) {
     this.#options = options
-    this.#stored = new StoredNames(options.leat, options.results, options.resultName)
+    this.#stored = new StoredNames(options.leat, options.results, options.resultName, options.resultNames)
   }
 
   /** Handles some events of one partition, in their order; they are done when all that follows from them is stored. */
@@ -57,11 +60,11 @@ export class Follower<Event, State, Result> {
       if (first === undefined) return
       const { partition, position } = first.info
       const lane = yield* this.#laneAt(partition, position)
-      const { observe, eventName, results, watch } = this.#options
+      const { observe, eventLine, results, watch } = this.#options
       const fresh: Array<Result> = []
       for (const { event, info } of deliveries) {
         for (const result of observe(lane.state, event)) if (!this.#stored.has(result)) fresh.push(result)
-        lane.seen.push(eventName(event))
+        lane.seen.add(eventLine(event))
         lane.next = info.position + 1n
         watch?.(event)
       }
@@ -74,7 +77,7 @@ export class Follower<Event, State, Result> {
     })
 
   /**
-   * Names of what the group has handled: in the lanes that this process has followed to their end, what it has seen; in the
+   * The lines of what the group has handled: in the lanes that this process has followed to their end, what it has seen; in the
    * others what lies before the settled position.
    */
   readonly handled = Effect.suspend(() => this.#handled())
@@ -87,18 +90,18 @@ export class Follower<Event, State, Result> {
   ) {
     const found = this.#lanes.get(partition)
     if (found?.next === position) return found
-    const { begin, observe, eventName, leat, events } = this.#options
+    const { begin, observe, eventLine, leat, events } = this.#options
     const lane: Lane<State> =
-      found !== undefined && found.next < position ? found : { state: begin(), next: 0n, seen: [] }
+      found !== undefined && found.next < position ? found : { state: begin(), next: 0n, seen: new LineSet() }
     yield* readBack(
       leat,
       events,
       (event, _, at) => {
         observe(lane.state, event)
-        lane.seen.push(eventName(event))
+        lane.seen.add(eventLine(event))
         lane.next = at + 1n
       },
-      (one) => (one === partition ? { from: lane.seen.length === 0 ? undefined : lane.next, to: position } : undefined)
+      (one) => (one === partition ? { from: lane.seen.size === 0 ? undefined : lane.next, to: position } : undefined)
     )
     // Whoever had the lane before may have published what follows from this very event, and died before settling.
     yield* this.#stored.refresh
@@ -107,23 +110,23 @@ export class Follower<Event, State, Result> {
   })
 
   readonly #handled = Effect.fnUntraced(function* (this: Follower<Event, State, Result>) {
-    const { events, group, leat, eventName } = this.#options
-    const names: Array<string> = []
+    const { events, group, leat, eventLine } = this.#options
+    const lines = new LineSet()
     const elsewhere = new Map<number, bigint>()
     for (const { partition, settled } of yield* events.bounds(group)) {
       const lane = this.#lanes.get(partition)
-      if (lane !== undefined && lane.next >= (settled ?? 0n)) names.push(...lane.seen)
+      if (lane !== undefined && lane.next >= (settled ?? 0n)) lines.addAll(lane.seen)
       else if (settled !== undefined) elsewhere.set(partition, settled)
     }
     yield* readBack(
       leat,
       events,
-      (event) => names.push(eventName(event)),
+      (event) => lines.add(eventLine(event)),
       (partition) => {
         const to = elsewhere.get(partition)
         return to === undefined ? undefined : { to }
       }
     )
-    return names
+    return lines
   })
 }

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { OpenLeat } from "leat"
 import type { Role } from "../arguments.ts"
-import { estimateText, securityText, sosText } from "../domain/resultText.ts"
+import { sosText } from "../domain/resultText.ts"
 import { PositionEstimator } from "../domain/positions.ts"
 import { SecurityWatch } from "../domain/security.ts"
 import { SosWatch } from "../domain/sos.ts"
@@ -9,6 +9,7 @@ import type { SecurityAlert, SosAlert } from "../gen/risk/v1/alert.ts"
 import type { PositionEstimate } from "../gen/risk/v1/beacon.ts"
 import type { FloorPlan } from "../input/floorPlan.ts"
 import { Follower } from "./Follower.ts"
+import { LineSet } from "../streams/LineSet.ts"
 import type { AnyStream, Streams } from "../streams/streams.ts"
 
 /** Called for what is consumed, as it comes. */
@@ -43,8 +44,10 @@ export const startConsumers = Effect.fnUntraced(function* (
       const estimate = state.observe(sighting)
       return estimate === undefined ? [] : [estimate]
     },
-    eventName: ({ inputRef }) => inputRef,
-    resultName: estimateText
+    eventLine: ({ inputRef }) => inputRef,
+    // A sighting leads to one estimate at most.
+    resultName: ({ sightingRef }) => sightingRef,
+    resultNames: new LineSet()
   })
   const sos = new Follower({
     leat,
@@ -53,8 +56,9 @@ export const startConsumers = Effect.fnUntraced(function* (
     results: sosAlerts,
     begin: () => new SosWatch(),
     observe: (state, estimate) => state.observe(estimate),
-    eventName: ({ sightingRef }) => sightingRef,
+    eventLine: ({ sightingRef }) => sightingRef,
     resultName: sosText,
+    resultNames: new Set(),
     watch: (estimate) => listener.estimate(estimate)
   })
   const security = new Follower({
@@ -67,8 +71,9 @@ export const startConsumers = Effect.fnUntraced(function* (
       const alert = state.observe(line)
       return alert === undefined ? [] : [alert]
     },
-    eventName: ({ inputRef }) => inputRef,
-    resultName: securityText
+    eventLine: ({ inputRef }) => inputRef,
+    resultName: ({ lineRef }) => lineRef,
+    resultNames: new LineSet()
   })
   const startPositions = Effect.all([sightings.handleBatch("positions", positions.handle, { records })])
   const startAlerts = Effect.all([

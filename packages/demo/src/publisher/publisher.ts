@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { EventStream, OpenLeat } from "leat"
 import type { Survey } from "../check/survey.ts"
+import { LineSet } from "../streams/LineSet.ts"
 import { StoredNames } from "../streams/StoredNames.ts"
 import type { Streams } from "../streams/streams.ts"
 import type { TimedLine } from "../input/source.ts"
@@ -34,8 +35,8 @@ export interface PublisherListener {
  */
 export const publishInput = Effect.fnUntraced(function* (options: PublisherOptions) {
   const { leat, streams, survey, speed, turn, isStopped, listener } = options
-  const sightings = new StoredNames(leat, streams.sightings, ({ inputRef }) => inputRef)
-  const logs = new StoredNames(leat, streams.logs, ({ inputRef }) => inputRef)
+  const sightings = new StoredNames(leat, streams.sightings, ({ inputRef }) => inputRef, new LineSet())
+  const logs = new StoredNames(leat, streams.logs, ({ inputRef }) => inputRef, new LineSet())
   yield* sightings.refresh
   yield* logs.refresh
   listener.resumed(sightings.size + logs.size)

@@ -8,7 +8,7 @@ import { allStreams, storedCount, type Streams } from "../streams/streams.ts"
 /** Whether all lines of the input are stored, whoever published them. */
 export const isPublished = Effect.fnUntraced(function* ({ sightings, logs }: Streams, expected: Expected) {
   const stored = [yield* storedCount(sightings), yield* storedCount(logs)]
-  return (stored[0] ?? 0) >= expected.sightings.length && (stored[1] ?? 0) >= expected.lines.length
+  return (stored[0] ?? 0) >= expected.sightings.size && (stored[1] ?? 0) >= expected.lines.size
 })
 
 /** Whether anything of a run is stored. */
@@ -28,10 +28,10 @@ export const isFinished = Effect.fnUntraced(function* (streams: Streams, expecte
 
 /** The name of a file that has lines stored but is not in the input; undefined when there is none. */
 export const foreignFile = Effect.fnUntraced(function* (leat: OpenLeat, streams: Streams, expected: Expected) {
-  const known = new Set([...expected.sightings, ...expected.lines].map(fileOf))
   let found: string | undefined
   const look = ({ inputRef }: { readonly inputRef: string }) => {
-    if (!known.has(fileOf(inputRef))) found ??= fileOf(inputRef)
+    const file = fileOf(inputRef)
+    if (!expected.sightings.hasFile(file) && !expected.lines.hasFile(file)) found ??= file
   }
   yield* readBack(leat, streams.sightings, look)
   yield* readBack(leat, streams.logs, look)

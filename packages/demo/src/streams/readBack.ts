@@ -1,5 +1,6 @@
 import { Effect, Stream } from "effect"
 import type { EventStream, OpenLeat, TransportError, RouteError } from "leat"
+import { LineSet } from "./LineSet.ts"
 
 /** Which positions of a partition: `undefined` for all that are stored. */
 export type Part = (
@@ -30,14 +31,24 @@ export const readBack = Effect.fnUntraced(function* <T>(
   }
 })
 
+/** The lines of input that the events of a stream, as far as it is stored, come from. */
+export const storedLines = Effect.fnUntraced(function* <T>(
+  leat: OpenLeat,
+  stream: EventStream<T>,
+  name: (event: T) => string
+) {
+  const lines = new LineSet()
+  yield* readBack(leat, stream, (event) => lines.add(name(event)))
+  return lines
+})
+
 /** One line of text for every event of a stream that is stored. */
 export const storedTexts = Effect.fnUntraced(function* <T>(
   leat: OpenLeat,
   stream: EventStream<T>,
-  text: (event: T) => string,
-  part?: Part
+  text: (event: T) => string
 ) {
   const found: Array<string> = []
-  yield* readBack(leat, stream, (event) => found.push(text(event)), part)
+  yield* readBack(leat, stream, (event) => found.push(text(event)))
   return found
 })
