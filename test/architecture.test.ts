@@ -21,6 +21,19 @@ function importsOf(path: string): ReadonlyArray<string> {
   )
 }
 
+/** Whether the imports of a file lead to another, over any number of files. */
+function reaches(imports: ReadonlyMap<string, ReadonlyArray<string>>, from: string, to: string): boolean {
+  const seen = new Set<string>()
+  const ahead = [...(imports.get(from) ?? [])]
+  for (let path = ahead.pop(); path !== undefined; path = ahead.pop()) {
+    if (path === to) return true
+    if (seen.has(path)) continue
+    seen.add(path)
+    ahead.push(...(imports.get(path) ?? []))
+  }
+  return false
+}
+
 /** The rooms of `leat`, outermost first: a file may import from its own room and from the rows behind it, never from another room of its row. */
 const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["index", "promise", "testing"],
@@ -165,6 +178,24 @@ describe("files", () => {
         )
       })
     expect(unused).toEqual([])
+  })
+
+  it("of source import each other in no circle", () => {
+    const folders = [
+      ...readdirSync(join(root, "packages"))
+        // The files of leat's SPI import its types from its own index.
+        .filter((name) => name !== "leat")
+        .map((name) => `packages/${name}/src`),
+      "benchmarks/src",
+      "test/brokers/src"
+    ]
+    const own = new Map(folders.flatMap(sources).map((path) => [path, importsOf(path)]))
+    // What is left when every file that imports nothing of the rest is taken away, again and again, is in a circle or behind one.
+    for (let before = -1; before !== own.size;) {
+      before = own.size
+      for (const [path, imports] of own) if (!imports.some((one) => own.has(one))) own.delete(path)
+    }
+    expect([...own.keys()].filter((path) => reaches(own, path, path))).toEqual([])
   })
 
   it("have names that say what is in them", () => {

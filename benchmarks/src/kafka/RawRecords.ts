@@ -5,9 +5,7 @@
 import { Buffer } from "node:buffer"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import protobuf from "protobufjs/minimal.js"
-import { partitions } from "./plan.ts"
-
-export type Wire = "compact" | "cloudevents"
+import { partitions, type Wire } from "./plan.ts"
 
 /** Who publishes: leat's `source`. */
 export const source = "benchmark"

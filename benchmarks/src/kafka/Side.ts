@@ -1,6 +1,5 @@
 /** One side of a comparison. Each lives in a process of its own, so that its processor time is nobody else's. */
-import type { Client } from "./plan.ts"
-import type { Wire } from "./RawRecords.ts"
+import type { Client, Wire } from "./plan.ts"
 
 export interface SidePlan {
   readonly side: "leat" | "raw"

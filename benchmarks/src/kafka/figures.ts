@@ -1,6 +1,5 @@
 import type { ToolFigures } from "./producerPerformance.ts"
-import type { Client } from "./plan.ts"
-import type { Wire } from "./RawRecords.ts"
+import type { Client, Wire } from "./plan.ts"
 
 /** What one way of doing it costs; medians of the rounds. */
 export interface SideFigures {

@@ -1,9 +1,9 @@
 /** What is compared on the broker, and how often. */
-import type { Wire } from "./RawRecords.ts"
 
 export type Client = "kafkajs" | "confluent"
 
 export const clients: ReadonlyArray<Client> = ["kafkajs", "confluent"]
+export type Wire = "compact" | "cloudevents"
 export const wires: ReadonlyArray<Wire> = ["compact", "cloudevents"]
 
 /** Divides the buckets of the contract, so that leat and everybody else find the same partition for a key. */

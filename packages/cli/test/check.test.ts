@@ -160,7 +160,7 @@ describe("leat contracts check --against", () => {
     expect(broken.stderr).toMatch(/^leat: the \.proto files of HEAD do not compile:\nproto\/shop\/v1\/bad\.proto:1:10:/)
     vi.stubEnv("PATH", project.folder)
     const withoutGit = await project.leat(against("HEAD"))
-    expect([withoutGit.code, withoutGit.stdout]).toEqual([2, ""])
+    expect([withoutGit.code, withoutGit.stdout]).toEqual([1, ""])
     expect(withoutGit.stderr).toMatch(
       /^leat: git cannot read HEAD in proto: git did not run \(spawnSync git ENOENT\)\n$/
     )

@@ -22,7 +22,7 @@ describe("leat", () => {
     [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
     [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
-    [["contracts"], "leat contracts <subcommand>", ["gen", "check"]],
+    [["contracts", "--help"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
     [["contracts", "check", "-h"], "leat contracts check [flags]", ["--proto", "--against", "--json"]]
   ])("shows what there is on %j, and does nothing", async (args, usage, words) => {
@@ -38,6 +38,22 @@ describe("leat", () => {
     using project = new Project()
     expect(await project.leat(["--version"])).toEqual({ code: 0, stdout: `leat v${version}\n`, stderr: "" })
   })
+})
+
+it("takes --json wherever it stands", async () => {
+  using project = new Project(shop)
+  const last = await project.leat(["contracts", "check", "--json"])
+  expect([last.code, JSON.parse(last.stdout)]).toEqual([0, { contracts: 2, violations: [] }])
+  expect(await project.leat(["--json", "contracts", "check"])).toEqual(last)
+  expect(await project.leat(["contracts", "--json=true", "check"])).toEqual(last)
+  expect((await project.leat(["--json", "contracts", "frob"])).stdout).toMatch(/^\{"error":"Unknown subcommand/)
+})
+
+it("fails with 1 where nothing can be compared, outside of a repository", async () => {
+  using project = new Project(shop)
+  const { code, stdout, stderr } = await project.leat(["contracts", "check", "--against", "HEAD"])
+  expect([code, stdout]).toEqual([1, ""])
+  expect(stderr).toMatch(/^leat: git cannot read HEAD in proto: fatal: not a git repository[^\n]*\n$/)
 })
 
 describe("leat called wrongly", () => {
@@ -56,7 +72,9 @@ describe("leat called wrongly", () => {
     [["contracts", "check", "--proto", "file.txt"], "there is no folder file.txt"],
     [["contracts", "gen", "--proto", "empty"], "there are no .proto files in empty; name another folder by --proto"],
     [["contracts", "gen", "--out", "file.txt"], "file.txt is a file; name a folder by --out"],
-    [["contracts", "check", "--against", "HEAD"], "git cannot read HEAD in proto: fatal: not a git repository"]
+    [["contracts"], "leat contracts is no command by itself; see leat contracts --help"],
+    [["events"], "leat events is no command by itself; see leat events --help"],
+    [["doctor", "--routes", "nofile.yaml"], "there is no file nofile.yaml; name a route document by --routes"]
   ]
 
   it.each(cases)("says so in one sentence, and in one object with --json: %j", async (args, told) => {

@@ -1,4 +1,5 @@
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf"
+import { commentLines } from "./commentLines.ts"
 import type { ContractOptions } from "./contracts.ts"
 import { generateContract } from "./generateContract.ts"
 import { generateReader } from "./generateReader.ts"
@@ -70,14 +71,4 @@ function generateEnum(desc: DescEnum): string {
 function joinMembers(lines: ReadonlyArray<string>): string {
   const last = lines.length - 1
   return lines.map((line, index) => (index === last || /^\s*(\/\*\*|\*)/.test(line) ? line : `${line},`)).join("\n")
-}
-
-/** A comment of the `.proto` file as a doc comment. */
-export function commentLines(comment: string, indent: string): ReadonlyArray<string> {
-  const lines = comment
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().replaceAll("*/", "* /"))
-  if (lines.length === 1) return lines[0] === "" ? [] : [`${indent}/** ${lines[0]} */`]
-  return [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`.trimEnd()), `${indent} */`]
 }

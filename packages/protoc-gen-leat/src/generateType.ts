@@ -1,6 +1,6 @@
 import { type DescField, type DescMessage, type DescOneof } from "@bufbuild/protobuf"
+import { commentLines } from "./commentLines.ts"
 import { scalarKind, type ValueKind, valueKind } from "./fieldTypes.ts"
-import { commentLines } from "./generateFile.ts"
 import { leadingComment } from "./locate.ts"
 import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"

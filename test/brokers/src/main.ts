@@ -14,10 +14,16 @@ function end(sentence: string, exitCode: 1 | 2): never {
 function readArguments(): { readonly nodes: 1 | 3 } {
   try {
     const { values, positionals } = parseArgs({
-      options: { nodes: { type: "string", default: "1" } },
+      options: { nodes: { type: "string", default: "1" }, help: { type: "boolean", default: false } },
       allowPositionals: true,
       strict: true
     })
+    if (values.help) {
+      process.stdout.write(
+        `${call}\nA real Kafka on this machine, without containers, until Ctrl-C. Prints bootstrap=HOST:PORT.\n`
+      )
+      process.exit(0)
+    }
     const [broker, ...more] = positionals
     if (broker === undefined) return end(`which broker? say ${call}`, 2)
     if (broker !== "kafka" || more.length > 0) {

@@ -48,6 +48,12 @@ describe("npm run broker", () => {
     expect(said.stdout).toBe("")
   })
 
+  it("tells how it is called on --help", async () => {
+    const { said, exitCode } = broker(["--help"])
+    expect(await exitCode).toBe(0)
+    expect(said).toEqual({ stdout: expect.stringMatching(/^npm run broker -- kafka \[--nodes 1\|3\]\n/), stderr: "" })
+  })
+
   it("says that there is no Java", async () => {
     const { said, exitCode } = broker(["kafka"], { PATH: "/nowhere" })
     expect(await exitCode).toBe(1)

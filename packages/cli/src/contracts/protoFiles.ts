@@ -25,6 +25,12 @@ export const readProtoFiles = (folder: string): Effect.Effect<ProtoFiles, Comman
 /** The `.proto` files of a folder as they were at a git revision. */
 export const readProtoFilesAt = (folder: string, revision: string): Effect.Effect<ProtoFiles, CommandFailure> =>
   Effect.suspend(() => {
+    // Without a repository nothing can be checked; a revision that is not in it was named wrongly.
+    const inside = git(folder, ["rev-parse", "--git-dir"])
+    if (inside.fault !== undefined) {
+      const message = `git cannot read ${revision} in ${folder}: ${inside.fault}`
+      return Effect.fail(new CommandFailure({ code: exitCode.failed, message }))
+    }
     const listed = git(folder, ["ls-tree", "-r", "--name-only", "-z", "--end-of-options", revision, "."])
     if (listed.fault !== undefined) return misuse(`git cannot read ${revision} in ${folder}: ${listed.fault}`)
     const files = new Map<string, string>()

@@ -7,7 +7,8 @@ import { compile } from "../contracts/compile.ts"
 import { openWorkspace } from "../contracts/workspace.ts"
 import { dryRun, json } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { contractPath, serviceFiles, type ServiceNames } from "./serviceFiles.ts"
+import { contractPath, type ServiceNames } from "./ServiceNames.ts"
+import { serviceFiles } from "./serviceFiles.ts"
 
 /** Makes a new service that runs: contract, generated code, publisher, consumer, test. */
 export const init = Command.make(

@@ -1,4 +1,4 @@
-import type { ServiceNames } from "./serviceFiles.ts"
+import type { ServiceNames } from "./ServiceNames.ts"
 
 /** Of the new service, and no import of this package. */
 export const testRunner = "vitest"

@@ -1,12 +1,5 @@
+import { contractPath, type ServiceNames } from "./ServiceNames.ts"
 import { consumer, publisher, routes, serviceTest, testRunner } from "./serviceCode.ts"
-
-/** The names that a new service's are made of. */
-export interface ServiceNames {
-  /** `shop-orders`: of the package, and the source of its events. */
-  readonly name: string
-  /** `shop_orders`: in protobuf. */
-  readonly word: string
-}
 
 /** Versions that a new service is made for. */
 export interface Versions {
@@ -15,11 +8,6 @@ export interface Versions {
   readonly typescript: string
   readonly vitest: string
   readonly nodeTypes: string
-}
-
-/** Path of the one contract in the folder of `.proto` files, without its ending. */
-export function contractPath({ word }: ServiceNames): string {
-  return `${word}/v1/item`
 }
 
 /** The files of a new service, by path, less what is generated. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { log } from "@leat/log"
 import { Console, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -56,8 +56,12 @@ const checkRoutes = Effect.fnUntraced(function* (path: string, protoFolder: Opti
   const text = yield* Effect.try({
     try: () => readFileSync(path, "utf8"),
     catch: (error) => {
+      if (!existsSync(path)) {
+        const message = `there is no file ${path}; name a route document by --routes`
+        return new CommandFailure({ code: exitCode.misuse, message })
+      }
       const reason = error instanceof Error ? error.message : String(error)
-      return new CommandFailure({ code: exitCode.misuse, message: `--routes cannot be read: ${reason}` })
+      return new CommandFailure({ code: exitCode.misuse, message: `${path} cannot be read: ${reason}` })
     }
   })
   const { contracts } = yield* readContracts(protoFolder)
