@@ -22,15 +22,18 @@ import { ItemChanged } from "./gen/${word}/v1/item.ts"
 
 const routes = readFileSync("routes.yaml", "utf8")
 const ledger = { store: ledgerStore("./data") }
-await using leat = await open({ source: "${name}", routes, drivers: [log], ledger })
-const items = await leat.stream(ItemChanged)
-
-const events = Array.from({ length: 10 }, (_, index): ItemChanged => {
-  return { itemId: \`item-\${index % 3}\`, stock: BigInt(100 - index), changedBy: "jane" }
-})
-const { admitted, rejected } = await items.publishAll(events)
-for (const { index, error } of rejected) console.error(\`event \${index}: \${error.message}\`)
-console.log(\`stored \${admitted} events\`)
+const leat = await open({ source: "${name}", routes, drivers: [log], ledger })
+try {
+  const items = await leat.stream(ItemChanged)
+  const events = Array.from({ length: 10 }, (_, index): ItemChanged => {
+    return { itemId: \`item-\${index % 3}\`, stock: BigInt(100 - index), changedBy: "jane" }
+  })
+  const { admitted, rejected } = await items.publishAll(events)
+  for (const { index, error } of rejected) console.error(\`event \${index}: \${error.message}\`)
+  console.log(\`stored \${admitted} events\`)
+} finally {
+  await leat.close()
+}
 `
 }
 
@@ -46,27 +49,30 @@ import { ItemChanged } from "./gen/${word}/v1/item.ts"
 
 const routes = readFileSync("routes.yaml", "utf8")
 const ledger = { store: ledgerStore("./data") }
-await using leat = await open({ source: "${name}", routes, drivers: [log], ledger })
-const items = await leat.stream(ItemChanged)
-
-// The event is done when this returns; when it throws, the policy of the subscription decides.
-const subscription = await items.handle("printer", (event, { partition, position }) => {
-  console.log(\`\${partition}@\${position} \${printEvent(ItemChanged, event)}\`)
-})
-
-await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])
-await subscription.stop()
+const leat = await open({ source: "${name}", routes, drivers: [log], ledger })
+try {
+  const items = await leat.stream(ItemChanged)
+  // The event is done when this returns; when it throws, the policy of the subscription decides.
+  await items.handle("printer", (event, { partition, position }) => {
+    console.log(\`\${partition}@\${position} \${printEvent(ItemChanged, event)}\`)
+  })
+  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")])
+} finally {
+  // Drains: what was begun is finished and settled.
+  await leat.close()
+}
 `
 }
 
 /** A test of the stream in memory: partitions, groups and redelivery are as on a broker. */
 export function serviceTest({ name, word }: ServiceNames): string {
   return `import { open } from "leat/promise"
-import { expect, it } from "${testRunner}"
+import { expect, it, onTestFinished } from "${testRunner}"
 import { ItemChanged } from "../src/gen/${word}/v1/item.ts"
 
 it("events of one item come in order, and again when the handler fails", async () => {
-  await using leat = await open({ source: "${name}" })
+  const leat = await open({ source: "${name}" })
+  onTestFinished(() => leat.close())
   const items = await leat.stream(ItemChanged)
   const seen: Array<bigint> = []
   let isBroken = true

@@ -34,7 +34,7 @@ export class TransportUnderTest extends Context.Service<
 
 /** One promise of a transport and how it is tested. */
 export interface TransportCase {
-  /** What is promised, as a sentence; the trap of the design's table in front, where it is one. */
+  /** What is promised, as a sentence; the trap of docs/traps.md in front, where it is one. */
   readonly name: string
   /** Whether a transport that declares this is held to it. */
   readonly applies: (capabilities: Capabilities) => boolean
