@@ -47,13 +47,14 @@ export class ProxiedConnection {
     this.#responses.pump()
   }
 
-  /** Ends both sides with RST. */
+  /** Ends both sides; with RST where nothing has told them of an end yet. */
   reset(): void {
     this.#requests.destroy()
     this.#responses.destroy()
     for (const socket of [this.#client, this.#broker]) {
-      // A socket that is not connected yet has nobody to reset.
-      if (socket.connecting) socket.destroy()
+      // A socket that is not connected yet has nobody to reset. One that is being shut down refuses it, and Node takes the handle for closed
+      // and waits for that at the end of the process, for ever.
+      if (socket.connecting || socket.writableEnded) socket.destroy()
       else if (!socket.destroyed) socket.resetAndDestroy()
     }
   }

@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 import type { AddressInfo, Server, Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FaultProxy, requestFrame } from "@leat/brokers"
 import { FrameSplitter } from "../src/FrameSplitter.ts"
@@ -190,6 +192,12 @@ describe("a fault proxy", () => {
     client = await openClient(proxy.port)
     client.send(produce, 2)
     expect((await second.happened).correlationId).toBe(2)
+  })
+
+  it("resets a connection that is just ending, and its process can end", () => {
+    const script = fileURLToPath(new URL("endsAfterReset.ts", import.meta.url))
+    const { status, signal } = spawnSync(process.execPath, ["--conditions=@leat/source", script], { timeout: 10_000 })
+    expect({ status, signal }).toEqual({ status: 0, signal: null })
   })
 
   it("finds frames in whatever pieces they come", async () => {
