@@ -223,37 +223,6 @@ export function traceparentOf({ cache: { span } }: Fiber.Fiber<unknown, unknown>
   return `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
 }
 
-/** Registers a counter whose value is read when metrics are scraped; returns how to take it out again. */
-export function pullCounter(
-  name: string,
-  attributes: Readonly<Record<string, string>>,
-  context: Context.Context<never>,
-  get: () => number
-): () => void {
-  const counter = Metric.counter(name, { attributes, incremental: true })
-  const registration = Metric.registerUnsafe(counter, context, {
-    get: () => ({ count: get(), incremental: true }),
-    update: () => undefined,
-    modify: () => undefined
-  })
-  return registration.remove
-}
-
-/** As `pullCounter`, for a value that goes up and down. */
-export function pullGauge(
-  name: string,
-  attributes: Readonly<Record<string, string>>,
-  context: Context.Context<never>,
-  get: () => number
-): () => void {
-  const registration = Metric.registerUnsafe(Metric.gauge(name, { attributes }), context, {
-    get: () => ({ value: get() }),
-    update: () => undefined,
-    modify: () => undefined
-  })
-  return registration.remove
-}
-
 function destinationAttributes(name: string, type: string, { system, topic, partition }: Destination) {
   return {
     [attribute.system]: system,

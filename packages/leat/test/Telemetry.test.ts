@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Metric, Tracer } from "effect"
+import { Effect, Exit, Metric, Scope, Tracer } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { type FaultPlan, faultDriver, waitUntil } from "leat/testing"
 import { describe } from "vitest"
@@ -162,6 +162,33 @@ describe("metrics", () => {
       ).toEqual([3])
       expect((yield* countOf("messaging.process.duration")) - (before[0] ?? 0)).toBe(3)
       expect((yield* countOf("messaging.client.operation.duration")) - (before[1] ?? 0)).toBeGreaterThanOrEqual(2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("are the series of a metric of the same name and attributes", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes()
+      notes.offer({ key: "k", text: "0" })
+      const offered = Metric.counter("leat.offered", { attributes: { "leat.stream": "test.notes" }, incremental: true })
+      expect(yield* Metric.value(offered)).toEqual({ count: 1, incremental: true })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("carry what the context adds to all metrics", () =>
+    Effect.gen(function* () {
+      yield* openNotes()
+      expect(yield* valueOf("leat.offered", { "leat.stream": "test.notes", service: "app" })).toEqual([0])
+    }).pipe(Effect.scoped, Effect.provideService(Metric.CurrentMetricAttributes, { service: "app" }))
+  )
+
+  it.live("stay when another leat has taken their place and the first one goes", () =>
+    Effect.gen(function* () {
+      const first = yield* Scope.make()
+      yield* Scope.provide(openNotes(), first)
+      const { notes } = yield* openNotes()
+      yield* Scope.close(first, Exit.void)
+      notes.offer({ key: "k", text: "0" })
+      expect(yield* valueOf("leat.offered", { "leat.stream": "test.notes" })).toEqual([1])
     }).pipe(Effect.scoped)
   )
 

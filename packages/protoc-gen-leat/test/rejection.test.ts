@@ -75,7 +75,7 @@ describe("an event that is rejected", () => {
           const expected = encode(contract, event)
           if (batch.room < 4 * expected.length + 5) batch.grow(batch.bytes + 4 * expected.length + 5)
           contract.encodeInto(event, batch.writer)
-          batch.place(0, 0, 0, new Float64Array(1))
+          batch.place(0, 0, new Float64Array(1))
           batch.commit(false, batch.bytes, batch.bytes, batch.writer.pos, "event")
           expect(new Uint8Array(batch.value(batch.count - 1) ?? [])).toEqual(expected)
         }

@@ -21,7 +21,8 @@ import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Route
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
-import { attribute, metricNames, processDuration, pullCounter } from "../Telemetry.ts"
+import { type Pulled, register, unregister } from "../ledger/pulled.ts"
+import { attribute, metricNames, processDuration } from "../Telemetry.ts"
 import { textOfThrown } from "../thrown.ts"
 import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
 
@@ -63,11 +64,24 @@ interface Started {
   readonly fiber: Fiber.Fiber<never, TransportError>
 }
 
+/** What the counter of a group is read from, and how many subscriptions share it. */
+interface ReportedGroup {
+  readonly group: string
+  readonly stream: string
+  readonly ledger: Ledger
+  subscriptions: number
+}
+
+const consumed: ReadonlyArray<Pulled<ReportedGroup>> = [
+  { name: metricNames.consumed, type: "Counter", read: ({ ledger, group, stream }) => ledger.consumed(group, stream) }
+]
+
 export class Consuming<T> {
   readonly #parts: ConsumingParts<T>
-  readonly #running = new Set<RunningSubscription<T>>()
-  /** The counter of each group that is read, and how many subscriptions share it. */
-  readonly #reporting = new Map<string, { subscriptions: number; readonly remove: () => void }>()
+  /** Undefined until there is one, as what is reported: most of many streams are not read where they are published. */
+  #running: Set<RunningSubscription<T>> | undefined
+  /** The groups that are read. */
+  #reporting: Map<string, ReportedGroup> | undefined
 
   constructor(parts: ConsumingParts<T>) {
     this.#parts = parts
@@ -131,7 +145,7 @@ export class Consuming<T> {
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
-    for (const { source, group, options } of this.#running) source.configure(this.#settings(group, options))
+    for (const { source, group, options } of this.#running ?? []) source.configure(this.#settings(group, options))
   }
 
   #settings(group: string, { concurrency, from, policy }: HandleOptions): SubscriptionSettings {
@@ -177,10 +191,11 @@ export class Consuming<T> {
         this.#settings(group, options)
       )
       const running = { source, group, options }
+      this.#running ??= new Set()
       this.#running.add(running)
       const leave = Effect.andThen(
         Effect.sync(() => {
-          this.#running.delete(running)
+          this.#running?.delete(running)
           groups.leave(leg, group)
         }),
         this.#reported(group, context)
@@ -215,18 +230,15 @@ export class Consuming<T> {
   #reported(group: string, context: Context.Context<never>): Effect.Effect<void> {
     const { ledger } = this.#parts
     const { stream } = this.#parts.contract
-    const found = this.#reporting.get(group) ?? {
-      subscriptions: 0,
-      remove: pullCounter(metricNames.consumed, { [attribute.stream]: stream, [attribute.group]: group }, context, () =>
-        ledger.consumed(group, stream)
-      )
-    }
-    found.subscriptions++
-    this.#reporting.set(group, found)
+    const attributes = { [attribute.stream]: stream, [attribute.group]: group }
+    const reporting = (this.#reporting ??= new Map())
+    const found = reporting.get(group) ?? { subscriptions: 0, group, stream, ledger }
+    if (found.subscriptions++ === 0) register(consumed, found, attributes, context)
+    reporting.set(group, found)
     return Effect.sync(() => {
       if (--found.subscriptions > 0) return
-      found.remove()
-      this.#reporting.delete(group)
+      unregister(consumed, found, attributes, context)
+      reporting.delete(group)
     })
   }
 

@@ -80,7 +80,7 @@ export function requireLegs(stream: StreamAccount, legs: ReadonlyArray<WriteAcco
 
 /** The legs of one stream in one sink and epoch. Terminal counters only grow. */
 export interface WriteAccount {
-  /** Index in the ledger; the account column of a `RecordBatch`. */
+  /** Index in the ledger. */
   readonly index: number
   readonly stream: string
   readonly sink: string
@@ -92,10 +92,11 @@ export interface WriteAccount {
   droppedMayBeStored: number
 }
 
-/** Counts what is pending; lanes call `add` for what they hold at this moment. */
-export type PendingCensus = (
-  add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void
-) => void
+/** Who holds what is pending. */
+export interface PendingCensus {
+  /** Calls `add` for what it holds at this moment. */
+  readonly census: (add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void) => void
+}
 
 /** What was offered to one stream: `offered = admitted + rejected + waiting`, in events. */
 export interface StreamRow {
@@ -230,10 +231,14 @@ export class Ledger {
     return this.#accountsOf.get(stream) ?? []
   }
 
-  /** Registers the lanes of a sink; returns how to take them out again. */
-  watchPending(census: PendingCensus): () => void {
-    this.#pending.add(census)
-    return () => this.#pending.delete(census)
+  /** Registers the lanes of a sink. */
+  watchPending(lanes: PendingCensus): void {
+    this.#pending.add(lanes)
+  }
+
+  /** The lanes of a sink are gone. */
+  unwatchPending(lanes: PendingCensus): void {
+    this.#pending.delete(lanes)
   }
 
   /** Registers a lane being read; returns how to close its row when the lane is given back. */
@@ -271,8 +276,8 @@ export class Ledger {
 
   #legs(): ReadonlyArray<LegRow> {
     const pending = this.accounts.map(() => ({ queued: 0, inFlight: 0, inDoubt: 0 }))
-    for (const census of this.#pending) {
-      census((account, place, count) => {
+    for (const lanes of this.#pending) {
+      lanes.census((account, place, count) => {
         const row = pending[account]
         if (row !== undefined) row[place] += count
       })

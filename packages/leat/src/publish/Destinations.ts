@@ -1,7 +1,7 @@
 /** Where the events of a stream go: what is open of the legs of its route, and how records are dressed for each. */
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
-import { type WireIdentity, type WireWriter, wireWriter } from "../record/Wire.ts"
+import { type WireIdentity, type WireWriter, wireWriter } from "../record/WireWriter.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import type { Leg, Route } from "../routes/Routes.ts"
 import { ClosedLeg } from "./ClosedLeg.ts"

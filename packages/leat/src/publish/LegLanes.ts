@@ -9,7 +9,7 @@ import type { WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
-import type { PumpedLane } from "./Pump.ts"
+import type { LaneKeeper, PumpedLane } from "./Pumped.ts"
 
 /** What makes lanes and has the budget: the sink. */
 export interface LaneMaker {
@@ -21,7 +21,7 @@ export interface LaneMaker {
   readonly flushLane: (lane: PumpedLane) => void
 }
 
-export class LegLanes {
+export class LegLanes implements LaneKeeper {
   readonly account: WriteAccount
   readonly #maker: LaneMaker
   readonly #lanes: Array<PumpedLane | undefined> = []
@@ -82,14 +82,21 @@ export class LegLanes {
     }
   }
 
+  /** Those that there are. */
+  get all(): ReadonlyArray<PumpedLane> {
+    return this.#lanes.filter((lane) => lane !== undefined)
+  }
+
   /** The lane was made. */
   keep(partition: number, lane: PumpedLane): void {
     this.#lanes[partition] = lane
   }
 
-  /** Nothing of the lane is left. */
-  drop(partition: number): void {
+  /** Nothing of the lane is left; returns whether it was there. */
+  drop(partition: number, lane: PumpedLane): boolean {
+    if (this.#lanes[partition] !== lane) return false
     this.#lanes[partition] = undefined
+    return true
   }
 
   #make(lane: PumpedLane | undefined, bytes: number): RecordBatch | undefined {

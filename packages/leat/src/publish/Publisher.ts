@@ -40,8 +40,9 @@ export class Publisher<T> implements Placing {
   readonly #account: StreamAccount
   readonly #count: OfferCount
   readonly #clock: TurnClock
-  readonly #sequences = new Sequences()
-  readonly #waiting = new Set<WaitForRoom>()
+  readonly #sequences: Sequences
+  /** Undefined until somebody has waited for room. */
+  #waiting: Set<WaitForRoom> | undefined
   #outlets: ReadonlyArray<Outlet> = []
   /** The one leg of a stream that has one, as most do. */
   #only: Outlet | undefined
@@ -59,6 +60,7 @@ export class Publisher<T> implements Placing {
     this.#account.inLine = () => this.#inLine
     this.#count = new OfferCount(this.#account, ledger.journal)
     this.#clock = clock
+    this.#sequences = new Sequences(contract.buckets)
     this.swap(to)
   }
 
@@ -77,7 +79,7 @@ export class Publisher<T> implements Placing {
   /** Admits nothing more; who waits for room is rejected. */
   close(): void {
     this.#isClosed = true
-    for (const wait of this.#waiting) wait.end(rejection.closed, closing)
+    for (const wait of this.#waiting ?? []) wait.end(rejection.closed, closing)
   }
 
   /** At what a publish completes. */
@@ -170,6 +172,7 @@ export class Publisher<T> implements Placing {
       if (!isPatient) return this.#told(rejection.timeout)
       const wait = new WaitForRoom(this, draft.keep(), waiter, sink)
       this.#count.waits()
+      this.#waiting ??= new Set()
       this.#waiting.add(wait)
       return wait
     } finally {
@@ -184,7 +187,7 @@ export class Publisher<T> implements Placing {
 
   /** Whoever waited has an answer. */
   ended(wait: WaitForRoom, told: Admission): void {
-    this.#waiting.delete(wait)
+    this.#waiting?.delete(wait)
     this.#count.toldLate(told)
   }
 
@@ -279,7 +282,7 @@ export class Publisher<T> implements Placing {
 
   /** Writes key, headers and value behind the last record of the batch, and commits them. */
   #write(
-    { account, lanes, sink, wire }: Outlet,
+    { lanes, sink, wire }: Outlet,
     batch: RecordBatch,
     draft: Draft,
     bucket: number,
@@ -287,7 +290,7 @@ export class Publisher<T> implements Placing {
     waiter: Waiter | undefined
   ): void {
     const { keyLength, headers } = draft
-    batch.place(account.index, bucket, seq, this.#clock.timeMs)
+    batch.place(bucket, seq, this.#clock.timeMs)
     // What the copy writes behind the key, the headers overwrite.
     copyKey(keyLength, batch.view, batch.bytes)
     const headersAt = batch.bytes + keyLength

@@ -12,6 +12,7 @@ import { type Publication, Published } from "./Published.ts"
 import type { Publisher } from "./Publisher.ts"
 import { PublishingAll } from "./PublishingAll.ts"
 import type { Level, PublishOptions, Receipt, ReceiptAll } from "./Receipt.ts"
+import { tasksOf } from "./tasksOf.ts"
 import { WaitForRoom } from "./WaitForRoom.ts"
 
 /** One call of `publish`, seen from its side: the event waits for room, or is admitted. */
@@ -40,8 +41,7 @@ export class Publishing<T> implements Publication {
     this.#publisher = publisher
     this.stream = publisher.contract.stream
     this.incarnation = incarnation
-    const dispatcher = scheduler.makeDispatcher()
-    this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
+    this.#schedule = tasksOf(scheduler)
   }
 
   offer(event: T, context?: EventContext, around?: Surroundings): Admission {

@@ -3,18 +3,17 @@
  * fiber. So a lane costs no fiber and no timer, and an idle one nothing. All decisions are the machines'; all waiting is here.
  */
 import { Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
-import type { Leg } from "../routes/Route.ts"
 import * as Telemetry from "../Telemetry.ts"
-import type { Run, Transport, Writer } from "../transport/index.ts"
+import type { Run, Transport } from "../transport/index.ts"
 import { sendEffect, unknownRun } from "../transport/Sending.ts"
 import { monotonicMs } from "../Wake.ts"
 import type { ArenaPool } from "./ArenaPool.ts"
 import { boundedFence } from "./boundedFence.ts"
 import { type Alarmed, Calendar } from "./Calendar.ts"
 import { RoomQueue } from "./RoomQueue.ts"
+import { type PartitionHome, type PartitionRunner, type PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { TurnClock } from "./TurnClock.ts"
-import { WriteLane, type WriteLaneOptions } from "./WriteLane.ts"
-import { type Sending, WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
+import type { Sending } from "./WritePartition.ts"
 
 /** How long the answer to a send may come after its time before leat stops waiting for the driver, in milliseconds. */
 const graceMs = 1000
@@ -25,59 +24,10 @@ const lateCheckMs = 250
 /** Sends of one partition in one turn; the others have theirs in between. */
 const sendsPerTurn = 16
 
-/** What a partition belongs to. */
-export interface PartitionHome {
-  readonly leg: Leg
-  readonly writer: Writer
-  /** Lanes may have halted, or have nothing left. */
-  readonly driven: (partition: PumpedPartition, hasFailed: boolean) => void
-}
+/** Partitions that have gone and are kept for the next ones. */
+const sparesMax = 1024
 
-/** A partition in the hands of a pump. */
-export class PumpedPartition extends WritePartition implements Alarmed {
-  readonly partition: number
-  readonly home: PartitionHome
-  alarmMs = Number.POSITIVE_INFINITY
-  /** Lanes that write to it. */
-  lanes = 0
-  /** Whether it stands in the line of the pump. */
-  isScheduled = false
-  /** Whether its sink has closed: nothing more is sent. */
-  isClosed = false
-  fencing: Fiber.Fiber<unknown, unknown> | undefined
-  readonly #pump: Pump
-
-  constructor(pump: Pump, home: PartitionHome, partition: number, options: WritePartitionOptions) {
-    super(options)
-    this.#pump = pump
-    this.home = home
-    this.partition = partition
-  }
-
-  ring(): void {
-    this.#pump.schedule(this)
-  }
-}
-
-/** A lane in the hands of a pump. */
-export class PumpedLane extends WriteLane implements Alarmed {
-  readonly partition: PumpedPartition
-  alarmMs = Number.POSITIVE_INFINITY
-  /** Whether the record that announces its drops at the end was made. */
-  isMarked = false
-
-  constructor(partition: PumpedPartition, options: WriteLaneOptions) {
-    super(options)
-    this.partition = partition
-  }
-
-  ring(): void {
-    this.partition.ready(this)
-    this.partition.ring()
-  }
-}
-
-export class Pump implements Alarmed {
+export class Pump implements Alarmed, PartitionRunner {
   readonly transport: Transport
   readonly arenas: ArenaPool
   readonly context: Context.Context<never>
@@ -92,6 +42,7 @@ export class Pump implements Alarmed {
   /** Partitions with sends that have no answer. */
   readonly #waiting = new Set<PumpedPartition>()
   readonly #schedule: () => void
+  readonly #spares: Array<PumpedPartition> = []
   #line: Array<PumpedPartition> = []
   #isScheduled = false
   #driving: PumpedPartition | undefined
@@ -127,6 +78,25 @@ export class Pump implements Alarmed {
   /** A line for those who wait for room in a sink of this cluster. */
   roomQueue(): RoomQueue {
     return new RoomQueue(this.#clock, this.#scheduler, this.context)
+  }
+
+  /** A partition that a sink begins to write to. */
+  begin(home: PartitionHome, partition: number): PumpedPartition {
+    const spare = this.#spares.pop()
+    if (spare === undefined) return new PumpedPartition(this, home, partition)
+    spare.become(home, partition)
+    return spare
+  }
+
+  /** Nobody writes to the partition any more, and of it nothing is on its way, in doubt or waiting. */
+  end(partition: PumpedPartition): void {
+    this.#calendar.remove(partition)
+    if (this.#spares.length < sparesMax) this.#spares.push(partition)
+  }
+
+  /** Whether the partition is being driven, and is told so when that is over. */
+  isDriving(partition: PumpedPartition): boolean {
+    return this.#driving === partition
   }
 
   /** The partition may have something to do: it is driven in the next turn. */

@@ -6,6 +6,7 @@
 import { type Clock, type Context, Effect, type Fiber } from "effect"
 import type { Scheduler } from "effect/Scheduler"
 import { monotonicMs } from "../Wake.ts"
+import { tasksOf } from "./tasksOf.ts"
 
 /** Somebody who waits. */
 export interface InLine {
@@ -43,8 +44,7 @@ export class RoomQueue {
   constructor(clock: Clock.Clock, scheduler: Scheduler, context: Context.Context<never>) {
     this.#clock = clock
     this.#context = context
-    const dispatcher = scheduler.makeDispatcher()
-    this.#schedule = (task) => dispatcher.scheduleTask(task, 0)
+    this.#schedule = tasksOf(scheduler)
   }
 
   /** The monotonic clock, in milliseconds. */

@@ -3,19 +3,24 @@
  * is run by the pump of the cluster.
  */
 import { Effect, type Scope } from "effect"
-import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
+import type { Ledger, PendingCensus, WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
-import { markerHeader } from "../record/Wire.ts"
+import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
-import * as Telemetry from "../Telemetry.ts"
+import { type Pulled, register, unregister } from "../ledger/pulled.ts"
+import { attribute, metricNames } from "../Telemetry.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
 import { ArenaBudget } from "./ArenaPool.ts"
+import { Backlog } from "./Backlog.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
-import { type PartitionHome, type Pump, PumpedLane, PumpedPartition } from "./Pump.ts"
+import type { Pump } from "./Pump.ts"
+import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
-import type { Halted, LaneRules } from "./WriteLane.ts"
+import type { Queued } from "./Span.ts"
+import type { Halted, LaneHome, LaneRules, WriteLane } from "./WriteLane.ts"
+import type { WritePartitionOptions } from "./WritePartition.ts"
 
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
@@ -54,7 +59,7 @@ export interface SinkOptions {
   readonly drainMs: number
 }
 
-export class Sink implements LaneMaker, PartitionHome {
+export class Sink implements LaneMaker, LaneHome, PartitionHome {
   leg: Leg
   readonly partitions: number
   /** Those who wait for room. */
@@ -62,36 +67,38 @@ export class Sink implements LaneMaker, PartitionHome {
   /** Bytes of the largest record that can ever be taken. */
   largest: number
   readonly writer: Writer
-  readonly #recordBytesMax: number
-  readonly #canFence: boolean
-  readonly #rules: LaneRules
+  readonly ledger: Ledger
+  readonly recordBytesMax: number
+  readonly canFence: boolean
+  readonly rules: LaneRules
+  readonly writing: WritePartitionOptions
   readonly #budget: ArenaBudget
   readonly #pump: Pump
-  readonly #ledger: Ledger
   readonly #incarnation: Uint8Array
   readonly #isCompacted: boolean
   readonly #legs = new Map<WriteAccount, LegLanes>()
-  readonly #partitions = new Map<number, PumpedPartition>()
-  readonly #lanes = new Map<PumpedLane, LegLanes>()
-  /** All batches that hold records, in the order in which they were begun. */
-  readonly #batches = new Map<RecordBatch, PumpedLane>()
+  readonly #partitions: Array<PumpedPartition | undefined> = []
+  readonly #backlog = new Backlog()
+  /** How many there are. */
+  #lanes = 0
   #closing: "draining" | "closed" | undefined
   #drained: (() => void) | undefined
 
   constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer) {
-    const { recordBytesMax, fencing } = pump.transport.capabilities
+    const { recordBytesMax, fencing, pipeline } = pump.transport.capabilities
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
     this.partitions = writer.partitions
     this.writer = writer
     this.waiting = pump.roomQueue()
     this.largest = Math.min(recordBytesMax, leg.bufferBytesMax)
-    this.#recordBytesMax = recordBytesMax
-    this.#canFence = fencing !== "none"
-    this.#rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0 }
+    this.ledger = ledger
+    this.recordBytesMax = recordBytesMax
+    this.canFence = fencing !== "none"
+    this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0 }
+    this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
     this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
     this.#pump = pump
-    this.#ledger = ledger
     this.#incarnation = incarnation
     this.#isCompacted = isCompacted
   }
@@ -102,13 +109,9 @@ export class Sink implements LaneMaker, PartitionHome {
       Effect.acquireRelease(
         Effect.sync(() => {
           const sink = new Sink(options, writer)
-          return { sink, removers: sink.#register() }
+          return { sink, unregister: sink.#register() }
         }),
-        ({ sink, removers }) =>
-          Effect.andThen(
-            sink.#close(options.drainMs),
-            Effect.sync(() => removers.forEach((remove) => remove()))
-          )
+        (opened) => Effect.andThen(opened.sink.#close(options.drainMs), Effect.sync(opened.unregister))
       ).pipe(Effect.map(({ sink }) => sink))
     )
 
@@ -118,10 +121,10 @@ export class Sink implements LaneMaker, PartitionHome {
     const was = this.leg
     this.leg = leg
     if (settingNames.every((name) => was[name] === leg[name])) return
-    Object.assign(this.#rules, { policy, lingerMs, batchBytes, batchRecords })
-    this.largest = Math.min(this.#recordBytesMax, leg.bufferBytesMax)
+    Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
+    this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
     this.#budget.bytesMax = leg.bufferBytesMax
-    for (const lane of this.#lanes.keys()) this.#readied(lane)
+    for (const lane of this.#all) this.#readied(lane)
     this.waiting.freed()
   }
 
@@ -142,14 +145,14 @@ export class Sink implements LaneMaker, PartitionHome {
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
   flush(waiter: Waiter): void {
-    for (const lane of this.#lanes.keys()) {
+    for (const lane of this.#all) {
       this.flushLane(lane)
       lane.await(waiter)
     }
   }
 
   get halted(): ReadonlyArray<HaltedLane> {
-    return Array.from(this.#lanes.keys()).flatMap((lane) => {
+    return this.#all.flatMap((lane) => {
       const halted = lane.halted ?? lane.partition.halted
       if (halted === undefined || lane.isEmpty) return []
       return [{ ...halted, sink: this.leg.sink, partition: lane.partition.partition, stream: lane.account.stream }]
@@ -158,12 +161,12 @@ export class Sink implements LaneMaker, PartitionHome {
 
   /** Lets halted lanes go on. */
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
-    for (const partition of this.#partitions.values()) {
-      if (partition.halted === undefined) continue
+    for (const partition of this.#partitions) {
+      if (partition?.halted === undefined) continue
       partition.resume()
       this.#pump.schedule(partition)
     }
-    for (const lane of this.#lanes.keys()) {
+    for (const lane of this.#all) {
       if (lane.halted === undefined) continue
       lane.resume(this.#pump.nowMs)
       this.#readied(lane)
@@ -172,16 +175,8 @@ export class Sink implements LaneMaker, PartitionHome {
 
   makeLane(legLanes: LegLanes, partition: number): PumpedLane | undefined {
     if (this.#closing !== undefined || !(partition >= 0 && partition < this.partitions)) return undefined
-    const lane: PumpedLane = new PumpedLane(this.#partitionOf(partition), {
-      ledger: this.#ledger,
-      account: legLanes.account,
-      rules: this.#rules,
-      recordBytesMax: this.#recordBytesMax,
-      canFence: this.#canFence,
-      recycle: (batch, isReusable) => this.#recycle(lane, batch, isReusable)
-    })
-    lane.partition.lanes++
-    this.#lanes.set(lane, legLanes)
+    const lane = this.#partitionOf(partition).add(this, legLanes)
+    this.#lanes++
     legLanes.keep(partition, lane)
     return lane
   }
@@ -203,11 +198,10 @@ export class Sink implements LaneMaker, PartitionHome {
     let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
     // Nothing is dropped for what does not fit all the same.
     if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {
-      while (batch === undefined && this.#dropOldest()) batch = this.#budget.take(bytes)
+      while (batch === undefined && this.#backlog.dropOldest("overflow")) batch = this.#budget.take(bytes)
     }
     if (batch === undefined) return undefined
-    this.#batches.set(batch, lane)
-    lane.begin(batch, this.#pump.offeredAtMs)
+    this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
     // The batch before takes no more, so it need not wait for its linger.
     if (open !== undefined) this.#readied(lane)
     return batch
@@ -230,8 +224,13 @@ export class Sink implements LaneMaker, PartitionHome {
 
   /** A partition that nobody writes to, and of which nothing is in doubt, is forgotten. */
   #leave(partition: PumpedPartition): void {
-    if (partition.lanes === 0 && partition.isIdle && !partition.isScheduled)
-      this.#partitions.delete(partition.partition)
+    if (partition.lanes > 0 || !partition.isIdle || partition.isScheduled) return
+    this.#partitions[partition.partition] = undefined
+    this.#pump.end(partition)
+  }
+
+  get #all(): ReadonlyArray<PumpedLane> {
+    return Array.from(this.#legs.values()).flatMap(({ all }) => all)
   }
 
   #readied(lane: PumpedLane): void {
@@ -240,17 +239,7 @@ export class Sink implements LaneMaker, PartitionHome {
   }
 
   #partitionOf(partition: number): PumpedPartition {
-    let found = this.#partitions.get(partition)
-    if (found === undefined) {
-      const { pipeline } = this.#pump.transport.capabilities
-      found = new PumpedPartition(this.#pump, this, partition, {
-        rules: this.#rules,
-        pipeline,
-        canFence: this.#canFence
-      })
-      this.#partitions.set(partition, found)
-    }
-    return found
+    return (this.#partitions[partition] ??= this.#pump.begin(this, partition))
   }
 
   /** Whether the batch still takes `bytes` more, in a larger arena. */
@@ -261,50 +250,42 @@ export class Sink implements LaneMaker, PartitionHome {
   /** Whether there would be room if all that may be dropped were. */
   #wouldFit(bytes: number): boolean {
     let droppableBytes = 0
-    for (const [batch, lane] of this.#batches) {
-      if (!lane.mayDrop(batch)) continue
-      droppableBytes += batch.arena.length
-      if (this.#budget.hasRoom(bytes, droppableBytes)) return true
-    }
-    return false
+    return this.#backlog.findDroppable((ofBatch) => {
+      droppableBytes += ofBatch
+      return this.#budget.hasRoom(bytes, droppableBytes)
+    })
   }
 
-  /** Drops the oldest batch of all lanes that may be dropped; returns whether there was one. */
-  #dropOldest(): boolean {
-    for (const [batch, lane] of this.#batches) if (lane.dropBatch(batch, "overflow") > 0) return true
-    return false
-  }
-
-  #recycle(lane: PumpedLane, batch: RecordBatch, isReusable: boolean): void {
-    this.#batches.delete(batch)
-    this.#budget.give(batch, isReusable)
+  recycle(one: WriteLane, queued: Queued): void {
+    const lane = one as PumpedLane
+    this.#backlog.remove(queued)
+    this.#budget.give(queued.batch, queued.isReusable)
     this.waiting.freed()
     if (this.#closing === undefined ? lane.isIdle : lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
   }
 
   #gone(lane: PumpedLane): void {
-    const { partition } = lane
-    const legLanes = this.#lanes.get(lane)
-    if (legLanes === undefined) return
-    legLanes.drop(partition.partition)
-    this.#lanes.delete(lane)
+    const { partition, keeper } = lane
+    if (!keeper.drop(partition.partition, lane)) return
+    this.#lanes--
     this.#pump.forget(lane)
-    partition.lanes--
-    this.#leave(partition)
-    if (this.#closing === "draining" && this.#lanes.size === 0) this.#drained?.()
+    partition.remove(lane)
+    // One that is being driven is asked when that is over: its line may hold the lane.
+    if (!this.#pump.isDriving(partition)) this.#leave(partition)
+    if (this.#closing === "draining" && this.#lanes === 0) this.#drained?.()
   }
 
   #close(drainMs: number): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.#closing = "draining"
       this.#drained = () => resume(Effect.void)
-      for (const lane of Array.from(this.#lanes.keys())) {
+      for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
         else this.#readied(lane)
       }
       this.#dropStanding()
-      if (this.#lanes.size === 0) resume(Effect.void)
+      if (this.#lanes === 0) resume(Effect.void)
     }).pipe(
       // Never inside the stack of the pump.
       Effect.andThen(Effect.yieldNow),
@@ -312,8 +293,8 @@ export class Sink implements LaneMaker, PartitionHome {
       Effect.andThen(
         Effect.sync(() => {
           this.#closing = "closed"
-          for (const lane of Array.from(this.#lanes.keys())) this.#abandon(lane)
-          for (const partition of this.#partitions.values()) this.#pump.close(partition)
+          for (const lane of this.#all) this.#abandon(lane)
+          for (const partition of this.#partitions) if (partition !== undefined) this.#pump.close(partition)
           this.#pump.rest()
           this.waiting.freed()
         })
@@ -323,7 +304,7 @@ export class Sink implements LaneMaker, PartitionHome {
 
   /** Nobody resumes a lane while it is being closed: what it holds is given up at once. */
   #dropStanding(): void {
-    for (const lane of Array.from(this.#lanes.keys()))
+    for (const lane of this.#all)
       if (lane.halted !== undefined || lane.partition.halted !== undefined) this.#abandon(lane)
   }
 
@@ -340,27 +321,36 @@ export class Sink implements LaneMaker, PartitionHome {
     lane.isMarked = true
     const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
     const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
-    batch.place(-1, 0, 0, noTime)
+    batch.place(0, 0, noTime)
     batch.commit(false, 0, end, end, "marker")
-    this.#batches.set(batch, lane)
-    lane.begin(batch, this.#pump.offeredAtMs)
+    this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
     lane.flush()
     this.#readied(lane)
     return true
   }
 
-  #register(): ReadonlyArray<() => void> {
-    const attributes = { [Telemetry.attribute.sink]: this.leg.sink }
+  /** Registers what is read of the sink when somebody looks; returns how to take it out again. */
+  #register(): () => void {
+    const attributes = { [attribute.sink]: this.leg.sink }
     const { context } = this.#pump
-    return [
-      this.#ledger.watchPending((add) => {
-        for (const lane of this.#lanes.keys())
-          lane.census((batch, from, to, place) => {
-            for (let at = from; at < to; at++) if (!batch.isMarker(at)) add(lane.account.index, place, 1)
-          })
-      }),
-      Telemetry.pullGauge(Telemetry.metricNames.bufferBytes, attributes, context, () => this.bufferedBytes),
-      Telemetry.pullCounter(Telemetry.metricNames.retries, attributes, context, () => this.#rules.retries)
-    ]
+    register(kinds, this, attributes, context)
+    this.ledger.watchPending(this)
+    return () => {
+      unregister(kinds, this, attributes, context)
+      this.ledger.unwatchPending(this)
+    }
+  }
+
+  /** Counts what its lanes hold at this moment. */
+  census(add: Parameters<PendingCensus["census"]>[0]): void {
+    for (const lane of this.#all)
+      lane.census((batch, from, to, place) => {
+        for (let at = from; at < to; at++) if (!batch.isMarker(at)) add(lane.account.index, place, 1)
+      })
   }
 }
+
+const kinds: ReadonlyArray<Pulled<Sink>> = [
+  { name: metricNames.bufferBytes, type: "Gauge", read: ({ bufferedBytes }) => bufferedBytes },
+  { name: metricNames.retries, type: "Counter", read: ({ rules }) => rules.retries }
+]

@@ -4,6 +4,7 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 
 /** Records [from, to) of a batch: what is sent, answered and tried again together. */
 export interface Span {
+  readonly queued: Queued
   readonly from: number
   readonly to: number
   /** `ended`: stored, dropped, or replaced by its parts. */
@@ -17,21 +18,49 @@ export interface Span {
   said: ReadonlyArray<DroppedRange>
 }
 
-export interface Queued {
+/** Whose queue a batch stands in: the lane. */
+export interface QueueOwner {
+  /** Drops the records of a batch; returns their number. */
+  readonly dropBatch: (queued: Queued, reason: string) => number
+}
+
+/** A batch in the queue of its lane. */
+export class Queued {
   readonly batch: RecordBatch
+  readonly owner: QueueOwner
   /** What of it has not ended, in order; undefined until it is first sent. */
   spans: Array<Span> | undefined
   /** Whether nobody outside can hold views of the arena. */
-  isReusable: boolean
+  isReusable = true
+  /** Its neighbours in the `Backlog`. */
+  older: Queued | undefined
+  newer: Queued | undefined
+
+  constructor(batch: RecordBatch, owner: QueueOwner) {
+    this.batch = batch
+    this.owner = owner
+  }
+
+  /** Whether nothing of it is on its way or may be stored. */
+  get isDroppable(): boolean {
+    if (this.batch.count === 0) return false
+    const { spans } = this
+    return spans === undefined || spans.every(({ mayBeStored, state }) => !mayBeStored && state === "queued")
+  }
 }
+
+const nothing: ReadonlyArray<DroppedRange> = []
 
 /** All of a batch, before its first attempt. */
-export function wholeOf({ count }: RecordBatch): Span {
-  return { from: 0, to: count, state: "queued", attempts: 0, firstSentMs: 0, mayBeStored: false, said: [] }
-}
-
-/** Whether nothing of the batch is on its way or may be stored. */
-export function isDroppable({ batch, spans }: Queued): boolean {
-  if (batch.count === 0) return false
-  return spans === undefined || spans.every(({ mayBeStored, state }) => !mayBeStored && state === "queued")
+export function wholeOf(queued: Queued): Span {
+  return {
+    queued,
+    from: 0,
+    to: queued.batch.count,
+    state: "queued",
+    attempts: 0,
+    firstSentMs: 0,
+    mayBeStored: false,
+    said: nothing
+  }
 }

@@ -23,7 +23,7 @@ import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
-import { isDroppable, type Queued, type Span, wholeOf } from "./Span.ts"
+import { Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
 /** The rules of all lanes of a sink; changed in place when another table is put in force. */
 export interface LaneRules {
@@ -38,16 +38,16 @@ export interface LaneRules {
   retries: number
 }
 
-export interface WriteLaneOptions {
+/** What all lanes of a sink share. */
+export interface LaneHome {
   readonly ledger: Ledger
-  readonly account: WriteAccount
   readonly rules: LaneRules
   /** Largest record that the transport takes, in bytes. */
   readonly recordBytesMax: number
   /** Whether the transport can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
-  /** Gives an emptied batch back; `isReusable` is false when the client may still hold views of its arena. */
-  readonly recycle: (batch: RecordBatch, isReusable: boolean) => void
+  /** Nothing of the batch is left. */
+  readonly recycle: (lane: WriteLane, queued: Queued) => void
 }
 
 /** Why a lane stands still until a person says `resume`. */
@@ -58,15 +58,6 @@ export interface Halted {
   readonly attempts: number
   /** One sentence for a person. */
   readonly detail: string
-}
-
-/** A range on its way. */
-export interface Taken {
-  readonly batch: RecordBatch
-  readonly from: number
-  readonly to: number
-  readonly queued: Queued
-  readonly span: Span
 }
 
 /** When an answer came, chance, and whether a range that was handed over earlier had failed. */
@@ -80,8 +71,7 @@ export interface AnswerFacts {
 /** The worst that became of a range. */
 export type Fate = "stored" | "notStored" | "unknown"
 
-export class WriteLane {
-  readonly account: WriteAccount
+export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
   halted: Halted | undefined
   /** Whether nothing is sent for the time being. */
@@ -90,8 +80,8 @@ export class WriteLane {
   isReady = false
   /** When `take` may have something, in milliseconds of the monotonic clock; infinite: when something happens. */
   dueMs = Number.POSITIVE_INFINITY
-  readonly #options: WriteLaneOptions
-  readonly #rules: LaneRules
+  #home: LaneHome
+  #account: WriteAccount
   readonly #queue: Array<Queued> = []
   readonly #drops = new DropsToTell()
   #open: RecordBatch | undefined
@@ -99,10 +89,25 @@ export class WriteLane {
   #notBeforeMs = 0
   #isSealed = false
 
-  constructor(options: WriteLaneOptions) {
-    this.#options = options
-    this.#rules = options.rules
-    this.account = options.account
+  constructor(home: LaneHome, account: WriteAccount) {
+    this.#home = home
+    this.#account = account
+  }
+
+  /** Begins anew for another stream: of what it was nothing is left. */
+  serve(home: LaneHome, account: WriteAccount): void {
+    this.#home = home
+    this.#account = account
+    this.halted = undefined
+    this.isGated = false
+    this.dueMs = Number.POSITIVE_INFINITY
+    this.#open = undefined
+    this.#notBeforeMs = 0
+    this.#isSealed = false
+  }
+
+  get account(): WriteAccount {
+    return this.#account
   }
 
   /** The batch that takes the next record; undefined when a new one has to be opened. */
@@ -126,13 +131,14 @@ export class WriteLane {
   }
 
   /** Starts the batch for the next records. The last one, if any, takes no more. */
-  begin(batch: RecordBatch, nowMs: number): void {
-    const unused = this.#open
-    if (unused?.count === 0) this.#queue.pop()
+  begin(batch: RecordBatch, nowMs: number): Queued {
+    const unused = this.#open?.count === 0 ? this.#queue.pop() : undefined
+    const queued = new Queued(batch, this)
     this.#open = batch
     this.#openedAtMs = nowMs
-    this.#queue.push({ batch, spans: undefined, isReusable: true })
-    if (unused?.count === 0) this.#options.recycle(unused, true)
+    this.#queue.push(queued)
+    if (unused !== undefined) this.#home.recycle(this, unused)
+    return queued
   }
 
   /** A record was committed to the open batch. Returns whether the batch is full, or begins to linger. */
@@ -140,10 +146,10 @@ export class WriteLane {
     const batch = this.#open
     if (batch === undefined) return false
     const { count } = batch
-    const { journal } = this.#options.ledger
+    const { journal } = this.#home.ledger
     this.account.admitted++
     journal?.moved(this.account, batch.bucket[count - 1] ?? 0, batch.seq[count - 1] ?? 0, undefined, "queued")
-    const { batchBytes, batchRecords } = this.#rules
+    const { batchBytes, batchRecords } = this.#home.rules
     if (batch.bytes < batchBytes && count < batchRecords) return count === 1
     this.#open = undefined
     return true
@@ -159,7 +165,7 @@ export class WriteLane {
     const { account } = this
     account.admitted++
     account.dropped[reason] = (account.dropped[reason] ?? 0) + 1
-    this.#options.ledger.journal?.moved(account, bucket, seq, undefined, "dropped", reason)
+    this.#home.ledger.journal?.moved(account, bucket, seq, undefined, "dropped", reason)
     this.#drops.note(bucket, seq, reason)
   }
 
@@ -170,11 +176,11 @@ export class WriteLane {
 
   /** When the batch that takes records is due, in milliseconds of the monotonic clock; 0 when there is none. */
   get lingerDueMs(): number {
-    return this.#open === undefined ? 0 : this.#openedAtMs + this.#rules.lingerMs
+    return this.#open === undefined ? 0 : this.#openedAtMs + this.#home.rules.lingerMs
   }
 
   /** The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. */
-  take(nowMs: number): Taken | undefined {
+  take(nowMs: number): Span | undefined {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated) return undefined
     for (const queued of this.#queue) {
@@ -193,7 +199,8 @@ export class WriteLane {
   }
 
   /** The answer to a range that was taken; returns the worst of it. One that was given up meanwhile is not looked at. */
-  settled({ queued, span }: Taken, runs: ReadonlyArray<Run>, facts: AnswerFacts): Fate {
+  settled(span: Span, runs: ReadonlyArray<Run>, facts: AnswerFacts): Fate {
+    const { queued } = span
     const at = queued.spans?.indexOf(span) ?? -1
     if (queued.spans === undefined || at < 0 || span.state !== "inFlight") return worstOf(runs)
     span.state = "ended"
@@ -257,23 +264,16 @@ export class WriteLane {
     }
   }
 
-  /** Whether the batch was not sent, or is known not to be stored. */
-  mayDrop(batch: RecordBatch): boolean {
-    const queued = this.#queue.find((one) => one.batch === batch)
-    return queued !== undefined && isDroppable(queued)
-  }
-
   /** Drops the records of a batch; returns their number. */
-  dropBatch(batch: RecordBatch, reason: string): number {
-    const queued = this.#queue.find((one) => one.batch === batch)
-    if (queued === undefined || !isDroppable(queued)) return 0
+  dropBatch(queued: Queued, reason: string): number {
+    if (!queued.isDroppable) return 0
     let dropped = 0
-    queued.spans ??= [wholeOf(batch)]
+    queued.spans ??= [wholeOf(queued)]
     for (const span of queued.spans.slice()) {
       dropped += span.to - span.from
       this.#drop(queued, span, reason)
     }
-    if (batch === this.#open) this.#open = undefined
+    if (queued.batch === this.#open) this.#open = undefined
     this.#removeEnded(queued)
     return dropped
   }
@@ -285,7 +285,7 @@ export class WriteLane {
     this.#notBeforeMs = 0
     this.halted = undefined
     for (const queued of this.#queue.slice()) {
-      queued.spans ??= [wholeOf(queued.batch)]
+      queued.spans ??= [wholeOf(queued)]
       for (const span of queued.spans.slice()) this.#drop(queued, span, reason)
       this.#removeEnded(queued)
     }
@@ -325,18 +325,18 @@ export class WriteLane {
     this.dueMs = untilMs
   }
 
-  #take(queued: Queued, nowMs: number): Taken | undefined {
+  #take(queued: Queued, nowMs: number): Span | undefined {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
-    queued.spans ??= [wholeOf(batch)]
+    queued.spans ??= [wholeOf(queued)]
     const [span] = queued.spans
     if (span === undefined) return undefined
     if (span.attempts === 0) span.firstSentMs = nowMs
-    if (span.attempts++ > 0) this.#rules.retries += span.to - span.from
+    if (span.attempts++ > 0) this.#home.rules.retries += span.to - span.from
     span.state = "inFlight"
-    this.#drops.announce(batch, span, this.#options.recordBytesMax)
+    this.#drops.announce(batch, span, this.#home.recordBytesMax)
     this.#move(batch, span, "queued", "inFlight")
-    return { batch, from: span.from, to: span.to, queued, span }
+    return span
   }
 
   /** Returns what of the part is left to try again. */
@@ -357,7 +357,7 @@ export class WriteLane {
     }
     if (tag === "TooLarge" && !isUnknown && part.to - part.from > 1) return this.#halves(batch, part)
     const elapsedMs = facts.nowMs - part.firstSentMs
-    const decision = decide(this.#rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
+    const decision = decide(this.#home.rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
     if ("ending" in decision && decision.ending === "drop") {
       this.#ending(batch, part, "inFlight", tag, isUnknown || wasDoubted)
       return []
@@ -370,7 +370,7 @@ export class WriteLane {
   }
 
   #again(batch: RecordBatch, part: Span, isUnknown: boolean): Span {
-    part.state = isUnknown && this.#options.canFence ? "inDoubt" : "queued"
+    part.state = isUnknown && this.#home.canFence ? "inDoubt" : "queued"
     this.#move(batch, part, "inFlight", part.state)
     return part
   }
@@ -430,7 +430,7 @@ export class WriteLane {
   }
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {
-    const { journal } = this.#options.ledger
+    const { journal } = this.#home.ledger
     if (journal === undefined || place === into) return
     for (let index = span.from; index < span.to; index++) {
       if (batch.isMarker(index)) continue
@@ -444,7 +444,7 @@ export class WriteLane {
     if (at < 0) return
     if (at === 0) this.#queue.shift()
     else this.#queue.splice(at, 1)
-    this.#options.recycle(queued.batch, queued.isReusable)
+    this.#home.recycle(this, queued)
   }
 }
 

@@ -22,34 +22,35 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import { answeredRuns } from "./answeredRuns.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
-import type { Fate, Halted, Taken, WriteLane } from "./WriteLane.ts"
+import type { Span } from "./Span.ts"
+import type { Fate, Halted, WriteLane } from "./WriteLane.ts"
 
 /** A range that is to be handed to the driver. */
 export class Sending {
   readonly _tag = "Send"
   readonly lane: WriteLane
-  readonly taken: Taken
+  readonly span: Span
   /** When the driver must have answered, in milliseconds of the monotonic clock. */
   lateMs = Number.POSITIVE_INFINITY
   /** Whether a range that was handed over earlier has failed since. */
   isBehind = false
   #runs: ReadonlyArray<Run> | undefined
 
-  constructor(lane: WriteLane, taken: Taken) {
+  constructor(lane: WriteLane, span: Span) {
     this.lane = lane
-    this.taken = taken
+    this.span = span
   }
 
   get batch(): RecordBatch {
-    return this.taken.batch
+    return this.span.queued.batch
   }
 
   get from(): number {
-    return this.taken.from
+    return this.span.from
   }
 
   get to(): number {
-    return this.taken.to
+    return this.span.to
   }
 
   /** What the driver has said; undefined while it has not. */
@@ -89,7 +90,7 @@ const idle: WriteCommand = { _tag: "Idle" }
 export class WritePartition {
   /** Why nothing is sent to the partition: the policy does not ask for its fence again. Undefined while it does. */
   halted: Halted | undefined
-  readonly #options: WritePartitionOptions
+  #options: WritePartitionOptions
   /** On their way, in the order of the sends. */
   readonly #window: Array<Sending> = []
   /** Lanes that may have something to send, in the order of their turns. */
@@ -105,6 +106,15 @@ export class WritePartition {
 
   constructor(options: WritePartitionOptions) {
     this.#options = options
+  }
+
+  /** Begins anew as another partition: of what it was nothing is left. */
+  serve(options: WritePartitionOptions): void {
+    this.#options = options
+    this.halted = undefined
+    this.#doubted.clear()
+    this.#fenceAttempts = 0
+    this.#notBeforeMs = 0
   }
 
   /** Whether nothing is on its way, in doubt or waiting. */
@@ -132,10 +142,10 @@ export class WritePartition {
     for (;;) {
       const lane = this.#line.shift()
       if (lane === undefined) return idle
-      const taken = lane.take(nowMs)
-      if (taken !== undefined) {
+      const span = lane.take(nowMs)
+      if (span !== undefined) {
         this.#line.push(lane)
-        const sending = new Sending(lane, taken)
+        const sending = new Sending(lane, span)
         this.#window.push(sending)
         return sending
       }
@@ -151,7 +161,7 @@ export class WritePartition {
       this.#window.shift()
       const { lane, isBehind, runs } = first
       if (isBehind) this.#behind--
-      const fate = lane.settled(first.taken, runs ?? [], { nowMs, random, isBehind })
+      const fate = lane.settled(first.span, runs ?? [], { nowMs, random, isBehind })
       this.ready(lane)
       if (fate === "stored") continue
       if (worst !== "unknown") worst = fate

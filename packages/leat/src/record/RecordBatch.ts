@@ -45,8 +45,6 @@ export class RecordBatch implements OutgoingBatch {
   count = 0
   /** Bytes of the arena in use. */
   bytes = 0
-  /** Ledger account of each record. */
-  account: Int32Array
   /** Bucket of each record. */
   bucket: Int32Array
   /** Sequence in the bucket; exact to 2^53. */
@@ -66,11 +64,10 @@ export class RecordBatch implements OutgoingBatch {
   /** W3C trace context of each record that has one. */
   #traceparents: Array<string | undefined> | undefined
 
-  /** `origins`: whether account, bucket and seq are kept too; those who store a batch need none of them. */
+  /** `origins`: whether bucket and seq are kept too; those who store a batch need neither. */
   constructor(arenaBytes: number, recordsExpected = 64, origins: "withOrigins" | "withoutOrigins" = "withOrigins") {
     const originsExpected = origins === "withOrigins" ? recordsExpected : 0
     this.arena = Buffer.allocUnsafeSlow(arenaBytes)
-    this.account = new Int32Array(originsExpected)
     this.bucket = new Int32Array(originsExpected)
     this.seq = new Float64Array(originsExpected)
     this.time = new Float64Array(recordsExpected)
@@ -103,10 +100,9 @@ export class RecordBatch implements OutgoingBatch {
    * Says what the next record is, before its bytes are written: wires read it from the columns at `count`. The time comes in a
    * cell, because a number of that size would be boxed on its way through a call. `commit` makes it a record.
    */
-  place(account: number, bucket: number, seq: number, timeMs: Float64Array): void {
+  place(bucket: number, seq: number, timeMs: Float64Array): void {
     const index = this.count
     if (index === this.#end.length) this.#widen()
-    this.account[index] = account
     this.bucket[index] = bucket
     this.seq[index] = seq
     this.time[index] = timeMs[0] ?? 0
@@ -252,7 +248,7 @@ export class RecordBatch implements OutgoingBatch {
       } else headersAt += this.arena.copy(arena, headersAt, this.#headersAt[at], this.#valueAt[at])
       const end = headersAt + this.arena.copy(arena, headersAt, this.#valueAt[at], this.#end[at])
       const flags = this.#flags[at] ?? 0
-      copy.place(0, 0, 0, this.time.subarray(at))
+      copy.place(0, 0, this.time.subarray(at))
       copy.commit(true, startsAt, headersAt, end, "event")
       copy.#flags[at - from] = flags
     }
@@ -316,7 +312,6 @@ export class RecordBatch implements OutgoingBatch {
 
   #widen(): void {
     const length = this.#end.length * 2
-    this.account = widened(this.account, new Int32Array(length))
     this.bucket = widened(this.bucket, new Int32Array(length))
     this.seq = widened(this.seq, new Float64Array(length))
     this.time = widened(this.time, new Float64Array(length))

@@ -13,16 +13,14 @@ import {
   formatEvent,
   formatMarker,
   isOtherMarker,
-  markerOf,
   readTag,
   streamTag,
   tagText
 } from "./CompactHeader.ts"
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
-import type { ContextHeaders, EventContext } from "./ContextHeaders.ts"
+import type { EventContext } from "./ContextHeaders.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
-import type { RecordBatch } from "./RecordBatch.ts"
-import { type Header, sizeOfLength, writeLength } from "./Headers.ts"
+import type { Header } from "./Headers.ts"
 import { spelled } from "./keptHeaders.ts"
 
 /** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
@@ -47,128 +45,8 @@ export interface RecordMeta extends EventContext {
   readonly isMarker: boolean
 }
 
-/** Writes the headers block of one leg's records. */
-export interface WireWriter {
-  /** Bytes of the block of an event that has this place and carries this. */
-  readonly size: (bucket: number, seq: number, carried: ContextHeaders) => number
-  /** Writes the block of the record that was placed in the batch last, at `at` of its arena; returns the position after it. */
-  readonly write: (batch: RecordBatch, at: number, carried: ContextHeaders) => number
-}
-
-export interface WireIdentity {
-  /** 16 bytes. */
-  readonly incarnation: Uint8Array
-  readonly source: string
-  readonly stream: string
-  readonly type: string
-  readonly epoch: number
-}
-
-const text = new TextEncoder()
 // Without the option a byte order mark at the beginning would be taken away.
 const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
-/** The count of one header, as `writeLength` has it. */
-const oneHeader = Uint8Array.of(2)
-
-/** The header of a record that only announces drops: the same in both wires. */
-export function markerHeader({ incarnation, stream }: Pick<WireIdentity, "incarnation" | "stream">): Header {
-  return ["leat", markerOf(incarnation, stream)]
-}
-
-export function wireWriter(wire: Wire, identity: WireIdentity): WireWriter {
-  return wire === "compact" ? compactWriter(identity) : cloudEventsWriter(identity)
-}
-
-function compactWriter({ incarnation, stream, epoch }: WireIdentity): WireWriter {
-  const name = block(text.encode("leat"))
-  const lengthAt = 1 + name.length
-  const valueAt = lengthAt + 1
-  const timeAt = valueAt + compactFields.time
-  const bucketAt = valueAt + compactFields.numbers
-  // Number of headers, name, length, format, incarnation, time, tag: copied by fours; the up to three bytes behind are those of bucket, seq
-  // and epoch, at least.
-  const openingBytes = Math.ceil(bucketAt / 4) * 4
-  const opening = new DataView(new ArrayBuffer(openingBytes))
-  for (const [index, byte] of [...oneHeader, ...name, 0, formatEvent, ...incarnation].entries())
-    opening.setUint8(index, byte)
-  opening.setUint32(valueAt + compactFields.tag, streamTag(stream))
-  const epochBytes = sizeOfVarint(epoch)
-  let timeMsCached = 0
-  return {
-    size: (bucket, seq, { count, length }) =>
-      bucketAt - 1 + sizeOfLength(1 + count) + sizeOfVarint(bucket) + sizeOfVarint(seq) + epochBytes + length,
-    write: (batch, at, carried) => {
-      const { arena, view, count } = batch
-      const timeMs = batch.time[count] ?? 0
-      if (timeMs !== timeMsCached) {
-        timeMsCached = timeMs
-        opening.setUint16(timeAt, Math.floor(timeMs / 2 ** 32))
-        opening.setUint32(timeAt + 2, timeMs >>> 0)
-      }
-      // More headers than one byte can count move the rest back.
-      const headers = 1 + carried.count
-      const start = at + sizeOfLength(headers) - 1
-      for (let index = 0; index < openingBytes; index += 4)
-        view.setInt32(start + index, opening.getInt32(index, true), true)
-      let end = writeVarint(arena, start + bucketAt, batch.bucket[count] ?? 0)
-      end = writeVarint(arena, end, batch.seq[count] ?? 0)
-      end = writeVarint(arena, end, epoch)
-      // At most 17 + 6 + 4 + 3 + 8 + 8 bytes, so the length stays in its one byte.
-      arena[start + lengthAt] = (end - start - lengthAt - 1) << 1
-      if (carried.count === 0) return end
-      writeLength(arena, at, headers)
-      return carried.copyTo(arena, end)
-    }
-  }
-}
-
-function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIdentity): WireWriter {
-  const constant = concat([
-    header("ce_specversion", "1.0"),
-    header("ce_source", source),
-    header("ce_type", type),
-    header("content-type", "application/protobuf"),
-    header("ce_leatepoch", String(epoch))
-  ])
-  const constantCount = 5
-  const idName = block(text.encode("ce_id"))
-  const idPrefix = text.encode(`${formatUuid(incarnation)}/${stream}/`)
-  const timeBytes = 24
-  const timeOpening = concat([block(text.encode("ce_time")), lengthOf(timeBytes)])
-  const fixedBytes = constant.length + idName.length + timeOpening.length
-  let timeMsCached = Number.NaN
-  let timeCached = new Uint8Array(timeBytes)
-  return {
-    size: (bucket, seq, { count, length }) => {
-      const idBytes = idPrefix.length + digits(bucket) + 1 + digits(seq)
-      return sizeOfLength(constantCount + 2 + count) + fixedBytes + sizeOfLength(idBytes) + idBytes + timeBytes + length
-    },
-    write: (batch, at, carried) => {
-      const { arena: target, count } = batch
-      const bucket = batch.bucket[count] ?? 0
-      const seq = batch.seq[count] ?? 0
-      const timeMs = batch.time[count] ?? 0
-      let end = writeLength(target, at, constantCount + 2 + carried.count)
-      target.set(constant, end)
-      end += constant.length
-      target.set(idName, end)
-      end = writeLength(target, end + idName.length, idPrefix.length + digits(bucket) + 1 + digits(seq))
-      target.set(idPrefix, end)
-      end = writeDecimal(target, end + idPrefix.length, bucket)
-      target[end++] = 0x2f
-      end = writeDecimal(target, end, seq)
-      target.set(timeOpening, end)
-      end += timeOpening.length
-      if (timeMs !== timeMsCached) {
-        timeMsCached = timeMs
-        timeCached = text.encode(isoTime(timeMs))
-      }
-      target.set(timeCached, end)
-      end += timeCached.length
-      return carried.count === 0 ? end : carried.copyTo(target, end)
-    }
-  }
-}
 
 /**
  * Reads what a record's headers say, whichever wire they are in. Of each header that leat knows the first counts, and a record that begins
@@ -335,79 +213,6 @@ function readAttribute(meta: Mutable<RecordMeta>, name: string, value: Uint8Arra
     default:
       return false
   }
-}
-
-function writeVarint(target: Uint8Array, at: number, value: number): number {
-  let small = value | 0
-  if (small !== value) return writeLongVarint(target, at, value)
-  for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
-  target[at++] = small
-  return at
-}
-
-function sizeOfVarint(value: number): number {
-  if (value < 128) return 1
-  if (value < 16_384) return 2
-  if (value < 2_097_152) return 3
-  let size = 4
-  for (let rest = Math.floor(value / 2_097_152); rest > 127; rest = Math.floor(rest / 128)) size++
-  return size
-}
-
-function writeLongVarint(target: Uint8Array, at: number, value: number): number {
-  let rest = value
-  for (; rest > 127; rest = Math.floor(rest / 128)) target[at++] = (rest % 128) | 128
-  target[at++] = rest
-  return at
-}
-
-function digits(value: number): number {
-  let count = 1
-  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) count++
-  return count
-}
-
-function writeDecimal(target: Uint8Array, at: number, value: number): number {
-  const end = at + digits(value)
-  let rest = value
-  for (let position = end - 1; position >= at; position--) {
-    target[position] = 0x30 + (rest % 10)
-    rest = Math.floor(rest / 10)
-  }
-  return end
-}
-
-/** The first and the last moment that ISO 8601 writes in 24 characters: of the years 0 and 9999. */
-const isoMsMin = -62_167_219_200_000
-const isoMsMax = 253_402_300_799_999
-
-/** A clock that is further off is written as the nearest moment that has the room that `size` says. */
-function isoTime(timeMs: number): string {
-  return new Date(Math.min(Math.max(timeMs, isoMsMin), isoMsMax)).toISOString()
-}
-
-function lengthOf(length: number): Uint8Array {
-  const bytes = new Uint8Array(5)
-  return bytes.slice(0, writeLength(bytes, 0, length))
-}
-
-/** A length and the bytes behind it. */
-function block(bytes: Uint8Array): Uint8Array {
-  return concat([lengthOf(bytes.length), bytes])
-}
-
-function header(name: string, value: string): Uint8Array {
-  return concat([block(text.encode(name)), block(text.encode(value))])
-}
-
-function concat(parts: ReadonlyArray<Uint8Array>): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }
 
 /** Text of the id of the event that a record carries, for causation. */

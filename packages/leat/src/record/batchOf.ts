@@ -40,7 +40,7 @@ export function batchOf(records: ReadonlyArray<PlainRecord>): RecordBatch {
     for (const [name, bytes] of headers) valueAt = writeHeader(arena, valueAt, Buffer.from(name), bytes)
     arena.set(valueBytes, valueAt)
     const kind = value === null ? "tombstone" : "event"
-    batch.place(0, 0, index, Float64Array.of(timeMs))
+    batch.place(0, index, Float64Array.of(timeMs))
     batch.commit(key !== null, headersAt, valueAt, valueAt + valueBytes.length, kind)
   }
   return batch

@@ -5,7 +5,7 @@ import { EventIdCursor, RecordBatch } from "leat/transport"
 import { noHeaders } from "../../src/record/ContextHeaders.ts"
 import { contractFault } from "../../src/contract/contractFault.ts"
 import { dropNotice, DroppedRanges, readDropNotice } from "../../src/record/DropNotice.ts"
-import { wireWriter } from "../../src/record/Wire.ts"
+import { wireWriter } from "../../src/record/WireWriter.ts"
 import { difference, swapFaults } from "../../src/routes/difference.ts"
 import { partitionFault } from "../../src/routes/partitionFault.ts"
 import { noteContract } from "../contracts/Note.ts"
@@ -89,7 +89,7 @@ function checkRecords(): void {
     const streams = ["x", "y"].map((stream) => {
       const batch = new RecordBatch(1024)
       const identity = { incarnation: new Uint8Array(16).fill(7), source: "s", stream, type: "t", epoch: 3 }
-      batch.place(0, 300, 70_000, Float64Array.of(1_795_000_000_000))
+      batch.place(300, 70_000, Float64Array.of(1_795_000_000_000))
       const end = wireWriter(wire, identity).write(batch, 0, noHeaders)
       batch.commit(false, 0, end, end, "event")
       const cursor = new EventIdCursor()

@@ -48,12 +48,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an event carries the sequence of the next one",
     file: "publish/Publisher.ts",
-    find: `batch.place(account.index, bucket, seq, this`,
-    replace: `batch.place(account.index, bucket, seq + 1, this`
+    find: `batch.place(bucket, seq, this`,
+    replace: `batch.place(bucket, seq + 1, this`
   },
   {
     name: "a record's header carries the sequence of the next one",
-    file: "record/Wire.ts",
+    file: "record/WireWriter.ts",
     find: `end = writeVarint(arena, end, batch.seq[count] ?? 0)`,
     replace: `end = writeVarint(arena, end, (batch.seq[count] ?? 0) + 1)`
   },

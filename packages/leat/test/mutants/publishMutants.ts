@@ -79,10 +79,10 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     foundBy: "worlds"
   },
   {
-    name: "buckets of one page share their sequences",
+    name: "buckets that begin at one place share their sequences",
     file: "publish/Sequences.ts",
-    find: `const place = bucket & (pageBuckets - 1)`,
-    replace: `const place = bucket & (pageBuckets - 2)`,
+    find: `while (table[at] !== bucket && table[at + 1] !== 0) at`,
+    replace: `while (table[at] === -1 && table[at + 1] !== 0) at`,
     foundBy: "stories"
   },
   {

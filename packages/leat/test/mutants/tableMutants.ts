@@ -106,9 +106,9 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the compact header has no tag",
-    file: "record/Wire.ts",
-    find: `opening.setUint32(valueAt + compactFields.tag, streamTag(stream))`,
-    replace: `opening.setUint32(valueAt + compactFields.tag, stream.length)`
+    file: "record/WireWriter.ts",
+    find: `this.#tag = streamTag(stream)`,
+    replace: `this.#tag = stream.length`
   },
   {
     name: "a reader takes another stream's records for its own",

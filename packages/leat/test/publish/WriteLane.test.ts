@@ -13,20 +13,14 @@ describe("the notice of what was dropped", () => {
     const account = ledger.account("s", "memory/t", 1)
     const rules = { policy: atLeastOnce, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }
     const partition = new WritePartition({ rules, pipeline: 1, canFence: true })
-    const lane = new WriteLane({
-      ledger,
-      account,
-      rules,
-      recordBytesMax: 1000,
-      canFence: true,
-      recycle: () => undefined
-    })
+    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, recycle: () => undefined }
+    const lane = new WriteLane(home, account)
     const append = (seq: number) => {
       const batch = new RecordBatch(4096)
       // No key, and a block of no headers: what the arena holds by itself is anything.
       batch.arena.fill(0)
       lane.begin(batch, 0)
-      batch.place(account.index, 3, seq, Float64Array.of(1))
+      batch.place(3, seq, Float64Array.of(1))
       batch.commit(true, 0, 1, 2, "event")
       lane.appended()
       partition.ready(lane)

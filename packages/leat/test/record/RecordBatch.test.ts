@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { type Header, RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { readHeaders, sizeOfHeader, sizeOfLength, writeHeader, writeLength } from "../../src/record/Headers.js"
-import { Ledger, requireLegs, type ReadRow } from "../../src/ledger/Ledger.js"
+import { Ledger, type PendingCensus, requireLegs, type ReadRow } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
 
 const text = new TextEncoder()
@@ -13,7 +13,6 @@ interface Plain {
   readonly headers: ReadonlyArray<Header>
   readonly value: Uint8Array
   readonly kind: "event" | "tombstone" | "marker"
-  readonly account: number
   readonly bucket: number
   readonly seq: number
   readonly timeMs: number
@@ -26,14 +25,13 @@ const plains: fc.Arbitrary<Plain> = fc.record({
   headers: headerLists,
   value: bytes(50),
   kind: fc.constantFrom("event", "event", "tombstone", "marker"),
-  account: fc.nat(1000),
   bucket: fc.nat(65_535),
   seq: fc.maxSafeNat(),
   timeMs: fc.nat(253_402_300_799_999)
 })
 
 /** Commits a record as the publisher does, after making room for it. */
-function commit(batch: RecordBatch, { key, headers, value, kind, account, bucket, seq, timeMs }: Plain): void {
+function commit(batch: RecordBatch, { key, headers, value, kind, bucket, seq, timeMs }: Plain): void {
   const encoded = headers.map(([name, header]) => [text.encode(name), header] as const)
   const headersBytes = encoded.reduce((total, [name, header]) => total + sizeOfHeader(name.length, header.length), 0)
   const needed = (key?.length ?? 0) + sizeOfLength(headers.length) + headersBytes + value.length
@@ -43,7 +41,7 @@ function commit(batch: RecordBatch, { key, headers, value, kind, account, bucket
   let valueAt = writeLength(batch.arena, headersAt, headers.length)
   for (const [name, header] of encoded) valueAt = writeHeader(batch.arena, valueAt, name, header)
   batch.arena.set(value, valueAt)
-  batch.place(account, bucket, seq, Float64Array.of(timeMs))
+  batch.place(bucket, seq, Float64Array.of(timeMs))
   batch.commit(key !== null, headersAt, valueAt, valueAt + value.length, kind)
 }
 
@@ -72,8 +70,8 @@ function expectSame(batch: RecordBatch, model: ReadonlyArray<Plain>): void {
 
 /** What the columns hold beside the bytes: only the batch that was written has them, not its copies. */
 function expectColumns(batch: RecordBatch, model: ReadonlyArray<Plain>): void {
-  for (const [index, { account, bucket, seq }] of model.entries()) {
-    expect([batch.account[index], batch.bucket[index], batch.seq[index]]).toEqual([account, bucket, seq])
+  for (const [index, { bucket, seq }] of model.entries()) {
+    expect([batch.bucket[index], batch.seq[index]]).toEqual([bucket, seq])
   }
 }
 
@@ -377,16 +375,17 @@ describe("the ledger", () => {
         const pending = total(one) + total(other)
         Object.assign(account.dropped, dropped)
         Object.assign(account, { stored, admitted: stored + total(dropped) + pending + by })
-        const stop = [one, other].map((held) =>
-          ledger.watchPending((add) => {
+        const sinks = [one, other].map((held): PendingCensus => ({
+          census: (add) => {
             for (const place of ["queued", "inFlight", "inDoubt"] as const) add(account.index, place, held[place])
-          })
-        )
+          }
+        }))
+        for (const sink of sinks) ledger.watchPending(sink)
         const { legs, balanced } = ledger.snapshot()
         expect(legs.map((row) => row.balanced)).toEqual([true, by === 0])
         expect(legs[1]).toMatchObject({ stored, dropped, queued: one.queued + other.queued })
         expect(balanced).toBe(by === 0)
-        for (const remove of stop) remove()
+        for (const sink of sinks) ledger.unwatchPending(sink)
         expect(ledger.snapshot().legs[1]?.balanced).toBe(pending + by === 0)
       })
     )
@@ -440,7 +439,7 @@ describe("a notice", () => {
   it("stays with its record in a copy of a range, and is not in one without it", () => {
     const batch = new RecordBatch(1024)
     for (let index = 0; index < 4; index++) {
-      batch.place(0, 0, index, Float64Array.of(index))
+      batch.place(0, index, Float64Array.of(index))
       const at = batch.bytes
       batch.arena.set([1, 0, 7], at)
       batch.commit(true, at + 1, at + 2, at + 3, "event")

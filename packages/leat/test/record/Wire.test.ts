@@ -8,7 +8,8 @@ import { describe, expect, it } from "vitest"
 import { formatUuid } from "../../src/record/EventId.js"
 import { dropNotice, droppedHeader } from "../../src/record/DropNotice.js"
 import { ContextHeaders, type EventContext } from "../../src/record/ContextHeaders.js"
-import { causeOf, markerHeader, readMeta, type Wire, type WireIdentity, wireWriter } from "../../src/record/Wire.js"
+import { causeOf, readMeta, type Wire } from "../../src/record/Wire.js"
+import { markerHeader, type WireIdentity, wireWriter } from "../../src/record/WireWriter.js"
 
 interface Written {
   readonly bucket: number
@@ -87,7 +88,7 @@ function write(wire: Wire, identity: WireIdentity, all: ReadonlyArray<Written>):
     const headers = carried(context)
     batch.grow(batch.bytes + writer.size(bucket, seq, headers))
     const at = batch.bytes
-    batch.place(0, bucket, seq, Float64Array.of(ms))
+    batch.place(bucket, seq, Float64Array.of(ms))
     const end = writer.write(batch, at, headers)
     expect(end).toBe(batch.arena.length)
     batch.commit(true, at, end, end, "event")

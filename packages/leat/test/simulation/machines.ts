@@ -9,7 +9,8 @@ import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane } from "../../src/consume/ReadLane.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
-import { WriteLane } from "../../src/publish/WriteLane.ts"
+import { Backlog } from "../../src/publish/Backlog.ts"
+import { type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.ts"
 
 /** A mistake in the driver of the machines, which the exploration has to find. */
@@ -56,8 +57,7 @@ class Exploring {
   /** Requests that may still land, oldest first. */
   #late: Array<ReadonlyArray<number>> = []
   readonly #kept: Array<RecordBatch> = []
-  /** Batches that hold records, oldest first. */
-  #begun: Array<RecordBatch> = []
+  readonly #begun = new Backlog()
   /** On their way, in the order of the sends. */
   readonly #sendings: Array<Sending> = []
   /** A range that was handed over earlier and not answered was not stored: the partition takes none of those behind it. */
@@ -86,19 +86,19 @@ class Exploring {
     const canFence = race !== "sendsWithoutFence"
     // With more than one range on its way, or with one: by the seed.
     this.#partition = new WritePartition({ rules, pipeline: 1 + (seed % 4), canFence })
-    this.#write = new WriteLane({
+    const home: LaneHome = {
       ledger: this.#ledger,
-      account: this.#account,
       rules,
       recordBytesMax: 1024 * 1024,
       canFence,
-      recycle: (batch, isReusable) => {
-        this.#begun = this.#begun.filter((one) => one !== batch)
-        if (!isReusable) return
-        batch.reset()
-        this.#kept.push(batch)
+      recycle: (_, queued) => {
+        this.#begun.remove(queued)
+        if (!queued.isReusable) return
+        queued.batch.reset()
+        this.#kept.push(queued.batch)
       }
-    })
+    }
+    this.#write = new WriteLane(home, this.#account)
     this.#read = this.#hold()
   }
 
@@ -124,7 +124,7 @@ class Exploring {
     else if (drawn < 0.55) this.#stepLate()
     else if (drawn < 0.6) this.#nowMs += Math.floor(this.#random() * 20)
     else if (drawn < 0.99) this.#stepRead()
-    else if (drawn < 0.993) this.#dropOldest()
+    else if (drawn < 0.993) this.#begun.dropOldest("overflow")
     else this.#moveRead()
     if ((this.#steps & 63) === 0) this.#balance()
   }
@@ -136,21 +136,15 @@ class Exploring {
       let batch = this.#write.open
       if (batch === undefined) {
         batch = this.#kept.pop() ?? new RecordBatch(4096)
-        this.#write.begin(batch, this.#nowMs)
-        this.#begun.push(batch)
+        this.#begun.add(this.#write.begin(batch, this.#nowMs))
       }
       const end = batch.bytes + 32
-      batch.place(0, 0, this.#admitted, Float64Array.of(this.#nowMs))
+      batch.place(0, this.#admitted, Float64Array.of(this.#nowMs))
       batch.commit(true, batch.bytes + 1, batch.bytes + 2, end, "event")
       this.#admitted++
       this.#write.appended()
     }
     this.#partition.ready(this.#write)
-  }
-
-  #dropOldest(): void {
-    const oldest = this.#begun.find((batch) => this.#write.mayDrop(batch))
-    if (oldest !== undefined) this.#write.dropBatch(oldest, "overflow")
   }
 
   #stepWrite(): void {

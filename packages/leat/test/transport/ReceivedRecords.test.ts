@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 import { ContextHeaders } from "../../src/record/ContextHeaders.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
-import { readMeta, wireWriter } from "../../src/record/Wire.ts"
+import { readMeta } from "../../src/record/Wire.ts"
+import { wireWriter } from "../../src/record/WireWriter.ts"
 
 const bytes = fc.uint8Array({ maxLength: 40 })
 const record = fc.record({
@@ -61,7 +62,7 @@ describe("columns", () => {
 
 function batchWith(stream: string, identity: Omit<Parameters<typeof wireWriter>[1], "stream">) {
   const batch = new RecordBatch(1024)
-  batch.place(0, 1, 2, Float64Array.of(3))
+  batch.place(1, 2, Float64Array.of(3))
   const end = wireWriter("compact", { ...identity, stream }).write(batch, 0, new ContextHeaders())
   batch.commit(false, 0, end, end, "event")
   return [batch.headers(0)] as const

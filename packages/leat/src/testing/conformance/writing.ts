@@ -4,7 +4,7 @@ import { formatEventId, formatUuid } from "../../record/EventId.ts"
 import { readHeaders } from "../../record/Headers.ts"
 import { RecordBatch } from "../../record/RecordBatch.ts"
 import { noHeaders } from "../../record/ContextHeaders.ts"
-import { wireWriter } from "../../record/Wire.ts"
+import { wireWriter } from "../../record/WireWriter.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import {
@@ -32,7 +32,7 @@ function events(
   const writer = wireWriter("compact", identity)
   return seqs.map((seq) => {
     const batch = new RecordBatch(writer.size(bucket, seq, noHeaders))
-    batch.place(0, bucket, seq, Float64Array.of(1_700_000_000_000))
+    batch.place(bucket, seq, Float64Array.of(1_700_000_000_000))
     writer.write(batch, 0, noHeaders)
     return { key: "k", value: `${seq}`, headers: readHeaders(batch.arena, 0) }
   })

@@ -16,7 +16,8 @@ export class MemoryPartition {
   /** Bytes of what is stored. */
   bytes = 0
   #chunks: Array<MemoryChunk> = []
-  readonly #listeners = new Set<() => void>()
+  /** Undefined until there is one: most partitions of many have none. */
+  #listeners: Set<() => void> | undefined
 
   /**
    * Stores a copy of records [from, to); returns the position of the first. It is kept together with what came before it while a chunk has
@@ -34,14 +35,15 @@ export class MemoryPartition {
     chunk.add(batch, from, to, nowMs)
     this.bytes += chunk.bytes
     this.end = base + BigInt(to - from)
-    for (const appended of this.#listeners) appended()
+    if (this.#listeners !== undefined) for (const appended of this.#listeners) appended()
     return base
   }
 
   /** Calls `appended` after each append; returns how to stop. */
   onAppend(appended: () => void): () => void {
-    this.#listeners.add(appended)
-    return () => this.#listeners.delete(appended)
+    const listeners = (this.#listeners ??= new Set())
+    listeners.add(appended)
+    return () => listeners.delete(appended)
   }
 
   /** What stands at `from` or later, before `to`; undefined when there is nothing (yet). */
