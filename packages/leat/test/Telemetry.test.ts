@@ -192,6 +192,22 @@ describe("metrics", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("tell the time of a send, from where it was handed over to its answer", () =>
+    Effect.gen(function* () {
+      const seconds = Effect.map(Metric.snapshot, (metrics) =>
+        metrics.reduce(
+          (total, { id, state }) =>
+            total + (id === "messaging.client.operation.duration" && "sum" in state ? state.sum : 0),
+          0
+        )
+      )
+      const { notes } = yield* openNotes({ send: () => ({ kind: "delay", ms: 60 }) })
+      const before = yield* seconds
+      yield* notes.publish({ key: "k", text: "0" })
+      expect((yield* seconds) - before).toBeGreaterThan(0.05)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("go with their leat", () =>
     Effect.gen(function* () {
       yield* Effect.scoped(openNotes())

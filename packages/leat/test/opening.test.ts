@@ -339,15 +339,15 @@ describe("a best-effort leg whose cluster is away", () => {
             until(() => true, new MemoryBroker({ partitions: 3 }))
           ]
         })
-        yield* leat.stream(noteContract({ stream: "test.eight", buckets: 8 }))
+        const eight = yield* leat.stream(noteContract({ stream: "test.eight", buckets: 8 }))
         const nine = yield* leat.stream(noteContract({ stream: "test.nine", buckets: 9 }))
         yield* Effect.sleep("1 minute")
-        yield* nine.publish({ key: "k", text: "1" })
+        for (const notes of [eight, nine]) yield* notes.publish({ key: "k", text: "1" })
         yield* leat.flush
-        const row = leat.ledger
-          .snapshot()
-          .legs.find(({ sink, stream }) => sink === "away/archive" && stream === "test.nine")
-        expect(row).toMatchObject({ admitted: 1, stored: 1 })
+        const rowOf = (name: string) =>
+          leat.ledger.snapshot().legs.find(({ sink, stream }) => sink === "away/archive" && stream === name)
+        expect(rowOf("test.nine")).toMatchObject({ admitted: 1, stored: 1 })
+        expect(rowOf("test.eight")).toMatchObject({ admitted: 1, stored: 0, dropped: { Unsupported: 1 } })
       })
     ))
 

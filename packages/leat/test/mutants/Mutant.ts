@@ -9,4 +9,6 @@ export interface Mutant {
   readonly replace: string
   /** What has to find it; tables, walks of lanes, stories and the conformance suite, one after the other, when absent. */
   readonly foundBy?: Proof
+  /** Part of the name of a test in that file which has to fail: the mutant is found for its reason, and not by whatever else fails there. */
+  readonly test?: string
 }

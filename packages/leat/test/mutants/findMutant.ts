@@ -18,7 +18,7 @@ export interface Search {
 
 /** Runs the battery for one mutant, or for none. */
 export function runBattery(name: string, runs: number): Promise<Search> {
-  return execute([battery, name, String(runs)], {}, (code, stdout) => ({
+  return execute([battery, name, String(runs)], {}, ({ code, stdout }) => ({
     found: code === 3,
     how: stdout.trim().split("\n").at(-1) ?? ""
   }))
@@ -27,16 +27,28 @@ export function runBattery(name: string, runs: number): Promise<Search> {
 /** Looks for a mutant with the proof that it names. */
 export async function findMutant(mutant: Mutant, runs = 60): Promise<Search> {
   planted(mutant)
-  const { name, foundBy } = mutant
+  const { name, foundBy, test } = mutant
   if (foundBy?.endsWith(".test.ts") !== true) return await runBattery(name, runs)
   const file = `packages/leat/test/${foundBy}`
-  const parameters = [vitest, "run", "--project", "leat", "--bail", "1", file]
-  return await execute(parameters, { LEAT_MUTANT: name, NO_COLOR: "1" }, (_, stdout) => {
-    const [, test] = /^ FAIL {2}(.*)$/m.exec(stdout) ?? []
+  const parameters = [vitest, "run", "--project", "leat", file, ...(test === undefined ? [] : ["-t", literal(test)])]
+  return await execute(parameters, { LEAT_MUTANT: name, NO_COLOR: "1" }, ({ stdout, stderr }) => {
+    // Where no terminal listens, failures are told on the other channel.
+    const [, failed] = /^ FAIL {2}(.*)$/m.exec(`${stdout}\n${stderr}`) ?? []
     // A file that cannot be loaded fails too, and finds nothing.
     const found = /^ +Tests +.*\b\d+ failed/m.test(stdout)
-    return { found, how: test ?? stdout.slice(-300) }
+    return { found, how: failed ?? stdout.slice(-300) }
   })
+}
+
+/** As a pattern for names of tests. */
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+}
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
 }
 
 const run = promisify(execFile)
@@ -44,7 +56,7 @@ const run = promisify(execFile)
 async function execute(
   parameters: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
-  read: (code: number, stdout: string) => Search
+  read: (ended: Ended) => Search
 ): Promise<Search> {
   const options = {
     cwd: root,
@@ -54,13 +66,13 @@ async function execute(
     maxBuffer: 1 << 26
   }
   try {
-    const { stdout } = await run(process.execPath, ["--conditions=@leat/source", ...parameters], options)
-    return read(0, stdout)
+    const { stdout, stderr } = await run(process.execPath, ["--conditions=@leat/source", ...parameters], options)
+    return read({ code: 0, stdout, stderr })
   } catch (error) {
     const { code, stdout = "", stderr = "" } = error as { code?: number | string; stdout?: string; stderr?: string }
     if (typeof code !== "number") return { found: false, how: `it ended by ${code ?? "a time-out"}` }
     try {
-      const search = read(code, stdout)
+      const search = read({ code, stdout, stderr })
       return search.found ? search : { found: false, how: `${search.how} ${stderr}`.trim().slice(-500) }
     } catch {
       return { found: false, how: stderr.slice(-500) }

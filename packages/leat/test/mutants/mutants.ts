@@ -1,14 +1,20 @@
 import { consumeMutants } from "./consumeMutants.ts"
+import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { publishMutants } from "./publishMutants.ts"
+import { pumpMutants } from "./pumpMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
+import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
   ...publishMutants,
+  ...pumpMutants,
+  ...laneMutants,
+  ...sinkMutants,
   ...consumeMutants,
   ...recordMutants,
   ...routesMutants,

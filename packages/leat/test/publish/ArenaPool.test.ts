@@ -28,3 +28,41 @@ describe("the budget of a sink", () => {
     expect([batch.arena.length, budget.usedBytes]).toEqual([4096, 4096])
   })
 })
+
+describe("the arenas that are kept", () => {
+  const megabyte = 1 << 20
+
+  it("are used again without end, and are 16 MiB at most", () => {
+    const pool = new ArenaPool()
+    let batch = pool.take(megabyte)
+    for (let turn = 0; turn < 40; turn++) {
+      pool.give(batch)
+      const again = pool.take(megabyte)
+      expect(again).toBe(batch)
+      batch = again
+    }
+    const many = Array.from({ length: 20 }, () => pool.take(megabyte))
+    for (const one of many) pool.give(one)
+    const kept = new Set(many)
+    const taken = Array.from({ length: 20 }, () => pool.take(megabyte))
+    expect(taken.filter((one) => kept.has(one))).toHaveLength(16)
+    expect(new Set(taken).size).toBe(20)
+  })
+
+  it("have no records", () => {
+    const pool = new ArenaPool()
+    const batch = pool.take(1024)
+    batch.place(0, 0, Float64Array.of(1))
+    batch.commit(true, 1, 1, 2, "event")
+    pool.give(batch)
+    expect([pool.take(1024), batch.count, batch.bytes]).toEqual([batch, 0, 0])
+  })
+})
+
+describe("a budget that is no power of two", () => {
+  it("can be used to its last byte", () => {
+    const budget = new ArenaBudget(new ArenaPool(), 30_000)
+    expect(budget.take(22_000)?.arena.length).toBe(30_000)
+    expect(budget.hasRoom(1)).toBe(false)
+  })
+})

@@ -45,4 +45,28 @@ describe("a calendar", () => {
       })
     )
   })
+
+  it("wakes once who is entered again for an earlier time", () => {
+    const calendar = new Calendar()
+    const rung: Array<number> = []
+    const one = { alarmMs: Number.POSITIVE_INFINITY, ring: () => void rung.push(1) }
+    calendar.enter(one, 9)
+    calendar.enter(one, 5)
+    calendar.ring(5)
+    expect([rung, calendar.earliestMs]).toEqual([[1], Number.POSITIVE_INFINITY])
+    calendar.ring(9)
+    expect(rung).toEqual([1])
+  })
+
+  it("wakes nobody before a time between two milliseconds", () => {
+    const calendar = new Calendar()
+    const rung: Array<number> = []
+    const one = { alarmMs: Number.POSITIVE_INFINITY, ring: () => void rung.push(1) }
+    calendar.enter(one, 5.5)
+    expect([calendar.earliestMs, one.alarmMs]).toEqual([6, 6])
+    calendar.ring(5)
+    expect(rung).toEqual([])
+    calendar.ring(6)
+    expect(rung).toEqual([1])
+  })
 })

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { Ledger } from "../../src/ledger/Ledger.js"
 import { type LaneMaker, LegLanes } from "../../src/publish/LegLanes.js"
+import type { PumpedLane } from "../../src/publish/Pumped.js"
+import type { RecordBatch } from "../../src/record/RecordBatch.js"
 
 describe("the lanes of a leg", () => {
   it("are not made for a record that finds no room", () => {
@@ -16,5 +18,21 @@ describe("the lanes of a leg", () => {
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     for (const partition of [0, 1, 2, 3]) expect(lanes.room(partition, 100)).toBeUndefined()
     expect(made).toEqual([])
+  })
+
+  it("take a record into the batch that is open only where it has room for all of it", () => {
+    const open = { room: 99 }
+    const next = { room: 1000 }
+    const maker: LaneMaker = {
+      partitions: 1,
+      makeLane: () => undefined,
+      hasRoom: () => true,
+      makeRoom: () => next as RecordBatch,
+      appended: () => undefined,
+      flushLane: () => undefined
+    }
+    const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
+    lanes.keep(0, { open } as PumpedLane)
+    expect([lanes.room(0, 98), lanes.room(0, 99), lanes.room(0, 100)]).toEqual([open, open, next])
   })
 })

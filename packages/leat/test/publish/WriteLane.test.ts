@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest"
 import { droppedHeader } from "../../src/record/DropNotice.js"
 import { Ledger } from "../../src/ledger/Ledger.js"
-import { atLeastOnce } from "../../src/Policy.js"
+import { atLeastOnce, type Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import type { Run } from "../../src/transport/index.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
 describe("the notice of what was dropped", () => {
-  function laneWithDrop() {
+  function laneWithDrop(policy: Policy = atLeastOnce) {
     const ledger = new Ledger()
     const account = ledger.account("s", "memory/t", 1)
-    const rules = { policy: atLeastOnce, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }
+    const rules = { policy, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }
     const partition = new WritePartition({ rules, pipeline: 1, canFence: true })
     const home = { ledger, rules, recordBytesMax: 1000, canFence: true, recycle: () => undefined }
     const lane = new WriteLane(home, account)
@@ -39,6 +39,7 @@ describe("the notice of what was dropped", () => {
     }
     if (command._tag !== "Send") throw new Error(`the partition says ${command._tag}`)
     const { batch, from, to } = command
+    expect(batch.recordBytes(from)).toBeLessThanOrEqual(1000)
     const said = batch.headers(from).find(([name]) => name === droppedHeader)?.[1]
     command.answer([{ from, to, fate }])
     partition.settle(nowMs, 0)
@@ -89,6 +90,15 @@ describe("the notice of what was dropped", () => {
     refuse(2)
     expect(send(partition, 100_000, "stored")).toBe("3:0-1:overflow;3:2-3")
     expect(lane.unannounced).toEqual([])
+  })
+
+  it("is for the next record to say where the policy gives one up that was to say it, and is said once", () => {
+    const { lane, partition } = laneWithDrop([{ on: ["*"], then: "drop" }])
+    expect(send(partition, 1000, "notStored")).toBe("3:0-1:overflow")
+    expect(lane.unannounced.map(({ from, to }) => [from, to])).toEqual([
+      [0, 1],
+      [1, 2]
+    ])
   })
 
   it("is for the next record to say where one that perhaps said it is given up", () => {

@@ -4,6 +4,7 @@ import type { Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError, type TransportReason } from "../../src/transport/index.js"
 import type { Queued } from "../../src/publish/Span.js"
+import { retryDelayMs } from "../../src/publish/retryDelayMs.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.js"
 
@@ -110,6 +111,50 @@ describe("ranges on their way to one partition", () => {
     expect(partition.next(0)._tag).toBe("Idle")
     partition.fenced(undefined, 0, 0)
     expect(seqs(sends())).toEqual([[0], [2], [3]])
+  })
+
+  it("are not followed by others once one of them is known to have failed, although its turn has not come", () => {
+    const { append, sends, answer } = partitionWith()
+    append()
+    append()
+    const [one, two] = sends()
+    answer(given(two), "notStored")
+    append()
+    expect(sends()).toEqual([])
+    answer(given(one), "stored")
+    expect(sends()).toHaveLength(2)
+  })
+
+  it("that are too large for one request are halved, which is no attempt of the halves", () => {
+    const policy: Policy = [{ on: ["*"], retry: { times: 1, baseMs: 0, jitter: 0 }, then: "drop" }]
+    const { lane, append, sends, answer, seqs } = partitionWith({ policy, recordsPerBatch: 4 })
+    for (let index = 0; index < 4; index++) append()
+    answer(given(sends()[0]), "notStored", "TooLarge")
+    answer(given(sends()[0]), "notStored", "TooLarge")
+    answer(given(sends()[0]), "notStored", "Unavailable")
+    expect(lane.account.dropped).toEqual({})
+    expect(seqs(sends())).toEqual([[0]])
+  })
+
+  it("are tried for as long as the policy says, from the first attempt on", () => {
+    const policy: Policy = [{ on: ["*"], retry: { deadlineMs: 100, baseMs: 40, jitter: 0 }, then: "drop" }]
+    const { lane, append, sends, answer } = partitionWith({ policy })
+    append(lane, 0)
+    for (const nowMs of [0, 40, 80]) {
+      expect(lane.account.dropped).toEqual({})
+      answer(given(sends(nowMs)[0]), "notStored", "Unavailable", nowMs)
+    }
+    expect(lane.account.dropped).toEqual({ Unavailable: 1 })
+  })
+
+  it("that are given up leave arenas that nobody uses again: the driver may still hold views of them", () => {
+    const { lane, append, sends, recycled } = partitionWith({ pipeline: 1 })
+    append()
+    append()
+    expect(sends()).toHaveLength(1)
+    lane.abandon("closed")
+    expect(recycled).toEqual([false, true])
+    expect(lane.account).toMatchObject({ dropped: { closed: 2 }, droppedMayBeStored: 1 })
   })
 
   it("are never two of one batch", () => {
@@ -222,5 +267,63 @@ describe("a policy without a delay", () => {
       partition.fenced({ tag: "Unavailable", detail: "" }, 0, 0)
     }
     expect(partition.next(0)).toEqual({ _tag: "Wait", lane: undefined, untilMs: 10 })
+  })
+})
+
+describe("a fence", () => {
+  const unavailable = { tag: "Unavailable", detail: "" }
+
+  it.for(["Timeout", "Unavailable"])(
+    "that failed (%s) is asked for again, and nothing is sent before it returns",
+    (tag) => {
+      const { partition, lane, append, sends, answer } = partitionWith()
+      append()
+      answer(given(sends()[0]), "unknown", "Timeout")
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        expect(partition.next(0)._tag).toBe("Fence")
+        partition.fenced({ tag, detail: "" }, 0, 0)
+      }
+      expect(lane.pending).toBe(1)
+      expect(partition.next(0)._tag).toBe("Fence")
+      partition.fenced(undefined, 0, 0)
+      expect(sends()).toHaveLength(1)
+    }
+  )
+
+  it("is not given up with the records in doubt: what comes later waits for it", () => {
+    const policy: Policy = [{ on: ["Unavailable"], then: "drop" }, ...again]
+    const { partition, lane, append, sends, answer, seqs } = partitionWith({ policy })
+    append()
+    answer(given(sends()[0]), "unknown", "Timeout")
+    append()
+    expect(partition.next(0)._tag).toBe("Fence")
+    partition.fenced(unavailable, 0, 0)
+    expect(lane.account).toMatchObject({ dropped: { Unavailable: 1 }, droppedMayBeStored: 1 })
+    expect(partition.next(999)).toEqual({ _tag: "Wait", lane: undefined, untilMs: 1000 })
+    expect(partition.next(1000)._tag).toBe("Fence")
+    partition.fenced(undefined, 1000, 0)
+    expect(seqs(sends(1000))).toEqual([[1]])
+  })
+
+  it("has its own attempts: those of the one before do not count", () => {
+    const policy: Policy = [{ on: ["Unavailable"], retry: { times: 1, baseMs: 0, jitter: 0 }, then: "halt" }, ...again]
+    const { partition, append, sends, answer } = partitionWith({ policy })
+    append()
+    for (let fence = 1; fence <= 3; fence++) {
+      answer(given(sends()[0]), "unknown", "Timeout")
+      expect(partition.next(0)._tag).toBe("Fence")
+      partition.fenced(unavailable, 0, 0)
+      expect(partition.halted).toBeUndefined()
+      expect(partition.next(0)._tag).toBe("Fence")
+      partition.fenced(undefined, 0, 0)
+    }
+  })
+})
+
+describe("the delay of a retry", () => {
+  it("is what the policy says, also after many attempts, and never too short for then", () => {
+    expect([retryDelayMs(0, 3), retryDelayMs(0, 4), retryDelayMs(7, 4), retryDelayMs(30_000, 40)]).toEqual([
+      0, 10, 10, 30_000
+    ])
   })
 })

@@ -1,4 +1,4 @@
-import { Deferred, Effect, Exit, Logger, References, type Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Logger, References, type Scope } from "effect"
 import { type Driver, Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
 import { type Run, type Writer, writerOf } from "leat/transport"
@@ -62,13 +62,19 @@ const driverOf = (bend: (honest: Writer) => Effect.Effect<Send, never, Scope.Sco
   }
 }
 
-/** Publishes three events, of which the second meets the fault; returns what the ledger says. */
+/** Publishes three events, of which the second meets the fault; returns what the ledger says, and what a reader gets. */
 function publishThree(driver: Driver) {
   const program = Effect.gen(function* () {
     const leat = yield* Leat.make({ source: "test", drivers: [driver] })
     const notes = yield* leat.stream(noteContract())
+    const clock = yield* Clock.Clock
+    const beganMs = clock.currentTimeMillisUnsafe()
     for (const text of ["1", "2", "3"]) yield* notes.publish({ key: "k", text })
-    return { legs: leat.ledger.snapshot().legs, halted: leat.halted() }
+    const elapsedMs = clock.currentTimeMillisUnsafe() - beganMs
+    const read = new Set<string>()
+    yield* notes.handle("g", ({ text }) => Effect.sync(() => void read.add(text)))
+    yield* Effect.sleep("1 second")
+    return { legs: leat.ledger.snapshot().legs, halted: leat.halted(), read: [...read], elapsedMs }
   })
   const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
   if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
@@ -80,6 +86,13 @@ describe("a driver whose send", () => {
     const told = publishThree(driverOf(({ send }) => Effect.succeed(fault(send))))
     expect(told.halted).toEqual([])
     expect(told.legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
+    expect(told.read).toEqual(["1", "2", "3"])
+  })
+
+  it("throws is not waited for until its time is over", () => {
+    expect(
+      publishThree(driverOf(({ send }) => Effect.succeed(faults["throws"]?.(send) ?? send))).elapsedMs
+    ).toBeLessThan(1000)
   })
 
   it.for(Object.entries(effects))("is an effect that %s has said nothing, and the lane goes on", ([, effect]) => {
@@ -88,6 +101,7 @@ describe("a driver whose send", () => {
     )
     expect(told.halted).toEqual([])
     expect(told.legs).toMatchObject([{ admitted: 3, stored: 3, balanced: true }])
+    expect(told.read).toEqual(["1", "2", "3"])
   })
 })
 

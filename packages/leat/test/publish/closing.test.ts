@@ -126,6 +126,21 @@ describe("a leat that closes", () => {
       })
     ))
 
+  it("waits for its drain and no longer, whatever has no answer", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const setting = { faults: { send: () => ({ kind: "silence" }) as const }, drain: "2 seconds" as const }
+        const { leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
+        notes.offer(note("k", "0"))
+        const startMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        yield* Scope.close(scope, Exit.void)
+        const endMs = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        expect(endMs - startMs).toBe(2000)
+        expect(legRow(leat)).toMatchObject({ dropped: { closed: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    ))
+
   it.for([
     ["that halted before", 50],
     ["that halts meanwhile", 0]

@@ -1,0 +1,185 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Planted in what becomes of the records of a lane: retries, endings, arenas, drops to tell, and what a driver has said. */
+export const laneMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a retry does not wait for its time",
+    file: "publish/WriteLane.ts",
+    find: `if (this.#notBeforeMs > nowMs) return`,
+    replace: `if (this.#notBeforeMs < 0) return`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "so that the thread is not kept busy"
+  },
+  {
+    name: "finding the record that is too large uses up the attempts of the others",
+    file: "publish/WriteLane.ts",
+    find: `const attempts = part.attempts - 1`,
+    replace: `const { attempts } = part`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "that are too large for one request"
+  },
+  {
+    name: "the time that a policy allows counts from the last attempt",
+    file: "publish/WriteLane.ts",
+    find: `if (span.attempts === 0) span.firstSentMs = nowMs`,
+    replace: `span.firstSentMs = nowMs`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "as long as the policy says"
+  },
+  {
+    name: "what was given up on its way is said not to be stored",
+    file: "publish/WriteLane.ts",
+    find: `span.mayBeStored || state === "inFlight")`,
+    replace: `span.mayBeStored)`,
+    foundBy: "publish/publishing.test.ts",
+    test: "counts what it could not send by its deadline"
+  },
+  {
+    name: "the arena of what was given up on its way is used again",
+    file: "publish/WriteLane.ts",
+    find: `if (state === "inFlight") queued.isReusable = false`,
+    replace: ``,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "leave arenas that nobody uses again"
+  },
+  {
+    name: "the arena of what may still land is used again",
+    file: "publish/WriteLane.ts",
+    find: `      part.mayBeStored = true
+      queued.isReusable = false`,
+    replace: `      part.mayBeStored = true`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are dropped of only what"
+  },
+  {
+    name: "a lane that closes waits for linger",
+    file: "publish/WriteLane.ts",
+    find: `!this.#isSealed && this.lingerDueMs`,
+    replace: `this.lingerDueMs`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "wait for linger unless"
+  },
+  {
+    name: "a record that only announces drops is counted as stored",
+    file: "publish/WriteLane.ts",
+    find: `if (batch.isMarker(index)) events--`,
+    replace: `if (batch.isMarker(index)) events -= 0`,
+    foundBy: "publish/closing.test.ts",
+    test: "a marker that is dropped too"
+  },
+  {
+    name: "a batch that was dropped takes records",
+    file: "publish/WriteLane.ts",
+    find: `    if (queued.batch === this.#open) this.#open = undefined
+    this.#removeEnded`,
+    replace: `    this.#removeEnded`,
+    foundBy: "publish/publishing.test.ts",
+    test: "never takes more than its budget"
+  },
+  {
+    name: "what a failed record was to announce is announced by nobody",
+    file: "publish/WriteLane.ts",
+    find: `if (!part.mayBeStored) this.#drops.takeBack(part)`,
+    replace: ``,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "grows on a retry"
+  },
+  {
+    name: "a record given up with the drops that it announced takes them along",
+    file: "publish/WriteLane.ts",
+    find: `    this.#drops.takeBack(span)
+    for`,
+    replace: `    for`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "one that perhaps said it is given up"
+  },
+  {
+    name: "drops are announced twice",
+    file: "publish/DropsToTell.ts",
+    find: `    this.putBack(span.said)
+    span.said = none`,
+    replace: `    this.putBack(span.said)`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "and is said once"
+  },
+  {
+    name: "a retry of what may be stored announces what was dropped since",
+    file: "publish/DropsToTell.ts",
+    find: `if (span.mayBeStored) {`,
+    replace: `if (span.mayBeStored && span.said.length > 0) {`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "stays unsaid on a retry"
+  },
+  {
+    name: "drops that one record has no room for are forgotten",
+    file: "publish/DropsToTell.ts",
+    find: `span.said = dropped.take(count)`,
+    replace: `span.said = dropped.take()`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "is told in parts"
+  },
+  {
+    name: "a notice makes its record too large",
+    file: "publish/DropsToTell.ts",
+    find: `batch.recordBytes(span.from) - noticeHeaderBytes`,
+    replace: `batch.recordBytes(span.from)`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "is told in parts"
+  },
+  {
+    name: "the oldest goes although it may be stored",
+    file: "publish/Span.ts",
+    find: `!mayBeStored && state === "queued"`,
+    replace: `mayBeStored || state === "queued"`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are dropped of only what"
+  },
+  {
+    name: "the oldest goes although it is on its way",
+    file: "publish/Span.ts",
+    find: `!mayBeStored && state === "queued"`,
+    replace: `!mayBeStored && state !== "ended"`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are dropped of only what"
+  },
+  {
+    name: "what a driver has not said is stored",
+    file: "publish/answeredRuns.ts",
+    find: `if (at < to) result.push({ from: at, to, fate: "unknown" })`,
+    replace: `if (at < to) result.push({ from: at, to, fate: "stored" })`,
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "answers with an empty array"
+  },
+  {
+    name: "the second of two words about a record counts",
+    file: "publish/answeredRuns.ts",
+    find: `const start = Math.max(run.from, at)`,
+    replace: `const start = run.from`,
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "make no sense"
+  },
+  {
+    name: "an answer about more than was sent is taken",
+    file: "publish/answeredRuns.ts",
+    find: `const end = Math.min(run.to, to)`,
+    replace: `const end = run.to`,
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "make no sense"
+  },
+  {
+    name: "a policy without a delay keeps the thread",
+    file: "publish/retryDelayMs.ts",
+    find: `attempts > promptAttempts ?`,
+    replace: `attempts > promptAttempts * 1e6 ?`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "so that the thread is not kept busy"
+  },
+  {
+    name: "delays of a policy are cut short after some attempts",
+    file: "publish/retryDelayMs.ts",
+    find: `Math.max(wantedMs, delayMinMs)`,
+    replace: `delayMinMs`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "is what the policy says"
+  }
+]

@@ -1,0 +1,314 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Planted in destinations: their budget, their lanes, how they open, change and close. */
+export const sinkMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "an arena that a driver may still hold is in use for ever",
+    file: "publish/Sink.ts",
+    find: `this.#budget.give(queued.batch, queued.isReusable)`,
+    replace: `if (queued.isReusable) this.#budget.give(queued.batch, true)`,
+    foundBy: "publish/sinks.test.ts",
+    test: "gets back what nobody uses again"
+  },
+  {
+    name: "the oldest is not found behind one that has gone",
+    file: "publish/Backlog.ts",
+    find: `if (newer === undefined) this.#newest = older`,
+    replace: `if (newer === undefined) this.#newest = undefined`,
+    foundBy: "publish/Backlog.test.ts",
+    test: "the oldest that may be dropped"
+  },
+  {
+    name: "the newest is dropped for another",
+    file: "publish/Backlog.ts",
+    find: `for (let one = this.#oldest; one !== undefined; one = one.newer)
+      if (one.isDroppable) return one.owner`,
+    replace: `for (let one = this.#newest; one !== undefined; one = one.older)
+      if (one.isDroppable) return one.owner`,
+    foundBy: "publish/Backlog.test.ts",
+    test: "the oldest that may be dropped"
+  },
+  {
+    name: "a lane that is used again counts for the stream that it served",
+    file: "publish/Pumped.ts",
+    find: `this.serve(home, keeper.account)`,
+    replace: `this.serve(home, this.account)`,
+    foundBy: "publish/pumping.test.ts",
+    test: "uses lanes and partitions again"
+  },
+  {
+    name: "a partition that is used again writes to the topic of the one before",
+    file: "publish/Pumped.ts",
+    find: `    this.serve(home.writing)
+    this.home = home`,
+    replace: `    this.serve(home.writing)`,
+    foundBy: "publish/pumping.test.ts",
+    test: "uses lanes and partitions again"
+  },
+  {
+    name: "a task of the next turn is done in this one",
+    file: "publish/tasksOf.ts",
+    find: `schedule = (task) => dispatcher.scheduleTask(task, 0)`,
+    replace: `schedule = (task) => (dispatcher.flush === undefined ? undefined : task())`,
+    foundBy: "publish/sinks.test.ts",
+    test: "is told when the books are right"
+  },
+  {
+    name: "who waits does not hear of room",
+    file: "publish/Sink.ts",
+    find: `    this.waiting.freed()
+    if (this.#closing === undefined ?`,
+    replace: `    if (this.#closing === undefined ?`,
+    foundBy: "publish/publishing.test.ts",
+    test: "lets publish wait in turn"
+  },
+  {
+    name: "records are dropped for one that does not fit all the same",
+    file: "publish/Sink.ts",
+    find: `if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {`,
+    replace: `if (batch === undefined && this.leg.overflow === "dropOldest") {`,
+    foundBy: "publish/sinks.test.ts",
+    test: "is given to nobody at the cost"
+  },
+  {
+    name: "closing waits a thousand times as long as it may",
+    file: "publish/Sink.ts",
+    find: `Effect.timeoutOption(drainMs)`,
+    replace: `Effect.timeoutOption(drainMs * 1000)`,
+    foundBy: "publish/closing.test.ts",
+    test: "waits for its drain and no longer"
+  },
+  {
+    name: "drops that could not be announced are announced again and again",
+    file: "publish/Sink.ts",
+    find: `    lane.isMarked = true
+    const`,
+    replace: `    const`,
+    foundBy: "publish/closing.test.ts",
+    test: "a marker that is dropped too"
+  },
+  {
+    name: "another table's policy is not taken",
+    file: "publish/Sink.ts",
+    find: `Object.assign(this.rules, { policy, lingerMs`,
+    replace: `void policy
+    Object.assign(this.rules, { lingerMs`,
+    foundBy: "publish/publishing.test.ts",
+    test: "changes policies, buffers and levels"
+  },
+  {
+    name: "a larger buffer does not take larger records",
+    file: "publish/Sink.ts",
+    find: `    this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
+    this.#budget`,
+    replace: `    this.#budget`,
+    foundBy: "publish/sinks.test.ts",
+    test: "takes larger records"
+  },
+  {
+    name: "a lane that halts while it closes is waited for",
+    file: "publish/Sink.ts",
+    find: `if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()`,
+    replace: ``,
+    foundBy: "publish/closing.test.ts",
+    test: "that halts meanwhile"
+  },
+  {
+    name: "a full batch waits until the next one is due",
+    file: "publish/Sink.ts",
+    find: `if (open !== undefined) this.#readied(lane)`,
+    replace: ``,
+    foundBy: "publish/sinks.test.ts",
+    test: "although the next one lingers"
+  },
+  {
+    name: "a stream does not hear that another has opened its best-effort sink",
+    file: "publish/Sinks.ts",
+    find: `if (waiting !== undefined) yield* Deferred.succeed(waiting.again, undefined)`,
+    replace: `void waiting`,
+    foundBy: "opening.test.ts",
+    test: "joins when another stream opens its sink"
+  },
+  {
+    name: "only the first stream joins a best-effort sink that has opened",
+    file: "publish/Sinks.ts",
+    find: `for (const opened of whenOpen) opened()`,
+    replace: `whenOpen[0]?.()`,
+    foundBy: "opening.test.ts",
+    test: "is opened for the stream that can use it"
+  },
+  {
+    name: "a cluster that is away is asked twice a second for ever",
+    file: "publish/Sinks.ts",
+    find: `delayMs = Math.min(delayMs * 2, againMsMax)`,
+    replace: `delayMs = Math.min(delayMs, againMsMax)`,
+    foundBy: "publish/sinks.test.ts",
+    test: "is tried less and less often"
+  },
+  {
+    name: "a sink opens with the settings that it was asked for with",
+    file: "publish/Destinations.ts",
+    find: `      this.#sinks.configure(leg)
+`,
+    replace: ``,
+    foundBy: "publish/sinks.test.ts",
+    test: "has the settings of the table"
+  },
+  {
+    name: "what a leg missed before another table came is announced by nobody",
+    file: "publish/Destinations.ts",
+    find: `if (found !== undefined) return found
+    const leg`,
+    replace: `void found
+    const leg`,
+    foundBy: "publish/sinks.test.ts",
+    test: "late announces what its leg lost"
+  },
+  {
+    name: "a best-effort leg uses a sink whose partitions will not do",
+    file: "publish/Destinations.ts",
+    find: `sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined`,
+    replace: `sink !== undefined && route.legs.length > 0`,
+    foundBy: "opening.test.ts",
+    test: "is opened for the stream that can use it"
+  },
+  {
+    name: "a fence that failed has fenced",
+    file: "publish/boundedFence.ts",
+    find: `Effect.succeed(failureOf(cause))`,
+    replace: `Effect.as(Effect.succeed(failureOf(cause)), undefined)`,
+    foundBy: "publish/closing.test.ts",
+    test: "behind a fence that its policy does not ask for again"
+  },
+  {
+    name: "a fence that does not end is told to nobody",
+    file: "publish/boundedFence.ts",
+    find: `Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs))`,
+    replace: `Effect.asVoid(Effect.succeed(told))`,
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "which is told once"
+  },
+  {
+    name: "a best-effort cluster that is away keeps its streams waiting",
+    file: "publish/Sinks.ts",
+    find: `Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))`,
+    replace: `Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), Duration.times(patience, 1000)))`,
+    foundBy: "opening.test.ts",
+    test: "opens its stream without it"
+  },
+  {
+    name: "a topic is created with partitions that will not do",
+    file: "publish/Sinks.ts",
+    find: `yield* check(yield* persistently(transport.partitionsOf(leg.topic)))`,
+    replace: `yield* persistently(transport.partitionsOf(leg.topic))`,
+    foundBy: "opening.test.ts",
+    test: "for which nothing was created"
+  },
+  {
+    name: "a sink that has opened is listed as not open",
+    file: "publish/Sinks.ts",
+    find: `      this.#unopened.delete(sink)
+`,
+    replace: ``,
+    foundBy: "opening.test.ts",
+    test: "opens its stream without it"
+  },
+  {
+    name: "drops of a leg that was away are announced by every lane",
+    file: "publish/LegLanes.ts",
+    find: `lane?.announce(ranges.filter(({ bucket }) => bucket % this.#maker.partitions === partition))`,
+    replace: `lane?.announce(ranges)`,
+    foundBy: "publish/sinks.test.ts",
+    test: "late announces what its leg lost"
+  },
+  {
+    name: "a flush waits for nothing",
+    file: "publish/LegLanes.ts",
+    find: `      lane.await(waiter)`,
+    replace: ``,
+    foundBy: "publish/publishing.test.ts",
+    test: "is no event that is merely large"
+  },
+  {
+    name: "a record is one byte longer than its room",
+    file: "publish/LegLanes.ts",
+    find: `open.room >= bytes) return open`,
+    replace: `open.room + 1 >= bytes) return open`,
+    foundBy: "publish/LegLanes.test.ts",
+    test: "only where it has room for all of it"
+  },
+  {
+    name: "the first record of a batch does not begin its linger",
+    file: "publish/LegLanes.ts",
+    find: `if (isStarting) this.#maker.appended(lane)`,
+    replace: `if (isStarting && lane.open === undefined) this.#maker.appended(lane)`,
+    foundBy: "publish/linger.test.ts",
+    test: "however long nothing was offered"
+  },
+  {
+    name: "what a leg that was away dropped was not admitted to it",
+    file: "publish/ClosedLeg.ts",
+    find: `    account.admitted++
+`,
+    replace: ``,
+    foundBy: "opening.test.ts",
+    test: "opens its stream without it"
+  },
+  {
+    name: "a publish goes on inside the stack of the lane",
+    file: "publish/Publishing.ts",
+    find: `else waiter.whenDone(() => this.#schedule(then))`,
+    replace: `else waiter.whenDone(then)`,
+    foundBy: "publish/sinks.test.ts",
+    test: "is told when the books are right"
+  },
+  {
+    name: "arenas that are taken are counted as kept",
+    file: "publish/ArenaPool.ts",
+    find: `if (batch !== undefined) this.#keptBytes -= size`,
+    replace: ``,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "are used again without end"
+  },
+  {
+    name: "two lanes get one arena",
+    file: "publish/ArenaPool.ts",
+    find: `this.#kept.get(size)?.pop()`,
+    replace: `this.#kept.get(size)?.at(-1)`,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "are used again without end"
+  },
+  {
+    name: "an emptied batch still has its records",
+    file: "publish/ArenaPool.ts",
+    find: `    batch.reset()
+`,
+    replace: ``,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "have no records"
+  },
+  {
+    name: "a batch that grows is counted twice",
+    file: "publish/ArenaPool.ts",
+    find: `this.usedBytes += size - batch.arena.length`,
+    replace: `this.usedBytes += size`,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "grows a batch only within it"
+  },
+  {
+    name: "what is over a power of two of a buffer cannot be used",
+    file: "publish/ArenaPool.ts",
+    find: `return size > bytesMax && bytes <= bytesMax ? bytesMax : size`,
+    replace: `return size > bytesMax && bytes <= bytesMax && bytesMax < 0 ? bytesMax : size`,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "can be used to its last byte"
+  },
+  {
+    name: "emptied arenas are kept without end",
+    file: "publish/ArenaPool.ts",
+    find: `if (this.#keptBytes + size > keptBytesMax) return`,
+    replace: `if (this.#keptBytes < 0) return`,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "are used again without end"
+  }
+]
