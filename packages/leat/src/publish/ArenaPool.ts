@@ -6,7 +6,7 @@ const arenaBytesMin = 1024
 /** Expected size of a record, for the columns beside a small arena, in bytes. */
 const recordBytesExpected = 128
 
-/** Bytes of emptied arenas that are kept, of all sizes together, so that a steady load allocates none. */
+/** Bytes of emptied arenas and their columns that are kept, of all sizes together, so that a steady load allocates none. */
 const keptBytesMax = 16 * 1024 * 1024
 
 /** The emptied arenas of a whole leat: whichever lane needs one next takes it. */
@@ -19,26 +19,29 @@ export class ArenaPool {
     return this.#pop(size) ?? new RecordBatch(size, Math.min(64, Math.max(4, Math.floor(size / recordBytesExpected))))
   }
 
-  /** Moves a batch into an arena of `size` bytes. */
+  /** Moves a batch into an arena of `size` bytes. Its own is kept for another: a batch that doubles again and again would leave one at each step. */
   grow(batch: RecordBatch, size: number): void {
     const larger = this.#pop(size)
-    batch.grow(size, larger?.arena)
+    if (larger === undefined) return batch.grow(size)
+    batch.exchange(larger)
+    this.give(larger)
   }
 
   /** Keeps an emptied batch for whoever needs one of its size. */
   give(batch: RecordBatch): void {
     const size = batch.arena.length
-    if (this.#keptBytes + size > keptBytesMax) return
+    const { capacityBytes } = batch
+    if (this.#keptBytes + capacityBytes > keptBytesMax) return
     batch.reset()
     const kept = this.#kept.get(size)
-    this.#keptBytes += size
+    this.#keptBytes += capacityBytes
     if (kept === undefined) this.#kept.set(size, [batch])
     else kept.push(batch)
   }
 
   #pop(size: number): RecordBatch | undefined {
     const batch = this.#kept.get(size)?.pop()
-    if (batch !== undefined) this.#keptBytes -= size
+    if (batch !== undefined) this.#keptBytes -= batch.capacityBytes
     return batch
   }
 }
@@ -60,9 +63,10 @@ export class ArenaBudget {
     return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax
   }
 
-  /** Whether `grow` would find room. */
-  hasRoomToGrow(batch: RecordBatch, bytes: number): boolean {
-    return this.usedBytes + arenaSize(batch.bytes + bytes, this.bytesMax) - batch.arena.length <= this.bytesMax
+  /** Whether `grow` would find room, once so many bytes are given back. */
+  hasRoomToGrow(batch: RecordBatch, bytes: number, givenBack = 0): boolean {
+    const larger = arenaSize(batch.bytes + bytes, this.bytesMax)
+    return this.usedBytes - givenBack + larger - batch.arena.length <= this.bytesMax
   }
 
   /** An empty batch with room for `bytes`; undefined when the budget does not have it. */

@@ -1,3 +1,4 @@
+import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Queued } from "./Span.ts"
 
 /**
@@ -28,17 +29,17 @@ export class Backlog {
     queued.newer = undefined
   }
 
-  /** Drops the oldest batch that may be dropped; returns whether there was one. */
-  dropOldest(reason: string): boolean {
+  /** Drops the oldest batch that may be dropped, but not `kept`; returns whether there was one. */
+  dropOldest(reason: string, kept?: RecordBatch): boolean {
     for (let one = this.#oldest; one !== undefined; one = one.newer)
-      if (one.isDroppable) return one.owner.dropBatch(one, reason) > 0
+      if (one.batch !== kept && one.isDroppable) return one.owner.dropBatch(one, reason) > 0
     return false
   }
 
-  /** Calls `take` for what may be dropped, oldest first, until it says that it has enough; returns whether it did. */
-  findDroppable(take: (bytes: number) => boolean): boolean {
+  /** Calls `take` for what may be dropped, oldest first and without `kept`, until it says that it has enough; returns whether it did. */
+  findDroppable(take: (bytes: number) => boolean, kept?: RecordBatch): boolean {
     for (let one = this.#oldest; one !== undefined; one = one.newer)
-      if (one.isDroppable && take(one.batch.arena.length)) return true
+      if (one.batch !== kept && one.isDroppable && take(one.batch.arena.length)) return true
     return false
   }
 }

@@ -193,12 +193,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number): RecordBatch | undefined {
     if (lane.isSealed) return undefined
     const { open } = lane
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.grow(open, bytes)) return open
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#grow(open, bytes)) return open
     const wanted = Math.min(Math.max(bytes, expectedBytes), Math.max(bytes, this.leg.batchBytes))
     let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
     // Nothing is dropped for what does not fit all the same.
     if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {
-      while (batch === undefined && this.#backlog.dropOldest("overflow")) batch = this.#budget.take(bytes)
+      while (batch === undefined && this.#backlog.dropOldest("overflow"))
+        batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
     }
     if (batch === undefined) return undefined
     this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
@@ -245,6 +246,22 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   /** Whether the batch still takes `bytes` more, in a larger arena. */
   #mayGrow(open: RecordBatch, bytes: number): boolean {
     return open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
+  }
+
+  /**
+   * Gives the batch a larger arena. Where the oldest are dropped, they are for this too: many small batches would take the room of the process
+   * and not of the budget.
+   */
+  #grow(open: RecordBatch, bytes: number): boolean {
+    if (this.#budget.grow(open, bytes)) return true
+    if (this.leg.overflow !== "dropOldest") return false
+    let droppableBytes = 0
+    const isEnough = this.#backlog.findDroppable((ofBatch) => {
+      droppableBytes += ofBatch
+      return this.#budget.hasRoomToGrow(open, bytes, droppableBytes)
+    }, open)
+    while (isEnough && this.#backlog.dropOldest("overflow", open)) if (this.#budget.grow(open, bytes)) return true
+    return false
   }
 
   /** Whether there would be room if all that may be dropped were. */

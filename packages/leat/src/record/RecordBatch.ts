@@ -11,6 +11,9 @@ import { type Header, readHeaders, sizeOfHeader, writeHeader, writeLength } from
 import type { OutgoingBatch, RecordColumns } from "./OutgoingBatch.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 
+/** Bytes of a record in all columns together. */
+const columnBytes = 33
+
 const noKey = 1
 const tombstone = 2
 const marker = 4
@@ -131,6 +134,28 @@ export class RecordBatch implements OutgoingBatch {
     this.arena = larger
     this.#view = undefined
     if (this.#writer !== undefined) this.attachWriter()
+  }
+
+  /** As `grow`, into the arena and the columns of an empty batch, which gets those of this one. */
+  exchange(empty: RecordBatch): void {
+    const arena = this.arena
+    this.grow(empty.arena.length, empty.arena)
+    empty.arena = arena
+    empty.#view = undefined
+    if (empty.#end.length <= this.#end.length) return
+    const { count } = this
+    this.bucket = swapped(empty.bucket, this.bucket, count, (column) => (empty.bucket = column))
+    this.seq = swapped(empty.seq, this.seq, count, (column) => (empty.seq = column))
+    this.time = swapped(empty.time, this.time, count, (column) => (empty.time = column))
+    this.#headersAt = swapped(empty.#headersAt, this.#headersAt, count, (column) => (empty.#headersAt = column))
+    this.#valueAt = swapped(empty.#valueAt, this.#valueAt, count, (column) => (empty.#valueAt = column))
+    this.#end = swapped(empty.#end, this.#end, count, (column) => (empty.#end = column))
+    this.#flags = swapped(empty.#flags, this.#flags, count, (column) => (empty.#flags = column))
+  }
+
+  /** Bytes that the batch takes, its columns included. */
+  get capacityBytes(): number {
+    return this.arena.length + this.#end.length * columnBytes
   }
 
   /** Puts the writer back onto the arena, in whatever state an encoder left it. */
@@ -328,6 +353,18 @@ function moveBack(column: Int32Array, by: number): void {
 
 function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
   return new DataView(buffer, byteOffset, length)
+}
+
+/** The larger column, with what the smaller one holds, which is given away. */
+function swapped<A extends { set(source: A): void; subarray(from: number, to: number): A }>(
+  larger: A,
+  smaller: A,
+  count: number,
+  give: (smaller: A) => void
+): A {
+  larger.set(smaller.subarray(0, count))
+  give(smaller)
+  return larger
 }
 
 function widened<A extends { set(source: A): void }>(from: A, into: A): A {

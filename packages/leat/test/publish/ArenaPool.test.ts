@@ -18,6 +18,16 @@ describe("the budget of a sink", () => {
     expect(other.take(1000)).not.toBe(one)
   })
 
+  it("keeps the arena that a batch has grown out of", () => {
+    const budget = new ArenaBudget(new ArenaPool(), 65_536)
+    const [small, large] = [budget.takeAnyway(10), budget.takeAnyway(3000)]
+    const arenas = [small.arena, large.arena]
+    budget.give(large, true)
+    expect(budget.grow(small, 3000)).toBe(true)
+    expect(small.arena).toBe(arenas[1])
+    expect(budget.takeAnyway(10).arena).toBe(arenas[0])
+  })
+
   it("grows a batch only within it", () => {
     const budget = new ArenaBudget(new ArenaPool(), 4096)
     const batch = budget.take(10)

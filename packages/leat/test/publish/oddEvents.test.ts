@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type EventContext, Leat } from "leat"
+import { type EventContext, type Journal, Leat, MemoryBroker } from "leat"
 import { describe, expect, it } from "vitest"
 import { type Note, noteContract } from "../contracts/Note.js"
 import { big, dead, legRow, note, openNotes, stored, story, streamRow } from "./stories.js"
@@ -300,6 +300,27 @@ describe("code of an event that offers others", () => {
       })
     ))
 })
+
+it("what is kept for a dead sink stands in few batches: each one costs more than its arena", () =>
+  story(
+    Effect.gen(function* () {
+      const leg = { buffer: { bytes: 262_144, overflow: "dropOldest" }, batch: { bytes: 32_768 } } as const
+      let bursts = 0
+      let isDropping = false
+      const journal: Journal = {
+        moved: (_account, _bucket, _seq, _from, to) => {
+          if (to === "dropped" && !isDropping) bursts++
+          isDropping = to === "dropped"
+        }
+      }
+      const { leat, notes } = yield* openNotes({ ...dead(leg), journal, broker: new MemoryBroker({ partitions: 4 }) })
+      for (let index = 0; index < 60_000; index++) notes.offer(note(`${index % 100}`, "a note of some length"))
+      const dropped = legRow(leat)?.dropped["overflow"] ?? 0
+      expect(dropped).toBeGreaterThan(10_000)
+      expect(dropped / bursts).toBeGreaterThan(50)
+      expect(leat.sinks()[0]?.bufferedBytes).toBeGreaterThan(130_000)
+    })
+  ))
 
 it("what an incident of one event leaves behind is nothing: an event of a third of the buffer, and all the small ones after it", () =>
   story(

@@ -1,5 +1,5 @@
 import { type Duration, Effect, Exit, References, type Scope } from "effect"
-import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
+import { type Journal, Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import type { ReceivedRecord } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.js"
@@ -22,6 +22,7 @@ export interface Setting {
   readonly faults?: FaultPlan
   readonly broker?: MemoryBroker
   readonly drain?: Duration.Input
+  readonly journal?: Journal
 }
 
 export const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -45,6 +46,7 @@ export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, con
     source: "test",
     routes: documentOf(setting),
     drain: setting.drain ?? "1 minute",
+    ...(setting.journal === undefined ? {} : { journal: setting.journal }),
     drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
   })
   return { broker, leat, notes: yield* leat.stream(contract) }

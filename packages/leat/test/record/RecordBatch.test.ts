@@ -104,6 +104,7 @@ function expectSameColumns(batch: RecordBatch, from: number, to: number, model: 
 type Step =
   | { readonly do: "commit"; readonly plain: Plain }
   | { readonly do: "grow"; readonly bytes: number }
+  | { readonly do: "exchange"; readonly bytes: number; readonly records: number }
   | { readonly do: "copy"; readonly from: number; readonly to: number }
   | { readonly do: "notice"; readonly at: number; readonly name: string; readonly value: Uint8Array }
   | { readonly do: "await"; readonly from: number; readonly to: number; readonly who: number }
@@ -112,6 +113,10 @@ type Step =
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant("commit"), plain: plains }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("grow"), bytes: fc.nat(500) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("exchange"), bytes: fc.nat(500), records: fc.integer({ min: 1, max: 9 }) })
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("copy"), from: fc.nat(), to: fc.nat() }) },
   {
     weight: 2,
@@ -158,6 +163,15 @@ class Twin {
         expect(batch.room).toBe(one.bytes)
         expect(batch.writer.buf === batch.arena && batch.writer.pos === batch.bytes).toBe(true)
         break
+      case "exchange": {
+        const empty = new RecordBatch(batch.bytes + one.bytes, one.records)
+        const arenas = [batch.arena, empty.arena]
+        batch.exchange(empty)
+        expect([empty.arena, batch.arena]).toEqual(arenas)
+        // What was given away is used by others.
+        for (const column of [empty.arena, empty.bucket, empty.seq, empty.time]) column.fill(7)
+        break
+      }
       case "copy":
         this.#expectCopy(one.from % (count + 1), one.to % (count + 1))
         break
