@@ -120,6 +120,11 @@ describe("the guide", () => {
     })
   })
 
+  it.each(pages)("%s can be read by Node 22, which has no `using` declarations", (page) => {
+    const programs = blocksOf(page).filter(({ kind }) => kind === "ts")
+    expect(programs.filter(({ text }) => /^\s*(?:await )?using\s/m.test(text))).toEqual([])
+  })
+
   it("is typed", () => {
     const config = {
       extends: join(root, "tsconfig.base.json"),

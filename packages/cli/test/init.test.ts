@@ -102,6 +102,9 @@ describe("leat init", () => {
       "next: cd mine && npm install && npm start && npm run consume"
     ])
     expect(project.files("mine")).toEqual(files)
+    // Node 22 has no `using` declarations.
+    const programs = files.filter((path) => path.endsWith(".ts"))
+    expect(programs.filter((path) => /\busing\s+\w+\s*=/.test(project.read(join("mine", path))))).toEqual([])
     const again = await project.leat(["init", "shop-orders", "--directory", "mine"])
     expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/^leat: mine is not empty \([^\n]+\n$/)])
   })
