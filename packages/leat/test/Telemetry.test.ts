@@ -214,4 +214,29 @@ describe("metrics", () => {
       expect(yield* valueOf("leat.offered")).toEqual([])
     })
   )
+
+  it.live("are summed over the leats of a process, and do not go back while one of them is open", () =>
+    Effect.gen(function* () {
+      const first = yield* Scope.make()
+      const one = yield* Scope.provide(openNotes(), first)
+      const two = yield* openNotes()
+      const looks: Array<unknown> = []
+      const look = Effect.gen(function* () {
+        const stream = { "leat.stream": "test.notes" }
+        looks.push([...(yield* valueOf("leat.offered", stream)), ...(yield* valueOf("leat.pending", stream))])
+      })
+      yield* one.notes.publish({ key: "k", text: "1" })
+      yield* two.notes.publish({ key: "k", text: "2" })
+      yield* look
+      yield* Scope.close(first, Exit.void)
+      yield* look
+      yield* two.notes.publish({ key: "k", text: "3" })
+      yield* look
+      expect(looks).toEqual([
+        [2, 0],
+        [2, 0],
+        [3, 0]
+      ])
+    })
+  )
 })

@@ -13,31 +13,47 @@ export interface Pulled<A> {
 
 type Attributes = Readonly<Record<string, string>>
 
+/** One series: the sum over whoever has it. Mostly that is one; a stream of one name in several leats of a process has several. */
 class Reading<A> {
   readonly #kind: Pulled<A>
-  readonly #of: A
+  #first: A | undefined
+  #others: Set<A> | undefined
+  /** Of counters that were taken out: a counter never goes back while somebody has it. */
+  #ended = 0
 
   constructor(kind: Pulled<A>, of: A) {
     this.#kind = kind
-    this.#of = of
+    this.#first = of
   }
 
   get() {
-    const value = this.#kind.read(this.#of)
-    return this.#kind.type === "Counter" ? { count: value, incremental: true } : { value }
+    const { read, type } = this.#kind
+    let value = this.#first === undefined ? this.#ended : this.#ended + read(this.#first)
+    for (const one of this.#others ?? []) value += read(one)
+    return type === "Counter" ? { count: value, incremental: true } : { value }
   }
 
   update(): void {}
 
   modify(): void {}
 
-  /** Whether it reads what belongs to this one. */
-  isOf(of: unknown): boolean {
-    return this.#of === of
+  add(of: A): void {
+    if (this.#first === of) return
+    this.#others ??= new Set()
+    this.#others.add(of)
+  }
+
+  /** Takes one out; returns whether that was the last. */
+  remove(of: A): boolean {
+    const isFirst = this.#first === of
+    if (!isFirst && this.#others?.delete(of) !== true) return false
+    if (isFirst) this.#first = undefined
+    if (this.#kind.type === "Counter") this.#ended += this.#kind.read(of)
+    return this.#first === undefined && (this.#others?.size ?? 0) === 0
   }
 }
 
-/** Registers a series of each kind, until `unregister`. Who registers the same ones later takes their place. */
+/** Registers a series of each kind, until `unregister`. Whoever registers the same ones later adds to them. */
 export function register<A>(
   kinds: ReadonlyArray<Pulled<A>>,
   of: A,
@@ -48,12 +64,14 @@ export function register<A>(
   const all = withContextual(attributes, context)
   for (const kind of kinds) {
     const { name, type } = kind
-    const hooks = new Reading(kind, of)
-    registry.set(keyOf(name, type, all), { id: name, type, description: undefined, attributes: all, hooks })
+    const key = keyOf(name, type, all)
+    const found = registry.get(key)?.hooks
+    if (found instanceof Reading) found.add(of)
+    else registry.set(key, { id: name, type, description: undefined, attributes: all, hooks: new Reading(kind, of) })
   }
 }
 
-/** Takes out what was registered for `of`, and not what others have put in its place. */
+/** Takes out what was registered for `of`, and not what others have added or put in its place. */
 export function unregister<A>(
   kinds: ReadonlyArray<Pulled<A>>,
   of: A,
@@ -65,7 +83,7 @@ export function unregister<A>(
   for (const { name, type } of kinds) {
     const key = keyOf(name, type, all)
     const hooks = registry.get(key)?.hooks
-    if (hooks instanceof Reading && hooks.isOf(of)) registry.delete(key)
+    if (hooks instanceof Reading && hooks.remove(of)) registry.delete(key)
   }
 }
 

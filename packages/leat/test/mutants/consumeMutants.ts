@@ -127,5 +127,20 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)`,
     replace: `return Effect.logWarning(sentence)`,
     foundBy: "brokenObservers.test.ts"
+  },
+  {
+    name: "of two leats of a process metrics show the one that was opened last",
+    file: "ledger/pulled.ts",
+    find: `if (found instanceof Reading) found.add(of)
+    else registry`,
+    replace: `registry`,
+    foundBy: "Telemetry.test.ts"
+  },
+  {
+    name: "a counter goes back when one of several leats closes",
+    file: "ledger/pulled.ts",
+    find: `this.#ended += this.#kind.read(of)`,
+    replace: `this.#ended += 0`,
+    foundBy: "Telemetry.test.ts"
   }
 ]
