@@ -161,6 +161,39 @@ const loggers: Readonly<Record<string, Case>> = {
     program: "shop",
     component: "a.b"
   },
+  "JSON inside JSON": {
+    line: '{"@timestamp":"2024-01-02T03:04:05Z","log":{"level":"error","logger":"db"},"host":{"name":"h"},"process":{"pid":7}}',
+    at: "2024-01-02T03:04:05",
+    severity: ERROR,
+    host: "h",
+    pid: 7,
+    component: "db"
+  },
+  "Docker Compose": {
+    line: "web-1  | 2024-01-02T03:04:05.5Z WARN slow",
+    at: "2024-01-02T03:04:05.5",
+    severity: WARN,
+    program: "web-1",
+    message: "slow"
+  },
+  "Java's collector": {
+    line: "[2024-01-02T03:04:05.123+0000][warning][gc] Pause",
+    at: "2024-01-02T03:04:05.123",
+    severity: WARN,
+    message: "[gc] Pause"
+  },
+  "journald with a day of the week": {
+    line: "Tue 2024-01-02 03:04:05 CET host1 cron[1]: run",
+    at: "2024-01-02T03:04:05",
+    severity: INFO,
+    message: "CET host1 cron[1]: run"
+  },
+  zap: {
+    line: "2024-01-02T03:04:05.678Z\tERROR\tdb\tno answer",
+    at: "2024-01-02T03:04:05.678",
+    severity: ERROR,
+    message: "db\tno answer"
+  },
   "JSON of journald": {
     line: '{"__REALTIME_TIMESTAMP":"1700000000123456","PRIORITY":"3","_HOSTNAME":"h","SYSLOG_IDENTIFIER":"sshd","_PID":"77"}',
     at: "2023-11-14T22:13:20.123456",

@@ -26,8 +26,8 @@ const day = String.raw`(?<day>\d{1,2})`
  * say less.
  */
 const formats: ReadonlyArray<RegExp> = [
-  // 2015-10-18 18:01:47,978 | 2024-01-02T03:04:05.123456+02:00 | 2024/01/02 03:04:05 | 2005-06-03-15.42.50.363779
-  String.raw`(?<year>\d{4})(?<mark>[-/.])(?<month>\d{2})\k<mark>(?<day>\d{2})[T _-] ?(?<hour>\d{2})(?<colon>[:.])(?<minute>\d{2})(?:\k<colon>(?<second>\d{2})(?:[.,:](?<fraction>\d{1,9}))?)?${zone}`,
+  // 2015-10-18 18:01:47,978 | 2024-01-02T03:04:05.123456+02:00 | Tue 2024/01/02 03:04:05 | 2005-06-03-15.42.50.363779
+  String.raw`(?:[A-Z][a-z]{2} )?(?<year>\d{4})(?<mark>[-/.])(?<month>\d{2})\k<mark>(?<day>\d{2})[T _-] ?(?<hour>\d{2})(?<colon>[:.])(?<minute>\d{2})(?:\k<colon>(?<second>\d{2})(?:[.,:](?<fraction>\d{1,9}))?)?${zone}`,
   // 20171223-22:15:29:606, whose parts may have one digit
   String.raw`(?<year>\d{4})(?<month>\d{2})(?<day>\d{2})-(?<hour>\d{1,2}):(?<minute>\d{1,2}):(?<second>\d{1,2}):(?<millis>\d{1,3})`,
   // 20240102T030405Z

@@ -59,7 +59,7 @@ const timeFirst: Head = {
     // Proxifier: `] chrome.exe *64 - message`
     String.raw`\] (?<program>[^\s\]]{1,128})(?: \*64)? - `,
     // Any: the time, then a level
-    String.raw`["\])>]?[ \t]{0,4}[-|,:]?[ \t]{0,4}[[(<|]?${level}[\])>|]?(?:[ \t]{0,8}[-|:][ \t]{1,8}|[ \t]{1,8})`
+    String.raw`["\])>]?[ \t]{0,4}[-|,:]?[ \t]{0,4}[[(<|]?${level}[\])>|]?(?:[ \t]{0,8}[-|:][ \t]{1,8}|[ \t]{1,8}|(?=\[))`
   ].map(sticky)
 }
 
@@ -90,7 +90,7 @@ const syslogHead: Head = {
 /** A level, then a time: `[INFO] 2024-01-02 ...`, `I0102 03:04:05.678901 ...`, `I, [2024-01-02T03:04:05 #1234] ...` */
 const levelFirst: Head = {
   before: sticky(String.raw`(?:(?<level>[DIWEFC])(?:, \[)?(?=\d)|\[?(?<level2>[A-Za-z]{3,13})\]?[ \t:|-]{1,4}[[(]?)`),
-  after: timeFirst.after.concat(timeAlone.after)
+  after: [...timeFirst.after, ...timeAlone.after]
 }
 
 /** Heads by what stands before their time. */
@@ -100,6 +100,11 @@ export const heads: ReadonlyArray<Head> = [
   timeFirst,
   timeAlone,
   levelFirst,
+  {
+    // Docker Compose: `web-1  | TIME INFO message`
+    before: sticky(String.raw`(?<program>[\w.-]{1,64}) {1,32}\| [[(]?`),
+    after: [...timeFirst.after, ...timeAlone.after]
+  },
   {
     // OpenStack: `nova-api.log.1.2017-05-16_13:53:08 TIME 25746 INFO module message`
     before: sticky(String.raw`(?<program>[\w-]{1,64})\.log\S{0,128} `),

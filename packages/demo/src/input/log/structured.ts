@@ -10,7 +10,7 @@ const keys = {
   level: ["level", "severity", "lvl", "levelname", "log.level", "@l", "loglevel", "status"],
   host: ["host", "hostname", "host.name", "_HOSTNAME", "node", "server"],
   program: ["program", "service", "service.name", "app", "SYSLOG_IDENTIFIER", "application"],
-  processId: ["pid", "process_id", "_PID"],
+  processId: ["pid", "process_id", "process.pid", "_PID"],
   component: ["component", "logger", "module", "caller", "class", "log.logger", "name"]
 } as const
 
@@ -29,10 +29,18 @@ function readJson(text: string, at: number): Known | undefined {
   try {
     const object: unknown = JSON.parse(at === 0 ? text : text.slice(at))
     if (typeof object !== "object" || object === null) return undefined
-    return knownFrom((key) => (Object.hasOwn(object, key) ? Reflect.get(object, key) : undefined), at)
+    return knownFrom((key) => valueAt(object, key), at)
   } catch {
     return undefined
   }
+}
+
+/** `log.level` is the name of a value, or of one inside another. */
+function valueAt(object: object, key: string): unknown {
+  if (Object.hasOwn(object, key)) return Reflect.get(object, key)
+  const dot = key.indexOf(".")
+  const inner: unknown = dot < 0 ? undefined : valueAt(object, key.slice(0, dot))
+  return typeof inner === "object" && inner !== null ? valueAt(inner, key.slice(dot + 1)) : undefined
 }
 
 /** Only pairs in the first part of a line are looked at, two at least, of which the first begins the line. */
