@@ -77,6 +77,13 @@ describe("the sample documents", () => {
 await describeOwnKafka(
   "the same program on the same input",
   () => {
+    /** Runs the job to its end. */
+    async function run(args: ReadonlyArray<string>, brokers: Readonly<Record<string, string>>): Promise<string> {
+      const { code, stdout, stderr } = await new Job(args, brokers).ended
+      expect({ args, code, stderr: code === 0 ? "" : stderr }).toEqual({ args, code: 0, stderr: "" })
+      return stdout
+    }
+
     /** Runs the job and then a consumer; on Kafka on a broker of its own, because all use the same topics. */
     async function runOn(name: (typeof names)[number]): Promise<Got> {
       const directory = join(folder, "log")
@@ -85,8 +92,7 @@ await describeOwnKafka(
       try {
         const brokers = kafka === undefined ? {} : { KAFKA_BROKERS: kafka.bootstrap }
         const args = [...walk.args, "--config", sample(name), ...where, "--speed", "max", "--json"]
-        const { code, stdout, stderr } = await new Job(args, brokers).ended
-        expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" })
+        const stdout = await run(args, brokers)
         expect(JSON.parse(stdout)).toMatchObject({
           transport: name,
           balanced: true,
@@ -99,7 +105,7 @@ await describeOwnKafka(
           .replaceAll("${env:KAFKA_BROKERS}", kafka?.bootstrap ?? "")
         const got = await consume(text)
         // And in a new run beside this one.
-        expect((await new Job([...args, "--fresh"], brokers).ended).code).toBe(0)
+        await run([...args, "--fresh"], brokers)
         expect(await consume(text.replaceAll("{stream}", "run-1.{stream}"))).toEqual(got)
         return got
       } finally {
