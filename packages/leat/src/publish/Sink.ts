@@ -260,7 +260,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
       droppableBytes += ofBatch
       return this.#budget.hasRoomToGrow(open, bytes, droppableBytes)
     }, open)
-    while (isEnough && this.#backlog.dropOldest("overflow", open)) if (this.#budget.grow(open, bytes)) return true
+    if (!isEnough) return false
+    while (this.#backlog.dropOldest("overflow", open)) if (this.#budget.grow(open, bytes)) return true
     return false
   }
 

@@ -22,9 +22,9 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "the newest is dropped for another",
     file: "publish/Backlog.ts",
     find: `for (let one = this.#oldest; one !== undefined; one = one.newer)
-      if (one.isDroppable) return one.owner`,
+      if (one.batch !== kept && one.isDroppable) return one.owner`,
     replace: `for (let one = this.#newest; one !== undefined; one = one.older)
-      if (one.isDroppable) return one.owner`,
+      if (one.batch !== kept && one.isDroppable) return one.owner`,
     foundBy: "publish/Backlog.test.ts",
     test: "the oldest that may be dropped"
   },
@@ -265,7 +265,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "arenas that are taken are counted as kept",
     file: "publish/ArenaPool.ts",
-    find: `if (batch !== undefined) this.#keptBytes -= size`,
+    find: `if (batch !== undefined) this.#keptBytes -= batch.capacityBytes`,
     replace: ``,
     foundBy: "publish/ArenaPool.test.ts",
     test: "are used again without end"
@@ -306,7 +306,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "emptied arenas are kept without end",
     file: "publish/ArenaPool.ts",
-    find: `if (this.#keptBytes + size > keptBytesMax) return`,
+    find: `if (this.#keptBytes + capacityBytes > keptBytesMax) return`,
     replace: `if (this.#keptBytes < 0) return`,
     foundBy: "publish/ArenaPool.test.ts",
     test: "are used again without end"
