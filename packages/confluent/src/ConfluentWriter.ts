@@ -3,7 +3,7 @@
  * it is stored exactly once; the fence waits for that. So the writer remembers what became of it, and when leat sends the same range
  * again, that is the answer: nothing is stored twice.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Position, Run, TransportError } from "leat/transport"
 import { failure } from "./failure.ts"
 import type { Outlet } from "./Outlet.ts"
@@ -60,38 +60,33 @@ export class ConfluentWriter implements EffectWriter {
     this.partitions = options.partitions
   }
 
-  send(partition: number, batch: OutgoingBatch, from: number, to: number, deadlineMs: number) {
+  send(partition: number, batch: OutgoingBatch, from: number, to: number, timeoutMs: number) {
     if (to <= from) return Effect.succeed<ReadonlyArray<Run>>([])
-    return Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-      Effect.callback<ReadonlyArray<Run>>((resume) => {
-        let isAnswered = false
-        let doubt: Doubt | undefined
-        const tell = (runs: ReadonlyArray<Run>) => {
-          if (doubt !== undefined) return resolved(doubt, runs)
-          if (isAnswered) return
-          isAnswered = true
-          clearTimeout(timer)
-          resume(Effect.succeed(runs))
-        }
-        const leave = () => {
-          if (isAnswered || doubt !== undefined) return
-          doubt = this.#remember(partition, batch, from, to)
-        }
-        const timer = setTimeout(
-          () => {
-            leave()
-            const why = "no answer by the deadline; it is still being sent, and the next fence waits for it"
-            resume(Effect.succeed([unknownRun(from, to, `${this.#options.topic}/${partition}`, why)]))
-          },
-          Math.max(0, deadlineMs - nowMs)
-        )
-        this.#start(partition, batch, from, to, { tell, isWaiting: () => !isAnswered && doubt === undefined })
-        return Effect.sync(() => {
-          clearTimeout(timer)
-          leave()
-        })
+    return Effect.callback<ReadonlyArray<Run>>((resume) => {
+      let isAnswered = false
+      let doubt: Doubt | undefined
+      const tell = (runs: ReadonlyArray<Run>) => {
+        if (doubt !== undefined) return resolved(doubt, runs)
+        if (isAnswered) return
+        isAnswered = true
+        clearTimeout(timer)
+        resume(Effect.succeed(runs))
+      }
+      const leave = () => {
+        if (isAnswered || doubt !== undefined) return
+        doubt = this.#remember(partition, batch, from, to)
+      }
+      const timer = setTimeout(() => {
+        leave()
+        const why = "no answer by the deadline; it is still being sent, and the next fence waits for it"
+        resume(Effect.succeed([unknownRun(from, to, `${this.#options.topic}/${partition}`, why)]))
+      }, timeoutMs)
+      this.#start(partition, batch, from, to, { tell, isWaiting: () => !isAnswered && doubt === undefined })
+      return Effect.sync(() => {
+        clearTimeout(timer)
+        leave()
       })
-    )
+    })
   }
 
   fence(partition: number): Effect.Effect<Position, TransportError> {
@@ -159,7 +154,7 @@ export class ConfluentWriter implements EffectWriter {
       return
     }
     const known = this.#introduced.get(partition)
-    if (known?.outlet === outlet && Date.now() < known.untilMs)
+    if (known?.outlet === outlet && performance.now() < known.untilMs)
       return this.#handOver(outlet, partition, batch, runs, tell)
     const first = runs.find(({ fate }) => fate === "unknown")
     if (first !== undefined) this.#introduce(outlet, partition, batch, runs, first, tell)
@@ -193,7 +188,7 @@ export class ConfluentWriter implements EffectWriter {
         // It was not handed over.
         return [{ from: start, to: run.to, fate: "notStored" as const, ...(one?.error && { error: one.error }) }]
       })
-      if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: Date.now() + introducedMs })
+      if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: performance.now() + introducedMs })
       this.#handOver(outlet, partition, batch, rest, (others) =>
         tell(joined([...told, ...others].toSorted((left, right) => left.from - right.from)))
       )
@@ -209,7 +204,7 @@ export class ConfluentWriter implements EffectWriter {
     tell: (runs: ReadonlyArray<Run>) => void
   ): void {
     const known = this.#introduced.get(partition)
-    if (known !== undefined) known.untilMs = Date.now() + introducedMs
+    if (known !== undefined) known.untilMs = performance.now() + introducedMs
     const told: Array<Run> = runs.filter(({ fate }) => fate !== "unknown")
     let pending = 1
     const add = (more: ReadonlyArray<Run>) => {

@@ -54,7 +54,7 @@ export class Control {
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
     return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
       if (error === undefined) return Effect.succeed(partitions.length)
-      const isLate = isUnknownTopic(error) && Date.now() < (this.#created.get(topic) ?? 0)
+      const isLate = isUnknownTopic(error) && performance.now() < (this.#created.get(topic) ?? 0)
       if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.partitions(operation, topic))
       return Effect.fail(failureOf(error, operation, topic))
     })
@@ -94,7 +94,7 @@ export class Control {
       Effect.retry({
         schedule: Schedule.spaced(lookMs),
         while: ({ isRetryable, reason }) =>
-          Date.now() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
+          performance.now() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
       })
     )
   }
@@ -167,7 +167,7 @@ export class Control {
       if (before.error === undefined) return statusOf(spec, before.partitions.length)
       if (!isUnknownTopic(before.error)) return yield* failureOf(before.error, "ensure", spec.topic)
       const isNew = yield* this.#create(spec)
-      this.#created.set(spec.topic, Date.now() + appearMs)
+      this.#created.set(spec.topic, performance.now() + appearMs)
       yield* this.#appeared(spec)
       if (isNew) return { status: "created", partitions: spec.partitions } as const
       return statusOf(spec, yield* this.partitions("ensure", spec.topic))

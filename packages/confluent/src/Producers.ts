@@ -87,7 +87,10 @@ export class Producers {
     return Effect.gen({ self: this }, function* () {
       const made = yield* attempt("openWriter", "the cluster section", () => {
         const producer = new kafka.Producer(producerConfig(options, hasPositions))
-        return { producer, outlet: new Outlet(producer, { hasPositions, nowMs: Date.now, codeOf: eventCodes(kafka) }) }
+        return {
+          producer,
+          outlet: new Outlet(producer, { hasPositions, nowMs: () => performance.now(), codeOf: eventCodes(kafka) })
+        }
       })
       const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
       yield* connected(kafka, made.producer, timeoutMs, (one) => one.setPollInBackground(true))
@@ -109,9 +112,9 @@ export class Producers {
           const isOpen = yield* this.#opening.withPermits(1)(Effect.isSuccess(this.#reopen(slot)))
           if (!isOpen) yield* Effect.sleep(reopenMs)
         } else if (outlet.isBroken) {
-          const sinceMs = brokenSinceMs.get(outlet) ?? Date.now()
+          const sinceMs = brokenSinceMs.get(outlet) ?? performance.now()
           brokenSinceMs.set(outlet, sinceMs)
-          if (!outlet.isSettled && Date.now() - sinceMs < requestMs * 2) continue
+          if (!outlet.isSettled && performance.now() - sinceMs < requestMs * 2) continue
           brokenSinceMs.delete(outlet)
           // Nothing of the old one may be on its way when a fence looks at the new one.
           yield* closed((done) => outlet.close(done))

@@ -42,7 +42,7 @@ const open = Effect.gen(function* () {
   const opened = yield* openNew
   const [producer] = opened.made
   const first = batchOf([{ key: "k", value: "first" }])
-  const sending = yield* Effect.forkChild(opened.writer.send(0, first, 0, 1, Date.now() + 5000))
+  const sending = yield* Effect.forkChild(opened.writer.send(0, first, 0, 1, 5000))
   yield* Effect.sleep(10)
   producer?.answer(0, 1, 0)
   yield* Fiber.join(sending)
@@ -51,8 +51,7 @@ const open = Effect.gen(function* () {
 })
 
 const batch = batchOf(["a", "b", "c"].map((value) => ({ key: "k", value })))
-const send = (writer: ConfluentWriter, withinMs = 5000) =>
-  Effect.suspend(() => writer.send(0, batch, 0, 3, Date.now() + withinMs))
+const send = (writer: ConfluentWriter, withinMs = 5000) => Effect.suspend(() => writer.send(0, batch, 0, 3, withinMs))
 const told = (runs: ReadonlyArray<Run>) => runs.map(({ from, to, fate, error }) => [from, to, fate, error?.reason])
 
 describe("a producer whose session is over", () => {

@@ -14,6 +14,7 @@ interface Order {
   readonly batch: OutgoingBatch
   readonly from: number
   readonly to: number
+  /** Of the monotonic clock, in milliseconds. */
   readonly deadlineMs: number
   /** Nobody waits any more: what has not been written is not. */
   isAbandoned: boolean
@@ -41,10 +42,11 @@ export class KafkajsWriter implements EffectWriter {
     batch: OutgoingBatch,
     from: number,
     to: number,
-    deadlineMs: number
+    timeoutMs: number
   ): Effect.Effect<ReadonlyArray<Run>> => {
     if (to <= from) return Effect.succeed([])
     return Effect.callback((resume) => {
+      const deadlineMs = performance.now() + timeoutMs
       const order: Order = { partition, batch, from, to, deadlineMs, isAbandoned: false }
       const before = this.#tails.get(partition)
       const sent = before === undefined ? this.#send(order) : before.then(() => this.#send(order))
@@ -104,7 +106,7 @@ export class KafkajsWriter implements EffectWriter {
   /** A connection to the leader, when one can be had before the deadline. */
   async #link({ partition, deadlineMs }: Order): Promise<Link> {
     const place = `${this.#topic}/${partition}`
-    const leftMs = deadlineMs - Date.now()
+    const leftMs = deadlineMs - performance.now()
     const waitMs = this.#throttledUntilMs - performance.now()
     if (leftMs <= 0) throw failure("Unavailable", "send", `${place}: the deadline passed before anything was written`)
     if (waitMs >= leftMs)
@@ -128,8 +130,7 @@ export class KafkajsWriter implements EffectWriter {
   async #produce(link: Link, order: Order): Promise<Omit<Run, "from" | "to">> {
     const { batch, from, to, partition, deadlineMs } = order
     const place = { topic: this.#topic, partition }
-    const nowMs = Date.now()
-    const leftMs = deadlineMs - nowMs
+    const leftMs = deadlineMs - performance.now()
     if (order.isAbandoned || leftMs <= 0)
       throw failure(
         "Unavailable",
@@ -137,7 +138,7 @@ export class KafkajsWriter implements EffectWriter {
         `${this.#topic}/${partition}: the deadline passed before anything was written`
       )
     // The broker gives up a little earlier than we do, so that its answer is heard.
-    const frame = produceFrame(link, place, batch.columns(from, to), nowMs, Math.max(1, Math.floor(leftMs * 0.9)))
+    const frame = produceFrame(link, place, batch.columns(from, to), Date.now(), Math.max(1, Math.floor(leftMs * 0.9)))
     const exchange = await link.exchange(frame, leftMs)
     const { run, hasMoved: moved, throttleMs } = producedBy(exchange, place)
     if (moved) this.#brokers.forget(this.#topic)

@@ -1,5 +1,5 @@
 /** A `send` that is an effect: how drivers whose client is asynchronous give one, and how tools and tests ask for one. */
-import { Cause, Clock, Effect, Exit, FiberSet, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import type { OutgoingBatch, Position, Run, Writer } from "./index.ts"
 import { TransportError } from "./TransportError.ts"
 
@@ -7,13 +7,13 @@ import { TransportError } from "./TransportError.ts"
 export interface EffectWriter {
   /** As `Writer.partitions`. */
   readonly partitions: number
-  /** As `Writer.send`; succeeds with the answer by `deadlineMs` (epoch milliseconds). Whatever else it does is an unknown outcome. */
+  /** As `Writer.send`; succeeds with the answer within `timeoutMs`. Whatever else it does is an unknown outcome. */
   readonly send: (
     partition: number,
     batch: OutgoingBatch,
     from: number,
     to: number,
-    deadlineMs: number
+    timeoutMs: number
   ) => Effect.Effect<ReadonlyArray<Run>, unknown>
   /** As `Writer.fence`. */
   readonly fence: (partition: number) => Effect.Effect<Position, TransportError>
@@ -29,12 +29,11 @@ export interface EffectWriter {
  * ```
  */
 export const writerOf = (transport: string, writer: EffectWriter): Effect.Effect<Writer, never, Scope.Scope> =>
-  Effect.map(Effect.zip(FiberSet.makeRuntime<never, ReadonlyArray<Run>, unknown>(), Clock.Clock), ([run, clock]) => ({
+  Effect.map(FiberSet.makeRuntime<never, ReadonlyArray<Run>, unknown>(), (run) => ({
     partitions: writer.partitions,
     fence: (partition) => writer.fence(partition),
     send: (partition, batch, from, to, timeoutMs, answer) => {
-      const deadlineMs = clock.currentTimeMillisUnsafe() + timeoutMs
-      run(Effect.suspend(() => writer.send(partition, batch, from, to, deadlineMs))).addObserver((exit) =>
+      run(Effect.suspend(() => writer.send(partition, batch, from, to, timeoutMs))).addObserver((exit) =>
         answer(
           Exit.isSuccess(exit)
             ? exit.value

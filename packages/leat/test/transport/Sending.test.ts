@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { batchOf, sendEffect, type Run, type Writer, writerOf } from "leat/transport"
+import { batchOf, type EffectWriter, sendEffect, type Run, type Writer, writerOf } from "leat/transport"
 import { describe, expect, it } from "vitest"
 
 const batch = batchOf([{ key: "k", value: "1" }])
@@ -34,5 +34,20 @@ describe("a send as an effect", () => {
     ["is interrupted", Effect.interrupt]
   ] as const)("knows nothing where the driver's effect %s", async ([, sent]) => {
     expect(await written(sent)).toEqual(["unknown"])
+  })
+
+  it("is given the time that it has and no instant, because the wall clock may be set meanwhile", async () => {
+    const given: Array<number> = []
+    const send = (...[, , from, to, ms]: Parameters<EffectWriter["send"]>) =>
+      Effect.sync((): ReadonlyArray<Run> => {
+        given.push(ms)
+        return [{ from, to, fate: "stored" }]
+      })
+    const writing = Effect.gen(function* () {
+      const writer = yield* writerOf("test", { partitions: 1, send, fence: () => Effect.succeed(0n) })
+      return yield* sendEffect(writer, 0, batch, 0, 1, 1000)
+    })
+    await Effect.runPromise(Effect.scoped(writing))
+    expect(given).toEqual([1000])
   })
 })
