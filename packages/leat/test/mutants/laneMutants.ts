@@ -73,8 +73,8 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     find: `    if (queued.batch === this.#open) this.#open = undefined
     this.#removeEnded`,
     replace: `    this.#removeEnded`,
-    foundBy: "publish/publishing.test.ts",
-    test: "never takes more than its budget"
+    foundBy: "publish/WritePartition.test.ts",
+    test: "a batch that was dropped while it lingered"
   },
   {
     name: "what a failed record was to announce is announced by nobody",

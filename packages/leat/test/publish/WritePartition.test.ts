@@ -247,6 +247,16 @@ describe("the lanes of one partition", () => {
     // What may be stored leaves an arena that the driver may still hold views of.
     expect(recycled).toEqual([true, false, true])
   })
+
+  it("do not take records into a batch that was dropped while it lingered", () => {
+    const { lane, append, begun } = partitionWith({ recordsPerBatch: 10 })
+    const lingering = append()
+    expect(lane.open).toBe(lingering)
+    expect(lane.dropBatch(given(begun[0]), "overflow")).toBe(1)
+    expect(lane.open).toBeUndefined()
+    expect(append()).not.toBe(lingering)
+    expect(lane.pending).toBe(1)
+  })
 })
 
 describe("a policy without a delay", () => {
