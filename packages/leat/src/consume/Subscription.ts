@@ -49,7 +49,8 @@ export interface Subscription {
   readonly lag: Effect.Effect<bigint, TransportError>
   /**
    * Drains, settles and gives the lanes back; waits for that. Handlers that run past the drain time are interrupted, and waited
-   * for until they have cleaned up, five seconds at most: what still runs then is told by a warning.
+   * for until they have cleaned up, five seconds at most: what still runs then is told by a warning. A handler of the same
+   * subscription that waits for it waits for itself until it is interrupted: it forks `stop` in a scope of its own.
    */
   readonly stop: Effect.Effect<void>
   /** Completes when the subscription was stopped; fails with the transport's error that ended it. */

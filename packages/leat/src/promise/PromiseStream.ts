@@ -1,13 +1,15 @@
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { Admission } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
-import { currentDelivery, handled } from "./handled.ts"
+import { DeliveryIterator, type GivenEvent } from "./DeliveryIterator.ts"
+import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./handled.ts"
 import { NotAwaited } from "./NotAwaited.ts"
 import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
+import type { EventBatch } from "../consume/SourceOptions.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import type { RouteError } from "../routes/Routes.ts"
@@ -79,7 +81,10 @@ export interface PromiseSubscription extends AsyncDisposable {
    * `TransportError`.
    */
   readonly lag: () => Promise<bigint>
-  /** Drains, settles and gives the lanes back; waits for that. */
+  /**
+   * Drains, settles and gives the lanes back; waits for that. Called by a handler of this subscription it begins and waits for nothing,
+   * because that handler has to end first; `ended` tells of the end.
+   */
   readonly stop: () => Promise<void>
   /** Resolves when it was stopped; rejects with the `TransportError` that ended it. */
   readonly ended: Promise<void>
@@ -100,9 +105,12 @@ export interface PromiseSubscription extends AsyncDisposable {
 export class PromiseStream<T> {
   readonly #stream: EventStream<T>
   readonly #publishing: Publishing<T>
+  readonly #leat: object
 
-  constructor(stream: EventStream<T>) {
+  /** `leat` stands for the leat that the stream is of. */
+  constructor(stream: EventStream<T>, leat: object) {
     this.#stream = stream
+    this.#leat = leat
     this.#publishing = EventStream.publishingOf(stream)
   }
 
@@ -218,14 +226,15 @@ export class PromiseStream<T> {
     handler: (event: T, delivery: DeliveryInfo) => void | Promise<void>,
     options: PromiseHandleOptions = {}
   ): Promise<PromiseSubscription> {
-    const { signal, onTombstone, ...rest } = options
-    const tombstones =
-      onTombstone === undefined ? {} : { onTombstone: (info: DeliveryInfo) => handled(info, () => onTombstone(info)) }
+    const { signal, ...rest } = options
+    const owner = this.#owner()
     return subscribed(
-      this.#stream.handle(group, (event, info) => handled(info, () => handler(event, info)), {
-        ...rest,
-        ...tombstones
-      }),
+      this.#stream.handle(
+        group,
+        (event, info) => handled(info, owner, () => handler(event, info)),
+        handleOptions(rest, owner)
+      ),
+      owner,
       signal
     )
   }
@@ -245,15 +254,17 @@ export class PromiseStream<T> {
     options: PromiseHandleBatchOptions = {}
   ): Promise<PromiseSubscription> {
     const { signal, ...rest } = options
-    return subscribed(
-      this.#stream.handleBatch(group, (deliveries) => handled(deliveries[0]?.info, () => handler(deliveries)), rest),
-      signal
-    )
+    const owner = this.#owner()
+    const onEvents = (deliveries: EventBatch<T>) => {
+      const [first] = deliveries
+      return first === undefined ? Effect.void : handled(first.info, owner, () => handler(deliveries))
+    }
+    return subscribed(this.#stream.handleBatch(group, onEvents, rest), owner, signal)
   }
 
   /**
    * Iterates over the events of a group. Asking for the next one means that the last one is done; leaving the loop, by
-   * `break` or by an error, means that it is not, and it comes again. Ends when the leat closes or the signal is aborted; throws
+   * `break` or by an error, means that it is not, and it comes again. `return` also ends a `next` that waits. Ends when the leat closes or the signal is aborted; throws
    * the `TransportError` that ended the subscription.
    *
    * @example
@@ -263,26 +274,9 @@ export class PromiseStream<T> {
    * }
    * ```
    */
-  async *subscribe(
-    group: string,
-    options: PromiseHandleOptions = {}
-  ): AsyncGenerator<{ readonly event: T; readonly info: DeliveryInfo }, void, void> {
-    const { signal, onTombstone, ...rest } = options
-    const tombstones =
-      onTombstone === undefined ? {} : { onTombstone: (info: DeliveryInfo) => handled(info, () => onTombstone(info)) }
-    const stop = new AbortController()
-    const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
-    const deliveries = Stream.interruptWhen(this.#stream.subscribe(group, { ...rest, ...tombstones }), aborted(ended))
-    try {
-      for await (const { event, info, done } of Stream.toAsyncIterable(deliveries)) {
-        // Taken back while the consumer was busy: it comes again, here or to another member.
-        if (info.signal.aborted) continue
-        yield { event, info }
-        await Effect.runPromise(done)
-      }
-    } finally {
-      stop.abort()
-    }
+  subscribe(group: string, options: PromiseHandleOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
+    const { signal, ...rest } = options
+    return new DeliveryIterator(this.#stream.subscribe(group, handleOptions(rest, this.#owner())), signal)
   }
 
   /**
@@ -296,6 +290,19 @@ export class PromiseStream<T> {
   bounds(group?: string): Promise<ReadonlyArray<PartitionBounds>> {
     return Effect.runPromise(this.#stream.bounds(group))
   }
+
+  /** Of one subscription more. */
+  #owner(): HandlerOwner {
+    return { subscription: {}, leat: this.#leat }
+  }
+}
+
+function handleOptions(
+  { onTombstone, ...rest }: Omit<PromiseHandleOptions, "signal">,
+  owner: HandlerOwner
+): HandleOptions {
+  if (onTombstone === undefined) return rest
+  return { ...rest, onTombstone: (info) => handled(info, owner, () => onTombstone(info)) }
 }
 
 /** What a publish completes an event's own context from: the delivery that is handled here and now. */
@@ -314,12 +321,15 @@ function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseRecei
 
 async function subscribed(
   start: Effect.Effect<Subscription, RouteError, Scope.Scope>,
+  owner: HandlerOwner,
   signal: AbortSignal | undefined
 ): Promise<PromiseSubscription> {
   const scope = await Effect.runPromise(Scope.make())
   const subscription = await Effect.runPromise(Scope.provide(start, scope))
   const stop = async () => {
-    await Effect.runPromise(Scope.close(scope, Exit.void))
+    const stopped = Effect.runPromise(Scope.close(scope, Exit.void))
+    // A handler of its own is among those that the end waits for.
+    if (!isHandledBy(owner.subscription)) await stopped
   }
   const onAbort = () => void stop()
   if (signal?.aborted === true) await stop()
@@ -338,11 +348,4 @@ async function subscribed(
     ended,
     [Symbol.asyncDispose]: stop
   }
-}
-
-function aborted(signal: AbortSignal): Effect.Effect<void> {
-  return Effect.callback((resume) => {
-    if (signal.aborted) resume(Effect.void)
-    else signal.addEventListener("abort", () => resume(Effect.void), { once: true })
-  })
 }

@@ -4,10 +4,21 @@ import { Effect, Exit, Fiber } from "effect"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import { traceparentOf } from "../Telemetry.ts"
 
+/** Whose handler it is. */
+export interface HandlerOwner {
+  /** One for each subscription. */
+  readonly subscription: object
+  /** One for each leat. */
+  readonly leat: object
+}
+
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
 interface Handled {
   readonly delivery: DeliveryInfo
   readonly traceparent: string | undefined
+  readonly owner: HandlerOwner
+  /** Until the handler ends: what it leaves behind (a timer, a connection) goes on in its context. */
+  isRunning: boolean
 }
 
 const current = new AsyncLocalStorage<Handled>()
@@ -16,24 +27,39 @@ export function currentDelivery(): Handled | undefined {
   return current.getStore()
 }
 
+/** Whether a handler of this subscription or leat runs here and now: whoever waits for its end there waits for himself. */
+export function isHandledBy(one: object): boolean {
+  const handling = current.getStore()
+  if (handling?.isRunning !== true) return false
+  return handling.owner.subscription === one || handling.owner.leat === one
+}
+
 /**
  * Calls a handler. What returns without a promise has ended already; what it throws keeps its `_tag` or name, which is what policies
  * match. A promise cannot be interrupted, so its fiber ends with it: the handler hears of it by its signal.
  */
-export function handled(info: DeliveryInfo | undefined, run: () => void | Promise<void>): Effect.Effect<void, unknown> {
+export function handled(
+  info: DeliveryInfo,
+  owner: HandlerOwner,
+  run: () => void | Promise<void>
+): Effect.Effect<void, unknown> {
+  const handling = contextOf(info, owner)
   try {
-    const answer = info === undefined ? run() : current.run(contextOf(info), run)
+    const answer = current.run(handling, run)
     // As `await` does: whatever a thenable does then, it is answered once.
-    return isThenable(answer) ? Effect.uninterruptible(settled(Promise.resolve(answer))) : Effect.void
+    if (isThenable(answer)) return Effect.uninterruptible(settled(Promise.resolve(answer), handling))
+    handling.isRunning = false
+    return Effect.void
   } catch (error) {
+    handling.isRunning = false
     return Exit.fail(error)
   }
 }
 
-function contextOf(delivery: DeliveryInfo): Handled {
+function contextOf(delivery: DeliveryInfo, owner: HandlerOwner): Handled {
   const fiber = Fiber.getCurrent()
   const own = fiber === undefined ? undefined : traceparentOf(fiber)
-  return { delivery, traceparent: own ?? delivery.traceparent }
+  return { delivery, traceparent: own ?? delivery.traceparent, owner, isRunning: true }
 }
 
 function isThenable(answer: unknown): answer is PromiseLike<void> {
@@ -41,11 +67,17 @@ function isThenable(answer: unknown): answer is PromiseLike<void> {
   return "then" in answer && typeof answer.then === "function"
 }
 
-function settled(promise: Promise<void>): Effect.Effect<void, unknown> {
+function settled(promise: Promise<void>, handling: Handled): Effect.Effect<void, unknown> {
   return Effect.callback((resume) => {
     promise.then(
-      () => resume(Effect.void),
-      (error: unknown) => resume(Effect.fail(error))
+      () => {
+        handling.isRunning = false
+        resume(Effect.void)
+      },
+      (error: unknown) => {
+        handling.isRunning = false
+        resume(Effect.fail(error))
+      }
     )
   })
 }

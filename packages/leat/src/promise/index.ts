@@ -3,6 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import type { Contract } from "../contract/Contract.ts"
 import { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "../Leat.ts"
 import type { HaltedLane } from "../publish/Sink.ts"
+import { isHandledBy } from "./handled.ts"
 import { PromiseStream } from "./PromiseStream.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 
@@ -12,6 +13,7 @@ export { RouteError } from "../routes/Routes.ts"
 export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 export { TransportError } from "../transport/TransportError.ts"
 export type { Outcome } from "../ledger/Waiter.ts"
+export type { GivenEvent } from "./DeliveryIterator.ts"
 export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
 
@@ -78,7 +80,7 @@ export class PromiseLeat implements AsyncDisposable {
     // One contract per stream, so what was stored under its name has its type.
     const found = this.#streams.get(contract.stream) as PromiseStream<T> | undefined
     if (found !== undefined) return found
-    const stream = new PromiseStream(opened)
+    const stream = new PromiseStream(opened, this)
     this.#streams.set(contract.stream, stream)
     return stream
   }
@@ -121,11 +123,11 @@ export class PromiseLeat implements AsyncDisposable {
 
   /**
    * Drains what was admitted, gives every lane back and closes the transports; waits for that, however often it is called. The same as
-   * disposing.
+   * disposing. Called by a handler of this leat it begins and waits for nothing, because that handler has to end first.
    */
   close(): Promise<void> {
     this.#closed ??= Effect.runPromise(Scope.close(this.#scope, Exit.void))
-    return this.#closed
+    return isHandledBy(this) ? Promise.resolve() : this.#closed
   }
 
   /** As `close`. */
