@@ -1,7 +1,8 @@
 /** The generated contracts under test, without their types: for what holds of all of them. */
+import { Buffer } from "node:buffer"
+import protobuf from "protobufjs/minimal.js"
 import type { DescMessage } from "@bufbuild/protobuf"
 import type { Contract } from "leat/contract"
-import { RecordBatch } from "leat/transport"
 import { Bare } from "./gen/bare.js"
 import { Edition } from "./gen/edition.js"
 import {
@@ -52,8 +53,13 @@ export function subject<T>(contract: Contract<T>): Subject {
   return { contract: contract as unknown as Contract<Fields>, desc: descOf(contract.name) }
 }
 
+/** A writer that begins at `pos` of these bytes, and leaves them for others when they have no room. */
+export function writerOn(bytes: Buffer, pos = 0): protobuf.Writer {
+  return Object.assign(protobuf.Writer.create(), { buf: bytes, view: null, states: null, pos })
+}
+
 export function encode<T>(contract: Contract<T>, event: T): Uint8Array {
-  const { writer } = new RecordBatch(128)
+  const writer = writerOn(Buffer.allocUnsafeSlow(128))
   contract.encodeInto(event, writer)
   return new Uint8Array(writer.buf.subarray(0, writer.pos))
 }

@@ -4,18 +4,17 @@ import type { Contract } from "leat/contract"
 import { RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { anyEvent } from "./anyEvent.js"
-import { encode, named, type Subject, subjects } from "./contracts.js"
+import { encode, named, type Subject, subjects, writerOn } from "./contracts.js"
 import { EveryTime } from "./gen/test/v1/every.js"
 import { Kinds, type Tree } from "./gen/test/v1/kinds.js"
 import { descOf, esDecode, type Fields } from "./oracle.js"
 import { placesOf } from "./places.js"
 
-/** The error of encoding an event into a batch, which is cleaned up as its publisher does. */
+/** The error of encoding an event behind the records of a batch. */
 function fault<T>(contract: Contract<T>, event: unknown, batch = new RecordBatch(0)): unknown {
   try {
-    contract.encodeInto(event as T, batch.writer)
+    contract.encodeInto(event as T, writerOn(batch.arena, batch.bytes))
   } catch (error) {
-    batch.attachWriter()
     return error
   }
   return undefined
@@ -74,9 +73,10 @@ describe("an event that is rejected", () => {
           expect(error instanceof InvalidEvent).toBe(before !== undefined)
           const expected = encode(contract, event)
           if (batch.room < 4 * expected.length + 5) batch.grow(batch.bytes + 4 * expected.length + 5)
-          contract.encodeInto(event, batch.writer)
+          const writer = writerOn(batch.arena, batch.bytes)
+          contract.encodeInto(event, writer)
           batch.place(0, 0, new Float64Array(1))
-          batch.commit(false, batch.bytes, batch.bytes, batch.writer.pos, "event")
+          batch.commit(false, batch.bytes, batch.bytes, writer.pos, "event")
           expect(new Uint8Array(batch.value(batch.count - 1) ?? [])).toEqual(expected)
         }
       })

@@ -1,9 +1,8 @@
 import { Buffer } from "node:buffer"
 import fc from "fast-check"
-import { RecordBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { anyEvent } from "./anyEvent.js"
-import { encode, named, subjects } from "./contracts.js"
+import { encode, named, subjects, writerOn } from "./contracts.js"
 import { Kinds } from "./gen/test/v1/kinds.js"
 import { esDecode, esEncode } from "./oracle.js"
 
@@ -49,15 +48,15 @@ describe("an arena", () => {
     const one = fc.constantFrom(...subjects).chain((subject) => fc.tuple(fc.constant(subject), anyEvent(subject.desc)))
     fc.assert(
       fc.property(fc.array(one, { minLength: 1, maxLength: 4 }), fc.nat(400), (all, room) => {
-        const batch = new RecordBatch(room)
+        const writer = writerOn(Buffer.allocUnsafeSlow(room))
         const written: Array<Uint8Array> = []
         for (const [{ contract }, event] of all) {
-          const start = batch.writer.pos
-          contract.encodeInto(event, batch.writer)
-          written.push(new Uint8Array(batch.writer.buf.subarray(start, batch.writer.pos)))
+          const start = writer.pos
+          contract.encodeInto(event, writer)
+          written.push(new Uint8Array(writer.buf.subarray(start, writer.pos)))
         }
         expect(written).toEqual(all.map(([{ contract }, event]) => encode(contract, event)))
-        expect(Buffer.from(batch.writer.buf.subarray(0, batch.writer.pos))).toEqual(Buffer.concat(written))
+        expect(Buffer.from(writer.buf.subarray(0, writer.pos))).toEqual(Buffer.concat(written))
       })
     )
   })

@@ -6,7 +6,6 @@
  * without gaps, so one column of ends gives the starts too.
  */
 import { Buffer } from "node:buffer"
-import protobuf from "protobufjs/minimal.js"
 import { type Header, readHeaders, sizeOfHeader, writeHeader, writeLength } from "./Headers.ts"
 import type { OutgoingBatch, RecordColumns } from "./OutgoingBatch.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
@@ -63,7 +62,6 @@ export class RecordBatch implements OutgoingBatch {
   #flags: Uint8Array
   #notice: Notice | undefined
   #view: DataView | undefined
-  #writer: protobuf.Writer | undefined
   /** W3C trace context of each record that has one. */
   #traceparents: Array<string | undefined> | undefined
 
@@ -83,15 +81,6 @@ export class RecordBatch implements OutgoingBatch {
   /** The same bytes, for writing several at a time. Made when it is first asked for: who stores a batch needs none. */
   get view(): DataView {
     return (this.#view ??= viewOf(this.arena))
-  }
-
-  /** Writes into the arena; whoever encodes sets its `pos` first, and checks afterwards whether it had to leave the arena. */
-  get writer(): protobuf.Writer {
-    if (this.#writer === undefined) {
-      this.#writer = protobuf.Writer.create()
-      this.attachWriter()
-    }
-    return this.#writer
   }
 
   /** Free bytes of the arena. */
@@ -133,7 +122,6 @@ export class RecordBatch implements OutgoingBatch {
     this.arena.copy(larger, 0, 0, this.bytes)
     this.arena = larger
     this.#view = undefined
-    if (this.#writer !== undefined) this.attachWriter()
   }
 
   /** As `grow`, into the arena and the columns of an empty batch, which gets those of this one. */
@@ -156,11 +144,6 @@ export class RecordBatch implements OutgoingBatch {
   /** Bytes that the batch takes, its columns included. */
   get capacityBytes(): number {
     return this.arena.length + this.#end.length * columnBytes
-  }
-
-  /** Puts the writer back onto the arena, in whatever state an encoder left it. */
-  attachWriter(): void {
-    Object.assign(this.writer, { buf: this.arena, view: null, states: null, pos: this.bytes })
   }
 
   /** Empties the batch for its next use. */
