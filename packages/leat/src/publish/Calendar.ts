@@ -52,9 +52,10 @@ export class Calendar {
   /** Wakes whose time has come. */
   ring(nowMs: number): void {
     for (let time = this.earliestMs; time <= nowMs; time = this.earliestMs) {
-      const day = this.#days.get(time) ?? new Set()
+      const day = this.#days.get(time)
       this.#days.delete(time)
       this.#first++
+      if (day === undefined) continue
       for (const one of day) {
         one.alarmMs = Number.POSITIVE_INFINITY
         one.ring()

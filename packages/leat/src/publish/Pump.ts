@@ -25,7 +25,7 @@ const lateCheckMs = 250
 const sendsPerTurn = 16
 
 /** Partitions that have gone and are kept for the next ones. */
-const sparesMax = 1024
+const sparesMax = 4096
 
 export class Pump implements Alarmed, PartitionRunner {
   readonly transport: Transport
@@ -184,7 +184,7 @@ export class Pump implements Alarmed, PartitionRunner {
   #drive(partition: PumpedPartition): void {
     let hasFailed = false
     for (let sends = 0; !hasFailed;) {
-      hasFailed = partition.settle(this.#nowMs, this.#random.nextDoubleUnsafe()) !== "stored"
+      hasFailed = partition.isAnswered && partition.settle(this.#nowMs, this.#random.nextDoubleUnsafe()) !== "stored"
       // What failed is tried again in another turn, so that a policy without a delay does not keep the thread.
       if (hasFailed || sends >= sendsPerTurn) {
         this.schedule(partition)

@@ -22,6 +22,7 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
+import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import { Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
@@ -82,7 +83,7 @@ export class WriteLane implements QueueOwner {
   dueMs = Number.POSITIVE_INFINITY
   #home: LaneHome
   #account: WriteAccount
-  readonly #queue: Array<Queued> = []
+  readonly #queue = new Fifo<Queued>()
   readonly #drops = new DropsToTell()
   #open: RecordBatch | undefined
   #openedAtMs = 0
@@ -132,7 +133,8 @@ export class WriteLane implements QueueOwner {
 
   /** Starts the batch for the next records. The last one, if any, takes no more. */
   begin(batch: RecordBatch, nowMs: number): Queued {
-    const unused = this.#open?.count === 0 ? this.#queue.pop() : undefined
+    const unused = this.#open?.count === 0 ? this.#queue.at(this.#queue.length - 1) : undefined
+    if (unused !== undefined) this.#queue.remove(unused)
     const queued = new Queued(batch, this)
     this.#open = batch
     this.#openedAtMs = nowMs
@@ -183,9 +185,12 @@ export class WriteLane implements QueueOwner {
   take(nowMs: number): Span | undefined {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated) return undefined
-    for (const queued of this.#queue) {
+    const queue = this.#queue
+    for (let at = 0; at < queue.length; at++) {
+      const queued = queue.at(at)
+      if (queued === undefined) return undefined
       const { batch, spans } = queued
-      if (spans?.some(({ state }) => state === "inFlight") === true) {
+      if (spans?.some(isInFlight) === true) {
         // What is left of this batch comes before the next one.
         if (spans.length > 1) return undefined
         continue
@@ -207,7 +212,8 @@ export class WriteLane implements QueueOwner {
     const [only] = runs
     if (runs.length === 1 && only?.fate === "stored") {
       this.#end(queued.batch, span, "inFlight", "stored")
-      queued.spans.splice(at, 1)
+      if (queued.spans.length === 1) queued.spans.pop()
+      else queued.spans.splice(at, 1)
       this.#removeEnded(queued)
       return "stored"
     }
@@ -225,7 +231,7 @@ export class WriteLane implements QueueOwner {
 
   /** The fence has returned: what was in doubt did not land, or has landed for good, and may be sent again. */
   clearDoubt(): void {
-    for (const { batch, spans = [] } of this.#queue) {
+    for (const { batch, spans = [] } of this.#queue.all) {
       for (const span of spans) {
         if (span.state !== "inDoubt") continue
         span.state = "queued"
@@ -236,7 +242,7 @@ export class WriteLane implements QueueOwner {
 
   /** Gives up what is in doubt. */
   dropDoubt(reason: string): void {
-    for (const queued of this.#queue.slice()) {
+    for (const queued of this.#queue.all) {
       for (const span of queued.spans?.slice() ?? []) if (span.state === "inDoubt") this.#drop(queued, span, reason)
       this.#removeEnded(queued)
     }
@@ -256,7 +262,7 @@ export class WriteLane implements QueueOwner {
   resume(nowMs: number): void {
     this.halted = undefined
     this.#notBeforeMs = 0
-    for (const { spans = [] } of this.#queue) {
+    for (const { spans = [] } of this.#queue.all) {
       for (const span of spans) {
         span.attempts = 0
         span.firstSentMs = nowMs
@@ -284,7 +290,7 @@ export class WriteLane implements QueueOwner {
     this.#isSealed = true
     this.#notBeforeMs = 0
     this.halted = undefined
-    for (const queued of this.#queue.slice()) {
+    for (const queued of this.#queue.all) {
       queued.spans ??= [wholeOf(queued)]
       for (const span of queued.spans.slice()) this.#drop(queued, span, reason)
       this.#removeEnded(queued)
@@ -302,7 +308,7 @@ export class WriteLane implements QueueOwner {
   census(
     visit: (batch: RecordBatch, from: number, to: number, place: "queued" | "inFlight" | "inDoubt") => void
   ): void {
-    for (const { batch, spans } of this.#queue) {
+    for (const { batch, spans } of this.#queue.all) {
       if (spans === undefined) visit(batch, 0, batch.count, "queued")
       else for (const { from, to, state } of spans) if (state !== "ended") visit(batch, from, to, state)
     }
@@ -423,10 +429,11 @@ export class WriteLane implements QueueOwner {
       if (mayBeStored) account.droppedMayBeStored += events
     }
     this.#move(batch, span, place, ending, reason)
-    batch.awaited(span.from, span.to, (waiter, count) => {
-      if (ending === "stored") waiter.tellStored(count)
-      else waiter.tellDropped(count, reason, mayBeStored)
-    })
+    if (batch.isAwaited)
+      batch.awaited(span.from, span.to, (waiter, count) => {
+        if (ending === "stored") waiter.tellStored(count)
+        else waiter.tellDropped(count, reason, mayBeStored)
+      })
   }
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {
@@ -440,12 +447,12 @@ export class WriteLane implements QueueOwner {
 
   #removeEnded(queued: Queued): void {
     if (queued.spans === undefined || queued.spans.length > 0) return
-    const at = this.#queue.indexOf(queued)
-    if (at < 0) return
-    if (at === 0) this.#queue.shift()
-    else this.#queue.splice(at, 1)
-    this.#home.recycle(this, queued)
+    if (this.#queue.remove(queued)) this.#home.recycle(this, queued)
   }
+}
+
+function isInFlight({ state }: Span): boolean {
+  return state === "inFlight"
 }
 
 function worstOf(runs: ReadonlyArray<Run>): Fate {

@@ -21,6 +21,7 @@ import { decide, type Policy } from "../Policy.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import { answeredRuns } from "./answeredRuns.ts"
+import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import type { Span } from "./Span.ts"
 import type { Fate, Halted, WriteLane } from "./WriteLane.ts"
@@ -92,9 +93,9 @@ export class WritePartition {
   halted: Halted | undefined
   #options: WritePartitionOptions
   /** On their way, in the order of the sends. */
-  readonly #window: Array<Sending> = []
+  readonly #window = new Fifo<Sending>()
   /** Lanes that may have something to send, in the order of their turns. */
-  readonly #line: Array<WriteLane> = []
+  readonly #line = new Fifo<WriteLane>()
   /** Lanes with records in doubt. */
   readonly #doubted = new Set<WriteLane>()
   #behind = 0
@@ -112,7 +113,8 @@ export class WritePartition {
   serve(options: WritePartitionOptions): void {
     this.#options = options
     this.halted = undefined
-    this.#doubted.clear()
+    // Emptying a set makes another table for it.
+    if (this.#doubted.size > 0) this.#doubted.clear()
     this.#fenceAttempts = 0
     this.#notBeforeMs = 0
   }
@@ -124,7 +126,7 @@ export class WritePartition {
 
   /** The ranges on their way that have no answer yet. */
   get unanswered(): ReadonlyArray<Sending> {
-    return this.#window.filter(({ runs }) => runs === undefined)
+    return this.#window.all.filter(({ runs }) => runs === undefined)
   }
 
   /** The lane may have something to send. */
@@ -132,6 +134,11 @@ export class WritePartition {
     if (lane.isReady) return
     lane.isReady = true
     this.#line.push(lane)
+  }
+
+  /** Whether `settle` has answers to look at. */
+  get isAnswered(): boolean {
+    return this.#window.at(0)?.runs !== undefined
   }
 
   /** What to do now. After `Wait` of a lane others may have something: ask again. */
@@ -157,7 +164,7 @@ export class WritePartition {
   /** Looks at the answers that have come, as far as they are in order. Returns the worst of them. */
   settle(nowMs: number, random: number): Fate {
     let worst: Fate = "stored"
-    for (let first = this.#window[0]; first?.runs !== undefined; first = this.#window[0]) {
+    for (let first = this.#window.at(0); first?.runs !== undefined; first = this.#window.at(0)) {
       this.#window.shift()
       const { lane, isBehind, runs } = first
       if (isBehind) this.#behind--
@@ -213,7 +220,9 @@ export class WritePartition {
 
   /** Whether a range has failed whose turn to be looked at has not come: then nothing is sent behind it. */
   get #hasFailure(): boolean {
-    return this.#window.some(({ runs }) => runs?.some(({ fate }) => fate !== "stored") === true)
+    for (let at = 0; at < this.#window.length; at++)
+      if (this.#window.at(at)?.runs?.some(({ fate }) => fate !== "stored") === true) return true
+    return false
   }
 
   #fence(nowMs: number): WriteCommand {
@@ -226,7 +235,7 @@ export class WritePartition {
   }
 
   #putBehind(): void {
-    for (const sending of this.#window) {
+    for (const sending of this.#window.all) {
       if (!sending.isBehind) this.#behind++
       sending.isBehind = true
     }

@@ -298,6 +298,11 @@ export class RecordBatch implements OutgoingBatch {
     this.#awaited.push({ from, to, waiter })
   }
 
+  /** Whether somebody waits for any record. */
+  get isAwaited(): boolean {
+    return this.#waiters !== undefined || this.#awaited.length > 0
+  }
+
   /** Calls `tell` for each waiter of records in [from, to) with how many of them it waits for. */
   awaited(from: number, to: number, tell: (waiter: Waiter, count: number) => void): void {
     for (const entry of this.#awaited) {

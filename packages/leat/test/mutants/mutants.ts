@@ -42,7 +42,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `queued.spans.splice(at, 1, ...left)
     this.#removeEnded(queued)`,
     replace: `queued.spans.splice(at, 1, ...left)
-    if (left.length > 0 && this.#queue.length > 1) this.#queue.push(...this.#queue.splice(0, 1))
+    const first = left.length > 0 && this.#queue.length > 1 ? this.#queue.shift() : undefined
+    if (first !== undefined) this.#queue.push(first)
     this.#removeEnded(queued)`
   },
   {
@@ -206,10 +207,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "the last of several on their way is sent again first",
     file: "publish/WriteLane.ts",
-    find: `for (const queued of this.#queue) {
-      const { batch, spans } = queued`,
-    replace: `for (const queued of this.#queue.toReversed()) {
-      const { batch, spans } = queued`
+    find: `const queued = queue.at(at)`,
+    replace: `const queued = queue.at(queue.length - 1 - at)`
   },
   {
     name: "a lane that is gone takes records",

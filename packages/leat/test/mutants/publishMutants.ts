@@ -236,5 +236,21 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `Object.create(null)`,
     replace: `{}`,
     foundBy: "ledger/reasons.test.ts"
+  },
+  {
+    name: "a line that is longer than its storage forgets its first",
+    file: "publish/Fifo.ts",
+    find: `(_, index) => this.at(index))`,
+    replace: `(_, index) => this.at(index + 1))`,
+    foundBy: "publish/Fifo.test.ts",
+    test: "does what an array does"
+  },
+  {
+    name: "who leaves a line in the middle leaves a gap",
+    file: "publish/Fifo.ts",
+    find: `for (; at < this.#length - 1; at++)`,
+    replace: `for (; at < this.#length - 2; at++)`,
+    foundBy: "publish/Fifo.test.ts",
+    test: "does what an array does"
   }
 ]
