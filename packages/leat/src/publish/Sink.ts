@@ -10,7 +10,7 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
-import { attribute, metricNames } from "../Telemetry.ts"
+import { attribute, metricNames, warn } from "../Telemetry.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
 import { ArenaBudget } from "./ArenaPool.ts"
 import { Backlog } from "./Backlog.ts"
@@ -82,6 +82,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   /** How many there are. */
   #lanes = 0
   #closing: "draining" | "closed" | undefined
+  /** Events that were dropped because it closes. */
+  #givenUp = 0
   #drained: (() => void) | undefined
 
   constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer) {
@@ -316,7 +318,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
           this.#pump.rest()
           this.waiting.freed()
         })
-      )
+      ),
+      Effect.andThen(this.#tellGivenUp)
     )
   }
 
@@ -328,8 +331,22 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   #abandon(lane: PumpedLane): void {
     lane.isMarked = true
+    const { account } = lane
+    const before = account.dropped["closed"] ?? 0
     lane.abandon("closed")
+    this.#givenUp += (account.dropped["closed"] ?? 0) - before
     this.#gone(lane)
+  }
+
+  /** Who closes a leat gets no answer of it: what is lost by closing has to be said. */
+  get #tellGivenUp(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.#givenUp === 0
+        ? Effect.void
+        : warn(
+            `closing has given up ${this.#givenUp} events that ${this.leg.sink} has not stored; they are counted as dropped`
+          )
+    )
   }
 
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */

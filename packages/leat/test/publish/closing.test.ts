@@ -1,4 +1,4 @@
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, References, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, readMeta } from "leat"
 import { faultDriver } from "leat/testing"
 import type { LedgerStore } from "leat/transport"
@@ -160,6 +160,25 @@ describe("a leat that closes", () => {
       })
     )
   )
+
+  it.for([
+    ["that may not go on", { policy: halt, faults: { send: () => fail("Unauthorized") } }, 3],
+    ["that has no answer in time", { faults: { send: () => ({ kind: "silence" }) as const }, drain: "1 second" }, 3],
+    ["that has stored everything", {}, undefined]
+  ] as const)("says how many events it gives up of a sink %s", ([, setting, count]) => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    return story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
+        for (const text of ["0", "1", "2"]) notes.offer(note("k", text))
+        yield* Scope.close(scope, Exit.void)
+        const told = `closing has given up ${count} events that ${legRow(leat)?.sink} has not stored; they are counted as dropped`
+        expect(warnings.filter((one) => one.startsWith("closing"))).toEqual(count === undefined ? [] : [told])
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+    )
+  })
 
   it("drops what stands behind a fence that its policy does not ask for again, at once", () =>
     story(
