@@ -44,9 +44,9 @@ describe("leat contracts gen", () => {
     project.write({
       "package.json": '{ "type": "module" }',
       "main.ts": `
-        import { RecordBatch } from "leat/transport"
+        import protobuf from "protobufjs/minimal.js"
         import { Cart } from "./src/gen/shop/v1/cart.ts"
-        const { writer } = new RecordBatch(100)
+        const writer = Object.assign(protobuf.Writer.create(), { buf: Buffer.allocUnsafeSlow(100), view: null, states: null, pos: 0 })
         Cart.encodeInto({ id: "a", order: { id: "b" } }, writer)
         console.log(JSON.stringify(Cart.decode(writer.buf.subarray(0, writer.pos))))`
     })
