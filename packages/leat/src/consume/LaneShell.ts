@@ -230,7 +230,7 @@ export class LaneShell<T> {
   #settleFinally(untilMs: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (!(yield* this.#until(() => !this.#isSettling, untilMs))) return
-      if (this.#isLost || this.#defect !== undefined) return
+      if (this.#defect !== undefined) return
       this.#settleDue(this.#now(), true)
       yield* this.#until(() => !this.#isSettling, untilMs)
     })

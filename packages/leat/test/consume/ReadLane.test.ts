@@ -79,6 +79,18 @@ describe("a lane of bundles", () => {
 })
 
 describe("retries", () => {
+  it("do not come before their time", () => {
+    const again = [{ on: ["*"], retry: { baseMs: 100, jitter: 0 }, then: "halt" }] as const
+    const one = lane({}, { policy: again })
+    one.received(batch(0, [1]))
+    const held = one.next(0)
+    if (held === undefined) throw new Error("there is one")
+    one.finished(held, { tag: "Busy" }, 5)
+    expect(one.retryDueMs).toBe(105)
+    expect(one.next(104)).toBeUndefined()
+    expect(one.next(105)).toBe(held)
+  })
+
   it("come in the order in which they are due, and of one time in the order of the lane", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20), { maxLength: 300 }), (dues) => {

@@ -1,4 +1,5 @@
 import { consumeMutants } from "./consumeMutants.ts"
+import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { publishMutants } from "./publishMutants.ts"
@@ -16,6 +17,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...sinkMutants,
   ...consumeMutants,
+  ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,
   {

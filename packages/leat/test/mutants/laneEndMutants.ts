@@ -1,0 +1,62 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Planted in the end of a lane that is read: what is settled, judged and waited for then. */
+export const laneEndMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a retry comes before its time",
+    file: "consume/RetryHeap.ts",
+    find: `first.retryAtMs > nowMs) return undefined`,
+    replace: `first.retryAtMs > nowMs + 2) return undefined`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "do not come before their time"
+  },
+  {
+    name: "a failure past the drain is judged by the policy",
+    file: "consume/Handling.ts",
+    find: `if (this.#isInterrupted || (isInterruption && machine.isRevoked))`,
+    replace: `if (isInterruption && machine.isRevoked)`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "is judged by nobody"
+  },
+  {
+    name: "a handler that was interrupted is counted as done",
+    file: "consume/Handling.ts",
+    find: `return machine.unfinished(held, nowMs)`,
+    replace: `return machine.finished(held, undefined, nowMs)`,
+    foundBy: "consume/revocation.test.ts",
+    test: "is waited for by \`stop\` until it has cleaned up"
+  },
+  {
+    name: "a lane is released while interrupted handlers clean up",
+    file: "consume/LaneShell.ts",
+    find: `this.#until(() => handling.waiting === 0, giveUpAtMs)`,
+    replace: `this.#until(() => handling.waiting >= 0, giveUpAtMs)`,
+    foundBy: "consume/revocation.test.ts",
+    test: "is waited for by \`stop\` until it has cleaned up"
+  },
+  {
+    name: "nothing is settled when a lane ends",
+    file: "consume/LaneShell.ts",
+    find: `this.#settleDue(this.#now(), true)`,
+    replace: `this.#settleDue(this.#now(), false)`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "is settled at its end"
+  },
+  {
+    name: "a lane that was lost is settled once more",
+    file: "consume/LaneShell.ts",
+    find: `if (position === undefined || this.#isLost) return`,
+    replace: `if (position === undefined) return`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "is not settled when the lane was lost"
+  },
+  {
+    name: "a lane that broke down is settled",
+    file: "consume/LaneShell.ts",
+    find: `      if (this.#defect !== undefined) return
+      this.#settleDue`,
+    replace: `      this.#settleDue`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "is not settled when the lane broke down"
+  }
+]
