@@ -24,7 +24,7 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     find: `return machine.unfinished(held, nowMs)`,
     replace: `return machine.finished(held, undefined, nowMs)`,
     foundBy: "consume/revocation.test.ts",
-    test: "is waited for by \`stop\` until it has cleaned up"
+    test: "is waited for by `stop` until it has cleaned up"
   },
   {
     name: "a lane is released while interrupted handlers clean up",
@@ -32,7 +32,7 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     find: `this.#until(() => handling.waiting === 0, giveUpAtMs)`,
     replace: `this.#until(() => handling.waiting >= 0, giveUpAtMs)`,
     foundBy: "consume/revocation.test.ts",
-    test: "is waited for by \`stop\` until it has cleaned up"
+    test: "is waited for by `stop` until it has cleaned up"
   },
   {
     name: "nothing is settled when a lane ends",
