@@ -2,20 +2,7 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Random,
-  RcMap,
-  Result,
-  Scheduler,
-  Scope
-} from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope } from "effect"
 import type { BucketNext, LedgerStore } from "./transport/Announcement.ts"
 import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
@@ -24,7 +11,7 @@ import { type Journal, Ledger, type LedgerSnapshot } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { Publisher } from "./publish/Publisher.ts"
-import { reportStream } from "./publish/reportStream.ts"
+import { type Counted, reportStream, unreportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault } from "./contract/contractFault.ts"
 import { difference, swapFaults } from "./routes/difference.ts"
@@ -35,7 +22,7 @@ import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./rou
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
-import { sharedByName } from "./publish/sharedByName.ts"
+import { Shared } from "./publish/Shared.ts"
 import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Driver, Transport, TransportError } from "./transport/index.ts"
@@ -160,9 +147,9 @@ interface Asked {
 }
 
 /** What is open by name and shared: opened by the first that needs it, closed with the last. */
-interface Shared {
-  readonly transports: RcMap.RcMap<string, Transport, OpenError>
-  readonly streams: RcMap.RcMap<string, OpenStream, OpenError>
+interface SharedParts {
+  readonly transports: Shared<Transport, OpenError>
+  readonly streams: Shared<OpenStream, OpenError>
 }
 
 class OpenedLeat implements OpenLeat {
@@ -172,7 +159,7 @@ class OpenedLeat implements OpenLeat {
   readonly #drivers: ReadonlyArray<Driver>
   readonly #scopes: Scopes
   readonly #runtime: Runtime
-  readonly #shared: Shared
+  readonly #shared: SharedParts
   /** By stream. */
   readonly #asked = new Map<string, Asked>()
   readonly #sinks: Sinks
@@ -208,8 +195,8 @@ class OpenedLeat implements OpenLeat {
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
     this.#shared = {
-      transports: sharedByName(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      streams: sharedByName(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
+      transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
+      streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
@@ -231,7 +218,7 @@ class OpenedLeat implements OpenLeat {
         // One contract per stream, so what was stored under its name has its type.
         const open = asked.isHeld && !this.isClosing ? this.#streams.get(contract.stream) : undefined
         if (open !== undefined) return Effect.succeed(open.stream as EventStream<T>)
-        const opening = this.#held(this.#scopes.streams, RcMap.get(this.#shared.streams, contract.stream))
+        const opening = this.#held(this.#scopes.streams, this.#shared.streams.get(contract.stream))
         return Effect.map(opening, ({ stream }) => {
           asked.isHeld = true
           return stream as EventStream<T>
@@ -259,7 +246,7 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly transport = (cluster: string): Effect.Effect<Transport, OpenError> =>
-    this.#held(this.#scopes.transports, RcMap.get(this.#shared.transports, cluster))
+    this.#held(this.#scopes.transports, this.#shared.transports.get(cluster))
 
   /** Holds what is shared until `scope` closes; not at all when it could not be had, or the caller gave up waiting. */
   #held<A>(scope: Scope.Closeable, shared: Effect.Effect<A, OpenError, Scope.Scope>): Effect.Effect<A, OpenError> {
@@ -376,13 +363,17 @@ class OpenedLeat implements OpenLeat {
         concurrency: "unbounded",
         discard: true
       })
-      const readTransport = yield* RcMap.get(this.#shared.transports, asked.readLeg.cluster)
-      const open = yield* Effect.acquireRelease(
-        Effect.sync(() => this.#opened(contract, asked, readTransport)),
+      const readTransport = yield* this.#shared.transports.get(asked.readLeg.cluster)
+      let counted: Counted | undefined
+      const closed = Effect.sync(() => {
+        if (counted === undefined) return
+        unreportStream(counted, this.#runtime.context)
         // Closing announces how far each stream has got.
-        () => Effect.sync(() => this.isClosing || this.#streams.delete(stream))
-      )
-      yield* reportStream(this.ledger, stream, this.#runtime.context)
+        if (!this.isClosing) this.#streams.delete(stream)
+      })
+      yield* Scope.addFinalizer(yield* Effect.scope, closed)
+      const open = this.#opened(contract, asked, readTransport)
+      counted = reportStream(this.ledger, stream, this.#runtime.context)
       return open
     })
   }

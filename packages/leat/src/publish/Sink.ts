@@ -2,7 +2,7 @@
  * One destination, (cluster, topic): one budget of bytes, the lanes of all streams that write to it, and the writer. What the lanes do
  * is run by the pump of the cluster.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Scope } from "effect"
 import type { Ledger, PendingCensus, WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { writeHeader, writeLength } from "../record/Headers.ts"
@@ -108,13 +108,14 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
     Effect.flatMap(options.pump.transport.openWriter(options.leg.topic), (writer) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.suspend(() => {
           const sink = new Sink(options, writer)
-          return { sink, unregister: sink.#register() }
-        }),
-        (opened) => Effect.andThen(opened.sink.#close(options.drainMs), Effect.sync(opened.unregister))
-      ).pipe(Effect.map(({ sink }) => sink))
+          const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
+          // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
+          return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
+        })
+      )
     )
 
   /** Takes over other settings for the same destination. What is buffered stays; a smaller budget only lets nothing more in. */
@@ -364,16 +365,18 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return true
   }
 
-  /** Registers what is read of the sink when somebody looks; returns how to take it out again. */
-  #register(): () => void {
-    const attributes = { [attribute.sink]: this.leg.sink }
-    const { context } = this.#pump
-    register(kinds, this, attributes, context)
+  /** Registers what is read of the sink when somebody looks. */
+  #registered(): this {
+    register(kinds, this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
     this.ledger.watchPending(this)
-    return () => {
-      unregister(kinds, this, attributes, context)
+    return this
+  }
+
+  #unregister(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      unregister(kinds, this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
       this.ledger.unwatchPending(this)
-    }
+    })
   }
 
   /** Counts what its lanes hold at this moment. */

@@ -2,13 +2,13 @@
  * The sinks of a leat, by name: each is opened once, by the first stream that needs it, and shared by reference. Required legs wait for
  * theirs. Those of best-effort legs are opened in their own time (`openLater`): a cluster that is away keeps no stream waiting.
  */
-import { Deferred, Duration, Effect, Exit, Fiber, RcMap, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import { persistently } from "../routes/openCluster.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import type { Pumps } from "./Pumps.ts"
-import { sharedByName } from "./sharedByName.ts"
+import { Shared } from "./Shared.ts"
 import { Sink } from "./Sink.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -31,7 +31,7 @@ export interface SinkRequest {
 }
 
 export interface SinksOptions {
-  readonly transports: RcMap.RcMap<string, Transport, OpenError>
+  readonly transports: Shared<Transport, OpenError>
   readonly pumps: Pumps
   readonly ledger: Ledger
   /** 16 bytes. */
@@ -64,7 +64,7 @@ const againMsMax = 30_000
 
 export class Sinks {
   readonly #options: SinksOptions
-  readonly #shared: RcMap.RcMap<string, Sink, OpenError>
+  readonly #shared: Shared<Sink, OpenError>
   /** By sink: what was asked for last, with the settings of the table in force. */
   readonly #requests = new Map<string, SinkRequest>()
   readonly #open = new Map<string, Sink>()
@@ -72,7 +72,7 @@ export class Sinks {
 
   constructor(options: SinksOptions) {
     this.#options = options
-    this.#shared = sharedByName(options.scope, (name) => this.#lookup(name))
+    this.#shared = new Shared(options.scope, (name) => this.#lookup(name))
   }
 
   /** The sink of a name (`cluster/topic`), when it is open. */
@@ -114,10 +114,10 @@ export class Sinks {
       this.#requests.set(leg.sink, request)
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
-        const transport = yield* RcMap.get(this.#options.transports, leg.cluster)
+        const transport = yield* this.#options.transports.get(leg.cluster)
         yield* check(yield* persistently(transport.partitionsOf(leg.topic)))
       }
-      const sink = yield* RcMap.get(this.#shared, leg.sink)
+      const sink = yield* this.#shared.get(leg.sink)
       yield* check(sink.partitions)
       return sink
     })
@@ -145,7 +145,7 @@ export class Sinks {
 
   /** Another stream has the sink open, and may be the first to close it: one that was not opened after all, for want of another sink. */
   #join(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
-    const held = Effect.exit(Scope.provide(RcMap.get(this.#shared, request.leg.sink), scope))
+    const held = Effect.exit(Scope.provide(this.#shared.get(request.leg.sink), scope))
     const joined = Effect.flatMap(held, (exit) =>
       Exit.isSuccess(exit) ? Effect.sync(opened) : this.openLater(request, scope, opened)
     )
@@ -194,9 +194,12 @@ export class Sinks {
       const request = this.#requests.get(name)
       if (request === undefined) return yield* Effect.die(new Error(`nobody asked for the sink ${name}`))
       const { leg, isCompacted } = request
-      yield* Effect.addFinalizer(() => Effect.sync(() => this.#open.delete(name)))
+      yield* Scope.addFinalizer(
+        yield* Effect.scope,
+        Effect.sync(() => this.#open.delete(name))
+      )
       const { transports, pumps, ledger, incarnation, drainMs } = this.#options
-      const transport = yield* RcMap.get(transports, leg.cluster)
+      const transport = yield* transports.get(leg.cluster)
       const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
       const sink = yield* persistently(opening)
       this.#open.set(name, sink)

@@ -1,9 +1,10 @@
-import { type Context, Effect, type Scope } from "effect"
+import type { Context } from "effect"
 import { type Ledger, type StreamAccount, sum, type WriteAccount } from "../ledger/Ledger.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames } from "../Telemetry.ts"
 
-interface Counted {
+/** What the counters of a stream are read from. */
+export interface Counted {
   readonly ledger: Ledger
   readonly account: StreamAccount
 }
@@ -21,18 +22,20 @@ const kinds: ReadonlyArray<Pulled<Counted>> = [
   }
 ]
 
-/** The counters of one stream as metrics, read from the ledger when somebody scrapes, until the scope closes. */
-export function reportStream(
-  ledger: Ledger,
-  stream: string,
-  context: Context.Context<never>
-): Effect.Effect<void, never, Scope.Scope> {
+/** The counters of one stream as metrics, read from the ledger when somebody scrapes, until `unreportStream`. */
+export function reportStream(ledger: Ledger, stream: string, context: Context.Context<never>): Counted {
   const counted = { ledger, account: ledger.stream(stream) }
-  const attributes = { [attribute.stream]: stream }
-  return Effect.acquireRelease(
-    Effect.sync(() => register(kinds, counted, attributes, context)),
-    () => Effect.sync(() => unregister(kinds, counted, attributes, context))
-  )
+  register(kinds, counted, attributesOf(counted), context)
+  return counted
+}
+
+/** The stream has closed. */
+export function unreportStream(counted: Counted, context: Context.Context<never>): void {
+  unregister(kinds, counted, attributesOf(counted), context)
+}
+
+function attributesOf({ account }: Counted): Readonly<Record<string, string>> {
+  return { [attribute.stream]: account.stream }
 }
 
 function overLegs(of: (leg: WriteAccount) => number): (counted: Counted) => number {

@@ -176,9 +176,9 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a sink is opened while the last one of its name closes",
-    file: "publish/sharedByName.ts",
-    find: `Effect.andThen(Semaphore.takeScoped(turn, 1), open(name))`,
-    replace: `open(name)`,
+    file: "publish/Shared.ts",
+    find: `before === undefined ? open : Effect.andThen(Deferred.await(before), open)`,
+    replace: `open`,
     foundBy: "opening.test.ts"
   },
   {
