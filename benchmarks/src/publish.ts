@@ -6,8 +6,8 @@ import { Buffer } from "node:buffer"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { Effect, Exit, Scope } from "effect"
 import { type Driver, type EventStream, Leat, MemoryBroker, memoryDriver } from "leat"
-import type { Writer } from "leat/transport"
 import protobuf from "protobufjs/minimal.js"
+import { keepingNothing } from "./keepingNothing.ts"
 import { type Cost, costOf, median, medianCost, round } from "./measure.ts"
 import { sighting } from "./sighting.ts"
 
@@ -43,23 +43,6 @@ function encodeOnly(all: ReadonlyArray<BeaconSighting>): () => void {
       if (writer.pos > arena.length - 1024) writer.pos = 0
       BeaconSighting.encodeInto(event, writer)
     }
-  }
-}
-
-/** A driver that answers every send at once and keeps nothing, so that what is measured is leat alone. */
-function keepingNothing(): Driver {
-  const inner = memoryDriver(new MemoryBroker())
-  return {
-    ...inner,
-    open: (cluster, config) =>
-      Effect.map(inner.open(cluster, config), (transport) => ({
-        ...transport,
-        openWriter: (topic: string) =>
-          Effect.map(transport.openWriter(topic), (writer): Writer => ({
-            ...writer,
-            send: (_partition, _batch, from, to, _timeoutMs, answer) => answer([{ from, to, fate: "stored" }])
-          }))
-      }))
   }
 }
 

@@ -68,11 +68,15 @@ export function table({ publish, deadSink, log, tail, reopen, handlers, streams,
   return lines.join("\n")
 }
 
-function streamsTable({ spread, idle, keys }: StreamsFigures): ReadonlyArray<string> {
+function streamsTable({ spread, bare = [], idle, keys }: StreamsFigures): ReadonlyArray<string> {
   return [
     ...spread.map(
       ({ streams, cpuUsPerEvent, ratio, mebibytesGrown }) =>
         `${whole(streams).padStart(9)} streams: ${cpuUsPerEvent} us CPU/event, ${ratio} x of one stream; process grew by ${mebibytesGrown} MiB`
+    ),
+    ...bare.map(
+      ({ streams, cpuUsPerEvent, ratio, mebibytesGrown }) =>
+        `${whole(streams).padStart(9)} streams, nothing kept: ${cpuUsPerEvent} us CPU/event, ${ratio} x; process grew by ${mebibytesGrown} MiB`
     ),
     `${whole(idle.streams).padStart(9)} streams, 100 events/s over all: ${(idle.coreShare * 100).toFixed(1)} % of a core, ${idle.mebibytesGrown} MiB`,
     ...keys.map(

@@ -17,6 +17,8 @@ export interface StreamsFigures {
     readonly ratio: number
     readonly mebibytesGrown: number
   }>
+  /** As `spread`, on a transport that keeps nothing: leat alone. */
+  readonly bare?: StreamsFigures["spread"]
   /** 10,000 open streams, and 100 events a second over all of them. */
   readonly idle: { readonly streams: number; readonly coreShare: number; readonly mebibytesGrown: number }
   /** Offer to handled, by the number of keys. */
@@ -31,7 +33,7 @@ export interface StreamsFigures {
 const program = fileURLToPath(new URL("streamsCase.ts", import.meta.url))
 const run = promisify(execFile)
 
-async function oneCase(kind: "spread" | "idle" | "keys", count: number): Promise<CaseFigures> {
+async function oneCase(kind: "spread" | "bare" | "idle" | "keys", count: number): Promise<CaseFigures> {
   const { stdout } = await run(process.execPath, [...process.execArgv, program, kind, String(count)], {
     timeout: 300_000
   })
@@ -39,20 +41,28 @@ async function oneCase(kind: "spread" | "idle" | "keys", count: number): Promise
 }
 
 export async function benchStreams(): Promise<StreamsFigures> {
-  const spread: Array<CaseFigures> = []
-  for (const count of [1, 100, 1000, 10_000]) spread.push(await oneCase("spread", count))
+  const spread = await ratios("spread")
+  const bare = await ratios("bare")
   const idle = await oneCase("idle", 10_000)
   const keys: Array<CaseFigures> = []
   for (const count of [100, 1_000_000]) keys.push(await oneCase("keys", count))
-  const [one, few] = [spread[0]?.cpu ?? 1, keys[0]?.cpu ?? 1]
+  const few = keys[0]?.cpu ?? 1
   return {
-    spread: spread.map(({ count, cpu, mebibytesGrown }) => ({
-      streams: count,
-      cpuUsPerEvent: cpu,
-      ratio: round(cpu / one),
-      mebibytesGrown
-    })),
+    spread,
+    bare,
     idle: { streams: idle.count, coreShare: idle.cpu, mebibytesGrown: idle.mebibytesGrown },
     keys: keys.map(({ count, cpu }) => ({ keys: count, cpuUsPerEvent: cpu, ratio: round(cpu / few) }))
   }
+}
+
+async function ratios(kind: "spread" | "bare"): Promise<StreamsFigures["spread"]> {
+  const cases: Array<CaseFigures> = []
+  for (const count of [1, 100, 1000, 10_000]) cases.push(await oneCase(kind, count))
+  const one = cases[0]?.cpu ?? 1
+  return cases.map(({ count, cpu, mebibytesGrown }) => ({
+    streams: count,
+    cpuUsPerEvent: cpu,
+    ratio: round(cpu / one),
+    mebibytesGrown
+  }))
 }

@@ -1,7 +1,9 @@
-// One figure of `streams.ts`, in a process of its own: `spread COUNT`, `idle COUNT` or `keys COUNT`; answers as one JSON object.
+// One figure of `streams.ts`, in a process of its own: `spread COUNT`, `bare COUNT` (as `spread`, on a transport that keeps nothing), `idle COUNT`
+// or `keys COUNT`; answers as one JSON object.
 import { setTimeout as sleep } from "node:timers/promises"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { open, type PromiseLeat, type PromiseStream } from "leat/promise"
+import { keepingNothing } from "./keepingNothing.ts"
 import { round } from "./measure.ts"
 import { sighting } from "./sighting.ts"
 
@@ -28,7 +30,8 @@ const usOf = ({ user, system }: NodeJS.CpuUsage): number => user + system
 const [kind = "", countText = ""] = process.argv.slice(2)
 const count = Number(countText)
 const beforeMib = resident()
-const leat = await open({ source: "benchmark", routes })
+const bare = keepingNothing({ partitions: 8 })
+const leat = await open({ source: "benchmark", ...(kind === "bare" ? { drivers: [bare] } : { routes }) })
 
 async function openStreams(from: PromiseLeat): Promise<ReadonlyArray<PromiseStream<BeaconSighting>>> {
   const streams: Array<PromiseStream<BeaconSighting>> = []
@@ -94,7 +97,7 @@ async function keys(): Promise<number> {
   return us
 }
 
-const cases: Readonly<Record<string, () => Promise<number>>> = { spread, idle, keys }
+const cases: Readonly<Record<string, () => Promise<number>>> = { spread, bare: spread, idle, keys }
 const cpu = round((await cases[kind]?.()) ?? Number.NaN)
 const figures: CaseFigures = { count, cpu, mebibytesGrown: Math.round(resident() - beforeMib) }
 process.stdout.write(JSON.stringify(figures))
