@@ -205,8 +205,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream that has closed again is given to whoever asks for it",
     file: "Leat.ts",
-    find: `this.isClosing || this.#streams.delete(stream)`,
-    replace: `undefined`,
+    find: `if (!this.isClosing) this.#streams.delete(stream)`,
+    replace: ``,
     foundBy: "opening.test.ts"
   },
   {

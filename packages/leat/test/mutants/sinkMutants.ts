@@ -82,8 +82,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "drops that could not be announced are announced again and again",
     file: "publish/Sink.ts",
     find: `    lane.isMarked = true
-    const`,
-    replace: `    const`,
+    const [name`,
+    replace: `    const [name`,
     foundBy: "publish/closing.test.ts",
     test: "a marker that is dropped too"
   },
