@@ -34,8 +34,13 @@ function reaches(imports: ReadonlyMap<string, ReadonlyArray<string>>, from: stri
   return false
 }
 
-/** The rooms of `leat`, outermost first: a file may import from its own room and from the rows behind it, never from another room of its row. */
-const rooms: ReadonlyArray<ReadonlyArray<string>> = [
+/**
+ * The rooms of a folder, outermost first: a file may import from its own room and from the rows behind it, never from another room of its
+ * row.
+ */
+type Rooms = ReadonlyArray<ReadonlyArray<string>>
+
+const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
   ["Stream"],
@@ -45,22 +50,58 @@ const rooms: ReadonlyArray<ReadonlyArray<string>> = [
   ["record"],
   ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"]
 ]
-const roomOf = (path: string): string => /^packages\/leat\/src\/(\w+)/.exec(path)?.[1] ?? ""
-const depthOf = (path: string): number => rooms.findIndex((names) => names.includes(roomOf(path)))
 
-const leat = sources("packages/leat/src")
+/** The rooms of the drivers, by folder. */
+const driverRooms: Readonly<Record<string, Rooms>> = {
+  "packages/confluent/src": [
+    ["index"],
+    ["ConfluentDriver"],
+    ["ConfluentTransport"],
+    ["RecordReader", "produce", "group"],
+    ["admin"],
+    ["client"]
+  ],
+  "packages/log/src/store": [
+    ["worker"],
+    ["LogServer"],
+    ["Maintenance", "inspect", "append"],
+    ["groups"],
+    ["GroupCommit", "read", "tail", "compaction", "retention"],
+    ["tables"]
+  ]
+}
+
+/** The row of a file's room; -1: it is in none. */
+function depthIn(folder: string, rows: Rooms, path: string): number {
+  const room = roomIn(folder, path)
+  return rows.findIndex((names) => names.includes(room))
+}
+
+function roomIn(folder: string, path: string): string {
+  return path.startsWith(`${folder}/`) ? (/^\w+/.exec(path.slice(folder.length + 1))?.[0] ?? "") : ""
+}
+
+/** The imports of a file that lead to a room of its own row, or of a row before it. */
+function outwardImports(folder: string, rows: Rooms, path: string): ReadonlyArray<string> {
+  return importsOf(path).filter(
+    (name) =>
+      name.startsWith(`${folder}/`) &&
+      roomIn(folder, name) !== roomIn(folder, path) &&
+      depthIn(folder, rows, name) <= depthIn(folder, rows, path)
+  )
+}
+
+const leatFolder = "packages/leat/src"
+const leat = sources(leatFolder)
 const drivers = ["log", "kafka", "kafkajs", "confluent"].filter((name) => existsSync(join(root, "packages", name)))
 
 describe("the rooms of leat", () => {
   it.each(leat)("%s is in a room", (path) => {
-    expect(depthOf(path)).toBeGreaterThanOrEqual(0)
+    expect(depthIn(leatFolder, rooms, path)).toBeGreaterThanOrEqual(0)
   })
 
   it.each(leat)("%s walks inwards only", (path) => {
-    const outwards = importsOf(path).filter(
-      (name) => name.startsWith("packages/leat/src/") && roomOf(name) !== roomOf(path) && depthOf(name) <= depthOf(path)
-    )
-    expect(outwards).toEqual([])
+    expect(outwardImports(leatFolder, rooms, path)).toEqual([])
   })
 
   it("telemetry imports no sibling", () => {
@@ -73,6 +114,15 @@ describe("the rooms of leat", () => {
       expect({ name, effects }).toEqual({ name, effects: [] })
     }
   })
+})
+
+describe("the rooms of the drivers", () => {
+  for (const [folder, rows] of Object.entries(driverRooms).filter(([name]) => existsSync(join(root, name)))) {
+    it.each(sources(folder))("%s is in a room and walks inwards only", (path) => {
+      expect(depthIn(folder, rows, path)).toBeGreaterThanOrEqual(0)
+      expect(outwardImports(folder, rows, path)).toEqual([])
+    })
+  }
 })
 
 describe("packages", () => {

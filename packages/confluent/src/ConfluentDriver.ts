@@ -2,7 +2,7 @@ import { addressesOf, inspectSection, openSection } from "@leat/kafka"
 import { Effect, Result } from "effect"
 import type { ClusterConfig, Driver } from "leat/transport"
 import { confluentCapabilities, confluentTransport } from "./ConfluentTransport.ts"
-import { transportName } from "./failure.ts"
+import { transportName } from "./client/failure.ts"
 
 /**
  * The driver that route documents call `@leat/confluent`: Kafka, through librdkafka. The other fields of the cluster section are

@@ -10,12 +10,12 @@ import {
   type TransportError,
   writerOf
 } from "leat/transport"
-import { howToInstall, type KafkaJavascript, loadClient } from "./client.ts"
-import { ConfluentWriter } from "./ConfluentWriter.ts"
-import { Control } from "./Control.ts"
-import { failure, transportName } from "./failure.ts"
-import { GroupMember } from "./GroupMember.ts"
-import { Producers } from "./Producers.ts"
+import { howToInstall, type KafkaJavascript, loadClient } from "./client/client.ts"
+import { ConfluentWriter } from "./produce/ConfluentWriter.ts"
+import { Control } from "./admin/Control.ts"
+import { failure, transportName } from "./client/failure.ts"
+import { GroupMember } from "./group/GroupMember.ts"
+import { Producers } from "./produce/Producers.ts"
 import { RecordReader } from "./RecordReader.ts"
 
 /** How a cluster is reached; the same fields as in a cluster section of a route document. */

@@ -2,12 +2,12 @@
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, type Scope, Stream } from "effect"
 import { type Range, type ReceivedBatch, TransportError } from "leat/transport"
-import { attempt, closed, connected } from "./ask.ts"
-import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartitionOffset } from "./client.ts"
-import { readerConfig, topicConfig } from "./clientConfig.ts"
-import type { Control } from "./Control.ts"
-import { failure, failureOf } from "./failure.ts"
-import { batchOfMessages, offsetOf } from "./received.ts"
+import { attempt, closed, connected } from "./client/ask.ts"
+import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartitionOffset } from "./client/client.ts"
+import { readerConfig, topicConfig } from "./client/clientConfig.ts"
+import type { Control } from "./admin/Control.ts"
+import { failure, failureOf } from "./client/failure.ts"
+import { batchOfMessages, offsetOf } from "./client/received.ts"
 
 /** Most records of one batch. */
 const batchRecords = 1000

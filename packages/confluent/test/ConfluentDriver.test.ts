@@ -1,8 +1,8 @@
 import { confluent, confluentCapabilities } from "@leat/confluent"
 import { Effect, Redacted } from "effect"
 import { describe, expect, it, vi } from "vitest"
-import { producerConfig, readerConfig } from "../src/clientConfig.ts"
-import { loadClient } from "../src/client.ts"
+import { producerConfig, readerConfig } from "../src/client/clientConfig.ts"
+import { loadClient } from "../src/client/client.ts"
 
 const isThere = (() => {
   try {

@@ -7,7 +7,7 @@ import type {
   KafkaJavascript,
   TopicPartition,
   TopicPartitionOffset
-} from "../src/client.js"
+} from "../src/client/client.js"
 
 type Told = (error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>) => void
 

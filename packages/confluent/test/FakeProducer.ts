@@ -1,4 +1,4 @@
-import type { ClientError, DeliveryReport, Metadata, Producer } from "../src/client.ts"
+import type { ClientError, DeliveryReport, Metadata, Producer } from "../src/client/client.ts"
 
 interface Message {
   readonly topic: string

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { batchOf, type Run } from "leat/transport"
 import { setImmediate as turn } from "node:timers/promises"
 import { describe, expect, it } from "vitest"
-import { Outlet } from "../src/Outlet.ts"
+import { Outlet } from "../src/produce/Outlet.ts"
 import { FakeProducer } from "./FakeProducer.ts"
 
 const codeOf = ({ code }: { readonly code: number }) => code

@@ -2,9 +2,9 @@ import { Effect, Fiber } from "effect"
 import { waitUntil } from "leat/testing"
 import { batchOf, type Run } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import type { KafkaJavascript } from "../src/client.ts"
-import { ConfluentWriter } from "../src/ConfluentWriter.ts"
-import { Producers } from "../src/Producers.ts"
+import type { KafkaJavascript } from "../src/client/client.ts"
+import { ConfluentWriter } from "../src/produce/ConfluentWriter.ts"
+import { Producers } from "../src/produce/Producers.ts"
 import { FakeProducer } from "./FakeProducer.ts"
 
 /** The client's package, with producers that the test answers for. */

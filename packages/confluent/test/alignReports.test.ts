@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { alignReports } from "../src/alignReports.ts"
+import { alignReports } from "../src/produce/alignReports.ts"
 
 const letter = fc.constantFrom("a", "b", "c")
 

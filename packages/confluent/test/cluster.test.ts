@@ -4,7 +4,7 @@ import { confluentTransport } from "@leat/confluent"
 import { Effect, Fiber } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type ClientError, loadClient, type Metadata } from "../src/client.ts"
+import { type ClientError, loadClient, type Metadata } from "../src/client/client.ts"
 import { numbered, readValues, send, sendUntilStored, topicOf, valuesOf } from "./bench.ts"
 
 /** Which broker leads each partition; brokers learn of a new topic one after another. */

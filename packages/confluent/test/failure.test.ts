@@ -1,7 +1,7 @@
 import { reasons } from "leat/transport"
 import { createRequire } from "node:module"
 import { describe, expect, it } from "vitest"
-import { fateOf, nameOf, reasonOf } from "../src/failure.ts"
+import { fateOf, nameOf, reasonOf } from "../src/client/failure.ts"
 
 /** Of the client's sources: they can be read where the addon is not built, and not loaded. */
 const codes = await codesOfClient()

@@ -1,7 +1,7 @@
 import { Effect, Fiber, Stream } from "effect"
 import type { Lane } from "leat/transport"
 import { expect, it } from "vitest"
-import { GroupMember } from "../src/GroupMember.js"
+import { GroupMember } from "../src/group/GroupMember.js"
 import { type FakeConsumer, fakeClient } from "./FakeConsumer.ts"
 import { until } from "./bench.ts"
 

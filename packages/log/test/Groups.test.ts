@@ -1,9 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
-import type { LaneRow } from "../src/store/groupRows.js"
-import { type Claim, Groups } from "../src/store/Groups.js"
-import { shareOut } from "../src/store/shareOut.js"
+import type { LaneRow } from "../src/store/groups/groupRows.js"
+import { type Claim, Groups } from "../src/store/groups/Groups.js"
+import { shareOut } from "../src/store/groups/shareOut.js"
 import { OpenStore } from "./support/openStore.js"
 
 const topicOf = (open: OpenStore) => open.store.topics.get("t")

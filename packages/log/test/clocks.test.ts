@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { Beats } from "../src/store/Beats.js"
+import { Beats } from "../src/store/groups/Beats.js"
 import { Server } from "./support/Server.js"
 import { temporaryDirectory } from "./support/temporary.js"
 

@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { monotonicMs } from "../src/monotonicMs.js"
-import { pathsOf } from "../src/store/Directory.js"
-import { Groups } from "../src/store/Groups.js"
-import { Store } from "../src/store/Store.js"
+import { pathsOf } from "../src/store/tables/Directory.js"
+import { Groups } from "../src/store/groups/Groups.js"
+import { Store } from "../src/store/tables/Store.js"
 import { Server } from "./support/Server.js"
 
 const leaseMs = 1500

@@ -4,9 +4,9 @@ import { waitUntil } from "leat/testing"
 import type { Lane, Transport } from "leat/transport"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
-import { pathsOf } from "../src/store/Directory.js"
-import { Groups } from "../src/store/Groups.js"
-import { Store } from "../src/store/Store.js"
+import { pathsOf } from "../src/store/tables/Directory.js"
+import { Groups } from "../src/store/groups/Groups.js"
+import { Store } from "../src/store/tables/Store.js"
 import { temporaryDirectory } from "./support/temporary.js"
 
 const subscribe = Effect.fnUntraced(function* (transport: Transport, topic: string) {

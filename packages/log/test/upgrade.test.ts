@@ -1,9 +1,9 @@
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
-import { pathsOf } from "../src/store/Directory.js"
-import { Groups } from "../src/store/Groups.js"
-import { rowSum } from "../src/store/rowSum.js"
-import { Store } from "../src/store/Store.js"
+import { pathsOf } from "../src/store/tables/Directory.js"
+import { Groups } from "../src/store/groups/Groups.js"
+import { rowSum } from "../src/store/tables/rowSum.js"
+import { Store } from "../src/store/tables/Store.js"
 import { OpenStore } from "./support/openStore.js"
 
 /** The file as format 1 had it, where a member had one topic: with a member that holds the one lane, and one that leaves. */

@@ -4,7 +4,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { faultOf } from "../Fault.ts"
-import { ledgerName } from "../store/Directory.ts"
+import { ledgerName } from "../store/tables/Directory.ts"
 import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
 
 /**

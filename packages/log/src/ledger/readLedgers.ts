@@ -7,7 +7,7 @@ import { faultOf } from "../Fault.ts"
 import { settingsOf } from "../LogTransport.ts"
 import { LogWorker } from "../LogWorker.ts"
 import type { IdRange } from "../Message.ts"
-import { ledgerName } from "../store/Directory.ts"
+import { ledgerName } from "../store/tables/Directory.ts"
 import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
 
 /** What became of the announced events of a leg whose process is gone, in events. */

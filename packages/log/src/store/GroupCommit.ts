@@ -4,7 +4,7 @@
  */
 import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
 import { monotonicMs } from "../monotonicMs.ts"
-import type { Store } from "./Store.ts"
+import type { Store } from "./tables/Store.ts"
 
 export interface Work<A> {
   /** Instant of `monotonicMs` after which it must not be done any more. */

@@ -2,13 +2,13 @@
  * What is done now and then, by one process at a time: retention of partitions that nobody appends to, and compaction. The
  * process that does it holds a row with a heartbeat; when that stands still, another takes over.
  */
-import type { Answer } from "./Holding.ts"
-import { Beats } from "./Beats.ts"
+import type { Answer } from "./groups/Holding.ts"
+import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { retain, type RetentionDefaults } from "./retention.ts"
-import type { Store } from "./Store.ts"
-import type { Topic } from "./Topics.ts"
+import type { Store } from "./tables/Store.ts"
+import type { Topic } from "./tables/Topics.ts"
 
 /** How often somebody looks whether there is something to do, in milliseconds. */
 const everyMs = 5000

@@ -2,7 +2,7 @@ import { Block, mergeBlocks } from "../Block.ts"
 import { Refusal } from "../Fault.ts"
 import type { AppendResult } from "../Message.ts"
 import { retain, type RetentionDefaults } from "./retention.ts"
-import type { Store } from "./Store.ts"
+import type { Store } from "./tables/Store.ts"
 
 export interface AppendLimits extends RetentionDefaults {
   readonly recordBytesMax: number

@@ -4,8 +4,8 @@
  */
 import { Buffer } from "node:buffer"
 import { type Block, mergeBlocks } from "../Block.ts"
-import type { BatchRow } from "./Batches.ts"
-import type { Store } from "./Store.ts"
+import type { BatchRow } from "./tables/Batches.ts"
+import type { Store } from "./tables/Store.ts"
 
 /** Keys that one pass knows: bounds its memory. What is left over is done by the next. */
 const keysMax = 500_000

@@ -8,11 +8,11 @@ import type {
   QuarantineInspection,
   TopicInspection
 } from "../LogInspection.ts"
-import type { LaneRow, MemberRow } from "./groupRows.ts"
-import { Groups } from "./Groups.ts"
-import { formatVersion } from "./schema.ts"
-import type { Store } from "./Store.ts"
-import type { Topic } from "./Topics.ts"
+import type { LaneRow, MemberRow } from "./groups/groupRows.ts"
+import { Groups } from "./groups/Groups.ts"
+import { formatVersion } from "./tables/schema.ts"
+import type { Store } from "./tables/Store.ts"
+import type { Topic } from "./tables/Topics.ts"
 
 /** Everything about a log that is not its records, as of one moment. */
 export function inspect(store: Store): LogInspection {

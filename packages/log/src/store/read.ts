@@ -1,7 +1,7 @@
 /** Reading: whole blocks for a stretch of positions, stepping over what does not verify. On one state of the log. */
 import type { ReadResult, Segment } from "../Message.ts"
-import type { BatchRow } from "./Batches.ts"
-import type { Store } from "./Store.ts"
+import type { BatchRow } from "./tables/Batches.ts"
+import type { Store } from "./tables/Store.ts"
 
 /** What one read gives, and a block more at most. */
 const recordsMax = 500

@@ -1,6 +1,6 @@
-import type { Head } from "./Heads.ts"
-import type { Store } from "./Store.ts"
-import type { Topic } from "./Topics.ts"
+import type { Head } from "./tables/Heads.ts"
+import type { Store } from "./tables/Store.ts"
+import type { Topic } from "./tables/Topics.ts"
 
 /** What holds for topics that say nothing themselves. */
 export interface RetentionDefaults {

@@ -3,9 +3,9 @@
  * all there was. What is missing cannot be brought back here; but it is reported, the file is kept, and no position is given twice.
  */
 import { copyFileSync, existsSync } from "node:fs"
-import type { LogPaths } from "./Directory.ts"
-import type { Store } from "./Store.ts"
-import type { Reach } from "./WakeFile.ts"
+import type { LogPaths } from "./tables/Directory.ts"
+import type { Store } from "./tables/Store.ts"
+import type { Reach } from "./tables/WakeFile.ts"
 
 /** How many positions are missing; 0 when the log reaches as far as was announced. */
 export function missingPositions(store: Store, announced: Reach | undefined): number {

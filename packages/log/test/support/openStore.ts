@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { batchesOf } from "../../src/batchesOf.js"
 import { Block } from "../../src/Block.js"
 import { append, type AppendLimits } from "../../src/store/append.js"
-import { pathsOf } from "../../src/store/Directory.js"
+import { pathsOf } from "../../src/store/tables/Directory.js"
 import { read } from "../../src/store/read.js"
-import { Store } from "../../src/store/Store.js"
+import { Store } from "../../src/store/tables/Store.js"
 import type { ReceivedBatch } from "leat/transport"
 
 export const noLimits: AppendLimits = { recordBytesMax: 2 ** 20, retentionBytes: undefined, retentionMs: undefined }

@@ -1,7 +1,7 @@
 /** What may stand in the directory of a log, and what makes it somebody else's. */
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { Refusal } from "../Fault.ts"
+import { Refusal } from "../../Fault.ts"
 
 /** Names inside the directory. */
 const databaseName = "log.sqlite"

@@ -6,7 +6,7 @@ import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Deferred, Effect, Fiber, type Scope } from "effect"
 import { OfferedLanes, type Subscription, TransportError } from "leat/transport"
 import { assign, decline, unassign } from "./answers.ts"
-import { attempt, closed, connected } from "./ask.ts"
+import { attempt, closed, connected } from "../client/ask.ts"
 import type {
   ClientError,
   ClientMessage,
@@ -14,10 +14,10 @@ import type {
   KafkaJavascript,
   TopicPartition,
   TopicPartitionOffset
-} from "./client.ts"
-import { memberConfig, topicConfig } from "./clientConfig.ts"
+} from "../client/client.ts"
+import { memberConfig, topicConfig } from "../client/clientConfig.ts"
 import { Commits } from "./Commits.ts"
-import { failure, failureOf } from "./failure.ts"
+import { failure, failureOf } from "../client/failure.ts"
 import { GroupLane, type LaneOwner } from "./GroupLane.ts"
 import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 

@@ -2,7 +2,7 @@
  * What did not verify: noted once, left where it is, and passed over. Retention takes it away with its neighbours; until then
  * whoever wants to salvage bytes finds them in the file.
  */
-import { isDamage } from "../Fault.ts"
+import { isDamage } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 
 export interface Damage {

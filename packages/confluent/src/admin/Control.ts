@@ -2,11 +2,11 @@
 import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
 import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
-import { ask } from "./ask.ts"
-import { askingClient } from "./askingClient.ts"
-import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "./client.ts"
-import { controlConfig } from "./clientConfig.ts"
-import { failure, failureOf, reasonOf } from "./failure.ts"
+import { ask } from "../client/ask.ts"
+import { askingClient } from "../client/askingClient.ts"
+import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "../client/client.ts"
+import { controlConfig } from "../client/clientConfig.ts"
+import { failure, failureOf, reasonOf } from "../client/failure.ts"
 import { GroupOffsets } from "./GroupOffsets.ts"
 
 /** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */

@@ -3,10 +3,10 @@
  * its lease is evicted, and its lanes go to the others. A heartbeat says when it was by the monotonic clock of its machine, so whoever
  * comes later knows at once that a lease has expired; a member with another clock is watched instead (`Beats`).
  */
-import { clockName } from "../clockName.ts"
-import { monotonicMs } from "../monotonicMs.ts"
+import { clockName } from "../../clockName.ts"
+import { monotonicMs } from "../../monotonicMs.ts"
 import { Beats } from "./Beats.ts"
-import type { GroupCommit } from "./GroupCommit.ts"
+import type { GroupCommit } from "../GroupCommit.ts"
 import type { MemberRow } from "./groupRows.ts"
 import type { Groups } from "./Groups.ts"
 

@@ -4,8 +4,8 @@
  */
 import { Buffer } from "node:buffer"
 import { EventIdCursor } from "leat/record"
-import type { Block } from "../Block.ts"
-import type { IdRange } from "../Message.ts"
+import type { Block } from "../../Block.ts"
+import type { IdRange } from "../../Message.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"

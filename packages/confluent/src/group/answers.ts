@@ -4,8 +4,8 @@
  * the process share, and until then the group takes the member for alive.
  */
 import { Effect, Schedule } from "effect"
-import { attempt } from "./ask.ts"
-import type { Consumer, TopicPartition, TopicPartitionOffset } from "./client.ts"
+import { attempt } from "../client/ask.ts"
+import type { Consumer, TopicPartition, TopicPartitionOffset } from "../client/client.ts"
 
 /** The offset at which nothing is fetched of a partition that nobody reads. */
 const endOffset = -1

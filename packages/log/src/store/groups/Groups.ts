@@ -5,10 +5,10 @@
  * its generation rises, and what the old holder still says is refused. Everything here runs inside a write, unless it only reads.
  */
 import type { From } from "leat/transport"
-import { clockName } from "../clockName.ts"
-import { Refusal } from "../Fault.ts"
-import { monotonicMs } from "../monotonicMs.ts"
-import { positionAt } from "./read.ts"
+import { clockName } from "../../clockName.ts"
+import { Refusal } from "../../Fault.ts"
+import { monotonicMs } from "../../monotonicMs.ts"
+import { positionAt } from "../read.ts"
 import {
   laneOf,
   type LaneRow,
@@ -21,8 +21,8 @@ import {
   textOfFrom
 } from "./groupRows.ts"
 import { shareOut } from "./shareOut.ts"
-import type { Store } from "./Store.ts"
-import type { Topic } from "./Topics.ts"
+import type { Store } from "../tables/Store.ts"
+import type { Topic } from "../tables/Topics.ts"
 
 /** What a holder shows to be believed. */
 export interface Claim {

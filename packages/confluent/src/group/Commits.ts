@@ -3,8 +3,8 @@
  * made; what became of it is told by `offset_commit_cb`, and there without the errors of single partitions: so each request has one.
  */
 import type { TransportError } from "leat/transport"
-import type { ClientError, Consumer, TopicPartition } from "./client.ts"
-import { failure, failureOf } from "./failure.ts"
+import type { ClientError, Consumer, TopicPartition } from "../client/client.ts"
+import { failure, failureOf } from "../client/failure.ts"
 import type { GroupLane } from "./GroupLane.ts"
 
 /**

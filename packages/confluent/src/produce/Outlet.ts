@@ -11,8 +11,8 @@
  */
 import type { OutgoingBatch, Run } from "leat/transport"
 import { alignReports } from "./alignReports.ts"
-import type { ClientError, DeliveryReport, Producer } from "./client.ts"
-import { failure, failureOf } from "./failure.ts"
+import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
+import { failure, failureOf } from "../client/failure.ts"
 import { type Failed, type PartitionState, runOf, Sent, unknownRun } from "./Sent.ts"
 
 /** After this time, in milliseconds, a round is slow: statistics are read, and flushes are further apart. */

@@ -1,6 +1,6 @@
 import type { From } from "leat/transport"
-import type { Fault } from "../Fault.ts"
-import type { Calls } from "../Message.ts"
+import type { Fault } from "../../Fault.ts"
+import type { Calls } from "../../Message.ts"
 import type { Claim } from "./Groups.ts"
 
 /** A member of a group in this worker: one lease for all that it reads. */

@@ -1,8 +1,8 @@
 /** Where the lanes of a group begin: at what it has settled, else where the subscription says. */
 import { Effect } from "effect"
 import type { From, Subscription, TransportError } from "leat/transport"
-import type { Control } from "./Control.ts"
-import { offsetOf } from "./received.ts"
+import type { Control } from "../admin/Control.ts"
+import { offsetOf } from "../client/received.ts"
 
 /** What is asked for it. */
 export type OffsetsAsked = Pick<Control, "settled" | "edges" | "positionsAt">

@@ -3,16 +3,16 @@
  * What the rows say is the truth; this follows it, and tells the main thread what has become of its lanes.
  */
 import { randomInt } from "node:crypto"
-import { type Fault, faultOf, Refusal, sqliteCode } from "../Fault.ts"
-import type { Calls, LaneEvent, ReadResult } from "../Message.ts"
-import { monotonicMs } from "../monotonicMs.ts"
+import { type Fault, faultOf, Refusal, sqliteCode } from "../../Fault.ts"
+import type { Calls, LaneEvent, ReadResult } from "../../Message.ts"
+import { monotonicMs } from "../../monotonicMs.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import type { Answer, Holding, Member, Pulled, Subscription } from "./Holding.ts"
-import type { GroupCommit } from "./GroupCommit.ts"
+import type { GroupCommit } from "../GroupCommit.ts"
 import type { Groups } from "./Groups.ts"
 import type { LaneRow } from "./groupRows.ts"
-import { read } from "./read.ts"
-import type { Store } from "./Store.ts"
+import { read } from "../read.ts"
+import type { Store } from "../tables/Store.ts"
 
 export interface MembershipOptions {
   readonly leaseMs: number

@@ -1,6 +1,6 @@
 /** The rows of members and lanes, as they stand in the log. */
 import type { From } from "leat/transport"
-import { rowSum } from "./rowSum.ts"
+import { rowSum } from "../tables/rowSum.ts"
 
 export interface MemberRow {
   readonly id: number

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
-import { Refusal } from "../Fault.ts"
+import { Refusal } from "../../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
 import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"

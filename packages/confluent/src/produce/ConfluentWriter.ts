@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Position, Run, TransportError } from "leat/transport"
-import { failure } from "./failure.ts"
+import { failure } from "../client/failure.ts"
 import type { Outlet } from "./Outlet.ts"
 import { unknownRun } from "./Sent.ts"
 

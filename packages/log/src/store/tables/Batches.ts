@@ -1,6 +1,6 @@
 /** The batches of the partitions: found by position, read and checked, put in and taken away. */
-import { Block } from "../Block.ts"
-import { isDamage } from "../Fault.ts"
+import { Block } from "../../Block.ts"
+import { isDamage } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 import { rowSum } from "./rowSum.ts"
 

@@ -2,10 +2,10 @@
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Fiber, type Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
-import { ask, attempt, closed, connected, eventCodes } from "./ask.ts"
-import type { KafkaJavascript, Metadata, Producer } from "./client.ts"
-import { producerConfig } from "./clientConfig.ts"
-import { failure } from "./failure.ts"
+import { ask, attempt, closed, connected, eventCodes } from "../client/ask.ts"
+import type { KafkaJavascript, Metadata, Producer } from "../client/client.ts"
+import { producerConfig } from "../client/clientConfig.ts"
+import { failure } from "../client/failure.ts"
 import { Outlet } from "./Outlet.ts"
 
 /** Between two looks at whether a producer has to be replaced, in milliseconds. */

@@ -1,6 +1,6 @@
 /** The log as one thing: its tables, opened together, and brought up to date when another process has committed. */
 import { endianness } from "node:os"
-import { Refusal } from "../Fault.ts"
+import { Refusal } from "../../Fault.ts"
 import { Batches } from "./Batches.ts"
 import { Database, type DatabaseOptions } from "./Database.ts"
 import { EventIds } from "./EventIds.ts"

@@ -1,5 +1,5 @@
 /** Where each partition starts and ends. Cached while no other process commits. */
-import { Refusal } from "../Fault.ts"
+import { Refusal } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"

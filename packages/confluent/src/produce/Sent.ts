@@ -1,7 +1,7 @@
 /** A range of records that was handed to librdkafka, and what is known of it. */
 import type { OutgoingBatch, Run } from "leat/transport"
-import type { DeliveryReport } from "./client.ts"
-import { failure, failureOf, fateOf } from "./failure.ts"
+import type { DeliveryReport } from "../client/client.ts"
+import { failure, failureOf, fateOf } from "../client/failure.ts"
 
 /** Where records stand whose messages are numbered from 1 on: librdkafka counts them so, by partition. */
 export interface PartitionState {

@@ -1,6 +1,6 @@
 /** The topics of a log. Few, created rarely, and under one checksum: a name that a flipped bit changed would look like a new topic. */
 import type { TopicSpec, TopicStatus } from "leat/transport"
-import { Refusal } from "../Fault.ts"
+import { Refusal } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 import { rowSum } from "./rowSum.ts"
 

@@ -6,11 +6,11 @@
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Exit, Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
-import { ask } from "./ask.ts"
-import { askingClient } from "./askingClient.ts"
-import type { ClientError, Consumer, KafkaJavascript } from "./client.ts"
-import { offsetsConfig } from "./clientConfig.ts"
-import { failureOf } from "./failure.ts"
+import { ask } from "../client/ask.ts"
+import { askingClient } from "../client/askingClient.ts"
+import type { ClientError, Consumer, KafkaJavascript } from "../client/client.ts"
+import { offsetsConfig } from "../client/clientConfig.ts"
+import { failureOf } from "../client/failure.ts"
 
 /** Clients kept; each has some threads. */
 const clientsMax = 16

@@ -1,8 +1,8 @@
 /** Where the lane of a member reads and settles: what librdkafka gave and leat has not pulled, and the member that commits. */
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, TransportError } from "leat/transport"
-import type { ClientMessage } from "./client.ts"
-import { failure, transportName } from "./failure.ts"
-import { batchOfMessages, offsetOf } from "./received.ts"
+import type { ClientMessage } from "../client/client.ts"
+import { failure, transportName } from "../client/failure.ts"
+import { batchOfMessages, offsetOf } from "../client/received.ts"
 
 /** Records and bytes that wait in a lane before its partition is paused, until they are pulled. */
 const waitingRecordsMax = 5000
