@@ -167,47 +167,59 @@ export class Consuming<T> {
     return Effect.gen({ self: this }, function* () {
       const found = handleFaults(group, options)
       if (found.length > 0) return yield* new RouteError({ faults: found })
-      const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
-      const leg = readLeg()
-      const taken = groups.enter(leg, group, contract.stream)
-      if (taken !== undefined) return yield* new RouteError({ faults: [taken] })
       const context = yield* Effect.context<never>()
-      const source = new Source<T>(
-        {
-          transport: readTransport(),
-          topic: leg.topic,
-          stream: contract.stream,
-          type: contract.name,
-          group,
-          unordered: contract.unordered,
-          ledger,
-          decode: (value) => this.#decode(value),
-          handler,
-          drainsOnStop,
-          duration: processDuration(context),
-          context,
-          scheduler
-        },
-        this.#settings(group, options)
-      )
-      const running = { source, group, options }
-      this.#running ??= new Set()
-      this.#running.add(running)
-      const leave = Effect.andThen(
-        Effect.sync(() => {
-          this.#running?.delete(running)
-          groups.leave(leg, group)
-        }),
-        this.#reported(group, context)
-      )
-      // In one step, and at once: who is interrupted in between would leave a member behind that nobody stops, and a fiber that is interrupted
-      // before it has begun would not leave.
-      const fiber = yield* Effect.acquireRelease(
-        Effect.forkIn(Effect.ensuring(Effect.interruptible(source.run), leave), scope, { startImmediately: true }),
-        Fiber.interrupt
+      // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
+      const { fiber, source } = yield* Effect.acquireRelease(
+        Effect.suspend(() => this.#enter(group, options, handler, drainsOnStop, context)),
+        (started) => Fiber.interrupt(started.fiber)
       )
       return { fiber, subscription: this.#subscription(group, source, fiber) }
     })
+  }
+
+  /** Enters the group in the books of this leat and joins it; leaves when the subscription has ended. Not to be interrupted. */
+  #enter(
+    group: string,
+    options: HandleOptions,
+    handler: Handler<T>,
+    drainsOnStop: boolean,
+    context: Context.Context<never>
+  ): Effect.Effect<{ readonly source: Source<T>; readonly fiber: Started["fiber"] }, RouteError> {
+    const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
+    const leg = readLeg()
+    const taken = groups.enter(leg, group, contract.stream)
+    if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
+    const source = new Source<T>(
+      {
+        transport: readTransport(),
+        topic: leg.topic,
+        stream: contract.stream,
+        type: contract.name,
+        group,
+        unordered: contract.unordered,
+        ledger,
+        decode: (value) => this.#decode(value),
+        handler,
+        drainsOnStop,
+        duration: processDuration(context),
+        context,
+        scheduler
+      },
+      this.#settings(group, options)
+    )
+    const running = { source, group, options }
+    this.#running ??= new Set()
+    this.#running.add(running)
+    const leave = Effect.andThen(
+      Effect.sync(() => {
+        this.#running?.delete(running)
+        groups.leave(leg, group)
+      }),
+      this.#reported(group, context)
+    )
+    // A fiber that is interrupted before it has begun would not leave.
+    const run = Effect.ensuring(Effect.interruptible(source.run), leave)
+    return Effect.map(Effect.forkIn(run, scope, { startImmediately: true }), (fiber) => ({ source, fiber }))
   }
 
   #subscription(group: string, source: Source<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
@@ -217,7 +229,7 @@ export class Consuming<T> {
       blocked: () => source.blocked,
       resume: source.resume,
       lag: Effect.map(this.bounds(group), (bounds) =>
-        bounds.reduce((sum, { start, end, settled }) => sum + end - (settled ?? start), 0n)
+        bounds.reduce((sum, row) => sum + lagOf(row, source.startOf(row.partition)), 0n)
       ),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
@@ -251,6 +263,15 @@ export class Consuming<T> {
       return new NoEvent({ tag: "Malformed", detail: textOfThrown(error) })
     }
   }
+}
+
+/**
+ * Records that are there and not settled. A group that has settled nothing yet begins where its lane does (`begin`); retention may have
+ * taken away what was left; and what was settled behind the end was of another log, of which this one has nothing.
+ */
+function lagOf({ start, end, settled }: PartitionBounds, begin: bigint | undefined): bigint {
+  const from = settled ?? begin ?? start
+  return end - (from < start || from > end ? start : from)
 }
 
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */

@@ -44,6 +44,12 @@ export class Source<T> {
     })
   }
 
+  /** Where the lane of a partition begins that is held here; undefined when none is. */
+  startOf(partition: number): bigint | undefined {
+    for (const { lane } of this.#shells) if (lane.partition === partition) return lane.start
+    return undefined
+  }
+
   /** Goes on with other settings, in the lanes that run too. Where a new group begins is asked when it joins. */
   configure(settings: SubscriptionSettings): void {
     this.#settings = settings

@@ -1,10 +1,10 @@
-import { Effect, Exit, Logger } from "effect"
+import { Effect, Exit, Logger, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { faultDriver, simulate } from "leat/testing"
 import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
-import { drained, routes, withLanes } from "./support.ts"
+import { bent, drained, routes, withLanes } from "./support.ts"
 
 const run = <A>(program: Effect.Effect<A, unknown>): A => {
   const { exit } = simulate(1, program)
@@ -96,5 +96,43 @@ describe("a subscription", () => {
       isAway = false
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
     run(program)
+  })
+
+  it.each([
+    ["what retention has taken away", { start: 10n, end: 15n, settled: 5n }, 5n],
+    ["what was settled in another log", { start: 0n, end: 5n, settled: 100n }, 5n],
+    ["what is settled", { start: 2n, end: 5n, settled: 4n }, 1n],
+    ["nothing that is settled", { start: 2n, end: 5n }, 3n]
+  ])("does not count as lag what is not there: %s", (_, row, lag) => {
+    const driver = bent((transport) => ({
+      ...transport,
+      subscribe: () => Stream.never,
+      bounds: () => Effect.succeed([{ partition: 0, ...row }])
+    }))
+    const seen = run(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        return yield* (yield* notes.handle("g", () => Effect.void)).lag
+      }).pipe(Effect.scoped)
+    )
+    expect(seen).toBe(lag)
+  })
+
+  it("of a group that begins at the end has no lag in what was there before", () => {
+    const lags = run(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test" })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.publishAll(Array.from({ length: 50 }, (_, index) => ({ key: `k${index}`, text: "t" })))
+        const subscription = yield* notes.handle("g", () => Effect.never, { from: "latest" })
+        yield* Effect.sleep(100)
+        const before = yield* subscription.lag
+        yield* notes.publish({ key: "k1", text: "t" })
+        yield* Effect.sleep(100)
+        return [before, yield* subscription.lag]
+      }).pipe(Effect.scoped)
+    )
+    expect(lags).toEqual([0n, 1n])
   })
 })

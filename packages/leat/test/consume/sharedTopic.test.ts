@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Fiber, References, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, readMeta, RouteError } from "leat"
-import { faultDriver, waitUntil } from "leat/testing"
+import { faultDriver, simulate, waitUntil } from "leat/testing"
 import { noteContract } from "../contracts/Note.ts"
 
 const routes = (wire: string) => ({
@@ -79,3 +79,26 @@ it.live(
       yield* refunds.handle("g", nothing)
     })
 )
+
+it("whoever gives up subscribing, at whatever step, leaves no group behind that reads", () => {
+  const leftBehind: Array<number> = []
+  for (let seed = 60; seed < 120; seed++) {
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "shop", routes: routes("cloudevents") })
+      const orders = yield* leat.stream(contract("orders"))
+      const refunds = yield* leat.stream(contract("refunds"))
+      const reading = Effect.andThen(
+        orders.handle("g", () => Effect.void),
+        Effect.sleep(seed % 3)
+      )
+      const fiber = yield* Effect.forkChild(Effect.scoped(reading))
+      for (let step = 0; step < seed % 17; step++) yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Effect.exit(refunds.handle("g", () => Effect.void))
+      if (Exit.isFailure(exit)) leftBehind.push(seed)
+    })
+    const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+    expect(Exit.isSuccess(simulate(seed, quiet).exit)).toBe(true)
+  }
+  expect(leftBehind).toEqual([])
+})
