@@ -33,6 +33,16 @@ class Bench {
     })
   }
 
+  append(name: string, run: () => void): void {
+    this.#commit.push({
+      wakes: "readers",
+      bytes: 100,
+      run,
+      done: () => this.told.push(`${name} done`),
+      failed: ({ reason }, mayBeStored) => this.told.push(`${name} ${reason}${mayBeStored ? ", in doubt" : ""}`)
+    })
+  }
+
   /** Waits until so many works have been told of. */
   readonly toldAll = (count: number) =>
     Effect.runPromise(
@@ -104,6 +114,25 @@ describe("a group commit", () => {
     expect(bench.told).toEqual(["a done", "b Corrupt", "c done"])
     expect(notes(open)).toEqual([1, 3])
   })
+
+  it.each(["run", "commit"])(
+    "that is too full for its appends writes the others all the same: at the %s",
+    async (at) => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      if (at === "commit") plantCommits(open, 13)
+      const isFull = at === "run"
+      bench.push("settle", note(open, 1))
+      bench.append("append", () => {
+        if (isFull) throw sqliteError(13)
+      })
+      bench.push("beat", note(open, 2))
+      bench.append("late", () => undefined)
+      await bench.toldAll(4)
+      expect(bench.told).toEqual(["append Full", "late Full", "settle done", "beat done"])
+      expect(notes(open)).toEqual([1, 2])
+    }
+  )
 
   it("whose outcome nobody knows is in doubt, and is written over before anybody is told of a fence", async () => {
     using open = storeWithTopic()

@@ -124,6 +124,8 @@ export class GroupCommit {
     } catch (error) {
       this.#undo()
       if (isBusy(error)) return false
+      const rest = withoutAppends(group, error)
+      if (rest !== undefined) return this.#commitRest(group, rest, error)
       // One of them met damage, or the like: the others shall not suffer for it.
       if (group.length > 1 && !isGlobal(error)) return this.#commitEach(group)
       for (const { failed } of group) failed(faultOf(error, db.paths.database), false)
@@ -134,8 +136,10 @@ export class GroupCommit {
     } catch (error) {
       this.#undo()
       if (isBusy(error)) return false
+      const rest = withoutAppends(group, error)
+      if (rest !== undefined) return this.#commitRest(group, rest, error)
       // A full volume stops the commit record from being written; any other fault may come after it was.
-      const isClear = ((sqliteCode(error) ?? 0) & 255) === 13
+      const isClear = isFull(error)
       this.#isUnclear ||= !isClear
       for (const { failed } of group) failed(faultOf(error, db.paths.database), !isClear)
       return true
@@ -146,6 +150,14 @@ export class GroupCommit {
     this.#answers.before(wakes)
     for (const tell of told) tell()
     this.#answers.after(wakes)
+    return true
+  }
+
+  /** The log is full: what would make it larger fails, and whoever only moves on in it (settles, heartbeats) does not wait for that. */
+  #commitRest(group: ReadonlyArray<Job>, rest: ReadonlyArray<Job>, error: unknown): boolean {
+    const fault = faultOf(error, this.#store.db.paths.database)
+    for (const job of group) if (job.bytes > 0) job.failed(fault, false)
+    if (!this.#commit(rest)) this.#queue = [...rest, ...this.#queue]
     return true
   }
 
@@ -168,6 +180,17 @@ export class GroupCommit {
     const detail = `${database}: other processes have held the log for ${busyMsMax} ms; look for one that is stopped inside a write`
     return { reason: "Unavailable", detail }
   }
+}
+
+/** What is left of a group without its appends, when the log was too full for all of them together; undefined: it has none, or only them. */
+function withoutAppends(group: ReadonlyArray<Job>, error: unknown): ReadonlyArray<Job> | undefined {
+  if (!isFull(error)) return undefined
+  const rest = group.filter(({ bytes }) => bytes === 0)
+  return rest.length === 0 || rest.length === group.length ? undefined : rest
+}
+
+function isFull(error: unknown): boolean {
+  return ((sqliteCode(error) ?? 0) & 255) === 13
 }
 
 const expired: Fault = { reason: "Timeout", detail: "its deadline passed before it was written; it was taken back" }

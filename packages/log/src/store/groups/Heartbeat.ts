@@ -78,7 +78,8 @@ export class Heartbeat {
         if (isAnyGone) this.#evict()
         if (alive < rows.length) this.#options.lost()
       },
-      failed: () => undefined
+      // A full volume, mostly, which the others could not write to either: as a pause of all.
+      failed: () => (this.#lookedMs = Number.NEGATIVE_INFINITY)
     })
   }
 

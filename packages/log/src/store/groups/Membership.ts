@@ -86,14 +86,7 @@ export class Membership {
     const { member, topic } = subscription
     this.#forget(subscription)
     for (const holding of this.#held(subscription)) this.#drop(holding)
-    this.#commit.push({
-      wakes: "groups",
-      run: () => {
-        this.#groups.leave(this.#store.topics.get(topic), member.group, member.row)
-        return null
-      },
-      ...answer
-    })
+    this.#leaveTopic(member, topic, answer)
   }
 
   /** Everybody goes; for the close of the log. */
@@ -212,6 +205,28 @@ export class Membership {
       const failed = () => void setTimeout(() => this.#enterAgain(member, again), againMs)
       this.#join(subscription, { done: () => undefined, failed })
     }
+  }
+
+  #leaveTopic(member: Member, topic: string, answer: Answer<null>): void {
+    const { row, group } = member
+    const again = () => {
+      const isGone = member.row !== row || this.#members.get(member.number) !== member
+      const isBack = Array.from(member.subscriptions).some((one) => one.topic === topic)
+      if (!isGone && !isBack) this.#leaveTopic(member, topic, { done: () => undefined, failed: () => undefined })
+    }
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        this.#groups.leave(this.#store.topics.get(topic), group, row)
+        return null
+      },
+      done: answer.done,
+      failed: (fault, mayBeStored) => {
+        answer.failed(fault, mayBeStored)
+        // One that reads other topics lives on: nobody would evict it, and its lanes of this one would be nobody's.
+        setTimeout(again, againMs).unref()
+      }
+    })
   }
 
   #forget(subscription: Subscription): void {
