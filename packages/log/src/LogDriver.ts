@@ -3,6 +3,7 @@ import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { type Driver, hasReference, TransportError } from "leat/transport"
 import { logCapabilities } from "./LogOptions.ts"
 import { logTransport } from "./LogTransport.ts"
+import { noteOpened } from "./ledger/openedHere.ts"
 
 const bytes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -52,7 +53,10 @@ export const log: Driver = {
   open: (cluster, config) =>
     Effect.suspend(() => {
       const decoded = decodeConfig(config)
-      if (Result.isSuccess(decoded)) return logTransport(decoded.success)
+      if (Result.isSuccess(decoded)) {
+        const { directory } = decoded.success
+        return Effect.tap(logTransport(decoded.success), () => Effect.sync(() => noteOpened(cluster, directory)))
+      }
       const detail = `cluster ${cluster}: ${decoded.failure.message}`
       return Effect.fail(
         new TransportError({ reason: "Unsupported", transport: "@leat/log", operation: "open", detail })

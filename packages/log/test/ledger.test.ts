@@ -115,6 +115,49 @@ describe("announced ledgers", () => {
     })
   )
 
+  it.live("count a leg by the log that it goes to, and not by a topic of the same name in this one", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const leg = (cluster: string, required: boolean) => ({ cluster, topic: "notes", required })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const leat = yield* Leat.make({
+            source: "test",
+            drivers: [log],
+            routes: {
+              version: 1,
+              clusters: { local: { transport: "@leat/log", directory }, away: { transport: "memory", partitions: 4 } },
+              routes: [{ match: { stream: "*" }, to: [leg("local", true), leg("away", false)] }]
+            },
+            ledger: { store: ledgerStore(directory), every: "20 millis" }
+          })
+          const notes = yield* leat.stream({ ...noteContract, needs: [] })
+          yield* notes.publishAll(Array.from({ length: 40 }, (_, index) => note(index)))
+        })
+      )
+      // As if it had died while all was queued for the other cluster.
+      orphan(directory, ({ legs }) => ({
+        legs: legs.map((row) => (row.sink === "away/notes" ? { ...row, stored: 0, queued: row.admitted } : row))
+      }))
+      const { ledgers } = yield* readLedgers(directory)
+      expect(ledgers[0]?.legs.map(({ sink }) => sink)).toEqual(["local/notes", "away/notes"])
+      expect(ledgers[0]?.crashLosses).toMatchObject([{ sink: "local/notes", stored: 40, crashLost: 0 }])
+    })
+  )
+
+  it.live("are those of a process that is gone when another one has its number", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(openNotes(directory))
+      const own = (file: Announcement & { readonly owner?: object }) => file.owner
+      orphan(directory, (file) => ({ owner: { ...own(file), pid: process.pid } }))
+      const stateOf = Effect.map(readLedgers(directory), ({ ledgers }) => ledgers[0]?.state)
+      expect(yield* stateOf).toBe("running")
+      orphan(directory, (file) => ({ owner: { ...own(file), pid: process.pid, begin: "another boot 4711" } }))
+      expect(yield* stateOf).toBe(process.platform === "linux" ? "gone" : "running")
+    })
+  )
+
   it.live("that cannot be read are named, and hide no others", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

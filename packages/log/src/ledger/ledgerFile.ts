@@ -10,12 +10,16 @@ export interface LedgerOwner {
   readonly host: string
   /** Process id. */
   readonly pid: number
+  /** When it began, on which boot of the machine: ids are given again. Absent where nothing says so. */
+  readonly begin?: string
 }
 
 /** What stands in one file. */
 export interface LedgerFile extends Announcement {
   readonly format: typeof ledgerFormat
   readonly owner: LedgerOwner
+  /** The names of the clusters that are the log of this directory; absent in files of earlier versions. */
+  readonly clusters?: ReadonlyArray<string>
 }
 
 const Count = Schema.Number
@@ -66,7 +70,8 @@ const Lane = Schema.Struct({
 
 const File = Schema.Struct({
   format: Schema.Literal(ledgerFormat),
-  owner: Schema.Struct({ host: Schema.String, pid: Schema.Int }),
+  owner: Schema.Struct({ host: Schema.String, pid: Schema.Int, begin: Schema.optionalKey(Schema.String) }),
+  clusters: Schema.optionalKey(Schema.Array(Schema.String)),
   incarnation: Schema.String.check(Schema.isPattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
   source: Schema.String,
   announcedAtMs: Count,

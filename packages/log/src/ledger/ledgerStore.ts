@@ -5,6 +5,8 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import { faultOf } from "../Fault.ts"
 import { ledgerName } from "../store/tables/Directory.ts"
+import { openedOn } from "./openedHere.ts"
+import { beginOf } from "./processOf.ts"
 import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
 
 /**
@@ -19,11 +21,12 @@ import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
  */
 export function ledgerStore(directory: string): LedgerStore {
   const folder = join(directory, ledgerName)
-  const owner = { host: hostname(), pid: process.pid }
+  const begin = beginOf(process.pid)
+  const owner = { host: hostname(), pid: process.pid, ...(begin === undefined ? {} : { begin }) }
   return {
     save: (announcement) => {
       const path = join(folder, `${announcement.incarnation}.json`)
-      const file: LedgerFile = { format: ledgerFormat, owner, ...announcement }
+      const file: LedgerFile = { format: ledgerFormat, owner, clusters: openedOn(directory), ...announcement }
       return Effect.tryPromise({
         try: async () => {
           await mkdir(folder, { recursive: true })

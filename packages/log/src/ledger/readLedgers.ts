@@ -9,6 +9,7 @@ import { LogWorker } from "../LogWorker.ts"
 import type { IdRange } from "../Message.ts"
 import { ledgerName } from "../store/tables/Directory.ts"
 import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
+import { beginOf } from "./processOf.ts"
 
 /** What became of the announced events of a leg whose process is gone, in events. */
 export interface CrashLoss {
@@ -70,8 +71,10 @@ export const readLedgers = (directory: string): Effect.Effect<Ledgers, Transport
           const incarnation = Buffer.from(file.incarnation.replaceAll("-", ""), "hex")
           const crashLosses: Array<CrashLoss> = []
           for (const leg of file.legs) {
-            const topic = leg.sink.slice(leg.sink.indexOf("/") + 1)
-            if (!known.has(topic)) continue
+            const slash = leg.sink.indexOf("/")
+            const topic = leg.sink.slice(slash + 1)
+            const isHere = file.clusters?.includes(leg.sink.slice(0, slash)) ?? true
+            if (!isHere || !known.has(topic)) continue
             const ranges = yield* worker.call("ids", { topic, incarnation })
             crashLosses.push(lossOf(file, leg, ranges))
           }
@@ -108,7 +111,8 @@ function stateOf({ isClosed, owner }: LedgerFile): AnnouncedLedger["state"] {
   if (owner.host !== hostname()) return "elsewhere"
   try {
     process.kill(owner.pid, 0)
-    return "running"
+    const begin = beginOf(owner.pid)
+    return owner.begin === undefined || begin === undefined || owner.begin === begin ? "running" : "gone"
   } catch (error) {
     // Somebody else's process is a process too.
     return error instanceof Error && "code" in error && error.code === "EPERM" ? "running" : "gone"
