@@ -210,16 +210,17 @@ export class Consuming<T> {
     const running = { source, group, options }
     this.#running ??= new Set()
     this.#running.add(running)
-    const leave = Effect.andThen(
-      Effect.sync(() => {
-        this.#running?.delete(running)
-        groups.leave(leg, group)
-      }),
-      this.#reported(group, context)
-    )
-    // A fiber that is interrupted before it has begun would not leave.
-    const run = Effect.ensuring(Effect.interruptible(source.run), leave)
-    return Effect.map(Effect.forkIn(run, scope, { startImmediately: true }), (fiber) => ({ source, fiber }))
+    const unreported = this.#reported(group, context)
+    const leave = () => {
+      this.#running?.delete(running)
+      groups.leave(leg, group)
+      unreported()
+    }
+    return Effect.map(Effect.forkIn(Effect.interruptible(source.run), scope, { startImmediately: true }), (fiber) => {
+      // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
+      fiber.addObserver(leave)
+      return { source, fiber }
+    })
   }
 
   #subscription(group: string, source: Source<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
@@ -239,7 +240,7 @@ export class Consuming<T> {
   }
 
   /** Counts what the group has consumed here for as long as somebody in this process reads for it; returns how to leave. */
-  #reported(group: string, context: Context.Context<never>): Effect.Effect<void> {
+  #reported(group: string, context: Context.Context<never>): () => void {
     const { ledger } = this.#parts
     const { stream } = this.#parts.contract
     const attributes = { [attribute.stream]: stream, [attribute.group]: group }
@@ -247,11 +248,11 @@ export class Consuming<T> {
     const found = reporting.get(group) ?? { subscriptions: 0, group, stream, ledger }
     if (found.subscriptions++ === 0) register(consumed, found, attributes, context)
     reporting.set(group, found)
-    return Effect.sync(() => {
+    return () => {
       if (--found.subscriptions > 0) return
       unregister(consumed, found, attributes, context)
       reporting.delete(group)
-    })
+    }
   }
 
   #decode(value: Uint8Array | null): T | NoEvent {
