@@ -3,11 +3,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { LaneEvent } from "../src/Message.js"
-import { pathsOf } from "../src/store/Directory.js"
+import { pathsOf } from "../src/store/tables/Directory.js"
 import { GroupCommit } from "../src/store/GroupCommit.js"
-import { Groups } from "../src/store/Groups.js"
-import { Membership } from "../src/store/Membership.js"
-import { Store } from "../src/store/Store.js"
+import { Groups } from "../src/store/groups/Groups.js"
+import { Membership } from "../src/store/groups/Membership.js"
+import { Store } from "../src/store/tables/Store.js"
 
 const leaseMs = 600
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
