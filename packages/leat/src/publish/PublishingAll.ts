@@ -69,6 +69,8 @@ export class PublishingAll<T> {
     const { context, around, waiter } = this.#shared
     try {
       for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
+        // Whoever makes the events may have given up meanwhile: what was told by then is to stay true.
+        if (this.#finished === undefined) return
         const index = this.#index++
         const told = this.#publisher.offerOrWait(step.value, context, around, waiter, this.#isPatient)
         if (told instanceof WaitForRoom) return this.#waitFor(told, index)

@@ -64,11 +64,26 @@ export function openCluster(
   })
   const opened = Effect.flatMap(resolved, (section) =>
     discreetly(
-      Effect.suspend(() => driver.open(name, section, reread)),
+      Effect.flatMap(
+        Effect.suspend(() => driver.open(name, section, reread)),
+        usable
+      ),
       read
     )
   )
   return persistently(opened)
+}
+
+/** Refuses a transport whose numbers are none: with a pipeline of 0 nothing would ever be sent, and with NaN everything at once. */
+function usable(transport: Transport): Effect.Effect<Transport, TransportError> {
+  const { pipeline, recordBytesMax } = transport.capabilities
+  const isCount = Number.isInteger(pipeline) && pipeline >= 1
+  if (isCount && recordBytesMax >= 1) return Effect.succeed(transport)
+  const wrong = isCount ? `recordBytesMax: ${recordBytesMax}` : `pipeline: ${pipeline}`
+  const detail = `the driver declares ${wrong}, which is no number from 1`
+  return Effect.fail(
+    new TransportError({ reason: "Unsupported", transport: transport.name, operation: "open", detail })
+  )
 }
 
 /** Without the client's own error, and without what a defect says: both may hold the whole section. */

@@ -19,9 +19,11 @@ import type { RouteFault } from "./RouteDocument.ts"
 export function partitionFault(
   { name, buckets, unordered }: ContractInfo,
   { index, partitioner }: Route,
-  { sink }: Leg,
+  { sink, path }: Leg,
   partitions: number
 ): RouteFault | undefined {
+  if (!(Number.isInteger(partitions) && partitions >= 1))
+    return { path, message: `${sink} has ${partitions} partitions, as its driver says, which is no number from 1` }
   if (unordered || partitioner !== "murmur2" || buckets % partitions === 0) return undefined
   const choice = `give the topic a partition count that divides ${buckets}, or say \`partitioner: bucket\``
   const message = `${sink} has ${partitions} partitions, ${name} ${buckets} buckets; ${choice}`

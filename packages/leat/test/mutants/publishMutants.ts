@@ -252,5 +252,27 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     replace: `for (; at < this.#length - 2; at++)`,
     foundBy: "publish/Fifo.test.ts",
     test: "does what an array does"
+  },
+  {
+    name: "an event is offered that was made when its caller had given up",
+    file: "publish/PublishingAll.ts",
+    find: `if (this.#finished === undefined) return
+        const index`,
+    replace: `const index`,
+    foundBy: "promise/publishing.test.ts"
+  },
+  {
+    name: "a driver that lets nothing be on its way is opened",
+    file: "routes/openCluster.ts",
+    find: `Number.isInteger(pipeline) && pipeline >= 1`,
+    replace: `pipeline >= 0`,
+    foundBy: "publish/brokenDrivers.test.ts"
+  },
+  {
+    name: "a topic has fewer partitions than none",
+    file: "routes/partitionFault.ts",
+    find: `Number.isInteger(partitions) && partitions >= 1`,
+    replace: `Number.isInteger(partitions)`,
+    foundBy: "publish/brokenDrivers.test.ts"
   }
 ]

@@ -281,6 +281,24 @@ describe("publishAll", () => {
       balanced: true
     })
   })
+
+  it("offers nothing more when whoever makes the events gives up: what was told by then stays true", async () => {
+    await using opened = await openNotes({ ...full, faults: { send: () => ({ kind: "delay", ms: 20 }) } })
+    const giving = new AbortController()
+    let isWaiting = false
+    function* events() {
+      for (;;) {
+        if (isWaiting) giving.abort("enough")
+        yield big("x")
+      }
+    }
+    const publishing = caught(opened.notes.publishAll(events(), { signal: giving.signal }))
+    isWaiting = true
+    const error = await publishing
+    expect(error).toBeInstanceOf(NotAwaited)
+    expect(error).toMatchObject({ admitted: opened.row()?.admitted })
+    expect(opened.row()).toMatchObject({ offered: opened.row()?.admitted, waiting: 0, balanced: true })
+  })
 })
 
 describe("closing", () => {

@@ -1,7 +1,7 @@
 import { Clock, Deferred, Effect, Exit, Logger, References, type Scope } from "effect"
 import { type Driver, Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
-import { type Run, type Writer, writerOf } from "leat/transport"
+import { type Run, type Transport, type Writer, writerOf } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 
@@ -155,5 +155,40 @@ describe("a driver whose fence never answers", () => {
     })
     const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
     expect(exit).toEqual(Exit.void)
+  })
+})
+
+/** Opens a stream on a transport that says other things of itself; why it could not be opened. */
+function opening(bend: (transport: Transport) => Transport): string {
+  const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+  const driver = { ...inner, open: (...asked: Parameters<Driver["open"]>) => Effect.map(inner.open(...asked), bend) }
+  const program = Effect.gen(function* () {
+    const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+    return (yield* Effect.flip(leat.stream(noteContract({ unordered: true })))).message
+  })
+  const { exit } = simulate(1, Effect.scoped(program))
+  if (Exit.isFailure(exit)) throw new Error("the stream was opened", { cause: exit.cause })
+  return exit.value
+}
+
+describe("a driver that declares what is no number from 1", () => {
+  it.each([
+    { pipeline: 0 },
+    { pipeline: Number.NaN },
+    { pipeline: undefined as unknown as number },
+    { pipeline: 1.5 },
+    { recordBytesMax: 0 },
+    { recordBytesMax: Number.NaN }
+  ])("opens no cluster: %o", (declared) => {
+    const message = opening((transport) => ({ ...transport, capabilities: { ...transport.capabilities, ...declared } }))
+    expect(message).toMatch(/^memory open: Unsupported: the driver declares (pipeline|recordBytesMax): /)
+  })
+
+  it.each([0, -1, 1.5, Number.NaN])("as partitions opens no stream: %d", (partitions) => {
+    const message = opening((transport) => ({
+      ...transport,
+      openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => ({ ...writer, partitions }))
+    }))
+    expect(message).toContain(`test.notes has ${partitions} partitions, as its driver says`)
   })
 })
