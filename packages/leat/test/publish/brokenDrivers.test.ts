@@ -159,7 +159,7 @@ describe("a driver whose fence never answers", () => {
 })
 
 /** Opens a stream on a transport that says other things of itself; why it could not be opened. */
-function opening(bend: (transport: Transport) => Transport): string {
+function whyNotOpened(bend: (transport: Transport) => Transport): string {
   const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
   const driver = { ...inner, open: (...asked: Parameters<Driver["open"]>) => Effect.map(inner.open(...asked), bend) }
   const program = Effect.gen(function* () {
@@ -180,12 +180,15 @@ describe("a driver that declares what is no number from 1", () => {
     { recordBytesMax: 0 },
     { recordBytesMax: Number.NaN }
   ])("opens no cluster: %o", (declared) => {
-    const message = opening((transport) => ({ ...transport, capabilities: { ...transport.capabilities, ...declared } }))
+    const message = whyNotOpened((transport) => ({
+      ...transport,
+      capabilities: { ...transport.capabilities, ...declared }
+    }))
     expect(message).toMatch(/^memory open: Unsupported: the driver declares (pipeline|recordBytesMax): /)
   })
 
   it.each([0, -1, 1.5, Number.NaN])("as partitions opens no stream: %d", (partitions) => {
-    const message = opening((transport) => ({
+    const message = whyNotOpened((transport) => ({
       ...transport,
       openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => ({ ...writer, partitions }))
     }))
