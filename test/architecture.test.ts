@@ -172,6 +172,13 @@ describe("clock, chance, timers, disk and network", () => {
   const forbidden =
     /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|setImmediate|queueMicrotask|process\.(hrtime|env|exit|nextTick)|crypto\.random\w*)\b|node:(fs|net|dns|http|https|tls|os|child_process|worker_threads|timers|crypto|dgram)/
 
+  it.each(drivers.flatMap((name) => sources(`packages/${name}/src`)).filter((path) => !path.endsWith("/clock.ts")))(
+    "no time is asked for in %s, a driver's, beside its clock",
+    (path) => {
+      expect(/\b(Date\.now|new Date\(\)|performance\.now|hrtime)\b/.exec(codeOf(path))?.[0]).toBeUndefined()
+    }
+  )
+
   it.each(leat.filter((path) => ports[path] === undefined))("are not in %s", (path) => {
     expect(forbidden.exec(codeOf(path))?.[0]).toBeUndefined()
   })

@@ -13,7 +13,7 @@ export {
   type KafkaToken,
   type KafkaTopicDefaults
 } from "./KafkaOptions.ts"
-export { fateOfCode, nameOfCode, reasonOfCode } from "./protocolErrors.ts"
+export { fateOfCode, kafkaCodes, nameOfCode, reasonOfCode } from "./protocolErrors.ts"
 export {
   type FoundKafkaTopic,
   newKafkaTopic,

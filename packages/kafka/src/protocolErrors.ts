@@ -8,7 +8,7 @@ import { reasons, type TransportReason } from "leat/transport"
 
 type Row = readonly [code: number, name: string, reason: TransportReason]
 
-const rows: ReadonlyArray<Row> = [
+const rows = [
   // The broker did not foresee it, so neither do we.
   [-1, "UNKNOWN_SERVER_ERROR", "Unknown"],
   // No error; whoever asks for its reason has lost track.
@@ -198,9 +198,21 @@ const rows: ReadonlyArray<Row> = [
   [125, "INVALID_VOTER_KEY", "Unsupported"],
   [126, "DUPLICATE_VOTER", "Unsupported"],
   [127, "VOTER_NOT_FOUND", "Unsupported"]
-]
+] as const satisfies ReadonlyArray<Row>
 
 const byCode: ReadonlyMap<number, Row> = new Map(rows.map((row) => [row[0], row]))
+
+/**
+ * The codes by their names in the protocol.
+ *
+ * @example
+ * ```ts
+ * kafkaCodes.NOT_ENOUGH_REPLICAS // 19
+ * ```
+ */
+export const kafkaCodes = Object.fromEntries(rows.map(([code, name]) => [name, code])) as {
+  readonly [Name in (typeof rows)[number][1]]: number
+}
 
 /**
  * Why a request failed that was answered with this code. A code that no version up to 4.3 knows is `Unknown`.
@@ -240,8 +252,6 @@ export function nameOfCode(code: number): string {
  * ```
  */
 export function fateOfCode(code: number): "stored" | "notStored" | "unknown" {
-  if (code === 0 || code === duplicateSequenceNumber) return "stored"
+  if (code === kafkaCodes.NONE || code === kafkaCodes.DUPLICATE_SEQUENCE_NUMBER) return "stored"
   return reasons[reasonOfCode(code)].mayBeStored ? "unknown" : "notStored"
 }
-
-const duplicateSequenceNumber = 46

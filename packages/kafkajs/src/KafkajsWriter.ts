@@ -1,4 +1,5 @@
 /** What is written to one topic: of each partition one request at a time, in the order of the sends. */
+import { monotonicMs, wallMs } from "./client/clock.ts"
 import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Run, TransportError } from "leat/transport"
 import { type Brokers, hasMoved } from "./client/Brokers.ts"
@@ -46,7 +47,7 @@ export class KafkajsWriter implements EffectWriter {
   ): Effect.Effect<ReadonlyArray<Run>> => {
     if (to <= from) return Effect.succeed([])
     return Effect.callback((resume) => {
-      const deadlineMs = performance.now() + timeoutMs
+      const deadlineMs = monotonicMs() + timeoutMs
       const order: Order = { partition, batch, from, to, deadlineMs, isAbandoned: false }
       const before = this.#tails.get(partition)
       const sent = before === undefined ? this.#send(order) : before.then(() => this.#send(order))
@@ -106,8 +107,8 @@ export class KafkajsWriter implements EffectWriter {
   /** A connection to the leader, when one can be had before the deadline. */
   async #link({ partition, deadlineMs }: Order): Promise<Link> {
     const place = `${this.#topic}/${partition}`
-    const leftMs = deadlineMs - performance.now()
-    const waitMs = this.#throttledUntilMs - performance.now()
+    const leftMs = deadlineMs - monotonicMs()
+    const waitMs = this.#throttledUntilMs - monotonicMs()
     if (leftMs <= 0) throw failure("Unavailable", "send", `${place}: the deadline passed before anything was written`)
     if (waitMs >= leftMs)
       throw failure("Throttled", "send", `${place}: brokers ask to wait for ${Math.ceil(waitMs)} ms more`)
@@ -130,7 +131,7 @@ export class KafkajsWriter implements EffectWriter {
   async #produce(link: Link, order: Order): Promise<Omit<Run, "from" | "to">> {
     const { batch, from, to, partition, deadlineMs } = order
     const place = { topic: this.#topic, partition }
-    const leftMs = deadlineMs - performance.now()
+    const leftMs = deadlineMs - monotonicMs()
     if (order.isAbandoned || leftMs <= 0)
       throw failure(
         "Unavailable",
@@ -138,11 +139,11 @@ export class KafkajsWriter implements EffectWriter {
         `${this.#topic}/${partition}: the deadline passed before anything was written`
       )
     // The broker gives up a little earlier than we do, so that its answer is heard.
-    const frame = produceFrame(link, place, batch.columns(from, to), Date.now(), Math.max(1, Math.floor(leftMs * 0.9)))
+    const frame = produceFrame(link, place, batch.columns(from, to), wallMs(), Math.max(1, Math.floor(leftMs * 0.9)))
     const exchange = await link.exchange(frame, leftMs)
     const { run, hasMoved: moved, throttleMs } = producedBy(exchange, place)
     if (moved) this.#brokers.forget(this.#topic)
-    if (throttleMs > 0) this.#throttledUntilMs = performance.now() + throttleMs
+    if (throttleMs > 0) this.#throttledUntilMs = monotonicMs() + throttleMs
     return run
   }
 }

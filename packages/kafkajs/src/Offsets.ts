@@ -1,4 +1,5 @@
 /** Positions that brokers are asked for: ends, times, and what a group has settled. All of them are 64 bits. */
+import { monotonicMs } from "./client/clock.ts"
 import type { Position, TransportError } from "leat/transport"
 import { type Brokers, hasMoved, movedCodes } from "./client/Brokers.ts"
 import { failureOf, refusal } from "./client/failureOf.ts"
@@ -12,13 +13,13 @@ const againMs = 100
 
 /** Asks again while brokers say that somebody else has to be asked. */
 export async function asking<A>(ask: () => Promise<A>, beforeAgain: () => void): Promise<A> {
-  const untilMs = performance.now() + askMs
+  const untilMs = monotonicMs() + askMs
   for (;;) {
     try {
       return await ask()
     } catch (error) {
       const failed: TransportError = failureOf(error, "ask", "asking a broker")
-      if (performance.now() > untilMs || !hasMoved(failed) || failed.reason === "UnknownTopic") throw failed
+      if (monotonicMs() > untilMs || !hasMoved(failed) || failed.reason === "UnknownTopic") throw failed
       beforeAgain()
       await new Promise((resolve) => setTimeout(resolve, againMs))
     }

@@ -1,4 +1,5 @@
 /** Creating topics, and telling how one that is there differs. */
+import { monotonicMs } from "./client/clock.ts"
 import { type KafkaOptions, nameOfCode, newKafkaTopic, reasonOfCode, topicConfigNames, topicStatus } from "@leat/kafka"
 import type { TopicSpec, TopicStatus } from "leat/transport"
 import type { Brokers } from "./client/Brokers.ts"
@@ -52,7 +53,7 @@ async function lookFor(brokers: Brokers, topic: string): Promise<number | undefi
 
 /** The controller answers when the topic is decided; those that lead its partitions hear of it a little later. */
 async function untilLed(brokers: Brokers, { topic, partitions }: TopicSpec): Promise<void> {
-  const untilMs = performance.now() + leadersMs
+  const untilMs = monotonicMs() + leadersMs
   const every = Array.from({ length: partitions }, (_, partition) => partition)
   for (;;) {
     try {
@@ -60,7 +61,7 @@ async function untilLed(brokers: Brokers, { topic, partitions }: TopicSpec): Pro
       await positionsAt(brokers, topic, every, "latest")
       return
     } catch {
-      if (performance.now() > untilMs) return
+      if (monotonicMs() > untilMs) return
       await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
     }
   }

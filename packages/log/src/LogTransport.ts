@@ -10,7 +10,7 @@ import { batchesOf } from "./batchesOf.ts"
 import { Block } from "./Block.ts"
 import { defaults, logCapabilities, type LogOptions } from "./LogOptions.ts"
 import { LogWorker } from "./LogWorker.ts"
-import { monotonicMs } from "./monotonicMs.ts"
+import { monotonicMs } from "./clock.ts"
 import { Subscriptions } from "./Subscriptions.ts"
 import type { AppendResult, WorkerSettings } from "./Message.ts"
 

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
-import { monotonicMs } from "../src/monotonicMs.js"
+import { monotonicMs } from "../src/clock.js"
 import { GroupCommit } from "../src/store/GroupCommit.js"
 import { storeWithTopic, type OpenStore } from "./support/openStore.js"
 

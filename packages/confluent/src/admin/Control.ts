@@ -1,5 +1,6 @@
 /** What is asked of a cluster beside records: topics, positions, groups. One client of its own, a few questions at a time. */
-import { kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
+import { monotonicMs } from "../client/clock.ts"
+import { kafkaCodes, kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
 import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
@@ -19,7 +20,6 @@ const readCommitted = 1
 const appearMs = 5000
 /** Between two looks at a topic that is not known yet. */
 const lookMs = 20
-const topicAlreadyExists = 36
 
 export class Control {
   readonly #client: Client
@@ -54,7 +54,7 @@ export class Control {
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
     return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
       if (error === undefined) return Effect.succeed(partitions.length)
-      const isLate = isUnknownTopic(error) && performance.now() < (this.#created.get(topic) ?? 0)
+      const isLate = isUnknownTopic(error) && monotonicMs() < (this.#created.get(topic) ?? 0)
       if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.partitions(operation, topic))
       return Effect.fail(failureOf(error, operation, topic))
     })
@@ -94,7 +94,7 @@ export class Control {
       Effect.retry({
         schedule: Schedule.spaced(lookMs),
         while: ({ isRetryable, reason }) =>
-          performance.now() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
+          monotonicMs() < (this.#created.get(topic) ?? 0) && (isRetryable || reason === "UnknownTopic")
       })
     )
   }
@@ -167,7 +167,7 @@ export class Control {
       if (before.error === undefined) return statusOf(spec, before.partitions.length)
       if (!isUnknownTopic(before.error)) return yield* failureOf(before.error, "ensure", spec.topic)
       const isNew = yield* this.#create(spec)
-      this.#created.set(spec.topic, performance.now() + appearMs)
+      this.#created.set(spec.topic, monotonicMs() + appearMs)
       yield* this.#appeared(spec)
       if (isNew) return { status: "created", partitions: spec.partitions } as const
       return statusOf(spec, yield* this.partitions("ensure", spec.topic))
@@ -186,7 +186,7 @@ export class Control {
     const created = Effect.callback<boolean, TransportError>((resume) => {
       this.#admin.createTopic(asked, this.#timeoutMs, (error) => {
         if (error === undefined || error === null) resume(Effect.succeed(true))
-        else if (error.code === topicAlreadyExists) resume(Effect.succeed(false))
+        else if (error.code === kafkaCodes.TOPIC_ALREADY_EXISTS) resume(Effect.succeed(false))
         else resume(Effect.fail(failureOf(error, "ensure", topic)))
       })
     })

@@ -3,14 +3,14 @@
  * it dies when a coordinator answers NOT_COORDINATOR (librdkafka follows a null pointer), and where it survives that it goes on
  * asking the same broker for minutes after the coordinator has moved.
  */
-import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Exit, Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
 import { askingClient } from "../client/askingClient.ts"
-import type { ClientError, Consumer, KafkaJavascript } from "../client/client.ts"
+import type { Consumer, KafkaJavascript } from "../client/client.ts"
 import { offsetsConfig } from "../client/clientConfig.ts"
-import { failureOf } from "../client/failure.ts"
+import { codeOfThrown, failureOf } from "../client/failure.ts"
 
 /** Clients kept; each has some threads. */
 const clientsMax = 16
@@ -59,7 +59,12 @@ export class GroupOffsets {
         )
         const found = new Map<number, number>()
         for (const row of rows) {
-          if (row instanceof Error) return yield* failureOf(codeOf(row), "bounds", what)
+          if (row instanceof Error)
+            return yield* failureOf(
+              { code: codeOfThrown(row) ?? kafkaCodes.UNKNOWN_SERVER_ERROR, message: "" },
+              "bounds",
+              what
+            )
           if (row.offset !== undefined && row.offset >= 0) found.set(row.partition, row.offset)
         }
         return found
@@ -96,8 +101,4 @@ export class GroupOffsets {
   readonly #close: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach(this.#clients.values(), ({ scope }) => Scope.close(scope, Exit.void), { discard: true })
   )
-}
-
-function codeOf(error: Error): ClientError {
-  return { code: "code" in error && typeof error.code === "number" ? error.code : -1, message: "" }
 }

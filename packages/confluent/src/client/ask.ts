@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { TransportError } from "leat/transport"
 import type { Client, ClientError, KafkaJavascript } from "./client.ts"
-import { failure, failureOf } from "./failure.ts"
+import { codeOfThrown, failure, failureOf } from "./failure.ts"
 
 /** How often a client that connects is looked at, in milliseconds. */
 const lookMs = 10
@@ -27,9 +27,8 @@ export function attempt<A>(operation: string, what: string, run: () => A): Effec
 }
 
 function thrown(error: unknown, operation: string, what: string): TransportError {
-  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "number") {
-    return failureOf({ code: error.code, message: "" }, operation, what)
-  }
+  const code = codeOfThrown(error)
+  if (code !== undefined) return failureOf({ code, message: "" }, operation, what)
   // Its text is not repeated: what refuses a configuration quotes it.
   return failure("Unsupported", operation, `${what}: the client refuses what it was asked`)
 }

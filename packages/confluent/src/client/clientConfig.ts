@@ -1,4 +1,5 @@
 /** What librdkafka is told: its property names, and the only place where secrets are unwrapped. */
+import { wallMs } from "./clock.ts"
 import { bearerToken, kafkaDefaults, type KafkaOptions, type KafkaTls } from "@leat/kafka"
 import { Effect, Redacted } from "effect"
 import type { Subscription } from "leat/transport"
@@ -150,7 +151,7 @@ function saslConfig(sasl: KafkaOptions["sasl"]): ClientConfig {
       Effect.runPromise(
         Effect.map(bearerToken(transportName, sasl), ({ value, expiresAtMs, principal }) => ({
           tokenValue: Redacted.value(value),
-          lifetime: expiresAtMs ?? Date.now() + tokenMsMax,
+          lifetime: expiresAtMs ?? wallMs() + tokenMsMax,
           principal
         }))
       )

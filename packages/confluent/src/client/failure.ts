@@ -9,7 +9,7 @@ type Row = readonly [code: number, name: string, reason: TransportReason]
  * What librdkafka's own codes mean. One that ends a message says nothing of earlier tries of the same message: what may have been
  * on the wire is never `Unavailable`.
  */
-const rows: ReadonlyArray<Row> = [
+const rows = [
   // What came from a broker, or lay there, cannot be read.
   [-199, "BAD_MSG", "Corrupt"],
   [-198, "BAD_COMPRESSION", "Corrupt"],
@@ -99,9 +99,14 @@ const rows: ReadonlyArray<Row> = [
 
   // The client says it of itself when it is not connected, or not any more.
   [-172, "STATE", "Closed"]
-]
+] as const satisfies ReadonlyArray<Row>
 
 const byCode: ReadonlyMap<number, Row> = new Map(rows.map((row) => [row[0], row]))
+
+/** librdkafka's own codes, by name. */
+export const clientCodes = Object.fromEntries(rows.map(([code, name]) => [name, code])) as {
+  readonly [Name in (typeof rows)[number][1]]: number
+}
 
 /** Why something failed with this code. */
 export function reasonOf(code: number): TransportReason {
@@ -129,4 +134,11 @@ export function failureOf(error: ClientError, operation: string, what: string): 
   const code = typeof error.code === "number" ? error.code : -1
   // Without the client's own error as a cause: those of a configuration may repeat it, secrets and all.
   return failure(reasonOf(code), operation, `${what}: ${nameOf(code)} (${code})`)
+}
+
+/** The code of what the client throws; undefined where it bears none. */
+export function codeOfThrown(error: unknown): number | undefined {
+  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "number"
+    ? error.code
+    : undefined
 }

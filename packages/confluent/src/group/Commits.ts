@@ -2,20 +2,31 @@
  * Commits of one member, a request for each lane at a time. The client's `commitCb` answers when a commit was queued, not when it was
  * made; what became of it is told by `offset_commit_cb`, and there without the errors of single partitions: so each request has one.
  */
+import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
 import type { ClientError, Consumer, TopicPartition } from "../client/client.ts"
-import { failure, failureOf } from "../client/failure.ts"
+import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
 import type { GroupLane } from "./GroupLane.ts"
 
 /**
  * The group moves, its coordinator does, or this member is about to learn its new generation: tried again while the lane is ours.
  * Whoever lost it is told so by a revocation.
  */
-const passing: ReadonlySet<number> = new Set([14, 15, 16, 22, 27, 113, -180, -178, -168])
+const passing: ReadonlySet<number> = new Set([
+  kafkaCodes.COORDINATOR_LOAD_IN_PROGRESS,
+  kafkaCodes.COORDINATOR_NOT_AVAILABLE,
+  kafkaCodes.NOT_COORDINATOR,
+  kafkaCodes.ILLEGAL_GENERATION,
+  kafkaCodes.REBALANCE_IN_PROGRESS,
+  kafkaCodes.STALE_MEMBER_EPOCH,
+  clientCodes.WAIT_COORD,
+  clientCodes.IN_PROGRESS,
+  clientCodes.NO_OFFSET
+])
 const retryMs = 100
 const retriesMax = 20
 /** What the client throws when it is not connected any more. */
-const notConnected = -172
+const notConnected = clientCodes.STATE
 
 /**
  * A commit of nothing, for a partition that no topic has: it sends nothing, and its answer tells whether the client can still commit. The client
@@ -24,7 +35,7 @@ const notConnected = -172
 const nothing = { partition: 2 ** 31 - 1, offset: -1001 }
 
 /** What a client that has ended answers to every commit. */
-const fatal = -150
+const fatal = clientCodes.FATAL
 
 /** The one commit of a lane: a lane asks for the next when this one is answered. */
 interface Commit {
@@ -91,7 +102,7 @@ export class Commits {
     try {
       consumer.commit([{ topic: lane.topic, partition: lane.partition, offset }])
     } catch (error) {
-      this.#answered(commit, { code: codeOf(error), message: "" })
+      this.#answered(commit, { code: codeOfThrown(error) ?? notConnected, message: "" })
     }
   }
 
@@ -117,10 +128,4 @@ export class Commits {
       `${lane.held.lane.id} is no longer held by this member of group ${this.#group}`
     )
   }
-}
-
-function codeOf(error: unknown): number {
-  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "number"
-    ? error.code
-    : notConnected
 }

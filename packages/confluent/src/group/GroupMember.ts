@@ -2,7 +2,8 @@
  * One member of a consumer group. librdkafka tells of partitions that come and go in a callback and waits for the answer, so that a
  * partition is answered for only when it may really go: after its lane was drained and released, or its time is over.
  */
-import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { monotonicMs } from "../client/clock.ts"
+import { kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Cause, Deferred, Effect, Fiber, type Scope } from "effect"
 import { OfferedLanes, type Subscription, TransportError } from "leat/transport"
 import { assign, decline, unassign } from "./answers.ts"
@@ -17,7 +18,7 @@ import type {
 } from "../client/client.ts"
 import { memberConfig, topicConfig } from "../client/clientConfig.ts"
 import { Commits } from "./Commits.ts"
-import { failure, failureOf } from "../client/failure.ts"
+import { clientCodes, failure, failureOf } from "../client/failure.ts"
 import { GroupLane, type LaneOwner } from "./GroupLane.ts"
 import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 
@@ -30,12 +31,19 @@ const probeMs = 1000
 /** How long a lane whose drain deadline passed may still settle what it has, in milliseconds. */
 const graceMs = 100
 
-const assignPartitions = -175
-const revokePartitions = -174
 /** A member that never was one is told by these that its brokers do not know the protocol; the client does not say more. */
-const protocolUnknown: ReadonlySet<number> = new Set([-165, -150, 35])
+const protocolUnknown: ReadonlySet<number> = new Set([
+  clientCodes.UNSUPPORTED_FEATURE,
+  clientCodes.FATAL,
+  kafkaCodes.UNSUPPORTED_VERSION
+])
 /** Errors after which a member is none any more. */
-const memberOver: ReadonlySet<number> = new Set([-150, -147, -144, 82])
+const memberOver: ReadonlySet<number> = new Set([
+  clientCodes.FATAL,
+  clientCodes.MAX_POLL_EXCEEDED,
+  clientCodes.FENCED,
+  kafkaCodes.FENCED_INSTANCE_ID
+])
 
 export interface MemberOptions {
   readonly kafka: KafkaJavascript
@@ -151,7 +159,7 @@ export class GroupMember {
 
   /** Whoever is none any more has lost everything before: then nothing but this tells. */
   #probe(): void {
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     if (this.#isTrying || this.#held.size > 0 || nowMs - this.#probedAtMs < probeMs) return
     this.#probedAtMs = nowMs
     this.#commits.probe(this.#options.subscription.topic)
@@ -195,9 +203,9 @@ export class GroupMember {
   #asked(consumer: Consumer, error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>): void {
     const isCurrent = consumer === this.#consumer
     if (isCurrent) this.#isTrying = false
-    if (error?.code === assignPartitions)
+    if (error?.code === clientCodes.ASSIGN_PARTITIONS)
       this.#after(isCurrent ? this.#assign(consumer, partitions) : decline(consumer, partitions, this.#isEnding))
-    if (error?.code !== revokePartitions) return
+    if (error?.code !== clientCodes.REVOKE_PARTITIONS) return
     if (!isCurrent) return this.#after(unassign(consumer, partitions, this.#isEnding))
     const isLost = this.#isClosed || consumer.assignmentLost()
     // At once, even while others are still drained: what is lost may be somebody else's already.

@@ -3,6 +3,7 @@
  * it is stored exactly once; the fence waits for that. So the writer remembers what became of it, and when leat sends the same range
  * again, that is the answer: nothing is stored twice.
  */
+import { monotonicMs } from "../client/clock.ts"
 import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Position, Run, TransportError } from "leat/transport"
 import { failure } from "../client/failure.ts"
@@ -154,7 +155,7 @@ export class ConfluentWriter implements EffectWriter {
       return
     }
     const known = this.#introduced.get(partition)
-    if (known?.outlet === outlet && performance.now() < known.untilMs)
+    if (known?.outlet === outlet && monotonicMs() < known.untilMs)
       return this.#handOver(outlet, partition, batch, runs, tell)
     const first = runs.find(({ fate }) => fate === "unknown")
     if (first !== undefined) this.#introduce(outlet, partition, batch, runs, first, tell)
@@ -188,7 +189,7 @@ export class ConfluentWriter implements EffectWriter {
         // It was not handed over.
         return [{ from: start, to: run.to, fate: "notStored" as const, ...(one?.error && { error: one.error }) }]
       })
-      if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: performance.now() + introducedMs })
+      if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: monotonicMs() + introducedMs })
       this.#handOver(outlet, partition, batch, rest, (others) =>
         tell(joined([...told, ...others].toSorted((left, right) => left.from - right.from)))
       )
@@ -204,7 +205,7 @@ export class ConfluentWriter implements EffectWriter {
     tell: (runs: ReadonlyArray<Run>) => void
   ): void {
     const known = this.#introduced.get(partition)
-    if (known !== undefined) known.untilMs = performance.now() + introducedMs
+    if (known !== undefined) known.untilMs = monotonicMs() + introducedMs
     const told: Array<Run> = runs.filter(({ fate }) => fate !== "unknown")
     let pending = 1
     const add = (more: ReadonlyArray<Run>) => {

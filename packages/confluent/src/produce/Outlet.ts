@@ -12,7 +12,7 @@
 import type { OutgoingBatch, Run } from "leat/transport"
 import { alignReports } from "./alignReports.ts"
 import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
-import { failure, failureOf } from "../client/failure.ts"
+import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
 import { type Failed, type PartitionState, runOf, Sent, unknownRun } from "./Sent.ts"
 
 /** After this time, in milliseconds, a round is slow: statistics are read, and flushes are further apart. */
@@ -25,9 +25,20 @@ const quietTurns = 2
 const probeMs = 1000
 
 /** Codes after which a producer sends nothing more: the session is over, and its queue was thrown away. */
-const ending: ReadonlySet<number> = new Set([-152, -151, -150, -149])
+const ending: ReadonlySet<number> = new Set([
+  clientCodes.PURGE_QUEUE,
+  clientCodes.PURGE_INFLIGHT,
+  clientCodes.FATAL,
+  clientCodes.INCONSISTENT
+])
 /** Events after which it is looked whether any broker is left. */
-const away: ReadonlySet<number> = new Set([-196, -195, -193, -187, -185])
+const away: ReadonlySet<number> = new Set([
+  clientCodes.FAIL,
+  clientCodes.TRANSPORT,
+  clientCodes.RESOLVE,
+  clientCodes.ALL_BROKERS_DOWN,
+  clientCodes.TIMED_OUT
+])
 
 export interface OutletOptions {
   /** A report for each record: every run has its position. */
@@ -365,10 +376,4 @@ function headersOf(batch: OutgoingBatch, index: number): ReadonlyArray<object> |
   if (headers.length === 0) return undefined
   // One object for each header keeps order and duplicates; a computed key is an own property, whatever its name.
   return headers.map(([name, value]) => ({ [name]: value }))
-}
-
-function codeOfThrown(error: unknown): number | undefined {
-  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "number"
-    ? error.code
-    : undefined
 }

@@ -1,4 +1,5 @@
 /** The producers of one cluster, shared by all writers; one whose session is over is replaced. */
+import { monotonicMs } from "../client/clock.ts"
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Fiber, type Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
@@ -89,7 +90,7 @@ export class Producers {
         const producer = new kafka.Producer(producerConfig(options, hasPositions))
         return {
           producer,
-          outlet: new Outlet(producer, { hasPositions, nowMs: () => performance.now(), codeOf: eventCodes(kafka) })
+          outlet: new Outlet(producer, { hasPositions, nowMs: monotonicMs, codeOf: eventCodes(kafka) })
         }
       })
       const timeoutMs = options.connectMs ?? kafkaDefaults.connectMs
@@ -112,9 +113,9 @@ export class Producers {
           const isOpen = yield* this.#opening.withPermits(1)(Effect.isSuccess(this.#reopen(slot)))
           if (!isOpen) yield* Effect.sleep(reopenMs)
         } else if (outlet.isBroken) {
-          const sinceMs = brokenSinceMs.get(outlet) ?? performance.now()
+          const sinceMs = brokenSinceMs.get(outlet) ?? monotonicMs()
           brokenSinceMs.set(outlet, sinceMs)
-          if (!outlet.isSettled && performance.now() - sinceMs < requestMs * 2) continue
+          if (!outlet.isSettled && monotonicMs() - sinceMs < requestMs * 2) continue
           brokenSinceMs.delete(outlet)
           // Nothing of the old one may be on its way when a fence looks at the new one.
           yield* closed((done) => outlet.close(done))

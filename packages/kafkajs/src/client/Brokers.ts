@@ -2,6 +2,7 @@
  * The brokers of one cluster: where they are, who leads what, and the connections to them. Connections are kept by purpose,
  * because a broker answers one request of a connection after another: a fetch that waits must not hold up a send.
  */
+import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
 import type { MetadataAnswer } from "./Answers.ts"
 import { failure, failureOf, refusal } from "./failureOf.ts"
@@ -21,7 +22,23 @@ interface Coordinator {
 }
 
 /** Codes that say that somebody else leads, coordinates or controls by now, or soon will. */
-export const movedCodes: ReadonlySet<number> = new Set([3, 5, 6, 8, 9, 14, 15, 16, 41, 72, 74, 75, 78, 100, 103])
+export const movedCodes: ReadonlySet<number> = new Set([
+  kafkaCodes.UNKNOWN_TOPIC_OR_PARTITION,
+  kafkaCodes.LEADER_NOT_AVAILABLE,
+  kafkaCodes.NOT_LEADER_OR_FOLLOWER,
+  kafkaCodes.BROKER_NOT_AVAILABLE,
+  kafkaCodes.REPLICA_NOT_AVAILABLE,
+  kafkaCodes.COORDINATOR_LOAD_IN_PROGRESS,
+  kafkaCodes.COORDINATOR_NOT_AVAILABLE,
+  kafkaCodes.NOT_COORDINATOR,
+  kafkaCodes.NOT_CONTROLLER,
+  kafkaCodes.LISTENER_NOT_FOUND,
+  kafkaCodes.FENCED_LEADER_EPOCH,
+  kafkaCodes.UNKNOWN_LEADER_EPOCH,
+  kafkaCodes.OFFSET_NOT_AVAILABLE,
+  kafkaCodes.UNKNOWN_TOPIC_ID,
+  kafkaCodes.INCONSISTENT_TOPIC_ID
+])
 
 export class Brokers {
   readonly settings: Settings

@@ -2,6 +2,7 @@
  * One connection to one broker. A kafkajs connection is used once: after a break it would go on in the middle of the frame at
  * which it broke, so that a new one is made instead. What was asked, written and answered is known here for each request.
  */
+import { monotonicMs } from "./clock.ts"
 import { failure, failureOf } from "./failureOf.ts"
 import type { CallName, Calls } from "./Answers.ts"
 import {
@@ -54,7 +55,7 @@ export class Link {
     this.#where = where
     this.#clientId = Buffer.from(clientId)
     const sessionMs = Number(connection.sessionLifetime.value)
-    this.#staleMs = sessionMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + sessionMs * sessionShare
+    this.#staleMs = sessionMs === 0 ? Number.POSITIVE_INFINITY : monotonicMs() + sessionMs * sessionShare
   }
 
   /** Connects, asks what the broker speaks, and says who we are; all of it within `connectMs`. */
@@ -97,7 +98,7 @@ export class Link {
 
   /** Whether new requests may be begun on it. */
   get isOpen(): boolean {
-    return this.#isUsable && !this.#isRetired && performance.now() < this.#staleMs
+    return this.#isUsable && !this.#isRetired && monotonicMs() < this.#staleMs
   }
 
   get #isUsable(): boolean {

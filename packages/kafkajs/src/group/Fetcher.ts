@@ -2,6 +2,7 @@
  * Fetches for the lanes of one member: of each broker that leads some of them one request at a time, for all of them that have
  * room. A lane that is not pulled is left out, and holds nothing else back.
  */
+import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
 import { type Brokers, movedCodes } from "../client/Brokers.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
@@ -12,7 +13,6 @@ import { batchOf } from "../readRange.ts"
 import type { GroupLane } from "./GroupLane.ts"
 
 const bounds = { waitMs: 500, bytesMax: 16 * 1024 ** 2, partitionBytesMax: 1024 ** 2 }
-const outOfRange = 1
 /** How long a broker that failed is left alone, in milliseconds. */
 const againMs = 100
 /** A topic that is not there any more ends its lanes; leat joins again, and sees. */
@@ -110,7 +110,7 @@ export class Fetcher {
   async #take(lane: GroupLane, { code, bytes, aborted }: FetchedPartition): Promise<void> {
     const where = `${this.#topic}/${lane.partition}`
     try {
-      if (code === outOfRange) return await this.#passExpired(lane)
+      if (code === kafkaCodes.OFFSET_OUT_OF_RANGE) return await this.#passExpired(lane)
       if (code !== 0) {
         if (movedCodes.has(code)) throw failure("Unavailable", "fetch", `${where}: another broker leads it by now`)
         throw refusal(code, "fetch", where)

@@ -3,6 +3,8 @@
  * back what it is asked for only when that has been released. kafkajs's consumer is not used: it joins again without waiting
  * for anybody, commits positions of its own, and says that it committed when it did not.
  */
+import { monotonicMs } from "../client/clock.ts"
+import { kafkaCodes } from "@leat/kafka"
 import type { From, HeldLane, Position, TransportError } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
@@ -34,12 +36,11 @@ export interface MemberEvents {
   readonly failed: (error: TransportError) => void
 }
 
-const illegalGeneration = 22
-const unknownMember = 25
-const rebalanceInProgress = 27
-const memberIdRequired = 79
-const fencedInstance = 82
-const coordinatorMoved: ReadonlySet<number> = new Set([14, 15, 16])
+const coordinatorMoved: ReadonlySet<number> = new Set([
+  kafkaCodes.COORDINATOR_LOAD_IN_PROGRESS,
+  kafkaCodes.COORDINATOR_NOT_AVAILABLE,
+  kafkaCodes.NOT_COORDINATOR
+])
 
 /** How often a member says that it is alive, at most, in milliseconds: as soon does it hear that others came or went. */
 const heartbeatMsMax = 1000
@@ -89,7 +90,7 @@ export class GroupMember implements LaneHolder {
 
   /** Joins and stays until `leave`, or until something happens that does not pass. Never rejects. */
   async run(): Promise<void> {
-    this.#aliveMs = performance.now()
+    this.#aliveMs = monotonicMs()
     while (!this.#isOver) {
       try {
         this.#joining = this.#join()
@@ -163,7 +164,7 @@ export class GroupMember implements LaneHolder {
       this.#judge(errorCode, "sync")
       this.#generation = generationId
       this.#hasJoined = true
-      this.#aliveMs = performance.now()
+      this.#aliveMs = monotonicMs()
       this.#take(readAssignment(memberAssignment).get(this.#membership.topic) ?? [])
     } finally {
       this.#joining = undefined
@@ -197,7 +198,7 @@ export class GroupMember implements LaneHolder {
         if (answer.memberId !== "") await this.#leaveAs(answer.memberId)
         throw failure("Closed", "join", "the member has left")
       }
-      if (answer.errorCode !== memberIdRequired) {
+      if (answer.errorCode !== kafkaCodes.MEMBER_ID_REQUIRED) {
         this.#judge(answer.errorCode, "join")
         this.#memberId = answer.memberId
         return answer
@@ -237,12 +238,12 @@ export class GroupMember implements LaneHolder {
       await this.#pause(this.#heartbeatMs)
       if (this.#isOver || this.#wantsToRejoin) return
       const { group, sessionMs } = this.#membership
-      const sentMs = performance.now()
+      const sentMs = monotonicMs()
       try {
         const link = await this.#brokers.coordinator(group, this.#purpose)
         const asked = { groupId: group, groupGenerationId: this.#generation, memberId: this.#memberId }
         const { errorCode } = await link.call("Heartbeat", asked, Math.max(1000, sessionMs / 3))
-        if (errorCode === rebalanceInProgress) {
+        if (errorCode === kafkaCodes.REBALANCE_IN_PROGRESS) {
           this.#aliveMs = sentMs
           return
         }
@@ -252,7 +253,7 @@ export class GroupMember implements LaneHolder {
       } catch (error) {
         const failed = failureOf(error, "heartbeat", `group ${group}`)
         // As long as the session lasts another coordinator may be found, and nothing has changed.
-        if (!passes(failed) || performance.now() - this.#aliveMs > sessionMs) throw failed
+        if (!passes(failed) || monotonicMs() - this.#aliveMs > sessionMs) throw failed
         this.#brokers.forgetCoordinator(group)
       }
     }
@@ -260,7 +261,7 @@ export class GroupMember implements LaneHolder {
 
   /** A leader that joins again makes all do so: then new partitions are shared out too. */
   async #count(): Promise<void> {
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     if (nowMs - this.#countedMs < countMs) return
     this.#countedMs = nowMs
     for (const [topic, count] of this.#counts) {
@@ -272,8 +273,13 @@ export class GroupMember implements LaneHolder {
   #judge(code: number, operation: string): void {
     if (code === 0) return
     const { group } = this.#membership
-    if (code === unknownMember || code === fencedInstance) this.#memberId = ""
-    if (code === unknownMember || code === fencedInstance || code === illegalGeneration) this.#loseAll()
+    if (code === kafkaCodes.UNKNOWN_MEMBER_ID || code === kafkaCodes.FENCED_INSTANCE_ID) this.#memberId = ""
+    if (
+      code === kafkaCodes.UNKNOWN_MEMBER_ID ||
+      code === kafkaCodes.FENCED_INSTANCE_ID ||
+      code === kafkaCodes.ILLEGAL_GENERATION
+    )
+      this.#loseAll()
     if (coordinatorMoved.has(code)) this.#brokers.forgetCoordinator(group)
     throw refusal(code, operation, `group ${group}`)
   }
@@ -283,7 +289,7 @@ export class GroupMember implements LaneHolder {
     // Whoever joins anew asks for it too.
     this.#brokers.forgetCoordinator(this.#membership.group)
     const isHopeless = !this.#hasJoined && error.operation === "connect"
-    if (isHopeless || !passes(error) || performance.now() - this.#aliveMs > this.#membership.sessionMs) {
+    if (isHopeless || !passes(error) || monotonicMs() - this.#aliveMs > this.#membership.sessionMs) {
       this.#stop()
       return this.#events.failed(error)
     }
@@ -362,7 +368,7 @@ export class GroupMember implements LaneHolder {
   /** Commits, and is sure of it. While the group moves it waits for its place in the next generation. */
   async #store(partition: number, position: Position, isOurs: () => boolean): Promise<void> {
     const { group, topic } = this.#membership
-    const untilMs = performance.now() + this.#brokers.settings.requestMs
+    const untilMs = monotonicMs() + this.#brokers.settings.requestMs
     const where = `group ${group}, ${topic}/${partition}`
     for (;;) {
       if (this.#isOver || !isOurs()) throw failure("LaneLost", "settle", `${where}: no longer held by this member`)
@@ -373,18 +379,18 @@ export class GroupMember implements LaneHolder {
       // What is said of a generation that is over says nothing of the lane, as long as that stays with this member.
       const isLost = error.reason === "LaneLost"
       const hasMovedOn = this.#joining !== undefined || generation !== this.#generation
-      if (code === rebalanceInProgress || (isLost && hasMovedOn)) {
+      if (code === kafkaCodes.REBALANCE_IN_PROGRESS || (isLost && hasMovedOn)) {
         // Who is told that a lane is lost does not come again, so that must be true.
-        if (performance.now() > untilMs)
+        if (monotonicMs() > untilMs)
           throw failure("Unavailable", "settle", `${where}: the group has not come to rest in time`)
         // When the next generation has begun meanwhile, joining once more would only begin another one.
         if (generation === this.#generation) await this.#joined()
       } else if (isLost) {
-        if (code !== illegalGeneration) this.#memberId = ""
+        if (code !== kafkaCodes.ILLEGAL_GENERATION) this.#memberId = ""
         this.#loseAll()
         this.#rejoin()
         throw error
-      } else if (performance.now() > untilMs) {
+      } else if (monotonicMs() > untilMs) {
         throw error
       } else if (passes(error)) {
         this.#brokers.forgetCoordinator(group)

@@ -1,5 +1,5 @@
 /** The request that stores one batch in one partition, acknowledged by all in-sync replicas, and its answer. */
-import { fateOfCode, nameOfCode, reasonOfCode } from "@leat/kafka"
+import { fateOfCode, kafkaCodes, nameOfCode, reasonOfCode } from "@leat/kafka"
 import type { RecordColumns, Run } from "leat/transport"
 import { failure } from "../client/failureOf.ts"
 import { apiKeys } from "../client/kafkajsInternals.ts"
@@ -78,7 +78,18 @@ export function producedBy(exchange: Exchange, { topic, partition }: Place): Pro
   }
 }
 
-const notMoved: ReadonlySet<number> = new Set([7, 10, 18, 19, 20, 29, 32, 43, 87, 89])
+const notMoved: ReadonlySet<number> = new Set([
+  kafkaCodes.REQUEST_TIMED_OUT,
+  kafkaCodes.MESSAGE_TOO_LARGE,
+  kafkaCodes.RECORD_LIST_TOO_LARGE,
+  kafkaCodes.NOT_ENOUGH_REPLICAS,
+  kafkaCodes.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+  kafkaCodes.TOPIC_AUTHORIZATION_FAILED,
+  kafkaCodes.INVALID_TIMESTAMP,
+  kafkaCodes.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+  kafkaCodes.INVALID_RECORD,
+  kafkaCodes.THROTTLING_QUOTA_EXCEEDED
+])
 const movesOn = (code: number): boolean => !notMoved.has(code)
 
 interface Answer {

@@ -3,7 +3,7 @@
  * was pushed earlier is in the log, or never will be, when what was pushed later is answered.
  */
 import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
-import { monotonicMs } from "../monotonicMs.ts"
+import { monotonicMs } from "../clock.ts"
 import type { Store } from "./tables/Store.ts"
 
 export interface Work<A> {

@@ -1,4 +1,5 @@
 /** The worker's side of an open log: takes the calls of the main thread, and looks after what happens without a call. */
+import { wallMs } from "../clock.ts"
 import { hostname } from "node:os"
 import { type MessagePort, threadId } from "node:worker_threads"
 import { type Fault, faultOf } from "../Fault.ts"
@@ -70,7 +71,7 @@ export class LogServer {
     // Last, because it keeps the worker alive.
     this.#maintenance = isReadOnly
       ? undefined
-      : new Maintenance(this.#store, this.#commit, { ...settings, owner: `${owner}/${Date.now()}`, leaseMs })
+      : new Maintenance(this.#store, this.#commit, { ...settings, owner: `${owner}/${wallMs()}`, leaseMs })
   }
 
   receive(request: Request): void {
@@ -236,7 +237,7 @@ export class LogServer {
     const store = this.#store
     const missing = missingPositions(store, announced)
     if (missing === 0 || this.#settings.isReadOnly) return
-    keepWriteAheadLog(store.db.paths, Date.now())
+    keepWriteAheadLog(store.db.paths, wallMs())
     const { lastId } = store.heads.reach()
     store.quarantine.report({ partition: -1, base: lastId, end: announced?.lastId ?? lastId, what: "tail" })
     this.#commit.push({

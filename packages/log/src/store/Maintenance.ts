@@ -2,6 +2,7 @@
  * What is done now and then, by one process at a time: retention of partitions that nobody appends to, and compaction. The
  * process that does it holds a row with a heartbeat; when that stands still, another takes over.
  */
+import { wallMs } from "../clock.ts"
 import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
@@ -107,7 +108,7 @@ export class Maintenance {
     for (let isMore = true; isMore && !this.#isClosed;) {
       isMore = await this.#write(() => {
         const head = this.#store.heads.get(partition)
-        const after = retain(this.#store, topic, head, this.#options, Date.now(), retainedPerWrite)
+        const after = retain(this.#store, topic, head, this.#options, wallMs(), retainedPerWrite)
         if (after !== head) this.#store.heads.save(after)
         return after !== head
       })

@@ -1,3 +1,4 @@
+import { wallMs } from "../clock.ts"
 import { Block, mergeBlocks } from "../Block.ts"
 import { Refusal } from "../Fault.ts"
 import type { AppendResult } from "../Message.ts"
@@ -32,7 +33,7 @@ export function append(
   const duplicates = store.ids.take(partition, sent)
   if (duplicates?.size === sent.count) return { base: head.end, duplicates: [...duplicates] }
   const block = duplicates === undefined ? sent : mergeBlocks([sent], (_, index) => !duplicates.has(index))
-  const storedMs = Date.now()
+  const storedMs = wallMs()
   const { count } = block
   const base = head.end
   block.seal({ partition, base, span: count, storedAtMs: storedMs })

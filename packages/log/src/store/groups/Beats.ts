@@ -2,7 +2,7 @@
  * Tells who is gone by heartbeats that do not move. Only the number of the beat is compared between processes, never a time: each
  * measures on its own monotonic clock for how long it has seen a beat stand, and wall clocks decide nothing.
  */
-import { monotonicMs } from "../../monotonicMs.ts"
+import { monotonicMs } from "../../clock.ts"
 
 interface Seen {
   readonly beat: number

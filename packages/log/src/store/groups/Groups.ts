@@ -7,7 +7,7 @@
 import type { From } from "leat/transport"
 import { clockName } from "../../clockName.ts"
 import { Refusal } from "../../Fault.ts"
-import { monotonicMs } from "../../monotonicMs.ts"
+import { monotonicMs, wallMs } from "../../clock.ts"
 import { positionAt } from "../read.ts"
 import {
   laneOf,
@@ -106,7 +106,7 @@ export class Groups {
 
   /** A member with an id of its own choice, that reads nothing yet. */
   enter({ id, group, owner, leaseMs }: Pick<MemberRow, "id" | "group" | "owner" | "leaseMs">): void {
-    this.#putMember.run(id, group, owner, leaseMs, Date.now(), clockName ?? "", monotonicMs())
+    this.#putMember.run(id, group, owner, leaseMs, wallMs(), clockName ?? "", monotonicMs())
   }
 
   /** A member reads one more topic; false: it has been evicted. */
@@ -140,7 +140,7 @@ export class Groups {
 
   /** Returns how many of the members are still there. */
   beat(ids: ReadonlyArray<number>): number {
-    const nowMs = Date.now()
+    const nowMs = wallMs()
     const atMs = monotonicMs()
     return ids.reduce((count, id) => count + Number(this.#beat.run(nowMs, atMs, id).changes), 0)
   }

@@ -4,7 +4,7 @@
  * comes later knows at once that a lease has expired; a member with another clock is watched instead (`Beats`).
  */
 import { clockName } from "../../clockName.ts"
-import { monotonicMs } from "../../monotonicMs.ts"
+import { monotonicMs } from "../../clock.ts"
 import { Beats } from "./Beats.ts"
 import type { GroupCommit } from "../GroupCommit.ts"
 import type { MemberRow } from "./groupRows.ts"

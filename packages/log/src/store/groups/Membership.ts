@@ -5,7 +5,7 @@
 import { randomInt } from "node:crypto"
 import { type Fault, faultOf, Refusal, sqliteCode } from "../../Fault.ts"
 import type { Calls, LaneEvent, ReadResult } from "../../Message.ts"
-import { monotonicMs } from "../../monotonicMs.ts"
+import { monotonicMs } from "../../clock.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import type { Answer, Holding, Member, Pulled, Subscription } from "./Holding.ts"
 import type { GroupCommit } from "../GroupCommit.ts"

@@ -1,4 +1,5 @@
 /** One connection to the file of a log: how it is opened, checked, created, and how a transaction is run on it. */
+import { wallMs } from "../../clock.ts"
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
@@ -160,7 +161,7 @@ function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined):
 }
 
 function create(sql: DatabaseSync): void {
-  const createdMs = Date.now()
+  const createdMs = wallMs()
   sql.exec(tables)
   sql.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${formatVersion}`)
   const topics = rowSum()

@@ -2,6 +2,7 @@
  * What did not verify: noted once, left where it is, and passed over. Retention takes it away with its neighbours; until then
  * whoever wants to salvage bytes finds them in the file.
  */
+import { wallMs } from "../../clock.ts"
 import { isDamage } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 
@@ -43,7 +44,7 @@ export class Quarantine {
   /** Writes down what was found, inside a write. */
   save(): void {
     const insert = this.#db.prepare("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)")
-    const nowMs = Date.now()
+    const nowMs = wallMs()
     try {
       for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
     } catch (error) {
