@@ -86,6 +86,7 @@ const system: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
   ],
   ["ENOTDIR", { reason: "Unsupported", advice: "a file stands in the way: choose another directory" }],
   ["EEXIST", { reason: "Unsupported", advice: "a file stands in the way: choose another directory" }],
+  ["ENOENT", { reason: "Unsupported", advice: "nothing can be created there: choose another directory" }],
   ["ENAMETOOLONG", { reason: "Unsupported", advice: "choose a shorter path" }],
   ["ELOOP", { reason: "Unsupported", advice: "its symbolic links lead in a circle: choose another directory" }],
   ["ENOSPC", { reason: "Full", advice: free }],
@@ -99,6 +100,11 @@ const system: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined
   return typeof error.errcode === "number" ? error.errcode : undefined
+}
+
+/** Code of an error of Node or the system, `ENOENT`; undefined for any other. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 }
 
 /** Whether the same may work as soon as another process lets go of the log. */
@@ -134,8 +140,7 @@ function verdictOf(error: unknown): Verdict {
   if (error instanceof Refusal) return { reason: error.reason, advice: "" }
   const code = sqliteCode(error)
   if (code !== undefined) return sqlite.get(code) ?? sqlite.get(code & 255) ?? unknown
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return unknown
   // A number that no column of ours ever holds.
-  if (error.code === "ERR_OUT_OF_RANGE") return outOfRange
-  return system.get(error.code) ?? unknown
+  const name = systemCode(error) ?? ""
+  return name === "ERR_OUT_OF_RANGE" ? outOfRange : (system.get(name) ?? unknown)
 }

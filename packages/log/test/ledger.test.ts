@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Exit, References, Scope } from "effect"
 import { type Announcement, Leat } from "leat"
 import { waitUntil } from "leat/testing"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe } from "vitest"
 import { noteContract, routesTo } from "./support/Note.js"
@@ -32,6 +32,48 @@ function orphan(directory: string, change: (file: Announcement) => object = () =
     )
   }
 }
+
+const nothing: Announcement = {
+  incarnation: "00000000-0000-4000-8000-000000000000",
+  source: "test",
+  announcedAtMs: 0,
+  isClosed: false,
+  streams: [],
+  legs: [],
+  lanes: []
+}
+
+describe("a store of ledgers", () => {
+  // Node creates directories there for ever.
+  it.live.skipIf(process.platform !== "linux")("fails where no directory can be created, and so does a log", () =>
+    Effect.gen(function* () {
+      for (const opening of [
+        ledgerStore("/proc/leat/data").save(nothing),
+        Effect.scoped(logTransport({ directory: "/proc/leat/data" }))
+      ]) {
+        const { reason, detail } = yield* Effect.flip(Effect.asVoid(opening))
+        expect(reason).toBe("Unsupported")
+        expect(detail).toContain("nothing can be created there: choose another directory")
+      }
+    })
+  )
+
+  it.live("does not make a directory again that was taken away: the log may come back to it", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryDirectory, "data")
+      const store = ledgerStore(directory)
+      yield* store.save(nothing)
+      rmSync(join(directory, "ledger"), { recursive: true })
+      yield* store.save(nothing)
+      renameSync(directory, `${directory}.old`)
+      const { detail } = yield* Effect.flip(store.save(nothing))
+      expect(detail).toContain("no such file or directory")
+      expect(existsSync(directory)).toBe(false)
+      renameSync(`${directory}.old`, directory)
+      yield* store.save(nothing)
+    })
+  )
+})
 
 describe("announced ledgers", () => {
   it.live("tell what runs, and what was closed", () =>

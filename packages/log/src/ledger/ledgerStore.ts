@@ -3,8 +3,8 @@ import { type LedgerStore, TransportError } from "leat/transport"
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
-import { faultOf } from "../Fault.ts"
-import { ledgerName } from "../store/tables/Directory.ts"
+import { faultOf, systemCode } from "../Fault.ts"
+import { ledgerName, makeDirectory } from "../store/tables/Directory.ts"
 import { openedOn } from "./openedHere.ts"
 import { beginOf } from "./processOf.ts"
 import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
@@ -23,13 +23,20 @@ export function ledgerStore(directory: string): LedgerStore {
   const folder = join(directory, ledgerName)
   const begin = beginOf(process.pid)
   const owner = { host: hostname(), pid: process.pid, ...(begin === undefined ? {} : { begin }) }
+  let isMade = false
+  /** A directory that was there and is gone is not made again: it would stand in the way of the log that comes back. */
+  const make = async () => {
+    if (isMade) await mkdir(folder).catch(unlessThere)
+    else makeDirectory(folder)
+    isMade = true
+  }
   return {
     save: (announcement) => {
       const path = join(folder, `${announcement.incarnation}.json`)
       const file: LedgerFile = { format: ledgerFormat, owner, clusters: openedOn(directory), ...announcement }
       return Effect.tryPromise({
         try: async () => {
-          await mkdir(folder, { recursive: true })
+          await make()
           await writeFile(`${path}.new`, JSON.stringify(file))
           await rename(`${path}.new`, path)
         },
@@ -38,4 +45,8 @@ export function ledgerStore(directory: string): LedgerStore {
       }).pipe(Effect.uninterruptible)
     }
   }
+}
+
+function unlessThere(error: unknown): void {
+  if (systemCode(error) !== "EEXIST") throw error
 }

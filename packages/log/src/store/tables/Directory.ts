@@ -1,7 +1,7 @@
 /** What may stand in the directory of a log, and what makes it somebody else's. */
-import { mkdirSync, readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
-import { Refusal } from "../../Fault.ts"
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { Refusal, systemCode } from "../../Fault.ts"
 
 /** Names inside the directory. */
 const databaseName = "log.sqlite"
@@ -32,9 +32,26 @@ export function pathsOf(directory: string): LogPaths {
 
 /** Makes the directory when it is not there, and refuses one that holds anything but a log. */
 export function takeDirectory({ directory, database }: LogPaths): void {
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory)
   if (!statSync(directory).isDirectory()) throw notDirectory(directory)
   refuseForeign(directory, database)
+}
+
+/**
+ * Makes a directory and those above it. Node's own `recursive` tries for ever where the system says that the parent is missing although
+ * it is there, as below `/proc`.
+ */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory)
+  } catch (error) {
+    const code = systemCode(error)
+    const parent = dirname(directory)
+    if (code === "ENOENT" && !existsSync(parent)) {
+      makeDirectory(parent)
+      makeDirectory(directory)
+    } else if (code !== "EEXIST" && !existsSync(directory)) throw error
+  }
 }
 
 /** The same, for who only reads: nothing is created. */
