@@ -115,6 +115,7 @@ export class GroupCommit {
     const told: Array<() => void> = []
     try {
       db.begin()
+      db.presence.check()
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
@@ -127,7 +128,7 @@ export class GroupCommit {
       const rest = withoutAppends(group, error)
       if (rest !== undefined) return this.#commitRest(group, rest, error)
       // One of them met damage, or the like: the others shall not suffer for it.
-      if (group.length > 1 && !isGlobal(error)) return this.#commitEach(group)
+      if (group.length > 1 && !(error instanceof Refusal) && !isGlobal(error)) return this.#commitEach(group)
       for (const { failed } of group) failed(faultOf(error, db.paths.database), false)
       return true
     }
@@ -148,7 +149,13 @@ export class GroupCommit {
     quarantine.saved()
     const wakes = new Set(group.map((job) => job.wakes))
     this.#answers.before(wakes)
-    for (const tell of told) tell()
+    // Looked at again: committed to files that nobody can find is not stored.
+    const missing = db.presence.missing()
+    if (missing === undefined) for (const tell of told) tell()
+    else {
+      const { reason, message: detail } = db.presence.lost(missing)
+      for (const { failed } of group) failed({ reason, detail }, true)
+    }
     this.#answers.after(wakes)
     return true
   }

@@ -217,7 +217,8 @@ export class LogServer {
     try {
       this.#store.look(() => undefined)
     } catch {
-      // Busy or damaged: the calls that need it will say so.
+      // Busy or damaged: the calls that need it will say so. A log that is gone is told to the pulls that wait for it.
+      if (this.#store.db.presence.missing() !== undefined) this.#membership.serve()
     }
   }
 

@@ -5,6 +5,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { Refusal } from "../../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
+import { Presence } from "./Presence.ts"
 import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
@@ -24,14 +25,16 @@ export interface DatabaseOptions {
 
 export class Database {
   readonly paths: LogPaths
+  readonly presence: Presence
   readonly #sql: DatabaseSync
   readonly #version: StatementSync
   /** Whether a reader found the log closed, and has to leave it so. */
   readonly #wasClosed: boolean
   #seen = -1
 
-  private constructor(paths: LogPaths, sql: DatabaseSync, wasClosed: boolean) {
+  private constructor({ paths, isReadOnly }: DatabaseOptions, sql: DatabaseSync, wasClosed: boolean) {
     this.paths = paths
+    this.presence = new Presence(paths, isReadOnly)
     this.#sql = sql
     this.#wasClosed = wasClosed
     this.#version = sql.prepare("PRAGMA data_version")
@@ -51,7 +54,8 @@ export class Database {
       : Database.#open(paths.database, options)
   }
 
-  static #open(location: string, { paths, isReadOnly, bytesMax }: DatabaseOptions): Database {
+  static #open(location: string, options: DatabaseOptions): Database {
+    const { paths, isReadOnly, bytesMax } = options
     const wasClosed = isReadOnly && location === paths.database && !existsSync(`${paths.database}-wal`)
     const sql = new DatabaseSync(location, { readOnly: isReadOnly, timeout: openMs })
     try {
@@ -69,7 +73,7 @@ export class Database {
           )
       } else prepare(sql, paths.database, bytesMax)
       sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
-      return new Database(paths, sql, wasClosed)
+      return new Database(options, sql, wasClosed)
     } catch (error) {
       sql.close()
       if (wasClosed) takeAwayIndex(paths.database)

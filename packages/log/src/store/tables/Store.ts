@@ -47,6 +47,7 @@ export class Store {
 
   /** Reads on one state of the log. */
   look<A>(look: () => A): A {
+    this.db.presence.checkForRead()
     return this.db.snapshot(() => {
       this.refresh()
       return look()
