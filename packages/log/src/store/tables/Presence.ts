@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, statSync } from "node:fs"
 import { Refusal, systemCode } from "../../Fault.ts"
-import { monotonicMs } from "../../monotonicMs.ts"
+import { monotonicMs } from "../../clock.ts"
 import type { LogPaths } from "./Directory.ts"
 
 /** How old a check may be that a read relies on, in milliseconds: a read promises nothing. */
