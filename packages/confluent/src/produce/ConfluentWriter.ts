@@ -36,15 +36,21 @@ interface Doubt {
   /** What became of it, once it is known. */
   runs: ReadonlyArray<Run> | undefined
   /** Who asks again before it is known. */
-  tell: ((runs: ReadonlyArray<Run>) => void) | undefined
+  tell: Tell | undefined
 }
 
-/** Who waits for an answer. */
-interface Asker {
-  readonly tell: (runs: ReadonlyArray<Run>) => void
-  /** Whether it still does. For nobody nothing is sent: the fence may have returned. */
+/** One send of leat's: a range of a batch for one partition, and the caller that waits for the answer. */
+interface PendingSend {
+  readonly partition: number
+  readonly batch: OutgoingBatch
+  readonly from: number
+  readonly to: number
+  readonly tell: Tell
+  /** False once the caller has its answer; then nothing is sent, because the fence may have returned. */
   readonly isWaiting: () => boolean
 }
+
+type Tell = (runs: ReadonlyArray<Run>) => void
 
 export class ConfluentWriter implements EffectWriter {
   readonly partitions: number
@@ -66,7 +72,7 @@ export class ConfluentWriter implements EffectWriter {
     return Effect.callback<ReadonlyArray<Run>>((resume) => {
       let isAnswered = false
       let doubt: Doubt | undefined
-      const tell = (runs: ReadonlyArray<Run>) => {
+      const tell: Tell = (runs) => {
         if (doubt !== undefined) return resolved(doubt, runs)
         if (isAnswered) return
         isAnswered = true
@@ -75,14 +81,16 @@ export class ConfluentWriter implements EffectWriter {
       }
       const leave = () => {
         if (isAnswered || doubt !== undefined) return
-        doubt = this.#remember(partition, batch, from, to)
+        doubt = this.#remember(pending)
       }
       const timer = setTimeout(() => {
         leave()
         const why = "no answer by the deadline; it is still being sent, and the next fence waits for it"
         resume(Effect.succeed([unknownRun(from, to, `${this.#options.topic}/${partition}`, why)]))
       }, timeoutMs)
-      this.#start(partition, batch, from, to, { tell, isWaiting: () => !isAnswered && doubt === undefined })
+      const isWaiting = () => !isAnswered && doubt === undefined
+      const pending: PendingSend = { partition, batch, from, to, tell, isWaiting }
+      this.#start(pending)
       return Effect.sync(() => {
         clearTimeout(timer)
         leave()
@@ -104,61 +112,56 @@ export class ConfluentWriter implements EffectWriter {
     )
   }
 
-  #start(partition: number, batch: OutgoingBatch, from: number, to: number, asker: Asker): void {
+  #start(pending: PendingSend): void {
+    const { partition, from, to, tell } = pending
     const doubt = this.#doubts.get(partition)
-    if (doubt !== undefined && isSame(doubt, batch, from, to)) {
-      if (doubt.runs === undefined) doubt.tell = (runs) => this.#again(partition, batch, doubt, runs, asker)
-      else this.#again(partition, batch, doubt, doubt.runs, asker)
+    if (doubt !== undefined && isSame(doubt, pending)) {
+      if (doubt.runs === undefined) doubt.tell = (runs) => this.#again(pending, doubt, runs)
+      else this.#again(pending, doubt, doubt.runs)
       return
     }
     this.#doubts.delete(partition)
-    const refused = this.#refused(partition, batch, from, to)
-    if (refused !== undefined) asker.tell([refused])
-    else this.#whenReachable(partition, batch, [{ from, to, fate: "unknown" }], asker)
+    const refused = this.#refused(pending)
+    if (refused !== undefined) tell([refused])
+    else this.#whenReachable(pending, [{ from, to, fate: "unknown" }])
   }
 
   /** The range that was in doubt comes again: only what is still unknown of it is sent. */
-  #again(partition: number, batch: OutgoingBatch, doubt: Doubt, runs: ReadonlyArray<Run>, asker: Asker): void {
+  #again(pending: PendingSend, doubt: Doubt, runs: ReadonlyArray<Run>): void {
+    const { partition, tell, isWaiting } = pending
     if (this.#doubts.get(partition) === doubt) this.#doubts.delete(partition)
-    if (runs.every(({ fate }) => fate !== "unknown") || !asker.isWaiting()) asker.tell(runs)
-    else this.#whenReachable(partition, batch, runs, asker)
+    if (runs.every(({ fate }) => fate !== "unknown") || !isWaiting()) tell(runs)
+    else this.#whenReachable(pending, runs)
   }
 
-  #whenReachable(partition: number, batch: OutgoingBatch, runs: ReadonlyArray<Run>, asker: Asker): void {
+  #whenReachable(pending: PendingSend, runs: ReadonlyArray<Run>): void {
+    const { partition, tell, isWaiting } = pending
     const outlet = this.#options.outlet(partition)
     const unavailable = (why: string) => {
       const error = failure("Unavailable", "send", `${this.#options.topic}/${partition}: ${why}`)
-      asker.tell(
-        runs.map((run) => (run.fate === "unknown" ? { from: run.from, to: run.to, fate: "notStored", error } : run))
-      )
+      tell(runs.map((run) => (run.fate === "unknown" ? { from: run.from, to: run.to, fate: "notStored", error } : run)))
     }
     if (outlet === undefined || outlet.isBroken) return unavailable("the producer is being replaced")
     const { reachable } = outlet
-    if (reachable === true) return this.#produce(outlet, partition, batch, runs, asker.tell)
+    if (reachable === true) return this.#produce(outlet, pending, runs)
     void reachable.then((isReachable) => {
-      if (isReachable && asker.isWaiting()) this.#produce(outlet, partition, batch, runs, asker.tell)
+      if (isReachable && isWaiting()) this.#produce(outlet, pending, runs)
       else unavailable("no broker could be reached")
     })
   }
 
   /** Sends the unknown ones of the runs, and tells all of them when the last is settled. */
-  #produce(
-    outlet: Outlet,
-    partition: number,
-    batch: OutgoingBatch,
-    runs: ReadonlyArray<Run>,
-    tell: (runs: ReadonlyArray<Run>) => void
-  ): void {
+  #produce(outlet: Outlet, pending: PendingSend, runs: ReadonlyArray<Run>): void {
+    const { partition, tell } = pending
     const waiting = this.#waiting.get(partition)
     if (waiting !== undefined) {
-      waiting.push(() => this.#produce(outlet, partition, batch, runs, tell))
+      waiting.push(() => this.#produce(outlet, pending, runs))
       return
     }
     const known = this.#introduced.get(partition)
-    if (known?.outlet === outlet && monotonicMs() < known.untilMs)
-      return this.#handOver(outlet, partition, batch, runs, tell)
+    if (known?.outlet === outlet && monotonicMs() < known.untilMs) return this.#handOver(outlet, pending, runs, tell)
     const first = runs.find(({ fate }) => fate === "unknown")
-    if (first !== undefined) this.#introduce(outlet, partition, batch, runs, first, tell)
+    if (first !== undefined) this.#introduce(outlet, pending, runs, first.from)
     else tell(runs)
   }
 
@@ -167,17 +170,11 @@ export class ConfluentWriter implements EffectWriter {
    * the producer takes any number for its first: if it refused a first request and then took the second, the first would be taken for
    * a duplicate when it comes again, and told stored without being there.
    */
-  #introduce(
-    outlet: Outlet,
-    partition: number,
-    batch: OutgoingBatch,
-    runs: ReadonlyArray<Run>,
-    { from }: Run,
-    tell: (runs: ReadonlyArray<Run>) => void
-  ): void {
+  #introduce(outlet: Outlet, pending: PendingSend, runs: ReadonlyArray<Run>, from: number): void {
+    const { partition, tell } = pending
     this.#waiting.set(partition, [])
     const alone: ReadonlyArray<Run> = [{ from, to: from + 1, fate: "unknown" }]
-    this.#handOver(outlet, partition, batch, alone, (told) => {
+    this.#handOver(outlet, pending, alone, (told) => {
       const [one] = told
       const waiting = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)
@@ -190,40 +187,35 @@ export class ConfluentWriter implements EffectWriter {
         return [{ from: start, to: run.to, fate: "notStored" as const, ...(one?.error && { error: one.error }) }]
       })
       if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: monotonicMs() + introducedMs })
-      this.#handOver(outlet, partition, batch, rest, (others) =>
+      this.#handOver(outlet, pending, rest, (others) =>
         tell(joined([...told, ...others].toSorted((left, right) => left.from - right.from)))
       )
       for (const then of waiting) then()
     })
   }
 
-  #handOver(
-    outlet: Outlet,
-    partition: number,
-    batch: OutgoingBatch,
-    runs: ReadonlyArray<Run>,
-    tell: (runs: ReadonlyArray<Run>) => void
-  ): void {
+  /** Hands the unknown runs to the producer; `tell` gets all of them. */
+  #handOver(outlet: Outlet, { partition, batch }: PendingSend, runs: ReadonlyArray<Run>, tell: Tell): void {
     const known = this.#introduced.get(partition)
     if (known !== undefined) known.untilMs = monotonicMs() + introducedMs
     const told: Array<Run> = runs.filter(({ fate }) => fate !== "unknown")
-    let pending = 1
+    let unanswered = 1
     const add = (more: ReadonlyArray<Run>) => {
       told.push(...more)
-      if (--pending === 0) tell(told.length === 1 ? told : told.toSorted((left, right) => left.from - right.from))
+      if (--unanswered === 0) tell(told.length === 1 ? told : told.toSorted((left, right) => left.from - right.from))
     }
     for (const { fate, from, to } of runs) {
       if (fate !== "unknown") continue
-      pending++
+      unanswered++
       const { sent, refused } = outlet.send(this.#options.topic, partition, batch, from, to, add)
       told.push(...refused)
-      if (sent === undefined) pending--
+      if (sent === undefined) unanswered--
     }
     add([])
   }
 
   /** T12: a batch with a record that no broker takes is refused whole, so that none behind it is stored before leat has decided. */
-  #refused(partition: number, batch: OutgoingBatch, from: number, to: number): Run | undefined {
+  #refused({ partition, batch, from, to }: PendingSend): Run | undefined {
     const { recordBytesMax, topic } = this.#options
     if (!(partition >= 0 && partition < this.partitions)) {
       const detail = `${topic} has ${this.partitions} partitions, no ${partition}`
@@ -239,7 +231,7 @@ export class ConfluentWriter implements EffectWriter {
     return undefined
   }
 
-  #remember(partition: number, batch: OutgoingBatch, from: number, to: number): Doubt {
+  #remember({ partition, batch, from, to }: PendingSend): Doubt {
     const doubt: Doubt = {
       arena: batch.arena,
       from,
@@ -271,7 +263,7 @@ function resolved(doubt: Doubt, runs: ReadonlyArray<Run>): void {
   doubt.tell?.(runs)
 }
 
-function isSame(doubt: Doubt, batch: OutgoingBatch, from: number, to: number): boolean {
+function isSame(doubt: Doubt, { batch, from, to }: PendingSend): boolean {
   // An arena is not used again after an unknown outcome: the same bytes are the same records.
   return (
     doubt.arena === batch.arena && doubt.from === from && doubt.to === to && doubt.noticeBytes === batch.noticeBytes

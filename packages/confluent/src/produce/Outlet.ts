@@ -10,10 +10,12 @@
  * Failures arrive by another way than the end of a flush: they are waited for before anything is told stored.
  */
 import type { OutgoingBatch, Run } from "leat/transport"
-import { alignReports } from "./alignReports.ts"
+import { acknowledgedMessages } from "./acknowledgedMessages.ts"
+import { mixedUp, partlyFailed, placeOf } from "./attributeFailures.ts"
+import { Reachability } from "./Reachability.ts"
 import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
 import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
-import { type Failed, type PartitionState, runOf, Sent, unknownRun } from "./Sent.ts"
+import { type PartitionState, PartitionStates, Sent, unknownRun } from "./Sent.ts"
 
 /** After this time, in milliseconds, a round is slow: statistics are read, and flushes are further apart. */
 const slowAfterMs = 100
@@ -21,8 +23,6 @@ const slowAfterMs = 100
 const slowLookMs = 10
 /** Turns of the event loop without a failure after which none is on its way. */
 const quietTurns = 2
-/** How long the cluster may take to give a sign of life before it counts as away. */
-const probeMs = 1000
 
 /** Codes after which a producer sends nothing more: the session is over, and its queue was thrown away. */
 const ending: ReadonlySet<number> = new Set([
@@ -30,14 +30,6 @@ const ending: ReadonlySet<number> = new Set([
   clientCodes.PURGE_INFLIGHT,
   clientCodes.FATAL,
   clientCodes.INCONSISTENT
-])
-/** Events after which it is looked whether any broker is left. */
-const away: ReadonlySet<number> = new Set([
-  clientCodes.FAIL,
-  clientCodes.TRANSPORT,
-  clientCodes.RESOLVE,
-  clientCodes.ALL_BROKERS_DOWN,
-  clientCodes.TIMED_OUT
 ])
 
 export interface OutletOptions {
@@ -53,7 +45,8 @@ export class Outlet {
   isBroken = false
   readonly #producer: Producer
   readonly #options: OutletOptions
-  readonly #states = new Map<string, Map<number, PartitionState>>()
+  readonly #reachability: Reachability
+  readonly #states = new PartitionStates()
   /** In the order they were handed over. */
   #unsettled: Array<Sent> = []
   #sends = 0
@@ -63,17 +56,13 @@ export class Outlet {
   #isFlushing = false
   #timer: NodeJS.Timeout | undefined
   #failures = 0
-  #isAway = false
-  #probe: Promise<boolean> | undefined
 
   constructor(producer: Producer, options: OutletOptions) {
     this.#producer = producer
     this.#options = options
+    this.#reachability = new Reachability(producer, options.codeOf)
     producer.on("delivery-report", (error, report) => this.#reported(error, report))
     producer.on("event.stats", ({ message }) => this.#told(message))
-    producer.on("event.error", (error) => {
-      if (away.has(options.codeOf(error))) this.#isAway = true
-    })
   }
 
   /** Whether nothing is outstanding. */
@@ -81,17 +70,9 @@ export class Outlet {
     return this.#unsettled.length === 0
   }
 
-  /** Whether the cluster can be reached, as far as is known; looks where it was away. */
+  /** Whether the cluster can be reached, as far as is known; where it was away, a promise of the answer. */
   get reachable(): true | Promise<boolean> {
-    if (!this.#isAway) return true
-    this.#probe ??= new Promise((resolve) => {
-      this.#producer.getMetadata({ timeout: probeMs }, (error) => {
-        this.#probe = undefined
-        if (!error) this.#isAway = false
-        resolve(!error)
-      })
-    })
-    return this.#probe
+    return this.#reachability.now
   }
 
   /**
@@ -106,7 +87,7 @@ export class Outlet {
     to: number,
     tell: (runs: ReadonlyArray<Run>) => void
   ): { readonly sent: Sent | undefined; readonly refused: ReadonlyArray<Run> } {
-    const state = this.#state(topic, partition)
+    const state = this.#states.of(topic, partition)
     const firstOpaque = this.#opaque
     let refused: ReadonlyArray<Run> = []
     let index = from
@@ -144,7 +125,7 @@ export class Outlet {
 
   /** Calls `then` once nothing that was handed over for the partition is unsettled. */
   whenSettled(topic: string, partition: number, then: () => void): void {
-    const state = this.#states.get(topic)?.get(partition)
+    const state = this.#states.find(topic, partition)
     if (state === undefined || state.unsettled.length === 0) then()
     else state.whenSettled.push(then)
   }
@@ -162,20 +143,6 @@ export class Outlet {
   close(done: () => void): void {
     this.isBroken = true
     this.#producer._disconnect(done)
-  }
-
-  #state(topic: string, partition: number): PartitionState {
-    let partitions = this.#states.get(topic)
-    if (partitions === undefined) {
-      partitions = new Map()
-      this.#states.set(topic, partitions)
-    }
-    let state = partitions.get(partition)
-    if (state === undefined) {
-      state = { topic, partition, produced: 0, unsettled: [], reports: [], whenSettled: [] }
-      partitions.set(partition, state)
-    }
-    return state
   }
 
   #refusal(error: unknown, from: number, to: number, what: string): Run {
@@ -200,7 +167,7 @@ export class Outlet {
       this.#isFlushing = false
       if (!error) {
         // A round that ended proves that the cluster answers.
-        this.#isAway = false
+        this.#reachability.answered()
         this.#proven = upTo
         this.#whenQuiet(() => this.#settleBefore(upTo))
       }
@@ -278,14 +245,14 @@ export class Outlet {
       const opaque = Number(report.opaque)
       const sent = this.#withOpaque(opaque)
       if (sent?.reported(opaque - sent.firstOpaque, code, report.offset) === true) {
-        this.#isAway = false
+        this.#reachability.answered()
         this.#settle(sent, sent.reportedRuns())
       }
       return
     }
     if (error === null) return
     this.#failures++
-    const state = this.#state(report.topic, report.partition)
+    const state = this.#states.of(report.topic, report.partition)
     state.reports.push({ code, report })
     // All of them: nothing else is to be waited for.
     if (state.reports.length === state.unsettled.reduce((total, { count }) => total + count, 0)) {
@@ -312,11 +279,10 @@ export class Outlet {
     const oldest = this.#unsettled[0]
     if (oldest === undefined || this.#options.hasPositions) return
     if (this.#options.nowMs() - oldest.sentAtMs < slowAfterMs) return
-    const { topics } = JSON.parse(statistics) as Statistics
-    const done = this.#unsettled.filter(({ state: { topic, partition }, lastMessage }) => {
-      const acknowledged = topics?.[topic]?.partitions?.[partition]?.acked_msgid ?? 0
-      return acknowledged >= lastMessage
-    })
+    const acknowledged = acknowledgedMessages(statistics)
+    const done = this.#unsettled.filter(
+      ({ state: { topic, partition }, lastMessage }) => acknowledged(topic, partition) >= lastMessage
+    )
     if (done.length > 0) this.#whenQuiet(() => this.#conclude(done))
   }
 
@@ -329,46 +295,6 @@ export class Outlet {
     sent.settle(runs)
     if (state.unsettled.length === 0) for (const then of state.whenSettled.splice(0)) then()
   }
-}
-
-/** Where the failures stand in the ranges taken together. */
-function placeOf(ranges: ReadonlyArray<Sent>, reports: ReadonlyArray<Failed>): number | undefined {
-  const places = ranges.flatMap((sent) => Array.from({ length: sent.count }, (_, index) => [sent, index] as const))
-  return alignReports(places.length, reports.length, (record, report) => {
-    const [sent, index] = places[record] ?? []
-    const found = reports[report]?.report
-    return sent !== undefined && index !== undefined && found !== undefined && sent.isReported(index, found)
-  })
-}
-
-/** A range of which the records from `first` on failed, as many as there are codes; the others are stored. */
-function partlyFailed(sent: Sent, first: number, failed: ReadonlyArray<Failed>): ReadonlyArray<Run> {
-  const what = `${sent.state.topic}/${sent.state.partition}`
-  const runs: Array<Run> = []
-  const add = (from: number, to: number, code: number) => {
-    if (to > from) runs.push(runOf(sent.from + from, sent.from + to, code, what))
-  }
-  const start = Math.min(first, sent.count)
-  const end = Math.min(sent.count, start + failed.length)
-  add(0, start, 0)
-  for (let at = start; at < end;) {
-    const code = failed[at - start]?.code ?? 0
-    const from = at++
-    while (at < end && failed[at - start]?.code === code) at++
-    add(from, at, code)
-  }
-  add(end, sent.count, 0)
-  return runs
-}
-
-function mixedUp({ from, to, state: { topic, partition } }: Sent): Run {
-  return unknownRun(from, to, `${topic}/${partition}`, "some records failed, and it cannot be told which")
-}
-
-interface Statistics {
-  readonly topics?: Readonly<
-    Record<string, { readonly partitions?: Readonly<Record<string, { readonly acked_msgid?: number }>> }>
-  >
 }
 
 function headersOf(batch: OutgoingBatch, index: number): ReadonlyArray<object> | undefined {

@@ -17,6 +17,30 @@ export interface PartitionState {
   readonly whenSettled: Array<() => void>
 }
 
+/** The partitions that records were handed over for. */
+export class PartitionStates {
+  readonly #topics = new Map<string, Map<number, PartitionState>>()
+
+  find(topic: string, partition: number): PartitionState | undefined {
+    return this.#topics.get(topic)?.get(partition)
+  }
+
+  /** The same; one that is not there is added. */
+  of(topic: string, partition: number): PartitionState {
+    let partitions = this.#topics.get(topic)
+    if (partitions === undefined) {
+      partitions = new Map()
+      this.#topics.set(topic, partitions)
+    }
+    let state = partitions.get(partition)
+    if (state === undefined) {
+      state = { topic, partition, produced: 0, unsettled: [], reports: [], whenSettled: [] }
+      partitions.set(partition, state)
+    }
+    return state
+  }
+}
+
 export interface Failed {
   readonly code: number
   readonly report: DeliveryReport
@@ -115,11 +139,6 @@ export class Sent {
     const tell = this.#tell
     this.#tell = ignore
     tell(runs)
-  }
-
-  /** Tells nobody any more; whoever wants to know looks at `runs`. */
-  follow(tell: (runs: ReadonlyArray<Run>) => void): void {
-    this.#tell = tell
   }
 }
 

@@ -168,9 +168,9 @@ export class LogServer {
     },
     takeNoMore: ({ subscription }, answer) => this.#membership.takeNoMore(subscription, answer),
     leave: ({ subscription }, answer) => this.#membership.leave(subscription, answer),
-    pull: ({ lane, from }, answer) => this.#membership.pull(lane, from, answer),
-    settle: ({ lane, position }, answer) => this.#membership.settle(lane, position, answer),
-    release: ({ lane }, answer) => this.#membership.release(lane, answer),
+    pull: ({ lane, from }, answer) => this.#membership.lanes.pull(lane, from, answer),
+    settle: ({ lane, position }, answer) => this.#membership.lanes.settle(lane, position, answer),
+    release: ({ lane }, answer) => this.#membership.lanes.release(lane, answer),
     compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),
     ids: ({ topic, incarnation }, { done }) => {
       const { ids, topics } = this.#store
@@ -192,7 +192,7 @@ export class LogServer {
   #committed(wakes: ReadonlySet<Wakes>): void {
     if (!this.#membership.isWatching || this.#isClosed) return
     if (wakes.has("groups")) this.#follow()
-    else if (wakes.has("readers")) this.#membership.serve()
+    else if (wakes.has("readers")) this.#membership.lanes.serve()
   }
 
   /** Soon, and once for many reasons. */
