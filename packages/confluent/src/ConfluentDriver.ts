@@ -38,7 +38,7 @@ export const confluent: Driver = {
   }
 }
 
-/** What only this driver has, apart from what both Kafka drivers know. */
+/** Divides a cluster section into the fields of this driver and those of both Kafka drivers. */
 function ownOf(config: ClusterConfig) {
   const { positions, ...section } = config
   const issues: Array<{ readonly path: string; readonly message: string }> = []

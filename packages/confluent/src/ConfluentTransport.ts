@@ -21,15 +21,15 @@ import { RecordReader } from "./RecordReader.ts"
 /** How a cluster is reached; the same fields as in a cluster section of a route document. */
 export interface ConfluentOptions extends KafkaOptions {
   /**
-   * Whether a send says at which position its records stand, and, when some of them fail, exactly which. It costs a report for each
-   * record: more than twice the processor time. No when absent.
+   * Whether a send reports the positions of its records and, if some fail, exactly which. This needs a report for each record: more than
+   * twice the processor time. Default: false.
    */
   readonly positions?: boolean
 }
 
-/** Producers of one cluster, with partitions shared out among them. A second one costs a quarter more processor time. */
+/** Producers of one cluster; each serves its share of the partitions. A second one costs a quarter more processor time. */
 const producers = 1
-/** How many times the time of a request a fence waits. */
+/** Deadline of a fence, in request timeouts. */
 const fenceFactor = 3
 
 /**

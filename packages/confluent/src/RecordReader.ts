@@ -1,4 +1,4 @@
-/** Reads ranges without a group: clients that are assigned one partition at a time, kept for the next range when one ends. */
+/** Reads of ranges without a group. Each client is assigned one partition at a time, and is kept for the next range. */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, type Scope, Stream } from "effect"
 import { type Range, type ReceivedBatch, TransportError } from "leat/transport"
@@ -11,9 +11,9 @@ import { batchOfMessages, offsetOf } from "./client/received.ts"
 
 /** Most records of one batch. */
 const batchRecords = 1000
-/** Clients that are kept while nobody reads. */
+/** Idle clients that are kept. */
 const idleMax = 2
-/** Wait for more, in milliseconds, in one of the threads that everybody shares. */
+/** Wait for more records, in milliseconds, in one of the threads that all clients share. */
 const waitMs = 5
 
 export class RecordReader {
@@ -59,7 +59,7 @@ export class RecordReader {
     )
   }
 
-  /** The range in offsets; where its end is open, up to what the partition holds now. */
+  /** The range in offsets; an open end is the current end of the partition. */
   #positionsOf(
     topic: string,
     partition: number,
@@ -70,7 +70,7 @@ export class RecordReader {
       if (!(partition >= 0 && partition < count)) {
         return yield* failure("UnknownTopic", "read", `${topic} has ${count} partitions, no ${partition}`)
       }
-      // Up to the first open transaction: what is behind it cannot be read yet.
+      // Up to the first open transaction: records behind it cannot be read yet.
       const end = (yield* this.#control.edges("read", topic, [partition], "stable")).get(partition) ?? 0
       const at = (timeMs: number) =>
         Effect.map(
@@ -120,7 +120,7 @@ export class RecordReader {
   })
 }
 
-/** One client, and the partition it is at. */
+/** One client, and the partition that it reads. */
 class Reading {
   readonly close: (done: () => void) => void
   readonly #consumer: Consumer
@@ -143,7 +143,9 @@ class Reading {
     })
   }
 
-  /** Makes it ready for another range; false: it cannot be. What was asked and not awaited would be taken for the other range's. */
+  /**
+   * Prepares the client for another range; false if it cannot be reused. The result of a `consume` in flight would go to the other range.
+   */
   unassign(): boolean {
     if (this.#isAsking) return false
     try {
@@ -154,7 +156,7 @@ class Reading {
     }
   }
 
-  /** The records from `at` on that are there, and where to go on; undefined at the end. */
+  /** The records from `at` on, and the next offset; undefined at the end. */
   next(
     topic: string,
     partition: number,
@@ -166,13 +168,13 @@ class Reading {
       this.#isAsking = true
       this.#consumer.consume(batchRecords, (error, messages) => {
         this.#isAsking = false
-        // What passes is tried again by librdkafka itself.
+        // librdkafka itself retries a transient failure.
         const found = error ? passing(error, topic, partition) : undefined
         resume(found === undefined ? Effect.succeed(error ? [] : messages) : Effect.fail(found))
       })
     })
     return Effect.flatMap(consumed, (all) => {
-      // Of the range that this client read before, some may still come.
+      // Records of the earlier range of this client may still arrive.
       const own = all.filter((one) => one.topic === topic && one.partition === partition && one.offset >= at)
       const messages = own.filter(({ offset }) => offset < to)
       const last = messages.at(-1)

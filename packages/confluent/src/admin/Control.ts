@@ -1,4 +1,4 @@
-/** What is asked of a cluster beside records: topics, positions, groups. One client of its own, a few questions at a time. */
+/** Administrative requests to a cluster: topics, offsets, groups. They have a client of their own, with few requests in flight. */
 import { monotonicMs } from "../client/clock.ts"
 import { kafkaCodes, kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
 import { Effect, Schedule, type Scope, Semaphore } from "effect"
@@ -10,15 +10,15 @@ import { controlConfig } from "../client/clientConfig.ts"
 import { failure, failureOf, reasonOf } from "../client/failure.ts"
 import { GroupOffsets } from "./GroupOffsets.ts"
 
-/** Each question waits in one of the four threads that all clients of the process, and Node's own files, share. */
+/** Each request waits in one of the four threads that all clients of the process, and Node's file system, share. */
 const questionsMax = 2
 const earliest = -2
 const latest = -1
 const readUncommitted = 0
 const readCommitted = 1
-/** How long a topic that was just created may take until every broker knows it, in milliseconds. */
+/** Time until every broker knows a new topic, in milliseconds. */
 const appearMs = 5000
-/** Between two looks at a topic that is not known yet. */
+/** Pause between two requests for a topic that is not known yet, in milliseconds. */
 const lookMs = 20
 
 export class Control {
@@ -28,7 +28,7 @@ export class Control {
   readonly #options: KafkaOptions
   readonly #turns: Semaphore.Semaphore
   readonly #timeoutMs: number
-  /** Topics that were created here, and until when a broker that does not know one may only be late. */
+  /** Topics that were created here, and until when a broker may not know them yet. */
   readonly #created = new Map<string, number>()
 
   constructor(client: Client, admin: Admin, offsets: GroupOffsets, options: KafkaOptions, turns: Semaphore.Semaphore) {
@@ -50,7 +50,7 @@ export class Control {
     return new Control(client, kafka.AdminClient.createFrom(client), offsets, options, turns)
   })
 
-  /** Number of partitions of a topic; fails with `UnknownTopic` where it is not there. Creates nothing. */
+  /** Number of partitions of a topic; fails with `UnknownTopic` if it does not exist. Creates nothing. */
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
     return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
       if (error === undefined) return Effect.succeed(partitions.length)
@@ -60,7 +60,7 @@ export class Control {
     })
   }
 
-  /** The same, or those with which `writable` would create it. */
+  /** The same; for a topic that does not exist, the number with which `writable` would create it. */
   partitionsOf(topic: string): Effect.Effect<number, TransportError> {
     const { partitions } = this.#options.topic ?? {}
     return this.partitions("partitionsOf", topic).pipe(
@@ -70,7 +70,7 @@ export class Control {
     )
   }
 
-  /** The same for a writer: where the section says so, a topic that is not there is created. */
+  /** The same for a writer: creates a topic that does not exist, if the cluster section says so. */
   writable(topic: string): Effect.Effect<number, TransportError> {
     const { partitions } = this.#options.topic ?? {}
     const found = this.partitions("openWriter", topic)
@@ -85,8 +85,8 @@ export class Control {
   }
 
   /**
-   * Waits until the leader of each partition serves it. One that was just made is known before it can be written to; refused there, the
-   * first records of a producer would be overtaken by the next, and then be taken for stored, although the broker never took them.
+   * Waits until the leader of each partition serves it. A new partition is known before it accepts records. A producer whose first request
+   * is rejected there may have its second one accepted; a retry of the first is then answered "stored", although it is lost.
    */
   served(topic: string, partitions: number): Effect.Effect<void, TransportError> {
     const all = Array.from({ length: partitions }, (_, partition) => partition)
@@ -99,7 +99,7 @@ export class Control {
     )
   }
 
-  /** Where each of the partitions begins or ends; `stable`: where the first open transaction begins, if there is one. */
+  /** First or next offset of each partition; `stable`: the offset of the first open transaction, if there is one. */
   edges(
     operation: string,
     topic: string,
@@ -110,7 +110,7 @@ export class Control {
     return this.#edges(operation, topic, partitions, edge === "earliest" ? earliest : latest, isolationLevel)
   }
 
-  /** The first position of each partition at or after a time; absent: there is none. */
+  /** The first offset of each partition at or after a time; absent if there is none. */
   positionsAt(
     operation: string,
     topic: string,
@@ -118,7 +118,7 @@ export class Control {
     timeMs: number
   ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
     return Effect.map(
-      // Below zero a time means something else to a broker.
+      // Negative times have another meaning to a broker.
       this.#edges(operation, topic, partitions, Math.max(0, Math.ceil(timeMs))),
       (found) => new Map([...found].filter(([, offset]) => offset >= 0))
     )
@@ -148,7 +148,7 @@ export class Control {
     })
   }
 
-  /** How far a group is settled, by partition; absent: nothing is. */
+  /** Committed offsets of a group, by partition; absent if there is none. */
   settled(
     topic: string,
     partitions: ReadonlyArray<number>,
@@ -174,7 +174,7 @@ export class Control {
     })
   }
 
-  /** Creates the topic; false: somebody was faster. */
+  /** Creates the topic; false if it exists by now. */
   #create(spec: TopicSpec): Effect.Effect<boolean, TransportError> {
     const { topic, partitions, replicationFactor, configs } = newKafkaTopic(spec, this.#options)
     const asked = {
@@ -193,7 +193,7 @@ export class Control {
     return this.#turns.withPermits(1)(created)
   }
 
-  /** Waits until the topic is known, with a leader for each partition: creation is told before that. */
+  /** Waits until the topic is known and each partition has a leader: the answer to its creation comes before that. */
   #appeared(spec: TopicSpec): Effect.Effect<void, TransportError> {
     const look: Effect.Effect<void, TransportError> = Effect.flatMap(
       this.#describe("ensure", spec.topic),
@@ -231,7 +231,7 @@ export class Control {
     )
     const answered = Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
     return answered.pipe(
-      // The client asks whom it last took for the leaders, and looks for others every few minutes only, unless it is told to.
+      // The client keeps asking the leaders that it knows, and refreshes them only every few minutes without this request.
       Effect.catch((error) =>
         error.isRetryable ? Effect.andThen(this.#lookForLeaders(operation, topic), answered) : Effect.fail(error)
       )
@@ -258,7 +258,7 @@ function rowsOf(
   return Effect.succeed(new Map(rows.map(({ partition, offset }) => [partition, offset])))
 }
 
-/** Only partitions are compared: this client cannot ask for the configuration of a topic. */
+/** Compares partitions only: this client cannot read the configuration of a topic. */
 function statusOf(spec: TopicSpec, partitions: number): TopicStatus {
   return topicStatus({ topic: spec.topic, partitions: spec.partitions }, { partitions, configs: [] })
 }

@@ -1,7 +1,6 @@
 /**
- * How far groups are settled, asked through a client that bears the group's name and never joins it. The admin client is not asked:
- * it dies when a coordinator answers NOT_COORDINATOR (librdkafka follows a null pointer), and where it survives that it goes on
- * asking the same broker for minutes after the coordinator has moved.
+ * Committed offsets of groups, read by a client with the group's id that never joins it. The admin client is not used: it crashes on the
+ * answer NOT_COORDINATOR (a null pointer in librdkafka), or asks the old coordinator for minutes after the coordinator has moved.
  */
 import { kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Exit, Scope, Semaphore } from "effect"
@@ -12,7 +11,7 @@ import type { Consumer, KafkaJavascript } from "../client/client.ts"
 import { offsetsConfig } from "../client/clientConfig.ts"
 import { codeOfThrown, failureOf } from "../client/failure.ts"
 
-/** Clients kept; each has some threads. */
+/** Clients that are kept; each has some threads. */
 const clientsMax = 16
 
 interface Asking {
@@ -23,9 +22,9 @@ interface Asking {
 export class GroupOffsets {
   readonly #kafka: KafkaJavascript
   readonly #options: KafkaOptions
-  /** By group; the one that was asked longest ago first. */
+  /** By group, the least recently used first. */
   readonly #clients = new Map<string, Asking>()
-  /** One question at a time: so no client is closed while it is asked. */
+  /** One request in flight, so that no client is closed during a request. */
   readonly #turns = Semaphore.makeUnsafe(1)
 
   private constructor(kafka: KafkaJavascript, options: KafkaOptions) {
@@ -42,7 +41,7 @@ export class GroupOffsets {
       (offsets) => offsets.#close
     )
 
-  /** By partition; absent: nothing is settled. */
+  /** By partition; absent if nothing is committed. */
   settled(
     topic: string,
     partitions: ReadonlyArray<number>,

@@ -3,10 +3,10 @@ import type { TransportError } from "leat/transport"
 import type { Client, ClientError, KafkaJavascript } from "./client.ts"
 import { codeOfThrown, failure, failureOf } from "./failure.ts"
 
-/** How often a client that connects is looked at, in milliseconds. */
+/** Interval of the check whether a client is connected, in milliseconds. */
 const lookMs = 10
 
-/** One question to the client that is answered through a callback. `what` says in errors what it was about. */
+/** One request to the client, answered by a callback. `what` names its subject in errors. */
 export function ask<A>(
   operation: string,
   what: string,
@@ -21,7 +21,7 @@ export function ask<A>(
   })
 }
 
-/** Something that the client does at once, or refuses by throwing. */
+/** A synchronous call of the client, which may throw. */
 export function attempt<A>(operation: string, what: string, run: () => A): Effect.Effect<A, TransportError> {
   return Effect.try({ try: run, catch: (error) => thrown(error, operation, what) })
 }
@@ -29,14 +29,14 @@ export function attempt<A>(operation: string, what: string, run: () => A): Effec
 function thrown(error: unknown, operation: string, what: string): TransportError {
   const code = codeOfThrown(error)
   if (code !== undefined) return failureOf({ code, message: "" }, operation, what)
-  // Its text is not repeated: what refuses a configuration quotes it.
+  // Its text is left out: an error about a configuration quotes the configuration.
   return failure("Unsupported", operation, `${what}: the client refuses what it was asked`)
 }
 
 /**
- * Connects a client; fails with the code of the last error event where there was one, because the client's own answer is only that
- * nobody answered, and as soon as one says that we are refused: the client itself would try again until its time is over. `poll` makes
- * it hand out its events meanwhile.
+ * Connects a client. Fails with the code of the last error event, if there was one: the client's own answer says only that no broker
+ * answered. A rejection, as of credentials, fails at once: the client itself would retry until its deadline. `poll` makes the client
+ * deliver its events meanwhile.
  */
 export function connected<C extends Client>(
   kafka: KafkaJavascript,
@@ -57,10 +57,10 @@ export function connected<C extends Client>(
       const found = unreachable(last, undefined)
       if (!found.isRetryable) end(Effect.fail(found))
     })
-    // Without a listener an error of a token would end the process.
+    // Without a listener a failed token refresh would end the process.
     client.on("error", () => {})
     let isPolled = false
-    // Not before it is connected, which would end the process.
+    // Polling before the client is connected would end the process.
     const startPolling = () => {
       if (isPolled || !client.isConnected()) return
       isPolled = true
@@ -70,7 +70,7 @@ export function connected<C extends Client>(
     client.connect({ timeout: timeoutMs }, (error) => {
       clearInterval(timer)
       if (isOver) {
-        // Nobody waits for it any more.
+        // The caller has its answer.
         if (!error) client.disconnect(() => {})
         return
       }
@@ -83,12 +83,12 @@ export function connected<C extends Client>(
 
 function unreachable(error: ClientError, last: ClientError | undefined): TransportError {
   const found = failureOf(last ?? error, "open", "the cluster cannot be reached")
-  // Nothing was asked of it that could have been done all the same.
+  // No request was sent, so none can have succeeded.
   const isLost = found.reason === "Timeout" || found.reason === "Disconnected" || found.reason === "Unknown"
   return isLost ? failure("Unavailable", "open", found.detail) : found
 }
 
-/** Error events come as text alone, the one that belongs to their code: this finds the code again. */
+/** Finds the code of an error event, which carries only the text of its code. */
 export function eventCodes(kafka: KafkaJavascript): (error: ClientError) => number {
   const codes = textsOf(kafka)
   return ({ code, message }) => (code === -1 ? (codes.get(message) ?? -1) : code)
@@ -112,10 +112,10 @@ function textsOf(kafka: KafkaJavascript): ReadonlyMap<string, number> {
   return texts
 }
 
-/** How long the end of a client is waited for, in milliseconds: with its broker away it may never come. */
+/** Longest wait for the end of a client, in milliseconds: it may never come while its broker is away. */
 const closeMsMax = 5000
 
-/** Ends a client; what does not end in time is left to itself. */
+/** Ends a client; waits for its end up to a limit. */
 export function closed(close: (done: () => void) => void): Effect.Effect<void> {
   return Effect.callback<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), closeMsMax)

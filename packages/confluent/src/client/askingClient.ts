@@ -5,11 +5,11 @@ import { attempt, closed, connected } from "./ask.ts"
 import type { ClientConfig, Consumer, KafkaJavascript } from "./client.ts"
 import { topicConfig } from "./clientConfig.ts"
 
-/** What the client tells of itself, why it cannot connect above all, is taken off its queue so often, in milliseconds. */
+/** Interval in which the client's events, such as failures to connect, are taken off its queue, in milliseconds. */
 const eventsEveryMs = 250
 const eventsMax = 1000
 
-/** A consumer that joins no group and consumes nothing: it is there to be asked. */
+/** A consumer for requests only: it joins no group and reads nothing. */
 export function askingClient(
   kafka: KafkaJavascript,
   config: ClientConfig,

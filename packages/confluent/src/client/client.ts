@@ -19,7 +19,7 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: number
 }
 
-/** What became of one message; `opaque` is what was given with it. */
+/** The outcome of one message; `opaque` is the value that was passed with it. */
 export interface DeliveryReport extends TopicPartition {
   /** Negative: not known. */
   readonly offset: number
@@ -98,7 +98,7 @@ export interface Consumer extends Client {
     timeoutMs: number,
     done: Done<ReadonlyArray<{ readonly partition: number; readonly offset?: number } | Error>>
   ): void
-  /** Only queues it; `offset_commit_cb` tells what became of it. */
+  /** Only queues the commit; `offset_commit_cb` has its result. */
   commit(offsets: ReadonlyArray<TopicPartitionOffset>): void
 }
 
@@ -139,7 +139,7 @@ export interface Admin {
 export interface KafkaJavascript {
   readonly Producer: {
     new (config: ClientConfig, topicConfig?: ClientConfig): Producer
-    /** Throws the error that belongs to a code: the only way to the text of one. */
+    /** Throws the error of a code: the only way to its text. */
     readonly prototype: { _errorWrap(code: number): unknown }
   }
   readonly KafkaConsumer: new (config: ClientConfig, topicConfig?: ClientConfig) => Consumer
@@ -151,13 +151,13 @@ export interface KafkaJavascript {
 const name = "@confluentinc/kafka-javascript"
 let loaded: KafkaJavascript | undefined
 
-/** Loads the addon; throws where it is not installed or not built. */
+/** Loads the addon; throws if it is not installed or not built. */
 export function loadClient(): KafkaJavascript {
   loaded ??= createRequire(import.meta.url)(name) as KafkaJavascript
   return loaded
 }
 
-/** What to do when it cannot be loaded, for a person. */
+/** The remedy when it cannot be loaded, for a person. */
 export const howToInstall =
   `the native addon of ${name} is not there: run \`npm run confluent\` in leat's repository; elsewhere install ${name} ` +
   "and let its install script run, or compile it, which needs g++, make, python3 and the headers of openssl and zlib"

@@ -1,4 +1,4 @@
-/** What librdkafka is told: its property names, and the only place where secrets are unwrapped. */
+/** Configuration of librdkafka, by its property names. Secrets are unwrapped only here. */
 import { wallMs } from "./clock.ts"
 import { bearerToken, kafkaDefaults, type KafkaOptions, type KafkaTls } from "@leat/kafka"
 import { Effect, Redacted } from "effect"
@@ -7,17 +7,17 @@ import { rootCertificates } from "node:tls"
 import type { ClientConfig } from "./client.ts"
 import { transportName } from "./failure.ts"
 
-/** Bytes that a record takes beside its key, headers and value, and the batch around it; generously. */
+/** Bytes of a record beside its key, headers and value, with its batch; an upper bound. */
 const overheadBytes = 64 * 1024
-/** Longest that a token is used which does not say when it expires, in milliseconds. */
+/** Lifetime of a token without an expiry, in milliseconds. */
 const tokenMsMax = 3_600_000
-/** Records and bytes that librdkafka keeps ready for a consumer beyond what the lanes hold. */
+/** Records and bytes that librdkafka prefetches for a consumer, beyond those in the lanes. */
 const prefetchRecords = 10_000
 const prefetchKilobytes = 8 * 1024
-/** How long a member may be seen to do nothing, beyond the time its lanes have to drain, in milliseconds. */
+/** Longest pause of a member between two polls, beyond the drain time of its lanes, in milliseconds. */
 const pollMarginMs = 300_000
 
-/** Of every client. */
+/** Configuration of every client. */
 function commonConfig(options: KafkaOptions): ClientConfig {
   return {
     "metadata.broker.list": options.brokers.join(","),
@@ -30,14 +30,14 @@ function commonConfig(options: KafkaOptions): ClientConfig {
     "reconnect.backoff.max.ms": 1000,
     "retry.backoff.ms": 50,
     "topic.metadata.refresh.fast.interval.ms": 100,
-    // What it would print goes nowhere: what matters arrives as errors.
+    // Nothing is printed: faults arrive as errors.
     log_level: 0,
     "log.connection.close": false,
     ...securityConfig(options)
   }
 }
 
-/** Of a producer that sends each record exactly once and in order, until it is told to stop. */
+/** Configuration of a producer that sends each record exactly once and in order, until it is stopped. */
 export function producerConfig(options: KafkaOptions, hasPositions: boolean): ClientConfig {
   const recordBytesMax = options.recordBytesMax ?? kafkaDefaults.recordBytesMax
   return {
@@ -46,17 +46,17 @@ export function producerConfig(options: KafkaOptions, hasPositions: boolean): Cl
     "request.required.acks": -1,
     "max.in.flight.requests.per.connection": 5,
     "message.send.max.retries": 2_147_483_647,
-    // For ever: a deadline is the answer's, the records stay in order behind the one in doubt.
+    // No limit: a deadline ends the wait for the answer, and the records stay in order behind the one in doubt.
     "message.timeout.ms": 0,
     "request.timeout.ms": options.requestMs ?? kafkaDefaults.requestMs,
-    // leat has batched already, and bounds what is in memory.
+    // leat has batched already, and bounds memory itself.
     "linger.ms": 0,
     "queue.buffering.max.messages": 0,
     "queue.buffering.max.kbytes": 2_147_483_647,
     "message.max.bytes": Math.min(1_000_000_000, Math.max(1_000_000, recordBytesMax + overheadBytes)),
     "statistics.interval.ms": hasPositions ? 0 : 200,
     "delivery.report.only.error": !hasPositions,
-    // With the value, of failures: equal keys are common.
+    // Failure reports carry the value too: equal keys are common.
     ...(hasPositions ? { dr_cb: true } : { dr_msg_cb: true })
   }
 }
@@ -64,7 +64,7 @@ export function producerConfig(options: KafkaOptions, hasPositions: boolean): Cl
 function consumerConfig(options: KafkaOptions): ClientConfig {
   return {
     ...commonConfig(options),
-    // T20, T21: leat settles, nobody else.
+    // T20, T21: only leat commits.
     "enable.auto.commit": false,
     "enable.auto.offset.store": false,
     "allow.auto.create.topics": false,
@@ -74,15 +74,17 @@ function consumerConfig(options: KafkaOptions): ClientConfig {
     "fetch.queue.backoff.ms": 10,
     "queued.min.messages": prefetchRecords,
     "queued.max.messages.kbytes": prefetchKilobytes,
-    // Positions behind compaction and control records at the end are known only by it.
+    // Only this event reports the offset behind compacted and control records at the end.
     "enable.partition.eof": true
   }
 }
 
-/** T24: the reset stands in the topic's configuration, where it counts. Every position is explicit: it is for those that expire. */
+/**
+ * T24: the reset is effective only in the topic's configuration. Every starting offset is explicit; the reset is for offsets that expire.
+ */
 export const topicConfig: ClientConfig = { "auto.offset.reset": "earliest" }
 
-/** Of a member of a group. */
+/** Configuration of a member of a group. */
 export function memberConfig(
   options: KafkaOptions,
   { group, drainMs }: Subscription,
@@ -92,7 +94,7 @@ export function memberConfig(
   return {
     ...consumerConfig(options),
     "group.id": group,
-    // The broker waits so long for a member that gives lanes up.
+    // The broker waits this long for a member that drains its lanes.
     "max.poll.interval.ms": Math.max(drainMs, sessionMs) + pollMarginMs,
     "group.protocol": protocol,
     ...(protocol === "consumer"
@@ -105,17 +107,17 @@ export function memberConfig(
   }
 }
 
-/** Of a reader without a group: the client wants a name of one, to which nothing is ever committed. */
+/** Configuration of a reader without a group. The client requires a group id; nothing is committed to it. */
 export function readerConfig(options: KafkaOptions): ClientConfig {
   return { ...consumerConfig(options), "group.id": "leat.reader" }
 }
 
-/** Of the client that asks for topics and positions. */
+/** Configuration of the client for topics and offsets. */
 export function controlConfig(options: KafkaOptions): ClientConfig {
   return offsetsConfig(options, "leat.control")
 }
 
-/** Of a client that asks how far a group is settled, and does not join it. */
+/** Configuration of a client that reads the committed offsets of a group and does not join it. */
 export function offsetsConfig(options: KafkaOptions, group: string): ClientConfig {
   return { ...commonConfig(options), "group.id": group, "enable.auto.commit": false }
 }

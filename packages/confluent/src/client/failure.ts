@@ -6,31 +6,31 @@ import type { ClientError } from "./client.ts"
 type Row = readonly [code: number, name: string, reason: TransportReason]
 
 /**
- * What librdkafka's own codes mean. One that ends a message says nothing of earlier tries of the same message: what may have been
- * on the wire is never `Unavailable`.
+ * Meaning of librdkafka's own codes. The code that ends a message says nothing of earlier attempts, so a message that may have been sent is
+ * never `Unavailable`.
  */
 const rows = [
-  // What came from a broker, or lay there, cannot be read.
+  // Bytes from a broker cannot be read.
   [-199, "BAD_MSG", "Corrupt"],
   [-198, "BAD_COMPRESSION", "Corrupt"],
   [-155, "UNDERFLOW", "Corrupt"],
 
-  // The connection, or the client, ended with a request on its way.
+  // The connection, or the client, ended with a request in flight.
   [-197, "DESTROY", "Disconnected"],
   [-137, "DESTROY_BROKER", "Disconnected"],
   [-196, "FAIL", "Disconnected"],
   [-195, "TRANSPORT", "Disconnected"],
   [-163, "INTR", "Disconnected"],
-  // Also for what waited for its second try when a fatal error purged the queue: nobody knows what the first one did.
+  // Also for a message that waited for a retry when a fatal error purged the queue: the outcome of the first attempt is unknown.
   [-152, "PURGE_QUEUE", "Disconnected"],
   [-151, "PURGE_INFLIGHT", "Disconnected"],
 
-  // No answer in time, or not known whether there was one.
+  // No answer before the deadline.
   [-192, "MSG_TIMED_OUT", "Timeout"],
   [-185, "TIMED_OUT", "Timeout"],
   [-166, "TIMED_OUT_QUEUE", "Timeout"],
 
-  // Nobody to talk to now; nothing was written.
+  // No broker can be reached now; nothing was written.
   [-193, "RESOLVE", "Unavailable"],
   [-187, "ALL_BROKERS_DOWN", "Unavailable"],
   [-182, "NODE_UPDATE", "Unavailable"],
@@ -56,10 +56,10 @@ const rows = [
   [-181, "SSL", "Unauthenticated"],
   [-169, "AUTHENTICATION", "Unauthenticated"],
 
-  // The broker refused another record of the same batch, and with it this one.
+  // The broker rejected another record of the same batch, and this one with it.
   [-138, "INVALID_DIFFERENT_RECORD", "Rejected"],
 
-  // The idempotent session is over. The record itself may have been on the wire before.
+  // The idempotent session is over. The record may have been sent before.
   [-150, "FATAL", "Unknown"],
   [-149, "INCONSISTENT", "Unknown"],
   [-148, "GAPLESS_GUARANTEE", "Unknown"],
@@ -69,7 +69,7 @@ const rows = [
   [-142, "ASSIGNMENT_LOST", "LaneLost"],
   [-179, "UNKNOWN_GROUP", "LaneLost"],
 
-  // No failures of anything: whoever sees them has lost track.
+  // Not failures: they are not expected here.
   [-191, "PARTITION_EOF", "Unknown"],
   [-175, "ASSIGN_PARTITIONS", "Unknown"],
   [-174, "REVOKE_PARTITIONS", "Unknown"],
@@ -77,11 +77,11 @@ const rows = [
   [-156, "NOENT", "Unknown"],
   [-141, "NOOP", "Unknown"],
 
-  // A position that is not kept any more and may not be replaced by another.
+  // An offset that has expired and may not be replaced by another.
   [-140, "AUTO_OFFSET_RESET", "Corrupt"],
   [-139, "LOG_TRUNCATION", "Corrupt"],
 
-  // What was asked for cannot be done, or not like this.
+  // The request cannot be done, or not with these arguments.
   [-186, "INVALID_ARG", "Unsupported"],
   [-176, "EXISTING_SUBSCRIPTION", "Unsupported"],
   [-173, "CONFLICT", "Unsupported"],
@@ -97,7 +97,7 @@ const rows = [
   [-145, "NOT_CONFIGURED", "Unsupported"],
   [-143, "APPLICATION", "Unsupported"],
 
-  // The client says it of itself when it is not connected, or not any more.
+  // The client is not connected, or no longer.
   [-172, "STATE", "Closed"]
 ] as const satisfies ReadonlyArray<Row>
 
@@ -108,17 +108,17 @@ export const clientCodes = Object.fromEntries(rows.map(([code, name]) => [name, 
   readonly [Name in (typeof rows)[number][1]]: number
 }
 
-/** Why something failed with this code. */
+/** The reason of a failure with this code. */
 export function reasonOf(code: number): TransportReason {
   return code < -1 ? (byCode.get(code)?.[2] ?? "Unknown") : reasonOfCode(code)
 }
 
-/** Its name, for a person. */
+/** The name of a code, for a person. */
 export function nameOf(code: number): string {
   return code < -1 ? (byCode.get(code)?.[1] ?? `librdkafka's error ${code}`) : nameOfCode(code)
 }
 
-/** What became of a record whose delivery failed with this code. */
+/** The outcome of a record whose delivery ended with this code. */
 export function fateOf(code: number): "stored" | "notStored" | "unknown" {
   return code < -1 ? (reasons[reasonOf(code)].mayBeStored ? "unknown" : "notStored") : fateOfCode(code)
 }
@@ -129,10 +129,10 @@ export function failure(reason: TransportReason, operation: string, detail: stri
   return new TransportError({ reason, transport: transportName, operation, detail })
 }
 
-/** `what` says in what it failed: a topic, a group. */
+/** `what` names the subject: a topic, a group. */
 export function failureOf(error: ClientError, operation: string, what: string): TransportError {
   const code = typeof error.code === "number" ? error.code : -1
-  // Without the client's own error as a cause: those of a configuration may repeat it, secrets and all.
+  // The client's own error is not the cause: an error about a configuration may quote its secrets.
   return failure(reasonOf(code), operation, `${what}: ${nameOf(code)} (${code})`)
 }
 

@@ -18,14 +18,14 @@ function headerOf(header: object): readonly [name: string, value: Uint8Array] {
   for (const [name, value] of Object.entries(header)) {
     return [name, value instanceof Uint8Array ? value : Buffer.from(String(value ?? ""))]
   }
-  // Set and not defined by the client, this one name becomes the object's prototype.
+  // The client assigns the property, so a header of this name sets the object's prototype.
   const value: unknown = Object.getPrototypeOf(header)
   return ["__proto__", value instanceof Uint8Array ? value : new Uint8Array(0)]
 }
 
 /**
- * A batch of one partition. What is missing in it was compacted away or is a control record or belongs to an aborted transaction: the
- * client does not say, and compaction is the more common.
+ * A batch of one partition. A missing offset was compacted, is a control record, or belongs to an aborted transaction; the client does not
+ * say which, and compaction is the most common.
  */
 export function batchOfMessages(messages: ReadonlyArray<ClientMessage>, from: number, next: number): ReceivedBatch {
   const records = messages.map((message) => recordOf(message))
@@ -33,7 +33,7 @@ export function batchOfMessages(messages: ReadonlyArray<ClientMessage>, from: nu
   return { records, next: BigInt(next), ...(isComplete ? {} : { gap: "compacted" as const }) }
 }
 
-/** T36: a position as the client takes it, a number. */
+/** T36: a position as a number, which the client requires. */
 export function offsetOf(position: bigint, operation: string): number | TransportError {
   if (position >= 0n && position <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(position)
   const detail = `position ${position} is not between 0 and 2^53 - 1, which is what this client can express`

@@ -1,6 +1,6 @@
 /**
- * Commits of one member, a request for each lane at a time. The client's `commitCb` answers when a commit was queued, not when it was
- * made; what became of it is told by `offset_commit_cb`, and there without the errors of single partitions: so each request has one.
+ * Commits of one member, one request in flight for each lane. The result comes by `offset_commit_cb`, without the errors of single
+ * partitions, so each request has one partition. `commitCb` of the client is not used: it reports that a commit was queued.
  */
 import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
@@ -9,8 +9,8 @@ import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure
 import type { GroupLane } from "./GroupLane.ts"
 
 /**
- * The group moves, its coordinator does, or this member is about to learn its new generation: tried again while the lane is ours.
- * Whoever lost it is told so by a revocation.
+ * The group rebalances, its coordinator moves, or this member has not heard its new generation yet: retried while the lane is held. The
+ * loss of a lane is reported by a revocation.
  */
 const passing: ReadonlySet<number> = new Set([
   kafkaCodes.COORDINATOR_LOAD_IN_PROGRESS,
@@ -25,19 +25,19 @@ const passing: ReadonlySet<number> = new Set([
 ])
 const retryMs = 100
 const retriesMax = 20
-/** What the client throws when it is not connected any more. */
+/** Code of a client that is no longer connected. */
 const notConnected = clientCodes.STATE
 
 /**
- * A commit of nothing, for a partition that no topic has: it sends nothing, and its answer tells whether the client can still commit. The client
- * tells of its end once, among the records that it gives, and the addon drops an error that comes behind records of the same look.
+ * A commit without an offset, for a partition that no topic has. It sends nothing, and its result shows whether the client can still
+ * commit. The client reports its end only once, among the records, and the addon drops an error that follows records in one call.
  */
 const nothing = { partition: 2 ** 31 - 1, offset: -1001 }
 
-/** What a client that has ended answers to every commit. */
+/** Result of every commit of a client that has ended. */
 const fatal = clientCodes.FATAL
 
-/** The one commit of a lane: a lane asks for the next when this one is answered. */
+/** The commit in flight of a lane; the lane sends the next one after its result. */
 interface Commit {
   readonly lane: GroupLane
   readonly offset: number
@@ -52,32 +52,32 @@ export class Commits {
   /** By partition. */
   readonly #commits = new Map<number, Commit>()
 
-  /** `ended` is called when an answer to `probe` says that the client has. */
+  /** `ended` is called when `probe` finds that the client has ended. */
   constructor(group: string, consumer: () => Consumer | undefined, ended: (error: ClientError) => void) {
     this.#group = group
     this.#consumer = consumer
     this.#ended = ended
   }
 
-  /** Asks whether the client can still commit. */
+  /** Checks whether the client can still commit. */
   probe(topic: string): void {
     try {
       this.#consumer()?.commit([{ topic, ...nothing }])
     } catch {
-      // It is closed, or about to be.
+      // The client is closed, or closing.
     }
   }
 
   commit(lane: GroupLane, offset: number, done: (error: TransportError | undefined) => void): void {
     const before = this.#commits.get(lane.partition)
-    // The lane before, of the same partition, is over: what waits there has lost it.
+    // The earlier lane of the same partition is over: its commit fails as lost.
     if (before !== undefined) this.#end(before, this.#lost(before))
     const commit = { lane, offset, done, attempts: 0 }
     this.#commits.set(lane.partition, commit)
     this.#send(commit)
   }
 
-  /** The client tells what became of a commit. */
+  /** Takes the result of a commit. */
   done(error: ClientError | undefined, [answered]: ReadonlyArray<TopicPartition>): void {
     if (answered?.partition === nothing.partition) {
       if (error?.code === fatal) this.#ended(error)
@@ -87,17 +87,17 @@ export class Commits {
     if (commit !== undefined) this.#answered(commit, error)
   }
 
-  /** Nothing is committed any more. */
+  /** Ends all commits in flight as lost. */
   close(): void {
     for (const commit of this.#commits.values()) this.#end(commit, this.#lost(commit))
   }
 
   #send(commit: Commit): void {
     const { lane, offset } = commit
-    // T38: a lane that was lost in the meantime may be another member's.
+    // T38: a lane that was lost in the meantime may be held by another member.
     if (lane.held.isOver) return this.#end(commit, this.#lost(commit))
     const consumer = this.#consumer()
-    // Nobody would ever tell what became of it.
+    // There is no client to report the result.
     if (consumer === undefined) return this.#answered(commit, { code: notConnected, message: "" })
     try {
       consumer.commit([{ topic: lane.topic, partition: lane.partition, offset }])

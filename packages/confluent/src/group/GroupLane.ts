@@ -1,37 +1,37 @@
-/** Where the lane of a member reads and settles: what librdkafka gave and leat has not pulled, and the member that commits. */
+/** One lane of a member: the records that librdkafka delivered and leat has not pulled, and the commits of the lane. */
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, TransportError } from "leat/transport"
 import type { ClientMessage } from "../client/client.ts"
 import { failure, transportName } from "../client/failure.ts"
 import { batchOfMessages, offsetOf } from "../client/received.ts"
 
-/** Records and bytes that wait in a lane before its partition is paused, until they are pulled. */
+/** Records and bytes that may wait in a lane. Beyond that its partition is paused until they are pulled. */
 const waitingRecordsMax = 5000
 const waitingBytesMax = 4 * 1024 * 1024
 
-/** What a lane asks of its member. */
+/** The member, as its lanes use it. */
 export interface LaneOwner {
   readonly topic: string
   readonly group: string
-  /** Commits an offset, and says once what became of it. */
+  /** Commits an offset; calls `done` once with the result. */
   readonly commit: (lane: GroupLane, offset: number, done: (error: TransportError | undefined) => void) => void
   readonly over: () => void
-  /** The partition is to be fetched no more for now, or again. */
+  /** Pauses or resumes the fetching of the partition. */
   readonly pause: (lane: GroupLane, isPaused: boolean) => void
 }
 
 export class GroupLane implements LaneSource {
   readonly held: HeldLane
   readonly topic: string
-  /** Whether it may be given away. */
+  /** True once the partition may be given back. */
   mayGo = false
   #isPaused = false
   #isOtherLog = false
   readonly #owner: LaneOwner
   #waiting: Array<ClientMessage> = []
   #waitingBytes = 0
-  /** Offset behind what was handed out. */
+  /** Offset behind the last record that was pulled. */
   #pulled: number
-  /** Offset behind what is known, gaps included. */
+  /** Offset behind the last record that was received, gaps included. */
   #known: number
 
   constructor(owner: LaneOwner, partition: number, start: number) {
@@ -41,7 +41,7 @@ export class GroupLane implements LaneSource {
     this.#pulled = start
     this.#known = start
     const options = { transport: transportName, topic, group, partition, start: BigInt(start) }
-    // Kafka does not tell of members that vanished.
+    // Kafka does not report crashed members.
     this.held = new HeldLane({ ...options, abandoned: 0 }, this)
   }
 
@@ -50,9 +50,9 @@ export class GroupLane implements LaneSource {
   }
 
   /**
-   * Takes what came; what nobody pulls any more is somebody else's to read. Offsets of one log rise: where they go back, librdkafka has
-   * noticed that the topic is another one, or was cut, and reads it from its beginning. The stay in the group ends, because what it has
-   * settled says nothing about that log.
+   * Takes a record; after the end of the lane it is dropped, for the next holder reads it. Offsets of one log rise. If they go back, the
+   * topic was made anew or its log was cut, and librdkafka reads from its beginning. Then the lane fails, because the committed offset
+   * belongs to another log.
    */
   received(message: ClientMessage): void {
     if (!this.held.isHeld || this.#isOtherLog) return
@@ -67,12 +67,12 @@ export class GroupLane implements LaneSource {
     this.#known = message.offset + 1
   }
 
-  /** Nothing readable stands before this offset any more. */
+  /** There is nothing more to read before this offset. */
   passed(offset: number): void {
     if (offset > this.#known) this.#known = offset
   }
 
-  /** After anything came: wakes who pulls, or stops the fetching. */
+  /** After each delivery: wakes a waiting pull, or pauses the fetching. */
   flow(): void {
     if (this.#known > this.#pulled) this.held.wake()
     const isFull = this.#waiting.length > waitingRecordsMax || this.#waitingBytes > waitingBytesMax

@@ -1,6 +1,6 @@
 /**
- * One member of a consumer group. librdkafka tells of partitions that come and go in a callback and waits for the answer, so that a
- * partition is answered for only when it may really go: after its lane was drained and released, or its time is over.
+ * One member of a consumer group. librdkafka assigns and revokes partitions in a callback and waits for the answer. A revocation is
+ * answered after the lane was drained and released, or after its drain deadline.
  */
 import { monotonicMs } from "../client/clock.ts"
 import { kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
@@ -22,22 +22,22 @@ import { clientCodes, failure, failureOf } from "../client/failure.ts"
 import { GroupLane, type LaneOwner } from "./GroupLane.ts"
 import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 
-/** Most records that are taken at a time. */
+/** Most records of one `consume`. */
 const consumeRecords = 1000
-/** Without a sign that something came it is looked after this time, in milliseconds: membership depends on it. */
+/** Longest pause between two `consume` calls, in milliseconds: membership depends on them. */
 const lookMs = 50
-/** A member that holds nothing is asked so often whether it still is one, in milliseconds. */
+/** Interval in which a member without lanes checks that it is still a member, in milliseconds. */
 const probeMs = 1000
-/** How long a lane whose drain deadline passed may still settle what it has, in milliseconds. */
+/** Time for the last commits of a lane after its drain deadline, in milliseconds. */
 const graceMs = 100
 
-/** A member that never was one is told by these that its brokers do not know the protocol; the client does not say more. */
+/** Before the first assignment these codes mean that the brokers do not support the protocol; the client reports no more than that. */
 const protocolUnknown: ReadonlySet<number> = new Set([
   clientCodes.UNSUPPORTED_FEATURE,
   clientCodes.FATAL,
   kafkaCodes.UNSUPPORTED_VERSION
 ])
-/** Errors after which a member is none any more. */
+/** Codes after which the membership has ended. */
 const memberOver: ReadonlySet<number> = new Set([
   clientCodes.FATAL,
   clientCodes.MAX_POLL_EXCEEDED,
@@ -48,7 +48,7 @@ const memberOver: ReadonlySet<number> = new Set([
 export interface MemberOptions {
   readonly kafka: KafkaJavascript
   readonly options: KafkaOptions
-  /** Where it is asked for positions. */
+  /** Source of offsets. */
   readonly control: OffsetsAsked
   readonly subscription: Subscription
 }
@@ -59,9 +59,9 @@ export class GroupMember {
   readonly #held = new Map<number, GroupLane>()
   #consumer: Consumer | undefined
   readonly #commits: Commits
-  /** What librdkafka asked, one after another. */
+  /** The answers to librdkafka's callbacks, in order. */
   #answers: Fiber.Fiber<void> | undefined
-  /** Whether the newer protocol is tried, and nobody has answered in it yet. */
+  /** True while the newer protocol has not been answered yet. */
   #isTrying = true
   #isLeaving = false
   #isClosed = false
@@ -70,7 +70,7 @@ export class GroupMember {
   #isConsuming = false
   #hasMore = false
   #probedAtMs = 0
-  /** Ends of partitions that were reached, to be taken after the records before them: the client tells of them first. */
+  /** Ends of partitions that were reached. They are taken after the records before them, because the client reports them first. */
   readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
   #whenReleased: (() => void) | undefined
@@ -83,26 +83,26 @@ export class GroupMember {
     this.#commits = new Commits(group, () => this.#consumer, ended)
   }
 
-  /** Joins; the member has left when the scope ends. */
+  /** Joins the group; the end of the scope leaves it. */
   static readonly join = Effect.fnUntraced(function* (
     options: MemberOptions
   ): Effect.fn.Return<GroupMember, TransportError, Scope.Scope> {
     const lanes = yield* OfferedLanes.make
     const member = new GroupMember(options, lanes)
-    // First: the scope may have ended by now, and then the finalizer runs at once.
+    // Before `open`: if the scope has ended by now, the finalizer runs at once.
     yield* Effect.addFinalizer(() => member.#close)
     yield* member.#open("consumer")
     return member
   }, Effect.uninterruptible)
 
-  /** Is given no more lanes: gives up those it has one by one, as if the group had asked, and then is gone. */
+  /** Drains: gets no more lanes, releases those it has as after a revocation, then leaves. */
   readonly takeNoMore: Effect.Effect<void> = Effect.sync(() => {
     if (this.#isLeaving || this.#isClosed) return
     this.#isLeaving = true
     try {
       this.#consumer?.unsubscribe()
     } catch {
-      // It is none any more.
+      // The membership has ended.
     }
   })
 
@@ -134,7 +134,7 @@ export class GroupMember {
     })
   }
 
-  /** Takes what is there, and again, until there is nothing; never waits in the client. */
+  /** Takes the records that are there, until there are none; never waits in the client. */
   #consume(): void {
     const consumer = this.#consumer
     if (consumer === undefined || this.#isClosed) return
@@ -157,7 +157,7 @@ export class GroupMember {
     })
   }
 
-  /** Whoever is none any more has lost everything before: then nothing but this tells. */
+  /** A member that was evicted has no lanes, and only this check reports the eviction. */
   #probe(): void {
     const nowMs = monotonicMs()
     if (this.#isTrying || this.#held.size > 0 || nowMs - this.#probedAtMs < probeMs) return
@@ -176,18 +176,18 @@ export class GroupMember {
     const { topic, group } = this.#options.subscription
     if (protocolUnknown.has(code) && this.#isTrying) return this.#fallBack()
     const error = failureOf({ code, message: "" }, "subscribe", `${topic} in group ${group}`)
-    // What passes is tried again by librdkafka itself, membership included.
+    // librdkafka itself retries a transient failure, membership included.
     if (error.isRetryable && error.reason !== "UnknownTopic" && !memberOver.has(code)) return
     this.#fail(error.reason === "LaneLost" ? failure("Unavailable", "subscribe", error.detail) : error)
   }
 
-  /** The stay in the group ends: leat joins again where the reason may pass. */
+  /** Ends the membership; leat joins again if the failure is retryable. */
   #fail(error: TransportError): void {
     this.lanes.fail(error)
     for (const { held } of this.#held.values()) held.fail(error)
   }
 
-  /** The cluster does not know KIP-848: joins again the classic way. */
+  /** The cluster does not support KIP-848: joins again with the classic protocol. */
   #fallBack(): void {
     const before = this.#consumer
     this.#consumer = undefined
@@ -199,7 +199,7 @@ export class GroupMember {
     Effect.runFork(again.pipe(Effect.catch((error) => Effect.sync(() => this.#fail(error)))))
   }
 
-  /** Asked of partitions that come or go; also by a client that is replaced, or not ours yet. */
+  /** Answers a rebalance callback; also that of a client that was replaced, or is not the current one yet. */
   #asked(consumer: Consumer, error: ClientError | undefined, partitions: ReadonlyArray<TopicPartition>): void {
     const isCurrent = consumer === this.#consumer
     if (isCurrent) this.#isTrying = false
@@ -208,7 +208,7 @@ export class GroupMember {
     if (error?.code !== clientCodes.REVOKE_PARTITIONS) return
     if (!isCurrent) return this.#after(unassign(consumer, partitions, this.#isEnding))
     const isLost = this.#isClosed || consumer.assignmentLost()
-    // At once, even while others are still drained: what is lost may be somebody else's already.
+    // At once, even while others still drain: a lost partition may be held by another member already.
     for (const { partition } of partitions) {
       const lane = this.#held.get(partition)
       if (isLost) lane?.held.lose()
@@ -262,18 +262,18 @@ export class GroupMember {
       if (isPaused) this.#consumer?.pause([{ topic, partition }])
       else this.#consumer?.resume([{ topic, partition }])
     } catch {
-      // It is not assigned any more.
+      // The partition is no longer assigned.
     }
   }
 
-  /** One after another: what was asked first is answered first. */
+  /** Answers the callbacks in their order. */
   #after(answer: Effect.Effect<void>): void {
     this.#answers = Effect.runFork(
       this.#answers === undefined ? answer : Effect.andThen(Fiber.await(this.#answers), answer)
     )
   }
 
-  /** Waits until the lanes are given back, or their time is over; only then others may have them. */
+  /** Waits until the lanes are released, or their drain deadline has passed; only then others may have them. */
   #revoke(consumer: Consumer, partitions: ReadonlyArray<TopicPartition>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const lanes = partitions.flatMap(({ partition }) => this.#held.get(partition) ?? [])
@@ -306,7 +306,7 @@ export class GroupMember {
     this.#commits.close()
     const { group } = this.#options.subscription
     yield* Deferred.fail(this.#closing, failure("Closed", "subscribe", `the member of group ${group} has ended`))
-    // What was asked is answered first: a client that ends takes other answers.
+    // Pending callbacks are answered first: a client that is closing accepts other answers.
     if (this.#answers !== undefined) yield* Fiber.await(this.#answers)
     const consumer = this.#consumer
     if (consumer !== undefined) yield* closed((done) => consumer.disconnect(done))

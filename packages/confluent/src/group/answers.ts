@@ -1,26 +1,26 @@
 /**
- * The answers to what librdkafka asks of a member of a group: to take partitions, or to give them back. Each question must have one, whatever
- * has become of the member: librdkafka waits for it for ever. So does the end of its client, in one of the four threads that all clients of
- * the process share, and until then the group takes the member for alive.
+ * The answers of a member to librdkafka's rebalance callbacks: assign or unassign partitions. Every callback must be answered, also after
+ * the member has failed: librdkafka waits for the answer without a limit. The end of its client waits too, in one of the four threads that
+ * all clients of the process share, and until then the member stays in the group.
  */
 import { Effect, Schedule } from "effect"
 import { attempt } from "../client/ask.ts"
 import type { Consumer, TopicPartition, TopicPartitionOffset } from "../client/client.ts"
 
-/** The offset at which nothing is fetched of a partition that nobody reads. */
+/** The offset of a partition that is assigned and not read: nothing is fetched there. */
 const endOffset = -1
 
-/** A client that is about to end takes nothing back before it has begun to: how often it is asked, and the time between, in milliseconds. */
+/** A client that is closing rejects an unassign for a short time: the number of retries, and the pause between them in milliseconds. */
 const tries = 20
 const againMs = 50
 
-/** Takes partitions; throws where the client does not. */
+/** Assigns partitions; throws if the client rejects it. */
 export function assign(consumer: Consumer, partitions: ReadonlyArray<TopicPartitionOffset>): void {
   if (consumer.rebalanceProtocol() === "COOPERATIVE") consumer.incrementalAssign(partitions)
   else consumer.assign(partitions)
 }
 
-/** Takes partitions that nobody will read, so that they can be given back. */
+/** Assigns partitions without reading them, so that they can be given back. */
 export function decline(
   consumer: Consumer,
   partitions: ReadonlyArray<TopicPartition>,
@@ -28,12 +28,12 @@ export function decline(
 ): Effect.Effect<void> {
   const taken = partitions.map(({ topic, partition }) => ({ topic, partition, offset: endOffset }))
   return attempt("subscribe", "taking partitions", () => assign(consumer, taken)).pipe(
-    // A client that ends takes nothing any more, and wants to be told that all is given back.
+    // A client that is closing rejects an assign, and needs an unassign instead.
     Effect.catch(() => unassign(consumer, partitions, isEnding))
   )
 }
 
-/** Gives partitions back. Never fails: with a client that has ended everything is given back. */
+/** Gives partitions back. Never fails: a client that has ended holds none. */
 export function unassign(
   consumer: Consumer,
   partitions: ReadonlyArray<TopicPartition>,

@@ -1,10 +1,10 @@
-/** Where the lanes of a group begin: at what it has settled, else where the subscription says. */
+/** Starting offsets of the lanes of a group: the committed offset, or else the subscription's `from`. */
 import { Effect } from "effect"
 import type { From, Subscription, TransportError } from "leat/transport"
 import type { Control } from "../admin/Control.ts"
 import { offsetOf } from "../client/received.ts"
 
-/** What is asked for it. */
+/** The part of `Control` that finds them. */
 export type OffsetsAsked = Pick<Control, "settled" | "edges" | "positionsAt">
 
 /** The committed offset of each partition; if there is none, the subscription's `from`; if it has expired, the earliest that is kept. */
@@ -29,7 +29,7 @@ export function startingOffsets(
     for (const partition of others) {
       const low = earliest.get(partition) ?? 0
       const high = latest.get(partition) ?? low
-      // A position that has expired was one all the same: what is left of what was not done comes next.
+      // An expired offset was committed all the same, so the earliest record that is kept comes next, not `from`.
       const start = settled.has(partition) ? low : startOf(from, low, high, byTime?.get(partition))
       kept.set(partition, start)
     }

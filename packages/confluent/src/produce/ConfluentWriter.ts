@@ -1,7 +1,7 @@
 /**
- * What is written to one topic. A send that met its deadline stays with librdkafka, which goes on sending it with the same numbers until
- * it is stored exactly once; the fence waits for that. So the writer remembers what became of it, and when leat sends the same range
- * again, that is the answer: nothing is stored twice.
+ * The writer of one topic. After its deadline a send stays in librdkafka, which retries it with the same sequence numbers until it is
+ * stored exactly once; the fence waits for that. The writer keeps the outcome. When leat sends the same range again, it gets that outcome,
+ * and nothing is stored twice.
  */
 import { monotonicMs } from "../client/clock.ts"
 import { Effect } from "effect"
@@ -14,28 +14,28 @@ export interface WriterOptions {
   readonly topic: string
   readonly partitions: number
   readonly recordBytesMax: number
-  /** How long a fence waits, in milliseconds, before leat is told to ask again. */
+  /** Deadline of a fence, in milliseconds; after it leat retries the fence. */
   readonly fenceMs: number
-  /** The producer of a partition; undefined: there is none at this moment. */
+  /** The producer of a partition; undefined while there is none. */
   readonly outlet: (partition: number) => Outlet | undefined
   readonly end: (partition: number) => Effect.Effect<Position, TransportError>
 }
 
 /**
- * How long a broker surely remembers a producer that has stored something and then nothing more, in milliseconds; its
- * `producer.id.expiration.ms` is a day unless it was told otherwise.
+ * Time for which a broker is sure to keep the state of an idle producer, in milliseconds. `producer.id.expiration.ms` of a broker is a day
+ * by default.
  */
 const introducedMs = 15 * 60_000
 
-/** A send whose outcome was told to be unknown. */
+/** A send in doubt: leat got the outcome "unknown". */
 interface Doubt {
   readonly arena: Uint8Array
   readonly from: number
   readonly to: number
   readonly noticeBytes: number
-  /** What became of it, once it is known. */
+  /** The outcome, once it is known. */
   runs: ReadonlyArray<Run> | undefined
-  /** Who asks again before it is known. */
+  /** Called with the outcome: leat sends the range again before it is known. */
   tell: Tell | undefined
 }
 
@@ -55,11 +55,11 @@ type Tell = (runs: ReadonlyArray<Run>) => void
 export class ConfluentWriter implements EffectWriter {
   readonly partitions: number
   readonly #options: WriterOptions
-  /** The last one of each partition. */
+  /** The last send in doubt of each partition. */
   readonly #doubts = new Map<number, Doubt>()
-  /** By partition: until when its leader knows which producer. */
+  /** By partition: the producer that its leader knows, and until when. */
   readonly #introduced = new Map<number, { readonly outlet: Outlet; untilMs: number }>()
-  /** By partition: what waits until the first record is stored. */
+  /** By partition: the sends that wait until the first record is stored. */
   readonly #waiting = new Map<number, Array<() => void>>()
 
   constructor(options: WriterOptions) {
@@ -126,7 +126,7 @@ export class ConfluentWriter implements EffectWriter {
     else this.#whenReachable(pending, [{ from, to, fate: "unknown" }])
   }
 
-  /** The range that was in doubt comes again: only what is still unknown of it is sent. */
+  /** Retries a range in doubt: only the runs that are still unknown are sent. */
   #again(pending: PendingSend, doubt: Doubt, runs: ReadonlyArray<Run>): void {
     const { partition, tell, isWaiting } = pending
     if (this.#doubts.get(partition) === doubt) this.#doubts.delete(partition)
@@ -150,7 +150,7 @@ export class ConfluentWriter implements EffectWriter {
     })
   }
 
-  /** Sends the unknown ones of the runs, and tells all of them when the last is settled. */
+  /** Sends the unknown runs; answers with all runs once the last one has an outcome. */
   #produce(outlet: Outlet, pending: PendingSend, runs: ReadonlyArray<Run>): void {
     const { partition, tell } = pending
     const waiting = this.#waiting.get(partition)
@@ -166,9 +166,9 @@ export class ConfluentWriter implements EffectWriter {
   }
 
   /**
-   * The first record of a producer goes by itself, and everything else of the partition waits for it. A leader that does not know
-   * the producer takes any number for its first: if it refused a first request and then took the second, the first would be taken for
-   * a duplicate when it comes again, and told stored without being there.
+   * Sends the first record of a producer alone; all else of the partition waits for it. A leader accepts any sequence number from a
+   * producer that it does not know. If it rejected the first request and accepted the second, it would take a retry of the first for a
+   * duplicate, and answer "stored" although the record is lost.
    */
   #introduce(outlet: Outlet, pending: PendingSend, runs: ReadonlyArray<Run>, from: number): void {
     const { partition, tell } = pending
@@ -183,7 +183,7 @@ export class ConfluentWriter implements EffectWriter {
         const start = Math.max(run.from, from + 1)
         if (start >= run.to) return []
         if (one?.fate === "stored") return [{ ...run, from: start }]
-        // It was not handed over.
+        // It was not sent.
         return [{ from: start, to: run.to, fate: "notStored" as const, ...(one?.error && { error: one.error }) }]
       })
       if (one?.fate === "stored") this.#introduced.set(partition, { outlet, untilMs: monotonicMs() + introducedMs })
@@ -214,7 +214,7 @@ export class ConfluentWriter implements EffectWriter {
     add([])
   }
 
-  /** T12: a batch with a record that no broker takes is refused whole, so that none behind it is stored before leat has decided. */
+  /** T12: a batch with a record over the limit is rejected whole, so that no record behind it is stored before leat has decided. */
   #refused({ partition, batch, from, to }: PendingSend): Run | undefined {
     const { recordBytesMax, topic } = this.#options
     if (!(partition >= 0 && partition < this.partitions)) {
@@ -245,7 +245,7 @@ export class ConfluentWriter implements EffectWriter {
   }
 }
 
-/** Stored runs that follow each other are one, in range and in position. */
+/** Merges stored runs that are adjacent in range and in position. */
 function joined(runs: ReadonlyArray<Run>): ReadonlyArray<Run> {
   const result: Array<Run> = []
   for (const run of runs) {
@@ -264,7 +264,7 @@ function resolved(doubt: Doubt, runs: ReadonlyArray<Run>): void {
 }
 
 function isSame(doubt: Doubt, { batch, from, to }: PendingSend): boolean {
-  // An arena is not used again after an unknown outcome: the same bytes are the same records.
+  // An arena is not reused after an unknown outcome, so the same arena and range are the same records.
   return (
     doubt.arena === batch.arena && doubt.from === from && doubt.to === to && doubt.noticeBytes === batch.noticeBytes
   )

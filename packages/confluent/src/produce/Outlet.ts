@@ -1,13 +1,13 @@
 /**
- * One idempotent producer of librdkafka, and how it is learnt what became of the records handed to it. A report for each of them costs
- * three times what sending them does; so only failures are reported, and success is concluded:
+ * One idempotent producer of librdkafka, and the outcome of its records. A report for each record costs three times as much as sending it;
+ * so only failures are reported, and success is concluded:
  *
- * - in rounds: a `flush` that says OK had nothing outstanding at some moment after it was called, so everything handed over before
- *   the call is settled;
- * - while a round takes long, because a leader is away: from librdkafka's statistics, which tell for each partition up to which of its
- *   messages everything is acknowledged.
+ * - in rounds: a `flush` that returns OK had nothing in flight at some moment after its call, so everything sent before the call has an
+ *   outcome;
+ * - while a round is slow, because a leader is away: from librdkafka's statistics, which hold for each partition the last message up to
+ *   which everything is acknowledged.
  *
- * Failures arrive by another way than the end of a flush: they are waited for before anything is told stored.
+ * Failure reports arrive by another way than the end of a flush: they are awaited before anything counts as stored.
  */
 import type { OutgoingBatch, Run } from "leat/transport"
 import { acknowledgedMessages } from "./acknowledgedMessages.ts"
@@ -17,14 +17,14 @@ import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
 import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
 import { type PartitionState, PartitionStates, Sent, unknownRun } from "./Sent.ts"
 
-/** After this time, in milliseconds, a round is slow: statistics are read, and flushes are further apart. */
+/** Age from which a round is slow, in milliseconds: then statistics are parsed, and flushes are further apart. */
 const slowAfterMs = 100
-/** Between two looks at a slow round. */
+/** Pause between two flushes of a slow round, in milliseconds. */
 const slowLookMs = 10
-/** Turns of the event loop without a failure after which none is on its way. */
+/** Turns of the event loop without a failure report after which no more are expected. */
 const quietTurns = 2
 
-/** Codes after which a producer sends nothing more: the session is over, and its queue was thrown away. */
+/** Codes after which a producer sends no more: its session is over, and its queue is purged. */
 const ending: ReadonlySet<number> = new Set([
   clientCodes.PURGE_QUEUE,
   clientCodes.PURGE_INFLIGHT,
@@ -41,16 +41,16 @@ export interface OutletOptions {
 }
 
 export class Outlet {
-  /** Whether it will never send again; what it has is still waited for. */
+  /** True once it can send no more; the records in flight may still get an outcome. */
   isBroken = false
   readonly #producer: Producer
   readonly #options: OutletOptions
   readonly #reachability: Reachability
   readonly #states = new PartitionStates()
-  /** In the order they were handed over. */
+  /** In the order of sending. */
   #unsettled: Array<Sent> = []
   #sends = 0
-  /** What was handed over before this send has nothing outstanding. */
+  /** Sends with a lower number have nothing in flight. */
   #proven = 0
   #opaque = 0
   #isFlushing = false
@@ -65,7 +65,7 @@ export class Outlet {
     producer.on("event.stats", ({ message }) => this.#told(message))
   }
 
-  /** Whether nothing is outstanding. */
+  /** True while nothing is in flight. */
   get isSettled(): boolean {
     return this.#unsettled.length === 0
   }
@@ -75,10 +75,7 @@ export class Outlet {
     return this.#reachability.now
   }
 
-  /**
-   * Hands records [from, to) over. What librdkafka refuses is told at once, as the runs that are returned; of the rest `tell` says
-   * what became of it.
-   */
+  /** Sends records [from, to). The runs that librdkafka rejects are returned at once; `tell` gets the outcome of the rest. */
   send(
     topic: string,
     partition: number,
@@ -98,7 +95,7 @@ export class Outlet {
           partition,
           batch.value(index),
           batch.key(index),
-          // 0 is no time: librdkafka then takes the present one.
+          // 0 means no time; librdkafka then sets the current one.
           batch.timeMs(index) || undefined,
           this.#options.hasPositions ? this.#opaque++ : undefined,
           headersOf(batch, index)
@@ -123,14 +120,14 @@ export class Outlet {
     return { sent, refused }
   }
 
-  /** Calls `then` once nothing that was handed over for the partition is unsettled. */
+  /** Calls `then` once every record sent to the partition has an outcome. */
   whenSettled(topic: string, partition: number, then: () => void): void {
     const state = this.#states.find(topic, partition)
     if (state === undefined || state.unsettled.length === 0) then()
     else state.whenSettled.push(then)
   }
 
-  /** Says of everything that is outstanding that nobody knows: the client is closed, or gave no sign in time. */
+  /** Ends everything in flight with the outcome "unknown": the client is closed, or did not answer in time. */
   giveUp(why: string): void {
     clearTimeout(this.#timer)
     for (const sent of this.#unsettled.splice(0)) {
@@ -139,7 +136,7 @@ export class Outlet {
     }
   }
 
-  /** Ends the client without waiting for anything that is outstanding. */
+  /** Ends the client without waiting for the records in flight. */
   close(done: () => void): void {
     this.isBroken = true
     this.#producer._disconnect(done)
@@ -152,7 +149,7 @@ export class Outlet {
       const closed = failure("Unavailable", "send", `${what}: the producer's session is over; a new one is begun`)
       return { from, to, fate: "notStored", error: closed }
     }
-    // It was refused before it was queued, whatever the code says of messages that were.
+    // The record was rejected before it was queued, so it is not stored, whatever the code means for a queued one.
     const reason = code === undefined ? failure("Unknown", "send", `${what}: ${String(error)}`) : undefined
     return { from, to, fate: "notStored", error: reason ?? failureOf({ code: code ?? -1, message: "" }, "send", what) }
   }
@@ -166,7 +163,7 @@ export class Outlet {
     this.#flush(isSlow ? 0 : 1, (error) => {
       this.#isFlushing = false
       if (!error) {
-        // A round that ended proves that the cluster answers.
+        // A round that ended proves that the cluster can be reached.
         this.#reachability.answered()
         this.#proven = upTo
         this.#whenQuiet(() => this.#settleBefore(upTo))
@@ -180,7 +177,7 @@ export class Outlet {
     })
   }
 
-  /** In a thread of libuv's; one that is closed has nothing to say any more. */
+  /** Runs in a thread of libuv. A closed client throws. */
   #flush(timeoutMs: number, done: (error: ClientError | null | undefined) => void): void {
     try {
       this.#producer.flush(timeoutMs, done)
@@ -189,7 +186,9 @@ export class Outlet {
     }
   }
 
-  /** Failures come from another thread than whatever says that there are no more: up to 100 in each turn of the loop. */
+  /**
+   * Failure reports come from another thread than the end of a flush, up to 100 in each turn of the event loop: waits until none arrives.
+   */
   #whenQuiet(then: () => void): void {
     let seen = this.#failures
     let turns = 0
@@ -206,10 +205,10 @@ export class Outlet {
     this.#conclude(this.#unsettled.filter((sent) => sent.number < number))
   }
 
-  /** These ranges have nothing outstanding: what was not reported as failed is stored. */
+  /** Settles ranges with nothing in flight: a record without a failure report is stored. */
   #conclude(done: ReadonlyArray<Sent>): void {
     for (const sent of done) {
-      // Its failures have settled it, or those of its partition were put down already.
+      // A failure report, its own or another one of the partition, has settled it before.
       if (sent.runs !== undefined) continue
       const { state } = sent
       if (state.reports.length > 0) this.#attribute(state, done)
@@ -218,12 +217,12 @@ export class Outlet {
     }
   }
 
-  /** Settles every range of a partition that has nothing outstanding, its failures put down to records. */
+  /** Settles the ranges of a partition that have nothing in flight, and attributes the failure reports to their records. */
   #attribute(state: PartitionState, done: ReadonlyArray<Sent>): void {
     const { reports } = state
     const ranges = [...state.unsettled]
     state.reports = []
-    // With a range outstanding it is not known whose failures these are, nor whether they are all.
+    // While a range is in flight, the reports may belong to it, and more may follow.
     const isComplete = ranges.every((sent) => done.includes(sent))
     const start = isComplete ? placeOf(ranges, reports) : undefined
     let before = 0
@@ -254,7 +253,7 @@ export class Outlet {
     this.#failures++
     const state = this.#states.of(report.topic, report.partition)
     state.reports.push({ code, report })
-    // All of them: nothing else is to be waited for.
+    // Every record has failed: there is nothing to wait for.
     if (state.reports.length === state.unsettled.reduce((total, { count }) => total + count, 0)) {
       for (const sent of state.unsettled.slice()) {
         this.#settle(sent, partlyFailed(sent, 0, state.reports.splice(0, sent.count)))
@@ -262,7 +261,7 @@ export class Outlet {
     }
   }
 
-  /** The last one that was handed over before or with this number. */
+  /** The last send whose first number is this one or lower. */
   #withOpaque(opaque: number): Sent | undefined {
     let low = 0
     let high = this.#unsettled.length
@@ -274,7 +273,7 @@ export class Outlet {
     return this.#unsettled[low - 1]
   }
 
-  /** Statistics are read only while a round is slow: they are long. */
+  /** Statistics are parsed only while a round is slow, because they are long. */
   #told(statistics: string): void {
     const oldest = this.#unsettled[0]
     if (oldest === undefined || this.#options.hasPositions) return
@@ -300,6 +299,6 @@ export class Outlet {
 function headersOf(batch: OutgoingBatch, index: number): ReadonlyArray<object> | undefined {
   const headers = batch.headers(index)
   if (headers.length === 0) return undefined
-  // One object for each header keeps order and duplicates; a computed key is an own property, whatever its name.
+  // One object for each header keeps order and duplicates. A computed key is an own property, whatever its name.
   return headers.map(([name, value]) => ({ [name]: value }))
 }

@@ -9,18 +9,18 @@ import { producerConfig } from "../client/clientConfig.ts"
 import { failure } from "../client/failure.ts"
 import { Outlet } from "./Outlet.ts"
 
-/** Between two looks at whether a producer has to be replaced, in milliseconds. */
+/** Interval of the check for broken producers, in milliseconds. */
 const lookMs = 50
-/** Between two tries to open one anew, in milliseconds. */
+/** Pause between two attempts to open a producer, in milliseconds. */
 const reopenMs = 1000
-/** How long closing waits for what is outstanding, in milliseconds. */
+/** Longest wait of `close` for records in flight, in milliseconds. */
 const drainMsMax = 2000
 
 export interface ProducersOptions {
   readonly kafka: KafkaJavascript
   readonly options: KafkaOptions
   readonly hasPositions: boolean
-  /** How many, so that partitions do not wait for each other's rounds. */
+  /** Number of producers. With more than one, partitions wait less for each other's rounds. */
   readonly count: number
 }
 
@@ -56,7 +56,7 @@ export class Producers {
     return this.#slots[partition % this.#slots.length]?.outlet
   }
 
-  /** Opens those that are not, and has all of them know the topic, so that they refuse partitions that are not there. */
+  /** Opens the producers that are not open, and loads the topic's metadata into each, so that it rejects partitions that do not exist. */
   prepare(topic: string): Effect.Effect<void, TransportError> {
     return this.#opening.withPermits(1)(
       Effect.gen({ self: this }, function* () {
@@ -68,7 +68,7 @@ export class Producers {
     )
   }
 
-  /** The broker that is asked may not know yet of a topic that is there. */
+  /** A broker may not know an existing topic yet. */
   #introduce(producer: Producer | undefined, topic: string): Effect.Effect<void, TransportError> {
     if (producer === undefined) return Effect.void
     const timeout = this.#options.options.connectMs ?? kafkaDefaults.connectMs
@@ -100,7 +100,7 @@ export class Producers {
     }).pipe(Effect.uninterruptible)
   }
 
-  /** Ends what is broken, once nothing is outstanding there or nobody will ever know, and opens another one. */
+  /** Replaces a broken producer, once nothing is in flight or the wait for it is over. */
   readonly #watch: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const { requestMs = kafkaDefaults.requestMs } = this.#options.options
     const brokenSinceMs = new Map<Outlet, number>()
@@ -117,7 +117,7 @@ export class Producers {
           brokenSinceMs.set(outlet, sinceMs)
           if (!outlet.isSettled && monotonicMs() - sinceMs < requestMs * 2) continue
           brokenSinceMs.delete(outlet)
-          // Nothing of the old one may be on its way when a fence looks at the new one.
+          // Nothing of the old producer may be in flight when a fence asks the new one.
           yield* closed((done) => outlet.close(done))
           outlet.giveUp("the producer's session ended")
           slot.outlet = undefined
@@ -136,7 +136,7 @@ export class Producers {
     )
   }
 
-  /** T13: what is outstanding is waited for a while, then its outcome is unknown. */
+  /** T13: records in flight get some time; after it their outcome is unknown. */
   readonly #close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosed = true
     return Effect.forEach(

@@ -1,19 +1,19 @@
-/** A range of records that was handed to librdkafka, and what is known of it. */
+/** A range of records in librdkafka, and its outcome. */
 import type { OutgoingBatch, Run } from "leat/transport"
 import type { DeliveryReport } from "../client/client.ts"
 import { failure, failureOf, fateOf } from "../client/failure.ts"
 
-/** Where records stand whose messages are numbered from 1 on: librdkafka counts them so, by partition. */
+/** The records of one partition. librdkafka numbers the messages of each partition from 1. */
 export interface PartitionState {
   readonly topic: string
   readonly partition: number
-  /** Messages handed over so far. */
+  /** Messages sent so far. */
   produced: number
-  /** In the order they were handed over. */
+  /** In the order of sending. */
   readonly unsettled: Array<Sent>
-  /** Failures that were reported, and are not said of a range yet. */
+  /** Failure reports that are not attributed to a range yet. */
   reports: Array<Failed>
-  /** Calls each once nothing is unsettled. */
+  /** Called once nothing is in flight. */
   readonly whenSettled: Array<() => void>
 }
 
@@ -50,21 +50,21 @@ export class Sent {
   readonly state: PartitionState
   readonly batch: OutgoingBatch
   readonly from: number
-  /** After the last record that was handed over. */
+  /** Behind the last record that was sent. */
   readonly to: number
   /** Number of the last message in its partition. */
   readonly lastMessage: number
   readonly sentAtMs: number
-  /** Which sends were handed over before. */
+  /** Rises with each send of the producer. */
   readonly number: number
   /** Opaque number of the first record. */
   readonly firstOpaque: number
-  /** Whether failures of it may have been put down to somebody else: nothing is sure of it. */
+  /** A failure of it may be attributed to another range, so its outcome is unknown. */
   isTainted = false
-  /** What became of it. */
+  /** The outcome. */
   runs: ReadonlyArray<Run> | undefined
   #tell: (runs: ReadonlyArray<Run>) => void
-  /** With a report for each message: what they said. */
+  /** The reports, where each message has one. */
   #offsets: Float64Array | undefined
   #codes: Int32Array | undefined
   #reported = 0
@@ -110,7 +110,7 @@ export class Sent {
     return this.#reported === this.count
   }
 
-  /** What the reports of single records say. */
+  /** The outcome by the reports of single records. */
   reportedRuns(): ReadonlyArray<Run> {
     const { topic, partition } = this.state
     const offsets = this.#offsets ?? new Float64Array(0)
@@ -126,7 +126,7 @@ export class Sent {
     return runs
   }
 
-  /** Whether record `index` of the range is the one that the report speaks of. */
+  /** Whether the report may be the one of record `index` of the range. */
   isReported(index: number, { key, value, timestamp }: DeliveryReport): boolean {
     const at = this.from + index
     const timeMs = this.batch.timeMs(at)

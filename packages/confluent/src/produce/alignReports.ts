@@ -1,9 +1,9 @@
 /**
- * Reports of failures say which message failed only by its bytes. Requests fail as a whole, so that what failed stands side by side:
- * where exactly one place in the sequence fits, it is known which records failed.
+ * Failure reports carry bytes, not ids. A request fails as a whole, so failed records are adjacent: if the reports fit in exactly one place
+ * of the sequence, that place has the failed records.
  */
 
-/** The one place in `count` records where `reports` reports in a row match; undefined where none fits, or more than one. */
+/** The index among `count` records from which `reports` reports match in a row; undefined if there is none, or more than one. */
 export function alignReports(
   count: number,
   reports: number,

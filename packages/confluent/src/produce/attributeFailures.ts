@@ -13,7 +13,7 @@ export function placeOf(ranges: ReadonlyArray<Sent>, reports: ReadonlyArray<Fail
   })
 }
 
-/** A range of which the records from `first` on failed, as many as there are codes; the others are stored. */
+/** The runs of a range in which the records from `first` on failed, one for each code; the others are stored. */
 export function partlyFailed(sent: Sent, first: number, failed: ReadonlyArray<Failed>): ReadonlyArray<Run> {
   const what = `${sent.state.topic}/${sent.state.partition}`
   const runs: Array<Run> = []
