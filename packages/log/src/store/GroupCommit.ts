@@ -1,19 +1,19 @@
 /**
- * Group commit: everything that waits goes into one transaction, and is answered once that is on disk. One queue, in order: what
- * was pushed earlier is in the log, or never will be, when what was pushed later is answered.
+ * Group commit: all waiting works share one transaction, and are answered once it is on disk. One queue, in order: when a work is answered,
+ * every earlier one is in the log or has failed for good.
  */
 import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
 import { monotonicMs } from "../clock.ts"
 import type { Store } from "./tables/Store.ts"
 
 export interface Work<A> {
-  /** Instant of `monotonicMs` after which it must not be done any more. */
+  /** Deadline by `monotonicMs`; after it the work must not run. */
   readonly deadlineMs?: number
-  /** Bytes that it will write, about. */
+  /** Estimate of the bytes that it writes. */
   readonly bytes?: number
-  /** Who waits for it: those who read records, members of groups, or nobody. */
+  /** Processes to wake: readers of records, members of groups, or none. */
   readonly wakes: Wakes
-  /** Does it, inside the transaction. A `Refusal` must come before the first write. */
+  /** Runs inside the transaction. A `Refusal` must come before the first write. */
   readonly run: () => A
   /** It is on disk. */
   readonly done: (result: A) => void
@@ -22,9 +22,9 @@ export interface Work<A> {
 
 export type Wakes = "readers" | "groups" | "nobody"
 
-/** What happens beside the answers of a commit. */
+/** Hooks of a commit, beside its answers. */
 export interface AroundAnswers {
-  /** On disk, and nobody has been answered yet. */
+  /** The transaction is on disk, and no work is answered yet. */
   readonly before: (wakes: ReadonlySet<Wakes>) => void
   readonly after: (wakes: ReadonlySet<Wakes>) => void
 }
@@ -39,11 +39,11 @@ interface Job {
   readonly failed: (fault: Fault, mayBeStored: boolean) => void
 }
 
-/** Most that goes into one transaction: bounds how long the first of it waits for the last. */
+/** Limits of one transaction: they bound the wait of its first work for the last. */
 const groupBytesMax = 16 * 1024 * 1024
 const groupJobsMax = 4096
 
-/** How long a work without a deadline waits for other processes, in milliseconds. */
+/** Longest wait of a work without a deadline for other processes, in milliseconds. */
 const busyMsMax = 30_000
 
 export class GroupCommit {
@@ -51,7 +51,7 @@ export class GroupCommit {
   readonly #answers: AroundAnswers
   #queue: Array<Job> = []
   #isScheduled = false
-  /** A commit failed and may yet be found by a recovery: something must be written over it before a fence can be kept. */
+  /** A commit failed, and a recovery may still find it: another commit must overwrite it before a fence can hold. */
   #isUnclear = false
 
   constructor(store: Store, answers: AroundAnswers) {
@@ -68,7 +68,7 @@ export class GroupCommit {
     this.#schedule()
   }
 
-  /** Commits what is left, without waiting for more, for so many milliseconds at most. */
+  /** Commits the queue without waiting for more, for at most `withinMs`. */
   drain(withinMs: number): void {
     const untilMs = monotonicMs() + withinMs
     while (this.#queue.length > 0 && monotonicMs() < untilMs) this.#flush()
@@ -77,7 +77,7 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#isScheduled || this.#queue.length === 0) return
     this.#isScheduled = true
-    // After the messages that have already arrived: they go into the same transaction.
+    // After the messages that have arrived already: their works share the transaction.
     setImmediate(() => {
       this.#isScheduled = false
       this.#flush()
@@ -109,7 +109,7 @@ export class GroupCommit {
     return group
   }
 
-  /** False: another process holds the log; nothing was done, and it is to be tried again. */
+  /** False if another process holds the log: nothing was done, and the caller retries. */
   #commit(group: ReadonlyArray<Job>): boolean {
     const { db, quarantine } = this.#store
     const told: Array<() => void> = []
@@ -119,7 +119,7 @@ export class GroupCommit {
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
-      // Waiting for another process may have taken longer than some of them were given.
+      // The wait for another process may have exceeded some deadlines.
       const nowMs = monotonicMs()
       for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
     } catch (error) {
@@ -127,7 +127,7 @@ export class GroupCommit {
       if (isBusy(error)) return false
       const rest = withoutAppends(group, error)
       if (rest !== undefined) return this.#commitRest(group, rest, error)
-      // One of them met damage, or the like: the others shall not suffer for it.
+      // One work failed, on damage for example: the others run without it.
       if (group.length > 1 && !(error instanceof Refusal) && !isGlobal(error)) return this.#commitEach(group)
       for (const { failed } of group) failed(faultOf(error, db.paths.database), false)
       return true
@@ -139,7 +139,7 @@ export class GroupCommit {
       if (isBusy(error)) return false
       const rest = withoutAppends(group, error)
       if (rest !== undefined) return this.#commitRest(group, rest, error)
-      // A full volume stops the commit record from being written; any other fault may come after it was.
+      // On a full volume the commit record is not written; any other fault may come after the commit.
       const isClear = isFull(error)
       this.#isUnclear ||= !isClear
       for (const { failed } of group) failed(faultOf(error, db.paths.database), !isClear)
@@ -160,7 +160,7 @@ export class GroupCommit {
     return true
   }
 
-  /** The log is full: what would make it larger fails, and whoever only moves on in it (settles, heartbeats) does not wait for that. */
+  /** The log is full: works that grow it fail, and the others (commits of positions, heartbeats) run without them. */
   #commitRest(group: ReadonlyArray<Job>, rest: ReadonlyArray<Job>, error: unknown): boolean {
     const fault = faultOf(error, this.#store.db.paths.database)
     for (const job of group) if (job.bytes > 0) job.failed(fault, false)
@@ -189,7 +189,7 @@ export class GroupCommit {
   }
 }
 
-/** What is left of a group without its appends, when the log was too full for all of them together; undefined: it has none, or only them. */
+/** The works of a group without its appends, after the log was too full for all; undefined if there are no appends, or nothing else. */
 function withoutAppends(group: ReadonlyArray<Job>, error: unknown): ReadonlyArray<Job> | undefined {
   if (!isFull(error)) return undefined
   const rest = group.filter(({ bytes }) => bytes === 0)
@@ -202,7 +202,7 @@ function isFull(error: unknown): boolean {
 
 const expired: Fault = { reason: "Timeout", detail: "its deadline passed before it was written; it was taken back" }
 
-/** Runs a job; what is refused is told with the rest, once the order before it is on disk. */
+/** Runs a job; a refusal is answered in order, once the works before it are on disk. */
 function attempt(job: Job): () => void {
   try {
     return job.run()

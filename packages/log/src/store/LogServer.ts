@@ -1,4 +1,4 @@
-/** The worker's side of an open log: takes the calls of the main thread, and looks after what happens without a call. */
+/** The worker's side of an open log: serves the calls of the main thread, and runs the background work. */
 import { wallMs } from "../clock.ts"
 import { hostname } from "node:os"
 import { type MessagePort, threadId } from "node:worker_threads"
@@ -18,11 +18,11 @@ import { compareTopic } from "./tables/Topics.ts"
 import { keepWriteAheadLog, missingPositions, stepOver } from "./tail.ts"
 import { type Reach, WakeFile } from "./tables/WakeFile.ts"
 
-/** How often the log is looked at without being woken, in milliseconds: the wake file is enough, except where it is not. */
+/** Interval of the poll for commits, in milliseconds: a fallback for missed wake-ups of the wake file. */
 const lookMs = 250
 const lookMsWithoutWatch = 20
 
-/** How long a close waits for other processes before it leaves queued works undone, in milliseconds. */
+/** Longest wait of a close for other processes, in milliseconds; then queued works are dropped. */
 const drainMs = 5000
 
 type Handlers = {
@@ -42,7 +42,7 @@ export class LogServer {
   #isFollowing = false
   #isClosed = false
 
-  /** Opens the log; throws what keeps it from being opened. */
+  /** Opens the log; throws if it cannot. */
   constructor(settings: WorkerSettings, port: MessagePort) {
     const { directory, isReadOnly, bytesMax, leaseMs } = settings
     const owner = `${hostname()}/${process.pid}/${threadId}`
@@ -50,7 +50,7 @@ export class LogServer {
     this.#settings = settings
     this.#port = port
     this.#wake = new WakeFile(paths.wake)
-    // Before the log is read: what was announced by then must be there.
+    // Before the log is read: everything announced so far must be in it.
     const announced = this.#wake.read()
     this.#store = new Store({ paths, isReadOnly, bytesMax })
     this.#commit = new GroupCommit(this.#store, {
@@ -90,7 +90,7 @@ export class LogServer {
   }
 
   #handle(request: Request, answer: Answer<Calls[CallName]["answer"]>): void {
-    // The union of calls is told apart by name; what one answers is what its own type says.
+    // The name of a call selects its type, and the type its answer.
     const handler = this.#handlers[request.name] as (ask: Request, to: typeof answer) => void
     handler(request, answer)
   }
@@ -184,7 +184,7 @@ export class LogServer {
     }
   }
 
-  /** Before anybody is answered: a position that was told must have its witness, or the next open could give it again. */
+  /** Before any answer: a reported position must be in the wake file, or the next open could assign it again. */
   #announce(wakes: ReadonlySet<Wakes>): void {
     if (wakes.has("readers") || wakes.has("groups")) this.#wake.touch(this.#store.heads.reach())
   }
@@ -195,7 +195,7 @@ export class LogServer {
     else if (wakes.has("readers")) this.#membership.lanes.serve()
   }
 
-  /** Soon, and once for many reasons. */
+  /** Deferred, so that many triggers cause one run. */
   #follow(): void {
     if (this.#isFollowing || this.#isClosed || !this.#membership.isWatching) return
     this.#isFollowing = true
@@ -205,7 +205,7 @@ export class LogServer {
     })
   }
 
-  /** From the first member on: looks when another process says that it has committed, and slowly without being told. */
+  /** From the first member on: follows the commits of other processes, by the wake file and by polling. */
   #watch(): void {
     if (this.#timer !== undefined) return
     const isWatched = this.#wake.watch(() => this.#look())
@@ -217,8 +217,8 @@ export class LogServer {
     try {
       this.#store.look(() => undefined)
     } catch {
-      // Busy or damaged: the calls that need it will say so. A log that is gone is told to the pulls that wait for it.
-      if (this.#store.db.presence.missing() !== undefined) this.#membership.serve()
+      // The log is busy or damaged: the calls that need it report it. The waiting pulls learn that the log is gone.
+      if (this.#store.db.presence.missing() !== undefined) this.#membership.lanes.serve()
     }
   }
 
@@ -226,14 +226,14 @@ export class LogServer {
     const { quarantine } = this.#store
     this.#commit.push({
       wakes: "nobody",
-      // The group commit itself writes down what was found.
+      // The group commit saves the damage that was found.
       run: () => undefined,
       done: () => quarantine.saved(),
       failed: () => undefined
     })
   }
 
-  /** Before anything else is written: what was announced and is gone is reported, and its positions are left out. */
+  /** Before any other write: reports announced commits that are missing, and skips their positions. */
   #checkTail(announced: Reach | undefined): void {
     const store = this.#store
     const missing = missingPositions(store, announced)
@@ -248,7 +248,7 @@ export class LogServer {
       done: () => undefined,
       failed: () => undefined
     })
-    // Now: nobody may be told of an end that is about to move.
+    // At once: no caller may be given an end that is about to move.
     this.#commit.drain(drainMs)
   }
 
@@ -263,7 +263,7 @@ export class LogServer {
   }
 }
 
-/** Buffers that are handed over with an answer instead of being copied. */
+/** Buffers that are transferred with an answer instead of copied. */
 function blocksOf(answer: unknown): Array<ArrayBuffer> {
   if (typeof answer !== "object" || answer === null || !("segments" in answer) || !Array.isArray(answer.segments))
     return []

@@ -1,6 +1,6 @@
 /**
- * What is done now and then, by one process at a time: retention of partitions that nobody appends to, and compaction. The
- * process that does it holds a row with a heartbeat; when that stands still, another takes over.
+ * Periodic maintenance, by one process at a time: retention of partitions without appends, and compaction. The process holds a row with a
+ * heartbeat; if the heartbeat stops, another process takes over.
  */
 import { wallMs } from "../clock.ts"
 import type { Answer } from "./groups/Holding.ts"
@@ -11,10 +11,10 @@ import { retain, type RetentionDefaults } from "./retention.ts"
 import type { Store } from "./tables/Store.ts"
 import type { Topic } from "./tables/Topics.ts"
 
-/** How often somebody looks whether there is something to do, in milliseconds. */
+/** Interval of the passes, in milliseconds. */
 const everyMs = 5000
 
-/** Rows that one write takes away at most. */
+/** Most rows that one write deletes. */
 const retainedPerWrite = 256
 
 export interface MaintenanceOptions extends RetentionDefaults {
@@ -44,7 +44,7 @@ export class Maintenance {
     this.#timer = setInterval(() => void this.#pass(), everyMs)
   }
 
-  /** Compacts every compacted topic now, whoever's turn it is: each step is a write of its own, so that two do no harm. */
+  /** Compacts every compacted topic now, whichever process holds the row: each step is a write of its own, so two passes do no harm. */
   compact(answer: Answer<null>): void {
     this.#compactAll(() => true).then(
       () => answer.done(null),
@@ -52,7 +52,7 @@ export class Maintenance {
     )
   }
 
-  /** No pass begins any more; the row is given back. */
+  /** Starts no more passes; releases the row. */
   close(): void {
     clearInterval(this.#timer)
     this.#isClosed = true
@@ -74,13 +74,13 @@ export class Maintenance {
           await this.#retain(topic, topic.firstPartition + number)
       await this.#compactAll((partition) => this.#isDirty(partition))
     } catch {
-      // Damage, or a full or busy volume: whoever sends or reads is told so. The next pass tries again.
+      // Damage, or a full or busy volume: sends and reads report it. The next pass retries.
     } finally {
       this.#isRunning = false
     }
   }
 
-  /** Whether any topic asks for anything: a log without retention and compaction is never written to by this. */
+  /** Whether any topic has retention or compaction; without either, maintenance never writes. */
   #hasWork(): boolean {
     const { retentionBytes, retentionMs } = this.#options
     return this.#store.look(
@@ -125,7 +125,7 @@ export class Maintenance {
     for (const partition of partitions) await this.#compactOne(partition)
   }
 
-  /** Half of it was never looked at: less is not worth reading all of it. */
+  /** Half of the partition is new; below that a pass is not worth its reads. */
   #isDirty(partition: number): boolean {
     const { start, end, cleaned } = this.#store.heads.get(partition)
     const dirty = end - Math.max(start, cleaned)
@@ -157,7 +157,7 @@ export class Maintenance {
   }
 }
 
-/** Lets whatever waits have its turn. */
+/** Yields to waiting work. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)

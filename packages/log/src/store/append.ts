@@ -12,10 +12,10 @@ export interface AppendLimits extends RetentionDefaults {
 /** Largest batch in bytes, far under SQLite's limit for one value. */
 const batchBytesMax = 512 * 1024 * 1024
 
-/** Rows that one append takes away at most: the rest is left to the next one, and to the pass. */
+/** Most rows that one append deletes; the next append and the maintenance pass delete the rest. */
 const retainedPerAppend = 64
 
-/** Appends a batch to a partition, without the records whose events are there already. Inside a write. */
+/** Appends a batch to a partition, without duplicates. Inside a write. */
 export function append(
   store: Store,
   limits: AppendLimits,
@@ -28,7 +28,7 @@ export function append(
   const sent = Block.of(bytes)
   if (sent === undefined) throw new Refusal("Rejected", "a batch whose columns do not fit its bytes")
   refuseLarge(sent, limits)
-  // Everything that may refuse stands before the first write: an id must not be taken for a record that is not stored.
+  // All refusals come before the first write: an id must not be added for a record that is not stored.
   const head = store.heads.get(partition)
   const duplicates = store.ids.take(partition, sent)
   if (duplicates?.size === sent.count) return { base: head.end, duplicates: [...duplicates] }

@@ -1,29 +1,29 @@
 /**
- * Compaction of one partition, step by step: first the last position of each key is learned, then batches are written again
- * without what is superseded, a few at a time. Tombstones stay: whoever reads from the start must learn of them.
+ * Compaction of one partition, in steps: first find the last position of each key, then rewrite batches without superseded records, a few
+ * at a time. Tombstones stay, for readers that begin at the start.
  */
 import { Buffer } from "node:buffer"
 import { type Block, mergeBlocks } from "../Block.ts"
 import type { BatchRow } from "./tables/Batches.ts"
 import type { Store } from "./tables/Store.ts"
 
-/** Keys that one pass knows: bounds its memory. What is left over is done by the next. */
+/** Most keys of one pass: bounds its memory. The next pass does the rest. */
 const keysMax = 500_000
 
-/** Bytes that one step reads: bounds how long appends wait for it. */
+/** Most bytes of one step: bounds the wait of appends for it. */
 const stepBytes = 2 * 1024 * 1024
 
-/** Small batches are put together until they have about this many bytes. */
+/** Small batches are merged up to about this many bytes. */
 const mergedBytes = 256 * 1024
 
-/** What a pass knows: the last position of each key before `end`. */
+/** The survey of a pass: the last position of each key before `end`. */
 export interface Survey {
   readonly last: Map<string, number>
-  /** Everything before it has been looked at. */
+  /** Everything before it is surveyed. */
   end: number
 }
 
-/** Looks on; returns false once it has seen everything, or knows as much as it may. */
+/** Continues the survey; returns false at its end, or at its limit of keys. */
 export function survey(store: Store, partition: number, known: Survey): boolean {
   const { end } = store.heads.get(partition)
   for (let bytes = 0; bytes < stepBytes;) {
@@ -44,7 +44,7 @@ export function survey(store: Store, partition: number, known: Survey): boolean 
   return true
 }
 
-/** Writes some batches at `from` again, inside a write. Returns where to go on; undefined at the end. */
+/** Rewrites some batches from `from` on, inside a write. Returns the next position; undefined at the end. */
 export function rewrite(store: Store, partition: number, known: Survey, from: number): number | undefined {
   const { start, end } = store.heads.get(partition)
   let at = Math.max(start, from)
@@ -58,7 +58,7 @@ export function rewrite(store: Store, partition: number, known: Survey, from: nu
   return at < known.end ? at : undefined
 }
 
-/** Marks everything that was looked at as clean, inside a write. */
+/** Marks the surveyed positions as clean, inside a write. */
 export function finish(store: Store, partition: number, known: Survey): void {
   const head = store.heads.get(partition)
   store.heads.save({ ...head, cleaned: Math.max(head.cleaned, Math.min(known.end, head.end)) })
@@ -69,7 +69,7 @@ interface Batch {
   readonly block: Block
 }
 
-/** Batches that follow each other without a hole; what cannot be read is passed over and stays. */
+/** Adjacent batches; an unreadable one is skipped and stays. */
 function gather(store: Store, partition: number, from: number, end: number) {
   const batches: Array<Batch> = []
   let bytes = 0
@@ -102,7 +102,7 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
     isKept,
     first.base
   )
-  // Small batches are worth putting together; one that loses nothing is not worth writing again.
+  // Small batches are merged; a large one that loses nothing is not rewritten.
   if (merged.count === records && batches.length < 8) return
   const storedMs = Math.max(...batches.map(({ row }) => row.storedMs))
   merged.seal({ partition, base: first.base, span: final.end - first.base, storedAtMs: storedMs })

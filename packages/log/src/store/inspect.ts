@@ -14,7 +14,7 @@ import { formatVersion } from "./tables/schema.ts"
 import type { Store } from "./tables/Store.ts"
 import type { Topic } from "./tables/Topics.ts"
 
-/** Everything about a log that is not its records, as of one moment. */
+/** The inspection of a log: everything but its records, on one snapshot. */
 export function inspect(store: Store): LogInspection {
   const { db, topics } = store
   const groups = new Groups(store)

@@ -1,13 +1,13 @@
-/** Reading: whole blocks for a stretch of positions, stepping over what does not verify. On one state of the log. */
+/** Reads of a range of positions in whole blocks, without those that do not verify. On one snapshot of the log. */
 import type { ReadResult, Segment } from "../Message.ts"
 import type { BatchRow } from "./tables/Batches.ts"
 import type { Store } from "./tables/Store.ts"
 
-/** What one read gives, and a block more at most. */
+/** Bytes of one read; the last block may exceed them. */
 const recordsMax = 500
 const bytesMax = 1024 * 1024
 
-/** What stands in [from, to) of a partition, as far as one read goes; undefined when nothing does (yet). */
+/** The records in [from, to) of a partition, up to the size of one read; undefined if there are none yet. */
 export function read(store: Store, partition: number, from: number, to: number): ReadResult | undefined {
   const head = store.heads.get(partition)
   const end = Math.min(to, head.end)
@@ -49,7 +49,7 @@ function lost(store: Store, partition: number, from: number, to: number, what: "
   return { kind: "gap", reason: "corrupt", from, to }
 }
 
-/** Position of the first record written at `timeMs` or later; the end when there is none. Found by halving, not by looking through. */
+/** Position of the first record at `timeMs` or later; the end if there is none. Found by binary search. */
 export function positionAt(store: Store, partition: number, timeMs: number): number {
   const { start, end, highMs } = store.heads.get(partition)
   if (start === end || highMs < timeMs) return end
@@ -62,7 +62,7 @@ export function positionAt(store: Store, partition: number, timeMs: number): num
     else if (row.highMs >= timeMs) high = Math.min(middle, Math.max(low, row.base))
     else low = row.end
   }
-  // The highest time so far may have been of a batch that is gone: then the first that has such a record is further on.
+  // The running maximum may come from a deleted batch: then the first matching record is in a later batch.
   for (let row = store.batches.next(partition, low, end); row !== undefined;) {
     const position = row.lastMs < timeMs ? undefined : positionIn(store, row, timeMs)
     if (position !== undefined) return position

@@ -2,15 +2,15 @@ import type { Head } from "./tables/Heads.ts"
 import type { Store } from "./tables/Store.ts"
 import type { Topic } from "./tables/Topics.ts"
 
-/** What holds for topics that say nothing themselves. */
+/** Retention of topics without a setting of their own. */
 export interface RetentionDefaults {
   readonly retentionMs: number | undefined
   readonly retentionBytes: number | undefined
 }
 
 /**
- * Takes whole batches away from the start of a partition: those stored before the time that is kept, and the oldest until at
- * most the bytes that are kept are left; at most `rowsMax` of them. Inside a write; the head that is returned is to be saved.
+ * Deletes whole batches from the start of a partition: those older than the retention time, then the oldest beyond the retention bytes, at
+ * most `rowsMax` of them. Inside a write; the caller saves the returned head.
  */
 export function retain(
   store: Store,
@@ -20,7 +20,7 @@ export function retain(
   nowMs: number,
   rowsMax: number
 ): Head {
-  // What is compacted is kept for ever, unless the topic itself says otherwise.
+  // A compacted topic has no retention, unless its own spec sets one.
   const retentionMs = topic.retentionMs ?? (topic.compacted ? undefined : defaults.retentionMs)
   const retentionBytes = topic.retentionBytes ?? (topic.compacted ? undefined : defaults.retentionBytes)
   if (retentionMs === undefined && (retentionBytes === undefined || head.bytes <= retentionBytes)) return head

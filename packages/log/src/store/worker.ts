@@ -1,4 +1,4 @@
-// The worker thread of an open log. It loads nothing but SQLite and the SPI: a log opens in tens of milliseconds.
+// The worker thread of an open log. It loads only SQLite and the SPI, so a log opens in tens of milliseconds.
 import { parentPort, workerData } from "node:worker_threads"
 import { faultOf } from "../Fault.ts"
 import type { Reply, Request, WorkerSettings } from "../Message.ts"

@@ -1,6 +1,6 @@
 /**
- * Tells who is gone by heartbeats that do not move. Only the number of the beat is compared between processes, never a time: each
- * measures on its own monotonic clock for how long it has seen a beat stand, and wall clocks decide nothing.
+ * Detects gone processes by heartbeats that do not change. Processes compare only the number of the beat, never a time: each measures on
+ * its own monotonic clock for how long a beat has not changed.
  */
 import { monotonicMs } from "../../clock.ts"
 
@@ -19,8 +19,8 @@ export class Beats {
   }
 
   /**
-   * Notes a heartbeat; returns whether it has not moved for `leaseMs`. The time between two looks counts for half a lease at most:
-   * who was paused itself, with the whole machine perhaps, must see a beat stand afterwards too.
+   * Notes a heartbeat; returns whether it has not changed for `leaseMs`. The time between two calls counts for half a lease at most: a
+   * process that was paused itself must see the beat unchanged after its pause too.
    */
   isStill(name: string, beat: number, leaseMs: number): boolean {
     const nowMs = this.#nowMs()

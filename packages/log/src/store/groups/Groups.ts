@@ -24,7 +24,7 @@ import { shareOut } from "./shareOut.ts"
 import type { Store } from "../tables/Store.ts"
 import type { Topic } from "../tables/Topics.ts"
 
-/** What a holder shows to be believed. */
+/** The proof of a holder: only the current generation may commit or release. */
 export interface Claim {
   readonly partition: number
   readonly group: string
@@ -104,12 +104,12 @@ export class Groups {
     return this.#readers.all(topic.id, group).map(memberTopicOf)
   }
 
-  /** A member with an id of its own choice, that reads nothing yet. */
+  /** Adds a member, with an id of its own choice, without topics. */
   enter({ id, group, owner, leaseMs }: Pick<MemberRow, "id" | "group" | "owner" | "leaseMs">): void {
     this.#putMember.run(id, group, owner, leaseMs, wallMs(), clockName ?? "", monotonicMs())
   }
 
-  /** A member reads one more topic; false: it has been evicted. */
+  /** Adds a topic to a member; false if the member was evicted. */
   join(topic: Topic, group: string, id: number, { drainMs, from }: Pick<MemberTopicRow, "drainMs" | "from">): boolean {
     if (this.member(id) === undefined) return false
     this.#putTopic.run(topic.id, id, drainMs, textOfFrom(from))
@@ -117,13 +117,13 @@ export class Groups {
     return true
   }
 
-  /** The first step of leaving a topic: the member is given no more lanes of it, and others take over those it has as it drains them. */
+  /** The first step of leaving a topic: the member gets no more lanes of it, and drains those it has. */
   takeNoMore(topic: Topic, group: string, id: number): void {
     this.#takeNoMore.run(topic.id, id)
     this.rebalance(topic, group)
   }
 
-  /** A member no longer reads a topic: what it had in its hands comes again. With its last topic it leaves the group. */
+  /** Removes a topic from a member; records in flight are delivered again. With its last topic the member leaves the group. */
   leave(topic: Topic, group: string, id: number): void {
     this.#removeTopic.run(topic.id, id)
     for (const lane of this.held(topic, group, id)) this.#save(abandonedLane(lane))
@@ -145,7 +145,7 @@ export class Groups {
     return ids.reduce((count, id) => count + Number(this.#beat.run(nowMs, atMs, id).changes), 0)
   }
 
-  /** Moves as few partitions as it takes to give every member its share. */
+  /** Gives every member its share, with as few moves of partitions as possible. */
   rebalance(topic: Topic, group: string): void {
     const readers = this.readers(topic, group).filter(({ isLeaving }) => !isLeaving)
     const lanes = this.#allLanes(topic, group)
@@ -162,13 +162,13 @@ export class Groups {
     }
   }
 
-  /** The holder is about to be given its first record: if it vanishes now, that counts. */
+  /** The holder gets its first record: from now on its crash is counted. */
   touch(claim: Claim): void {
     const lane = this.lane(claim.partition, claim.group)
     if (isHeldBy(lane, claim)) this.#save({ ...lane, touched: true })
   }
 
-  /** Everything before `position` is done, says a holder. Never goes back. */
+  /** Commits `position` for a holder. Never goes back. */
   settle(claim: Claim, position: number): void {
     const lane = this.lane(claim.partition, claim.group)
     if (!isHeldBy(lane, claim)) throw lost(claim)
@@ -194,7 +194,7 @@ export class Groups {
   }
 
   #give(lane: LaneRow, { member: id, from }: MemberTopicRow): void {
-    // Kept, so that a group that began at the latest record does not skip what comes before its first settle.
+    // Stored, so that a group that began at the latest record does not skip the records before its first commit.
     const origin = lane.origin ?? this.#originOf(lane.partition, from)
     const start = lane.settled ?? origin
     const generation = lane.generation + 1
@@ -239,7 +239,7 @@ export class Groups {
     )
   }
 
-  /** Where a position does not verify, the group begins again at the earliest: what it has done comes twice, and nothing is skipped. */
+  /** If a row does not verify, the group begins again at the earliest record: records come twice, and none is skipped. */
   #laneOf(row: Record<string, unknown>): LaneRow {
     const lane = laneOf(row)
     if (row["sum"] === sumOfLane(lane)) return lane
@@ -250,7 +250,7 @@ export class Groups {
   }
 }
 
-/** A lane whose holder vanished with records in its hands. */
+/** A lane whose holder crashed with records in flight. */
 function abandonedLane(lane: LaneRow): LaneRow {
   const free = { ...lane, holder: undefined, state: "free", touched: false } as const
   if (!lane.touched) return free

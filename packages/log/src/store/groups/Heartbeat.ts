@@ -1,7 +1,7 @@
 /**
- * The heartbeats of the members in this worker, and the watch over the other members of their groups: one without a heartbeat for
- * its lease is evicted, and its lanes go to the others. A heartbeat says when it was by the monotonic clock of its machine, so whoever
- * comes later knows at once that a lease has expired; a member with another clock is watched instead (`Beats`).
+ * The heartbeats of the members in this worker, and the watch over the other members of their groups: one without a heartbeat for its lease
+ * is evicted, and its lanes go to the others. A heartbeat has the time of its machine's monotonic clock, so a new member sees at once that
+ * a lease has expired; a member with another clock is watched instead (`Beats`).
  */
 import { clockName } from "../../clockName.ts"
 import { monotonicMs } from "../../clock.ts"
@@ -30,10 +30,10 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions
   readonly #beats = new Beats()
   #timer: NodeJS.Timeout | undefined
-  /** For the next lease that expires, if nobody beats before. */
+  /** Timer of the next lease to expire. */
   #expiry: NodeJS.Timeout | undefined
   #lookedMs: number | undefined
-  /** When this process, or the log for all, last went on after a pause. */
+  /** The end of the last pause of this process, or of the log. */
   #awakeMs = Number.NEGATIVE_INFINITY
 
   constructor(groups: Groups, commit: GroupCommit, options: HeartbeatOptions) {
@@ -43,7 +43,7 @@ export class Heartbeat {
   }
 
   start(): void {
-    // Three in a lease: one may be late, and one lost.
+    // Three heartbeats in a lease: one may be late, and one lost.
     this.#timer ??= setInterval(() => this.#beat(), Math.max(50, this.#options.leaseMs / 3))
   }
 
@@ -60,7 +60,7 @@ export class Heartbeat {
    */
   evictExpired(group: string, sinceMs: number): void {
     const nowMs = monotonicMs()
-    // The log was busy for all, those who could not write their heartbeats included.
+    // The log was busy, so other members may have been unable to write their heartbeats.
     if (nowMs - sinceMs > this.#options.leaseMs / 3) this.#awakeMs = nowMs
     this.#evictOf([group])
   }
@@ -83,7 +83,7 @@ export class Heartbeat {
     })
   }
 
-  /** A pause of this process, with the whole machine perhaps, says nothing of the others: they get half a lease to show themselves. */
+  /** After a pause of this process, perhaps of the whole machine, the other members get half a lease for a heartbeat. */
   #noticePause(): void {
     const { leaseMs } = this.#options
     const nowMs = monotonicMs()
@@ -107,7 +107,7 @@ export class Heartbeat {
     }
   }
 
-  /** The members of groups whose lease has expired; sets the timer for the next that will. */
+  /** The members whose lease has expired; sets the timer of the next one to expire. */
   #gone(groups: Iterable<string>): ReadonlyArray<MemberRow> {
     const own = new Set(Array.from(this.#options.members(), ({ row }) => row))
     const nowMs = monotonicMs()
@@ -127,7 +127,7 @@ export class Heartbeat {
     return gone
   }
 
-  /** When the lease of a member expires unless it beats; undefined where no clock is shared with it. */
+  /** The expiry of a member's lease; undefined if it has another clock. */
   #expiryOf({ clock, atMs, leaseMs }: MemberRow, nowMs: number): number | undefined {
     if (clock !== clockName || atMs > nowMs) return undefined
     return Math.max(atMs + leaseMs, this.#awakeMs + leaseMs / 2)

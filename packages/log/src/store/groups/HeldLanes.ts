@@ -67,14 +67,14 @@ export class HeldLanes {
         },
         failed: (fault, mayBeStored) => {
           answer.failed(fault, mayBeStored)
-          // The member lives on, and nobody else would ever get the lane.
+          // Retried, because the member stays alive, and without a release no other member would get the lane.
           this.#later(holding, againMs, give)
         }
       })
     give()
   }
 
-  /** Serves the pulls that wait: there may be records for them. */
+  /** Serves the waiting pulls. */
   serve(): void {
     for (const holding of this.#holdings.values())
       if (holding.pull !== undefined) this.#guard(holding, () => this.#serve(holding))
@@ -115,13 +115,13 @@ export class HeldLanes {
     this.#later(holding, subscription.drainMs, take)
   }
 
-  /** Does it after so many milliseconds, unless the lane has gone by then; instead of what was to be done before. */
+  /** Runs `work` after `ms`, unless the lane is gone by then; replaces the earlier timer of the lane. */
   #later(holding: Holding, ms: number, work: () => void): void {
     clearTimeout(holding.deadline)
     if (this.#holdings.has(holding.number)) holding.deadline = setTimeout(work, ms)
   }
 
-  /** A pull that waits learns that the lane has ended. */
+  /** Answers a waiting pull: the lane has ended. */
   #end(holding: Holding): void {
     const { pull } = holding
     holding.pull = undefined
@@ -149,13 +149,13 @@ export class HeldLanes {
     return Array.from(this.#holdings.values()).filter((one) => one.subscription === subscription)
   }
 
-  /** Answers a waiting pull, when there is something and the lane is still held. */
+  /** Answers a waiting pull, if there are records and the lane is still held. */
   #serve(holding: Holding): void {
     const { pull, claim } = holding
     if (pull === undefined) return
     const found = this.#store.look((): ReadResult | "lost" | undefined => {
       if (this.#store.heads.get(claim.partition).end <= pull.from) return undefined
-      // Another may hold it already, and be handling what would be given here.
+      // Another member may hold it already, and handle the same records.
       const lane = this.#groups.lane(claim.partition, claim.group)
       if (lane?.holder !== claim.holder || lane.generation !== claim.generation) return "lost"
       return read(this.#store, claim.partition, pull.from, Number.MAX_SAFE_INTEGER)
@@ -174,7 +174,7 @@ export class HeldLanes {
         holding.isTouched = true
         pull.done(found)
       },
-      // A full disk must not keep anybody from reading: then a crash here goes uncounted.
+      // A full disk must not block reading; a crash of this holder is then not counted.
       failed: () => pull.done(found)
     })
   }

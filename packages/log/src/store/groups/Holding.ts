@@ -8,7 +8,7 @@ export interface Member {
   readonly number: number
   readonly group: string
   readonly subscriptions: Set<Subscription>
-  /** Its row: drawn anew each time that it enters the group. */
+  /** The id of its row; a new random one each time that it enters the group. */
   row: number
   /** Whether the row is there: written, and not known to be evicted. */
   isEntered: boolean
@@ -21,7 +21,7 @@ export interface Subscription {
   readonly topic: string
   readonly from: From
   readonly drainMs: number
-  /** Takes no more lanes. */
+  /** Draining: gets no more lanes. */
   isLeaving: boolean
 }
 
@@ -38,7 +38,7 @@ export interface Pull extends Answer<Pulled> {
   readonly from: number
 }
 
-/** A lane in the hands of a member here. */
+/** A lane that a member here holds. */
 export interface Holding {
   readonly number: number
   readonly subscription: Subscription

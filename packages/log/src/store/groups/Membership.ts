@@ -45,7 +45,7 @@ export class Membership {
     })
   }
 
-  /** Whether anybody here waits for what other processes do. */
+  /** True while a member here follows the commits of other processes. */
   get isWatching(): boolean {
     return this.#members.size > 0
   }
@@ -90,13 +90,13 @@ export class Membership {
     this.#leaveTopic(member, topic, answer)
   }
 
-  /** Everybody goes; for the close of the log. */
+  /** All members leave; for the close of the log. */
   leaveAll(): void {
     for (const number of this.#subscriptions.keys())
       this.leave(number, { done: () => undefined, failed: () => undefined })
   }
 
-  /** Somebody has committed: follows what that means for members and lanes, and serves the pulls that wait. */
+  /** Called after a commit: applies the new rows to members and lanes, and serves the waiting pulls. */
   follow(): void {
     for (const member of this.#members.values()) if (member.isEntered) this.#followMember(member)
     this.lanes.serve()
@@ -111,7 +111,7 @@ export class Membership {
     return member
   }
 
-  /** Writes the row of a member; what is pushed later finds it, in the same transaction or a later one. */
+  /** Writes the row of a member; later works find it, in the same transaction or a later one. */
   #enter(member: Member): void {
     const { owner, leaseMs } = this.#options
     const { group, row: id } = member
@@ -144,7 +144,7 @@ export class Membership {
     })
   }
 
-  /** As a new member, after its lease has expired: the whole process was paused, mostly. `row` is what it was. */
+  /** Enters as a new member after an eviction: usually the process was paused. `row` is the old row. */
   #enterAgain(member: Member, row: number): void {
     if (member.row !== row || !this.#members.has(member.number)) return
     member.row = newRow()
@@ -192,7 +192,7 @@ export class Membership {
   #followMember(member: Member): void {
     const { row, subscriptions } = member
     let isEvicted = false
-    // Damage or a busy log, perhaps of one topic: the next look tries again, and the others go on.
+    // Damage or a busy log, perhaps of one topic only: the next call retries, and the other topics go on.
     for (const subscription of subscriptions)
       attempt(() => {
         this.#store.look(() => this.#followTopic(subscription))
@@ -221,7 +221,7 @@ export class Membership {
   }
 }
 
-/** Drawn, not counted: a number that was given in a transaction that was undone could be given again. */
+/** Random, not counted: a number from a rolled-back transaction could be assigned again. */
 const newRow = (): number => randomInt(1, 2 ** 47)
 
 function attempt(work: () => void): void {

@@ -1,4 +1,4 @@
-/** The rows of members and lanes, as they stand in the log. */
+/** The rows of members and lanes. */
 import type { From } from "leat/transport"
 import { rowSum } from "../tables/rowSum.ts"
 
@@ -6,24 +6,24 @@ export interface MemberRow {
   readonly id: number
   readonly group: string
   readonly owner: string
-  /** Rises with every heartbeat: a member whose beat does not move for a lease is gone, whatever the clocks say. */
+  /** Rises with every heartbeat. A member whose beat has not changed for its lease is gone, whatever its clock says. */
   readonly beat: number
   readonly leaseMs: number
   /** For a person: wall clock of the member at its last heartbeat. */
   readonly seenMs: number
-  /** The clock by which `atMs` is told, `clockName` of its process; empty where it has no name. */
+  /** The clock of `atMs`: `clockName` of the process; empty if it has no name. */
   readonly clock: string
   /** The last heartbeat. */
   readonly atMs: number
 }
 
-/** What a member reads of one topic. */
+/** One topic of a member. */
 export interface MemberTopicRow {
   readonly topic: number
   readonly member: number
   readonly drainMs: number
   readonly from: From
-  /** Takes no more lanes: it drains the ones it has, and then goes. */
+  /** Draining: it gets no more lanes, and leaves after the last one. */
   readonly isLeaving: boolean
 }
 
@@ -59,7 +59,7 @@ export const newLane = {
   abandonedAt: 0
 } as const satisfies Partial<LaneRow>
 
-/** What stands in the row; whether it verifies, `sumOfLane` tells. */
+/** Parses a row; `sumOfLane` verifies it. */
 export function laneOf(row: Record<string, unknown>): LaneRow {
   return {
     group: String(row["group"]),
@@ -128,7 +128,7 @@ function stateOf(value: unknown): LaneRow["state"] {
   return value === "held" || value === "revoked" ? value : "free"
 }
 
-/** Where it cannot be read, the earliest: nothing is skipped. */
+/** The earliest for a text that cannot be parsed, so that nothing is skipped. */
 function fromOf(text: string): From {
   try {
     const value: unknown = JSON.parse(text)

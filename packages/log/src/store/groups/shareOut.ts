@@ -5,8 +5,8 @@ interface Shared {
 }
 
 /**
- * Which member each partition is for: holders keep what they have up to their share, the rest goes to whoever has least. `turn` says
- * with whom to begin among those who have the same: else one member would get the odd partition of every topic.
+ * Assigns each partition to a member: holders keep their partitions up to their share, and each of the rest goes to the member with the
+ * fewest. `turn` breaks ties: without it one member would get the odd partition of every topic.
  */
 export function shareOut(
   lanes: ReadonlyArray<Shared>,

@@ -1,17 +1,17 @@
-/** The batches of the partitions: found by position, read and checked, put in and taken away. */
+/** The batches of the partitions: find by position, read and verify, insert and delete. */
 import { Block } from "../../Block.ts"
 import { isDamage } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 import { rowSum } from "./rowSum.ts"
 
-/** What the index says of a batch: positions [base, end), times in epoch milliseconds. */
+/** The index row of a batch: positions [base, end), times in epoch milliseconds. */
 export interface BatchRow {
   readonly partition: number
   readonly base: number
   readonly end: number
   readonly firstMs: number
   readonly lastMs: number
-  /** Latest time of this batch and all before it: rises with the position, so a time is found by halving. */
+  /** Latest time of this batch and all before it. It rises with the position, so a time is found by binary search. */
   readonly highMs: number
   readonly storedMs: number
   readonly length: number
@@ -52,14 +52,14 @@ export class Batches {
     try {
       this.#removeBytes.run(id)
     } catch (error) {
-      // Its pages cannot be walked to be freed: they stay behind, and nothing points to them any more.
+      // Its pages cannot be read, so they cannot be freed: they stay in the file without a reference.
       if (!isDamage(error)) throw error
     }
   }
 
   /**
-   * The first batch that verifies and reaches beyond `position`; undefined when there is none before `end`. What lies between
-   * `position` and its base is lost: retention and compaction leave no holes between batches.
+   * The first batch that verifies and ends after `position`; undefined if there is none before `end`. Positions between `position` and its
+   * base are lost: retention and compaction leave no gaps between batches.
    */
   next(partition: number, position: number, end: number): BatchRow | undefined {
     const covering = attempt(() => this.#before.get(partition, position))
@@ -71,13 +71,13 @@ export class Batches {
       if (row !== "damaged") return this.#earliest(partition, bad, from, row)
       bad = from
     }
-    // The last step went beyond the end: what is good may be shorter than it.
+    // The last step passed the end: the readable part may be shorter than one step.
     const last = attempt(() => this.#before.get(partition, end - 1))
     if (typeof last !== "object" || last.end <= position) return undefined
     return last.base <= bad ? last : this.#earliest(partition, bad, last.base, last)
   }
 
-  /** What can be read lies behind what cannot, page by page: the border is found by halving. */
+  /** The readable pages follow the unreadable ones: the border is found by binary search. */
   #earliest(partition: number, badFrom: number, goodFrom: number, found: BatchRow): BatchRow {
     let bad = badFrom
     let good = goodFrom
@@ -93,11 +93,11 @@ export class Batches {
     return best
   }
 
-  /** The batch itself; undefined when one bit of it is not as it was stored, or the index means another. */
+  /** The batch itself; undefined if it does not verify, or is not the one of the index row. */
   block({ partition, base, end, id }: BatchRow): Block | undefined {
     try {
       const bytes = this.#bytes.get(id)?.["block"]
-      // SQLite's bytes are in a buffer of their own: they can be handed to another thread without a copy.
+      // SQLite returns the bytes in a buffer of their own, which can be transferred to another thread without a copy.
       const block = bytes instanceof Uint8Array ? Block.of(bytes) : undefined
       if (block === undefined || !block.isWhole) return undefined
       return block.partition === partition && block.base === base && block.span === end - base ? block : undefined
@@ -108,7 +108,7 @@ export class Batches {
   }
 }
 
-/** A row that reads and verifies, none, or one that does not. */
+/** A row that verifies, no row, or a damaged one. */
 function attempt(get: () => Record<string, unknown> | undefined): BatchRow | "damaged" | undefined {
   try {
     const raw = get()

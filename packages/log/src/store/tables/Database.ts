@@ -1,4 +1,4 @@
-/** One connection to the file of a log: how it is opened, checked, created, and how a transaction is run on it. */
+/** One connection to the file of a log: opens, checks and creates it, and runs transactions. */
 import { wallMs } from "../../clock.ts"
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
@@ -9,17 +9,17 @@ import { Presence } from "./Presence.ts"
 import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
-/** How long SQLite waits for another process by itself, in milliseconds; the group commit then tries again. */
+/** Longest wait of SQLite for another process, in milliseconds; then the group commit retries. */
 const busyMs = 250
 
-/** How long opening waits for other processes that create, recover or check point the same log, in milliseconds. */
+/** Longest wait of an open for other processes that create, recover or checkpoint the same log, in milliseconds. */
 const openMs = 10_000
 
 export interface DatabaseOptions {
   readonly paths: LogPaths
   /** Nothing is created or changed. */
   readonly isReadOnly: boolean
-  /** Most bytes the file may take; undefined: what the volume has. */
+  /** Size limit of the file, in bytes; undefined: the size of the volume. */
   readonly bytesMax?: number | undefined
 }
 
@@ -28,7 +28,7 @@ export class Database {
   readonly presence: Presence
   readonly #sql: DatabaseSync
   readonly #version: StatementSync
-  /** Whether a reader found the log closed, and has to leave it so. */
+  /** True for a reader that found the log closed, and must leave it closed. */
   readonly #wasClosed: boolean
   #seen = -1
 
@@ -40,12 +40,12 @@ export class Database {
     this.#version = sql.prepare("PRAGMA data_version")
   }
 
-  /** Opens the log, creating it in an empty directory; throws a `Refusal` for what is not ours, and SQLite's errors as they are. */
+  /** Opens the log; creates it in an empty directory. Throws a `Refusal` for a file that is not a log, and SQLite's errors as they are. */
   static open(options: DatabaseOptions): Database {
     const { paths, isReadOnly } = options
     if (isReadOnly) findDirectory(paths)
     else takeDirectory(paths)
-    // SQLite would take a leftover WAL for the recovery of an empty file, and say nothing of what is missing.
+    // SQLite would recover an empty file from a leftover WAL, and report no loss.
     const isCut =
       existsSync(paths.database) && statSync(paths.database).size === 0 && existsSync(`${paths.database}-wal`)
     if (isCut && statSync(`${paths.database}-wal`).size > 0) throw cut(paths.database)
@@ -85,7 +85,7 @@ export class Database {
     return this.#sql.prepare(text)
   }
 
-  /** Whether another connection has committed since this was last asked. */
+  /** Whether another connection has committed since the last call. */
   hasChanged(): boolean {
     const version = Number(this.#version.get()?.["data_version"] ?? 0)
     if (version === this.#seen) return false
@@ -93,7 +93,7 @@ export class Database {
     return true
   }
 
-  /** Begins a write; throws a busy error when another process does not let go in time. */
+  /** Begins a write; throws a busy error if another process holds the log too long. */
   begin(): void {
     this.#sql.exec("BEGIN IMMEDIATE")
   }
@@ -106,7 +106,7 @@ export class Database {
     if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK")
   }
 
-  /** Runs `look` on one state of the log, whatever others commit meanwhile. */
+  /** Runs `look` on one snapshot of the log. */
   snapshot<A>(look: () => A): A {
     if (this.#sql.isTransaction) return look()
     this.#sql.exec("BEGIN")
@@ -124,8 +124,8 @@ export class Database {
 }
 
 /**
- * A reader of a closed log makes SQLite create a write-ahead log and its index, which it must not remove itself: left behind they
- * would belong to whoever looked, and the service could not open its own log. The last writer to close removes both.
+ * A reader of a closed log makes SQLite create a write-ahead log and its index, owned by the reader's user. If they stayed, the service
+ * might not be able to open its own log. A reader must not remove them; the last writer to close removes both.
  */
 function takeAwayIndex(path: string): void {
   try {
@@ -137,12 +137,12 @@ function takeAwayIndex(path: string): void {
       sql.close()
     }
   } catch {
-    // Somebody else has it by now, and will remove them.
+    // Another process has the log open by now, and will remove them.
   }
 }
 
 function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined): void {
-  // Before anything is written: what is not ours must stay as it is.
+  // Before the first write: a file that is not a log must not be changed.
   if (check(sql, path) === "empty") sql.exec("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE")
   sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
   sql.exec("PRAGMA journal_size_limit = 67108864")
@@ -153,7 +153,7 @@ function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined):
   if (check(sql, path) === "log") return
   sql.exec("BEGIN IMMEDIATE")
   try {
-    // Looked at again: another process may have been faster.
+    // Checked again inside the write: another process may have created it.
     const found = check(sql, path)
     if (found === "empty") create(sql)
     else if (found === "old") bringUpToDate(sql)
@@ -184,7 +184,7 @@ function bringUpToDate(sql: DatabaseSync): void {
   sql.exec(`PRAGMA user_version = ${formatVersion}`)
 }
 
-/** Refuses a file that is not a log, or one of a newer version. */
+/** Rejects a file that is not a log, or has a newer format. */
 function check(sql: DatabaseSync, path: string): "log" | "empty" | "old" {
   const number = (name: string) => Number(sql.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0)
   const application = number("application_id")
@@ -216,7 +216,7 @@ function check(sql: DatabaseSync, path: string): "log" | "empty" | "old" {
   return format < formatVersion ? "old" : "log"
 }
 
-/** Where nothing can be written nobody can be writing either, and SQLite must not want to put its shared index there. */
+/** A read-only volume has no writers, so SQLite needs no shared index, which it could not create there. */
 function isWritable(directory: string): boolean {
   try {
     accessSync(directory, constants.W_OK)

@@ -1,4 +1,4 @@
-/** What may stand in the directory of a log, and what makes it somebody else's. */
+/** The directory of a log: the files that it may hold, and the check for foreign ones. */
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Refusal, systemCode } from "../../Fault.ts"
@@ -6,10 +6,10 @@ import { Refusal, systemCode } from "../../Fault.ts"
 /** Names inside the directory. */
 const databaseName = "log.sqlite"
 const wakeName = "wake"
-/** Folder of what leats announce of their ledgers. */
+/** Folder of the ledger files. */
 export const ledgerName = "ledger"
 
-/** What a new volume has in its root, and what we create ourselves. */
+/** Files that a new volume has in its root, and those that the log creates. */
 const harmless = new Set([
   "lost+found",
   wakeName,
@@ -30,7 +30,7 @@ export function pathsOf(directory: string): LogPaths {
   return { directory, database: join(directory, databaseName), wake: join(directory, wakeName) }
 }
 
-/** Makes the directory when it is not there, and refuses one that holds anything but a log. */
+/** Creates a missing directory; rejects one that holds anything but a log. */
 export function takeDirectory({ directory, database }: LogPaths): void {
   makeDirectory(directory)
   if (!statSync(directory).isDirectory()) throw notDirectory(directory)
@@ -54,7 +54,7 @@ export function makeDirectory(directory: string): void {
   }
 }
 
-/** The same, for who only reads: nothing is created. */
+/** The same for a reader: creates nothing. */
 export function findDirectory({ directory, database }: LogPaths): void {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (found === undefined) throw new Refusal("UnknownTopic", `${directory} does not exist: there is no log to look at`)

@@ -1,6 +1,6 @@
 /**
- * Which events each partition has taken, as ranges of sequences: one row for each (partition, incarnation, stream, bucket) while
- * its sequences have no gaps, and one more per gap. Kept for ever, in the transaction of the append.
+ * The event ids that each partition has stored, as ranges of sequences: one row for each (partition, incarnation, stream, bucket), and one
+ * more for each gap. Written in the transaction of the append; never deleted.
  */
 import { Buffer } from "node:buffer"
 import { EventIdCursor } from "leat/record"
@@ -24,13 +24,13 @@ interface LaneKey {
 
 /** Sequences of one bucket of one process, in one partition. */
 interface IdLane extends LaneKey {
-  /** The range with the highest sequences: nearly every event is the next of it. */
+  /** The range with the highest sequences: nearly every event extends it. */
   top: Range | undefined
   /** Whether `top` is not written yet. */
   isChanged: boolean
 }
 
-/** Lanes kept in memory, about 350 bytes each: 26 streams of 3840 buckets that all have events. Beyond that all are read again. */
+/** Most lanes in memory, about 350 bytes each: 26 streams of 3840 buckets that all have events. Beyond that the cache is cleared. */
 const lanesMax = 100_000
 
 export class EventIds {
@@ -59,7 +59,7 @@ export class EventIds {
     this.#remove = db.prepare(`DELETE FROM id_range WHERE ${lane} AND first = ?`)
   }
 
-  /** Takes the ids of a batch, inside a write. Returns the records whose event the partition has already, when there are any. */
+  /** Adds the ids of a batch, inside a write. Returns the duplicates, if there are any: records whose event the partition has stored. */
   take(partition: number, block: Block): ReadonlySet<number> | undefined {
     let duplicates: Set<number> | undefined
     let lane: IdLane | undefined
@@ -76,7 +76,7 @@ export class EventIds {
     return duplicates
   }
 
-  /** What the partitions of a topic have taken of one incarnation. */
+  /** The ranges that the partitions of a topic have stored of one incarnation. */
   of({ firstPartition, partitions }: Topic, incarnation: Uint8Array): ReadonlyArray<IdRange> {
     const id = Buffer.from(incarnation)
     return this.#all.all(firstPartition, firstPartition + partitions - 1, id).flatMap((row) => {
@@ -92,7 +92,7 @@ export class EventIds {
     this.#changed = []
   }
 
-  /** False: the lane has it already. */
+  /** False if the lane has it already. */
   #add(partition: number, lane: IdLane, seq: number): boolean {
     const { top } = lane
     if (top !== undefined && seq <= top.last) return seq < top.first && this.#insert(partition, lane, seq)
@@ -106,7 +106,7 @@ export class EventIds {
     return true
   }
 
-  /** A sequence that came late: below the highest range. */
+  /** Adds a late sequence, below the highest range. */
   #insert(partition: number, lane: IdLane, seq: number): boolean {
     if (lane.isChanged) this.#save(partition, lane)
     const { incarnation, stream, bucket } = lane
@@ -147,7 +147,7 @@ export class EventIds {
     return lane
   }
 
-  /** A range that does not verify holds nothing: storing an event twice is better than taking another one for it. */
+  /** A range that does not verify counts as empty: storing an event twice is better than rejecting a new event as its duplicate. */
   #verified(partition: number, lane: LaneKey, row: Record<string, unknown> | undefined): Range | undefined {
     if (row === undefined) return undefined
     const range = { first: Number(row["first"]), last: Number(row["last"]) }

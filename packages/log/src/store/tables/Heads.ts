@@ -1,4 +1,4 @@
-/** Where each partition starts and ends. Cached while no other process commits. */
+/** Start and end of each partition. Cached until another process commits. */
 import { Refusal } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
@@ -14,9 +14,9 @@ export interface Head {
   bytes: number
   /** Latest record time that was ever stored, in epoch milliseconds. */
   highMs: number
-  /** Highest block id that was stored here: never goes back, whatever retention takes away. */
+  /** Highest block id that was stored here; retention never lowers it. */
   lastId: number
-  /** Compaction has seen everything before this position. */
+  /** Everything before this position is compacted. */
   cleaned: number
 }
 
@@ -90,7 +90,7 @@ export class Heads {
     this.#reached = undefined
   }
 
-  /** A head that does not verify is worked out from the batches; without any, positions could be given twice. */
+  /** A head that does not verify is rebuilt from the batches. Without a head, positions could be assigned twice. */
   #recover(partition: number): Head {
     const row = this.#ends.get(partition)
     const end = row?.["end"]

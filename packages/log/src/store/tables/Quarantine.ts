@@ -1,15 +1,15 @@
 /**
- * What did not verify: noted once, left where it is, and passed over. Retention takes it away with its neighbours; until then
- * whoever wants to salvage bytes finds them in the file.
+ * The record of damage: each range that does not verify is noted once, skipped, and left in place. Retention deletes it with its
+ * neighbours; until then its bytes can be salvaged from the file.
  */
 import { wallMs } from "../../clock.ts"
 import { isDamage } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
 
 export interface Damage {
-  /** Partition of the log; -1 for what belongs to none. */
+  /** Partition of the log; -1 for rows of no partition. */
   readonly partition: number
-  /** Positions [base, end) that cannot be read; equal when no record is lost. */
+  /** Positions [base, end) that cannot be read; equal if no record is lost. */
   readonly base: number
   readonly end: number
   /** `block`: bytes of a batch. `index`: its row. `head`, `lane`, `ids`: rows of these tables. `tail`: commits that are gone. */
@@ -28,7 +28,7 @@ export class Quarantine {
     this.#isReadOnly = isReadOnly
   }
 
-  /** Calls `then` when something was found that is to be written down. */
+  /** Calls `then` when there is damage to save. */
   onReport(then: () => void): void {
     this.#whenReported = then
   }
@@ -41,14 +41,14 @@ export class Quarantine {
     this.#whenReported?.()
   }
 
-  /** Writes down what was found, inside a write. */
+  /** Saves the damage that was found, inside a write. */
   save(): void {
     const insert = this.#db.prepare("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)")
     const nowMs = wallMs()
     try {
       for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
     } catch (error) {
-      // The notes themselves are damaged: that must not keep anybody from writing.
+      // The table of damage is itself damaged: this must not block other writes.
       if (!isDamage(error)) throw error
     }
   }

@@ -1,4 +1,4 @@
-/** The log as one thing: its tables, opened together, and brought up to date when another process has committed. */
+/** All tables of one log, opened together. Their caches are cleared when another process has committed. */
 import { endianness } from "node:os"
 import { Refusal } from "../../Fault.ts"
 import { Batches } from "./Batches.ts"
@@ -15,7 +15,7 @@ export class Store {
   readonly heads: Heads
   readonly batches: Batches
   readonly ids: EventIds
-  /** Called when another process is found to have committed, whoever finds it; must not read at once. */
+  /** Called when a commit of another process is found; must not read synchronously. */
   whenChanged: (() => void) | undefined
 
   constructor(options: DatabaseOptions) {
@@ -28,7 +28,7 @@ export class Store {
     this.ids = new EventIds(this.db, this.quarantine)
   }
 
-  /** To be called first in every transaction: forgets what another process may have changed. */
+  /** Called first in every transaction: clears the caches that another process may have changed. */
   refresh(): void {
     if (this.db.hasChanged()) {
       this.heads.forget()
@@ -38,14 +38,14 @@ export class Store {
     this.topics.refresh()
   }
 
-  /** After a rollback: nothing of what the transaction put into memory is so. */
+  /** Called after a rollback: clears what the transaction cached. */
   forget(): void {
     this.heads.forget()
     this.ids.forget()
     this.topics.forget()
   }
 
-  /** Reads on one state of the log. */
+  /** Reads on one snapshot of the log. */
   look<A>(look: () => A): A {
     this.db.presence.checkForRead()
     return this.db.snapshot(() => {

@@ -1,4 +1,4 @@
-/** The topics of a log. Few, created rarely, and under one checksum: a name that a flipped bit changed would look like a new topic. */
+/** The topics of a log: few, created rarely. They share one checksum, because a name with a flipped bit would look like a new topic. */
 import type { TopicSpec, TopicStatus } from "leat/transport"
 import { Refusal } from "../../Fault.ts"
 import type { Database } from "./Database.ts"
@@ -38,7 +38,7 @@ export class Topics {
     this.#setSum = db.prepare("UPDATE header SET topics = ?1, sum = ?2")
   }
 
-  /** Looks whether another process has created a topic. */
+  /** Reads the topics again: another process may have created one. */
   refresh(): void {
     const sum = Number(this.#sum.get()?.["topics"])
     if (sum === this.#knownSum) return
@@ -99,7 +99,7 @@ export class Topics {
     return this.get(topic)
   }
 
-  /** After a rollback nothing that was created is there. */
+  /** Forgets the topics that a rolled-back transaction created. */
   forget(): void {
     this.#knownSum = undefined
   }
@@ -118,7 +118,7 @@ export class Topics {
   }
 }
 
-/** How a topic that is there differs from what is asked. */
+/** The differences between an existing topic and the requested one. */
 export function compareTopic(found: Topic, spec: TopicSpec): TopicStatus {
   const differences = [
     ["partitions", spec.partitions, found.partitions] as const,

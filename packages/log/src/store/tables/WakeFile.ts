@@ -1,6 +1,6 @@
 /**
- * How other processes learn of a commit: a few bytes written after it, on which they have a watch. What stands in them is also
- * the only witness outside of SQLite of how far the log reached: a write-ahead log that was cut is otherwise simply shorter.
+ * The file that wakes other processes after a commit: they watch it, and each commit writes a few bytes to it. The bytes also record
+ * outside of SQLite how far the log reached: without them a truncated write-ahead log would look complete.
  */
 import { crc32c } from "leat/record"
 import { Buffer } from "node:buffer"
@@ -27,21 +27,21 @@ export class WakeFile {
     this.#path = path
   }
 
-  /** Tells everybody that this much is committed. Never fails: the log itself has everything already. */
+  /** Announces a commit. Never fails: the commit is in the log already. */
   touch({ lastId, positions }: Reach): void {
     try {
-      // Without truncation: who reads it in between must not find it empty.
+      // Without truncation: a reader must never find the file empty.
       this.#file ??= openSync(this.#path, constants.O_RDWR | constants.O_CREAT)
       this.#bytes.writeDoubleLE(lastId, 0)
       this.#bytes.writeDoubleLE(positions, 8)
       this.#bytes.writeUInt32LE(crc32c(this.#bytes, 0, sumAt), sumAt)
       writeSync(this.#file, this.#bytes, 0, length, 0)
     } catch {
-      // A full disk, mostly. The others find the commit by their slow look.
+      // The disk is full, usually. Other processes find the commit by polling.
     }
   }
 
-  /** What was announced last; undefined when the file is not there or does not verify. */
+  /** The last announcement; undefined if the file is missing or does not verify. */
   read(): Reach | undefined {
     try {
       const bytes = readFileSync(this.#path)
@@ -52,7 +52,7 @@ export class WakeFile {
     }
   }
 
-  /** Calls `then` when anybody commits. Returns false where the system gives no more watches. */
+  /** Calls `then` after each commit of any process. Returns false if the system has no more watches. */
   watch(then: () => void): boolean {
     if (this.#watcher !== undefined) return true
     try {

@@ -5,7 +5,7 @@ export type SqlValue = number | string | Uint8Array | null
 
 let scratch = Buffer.alloc(1024)
 
-/** Checksum of the values of a row, so that a flipped bit in a number is not taken for the number. */
+/** Checksum of the values of a row, so that a flipped bit in a number is detected. */
 export function rowSum(...values: ReadonlyArray<SqlValue>): number {
   let at = 0
   for (const value of values) {

@@ -1,18 +1,18 @@
 /**
- * The tables of a log. Positions are read through `batch`, a small tree of its own that no payload stands in: a page of `bytes`
- * that cannot be read costs the batches on it and nothing else. Every row that decides what is delivered carries a checksum.
+ * The tables of a log. The index `batch` is a small tree without payloads, so an unreadable page of `bytes` costs only the batches on it.
+ * Every row that affects delivery has a checksum.
  */
 
 /** Version of the whole format: tables, row sums and blocks. */
 export const formatVersion = 3
 
-/** What is brought up to date when it is opened for writing. */
+/** Older formats that are migrated when the log is opened for writing. */
 export const oldestFormat = 1
 
-/** `leat` in SQLite's own header: what has another one is not ours. */
+/** The text `leat` in SQLite's header; a file with another id is not a log. */
 export const applicationId = 0x6c656174
 
-/** What a member reads: a member of a group has a row for each of its topics. */
+/** Topics of members: a member of a group has a row for each topic that it reads. */
 const memberTopics = `CREATE TABLE member_topic (topic INTEGER NOT NULL, member INTEGER NOT NULL, drain_ms INTEGER NOT NULL,
   begins TEXT NOT NULL, leaving INTEGER NOT NULL, PRIMARY KEY (topic, member)) WITHOUT ROWID;`
 
@@ -42,7 +42,7 @@ CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end
   found_ms INTEGER NOT NULL, PRIMARY KEY (partition, base, what)) WITHOUT ROWID;
 `
 
-/** By the format that is left behind. The header is written anew beside it. */
+/** By the format that is migrated. The header is rewritten in the same transaction. */
 export const upgrades: Readonly<Record<number, string>> = {
   // A member had one topic.
   1: `
