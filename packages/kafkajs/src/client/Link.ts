@@ -1,6 +1,6 @@
 /**
- * One connection to one broker. A kafkajs connection is used once: after a break it would go on in the middle of the frame at
- * which it broke, so that a new one is made instead. What was asked, written and answered is known here for each request.
+ * One connection to one broker, with the state of each request: sent, written, answered. A kafkajs connection is used once: after a break
+ * it would continue in the middle of a frame, so a new one is made instead.
  */
 import { monotonicMs } from "./clock.ts"
 import { failure, failureOf } from "./failureOf.ts"
@@ -17,10 +17,10 @@ import {
 import type { Address, Settings } from "./Settings.ts"
 import type { TransportError } from "leat/transport"
 
-/** What became of a request: its answer, or why there is none and whether the broker may have it. */
+/** The outcome of a request: its answer, or the failure and whether the broker may have received it. */
 export type Exchange = { readonly payload: Buffer } | { readonly error: TransportError; readonly wasWritten: boolean }
 
-/** A frame to be sent: 4 bytes of length and 4 for the correlation id, at 8, are filled in when it goes. */
+/** A frame to be sent. Its length (4 bytes) and its correlation id (4 bytes, at 8) are filled in at sending. */
 export interface Frame {
   readonly apiKey: number
   readonly apiVersion: number
@@ -34,7 +34,7 @@ export interface Frame {
  */
 const sessionShare = 0.8
 
-/** A connection from which nothing has come for this long after a request whose time is up is taken for dead. */
+/** A connection that is silent for this long after the deadline of a request counts as dead. */
 const silentMs = 1000
 
 export class Link {
@@ -42,7 +42,7 @@ export class Link {
   readonly #connection: KafkajsConnection
   readonly #where: string
   readonly #clientId: Buffer
-  /** When the session of SASL is nearly over, by the clock of `performance`. */
+  /** Instant of `monotonicMs` shortly before the SASL session expires. */
   readonly #staleMs: number
   #isClosed = false
   #isRetired = false
@@ -58,7 +58,7 @@ export class Link {
     this.#staleMs = sessionMs === 0 ? Number.POSITIVE_INFINITY : monotonicMs() + sessionMs * sessionShare
   }
 
-  /** Connects, asks what the broker speaks, and says who we are; all of it within `connectMs`. */
+  /** Connects, asks for the API versions of the broker, and authenticates, all within `connectMs`. */
   static async open({ host, port }: Address, settings: Settings): Promise<Link> {
     const { connectMs, requestMs, clientId, ssl, sasl, logger, socketFactory } = settings
     const where = `${host}:${port}`
@@ -72,11 +72,11 @@ export class Link {
       socketFactory,
       connectionTimeout: connectMs,
       requestTimeout: requestMs,
-      // Its clock looks ten times a second at every connection; ours is set once for each request.
+      // kafkajs checks every connection ten times a second; here one timer is set for each request.
       enforceRequestTimeout: false
     })
     withoutIdleTimers(connection)
-    // A peer that hangs up before it has greeted leaves kafkajs waiting for ever.
+    // If the peer closes before the handshake ends, kafkajs waits without a limit.
     let tellLate: (error: unknown) => void = () => undefined
     const late = new Promise<never>((_, reject) => {
       tellLate = reject
@@ -96,7 +96,7 @@ export class Link {
     }
   }
 
-  /** Whether new requests may be begun on it. */
+  /** Whether it accepts new requests. */
   get isOpen(): boolean {
     return this.#isUsable && !this.#isRetired && monotonicMs() < this.#staleMs
   }
@@ -105,7 +105,7 @@ export class Link {
     return !this.#isClosed && this.#connection.isConnected()
   }
 
-  /** A frame for `exchange` with its header written, and where the body begins. */
+  /** A frame for `exchange` with its header, and the offset of its body. */
   frame(apiKey: number, apiVersion: number, apiName: string, bodyBytes: number): Frame & { readonly bodyAt: number } {
     const bodyAt = 14 + this.#clientId.length
     const bytes = Buffer.allocUnsafe(bodyAt + bodyBytes)
@@ -116,7 +116,7 @@ export class Link {
     return { apiKey, apiVersion, apiName, bytes, bodyAt }
   }
 
-  /** Asks with kafkajs's codec. Error codes in the answer are for the caller; every other failure is thrown. */
+  /** Sends a request with kafkajs's codec. The caller handles error codes in the answer; every other failure is thrown. */
   async call<Name extends CallName>(
     name: Name,
     parameters: Calls[Name]["asked"],
@@ -135,7 +135,7 @@ export class Link {
     }
   }
 
-  /** Sends a frame and waits for what comes back, no longer than `withinMs`. Never rejects. */
+  /** Sends a frame and waits for its answer, at most `withinMs`. Never rejects. */
   async exchange(frame: Frame, withinMs: number): Promise<Exchange> {
     if (!this.#isUsable) return { error: this.#gone(frame), wasWritten: false }
     this.#pending++
@@ -145,13 +145,13 @@ export class Link {
     return exchange
   }
 
-  /** Begins nothing new, and ends when what was begun is answered. */
+  /** Drains: accepts no new requests, and closes once those in flight are answered. */
   retire(): void {
     this.#isRetired = true
     if (this.#pending === 0 || !this.#isUsable) this.close()
   }
 
-  /** Ends the connection at once; requests that were written stay without an answer. */
+  /** Closes the connection at once; requests in flight stay without an answer. */
   close(error: unknown = failure("Closed", "close", this.#where)): void {
     this.#isClosed = true
     cut(this.#connection, error)
@@ -194,7 +194,7 @@ export class Link {
           expectResponse: true,
           requestTimeout: null,
           sendRequest: () => {
-            // kafkajs holds a request back while a broker asks for less; by then nobody may want it any more.
+            // kafkajs delays a request while the broker throttles; by then the caller may have its answer.
             if (isOver) return
             wasWritten = true
             readBefore = connection.socket?.bytesRead ?? 0
@@ -220,7 +220,7 @@ export class Link {
   }
 }
 
-/** kafkajs starts a timer after each answer, with a time in the past when there is nothing to wait for, and Node warns of that. */
+/** kafkajs starts a timer after each answer, with a negative delay if there is nothing to wait for, and Node warns of it. */
 function withoutIdleTimers({ requestQueue }: KafkajsConnection): void {
   const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue)
   requestQueue.scheduleCheckPendingRequests = () => {

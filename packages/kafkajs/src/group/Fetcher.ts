@@ -1,6 +1,6 @@
 /**
- * Fetches for the lanes of one member: of each broker that leads some of them one request at a time, for all of them that have
- * room. A lane that is not pulled is left out, and holds nothing else back.
+ * Fetches for the lanes of one member: one request in flight to each leader, for all its lanes that have room. A lane that is not pulled is
+ * left out, and does not delay the others.
  */
 import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
@@ -13,9 +13,9 @@ import { batchOf } from "../readRange.ts"
 import type { GroupLane } from "./GroupLane.ts"
 
 const bounds = { waitMs: 500, bytesMax: 16 * 1024 ** 2, partitionBytesMax: 1024 ** 2 }
-/** How long a broker that failed is left alone, in milliseconds. */
+/** Pause after a failure of a broker, in milliseconds. */
 const againMs = 100
-/** A topic that is not there any more ends its lanes; leat joins again, and sees. */
+/** A deleted topic ends its lanes; leat then joins again. */
 const passing: ReadonlySet<string> = new Set(["Unavailable", "Disconnected", "Timeout", "Throttled"])
 const endless = (1n << 63n) - 1n
 
@@ -36,7 +36,7 @@ export class Fetcher {
     this.#lanes = lanes
   }
 
-  /** A lane came, or has room again. */
+  /** A lane is new, or has room again. */
   wake(): void {
     if (this.#isScheduled || this.#isStopped) return
     this.#isScheduled = true
@@ -67,13 +67,13 @@ export class Fetcher {
         this.#failed([lane], error)
       }
     }
-    // All at once: what has to be asked for is asked once, and lasts no longer for many lanes.
+    // Concurrently: shared requests are sent once, and many lanes take no longer than one.
     await Promise.all(wanting.map(find))
     for (const [leader, lanes] of ofLeader) if (!this.#busy.has(leader)) void this.#fetch(leader, lanes)
   }
 
   async #fetch(leader: number, candidates: ReadonlyArray<GroupLane>): Promise<void> {
-    // Looked at again: time has passed.
+    // Checked again: the leader was looked up in between.
     const lanes = candidates.filter(({ wantsMore }) => wantsMore)
     if (lanes.length === 0) return
     this.#busy.add(leader)
@@ -123,7 +123,7 @@ export class Fetcher {
     }
   }
 
-  /** What the lane was to read next has expired. kafkajs would commit a position of its own here, and jump. */
+  /** The next offset of the lane has expired. kafkajs would commit an offset of its own here, and skip records. */
   async #passExpired(lane: GroupLane): Promise<void> {
     const start =
       (await positionsAt(this.#brokers, this.#topic, [lane.partition], "earliest")).get(lane.partition) ?? 0n
@@ -132,7 +132,7 @@ export class Fetcher {
     lane.fail(failure("Unavailable", "fetch", `${where} ends before ${lane.next}: it was cut short, or made anew`))
   }
 
-  /** Once, however many lanes failed: else each failure would lead to several more. */
+  /** Once for all lanes that failed: otherwise each failure would cause several more. */
   #wakeLater(): void {
     if (this.#isStopped) return
     this.#again ??= setTimeout(() => {
@@ -141,7 +141,7 @@ export class Fetcher {
     }, againMs)
   }
 
-  /** Leaders move and connections break: that passes. Anything else ends the lanes. */
+  /** A moved leader or a broken connection is transient. Any other failure ends the lanes. */
   #failed(lanes: ReadonlyArray<GroupLane>, cause: unknown): void {
     const error: TransportError = failureOf(cause, "fetch", this.#topic)
     if (passing.has(error.reason)) {

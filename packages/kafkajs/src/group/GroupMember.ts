@@ -1,7 +1,7 @@
 /**
- * One member of a consumer group, on the coordinator's own requests: it joins, says it is alive, takes what it is given, and gives
- * back what it is asked for only when that has been released. kafkajs's consumer is not used: it joins again without waiting
- * for anybody, commits positions of its own, and says that it committed when it did not.
+ * One member of a consumer group, on the coordinator's own requests: it joins, sends heartbeats, takes its assignment, and gives a revoked
+ * lane back only after its release. kafkajs's consumer is not used: it joins again without waiting for a drain, commits offsets of its own,
+ * and reports commits that were not made.
  */
 import { monotonicMs } from "../client/clock.ts"
 import { kafkaCodes } from "@leat/kafka"
@@ -29,10 +29,10 @@ export interface Membership {
   readonly sessionMs: number
 }
 
-/** What a member tells whoever subscribed. */
+/** The events of a member for its subscriber. */
 export interface MemberEvents {
   readonly given: (lane: HeldLane) => void
-  /** It is out of the group and comes back only by joining anew. */
+  /** The member has left the group; only a new join returns to it. */
   readonly failed: (error: TransportError) => void
 }
 
@@ -42,13 +42,13 @@ const coordinatorMoved: ReadonlySet<number> = new Set([
   kafkaCodes.NOT_COORDINATOR
 ])
 
-/** How often a member says that it is alive, at most, in milliseconds: as soon does it hear that others came or went. */
+/** Longest heartbeat interval, in milliseconds; it bounds the time until a member learns of a rebalance. */
 const heartbeatMsMax = 1000
 const againMs = 100
-/** How long leaving may take, in milliseconds; after that the session runs out by itself. */
+/** Deadline of LeaveGroup, in milliseconds; after it the session expires by itself. */
 const leaveMs = 2000
 
-/** How often the leader looks whether topics were given more partitions, in milliseconds. */
+/** Interval in which the leader checks topics for new partitions, in milliseconds. */
 const countMs = 10_000
 
 let memberNumbers = 0
@@ -62,20 +62,20 @@ export class GroupMember implements LaneHolder {
   readonly #heartbeatMs: number
   #memberId = ""
   #generation = -1
-  /** Not released and not lost, by partition: what this member says that it holds. */
+  /** The lanes that this member holds, by partition: neither released nor lost. */
   readonly #lanes = new Map<number, GroupLane>()
   readonly #drains = new Map<GroupLane, NodeJS.Timeout>()
   #assigned: ReadonlySet<number> = new Set()
   #takesNoMore = false
   #isOver = false
-  /** The join that goes on. */
+  /** The join in progress. */
   #joining: Promise<void> | undefined
   #hasJoined = false
   #wantsToRejoin = false
-  /** Of the leader: how many partitions it has shared out, by topic. */
+  /** Only of the leader: the number of partitions that it has assigned, by topic. */
   #counts: ReadonlyMap<string, number> = new Map()
   #countedMs = 0
-  /** When the coordinator was last known to know us, by the clock of `performance`. */
+  /** Instant of `monotonicMs` at which the coordinator last confirmed this member. */
   #aliveMs = 0
   #wake: (() => void) | undefined
   #whenJoined: Array<() => void> = []
@@ -88,7 +88,7 @@ export class GroupMember implements LaneHolder {
     this.#fetcher = new Fetcher(brokers, membership.topic, `${this.#purpose} fetch`, () => this.#lanes.values())
   }
 
-  /** Joins and stays until `leave`, or until something happens that does not pass. Never rejects. */
+  /** Joins and stays until `leave` or a permanent failure. Never rejects. */
   async run(): Promise<void> {
     this.#aliveMs = monotonicMs()
     while (!this.#isOver) {
@@ -102,20 +102,20 @@ export class GroupMember implements LaneHolder {
     }
   }
 
-  /** The first step of leaving: no more lanes, and those that are held go to others as they are released. */
+  /** The first step of leaving, the drain: no more lanes, and each held lane goes to another member after its release. */
   takeNoMore(): void {
     this.#takesNoMore = true
     this.#rejoin()
     if (this.#lanes.size === 0) void this.leave()
   }
 
-  /** The second: what is still held is lost. */
+  /** The second step: the lanes that are still held are lost. */
   async leave(): Promise<void> {
     const memberId = this.#memberId
     this.#memberId = ""
     this.#stop()
     if (memberId !== "") await this.#leaveAs(memberId)
-    // Who is not told its name yet could not say who leaves; the others would wait for it until its session ends.
+    // Without a member id there is nothing to send LeaveGroup for; the other members would wait until its session expires.
     else if (this.#joining !== undefined) await Promise.race([this.#joining.catch(() => undefined), sleep(leaveMs)])
     this.#brokers.closePurpose(this.#purpose)
     this.#brokers.closePurpose(`${this.#purpose} fetch`)
@@ -124,11 +124,11 @@ export class GroupMember implements LaneHolder {
   async #leaveAs(memberId: string): Promise<void> {
     const { group } = this.#membership
     try {
-      // Not on the connection of the member, where a request to join may be waiting.
+      // On another connection than the member's, where a JoinGroup request may be waiting.
       const link = await this.#brokers.coordinator(group, "ask")
       await link.call("LeaveGroup", { groupId: group, memberId }, leaveMs)
     } catch {
-      // Then the session runs out.
+      // The session expires instead.
     }
   }
 
@@ -207,7 +207,7 @@ export class GroupMember implements LaneHolder {
     }
   }
 
-  /** The coordinator answers when all members have come, or their time is up. */
+  /** The coordinator answers once all members have joined, or the rebalance deadline has passed. */
   get #joinMs(): number {
     return Math.max(this.#membership.sessionMs, 10_000) + 5000
   }
@@ -232,7 +232,7 @@ export class GroupMember implements LaneHolder {
     }))
   }
 
-  /** Says that it is alive, until it has to join again. */
+  /** Sends heartbeats until the member must join again. */
   async #stay(): Promise<void> {
     while (!this.#isOver && !this.#wantsToRejoin) {
       await this.#pause(this.#heartbeatMs)
@@ -252,14 +252,14 @@ export class GroupMember implements LaneHolder {
         await this.#count()
       } catch (error) {
         const failed = failureOf(error, "heartbeat", `group ${group}`)
-        // As long as the session lasts another coordinator may be found, and nothing has changed.
+        // Until the session expires another coordinator may be found, and the membership holds.
         if (!passes(failed) || monotonicMs() - this.#aliveMs > sessionMs) throw failed
         this.#brokers.forgetCoordinator(group)
       }
     }
   }
 
-  /** A leader that joins again makes all do so: then new partitions are shared out too. */
+  /** A new join of the leader starts a rebalance, which assigns new partitions too. */
   async #count(): Promise<void> {
     const nowMs = monotonicMs()
     if (nowMs - this.#countedMs < countMs) return
@@ -286,7 +286,7 @@ export class GroupMember implements LaneHolder {
 
   async #recover(error: TransportError): Promise<void> {
     if (this.#isOver || error.reason === "LaneLost") return
-    // Whoever joins anew asks for it too.
+    // The next join looks the coordinator up again.
     this.#brokers.forgetCoordinator(this.#membership.group)
     const isHopeless = !this.#hasJoined && error.operation === "connect"
     if (isHopeless || !passes(error) || monotonicMs() - this.#aliveMs > this.#membership.sessionMs) {
@@ -296,10 +296,10 @@ export class GroupMember implements LaneHolder {
     await this.#pause(againMs)
   }
 
-  /** Takes what the leader gave, and ends what it did not give again. */
+  /** Applies the assignment: new lanes begin, and those that are not in it end. */
   #take(partitions: ReadonlyArray<number>): void {
     this.#assigned = new Set(partitions)
-    // Who takes no more is given nothing, and keeps what it has until it has drained.
+    // A draining member gets nothing, and keeps its lanes until they are released.
     if (this.#takesNoMore) return
     for (const lane of this.#lanes.values()) if (!this.#assigned.has(lane.partition)) this.#revoke(lane)
     void this.#give(partitions.filter((partition) => !this.#lanes.has(partition)))
@@ -314,7 +314,7 @@ export class GroupMember implements LaneHolder {
     lane.held.revoke()
   }
 
-  /** Begins lanes for partitions that are ours and in nobody's hands. */
+  /** Begins lanes for assigned partitions that have none yet. */
   async #give(partitions: ReadonlyArray<number>): Promise<void> {
     const { group, topic, from } = this.#membership
     const generation = this.#generation
@@ -328,7 +328,7 @@ export class GroupMember implements LaneHolder {
         Array.from(starts, ([partition, start]) => this.#keep(partition, start, () => isOurs(partition)))
       )
       for (const [partition, { position }] of starts) {
-        // In a later generation it was asked for again, or given away.
+        // In the meantime a later generation has begun its lane, or revoked it.
         if (!isOurs(partition) || this.#lanes.has(partition)) continue
         const lane = new GroupLane(this, partition, position)
         this.#lanes.set(partition, lane)
@@ -343,17 +343,17 @@ export class GroupMember implements LaneHolder {
         return this.#events.failed(failed)
       }
       await sleep(againMs)
-      // One by one: a partition without a leader must not keep the others waiting.
+      // Each by itself: a partition without a leader must not delay the others.
       await Promise.all(wanted.map((partition) => this.#give([partition])))
     }
   }
 
-  /** Where a group began is kept: whoever takes the lane before the first settle would skip what came since. */
+  /** Commits the starting offset of a group: without it the next holder could skip records before the first commit. */
   async #keep(partition: number, { position, isToBeKept }: Start, isOurs: () => boolean): Promise<void> {
     if (isToBeKept) await this.#store(partition, position, isOurs)
   }
 
-  /** A lane is given away, or given anew. */
+  /** Removes a lane that is over; if its partition is still assigned, a new lane begins. */
   async #drop(lane: GroupLane): Promise<void> {
     clearTimeout(this.#drains.get(lane))
     this.#drains.delete(lane)
@@ -365,7 +365,7 @@ export class GroupMember implements LaneHolder {
     this.#rejoin()
   }
 
-  /** Commits, and is sure of it. While the group moves it waits for its place in the next generation. */
+  /** Commits, and checks the answer. During a rebalance it waits for the next generation. */
   async #store(partition: number, position: Position, isOurs: () => boolean): Promise<void> {
     const { group, topic } = this.#membership
     const untilMs = monotonicMs() + this.#brokers.settings.requestMs
@@ -376,14 +376,14 @@ export class GroupMember implements LaneHolder {
       const failed = await this.#tryCommit(partition, position, where)
       if (failed === undefined) return
       const { code, error } = failed
-      // What is said of a generation that is over says nothing of the lane, as long as that stays with this member.
+      // An error about a past generation says nothing of the lane while this member keeps it.
       const isLost = error.reason === "LaneLost"
       const hasMovedOn = this.#joining !== undefined || generation !== this.#generation
       if (code === kafkaCodes.REBALANCE_IN_PROGRESS || (isLost && hasMovedOn)) {
-        // Who is told that a lane is lost does not come again, so that must be true.
+        // The caller does not retry after LaneLost, so it must be certain.
         if (monotonicMs() > untilMs)
           throw failure("Unavailable", "settle", `${where}: the group has not come to rest in time`)
-        // When the next generation has begun meanwhile, joining once more would only begin another one.
+        // If the next generation has begun by now, a new join would only start another rebalance.
         if (generation === this.#generation) await this.#joined()
       } else if (isLost) {
         if (code !== kafkaCodes.ILLEGAL_GENERATION) this.#memberId = ""
@@ -399,7 +399,7 @@ export class GroupMember implements LaneHolder {
     }
   }
 
-  /** Undefined: it is committed. `code` is what the coordinator said, where it said something. */
+  /** Undefined once committed. `code` is the coordinator's, if it answered. */
   async #tryCommit(partition: number, position: Position, where: string) {
     try {
       const code = await this.#commitOnce(partition, position)
@@ -423,11 +423,11 @@ export class GroupMember implements LaneHolder {
       this.#brokers.settings.requestMs
     )
     const answers = responses.flatMap((one) => (one.topic === topic ? one.partitions : []))
-    // An answer that does not speak of this partition is none.
+    // An answer without this partition is no answer.
     return answers.find((one) => one.partition === partition)?.errorCode ?? -1
   }
 
-  /** Resolves when the join that goes on, or comes next, is over. */
+  /** Resolves at the end of the join in progress, or of the next one. */
   #joined(): Promise<void> {
     if (this.#isOver) return Promise.resolve()
     if (this.#joining === undefined) this.#rejoin()
@@ -467,7 +467,7 @@ export class GroupMember implements LaneHolder {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Whether trying on may help: connections break, coordinators move and load. */
+/** True for a transient failure: connections break, coordinators move and load. */
 function passes({ reason }: TransportError): boolean {
   return reason === "Unavailable" || reason === "Disconnected" || reason === "Timeout" || reason === "Throttled"
 }
