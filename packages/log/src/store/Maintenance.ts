@@ -2,7 +2,6 @@
  * Periodic maintenance, by one process at a time: retention of partitions without appends, and compaction. The process holds a row with a
  * heartbeat; if the heartbeat stops, another process takes over.
  */
-import { wallMs } from "../clock.ts"
 import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
@@ -108,7 +107,7 @@ export class Maintenance {
     for (let isMore = true; isMore && !this.#isClosed;) {
       isMore = await this.#write(() => {
         const head = this.#store.heads.get(partition)
-        const after = retain(this.#store, topic, head, this.#options, wallMs(), retainedPerWrite)
+        const after = retain(this.#store, topic, head, this.#options, this.#store.ages.nowMs, retainedPerWrite)
         if (after !== head) this.#store.heads.save(after)
         return after !== head
       })

@@ -46,7 +46,7 @@ export function append(
     block
   )
   const appended = { ...head, end: base + count, bytes: head.bytes + length, highMs, lastId: id }
-  store.heads.save(retain(store, topic, appended, limits, storedMs, retainedPerAppend))
+  store.heads.save(retain(store, topic, appended, limits, store.ages.nowMs, retainedPerAppend))
   return { base, duplicates: duplicates === undefined ? [] : [...duplicates] }
 }
 

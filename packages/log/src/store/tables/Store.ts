@@ -1,6 +1,7 @@
 /** All tables of one log, opened together. Their caches are cleared when another process has committed. */
 import { endianness } from "node:os"
 import { Refusal } from "../../Fault.ts"
+import { AgeClock } from "./AgeClock.ts"
 import { Batches } from "./Batches.ts"
 import { Database, type DatabaseOptions } from "./Database.ts"
 import { EventIds } from "./EventIds.ts"
@@ -15,6 +16,8 @@ export class Store {
   readonly heads: Heads
   readonly batches: Batches
   readonly ids: EventIds
+  /** By which records grow old. */
+  readonly ages = new AgeClock()
   /** Called when a commit of another process is found; must not read synchronously. */
   whenChanged: (() => void) | undefined
 
