@@ -125,23 +125,52 @@ const retryBounds = [
  * ```
  */
 export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
-  return policy.flatMap(({ on, retry, then }, index) => {
-    const found: Array<PolicyFault> = []
-    if (on.length === 0) found.push({ path: `[${index}].on`, message: 'name a failure, or "*" for any' })
-    if (on.includes("")) found.push({ path: `[${index}].on`, message: "a failure without a name is never met" })
-    if (then === "deadLetter" || then === "spill") {
-      const message = `\`${then}\` is not available in this version; use drop or halt`
-      found.push({ path: `[${index}].then`, message })
-    }
-    for (const [field, min, max, unit] of retryBounds) {
-      const value = retry?.[field]
-      if (value === undefined || (value >= min && value <= max && (field !== "times" || Number.isInteger(value))))
-        continue
-      const message = `${value} is not ${unit} from ${min} to ${max}`
-      found.push({ path: `[${index}].retry.${field}`, message })
-    }
-    return found
+  const rules: unknown = policy
+  if (!Array.isArray(rules)) return [{ path: "", message: "is no list of rules: [{ on: [...], then: ... }]" }]
+  return rules.flatMap((rule: unknown, index) => {
+    const at = `[${index}]`
+    if (!isObject(rule)) return [{ path: at, message: "is no rule: { on: [...], then: ... }" }]
+    return [...unknownNames(rule, ruleNames, at), ...ruleFaults(rule, at)]
   })
+}
+
+function ruleFaults({ on, retry, then }: Partial<Record<keyof Rule, unknown>>, at: string): ReadonlyArray<PolicyFault> {
+  const found: Array<PolicyFault> = []
+  const tags: ReadonlyArray<unknown> = Array.isArray(on) ? on : []
+  if (tags.length === 0) found.push({ path: `${at}.on`, message: 'name a failure, or "*" for any' })
+  if (tags.some((tag) => typeof tag !== "string"))
+    found.push({ path: `${at}.on`, message: "the names of failures are texts" })
+  if (tags.includes("")) found.push({ path: `${at}.on`, message: "a failure without a name is never met" })
+  if (then === "deadLetter" || then === "spill") {
+    const message = `\`${then}\` is not available in this version; use drop or halt`
+    found.push({ path: `${at}.then`, message })
+  } else if (then !== "drop" && then !== "halt") found.push({ path: `${at}.then`, message: "say drop or halt" })
+  if (retry === undefined) return found
+  if (!isObject(retry)) return [...found, { path: `${at}.retry`, message: "is no object: { baseMs: 100, ... }" }]
+  found.push(...unknownNames(retry, retryNames, `${at}.retry`))
+  for (const [field, min, max, unit] of retryBounds) {
+    const value: unknown = retry[field]
+    if (value === undefined && field !== "baseMs") continue
+    const isNumber = typeof value === "number" && value >= min && value <= max
+    if (isNumber && (field !== "times" || Number.isInteger(value))) continue
+    const message = `${String(value)} is not ${unit} from ${min} to ${max}`
+    found.push({ path: `${at}.retry.${field}`, message })
+  }
+  return found
+}
+
+const ruleNames: ReadonlyArray<string> = ["on", "retry", "then"]
+const retryNames: ReadonlyArray<string> = retryBounds.map(([field]) => field)
+
+/** A name that is not known would be passed over in silence. The document says `base: 50 millis` where code says `baseMs: 50`. */
+function unknownNames(given: object, known: ReadonlyArray<string>, at: string): ReadonlyArray<PolicyFault> {
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ path: `${at}.${name}`, message: `is not known here; in code a rule has ${known.join(", ")}` }))
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null
 }
 
 /**

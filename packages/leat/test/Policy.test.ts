@@ -121,6 +121,26 @@ describe("decide", () => {
 describe("faults", () => {
   const able = rules.filter(({ then }) => then === "drop" || then === "halt")
 
+  it.each([
+    [{ on: ["*"], then: "drop" }, "", "is no list of rules"],
+    ["patient", "", "is no list of rules"],
+    [["patient"], "[0]", "is no rule"],
+    [[{ on: ["*"], retry: { base: "50 millis", baseMs: 50 }, then: "drop" }], "[0].retry.base", "is not known here"],
+    [[{ on: ["*"], retry: { times: 3 }, then: "drop" }], "[0].retry.baseMs", "undefined is not milliseconds"],
+    [[{ on: ["*"], retry: { baseMs: "5" }, then: "drop" }], "[0].retry.baseMs", "5 is not milliseconds"],
+    [[{ on: ["*"], retry: 5, then: "drop" }], "[0].retry", "is no object"],
+    [[{ on: "Timeout", then: "drop" }], "[0].on", "name a failure"],
+    [[{ on: [5], then: "drop" }], "[0].on", "are texts"],
+    [[{ on: ["*"], then: "retry" }], "[0].then", "say drop or halt"],
+    [[{ on: ["*"], than: "drop", then: "drop" }], "[0].than", "is not known here"]
+  ])("name what JavaScript gives and types would refuse: %j", (given, path, message) => {
+    // @ts-expect-error It is what no type lets through.
+    const found = Policy.faults(given)
+    expect(found).toHaveLength(1)
+    expect(found[0]?.path).toBe(path)
+    expect(found[0]?.message).toContain(message)
+  })
+
   it("are none of a policy with numbers in their bounds", () => {
     fc.assert(
       fc.property(fc.array(able), (policy) => {

@@ -141,6 +141,10 @@ describe("leat/promise", () => {
     await using leat = await open({ source: "test" })
     const notes = await leat.stream(noteContract())
     await expect(notes.handle("readers", () => undefined, { concurrency: Number.NaN })).rejects.toThrow(RouteError)
+    // @ts-expect-error JavaScript gives no handler.
+    await expect(notes.handle("readers")).rejects.toThrow("handler: is no function")
+    // @ts-expect-error JavaScript gives no handler.
+    await expect(notes.handleBatch("readers", 5)).rejects.toThrow("handler: is no function")
     await expect(notes.subscribe("readers", { concurrency: 0 }).next()).rejects.toThrow("concurrency: 0")
   })
 })

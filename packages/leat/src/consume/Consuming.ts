@@ -38,6 +38,8 @@ const noValue = new NoEvent({
   detail: "a record without a value, on a contract that is not compacted"
 })
 
+const closing = { path: "", message: "this leat is closed, or is being closed: it handles nothing more" }
+
 export interface ConsumingParts<T> {
   readonly contract: Contract<T>
   readonly ledger: Ledger
@@ -98,7 +100,7 @@ export class Consuming<T> {
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, onEvent, handler, true), ({ subscription }) => subscription)
     })
   }
 
@@ -113,7 +115,7 @@ export class Consuming<T> {
         records: options.records ?? batchRecordsDefault,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, onEvents, handler, true), ({ subscription }) => subscription)
     })
   }
 
@@ -123,7 +125,7 @@ export class Consuming<T> {
         const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, handler, false)
+        const { fiber } = yield* this.#start(group, options, onEvent, handler, false)
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
@@ -158,14 +160,18 @@ export class Consuming<T> {
     }
   }
 
+  /** `given`: the handler as it was given. */
   #start(
     group: string,
     options: HandleOptions,
+    given: unknown,
     handler: Handler<T>,
     drainsOnStop: boolean
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const found = handleFaults(group, options)
+      const found = handleFaults(group, options, given)
+      // What begins after the end would be ended at once, and nobody would be told.
+      if (this.#parts.scope.state._tag === "Closed") return yield* new RouteError({ faults: [closing] })
       if (found.length > 0) return yield* new RouteError({ faults: found })
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.

@@ -56,6 +56,7 @@ export class LaneShell<T> {
   /** The backend has taken the lane away, or is about to. */
   #isTaken = false
   #defect: ReadHalted | undefined
+  #toldHalt: ReadHalted | undefined
   #isResumed = false
   /** The sleeping fiber that wakes the lane next, and when. */
   #alarm: { readonly atMs: number; readonly fiber: Fiber.Fiber<void> } | undefined
@@ -175,6 +176,7 @@ export class LaneShell<T> {
       while (this.#defect === undefined) {
         const nowMs = this.#now()
         this.#startHandlers(handling, nowMs)
+        this.#tellHalt()
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
         if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
@@ -184,6 +186,21 @@ export class LaneShell<T> {
         yield* this.#wake.wait
       }
     })
+  }
+
+  /** Each halt once: a lane that stands is seen by nobody else. */
+  #tellHalt(): void {
+    const { halted } = this.machine
+    if (halted === this.#toldHalt) return
+    this.#toldHalt = halted
+    if (halted === undefined) return
+    const { group, stream } = this.#options
+    const { tag, detail, attempts, position } = halted
+    this.#fork(
+      Telemetry.warn(
+        `the group ${group} of ${stream} stands on partition ${this.lane.partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+      )
+    )
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {

@@ -26,21 +26,40 @@ export function groupFault(group: unknown): string | undefined {
   return `the name of a group has at most ${groupBytesMax} bytes, and not ${bytes}: ${group.slice(0, 40)}...`
 }
 
+const optionNames: ReadonlyArray<string> = ["concurrency", "from", "onTombstone", "policy", "records"]
+
 /** The faults of a subscription, each with its path; empty when it can begin. */
-export function handleFaults(group: unknown, options: HandleOptions & HandleBatchOptions): ReadonlyArray<RouteFault> {
+export function handleFaults(
+  group: unknown,
+  options: HandleOptions & HandleBatchOptions,
+  handler: unknown
+): ReadonlyArray<RouteFault> {
   const { concurrency, records, from, policy } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
+  if (typeof handler !== "function") found.push({ path: "handler", message: "is no function" })
+  for (const name of Object.keys(options)) {
+    if (optionNames.includes(name)) continue
+    found.push({ path: name, message: `is no option of a subscription; in code it has ${optionNames.join(", ")}` })
+  }
   for (const [path, value] of Object.entries({ concurrency, records })) {
     if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= countMax)) continue
     found.push({ path, message: `${value} is not a whole number from 1 to ${countMax}` })
   }
-  if (typeof from === "object") {
-    if ("timeMs" in from && !Number.isFinite(from.timeMs))
-      found.push({ path: "from.timeMs", message: `${from.timeMs} is not a time in epoch milliseconds` })
-    if ("position" in from && !(typeof from.position === "bigint" && from.position >= 0n))
-      found.push({ path: "from.position", message: `${from.position} is not a position: a bigint from 0n` })
-  }
+  if (from !== undefined) found.push(...fromFaults(from))
   return [...found, ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))]
+}
+
+function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
+  if (from === "earliest" || from === "latest") return []
+  if (typeof from === "object" && from !== null && "timeMs" in from) {
+    if (Number.isFinite(from.timeMs)) return []
+    return [{ path: "from.timeMs", message: `${String(from.timeMs)} is not a time in epoch milliseconds` }]
+  }
+  if (typeof from === "object" && from !== null && "position" in from) {
+    if (typeof from.position === "bigint" && from.position >= 0n) return []
+    return [{ path: "from.position", message: `${String(from.position)} is not a position: a bigint from 0n` }]
+  }
+  return [{ path: "from", message: 'is none of "earliest", "latest", { timeMs: ... } and { position: ... }' }]
 }

@@ -228,15 +228,9 @@ export class PromiseStream<T> {
   ): Promise<PromiseSubscription> {
     const { signal, ...rest } = options
     const owner = this.#owner()
-    return subscribed(
-      this.#stream.handle(
-        group,
-        (event, info) => handled(info, owner, () => handler(event, info)),
-        handleOptions(rest, owner)
-      ),
-      owner,
-      signal
-    )
+    const onEvent = (event: T, info: DeliveryInfo) => handled(info, owner, () => handler(event, info))
+    const checked = typeof handler === "function" ? onEvent : handler
+    return subscribed(this.#stream.handle(group, checked, handleOptions(rest, owner)), owner, signal)
   }
 
   /**
@@ -259,7 +253,8 @@ export class PromiseStream<T> {
       const [first] = deliveries
       return first === undefined ? Effect.void : handled(first.info, owner, () => handler(deliveries))
     }
-    return subscribed(this.#stream.handleBatch(group, onEvents, rest), owner, signal)
+    const checked = typeof handler === "function" ? onEvents : handler
+    return subscribed(this.#stream.handleBatch(group, checked, rest), owner, signal)
   }
 
   /**

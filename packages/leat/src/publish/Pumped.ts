@@ -7,7 +7,7 @@ import type { Leg } from "../routes/Route.ts"
 import type { Writer } from "../transport/index.ts"
 import type { Fiber } from "effect"
 import type { Alarmed } from "./Calendar.ts"
-import { type LaneHome, WriteLane } from "./WriteLane.ts"
+import { type Halted, type LaneHome, WriteLane } from "./WriteLane.ts"
 import { WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
 
 /** What runs partitions. */
@@ -48,6 +48,8 @@ export class PumpedPartition extends WritePartition implements Alarmed {
   /** Whether its sink has closed: nothing more is sent. */
   isClosed = false
   fencing: Fiber.Fiber<unknown, unknown> | undefined
+  /** The halt of the partition that was told last. */
+  toldHalt: Halted | undefined
   readonly #runner: PartitionRunner
   /** They may still stand in the line of this partition, which is why no other takes them. */
   readonly #spares: Array<PumpedLane> = []
@@ -65,6 +67,7 @@ export class PumpedPartition extends WritePartition implements Alarmed {
     this.home = home
     this.partition = partition
     this.fencing = undefined
+    this.toldHalt = undefined
   }
 
   /** A lane that writes to it. */

@@ -222,8 +222,24 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   driven(partition: PumpedPartition, hasFailed: boolean): void {
+    if (partition.halted !== undefined || partition.haltedLanes.length > 0) this.#tellHalts(partition)
     if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()
     this.#leave(partition)
+  }
+
+  /** Each halt once: what is published waits behind it without an end, and nobody else sees it. */
+  #tellHalts(partition: PumpedPartition): void {
+    for (const lane of partition.haltedLanes.splice(0))
+      if (lane.halted !== undefined)
+        this.#tellHalt(lane.halted, `${lane.account.stream} to ${this.leg.sink}`, partition)
+    if (partition.halted === partition.toldHalt) return
+    partition.toldHalt = partition.halted
+    if (partition.halted !== undefined) this.#tellHalt(partition.halted, `everything to ${this.leg.sink}`, partition)
+  }
+
+  #tellHalt({ tag, attempts, detail }: Halted, what: string, { partition }: PumpedPartition): void {
+    const sentence = `publishing ${what} stands on partition ${partition} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+    Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
 
   /** A partition that nobody writes to, and of which nothing is in doubt, is forgotten. */

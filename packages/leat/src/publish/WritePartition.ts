@@ -91,6 +91,8 @@ const idle: WriteCommand = { _tag: "Idle" }
 export class WritePartition {
   /** Why nothing is sent to the partition: the policy does not ask for its fence again. Undefined while it does. */
   halted: Halted | undefined
+  /** Lanes that have halted and that nobody was told of. */
+  readonly haltedLanes: Array<WriteLane> = []
   #options: WritePartitionOptions
   /** On their way, in the order of the sends. */
   readonly #window = new Fifo<Sending>()
@@ -171,6 +173,7 @@ export class WritePartition {
       const fate = lane.settled(first.span, runs ?? [], { nowMs, random, isBehind })
       this.ready(lane)
       if (fate === "stored") continue
+      if (lane.halted !== undefined) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
       if (fate === "unknown" && this.#options.canFence) {

@@ -258,6 +258,64 @@ describe("the name of a group", () => {
   )
 })
 
+describe("what JavaScript gives in place of options", () => {
+  const wrong: ReadonlyArray<readonly [unknown, unknown, string]> = [
+    [undefined, {}, "handler: is no function"],
+    [() => Effect.void, { concurency: 4 }, "concurency: is no option of a subscription"],
+    [() => Effect.void, { settleEvery: "1 second" }, "settleEvery: is no option of a subscription"],
+    [() => Effect.void, { from: "yesterday" }, 'from: is none of "earliest"'],
+    [() => Effect.void, { from: null }, 'from: is none of "earliest"'],
+    [() => Effect.void, { policy: "patient" }, "policy: is no list of rules"]
+  ]
+  it.live.each(wrong)("%o, %o is refused in one sentence", ([handler, options, message]) =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      // @ts-expect-error It is what no type lets through.
+      const asked: ReadonlyArray<Effect.Effect<unknown, Error, Scope.Scope>> = [notes.handle("g", handler, options)]
+      for (const one of asked) expect((yield* Effect.flip(one)).message).toContain(message)
+    })
+  )
+})
+
+describe("a lane that halts", () => {
+  it.live("says so once, and again when it halts again after a resume", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    return Effect.gen(function* () {
+      const leat = yield* open(routes({ policy: "strict" }, { strict: [] }))
+      const notes = yield* leat.stream(noteContract())
+      const subscription = yield* notes.handle("g", () => Effect.fail(new TypeError("cannot bill")))
+      yield* notes.publish({ key: "k", text: "1" })
+      yield* notes.publish({ key: "k", text: "2" })
+      const told =
+        "the group g of test.notes stands on partition 0 at position 0 until it is resumed: TypeError after 1 attempt: cannot bill"
+      yield* until("it is told", () => warnings.length > 0)
+      yield* Effect.sleep(50)
+      expect(warnings).toEqual([told])
+      yield* subscription.resume
+      yield* until("it is told again", () => warnings.length > 1)
+      yield* Effect.sleep(50)
+      expect(warnings).toEqual([told, told])
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
+})
+
+describe("a subscription that is asked for too late", () => {
+  it.live("is refused, and told why", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const leat = yield* Scope.provide(open(routes()), scope)
+      const notes = yield* leat.stream(noteContract())
+      yield* Scope.close(scope, Exit.void)
+      for (const asked of [notes.handle("g", () => Effect.void), Stream.runDrain(notes.subscribe("g"))]) {
+        const error = yield* Effect.flip(asked)
+        expect(error.message).toContain("this leat is closed, or is being closed")
+      }
+    })
+  )
+})
+
 describe("options that are no numbers", () => {
   const wrongOptions: ReadonlyArray<readonly [HandleOptions, string]> = [
     [{ concurrency: Number.NaN }, "concurrency: NaN"],

@@ -201,6 +201,45 @@ describe("a leat that closes", () => {
     ))
 })
 
+describe("a lane that halts", () => {
+  it.for([
+    [
+      "by its policy",
+      { policy: halt, faults: { send: () => fail("Unauthorized") } },
+      "publishing test.notes to local/notes",
+      "Unauthorized"
+    ],
+    [
+      "by its fence",
+      {
+        policy: [
+          { on: ["Unavailable"], then: "halt" },
+          { on: ["*"], retry: { base: "1 milli" }, then: "halt" }
+        ],
+        faults: { send: () => ({ kind: "cut" }) as const, fence: () => "Unavailable" as const }
+      },
+      "publishing everything to local/notes",
+      "Unavailable"
+    ]
+  ] as const)("%s says so once, and again after a resume", ([, setting, what, tag]) => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    return story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openNotes(setting)
+        for (let times = 1; times <= 2; times++) {
+          notes.offer(note("k", "0"))
+          yield* Effect.sleep("1 minute")
+          const told = warnings.filter((one) => one.startsWith(what))
+          expect(told).toHaveLength(times)
+          expect(told.at(-1)).toContain(`stands on partition 0 until it is resumed: ${tag}`)
+          yield* leat.resume
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+    )
+  })
+})
+
 describe("a lane that stands", () => {
   it("behind its fence goes on after resume", () =>
     story(
