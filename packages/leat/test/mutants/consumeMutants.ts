@@ -156,5 +156,19 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `(from < start || from > end ? start : from)`,
     replace: `(from > end ? start : from)`,
     foundBy: "consume/settling.test.ts"
+  },
+  {
+    name: "a lane that halts tells nobody",
+    file: "consume/LaneShell.ts",
+    find: `if (halted === this.#toldHalt) return`,
+    replace: `if (halted !== undefined) return`,
+    foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "a subscription begins in a leat that is closed",
+    file: "consume/Consuming.ts",
+    find: `if (this.#parts.scope.state._tag === "Closed") return`,
+    replace: `if (this.#parts.scope.state._tag !== "Closed" && group === "") return`,
+    foundBy: "consume/endings.test.ts"
   }
 ]

@@ -274,5 +274,19 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `Number.isInteger(partitions) && partitions >= 1`,
     replace: `Number.isInteger(partitions)`,
     foundBy: "publish/brokenDrivers.test.ts"
+  },
+  {
+    name: "a partition that halts is told again with every turn",
+    file: "publish/Sink.ts",
+    find: `partition.toldHalt = partition.halted`,
+    replace: `void partition.toldHalt`,
+    foundBy: "publish/closing.test.ts"
+  },
+  {
+    name: "a lane of a sink that halts tells nobody",
+    file: "publish/WritePartition.ts",
+    find: `if (lane.halted !== undefined) this.haltedLanes.push(lane)`,
+    replace: `void this.haltedLanes`,
+    foundBy: "publish/closing.test.ts"
   }
 ]
