@@ -2,7 +2,7 @@ import { inspectLog, log, type LogOptions, logTransport } from "@leat/log"
 import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import { batchOf, waitUntil } from "leat/testing"
 import { type Lane, type Transport, TransportError, type TransportReason, sendEffect } from "leat/transport"
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
@@ -199,6 +199,31 @@ describe("a log that is full", () => {
         const { topics, quarantined } = yield* inspectLog(join(volume, "log"))
         expect(topics[0]?.partitions[0]?.end).toBe(BigInt(stored * 10))
         expect(quarantined).toEqual([])
+      })
+    )
+  )
+})
+
+describe("a log whose room comes and goes while it is open", () => {
+  it.skipIf(smallVolume === undefined)("takes records again by itself once there is room on its volume", () =>
+    inDirectory((directory) =>
+      Effect.gen(function* () {
+        if (smallVolume === undefined) return
+        const volume = yield* smallVolume(directory, 4)
+        const ballast = join(volume, "ballast")
+        writeFileSync(ballast, new Uint8Array(2 * 1024 ** 2))
+        const transport = yield* logTransport({ directory: join(volume, "log") })
+        const refused: Array<unknown> = []
+        let stored = 0
+        while (refused.length === 0 && stored < 400) {
+          const [run] = yield* send(transport, 10, 2000)
+          if (run?.fate === "stored") stored++
+          else refused.push(run)
+        }
+        expect(refused).toMatchObject([{ fate: "notStored", error: { reason: "Full" } }])
+        rmSync(ballast)
+        expect((yield* send(transport, 10, 2000))[0]?.fate).toBe("stored")
+        expect((yield* transport.bounds("t"))[0]?.end).toBe(BigInt((stored + 1) * 10))
       })
     )
   )
