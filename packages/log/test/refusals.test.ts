@@ -213,14 +213,14 @@ describe("a log whose room comes and goes while it is open", () => {
         const ballast = join(volume, "ballast")
         writeFileSync(ballast, new Uint8Array(2 * 1024 ** 2))
         const transport = yield* logTransport({ directory: join(volume, "log") })
-        const refused: Array<unknown> = []
+        const full: Array<unknown> = []
         let stored = 0
-        while (refused.length === 0 && stored < 400) {
+        while (full.length === 0 && stored < 400) {
           const [run] = yield* send(transport, 10, 2000)
           if (run?.fate === "stored") stored++
-          else refused.push(run)
+          else full.push(run)
         }
-        expect(refused).toMatchObject([{ fate: "notStored", error: { reason: "Full" } }])
+        expect(full).toMatchObject([{ fate: "notStored", error: { reason: "Full" } }])
         rmSync(ballast)
         expect((yield* send(transport, 10, 2000))[0]?.fate).toBe("stored")
         expect((yield* transport.bounds("t"))[0]?.end).toBe(BigInt((stored + 1) * 10))
