@@ -54,7 +54,7 @@ export interface Announcement {
 export interface LedgerStore {
   /**
    * Puts this announcement in place of the last one of its incarnation, whole or not at all. When it fails, or gives no
-   * answer for ten seconds, leat logs a warning and announces again later; never before the last one has its answer.
+   * answer for ten seconds, leat logs a warning, once while the reason is the same, and announces again later; never before the last one has its answer.
    */
   readonly save: (announcement: Announcement) => Effect.Effect<void, TransportError>
 }

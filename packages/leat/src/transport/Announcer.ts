@@ -24,6 +24,9 @@ export class Announcer {
   /** What the store has not answered yet. One at a time: an older one that is late must not take the place of a newer one. */
   #saving: Fiber.Fiber<string | undefined> | undefined
 
+  /** Why the last announcement could not be saved, as it was told. */
+  #told: string | undefined
+
   /** Without options nothing is announced. */
   constructor(
     options: AnnouncerOptions | undefined,
@@ -51,10 +54,15 @@ export class Announcer {
     if (store === undefined) return Effect.void
     return Effect.timeoutOption(Effect.andThen(this.#answer, this.#save(store, isClosed)), patience).pipe(
       Effect.map(Option.getOrElse(() => `the store has not answered within ${Duration.format(patience)}`)),
-      Effect.flatMap((why) =>
-        why === undefined ? Effect.void : Telemetry.warn(`the ledger could not be announced: ${why}`)
-      )
+      Effect.flatMap((why) => this.#tell(why))
     )
+  }
+
+  /** Says why the ledger could not be announced, once for as long as the reason stays the same. */
+  #tell(why: string | undefined): Effect.Effect<void> {
+    const isNew = why !== this.#told
+    this.#told = why
+    return why === undefined || !isNew ? Effect.void : Telemetry.warn(`the ledger could not be announced: ${why}`)
   }
 
   /** Saves in a fiber that nobody waits for longer than he wants: a store may not let itself be interrupted. */

@@ -224,6 +224,13 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     foundBy: "publish/closing.test.ts"
   },
   {
+    name: "that a ledger cannot be announced is said at every announcement",
+    file: "transport/Announcer.ts",
+    find: `const isNew = why !== this.#told`,
+    replace: `const isNew = why !== ""`,
+    foundBy: "publish/closing.test.ts"
+  },
+  {
     name: "an announcement is saved while an older one is",
     file: "transport/Announcer.ts",
     find: `Effect.andThen(this.#answer, this.#save(store, isClosed))`,

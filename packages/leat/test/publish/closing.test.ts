@@ -1,6 +1,6 @@
 import { Effect, Exit, Fiber, Logger, References, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver, readMeta } from "leat"
-import { faultDriver } from "leat/testing"
+import { Leat, MemoryBroker, memoryDriver, readMeta, TransportError } from "leat"
+import { faultDriver, simulate } from "leat/testing"
 import type { LedgerStore } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
@@ -79,6 +79,25 @@ describe("a leat that closes", () => {
         expect(told.map((ranges) => ranges.length)).toEqual([1, 2])
       })
     ))
+
+  it("says once that its ledger cannot be announced, and again when it comes back", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    let isFull = true
+    const full = new TransportError({ reason: "Full", transport: "books", operation: "announce", detail: "no space" })
+    const store: LedgerStore = { save: () => Effect.suspend(() => (isFull ? Effect.fail(full) : Effect.void)) }
+    const program = Effect.gen(function* () {
+      yield* Leat.make({ source: "test", ledger: { store } })
+      yield* Effect.sleep("1 minute")
+      isFull = false
+      yield* Effect.sleep("1 minute")
+      isFull = true
+      yield* Effect.sleep("1 minute")
+    })
+    simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+    const once = "the ledger could not be announced: books announce: Full: no space"
+    expect(warnings).toEqual([once, once])
+  })
 
   it("has its books although the store of its ledger broke", () =>
     story(
