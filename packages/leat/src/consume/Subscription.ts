@@ -43,8 +43,8 @@ export interface Subscription {
   /** Lets halted lanes try again. */
   readonly resume: Effect.Effect<void>
   /**
-   * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Fails with
-   * the transport's error.
+   * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Where it has settled nothing
+   * yet it counts from where the lane begins that is held here. Fails with the transport's error.
    */
   readonly lag: Effect.Effect<bigint, TransportError>
   /**
