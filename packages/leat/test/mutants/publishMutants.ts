@@ -83,7 +83,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Sequences.ts",
     find: `while (table[at] !== bucket && table[at + 1] !== 0) at`,
     replace: `while (table[at] === -1 && table[at + 1] !== 0) at`,
-    foundBy: "stories"
+    foundBy: "publish/Sequences.test.ts"
   },
   {
     name: "one that waited is told interrupted, and stored",
