@@ -106,14 +106,20 @@ export class MemoryGroup {
   #target(): ReadonlyMap<number, Member> {
     const target = new Map<number, Member>()
     const members = this.#members.filter(({ isLeaving }) => !isLeaving)
-    const share = Math.ceil(this.#partitions.length / Math.max(1, members.length))
+    const share = Math.floor(this.#partitions.length / Math.max(1, members.length))
+    // Members that may have one more than the others: when all might, the last ones could be left with nothing.
+    let larger = members.length === 0 ? 0 : this.#partitions.length % members.length
     const counts = new Map(members.map((member) => [member, 0]))
     const assign = (number: number, member: Member) => {
       target.set(number, member)
       counts.set(member, (counts.get(member) ?? 0) + 1)
     }
     for (const { number, holding } of this.#partitions) {
-      if (holding?.held.isHeld === true && (counts.get(holding.member) ?? share) < share) assign(number, holding.member)
+      if (holding?.held.isHeld !== true) continue
+      const count = counts.get(holding.member)
+      if (count === undefined || count > share || (count === share && larger === 0)) continue
+      if (count === share) larger--
+      assign(number, holding.member)
     }
     for (const { number } of this.#partitions) {
       if (target.has(number)) continue
