@@ -53,8 +53,8 @@ function run(folder: string, command: string, args: ReadonlyArray<string>, envir
     env: { ...process.env, ...environment, PATH: path }
   } as const
   const { status, stdout, stderr } = spawnSync(command, args, options)
-  // What leat warns of has a time, and pages show what their programs print.
-  return { status, stdout: stdout.replaceAll(/^\[[\d:.]+\] WARN .*\n/gm, ""), stderr }
+  // What leat warns of has a time, and stands beside what programs print.
+  return { status, stdout, stderr: stderr.replaceAll(/^\[[\d:.]+\] WARN .*\n/gm, "") }
 }
 
 /** Writes the files of a page and runs its commands; returns what its program is to print. */

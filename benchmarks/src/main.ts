@@ -3,7 +3,7 @@
 // benchmarks. `npm run bench -- picture` draws benchmarks/results.json.
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { benchDeadSink } from "./deadSink.ts"
 import { benchHandlers } from "./handlers.ts"
 import { benchKafka } from "./kafka/benchKafka.ts"
@@ -22,7 +22,7 @@ interface Wishes {
 const say = (sentence: string) => void process.stderr.write(`leat: ${sentence}\n`)
 const benches: { readonly [N in keyof Results]-?: (wishes: Wishes) => Promise<Results[N]> } = {
   publish: benchPublish,
-  deadSink: () => Effect.runPromise(benchDeadSink),
+  deadSink: () => Effect.runPromise(Effect.provideService(benchDeadSink, Logger.LogToStderr, true)),
   log: benchLog,
   tail: benchTail,
   reopen: benchReopen,

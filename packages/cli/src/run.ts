@@ -1,7 +1,7 @@
 import { Console as StreamConsole } from "node:console"
 import type { Writable } from "node:stream"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Exit } from "effect"
+import { Console, Effect, Exit, Logger } from "effect"
 import { CommandRun, type CommandStreams } from "./CommandRun.ts"
 import { leat } from "./leat.ts"
 import { exitCode } from "./outcome.ts"
@@ -36,6 +36,8 @@ export async function run(args: ReadonlyArray<string>, streams: CommandStreams, 
       }
     }),
     Effect.provideService(Console.Console, new StreamConsole({ stdout, stderr })),
+    // What leat warns of is no part of what a command prints.
+    Effect.provideService(Logger.LogToStderr, true),
     Effect.provide(NodeServices.layer)
   )
   const exit = await Effect.runPromiseExit(command, { signal: AbortSignal.any([signal, unwritable.signal]) })

@@ -1,7 +1,7 @@
 import { Stream } from "effect"
 import { memory } from "leat"
 import { open, RouteError, TransportError } from "leat/promise"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { bent, routes } from "./consume/support.ts"
 import { noteContract } from "./contracts/Note.ts"
 
@@ -87,6 +87,25 @@ describe("leat/promise", () => {
     expect(attempts).toEqual([1, 2, 3])
     await subscription.stop()
     expect(leat.ledger.snapshot().lanes.reduce((sum, { dropped }) => sum + (dropped["RangeError"] ?? 0), 0)).toBe(1)
+  })
+
+  it("warns on standard error: standard output is the program's", async () => {
+    const said: Array<string> = []
+    const printed: Array<unknown> = []
+    vi.spyOn(console, "error").mockImplementation((...parts: ReadonlyArray<unknown>) => void said.push(parts.join(" ")))
+    vi.spyOn(console, "log").mockImplementation((...parts: ReadonlyArray<unknown>) => void printed.push(parts))
+    const leat = await open({ source: "test" })
+    const notes = await leat.stream(noteContract())
+    const subscription = await notes.handle("readers", () => Promise.reject(new TypeError("cannot bill")), {
+      policy: []
+    })
+    await notes.publish({ key: "k", text: "1" })
+    while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await subscription.stop()
+    await leat.close()
+    vi.restoreAllMocks()
+    expect(said.join("\n")).toContain("stands on partition")
+    expect(printed).toEqual([])
   })
 
   it("ends a loop when the leat closes, and throws into it what ended the subscription", async () => {

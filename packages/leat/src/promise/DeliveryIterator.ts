@@ -5,6 +5,7 @@
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import type { Delivery } from "../consume/Subscription.ts"
+import { warningsApart } from "./warningsApart.ts"
 
 /** One event, and what is known of it. */
 export interface GivenEvent<T> {
@@ -75,7 +76,7 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
         this.#ready.push(delivery)
         this.#serve()
       })
-    const fiber = Effect.runFork(Stream.runForEach(this.#deliveries, take))
+    const fiber = Effect.runFork(warningsApart(Stream.runForEach(this.#deliveries, take)))
     this.#fiber = fiber
     fiber.addObserver((exit) => {
       if (!this.#isEnded && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause))

@@ -16,6 +16,7 @@ import type { RouteError } from "../routes/Routes.ts"
 import { untilAborted } from "./untilAborted.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
+import { warningsApart } from "./warningsApart.ts"
 
 /** What `publish` says when the level is reached. */
 export interface PromiseReceipt {
@@ -320,9 +321,9 @@ async function subscribed(
   signal: AbortSignal | undefined
 ): Promise<PromiseSubscription> {
   const scope = await Effect.runPromise(Scope.make())
-  const subscription = await Effect.runPromise(Scope.provide(start, scope))
+  const subscription = await Effect.runPromise(warningsApart(Scope.provide(start, scope)))
   const stop = async () => {
-    const stopped = Effect.runPromise(Scope.close(scope, Exit.void))
+    const stopped = Effect.runPromise(warningsApart(Scope.close(scope, Exit.void)))
     // A handler of its own is among those that the end waits for.
     if (!isHandledBy(owner.subscription)) await stopped
   }

@@ -6,6 +6,7 @@ import type { HaltedLane } from "../publish/Sink.ts"
 import { isHandledBy } from "./handled.ts"
 import { PromiseStream } from "./PromiseStream.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
+import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../Leat.ts"
@@ -76,7 +77,7 @@ export class PromiseLeat implements AsyncDisposable {
    * ```
    */
   async stream<T>(contract: Contract<T>): Promise<PromiseStream<T>> {
-    const opened = await Effect.runPromise(this.#leat.stream(contract))
+    const opened = await Effect.runPromise(warningsApart(this.#leat.stream(contract)))
     // One contract per stream, so what was stored under its name has its type.
     const found = this.#streams.get(contract.stream) as PromiseStream<T> | undefined
     if (found !== undefined) return found
@@ -126,7 +127,7 @@ export class PromiseLeat implements AsyncDisposable {
    * disposing. Called by a handler of this leat it begins and waits for nothing, because that handler has to end first.
    */
   close(): Promise<void> {
-    this.#closed ??= Effect.runPromise(Scope.close(this.#scope, Exit.void))
+    this.#closed ??= Effect.runPromise(warningsApart(Scope.close(this.#scope, Exit.void)))
     return isHandledBy(this) ? Promise.resolve() : this.#closed
   }
 
@@ -152,6 +153,6 @@ export class PromiseLeat implements AsyncDisposable {
  */
 export async function open(options: LeatOptions): Promise<PromiseLeat> {
   const scope = Effect.runSync(Scope.make())
-  const leat = await Effect.runPromise(Scope.provide(Leat.make(options), scope))
+  const leat = await Effect.runPromise(warningsApart(Scope.provide(Leat.make(options), scope)))
   return new PromiseLeat(leat, scope)
 }

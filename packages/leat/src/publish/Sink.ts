@@ -361,7 +361,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
       this.#givenUp === 0
         ? Effect.void
         : warn(
-            `closing has given up ${this.#givenUp} events that ${this.leg.sink} has not stored; they are counted as dropped`
+            `closing has given up ${this.#givenUp} of the events for ${this.leg.sink}, which has not stored them; they are counted as dropped`
           )
     )
   }

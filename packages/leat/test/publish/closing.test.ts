@@ -193,7 +193,7 @@ describe("a leat that closes", () => {
         const { leat, notes } = yield* openNotes(setting).pipe(Scope.provide(scope))
         for (const text of ["0", "1", "2"]) notes.offer(note("k", text))
         yield* Scope.close(scope, Exit.void)
-        const told = `closing has given up ${count} events that ${legRow(leat)?.sink} has not stored; they are counted as dropped`
+        const told = `closing has given up ${count} of the events for ${legRow(leat)?.sink}, which has not stored them; they are counted as dropped`
         expect(warnings.filter((one) => one.startsWith("closing"))).toEqual(count === undefined ? [] : [told])
       }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
     )
