@@ -64,8 +64,9 @@ export interface PromiseHandleBatchOptions extends HandleBatchOptions {
  *
  * @example
  * ```ts
- * await using subscription = await sightings.handle("positions", (event) => estimate(event))
+ * const subscription = await sightings.handle("positions", (event) => estimate(event))
  * while ((await subscription.lag()) > 0n) await setTimeout(100) // from node:timers/promises
+ * await subscription.stop()
  * ```
  */
 export interface PromiseSubscription extends AsyncDisposable {

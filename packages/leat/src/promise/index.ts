@@ -1,4 +1,4 @@
-/** The same front door for code that does not use Effect: promises, `await using`, `for await` and `AbortSignal`. */
+/** The same front door for code that does not use Effect: promises, `for await` and `AbortSignal`; `await using` from Node 24 on. */
 import { Effect, Exit, Scope } from "effect"
 import type { Contract } from "../contract/Contract.ts"
 import { Leat, type LeatOptions, type OpenLeat, type SinkFill } from "../Leat.ts"
@@ -23,10 +23,14 @@ export * from "./PromiseStream.ts"
  *
  * @example
  * ```ts
- * await using leat = await open({ source: "mobile-app" })
- * const sightings = await leat.stream(BeaconSighting)
- * await sightings.publish(sighting)
- * leat.ledger.snapshot().balanced // true, at every moment
+ * const leat = await open({ source: "mobile-app" })
+ * try {
+ *   const sightings = await leat.stream(BeaconSighting)
+ *   await sightings.publish(sighting)
+ *   leat.ledger.snapshot().balanced // true, at every moment
+ * } finally {
+ *   await leat.close()
+ * }
  * ```
  */
 export class PromiseLeat implements AsyncDisposable {
@@ -142,7 +146,7 @@ export class PromiseLeat implements AsyncDisposable {
  *
  * @example
  * ```ts
- * await using leat = await open({ source: "mobile-app" })
+ * const leat = await open({ source: "mobile-app" })
  * const sightings = await leat.stream(BeaconSighting)
  *
  * const told = sightings.offer(sighting)
