@@ -26,6 +26,6 @@ export default defineConfig({
     ],
     fsModuleCache: false,
     testTimeout: 120_000,
-    env: { LEAT_RUNS: "20" }
+    env: { LEAT_RUNS: "200" }
   }
 })

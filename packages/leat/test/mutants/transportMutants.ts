@@ -94,7 +94,7 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "the first member keeps all partitions",
     file: memoryGroup,
-    find: `const share = Math.ceil(this.#partitions.length / Math.max(1, members.length))`,
+    find: `const share = Math.floor(this.#partitions.length / Math.max(1, members.length))`,
     replace: `const share = this.#partitions.length`
   },
   {

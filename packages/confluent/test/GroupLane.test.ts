@@ -1,0 +1,33 @@
+import { Effect, Stream } from "effect"
+import { expect, it } from "vitest"
+import type { ClientMessage } from "../src/client/client.ts"
+import { GroupLane } from "../src/group/GroupLane.ts"
+
+const message = (offset: number): ClientMessage => ({
+  topic: "orders",
+  partition: 2,
+  offset,
+  key: Buffer.from("k"),
+  value: Buffer.from(`${offset}`),
+  timestamp: 0
+})
+
+it("a lane whose offsets go back gives what came before, and then fails: the topic was made anew", async () => {
+  const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => undefined }
+  const lane = new GroupLane(owner, 2, 5)
+  for (const offset of [5, 6]) lane.received(message(offset))
+  lane.received(message(0))
+  // What follows is of the other log too, whatever its offset.
+  for (const offset of [1, 7]) lane.received(message(offset))
+  lane.flow()
+  const positions: Array<bigint> = []
+  const reading = Stream.runForEach(lane.held.lane.batches, ({ records }) =>
+    Effect.sync(() => {
+      for (const { position } of records as ReadonlyArray<{ readonly position: bigint }>) positions.push(position)
+    })
+  )
+  const error = await Effect.runPromise(Effect.flip(reading))
+  expect(positions).toEqual([5n, 6n])
+  expect(error).toMatchObject({ reason: "Unavailable", isRetryable: true })
+  expect(error.message).toContain("orders/2: offset 0 came after 6; the topic was made anew, or its log was cut")
+})
