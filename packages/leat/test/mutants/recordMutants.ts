@@ -13,7 +13,7 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     file: "record/RecordBatch.ts",
     find: `if (start > 0) for (const column of`,
     replace: `if (start < 0) for (const column of`,
-    foundBy: "record/RecordBatch.test.ts"
+    foundBy: "record/copies.test.ts"
   },
   {
     name: "columns that grow forget their flags",
