@@ -69,7 +69,7 @@ export interface OpenLeat {
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
   /**
    * Opens the stream of a contract: checks its route and opens its sinks, those that are not open yet. The same object every time; one slow
-   * cluster keeps only its own streams waiting, and none of which it is a best-effort leg (\`required: false\`): until its sink is open, what
+   * cluster keeps only its own streams waiting, and none of which it is a best-effort leg (`required: false`): until its sink is open, what
    * it would have taken is counted as dropped there, and announced by its first record. Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster
    * cannot be read, or the stream is open with another contract; with `TransportError` when a cluster or topic cannot be opened (passing
    * faults of a topic are tried again for the time-out of the leg), and with its reason `Closed` once the leat is closing.

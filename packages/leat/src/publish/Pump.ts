@@ -21,6 +21,9 @@ const graceMs = 1000
 /** How often sends are looked at that have no answer yet, at most, in milliseconds. */
 const lateCheckMs = 250
 
+/** How long the pump sleeps for them at most, in milliseconds: so long a process that forgot to close stays when all is answered. */
+const lateSleepMs = 1000
+
 /** Sends of one partition in one turn; the others have theirs in between. */
 const sendsPerTurn = 16
 
@@ -148,7 +151,12 @@ export class Pump implements Alarmed, PartitionRunner {
         else this.#answered(partition, sending, this.#late(partition, sending))
       }
     }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#calendar.enter(this, Math.max(nextMs, this.#nowMs + lateCheckMs))
+    if (nextMs < Number.POSITIVE_INFINITY) this.#lookAgain(nextMs)
+  }
+
+  #lookAgain(lateMs: number): void {
+    const inMs = Math.min(Math.max(lateMs - this.#nowMs, lateCheckMs), lateSleepMs)
+    this.#calendar.enter(this, this.#nowMs + inMs)
   }
 
   #wake(): void {
@@ -219,7 +227,7 @@ export class Pump implements Alarmed, PartitionRunner {
     }
     if (sending.runs !== undefined) return
     this.#waiting.add(partition)
-    this.#calendar.enter(this, Math.max(sending.lateMs, this.#nowMs + lateCheckMs))
+    this.#lookAgain(sending.lateMs)
   }
 
   /** In a span of its own. */

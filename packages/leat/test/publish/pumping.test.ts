@@ -1,4 +1,4 @@
-import { Effect, Exit, type Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import type { Driver } from "leat/transport"
@@ -39,6 +39,18 @@ describe("the pump of a cluster", () => {
         expect(legRow(leat)).toMatchObject({ stored: 100 })
       })
     ))
+
+  it("sleeps for nothing a second after all sends are answered, also when nobody closes", () => {
+    const program = Effect.gen(function* () {
+      const plan: FaultPlan = { send: () => ({ kind: "delay", ms: 5 }) }
+      const { leat, notes } = yield* openNotes({ faults: plan })
+      for (let index = 0; index < 100; index++) notes.offer(note(`k${index}`, "1"))
+      yield* Effect.sleep(100)
+      expect(legRow(leat)).toMatchObject({ stored: 100 })
+      yield* Effect.sleep(1000)
+    })
+    expect(timersAfter(Effect.provideService(program, Scope.Scope, Scope.makeUnsafe()))).toBe(0)
+  })
 
   it("wakes for what is due earlier than what it sleeps for", () =>
     story(
