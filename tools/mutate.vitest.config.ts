@@ -20,7 +20,9 @@ export default defineConfig({
     include: [
       "packages/leat/test/Policy.test.ts",
       "packages/leat/test/publish/WriteLane.test.ts",
+      "packages/leat/test/publish/WritePartition.test.ts",
       "packages/leat/test/consume/ReadLane.test.ts",
+      "packages/leat/test/consume/readModel.test.ts",
       "packages/leat/test/transport/HeldLane.test.ts",
       "packages/leat/test/simulation/machines.test.ts"
     ],

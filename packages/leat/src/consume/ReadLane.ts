@@ -291,6 +291,7 @@ export class ReadLane {
     this.#head = 0
     this.#ready = []
     this.#readyHead = 0
+    this.#heldBytes = 0
     this.#lastOfKey.clear()
     this.#parked.clear()
     this.#waitingSpan = 0
@@ -351,7 +352,7 @@ export class ReadLane {
   #joins(records: ReceivedRecords, index: number, bytes: number, recordsMax: number): boolean {
     const bundle = this.#bundle
     const end = this.#bundleEnd
-    if (this.#alone || bundle?.state !== "waiting" || end === undefined || bundle.span >= recordsMax) return false
+    if (bundle?.state !== "waiting" || end === undefined || bundle.span >= recordsMax) return false
     if (this.#held.at(-1) !== bundle) return false
     if (end.records === records && end.to === index) end.to++
     else {

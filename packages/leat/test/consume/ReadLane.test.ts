@@ -1,25 +1,42 @@
 import fc from "fast-check"
-import type { ReceivedBatch } from "leat/transport"
+import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
 import { RetryHeap } from "../../src/consume/RetryHeap.ts"
+import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
   new ReadLane(
     { start: 0n, abandoned: 0, crashLoop: 3, unordered: false, random: () => 0, ...options },
     { policy: [], concurrency: 4, bufferBytesMax: 1_000_000, settleEveryMs: 0, ...settings }
   )
+const recordOf = (position: number, key = 0) => ({
+  position: BigInt(position),
+  key: Uint8Array.of(key),
+  value: new Uint8Array(1),
+  headers: [],
+  timeMs: 0
+})
 const batch = (from: number, keys: ReadonlyArray<number>): ReceivedBatch => ({
-  records: keys.map((key, index) => ({
-    position: BigInt(from + index),
-    key: Uint8Array.of(key),
-    value: new Uint8Array(1),
-    headers: [],
-    timeMs: 0
-  })),
+  records: keys.map((key, index) => recordOf(from + index, key)),
   next: BigInt(from + keys.length)
 })
+
+function given<A>(value: A | undefined): A {
+  if (value === undefined) throw new Error("there is none")
+  return value
+}
+
+/** Handles what the lane gives, one after the other, until it gives nothing; returns the positions. */
+function handleAll(one: ReadLane): ReadonlyArray<bigint> {
+  const positions: Array<bigint> = []
+  for (let held = one.next(0); held !== undefined; held = one.next(0)) {
+    positions.push(held.position)
+    one.finished(held, undefined, 0)
+  }
+  return positions
+}
 
 describe("a lane that is a crash loop", () => {
   it("gives its first record to the handler once a person has resumed it", () => {
@@ -48,6 +65,77 @@ describe("positions that go back", () => {
     expect(one.received(batch(2, [4, 5]))).toBe(false)
     expect(one.census()).toEqual(before)
     expect(one.received(batch(3, [4]))).toBe(true)
+  })
+
+  it("inside of a batch are not taken: what lies before them was", () => {
+    const one = lane()
+    const records = [0, 2, 1, 3].map((at) => ({ ...recordOf(at), position: BigInt(at) }))
+    expect(one.received({ records, next: 4n })).toBe(true)
+    expect(one.census()).toEqual({ end: 4n, parked: 0, inFlight: 0, unread: 3 })
+    expect(one.skipped).toEqual({ compacted: 1 })
+    expect(handleAll(one)).toEqual([0n, 2n, 3n])
+  })
+})
+
+describe("a record that cannot be read", () => {
+  it("is not counted, nor is what comes behind it", () => {
+    const one = lane()
+    const columns = recordsOf(batch(0, [1, 2, 3]))
+    const broken: ReceivedRecords = {
+      length: 3,
+      contiguousFrom: undefined,
+      position: (index) => columns.position(index),
+      key: (index) => columns.key(index),
+      keyText: (index) => columns.keyText(index),
+      value: (index) => columns.value(index),
+      headers: (index) => columns.headers(index),
+      timeMs: (index) => columns.timeMs(index),
+      isPlainEvent: (index, stream) => columns.isPlainEvent(index, stream),
+      bytes: (index) => {
+        if (index === 1) throw new Error("no bytes")
+        return columns.bytes(index)
+      }
+    }
+    expect(() => one.received({ records: [], columns: broken, next: 3n })).toThrow("no bytes")
+    expect(one.census()).toEqual({ end: 1n, parked: 0, inFlight: 0, unread: 1 })
+  })
+})
+
+describe("a lane of many keys", () => {
+  const many = (from: number, count: number): ReceivedBatch => ({
+    records: Array.from({ length: count }, (_, index) => ({
+      ...recordOf(from + index),
+      key: Uint8Array.of((from + index) & 255, (from + index) >> 8)
+    })),
+    next: BigInt(from + count)
+  })
+  const upTo = (end: number) => Array.from({ length: end }, (_, index) => BigInt(index))
+
+  it("gives all of them in order, also those that come when many were taken", () => {
+    const one = lane()
+    one.received(many(0, 3000))
+    const seen: Array<bigint> = []
+    for (let turn = 0; turn < 2900; turn++) {
+      const held = given(one.next(0))
+      seen.push(held.position)
+      one.finished(held, undefined, 0)
+      expect(one.watermark).toBe(BigInt(turn + 1))
+    }
+    one.received(many(3000, 3000))
+    expect([...seen, ...handleAll(one)]).toEqual(upTo(6000))
+    expect(one.done).toBe(6000)
+  })
+
+  it("begins no other while 1024 are parked, and goes on when one of them has ended", () => {
+    const one = lane({}, { policy: [{ on: ["*"], retry: { baseMs: 10, jitter: 0 }, then: "halt" }] })
+    one.received(many(0, 1026))
+    for (let count = 0; count < 1024; count++) one.finished(given(one.next(0)), { tag: "Busy" }, count === 0 ? 0 : 1)
+    expect(one.census().parked).toBe(1024)
+    expect(one.next(9)).toBeUndefined()
+    const retried = given(one.next(10))
+    expect(retried.position).toBe(0n)
+    one.finished(retried, undefined, 10)
+    expect(one.next(10)?.position).toBe(1024n)
   })
 })
 
@@ -83,8 +171,7 @@ describe("retries", () => {
     const again = [{ on: ["*"], retry: { baseMs: 100, jitter: 0 }, then: "halt" }] as const
     const one = lane({}, { policy: again })
     one.received(batch(0, [1]))
-    const held = one.next(0)
-    if (held === undefined) throw new Error("there is one")
+    const held = given(one.next(0))
     one.finished(held, { tag: "Busy" }, 5)
     expect(one.retryDueMs).toBe(105)
     expect(one.next(104)).toBeUndefined()

@@ -1,0 +1,262 @@
+/**
+ * What a `ReadLane` has to say, told the slow way: one list of positions, searched from the start for every question, no heap, no
+ * counters, no chains. It is written from the rules of the lane and shares no code with it.
+ */
+
+/** One handler's share of the lane: a record, a bundle of records, or one position without a record. */
+export interface Share {
+  readonly key: string
+  positions: Array<{ readonly at: number; readonly bytes: number }>
+  state: "waiting" | "running" | "parked" | "ended"
+  /** `done`, or the term and the reason of another end. */
+  ended: string | undefined
+  attempts: number
+  firstMs: number
+  retryAtMs: number
+  /** When it came to be the first of its key, counted in moves. */
+  readyAt: number | undefined
+  /** Whether a later record may join it. */
+  readonly isOpen: boolean
+}
+
+export interface ModelOptions {
+  readonly start: number
+  readonly abandoned: number
+  readonly crashLoop: number
+  readonly unordered: boolean
+  readonly bundleRecords: number | undefined
+}
+
+export interface ModelSettings {
+  readonly concurrency: number
+  readonly bufferBytesMax: number
+  readonly settleEveryMs: number
+}
+
+/** What the policy of the test says, by hand: again in so many milliseconds, dropped, or the lane halts. */
+export type Ruled = number | "drop" | "halt"
+export type Ruling = (tag: string, attempts: number, elapsedMs: number) => Ruled
+
+export class ReadModel {
+  end: number
+  settled: number
+  halted:
+    | { readonly tag: string; readonly position: number; readonly attempts: number; readonly detail: string }
+    | undefined
+  isRevoked = false
+  shares: Array<Share> = []
+  readonly #options: ModelOptions
+  readonly #rule: Ruling
+  #settings: ModelSettings
+  #settledAtMs = Number.NEGATIVE_INFINITY
+  #moves = 0
+  #hasFinished = false
+  #isAsked: boolean
+
+  constructor(options: ModelOptions, settings: ModelSettings, rule: Ruling) {
+    this.#options = options
+    this.#settings = settings
+    this.#rule = rule
+    this.end = options.start
+    this.settled = options.start
+    this.#isAsked = options.abandoned <= options.crashLoop
+  }
+
+  configure(settings: ModelSettings): void {
+    this.#settings = settings
+  }
+
+  /** Records at positions that rise, then `next`; what lies between has no records. */
+  received(
+    records: ReadonlyArray<{ readonly at: number; readonly key: string; readonly bytes: number }>,
+    next: number,
+    gap: string
+  ): void {
+    for (const { at, key, bytes } of records) {
+      this.#gap(at, gap)
+      this.#hold(at, key, bytes)
+      this.end = at + 1
+    }
+    this.#gap(next, gap)
+  }
+
+  /** The one that `next` has to give. */
+  next(nowMs: number): Share | undefined {
+    if (this.#isStanding) return undefined
+    const parked = this.#in("parked")
+    const [due] = parked
+      .filter(({ retryAtMs }) => retryAtMs <= nowMs)
+      .toSorted((a, b) => a.retryAtMs - b.retryAtMs || first(a) - first(b))
+    const [ready] = this.#in("waiting")
+      .filter(({ readyAt }) => readyAt !== undefined)
+      .toSorted((a, b) => (a.readyAt ?? 0) - (b.readyAt ?? 0) || first(a) - first(b))
+    const mayBegin = parked.length < 1024 && !(this.#isAlone && parked.length > 0)
+    const share = due ?? (mayBegin ? ready : undefined)
+    if (share === undefined) return undefined
+    share.attempts++
+    if (share.attempts === 1) share.firstMs = nowMs
+    share.state = "running"
+    if (this.#isAsked) return share
+    this.#isAsked = true
+    this.failed(share, "CrashLoop", `${this.#options.abandoned} holders of this lane were lost at this position`, nowMs)
+    return this.next(nowMs)
+  }
+
+  ended(share: Share, how: string): void {
+    if (share.state !== "running") return
+    share.state = "ended"
+    share.ended = how
+    this.#hasFinished = true
+    this.#findReady()
+  }
+
+  failed(share: Share, tag: string, detail: string, nowMs: number): void {
+    if (share.state !== "running") return
+    const ruled = this.#rule(tag, share.attempts, nowMs - share.firstMs)
+    if (ruled === "drop") this.ended(share, `dropped ${tag}`)
+    else if (ruled === "halt") this.halt(share, tag, detail, nowMs)
+    else this.park(share, nowMs + ruled)
+  }
+
+  halt(share: Share, tag: string, detail: string, nowMs: number): void {
+    if (share.state !== "running") return
+    this.halted ??= { tag, position: first(share), attempts: share.attempts, detail }
+    this.park(share, nowMs)
+  }
+
+  park(share: Share, retryAtMs: number): void {
+    if (share.state !== "running") return
+    share.state = "parked"
+    share.retryAtMs = retryAtMs
+  }
+
+  split(share: Share, count: number): void {
+    if (share.state !== "running" || count >= share.positions.length) return
+    const rest = {
+      ...share,
+      positions: share.positions.slice(count),
+      state: "waiting" as const,
+      attempts: 0,
+      readyAt: undefined
+    }
+    share.positions = share.positions.slice(0, count)
+    this.shares.splice(this.shares.indexOf(share) + 1, 0, rest)
+  }
+
+  resume(nowMs: number): void {
+    this.halted = undefined
+    for (const share of this.#in("parked")) Object.assign(share, { attempts: 0, retryAtMs: nowMs })
+  }
+
+  settleDue(nowMs: number, isFinal: boolean): number | undefined {
+    const isDue = isFinal || nowMs >= this.#settledAtMs + this.#settings.settleEveryMs
+    if (this.watermark <= this.settled || !isDue) return undefined
+    this.#settledAtMs = nowMs
+    return this.watermark
+  }
+
+  handBack(): void {
+    const { watermark } = this
+    this.isRevoked = true
+    this.end = watermark
+    // What its handlers say from now on is heard by nobody.
+    for (const share of this.shares) if (first(share) >= watermark) share.state = "ended"
+    this.shares = this.shares.filter((share) => first(share) < watermark)
+  }
+
+  get watermark(): number {
+    const open = this.shares.find(({ state }) => state !== "ended")
+    return open === undefined ? this.end : first(open)
+  }
+
+  /** All that can be asked of the lane. */
+  get facts() {
+    const { bufferBytesMax, concurrency, settleEveryMs } = this.#settings
+    const { watermark } = this
+    const held = this.shares.filter((share) => first(share) >= watermark).flatMap(({ positions }) => positions)
+    const isFull = held.reduce((sum, { bytes }) => sum + bytes, 0) >= bufferBytesMax
+    const ready = this.#in("waiting").filter(({ readyAt }) => readyAt !== undefined)
+    const ends: Record<string, number> = {}
+    for (const { ended, positions } of this.shares)
+      if (ended !== undefined) ends[ended] = (ends[ended] ?? 0) + positions.length
+    return {
+      end: this.end,
+      watermark,
+      halted: this.halted,
+      isRevoked: this.isRevoked,
+      running: this.#span("running"),
+      parked: this.#span("parked"),
+      unread: this.#span("waiting"),
+      wantsMore: this.halted === undefined && !this.isRevoked && !isFull && ready.length < concurrency,
+      blockedAt: isFull ? watermark : undefined,
+      retryDueMs: this.#isStanding ? Infinity : Math.min(...this.#in("parked").map(({ retryAtMs }) => retryAtMs)),
+      settleDueMs: watermark > this.settled ? this.#settledAtMs + settleEveryMs : Infinity,
+      ends
+    }
+  }
+
+  get #isAlone(): boolean {
+    return this.#options.abandoned >= this.#options.crashLoop && !this.#hasFinished
+  }
+
+  get #isStanding(): boolean {
+    const isFull = this.#span("running") >= this.#settings.concurrency
+    return this.halted !== undefined || this.isRevoked || isFull || (this.#isAlone && this.#span("running") > 0)
+  }
+
+  #in(state: Share["state"]): ReadonlyArray<Share> {
+    return this.shares.filter((share) => share.state === state)
+  }
+
+  #span(state: Share["state"]): number {
+    return this.#in(state).flatMap(({ positions }) => positions).length
+  }
+
+  #gap(next: number, reason: string): void {
+    for (; this.end < next; this.end++) this.shares.push(shareOf("", this.end, 0, `skipped ${reason}`, false))
+  }
+
+  #hold(at: number, key: string, bytes: number): void {
+    const { bundleRecords, unordered } = this.#options
+    const last = this.shares.at(-1)
+    const joins = last?.state === "waiting" && last.isOpen && last.positions.length < (bundleRecords ?? 1)
+    if (joins) last.positions.push({ at, bytes })
+    else {
+      const isBundle = bundleRecords !== undefined
+      // Where there is no order, each is a key of its own; of bundles all are of one.
+      const of = isBundle ? "" : unordered ? `${at}` : key
+      this.shares.push(shareOf(of, at, bytes, undefined, isBundle && !this.#isAlone))
+    }
+    this.#findReady()
+  }
+
+  #findReady(): void {
+    this.#moves++
+    const seen = new Set<string>()
+    for (const share of this.shares) {
+      if (share.state === "ended" || seen.has(share.key)) continue
+      seen.add(share.key)
+      share.readyAt ??= this.#moves
+    }
+  }
+}
+
+function shareOf(key: string, at: number, bytes: number, ended: string | undefined, isOpen: boolean): Share {
+  const state = ended === undefined ? "waiting" : "ended"
+  return {
+    key,
+    positions: [{ at, bytes }],
+    state,
+    ended,
+    attempts: 0,
+    firstMs: 0,
+    retryAtMs: 0,
+    readyAt: undefined,
+    isOpen
+  }
+}
+
+/** The first position of a share. */
+function first({ positions }: Share): number {
+  return positions[0]?.at ?? Number.NaN
+}

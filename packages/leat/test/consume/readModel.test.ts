@@ -1,0 +1,254 @@
+/** A read lane against its model: after every move both say the same of everything that can be asked. */
+import fc from "fast-check"
+import { batchOf, ColumnBatch, type ReceivedBatch } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
+import { ReadLane } from "../../src/consume/ReadLane.ts"
+import type { Policy } from "../../src/Policy.ts"
+import { type ModelSettings, ReadModel, type Ruled, type Share } from "./ReadModel.ts"
+
+const policy: Policy = [
+  { on: ["drop"], then: "drop" },
+  { on: ["twice"], retry: { times: 1, baseMs: 10 }, then: "drop" },
+  { on: ["late"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
+  { on: ["again", "CrashLoop"], retry: { baseMs: 20 }, then: "halt" }
+]
+
+/** What these rules come to, by hand: the jitter of 0.2 at a chance of 0.5 takes a tenth away. */
+function ruling(tag: string, attempts: number, elapsedMs: number): Ruled {
+  if (tag === "drop") return "drop"
+  if (tag === "twice") return attempts > 1 ? "drop" : 9
+  if (tag === "late") return elapsedMs + 9 > 30 ? "halt" : 9
+  return tag === "again" || tag === "CrashLoop" ? 18 : "halt"
+}
+
+const start = 100
+const recordsDrawn = fc.record({
+  gapBefore: fc.constantFrom(0, 0, 0, 2),
+  keys: fc.array(fc.nat(3), { maxLength: 6 }),
+  gapInside: fc.constantFrom(0, 0, 1),
+  gapAfter: fc.constantFrom(0, 0, 0, 3),
+  gap: fc.constantFrom(undefined, "expired" as const, "control" as const),
+  asColumns: fc.boolean()
+})
+const moveDrawn = fc.record({
+  does: fc.oneof(
+    { weight: 6, arbitrary: fc.constant("receive" as const) },
+    { weight: 18, arbitrary: fc.constantFrom("next" as const, "finish" as const) },
+    { weight: 6, arbitrary: fc.constantFrom("fail" as const, "resume" as const) },
+    { weight: 4, arbitrary: fc.constantFrom("split" as const, "settle" as const, "configure" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("skip" as const, "failed" as const, "unfinished" as const) }
+  ),
+  records: recordsDrawn,
+  at: fc.nat(9),
+  tag: fc.constantFrom("drop", "twice", "late", "again", "again", "halt"),
+  count: fc.integer({ min: 1, max: 4 }),
+  afterMs: fc.constantFrom(0, 0, 1, 9, 18),
+  settings: fc.record({
+    concurrency: fc.integer({ min: 1, max: 4 }),
+    bufferBytesMax: fc.constantFrom(130, 258, 600, 1_000_000),
+    settleEveryMs: fc.constantFrom(0, 10)
+  })
+})
+const optionsDrawn = fc.record({
+  start: fc.constant(start),
+  abandoned: fc.constantFrom(0, 0, 2, 3),
+  crashLoop: fc.constant(2),
+  unordered: fc.boolean(),
+  bundleRecords: fc.constantFrom(undefined, 1, 3)
+})
+type Drawn<A> = A extends fc.Arbitrary<infer B> ? B : never
+type Move = Drawn<typeof moveDrawn>
+
+/** The lane and its model, moved alike. */
+class Both {
+  readonly lane: ReadLane
+  readonly model: ReadModel
+  /** What was given to a handler, also what has ended since: a late word about it counts for nothing. */
+  readonly #given: Array<readonly [HeldRecord, Share]> = []
+  #nowMs = 50
+
+  constructor(options: Drawn<typeof optionsDrawn>, settings: ModelSettings) {
+    const { abandoned, bundleRecords, crashLoop, unordered } = options
+    const bundle = bundleRecords === undefined ? {} : { bundleRecords }
+    this.lane = new ReadLane(
+      { start: BigInt(start), abandoned, crashLoop, unordered, random: () => 0.5, ...bundle },
+      { policy, ...settings }
+    )
+    this.model = new ReadModel(options, settings, ruling)
+  }
+
+  move(move: Move): void {
+    const { lane, model } = this
+    const { does, records, settings, at } = move
+    this.#nowMs += move.afterMs
+    if (does === "receive") this.#receive(records)
+    else if (does === "next") this.#next()
+    else if (does === "settle") this.#settle(at < 3, at !== 5)
+    else if (does === "resume") {
+      lane.resume(this.#nowMs)
+      model.resume(this.#nowMs)
+    } else if (does === "configure") {
+      lane.configure({ policy, ...settings })
+      model.configure(settings)
+    } else this.#end(move)
+  }
+
+  /** The lane is taken away; `givesBack`: and given back. Words of its handlers that come later are heard or not, as the model says. */
+  revoke(givesBack: boolean): void {
+    if (givesBack) {
+      this.lane.handBack()
+      this.model.handBack()
+    } else {
+      this.lane.revoke()
+      this.model.isRevoked = true
+    }
+  }
+
+  /** What the lane says, in the form of `model.facts`. */
+  get facts(): ReadModel["facts"] {
+    const { lane } = this
+    const { end, parked, inFlight, unread } = lane.census()
+    const ends: Record<string, number> = lane.done === 0 ? {} : { done: lane.done }
+    for (const term of ["dropped", "skipped"] as const)
+      for (const [reason, count] of Object.entries(lane[term])) if (count !== 0) ends[`${term} ${reason}`] = count
+    expect([lane.end, inFlight]).toEqual([end, lane.running])
+    return {
+      end: Number(end),
+      watermark: Number(lane.watermark),
+      halted: lane.halted === undefined ? undefined : { ...lane.halted, position: Number(lane.halted.position) },
+      isRevoked: lane.isRevoked,
+      running: inFlight,
+      parked,
+      unread,
+      wantsMore: lane.wantsMore,
+      blockedAt: lane.blockedAt === undefined ? undefined : Number(lane.blockedAt),
+      retryDueMs: lane.retryDueMs,
+      settleDueMs: lane.settleDueMs,
+      ends
+    }
+  }
+
+  #receive({ gapBefore, keys, gapInside, gapAfter, gap, asColumns }: Drawn<typeof recordsDrawn>): void {
+    const from = this.model.end + gapBefore
+    // Bytes of each record: 128 for its objects, one of key, and for columns one that says that there are no headers.
+    const bytes = asColumns ? 130 : 129
+    const records = keys.map((key, index) => ({
+      at: from + index + (asColumns || index < 2 ? 0 : gapInside),
+      key: String.fromCharCode(key),
+      bytes
+    }))
+    const next = (records.at(-1)?.at ?? from - 1) + 1 + (asColumns ? 0 : gapAfter)
+    const plain = keys.map((key) => ({ key: Uint8Array.of(key), value: null }))
+    const reason = gap === undefined ? {} : { gap }
+    const batch: ReceivedBatch = asColumns
+      ? new ColumnBatch(batchOf(plain).columns(0, keys.length), BigInt(from), gap)
+      : {
+          records: plain.map((one, index) => ({
+            ...one,
+            position: BigInt(records[index]?.at ?? 0),
+            headers: [],
+            timeMs: 0
+          })),
+          next: BigInt(next),
+          ...reason
+        }
+    expect(this.lane.received(batch)).toBe(true)
+    this.model.received(records, next, gap ?? "compacted")
+  }
+
+  #next(): void {
+    const share = this.model.next(this.#nowMs)
+    const held = this.lane.next(this.#nowMs)
+    if (share !== undefined && held !== undefined) this.#given.push([held, share])
+    expect(held === undefined ? undefined : [positionsOf(held), held.attempts]).toEqual(
+      share === undefined ? undefined : [share.positions.map(({ at }) => at), share.attempts]
+    )
+  }
+
+  #settle(isFinal: boolean, isStored: boolean): void {
+    const due = this.model.settleDue(this.#nowMs, isFinal)
+    const position = this.lane.settleDue(this.#nowMs, isFinal)
+    expect(position === undefined ? undefined : Number(position)).toBe(due)
+    if (position === undefined || !isStored) return
+    this.lane.settled(position)
+    // An answer that comes late changes nothing.
+    this.lane.settled(position - 1n)
+    this.model.settled = Number(position)
+  }
+
+  /** A word about one of those that were given: mostly one that runs. */
+  #end({ does, at, tag, count }: Move): void {
+    const { lane, model } = this
+    const nowMs = this.#nowMs
+    const running = this.#given.filter((one) => one[1].state === "running")
+    const all = at < 8 && running.length > 0 ? running : this.#given
+    const [held, share] = all[at % all.length] ?? []
+    if (held === undefined || share === undefined) return
+    if (does === "split") {
+      lane.split(held, count)
+      model.split(share, count)
+    } else if (does === "finish") {
+      lane.finished(held, undefined, nowMs)
+      model.ended(share, "done")
+    } else if (does === "skip") {
+      lane.finished(held, { skip: "otherType" }, nowMs)
+      model.ended(share, "skipped otherType")
+    } else if (does === "failed") {
+      lane.failed(held, { tag, detail: "unasked" }, nowMs)
+      model.halt(share, tag, "unasked", nowMs)
+    } else if (does === "unfinished") {
+      lane.unfinished(held, nowMs)
+      model.park(share, nowMs)
+    } else {
+      const detail = count === 1 ? {} : { detail: "said" }
+      lane.finished(held, { tag, ...detail }, nowMs)
+      model.failed(share, tag, detail.detail ?? "no detail", nowMs)
+    }
+  }
+}
+
+function positionsOf(held: HeldRecord): ReadonlyArray<number> {
+  const positions: Array<number> = []
+  for (let slice = held.slice; slice !== undefined; slice = slice.following)
+    for (let index = slice.from; index < slice.to; index++) positions.push(Number(slice.records.position(index)))
+  return positions
+}
+
+describe("a read lane", () => {
+  it("says what its model says, whatever is drawn", () => {
+    const seen = new Map<string, number>()
+    fc.assert(
+      fc.property(
+        optionsDrawn,
+        fc.array(moveDrawn, { maxLength: 150, size: "max" }),
+        fc.array(moveDrawn, { maxLength: 10 }),
+        (options, moves, later) => {
+          const both = new Both(options, { concurrency: 2, bufferBytesMax: 1_000_000, settleEveryMs: 10 })
+          const step = (move: Move) => {
+            both.move(move)
+            const { facts } = both
+            expect(facts).toEqual(both.model.facts)
+            for (const [name, count] of Object.entries(facts.ends)) seen.set(name, (seen.get(name) ?? 0) + count)
+          }
+          for (const move of moves) step(move)
+          both.revoke(false)
+          for (const move of later) step(move)
+          both.revoke(true)
+          for (const move of later) if (move.does !== "receive") step(move)
+        }
+      ),
+      { numRuns: 300 }
+    )
+    // A draw that no longer gets somewhere is seen.
+    expect(Array.from(seen.keys()).toSorted()).toEqual([
+      "done",
+      "dropped drop",
+      "dropped twice",
+      "skipped compacted",
+      "skipped control",
+      "skipped expired",
+      "skipped otherType"
+    ])
+  })
+})
