@@ -5,7 +5,6 @@ import { kafkajs } from "@leat/kafkajs"
 import { log } from "@leat/log"
 import { Effect } from "effect"
 import { type Contract, Leat } from "leat"
-import { waitUntil } from "leat/testing"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -31,15 +30,12 @@ function consume(routes: string): Promise<Got> {
       Effect.gen(function* () {
         const stream = yield* leat.stream(contract)
         const byKey: Record<string, Array<string>> = (got[contract.stream] = {})
-        yield* stream.handle("comparison", (event, { key }) =>
+        const { caughtUp } = yield* stream.handle("comparison", (event, { key }) =>
           Effect.sync(() => {
             ;(byKey[key] ??= []).push(JSON.stringify(event, bigintAsText))
           })
         )
-        const isCaughtUp = Effect.map(stream.bounds("comparison"), (rows) =>
-          rows.every(({ start, end, settled }) => end === (settled ?? start))
-        )
-        yield* waitUntil(`everything of ${contract.stream} is handled`, isCaughtUp, { withinMs: 20_000, everyMs: 50 })
+        yield* Effect.timeout(caughtUp, "20 seconds")
       })
     yield* follow(BeaconSighting)
     yield* follow(LogLine)

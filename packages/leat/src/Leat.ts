@@ -25,6 +25,7 @@ import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
 import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
+import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport, TransportError } from "./transport/index.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import { type Outcome, Waiter } from "./ledger/Waiter.ts"
@@ -92,6 +93,8 @@ export interface OpenLeat {
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
   /** How full the buffer of each sink is, in bytes of arenas, and which sinks of best-effort legs are not open. */
   readonly sinks: () => ReadonlyArray<SinkFill>
+  /** The subscriptions that run, of all streams. */
+  readonly subscriptions: () => ReadonlyArray<Subscription>
   /** Lanes being written that stand still until `resume`, and why. */
   readonly halted: () => ReadonlyArray<HaltedLane>
   /** Lets halted lanes try again. */
@@ -128,7 +131,10 @@ interface Runtime {
 
 interface OpenStream {
   readonly contract: ContractInfo
-  readonly stream: { readonly configureSubscriptions: () => void }
+  readonly stream: {
+    readonly configureSubscriptions: () => void
+    readonly subscriptions: ReadonlyArray<Subscription>
+  }
   readonly publisher: {
     readonly sequences: ReadonlyArray<BucketNext>
     readonly close: () => void
@@ -324,6 +330,9 @@ class OpenedLeat implements OpenLeat {
       return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }
     })
   ]
+
+  readonly subscriptions = (): ReadonlyArray<Subscription> =>
+    Array.from(this.#streams.values()).flatMap(({ stream }) => stream.subscriptions)
 
   readonly halted = (): ReadonlyArray<HaltedLane> => this.#sinks.all.flatMap((sink) => sink.halted)
 

@@ -200,6 +200,11 @@ export class EventStream<T> {
     return this.#consuming.bounds(group)
   }
 
+  /** The subscriptions of this stream that run in this leat. */
+  get subscriptions(): ReadonlyArray<Subscription> {
+    return this.#consuming.subscriptions
+  }
+
   /**
    * Another table is in force: subscriptions that run take its settings over (policy, concurrency, buffer, settleEvery, drain),
    * where they were not given others in code. Called by the leat when it swaps its table.

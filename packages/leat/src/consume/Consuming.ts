@@ -12,6 +12,7 @@ import {
   type Scope,
   Stream
 } from "effect"
+import { caughtUp, firstToDo } from "./CatchingUp.ts"
 import type { Contract } from "../contract/Contract.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
@@ -55,6 +56,7 @@ export interface ConsumingParts<T> {
 
 /** A subscription that runs, and what it was asked for in code. */
 interface RunningSubscription<T> {
+  readonly subscription: Subscription
   readonly source: Source<T>
   readonly group: string
   readonly options: HandleOptions
@@ -145,6 +147,11 @@ export class Consuming<T> {
     )
   }
 
+  /** Those that run. */
+  get subscriptions(): ReadonlyArray<Subscription> {
+    return Array.from(this.#running ?? [], ({ subscription }) => subscription)
+  }
+
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
     for (const { source, group, options } of this.#running ?? []) source.configure(this.#settings(group, options))
@@ -175,11 +182,10 @@ export class Consuming<T> {
       if (found.length > 0) return yield* new RouteError({ faults: found })
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
-      const { fiber, source } = yield* Effect.acquireRelease(
+      return yield* Effect.acquireRelease(
         Effect.suspend(() => this.#enter(group, options, handler, drainsOnStop, context)),
         (started) => Fiber.interrupt(started.fiber)
       )
-      return { fiber, subscription: this.#subscription(group, source, fiber) }
     })
   }
 
@@ -190,7 +196,7 @@ export class Consuming<T> {
     handler: Handler<T>,
     drainsOnStop: boolean,
     context: Context.Context<never>
-  ): Effect.Effect<{ readonly source: Source<T>; readonly fiber: Started["fiber"] }, RouteError> {
+  ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
     const leg = readLeg()
     const taken = groups.enter(leg, group, contract.stream)
@@ -213,31 +219,36 @@ export class Consuming<T> {
       },
       this.#settings(group, options)
     )
-    const running = { source, group, options }
-    this.#running ??= new Set()
-    this.#running.add(running)
     const unreported = this.#reported(group, context)
-    const leave = () => {
-      this.#running?.delete(running)
-      groups.leave(leg, group)
-      unreported()
-    }
     return Effect.map(Effect.forkIn(Effect.interruptible(source.run), scope, { startImmediately: true }), (fiber) => {
+      const subscription = this.#subscription(group, source, fiber)
+      const running = { subscription, source, group, options }
+      this.#running ??= new Set()
+      this.#running.add(running)
       // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
-      fiber.addObserver(leave)
-      return { source, fiber }
+      fiber.addObserver(() => {
+        this.#running?.delete(running)
+        groups.leave(leg, group)
+        unreported()
+      })
+      return { subscription, fiber }
     })
   }
 
   #subscription(group: string, source: Source<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
+    const { scheduler, contract } = this.#parts
+    const { stream } = contract
+    const bounds = Effect.suspend(() => this.bounds(group))
     return {
       group,
+      stream,
       halted: () => source.halted,
       blocked: () => source.blocked,
       resume: source.resume,
-      lag: Effect.map(this.bounds(group), (bounds) =>
-        bounds.reduce((sum, row) => sum + lagOf(row, source.startOf(row.partition)), 0n)
+      lag: Effect.map(bounds, (rows) =>
+        rows.reduce((sum, row) => sum + row.end - firstToDo(row, source.startOf(row.partition)), 0n)
       ),
+      caughtUp: caughtUp({ group, stream, source, fiber, bounds, scheduler }),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
@@ -270,15 +281,6 @@ export class Consuming<T> {
       return new NoEvent({ tag: "Malformed", detail: textOfThrown(error) })
     }
   }
-}
-
-/**
- * Records that are there and not settled. A group that has settled nothing yet begins where its lane does (`begin`); retention may have
- * taken away what was left; and what was settled behind the end was of another log, of which this one has nothing.
- */
-function lagOf({ start, end, settled }: PartitionBounds, begin: bigint | undefined): bigint {
-  const from = settled ?? begin ?? start
-  return end - (from < start || from > end ? start : from)
 }
 
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */

@@ -3,7 +3,7 @@
  * when the call returns, or before it first waits, costs no fiber of its own and no wake-up; only what waits is kept.
  */
 import { Cause, Context, Effect, Exit, type Fiber } from "effect"
-import { CurrentDelivery, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
+import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import type { ReadLane } from "./ReadLane.ts"
@@ -49,6 +49,11 @@ export class Handling<T> {
   /** How many handlers wait for something. */
   get waiting(): number {
     return this.#waiting.size
+  }
+
+  /** Whether a handler that waits was given this delivery. */
+  isHandling(delivery: DeliveryInfo): boolean {
+    return Array.from(this.#waiting.values()).some((infos) => infos.some((info) => info === delivery))
   }
 
   /** Calls the handler for what the machine said is next. */

@@ -5,6 +5,7 @@
  * trusted; nothing it counted after its last settle is used.
  */
 import { Cause, type Clock, Effect, Exit, type Fiber, Option, Stream } from "effect"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Handling } from "./Handling.ts"
 import { ReadLane, type ReadHalted } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
@@ -37,6 +38,8 @@ export interface ShellPorts {
   readonly random: () => number
   /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
   readonly groupDrainMs: number
+  /** Called when it has settled or halted, and when a handler ends while it is halted. */
+  readonly onChanged: () => void
 }
 
 export class LaneShell<T> {
@@ -48,6 +51,7 @@ export class LaneShell<T> {
   readonly #roomAgain: Wake
   readonly #clock: Clock.Clock
   readonly #groupDrainMs: number
+  readonly #onChanged: () => void
   #settings: SubscriptionSettings
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
@@ -58,6 +62,8 @@ export class LaneShell<T> {
   #defect: ReadHalted | undefined
   #toldHalt: ReadHalted | undefined
   #isResumed = false
+  /** Somebody waits until this position is settled. */
+  #settleAt: Position | undefined
   /** The sleeping fiber that wakes the lane next, and when. */
   #alarm: { readonly atMs: number; readonly fiber: Fiber.Fiber<void> } | undefined
 
@@ -79,6 +85,7 @@ export class LaneShell<T> {
     this.#fail = fail
     this.#clock = ports.clock
     this.#groupDrainMs = ports.groupDrainMs
+    this.#onChanged = ports.onChanged
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
@@ -105,6 +112,25 @@ export class LaneShell<T> {
     if (this.#defect === undefined) this.machine.resume(this.#now())
     else this.#isResumed = true
     this.#signal()
+  }
+
+  /** Settles as soon as everything before a position is done, without waiting for `settleEvery`: once. */
+  settleAt(position: Position): void {
+    if (this.#settleAt !== undefined && this.#settleAt <= position) return
+    this.#settleAt = position
+    if (this.machine.watermark >= position) this.#signal()
+  }
+
+  /** Whether the lane is halted, and will not settle up to a position until it is resumed. */
+  standsBefore(position: Position): boolean {
+    const { machine } = this
+    if (this.#defect !== undefined) return true
+    if (machine.halted === undefined || machine.watermark >= position) return false
+    return machine.halted.position < position || machine.running === 0
+  }
+
+  isHandling(delivery: DeliveryInfo): boolean {
+    return this.#handling?.isHandling(delivery) ?? false
   }
 
   /** Gives the lane back: no more handlers, drain, settle, release. */
@@ -180,7 +206,7 @@ export class LaneShell<T> {
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
         if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
-        if (!this.#isSettling) this.#settleDue(nowMs, false)
+        if (!this.#isSettling) this.#settleDue(nowMs, this.#isWaitedFor())
         const settleAtMs = this.#isSettling ? Number.POSITIVE_INFINITY : machine.settleDueMs
         this.#wakeAt(Math.min(machine.retryDueMs, settleAtMs, interruptAtMs))
         yield* this.#wake.wait
@@ -188,9 +214,17 @@ export class LaneShell<T> {
     })
   }
 
+  /** Whether somebody waits for the settle that is due now. A settle that fails is tried again in its own time. */
+  #isWaitedFor(): boolean {
+    if (this.#settleAt === undefined || this.machine.watermark < this.#settleAt) return false
+    this.#settleAt = undefined
+    return true
+  }
+
   /** Each halt once: a lane that stands is seen by nobody else. */
   #tellHalt(): void {
     const { halted } = this.machine
+    if (halted !== undefined) this.#onChanged()
     if (halted === this.#toldHalt) return
     this.#toldHalt = halted
     if (halted === undefined) return
@@ -288,6 +322,7 @@ export class LaneShell<T> {
           Effect.sync(() => {
             this.#unsettledSinceMs = undefined
             machine.settled(position)
+            this.#onChanged()
           }),
         // A settle that failed for a passing reason is made up for by the next one.
         onFailure: (cause) => {
@@ -353,6 +388,7 @@ export class LaneShell<T> {
     const { group, stream } = this.#options
     this.#defect ??= { tag: "Defect", position: this.machine.watermark, attempts: 0, detail }
     this.#signal()
+    this.#onChanged()
     // The last word of it: what a logger throws then ends this fiber only.
     this.#fork(
       Effect.logError(`a lane of the group ${group} of ${stream} stands because of a defect: ${detail}`, cause)

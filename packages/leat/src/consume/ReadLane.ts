@@ -264,6 +264,11 @@ export class ReadLane {
     return this.watermark > this.#settled ? this.#settledAtMs + this.#settings.settleEveryMs : Number.POSITIVE_INFINITY
   }
 
+  /** The position that the backend has. */
+  get settledTo(): Position {
+    return this.#settled
+  }
+
   /** The position to settle now; undefined when there is nothing new, or the last settle was too short ago and `isFinal` is not set. */
   settleDue(nowMs: number, isFinal = false): Position | undefined {
     const { watermark } = this

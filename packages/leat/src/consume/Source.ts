@@ -3,11 +3,12 @@
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
 import { Cause, Clock, Effect, Exit, Option, Random, Scope, Stream } from "effect"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
-import { type Lane, TransportError } from "../transport/index.ts"
+import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -24,6 +25,10 @@ export class Source<T> {
   #settings: SubscriptionSettings
   #stopping = false
   #whenEmpty: (() => void) | undefined
+  /** Lanes that it has taken so far. */
+  lanesTaken = 0
+  /** Those who wait for it to catch up. */
+  readonly #watchers = new Set<(partition: number, settled: Position) => void>()
   /** Ends the membership that runs now, because of an error in one of its lanes. */
   #fail: (error: TransportError) => void = () => undefined
 
@@ -48,6 +53,37 @@ export class Source<T> {
   startOf(partition: number): bigint | undefined {
     for (const { lane } of this.#shells) if (lane.partition === partition) return lane.start
     return undefined
+  }
+
+  /** Calls `changed` when a lane has settled, halted, or is no longer held; returns how to stop that. */
+  watch(changed: (partition: number, settled: Position) => void): () => void {
+    this.#watchers.add(changed)
+    return () => this.#watchers.delete(changed)
+  }
+
+  #changed(lane: Lane, { settledTo }: ReadLane): void {
+    for (const changed of this.#watchers) changed(lane.partition, settledTo)
+  }
+
+  /** Where the lane of a partition is that is held here, which settles what is before `end` as soon as it is done; undefined when none is. */
+  progressOf(partition: number, end: Position): { readonly settled: Position; readonly done: Position } | undefined {
+    let found
+    for (const shell of this.#shells) if (shell.lane.partition === partition) found = shell
+    found?.settleAt(end)
+    return found === undefined ? undefined : { settled: found.machine.settledTo, done: found.machine.watermark }
+  }
+
+  /** The lanes of a partition that stand and will not get to a position until they are resumed. */
+  haltedBefore(partition: number, end: Position): ReadonlyArray<HaltedReadLane> {
+    return Array.from(this.#shells).flatMap((shell) => {
+      const { halted } = shell
+      return halted !== undefined && shell.lane.partition === partition && shell.standsBefore(end) ? [halted] : []
+    })
+  }
+
+  /** Whether a handler of this subscription has this delivery in its hands. */
+  isHandling(delivery: DeliveryInfo): boolean {
+    return Array.from(this.#shells).some((shell) => shell.isHandling(delivery))
   }
 
   /** Goes on with other settings, in the lanes that run too. Where a new group begins is asked when it joins. */
@@ -131,13 +167,16 @@ export class Source<T> {
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
-      const shell = new LaneShell(lane, this.#options, this.#settings, (error) => this.#fail(error), {
+      const shell: LaneShell<T> = new LaneShell(lane, this.#options, this.#settings, (error) => this.#fail(error), {
         clock,
         random: () => random.nextDoubleUnsafe(),
-        groupDrainMs
+        groupDrainMs,
+        onChanged: () => this.#changed(lane, shell.machine)
       })
       const { machine } = shell
       this.#shells.add(shell)
+      this.lanesTaken++
+      this.#changed(lane, machine)
       if (this.#stopping) shell.stop()
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
       yield* Effect.ensuring(
@@ -146,6 +185,7 @@ export class Source<T> {
           machine.handBack()
           close()
           this.#shells.delete(shell)
+          this.#changed(lane, machine)
           if (this.#shells.size === 0) this.#whenEmpty?.()
         })
       )

@@ -2,6 +2,7 @@
 import type { Effect } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { HaltedReadLane } from "./SourceOptions.ts"
+import type { NotCaughtUp } from "./NotCaughtUp.ts"
 import type { Rule } from "../Policy.ts"
 import type { From, TransportError } from "../transport/index.ts"
 
@@ -29,13 +30,15 @@ export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | 
  * @example
  * ```ts
  * const subscription = yield* sightings.handle("positions", (event) => estimate(event))
- * while ((yield* subscription.lag) > 0n) yield* Effect.sleep("100 millis")
+ * yield* subscription.caughtUp
  * yield* subscription.stop
  * ```
  */
 export interface Subscription {
   /** Name of the group. */
   readonly group: string
+  /** Logical stream of the contract. */
+  readonly stream: string
   /** Lanes that stand still until `resume`, and why: a policy said so, or (`Defect`) leat or the driver has a fault. */
   readonly halted: () => ReadonlyArray<HaltedReadLane>
   /** Lanes that are full, and the position that holds each back. */
@@ -47,6 +50,20 @@ export interface Subscription {
    * yet it counts from where the lane begins that is held here. Fails with the transport's error.
    */
   readonly lag: Effect.Effect<bigint, TransportError>
+  /**
+   * Completes when the group has settled everything that was stored when it was asked for, the lanes of its other members included:
+   * handled, dropped by a policy or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
+   * (`flush` first).
+   *
+   * Fails with `NotCaughtUp` as soon as a lane that is held here halts before that point (`resume`, and wait again), when the subscription
+   * is stopped or its leat closes first, and when one of its own handlers waits for it; with the transport's error when that ended the
+   * subscription. Passing faults of the transport are waited out. A halt of another member cannot be seen from here: when nothing has moved
+   * for ten seconds a warning says what is waited for. So bound it where that matters: `Effect.timeout`.
+   *
+   * Lanes held here say when they have settled, and do not wait for `settleEvery` with it. For the others the transport is asked, every
+   * 50 ms to once a second, and they settle in their own time.
+   */
+  readonly caughtUp: Effect.Effect<void, NotCaughtUp | TransportError>
   /**
    * Drains, settles and gives the lanes back; waits for that. Handlers that run past the drain time are interrupted, and waited
    * for until they have cleaned up, five seconds at most: what still runs then is told by a warning. A handler of the same

@@ -1,4 +1,4 @@
-import { Effect, Exit, Scope } from "effect"
+import { Cause, Effect, Exit, Scope } from "effect"
 import type { Admission } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
@@ -6,6 +6,7 @@ import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import { DeliveryIterator, type GivenEvent } from "./DeliveryIterator.ts"
 import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./handled.ts"
+import { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 import { NotAwaited } from "./NotAwaited.ts"
 import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
@@ -65,13 +66,15 @@ export interface PromiseHandleBatchOptions extends HandleBatchOptions {
  * @example
  * ```ts
  * const subscription = await sightings.handle("positions", (event) => estimate(event))
- * while ((await subscription.lag()) > 0n) await setTimeout(100) // from node:timers/promises
+ * await subscription.caughtUp()
  * await subscription.stop()
  * ```
  */
 export interface PromiseSubscription extends AsyncDisposable {
   /** Name of the group. */
   readonly group: string
+  /** Logical stream of the contract. */
+  readonly stream: string
   /** Lanes that stand still until `resume`, and why. */
   readonly halted: Subscription["halted"]
   /** Lanes that are full, and the position that holds each back. */
@@ -83,6 +86,17 @@ export interface PromiseSubscription extends AsyncDisposable {
    * `TransportError`.
    */
   readonly lag: () => Promise<bigint>
+  /**
+   * Resolves when the group has settled everything that was stored when it was called, the lanes of its other members included: handled,
+   * dropped by a policy or skipped. What is stored later is not waited for, and neither is what is published and not stored yet (`flush`
+   * first).
+   *
+   * Rejects with `NotCaughtUp` as soon as a lane that is held here halts before that point (`resume`, and wait again), when the
+   * subscription is stopped or its leat closes first, and when one of its own handlers calls it; with the `TransportError` that ended
+   * the subscription; and with the reason of the signal. Passing faults of the transport are waited out. A halt of another member cannot
+   * be seen from here: when nothing has moved for ten seconds a warning says what is waited for. Bound it with `signal` where that matters.
+   */
+  readonly caughtUp: (options?: { readonly signal?: AbortSignal }) => Promise<void>
   /**
    * Drains, settles and gives the lanes back; waits for that. Called by a handler of this subscription it begins and waits for nothing,
    * because that handler has to end first; `ended` tells of the end.
@@ -316,6 +330,24 @@ function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseRecei
   return { admitted, rejected, outcome: () => Effect.runPromise(outcome) }
 }
 
+function caughtUp(
+  { caughtUp: reached, group, stream }: Subscription,
+  owner: HandlerOwner,
+  { signal }: { readonly signal?: AbortSignal } = {}
+): Promise<void> {
+  if (isHandledBy(owner.subscription))
+    return Promise.reject(new NotCaughtUp({ reason: "OwnHandler", group, stream, halted: [] }))
+  return untilAborted(
+    signal,
+    (resolve, reject) => {
+      const fiber = Effect.runFork(warningsApart(reached))
+      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve() : reject(Cause.squash(exit.cause))))
+      return { giveUp: () => fiber.interruptUnsafe() }
+    },
+    (_, reason) => reason
+  )
+}
+
 async function subscribed(
   start: Effect.Effect<Subscription, RouteError, Scope.Scope>,
   owner: HandlerOwner,
@@ -337,10 +369,12 @@ async function subscribed(
   ended.then(forget, forget)
   return {
     group: subscription.group,
+    stream: subscription.stream,
     halted: subscription.halted,
     blocked: subscription.blocked,
     resume: () => Effect.runPromise(subscription.resume),
     lag: () => Effect.runPromise(subscription.lag),
+    caughtUp: (options) => caughtUp(subscription, owner, options),
     stop,
     ended,
     [Symbol.asyncDispose]: stop

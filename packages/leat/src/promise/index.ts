@@ -11,6 +11,7 @@ import { warningsApart } from "./warningsApart.ts"
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../Leat.ts"
 export { RouteError } from "../routes/Routes.ts"
+export { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 export { TransportError } from "../transport/TransportError.ts"
 export type { Outcome } from "../ledger/Waiter.ts"
@@ -42,6 +43,11 @@ export class PromiseLeat implements AsyncDisposable {
   constructor(leat: OpenLeat, scope: Scope.Closeable) {
     this.#leat = leat
     this.#scope = scope
+  }
+
+  /** The same leat for code that uses Effect. */
+  get effect(): OpenLeat {
+    return this.#leat
   }
 
   /** The `source` of the options. */

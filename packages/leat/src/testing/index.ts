@@ -14,3 +14,4 @@ export { drawWorld, type World, type WorldGroup, type WorldLeg, type WorldStream
 export { tellStory } from "./story/tellStory.ts"
 export * from "./TransportSuite.ts"
 export * from "./waitUntil.ts"
+export * from "./waitUntilQuiet.ts"

@@ -24,7 +24,7 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{ readonly what: st
  *
  * @example
  * ```ts
- * yield* waitUntil("everything is settled", Effect.map(subscription.lag, (lag) => lag === 0n))
+ * yield* waitUntil("a lane halts", Effect.sync(() => subscription.halted().length > 0))
  * ```
  */
 export const waitUntil = <E, R>(
@@ -42,33 +42,4 @@ export const waitUntil = <E, R>(
       )
     })
     return look
-  })
-
-/**
- * Waits until a value has stayed the same for `quietMs` milliseconds, 200 when absent: nothing more is on its way. Returns
- * it. Fails with `NotInTime` after `withinMs`, 10,000 when absent.
- *
- * @example
- * ```ts
- * const handled = yield* waitUntilQuiet(Effect.sync(() => seen.length), { quietMs: 500 })
- * ```
- */
-export const waitUntilQuiet = <A, E, R>(
-  value: Effect.Effect<A, E, R>,
-  { quietMs = 200, withinMs = 10_000 }: { readonly quietMs?: number; readonly withinMs?: number } = {}
-): Effect.Effect<A, E | NotInTime, R> =>
-  Effect.gen(function* () {
-    const startMs = yield* nowOf
-    let last = yield* value
-    let sinceMs = startMs
-    for (;;) {
-      yield* Effect.sleep(Math.min(20, quietMs))
-      const nowMs = yield* nowOf
-      const now = yield* value
-      if (now !== last) {
-        last = now
-        sinceMs = nowMs
-      } else if (nowMs - sinceMs >= quietMs) return now
-      if (nowMs - startMs >= withinMs) return yield* new NotInTime({ what: "quiet", ms: withinMs })
-    }
   })

@@ -1,7 +1,7 @@
 import { Cause, Deferred, Effect, Exit, Layer, Stream } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { runCase, simulate, transportCases, TransportUnderTest } from "leat/testing"
-import type { Lane, ReceivedBatch, Transport, Writer } from "leat/transport"
+import type { Lane, PartitionBounds, ReceivedBatch, Transport, Writer } from "leat/transport"
 import { describe, expect, it } from "vitest"
 
 /** A transport that breaks one promise that it declares. */
@@ -154,6 +154,23 @@ const liars: ReadonlyArray<Liar> = [
     }),
     foundBy: "T23 a new group begins where it is told: at the earliest record",
     because: /record 1 of 3 comes/
+  },
+  {
+    says: "bounds, as it remembers them",
+    lie: (honest) => {
+      const known = new Map<string, ReadonlyArray<PartitionBounds>>()
+      return {
+        ...honest,
+        bounds: (topic, group) =>
+          Effect.map(honest.bounds(topic, group), (bounds) => {
+            const found = known.get(topic) ?? bounds
+            known.set(topic, found)
+            return group === undefined ? found : bounds
+          })
+      }
+    },
+    foundBy: "bounds tell the end as it is when they are asked: also of what another connection has just stored",
+    because: /the end is told as 0, and was 0 before 2 more/
   },
   {
     says: "one group, and mixes all of them",

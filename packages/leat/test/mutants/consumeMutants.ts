@@ -145,16 +145,16 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a group that begins at the end has all that was there before as its lag",
-    file: "consume/Consuming.ts",
+    file: "consume/CatchingUp.ts",
     find: `const from = settled ?? begin ?? start`,
     replace: `const from = settled ?? start`,
     foundBy: "consume/settling.test.ts"
   },
   {
     name: "what retention took away counts as lag",
-    file: "consume/Consuming.ts",
-    find: `(from < start || from > end ? start : from)`,
-    replace: `(from > end ? start : from)`,
+    file: "consume/CatchingUp.ts",
+    find: `from < start || from > end ? start : from`,
+    replace: `from > end ? start : from`,
     foundBy: "consume/settling.test.ts"
   },
   {

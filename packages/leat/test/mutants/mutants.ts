@@ -1,3 +1,4 @@
+import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
@@ -17,6 +18,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...sinkMutants,
   ...consumeMutants,
+  ...catchingUpMutants,
   ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,

@@ -26,6 +26,23 @@ export const readingCases: ReadonlyArray<TransportCase> = [
     })
   ),
 
+  testCase(
+    "bounds tell the end as it is when they are asked: also of what another connection has just stored",
+    (bench) =>
+      Effect.gen(function* () {
+        const reader = { ...bench, transport: yield* bench.connect }
+        for (let round = 0; round < 5; round++) {
+          const before = yield* boundsOf(reader, 0)
+          yield* store(bench.writer, 0, numbered(2))
+          const { end } = yield* boundsOf(reader, 0)
+          assert.ok(
+            end >= before.end + 2n,
+            `the end is told as ${end}, and was ${before.end} before 2 more were stored`
+          )
+        }
+      })
+  ),
+
   testCase("a topic that does not exist cannot be read", ({ transport, topic }) =>
     Effect.gen(function* () {
       const read = yield* Effect.exit(recordsOf(transport.read(`${topic}-none`, 0, { fromPosition: 0n })))

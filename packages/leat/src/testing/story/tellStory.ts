@@ -1,9 +1,8 @@
 /** Whole stories through the front door, over any driver, on virtual time or on the real one. */
-import { Effect, Exit, References, Scope } from "effect"
+import { Effect, Exit, Option, References, Scope } from "effect"
 import { Leat } from "../../Leat.ts"
 import { type FaultPlan, faultDriver, randomFaults } from "../FaultTransport.ts"
 import { seededRandom } from "../seededRandom.ts"
-import { waitUntil } from "../waitUntil.ts"
 import { routesOf, type Scenario, type Stage } from "./Scenario.ts"
 import { stateOf, StoryJudge } from "./StoryJudge.ts"
 import { storyNotes } from "./storyNotes.ts"
@@ -70,12 +69,14 @@ export const tellStory = Effect.fnUntraced(
       yield* check
       // What was given up in doubt may still land, and is then the group's too.
       yield* Effect.sleep(scenario.rates.msMax ?? 50)
-      yield* waitUntil(
-        "the group settled everything",
-        Effect.map(members[0]?.lag ?? Effect.succeed(0n), (lag) => lag === 0n),
-        { withinMs: stage.withinMs, everyMs: 20 }
-      ).pipe(
-        Effect.catchTag("NotInTime", ({ message }) => Effect.sync(() => judge.complain(`${message}: ${stateOf(leat)}`)))
+      yield* Effect.timeoutOption(members[0]?.caughtUp ?? Effect.void, stage.withinMs).pipe(
+        Effect.match({
+          onSuccess: Option.match({ onNone: () => `not within ${stage.withinMs} ms`, onSome: () => undefined }),
+          onFailure: ({ message }) => message
+        }),
+        Effect.map((why) => {
+          if (why !== undefined) judge.complain(`the group did not catch up: ${why}: ${stateOf(leat)}`)
+        })
       )
     }
     yield* Effect.forEach(members, ({ stop }) => stop)

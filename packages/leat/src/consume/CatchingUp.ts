@@ -1,0 +1,179 @@
+/**
+ * One wait until a group has settled everything that was stored when the wait began. The lanes of this member say when they settle. Of
+ * lanes that other members hold only the transport knows, and it has to be asked again and again: after 50 ms, then after twice as long
+ * each time while nothing moves, up to a second.
+ */
+import { Cause, Clock, Effect, Exit, type Fiber, type Scheduler } from "effect"
+import { CurrentDelivery } from "./DeliveryInfo.ts"
+import { NotCaughtUp } from "./NotCaughtUp.ts"
+import type { Source } from "./Source.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { PartitionBounds, Position, TransportError } from "../transport/index.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
+
+/** Time between two questions to the transport, in milliseconds. */
+const askEveryMs = 50
+const askEveryMsMax = 1000
+
+/** How long nothing may move until a warning says what is waited for, in milliseconds. */
+const tellMs = 10_000
+
+/** Most partitions that one warning names. */
+const toldMax = 5
+
+export interface CatchingUpParts<T> {
+  readonly group: string
+  readonly stream: string
+  readonly source: Source<T>
+  /** Runs the source. */
+  readonly fiber: Fiber.Fiber<never, TransportError>
+  /** Of the group, as they are when asked. */
+  readonly bounds: Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>
+  readonly scheduler: Scheduler.Scheduler
+}
+
+/** Completes when the group has settled what is stored now. */
+export function caughtUp<T>(parts: CatchingUpParts<T>): Effect.Effect<void, NotCaughtUp | TransportError> {
+  return Effect.acquireUseRelease(
+    Effect.sync(() => new CatchingUp(parts)),
+    (catching) => catching.run,
+    (catching) => Effect.sync(() => catching.leave())
+  )
+}
+
+/**
+ * The first position of a partition that is still to do. A group that has settled nothing yet begins where its lane does (`begin`);
+ * retention may have removed what was left; and a settled position behind the end is of another log, of which this one has nothing.
+ */
+export function firstToDo({ start, end, settled }: PartitionBounds, begin: Position | undefined): Position {
+  const from = settled ?? begin ?? start
+  return from < start || from > end ? start : from
+}
+
+class CatchingUp<T> {
+  readonly #parts: CatchingUpParts<T>
+  readonly #wake: Wake
+  /** To be called when nobody waits any more. */
+  readonly leave: () => void
+  /** Where each partition has to get; undefined until the transport has said where they end. */
+  #ends: Map<number, Position> | undefined
+  /** Where each is, as was heard last. */
+  readonly #settled = new Map<number, Position>()
+  #askAtMs = Number.NEGATIVE_INFINITY
+  #delayMs = askEveryMs
+  /** Lanes that the source had taken when the transport was asked last. */
+  #lanesTaken = 0
+  #failure: TransportError | undefined
+  #progress = -1n
+  #movedAtMs = 0
+  #isTold = false
+
+  constructor(parts: CatchingUpParts<T>) {
+    this.#parts = parts
+    this.#wake = new Wake(parts.scheduler)
+    const changed = () => this.#wake.signal()
+    const unobserve = parts.fiber.addObserver(changed)
+    const unwatch = parts.source.watch((partition, settled) => {
+      this.#settled.set(partition, settled)
+      changed()
+    })
+    this.leave = () => {
+      unobserve()
+      unwatch()
+    }
+  }
+
+  readonly run: Effect.Effect<void, NotCaughtUp | TransportError> = Effect.gen({ self: this }, function* () {
+    const clock = yield* Clock.Clock
+    const delivery = yield* CurrentDelivery
+    const { source } = this.#parts
+    this.#movedAtMs = monotonicMs(clock)
+    for (;;) {
+      if (monotonicMs(clock) >= this.#askAtMs || source.lanesTaken !== this.#lanesTaken) yield* this.#ask
+      const nowMs = monotonicMs(clock)
+      this.#look(nowMs)
+      if (this.#ends?.size === 0) return
+      if (delivery !== undefined && source.isHandling(delivery)) return yield* this.#not("OwnHandler")
+      yield* this.#endedOrHalted
+      yield* this.#tell(nowMs)
+      const untilMs = Math.min(this.#askAtMs, this.#isTold ? Number.POSITIVE_INFINITY : this.#movedAtMs + tellMs)
+      yield* untilMs === Number.POSITIVE_INFINITY ? this.#wake.wait : this.#wake.waitFor(untilMs - nowMs)
+    }
+  })
+
+  /** Asks the transport. What passes is waited out, as the subscription itself does. */
+  readonly #ask: Effect.Effect<void, TransportError> = Effect.gen({ self: this }, function* () {
+    const { bounds, source } = this.#parts
+    this.#lanesTaken = source.lanesTaken
+    const asked = yield* Effect.result(bounds)
+    this.#failure = asked._tag === "Failure" ? asked.failure : undefined
+    if (asked._tag === "Failure") return asked.failure.isRetryable ? undefined : yield* asked.failure
+    const before = this.#ends
+    const ends = (this.#ends = new Map<number, Position>())
+    for (const row of asked.success) {
+      const { partition, end } = row
+      this.#settled.set(partition, firstToDo(row, source.startOf(partition)))
+      const wanted = before === undefined ? end : before.get(partition)
+      // An end that went back is of another log: what was waited for is gone.
+      if (wanted !== undefined) ends.set(partition, wanted < end ? wanted : end)
+    }
+  })
+
+  /** Strikes out what has been reached, and says when the transport is to be asked again. */
+  #look(nowMs: number): void {
+    const { source } = this.#parts
+    const ends = this.#ends ?? new Map<number, Position>()
+    let progress = BigInt(-ends.size)
+    let isElsewhere = this.#ends === undefined
+    for (const [partition, end] of ends) {
+      const here = source.progressOf(partition, end)
+      const settled = here?.settled ?? this.#settled.get(partition) ?? 0n
+      progress += here?.done ?? settled
+      if (settled >= end) ends.delete(partition)
+      else isElsewhere ||= here === undefined
+    }
+    if (progress !== this.#progress) {
+      this.#progress = progress
+      this.#movedAtMs = nowMs
+      this.#delayMs = askEveryMs
+      this.#isTold = false
+    }
+    if (!isElsewhere) this.#askAtMs = Number.POSITIVE_INFINITY
+    else if (this.#askAtMs <= nowMs || this.#askAtMs === Number.POSITIVE_INFINITY) {
+      this.#askAtMs = nowMs + this.#delayMs
+      this.#delayMs = Math.min(this.#delayMs * 2, askEveryMsMax)
+    }
+  }
+
+  readonly #endedOrHalted = Effect.suspend((): Effect.Effect<void, NotCaughtUp | TransportError> => {
+    const { source, fiber } = this.#parts
+    const halted = [...(this.#ends ?? [])].flatMap(([partition, end]) => source.haltedBefore(partition, end))
+    if (halted.length > 0) return this.#not("Halted", halted)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) return Effect.void
+    if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return Effect.failCause(exit.cause)
+    return this.#not("Stopped")
+  })
+
+  #not(reason: NotCaughtUp["reason"], halted: NotCaughtUp["halted"] = []): Effect.Effect<never, NotCaughtUp> {
+    const { group, stream } = this.#parts
+    return Effect.fail(new NotCaughtUp({ reason, group, stream, halted }))
+  }
+
+  /** Nobody waits in silence for what does not move. */
+  #tell(nowMs: number): Effect.Effect<void> {
+    if (this.#isTold || nowMs - this.#movedAtMs < tellMs) return Effect.void
+    this.#isTold = true
+    const { group, stream, source } = this.#parts
+    const left = [...(this.#ends ?? [])].slice(0, toldMax).map(([partition, end]) => {
+      const here = source.progressOf(partition, end)
+      if (here !== undefined) return `partition ${partition}, held here, is done up to ${here.done} of ${end}`
+      return `partition ${partition}, not held here, is settled up to ${this.#settled.get(partition) ?? 0n} of ${end}`
+    })
+    const why = this.#failure === undefined ? left : [...left, this.#failure.message]
+    const seconds = tellMs / 1000
+    return Telemetry.warn(
+      `the group ${group} of ${stream} is waited for to catch up, and has not moved for ${seconds} seconds: ${why.join("; ")}`
+    )
+  }
+}
