@@ -57,7 +57,7 @@ export default defineConfig({
       project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
       project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
       project("guide", ["test/guide.test.ts"], withKafka),
-      project("repository", ["test/{architecture,documentation,traps}.test.ts"])
+      project("repository", ["test/{architecture,confluentBuild,documentation,traps}.test.ts"])
     ]
   }
 })

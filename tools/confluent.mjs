@@ -1,17 +1,28 @@
 // Makes @confluentinc/kafka-javascript usable: npm installs it without its native addon. The addon comes from a cache outside
-// the repository, else as the vendor's prebuilt, else from its sources. Exit code 0: usable; 1: what to install. No dependencies.
-// With --cached it only looks into the cache, and says nothing where it finds nothing.
+// the repository, else as the vendor's prebuilt, else from its sources, with zstd wherever its sources can be had. Exit code 0: usable;
+// 1: what to install. No dependencies. With --cached it only looks into the cache, and says nothing where it finds nothing.
 import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { createRequire } from "node:module"
 import { homedir, availableParallelism } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { buildAddon, errorLines } from "./confluent/build.mjs"
+import { buildZstd } from "./confluent/zstd.mjs"
 
 const name = "@confluentinc/kafka-javascript"
 const prebuiltMsMax = 20_000
 const loadMsMax = 20_000
-const buildMsMax = 1_800_000
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const say = (sentence) => process.stderr.write(`leat: ${sentence}\n`)
 
@@ -22,25 +33,43 @@ function end(sentence, exitCode) {
 
 const folder = packageFolder()
 const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
-const cached = join(cacheFolder(), `confluent-${version}-node${process.versions.modules}-${platform()}`)
+const isCachedOnly = process.argv.includes("--cached")
+/** The addons of the cache by whether they have zstd. */
+const cacheOf = (withZstd) =>
+  join(cacheFolder(), `confluent-${version}${withZstd ? "-zstd" : ""}-node${process.versions.modules}-${platform()}`)
 
-if (loads()) end(`${name} ${version} is usable${existsSync(cached) ? "" : keep()}`, 0)
-if (existsSync(cached) && copyAddon(cached, folder) && loads()) end(`${name} ${version} is usable, from the cache`, 0)
-if (process.argv.includes("--cached")) process.exit(0)
-if (fetchPrebuilt() && loads()) end(`${name} ${version} is usable, as its makers built it${keep()}`, 0)
+if (hasZstd()) end(`${name} ${version} is usable${existsSync(cacheOf(true)) ? "" : keep()}`, 0)
+if (isCachedOnly) {
+  if (fromCache(true) && hasZstd()) end(`${name} ${version} is usable, from the cache`, 0)
+  if (!loads() && fromCache(false) && loads()) end(`${name} ${version} is usable, from the cache, without zstd`, 0)
+  process.exit(0)
+}
+if (fromCache(true) && hasZstd()) end(`${name} ${version} is usable, from the cache`, 0)
+if (fetchPrebuilt() && hasZstd()) end(`${name} ${version} is usable, as its makers built it${keep()}`, 0)
 const missing = missingTools()
-if (missing.length > 0)
-  end(`${name} must be built from its sources: install ${missing.join(", ")}, then say npm run confluent again`, 1)
+if (missing.length > 0) endWithout(`install ${missing.join(", ")}, then say npm run confluent again`)
+const npm = process.env.npm_execpath
+if (npm === undefined) end("run this through npm (npm run confluent), which knows where npm is", 1)
+const zstd = buildZstd({ cacheFolder: cacheFolder(), npm, jobs: availableParallelism(), unpack })
+if (zstd.log !== undefined) process.stderr.write(`${errorLines(zstd.log).join("\n")}\n`)
+if (zstd.missing !== undefined && (loads() || (fromCache(false) && loads()))) endWithout(zstd.missing)
 build()
 if (!loads()) end(`${name} was built, and still does not load: ${whyNotLoaded()}`, 1)
+if (!hasZstd()) endWithout(`${zstd.missing ?? "librdkafka did not take it"}${keep()}`)
 end(`${name} ${version} is usable, built from its sources${keep()}`, 0)
+
+/** An addon without zstd is better than none. */
+function endWithout(reason) {
+  if (loads()) end(`${name} ${version} is usable, but without zstd: ${reason}`, 0)
+  end(`${name} must be built from its sources: ${reason}`, 1)
+}
 
 function packageFolder() {
   const from = createRequire(join(root, "test", "brokers", "package.json"))
   try {
     return dirname(from.resolve(`${name}/package.json`))
   } catch {
-    if (process.argv.includes("--cached")) process.exit(0)
+    if (isCachedOnly) process.exit(0)
     return end(`${name} is not installed: say npm ci, without --omit=optional`, 1)
   }
 }
@@ -57,9 +86,9 @@ function platform() {
   return `${process.platform}-${process.arch}${libc}`
 }
 
-/** In a process of its own, because an addon that does not fit may end the one that loads it. */
+/** In a process of its own, because an addon that does not fit may end the one that loads it. Prints what librdkafka was built with. */
 function tryToLoad() {
-  return spawnSync(process.execPath, ["-e", `require(${JSON.stringify(folder)})`], {
+  return spawnSync(process.execPath, ["-e", `console.log(...require(${JSON.stringify(folder)}).features)`], {
     encoding: "utf8",
     timeout: loadMsMax
   })
@@ -67,6 +96,11 @@ function tryToLoad() {
 
 function loads() {
   return tryToLoad().status === 0
+}
+
+function hasZstd() {
+  const { status, stdout } = tryToLoad()
+  return status === 0 && stdout.trim().split(" ").includes("zstd")
 }
 
 function whyNotLoaded() {
@@ -95,8 +129,13 @@ function copyAddon(from, to) {
   return addons.length > 0
 }
 
+function fromCache(withZstd) {
+  return existsSync(cacheOf(withZstd)) && copyAddon(cacheOf(withZstd), folder)
+}
+
 /** Puts the addon into the cache, whole or not at all. */
 function keep() {
+  const cached = cacheOf(hasZstd())
   try {
     mkdirSync(dirname(cached), { recursive: true })
     const incomplete = mkdtempSync(`${cached}.incomplete-`)
@@ -136,29 +175,24 @@ function missingTools() {
   return [...tools, ...headers].map(([what]) => what)
 }
 
+function unpack(archive, into) {
+  createRequire(join(folder, "package.json"))("tar").extract({ file: archive, cwd: into, sync: true })
+}
+
 function build() {
-  const npm = process.env.npm_execpath
-  if (npm === undefined) end("run this through npm (npm run confluent), which knows where npm is", 1)
   say(`building ${name} from its sources, once per machine; this takes minutes`)
-  const jobs = String(availableParallelism())
   const headers = join(root, "node_modules", `node-${process.platform}-${process.arch}`)
-  const env = {
-    ...process.env,
-    // Links what this machine has instead of fetching OpenSSL and others as sources.
-    CKJS_LINKING: "dynamic",
-    // The download has been tried.
-    npm_config_build_from_source: name,
-    JOBS: jobs,
-    MAKEFLAGS: `-j${jobs}`,
-    ...(existsSync(join(headers, "include")) ? { npm_config_nodedir: headers } : {})
-  }
-  // The root's package.json denies install scripts; without the flag npm says that it has rebuilt, and does nothing.
-  const rebuild = [npm, "rebuild", name, "--dangerously-allow-all-scripts", "--foreground-scripts"]
-  const options = { cwd: root, env, encoding: "utf8", timeout: buildMsMax, maxBuffer: 1 << 28 }
-  const { status, stdout, stderr } = spawnSync(process.execPath, rebuild, options)
-  if (status === 0) return
-  const lines = `${stdout}${stderr}`.trimEnd().split("\n")
-  const errors = lines.filter((line) => /error/i.test(line)).slice(0, 10)
-  process.stderr.write(`${(errors.length > 0 ? errors : lines.slice(-20)).join("\n")}\n`)
-  end(`${name} could not be built; the lines above say why`, 1)
+  const { isBuilt, log } = buildAddon({
+    name,
+    root,
+    npm,
+    zstd: zstd.missing === undefined ? zstd : undefined,
+    headers: existsSync(join(headers, "include")) ? headers : undefined
+  })
+  zstd.remove?.()
+  if (isBuilt) return
+  const path = join(cacheFolder(), "confluent-build.log")
+  writeFileSync(path, log)
+  process.stderr.write(`${errorLines(log).join("\n")}\n`)
+  end(`${name} could not be built; the lines above say why, and all of them are in ${path}`, 1)
 }
