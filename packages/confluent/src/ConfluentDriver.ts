@@ -1,6 +1,7 @@
 import { addressesOf, inspectSection, openSection } from "@leat/kafka"
 import { Effect, Result } from "effect"
 import type { ClusterConfig, Driver } from "leat/transport"
+import { compressions, isCompression } from "./client/compression.ts"
 import { confluentCapabilities, confluentTransport } from "./ConfluentTransport.ts"
 import { transportName } from "./client/failure.ts"
 
@@ -22,33 +23,40 @@ import { transportName } from "./client/failure.ts"
 export const confluent: Driver = {
   name: transportName,
   inspect: (config) => {
-    const { section, positions, issues } = ownOf(config)
+    const { section, own, issues } = ownOf(config)
     const inspected = inspectSection(section)
     const all = Result.isFailure(inspected) ? [...inspected.failure, ...issues] : issues
     if (all.length > 0 || Result.isFailure(inspected)) return { issues: all }
     const { success } = inspected
-    return { capabilities: confluentCapabilities({ ...success, ...positions }), addresses: addressesOf(success) }
+    return { capabilities: confluentCapabilities({ ...success, ...own }), addresses: addressesOf(success) }
   },
   open: (cluster, config, reread) => {
-    const { section, positions } = ownOf(config)
+    const { section, own } = ownOf(config)
     const again = reread === undefined ? undefined : Effect.map(reread, (one) => ownOf(one).section)
     return openSection({ transport: transportName, cluster }, section, again).pipe(
-      Effect.flatMap((options) => confluentTransport({ ...options, ...positions }))
+      Effect.flatMap((options) => confluentTransport({ ...options, ...own }))
     )
   }
 }
 
 /** Divides a cluster section into the fields of this driver and those of both Kafka drivers. */
 function ownOf(config: ClusterConfig) {
-  const { positions, ...section } = config
+  const { positions, compression, ...section } = config
   const issues: Array<{ readonly path: string; readonly message: string }> = []
   if (positions !== undefined && typeof positions !== "boolean") {
     issues.push({ path: "positions", message: "is true or false" })
+  }
+  if (compression !== undefined && !isCompression(compression)) {
+    issues.push({ path: "compression", message: `is one of ${compressions.join(", ")}` })
   }
   const { tls } = section
   if (typeof tls === "object" && tls !== null && "serverName" in tls) {
     const message = "librdkafka checks certificates against the host of each address only; remove it"
     issues.push({ path: "tls.serverName", message })
   }
-  return { section, issues, positions: typeof positions === "boolean" ? { positions } : {} }
+  const own = {
+    ...(typeof positions === "boolean" ? { positions } : {}),
+    ...(isCompression(compression) ? { compression } : {})
+  }
+  return { section, issues, own }
 }

@@ -10,6 +10,7 @@ import {
   type TransportError,
   writerOf
 } from "leat/transport"
+import { type Compression, missingCodec } from "./client/compression.ts"
 import { howToInstall, type KafkaJavascript, loadClient } from "./client/client.ts"
 import { ConfluentWriter } from "./produce/ConfluentWriter.ts"
 import { Control } from "./admin/Control.ts"
@@ -25,6 +26,8 @@ export interface ConfluentOptions extends KafkaOptions {
    * twice the processor time. Default: false.
    */
   readonly positions?: boolean
+  /** How the records of a batch are compressed. Default: `none`. Records are read whatever their compression. */
+  readonly compression?: Compression
 }
 
 /** Producers of one cluster; each serves its share of the partitions. A second one costs a quarter more processor time. */
@@ -56,7 +59,7 @@ export function confluentCapabilities({
 }
 
 /**
- * Connects to a cluster; everything is closed with the scope. Fails with `Unsupported` where the native addon is not there, with
+ * Connects to a cluster; everything is closed with the scope. Fails with `Unsupported` where the native addon is not there or lacks a codec, with
  * `Unavailable` where no broker can be reached.
  *
  * @example
@@ -72,6 +75,8 @@ export const confluentTransport = Effect.fnUntraced(function* (
     try: loadClient,
     catch: () => failure("Unsupported", "open", howToInstall)
   })
+  const missing = missingCodec(kafka, options.compression ?? "none")
+  if (missing !== undefined) return yield* missing
   const hasPositions = options.positions ?? false
   const control = yield* Control.open(kafka, options)
   const outlets = yield* Producers.make({ kafka, options, hasPositions, count: producers })

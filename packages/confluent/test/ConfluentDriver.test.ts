@@ -3,6 +3,8 @@ import { Effect, Redacted } from "effect"
 import { describe, expect, it, vi } from "vitest"
 import { producerConfig, readerConfig } from "../src/client/clientConfig.ts"
 import { loadClient } from "../src/client/client.ts"
+import { missingCodec } from "../src/client/compression.ts"
+import { clientCodes, failureOf } from "../src/client/failure.ts"
 
 const isThere = (() => {
   try {
@@ -25,6 +27,7 @@ describe("inspecting a cluster section", () => {
   it.each([
     [{ brokers: ["k1"] }, ["brokers[0]"]],
     [{ brokers: ["k1:9092"], positions: "yes" }, ["positions"]],
+    [{ brokers: ["k1:9092"], compression: "brotli" }, ["compression"]],
     [{ brokers: ["k1:9092"], tls: { serverName: "kafka" } }, ["tls.serverName"]],
     [{ brokers: ["k1:9092"], linger: 5 }, ["linger"]],
     [{ brokers: [], positions: 1, sessionMs: 1 }, ["brokers[0]", "sessionMs", "positions"]]
@@ -65,6 +68,11 @@ describe("what librdkafka is told", () => {
     }
   })
 
+  it("is the compression of the section, and none without one", () => {
+    expect(producerConfig({ ...options, compression: "zstd" }, false)).toMatchObject({ "compression.codec": "zstd" })
+    expect(producerConfig(options, true)).toMatchObject({ "compression.codec": "none" })
+  })
+
   it.skipIf(!isThere)("is not repeated by what goes wrong with it", async () => {
     const wrong = { ...options, brokers: ["127.0.0.1:1"], connectMs: 100 }
     const error = await Effect.runPromise(
@@ -98,6 +106,25 @@ describe("a machine without the addon", () => {
     expect(error.detail).toContain("npm run confluent")
     vi.doUnmock("node:module")
     vi.resetModules()
+  })
+})
+
+describe("an addon that was built without a codec", () => {
+  it("is refused with what it has, and where one with it comes from", () => {
+    const found = missingCodec({ features: ["gzip", "ssl", "lz4"] }, "zstd")
+    expect(found).toMatchObject({ reason: "Unsupported", operation: "open" })
+    expect(found?.detail).toContain("was built without zstd; choose another `compression` (it has gzip, lz4)")
+    expect(found?.detail).toContain("npm run confluent")
+    expect(missingCodec({ features: ["gzip", "ssl", "lz4"] }, "gzip")).toBeUndefined()
+    expect(missingCodec({ features: [] }, "none")).toBeUndefined()
+  })
+
+  it("tells a reader of records that it cannot decompress why", () => {
+    const found = failureOf({ code: clientCodes.NOT_IMPLEMENTED, message: "" }, "read", "sightings/0")
+    expect(found).toMatchObject({ reason: "Unsupported" })
+    expect(found.detail).toContain(
+      "sightings/0: NOT_IMPLEMENTED (-170); records are compressed by a codec, zstd usually"
+    )
   })
 })
 

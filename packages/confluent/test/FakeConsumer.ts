@@ -105,6 +105,7 @@ export function fakeClient(made: Array<FakeConsumer>): KafkaJavascript {
     },
     AdminClient: { createFrom: none },
     CODES: { ERRORS: {} },
+    features: [],
     librdkafkaVersion: "fake"
   }
 }

@@ -1,14 +1,22 @@
 import { createRequire } from "node:module"
 import { isContinuousIntegration } from "./ContinuousIntegration.ts"
 
-/** Why the native addon of the Confluent client cannot be used here; undefined: it can. In CI that is an error. */
-export function missingAddon(): string | undefined {
-  try {
-    createRequire(import.meta.url)("@confluentinc/kafka-javascript")
-    return undefined
-  } catch (error) {
-    const reason = "the addon of @confluentinc/kafka-javascript is not there: npm run confluent makes it"
-    if (isContinuousIntegration()) throw new Error(`CI needs it: ${reason}`, { cause: error })
-    return reason
+/** Why the native addon of the Confluent client cannot be used here, or not for a codec; undefined: it can. In CI that is an error. */
+export function missingAddon(codec?: string): string | undefined {
+  const remedy = "npm run confluent makes it"
+  const reason = (text: string, cause?: unknown) => {
+    if (isContinuousIntegration()) throw new Error(`CI needs it: ${text}`, { cause })
+    return text
   }
+  try {
+    const { features } = createRequire(import.meta.url)("@confluentinc/kafka-javascript") as Client
+    if (codec === undefined || features.includes(codec)) return undefined
+  } catch (error) {
+    return reason(`the addon of @confluentinc/kafka-javascript is not there: ${remedy}`, error)
+  }
+  return reason(`the addon of @confluentinc/kafka-javascript was built without ${codec}: ${remedy} with it`)
+}
+
+interface Client {
+  readonly features: ReadonlyArray<string>
 }

@@ -15,6 +15,8 @@ declare module "vitest" {
 export interface SuiteNeeds {
   /** The native addon of the Confluent client too. */
   readonly isConfluent?: boolean
+  /** A codec that the addon must have. */
+  readonly codec?: string
 }
 
 /**
@@ -24,11 +26,11 @@ export interface SuiteNeeds {
 export function describeKafka(
   name: string,
   define: (bootstrap: string) => void,
-  { isConfluent = false }: SuiteNeeds = {}
+  { isConfluent = false, codec }: SuiteNeeds = {}
 ): void {
   const bootstrap = inject("kafkaBootstrap")
   const reason = inject("kafkaReason") ?? "the vitest project does not list vitestSetup.ts of @leat/brokers"
-  const missing = bootstrap === undefined ? reason : isConfluent ? missingAddon() : undefined
+  const missing = bootstrap === undefined ? reason : isConfluent ? missingAddon(codec) : undefined
   describeUnless(missing, name, () => define(bootstrap ?? ""))
 }
 
@@ -36,11 +38,11 @@ export function describeKafka(
 export async function describeOwnKafka(
   name: string,
   define: () => void,
-  { isConfluent = false }: SuiteNeeds = {}
+  { isConfluent = false, codec }: SuiteNeeds = {}
 ): Promise<void> {
   const found = await findKafka()
   if (isMissing(found)) failInContinuousIntegration(found)
-  describeUnless(isMissing(found) ? found.reason : isConfluent ? missingAddon() : undefined, name, define)
+  describeUnless(isMissing(found) ? found.reason : isConfluent ? missingAddon(codec) : undefined, name, define)
 }
 
 function describeUnless(reason: string | undefined, name: string, define: () => void): void {

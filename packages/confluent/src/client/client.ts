@@ -146,6 +146,8 @@ export interface KafkaJavascript {
   readonly AdminClient: { createFrom(client: Client): Admin }
   readonly CODES: { readonly ERRORS: Readonly<Record<string, number>> }
   readonly librdkafkaVersion: string
+  /** What librdkafka was built with: codecs, security protocols. */
+  readonly features: ReadonlyArray<string>
 }
 
 const name = "@confluentinc/kafka-javascript"

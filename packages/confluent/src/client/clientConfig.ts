@@ -5,6 +5,7 @@ import { Effect, Redacted } from "effect"
 import type { Subscription } from "leat/transport"
 import { rootCertificates } from "node:tls"
 import type { ClientConfig } from "./client.ts"
+import type { Compression } from "./compression.ts"
 import { transportName } from "./failure.ts"
 
 /** Bytes of a record beside its key, headers and value, with its batch; an upper bound. */
@@ -37,8 +38,12 @@ function commonConfig(options: KafkaOptions): ClientConfig {
   }
 }
 
+export interface ProducerOptions extends KafkaOptions {
+  readonly compression?: Compression
+}
+
 /** Configuration of a producer that sends each record exactly once and in order, until it is stopped. */
-export function producerConfig(options: KafkaOptions, hasPositions: boolean): ClientConfig {
+export function producerConfig(options: ProducerOptions, hasPositions: boolean): ClientConfig {
   const recordBytesMax = options.recordBytesMax ?? kafkaDefaults.recordBytesMax
   return {
     ...commonConfig(options),
@@ -51,6 +56,7 @@ export function producerConfig(options: KafkaOptions, hasPositions: boolean): Cl
     "request.timeout.ms": options.requestMs ?? kafkaDefaults.requestMs,
     // leat has batched already, and bounds memory itself.
     "linger.ms": 0,
+    "compression.codec": options.compression ?? "none",
     "queue.buffering.max.messages": 0,
     "queue.buffering.max.kbytes": 2_147_483_647,
     "message.max.bytes": Math.min(1_000_000_000, Math.max(1_000_000, recordBytesMax + overheadBytes)),

@@ -129,11 +129,20 @@ export function failure(reason: TransportReason, operation: string, detail: stri
   return new TransportError({ reason, transport: transportName, operation, detail })
 }
 
+/** What to do, by code. librdkafka says no more than that something is not implemented: for records that is their compression. */
+const advice: ReadonlyMap<number, string> = new Map([
+  [
+    clientCodes.NOT_IMPLEMENTED,
+    "; records are compressed by a codec, zstd usually, that the addon of @confluentinc/kafka-javascript on this machine was built " +
+      "without: `npm run confluent` in leat's repository builds it with zstd"
+  ]
+])
+
 /** `what` names the subject: a topic, a group. */
 export function failureOf(error: ClientError, operation: string, what: string): TransportError {
   const code = typeof error.code === "number" ? error.code : -1
   // The client's own error is not the cause: an error about a configuration may quote its secrets.
-  return failure(reasonOf(code), operation, `${what}: ${nameOf(code)} (${code})`)
+  return failure(reasonOf(code), operation, `${what}: ${nameOf(code)} (${code})${advice.get(code) ?? ""}`)
 }
 
 /** The code of what the client throws; undefined where it bears none. */

@@ -1,11 +1,11 @@
 /** The producers of one cluster, shared by all writers; one whose session is over is replaced. */
 import { monotonicMs } from "../client/clock.ts"
-import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { kafkaDefaults } from "@leat/kafka"
 import { Effect, Fiber, type Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
 import { ask, attempt, closed, connected, eventCodes } from "../client/ask.ts"
 import type { KafkaJavascript, Metadata, Producer } from "../client/client.ts"
-import { producerConfig } from "../client/clientConfig.ts"
+import { producerConfig, type ProducerOptions } from "../client/clientConfig.ts"
 import { failure } from "../client/failure.ts"
 import { Outlet } from "./Outlet.ts"
 
@@ -18,7 +18,7 @@ const drainMsMax = 2000
 
 export interface ProducersOptions {
   readonly kafka: KafkaJavascript
-  readonly options: KafkaOptions
+  readonly options: ProducerOptions
   readonly hasPositions: boolean
   /** Number of producers. With more than one, partitions wait less for each other's rounds. */
   readonly count: number
