@@ -4,6 +4,7 @@
  */
 import { type Fault, faultOf, isBusy, isGlobal, Refusal, sqliteCode } from "../Fault.ts"
 import { monotonicMs } from "../clock.ts"
+import type { Need } from "./tables/Room.ts"
 import type { Store } from "./tables/Store.ts"
 
 export interface Work<A> {
@@ -111,7 +112,8 @@ export class GroupCommit {
 
   /** False if another process holds the log: nothing was done, and the caller retries. */
   #commit(group: ReadonlyArray<Job>): boolean {
-    const { db, quarantine } = this.#store
+    const { db, quarantine, room } = this.#store
+    if (!room.has(needOf(group))) return this.#commitLess(group)
     const told: Array<() => void> = []
     try {
       db.begin()
@@ -168,6 +170,21 @@ export class GroupCommit {
     return true
   }
 
+  /** There is no room for the whole group. */
+  #commitLess(group: ReadonlyArray<Job>): boolean {
+    const [job] = group
+    if (job === undefined) return true
+    if (group.length === 1) {
+      job.failed(this.#noRoom(), false)
+      return true
+    }
+    const half = group.length >> 1
+    if (!this.#commit(group.slice(0, half))) return false
+    const rest = group.slice(half)
+    if (!this.#commit(rest)) this.#queue = [...rest, ...this.#queue]
+    return true
+  }
+
   #commitEach(group: ReadonlyArray<Job>): boolean {
     for (const [index, job] of group.entries()) {
       if (this.#commit([job])) continue
@@ -182,6 +199,14 @@ export class GroupCommit {
     this.#store.db.rollback()
   }
 
+  #noRoom(): Fault {
+    const { db, room } = this.#store
+    const detail =
+      `${db.paths.directory}: its volume has ${room.freeBytes() ?? 0} bytes left, and a log needs some to stay usable; ` +
+      "free space on the volume, or keep less (retention)"
+    return { reason: "Full", detail }
+  }
+
   #busy(): Fault {
     const { database } = this.#store.db.paths
     const detail = `${database}: other processes have held the log for ${busyMsMax} ms; look for one that is stopped inside a write`
@@ -194,6 +219,10 @@ function withoutAppends(group: ReadonlyArray<Job>, error: unknown): ReadonlyArra
   if (!isFull(error)) return undefined
   const rest = group.filter(({ bytes }) => bytes === 0)
   return rest.length === 0 || rest.length === group.length ? undefined : rest
+}
+
+function needOf(group: ReadonlyArray<Job>): Need {
+  return { works: group.length, bytes: group.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
 function isFull(error: unknown): boolean {

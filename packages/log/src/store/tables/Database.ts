@@ -28,6 +28,7 @@ export class Database {
   readonly presence: Presence
   readonly #sql: DatabaseSync
   readonly #version: StatementSync
+  readonly #checkpoint: StatementSync
   /** True for a reader that found the log closed, and must leave it closed. */
   readonly #wasClosed: boolean
   #seen = -1
@@ -38,6 +39,7 @@ export class Database {
     this.#sql = sql
     this.#wasClosed = wasClosed
     this.#version = sql.prepare("PRAGMA data_version")
+    this.#checkpoint = sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
   }
 
   /** Opens the log; creates it in an empty directory. Throws a `Refusal` for a file that is not a log, and SQLite's errors as they are. */
@@ -104,6 +106,15 @@ export class Database {
 
   rollback(): void {
     if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK")
+  }
+
+  /** Copies the write-ahead log into the database and empties it, as far as readers of other processes allow. Outside of a transaction. */
+  checkpoint(): void {
+    try {
+      this.#checkpoint.get()
+    } catch {
+      // Another process holds the log, or the volume is full: whoever needs the space finds that there is none.
+    }
   }
 
   /** Runs `look` on one snapshot of the log. */

@@ -7,6 +7,7 @@ import { Database, type DatabaseOptions } from "./Database.ts"
 import { EventIds } from "./EventIds.ts"
 import { Heads } from "./Heads.ts"
 import { Quarantine } from "./Quarantine.ts"
+import { Room } from "./Room.ts"
 import { Topics } from "./Topics.ts"
 
 export class Store {
@@ -16,6 +17,7 @@ export class Store {
   readonly heads: Heads
   readonly batches: Batches
   readonly ids: EventIds
+  readonly room: Room
   /** By which records grow old. */
   readonly ages = new AgeClock()
   /** Called when a commit of another process is found; must not read synchronously. */
@@ -29,6 +31,7 @@ export class Store {
     this.heads = new Heads(this.db, this.quarantine)
     this.batches = new Batches(this.db)
     this.ids = new EventIds(this.db, this.quarantine)
+    this.room = new Room(this.db)
   }
 
   /** Called first in every transaction: clears the caches that another process may have changed. */

@@ -1,0 +1,108 @@
+import { type LogOptions, logTransport } from "@leat/log"
+import { Deferred, Effect, type Scope, Stream } from "effect"
+import { type Lane, sendEffect, type Transport } from "leat/transport"
+import { batchOf } from "leat/testing"
+import { statSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { Room } from "../src/store/tables/Room.ts"
+import { storeWithTopic } from "./support/openStore.ts"
+import { smallVolume } from "./support/mounts.ts"
+import { temporaryDirectory } from "./support/temporary.ts"
+
+const eventBytes = 2000
+const megabytes = 3
+
+/** Sends single events until one is not stored, or all are; returns the number of those that were, and the outcome of the last. */
+const send = Effect.fnUntraced(function* (transport: Transport, events: number) {
+  const writer = yield* transport.openWriter("t")
+  const event = batchOf([{ key: "k", value: new Uint8Array(eventBytes) }])
+  for (let stored = 0; ; stored++) {
+    const [run] = yield* sendEffect(writer, stored % writer.partitions, event, 0, 1, 20_000)
+    if (run?.fate !== "stored" || stored + 1 === events) return { stored, run }
+  }
+})
+
+const full = { fate: "notStored", error: { reason: "Full" } }
+
+/** SQLite's own threshold for a checkpoint is 4 MB. */
+describe.skipIf(smallVolume === undefined)("a log on a volume of 3 MB", () => {
+  const onVolume = <A>(
+    options: Partial<LogOptions>,
+    use: (transport: Transport, database: string) => Effect.Effect<A, unknown, Scope.Scope>
+  ) =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const volume = smallVolume?.(yield* temporaryDirectory, megabytes) ?? Effect.die("no volume")
+          const directory = join(yield* volume, "log")
+          yield* use(yield* logTransport({ directory, ...options }), join(directory, "log.sqlite"))
+        })
+      )
+    )
+
+  it("is full when its events fill it, not when its write-ahead log does", () =>
+    onVolume({}, (transport, database) =>
+      Effect.gen(function* () {
+        const { stored, run } = yield* send(transport, 5000)
+        expect(run).toMatchObject(full)
+        expect(run?.error?.detail).toContain("bytes left")
+        expect(statSync(database).size).toBeGreaterThan(0.9 * megabytes * 1024 ** 2)
+        const bounds = yield* transport.bounds("t")
+        expect(bounds.reduce((sum, { end }) => sum + end, 0n)).toBe(BigInt(stored))
+      })
+    ))
+
+  it("takes events for ever where it keeps less than the volume holds", () =>
+    onVolume({ retention: { bytes: 200_000 } }, (transport) =>
+      Effect.gen(function* () {
+        expect((yield* send(transport, 3000)).run).toMatchObject({ fate: "stored" })
+      })
+    ))
+
+  it("commits positions when it is full, more often than its last space would take", () =>
+    onVolume({}, (transport) =>
+      Effect.gen(function* () {
+        expect((yield* send(transport, 5000)).run).toMatchObject(full)
+        const given = yield* Deferred.make<Lane>()
+        yield* transport.subscribe({ topic: "t", group: "g", from: "earliest", drainMs: 100 }).pipe(
+          Stream.runForEach((lane) => Deferred.succeed(given, lane)),
+          Effect.forkScoped
+        )
+        const lane = yield* Deferred.await(given)
+        let position = 0n
+        yield* lane.batches.pipe(
+          Stream.takeUntil(({ next }) => next >= 150n),
+          Stream.runForEach(
+            Effect.fnUntraced(function* ({ next }) {
+              while (position < next) yield* lane.settle(++position)
+            })
+          )
+        )
+        expect(position).toBeGreaterThanOrEqual(150n)
+        yield* lane.release
+      })
+    ))
+})
+
+describe("the room of a log", () => {
+  const pages = (count: number) => count * 4096
+
+  it("is what a checkpoint frees, and what appends leave to others", () => {
+    using open = storeWithTopic()
+    const wal = `${open.store.db.paths.database}-wal`
+    let freeBytes = pages(1000)
+    const room = new Room(open.store.db)
+    room.freeBytes = () => freeBytes
+    const walBytes = statSync(wal).size
+    expect(walBytes).toBeGreaterThan(0)
+    expect(room.has({ works: 1, bytes: pages(10) })).toBe(true)
+    expect(statSync(wal).size).toBe(walBytes)
+    freeBytes = pages(60)
+    expect(room.has({ works: 1, bytes: pages(10) })).toBe(false)
+    expect(statSync(wal).size).toBe(0)
+    expect(room.has({ works: 1, bytes: 1 })).toBe(true)
+    freeBytes = 0
+    expect(room.has({ works: 1, bytes: 0 })).toBe(true)
+  })
+})
