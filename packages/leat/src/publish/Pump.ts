@@ -73,6 +73,11 @@ export class Pump implements Alarmed, PartitionRunner {
     return monotonicMs(this.#clock)
   }
 
+  /** Epoch milliseconds of the wall clock. */
+  get wallMs(): number {
+    return this.#clock.currentTimeMillisUnsafe()
+  }
+
   /** When the event that is offered now came, in milliseconds of the monotonic clock. */
   get offeredAtMs(): number {
     return this.#turnClock.monotonicMs

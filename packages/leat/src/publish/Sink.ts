@@ -27,6 +27,10 @@ const markerBytes = 64
 
 const noTime = new Float64Array(1)
 
+/** What a person can do about a record that the backend refuses for good. */
+const whenRejected =
+  "the backend refuses this record and will again until the cause is gone; `resume` tries it again, with the time of that moment where its own lies ahead; a policy with `on: [Rejected], then: drop` drops such records alone, where that is allowed"
+
 /** What a table may change of a sink. */
 const settingNames = [
   "policy",
@@ -171,7 +175,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     }
     for (const lane of this.#all) {
       if (lane.halted === undefined) continue
-      lane.resume(this.#pump.nowMs)
+      lane.resume(this.#pump.nowMs, this.#pump.wallMs)
       this.#readied(lane)
     }
   })
@@ -238,7 +242,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   #tellHalt({ tag, attempts, detail }: Halted, what: string, { partition }: PumpedPartition): void {
-    const sentence = `publishing ${what} stands on partition ${partition} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+    const way = tag === "Rejected" ? `; ${whenRejected}` : ""
+    const sentence = `publishing ${what} stands on partition ${partition} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}${way}`
     Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
 

@@ -218,11 +218,13 @@ export class WriteLane implements QueueOwner {
       return "stored"
     }
     const left: Array<Span> = []
+    const isExplained = runs.some(({ fate, error }) => fate !== "stored" && error !== undefined)
     for (const run of runs) {
       const said = run.from === span.from ? span.said : []
       const part: Span = { ...span, from: run.from, to: run.to, state: "inFlight", said }
+      const isBehind = facts.isBehind || (isExplained && run.fate === "notStored" && run.error === undefined)
       if (run.fate === "stored") this.#end(queued.batch, part, "inFlight", "stored")
-      else left.push(...this.#failed(queued, part, run, facts))
+      else left.push(...this.#failed(queued, part, run, { ...facts, isBehind }))
     }
     queued.spans.splice(at, 1, ...left)
     this.#removeEnded(queued)
@@ -258,14 +260,20 @@ export class WriteLane implements QueueOwner {
     this.#isSealed = true
   }
 
-  /** Goes on after a halt, with the attempts counted from zero. */
-  resume(nowMs: number): void {
+  /**
+   * Goes on after a halt, with the attempts counted from zero. A time ahead of the wall clock (`wallMs`, epoch milliseconds) came from a
+   * clock that was wrong; brokers refuse such records, and without another time they would be refused for ever.
+   */
+  resume(nowMs: number, wallMs: number): void {
     this.halted = undefined
     this.#notBeforeMs = 0
-    for (const { spans = [] } of this.#queue.all) {
-      for (const span of spans) {
+    for (const { batch, spans } of this.#queue.all) {
+      if (spans === undefined) batch.limitTime(0, batch.count, wallMs)
+      for (const span of spans ?? []) {
         span.attempts = 0
         span.firstSentMs = nowMs
+        // The driver may still read what is on its way or in doubt.
+        if (span.state === "queued") batch.limitTime(span.from, span.to, wallMs)
       }
     }
   }
@@ -357,11 +365,12 @@ export class WriteLane implements QueueOwner {
     }
     if (!part.mayBeStored) this.#drops.takeBack(part)
     if (facts.isBehind) {
-      // It failed because an earlier range did: its own policy is asked when it is the first to fail.
+      // It failed because of others: the policy is asked when it fails by itself.
       part.attempts = Math.max(0, part.attempts - 1)
       return [this.#again(batch, part, isUnknown)]
     }
-    if (tag === "TooLarge" && !isUnknown && part.to - part.from > 1) return this.#halves(batch, part)
+    if ((tag === "TooLarge" || tag === "Rejected") && !isUnknown && part.to - part.from > 1)
+      return this.#halves(batch, part)
     const elapsedMs = facts.nowMs - part.firstSentMs
     const decision = decide(this.#home.rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
     if ("ending" in decision && decision.ending === "drop") {
@@ -381,7 +390,7 @@ export class WriteLane implements QueueOwner {
     return part
   }
 
-  /** Halving finds the record that is too large by itself; it is no attempt of the others. */
+  /** Halving finds the record that the backend will never take; it is no attempt of the others. */
   #halves(batch: RecordBatch, part: Span): ReadonlyArray<Span> {
     part.state = "queued"
     this.#move(batch, part, "inFlight", "queued")

@@ -182,6 +182,11 @@ export class RecordBatch implements OutgoingBatch {
     return this.time[index] ?? 0
   }
 
+  /** Sets later times of records [from, to) to this one, in epoch milliseconds. Never of records that a driver holds. */
+  limitTime(from: number, to: number, latestMs: number): void {
+    for (let index = from; index < to; index++) if ((this.time[index] ?? 0) > latestMs) this.time[index] = latestMs
+  }
+
   /** Bytes of key, headers block and value together. */
   recordBytes(index: number): number {
     const bytes = (this.#end[index] ?? 0) - this.#start(index)

@@ -93,7 +93,10 @@ export interface Run {
   readonly fate: "stored" | "notStored" | "unknown"
   /** Position of record `from`; the others follow without gaps. Absent: the backend does not say. */
   readonly base?: Position
-  /** Why, when not stored. */
+  /**
+   * Why, when not stored. Absent in `notStored` beside a run with an error: nothing is wrong with these records, they were refused
+   * together with others. They are sent again, which is no attempt of theirs.
+   */
   readonly error?: TransportError
 }
 

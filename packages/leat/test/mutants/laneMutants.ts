@@ -3,6 +3,46 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in what becomes of the records of a lane: retries, endings, arenas, drops to tell, and what a driver has said. */
 export const laneMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a record that is refused for good takes the others of its range with it",
+    file: "publish/WriteLane.ts",
+    find: `(tag === "TooLarge" || tag === "Rejected")`,
+    replace: `tag === "TooLarge"`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "that are refused for good are halved"
+  },
+  {
+    name: "what failed only because of others in its range is judged as if it had failed by itself",
+    file: "publish/WriteLane.ts",
+    find: `(isExplained && run.fate === "notStored" && run.error === undefined)`,
+    replace: `false`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "that failed only because of others"
+  },
+  {
+    name: "what failed without a word is tried again for ever",
+    file: "publish/WriteLane.ts",
+    find: `(isExplained && run.fate`,
+    replace: `(run.fate`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "of which no driver says why"
+  },
+  {
+    name: "a time ahead of the clock stays with a record that is resumed",
+    file: "publish/WriteLane.ts",
+    find: `if (span.state === "queued") batch.limitTime(span.from, span.to, wallMs)`,
+    replace: ``,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "lose times that lie ahead"
+  },
+  {
+    name: "a record in doubt is given another time while a driver holds it",
+    file: "publish/WriteLane.ts",
+    find: `if (span.state === "queued") batch`,
+    replace: `batch`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "that are in doubt keep their times"
+  },
+  {
     name: "a retry does not wait for its time",
     file: "publish/WriteLane.ts",
     find: `if (this.#notBeforeMs > nowMs) return`,

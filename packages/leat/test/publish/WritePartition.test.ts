@@ -136,6 +136,79 @@ describe("ranges on their way to one partition", () => {
     expect(seqs(sends())).toEqual([[0]])
   })
 
+  it("that are refused for good are halved until the one record is found: the policy judges that one alone", () => {
+    const policy: Policy = [{ on: ["Rejected"], then: "drop" }]
+    const { lane, append, sends, answer, seqs } = partitionWith({ policy, recordsPerBatch: 4 })
+    for (let index = 0; index < 4; index++) append()
+    const sent: Array<ReadonlyArray<number>> = []
+    for (let [one] = sends(); one !== undefined; [one] = sends()) {
+      const [range] = seqs([one])
+      sent.push(given(range))
+      // Of the four it is the third that no backend will ever take.
+      if (given(range).includes(2)) answer(one, "notStored", "Rejected")
+      else answer(one, "stored")
+    }
+    expect(sent).toEqual([[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]])
+    expect(lane.account).toMatchObject({ stored: 3, dropped: { Rejected: 1 }, droppedMayBeStored: 0 })
+  })
+
+  it("that failed only because of others in the range are sent again in order, which is no attempt of theirs", () => {
+    const policy: Policy = [{ on: ["*"], then: "drop" }]
+    const { partition, lane, append, sends, answer, seqs } = partitionWith({ policy, recordsPerBatch: 4 })
+    for (let index = 0; index < 4; index++) append()
+    const error = new TransportError({ reason: "Rejected", transport: "test", operation: "send", detail: "drawn" })
+    given(sends()[0]).answer([
+      { from: 0, to: 2, fate: "notStored" },
+      { from: 2, to: 3, fate: "notStored", error },
+      { from: 3, to: 4, fate: "notStored" }
+    ])
+    partition.settle(0, 0)
+    expect(lane.account.dropped).toEqual({ Rejected: 1 })
+    for (const expected of [[0, 1], [3]]) {
+      const [one] = sends()
+      expect(seqs([given(one)])).toEqual([expected])
+      answer(given(one), "stored")
+    }
+    expect(lane.account.stored).toBe(3)
+  })
+
+  it("that failed, and of which no driver says why, have had an attempt", () => {
+    const policy: Policy = [{ on: ["Unknown"], then: "drop" }]
+    const { partition, lane, append, sends } = partitionWith({ policy, recordsPerBatch: 2 })
+    for (let index = 0; index < 2; index++) append()
+    given(sends()[0]).answer([
+      { from: 0, to: 1, fate: "stored" },
+      { from: 1, to: 2, fate: "notStored" }
+    ])
+    partition.settle(0, 0)
+    expect(lane.account).toMatchObject({ stored: 1, dropped: { Unknown: 1 } })
+  })
+
+  it("that wait for a person to resume them lose times that lie ahead of the clock by then", () => {
+    const { lane, append, sends, answer } = partitionWith({ policy: [], recordsPerBatch: 2 })
+    const [batch] = [append(), append()]
+    batch.time.set([2000, 7_202_000])
+    answer(given(sends()[0]), "notStored", "Rejected")
+    answer(given(sends()[0]), "stored")
+    answer(given(sends()[0]), "notStored", "Rejected")
+    expect(lane.halted).toMatchObject({ tag: "Rejected", attempts: 1 })
+    lane.resume(0, 5000)
+    expect(Array.from(batch.time.subarray(0, 2))).toEqual([2000, 5000])
+    answer(given(sends()[0]), "stored")
+    expect(lane.account.stored).toBe(2)
+  })
+
+  it("that are in doubt keep their times when they are resumed: the driver may still hold them", () => {
+    const { partition, lane, append, sends, answer } = partitionWith({ policy: [] })
+    const batch = append()
+    batch.time.set([9000])
+    answer(given(sends()[0]), "unknown", "Timeout")
+    expect(lane.halted).toMatchObject({ tag: "Timeout" })
+    lane.resume(0, 5000)
+    expect(batch.time[0]).toBe(9000)
+    expect(partition.next(0)._tag).toBe("Fence")
+  })
+
   it("are tried for as long as the policy says, from the first attempt on", () => {
     const policy: Policy = [{ on: ["*"], retry: { deadlineMs: 100, baseMs: 40, jitter: 0 }, then: "drop" }]
     const { lane, append, sends, answer } = partitionWith({ policy })
