@@ -64,8 +64,9 @@ export class FakeProducer implements Producer {
 
   /** The broker answers one request: the next `count` messages of a partition. */
   answer(partition: number, count: number, code: number): void {
-    for (const message of this.#outstanding.get(partition)?.splice(0, count) ?? []) {
-      const offset = code === 0 ? (this.#offsets.get(partition) ?? 0) : -1001
+    for (const [index, message] of (this.#outstanding.get(partition)?.splice(0, count) ?? []).entries()) {
+      // The real one counts offsets on from -1 where nothing was stored.
+      const offset = code === 0 ? (this.#offsets.get(partition) ?? 0) : index - 1
       if (code === 0) {
         this.#offsets.set(partition, offset + 1)
         this.#acknowledged.set(partition, message.number)

@@ -110,6 +110,32 @@ describe("an outlet without positions", () => {
     ])
   })
 
+  it("gives what was refused together with others no error of its own", async () => {
+    for (const hasPositions of [false, true]) {
+      const { producer, outlet } = pair(hasPositions)
+      let told: ReadonlyArray<Run> = []
+      outlet.send("t", 0, records(["a", "b", "c", "d"]), 0, 4, (runs) => (told = runs))
+      producer.answer(0, 2, -138)
+      producer.answer(0, 1, 32)
+      producer.answer(0, 1, -138)
+      await turns(6)
+      expect(told.map(({ from, to, fate, error }) => [from, to, fate, error?.reason])).toEqual([
+        [0, 2, "notStored", undefined],
+        [2, 3, "notStored", "Rejected"],
+        [3, 4, "notStored", undefined]
+      ])
+    }
+  })
+
+  it("tells what failed together as one range, so that leat halves it: librdkafka does not always say which record is refused", async () => {
+    const { producer, outlet } = pair(true)
+    let told: ReadonlyArray<Run> = []
+    outlet.send("t", 0, records(["a", "b", "c"]), 0, 3, (runs) => (told = runs))
+    producer.answer(0, 3, 32)
+    await turns(6)
+    expect(told.map(({ from, to, error }) => [from, to, error?.reason])).toEqual([[0, 3, "Rejected"]])
+  })
+
   it("says that it does not know, where the bytes do not tell", async () => {
     const { producer, outlet } = pair(false)
     let told: ReadonlyArray<Run> = []

@@ -52,9 +52,9 @@ export class KafkajsWriter implements EffectWriter {
       const before = this.#tails.get(partition)
       const sent = before === undefined ? this.#send(order) : before.then(() => this.#send(order))
       this.#tails.set(partition, sent)
-      void sent.then((run) => {
+      void sent.then((runs) => {
         if (this.#tails.get(partition) === sent) this.#tails.delete(partition)
-        resume(Effect.succeed([{ from, to, ...run }]))
+        resume(Effect.succeed(runs))
       })
       return Effect.sync(() => {
         order.isAbandoned = true
@@ -72,17 +72,18 @@ export class KafkajsWriter implements EffectWriter {
     )
 
   /** Never rejects. */
-  async #send(order: Order): Promise<Omit<Run, "from" | "to">> {
+  async #send(order: Order): Promise<ReadonlyArray<Run>> {
+    const { from, to } = order
     try {
       const refused = this.#refusal(order)
-      if (refused !== undefined) return { fate: "notStored", error: refused }
+      if (refused !== undefined) return [{ from, to, fate: "notStored", error: refused }]
       const link = await this.#link(order)
       return await this.#produce(link, order)
     } catch (error) {
       // Whatever fails up to here fails before anything is written.
       const failed = failureOf(error, "send", `${this.#topic}/${order.partition}`)
       if (hasMoved(failed)) this.#brokers.forget(this.#topic)
-      return { fate: "notStored", error: failed.mayBeStored ? withReason(failed) : failed }
+      return [{ from, to, fate: "notStored", error: failed.mayBeStored ? withReason(failed) : failed }]
     }
   }
 
@@ -128,7 +129,7 @@ export class KafkajsWriter implements EffectWriter {
     }
   }
 
-  async #produce(link: Link, order: Order): Promise<Omit<Run, "from" | "to">> {
+  async #produce(link: Link, order: Order): Promise<ReadonlyArray<Run>> {
     const { batch, from, to, partition, deadlineMs } = order
     const place = { topic: this.#topic, partition }
     const leftMs = deadlineMs - monotonicMs()
@@ -141,10 +142,10 @@ export class KafkajsWriter implements EffectWriter {
     // The broker gives up a little earlier than we do, so that its answer is heard.
     const frame = produceFrame(link, place, batch.columns(from, to), wallMs(), Math.max(1, Math.floor(leftMs * 0.9)))
     const exchange = await link.exchange(frame, leftMs)
-    const { run, hasMoved: moved, throttleMs } = producedBy(exchange, place)
+    const { runs, hasMoved: moved, throttleMs } = producedBy(exchange, place, order)
     if (moved) this.#brokers.forget(this.#topic)
     if (throttleMs > 0) this.#throttledUntilMs = monotonicMs() + throttleMs
-    return run
+    return runs
   }
 }
 

@@ -3,6 +3,7 @@ import { describeKafka, describeOwnKafka } from "@leat/brokers/vitest"
 import { kafkajsTransport } from "@leat/kafkajs"
 import { Effect, Stream } from "effect"
 import { Kafka as KafkajsClient, logLevel } from "kafkajs"
+import { batchOf, sendEffect } from "leat/transport"
 import { waitUntil } from "leat/testing"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Brokers } from "../src/client/Brokers.ts"
@@ -176,9 +177,13 @@ describeKafka("where kafkajs goes wrong by itself", (bootstrap) => {
         const topic = `compacted-${Date.now()}`
         yield* transport.ensure({ topic, partitions: 1, compacted: true })
         const writer = yield* transport.openWriter(topic)
-        const told = yield* send(writer, [...numbered(1), { key: null, value: "v" }])
-        expect([told.fate, told.error?.reason]).toEqual(["notStored", "Rejected"])
-        expect(told.error?.detail).toContain("record 1")
+        const batch = batchOf([...numbered(1), { key: null, value: "v" }])
+        const runs = yield* sendEffect(writer, 0, batch, 0, 2, 5000)
+        expect(runs.map(({ from, to, fate, error }) => [from, to, fate, error?.reason])).toEqual([
+          [0, 1, "notStored", undefined],
+          [1, 2, "notStored", "Rejected"]
+        ])
+        expect(runs[1]?.error?.detail).toContain("cannot accept message without key")
       })
     ))
 

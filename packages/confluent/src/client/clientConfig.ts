@@ -54,8 +54,10 @@ export function producerConfig(options: ProducerOptions, hasPositions: boolean):
     // No limit: a deadline ends the wait for the answer, and the records stay in order behind the one in doubt.
     "message.timeout.ms": 0,
     "request.timeout.ms": options.requestMs ?? kafkaDefaults.requestMs,
+    // Each range is followed by a flush, which ends the linger: without it librdkafka cuts a range into several requests, and stores the
+    // later ones when a broker refuses an earlier one.
+    "linger.ms": 5,
     // leat has batched already, and bounds memory itself.
-    "linger.ms": 0,
     "compression.codec": options.compression ?? "none",
     "queue.buffering.max.messages": 0,
     "queue.buffering.max.kbytes": 2_147_483_647,

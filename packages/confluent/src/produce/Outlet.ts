@@ -116,7 +116,8 @@ export class Outlet {
     const sent = new Sent(state, batch, from, index, place, tell)
     state.unsettled.push(sent)
     this.#unsettled.push(sent)
-    if (!this.#options.hasPositions) this.#round()
+    if (this.#options.hasPositions) this.#push()
+    else this.#round()
     return { sent, refused }
   }
 
@@ -152,6 +153,17 @@ export class Outlet {
     // The record was rejected before it was queued, so it is not stored, whatever the code means for a queued one.
     const reason = code === undefined ? failure("Unknown", "send", `${what}: ${String(error)}`) : undefined
     return { from, to, fate: "notStored", error: reason ?? failureOf({ code: code ?? -1, message: "" }, "send", what) }
+  }
+
+  /** Ends the linger of what was sent. The reports tell the outcome. */
+  #push(): void {
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    const upTo = this.#sends
+    this.#flush(1, () => {
+      this.#isFlushing = false
+      if (this.#sends > upTo && this.#unsettled.length > 0) this.#push()
+    })
   }
 
   #round(): void {

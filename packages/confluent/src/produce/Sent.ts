@@ -1,7 +1,7 @@
 /** A range of records in librdkafka, and its outcome. */
 import type { OutgoingBatch, Run } from "leat/transport"
 import type { DeliveryReport } from "../client/client.ts"
-import { failure, failureOf, fateOf } from "../client/failure.ts"
+import { clientCodes, failure, failureOf, fateOf } from "../client/failure.ts"
 
 /** The records of one partition. librdkafka numbers the messages of each partition from 1. */
 export interface PartitionState {
@@ -120,7 +120,10 @@ export class Sent {
       const code = codes[at] ?? 0
       const offset = offsets[at] ?? -1
       const start = at++
-      while (at < this.count && codes[at] === code && follows(offsets[at] ?? -1, offset, at - start)) at++
+      // Of what failed the offsets mean nothing.
+      const isNext = (next: number) =>
+        codes[next] === code && (code !== 0 || follows(offsets[next] ?? -1, offset, next - start))
+      while (at < this.count && isNext(at)) at++
       runs.push(runOf(this.from + start, this.from + at, code, `${topic}/${partition}`, offset))
     }
     return runs
@@ -153,9 +156,10 @@ function isSame(bytes: Uint8Array | null, other: Uint8Array | null): boolean {
   return bytes.length === other.length && Buffer.compare(bytes, other) === 0
 }
 
-/** A run that ended with a code of the client; 0 is success. */
+/** A run that ended with a code of the client; 0 is success. What was refused together with others has no error of its own. */
 export function runOf(from: number, to: number, code: number, what: string, offset = -1): Run {
   const fate = fateOf(code)
+  if (code === clientCodes.INVALID_DIFFERENT_RECORD) return { from, to, fate }
   if (fate === "stored") return offset < 0 ? { from, to, fate } : { from, to, fate, base: BigInt(offset) }
   return { from, to, fate, error: failureOf({ code, message: "" }, "send", what) }
 }

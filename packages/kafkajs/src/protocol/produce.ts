@@ -41,41 +41,67 @@ export function produceFrame(
   return { ...frame, bytes: bytes.subarray(0, end) }
 }
 
+/** Records of a batch: [from, to). */
+export interface SentRange {
+  readonly from: number
+  readonly to: number
+}
+
 /** What became of the records, and whether another broker leads the partition by now. */
 export interface Produced {
-  readonly run: Omit<Run, "from" | "to">
+  readonly runs: ReadonlyArray<Run>
   readonly hasMoved: boolean
   /** How long the broker asks to send nothing more, in milliseconds. */
   readonly throttleMs: number
 }
 
 /** Stored is only what the broker says of exactly this partition, with a position. */
-export function producedBy(exchange: Exchange, { topic, partition }: Place): Produced {
+export function producedBy(exchange: Exchange, { topic, partition }: Place, { from, to }: SentRange): Produced {
   if ("error" in exchange) {
     const { error, wasWritten } = exchange
-    return { run: { fate: wasWritten ? "unknown" : "notStored", error }, hasMoved: true, throttleMs: 0 }
+    return { runs: [{ from, to, fate: wasWritten ? "unknown" : "notStored", error }], hasMoved: true, throttleMs: 0 }
   }
   const where = `${topic}/${partition}`
   const unclear = (detail: string, cause?: unknown): Produced => {
     const error = failure("Unknown", "send", `${where}: ${detail}`, cause)
-    return { run: { fate: "unknown", error }, hasMoved: true, throttleMs: 0 }
+    return { runs: [{ from, to, fate: "unknown", error }], hasMoved: true, throttleMs: 0 }
   }
   try {
     const { answers, throttleMs } = readAnswer(exchange.payload)
     const [answer] = answers
     if (answer === undefined || answers.length !== 1 || answer.topic !== topic || answer.partition !== partition)
       return unclear("the broker answered of other partitions than was asked")
-    const { code, base, detail } = answer
-    const fate = fateOfCode(code)
-    if (code === 0)
-      return base < 0n
-        ? unclear(`the broker says stored, at position ${base}`)
-        : { run: { fate, base }, hasMoved: false, throttleMs }
-    const said = `${where}: the broker says ${nameOfCode(code)}${detail === null ? "" : `: ${detail}`}`
-    return { run: { fate, error: failure(reasonOfCode(code), "send", said) }, hasMoved: movesOn(code), throttleMs }
+    const { code, base } = answer
+    if (code !== 0) return { runs: failedRuns(answer, where, { from, to }), hasMoved: movesOn(code), throttleMs }
+    if (base < 0n) return unclear(`the broker says stored, at position ${base}`)
+    return { runs: [{ from, to, fate: fateOfCode(code), base }], hasMoved: false, throttleMs }
   } catch (error) {
     return unclear("the answer cannot be read", error)
   }
+}
+
+/** A broker refuses a batch as a whole, and names the records because of which: the others have no error of their own. */
+function failedRuns({ code, detail, refused }: Answer, where: string, { from, to }: SentRange): ReadonlyArray<Run> {
+  const fate = fateOfCode(code)
+  const errorOf = (why: string | null) => {
+    const said = `${where}: the broker says ${nameOfCode(code)}${why === null ? "" : `: ${why}`}`
+    return failure(reasonOfCode(code), "send", said)
+  }
+  const own = refused
+    .map(({ index, why }) => ({ at: from + index, why }))
+    .filter(({ at }) => at >= from && at < to)
+    .toSorted((left, right) => left.at - right.at)
+  if (fate !== "notStored" || own.length === 0) return [{ from, to, fate, error: errorOf(detail) }]
+  const runs: Array<Run> = []
+  let next = from
+  for (const { at, why } of own) {
+    if (at < next) continue
+    if (at > next) runs.push({ from: next, to: at, fate })
+    runs.push({ from: at, to: at + 1, fate, error: errorOf(why ?? detail) })
+    next = at + 1
+  }
+  if (next < to) runs.push({ from: next, to, fate })
+  return runs
 }
 
 const notMoved: ReadonlySet<number> = new Set([
@@ -98,6 +124,8 @@ interface Answer {
   readonly code: number
   readonly base: bigint
   readonly detail: string | null
+  /** The records because of which a batch was refused. */
+  readonly refused: ReadonlyArray<{ readonly index: number; readonly why: string | null }>
 }
 
 function readAnswer(payload: Buffer): { readonly answers: ReadonlyArray<Answer>; readonly throttleMs: number } {
@@ -111,11 +139,8 @@ function readAnswer(payload: Buffer): { readonly answers: ReadonlyArray<Answer>;
         const base = reader.int64()
         reader.int64() // time of append
         reader.int64() // first position that is kept
-        const records = reader.array(() => ({ index: reader.int32(), why: reader.string() }))
-        const said = reader.string()
-        const [first] = records
-        const detail = first === undefined ? said : `record ${first.index}: ${first.why ?? said ?? "no reason given"}`
-        return { topic, partition, code, base, detail }
+        const refused = reader.array(() => ({ index: reader.int32(), why: reader.string() }))
+        return { topic, partition, code, base, detail: reader.string(), refused }
       })
     })
     .flat()
