@@ -132,8 +132,7 @@ export class Consuming<T> {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
         })
-        // What was taken back meanwhile comes again, here or to another member.
-        return Stream.filter(Stream.fromQueue(queue), ({ info }) => !info.signal.aborted)
+        return Stream.fromPull(Effect.succeed(Effect.map(nextOf(queue), (delivery) => [delivery] as const)))
       })
     )
   }
@@ -281,6 +280,15 @@ export class Consuming<T> {
       return new NoEvent({ tag: "Malformed", detail: textOfThrown(error) })
     }
   }
+}
+
+/** One at a time: what is taken back while the consumer is busy comes again, here or to another member, and is not for him. */
+function nextOf<T>(
+  queue: Queue.Dequeue<Delivery<T>, TransportError | Cause.Done>
+): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
+  return Effect.flatMap(Queue.take(queue), (delivery) =>
+    delivery.info.signal.aborted ? nextOf(queue) : Effect.succeed(delivery)
+  )
 }
 
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, Stream } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { describe } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
@@ -240,5 +240,44 @@ describe("a handler that runs past the drain time", () => {
         expect(warnings).toMatchObject([expect.stringContaining("1 handlers of the group g")])
       }),
     30_000
+  )
+})
+
+describe("deliveries that a consumer ends itself", () => {
+  it.live("are not handed out any more once their lane was taken away, however many were taken from it before", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 2 })
+      const document = { ...routes({ drain: "100 millis" }), clusters }
+      const [one, two] = [yield* open(document, broker), yield* open(document, broker)]
+      const [notes, others] = [yield* one.stream(noteContract()), yield* two.stream(noteContract())]
+      yield* notes.publishAll(Array.from({ length: 16 }, (_, index) => ({ key: `k${index}`, text: `${index}` })))
+      const [begun, takenBack]: [Array<string>, Array<string>] = [[], []]
+      let isHandedOver = false
+      yield* notes.subscribe("g").pipe(
+        Stream.runForEach(({ event, info, done }) =>
+          Effect.suspend(() => {
+            begun.push(event.text)
+            if (info.signal.aborted) takenBack.push(event.text)
+            const work = begun.length === 1 ? until("handed over", () => isHandedOver) : Effect.void
+            return Effect.andThen(Effect.orDie(work), done)
+          })
+        ),
+        Effect.forkScoped
+      )
+      yield* until("begun", () => begun.length > 0)
+      const rest: Array<string> = []
+      yield* others.subscribe("g").pipe(
+        Stream.runForEach(({ event, done }) =>
+          Effect.suspend(() => {
+            isHandedOver = true
+            rest.push(event.text)
+            return done
+          })
+        ),
+        Effect.forkScoped
+      )
+      yield* until("all handled", () => new Set([...begun, ...rest]).size === 16)
+      expect(takenBack).toEqual([])
+    })
   )
 })

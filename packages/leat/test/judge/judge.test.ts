@@ -64,7 +64,11 @@ class Hand {
     return call
   }
 
-  handle(serial: number, seq: number, { member = 0, isDone = true, key = "k", overlaps = false } = {}) {
+  handle(
+    serial: number,
+    seq: number,
+    { member = 0, isDone = true, key = "k", overlaps = false, isTakenBack = false } = {}
+  ) {
     const handling = {
       group: "readers",
       member,
@@ -75,7 +79,8 @@ class Hand {
       position: BigInt(seq),
       beganAt: this.chronicle.tick(),
       endedAt: overlaps ? this.chronicle.tick() + 100 : this.chronicle.tick(),
-      isDone
+      isDone,
+      isTakenBack
     }
     this.chronicle.handlings.push(handling)
   }
@@ -202,6 +207,16 @@ const cases: ReadonlyArray<Case> = [
       hand.stored(1, 0)
       hand.handle(1, 0)
       hand.handle(1, 0, { member: 1 })
+    }
+  },
+  {
+    says: "begun where lanes may be lost, after it was taken back",
+    group: { mayRepeat: true },
+    kinds: ["doubled"],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.handle(1, 0, { member: 1 })
+      hand.handle(1, 0, { isTakenBack: true })
     }
   },
   {

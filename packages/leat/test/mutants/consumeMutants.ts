@@ -80,6 +80,13 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     foundBy: "consume/endings.test.ts"
   },
   {
+    name: "deliveries that were taken back are handed out",
+    file: "consume/Consuming.ts",
+    find: `delivery.info.signal.aborted ? nextOf(queue)`,
+    replace: `delivery.event === undefined ? nextOf(queue)`,
+    foundBy: "worlds"
+  },
+  {
     name: "the document wins over what was said in code",
     file: "consume/Consuming.ts",
     find: `concurrency: concurrency ?? settings.concurrency,`,

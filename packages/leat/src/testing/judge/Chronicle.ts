@@ -82,6 +82,8 @@ export interface Handling {
   readonly beganAt: number
   endedAt: number | undefined
   isDone: boolean
+  /** Whether it was begun after its lane had been taken back. */
+  readonly isTakenBack: boolean
 }
 
 /** A group, and what may be asked of it. */

@@ -23,6 +23,9 @@ function* lost({ copies }: Chronicle, group: GroupFact, own: ReadonlyArray<Handl
 }
 
 function* doubled(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
+  for (const { id, isTakenBack } of own)
+    if (isTakenBack)
+      yield { kind: "doubled", evidence: `group ${group.group} was given ${id}, which had been taken back` }
   if (group.mayRepeat) return
   const firstDone = new Map<string, Handling>()
   for (const one of own) if (one.isDone && !firstDone.has(placeOf(one))) firstDone.set(placeOf(one), one)

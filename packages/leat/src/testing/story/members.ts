@@ -101,7 +101,7 @@ function work({ mischief, teller }: Joining, handlings: ReadonlyArray<Handling>)
 function begin(
   { group, teller, member }: Joining,
   { key, text }: StoryNote,
-  { id, partition, position }: DeliveryInfo,
+  { id, partition, position, signal }: DeliveryInfo,
   at?: number
 ): Handling {
   const { chronicle } = teller
@@ -117,7 +117,8 @@ function begin(
     position,
     beganAt: at ?? chronicle.tick(),
     endedAt: undefined,
-    isDone: false
+    isDone: false,
+    isTakenBack: signal.aborted
   }
   chronicle.handlings.push(handling)
   return handling
