@@ -189,6 +189,8 @@ export class Pump implements Alarmed, PartitionRunner {
     try {
       this.#drive(partition)
     } catch (defect) {
+      // It is told in a turn in which nothing is done any more; what breaks down there too is not asked again.
+      if (partition.halted === undefined) this.schedule(partition)
       partition.halted = { tag: "Defect", attempts: 0, detail: String(defect) }
     }
     this.#driving = undefined

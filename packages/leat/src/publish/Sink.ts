@@ -25,8 +25,6 @@ import type { WritePartitionOptions } from "./WritePartition.ts"
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
 
-const noTime = new Float64Array(1)
-
 /** What a person can do about a record that the backend refuses for good. */
 const whenRejected =
   "the backend refuses this record and will again until the cause is gone; `resume` tries it again, with the time of that moment where its own lies ahead; a policy with `on: [Rejected], then: drop` drops such records alone, where that is allowed"
@@ -378,7 +376,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     lane.isMarked = true
     const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
     const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
-    batch.place(0, 0, noTime)
+    batch.place(0, 0, Float64Array.of(this.#pump.wallMs))
     batch.commit(false, 0, end, end, "marker")
     this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
     lane.flush()

@@ -170,10 +170,11 @@ export class WritePartition {
       this.#window.shift()
       const { lane, isBehind, runs } = first
       if (isBehind) this.#behind--
+      const { halted } = lane
       const fate = lane.settled(first.span, runs ?? [], { nowMs, random, isBehind })
       this.ready(lane)
       if (fate === "stored") continue
-      if (lane.halted !== undefined) this.haltedLanes.push(lane)
+      if (lane.halted !== halted) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
       if (fate === "unknown" && this.#options.canFence) {

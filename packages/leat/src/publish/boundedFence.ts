@@ -28,7 +28,9 @@ export function boundedFence(
   const told = Telemetry.warn(
     `the driver has not ended the fence of partition ${partition} of ${sink}, and cannot be interrupted: nothing is sent there until it has`
   )
-  return Effect.scoped(Effect.andThen(Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs)), fenced))
+  // At once: the interruption of a fiber that has not begun can be lost where the scheduler lets it give way at its first step.
+  const telling = Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs), { startImmediately: true })
+  return Effect.scoped(Effect.andThen(telling, fenced))
 }
 
 function failureOf(cause: Cause.Cause<TransportError>): FenceFailure {

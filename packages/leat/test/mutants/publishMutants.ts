@@ -292,7 +292,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane of a sink that halts tells nobody",
     file: "publish/WritePartition.ts",
-    find: `if (lane.halted !== undefined) this.haltedLanes.push(lane)`,
+    find: `if (lane.halted !== halted) this.haltedLanes.push(lane)`,
     replace: `void this.haltedLanes`,
     foundBy: "publish/closing.test.ts"
   }

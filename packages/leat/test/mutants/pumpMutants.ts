@@ -213,5 +213,22 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     replace: `{ nowMs, random, isBehind: isBehind && nowMs < 0 })`,
     foundBy: "publish/WritePartition.test.ts",
     test: "their failure is no attempt"
+  },
+  {
+    name: "a lane that halts is told of for each of its ranges",
+    file: "publish/WritePartition.ts",
+    find: `if (lane.halted !== halted) this`,
+    replace: `if (lane.halted !== undefined) this`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are told of once when they halt"
+  },
+  {
+    name: "a partition that broke down is told of when something is offered",
+    file: "publish/Pump.ts",
+    find: `if (partition.halted === undefined) this.schedule(partition)
+      partition.halted`,
+    replace: `partition.halted`,
+    foundBy: "publish/closing.test.ts",
+    test: "says so although nothing more is offered"
   }
 ]

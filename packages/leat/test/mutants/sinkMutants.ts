@@ -183,7 +183,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fence that does not end is told to nobody",
     file: "publish/boundedFence.ts",
-    find: `Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs))`,
+    find: `Effect.forkScoped(Effect.delay(told, timeoutMs + tellMs), { startImmediately: true })`,
     replace: `Effect.asVoid(Effect.succeed(told))`,
     foundBy: "publish/brokenDrivers.test.ts",
     test: "which is told once"

@@ -281,6 +281,19 @@ describe("the lanes of one partition", () => {
     expect(sends().map(({ lane }) => lane)).toEqual([right])
   })
 
+  it("are told of once when they halt, however many of their ranges were on their way", () => {
+    const { lane, partition, append, sends, answer } = partitionWith({ policy: [{ on: ["Rejected"], then: "halt" }] })
+    const halt = () => {
+      for (const one of sends()) answer(one, "notStored", "Rejected")
+      return partition.haltedLanes.splice(0)
+    }
+    for (let index = 0; index < 3; index++) append()
+    expect(halt()).toEqual([lane])
+    lane.resume(0, 1)
+    partition.ready(lane)
+    expect(halt()).toEqual([lane])
+  })
+
   it("that are gated fill, and nothing of them is sent", () => {
     const { lane, partition, append, sends, seqs } = partitionWith()
     lane.isGated = true

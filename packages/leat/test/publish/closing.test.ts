@@ -1,5 +1,5 @@
-import { Effect, Exit, Fiber, Logger, References, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver, readMeta, TransportError } from "leat"
+import { Clock, Effect, Exit, Fiber, Logger, References, Scope } from "effect"
+import { type Journal, Leat, MemoryBroker, memoryDriver, readMeta, TransportError } from "leat"
 import { faultDriver, simulate } from "leat/testing"
 import type { LedgerStore } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -17,8 +17,12 @@ describe("a leat that closes", () => {
         const faults = { send: ({ call }: { readonly call: number }) => (call === 0 ? fail("Rejected") : undefined) }
         const { broker, notes } = yield* openNotes({ policy: drop, faults }).pipe(Scope.provide(scope))
         notes.offer(note("k", "0"))
+        yield* Effect.sleep("1 hour")
+        const closingAtMs = yield* Clock.currentTimeMillis
         yield* Scope.close(scope, Exit.void)
         expect(yield* stored(broker)).toMatchObject([{ text: null, isMarker: true, dropped: [{ from: 0, to: 1 }] }])
+        const [marker] = broker.topic("notes").partitions[0]?.read(0n, 1n)?.records ?? []
+        expect(marker?.timeMs).toBeGreaterThanOrEqual(closingAtMs)
       })
     ))
 
@@ -254,6 +258,26 @@ describe("a lane that halts", () => {
           expect(told.at(-1)).toContain(`stands on partition 0 until it is resumed: ${tag}`)
           yield* leat.resume
         }
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+    )
+  })
+})
+
+describe("a partition whose pump broke down", () => {
+  it("says so although nothing more is offered", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    const journal = {
+      moved: (...[, , , , into]: Parameters<Journal["moved"]>) => {
+        if (into === "inFlight") throw new Error("a bug")
+      }
+    }
+    return story(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({ journal, drain: "1 second" })
+        notes.offer(note("k", "0"))
+        yield* Effect.sleep("1 minute")
+        expect(warnings.filter((one) => one.includes("Defect after 0 attempts: Error: a bug"))).toHaveLength(1)
       }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
     )
   })
