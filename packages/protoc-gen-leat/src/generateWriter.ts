@@ -69,7 +69,8 @@ function mapLines(
     `for (const [key, value] of ${access}) {`,
     `  writer.uint32(${tagOf(field.number, 2)}).fork()`,
     ...valueLines(scalarKind(field.mapKey), 1, "key", `${path} key`, true, scope).map((line) => `  ${line}`),
-    ...valueLines(kind, 2, "value", path, true, scope).map((line) => `  ${line}`),
+    // The entry is a message too: others count it where they bound how deep messages may be.
+    ...valueLines(kind, 2, "value", path, true, scope, "depth + 1").map((line) => `  ${line}`),
     "  writer.ldelim()",
     "}"
   ]
@@ -102,12 +103,13 @@ function valueLines(
   access: string,
   path: string,
   isOptional: boolean,
-  scope: Scope
+  scope: Scope,
+  depth = "depth"
 ): ReadonlyArray<string> {
   const tag = tagOf(number, wireTypeOf(kind))
   if (kind.kind !== "message")
     return [`codec.write${kind.spelling.codec}(writer, ${tag}, ${access}, "${path}", ${isOptional})`]
-  return [`codec.writeMessage(writer, ${tag}, ${access}, "${path}", depth, ${scope.writerOf(kind.desc)})`]
+  return [`codec.writeMessage(writer, ${tag}, ${access}, "${path}", ${depth}, ${scope.writerOf(kind.desc)})`]
 }
 
 function guarded(head: string, body: ReadonlyArray<string>): ReadonlyArray<string> {

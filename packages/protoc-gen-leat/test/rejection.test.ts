@@ -7,6 +7,7 @@ import { anyEvent } from "./anyEvent.js"
 import { encode, named, type Subject, subjects, writerOn } from "./contracts.js"
 import { EveryTime } from "./gen/test/v1/every.js"
 import { Kinds, type Tree } from "./gen/test/v1/kinds.js"
+import { Map as FloorMap } from "./gen/test/v1/names.js"
 import { descOf, esDecode, type Fields } from "./oracle.js"
 import { placesOf } from "./places.js"
 
@@ -167,6 +168,18 @@ describe("messages inside messages", () => {
     }
     const path = `Kinds.tree${".last".repeat(99)}`
     for (const levels of [100, 101, 5000]) expect(fault(Kinds, nested(levels))).toMatchObject({ path })
+  })
+
+  it("count the entries of maps, which are messages where others read them", () => {
+    const floor: FloorMap = { name: "m", parts: new Map(), neighbours: [], picture: new Uint8Array(0) }
+    const floors = (levels: number): FloorMap => {
+      let all = floor
+      for (let level = 0; level < levels; level++) all = { ...floor, parts: new Map([["part", all]]) }
+      return all
+    }
+    for (const levels of [1, 49])
+      expect(FloorMap.decode(encode(FloorMap, floors(levels)))).toStrictEqual(floors(levels))
+    for (const levels of [50, 99, 5000]) expect(fault(FloorMap, floors(levels))).toBeInstanceOf(InvalidEvent)
   })
 
   it("may not contain themselves", () => {

@@ -31,7 +31,7 @@ export function writeOdd(message: Odd, writer: codec.Writer, depth: number): voi
   for (const [key, value] of message.odds) {
     writer.uint32(50).fork()
     codec.writeFixed64(writer, 9, key, "Odd.odds key", true)
-    codec.writeMessage(writer, 18, value, "Odd.odds", depth, writeOdd)
+    codec.writeMessage(writer, 18, value, "Odd.odds", depth + 1, writeOdd)
     writer.ldelim()
   }
   if (message.choice !== undefined) {

@@ -1037,7 +1037,7 @@ export function writeEveryMap(message: EveryMap, writer: codec.Writer, depth: nu
   for (const [key, value] of message.toLeaf) {
     writer.uint32(290).fork()
     codec.writeString(writer, 10, key, "EveryMap.toLeaf key", true)
-    codec.writeMessage(writer, 18, value, "EveryMap.toLeaf", depth, writeLeaf)
+    codec.writeMessage(writer, 18, value, "EveryMap.toLeaf", depth + 1, writeLeaf)
     writer.ldelim()
   }
 }
@@ -1679,7 +1679,7 @@ export function writeEveryTime(message: EveryTime, writer: codec.Writer, depth: 
   for (const [key, value] of message.pauses) {
     writer.uint32(34).fork()
     codec.writeInt32(writer, 8, key, "EveryTime.pauses key", true)
-    codec.writeMessage(writer, 18, value, "EveryTime.pauses", depth, writeDuration)
+    codec.writeMessage(writer, 18, value, "EveryTime.pauses", depth + 1, writeDuration)
     writer.ldelim()
   }
   if (message.when !== undefined) {

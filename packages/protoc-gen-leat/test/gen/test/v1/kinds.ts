@@ -145,7 +145,7 @@ export function writeKinds(message: Kinds, writer: codec.Writer, depth: number):
   for (const [key, value] of message.placesById) {
     writer.uint32(258).fork()
     codec.writeUint64(writer, 8, key, "Kinds.placesById key", true)
-    codec.writeMessage(writer, 18, value, "Kinds.placesById", depth, writePlace)
+    codec.writeMessage(writer, 18, value, "Kinds.placesById", depth + 1, writePlace)
     writer.ldelim()
   }
   codec.checkMap(message.coloursByFlag, "Kinds.coloursByFlag")

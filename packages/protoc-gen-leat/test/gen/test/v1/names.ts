@@ -128,7 +128,7 @@ export function writeLocals(message: Locals, writer: codec.Writer, depth: number
   for (const [key, value] of message.key) {
     writer.uint32(58).fork()
     codec.writeString(writer, 10, key, "Locals.key key", true)
-    codec.writeMessage(writer, 18, value, "Locals.key", depth, writePlace)
+    codec.writeMessage(writer, 18, value, "Locals.key", depth + 1, writePlace)
     writer.ldelim()
   }
   if (message.value !== undefined) codec.writeString(writer, 66, message.value, "Locals.value", true)
@@ -499,7 +499,7 @@ export function writeNames(message: Names, writer: codec.Writer, depth: number):
   for (const [key, value] of message.otherPlacesById) {
     writer.uint32(34).fork()
     codec.writeString(writer, 10, key, "Names.otherPlacesById key", true)
-    codec.writeMessage(writer, 18, value, "Names.otherPlacesById", depth, writePlace$1)
+    codec.writeMessage(writer, 18, value, "Names.otherPlacesById", depth + 1, writePlace$1)
     writer.ldelim()
   }
   codec.writeEnum(writer, 40, message.colour, "Names.colour", false)
@@ -519,7 +519,7 @@ export function writeNames(message: Names, writer: codec.Writer, depth: number):
   for (const [key, value] of message.maps) {
     writer.uint32(106).fork()
     codec.writeString(writer, 10, key, "Names.maps key", true)
-    codec.writeMessage(writer, 18, value, "Names.maps", depth, writeMap)
+    codec.writeMessage(writer, 18, value, "Names.maps", depth + 1, writeMap)
     writer.ldelim()
   }
   if (message.globals !== undefined) codec.writeMessage(writer, 114, message.globals, "Names.globals", depth, writeGlobals)
@@ -675,7 +675,7 @@ export function writeMap(message: Map, writer: codec.Writer, depth: number): voi
   for (const [key, value] of message.parts) {
     writer.uint32(18).fork()
     codec.writeString(writer, 10, key, "Map.parts key", true)
-    codec.writeMessage(writer, 18, value, "Map.parts", depth, writeMap)
+    codec.writeMessage(writer, 18, value, "Map.parts", depth + 1, writeMap)
     writer.ldelim()
   }
   codec.checkList(message.neighbours, "Map.neighbours")
@@ -822,7 +822,7 @@ export function writeReadonlyMap(message: ReadonlyMap, writer: codec.Writer, dep
   for (const [key, value] of message.items) {
     writer.uint32(10).fork()
     codec.writeString(writer, 10, key, "ReadonlyMap.items key", true)
-    codec.writeMessage(writer, 18, value, "ReadonlyMap.items", depth, writeReadonlyArray)
+    codec.writeMessage(writer, 18, value, "ReadonlyMap.items", depth + 1, writeReadonlyArray)
     writer.ldelim()
   }
 }

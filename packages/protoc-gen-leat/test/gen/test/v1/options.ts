@@ -320,7 +320,7 @@ export function writePerson(message: Person, writer: codec.Writer, depth: number
   for (const [key, value] of message.others) {
     writer.uint32(106).fork()
     codec.writeString(writer, 10, key, "Person.others key", true)
-    codec.writeMessage(writer, 18, value, "Person.others", depth, writeAddress)
+    codec.writeMessage(writer, 18, value, "Person.others", depth + 1, writeAddress)
     writer.ldelim()
   }
   if (message.contact !== undefined) {
