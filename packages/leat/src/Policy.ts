@@ -28,7 +28,7 @@ export interface Retry {
   readonly baseMs: number
   /** Each delay is the last one times this; 1 when absent. */
   readonly factor?: number
-  /** Upper bound of a delay in milliseconds; absent: 30,000. */
+  /** Upper bound of a delay in milliseconds; absent: 30,000, or the base where that is more. */
   readonly maxDelayMs?: number
   /** Part of each delay that chance may take away, 0 to 1; absent: 0.2, so that many lanes do not come back in step. */
   readonly jitter?: number
@@ -88,7 +88,7 @@ export function decide(policy: Policy, failure: Failure): Decision {
   const delay = Math.min(
     // The power of a lane that retries for ever is Infinity some day, and 0 times Infinity is no delay.
     retry.baseMs * Math.min((retry.factor ?? 1) ** (failure.attempts - 1), Number.MAX_VALUE),
-    retry.maxDelayMs ?? maxDelayMsDefault
+    retry.maxDelayMs ?? Math.max(maxDelayMsDefault, retry.baseMs)
   )
   const shortened = delay * (1 - (retry.jitter ?? jitterDefault) * failure.random)
   const retryAfterMs = failure.attempts > retriesUnbounded ? Math.max(shortened, delayMsFloor) : shortened

@@ -97,6 +97,12 @@ describe("decide", () => {
     )
   })
 
+  it("keeps to a base above the most that holds when none is said", () => {
+    const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 300_000, factor: 2 }, then: "halt" }]
+    for (const attempts of [1, 5])
+      expect(decide(policy, { tag: "Full", attempts, elapsedMs: 0, random: 0 })).toEqual({ retryAfterMs: 300_000 })
+  })
+
   it("lets chance reach both ends of the jitter", () => {
     const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 1000, jitter: 0.5 }, then: "halt" }]
     const failure = { tag: "Timeout", attempts: 1, elapsedMs: 0 }
