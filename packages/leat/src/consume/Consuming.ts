@@ -15,6 +15,7 @@ import {
 import { caughtUp, firstToDo } from "./CatchingUp.ts"
 import type { Contract } from "../contract/Contract.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
@@ -208,6 +209,7 @@ export class Consuming<T> {
         type: contract.name,
         group,
         unordered: contract.unordered,
+        isKeyPersonal: isKeyPersonal(contract),
         ledger,
         decode: (value) => this.#decode(value),
         handler,

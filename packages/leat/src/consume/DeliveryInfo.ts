@@ -51,6 +51,8 @@ export interface ReadFrom {
   readonly topic: string
   readonly stream: string
   readonly partition: number
+  /** Whether logs may not have the key. */
+  readonly isKeyPersonal: boolean
 }
 
 // Without the option a byte order mark at the beginning would be taken away: another key.
@@ -147,7 +149,7 @@ export class RecordDelivery implements DeliveryInfo {
     this.#aborting.abort()
   }
 
-  /** For logs: what is there, as one line of JSON has it. */
+  /** For logs: what is there, as one line of JSON has it, without a key that is personal. */
   toJSON(): object {
     const { topic, partition, position, key, attempt, id, timeMs, correlationId, causationId, traceparent } = this
     const idText = id === undefined ? undefined : formatEventId(id)
@@ -155,7 +157,7 @@ export class RecordDelivery implements DeliveryInfo {
       topic,
       partition,
       position: `${position}`,
-      key,
+      key: this.#from.isKeyPersonal ? "***" : key,
       attempt,
       id: idText,
       timeMs,

@@ -145,10 +145,10 @@ export class LaneShell<T> {
     const isTraced = yield* Effect.withFiber(({ cache }) =>
       Effect.succeed(cache.tracer !== undefined && cache.tracerEnabled)
     )
-    const { topic, stream } = this.#options
+    const { topic, stream, isKeyPersonal } = this.#options
     this.#handling = new Handling(this.#options, {
       machine: this.machine,
-      from: { topic, stream, partition: this.lane.partition },
+      from: { topic, stream, partition: this.lane.partition, isKeyPersonal },
       isTraced,
       now: () => this.#now(),
       onEnded: () => this.#wake.signal(),

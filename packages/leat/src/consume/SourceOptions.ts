@@ -41,6 +41,8 @@ export interface SourceOptions<T> {
   readonly type: string
   readonly group: string
   readonly unordered: boolean
+  /** Whether logs may not have the keys. */
+  readonly isKeyPersonal: boolean
   readonly ledger: Ledger
   /** The event of the value of a record, or why it is none. Never throws. */
   readonly decode: (value: Uint8Array | null) => T | NoEvent

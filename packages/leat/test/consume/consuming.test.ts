@@ -541,6 +541,26 @@ describe("causes", () => {
   )
 })
 
+describe("what a delivery says in a log", () => {
+  it.live("has no key that the contract marks as personal", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes({}))
+      const notes = yield* leat.stream(noteContract({ personal: ["key"] }))
+      yield* notes.publish(note("Ann", "1"))
+      const said: Array<string> = []
+      const subscription = yield* notes.handle("g", (_, delivery) =>
+        Effect.sync(() => void said.push(JSON.stringify(delivery), delivery.key))
+      )
+      yield* waitUntil(
+        "all settled",
+        Effect.map(subscription.lag, (lag) => lag === 0n)
+      )
+      expect(said).toEqual([expect.stringContaining('"key":"***"'), "Ann"])
+      expect(said[0]).not.toContain("Ann")
+    })
+  )
+})
+
 describe("closing", () => {
   it.live("ends subscriptions first, then drains what they published", () =>
     Effect.gen(function* () {
