@@ -43,12 +43,13 @@ type Rooms = ReadonlyArray<ReadonlyArray<string>>
 const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
-  ["Stream"],
+  ["Stream", "leatFaults"],
   ["publish", "consume"],
   ["routes"],
   ["transport"],
   ["record"],
-  ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"]
+  ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"],
+  ["given"]
 ]
 
 /** The rooms of the drivers, by folder. */

@@ -13,7 +13,9 @@ import { openCluster } from "./routes/openCluster.ts"
 import { Publisher } from "./publish/Publisher.ts"
 import { type Counted, reportStream, unreportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
-import { contractFault } from "./contract/contractFault.ts"
+import { contractFault, noContract } from "./contract/contractFault.ts"
+import { kindOf } from "./given.ts"
+import { leatFaults } from "./leatFaults.ts"
 import { difference, swapFaults } from "./routes/difference.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
@@ -234,6 +236,8 @@ class OpenedLeat implements OpenLeat {
     )
 
   #ask<T>(contract: Contract<T>): Effect.Effect<Asked, RouteError> {
+    const wrong = noContract(contract)
+    if (wrong !== undefined) return Effect.fail(fault("contract", wrong))
     const { stream } = contract
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
@@ -271,6 +275,8 @@ class OpenedLeat implements OpenLeat {
 
   #openTransport(cluster: string): Effect.Effect<Transport, OpenError, Scope.Scope> {
     return Effect.suspend(() => {
+      if (typeof cluster !== "string")
+        return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#routes.clusters.get(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
       return Effect.andThen(
@@ -456,6 +462,8 @@ function secondContract(open: ContractInfo, asked: ContractInfo): ReadonlyArray<
 }
 
 const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Return<OpenLeat, RouteError, Scope.Scope> {
+  const faults = leatFaults(options)
+  if (faults.length > 0) return yield* new RouteError({ faults })
   const drivers = [memory, ...(options.drivers ?? [])].filter(
     ({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index
   )
@@ -484,8 +492,6 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
 })
 
 function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, RouteError> {
-  if (options.source === "")
-    return Effect.fail(fault("source", "a leat needs a source: the name of the service that publishes"))
   if (options.routes === undefined) {
     return Effect.succeed(Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory))
   }
@@ -508,8 +514,8 @@ function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.E
  */
 export class Leat extends Context.Service<Leat, OpenLeat>()("leat/Leat") {
   /**
-   * Opens a leat; closing the scope drains and closes it. Fails with `RouteError` when the route document has faults, all
-   * of them, or the source is empty. Clusters are opened with the streams that need them, not here.
+   * Opens a leat; closing the scope drains and closes it. Fails with `RouteError` when the route document or the options have faults, all
+   * of them. Clusters are opened with the streams that need them, not here.
    *
    * @example
    * ```ts

@@ -14,6 +14,7 @@
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
+import { isObject, takes } from "./given.ts"
 
 /** Where a record ends when its retries are used up. `deadLetter` and `spill` are refused by `faults` until a sink can do them. */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
@@ -81,6 +82,7 @@ const delayMsFloor = 10
  * ```
  */
 export function decide(policy: Policy, failure: Failure): Decision {
+  takes("Policy.decide", "a policy and a failure", Array.isArray(policy) && isObject(failure), policy)
   const rule = policy.find(({ on }) => on.includes(failure.tag) || on.includes("*"))
   if (rule === undefined) return { ending: "halt" }
   const { retry } = rule
@@ -169,10 +171,6 @@ function unknownNames(given: object, known: ReadonlyArray<string>, at: string): 
     .map((name) => ({ path: `${at}.${name}`, message: `is not known here; in code a rule has ${known.join(", ")}` }))
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null
-}
-
 /**
  * Concatenation: the rules of the first policy are asked first.
  *
@@ -222,6 +220,7 @@ export const atLeastOnce: Policy = [
  * ```
  */
 export function print(policy: Policy): ReadonlyArray<string> {
+  takes("Policy.print", "a list of rules", Array.isArray(policy), policy)
   return policy.map(({ on, retry, then }) => {
     const tries =
       retry === undefined

@@ -34,6 +34,9 @@ class Failed extends Data.Error<{ readonly _tag: string; readonly message: strin
 /** Events that one call of a handler of batches gets at most, when nothing else is said. */
 const batchRecordsDefault = 100
 
+/** In place of the handler that a consumer of deliveries does not have. */
+const noHandler = () => undefined
+
 const tombstone = new NoEvent()
 const noValue = new NoEvent({
   tag: "Malformed",
@@ -97,13 +100,15 @@ export class Consuming<T> {
     onEvent: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
     options: HandleOptions
   ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
+    const wrong = handleFaults(group, options, onEvent)
+    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
       const handler = {
         kind: "one",
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, onEvent, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
     })
   }
 
@@ -112,23 +117,27 @@ export class Consuming<T> {
     onEvents: (deliveries: EventBatch<T>) => Effect.Effect<void, E, R>,
     options: HandleBatchOptions
   ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
+    const wrong = handleFaults(group, options, onEvents)
+    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
       const handler = {
         kind: "batch",
         records: options.records ?? batchRecordsDefault,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, onEvents, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
     })
   }
 
   subscribe(group: string, options: HandleOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
+        const wrong = handleFaults(group, options, noHandler)
+        if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
         const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, onEvent, handler, false)
+        const { fiber } = yield* this.#start(group, options, handler, false)
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
@@ -167,19 +176,15 @@ export class Consuming<T> {
     }
   }
 
-  /** `given`: the handler as it was given. */
   #start(
     group: string,
     options: HandleOptions,
-    given: unknown,
     handler: Handler<T>,
     drainsOnStop: boolean
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const found = handleFaults(group, options, given)
       // What begins after the end would be ended at once, and nobody would be told.
       if (this.#parts.scope.state._tag === "Closed") return yield* new RouteError({ faults: [closing] })
-      if (found.length > 0) return yield* new RouteError({ faults: found })
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
       return yield* Effect.acquireRelease(

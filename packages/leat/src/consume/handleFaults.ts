@@ -1,5 +1,6 @@
 /** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
 import { Buffer } from "node:buffer"
+import { isObject, kindOf } from "../given.ts"
 import { faults } from "../Policy.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
@@ -15,8 +16,7 @@ const controls = /[\p{Cc}\u2028\u2029]/u
 
 /** What is wrong with the name of a group, on every backend alike; undefined when it can be used. */
 export function groupFault(group: unknown): string | undefined {
-  if (typeof group !== "string")
-    return `the name of a group is a text, and not ${group === null ? "null" : typeof group}`
+  if (typeof group !== "string") return `the name of a group is a text, and not ${kindOf(group)}`
   if (group.trim() === "") return "a group needs a name: this one is empty"
   if (group !== group.trim()) return `the name ${JSON.stringify(group)} of a group begins or ends with a space`
   if (!group.isWellFormed()) return "the name of a group holds half of a surrogate pair, which UTF-8 cannot say"
@@ -34,7 +34,10 @@ export function handleFaults(
   options: HandleOptions & HandleBatchOptions,
   handler: unknown
 ): ReadonlyArray<RouteFault> {
-  const { concurrency, records, from, policy } = options
+  const given: unknown = options
+  if (!isObject(given))
+    return [{ path: "options", message: `are an object, as { concurrency: 4 }, and not ${kindOf(given)}` }]
+  const { concurrency, records, from, policy, onTombstone } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
@@ -45,8 +48,10 @@ export function handleFaults(
   }
   for (const [path, value] of Object.entries({ concurrency, records })) {
     if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= countMax)) continue
-    found.push({ path, message: `${value} is not a whole number from 1 to ${countMax}` })
+    found.push({ path, message: `${String(value)} is not a whole number from 1 to ${countMax}` })
   }
+  if (onTombstone !== undefined && typeof onTombstone !== "function")
+    found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))
   return [...found, ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))]
 }

@@ -1,4 +1,17 @@
 import type { ContractInfo } from "./Contract.ts"
+import { isObject, kindOf } from "../given.ts"
+
+/** Why a value is no contract, one sentence; undefined: it is one. */
+export function noContract(value: unknown): string | undefined {
+  const isContract =
+    isObject(value) &&
+    typeof value["stream"] === "string" &&
+    typeof value["name"] === "string" &&
+    typeof value["buckets"] === "number" &&
+    Array.isArray(value["needs"])
+  if (isContract) return undefined
+  return `is no contract, but ${kindOf(value)}: a contract is imported from the code that \`leat contracts gen\` has made of a .proto file`
+}
 
 /**
  * Why `asked` is another contract than the one that its stream is open with; undefined: it is the same. Code and personal paths are not

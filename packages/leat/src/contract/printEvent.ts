@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer"
 import type { ContractInfo } from "./Contract.ts"
+import { isObject, takes } from "../given.ts"
 import { parsePersonalPaths, type PersonalPaths } from "./PersonalPaths.ts"
 
 /** What JSON can say. */
@@ -51,6 +52,7 @@ export function printEvent(contract: ContractInfo, event: unknown): string {
  * ```
  */
 export function maskEvent(contract: ContractInfo, event: unknown): JsonValue {
+  takes("printEvent", "a contract and an event", isObject(contract) && Array.isArray(contract.personal), contract)
   return new Masking().value(event, pathsOf(contract.personal), 0)
 }
 

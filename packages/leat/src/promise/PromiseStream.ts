@@ -1,5 +1,5 @@
-import { Cause, Effect, Exit, Scope } from "effect"
-import type { Admission } from "../publish/Admission.ts"
+import { Cause, Effect, Exit, Scope, Stream } from "effect"
+import { type Admission, Rejected } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
@@ -13,7 +13,8 @@ import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
 import type { EventBatch } from "../consume/SourceOptions.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
-import type { RouteError } from "../routes/Routes.ts"
+import { RouteError, type RouteFault } from "../routes/Routes.ts"
+import { optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
@@ -176,6 +177,8 @@ export class PromiseStream<T> {
    * ```
    */
   publish(event: T, options: PromisePublishOptions = {}): Promise<PromiseReceipt> {
+    const wrong = optionsFault(options)
+    if (wrong !== undefined) return Promise.reject(this.#rejected(wrong))
     return untilAborted<PromiseReceipt, PublishCall>(
       options.signal,
       (resolve, reject) =>
@@ -202,6 +205,8 @@ export class PromiseStream<T> {
    * ```
    */
   publishAll(events: Iterable<T>, options: PromisePublishOptions = {}): Promise<PromiseReceiptAll> {
+    const wrong = optionsFault(options)
+    if (wrong !== undefined) return Promise.reject(this.#rejected(wrong))
     return untilAborted<PromiseReceiptAll, PublishAllCall>(
       options.signal,
       (resolve, reject) =>
@@ -242,6 +247,8 @@ export class PromiseStream<T> {
     handler: (event: T, delivery: DeliveryInfo) => void | Promise<void>,
     options: PromiseHandleOptions = {}
   ): Promise<PromiseSubscription> {
+    const wrong = optionsFault(options)
+    if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
     const { signal, ...rest } = options
     const owner = this.#owner()
     const onEvent = (event: T, info: DeliveryInfo) => handled(info, owner, () => handler(event, info))
@@ -263,6 +270,8 @@ export class PromiseStream<T> {
     handler: (deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>) => void | Promise<void>,
     options: PromiseHandleBatchOptions = {}
   ): Promise<PromiseSubscription> {
+    const wrong = optionsFault(options)
+    if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
     const { signal, ...rest } = options
     const owner = this.#owner()
     const onEvents = (deliveries: EventBatch<T>) => {
@@ -286,6 +295,8 @@ export class PromiseStream<T> {
    * ```
    */
   subscribe(group: string, options: PromiseHandleOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
+    const wrong = optionsFault(options)
+    if (wrong !== undefined) return new DeliveryIterator(Stream.fail(new RouteError({ faults: [wrong] })), undefined)
     const { signal, ...rest } = options
     return new DeliveryIterator(this.#stream.subscribe(group, handleOptions(rest, this.#owner())), signal)
   }
@@ -300,6 +311,10 @@ export class PromiseStream<T> {
    */
   bounds(group?: string): Promise<ReadonlyArray<PartitionBounds>> {
     return Effect.runPromise(this.#stream.bounds(group))
+  }
+
+  #rejected({ path, message }: RouteFault): Rejected {
+    return new Rejected({ reason: "invalid", stream: this.contract.stream, detail: `${path}: ${message}` })
   }
 
   /** Of one subscription more. */
@@ -333,12 +348,14 @@ function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseRecei
 function caughtUp(
   { caughtUp: reached, group, stream }: Subscription,
   owner: HandlerOwner,
-  { signal }: { readonly signal?: AbortSignal } = {}
+  options: { readonly signal?: AbortSignal } = {}
 ): Promise<void> {
+  const wrong = optionsFault(options)
+  if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
   if (isHandledBy(owner.subscription))
     return Promise.reject(new NotCaughtUp({ reason: "OwnHandler", group, stream, halted: [] }))
   return untilAborted(
-    signal,
+    options.signal,
     (resolve, reject) => {
       const fiber = Effect.runFork(warningsApart(reached))
       fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve() : reject(Cause.squash(exit.cause))))

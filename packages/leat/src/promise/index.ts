@@ -10,6 +10,7 @@ import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../Leat.ts"
+export { WrongArgument } from "../given.ts"
 export { RouteError } from "../routes/Routes.ts"
 export { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
@@ -148,7 +149,7 @@ export class PromiseLeat implements AsyncDisposable {
 }
 
 /**
- * Opens a leat. Rejects with `RouteError` when the route document has faults, all of them, or the source is empty.
+ * Opens a leat. Rejects with `RouteError` when the route document or the options have faults, all of them.
  *
  * @example
  * ```ts

@@ -4,6 +4,7 @@
  */
 import { Effect, type Scheduler } from "effect"
 import type { Key } from "../contract/Contract.ts"
+import { isIterable, kindOf } from "../given.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import { type Outcome, Waiter } from "../ledger/Waiter.ts"
@@ -122,6 +123,12 @@ export class Publishing<T> implements Publication {
     done: (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
   ): PublishAllCall {
     const waiter = new Waiter()
+    if (!isIterable(events)) {
+      const detail = `takes an iterable of events, and not ${kindOf(events)}; one event is for publish`
+      const thrown = new Rejected({ reason: "invalid", stream: this.stream, detail: `publishAll: ${detail}` })
+      done({ thrown })
+      return { receipt: { admitted: 0, rejected: [], outcome: this.outcomeOf(waiter) }, giveUp: () => undefined }
+    }
     const level = this.#levelOf(options)
     const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
     const all = new PublishingAll(

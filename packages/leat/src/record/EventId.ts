@@ -1,4 +1,5 @@
 /** The id of an event: the same on every leg, cluster and epoch, and through every retry. */
+import { isObject, takes } from "../given.ts"
 
 /**
  * Which event it is: (incarnation, stream, bucket, seq).
@@ -29,7 +30,9 @@ export interface EventId {
  * yield* Effect.log(formatEventId(id))
  * ```
  */
-export function formatEventId({ incarnation, stream, bucket, seq }: EventId): string {
+export function formatEventId(id: EventId): string {
+  takes("formatEventId", "the id of an event", isObject(id), id)
+  const { incarnation, stream, bucket, seq } = id
   return `${incarnation}/${stream}/${bucket}/${seq}`
 }
 
@@ -45,6 +48,7 @@ const idPattern = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([^/]+)\/(0|[
  * ```
  */
 export function parseEventId(text: string): EventId | undefined {
+  if (typeof text !== "string") return undefined
   const [, incarnation, stream, bucket, seq] = idPattern.exec(text) ?? []
   if (incarnation === undefined || stream === undefined || !Number.isSafeInteger(Number(seq))) return undefined
   return { incarnation, stream, bucket: Number(bucket), seq: Number(seq) }

@@ -19,6 +19,7 @@ import {
 } from "./CompactHeader.ts"
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import type { EventContext } from "./ContextHeaders.ts"
+import { takes } from "../given.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { Header } from "./Headers.ts"
 import { spelled } from "./keptHeaders.ts"
@@ -60,6 +61,7 @@ const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
  * ```
  */
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
+  takes("readMeta", "a list of headers", Array.isArray(headers), headers)
   const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
   let others: Array<Header> | undefined
   let notice: Uint8Array | undefined

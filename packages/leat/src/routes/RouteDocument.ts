@@ -4,6 +4,7 @@
  */
 import { Duration, Effect, Option, Result, Schema, SchemaIssue } from "effect"
 import { parseDocument } from "yaml"
+import { isObject, kindOf } from "../given.ts"
 import type { Policy } from "../Policy.ts"
 
 /** One fault of a document, or of a source or cluster that was asked for. */
@@ -115,7 +116,12 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
       const line = text.slice(0, first.pos[0]).split("\n").length
       return Result.fail([{ path: `line ${line}`, message: `not YAML or JSON: ${first.message}` }])
     }
-    return Result.succeed(document.toJS({ maxAliasCount: 100 }))
+    const value: unknown = document.toJS({ maxAliasCount: 100 })
+    if (isObject(value)) return Result.succeed(value)
+    const message = /^\S+\.(ya?ml|json)$/.test(text.trim())
+      ? `${text.trim()} is the name of a file, and not its text; read it: routes: await readFile("${text.trim()}", "utf8")`
+      : `the text holds ${text.trim() === "" ? "nothing" : `only ${kindOf(value)}`}; a route document has version, clusters and routes`
+    return Result.fail([{ path: "routes", message }])
   } catch (error) {
     return Result.fail([
       { path: "", message: `not YAML or JSON: ${error instanceof Error ? error.message : String(error)}` }
@@ -125,11 +131,37 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
 
 /** Decodes a value; reports every fault, and every key that it does not know. */
 export function decodeRouteDocument(value: unknown): Result.Result<RouteDocument, ReadonlyArray<RouteFault>> {
-  const decoded = Effect.runSync(
-    Effect.result(Schema.decodeUnknownEffect(RouteDocument)(value, { errors: "all", onExcessProperty: "error" }))
-  )
-  if (Result.isSuccess(decoded)) return Result.succeed(decoded.success)
-  return Result.fail(faultsOf(decoded.failure.issue))
+  if (!isObject(value) || Array.isArray(value)) {
+    const message = `is ${kindOf(value)}; a route document is an object with version, clusters and routes, or its text in YAML or JSON`
+    return Result.fail([{ path: "routes", message }])
+  }
+  return Result.mapError(decoded(value), faultsOf)
+}
+
+function decoded(value: unknown): Result.Result<RouteDocument, SchemaIssue.Issue> {
+  const decoding = Schema.decodeUnknownEffect(RouteDocument)(value, { errors: "all", onExcessProperty: "error" })
+  return Result.mapError(Effect.runSync(Effect.result(decoding)), ({ issue }) => issue)
+}
+
+/**
+ * What a document with faults says without the fields that have them, so that the rest can be checked too; undefined when that is no
+ * document. Only fields of routes, rules, clusters and subscriptions are left out: without a whole one, other faults would follow from that.
+ */
+export function withoutFaults(value: unknown): RouteDocument | undefined {
+  const first = decoded(value)
+  if (Result.isSuccess(first)) return first.success
+  const paths = formatIssues(first.failure).issues.map(({ path = [] }) => path.map(keyOf))
+  if (paths.some((path) => path.length < 3)) return undefined
+  const rest = decoded(paths.reduce(without, value))
+  return Result.isSuccess(rest) ? rest.success : undefined
+}
+
+function without(value: unknown, [key, ...rest]: ReadonlyArray<PropertyKey>): unknown {
+  if (key === undefined || !isObject(value)) return value
+  if (Array.isArray(value)) return value.map((item: unknown, index) => (index === key ? without(item, rest) : item))
+  const entries = Object.entries(value)
+  if (rest.length === 0) return Object.fromEntries(entries.filter(([name]) => name !== key))
+  return Object.fromEntries(entries.map(([name, item]) => [name, name === key ? without(item, rest) : item]))
 }
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -140,10 +172,14 @@ function faultsOf(issue: SchemaIssue.Issue): ReadonlyArray<RouteFault> {
 
 type PathPart = PropertyKey | { readonly key: PropertyKey }
 
+function keyOf(part: PathPart): PropertyKey {
+  return typeof part === "object" ? part.key : part
+}
+
 function pathText(path: ReadonlyArray<PathPart>): string {
   let text = ""
   for (const part of path) {
-    const key = typeof part === "object" ? part.key : part
+    const key = keyOf(part)
     if (typeof key === "number") text += `[${key}]`
     else text += text === "" ? String(key) : `.${String(key)}`
   }

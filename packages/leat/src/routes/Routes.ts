@@ -7,10 +7,18 @@
 import { Data, Result } from "effect"
 import { compileClusters, type Cluster } from "./Clusters.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
+import { noContract } from "../contract/contractFault.ts"
+import { isObject, takes } from "../given.ts"
 import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, unmetNeeds } from "./RouteFaults.ts"
-import { decodeRouteDocument, parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
+import {
+  decodeRouteDocument,
+  parseRouteText,
+  type RouteDocument,
+  type RouteFault,
+  withoutFaults
+} from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
 import type { Driver } from "../transport/index.ts"
 
@@ -19,8 +27,8 @@ export { routeJsonSchema } from "./RouteDocument.ts"
 export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
 
 /**
- * The document, or what was asked of a table, has faults; all of them. Opening a leat or a stream and swapping routes fail
- * with it.
+ * A route document, what was asked of a table, or an option or argument in code has faults; all of them. Opening a leat, a stream or a
+ * subscription and swapping routes fail with it. Where it is printed whole, the message says everything.
  *
  * @example
  * ```ts
@@ -32,6 +40,11 @@ export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
 export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
+  }
+
+  /** What Node prints of it: without its fields, which the message has said. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.stack ?? this.message
   }
 }
 
@@ -81,11 +94,13 @@ export class Routes {
    * text, unknown names, bounds, contracts without a route, needs that a cluster does not declare, streams that meet in one topic.
    */
   static compile(document: unknown, options: CompileOptions): Result.Result<Routes, RouteError> {
+    takes("Routes.compile", "a document and options, as { drivers: [log] }", Array.isArray(options?.drivers), options)
     return Routes.#compile(document, options)
   }
 
   /** The table without a document: every stream goes to a topic of its own name on `driver`. */
   static inMemory(driver: Driver): Routes {
+    takes("Routes.inMemory", "a driver", isObject(driver), driver)
     const document = {
       version: 1,
       clusters: { memory: { transport: driver.name } },
@@ -101,7 +116,11 @@ export class Routes {
   ): Result.Result<Routes, RouteError> {
     const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
     const decoded = Result.flatMap(value, decodeRouteDocument)
-    if (Result.isFailure(decoded)) return Result.fail(new RouteError({ faults: decoded.failure }))
+    if (Result.isFailure(decoded)) {
+      const rest = Result.isSuccess(value) ? withoutFaults(value.success) : undefined
+      const others = rest === undefined ? [] : [...compileClusters(rest, drivers).faults, ...documentFaults(rest)]
+      return Result.fail(new RouteError({ faults: [...decoded.failure, ...others.filter(isApart(decoded.failure))] }))
+    }
     const { clusters, faults } = compileClusters(decoded.success, drivers)
     faults.push(...documentFaults(decoded.success))
     if (faults.length > 0) return Result.fail(new RouteError({ faults }))
@@ -124,6 +143,7 @@ export class Routes {
    * ```
    */
   lookup(stream: string, source: string): Route | undefined {
+    takesNames("Routes.lookup", stream, source)
     const found = this.#found.get(source) ?? new Map<string, Route | undefined>()
     this.#found.set(source, found)
     if (found.has(stream)) return found.get(stream)
@@ -135,6 +155,7 @@ export class Routes {
 
   /** The routes that a stream takes: of one source, or of all sources that the document tells apart. */
   routesOf(stream: string, source?: string): ReadonlyArray<Route> {
+    takesNames("Routes.routesOf", stream, source ?? "")
     if (source === undefined) return this.#builder.indexesOf(stream).map((index) => this.#builder.build(index, stream))
     const route = this.lookup(stream, source)
     return route === undefined ? [] : [route]
@@ -147,6 +168,8 @@ export class Routes {
 
   /** What a contract by itself asks for and the table does not give; empty when all is well. For all sources when none is named. */
   check(contract: ContractInfo, source?: string): ReadonlyArray<RouteFault> {
+    const wrong = noContract(contract)
+    if (wrong !== undefined) return [{ path: "contract", message: wrong }]
     const routes = this.routesOf(contract.stream, source)
     if (routes.length === 0) {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
@@ -165,6 +188,7 @@ export class Routes {
 
   /** Which route a stream takes and why, for a person: several lines of text. */
   explain(stream: string, source: string): string {
+    takesNames("explain", stream, source)
     const lines: Array<string> = [`stream ${stream} from source ${source}, table version ${this.version}:`]
     for (const [index, route] of this.document.routes.entries()) {
       const { match } = route
@@ -210,6 +234,18 @@ export class Routes {
       return meetings.add({ stream, compacted: false }, routes)
     })
   }
+}
+
+/** Whether a fault does not follow from one of the others: it names something that is not there, or stands in another object. */
+function isApart(others: ReadonlyArray<RouteFault>): (fault: RouteFault) => boolean {
+  const parentOf = (path: string) => path.replace(/\.\w+$/, "")
+  const parents = new Set(others.map(({ path }) => parentOf(path)))
+  return ({ path }) => /\.(cluster|policy|transport)$/.test(path) || !parents.has(parentOf(path))
+}
+
+function takesNames(operation: string, stream: string, source: string): void {
+  takes(operation, "the name of a stream", typeof stream === "string", stream)
+  takes(operation, "the name of a source", typeof source === "string", source)
 }
 
 function legText(leg: Leg, readLeg: Leg | undefined): string {

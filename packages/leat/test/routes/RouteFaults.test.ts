@@ -143,3 +143,31 @@ it("partitions have to divide the buckets, unless nothing depends on it", () => 
     "has 5 partitions, test.Note 12 buckets"
   )
 })
+
+describe("faults of form", () => {
+  it("do not hide names of what is not there", () => {
+    const document = documentOf(leg({ cluster: "there", linger: "soon", bufer: {} }), {
+      subscriptions: [{ match: { stream: "*" }, policy: "lost", concurency: 4 }]
+    })
+    expect(
+      faultsOf(document)
+        .map(({ path }) => path)
+        .toSorted()
+    ).toEqual([
+      "routes[0].to[0].bufer",
+      "routes[0].to[0].cluster",
+      "routes[0].to[0].linger",
+      "subscriptions[0].concurency",
+      "subscriptions[0].policy"
+    ])
+  })
+
+  it("have no others that only follow from them", () => {
+    expect(faultsOf(documentOf(leg({ policy: "p" }), { polices: { p: [] } })).map(({ path }) => path)).toEqual([
+      "polices"
+    ])
+    expect(faultsOf(documentOf(leg({ linger: "40 s", timeout: "x" }))).map(({ path }) => path)).toEqual([
+      "routes[0].to[0].timeout"
+    ])
+  })
+})

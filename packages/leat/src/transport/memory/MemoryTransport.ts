@@ -3,6 +3,7 @@
  * what runs without a route document, and what tests use; it does not lie about anything it declares.
  */
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
+import { takes } from "../../given.ts"
 import { MemoryGroup } from "./MemoryGroup.ts"
 import { MemoryPartition } from "./MemoryPartition.ts"
 import {
@@ -161,6 +162,7 @@ export function memoryCapabilities(options: MemoryOptions = {}): Capabilities {
  * ```
  */
 export function memoryTransport(broker: MemoryBroker): Transport {
+  takes("memoryTransport", "a MemoryBroker", broker instanceof MemoryBroker, broker)
   return {
     name: "memory",
     capabilities: memoryCapabilities(broker.options),

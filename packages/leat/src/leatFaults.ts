@@ -1,0 +1,66 @@
+/** What is wrong with the options of a leat, for callers without types: every fault, each with its path and what to do. */
+import { Duration, Option } from "effect"
+import { noContract } from "./contract/contractFault.ts"
+import { isObject, kindOf } from "./given.ts"
+import type { RouteFault } from "./routes/Routes.ts"
+
+const optionNames: ReadonlyArray<string> = ["source", "routes", "drivers", "contracts", "ledger", "journal", "drain"]
+
+/** Empty when a leat can be made of them. The routes are checked where they are compiled. */
+export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
+  if (!isObject(options)) {
+    const message = `a leat is opened with an object that has a source, as { source: "mobile-app" }, and not with ${kindOf(options)}`
+    return [{ path: "options", message }]
+  }
+  const { source, drivers, contracts, ledger, journal, drain } = options
+  const found: Array<RouteFault> = Object.keys(options)
+    .filter((name) => !optionNames.includes(name))
+    .map((path) => ({ path, message: `is no option of a leat; it has ${optionNames.join(", ")}` }))
+  if (typeof source !== "string" || source === "") {
+    const message = "a leat needs a source: the name of the service that publishes"
+    found.push({ path: "source", message: source === "" ? message : `${message}, and not ${kindOf(source)}` })
+  }
+  if (drivers !== undefined) found.push(...listFaults("drivers", drivers, "drivers: [log]", noDriver))
+  if (contracts !== undefined)
+    found.push(...listFaults("contracts", contracts, "contracts: [BeaconSighting]", noContract))
+  if (ledger !== undefined) found.push(...ledgerFaults(ledger))
+  if (journal !== undefined && !(isObject(journal) && typeof journal["moved"] === "function"))
+    found.push({ path: "journal", message: "is no journal: an object with a function `moved`" })
+  return [...found, ...durationFaults("drain", drain)]
+}
+
+function listFaults(
+  path: string,
+  value: unknown,
+  example: string,
+  faultOf: (item: unknown) => string | undefined
+): ReadonlyArray<RouteFault> {
+  if (!Array.isArray(value)) return [{ path, message: `is a list, as ${example}, and not ${kindOf(value)}` }]
+  return value.flatMap((item: unknown, index) => {
+    const message = faultOf(item)
+    return message === undefined ? [] : [{ path: `${path}[${index}]`, message }]
+  })
+}
+
+function noDriver(value: unknown): string | undefined {
+  const isDriver =
+    isObject(value) &&
+    typeof value["name"] === "string" &&
+    typeof value["inspect"] === "function" &&
+    typeof value["open"] === "function"
+  if (isDriver) return undefined
+  return `is no driver, but ${kindOf(value)}: a driver is imported from its package, as log from @leat/log`
+}
+
+function ledgerFaults(ledger: unknown): ReadonlyArray<RouteFault> {
+  if (!isObject(ledger) || !isObject(ledger["store"]) || typeof ledger["store"]["save"] !== "function")
+    return [{ path: "ledger", message: `says where counters go, as { store: ledgerStore("./data") } of @leat/log` }]
+  return durationFaults("ledger.every", ledger["every"])
+}
+
+function durationFaults(path: string, value: unknown): ReadonlyArray<RouteFault> {
+  if (value === undefined) return []
+  const duration = Option.map(Duration.fromInput(value as Duration.Input), Duration.toMillis)
+  if (Option.isSome(duration) && duration.value >= 0) return []
+  return [{ path, message: 'is no duration: "10 seconds", or milliseconds as a number from 0' }]
+}
