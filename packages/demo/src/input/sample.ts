@@ -11,6 +11,10 @@ const beacons = 100
 const seconds = 60
 const seed = 20_261_124
 const floorM = 18
+const startSeconds = 1_764_000_000
+
+/** When the sample would have been written: times of its logs name no year. */
+export const sampleWrittenMs = (startSeconds + seconds) * 1000
 
 /** A generated minute of 100 beacons and of mixed logs, some lines of which are broken. The same every time. */
 export function generateSample(): ReadonlyArray<SampleFile> {
@@ -38,7 +42,7 @@ function sightings(random: () => number): ReadonlyArray<string> {
       walker.y += walker.dy
       // One beacon goes silent for most of the minute.
       if (index === 7 && second > 10 && second < 50) continue
-      const at = 1_764_000_000 + second + index / beacons
+      const at = startSeconds + second + index / beacons
       const [x, y] = [reflected(walker.x), reflected(walker.y)]
       for (const [sensor, { xM, yM }] of builtInPlan) {
         const distanceM = Math.hypot(x - xM, y - yM)

@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs"
+import { stat } from "node:fs/promises"
 import { parseBeaconLine } from "./beaconFile.ts"
 import type { Line } from "./Line.ts"
 import { LogReader } from "./log/LogReader.ts"
-import type { SampleFile } from "./sample.ts"
+import { type SampleFile, sampleWrittenMs } from "./sample.ts"
 import { type TextLine, textLines } from "./TextLines.ts"
 
 /** One input: lines with the time at which each has to be played, in microseconds after the first. */
@@ -18,7 +19,12 @@ export interface InputSource {
 
 /** Files are read line by line: an input may be larger than memory. `name` is what their lines are called by. */
 export function fileSource(path: string, name: string, kind: SampleFile["kind"]): InputSource {
-  return { name, lines: () => timed(read(textLines(createReadStream(path)), name, kind)) }
+  return { name, lines: () => timed(readFile(path, name, kind)) }
+}
+
+async function* readFile(path: string, name: string, kind: SampleFile["kind"]): AsyncIterable<Line> {
+  const { mtimeMs } = await stat(path)
+  yield* read(textLines(createReadStream(path)), name, kind, mtimeMs)
 }
 
 /** Pause between two recordings that are played one after the other, in microseconds. */
@@ -50,16 +56,21 @@ async function firstTime({ lines }: InputSource): Promise<bigint> {
 }
 
 export function sampleSource({ name, kind, lines }: SampleFile): InputSource {
-  return { name, lines: () => timed(read(textLines([Buffer.from(lines.join("\n"))]), name, kind)) }
+  return { name, lines: () => timed(read(textLines([Buffer.from(lines.join("\n"))]), name, kind, sampleWrittenMs)) }
 }
 
 /** Blank lines are nothing; every other line is an event, part of one, or malformed. */
-async function* read(lines: AsyncIterable<TextLine>, name: string, kind: SampleFile["kind"]): AsyncIterable<Line> {
+async function* read(
+  lines: AsyncIterable<TextLine>,
+  name: string,
+  kind: SampleFile["kind"],
+  writtenMs: number
+): AsyncIterable<Line> {
   if (kind === "beacons") {
     for await (const line of lines) if (line.text?.trim() !== "") yield parseBeaconLine(line, name)
     return
   }
-  const reader = new LogReader(name)
+  const reader = new LogReader(name, writtenMs)
   for await (const line of lines) yield* reader.push(line)
   yield* reader.end()
 }

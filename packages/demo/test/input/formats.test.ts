@@ -342,7 +342,7 @@ const loggers: Readonly<Record<string, Case>> = {
     severity: INFO,
     message: "hello"
   },
-  "a time of day": { line: "23:04:05.5 hello", at: "2016-01-01T23:04:05.5", severity: INFO, message: "hello" },
+  "a time of day": { line: "23:04:05.5 hello", at: "2016-12-31T23:04:05.5", severity: INFO, message: "hello" },
   "seconds since 1970": { line: "1700000000.5 hello", at: "2023-11-14T22:13:20.5", severity: INFO, message: "hello" }
 }
 
@@ -410,6 +410,22 @@ describe("times", () => {
       at("2016-12-31T23:59:58"),
       at("2016-02-29T00:00:00")
     ])
+  })
+
+  it.each([
+    ["Jun 14 15:16:01 h p: a", "2026-11-28T10:00:00", "2026-06-14T15:16:01"],
+    ["Dec 14 15:16:01 h p: a", "2026-11-28T10:00:00", "2025-12-14T15:16:01"],
+    // Written in a zone that is ahead of UTC.
+    ["Nov 28 23:16:01 h p: a", "2026-11-28T10:00:00", "2026-11-28T23:16:01"],
+    ["Jan  1 08:00:00 h p: a", "2026-12-31T22:00:00", "2027-01-01T08:00:00"],
+    ["Feb 29 08:00:00 h p: a", "2026-11-28T10:00:00", "2024-02-29T08:00:00"],
+    ["09:59:59 a", "2026-11-28T10:00:00", "2026-11-28T09:59:59"],
+    ["10:00:01 a", "2026-11-28T10:00:00", "2026-11-27T10:00:01"],
+    // The lines before say more than the file.
+    ["2015-03-01 00:00:00 a\nMar  2 00:00:00 h p: b", "2026-11-28T10:00:00", "2015-03-02T00:00:00"]
+  ])("of %j, in a file written at %s, are of %s", async (text, written, expected) => {
+    const told = await readEvents(text, undefined, at(written) * 1000)
+    expect(Number((told.at(-1)?.atUs ?? 0n) / 1_000_000n)).toBe(at(expected))
   })
 
   it("without a date are of the day before them, over midnight too", async () => {

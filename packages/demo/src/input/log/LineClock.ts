@@ -1,16 +1,26 @@
 import type { Stamp } from "./Stamp.ts"
 
-/** Year of the first line that names none: only distances matter then. A leap year, so that the 29th of February is a day. */
-const firstYear = 2016
-
 const dayUs = 86_400_000_000n
+
+/** Furthest that a clock of a time zone is ahead of UTC: a line that names no zone may be so much later than it says. */
+const zoneUs = 14n * 3_600_000_000n
+
+/** Years that are looked back over for the 29th of February. */
+const yearsBack = 8
 
 /**
  * Turns the times of one file into microseconds since 1970. A time without zone is taken as UTC. A year or a date that is left out is the
- * one that brings the line nearest to the line before: so a log goes on over New Year and midnight.
+ * one that brings the line nearest to the line before: so a log goes on over New Year and midnight. Where no line before has one, it is the
+ * last in which the line is not after the file was written.
  */
 export class LineClock {
+  readonly #writtenUs: bigint
   #last: bigint | undefined
+
+  /** `writtenMs`: when the file was written, in epoch milliseconds. */
+  constructor(writtenMs: number) {
+    this.#writtenUs = BigInt(Math.round(writtenMs)) * 1000n
+  }
 
   /** Time of the last line that had one; 0 before. */
   get lastUs(): bigint {
@@ -24,28 +34,49 @@ export class LineClock {
     return us
   }
 
-  #complete(stamp: Exclude<Stamp, { us: bigint }>): bigint | undefined {
+  #complete(stamp: Fields): bigint | undefined {
     const { year, month, day } = stamp
+    if (month !== undefined && day !== undefined && year !== undefined) return utcUs(stamp, year, month, day)
     const last = this.#last
-    if (month === undefined || day === undefined) {
-      const near = last ?? BigInt(Date.UTC(firstYear)) * 1000n
-      return this.#nearest([-1n, 0n, 1n].map((days) => timeOfDay(stamp, near + days * dayUs)))
-    }
-    if (year !== undefined) return utcUs(stamp, year, month, day)
-    const near = last === undefined ? firstYear : new Date(Number(last / 1000n)).getUTCFullYear()
-    return this.#nearest([near - 1, near, near + 1].map((one) => utcUs(stamp, one, month, day)))
+    if (last === undefined) return this.#first(stamp)
+    if (month === undefined || day === undefined)
+      return nearest(
+        last,
+        [-1n, 0n, 1n].map((days) => timeOfDay(stamp, last + days * dayUs))
+      )
+    const near = yearOf(last)
+    return nearest(
+      last,
+      [near - 1, near, near + 1].map((one) => utcUs(stamp, one, month, day))
+    )
   }
 
-  /** The middle one for a first line. */
-  #nearest(candidates: ReadonlyArray<bigint | undefined>): bigint | undefined {
-    const last = this.#last
-    if (last === undefined) return candidates[1]
-    const distance = (us: bigint) => (us > last ? us - last : last - us)
-    let nearest: bigint | undefined
-    for (const one of candidates)
-      if (one !== undefined && (nearest === undefined || distance(one) < distance(nearest))) nearest = one
-    return nearest
+  #first(stamp: Fields): bigint | undefined {
+    const { month, day } = stamp
+    const written = this.#writtenUs
+    if (month === undefined || day === undefined) {
+      const sameDay = timeOfDay(stamp, written)
+      return sameDay === undefined || sameDay <= written ? sameDay : sameDay - dayUs
+    }
+    const latest = yearOf(written + zoneUs)
+    for (let year = latest; year >= latest - yearsBack; year--) {
+      const us = utcUs(stamp, year, month, day)
+      if (us !== undefined && us <= written + zoneUs) return us
+    }
+    return undefined
   }
+}
+
+function nearest(last: bigint, candidates: ReadonlyArray<bigint | undefined>): bigint | undefined {
+  const distance = (us: bigint) => (us > last ? us - last : last - us)
+  let found: bigint | undefined
+  for (const one of candidates)
+    if (one !== undefined && (found === undefined || distance(one) < distance(found))) found = one
+  return found
+}
+
+function yearOf(us: bigint): number {
+  return new Date(Number(us / 1000n)).getUTCFullYear()
 }
 
 type Fields = Exclude<Stamp, { us: bigint }>

@@ -24,15 +24,19 @@ interface Open {
  */
 export class LogReader {
   readonly #name: string
-  readonly #clock = new LineClock()
+  readonly #clock: LineClock
   readonly #trace = new Trace()
   #host: string
   #open: Open | undefined
   #blanks = 0
 
-  /** `name` is what the lines are called by. A line before the first host is of a host with the name of the file. */
-  constructor(name: string) {
+  /**
+   * `name` is what the lines are called by, `writtenMs` when the file was written, in epoch milliseconds. A line before the first host is of a
+   * host with the name of the file.
+   */
+  constructor(name: string, writtenMs: number) {
     this.#name = name
+    this.#clock = new LineClock(writtenMs)
     this.#host = /([^/]+?)(?:\.\w{1,8})?$/.exec(name.slice(-255))?.[1] ?? name
   }
 
