@@ -36,6 +36,9 @@ export const ledger = Command.make(
 
 function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
   const parts: Array<string> = []
+  const gone = ledgers.filter(({ state }) => state === "gone")
+  const hasGone = ({ stream, sink }: { readonly stream: string; readonly sink: string }) =>
+    gone.some((one) => one.legs.some((leg) => leg.stream === stream && leg.sink === sink))
   if (streams.length > 0) {
     const rows = streams.map((row) => [row.stream, row.offered, row.admitted, row.rejected, row.waiting])
     parts.push(table(["STREAM", "OFFERED", "ADMITTED", "REJECTED", "WAITING"], rows))
@@ -51,7 +54,8 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
       row.dropped,
       row.pending,
       row.crashLost,
-      row.unknown
+      // What a process that is gone admitted after its last announcement is in no file.
+      hasGone(row) ? `${row.unknown}+` : row.unknown
     ])
     parts.push(table(headings, rows))
   }
@@ -63,9 +67,8 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
     const count = ledgers.filter((one) => one.state === state).length
     return count === 0 ? [] : [`${count} ${state}`]
   })
-  const after = ledgers.some(({ state }) => state === "gone")
-    ? "; what those that are gone did after their last announcement is unknown"
-    : ""
+  const after =
+    gone.length > 0 ? "; + is what those that are gone admitted after their last announcement, which no file says" : ""
   const told = states.length === 0 ? "" : `: ${states.join(", ")}`
   return Console.log(
     [...parts, `${plural(ledgers.length, "process announced", "processes announced")}${told}${after}`].join("\n\n")
