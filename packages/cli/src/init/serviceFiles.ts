@@ -99,7 +99,7 @@ npm test          # the same in memory
 \`\`\`
 
 The contract is \`proto/${word}/v1/item.proto\`; after a change, \`npm run generate\`, and \`npx leat contracts check --against main\` says whether
-consumers bear it. Where events go is in \`routes.yaml\`. What is in the log: \`npx leat events list\`, \`npx leat events tail\`, \`npx leat lag\`.
+consumers can still read it. Where events go is in \`routes.yaml\`. What is in the log: \`npx leat events list\`, \`npx leat events tail\`, \`npx leat lag\`.
 
 To Kafka instead: \`npm install @leat/kafkajs\`, import \`kafkajs\` of it in \`src/\` and give it to \`open\` (\`drivers: [log, kafkajs]\`), and in \`routes.yaml\` the cluster
 \`{ transport: "@leat/kafkajs", brokers: "HOST:9092", topic: { partitions: 4 } }\`.

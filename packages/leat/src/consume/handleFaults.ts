@@ -2,11 +2,12 @@
 import { Buffer } from "node:buffer"
 import { isObject, kindOf } from "../given.ts"
 import { faults } from "../Policy.ts"
+import { concurrencyMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
 
-/** Most handlers of one lane, and most events of one batch: more would be a mistake. */
-const countMax = 1_000_000
+/** Most events of one batch: more would be a mistake. */
+const recordsMax = 1_000_000
 
 /** Longest name of a group in bytes of UTF-8: what every backend takes. */
 const groupBytesMax = 255
@@ -46,9 +47,13 @@ export function handleFaults(
     if (optionNames.includes(name)) continue
     found.push({ path: name, message: `is no option of a subscription; in code it has ${optionNames.join(", ")}` })
   }
-  for (const [path, value] of Object.entries({ concurrency, records })) {
-    if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= countMax)) continue
-    found.push({ path, message: `${String(value)} is not a whole number from 1 to ${countMax}` })
+  const counts = [
+    ["concurrency", concurrency, concurrencyMax],
+    ["records", records, recordsMax]
+  ] as const
+  for (const [path, value, most] of counts) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) continue
+    found.push({ path, message: `${String(value)} is not a whole number from 1 to ${most}` })
   }
   if (onTombstone !== undefined && typeof onTombstone !== "function")
     found.push({ path: "onTombstone", message: "is no function" })

@@ -18,6 +18,9 @@ const giB = 1024 ** 3
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 
+/** Most handlers of one lane at the same time, in documents and in code: more would be a mistake. */
+export const concurrencyMax = 10_000
+
 /** Least and most of each number, so that a typing error is a fault and not an outage. All durations stay below what a timer can take. */
 const bounds = {
   bufferBytes: [64 * kiB, 4 * giB, "bytes"],
@@ -27,7 +30,7 @@ const bounds = {
   // Below it no send can be answered.
   timeoutMs: [10, hourMs, "millis"],
   epoch: [1, 2 ** 31 - 1, "epochs"],
-  concurrency: [1, 10_000, "handlers"],
+  concurrency: [1, concurrencyMax, "handlers"],
   readBufferBytes: [1, 4 * giB, "bytes"],
   // Each time a lane settles is a request to its broker.
   settleEveryMs: [1, 10 * minuteMs, "millis"],
