@@ -14,6 +14,10 @@ const partitions = [{ partition: 0, offset: "0", errorCode: 0 }]
 class FakeCoordinator {
   joins = 0
   heartbeatCode = 0
+  /** How long the others take to join, in milliseconds. */
+  joinMs = 0
+  /** What the next assignments are refused with. */
+  readonly syncCodes: Array<number> = []
   /** Generations that commits were sent in, and how to answer each. */
   readonly commits: Array<{ readonly generation: number; readonly answer: (code: number) => void }> = []
 
@@ -35,6 +39,7 @@ class FakeCoordinator {
     switch (name) {
       case "JoinGroup":
         this.heartbeatCode = 0
+        await sleep(this.joinMs)
         return { errorCode: 0, generationId: ++this.joins, leaderId: "another", memberId: "one", members: [] }
       case "Heartbeat":
         return { errorCode: this.heartbeatCode }
@@ -43,11 +48,34 @@ class FakeCoordinator {
         this.commits.push({ generation, answer: resolve })
         return { responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: await promise }] }] }
       }
+      case "SyncGroup":
+        return { errorCode: this.syncCodes.shift() ?? 0, memberAssignment: null }
       default:
         return { errorCode: 0, memberAssignment: null, responses: [{ topic: "t", partitions }] }
     }
   }
 }
+
+describe("a member whose group takes as long as a session to join", () => {
+  it("stays in the group when the next rebalance comes before its assignment", async () => {
+    const coordinator = new FakeCoordinator()
+    const failures: Array<TransportError> = []
+    const membership = { topic: "t", group: "g", from: "earliest", drainMs: 1000, sessionMs: 300 } as const
+    const member = new GroupMember(coordinator.brokers(5000), membership, {
+      given: () => undefined,
+      failed: (error) => failures.push(error)
+    })
+    void member.run()
+    await until(() => coordinator.joins === 1)
+    await sleep(20)
+    coordinator.joinMs = 400
+    coordinator.syncCodes.push(rebalanceInProgress)
+    coordinator.heartbeatCode = rebalanceInProgress
+    await until(() => coordinator.joins === 3 || failures.length > 0)
+    expect(failures).toEqual([])
+    await member.leave()
+  })
+})
 
 describe("a member that settles while its group moves on", () => {
   let member: GroupMember | undefined

@@ -200,6 +200,8 @@ export class GroupMember implements LaneHolder {
       }
       if (answer.errorCode !== kafkaCodes.MEMBER_ID_REQUIRED) {
         this.#judge(answer.errorCode, "join")
+        // All the time that the others took it was taken for alive.
+        this.#aliveMs = monotonicMs()
         this.#memberId = answer.memberId
         return answer
       }
