@@ -6,8 +6,8 @@ import { kafkajsCapabilities } from "./kafkajsCapabilities.ts"
 import { kafkajsTransport } from "./kafkajsTransport.ts"
 
 /**
- * The driver that route documents call `@leat/kafkajs`. The other fields of the cluster section are those of `KafkaOptions`, with
- * references in place of secrets; what is wrong with them is a fault of the document.
+ * The driver that route documents call `@leat/kafkajs`. The cluster section has the fields of `KafkaOptions`, with references in place of
+ * secrets; a wrong field is a fault of the document.
  *
  * @example
  * ```ts

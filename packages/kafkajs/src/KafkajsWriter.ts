@@ -1,4 +1,4 @@
-/** What is written to one topic: of each partition one request at a time, in the order of the sends. */
+/** The writer of one topic: one request in flight per partition, in the order of the sends. */
 import { monotonicMs, wallMs } from "./client/clock.ts"
 import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Run, TransportError } from "leat/transport"
@@ -7,7 +7,7 @@ import { failure, failureOf } from "./client/failureOf.ts"
 import type { Link } from "./client/Link.ts"
 import { producedBy, produceFrame } from "./protocol/produce.ts"
 
-/** Requests above this are cut off by brokers without an answer (`socket.request.max.bytes` is 100 MiB). */
+/** Above this size brokers close the connection without an answer (`socket.request.max.bytes` is 100 MiB). */
 const requestBytesMax = 90 * 1024 * 1024
 
 interface Order {
@@ -15,9 +15,9 @@ interface Order {
   readonly batch: OutgoingBatch
   readonly from: number
   readonly to: number
-  /** Of the monotonic clock, in milliseconds. */
+  /** Instant of `monotonicMs`. */
   readonly deadlineMs: number
-  /** Nobody waits any more: what has not been written is not. */
+  /** The caller no longer waits; a request that is not written yet is not written. */
   isAbandoned: boolean
 }
 
@@ -26,9 +26,9 @@ export class KafkajsWriter implements EffectWriter {
   readonly #brokers: Brokers
   readonly #topic: string
   readonly #recordBytesMax: number
-  /** The last send of each partition: the next one begins when it is over. */
+  /** The last send of each partition; the next send begins after it. */
   readonly #tails = new Map<number, Promise<unknown>>()
-  /** Until when brokers asked to be left alone, by the clock of `performance`. */
+  /** Instant of `monotonicMs` at which throttling by the brokers ends. */
   #throttledUntilMs = 0
 
   constructor(brokers: Brokers, topic: string, partitions: number, recordBytesMax: number) {
@@ -80,7 +80,7 @@ export class KafkajsWriter implements EffectWriter {
       const link = await this.#link(order)
       return await this.#produce(link, order)
     } catch (error) {
-      // Whatever fails up to here fails before anything is written.
+      // Nothing has been written up to here.
       const failed = failureOf(error, "send", `${this.#topic}/${order.partition}`)
       if (hasMoved(failed)) this.#brokers.forget(this.#topic)
       return [{ from, to, fate: "notStored", error: failed.mayBeStored ? withReason(failed) : failed }]
@@ -96,7 +96,7 @@ export class KafkajsWriter implements EffectWriter {
     const bytes = batch.rangeBytes(from, to) + batch.noticeBytes
     if (bytes > requestBytesMax)
       return failure("TooLarge", "send", `a batch of ${bytes} bytes; a request may have ${requestBytesMax}`)
-    // What all of them take no single one exceeds.
+    // If all records together are below the limit, each of them is.
     for (let index = bytes > this.#recordBytesMax ? from : to; index < to; index++) {
       const size = batch.recordBytes(index)
       if (size > this.#recordBytesMax)
@@ -105,7 +105,7 @@ export class KafkajsWriter implements EffectWriter {
     return undefined
   }
 
-  /** A connection to the leader, when one can be had before the deadline. */
+  /** A connection to the leader; fails if there is none before the deadline. */
   async #link({ partition, deadlineMs }: Order): Promise<Link> {
     const place = `${this.#topic}/${partition}`
     const leftMs = deadlineMs - monotonicMs()
@@ -139,7 +139,7 @@ export class KafkajsWriter implements EffectWriter {
         "send",
         `${this.#topic}/${partition}: the deadline passed before anything was written`
       )
-    // The broker gives up a little earlier than we do, so that its answer is heard.
+    // The time-out of the broker is shorter than ours, so that its answer arrives in time.
     const frame = produceFrame(link, place, batch.columns(from, to), wallMs(), Math.max(1, Math.floor(leftMs * 0.9)))
     const exchange = await link.exchange(frame, leftMs)
     const { runs, hasMoved: moved, throttleMs } = producedBy(exchange, place, order)
@@ -149,7 +149,7 @@ export class KafkajsWriter implements EffectWriter {
   }
 }
 
-/** Nothing was written: the reason must not say that it may be stored. */
+/** The same failure with a reason that excludes storing, because nothing was written. */
 function withReason({ detail, operation, cause }: TransportError): TransportError {
   return failure("Unavailable", operation, detail, cause)
 }

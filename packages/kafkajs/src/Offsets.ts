@@ -1,17 +1,17 @@
-/** Positions that brokers are asked for: ends, times, and what a group has settled. All of them are 64 bits. */
+/** Offset queries: ends of partitions, offsets of times, and committed offsets. All offsets have 64 bits. */
 import { monotonicMs } from "./client/clock.ts"
 import type { Position, TransportError } from "leat/transport"
 import { type Brokers, hasMoved, movedCodes } from "./client/Brokers.ts"
 import { failureOf, refusal } from "./client/failureOf.ts"
 
-/** Where in a partition: its ends, or the first record of a time (epoch milliseconds) or later. */
+/** A place in a partition: one of its ends, or the first record at or after a time in epoch milliseconds. */
 export type Spot = "earliest" | "latest" | "latestCommitted" | number
 
-/** How long is asked again when leaders or coordinators have moved, in milliseconds: asking changes nothing. */
+/** How long a query is retried while leaders or coordinators move, in milliseconds. Queries change nothing. */
 const askMs = 3000
 const againMs = 100
 
-/** Asks again while brokers say that somebody else has to be asked. */
+/** Retries a query while brokers answer that another broker is responsible. */
 export async function asking<A>(ask: () => Promise<A>, beforeAgain: () => void): Promise<A> {
   const untilMs = monotonicMs() + askMs
   for (;;) {
@@ -26,7 +26,7 @@ export async function asking<A>(ask: () => Promise<A>, beforeAgain: () => void):
   }
 }
 
-/** The position of a spot in each of the partitions; undefined: no record is of that time or later. */
+/** The offset of a spot in each partition; undefined if no record has that time or a later one. */
 export function positionsAt(
   brokers: Brokers,
   topic: string,
@@ -85,7 +85,7 @@ async function listOffsets(
   })
 }
 
-/** What a group has settled in each of the partitions; those of which it has settled nothing are not in it. */
+/** The committed offset of a group in each partition; partitions without one are absent. */
 export function settledPositions(
   brokers: Brokers,
   group: string,

@@ -1,4 +1,4 @@
-/** Creating topics, and telling how one that is there differs. */
+/** Creates topics, and compares existing ones with what is asked. */
 import { monotonicMs } from "./client/clock.ts"
 import { type KafkaOptions, nameOfCode, newKafkaTopic, reasonOfCode, topicConfigNames, topicStatus } from "@leat/kafka"
 import type { TopicSpec, TopicStatus } from "leat/transport"
@@ -8,10 +8,10 @@ import { positionsAt } from "./Offsets.ts"
 
 const alreadyExists = 36
 const topicResource = 2
-/** A configuration that somebody set for this very topic. */
+/** The source code of a configuration that is set for the topic itself. */
 const setForTopic = 1
 
-/** How long a new topic may take until every partition has a leader, in milliseconds. */
+/** How long every partition of a new topic may take to get a leader, in milliseconds. */
 const leadersMs = 10_000
 const lookAgainMs = 50
 
@@ -37,7 +37,7 @@ export async function ensureTopic(brokers: Brokers, options: KafkaOptions, spec:
     throw failure(reasonOfCode(code), "ensure", `${topic}: the broker says ${nameOfCode(code)}: ${said}`)
   }
   await untilLed(brokers, spec)
-  // Somebody was faster, and may have asked for something else.
+  // Another client has created it, perhaps with other settings.
   if (code === alreadyExists) return compare(brokers, spec, (await brokers.lookUp(topic)).partitions)
   return { status: "created", partitions }
 }
@@ -51,7 +51,7 @@ async function lookFor(brokers: Brokers, topic: string): Promise<number | undefi
   }
 }
 
-/** The controller answers when the topic is decided; those that lead its partitions hear of it a little later. */
+/** Waits for the leaders of a new topic: the controller answers before they know of it. */
 async function untilLed(brokers: Brokers, { topic, partitions }: TopicSpec): Promise<void> {
   const untilMs = monotonicMs() + leadersMs
   const every = Array.from({ length: partitions }, (_, partition) => partition)

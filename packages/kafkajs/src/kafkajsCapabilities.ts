@@ -2,7 +2,7 @@ import { kafkaCapabilities, type KafkaOptions } from "@leat/kafka"
 import type { Capabilities } from "leat/transport"
 
 /**
- * What this driver can do. Only the largest record, in bytes, is a matter of options.
+ * The capabilities of this driver. Only the largest record depends on the options.
  *
  * @example
  * ```ts
@@ -11,14 +11,14 @@ import type { Capabilities } from "leat/transport"
  */
 export function kafkajsCapabilities(options: Pick<KafkaOptions, "recordBytesMax"> = {}): Capabilities {
   return kafkaCapabilities(options, {
-    // One request of a partition at a time, in order. What was written and never answered may still land, and nothing that
-    // kafkajs has can end that: its idempotence is broken.
+    // One request in flight per partition. A request without an answer may still be stored later, and nothing can fence it: the
+    // idempotence of kafkajs is broken.
     ordering: "exceptAfterInDoubt",
     fencing: "none",
-    // One record batch in each request: a broker takes it whole or not at all.
+    // One record batch in each request, which brokers store as a whole or not at all.
     batch: "atomic",
     appendWithPosition: true,
-    // Rebalances are cooperative and driven from here: a partition is asked for by nobody else before it is released.
+    // Rebalances are cooperative: a partition is assigned to another member only after its release.
     handover: "drain",
     backpressure: "lane",
     dedupe: { kind: "none", windowMs: 0 }

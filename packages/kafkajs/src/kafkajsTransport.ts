@@ -1,6 +1,6 @@
 /**
- * leat on Kafka, over connections of kafkajs. What kafkajs does by itself (retries, partitioning, commits, idempotence, its groups)
- * is not used; docs/decisions/0014 says why.
+ * The transport for Kafka over connections of kafkajs. The retries, partitioning, commits, idempotence and groups of kafkajs are not used;
+ * docs/decisions/0014 says why.
  */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, type Scope, Stream } from "effect"
@@ -24,8 +24,7 @@ import { positionsAt, settledPositions } from "./Offsets.ts"
 import { readRange } from "./readRange.ts"
 
 /**
- * Connects to a cluster; everything is closed with the scope. Fails when no broker can be reached, or none takes us for who we
- * say we are.
+ * Connects to a cluster; closes with the scope. Fails when no broker can be reached, or authentication fails.
  *
  * @example
  * ```ts
@@ -67,7 +66,7 @@ function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
   }
 }
 
-/** The topic, created where the options say how. */
+/** The topic; created if it does not exist and the options say how. */
 async function openTopic(brokers: Brokers, options: KafkaOptions, topic: string): Promise<TopicLeaders> {
   try {
     return await brokers.lookUp(topic)
@@ -79,7 +78,7 @@ async function openTopic(brokers: Brokers, options: KafkaOptions, topic: string)
   }
 }
 
-/** Of the topic, or those with which `openTopic` would create it. */
+/** The number of partitions of the topic, or the number with which `openTopic` would create it. */
 async function partitionsOf(brokers: Brokers, options: KafkaOptions, topic: string): Promise<number> {
   try {
     return (await brokers.lookUp(topic)).partitions

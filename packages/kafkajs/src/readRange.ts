@@ -1,4 +1,4 @@
-/** Reading a range of one partition, without a group. */
+/** Reads a range of one partition, without a group. */
 import { Effect, Stream } from "effect"
 import type { Position, Range, ReceivedBatch, TransportError } from "leat/transport"
 import type { Brokers } from "./client/Brokers.ts"
@@ -10,7 +10,7 @@ import { type Fetched, readRecordBatches } from "./protocol/readRecordBatches.ts
 
 const bounds = { waitMs: 500, bytesMax: 4 * 1024 ** 2, partitionBytesMax: 1024 ** 2 }
 
-/** Ends at the end of the range, or at the end of what is committed as it is now. */
+/** Ends at the end of the range, or at the present end of committed records. */
 export function readRange(
   brokers: Brokers,
   topic: string,
@@ -42,7 +42,7 @@ export function readRange(
   )
 }
 
-/** `at` is what was asked for, `from` the first position of it that is still kept. */
+/** `at` is the requested position, `from` the first one at or after it that is still kept. */
 async function rangeOf(brokers: Brokers, topic: string, partition: number, range: Range) {
   const spotOf = async (spot: "earliest" | "latestCommitted" | number): Promise<Position | undefined> =>
     (await positionsAt(brokers, topic, [partition], spot)).get(partition)
@@ -57,7 +57,7 @@ async function rangeOf(brokers: Brokers, topic: string, partition: number, range
   return { at: from, from: within(from), to: within(to) }
 }
 
-/** Waits until there is something between the two: below the end of what is committed there always is. */
+/** Fetches between two positions. Below the end of committed records there is always something. */
 function fetchOnce(brokers: Brokers, topic: string, partition: number, from: Position, to: Position): Promise<Fetched> {
   const where = `${topic}/${partition}`
   return asking(
@@ -79,7 +79,7 @@ function fetchOnce(brokers: Brokers, topic: string, partition: number, from: Pos
   )
 }
 
-/** A batch, and why positions are missing in it where some are. */
+/** A batch, with the reason if positions are missing in it. */
 export function batchOf(before: Position, { records, next, hasControl }: Fetched): ReceivedBatch {
   const isWhole = BigInt(records.length) === next - before
   return isWhole ? { records, next } : { records, next, gap: hasControl ? "control" : "compacted" }

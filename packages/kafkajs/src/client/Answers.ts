@@ -1,4 +1,4 @@
-/** Answers of brokers as kafkajs decodes them: what of them is read here, and with which parameters they are asked for. */
+/** Answers of brokers as kafkajs decodes them (only the fields that are read here), and the parameters of their requests. */
 
 export interface MetadataAnswer {
   readonly brokers: ReadonlyArray<{ readonly nodeId: number; readonly host: string; readonly port: number }>
@@ -14,13 +14,13 @@ export interface MetadataAnswer {
   }>
 }
 
-/** Partitions of topics, each with more of its own. */
+/** Partitions by topic, each with further fields. */
 type OfTopics<More> = ReadonlyArray<{
   readonly topic: string
   readonly partitions: ReadonlyArray<{ readonly partition: number } & More>
 }>
 
-/** What each request is asked with, and what comes back. Offsets are decimal text, as kafkajs has them. */
+/** Parameters and answer of each request. Offsets are decimal text, as in kafkajs. */
 export interface Calls {
   readonly Metadata: {
     readonly asked: { readonly topics: ReadonlyArray<string>; readonly allowAutoTopicCreation: false }
@@ -124,7 +124,7 @@ export interface Calls {
         readonly configEntries: ReadonlyArray<{
           readonly configName: string
           readonly configValue: string | null
-          /** 1: set for this topic; others come from the broker. */
+          /** 1: set for this topic. Other values are defaults of the broker. */
           readonly configSource: number
         }>
       }>

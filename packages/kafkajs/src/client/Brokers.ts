@@ -1,6 +1,6 @@
 /**
- * The brokers of one cluster: where they are, who leads what, and the connections to them. Connections are kept by purpose,
- * because a broker answers one request of a connection after another: a fetch that waits must not hold up a send.
+ * The brokers of one cluster: their addresses, the leaders of topics, and the connections. There is a connection for each purpose, because
+ * a broker answers the requests of one connection in order: a waiting fetch must not delay a send.
  */
 import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
@@ -9,19 +9,19 @@ import { failure, failureOf, refusal } from "./failureOf.ts"
 import { Link } from "./Link.ts"
 import type { Address, Settings } from "./Settings.ts"
 
-/** Who leads the partitions of a topic; -1: nobody at present. */
+/** The leader of each partition of a topic; -1: it has none at present. */
 export interface TopicLeaders {
   readonly partitions: number
   readonly leaders: ReadonlyMap<number, number>
 }
 
-/** With its address: what is told of the leaders of a topic may leave out a broker that was away at that moment. */
+/** With its address, because metadata may leave out a broker that was down at that moment. */
 interface Coordinator {
   readonly node: number
   readonly address: Address
 }
 
-/** Codes that say that somebody else leads, coordinates or controls by now, or soon will. */
+/** Codes of a leader, coordinator or controller that has moved or is moving. */
 export const movedCodes: ReadonlySet<number> = new Set([
   kafkaCodes.UNKNOWN_TOPIC_OR_PARTITION,
   kafkaCodes.LEADER_NOT_AVAILABLE,
@@ -45,7 +45,7 @@ export class Brokers {
   readonly #links = new Map<string, Promise<Link>>()
   readonly #nodes = new Map<number, Address>()
   readonly #topics = new Map<string, TopicLeaders>()
-  /** Topics that are asked for just now. */
+  /** Metadata requests in flight, by topic. */
   readonly #asked = new Map<string, Promise<TopicLeaders>>()
   readonly #coordinators = new Map<string, Coordinator>()
   #controller = -1
@@ -56,14 +56,14 @@ export class Brokers {
     this.settings = settings
   }
 
-  /** A connection for a purpose; opened when there is none, and again after it broke. */
+  /** The connection for a purpose; opened if there is none, or if it is broken. */
   link(purpose: string, node: number): Promise<Link> {
     const address = this.#nodes.get(node)
     if (address === undefined) return Promise.reject(failure("Unavailable", "connect", `broker ${node} is not known`))
     return this.#open(`${purpose}@${node}`, address)
   }
 
-  /** A connection to whichever broker can be reached: one that is known, else the next of those that the options name. */
+  /** A connection to any broker: an open one, else to a known broker, else to the next one that the options name. */
   async anyLink(purpose: string): Promise<Link> {
     const nodes = [...this.#nodes.keys()]
     for (const node of nodes) {
@@ -91,22 +91,22 @@ export class Brokers {
     throw failureOf(last, "connect", "no broker can be reached")
   }
 
-  /** The leaders of a topic as they were told last. Fails with `UnknownTopic` for one that is not there. */
+  /** The leaders of a topic, from the cache if they are known. Fails with `UnknownTopic` if the topic does not exist. */
   async topic(name: string): Promise<TopicLeaders> {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
-    // Many ask at once when a leader has moved; one request is enough for all.
+    // After a leader has moved there are many concurrent callers: they share one request.
     const asked = this.#asked.get(name) ?? this.lookUp(name).finally(() => this.#asked.delete(name))
     this.#asked.set(name, asked)
     return asked
   }
 
-  /** The same, asked anew. */
+  /** The same without the cache. */
   async lookUp(name: string): Promise<TopicLeaders> {
     const answer = await this.#metadata([name])
     const found = answer.topicMetadata.find(({ topic }) => topic === name)
     if (found === undefined) throw failure("UnknownTopic", "metadata", `${name}: the broker says nothing of it`)
-    // Without a leader for one of its partitions it is there all the same.
+    // LEADER_NOT_AVAILABLE for a partition: the topic exists.
     if (found.topicErrorCode !== 0 && found.topicErrorCode !== 5) throw refusal(found.topicErrorCode, "metadata", name)
     const leaders = new Map(found.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader]))
     const topic = { partitions: leaders.size, leaders }
@@ -114,7 +114,7 @@ export class Brokers {
     return topic
   }
 
-  /** What was told of a topic holds no more. */
+  /** Drops the cached leaders of a topic. */
   forget(name: string): void {
     this.#topics.delete(name)
   }
@@ -138,13 +138,13 @@ export class Brokers {
     try {
       return await this.#open(`${purpose}@${known.node}`, known.address)
     } catch (error) {
-      // Not every caller comes again to say that it was of no use, and what nobody forgets is held for true for ever.
+      // Drop the cached coordinator here: not every caller reports back.
       if (this.#coordinators.get(group) === known) this.#coordinators.delete(group)
       throw error
     }
   }
 
-  /** Another broker may coordinate the group by now. */
+  /** Drops the cached coordinator of a group. */
   forgetCoordinator(group: string): void {
     this.#coordinators.delete(group)
   }
@@ -155,7 +155,7 @@ export class Brokers {
     return this.#controller < 0 ? this.anyLink("ask") : this.link("ask", this.#controller)
   }
 
-  /** Closes what was opened for a purpose, and only for it. */
+  /** Closes the connections of one purpose. */
   closePurpose(purpose: string): void {
     for (const [key, link] of this.#links) if (key.startsWith(`${purpose}@`)) this.#drop(key, link)
   }
@@ -196,7 +196,7 @@ export class Brokers {
     if (known !== undefined) {
       const link = await known.catch(() => undefined)
       if (link?.isOpen === true) return link
-      // Whoever waited for the same one may have begun anew.
+      // Another caller that waited for the same connection may have opened a new one.
       if (this.#links.get(key) !== known) return this.#open(key, address)
       this.#links.delete(key)
       link?.retire()
@@ -217,7 +217,7 @@ export class Brokers {
   }
 }
 
-/** Whether looking for the leader or coordinator anew may help. */
+/** Whether a new lookup of the leader or coordinator may help. */
 export function hasMoved(error: TransportError): boolean {
   return error.reason === "Unavailable" || error.reason === "Disconnected" || error.reason === "UnknownTopic"
 }

@@ -1,4 +1,4 @@
-/** How connections are opened: kafkajs's words for leat's options. Secrets are unwrapped here, and kept nowhere else. */
+/** leat's options in the terms of kafkajs. Secrets are unwrapped here and nowhere else. */
 import { bearerToken, kafkaDefaults, type KafkaOptions, type KafkaSasl, type KafkaTls } from "@leat/kafka"
 import { Effect, Redacted } from "effect"
 import { transportName } from "./failureOf.ts"
@@ -11,7 +11,7 @@ import {
   mechanisms
 } from "./kafkajsInternals.ts"
 
-/** Where a broker listens. */
+/** Address of a broker. */
 export interface Address {
   readonly host: string
   readonly port: number
@@ -28,10 +28,10 @@ export interface Settings {
   readonly socketFactory: unknown
 }
 
-/** kafkajs logs everything at DEBUG and decides nothing by it. */
+/** DEBUG: kafkajs logs everything at this level. No behaviour of it depends on the level. */
 const debugLevel = 5
 
-/** `log` is told what kafkajs says, one sentence at a time and never more than its text: what it logs beside may hold anything. */
+/** `log` gets the messages of kafkajs. It never gets their further fields, which may hold secrets. */
 export function settingsOf(options: KafkaOptions, log: (sentence: string) => void): Settings {
   return {
     seeds: options.brokers.map(addressOf),
@@ -45,14 +45,14 @@ export function settingsOf(options: KafkaOptions, log: (sentence: string) => voi
       logCreator:
         () =>
         ({ namespace, log: { message } }) =>
-          // One of these for each request would drown everything else.
+          // Left out: there are two of these messages for each request.
           /^(Request|Response) /.test(message) ? undefined : log(`kafkajs ${namespace}: ${message}`)
     }),
     socketFactory: createSocketFactory()
   }
 }
 
-/** `HOST:PORT`, an IPv6 address in brackets; kafkajs itself would cut one at its first colon. */
+/** `HOST:PORT`; an IPv6 address has brackets. kafkajs would split it at its first colon. */
 function addressOf(text: string): Address {
   const colon = text.lastIndexOf(":")
   return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(text.slice(colon + 1)) }
@@ -85,8 +85,8 @@ function saslOf(sasl: KafkaSasl): KafkajsSasl {
 }
 
 /**
- * kafkajs calls whatever goes wrong while it authenticates an authentication error, a connection that broke as well. This one
- * throws what happened.
+ * A mechanism of kafkajs that throws the original error. kafkajs reports every failure during authentication as an authentication error, a broken
+ * connection too.
  */
 function honest(mechanism: string, sasl: object): AuthenticationProvider {
   const provider = mechanisms[mechanism]?.(sasl)

@@ -1,7 +1,7 @@
-/** The clocks of this driver; nothing else here asks for the time. */
+/** The clocks of this driver; no other file here reads the time. */
 
-/** Milliseconds of the monotonic clock: deadlines, leases and pauses are measured by it. */
+/** Milliseconds of the monotonic clock, for deadlines, leases and pauses. */
 export const monotonicMs = (): number => performance.now()
 
-/** Milliseconds of the wall clock: the time that records and tokens bear, never a measure of how long something took. */
+/** Milliseconds of the wall clock, for timestamps of records and tokens. Never for durations. */
 export const wallMs = (): number => Date.now()

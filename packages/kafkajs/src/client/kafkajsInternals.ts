@@ -1,14 +1,14 @@
 /**
- * The parts of kafkajs that this driver stands on, and their types: connections (TCP, TLS, SASL, framing, correlation) and the
- * protocol's requests and answers. Its producer, consumer, admin and cluster, with everything they do by themselves, are not
- * among them. The version is pinned exactly; a test holds these shapes against what is installed.
+ * The internals of kafkajs that this driver uses, and their types: connections (TCP, TLS, SASL, framing, correlation) and the codecs of
+ * requests and answers. The producer, consumer, admin and cluster of kafkajs are not used. The version is pinned exactly, and a test compares
+ * these types with the installed code.
  */
 import { createRequire } from "node:module"
 import type { Socket } from "node:net"
 
 const load = createRequire(import.meta.url)
 
-/** What kafkajs logs through. */
+/** The logger that kafkajs calls. */
 export interface KafkajsLogger {
   readonly namespace: (name: string) => KafkajsLogger
 }
@@ -21,7 +21,7 @@ export interface KafkajsSasl {
   readonly authenticationProvider: AuthenticationProvider
 }
 
-/** How kafkajs lets a mechanism talk: it hands over the exchange of one step. */
+/** A SASL mechanism: kafkajs gives it a function that exchanges one step with the broker. */
 export type AuthenticationProvider = (exchange: {
   readonly host: string
   readonly port: number
@@ -42,10 +42,10 @@ export interface KafkajsConnectionOptions {
   readonly enforceRequestTimeout: boolean
 }
 
-/** Newest and oldest version of each request that a broker speaks, by api key. */
+/** Oldest and newest version of each request that a broker supports, by API key. */
 export type ApiVersions = Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>
 
-/** What a request is entered under until its answer comes. */
+/** The queue entry of a request, until its answer arrives. */
 interface RequestEntry {
   readonly apiKey: number
   readonly apiName: string
@@ -57,7 +57,7 @@ interface RequestEntry {
 
 export interface KafkajsConnection {
   readonly socket: Socket | undefined
-  /** Milliseconds; 0: without end. */
+  /** Milliseconds; 0: the session does not expire. */
   readonly sessionLifetime: { readonly value: bigint }
   readonly connect: () => Promise<unknown>
   readonly send: <Answer>(protocol: KafkajsProtocol<Answer>) => Promise<Answer>
@@ -75,13 +75,13 @@ export interface KafkajsConnection {
       readonly sendRequest: () => void
     }) => void
     readonly destroy: () => void
-    /** Entered, and held back because the broker asks for less. */
+    /** Requests that are delayed because the broker throttles. */
     readonly pending: ReadonlyArray<unknown>
     scheduleCheckPendingRequests: () => void
   }
 }
 
-/** One request with how its answer is read: `decode` reads it, and `parse` would throw what the first error code in it says. */
+/** One request and the codec of its answer. `decode` is used; `parse` would throw at the first error code in the answer. */
 export interface KafkajsProtocol<Answer> {
   readonly request: {
     readonly apiKey: number
@@ -97,7 +97,7 @@ interface Definition {
   readonly protocol: (choice: { readonly version: number }) => (parameters?: object) => KafkajsProtocol<unknown>
 }
 
-/** The requests of which kafkajs's own codecs are used. */
+/** The requests that use kafkajs's codecs. */
 export type RequestName =
   | "ApiVersions"
   | "Metadata"
@@ -134,7 +134,7 @@ export const { createLogger } = load("kafkajs/src/loggers/index.js") as {
   }) => KafkajsLogger
 }
 
-/** What kafkajs hands to whoever writes its log. */
+/** A log entry of kafkajs. */
 export interface LogEntry {
   readonly namespace: string
   readonly label: string
@@ -143,7 +143,7 @@ export interface LogEntry {
 
 export const createSocketFactory = load("kafkajs/src/network/socketFactory.js") as () => unknown
 
-/** How kafkajs authenticates with each mechanism. */
+/** kafkajs's SASL mechanisms, by name. */
 export const mechanisms: Readonly<Record<string, (sasl: object) => AuthenticationProvider>> = {
   PLAIN: load("kafkajs/src/broker/saslAuthenticator/plain.js") as (sasl: object) => AuthenticationProvider,
   "SCRAM-SHA-256": load("kafkajs/src/broker/saslAuthenticator/scram256.js") as (sasl: object) => AuthenticationProvider,

@@ -1,27 +1,27 @@
-/** Where the lane of a member reads and settles: what was fetched ahead of who pulls it, and the member that commits. */
+/** The source of one lane of a member: a buffer of fetched batches, and commits through the member. */
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, type TransportError } from "leat/transport"
 import { failureOf, transportName } from "../client/failureOf.ts"
 
-/** What a lane needs of the member that holds it. */
+/** The member that holds a lane, as the lane sees it. */
 export interface LaneHolder {
   readonly topic: string
   readonly group: string
-  /** Stores a position; rejects with `LaneLost` when it may not. */
+  /** Commits a position; rejects with `LaneLost` if another member has the lane. */
   readonly commit: (lane: GroupLane, position: Position) => Promise<void>
-  /** There is room for more. */
+  /** The lane can take more. */
   readonly hasRoom: (lane: GroupLane) => void
-  /** It may be given away. */
+  /** The lane was released or lost, and may be assigned to another member. */
   readonly over: (lane: GroupLane) => void
 }
 
-/** Bytes that a lane fetches ahead of who pulls it. */
+/** Bytes that a lane buffers ahead of its reader. */
 const aheadBytes = 1024 ** 2
 
 export class GroupLane implements LaneSource {
   readonly held: HeldLane
-  /** Next position that is fetched. */
+  /** Position of the next fetch. */
   next: Position
-  /** Whether a fetch is on its way. */
+  /** A fetch is in flight. */
   isFetching = false
   #hasFailed = false
   readonly #batches: Array<{ readonly batch: ReceivedBatch; readonly bytes: number }> = []
@@ -32,7 +32,7 @@ export class GroupLane implements LaneSource {
     const { topic, group } = holder
     this.next = start
     this.#holder = holder
-    // Kafka does not count members that vanished.
+    // `abandoned` is 0: Kafka does not count vanished holders.
     this.held = new HeldLane({ transport: transportName, topic, group, partition, start, abandoned: 0 }, this)
   }
 
@@ -44,7 +44,7 @@ export class GroupLane implements LaneSource {
     return this.held.isHeld && !this.#hasFailed && !this.isFetching && this.#aheadBytes < aheadBytes
   }
 
-  /** Takes what was fetched from `next` on. */
+  /** Takes a batch that was fetched at `next`. */
   received(batch: ReceivedBatch, bytes: number): void {
     if (!this.held.isHeld) return
     this.next = batch.next
@@ -54,7 +54,7 @@ export class GroupLane implements LaneSource {
     this.held.wake()
   }
 
-  /** Nothing more can be fetched; whoever pulls is told why. */
+  /** Ends the lane after a permanent failure; its reader gets the error. */
   fail(error: TransportError): void {
     this.#hasFailed = true
     this.held.fail(error)

@@ -1,7 +1,6 @@
 /**
- * Who gets what: decided by the member that the coordinator made the leader, for the topics of all members. Each keeps what it
- * holds as far as that is its share; what goes from one to another is given to nobody until its holder has released it and
- * joined again without it.
+ * The assignment of a generation, computed by the leader for all members: sticky and cooperative. A member keeps its partitions up to its
+ * share. A partition that moves is assigned to nobody until its holder has released it and joined again without it.
  */
 import type { MemberMetadata, Partitions } from "./memberMetadata.ts"
 
@@ -9,14 +8,14 @@ export interface GroupMemberMetadata extends MemberMetadata {
   readonly id: string
 }
 
-/** `counts`: partitions of each topic that there is. Pure, and the same for any order of the members. */
+/** `counts`: the number of partitions of each existing topic. Pure; the order of the members does not matter. */
 export function assign(
   members: ReadonlyArray<GroupMemberMetadata>,
   counts: ReadonlyMap<string, number>
 ): ReadonlyMap<string, Partitions> {
   const given = new Map<string, Map<string, ReadonlyArray<number>>>(members.map(({ id }) => [id, new Map()]))
   const sorted = members.toSorted((left, right) => (left.id < right.id ? -1 : 1))
-  // Those who have least so far come first where shares are uneven.
+  // If shares are uneven, members with the fewest partitions so far get the larger ones.
   const total = new Map(members.map(({ id }) => [id, 0]))
   for (const [topic, count] of [...counts].toSorted(([left], [right]) => (left < right ? -1 : 1))) {
     const takers = sorted.filter(({ topics }) => topics.includes(topic)).map(({ id }) => id)
@@ -33,7 +32,7 @@ export function assign(
   return given
 }
 
-/** Who holds each partition. Of two that say so, the one of the later generation; of the same one, neither can be right. */
+/** The holder of each partition. Of two claims the later generation wins; two of one generation cancel each other. */
 function holdersOf(
   topic: string,
   count: number,
@@ -54,7 +53,7 @@ function holdersOf(
   )
 }
 
-/** As even as it can be, and as much with its holder as that allows. */
+/** The most even distribution, with as few moves as possible. */
 function share(
   count: number,
   takers: ReadonlyArray<string>,
@@ -64,7 +63,7 @@ function share(
   let extras = count % takers.length
   const kept = new Map<string, Array<number>>(takers.map((id) => [id, []]))
   for (let partition = 0; partition < count; partition++) kept.get(holders.get(partition) ?? "")?.push(partition)
-  // Who holds most keeps one more, while there are any.
+  // The extra partitions stay with the members that hold most.
   for (const id of takers.toSorted((left, right) => (kept.get(right)?.length ?? 0) - (kept.get(left)?.length ?? 0))) {
     const mine = kept.get(id) ?? []
     const mayKeep = mine.length > least && extras > 0 ? least + 1 : least

@@ -1,7 +1,6 @@
 /**
- * What members of a group tell each other through the coordinator: which topics each wants and which partitions it holds
- * (KIP-429), and who is given what. The layout is that of Kafka's own clients, and so is the name of the protocol, so that a
- * group may have members of other clients that are cooperative too.
+ * The metadata that members of a group exchange through the coordinator: subscribed topics, held partitions (KIP-429), and assignments. Layout
+ * and protocol name are those of Kafka's own clients, so a group may have other cooperative clients as members.
  */
 import { BytesReader } from "../protocol/BytesReader.ts"
 
@@ -12,13 +11,13 @@ export type Partitions = ReadonlyMap<string, ReadonlyArray<number>>
 
 export interface MemberMetadata {
   readonly topics: ReadonlyArray<string>
-  /** Partitions that it has not released. */
+  /** Partitions that the member has not released. */
   readonly held: Partitions
-  /** Generation in which it was given them; -1: it does not say. Who says the higher one is right. */
+  /** Generation of their assignment; -1: unknown. Of two claims the higher generation is right. */
   readonly generation: number
 }
 
-/** Version 1 of a subscription; the generation stands where Java's assignor of this name has it. */
+/** Version 1 of the subscription. The generation is in the user data, as with Java's assignor of this name. */
 export function writeMemberMetadata({ topics, held, generation }: MemberMetadata): Buffer {
   const user = Buffer.alloc(4)
   user.writeInt32BE(generation)
@@ -46,7 +45,7 @@ export function writeAssignment(given: Partitions): Buffer {
   return Buffer.concat([int16(1), partitionsOf(given), int32(0)])
 }
 
-/** None, where a member was given nothing. */
+/** Empty if nothing was assigned. */
 export function readAssignment(bytes: Buffer | null): Partitions {
   if (bytes === null || bytes.length < 2) return new Map()
   const reader = new BytesReader(bytes, 2)

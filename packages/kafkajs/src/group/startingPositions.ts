@@ -1,11 +1,11 @@
-/** Where the lanes of a group begin: behind what it has settled, else where the subscription says. */
+/** The starting position of each lane: the committed offset, else the subscription's `from`. */
 import type { From, Position } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { positionsAt, settledPositions } from "../Offsets.ts"
 
 export interface Start {
   readonly position: Position
-  /** The group has settled nothing here, and where it begins depends on when one asks: it has to be kept. */
+  /** The group has committed nothing here, and `from` gives another position at another time: commit this one. */
   readonly isToBeKept: boolean
 }
 
@@ -32,7 +32,7 @@ export async function startingPositions(
       const end = ends.get(partition) ?? start
       const position = settled.get(partition)
       if (position !== undefined) {
-        // Behind the end: the topic was made anew, or an unclean election cut it short. What is there now was not settled.
+        // An offset behind the end: the topic was created anew, or an unclean election cut its log. The group begins at the start.
         return [partition, { position: position > end ? start : position, isToBeKept: false }] as const
       }
       const asked = originOf(from, start, end, times?.get(partition))

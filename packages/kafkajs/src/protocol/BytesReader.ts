@@ -1,4 +1,4 @@
-/** Reads the fields of Kafka's protocol, one after another. */
+/** A reader of the fields of Kafka's protocol, in order. */
 export class BytesReader {
   readonly bytes: Buffer
   at: number
@@ -43,7 +43,7 @@ export class BytesReader {
     return this.bytes.subarray(this.at - length, this.at)
   }
 
-  /** As many as the count in front says; none when it is -1. */
+  /** The elements of an array, whose count comes first; empty if that is -1. */
   array<A>(read: () => A): Array<A> {
     return Array.from({ length: Math.max(0, this.int32()) }, read)
   }
@@ -59,7 +59,7 @@ export class BytesReader {
     }
   }
 
-  /** A zig-zag varint of 64 bits, exact to 2^53: times are. */
+  /** A zig-zag varint of 64 bits; exact up to 2^53, which is enough for times. */
   varlong(): number {
     let low = 0
     let factor = 1

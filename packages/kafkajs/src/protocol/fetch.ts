@@ -1,11 +1,11 @@
-/** The request that reads from partitions of one topic, and its answer. */
+/** The Fetch request for partitions of one topic, and its answer. */
 import { apiKeys } from "../client/kafkajsInternals.ts"
 import { failure } from "../client/failureOf.ts"
 import type { Frame, Link } from "../client/Link.ts"
 import { BytesReader } from "./BytesReader.ts"
 import type { Aborted } from "./readRecordBatches.ts"
 
-/** The last version before compact fields; Kafka 2.3. */
+/** The last version without compact fields; Kafka 2.3. */
 const apiVersion = 11
 
 export interface FetchFrom {
@@ -14,7 +14,7 @@ export interface FetchFrom {
 }
 
 export interface FetchBounds {
-  /** How long the broker waits for a first byte, in milliseconds. */
+  /** How long the broker waits until there are records, in milliseconds. */
   readonly waitMs: number
   readonly bytesMax: number
   readonly partitionBytesMax: number
@@ -28,7 +28,7 @@ export interface FetchedPartition {
   readonly bytes: Buffer
 }
 
-/** Only what is committed, and nothing of a session: each request says all that it wants. */
+/** Reads committed records only, without a fetch session: each request lists all its partitions. */
 export function fetchFrame(
   link: Link,
   topic: string,
@@ -62,7 +62,7 @@ export function fetchFrame(
 }
 
 export interface FetchAnswer {
-  /** Of the request as a whole. */
+  /** The error code of the whole request. */
   readonly code: number
   readonly partitions: ReadonlyArray<FetchedPartition>
   readonly throttleMs: number

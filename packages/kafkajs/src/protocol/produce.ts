@@ -47,15 +47,15 @@ export interface SentRange {
   readonly to: number
 }
 
-/** What became of the records, and whether another broker leads the partition by now. */
+/** The fate of the records, and whether the leader has moved. */
 export interface Produced {
   readonly runs: ReadonlyArray<Run>
   readonly hasMoved: boolean
-  /** How long the broker asks to send nothing more, in milliseconds. */
+  /** How long the broker asks us to send nothing, in milliseconds. */
   readonly throttleMs: number
 }
 
-/** Stored is only what the broker says of exactly this partition, with a position. */
+/** Records count as stored only if the answer has this partition, with an offset. */
 export function producedBy(exchange: Exchange, { topic, partition }: Place, { from, to }: SentRange): Produced {
   if ("error" in exchange) {
     const { error, wasWritten } = exchange
@@ -80,7 +80,7 @@ export function producedBy(exchange: Exchange, { topic, partition }: Place, { fr
   }
 }
 
-/** A broker refuses a batch as a whole, and names the records because of which: the others have no error of their own. */
+/** A broker rejects a batch as a whole and names the faulty records; the others have no error of their own. */
 function failedRuns({ code, detail, refused }: Answer, where: string, { from, to }: SentRange): ReadonlyArray<Run> {
   const fate = fateOfCode(code)
   const errorOf = (why: string | null) => {
@@ -124,7 +124,7 @@ interface Answer {
   readonly code: number
   readonly base: bigint
   readonly detail: string | null
-  /** The records because of which a batch was refused. */
+  /** The faulty records of a rejected batch. */
   readonly refused: ReadonlyArray<{ readonly index: number; readonly why: string | null }>
 }
 

@@ -1,22 +1,22 @@
 /**
- * Records as Kafka keeps them (record batches, magic 2), read from the answer to a fetch: keys, values and header values are
- * views of it. Checksums are verified, which kafkajs does not do; control records and aborted ones are left out.
+ * A reader of record batches (magic 2) in a fetch answer. Keys, values and header values are views of the answer. Checksums are verified, which
+ * kafkajs does not do. Control records and records of aborted transactions are left out.
  */
 import { crc32c, readHeaders, type ReceivedRecord } from "leat/transport"
 import { gunzipSync, zstdDecompressSync } from "node:zlib"
 import { failure } from "../client/failureOf.ts"
 import { BytesReader } from "./BytesReader.ts"
 
-/** What one partition of an answer held. */
+/** The records of one partition of an answer. */
 export interface Fetched {
   readonly records: Array<ReceivedRecord>
-  /** Position after the last whole batch; where it was asked for when there was none. */
+  /** Position after the last whole batch; the requested position if there is none. */
   readonly next: bigint
-  /** Whether control records, or records of a transaction that was aborted, were left out. */
+  /** Control records or records of aborted transactions were left out. */
   readonly hasControl: boolean
 }
 
-/** A transaction of which records from `first` on may be in the answer, and were aborted. */
+/** An aborted transaction; its records begin at `first`. */
 export interface Aborted {
   readonly producer: bigint
   readonly first: bigint
@@ -61,7 +61,7 @@ export function readRecordBatches(
   return { records, next, hasControl }
 }
 
-/** Follows which producers' records are of an aborted transaction, as Kafka's own consumers do. */
+/** Tracks which producers are in an aborted transaction, as Kafka's own consumers do. */
 class Transactions {
   readonly #aborted: Array<Aborted>
   readonly #open = new Set<bigint>()

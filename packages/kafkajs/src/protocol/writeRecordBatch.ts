@@ -1,7 +1,6 @@
 /**
- * Records of a batch as Kafka keeps them (record batch, magic 2), written straight from the columns into the request. leat's
- * headers stand in the arena in Kafka's own layout: names, order and repetitions go as they are, where kafkajs would put
- * them through an object.
+ * A writer of record batches (magic 2), from leat's columns straight into the request. leat's headers have Kafka's layout already and are copied,
+ * so their names, order and repetitions are kept; kafkajs would turn them into an object.
  */
 import { crc32c } from "leat/transport"
 import type { RecordColumns } from "leat/transport"
@@ -12,12 +11,12 @@ const batchHeaderBytes = 61
 const noKey = 1
 const tombstone = 2
 
-/** Bytes that the batch takes at most: of each record its length, attributes, two deltas and two lengths stand around its parts. */
+/** The most bytes that the batch can take. Around the parts of each record are its length, attributes, two deltas and two lengths. */
 export function batchBytesMax(columns: RecordColumns): number {
   return batchHeaderBytes + columns.bytes.length + columns.end.length * (5 + 1 + 10 + 5 + 5 + 5)
 }
 
-/** Writes the batch at `at`; returns the position after it. A time of 0 is `nowMs`. */
+/** Writes the batch at `at` and returns the offset behind it. A record time of 0 becomes `nowMs`. */
 export function writeRecordBatch(target: Buffer, at: number, columns: RecordColumns, nowMs: number): number {
   const { bytes, origin, headersAt, valueAt, end, flags, timeMs } = columns
   const count = end.length
@@ -61,7 +60,7 @@ function writeHeader(target: Buffer, at: number, end: number, count: number, bas
   target.writeInt32BE(count - 1, at + 23)
   target.writeBigInt64BE(BigInt(base), at + 27)
   target.writeBigInt64BE(BigInt(latest), at + 35)
-  // No producer: its idempotence is not used.
+  // No producer id: idempotence is not used.
   target.writeBigInt64BE(-1n, at + 43)
   target.writeInt16BE(-1, at + 51)
   target.writeInt32BE(-1, at + 53)
@@ -94,7 +93,7 @@ function writeVarint(target: Buffer, at: number, value: number): number {
   return at
 }
 
-/** Exact to 2^52, which is enough for the years of a time. */
+/** Exact up to 2^52, which is enough for times. */
 const zigzagOf = (value: number): number => (value < 0 ? -value * 2 - 1 : value * 2)
 
 function sizeOfVarlong(value: number): number {

@@ -1,13 +1,13 @@
 /**
- * Whether the files that a log has open still are what its path names: SQLite goes on with files that were removed or replaced, and
- * what it writes there is gone with the process. Nothing is remembered of a failure: put back in place, the log goes on.
+ * A check that the open files of a log are still those at its path. SQLite goes on writing to files that were removed or replaced, and those
+ * writes are lost when the process ends. A failed check is not remembered: once the files are back, the log goes on.
  */
 import { type BigIntStats, statSync } from "node:fs"
 import { Refusal, systemCode } from "../../Fault.ts"
 import { monotonicMs } from "../../clock.ts"
 import type { LogPaths } from "./Directory.ts"
 
-/** How old a check may be that a read relies on, in milliseconds: a read promises nothing. */
+/** How old the last check may be for a read, in milliseconds. Reads acknowledge nothing. */
 const readMs = 100
 
 interface Named {
@@ -21,7 +21,7 @@ export class Presence {
   readonly #files: ReadonlyArray<Named>
   #checkedMs: number
 
-  /** Notes which files are open now. SQLite creates and removes the last two itself, but not while a writer is open. */
+  /** Records device and inode of the open files. SQLite creates and removes the last two, but not while a writer is open. */
   constructor({ directory, database }: LogPaths, isReadOnly: boolean) {
     const paths = isReadOnly ? [directory, database] : [directory, database, `${database}-wal`, `${database}-shm`]
     this.#directory = directory
@@ -32,13 +32,13 @@ export class Presence {
     this.#checkedMs = monotonicMs()
   }
 
-  /** Throws when a file is not there, or is another. */
+  /** Throws if a file is missing or was replaced. */
   check(): void {
     const missing = this.missing()
     if (missing !== undefined) throw new Refusal("Unavailable", `${missing}, so nothing was written; ${this.#advice}`)
   }
 
-  /** The same for a read, now and then. */
+  /** The same for a read, at most every `readMs`. */
   checkForRead(): void {
     const nowMs = monotonicMs()
     if (nowMs - this.#checkedMs < readMs) return
@@ -47,12 +47,12 @@ export class Presence {
     this.#checkedMs = nowMs
   }
 
-  /** The fault of a write that is committed to files that were gone by then. */
+  /** The failure of a write whose files were gone when it was committed. */
   lost(missing: string): Refusal {
     return new Refusal("Disconnected", `${missing} while it was written; ${this.#advice}`)
   }
 
-  /** Which file is gone, as the beginning of a sentence; undefined: all are there. */
+  /** What happened to the first file that is gone, as the beginning of a sentence; undefined if all are in place. */
   missing(): string | undefined {
     for (const { path, device, inode } of this.#files) {
       const found = lookAt(path)
@@ -68,7 +68,7 @@ export class Presence {
   }
 }
 
-/** What stands at a path; a code where the system does not say. */
+/** The file at a path; undefined if there is none, or an error code if the system does not say. */
 function lookAt(path: string): BigIntStats | string | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })
