@@ -128,8 +128,8 @@ export class EventStream<T> {
   }
 
   /**
-   * Sends what is buffered for the sinks of this stream without waiting for linger; completes when everything admitted to
-   * them so far has ended. Never fails.
+   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; completes when everything of it that
+   * was admitted so far has ended. Never fails.
    */
   get flush(): Effect.Effect<Outcome> {
     return this.#publishing.flush

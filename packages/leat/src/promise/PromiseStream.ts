@@ -224,8 +224,8 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Sends what is buffered for the sinks of this stream without waiting for linger; resolves when everything admitted to
-   * them so far has ended. Never rejects.
+   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; resolves when everything of it that
+   * was admitted so far has ended. Never rejects.
    */
   flush(): Promise<Outcome> {
     return Effect.runPromise(this.#stream.flush)

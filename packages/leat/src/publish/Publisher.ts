@@ -180,7 +180,7 @@ export class Publisher<T> implements Placing {
     }
   }
 
-  /** Sends what is buffered for the sinks without waiting for linger; `waiter` is told of all of it. */
+  /** Sends what is buffered of the stream without waiting for linger; `waiter` is told of all of it. */
   flush(waiter: Waiter): void {
     for (const { lanes } of this.#outlets) lanes.flush(waiter)
   }
