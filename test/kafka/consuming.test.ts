@@ -3,6 +3,7 @@ import { confluent } from "@leat/confluent"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
 import { Data, Effect, type Scope } from "effect"
+import { Kafka, logLevel } from "kafkajs"
 import { type EventStream, Leat } from "leat"
 import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
@@ -102,6 +103,48 @@ for (const driver of [kafkajs, confluent])
             )
           })
         ))
+
+      it("a topic that is made anew under a consumer is read from its beginning", async () => {
+        const topic = `anew-${driver === kafkajs ? "kafkajs" : "confluent"}-${Date.now()}`
+        const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin()
+        await admin.connect()
+        const create = () => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] })
+        await create()
+        const routes = {
+          version: 1,
+          clusters: { kafka: { transport: driver.name, brokers } },
+          routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic }] }],
+          subscriptions: [{ match: { stream: "*" }, settleEvery: "20 millis" }]
+        }
+        const handled = new Set<string>()
+        const program = Effect.gen(function* () {
+          const leat = yield* Leat.make({ source: "together", routes, drivers: [driver] })
+          const stream = yield* leat.stream(BeaconSighting)
+          const subscription = yield* stream.handle("group", ({ inputRef }) =>
+            Effect.sync(() => void handled.add(inputRef))
+          )
+          yield* stream.publishAll(Array.from({ length: 10 }, (_, number) => sighting(number)))
+          yield* waitUntil(
+            "the old topic is settled",
+            Effect.map(subscription.lag, (lag) => lag === 0n)
+          )
+          yield* Effect.promise(() => admin.deleteTopics({ topics: [topic] }))
+          // The broker forgets a topic in its own time.
+          const isAnew = Effect.tryPromise(create).pipe(Effect.orElseSucceed(() => false))
+          yield* waitUntil("the topic is made anew", isAnew, { everyMs: 100 })
+          yield* stream.publishAll(Array.from({ length: 25 }, (_, number) => sighting(100 + number)))
+          yield* waitUntil(
+            "the new topic is handled",
+            Effect.sync(() =>
+              Array.from({ length: 25 }, (_, number) => `${100 + number}`).every((ref) => handled.has(ref))
+            ),
+            { withinMs: 60_000, everyMs: 50 }
+          )
+        })
+        await Effect.runPromise(Effect.scoped(program))
+        await admin.disconnect()
+        expect(handled.size).toBe(35)
+      })
     },
     { isConfluent: driver === confluent }
   )

@@ -31,3 +31,28 @@ it("a lane whose offsets go back gives what came before, and then fails: the top
   expect(error).toMatchObject({ reason: "Unavailable", isRetryable: true })
   expect(error.message).toContain("orders/2: offset 0 came after 6; the topic was made anew, or its log was cut")
 })
+
+it("a lane of a topic that was made anew fails, although no offset goes back; where an id is not known nothing is said", async () => {
+  const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => undefined }
+  const lane = new GroupLane(owner, 2, 5, "a1")
+  lane.received(message(5))
+  for (const id of ["a1", undefined]) lane.isNow(id)
+  lane.received(message(6))
+  lane.isNow("b2")
+  // It is of the other log.
+  lane.received(message(7))
+  lane.flow()
+  const positions: Array<bigint> = []
+  const reading = Stream.runForEach(lane.held.lane.batches, ({ records }) =>
+    Effect.sync(() => void positions.push(...records.map(({ position }) => position)))
+  )
+  const error = await Effect.runPromise(Effect.flip(reading))
+  expect([positions, error.reason]).toEqual([[5n, 6n], "Unavailable"])
+  expect(error.message).toContain("orders/2: the topic was made anew")
+  const unidentified = new GroupLane(owner, 2, 5)
+  unidentified.isNow("b2")
+  unidentified.received(message(5))
+  unidentified.flow()
+  const [batch] = await Effect.runPromise(Stream.runCollect(Stream.take(unidentified.held.lane.batches, 1)))
+  expect(batch?.next).toBe(6n)
+})

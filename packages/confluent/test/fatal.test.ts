@@ -20,7 +20,8 @@ const lost = (use: (consumer: FakeConsumer, subscription: Fiber.Fiber<void, unkn
           kafka: fakeClient(made),
           options: { brokers: ["fake:9092"] },
           control: {
-            settled: () => Effect.succeed(new Map([[0, 0]])),
+            topicId: () => Effect.succeed(undefined),
+            settled: () => Effect.succeed(new Map()),
             edges: () => Effect.succeed(new Map([[0, 0]])),
             positionsAt: () => Effect.succeed(new Map())
           },

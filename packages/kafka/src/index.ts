@@ -14,6 +14,7 @@ export {
   type KafkaTopicDefaults
 } from "./KafkaOptions.ts"
 export { fateOfCode, kafkaCodes, nameOfCode, reasonOfCode } from "./protocolErrors.ts"
+export { isOfOtherLog, settledNote, topicIdOf } from "./settledLog.ts"
 export {
   type FoundKafkaTopic,
   newKafkaTopic,

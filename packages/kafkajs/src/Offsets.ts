@@ -1,4 +1,5 @@
 /** Offset queries: ends of partitions, offsets of times, and committed offsets. All offsets have 64 bits. */
+import { isOfOtherLog } from "@leat/kafka"
 import { monotonicMs } from "./client/clock.ts"
 import type { Position, TransportError } from "leat/transport"
 import { type Brokers, hasMoved, movedCodes } from "./client/Brokers.ts"
@@ -85,13 +86,20 @@ async function listOffsets(
   })
 }
 
+/** A committed offset. */
+export interface Settled {
+  readonly position: Position
+  /** It was committed in a topic of the same name that no longer exists, so it says nothing of this one. */
+  readonly isOfOtherLog: boolean
+}
+
 /** The committed offset of a group in each partition; partitions without one are absent. */
 export function settledPositions(
   brokers: Brokers,
   group: string,
-  topic: string,
+  { topic, id }: { readonly topic: string; readonly id: string | undefined },
   partitions: ReadonlyArray<number>
-): Promise<ReadonlyMap<number, Position>> {
+): Promise<ReadonlyMap<number, Settled>> {
   return asking(
     async () => {
       const link = await brokers.coordinator(group, "ask")
@@ -102,12 +110,13 @@ export function settledPositions(
         brokers.settings.requestMs
       )
       if (errorCode !== 0) throw refusal(errorCode, "settled", `group ${group}`)
-      const settled = new Map<number, Position>()
+      const settled = new Map<number, Settled>()
       for (const one of responses) {
         if (one.topic !== topic) continue
-        for (const { partition, offset, errorCode: code } of one.partitions) {
+        for (const { partition, offset, metadata, errorCode: code } of one.partitions) {
           if (code !== 0) throw refusal(code, "settled", `group ${group}, ${topic}/${partition}`)
-          if (BigInt(offset) >= 0n) settled.set(partition, BigInt(offset))
+          const position = BigInt(offset)
+          if (position >= 0n) settled.set(partition, { position, isOfOtherLog: isOfOtherLog(metadata, id) })
         }
       }
       return settled

@@ -94,17 +94,17 @@ async function boundsOf(
   topic: string,
   group: string | undefined
 ): Promise<ReadonlyArray<PartitionBounds>> {
-  const { leaders } = await brokers.topic(topic)
+  const { id, leaders } = await brokers.topic(topic)
   const partitions = [...leaders.keys()].toSorted((left, right) => left - right)
   const [starts, ends, settled] = await Promise.all([
     positionsAt(brokers, topic, partitions, "earliest"),
     positionsAt(brokers, topic, partitions, "latest"),
-    group === undefined ? undefined : settledPositions(brokers, group, topic, partitions)
+    group === undefined ? undefined : settledPositions(brokers, group, { topic, id }, partitions)
   ])
   return partitions.map((partition) => {
     const bounds = { partition, start: starts.get(partition) ?? 0n, end: ends.get(partition) ?? 0n }
-    const position = settled?.get(partition)
-    return position === undefined ? bounds : { ...bounds, settled: position }
+    const found = settled?.get(partition)
+    return found === undefined || found.isOfOtherLog ? bounds : { ...bounds, settled: found.position }
   })
 }
 

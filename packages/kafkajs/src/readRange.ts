@@ -63,10 +63,10 @@ function fetchOnce(brokers: Brokers, topic: string, partition: number, from: Pos
   return asking(
     async () => {
       const link = await brokers.link("read", await brokers.leader(topic, partition))
-      const frame = fetchFrame(link, topic, [{ partition, position: from }], bounds)
+      const frame = fetchFrame(link, { name: topic }, [{ partition, position: from }], bounds)
       const exchange = await link.exchange(frame, bounds.waitMs + brokers.settings.requestMs)
       if ("error" in exchange) throw exchange.error
-      const { code, partitions } = readFetchAnswer(exchange.payload, where)
+      const { code, partitions } = readFetchAnswer(exchange.payload, frame, where)
       const answer = partitions.find((one) => one.partition === partition)
       const failed = code === 0 ? (answer?.code ?? -1) : code
       if (failed !== 0 || answer === undefined) {

@@ -12,6 +12,7 @@ it("asks for leaders no more often for having been refused, and goes on when it 
   let fetches = 0
   const brokers = {
     settings: { requestMs: 5000 },
+    topic: async () => ({ id: undefined }),
     leader: async () => {
       asked++
       await sleep(2 * asked)

@@ -26,6 +26,8 @@ class FakeCoordinator {
     const fake = {
       settings: { requestMs },
       leader: () => Promise.resolve(1),
+      lookUp: () => Promise.resolve({ id: undefined, partitions: 1, leaders: new Map() }),
+      topic: () => Promise.resolve({ id: undefined, partitions: 1, leaders: new Map() }),
       // Nothing is ever fetched.
       link: (purpose: string) => (purpose === "ask" ? Promise.resolve(link) : new Promise(() => undefined)),
       coordinator: () => Promise.resolve(link),

@@ -1,6 +1,6 @@
 /** Administrative requests to a cluster: topics, offsets, groups. They have a client of their own, with few requests in flight. */
 import { monotonicMs } from "../client/clock.ts"
-import { kafkaCodes, kafkaDefaults, type KafkaOptions, newKafkaTopic, topicStatus } from "@leat/kafka"
+import { kafkaCodes, kafkaDefaults, type KafkaOptions, newKafkaTopic, topicIdOf, topicStatus } from "@leat/kafka"
 import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
@@ -8,7 +8,7 @@ import { askingClient } from "../client/askingClient.ts"
 import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "../client/client.ts"
 import { controlConfig } from "../client/clientConfig.ts"
 import { failure, failureOf, reasonOf } from "../client/failure.ts"
-import { GroupOffsets } from "./GroupOffsets.ts"
+import { GroupOffsets, type IdentifiedTopic, type Settled } from "./GroupOffsets.ts"
 
 /** Each request waits in one of the four threads that all clients of the process, and Node's file system, share. */
 const questionsMax = 2
@@ -52,15 +52,15 @@ export class Control {
 
   /** Number of partitions of a topic; fails with `UnknownTopic` if it does not exist. Creates nothing. */
   partitions(operation: string, topic: string): Effect.Effect<number, TransportError> {
-    return Effect.flatMap(this.#describe(operation, topic), ({ error, partitions }) => {
-      if (error === undefined) return Effect.succeed(partitions.length)
-      const isLate = isUnknownTopic(error) && monotonicMs() < (this.#created.get(topic) ?? 0)
-      if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.partitions(operation, topic))
-      return Effect.fail(failureOf(error, operation, topic))
-    })
+    return Effect.map(this.#known(operation, topic), ({ partitions }) => partitions.length)
   }
 
-  /** The same; for a topic that does not exist, the number with which `writable` would create it. */
+  /** The id of a topic: one that is made anew has another. Undefined: the brokers have no ids. */
+  topicId(operation: string, topic: string): Effect.Effect<string | undefined, TransportError> {
+    return Effect.map(this.#known(operation, topic), idOf)
+  }
+
+  /** Number of partitions of a topic; for one that does not exist, the number with which `writable` would create it. */
   partitionsOf(topic: string): Effect.Effect<number, TransportError> {
     const { partitions } = this.#options.topic ?? {}
     return this.partitions("partitionsOf", topic).pipe(
@@ -126,23 +126,26 @@ export class Control {
 
   bounds(topic: string, group: string | undefined): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     return Effect.gen({ self: this }, function* () {
-      const count = yield* this.partitions("bounds", topic)
-      const partitions = Array.from({ length: count }, (_, partition) => partition)
+      const found = yield* this.#known("bounds", topic)
+      const id = idOf(found)
+      const partitions = Array.from({ length: found.partitions.length }, (_, partition) => partition)
       const [starts, ends, settled] = yield* Effect.all(
         [
           this.edges("bounds", topic, partitions, "earliest"),
           this.edges("bounds", topic, partitions, "latest"),
-          group === undefined ? Effect.succeed(new Map<number, number>()) : this.settled(topic, partitions, group)
+          group === undefined
+            ? Effect.succeed(new Map<number, Settled>())
+            : this.settled({ topic, id }, partitions, group)
         ],
         { concurrency: "unbounded" }
       )
       return partitions.map((partition) => {
-        const position = settled.get(partition)
+        const committed = settled.get(partition)
         return {
           partition,
           start: BigInt(starts.get(partition) ?? 0),
           end: BigInt(ends.get(partition) ?? 0),
-          ...(position === undefined ? {} : { settled: BigInt(position) })
+          ...(committed === undefined || committed.isOfOtherLog ? {} : { settled: BigInt(committed.offset) })
         }
       })
     })
@@ -150,10 +153,10 @@ export class Control {
 
   /** Committed offsets of a group, by partition; absent if there is none. */
   settled(
-    topic: string,
+    topic: IdentifiedTopic,
     partitions: ReadonlyArray<number>,
     group: string
-  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+  ): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
     return this.#offsets.settled(topic, partitions, group)
   }
 
@@ -206,8 +209,19 @@ export class Control {
     return Effect.timeoutOrElse(look, { duration: appearMs, orElse: () => Effect.fail(late) })
   }
 
+  /** Fails with `UnknownTopic` for a topic that does not exist. */
+  #known(operation: string, topic: string): Effect.Effect<Described, TransportError> {
+    return Effect.flatMap(this.#describe(operation, topic), (described) => {
+      const { error } = described
+      if (error === undefined) return Effect.succeed(described)
+      const isLate = isUnknownTopic(error) && monotonicMs() < (this.#created.get(topic) ?? 0)
+      if (isLate) return Effect.andThen(Effect.sleep(lookMs), this.#known(operation, topic))
+      return Effect.fail(failureOf(error, operation, topic))
+    })
+  }
+
   #describe(operation: string, topic: string) {
-    const asked = ask<Parameters<Parameters<Admin["describeTopics"]>[2]>[1]>(operation, topic, (done) =>
+    const asked = ask<ReadonlyArray<Described>>(operation, topic, (done) =>
       this.#admin.describeTopics([topic], { timeout: this.#timeoutMs }, done)
     )
     return Effect.flatMap(this.#turns.withPermits(1)(asked), ([found]) =>
@@ -242,6 +256,12 @@ export class Control {
     const asked = ask(operation, topic, (done) => this.#client.getMetadata({ topic, timeout: this.#timeoutMs }, done))
     return Effect.asVoid(this.#turns.withPermits(1)(asked))
   }
+}
+
+type Described = Parameters<Parameters<Admin["describeTopics"]>[2]>[1][number]
+
+function idOf({ topicId }: Described): string | undefined {
+  return topicId === undefined ? undefined : topicIdOf(topicId.mostSignificantBits, topicId.leastSignificantBits)
 }
 
 const isUnknownTopic = ({ code }: ClientError): boolean => reasonOf(code) === "UnknownTopic"

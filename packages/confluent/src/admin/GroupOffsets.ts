@@ -2,7 +2,7 @@
  * Committed offsets of groups, read by a client with the group's id that never joins it. The admin client is not used: it crashes on the
  * answer NOT_COORDINATOR (a null pointer in librdkafka), or asks the old coordinator for minutes after the coordinator has moved.
  */
-import { kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { isOfOtherLog, kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Exit, Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
@@ -13,6 +13,19 @@ import { codeOfThrown, failureOf } from "../client/failure.ts"
 
 /** Clients that are kept; each has some threads. */
 const clientsMax = 16
+
+/** A topic, and its id: one that is made anew has another. Undefined: the brokers have no ids. */
+export interface IdentifiedTopic {
+  readonly topic: string
+  readonly id: string | undefined
+}
+
+/** A committed offset. */
+export interface Settled {
+  readonly offset: number
+  /** It was committed in a topic of the same name that is no more: it says nothing of this one. */
+  readonly isOfOtherLog: boolean
+}
 
 interface Asking {
   readonly client: Consumer
@@ -43,10 +56,10 @@ export class GroupOffsets {
 
   /** By partition; absent if nothing is committed. */
   settled(
-    topic: string,
+    { topic, id }: IdentifiedTopic,
     partitions: ReadonlyArray<number>,
     group: string
-  ): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+  ): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
     const timeoutMs = this.#options.requestMs ?? kafkaDefaults.requestMs
     const asked = partitions.map((partition) => ({ topic, partition }))
     const what = `group ${group}`
@@ -56,7 +69,7 @@ export class GroupOffsets {
         const rows = yield* ask<Parameters<Parameters<Consumer["committed"]>[2]>[1]>("bounds", what, (done) =>
           client.committed(asked, timeoutMs, done)
         )
-        const found = new Map<number, number>()
+        const found = new Map<number, Settled>()
         for (const row of rows) {
           if (row instanceof Error)
             return yield* failureOf(
@@ -64,7 +77,9 @@ export class GroupOffsets {
               "bounds",
               what
             )
-          if (row.offset !== undefined && row.offset >= 0) found.set(row.partition, row.offset)
+          const { partition, offset, metadata } = row
+          if (offset !== undefined && offset >= 0)
+            found.set(partition, { offset, isOfOtherLog: isOfOtherLog(metadata, id) })
         }
         return found
       })

@@ -96,10 +96,12 @@ export interface Consumer extends Client {
   committed(
     partitions: ReadonlyArray<TopicPartition>,
     timeoutMs: number,
-    done: Done<ReadonlyArray<{ readonly partition: number; readonly offset?: number } | Error>>
+    done: Done<
+      ReadonlyArray<{ readonly partition: number; readonly offset?: number; readonly metadata?: string } | Error>
+    >
   ): void
   /** Only queues the commit; `offset_commit_cb` has its result. */
-  commit(offsets: ReadonlyArray<TopicPartitionOffset>): void
+  commit(offsets: ReadonlyArray<TopicPartitionOffset & { readonly metadata?: string }>): void
 }
 
 export interface OffsetsOfPartition extends TopicPartitionOffset {
@@ -124,6 +126,8 @@ export interface Admin {
       ReadonlyArray<{
         readonly name: string
         readonly error?: ClientError
+        /** Zero: the brokers have no ids. */
+        readonly topicId?: { readonly mostSignificantBits: bigint; readonly leastSignificantBits: bigint }
         readonly partitions: ReadonlyArray<{ readonly partition: number; readonly leader: unknown }>
       }>
     >

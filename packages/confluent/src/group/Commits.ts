@@ -2,7 +2,7 @@
  * Commits of one member, one request in flight for each lane. The result comes by `offset_commit_cb`, without the errors of single
  * partitions, so each request has one partition. `commitCb` of the client is not used: it reports that a commit was queued.
  */
-import { kafkaCodes } from "@leat/kafka"
+import { kafkaCodes, settledNote } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
 import type { ClientError, Consumer, TopicPartition } from "../client/client.ts"
 import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
@@ -100,7 +100,8 @@ export class Commits {
     // There is no client to report the result.
     if (consumer === undefined) return this.#answered(commit, { code: notConnected, message: "" })
     try {
-      consumer.commit([{ topic: lane.topic, partition: lane.partition, offset }])
+      const { topic, partition, topicId } = lane
+      consumer.commit([{ topic, partition, offset, metadata: settledNote(topicId) }])
     } catch (error) {
       this.#answered(commit, { code: codeOfThrown(error) ?? notConnected, message: "" })
     }

@@ -22,6 +22,8 @@ export interface LaneOwner {
 export class GroupLane implements LaneSource {
   readonly held: HeldLane
   readonly topic: string
+  /** Of the topic as it was when the lane began. Undefined: the brokers have no ids. */
+  readonly topicId: string | undefined
   /** True once the partition may be given back. */
   mayGo = false
   #isPaused = false
@@ -34,9 +36,10 @@ export class GroupLane implements LaneSource {
   /** Offset behind the last record that was received, gaps included. */
   #known: number
 
-  constructor(owner: LaneOwner, partition: number, start: number) {
+  constructor(owner: LaneOwner, partition: number, start: number, topicId?: string) {
     const { topic, group } = owner
     this.#owner = owner
+    this.topicId = topicId
     this.topic = topic
     this.#pulled = start
     this.#known = start
@@ -57,14 +60,18 @@ export class GroupLane implements LaneSource {
   received(message: ClientMessage): void {
     if (!this.held.isHeld || this.#isOtherLog) return
     if (message.offset < this.#known) {
-      this.#isOtherLog = true
-      const { topic, partition } = this
-      const detail = `${topic}/${partition}: offset ${message.offset} came after ${this.#known - 1}; the topic was made anew, or its log was cut`
-      return this.held.fail(failure("Unavailable", "fetch", detail))
+      const detail = `offset ${message.offset} came after ${this.#known - 1}; the topic was made anew, or its log was cut`
+      return this.#end(detail)
     }
     this.#waiting.push(message)
     this.#waitingBytes += (message.value?.length ?? 0) + (message.key?.length ?? 0)
     this.#known = message.offset + 1
+  }
+
+  /** Compares the id of the topic as it is now. librdkafka goes on in a topic that was made anew with the offsets of the old one. */
+  isNow(topicId: string | undefined): void {
+    if (this.#isOtherLog || topicId === undefined || this.topicId === undefined || topicId === this.topicId) return
+    this.#end("the topic was made anew")
   }
 
   /** There is nothing more to read before this offset. */
@@ -102,6 +109,12 @@ export class GroupLane implements LaneSource {
   over(): void {
     this.mayGo = true
     this.#owner.over()
+  }
+
+  /** The records are those of another log: the lane fails, and leat joins again. */
+  #end(why: string): void {
+    this.#isOtherLog = true
+    this.held.fail(failure("Unavailable", "fetch", `${this.topic}/${this.partition}: ${why}`))
   }
 
   #pause(isPaused: boolean): void {

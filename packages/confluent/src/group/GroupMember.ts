@@ -28,6 +28,8 @@ const consumeRecords = 1000
 const lookMs = 50
 /** Interval in which a member without lanes checks that it is still a member, in milliseconds. */
 const probeMs = 1000
+/** Interval in which a member with lanes checks that its topic is not another one of the same name, in milliseconds. */
+const anewMs = 3000
 /** Time for the last commits of a lane after its drain deadline, in milliseconds. */
 const graceMs = 100
 
@@ -70,6 +72,7 @@ export class GroupMember {
   #isConsuming = false
   #hasMore = false
   #probedAtMs = 0
+  #lookedAtMs = 0
   /** Ends of partitions that were reached. They are taken after the records before them, because the client reports them first. */
   readonly #ends: Array<TopicPartitionOffset> = []
   #timer: NodeJS.Timeout | undefined
@@ -152,6 +155,7 @@ export class GroupMember {
       else this.#received(messages)
       for (const lane of this.#held.values()) lane.flow()
       this.#probe()
+      this.#look()
       if (!error && (this.#hasMore || messages.length === consumeRecords)) this.#consume()
       else this.#timer = setTimeout(() => this.#consume(), lookMs)
     })
@@ -163,6 +167,22 @@ export class GroupMember {
     if (this.#isTrying || this.#held.size > 0 || nowMs - this.#probedAtMs < probeMs) return
     this.#probedAtMs = nowMs
     this.#commits.probe(this.#options.subscription.topic)
+  }
+
+  /**
+   * A topic that is deleted and made anew: librdkafka learns the new id and goes on with the old offsets, without a word. Offsets go back
+   * only where the new log is shorter.
+   */
+  #look(): void {
+    const nowMs = monotonicMs()
+    if (this.#held.size === 0 || nowMs - this.#lookedAtMs < anewMs) return
+    this.#lookedAtMs = nowMs
+    const { control, subscription } = this.#options
+    const compared = Effect.map(control.topicId("subscribe", subscription.topic), (topicId) => {
+      for (const lane of this.#held.values()) lane.isNow(topicId)
+    })
+    // A topic that is not there now may be made anew: the next look tells.
+    Effect.runFork(Effect.ignore(Effect.raceFirst(compared, Deferred.await(this.#closing))))
   }
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
@@ -228,10 +248,15 @@ export class GroupMember {
     return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
       Effect.flatMap((known) =>
         attempt("subscribe", `${topic} in group ${group}`, () => {
-          const assigned = partitions.map(({ partition }) => ({ topic, partition, offset: known.get(partition) ?? 0 }))
+          const { offsets, topicId } = known
+          const assigned = partitions.map(({ partition }) => ({
+            topic,
+            partition,
+            offset: offsets.get(partition) ?? 0
+          }))
           assign(consumer, assigned)
           if (this.#isLeaving) return
-          for (const { partition, offset } of assigned) this.#give(partition, offset)
+          for (const { partition, offset } of assigned) this.#give(partition, offset, topicId)
         })
       ),
       Effect.catchCause((cause) =>
@@ -243,7 +268,7 @@ export class GroupMember {
     )
   }
 
-  #give(partition: number, start: number): void {
+  #give(partition: number, start: number, topicId: string | undefined): void {
     const { topic, group } = this.#options.subscription
     const owner = {
       topic,
@@ -252,7 +277,7 @@ export class GroupMember {
       over: () => this.#whenReleased?.(),
       pause: (lane: GroupLane, isPaused: boolean) => this.#pause(lane, isPaused)
     }
-    const lane = new GroupLane(owner, partition, start)
+    const lane = new GroupLane(owner, partition, start, topicId)
     this.#held.set(partition, lane)
     this.lanes.offer(lane.held)
   }

@@ -5,23 +5,41 @@ import type { Control } from "../admin/Control.ts"
 import { offsetOf } from "../client/received.ts"
 
 /** The part of `Control` that finds them. */
-export type OffsetsAsked = Pick<Control, "settled" | "edges" | "positionsAt">
+export type OffsetsAsked = Pick<Control, "topicId" | "settled" | "edges" | "positionsAt">
 
-/** The committed offset of each partition; if there is none, the subscription's `from`; if it has expired, the earliest that is kept. */
+/** Where lanes begin, and in which topic: the id of a topic that is made anew is another. */
+export interface Starts {
+  readonly topicId: string | undefined
+  readonly offsets: ReadonlyMap<number, number>
+}
+
+/**
+ * The committed offset of each partition; if there is none, the subscription's `from`; if it has expired, or belongs to another log, the
+ * earliest that is kept.
+ */
 export function startingOffsets(
   control: OffsetsAsked,
   { topic, group, from }: Subscription,
   partitions: ReadonlyArray<number>
-): Effect.Effect<ReadonlyMap<number, number>, TransportError> {
+): Effect.Effect<Starts, TransportError> {
   return Effect.gen(function* () {
-    const [settled, earliest] = yield* Effect.all(
-      [control.settled(topic, partitions, group), control.edges("subscribe", topic, partitions, "earliest")],
+    // First the id: offsets of a topic that is made anew in between are never taken for those of the old one.
+    const topicId = yield* control.topicId("subscribe", topic)
+    const [settled, earliest, latest] = yield* Effect.all(
+      [
+        control.settled({ topic, id: topicId }, partitions, group),
+        control.edges("subscribe", topic, partitions, "earliest"),
+        control.edges("subscribe", topic, partitions, "latest")
+      ],
       { concurrency: "unbounded" }
     )
-    const kept = new Map([...settled].filter(([partition, offset]) => offset >= (earliest.get(partition) ?? 0)))
+    const kept = new Map<number, number>()
+    for (const [partition, { offset, isOfOtherLog }] of settled) {
+      const isThere = offset >= (earliest.get(partition) ?? 0) && offset <= (latest.get(partition) ?? offset)
+      if (isThere && !isOfOtherLog) kept.set(partition, offset)
+    }
     const others = partitions.filter((partition) => !kept.has(partition))
-    if (others.length === 0) return kept
-    const latest = yield* control.edges("subscribe", topic, others, "latest")
+    if (others.length === 0) return { topicId, offsets: kept }
     const byTime =
       typeof from === "object" && "timeMs" in from
         ? yield* control.positionsAt("subscribe", topic, others, from.timeMs)
@@ -29,11 +47,11 @@ export function startingOffsets(
     for (const partition of others) {
       const low = earliest.get(partition) ?? 0
       const high = latest.get(partition) ?? low
-      // An expired offset was committed all the same, so the earliest record that is kept comes next, not `from`.
+      // What is void was committed all the same, so the earliest record that is kept comes next, not `from`.
       const start = settled.has(partition) ? low : startOf(from, low, high, byTime?.get(partition))
       kept.set(partition, start)
     }
-    return kept
+    return { topicId, offsets: kept }
   })
 }
 

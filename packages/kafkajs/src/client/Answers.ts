@@ -6,6 +6,8 @@ export interface MetadataAnswer {
   readonly topicMetadata: ReadonlyArray<{
     readonly topicErrorCode: number
     readonly topic: string
+    /** Absent where the broker, or the version of the answer, has no ids. */
+    readonly topicId?: string
     readonly partitionMetadata: ReadonlyArray<{
       readonly partitionErrorCode: number
       readonly partitionId: number
@@ -80,7 +82,7 @@ export interface Calls {
       readonly groupId: string
       readonly groupGenerationId: number
       readonly memberId: string
-      readonly topics: OfTopics<{ readonly offset: string }>
+      readonly topics: OfTopics<{ readonly offset: string; readonly metadata?: string }>
     }
     readonly answered: { readonly responses: OfTopics<{ readonly errorCode: number }> }
   }
@@ -88,7 +90,11 @@ export interface Calls {
     readonly asked: { readonly groupId: string; readonly topics: OfTopics<object> }
     readonly answered: {
       readonly errorCode?: number
-      readonly responses: OfTopics<{ readonly errorCode: number; readonly offset: string }>
+      readonly responses: OfTopics<{
+        readonly errorCode: number
+        readonly offset: string
+        readonly metadata?: string | null
+      }>
     }
   }
   readonly CreateTopics: {

@@ -6,11 +6,14 @@ import { kafkaCodes } from "@leat/kafka"
 import type { TransportError } from "leat/transport"
 import type { MetadataAnswer } from "./Answers.ts"
 import { failure, failureOf, refusal } from "./failureOf.ts"
+import { hasTopicIds, metadataFrame, readMetadataAnswer } from "../protocol/metadata.ts"
 import { Link } from "./Link.ts"
 import type { Address, Settings } from "./Settings.ts"
 
 /** The leader of each partition of a topic; -1: it has none at present. */
 export interface TopicLeaders {
+  /** A topic that is made anew has another; undefined: the brokers have no ids. */
+  readonly id: string | undefined
   readonly partitions: number
   readonly leaders: ReadonlyMap<number, number>
 }
@@ -109,7 +112,7 @@ export class Brokers {
     // LEADER_NOT_AVAILABLE for a partition: the topic exists.
     if (found.topicErrorCode !== 0 && found.topicErrorCode !== 5) throw refusal(found.topicErrorCode, "metadata", name)
     const leaders = new Map(found.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader]))
-    const topic = { partitions: leaders.size, leaders }
+    const topic = { id: found.topicId, partitions: leaders.size, leaders }
     this.#topics.set(name, topic)
     return topic
   }
@@ -167,8 +170,7 @@ export class Brokers {
 
   async #metadata(topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
     const link = await this.anyLink("ask")
-    const asked = { topics, allowAutoTopicCreation: false } as const
-    const answer = await link.call("Metadata", asked, this.settings.requestMs)
+    const answer = await this.#askMetadata(link, topics)
     for (const { nodeId, host, port } of answer.brokers) {
       const known = this.#nodes.get(nodeId)
       if (known !== undefined && known.host === host && known.port === port) continue
@@ -178,6 +180,14 @@ export class Brokers {
     for (const node of this.#nodes.keys()) if (!alive.has(node)) this.#nodes.delete(node)
     this.#controller = answer.controllerId
     return answer
+  }
+
+  async #askMetadata(link: Link, topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
+    const { requestMs } = this.settings
+    if (!hasTopicIds(link)) return link.call("Metadata", { topics, allowAutoTopicCreation: false }, requestMs)
+    const exchange = await link.exchange(metadataFrame(link, topics), requestMs)
+    if ("error" in exchange) throw exchange.error
+    return readMetadataAnswer(exchange.payload)
   }
 
   async #findCoordinator(group: string): Promise<Coordinator> {

@@ -59,6 +59,9 @@ export class Fetcher {
     const ofLeader = new Map<number, Array<GroupLane>>()
     const find = async (lane: GroupLane): Promise<void> => {
       try {
+        const { id } = await this.#brokers.topic(this.#topic)
+        if (id !== undefined && lane.topicId !== undefined && id !== lane.topicId)
+          return lane.fail(failure("Unavailable", "fetch", `${this.#topic}/${lane.partition}: the topic was made anew`))
         const leader = await this.#brokers.leader(this.#topic, lane.partition)
         const led = ofLeader.get(leader)
         if (led === undefined) ofLeader.set(leader, [lane])
@@ -97,12 +100,11 @@ export class Fetcher {
   async #ask(leader: number, lanes: ReadonlyArray<GroupLane>): Promise<FetchAnswer> {
     const link = await this.#brokers.link(this.#purpose, leader)
     const wanted = lanes.map(({ partition, next }) => ({ partition, position: next }))
-    const exchange = await link.exchange(
-      fetchFrame(link, this.#topic, wanted, bounds),
-      bounds.waitMs + this.#brokers.settings.requestMs
-    )
+    // All lanes that are left are of one topic: those of the old one have failed.
+    const frame = fetchFrame(link, { name: this.#topic, id: lanes[0]?.topicId }, wanted, bounds)
+    const exchange = await link.exchange(frame, bounds.waitMs + this.#brokers.settings.requestMs)
     if ("error" in exchange) throw exchange.error
-    const answer = readFetchAnswer(exchange.payload, this.#topic)
+    const answer = readFetchAnswer(exchange.payload, frame, this.#topic)
     if (answer.code !== 0) throw refusal(answer.code, "fetch", this.#topic)
     return answer
   }

@@ -21,6 +21,8 @@ export class GroupLane implements LaneSource {
   readonly held: HeldLane
   /** Position of the next fetch. */
   next: Position
+  /** Id of the topic when the lane began; its offsets mean nothing in a topic that is created anew. Undefined: the brokers have no ids. */
+  readonly topicId: string | undefined
   /** A fetch is in flight. */
   isFetching = false
   #hasFailed = false
@@ -28,8 +30,9 @@ export class GroupLane implements LaneSource {
   #aheadBytes = 0
   readonly #holder: LaneHolder
 
-  constructor(holder: LaneHolder, partition: number, start: Position) {
+  constructor(holder: LaneHolder, partition: number, start: Position, topicId?: string) {
     const { topic, group } = holder
+    this.topicId = topicId
     this.next = start
     this.#holder = holder
     // `abandoned` is 0: Kafka does not count vanished holders.

@@ -4,7 +4,7 @@
  * and reports commits that were not made.
  */
 import { monotonicMs } from "../client/clock.ts"
-import { kafkaCodes } from "@leat/kafka"
+import { kafkaCodes, settledNote } from "@leat/kafka"
 import type { From, HeldLane, Position, TransportError } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
@@ -19,7 +19,7 @@ import {
   writeAssignment,
   writeMemberMetadata
 } from "./memberMetadata.ts"
-import { type Start, startingPositions } from "./startingPositions.ts"
+import { startingPositions } from "./startingPositions.ts"
 
 export interface Membership {
   readonly topic: string
@@ -27,6 +27,13 @@ export interface Membership {
   readonly from: From
   readonly drainMs: number
   readonly sessionMs: number
+}
+
+/** A position to be stored, and of which topic it is. */
+interface Settle {
+  readonly partition: number
+  readonly topicId: string | undefined
+  readonly position: Position
 }
 
 /** The events of a member for its subscriber. */
@@ -146,7 +153,7 @@ export class GroupMember implements LaneHolder {
   readonly over = (lane: GroupLane): void => queueMicrotask(() => void this.#drop(lane))
 
   readonly commit = (lane: GroupLane, position: Position): Promise<void> =>
-    this.#store(lane.partition, position, () => !lane.held.isOver)
+    this.#store({ partition: lane.partition, topicId: lane.topicId, position }, () => !lane.held.isOver)
 
   async #join(): Promise<void> {
     const { group } = this.#membership
@@ -325,14 +332,20 @@ export class GroupMember implements LaneHolder {
     const wanted = partitions.filter((partition) => isOurs(partition) && !this.#lanes.has(partition))
     if (wanted.length === 0) return
     try {
-      const starts = await startingPositions(this.#brokers, group, topic, wanted, from)
+      // First the id: positions of a topic that is made anew in between are never taken for those of the old one.
+      const { id } = await this.#brokers.lookUp(topic)
+      const starts = await startingPositions(this.#brokers, group, { topic, id }, wanted, from)
+      const toBeKept = [...starts].filter(([, { isToBeKept }]) => isToBeKept)
+      // Without these commits the next holder could skip records before the first one.
       await Promise.all(
-        Array.from(starts, ([partition, start]) => this.#keep(partition, start, () => isOurs(partition)))
+        toBeKept.map(([partition, { position }]) =>
+          this.#store({ partition, topicId: id, position }, () => isOurs(partition))
+        )
       )
       for (const [partition, { position }] of starts) {
         // In the meantime a later generation has begun its lane, or revoked it.
         if (!isOurs(partition) || this.#lanes.has(partition)) continue
-        const lane = new GroupLane(this, partition, position)
+        const lane = new GroupLane(this, partition, position, id)
         this.#lanes.set(partition, lane)
         this.#events.given(lane.held)
       }
@@ -350,11 +363,6 @@ export class GroupMember implements LaneHolder {
     }
   }
 
-  /** Commits the starting offset of a group: without it the next holder could skip records before the first commit. */
-  async #keep(partition: number, { position, isToBeKept }: Start, isOurs: () => boolean): Promise<void> {
-    if (isToBeKept) await this.#store(partition, position, isOurs)
-  }
-
   /** Removes a lane that is over; if its partition is still assigned, a new lane begins. */
   async #drop(lane: GroupLane): Promise<void> {
     clearTimeout(this.#drains.get(lane))
@@ -368,14 +376,15 @@ export class GroupMember implements LaneHolder {
   }
 
   /** Commits, and checks the answer. During a rebalance it waits for the next generation. */
-  async #store(partition: number, position: Position, isOurs: () => boolean): Promise<void> {
+  async #store(settle: Settle, isOurs: () => boolean): Promise<void> {
     const { group, topic } = this.#membership
+    const { partition } = settle
     const untilMs = monotonicMs() + this.#brokers.settings.requestMs
     const where = `group ${group}, ${topic}/${partition}`
     for (;;) {
       if (this.#isOver || !isOurs()) throw failure("LaneLost", "settle", `${where}: no longer held by this member`)
       const generation = this.#generation
-      const failed = await this.#tryCommit(partition, position, where)
+      const failed = await this.#tryCommit(settle, where)
       if (failed === undefined) return
       const { code, error } = failed
       // An error about a past generation says nothing of the lane while this member keeps it.
@@ -402,16 +411,16 @@ export class GroupMember implements LaneHolder {
   }
 
   /** Undefined once committed. `code` is the coordinator's, if it answered. */
-  async #tryCommit(partition: number, position: Position, where: string) {
+  async #tryCommit(settle: Settle, where: string) {
     try {
-      const code = await this.#commitOnce(partition, position)
+      const code = await this.#commitOnce(settle)
       return code === 0 ? undefined : { code, error: refusal(code, "settle", where) }
     } catch (error) {
       return { code: undefined, error: failureOf(error, "settle", where) }
     }
   }
 
-  async #commitOnce(partition: number, position: Position): Promise<number> {
+  async #commitOnce({ partition, topicId, position }: Settle): Promise<number> {
     const { group, topic } = this.#membership
     const link = await this.#brokers.coordinator(group, "settle")
     const { responses } = await link.call(
@@ -420,7 +429,7 @@ export class GroupMember implements LaneHolder {
         groupId: group,
         groupGenerationId: this.#generation,
         memberId: this.#memberId,
-        topics: [{ topic, partitions: [{ partition, offset: String(position) }] }]
+        topics: [{ topic, partitions: [{ partition, offset: String(position), metadata: settledNote(topicId) }] }]
       },
       this.#brokers.settings.requestMs
     )

@@ -12,12 +12,12 @@ export interface Start {
 export async function startingPositions(
   brokers: Brokers,
   group: string,
-  topic: string,
+  { topic, id }: { readonly topic: string; readonly id: string | undefined },
   partitions: ReadonlyArray<number>,
   from: From
 ): Promise<ReadonlyMap<number, Start>> {
   const [settled, starts, ends] = await Promise.all([
-    settledPositions(brokers, group, topic, partitions),
+    settledPositions(brokers, group, { topic, id }, partitions),
     positionsAt(brokers, topic, partitions, "earliest"),
     positionsAt(brokers, topic, partitions, "latest")
   ])
@@ -30,10 +30,11 @@ export async function startingPositions(
     partitions.map((partition) => {
       const start = starts.get(partition) ?? 0n
       const end = ends.get(partition) ?? start
-      const position = settled.get(partition)
-      if (position !== undefined) {
-        // An offset behind the end: the topic was created anew, or an unclean election cut its log. The group begins at the start.
-        return [partition, { position: position > end ? start : position, isToBeKept: false }] as const
+      const found = settled.get(partition)
+      if (found !== undefined) {
+        // An offset of a topic that no longer exists, or behind the end after an unclean election. The group begins at the start.
+        const isVoid = found.isOfOtherLog || found.position > end
+        return [partition, { position: isVoid ? start : found.position, isToBeKept: false }] as const
       }
       const asked = originOf(from, start, end, times?.get(partition))
       return [partition, { position: asked, isToBeKept: from !== "earliest" }] as const

@@ -48,6 +48,48 @@ export class BytesReader {
     return Array.from({ length: Math.max(0, this.int32()) }, read)
   }
 
+  /** An unsigned varint of 32 bits. */
+  uvarint(): number {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.bytes[this.at++]
+      if (byte === undefined || shift > 28) throw new RangeError("a number does not end")
+      value |= (byte & 127) << shift
+      if (byte < 128) return value >>> 0
+    }
+  }
+
+  /** A string of the flexible versions: its length is one more than it is; null where it says 0. */
+  compactString(): string | null {
+    const bytes = this.compactBlock()
+    return bytes === null ? null : bytes.toString()
+  }
+
+  /** A view, as `compactString`. */
+  compactBlock(): Buffer | null {
+    const length = this.uvarint() - 1
+    if (length < 0) return null
+    if (this.at + length > this.bytes.length) throw new RangeError("a block does not end")
+    this.at += length
+    return this.bytes.subarray(this.at - length, this.at)
+  }
+
+  /** An array of the flexible versions. */
+  compactArray<A>(read: () => A): Array<A> {
+    const count = this.uvarint() - 1
+    if (count > this.bytes.length - this.at) throw new RangeError("an array does not end")
+    return Array.from({ length: Math.max(0, count) }, read)
+  }
+
+  /** Passes over the tagged fields at the end of a structure. */
+  tags(): void {
+    for (let left = this.uvarint(); left > 0; left--) {
+      this.uvarint()
+      const length = this.uvarint()
+      this.at += length
+    }
+  }
+
   /** A zig-zag varint of 32 bits. */
   varint(): number {
     let value = 0

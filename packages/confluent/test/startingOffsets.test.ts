@@ -1,0 +1,28 @@
+import { Effect } from "effect"
+import { expect, it } from "vitest"
+import { type OffsetsAsked, startingOffsets } from "../src/group/startingOffsets.ts"
+
+/** A group of a topic with the offsets 2 to 9. */
+const startOf = async (committed: { readonly offset: number; readonly isOfOtherLog: boolean }) => {
+  const control: OffsetsAsked = {
+    topicId: () => Effect.succeed("a1"),
+    settled: () => Effect.succeed(new Map([[0, committed]])),
+    edges: (...[, , , edge]) => Effect.succeed(new Map([[0, edge === "earliest" ? 2 : 9]])),
+    positionsAt: () => Effect.succeed(new Map())
+  }
+  const subscription = { topic: "t", group: "g", from: "latest", drainMs: 0 } as const
+  const { offsets, topicId } = await Effect.runPromise(startingOffsets(control, subscription, [0]))
+  expect(topicId).toBe("a1")
+  return offsets.get(0)
+}
+
+it("a lane begins at the committed offset, up to the end", async () => {
+  for (const offset of [2, 5, 9]) expect(await startOf({ offset, isOfOtherLog: false })).toBe(offset)
+})
+
+it("a lane begins at the first record where the committed offset is void: expired, behind the end, or of another log", async () => {
+  expect(await startOf({ offset: 1, isOfOtherLog: false })).toBe(2)
+  // librdkafka would begin at the first record too, its lane would fail, and so would every next one.
+  expect(await startOf({ offset: 10, isOfOtherLog: false })).toBe(2)
+  expect(await startOf({ offset: 5, isOfOtherLog: true })).toBe(2)
+})
