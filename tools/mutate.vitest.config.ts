@@ -21,8 +21,10 @@ export default defineConfig({
       "packages/leat/test/Policy.test.ts",
       "packages/leat/test/publish/WriteLane.test.ts",
       "packages/leat/test/publish/WritePartition.test.ts",
+      "packages/leat/test/publish/writeModel.test.ts",
       "packages/leat/test/consume/ReadLane.test.ts",
       "packages/leat/test/consume/readModel.test.ts",
+      "packages/leat/test/consume/longLanes.test.ts",
       "packages/leat/test/transport/HeldLane.test.ts",
       "packages/leat/test/simulation/machines.test.ts"
     ],

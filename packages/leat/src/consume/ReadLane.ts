@@ -202,7 +202,8 @@ export class ReadLane {
       span += slice.to - slice.from
       end = slice
     }
-    const following = new HeldRecord(rest, held.key, held.order + count, span, bytes)
+    // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
+    const following = new HeldRecord(rest, held.key, held.order, span, bytes)
     held.span -= span
     held.bytes -= bytes
     this.#runningSpan -= span
@@ -256,7 +257,7 @@ export class ReadLane {
   /** When a retry is due that could start; Infinity when there is none. */
   get retryDueMs(): number {
     const isStanding = this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency
-    return isStanding || (this.#alone && this.#runningSpan > 0) ? Number.POSITIVE_INFINITY : this.#parked.dueMs
+    return isStanding ? Number.POSITIVE_INFINITY : this.#parked.dueMs
   }
 
   /** When the next settle is due; Infinity when there is nothing to settle. */
@@ -270,7 +271,7 @@ export class ReadLane {
   }
 
   /** The position to settle now; undefined when there is nothing new, or the last settle was too short ago and `isFinal` is not set. */
-  settleDue(nowMs: number, isFinal = false): Position | undefined {
+  settleDue(nowMs: number, isFinal: boolean): Position | undefined {
     const { watermark } = this
     if (watermark <= this.#settled) return undefined
     if (!isFinal && nowMs < this.#settledAtMs + this.#settings.settleEveryMs) return undefined
@@ -294,11 +295,7 @@ export class ReadLane {
     this.#end = watermark
     this.#held = []
     this.#head = 0
-    this.#ready = []
-    this.#readyHead = 0
     this.#heldBytes = 0
-    this.#lastOfKey.clear()
-    this.#parked.clear()
     this.#waitingSpan = 0
     this.#runningSpan = 0
     this.#parkedSpan = 0

@@ -2,7 +2,7 @@
 import type { HeldRecord } from "./HeldRecord.ts"
 
 export class RetryHeap {
-  #items: Array<HeldRecord> = []
+  readonly #items: Array<HeldRecord> = []
 
   get size(): number {
     return this.#items.length
@@ -44,10 +44,6 @@ export class RetryHeap {
       held.retryAtMs = nowMs
     }
     this.#items.sort((a, b) => a.order - b.order)
-  }
-
-  clear(): void {
-    this.#items = []
   }
 
   /** Puts an item in the place of the root, and lets it sink to where it belongs. */

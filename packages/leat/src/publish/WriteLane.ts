@@ -270,7 +270,8 @@ export class WriteLane implements QueueOwner {
     for (const { batch, spans } of this.#queue.all) {
       if (spans === undefined) batch.limitTime(0, batch.count, wallMs)
       for (const span of spans ?? []) {
-        span.attempts = 0
+        // The attempt that runs has begun: it is the first.
+        span.attempts = isInFlight(span) ? 1 : 0
         span.firstSentMs = nowMs
         // The driver may still read what is on its way or in doubt.
         if (span.state === "queued") batch.limitTime(span.from, span.to, wallMs)
@@ -366,7 +367,7 @@ export class WriteLane implements QueueOwner {
     if (!part.mayBeStored) this.#drops.takeBack(part)
     if (facts.isBehind) {
       // It failed because of others: the policy is asked when it fails by itself.
-      part.attempts = Math.max(0, part.attempts - 1)
+      part.attempts--
       return [this.#again(batch, part, isUnknown)]
     }
     if ((tag === "TooLarge" || tag === "Rejected") && !isUnknown && part.to - part.from > 1)
@@ -437,7 +438,7 @@ export class WriteLane implements QueueOwner {
       account.dropped[reason] = (account.dropped[reason] ?? 0) + events
       if (mayBeStored) account.droppedMayBeStored += events
     }
-    this.#move(batch, span, place, ending, reason)
+    this.#move(batch, span, place, ending, ending === "dropped" ? reason : undefined)
     if (batch.isAwaited)
       batch.awaited(span.from, span.to, (waiter, count) => {
         if (ending === "stored") waiter.tellStored(count)

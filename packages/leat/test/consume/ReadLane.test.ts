@@ -1,9 +1,8 @@
 import fc from "fast-check"
 import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import { HeldRecord } from "../../src/consume/HeldRecord.ts"
+import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
-import { RetryHeap } from "../../src/consume/RetryHeap.ts"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
@@ -28,6 +27,13 @@ function given<A>(value: A | undefined): A {
   return value
 }
 
+function positionsOf(held: HeldRecord): ReadonlyArray<bigint> {
+  const positions: Array<bigint> = []
+  for (let slice = held.slice; slice !== undefined; slice = slice.following)
+    for (let index = slice.from; index < slice.to; index++) positions.push(slice.records.position(index))
+  return positions
+}
+
 /** Handles what the lane gives, one after the other, until it gives nothing; returns the positions. */
 function handleAll(one: ReadLane): ReadonlyArray<bigint> {
   const positions: Array<bigint> = []
@@ -43,7 +49,12 @@ describe("a lane that is a crash loop", () => {
     const one = lane({ abandoned: 4 }, { concurrency: 1 })
     one.received(batch(0, [1]))
     expect(one.next(0)).toBeUndefined()
-    expect(one.halted).toMatchObject({ tag: "CrashLoop", position: 0n })
+    expect(one.halted).toEqual({
+      tag: "CrashLoop",
+      position: 0n,
+      attempts: 1,
+      detail: "4 holders of this lane were lost at this position"
+    })
     one.resume(1)
     const held = one.next(1)
     expect(held?.position).toBe(0n)
@@ -69,11 +80,17 @@ describe("positions that go back", () => {
 
   it("inside of a batch are not taken: what lies before them was", () => {
     const one = lane()
-    const records = [0, 2, 1, 3].map((at) => ({ ...recordOf(at), position: BigInt(at) }))
+    const records = [0, 2, 1, 3].map((at) => recordOf(at))
     expect(one.received({ records, next: 4n })).toBe(true)
     expect(one.census()).toEqual({ end: 4n, parked: 0, inFlight: 0, unread: 3 })
     expect(one.skipped).toEqual({ compacted: 1 })
     expect(handleAll(one)).toEqual([0n, 2n, 3n])
+  })
+
+  it("inside of a batch are not given in its bundle", () => {
+    const one = lane({ bundleRecords: 9 })
+    one.received({ records: [0, 1, 0, 2].map((at) => recordOf(at)), next: 3n })
+    expect(positionsOf(given(one.next(0)))).toEqual([0n, 1n, 2n])
   })
 })
 
@@ -101,44 +118,6 @@ describe("a record that cannot be read", () => {
   })
 })
 
-describe("a lane of many keys", () => {
-  const many = (from: number, count: number): ReceivedBatch => ({
-    records: Array.from({ length: count }, (_, index) => ({
-      ...recordOf(from + index),
-      key: Uint8Array.of((from + index) & 255, (from + index) >> 8)
-    })),
-    next: BigInt(from + count)
-  })
-  const upTo = (end: number) => Array.from({ length: end }, (_, index) => BigInt(index))
-
-  it("gives all of them in order, also those that come when many were taken", () => {
-    const one = lane()
-    one.received(many(0, 3000))
-    const seen: Array<bigint> = []
-    for (let turn = 0; turn < 2900; turn++) {
-      const held = given(one.next(0))
-      seen.push(held.position)
-      one.finished(held, undefined, 0)
-      expect(one.watermark).toBe(BigInt(turn + 1))
-    }
-    one.received(many(3000, 3000))
-    expect([...seen, ...handleAll(one)]).toEqual(upTo(6000))
-    expect(one.done).toBe(6000)
-  })
-
-  it("begins no other while 1024 are parked, and goes on when one of them has ended", () => {
-    const one = lane({}, { policy: [{ on: ["*"], retry: { baseMs: 10, jitter: 0 }, then: "halt" }] })
-    one.received(many(0, 1026))
-    for (let count = 0; count < 1024; count++) one.finished(given(one.next(0)), { tag: "Busy" }, count === 0 ? 0 : 1)
-    expect(one.census().parked).toBe(1024)
-    expect(one.next(9)).toBeUndefined()
-    const retried = given(one.next(10))
-    expect(retried.position).toBe(0n)
-    one.finished(retried, undefined, 10)
-    expect(one.next(10)?.position).toBe(1024n)
-  })
-})
-
 describe("a lane of bundles", () => {
   it("gives what was split off next, in order, and counts each position once", () => {
     const one = lane({ bundleRecords: 4 }, { concurrency: 1 })
@@ -147,10 +126,7 @@ describe("a lane of bundles", () => {
     const seen: Array<ReadonlyArray<bigint>> = []
     for (let held = one.next(0), turn = 0; held !== undefined; held = one.next(0), turn++) {
       if (turn === 0) one.split(held, 2)
-      const positions: Array<bigint> = []
-      for (let slice = held.slice; slice !== undefined; slice = slice.following)
-        for (let index = slice.from; index < slice.to; index++) positions.push(slice.records.position(index))
-      seen.push(positions)
+      seen.push(positionsOf(held))
       one.finished(held, undefined, 0)
     }
     expect(seen).toEqual([
@@ -166,6 +142,31 @@ describe("a lane of bundles", () => {
   })
 })
 
+describe("a bundle that was cut", () => {
+  it("is followed by what stood behind the cut, which later records join", () => {
+    const one = lane({ bundleRecords: 2 })
+    one.received(batch(0, [1, 2]))
+    const held = given(one.next(0))
+    one.split(held, 1)
+    one.received(batch(2, [3, 4, 5]))
+    one.finished(held, undefined, 0)
+    expect(handleAll(one)).toEqual([1n, 3n])
+    expect({ done: one.done, watermark: one.watermark }).toEqual({ done: 5, watermark: 5n })
+  })
+
+  it("keeps the bytes that stood behind the cut", () => {
+    // Each record is 2 bytes, and 128 for its objects.
+    const one = lane({ bundleRecords: 3 }, { bufferBytesMax: 260 })
+    one.received(batch(0, [1, 2, 3]))
+    const held = given(one.next(0))
+    one.split(held, 1)
+    one.finished(held, undefined, 0)
+    expect([one.blockedAt, one.wantsMore]).toEqual([1n, false])
+    one.finished(given(one.next(0)), undefined, 0)
+    expect([one.blockedAt, one.wantsMore]).toEqual([undefined, true])
+  })
+})
+
 describe("retries", () => {
   it("do not come before their time", () => {
     const again = [{ on: ["*"], retry: { baseMs: 100, jitter: 0 }, then: "halt" }] as const
@@ -176,26 +177,6 @@ describe("retries", () => {
     expect(one.retryDueMs).toBe(105)
     expect(one.next(104)).toBeUndefined()
     expect(one.next(105)).toBe(held)
-  })
-
-  it("come in the order in which they are due, and of one time in the order of the lane", () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(20), { maxLength: 300 }), (dues) => {
-        const heap = new RetryHeap()
-        for (const [order, due] of dues.entries()) {
-          const held = new HeldRecord(undefined, "", order, 1, 0)
-          held.retryAtMs = due
-          heap.push(held)
-        }
-        const out: Array<readonly [number, number]> = []
-        for (let nowMs = 0; nowMs <= 20; nowMs++) {
-          for (let held = heap.popDue(nowMs); held !== undefined; held = heap.popDue(nowMs))
-            out.push([held.retryAtMs, held.order])
-        }
-        const sorted = dues.map((due, order) => [due, order] as const).toSorted((a, b) => a[0] - b[0] || a[1] - b[1])
-        expect(out).toEqual(sorted)
-      })
-    )
   })
 
   it("of 1000 parked keys are found without looking at all of them", () => {

@@ -221,7 +221,7 @@ class Exploring {
     const index = Math.floor(this.#random() * this.#running.length)
     const [ended] = this.#running.splice(index, 1)
     if (ended !== undefined) this.#finish(ended)
-    const due = this.#race === "settlesWhatIsRunning" ? lane.census().end : lane.settleDue(this.#nowMs)
+    const due = this.#race === "settlesWhatIsRunning" ? lane.census().end : lane.settleDue(this.#nowMs, false)
     if (due !== undefined && due > this.#settled) this.#settle(due)
     if (this.#running.length === 0) this.#nowMs += 1
   }

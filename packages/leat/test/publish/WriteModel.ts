@@ -1,0 +1,309 @@
+/**
+ * What a `WriteLane` has to say, told the slow way: lists of records, and for each question all of them are looked at. It is written
+ * from the rules of the lane and shares no code with it.
+ */
+
+import {
+  type Answer,
+  type Batch,
+  countOf,
+  type ModelRecord,
+  type ModelRules,
+  type Range,
+  rangeOf,
+  type Ruling
+} from "./writeModelParts.ts"
+
+export class WriteModel {
+  halted: { readonly tag: string; readonly attempts: number; readonly detail: string } | undefined
+  isGated = false
+  isSealed = false
+  dueMs = Infinity
+  admitted = 0
+  stored = 0
+  dropped: Record<string, number> = {}
+  mayBeStored = 0
+  retries = 0
+  /** Drops that no record has announced. */
+  unannounced: ReadonlyArray<string> = []
+  readonly waiters: Array<{ pending: number; stored: number; dropped: Record<string, number>; mayBeStored: number }> =
+    []
+  recycled: Array<string> = []
+  batches: Array<Batch> = []
+  open: Batch | undefined
+  readonly #moves: Array<string> = []
+  readonly #stream: string
+  readonly #rules: ModelRules
+  readonly #rule: Ruling
+  #openedAtMs = 0
+  #notBeforeMs = 0
+  #begun = 0
+
+  constructor(stream: string, rules: ModelRules, rule: Ruling) {
+    this.#stream = stream
+    this.#rules = rules
+    this.#rule = rule
+  }
+
+  begin(nowMs: number): void {
+    const before = this.open
+    this.open = { id: this.#begun++, ranges: [rangeOf([])], bytes: 0, isReusable: true }
+    this.#openedAtMs = nowMs
+    this.batches.push(this.open)
+    if (before !== undefined && countOf(before) === 0) this.#recycle(before)
+  }
+
+  /** A record for the open batch; returns whether the batch is full, or begins to linger. A marker is all of its batch. */
+  appended(record: ModelRecord, bytes: number): boolean {
+    const { open } = this
+    if (open === undefined) throw new Error("there is no open batch")
+    open.ranges = [rangeOf([...open.ranges.flatMap(({ records }) => records), record])]
+    open.bytes += bytes
+    if (!record.isMarker) this.admitted++
+    this.#move([record], undefined, "queued")
+    const { batchBytes, batchRecords } = this.#rules
+    const isFull = record.isMarker || open.bytes >= batchBytes || countOf(open) >= batchRecords
+    if (isFull) this.open = undefined
+    return isFull || countOf(open) === 1
+  }
+
+  refused(bucket: number, seq: number, reason: string): void {
+    this.admitted++
+    this.#dropRecords([{ bucket, seq, isMarker: false, timeMs: 0, waiters: [] }], undefined, reason, false)
+  }
+
+  /** The range that is to leave. */
+  take(nowMs: number): Range | undefined {
+    this.dueMs = Infinity
+    if (this.halted !== undefined || this.isGated) return undefined
+    const batch = this.batches.find(
+      ({ ranges }) => ranges.every(({ state }) => state !== "inFlight") || ranges.length > 1
+    )
+    const range = batch?.ranges[0]
+    if (batch === undefined || range === undefined || countOf(batch) === 0) return undefined
+    if (batch.ranges.some(({ state }) => state === "inFlight")) return undefined
+    const lingersUntilMs = batch === this.open && !this.isSealed ? this.lingerDueMs : 0
+    const untilMs = this.#notBeforeMs > nowMs ? this.#notBeforeMs : lingersUntilMs
+    if (untilMs > nowMs) {
+      this.dueMs = untilMs
+      return undefined
+    }
+    if (batch === this.open) this.open = undefined
+    if (range.attempts === 0) range.firstMs = nowMs
+    else this.retries += range.records.length
+    range.attempts++
+    range.state = "inFlight"
+    if (!range.mayBeStored) {
+      range.said = this.unannounced
+      this.unannounced = []
+    }
+    this.#move(range.records, "queued", "inFlight")
+    return range
+  }
+
+  /** The answer to a range that is on its way, in parts. */
+  settled(range: Range, answers: ReadonlyArray<Answer>, nowMs: number, isBehind: boolean): void {
+    const batch = this.batches.find(({ ranges }) => ranges.includes(range))
+    if (batch === undefined || range.state !== "inFlight") return
+    let from = 0
+    const left: Array<Range> = []
+    // What is not stored without a reason is so because of a part that has one.
+    const others = answers.some(({ fate, isExplained }) => fate !== "stored" && isExplained)
+    for (const answer of answers) {
+      const records = range.records.slice(from, from + answer.count)
+      const part: Range = { ...range, records, said: from === 0 ? range.said : [] }
+      from += answer.count
+      if (answer.fate === "stored") this.#store(part)
+      else
+        left.push(
+          ...this.#failed(
+            batch,
+            part,
+            answer,
+            nowMs,
+            isBehind || (others && answer.fate === "notStored" && !answer.isExplained)
+          )
+        )
+    }
+    range.state = "ended"
+    this.#replace(batch, range, left)
+  }
+
+  clearDoubt(): void {
+    for (const range of this.#all) {
+      if (range.state !== "inDoubt") continue
+      range.state = "queued"
+      this.#move(range.records, "inDoubt", "queued")
+    }
+  }
+
+  dropDoubt(reason: string): void {
+    for (const batch of this.batches.slice())
+      for (const range of batch.ranges) if (range.state === "inDoubt") this.#drop(batch, range, reason)
+  }
+
+  /** Drops a batch of which nothing is on its way or may be stored; returns how many records that are. */
+  dropBatch(batch: Batch, reason: string): number {
+    const count = countOf(batch)
+    if (batch.ranges.some(({ state, mayBeStored }) => state !== "queued" || mayBeStored)) return 0
+    if (count > 0 && batch === this.open) this.open = undefined
+    if (count > 0) for (const range of batch.ranges) this.#drop(batch, range, reason)
+    return count
+  }
+
+  flush(): void {
+    if (this.open !== undefined && countOf(this.open) > 0) this.open = undefined
+  }
+
+  resume(nowMs: number, wallMs: number): void {
+    this.halted = undefined
+    this.#notBeforeMs = 0
+    for (const range of this.#all) {
+      // The attempt that runs has begun.
+      Object.assign(range, { attempts: range.state === "inFlight" ? 1 : 0, firstMs: nowMs })
+      if (range.state !== "queued") continue
+      for (const record of range.records) record.timeMs = Math.min(record.timeMs, wallMs)
+    }
+  }
+
+  abandon(reason: string): void {
+    this.open = undefined
+    this.isSealed = true
+    this.halted = undefined
+    this.#notBeforeMs = 0
+    for (const batch of this.batches.slice()) for (const range of batch.ranges) this.#drop(batch, range, reason)
+  }
+
+  /** One more waits for every record that has not ended. */
+  await(): void {
+    const records = this.#all.flatMap((range) => range.records)
+    for (const { waiters } of records) waiters.push(this.waiters.length)
+    this.waiters.push({ pending: records.length, stored: 0, dropped: {}, mayBeStored: 0 })
+  }
+
+  get lingerDueMs(): number {
+    return this.open === undefined ? 0 : this.#openedAtMs + this.#rules.lingerMs
+  }
+
+  /** Ranges that have not ended, with where they are. */
+  get census(): ReadonlyArray<string> {
+    return this.#all
+      .filter(({ records }) => records.length > 0)
+      .map(({ records, state }) => `${records.map(({ seq }) => seq).join(" ")} ${state}`)
+  }
+
+  /** All that can be asked of the lane, and the moves since this was asked last. */
+  get facts() {
+    const { admitted, batches, census, dropped, dueMs, halted, isSealed, lingerDueMs, mayBeStored, retries, stored } =
+      this
+    const unannounced = this.unannounced.toSorted()
+    return {
+      account: { admitted, stored, dropped, mayBeStored },
+      moves: this.#moves.splice(0).toSorted(),
+      census,
+      pending: batches.reduce((sum, batch) => sum + countOf(batch), 0),
+      waiters: this.waiters,
+      unannounced,
+      recycled: this.recycled,
+      halted,
+      isSealed,
+      isEmpty: batches.length === 0,
+      isIdle: batches.length === 0 && unannounced.length === 0,
+      openRecords: this.open === undefined ? undefined : countOf(this.open),
+      dueMs,
+      lingerDueMs,
+      retries
+    }
+  }
+
+  get #all(): ReadonlyArray<Range> {
+    return this.batches.flatMap(({ ranges }) => ranges)
+  }
+
+  #failed(batch: Batch, part: Range, { fate, tag, detail }: Answer, nowMs: number, isBehind: boolean) {
+    const couldBeStored = part.mayBeStored || fate === "unknown"
+    if (fate === "unknown") batch.isReusable = false
+    const state = fate === "unknown" && this.#rules.canFence ? ("inDoubt" as const) : ("queued" as const)
+    const again: Range = { ...part, state, mayBeStored: couldBeStored }
+    if (!couldBeStored) {
+      this.unannounced = [...this.unannounced, ...part.said]
+      again.said = []
+    }
+    const size = part.records.length
+    const isHalved = !isBehind && ["TooLarge", "Rejected"].includes(tag) && fate === "notStored" && size > 1
+    const ruled = isBehind || isHalved ? 0 : this.#rule(tag, part.attempts, nowMs - part.firstMs)
+    if (ruled === "drop") {
+      this.#giveUp(again, "inFlight", tag)
+      return []
+    }
+    this.#move(part.records, "inFlight", state)
+    if (isBehind || isHalved) again.attempts--
+    else if (ruled === "halt") this.halted = { tag, attempts: part.attempts, detail }
+    else this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + ruled)
+    if (!isHalved) return [again]
+    const middle = Math.floor(size / 2)
+    return [
+      { ...again, records: part.records.slice(0, middle) },
+      { ...again, records: part.records.slice(middle), said: [] }
+    ]
+  }
+
+  #store({ records }: Range): void {
+    this.stored += records.filter(({ isMarker }) => !isMarker).length
+    this.#move(records, "inFlight", "stored")
+    this.#tell(records, (waiter) => waiter.stored++)
+  }
+
+  #drop(batch: Batch, range: Range, reason: string): void {
+    const { state } = range
+    if (state === "inFlight") {
+      batch.isReusable = false
+      range.mayBeStored = true
+    }
+    range.state = "ended"
+    this.#giveUp(range, state, reason)
+    this.#replace(batch, range, [])
+  }
+
+  #giveUp({ records, said, mayBeStored }: Range, from: string, reason: string): void {
+    this.unannounced = [...this.unannounced, ...said]
+    this.#dropRecords(records, from, reason, mayBeStored)
+  }
+
+  #dropRecords(records: ReadonlyArray<ModelRecord>, from: string | undefined, reason: string, mayBeStored: boolean) {
+    const events = records.filter(({ isMarker }) => !isMarker)
+    this.unannounced = [...this.unannounced, ...events.map(({ bucket, seq }) => `${bucket}:${seq}:${reason}`)]
+    if (events.length > 0) this.dropped[reason] = (this.dropped[reason] ?? 0) + events.length
+    if (mayBeStored) this.mayBeStored += events.length
+    this.#move(records, from, "dropped", reason)
+    this.#tell(records, (waiter) => {
+      waiter.dropped[reason] = (waiter.dropped[reason] ?? 0) + 1
+      if (mayBeStored) waiter.mayBeStored++
+    })
+  }
+
+  #tell(records: ReadonlyArray<ModelRecord>, tell: (waiter: WriteModel["waiters"][number]) => void): void {
+    for (const at of records.flatMap(({ waiters }) => waiters)) {
+      const waiter = this.waiters[at]
+      if (waiter === undefined) continue
+      waiter.pending--
+      tell(waiter)
+    }
+  }
+
+  #move(records: ReadonlyArray<ModelRecord>, from: string | undefined, to: string, reason = "none"): void {
+    for (const { bucket, seq, isMarker } of records)
+      if (!isMarker && from !== to)
+        this.#moves.push(`${this.#stream} ${bucket}:${seq} ${from ?? "nowhere"} ${to} ${reason}`)
+  }
+
+  #replace(batch: Batch, range: Range, by: ReadonlyArray<Range>): void {
+    batch.ranges = batch.ranges.flatMap((one) => (one === range ? by : [one]))
+    if (batch.ranges.length === 0) this.#recycle(batch)
+  }
+
+  #recycle(batch: Batch): void {
+    this.batches = this.batches.filter((one) => one !== batch)
+    this.recycled.push(`${batch.id} ${batch.isReusable ? "reusable" : "held"}`)
+  }
+}

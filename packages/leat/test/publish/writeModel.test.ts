@@ -1,0 +1,51 @@
+/** A write lane against its model: after every move both say the same of everything that can be asked. */
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { moveDrawn, rulesDrawn, WriteLaneBesideModel } from "./WriteLaneBesideModel.ts"
+
+describe("a write lane", () => {
+  it("says what its model says, whatever is drawn", () => {
+    const seen = new Set<string>()
+    fc.assert(
+      fc.property(
+        rulesDrawn,
+        fc.array(moveDrawn, { maxLength: 150, size: "max" }),
+        fc.array(moveDrawn, { maxLength: 10 }),
+        (rules, moves, later) => {
+          const both = new WriteLaneBesideModel(rules)
+          const step = (move: () => void) => {
+            move()
+            const { facts } = both
+            for (const text of facts.moves) seen.add(text.replace(/^\S+ \S+ /, ""))
+            expect(facts).toEqual(both.expected)
+          }
+          for (const move of moves) step(() => both.move(move))
+          step(() => both.seal())
+          for (const move of later) step(() => both.move(move))
+          step(() => both.abandon())
+          step(() => both.serveAnother())
+          for (const move of later) step(() => both.move(move))
+        }
+      ),
+      { numRuns: 300 }
+    )
+    const of = (from: string, ...into: ReadonlyArray<string>) => into.map((to) => `${from} ${to}`)
+    // A draw that no longer gets somewhere is seen.
+    expect(Array.from(seen).toSorted()).toEqual(
+      [
+        ...of("nowhere", "queued none", "dropped overflow"),
+        ...of("queued", "inFlight none", "dropped overflow", "dropped closed"),
+        ...of(
+          "inFlight",
+          "stored none",
+          "queued none",
+          "inDoubt none",
+          "dropped Rejected",
+          "dropped Timeout",
+          "dropped closed"
+        ),
+        ...of("inDoubt", "queued none", "dropped doubted", "dropped closed")
+      ].toSorted()
+    )
+  })
+})

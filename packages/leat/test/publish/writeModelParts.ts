@@ -1,0 +1,57 @@
+/** What a `WriteModel` holds: batches of ranges of records, and what is said to it. */
+
+export interface ModelRecord {
+  readonly bucket: number
+  readonly seq: number
+  readonly isMarker: boolean
+  /** Epoch milliseconds. */
+  timeMs: number
+  /** Who waits for it: indexes into `waiters`. */
+  readonly waiters: Array<number>
+}
+
+/** Records that are sent together. */
+export interface Range {
+  readonly records: ReadonlyArray<ModelRecord>
+  state: "queued" | "inFlight" | "inDoubt" | "ended"
+  attempts: number
+  firstMs: number
+  mayBeStored: boolean
+  /** What its first record announces, one text for each drop. */
+  said: ReadonlyArray<string>
+}
+
+export interface Batch {
+  readonly id: number
+  ranges: Array<Range>
+  bytes: number
+  isReusable: boolean
+}
+
+export interface ModelRules {
+  readonly lingerMs: number
+  readonly batchBytes: number
+  readonly batchRecords: number
+  readonly canFence: boolean
+}
+
+/** A part of a range, counted from its first record, and what became of it. */
+export interface Answer {
+  readonly count: number
+  readonly fate: "stored" | "notStored" | "unknown"
+  /** Whether the driver said why. */
+  readonly isExplained: boolean
+  readonly tag: string
+  readonly detail: string
+}
+
+/** What the policy of the test says, by hand: again in so many milliseconds, dropped, or the lane halts. */
+export type Ruling = (tag: string, attempts: number, elapsedMs: number) => number | "drop" | "halt"
+
+export function rangeOf(records: ReadonlyArray<ModelRecord>): Range {
+  return { records, state: "queued", attempts: 0, firstMs: 0, mayBeStored: false, said: [] }
+}
+
+export function countOf({ ranges }: Batch): number {
+  return ranges.reduce((sum, { records }) => sum + records.length, 0)
+}
