@@ -52,10 +52,32 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     foundBy: "consume/ReadLane.test.ts"
   },
   {
+    name: "what came behind a bundle that was cut is lost",
+    file: "consume/ReadLane.ts",
+    find: `this.#lastOfKey.set(held.key, following)`,
+    replace: `void following`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "later records join"
+  },
+  {
+    name: "what a lane has handled stays on the heap",
+    file: "consume/ReadLane.ts",
+    find: `if (this.#head > 256 && this.#head * 2 > this.#held.length) {`,
+    replace: `if (this.#head > this.#held.length) {`,
+    foundBy: "consume/longLanes.test.ts"
+  },
+  {
+    name: "an empty batch of columns takes the end of the lane back",
+    file: "consume/ReadLane.ts",
+    find: `else if (records.length > 0) this.#holdAll`,
+    replace: `else this.#holdAll`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
     name: "a concurrency that is no number is taken",
     file: "consume/handleFaults.ts",
-    find: `(Number.isInteger(value) && value >= 1 && value <= countMax)`,
-    replace: `!(value < 1 || value > countMax)`,
+    find: `(Number.isInteger(value) && value >= 1 && value <= most)`,
+    replace: `!(value < 1 || value > most)`,
     foundBy: "consume/endings.test.ts"
   },
   {

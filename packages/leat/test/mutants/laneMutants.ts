@@ -100,6 +100,20 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "wait for linger unless"
   },
   {
+    name: "the attempt that runs when a lane is resumed is none",
+    file: "publish/WriteLane.ts",
+    find: `span.attempts = isInFlight(span) ? 1 : 0`,
+    replace: `span.attempts = 0`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
+    name: "a journal is told a reason of what is stored",
+    file: "publish/WriteLane.ts",
+    find: `ending === "dropped" ? reason : undefined`,
+    replace: `reason`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
     name: "a record that only announces drops is counted as stored",
     file: "publish/WriteLane.ts",
     find: `if (batch.isMarker(index)) events--`,
