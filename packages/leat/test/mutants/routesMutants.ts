@@ -106,5 +106,26 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `if (lists === "inOrder") return one.every`,
     replace: `if (lists === "inOrder" && one.length < 2) return one.every`,
     foundBy: "routes/sameValue.test.ts"
+  },
+  {
+    name: "faults of form hide names of what is not there",
+    file: "routes/Routes.ts",
+    find: `others.filter(isApart(decoded.failure))`,
+    replace: `others.slice(0, 0)`,
+    foundBy: "routes/RouteFaults.test.ts"
+  },
+  {
+    name: "a fault of form is followed by those that come of it",
+    file: "routes/Routes.ts",
+    find: `others.filter(isApart(decoded.failure))`,
+    replace: `others`,
+    foundBy: "routes/RouteFaults.test.ts"
+  },
+  {
+    name: "the name of a file is taken for a document",
+    file: "routes/RouteDocument.ts",
+    find: `if (isObject(value)) return Result.succeed(value)`,
+    replace: `if (isObject(value) || text !== "") return Result.succeed(value)`,
+    foundBy: "wrongArguments.test.ts"
   }
 ]
