@@ -2,7 +2,11 @@
 import { Duration, Option } from "effect"
 import { noContract } from "./contract/contractFault.ts"
 import { isObject, kindOf } from "./given.ts"
+import { nameFault } from "./nameFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
+
+/** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */
+const sourceBytesMax = 1024
 
 const optionNames: ReadonlyArray<string> = ["source", "routes", "drivers", "contracts", "ledger", "journal", "drain"]
 
@@ -19,6 +23,9 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (typeof source !== "string" || source === "") {
     const message = "a leat needs a source: the name of the service that publishes"
     found.push({ path: "source", message: source === "" ? message : `${message}, and not ${kindOf(source)}` })
+  } else {
+    const message = nameFault("a source", source, sourceBytesMax)
+    if (message !== undefined) found.push({ path: "source", message })
   }
   if (drivers !== undefined) found.push(...listFaults("drivers", drivers, "drivers: [log]", noDriver))
   if (contracts !== undefined)

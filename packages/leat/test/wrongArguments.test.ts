@@ -167,6 +167,14 @@ describe("a call from JavaScript", () => {
       () => given({ source: 5 }),
       "source: a leat needs a source: the name of the service that publishes, and not a number"
     ],
+    ["a source of a space", () => given({ source: " " }), "source: a source needs a name: this one is empty"],
+    ["a line feed in the source", () => given({ source: "a\nb" }), "of a source holds a control character"],
+    [
+      "half a pair in the source",
+      () => given({ source: "\ud800" }),
+      "the name of a source holds half of a surrogate pair"
+    ],
+    ["a long source", () => given({ source: "s".repeat(1025) }), "of a source has at most 1024 bytes, and not 1025"],
     ["ledger: store", () => given({ source: "a", ledger: "./data" }), "ledger: says where counters go"],
     ["drain: soon", () => given({ source: "a", drain: "soon" }), 'drain: is no duration: "10 seconds"'],
     [

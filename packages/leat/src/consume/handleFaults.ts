@@ -1,6 +1,6 @@
 /** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
-import { Buffer } from "node:buffer"
 import { isObject, kindOf } from "../given.ts"
+import { nameFault } from "../nameFault.ts"
 import { faults } from "../Policy.ts"
 import { concurrencyMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
@@ -12,19 +12,9 @@ const recordsMax = 1_000_000
 /** Longest name of a group in bytes of UTF-8: what every backend takes. */
 const groupBytesMax = 255
 
-/** Line feeds and other controls, the two separators that some readers take for line feeds among them. */
-const controls = /[\p{Cc}\u2028\u2029]/u
-
 /** What is wrong with the name of a group, on every backend alike; undefined when it can be used. */
 export function groupFault(group: unknown): string | undefined {
-  if (typeof group !== "string") return `the name of a group is a text, and not ${kindOf(group)}`
-  if (group.trim() === "") return "a group needs a name: this one is empty"
-  if (group !== group.trim()) return `the name ${JSON.stringify(group)} of a group begins or ends with a space`
-  if (!group.isWellFormed()) return "the name of a group holds half of a surrogate pair, which UTF-8 cannot say"
-  if (controls.test(group)) return `the name ${JSON.stringify(group.slice(0, 60))} of a group holds a control character`
-  const bytes = Buffer.byteLength(group)
-  if (bytes <= groupBytesMax) return undefined
-  return `the name of a group has at most ${groupBytesMax} bytes, and not ${bytes}: ${group.slice(0, 40)}...`
+  return nameFault("a group", group, groupBytesMax)
 }
 
 const optionNames: ReadonlyArray<string> = ["concurrency", "from", "onTombstone", "policy", "records"]

@@ -1,5 +1,9 @@
 import type { ContractInfo } from "./Contract.ts"
 import { isObject, kindOf } from "../given.ts"
+import { nameFault } from "../nameFault.ts"
+
+/** Longest name of a stream in bytes of UTF-8: Kafka's limit for a topic of that name is 249 characters, which the route is asked for. */
+const streamBytesMax = 1024
 
 /** Why a value is no contract, one sentence; undefined: it is one. */
 export function noContract(value: unknown): string | undefined {
@@ -9,8 +13,15 @@ export function noContract(value: unknown): string | undefined {
     typeof value["name"] === "string" &&
     typeof value["buckets"] === "number" &&
     Array.isArray(value["needs"])
-  if (isContract) return undefined
+  if (isContract) return streamFault(value["stream"])
   return `is no contract, but ${kindOf(value)}: a contract is imported from the code that \`leat contracts gen\` has made of a .proto file`
+}
+
+/** Generated code has streams of lower-case words with dots between them; what is written by hand has at least a name that can be stored. */
+function streamFault(stream: unknown): string | undefined {
+  const message = nameFault("a stream", stream, streamBytesMax)
+  if (message !== undefined || typeof stream !== "string" || !/[*{}]/.test(stream)) return message
+  return `the name ${JSON.stringify(stream)} of a stream holds a star or a brace, which stand for others in routes`
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What is wrong with a route document that can be read: every fault, each with its path and what to do. */
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
+import { nameFault } from "../nameFault.ts"
 import { faults as policyFaultsOf, type Policy } from "../Policy.ts"
 import { legDefaults } from "./Route.ts"
 import {
@@ -12,6 +13,9 @@ import {
   type SubscriptionSpec
 } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
+
+/** Longest name of a topic in bytes of UTF-8: what the log takes. Kafka's limit of characters is asked for with the stream filled in. */
+const topicBytesMax = 512
 
 const kiB = 1024
 const giB = 1024 ** 3
@@ -81,6 +85,8 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   if (unknown !== undefined) {
     faults.push({ path: `${path}.topic`, message: `${unknown} stands for nothing; the one placeholder is {stream}` })
   }
+  const wrongName = nameFault("a topic", topic, topicBytesMax)
+  if (wrongName !== undefined) faults.push({ path: `${path}.topic`, message: wrongName })
   faults.push(
     ...namedPolicy(document, leg.policy, path),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.bufferBytes),

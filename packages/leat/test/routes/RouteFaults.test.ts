@@ -171,3 +171,25 @@ describe("faults of form", () => {
     ])
   })
 })
+
+describe("the name of a topic", () => {
+  it.each([
+    [" {stream}", "begins or ends with a space"],
+    ["a\nb", "holds a control character"],
+    ["a\u0000{stream}", "holds a control character"],
+    ["\u001b[31m", "holds a control character"],
+    ["\ud800{stream}", "half of a surrogate pair"],
+    ["\ufeff{stream}", "begins or ends with a space"],
+    ["  ", "a topic needs a name"],
+    ["é".repeat(249) + "e".repeat(20), "Expected a value with a length of at most 249"],
+    ["€".repeat(200), "at most 512 bytes, and not 600"]
+  ])("%j is a fault of the document", (topic, words) => {
+    const faults = faultsOf(documentOf(leg({ topic })))
+    expect(faults.map(({ path }) => path)).toEqual(["routes[0].to[0].topic"])
+    expect(faults[0]?.message).toContain(words)
+  })
+
+  it.each(["a b", "täst.{stream}", "..", "__proto__", "{stream}-👍"])("may be %j", (topic) => {
+    expect(faultsOf(documentOf(leg({ topic })))).toEqual([])
+  })
+})
