@@ -27,3 +27,11 @@ export function printJson(report: Readonly<Record<string, unknown>>): Effect.Eff
 export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`
 }
+
+/**
+ * Text from a log or a file as a terminal may have it: controls are written as JSON writes them. Line feeds stay, because a sentence may
+ * have several lines.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n]/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}

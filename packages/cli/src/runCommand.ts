@@ -1,6 +1,6 @@
 import { Cause, Console, Effect } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
-import { CommandFailure, exitCode, printJson } from "./outcome.ts"
+import { CommandFailure, exitCode, printable, printJson } from "./outcome.ts"
 
 const version = "0.1.0"
 
@@ -27,7 +27,7 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
   const fail = (code: 1 | 2 | 3, message: string, report: Readonly<Record<string, unknown>> = {}) =>
     Effect.as(
       Effect.andThen(
-        Console.error(`leat: ${message}`),
+        Console.error(`leat: ${printable(message)}`),
         isJson ? printJson({ error: message, ...report }) : Effect.void
       ),
       code

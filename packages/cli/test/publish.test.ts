@@ -72,7 +72,13 @@ describe("leat events publish", () => {
       [JSON.stringify({ ...record, rawValue: "*" }), "its rawValue must be bytes in base64, or null"],
       [JSON.stringify({ ...record, headers: [["a", 1]] }), "its headers must be"],
       [JSON.stringify({ ...record, timeMs: "now" }), "its timeMs must be epoch milliseconds"],
-      [JSON.stringify({ ...record, topic: 1 }), "its topic must be the name of a topic"]
+      [JSON.stringify({ ...record, topic: 1 }), "its topic must be the name of a topic"],
+      [JSON.stringify({ ...record, topic: "a\0b" }), "its topic must be a name of at most 512 bytes without NUL"],
+      [JSON.stringify({ ...record, topic: "é".repeat(257) }), "its topic must be a name of at most 512 bytes"],
+      [JSON.stringify({ ...record, topic: "\ud800" }), "it has half of a surrogate pair"],
+      [JSON.stringify({ ...record, headers: [["\ud800", ""]] }), "it has half of a surrogate pair"],
+      [`{"id":"a","total":${"9".repeat(1000)}}`, `total: ${"9".repeat(60)}... (1000 characters) is out of range`],
+      ["\u001b[2J", "it is no JSON: Unexpected token '\\u001b'"]
     ]
     const input = `{"id":"first"}\n${bad.map(([line]) => line).join("\n")}\n{"id":"last"}`
     const { code, stdout, stderr } = await piped(project, [...orders, "--json"], input)
@@ -82,7 +88,7 @@ describe("leat events publish", () => {
       expect({ line, found }).toEqual({ line, found: expect.stringContaining(expected) })
     }
     expect([code, told.length]).toEqual([1, bad.length + 1])
-    const counts = { offered: 15, stored: 2, duplicates: 0, malformed: 13, notStored: 0, dryRun: false }
+    const counts = { offered: 21, stored: 2, duplicates: 0, malformed: 19, notStored: 0, dryRun: false }
     expect(JSON.parse(stdout)).toMatchObject(counts)
     expect((await rawRead(join(project.folder, "data"), "shop.orders")).length).toBe(2)
   })

@@ -2,6 +2,7 @@ import { fromBinary, type Message } from "@bufbuild/protobuf"
 import { Option } from "effect"
 import { formatEventId, maskEvent, printEvent, readMeta, type RecordMeta } from "leat"
 import type { ReceivedRecord } from "leat/transport"
+import { printable } from "../outcome.ts"
 import type { Contracts, FoundContract } from "./Contracts.ts"
 import type { EventLine } from "./EventLine.ts"
 import { eventShape } from "./eventShape.ts"
@@ -63,8 +64,12 @@ export function describeText(record: ReceivedRecord, place: Place, describing: D
     printEvent(isUnmasked ? { ...info, personal: [] } : info, eventShape(message, event))
   )
   const bytes = isUnmasked && contract === undefined && record.value !== null ? ` ${shownBytes(record.value)}` : ""
-  const body = meta.isMarker ? dropsOf(meta) : "fault" in read ? `(${read.fault})${bytes}` : (read.event ?? removed)
-  const where = `${place.topic}/${place.partition}@${record.position}`
+  const body = meta.isMarker
+    ? dropsOf(meta)
+    : "fault" in read
+      ? `(${printable(read.fault)})${bytes}`
+      : (read.event ?? removed)
+  const where = `${printable(place.topic)}/${place.partition}@${record.position}`
   return { line: `${timeOf(record.timeMs)} ${where} ${key} ${body}`, isWhole: isWhole(read, contract) }
 }
 

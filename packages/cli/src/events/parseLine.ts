@@ -27,6 +27,9 @@ export interface EventJson {
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** Longest name of a topic that the log takes, in bytes of UTF-8. */
+const topicBytesMax = 512
+
 const partitionsMax = 10_000
 
 /** What a Date holds. */
@@ -36,8 +39,8 @@ const timeMsMax = 8.64e15
 export function parseLine(text: string): RecordLine | EventJson {
   const value = parseJson(text)
   if (!isExactObject(value)) throw new Error(`it is ${describe(value)}; write one JSON object a line`)
-  if (value.has("rawValue") && value.has("partition")) return recordLine(plainJson(value) as Fields)
   if (!isWellFormed(value)) throw new Error("it has half of a surrogate pair, which UTF-8 cannot hold")
+  if (value.has("rawValue") && value.has("partition")) return recordLine(plainJson(value) as Fields)
   return { kind: "event", json: value }
 }
 
@@ -53,6 +56,8 @@ function parseJson(text: string): ExactJson {
 function recordLine(line: Fields): RecordLine {
   const { topic, partitions, compacted, timeMs, headers } = line
   if (typeof topic !== "string" || topic === "") throw wrong("topic", "the name of a topic")
+  if (Buffer.byteLength(topic) > topicBytesMax || topic.includes("\0"))
+    throw wrong("topic", `a name of at most ${topicBytesMax} bytes without NUL, which the log takes`)
   if (partitions !== undefined && !isWhole(partitions, 1, partitionsMax))
     throw wrong("partitions", `a number from 1 to ${partitionsMax}`)
   if (!isWhole(line["partition"], 0, partitionsMax)) throw wrong("partition", "the number of a partition")

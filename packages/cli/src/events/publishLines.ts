@@ -1,5 +1,5 @@
 import { Console, Effect, Option, Result, type Scope } from "effect"
-import type { CommandFailure } from "../outcome.ts"
+import { type CommandFailure, printable } from "../outcome.ts"
 import type { EventTarget, NumberedEvent } from "./EventTarget.ts"
 import { parseLine, type RecordLine } from "./parseLine.ts"
 import type { Line } from "./readLines.ts"
@@ -24,7 +24,7 @@ export const publishLines = Effect.fnUntraced(function* (lines: ReadonlyArray<Li
   tally.offered += lines.length
   const reject = (number: number, why: string) => {
     tally.malformed++
-    return Console.error(`leat: line ${number}: ${why}`)
+    return Console.error(`leat: line ${number}: ${printable(why)}`)
   }
   const lanes = new Map<string, Array<RecordLine>>()
   const events: Array<NumberedEvent> = []

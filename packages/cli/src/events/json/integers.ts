@@ -31,17 +31,25 @@ const digitsMax = 40
 /** The integer that a JSON number says (`1e3`, `-0`, `12.0`), exactly; throws where it says none, or none of the type. */
 export function exactInteger(source: string, { name, least, most }: IntegerRange): bigint {
   const [, sign, whole = "", fraction = "", exponent = "0"] = numberParts.exec(source) ?? []
-  if (sign === undefined) throw new Error(`${JSON.stringify(source)} is no number`)
+  if (sign === undefined) throw new Error(`${JSON.stringify(shown(source))} is no number`)
   const digits = (whole + fraction).replace(/^0+/, "")
   const significant = digits.replace(/0+$/, "")
   if (significant === "") return 0n
   const zeros = Number(exponent) - fraction.length + digits.length - significant.length
-  if (zeros < 0) throw new Error(`${source} is no whole number, which ${name} is`)
+  if (zeros < 0) throw new Error(`${shown(source)} is no whole number, which ${name} is`)
   const value = significant.length + zeros > digitsMax ? undefined : BigInt(sign + significant + "0".repeat(zeros))
   if (value === undefined || value < least || value > most) {
-    throw new Error(`${source} is out of range: ${name} is ${least} to ${most}`)
+    throw new Error(`${shown(source)} is out of range: ${name} is ${least} to ${most}`)
   }
   return value
+}
+
+/** Most characters of a number in a sentence. */
+const shownMax = 60
+
+/** A number of megabytes is told by its beginning. */
+function shown(source: string): string {
+  return source.length <= shownMax ? source : `${source.slice(0, shownMax)}... (${source.length} characters)`
 }
 
 const numberParts = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
