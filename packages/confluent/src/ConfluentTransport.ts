@@ -123,9 +123,8 @@ function subscribe(
   subscription: Subscription
 ): Stream.Stream<Lane, TransportError, Scope.Scope> {
   return Stream.fromEffect(
-    Effect.andThen(
-      control.partitions("subscribe", subscription.topic),
-      GroupMember.join({ kafka, options, control, subscription })
+    Effect.flatMap(control.partitions("subscribe", subscription.topic), (partitions) =>
+      GroupMember.join({ kafka, options, control, subscription, partitions })
     )
   ).pipe(Stream.flatMap((member) => member.lanes.stream(member.takeNoMore)))
 }

@@ -32,7 +32,13 @@ describeKafka(
         const { topic } = yield* topicOf(transport, 1)
         const scope = yield* Scope.make()
         const subscription = { topic, group: "g", from: "earliest", drainMs: 1000 } as const
-        const joining = GroupMember.join({ kafka: loadClient(), options: { brokers }, control, subscription })
+        const joining = GroupMember.join({
+          kafka: loadClient(),
+          options: { brokers },
+          control,
+          subscription,
+          partitions: 1
+        })
         yield* stay(yield* Scope.provide(joining, scope))
         const beforeMs = yield* Clock.currentTimeMillis
         yield* Scope.close(scope, Exit.void)

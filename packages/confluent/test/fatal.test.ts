@@ -25,7 +25,8 @@ const lost = (use: (consumer: FakeConsumer, subscription: Fiber.Fiber<void, unkn
             edges: () => Effect.succeed(new Map([[0, 0]])),
             positionsAt: () => Effect.succeed(new Map())
           },
-          subscription: { topic, group: "g", from: "earliest", drainMs: 1000 }
+          subscription: { topic, group: "g", from: "earliest", drainMs: 1000 },
+          partitions: 1
         })
         const [consumer] = made
         if (consumer === undefined) throw new Error("no consumer was made")

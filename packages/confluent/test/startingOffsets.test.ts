@@ -3,15 +3,18 @@ import { expect, it } from "vitest"
 import { type OffsetsAsked, startingOffsets } from "../src/group/startingOffsets.ts"
 
 /** A group of a topic with the offsets 2 to 9. */
-const startOf = async (committed: { readonly offset: number; readonly isOfOtherLog: boolean }) => {
+const startOf = async (
+  committed: { readonly offset: number; readonly isOfOtherLog: boolean } | undefined,
+  countAtFirst = 1
+) => {
   const control: OffsetsAsked = {
     topicId: () => Effect.succeed("a1"),
-    settled: () => Effect.succeed(new Map([[0, committed]])),
+    settled: () => Effect.succeed(new Map(committed === undefined ? [] : [[0, committed]])),
     edges: (...[, , , edge]) => Effect.succeed(new Map([[0, edge === "earliest" ? 2 : 9]])),
     positionsAt: () => Effect.succeed(new Map())
   }
   const subscription = { topic: "t", group: "g", from: "latest", drainMs: 0 } as const
-  const { offsets, topicId } = await Effect.runPromise(startingOffsets(control, subscription, [0]))
+  const { offsets, topicId } = await Effect.runPromise(startingOffsets(control, subscription, [0], countAtFirst))
   expect(topicId).toBe("a1")
   return offsets.get(0)
 }
@@ -25,4 +28,9 @@ it("a lane begins at the first record where the committed offset is void: expire
   // librdkafka would begin at the first record too, its lane would fail, and so would every next one.
   expect(await startOf({ offset: 10, isOfOtherLog: false })).toBe(2)
   expect(await startOf({ offset: 5, isOfOtherLog: true })).toBe(2)
+})
+
+it("a group that begins at the latest record reads a partition from its beginning that was added after it had joined", async () => {
+  expect(await startOf(undefined)).toBe(9)
+  expect(await startOf(undefined, 0)).toBe(2)
 })

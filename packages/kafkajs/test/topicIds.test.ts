@@ -12,18 +12,18 @@ const id = "00112233445566778899aabbccddeeff"
 const otherId = "ff112233445566778899aabbccddeeff"
 
 /** A group that has settled position 4 of a partition with positions 0 to 9. */
-function brokersWith(metadata: string | null): Brokers {
+function brokersWith(metadata: string | null, offset = "4"): Brokers {
   const answers: Record<string, (asked: { readonly topics: ReadonlyArray<never> }) => object> = {
     OffsetFetch: () => ({
       errorCode: 0,
-      responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: 0, offset: "4", metadata }] }]
+      responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: 0, offset, metadata }] }]
     }),
     ListOffsets: ({ topics }) => {
       const [{ partitions } = { partitions: [] }] = topics as ReadonlyArray<{
         readonly partitions: ReadonlyArray<{ readonly timestamp: string }>
       }>
-      const offset = partitions[0]?.timestamp === "-2" ? "2" : "9"
-      return { responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: 0, offset }] }] }
+      const edge = partitions[0]?.timestamp === "-2" ? "2" : "9"
+      return { responses: [{ topic: "t", partitions: [{ partition: 0, errorCode: 0, offset: edge }] }] }
     }
   }
   const link = { call: (name: string, asked: { readonly topics: ReadonlyArray<never> }) => answers[name]?.(asked) }
@@ -47,6 +47,14 @@ it("a lane begins where the group is settled in this topic, or where nobody says
   for (const metadata of [settledNote(id), "", null, "of another client"])
     expect(await startOf(metadata, id)).toEqual({ position: 4n, isToBeKept: false })
   expect(await startOf(settledNote(id), undefined)).toEqual({ position: 4n, isToBeKept: false })
+})
+
+it("a group that begins at the latest record reads a partition from its beginning that was added after it had joined", async () => {
+  const brokers = brokersWith(null, "-1")
+  const starts = (countAtFirst: number) =>
+    startingPositions(brokers, "g", { topic: "t", id }, [0], "latest", countAtFirst)
+  expect((await starts(1)).get(0)).toEqual({ position: 9n, isToBeKept: true })
+  expect((await starts(0)).get(0)).toEqual({ position: 2n, isToBeKept: true })
 })
 
 it("lanes of a topic that was made anew fail, and nothing is fetched for them", async () => {

@@ -15,6 +15,8 @@ const tokenMsMax = 3_600_000
 /** Records and bytes that librdkafka prefetches for a consumer, beyond those in the lanes. */
 const prefetchRecords = 10_000
 const prefetchKilobytes = 8 * 1024
+/** Interval in which a group of the classic protocol looks for new partitions, in milliseconds. */
+const newPartitionsMs = 10_000
 /** Longest pause of a member between two polls, beyond the drain time of its lanes, in milliseconds. */
 const pollMarginMs = 300_000
 
@@ -109,6 +111,8 @@ export function memberConfig(
       ? {}
       : {
           "partition.assignment.strategy": "cooperative-sticky",
+          // The leader of the group learns of new partitions by it. The default is five minutes.
+          "topic.metadata.refresh.interval.ms": newPartitionsMs,
           "session.timeout.ms": sessionMs,
           "heartbeat.interval.ms": Math.min(3000, Math.max(100, Math.floor(sessionMs / 10)))
         })

@@ -53,6 +53,8 @@ export interface MemberOptions {
   /** Source of offsets. */
   readonly control: OffsetsAsked
   readonly subscription: Subscription
+  /** Partitions of the topic when the member joins. */
+  readonly partitions: number
 }
 
 export class GroupMember {
@@ -243,7 +245,8 @@ export class GroupMember {
     const starts = startingOffsets(
       control,
       subscription,
-      partitions.map(({ partition }) => partition)
+      partitions.map(({ partition }) => partition),
+      this.#options.partitions
     )
     return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
       Effect.flatMap((known) =>

@@ -15,12 +15,14 @@ export interface Starts {
 
 /**
  * The committed offset of each partition; if there is none, the subscription's `from`; if it has expired, or belongs to another log, the
- * earliest that is kept.
+ * earliest that is kept. `countAtFirst`: partitions of the topic when the member joined. One that was added later is read from its
+ * beginning, because all of it is later than the member's "latest".
  */
 export function startingOffsets(
   control: OffsetsAsked,
   { topic, group, from }: Subscription,
-  partitions: ReadonlyArray<number>
+  partitions: ReadonlyArray<number>,
+  countAtFirst: number
 ): Effect.Effect<Starts, TransportError> {
   return Effect.gen(function* () {
     // First the id: offsets of a topic that is made anew in between are never taken for those of the old one.
@@ -45,10 +47,11 @@ export function startingOffsets(
         ? yield* control.positionsAt("subscribe", topic, others, from.timeMs)
         : undefined
     for (const partition of others) {
+      const origin = from === "latest" && partition >= countAtFirst ? "earliest" : from
       const low = earliest.get(partition) ?? 0
       const high = latest.get(partition) ?? low
       // What is void was committed all the same, so the earliest record that is kept comes next, not `from`.
-      const start = settled.has(partition) ? low : startOf(from, low, high, byTime?.get(partition))
+      const start = settled.has(partition) ? low : startOf(origin, low, high, byTime?.get(partition))
       kept.set(partition, start)
     }
     return { topicId, offsets: kept }

@@ -84,6 +84,8 @@ export class GroupMember implements LaneHolder {
   #countedMs = 0
   /** Instant of `monotonicMs` at which the coordinator last confirmed this member. */
   #aliveMs = 0
+  /** Partitions of the topic when this member was given its first lanes. */
+  #countAtFirst: number | undefined
   #wake: (() => void) | undefined
   #whenJoined: Array<() => void> = []
 
@@ -333,8 +335,9 @@ export class GroupMember implements LaneHolder {
     if (wanted.length === 0) return
     try {
       // First the id: positions of a topic that is made anew in between are never taken for those of the old one.
-      const { id } = await this.#brokers.lookUp(topic)
-      const starts = await startingPositions(this.#brokers, group, { topic, id }, wanted, from)
+      const { id, partitions: count } = await this.#brokers.lookUp(topic)
+      this.#countAtFirst ??= count
+      const starts = await startingPositions(this.#brokers, group, { topic, id }, wanted, from, this.#countAtFirst)
       const toBeKept = [...starts].filter(([, { isToBeKept }]) => isToBeKept)
       // Without these commits the next holder could skip records before the first one.
       await Promise.all(

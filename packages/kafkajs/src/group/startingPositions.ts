@@ -14,7 +14,8 @@ export async function startingPositions(
   group: string,
   { topic, id }: { readonly topic: string; readonly id: string | undefined },
   partitions: ReadonlyArray<number>,
-  from: From
+  from: From,
+  countAtFirst = Number.POSITIVE_INFINITY
 ): Promise<ReadonlyMap<number, Start>> {
   const [settled, starts, ends] = await Promise.all([
     settledPositions(brokers, group, { topic, id }, partitions),
@@ -36,7 +37,9 @@ export async function startingPositions(
         const isVoid = found.isOfOtherLog || found.position > end
         return [partition, { position: isVoid ? start : found.position, isToBeKept: false }] as const
       }
-      const asked = originOf(from, start, end, times?.get(partition))
+      // A partition that was added while the group reads is read from its beginning: all of it is later than the group's "latest".
+      const origin = from === "latest" && partition >= countAtFirst ? "earliest" : from
+      const asked = originOf(origin, start, end, times?.get(partition))
       return [partition, { position: asked, isToBeKept: from !== "earliest" }] as const
     })
   )

@@ -7,6 +7,7 @@ import type { Ledger } from "../ledger/Ledger.ts"
 import { persistently } from "../routes/openCluster.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
+import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
 import { Sink } from "./Sink.ts"
@@ -69,9 +70,11 @@ export class Sinks {
   readonly #requests = new Map<string, SinkRequest>()
   readonly #open = new Map<string, Sink>()
   readonly #unopened = new Map<string, Unopened>()
+  readonly #watch: PartitionWatch
 
   constructor(options: SinksOptions) {
     this.#options = options
+    this.#watch = new PartitionWatch(options.scope)
     this.#shared = new Shared(options.scope, (name) => this.#lookup(name))
   }
 
@@ -202,6 +205,8 @@ export class Sinks {
       const transport = yield* transports.get(leg.cluster)
       const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
       const sink = yield* persistently(opening)
+      const { partitions } = sink
+      yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
       this.#open.set(name, sink)
       const waiting = this.#unopened.get(name)
       // Another stream has opened it: whoever waits for it joins now.

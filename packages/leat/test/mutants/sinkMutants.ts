@@ -3,6 +3,22 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in destinations: their budget, their lanes, how they open, change and close. */
 export const sinkMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a topic is not looked at again after it has been opened",
+    file: "publish/PartitionWatch.ts",
+    find: `if (topic.transport.capabilities.partitions === "fixed") return Effect.void`,
+    replace: `if (topic.partitions > 0) return Effect.void`,
+    foundBy: "publish/PartitionWatch.test.ts",
+    test: "is told once for each number"
+  },
+  {
+    name: "a number of partitions is told in every round",
+    file: "publish/PartitionWatch.ts",
+    find: `this.#watched.set(watched, answer.value)`,
+    replace: ``,
+    foundBy: "publish/PartitionWatch.test.ts",
+    test: "is told once for each number"
+  },
+  {
     name: "an arena that a driver may still hold is in use for ever",
     file: "publish/Sink.ts",
     find: `this.#budget.give(queued.batch, queued.isReusable)`,

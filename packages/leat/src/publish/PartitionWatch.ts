@@ -1,0 +1,93 @@
+/**
+ * Watches the number of partitions of the topics that are open for writing. A sink keeps those that its topic had when it was opened,
+ * because a key that changes its partition loses its order; a process that is opened later has another number. Only people can bring the two
+ * together, so it is told: once for each number.
+ *
+ * One fiber for all topics. It asks for one after the other, and begins with the first topic whose number can grow.
+ */
+import { Effect, type Scope } from "effect"
+import type { RouteFault } from "../routes/Routes.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { Transport } from "../transport/index.ts"
+
+/** Pause between two rounds, and between two topics of one, in milliseconds. */
+const roundMs = 3000
+const betweenMs = 20
+/** Time for one answer, in milliseconds. */
+const answerMs = 10_000
+
+/** A topic that is open for writing. */
+export interface WatchedTopic {
+  /** `cluster/topic`. */
+  readonly sink: string
+  readonly topic: string
+  readonly transport: Pick<Transport, "partitionsOf" | "capabilities">
+  /** Those that it had when it was opened. */
+  readonly partitions: number
+  /** Why a topic of so many partitions could not be opened. */
+  readonly wrong: (partitions: number) => RouteFault | undefined
+}
+
+export class PartitionWatch {
+  readonly #scope: Scope.Scope
+  /** With the number that was told last. */
+  readonly #watched = new Map<WatchedTopic, number>()
+  #isRunning = false
+
+  /** The fiber ends with the scope. */
+  constructor(scope: Scope.Scope) {
+    this.#scope = scope
+  }
+
+  /** Watches the topic until the caller's scope closes. */
+  watch(topic: WatchedTopic): Effect.Effect<void, never, Scope.Scope> {
+    if (topic.transport.capabilities.partitions === "fixed") return Effect.void
+    const entered = Effect.acquireRelease(
+      Effect.sync(() => this.#watched.set(topic, topic.partitions)),
+      () => Effect.sync(() => this.#watched.delete(topic))
+    )
+    return Effect.andThen(entered, this.#begin)
+  }
+
+  readonly #begin: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#isRunning) return Effect.void
+    this.#isRunning = true
+    return Effect.asVoid(Effect.forkIn(this.#run, this.#scope))
+  })
+
+  readonly #run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
+    for (;;) {
+      yield* Effect.sleep(roundMs)
+      for (const topic of this.#watched.keys()) {
+        yield* Effect.sleep(betweenMs)
+        yield* this.#look(topic)
+      }
+    }
+  })
+
+  #look(watched: WatchedTopic): Effect.Effect<void> {
+    // Without an answer the next round tells.
+    const asked = Effect.timeoutOption(watched.transport.partitionsOf(watched.topic), answerMs)
+    return Effect.matchCauseEffect(asked, {
+      onFailure: () => Effect.void,
+      onSuccess: (answer) => {
+        const told = this.#watched.get(watched)
+        if (answer._tag === "None" || told === undefined || answer.value === told) return Effect.void
+        this.#watched.set(watched, answer.value)
+        return answer.value === watched.partitions ? Effect.void : Telemetry.warn(sentenceOf(watched, answer.value))
+      }
+    })
+  }
+}
+
+function sentenceOf({ sink, partitions, wrong }: WatchedTopic, now: number): string {
+  const begun = `${sink} has ${now} partitions now, and had ${partitions} when this process opened it`
+  const fault = wrong(now)
+  const next =
+    fault === undefined
+      ? `Processes that open it now publish to ${now}, so events of one key stand in two partitions and may be handled out of order: stop all that publish there, then start them again`
+      : `A process that opens it now is refused: ${fault.message}`
+  const own =
+    now < partitions ? "events for the others cannot be stored" : `it goes on publishing to the first ${partitions}`
+  return `${begun}: ${own}. ${next}. Consumers read all ${now}`
+}
