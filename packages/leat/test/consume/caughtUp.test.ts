@@ -164,6 +164,22 @@ describe("caughtUp", () => {
     ).toEqual(["new"])
   })
 
+  it("nor what stands before where the lane of another member began, though the group has settled nothing there", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          const broker = new MemoryBroker({ partitions: 2 })
+          const [notes, others] = [yield* streamOf(yield* open(broker)), yield* streamOf(yield* open(broker))]
+          yield* notes.publishAll(notesOf(20))
+          const subscription = yield* notes.handle("g", () => Effect.void, { from: "latest" })
+          yield* others.handle("g", () => Effect.void, { from: "latest" })
+          yield* Effect.sleep(100)
+          return yield* Effect.timeoutOption(subscription.caughtUp, "1 minute")
+        })
+      )
+    ).toMatchObject({ _tag: "Some" })
+  })
+
   it("fails when a lane halts, says which and why, and can be asked for again after resume", () => {
     const halted = run(
       Effect.gen(function* () {

@@ -95,6 +95,8 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         yield* store(bench.writer, 0, numbered(2, "new"))
         const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: { position: middle.end } })).lane
         assert.deepEqual(valuesOf(yield* lane.take(2)), ["new0", "new1"])
+        // A driver that keeps where the group began tells of it; one that does not says nothing.
+        assert.equal((yield* boundsOf(bench, 0, "g")).settled ?? middle.end, middle.end)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.replay.offset, partitions: 1 }
   ),

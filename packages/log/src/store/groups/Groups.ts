@@ -198,7 +198,9 @@ export class Groups {
     const origin = lane.origin ?? this.#originOf(lane.partition, from)
     const start = lane.settled ?? origin
     const generation = lane.generation + 1
-    this.#save({ ...lane, holder: id, generation, state: "held", touched: false, start, origin })
+    // Settled at once, so that whoever asks for bounds knows where the group began.
+    const settled = lane.settled ?? (from === "earliest" ? undefined : origin)
+    this.#save({ ...lane, holder: id, generation, state: "held", touched: false, start, origin, settled })
   }
 
   #originOf(partition: number, from: From): number {
