@@ -94,12 +94,12 @@ for (const driver of [kafkajs, confluent])
           return (yield* reading.bounds("group"))[0]
         })
 
-      it("is read from its beginning, although no offset goes back", async () => {
+      it("T39 is read from its beginning, although no offset goes back", async () => {
         const row = await Effect.runPromise(Effect.scoped(anew("20 millis", Effect.sleep(500))))
         expect(row).toMatchObject({ end: 25n, settled: 25n })
       })
 
-      it("is read from its beginning, although a position of the old one is settled in it", async () => {
+      it("T39 is read from its beginning, although a position of the old one is settled in it", async () => {
         // What was handled is settled while the requests are held: it comes to the new topic.
         const row = await Effect.runPromise(Effect.scoped(anew("1500 millis", Effect.void)))
         expect(row).toMatchObject({ end: 25n, settled: 25n })

@@ -24,7 +24,7 @@ for (const driver of [kafkajs, confluent])
   describeKafka(
     `a topic that is given more partitions under an open stream, through ${driver.name}`,
     (brokers) => {
-      it("is told once; who had it open goes on with its own, who opens it now uses all, and a group that runs reads all", async () => {
+      it("T40 T41 is told once; who had it open goes on with its own, who opens it now uses all, and a group that runs reads all", async () => {
         const topic = `grown-${Date.now()}-${topics++}`
         const lines: Array<string> = []
         const logger = Logger.make(({ message }) => void lines.push(String(message)))

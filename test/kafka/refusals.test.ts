@@ -86,7 +86,7 @@ for (const [name, driver, more] of [
           return seen
         })
 
-      it("of a batch only those whose time is refused are given up; the others are stored, in order", () =>
+      it("T42 of a batch only those whose time is refused are given up; the others are stored, in order", () =>
         withStream(
           { policy: "dropping", linger: "400 millis" },
           Effect.fnUntraced(function* ({ leat, stream, wall }) {

@@ -1,9 +1,10 @@
 import { type Kafka, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { confluentTransport } from "@leat/confluent"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Schedule, Stream } from "effect"
+import { Kafka as Foreign, logLevel } from "kafkajs"
 import { runCase, transportCases, TransportUnderTest, waitUntil } from "leat/testing"
-import { batchOf, type ReceivedBatch } from "leat/transport"
+import { batchOf, type Lane, type ReceivedBatch } from "leat/transport"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstLane, readValues, send } from "./bench.ts"
 
@@ -33,6 +34,44 @@ await describeOwnKafka(
       const layer = Layer.succeed(TransportUnderTest, { connect: open })
       expect(await Effect.runPromise(runCase(one, layer, "30 seconds"))).toBe("passed")
     })
+
+    it("T41 a member is given partitions that are added, and reads them from their beginning although it began at the latest", () =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const transport = yield* open
+            const topic = `grown-${Date.now()}`
+            yield* transport.ensure({ topic, partitions: 1 })
+            const given: Array<Lane> = []
+            yield* transport.subscribe({ topic, group: "grown", from: "latest", drainMs: 1000 }).pipe(
+              Stream.runForEach((lane) => Effect.sync(() => void given.push(lane))),
+              Effect.forkScoped
+            )
+            const has = (count: number) =>
+              waitUntil(
+                `it is given lane ${count}`,
+                Effect.sync(() => given.length === count),
+                { withinMs: 30_000 }
+              )
+            yield* has(1)
+            yield* Effect.promise(async () => {
+              const admin = new Foreign({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).admin()
+              await admin.connect()
+              await admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] })
+              await admin.disconnect()
+            })
+            // Another process opens the topic before the group has heard of it.
+            const opened = Effect.filterOrFail(transport.openWriter(topic), ({ partitions }) => partitions === 2)
+            const writer = yield* Effect.retry(opened, { times: 50, schedule: Schedule.spaced(50) })
+            yield* send(writer, 1, batchOf([{ key: "k", value: "first" }]), 5000)
+            yield* has(2)
+            expect(given.map(({ partition, start }) => [partition, start])).toEqual([
+              [0, 0n],
+              [1, 0n]
+            ])
+          })
+        )
+      ))
 
     it("T33 positions that compaction has taken away are passed over, and the last of each key stays", () =>
       Effect.runPromise(
