@@ -49,6 +49,7 @@ const rooms: Rooms = [
   ["transport"],
   ["record"],
   ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"],
+  ["nameFault"],
   ["given"]
 ]
 
