@@ -2,8 +2,9 @@ import { logTransport } from "@leat/log"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { batchOf, waitUntil } from "leat/testing"
 import { type Lane, sendEffect, type Transport, type TransportError } from "leat/transport"
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { describe, expect, it } from "vitest"
 import { GroupCommit } from "../src/store/GroupCommit.js"
 import { storeWithTopic } from "./support/openStore.js"
@@ -72,6 +73,34 @@ describe("a log that is taken away while it is open", () => {
       })
     )
   )
+
+  it("tells no record stored once its write-ahead log is emptied, nor once its database is", () =>
+    withLog((transport, directory) =>
+      Effect.gen(function* () {
+        const emptied = { error: { detail: expect.stringContaining("was emptied or overwritten by another program") } }
+        const writer = yield* transport.openWriter("t")
+        const next = () => sendEffect(writer, 0, batchOf([{ key: "k", value: "lost" }]), 0, 1, 5000)
+        truncateSync(join(directory, "log.sqlite-wal"))
+        // The first is written behind the hole, so nobody knows; the next is not written.
+        expect(yield* next()).toMatchObject([{ fate: "unknown", ...emptied }])
+        expect(yield* next()).toMatchObject([{ fate: "notStored", ...emptied }])
+        truncateSync(join(directory, "log.sqlite"))
+        expect(yield* next()).toMatchObject([{ fate: "notStored", ...emptied }])
+      })
+    ))
+
+  it("takes a checkpoint of its own for no damage", () =>
+    withLog((transport, directory) =>
+      Effect.gen(function* () {
+        const other = new DatabaseSync(join(directory, "log.sqlite"))
+        for (let round = 0; round < 3; round++) {
+          expect(yield* send(transport)).toMatchObject({ fate: "stored" })
+          other.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+          expect(statSync(join(directory, "log.sqlite-wal")).size).toBe(0)
+        }
+        other.close()
+      })
+    ))
 
   it("says so to whoever reads, and to the groups; goes on, with all it had, once it is back", () =>
     withLog((transport, directory) =>

@@ -232,7 +232,7 @@ function failureOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonl
     // A getter that throws, a proxy that is revoked: it is a failure of the handler all the same.
     return { tag: "Error", detail: textOfThrown(error) }
   }
-  return { tag: typeof error === "string" ? error : "Error", detail: String(error) }
+  return { tag: typeof error === "string" ? error : "Error", detail: textOfThrown(error) }
 }
 
 function tagOf(error: object): string {

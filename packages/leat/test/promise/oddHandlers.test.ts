@@ -17,8 +17,8 @@ async function consumed(odd: () => unknown): Promise<object | undefined> {
   return leat.ledger.snapshot().lanes[0]
 }
 
-function revoked(): object {
-  const { proxy, revoke } = Proxy.revocable({}, {})
+function revoked(target: object = {}): object {
+  const { proxy, revoke } = Proxy.revocable(target, {})
   revoke()
   return proxy
 }
@@ -79,7 +79,23 @@ describe("what cannot be read and is thrown by a handler", () => {
         throw new Unreadable()
       }
     ],
+    [
+      "at once, and is a function",
+      () => {
+        throw revoked(() => undefined)
+      }
+    ],
     ["later", async () => Promise.reject(revoked())],
+    [
+      "later, and is a function without text",
+      async () => {
+        throw Object.assign(() => undefined, {
+          toString() {
+            throw new RangeError("planted")
+          }
+        })
+      }
+    ],
     [
       "later, by a getter",
       async () => {

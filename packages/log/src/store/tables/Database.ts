@@ -129,6 +129,7 @@ export class Database {
   }
 
   close(): void {
+    this.presence.close()
     this.#sql.close()
     if (this.#wasClosed) takeAwayIndex(this.paths.database)
   }

@@ -1,14 +1,18 @@
 /**
- * A check that the open files of a log are still those at its path. SQLite goes on writing to files that were removed or replaced, and those
- * writes are lost when the process ends. A failed check is not remembered: once the files are back, the log goes on.
+ * A check that the open files of a log are still those at its path, and that nobody has emptied them. SQLite goes on writing to files that were
+ * removed, replaced or emptied, and those writes are lost when the process ends. A failed check is not remembered: once the files are back, the
+ * log goes on.
  */
-import { type BigIntStats, statSync } from "node:fs"
+import { type BigIntStats, closeSync, openSync, readSync, statSync } from "node:fs"
 import { Refusal, systemCode } from "../../Fault.ts"
 import { monotonicMs } from "../../clock.ts"
 import type { LogPaths } from "./Directory.ts"
 
 /** How old the last check may be for a read, in milliseconds. Reads acknowledge nothing. */
 const readMs = 100
+
+/** The first bytes of a write-ahead log that holds something; the last bit says in which order checksums are computed. */
+const walMagic = 0x377f_0683
 
 interface Named {
   readonly path: string
@@ -18,17 +22,22 @@ interface Named {
 
 export class Presence {
   readonly #directory: string
+  readonly #database: string
   readonly #files: ReadonlyArray<Named>
+  readonly #writeAheadLog: { readonly path: string; readonly file: number; readonly first: Buffer } | undefined
   #checkedMs: number
 
   /** Records device and inode of the open files. SQLite creates and removes the last two, but not while a writer is open. */
   constructor({ directory, database }: LogPaths, isReadOnly: boolean) {
-    const paths = isReadOnly ? [directory, database] : [directory, database, `${database}-wal`, `${database}-shm`]
+    const log = `${database}-wal`
+    const paths = isReadOnly ? [directory, database] : [directory, database, log, `${database}-shm`]
     this.#directory = directory
+    this.#database = database
     this.#files = paths.map((path) => {
       const { dev: device, ino: inode } = statSync(path, { bigint: true })
       return { path, device, inode }
     })
+    this.#writeAheadLog = isReadOnly ? undefined : { path: log, file: openSync(log, "r"), first: Buffer.alloc(4) }
     this.#checkedMs = monotonicMs()
   }
 
@@ -59,8 +68,25 @@ export class Presence {
       if (found === undefined) return `${path} was removed or renamed`
       if (typeof found === "string") return `${path} cannot be reached (${found})`
       if (found.dev !== device || found.ino !== inode) return `${path} was replaced by another`
+      if (this.#isEmptied(path, found.size)) return `${path} was emptied or overwritten by another program`
     }
     return undefined
+  }
+
+  close(): void {
+    if (this.#writeAheadLog !== undefined) closeSync(this.#writeAheadLog.file)
+  }
+
+  /**
+   * Whether a file lacks what it holds while the log is open. A write-ahead log is empty after a checkpoint, and otherwise begins with its magic
+   * number; in one that was emptied SQLite goes on behind the hole. Only this file is opened here: closing one of the others would give up the
+   * locks that SQLite has on it.
+   */
+  #isEmptied(path: string, size: bigint): boolean {
+    if (path === this.#database) return size === 0n
+    if (this.#writeAheadLog?.path !== path || size === 0n) return false
+    const { file, first } = this.#writeAheadLog
+    return readSync(file, first, 0, first.length, 0) === first.length && (first.readUInt32BE() | 1) !== walMagic
   }
 
   get #advice(): string {
