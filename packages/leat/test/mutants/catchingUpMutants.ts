@@ -99,5 +99,13 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
     replace: `      changed()`,
     foundBy: "consume/caughtUp.test.ts",
     test: "completes when stopping settles the last of it"
+  },
+  {
+    name: "where a group began at the end is not kept in memory",
+    file: "transport/memory/MemoryGroup.ts",
+    find: `if (from !== "earliest") partition.settled = partition.origin`,
+    replace: `if (from === "earliest") partition.settled = partition.origin`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "nor what stands before where the lane of another member began"
   }
 ]
