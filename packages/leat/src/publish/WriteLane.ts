@@ -206,8 +206,8 @@ export class WriteLane implements QueueOwner {
   /** The answer to a range that was taken; returns the worst of it. One that was given up meanwhile is not looked at. */
   settled(span: Span, runs: ReadonlyArray<Run>, facts: AnswerFacts): Fate {
     const { queued } = span
-    const at = queued.spans?.indexOf(span) ?? -1
-    if (queued.spans === undefined || at < 0 || span.state !== "inFlight") return worstOf(runs)
+    if (queued.spans === undefined || span.state !== "inFlight") return worstOf(runs)
+    const at = queued.spans.indexOf(span)
     span.state = "ended"
     const [only] = runs
     if (runs.length === 1 && only?.fate === "stored") {

@@ -6,11 +6,11 @@ import { Waiter } from "../../src/ledger/Waiter.ts"
 import type { Policy } from "../../src/Policy.ts"
 import type { Queued, Span } from "../../src/publish/Span.ts"
 import { type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
-import { type DroppedRange, droppedHeader, readDropNotice } from "../../src/record/DropNotice.ts"
+import { droppedHeader, readDropNotice } from "../../src/record/DropNotice.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type Run, TransportError } from "../../src/transport/index.ts"
 import { WriteModel } from "./WriteModel.ts"
-import type { Answer, Batch, Range } from "./writeModelParts.ts"
+import { type Answer, type Batch, type Range, textsOf } from "./writeModelParts.ts"
 
 const policy: Policy = [
   { on: ["Rejected"], then: "drop" },
@@ -296,12 +296,4 @@ function commit(batch: RecordBatch, bucket: number, seq: number, timeMs: number,
   const at = batch.bytes
   batch.place(bucket, seq, Float64Array.of(timeMs))
   batch.commit(false, at, at + 1, at + 2, kind)
-}
-
-/** One text for each drop. */
-function textsOf(ranges: ReadonlyArray<DroppedRange>): Array<string> {
-  const texts: Array<string> = []
-  for (const { bucket, from, to, reason } of ranges)
-    for (let seq = from; seq < to; seq++) texts.push(`${bucket}:${seq}:${reason}`)
-  return texts.toSorted()
 }

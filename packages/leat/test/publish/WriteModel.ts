@@ -2,13 +2,13 @@
  * What a `WriteLane` has to say, told the slow way: lists of records, and for each question all of them are looked at. It is written
  * from the rules of the lane and shares no code with it.
  */
-
 import {
   type Answer,
   type Batch,
   countOf,
   type ModelRecord,
   type ModelRules,
+  type ModelWaiter,
   type Range,
   rangeOf,
   type Ruling
@@ -26,8 +26,7 @@ export class WriteModel {
   retries = 0
   /** Drops that no record has announced. */
   unannounced: ReadonlyArray<string> = []
-  readonly waiters: Array<{ pending: number; stored: number; dropped: Record<string, number>; mayBeStored: number }> =
-    []
+  readonly waiters: Array<ModelWaiter> = []
   recycled: Array<string> = []
   batches: Array<Batch> = []
   open: Batch | undefined
@@ -113,17 +112,9 @@ export class WriteModel {
       const records = range.records.slice(from, from + answer.count)
       const part: Range = { ...range, records, said: from === 0 ? range.said : [] }
       from += answer.count
+      const isOfOthers = others && answer.fate === "notStored" && !answer.isExplained
       if (answer.fate === "stored") this.#store(part)
-      else
-        left.push(
-          ...this.#failed(
-            batch,
-            part,
-            answer,
-            nowMs,
-            isBehind || (others && answer.fate === "notStored" && !answer.isExplained)
-          )
-        )
+      else left.push(...this.#failed(batch, part, answer, nowMs, isBehind || isOfOthers))
     }
     range.state = "ended"
     this.#replace(batch, range, left)
@@ -282,7 +273,7 @@ export class WriteModel {
     })
   }
 
-  #tell(records: ReadonlyArray<ModelRecord>, tell: (waiter: WriteModel["waiters"][number]) => void): void {
+  #tell(records: ReadonlyArray<ModelRecord>, tell: (waiter: ModelWaiter) => void): void {
     for (const at of records.flatMap(({ waiters }) => waiters)) {
       const waiter = this.waiters[at]
       if (waiter === undefined) continue

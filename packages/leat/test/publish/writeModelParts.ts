@@ -1,5 +1,8 @@
 /** What a `WriteModel` holds: batches of ranges of records, and what is said to it. */
 
+import { expect } from "vitest"
+import type { DroppedRange } from "../../src/record/DropNotice.ts"
+
 export interface ModelRecord {
   readonly bucket: number
   readonly seq: number
@@ -8,6 +11,14 @@ export interface ModelRecord {
   timeMs: number
   /** Who waits for it: indexes into `waiters`. */
   readonly waiters: Array<number>
+}
+
+/** What somebody who waits was told. */
+export interface ModelWaiter {
+  pending: number
+  stored: number
+  dropped: Record<string, number>
+  mayBeStored: number
 }
 
 /** Records that are sent together. */
@@ -54,4 +65,14 @@ export function rangeOf(records: ReadonlyArray<ModelRecord>): Range {
 
 export function countOf({ ranges }: Batch): number {
   return ranges.reduce((sum, { records }) => sum + records.length, 0)
+}
+
+/** One text for each drop, as `said` has them; a range has at least one. */
+export function textsOf(ranges: ReadonlyArray<DroppedRange>): Array<string> {
+  const texts: Array<string> = []
+  for (const { bucket, from, to, reason } of ranges) {
+    expect(from).toBeLessThan(to)
+    for (let seq = from; seq < to; seq++) texts.push(`${bucket}:${seq}:${reason}`)
+  }
+  return texts.toSorted()
 }
