@@ -1,6 +1,5 @@
 /** What a `WriteModel` holds: batches of ranges of records, and what is said to it. */
 
-import { expect } from "vitest"
 import type { DroppedRange } from "../../src/record/DropNotice.ts"
 
 export interface ModelRecord {
@@ -71,7 +70,7 @@ export function countOf({ ranges }: Batch): number {
 export function textsOf(ranges: ReadonlyArray<DroppedRange>): Array<string> {
   const texts: Array<string> = []
   for (const { bucket, from, to, reason } of ranges) {
-    expect(from).toBeLessThan(to)
+    if (!(from < to)) texts.push(`${bucket}:none:${reason}`)
     for (let seq = from; seq < to; seq++) texts.push(`${bucket}:${seq}:${reason}`)
   }
   return texts.toSorted()
