@@ -38,11 +38,17 @@ export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
  * ```
  */
 export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
+  constructor(fields: { readonly faults: ReadonlyArray<RouteFault> }) {
+    super(fields)
+    // Node prints the enumerable fields of an error that nobody catches behind its message, which has said all of these.
+    Object.defineProperty(this, "faults", { enumerable: false })
+  }
+
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
   }
 
-  /** What Node prints of it: without its fields, which the message has said. */
+  /** What `console.log` prints: the message with all faults, and where it comes from. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.stack ?? this.message
   }

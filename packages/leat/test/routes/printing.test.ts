@@ -9,8 +9,12 @@ describe("a RouteError that nobody catches", () => {
       (failure: unknown) => failure
     )
     expect(error).toBeInstanceOf(RouteError)
-    const printed = inspect(error)
-    expect(printed.split("no cluster named there")).toHaveLength(2)
-    expect(printed).toMatch(/^RouteError: routes\[0\].*\n +at /)
+    // The second is how Node prints what nobody catches.
+    for (const options of [{}, { customInspect: false }]) {
+      const printed = inspect(error, options)
+      expect(printed.split("no cluster named there")).toHaveLength(2)
+      expect(printed).toMatch(/^RouteError: routes\[0\].*\n +at /)
+    }
+    expect(error).toMatchObject({ faults: [{ path: "routes[0].to[0].cluster" }] })
   })
 })
