@@ -95,9 +95,13 @@ function failedRuns({ code, detail, refused }: Answer, where: string, { from, to
   const runs: Array<Run> = []
   let next = from
   for (const { at, why } of own) {
-    if (at < next) continue
-    if (at > next) runs.push({ from: next, to: at, fate })
-    runs.push({ from: at, to: at + 1, fate, error: errorOf(why ?? detail) })
+    const last = runs.at(-1)
+    if (at > next || last?.error === undefined) {
+      if (at > next) runs.push({ from: next, to: at, fate })
+      runs.push({ from: at, to: at + 1, fate, error: errorOf(why ?? detail) })
+    }
+    // Neighbours are one run: the policy tries them again together.
+    else runs[runs.length - 1] = { ...last, to: at + 1 }
     next = at + 1
   }
   if (next < to) runs.push({ from: next, to, fate })

@@ -370,10 +370,12 @@ export class WriteLane implements QueueOwner {
       part.attempts--
       return [this.#again(batch, part, isUnknown)]
     }
-    if ((tag === "TooLarge" || tag === "Rejected") && !isUnknown && part.to - part.from > 1)
-      return this.#halves(batch, part)
+    const isOne = isUnknown || part.to - part.from === 1
+    if (tag === "TooLarge" && !isOne) return this.#halves(batch, part)
     const elapsedMs = facts.nowMs - part.firstSentMs
     const decision = decide(this.#home.rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
+    // Retries are those of the range, once for all of it; the ending is that of each record.
+    if ("ending" in decision && tag === "Rejected" && !isOne) return this.#halves(batch, part)
     if ("ending" in decision && decision.ending === "drop") {
       this.#ending(batch, part, "inFlight", tag, isUnknown || wasDoubted)
       return []
@@ -391,7 +393,7 @@ export class WriteLane implements QueueOwner {
     return part
   }
 
-  /** Halving finds the record that the backend will never take; it is no attempt of the others. */
+  /** Halving finds the records that the backend will never take; it is no attempt. */
   #halves(batch: RecordBatch, part: Span): ReadonlyArray<Span> {
     part.state = "queued"
     this.#move(batch, part, "inFlight", "queued")

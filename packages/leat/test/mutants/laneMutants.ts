@@ -5,10 +5,18 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that is refused for good takes the others of its range with it",
     file: "publish/WriteLane.ts",
-    find: `(tag === "TooLarge" || tag === "Rejected")`,
-    replace: `tag === "TooLarge"`,
+    find: `tag === "Rejected" && !isOne`,
+    replace: `tag === "Rejected" && isOne && !isOne`,
     foundBy: "publish/WritePartition.test.ts",
     test: "that are refused for good are halved"
+  },
+  {
+    name: "each record of a range that is refused is tried as often as the policy says",
+    file: "publish/WriteLane.ts",
+    find: `if (tag === "TooLarge" && !isOne)`,
+    replace: `if ((tag === "TooLarge" || tag === "Rejected") && !isOne)`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are tried again together"
   },
   {
     name: "what failed only because of others in its range is judged as if it had failed by itself",

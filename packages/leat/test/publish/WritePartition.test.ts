@@ -152,6 +152,19 @@ describe("ranges on their way to one partition", () => {
     expect(lane.account).toMatchObject({ stored: 3, dropped: { Rejected: 1 }, droppedMayBeStored: 0 })
   })
 
+  it("that are refused for good are tried again together, as often as the policy says, and not once more one by one", () => {
+    const policy: Policy = [{ on: ["*"], retry: { times: 2, baseMs: 0, jitter: 0 }, then: "drop" }]
+    const { lane, append, sends, answer, seqs } = partitionWith({ policy, recordsPerBatch: 2 })
+    for (let index = 0; index < 2; index++) append()
+    const sent: Array<ReadonlyArray<number>> = []
+    for (let [one] = sends(); one !== undefined; [one] = sends()) {
+      sent.push(given(seqs([one])[0]))
+      answer(one, "notStored", "Rejected")
+    }
+    expect(sent).toEqual([[0, 1], [0, 1], [0, 1], [0], [1]])
+    expect(lane.account.dropped).toEqual({ Rejected: 2 })
+  })
+
   it("that failed only because of others in the range are sent again in order, which is no attempt of theirs", () => {
     const policy: Policy = [{ on: ["*"], then: "drop" }]
     const { partition, lane, append, sends, answer, seqs } = partitionWith({ policy, recordsPerBatch: 4 })

@@ -14,7 +14,7 @@ export interface WorldLeg {
   readonly isRequired: boolean
   readonly overflow: "block" | "reject" | "dropOldest"
   readonly bufferBytes: number
-  /** What becomes of a send that fails: tried until it is stored, or once more. A `Rejected` halts the lane of the first. */
+  /** What becomes of a send that fails: tried until it is stored, or once more. A record that is `Rejected` alone halts the lane of the first. */
   readonly policy: "keep" | "drop"
   readonly wire: "compact" | "cloudevents"
   readonly lingerMs: number
