@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer"
+import { TextDecoder } from "node:util"
 
 /** Largest piece of a line that is handed on, in bytes of UTF-8: an event with it still fits into what every transport takes. */
 export const pieceBytesMax = 512 * 1024
@@ -19,12 +20,36 @@ const byteOrderMark = [0xef, 0xbb, 0xbf] as const
 
 /**
  * Cuts bytes into lines, and holds one line at most. A line ends with a line feed, and carriage returns before it belong to the end; no other
- * character ends a line. The byte order mark of a file is not part of its first line.
+ * character ends a line. The byte order mark of a file is not part of its first line; one of UTF-16, as PowerShell writes it, says what the file is in.
  */
 export async function* textLines(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<TextLine> {
   const cutter = new Cutter()
-  for await (const chunk of chunks) yield* cutter.push(chunk)
+  for await (const chunk of inUtf8(chunks)) yield* cutter.push(chunk)
   yield* cutter.end()
+}
+
+/** What a file in UTF-16 says, in UTF-8; every other file as it is. Only its byte order mark tells such a file. */
+async function* inUtf8(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let first: Uint8Array | undefined = new Uint8Array()
+  let decoder: TextDecoder | undefined
+  for await (const next of chunks) {
+    const chunk: Uint8Array = first === undefined ? next : Buffer.concat([first, next])
+    if (first !== undefined) {
+      first = chunk
+      if (chunk.length < 2) continue
+      first = undefined
+      const encoding = utf16Of(chunk)
+      if (encoding !== undefined) decoder = new TextDecoder(encoding)
+    }
+    yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }))
+  }
+  if (first !== undefined) yield first
+  if (decoder !== undefined) yield Buffer.from(decoder.decode())
+}
+
+function utf16Of([one, two]: Uint8Array): "utf-16le" | "utf-16be" | undefined {
+  if (one === 0xff && two === 0xfe) return "utf-16le"
+  return one === 0xfe && two === 0xff ? "utf-16be" : undefined
 }
 
 class Cutter {

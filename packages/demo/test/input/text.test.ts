@@ -46,6 +46,26 @@ describe("text", () => {
     )
   })
 
+  it.each([
+    ["utf-16le", (all: string) => Buffer.from(`\uFEFF${all}`, "utf16le")],
+    ["utf-16be", (all: string) => Buffer.from(`\uFEFF${all}`, "utf16le").swap16()]
+  ])("in %s is read as in UTF-8, whatever its chunks", async (_, encoded) => {
+    await fc.assert(
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 50 }), async (all, chunkBytes) => {
+        const plain = all.replace(/^\uFEFF+/, "")
+        expect(await readLog(encoded(plain), chunkBytes)).toEqual(await readLog(plain))
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it.each([[[0xff]], [[0xff, 0xfe]], [[0xff, 0xfe, 0x41]], [[0xfe, 0xff, 0x0a]]])(
+    "that ends inside the mark or a character of UTF-16 ends nothing: %j",
+    async (bytes) => {
+      expect((await readLog(Uint8Array.from(bytes), 1)).length).toBeLessThanOrEqual(1)
+    }
+  )
+
   it("that no form is known of is kept to the letter", async () => {
     const word = fc.stringMatching(/^[a-zàéß第二行\u2028\u2029\u0085\uFEFF ]{1,30}x$/u)
     await fc.assert(
