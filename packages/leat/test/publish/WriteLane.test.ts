@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { droppedHeader } from "../../src/record/DropNotice.js"
 import { Ledger } from "../../src/ledger/Ledger.js"
+import { Waiter } from "../../src/ledger/Waiter.js"
 import { atLeastOnce, type Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
-import type { Run } from "../../src/transport/index.js"
+import { type Run, TransportError } from "../../src/transport/index.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
@@ -111,3 +112,63 @@ describe("the notice of what was dropped", () => {
     ])
   })
 })
+
+describe("the records of one batch", () => {
+  const policy: Policy = [{ on: ["*"], retry: { baseMs: 0 }, then: "halt" }]
+  const facts = { nowMs: 0, random: 0, isBehind: false }
+
+  /** Four records, on their way together. */
+  function sent() {
+    const ledger = new Ledger()
+    const rules = { policy, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0 }
+    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, recycle: () => undefined }
+    const lane = new WriteLane(home, ledger.account("s", "memory/t", 1))
+    const batch = new RecordBatch(4096)
+    batch.arena.fill(0)
+    const queued = lane.begin(batch, 0)
+    for (let seq = 0; seq < 4; seq++) {
+      const at = batch.bytes
+      batch.place(0, seq, Float64Array.of(1))
+      batch.commit(true, at, at + 1, at + 2, "event")
+      lane.appended()
+    }
+    return { lane, queued, take: () => given(lane.take(0)) }
+  }
+
+  it("are all given up that are in doubt, although they came to be so in parts", () => {
+    const { lane, take } = sent()
+    const parts = [0, 1, 2, 3].map((from) => ({ from, to: from + 1, fate: "unknown" as const }))
+    expect(lane.settled(take(), parts, facts)).toBe("unknown")
+    lane.dropDoubt("gone")
+    expect(lane.account).toMatchObject({ dropped: { gone: 4 }, droppedMayBeStored: 4 })
+    expect([lane.pending, lane.isEmpty]).toEqual([0, true])
+  })
+
+  it("are all dropped with it, although they were halved", () => {
+    const { lane, queued, take } = sent()
+    const error = new TransportError({ reason: "TooLarge", transport: "test", operation: "send", detail: "drawn" })
+    for (let turn = 0; turn < 2; turn++) {
+      const span = take()
+      lane.settled(span, [{ from: span.from, to: span.to, fate: "notStored", error }], facts)
+    }
+    expect(queued.spans).toHaveLength(3)
+    expect(lane.dropBatch(queued, "overflow")).toBe(4)
+    expect(lane.account).toMatchObject({ dropped: { overflow: 4 }, droppedMayBeStored: 0 })
+    expect([lane.pending, lane.isEmpty]).toEqual([0, true])
+  })
+
+  it("are pending no more when those who wait for them are told", () => {
+    const { lane, take } = sent()
+    const waiter = new Waiter()
+    lane.await(waiter)
+    const pending: Array<number> = []
+    waiter.whenDone(() => pending.push(lane.pending))
+    lane.settled(take(), [{ from: 0, to: 4, fate: "stored" }], facts)
+    expect(pending).toEqual([0])
+  })
+})
+
+function given<A>(value: A | undefined): A {
+  if (value === undefined) throw new Error("there is none")
+  return value
+}
