@@ -13,7 +13,7 @@ import { WriteModel } from "./WriteModel.ts"
 import { type Answer, type Batch, type Range, textsOf } from "./writeModelParts.ts"
 
 const policy: Policy = [
-  { on: ["Rejected"], then: "drop" },
+  { on: ["Rejected"], retry: { times: 1, baseMs: 7, jitter: 0 }, then: "drop" },
   { on: ["Timeout"], retry: { times: 1, baseMs: 5, jitter: 0 }, then: "drop" },
   { on: ["Throttled"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
   { on: ["Unavailable"], retry: { baseMs: 0 }, then: "halt" }
@@ -22,7 +22,7 @@ const policy: Policy = [
 /** What these rules come to, by hand: the jitter of 0.2 at a chance of 0.5 takes a tenth away, and after three attempts 10 ms are least. */
 function ruling(tag: string, attempts: number, elapsedMs: number): number | "drop" | "halt" {
   const leastMs = attempts > 3 ? 10 : 0
-  if (tag === "Rejected") return "drop"
+  if (tag === "Rejected") return attempts > 1 ? "drop" : 7
   if (tag === "Timeout") return attempts > 1 ? "drop" : 5
   if (tag === "Throttled") return elapsedMs + 9 > 30 ? "halt" : Math.max(9, leastMs)
   return tag === "Unavailable" ? leastMs : "halt"

@@ -121,8 +121,7 @@ export class WriteModel {
   }
 
   clearDoubt(): void {
-    for (const range of this.#all) {
-      if (range.state !== "inDoubt") continue
+    for (const range of this.#all.filter(({ state }) => state === "inDoubt")) {
       range.state = "queued"
       this.#move(range.records, "inDoubt", "queued")
     }
@@ -220,19 +219,20 @@ export class WriteModel {
       this.unannounced = [...this.unannounced, ...part.said]
       again.said = []
     }
-    const size = part.records.length
-    const isHalved = !isBehind && ["TooLarge", "Rejected"].includes(tag) && fate === "notStored" && size > 1
-    const ruled = isBehind || isHalved ? 0 : this.#rule(tag, part.attempts, nowMs - part.firstMs)
-    if (ruled === "drop") {
+    const ruled = isBehind ? 0 : this.#rule(tag, part.attempts, nowMs - part.firstMs)
+    // The retries of what is refused are the range's, and its ending that of each record.
+    const isHalving = tag === "TooLarge" || (tag === "Rejected" && typeof ruled === "string")
+    const isHalved = !isBehind && isHalving && fate === "notStored" && part.records.length > 1
+    if (ruled === "drop" && !isHalved) {
       this.#giveUp(again, "inFlight", tag)
       return []
     }
     this.#move(part.records, "inFlight", state)
     if (isBehind || isHalved) again.attempts--
-    else if (ruled === "halt") this.halted = { tag, attempts: part.attempts, detail }
+    else if (typeof ruled === "string") this.halted = { tag, attempts: part.attempts, detail }
     else this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + ruled)
     if (!isHalved) return [again]
-    const middle = Math.floor(size / 2)
+    const middle = Math.floor(part.records.length / 2)
     return [
       { ...again, records: part.records.slice(0, middle) },
       { ...again, records: part.records.slice(middle), said: [] }
