@@ -251,7 +251,7 @@ export class GroupMember {
     return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
       Effect.flatMap((known) =>
         attempt("subscribe", `${topic} in group ${group}`, () => {
-          const { offsets, topicId } = known
+          const { offsets, topicId, toBeKept } = known
           const assigned = partitions.map(({ partition }) => ({
             topic,
             partition,
@@ -259,7 +259,7 @@ export class GroupMember {
           }))
           assign(consumer, assigned)
           if (this.#isLeaving) return
-          for (const { partition, offset } of assigned) this.#give(partition, offset, topicId)
+          for (const { partition, offset } of assigned) this.#give(partition, offset, topicId, toBeKept.has(partition))
         })
       ),
       Effect.catchCause((cause) =>
@@ -271,7 +271,7 @@ export class GroupMember {
     )
   }
 
-  #give(partition: number, start: number, topicId: string | undefined): void {
+  #give(partition: number, start: number, topicId: string | undefined, isToBeKept: boolean): void {
     const { topic, group } = this.#options.subscription
     const owner = {
       topic,
@@ -282,7 +282,20 @@ export class GroupMember {
     }
     const lane = new GroupLane(owner, partition, start, topicId)
     this.#held.set(partition, lane)
-    this.lanes.offer(lane.held)
+    if (isToBeKept) this.#keep(lane, start)
+    else this.lanes.offer(lane.held)
+  }
+
+  /** Commits where the group begins, and gives the lane then: after it the next holder does not begin at a later end. */
+  #keep(lane: GroupLane, start: number): void {
+    this.#commits.commit(lane, start, (error) => {
+      const { held } = lane
+      if (error === undefined && held.isHeld) return this.lanes.offer(held)
+      const isFailed = error !== undefined && held.isHeld
+      // Nobody has it yet who would release it.
+      held.release()
+      if (isFailed) this.#fail(failure("Unavailable", "subscribe", error.detail))
+    })
   }
 
   #pause({ topic, partition }: GroupLane, isPaused: boolean): void {

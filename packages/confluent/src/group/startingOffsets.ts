@@ -11,6 +11,8 @@ export type OffsetsAsked = Pick<Control, "topicId" | "settled" | "edges" | "posi
 export interface Starts {
   readonly topicId: string | undefined
   readonly offsets: ReadonlyMap<number, number>
+  /** Partitions in which the group begins now, and not at the first record: without a commit the next holder would begin elsewhere. */
+  readonly toBeKept: ReadonlySet<number>
 }
 
 /**
@@ -41,7 +43,9 @@ export function startingOffsets(
       if (isThere && !isOfOtherLog) kept.set(partition, offset)
     }
     const others = partitions.filter((partition) => !kept.has(partition))
-    if (others.length === 0) return { topicId, offsets: kept }
+    const fresh = from === "earliest" ? [] : others.filter((partition) => !settled.has(partition))
+    const toBeKept = new Set(fresh)
+    if (others.length === 0) return { topicId, offsets: kept, toBeKept }
     const byTime =
       typeof from === "object" && "timeMs" in from
         ? yield* control.positionsAt("subscribe", topic, others, from.timeMs)
@@ -54,7 +58,7 @@ export function startingOffsets(
       const start = settled.has(partition) ? low : startOf(origin, low, high, byTime?.get(partition))
       kept.set(partition, start)
     }
-    return { topicId, offsets: kept }
+    return { topicId, offsets: kept, toBeKept }
   })
 }
 

@@ -72,6 +72,23 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
   ),
 
   testCase(
+    "T43 a group that began behind the latest record goes on there, also before it has settled anything",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(3, "old"))
+        const first = yield* Scope.make()
+        const joined = join(bench.transport, bench.topic, "g", { from: "latest" })
+        const lane = yield* Effect.flatMap(joined, (member) => member.lane).pipe(Scope.provide(first))
+        yield* store(bench.writer, 0, numbered(2, "new"))
+        assert.deepEqual(valuesOf(yield* lane.take(2)), ["new0", "new1"])
+        yield* Scope.close(first, Exit.void)
+        const again = yield* (yield* joined).lane
+        assert.deepEqual(valuesOf(yield* again.take(2)), ["new0", "new1"])
+      }),
+    one
+  ),
+
+  testCase(
     "a new group begins where it is told: at a time",
     (bench) =>
       Effect.gen(function* () {
@@ -250,6 +267,18 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         assert.equal((yield* boundsOf(bench, 0, "g")).settled, (yield* boundsOf(bench, 0)).end)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.compaction, partitions: 1, compacted: true }
+  ),
+
+  testCase(
+    "bounds tell where a group begins that does not begin at the start",
+    (bench) =>
+      Effect.gen(function* () {
+        yield* store(bench.writer, 0, numbered(10))
+        const { end } = yield* boundsOf(bench, 0)
+        yield* (yield* join(bench.transport, bench.topic, "g", { from: "latest" })).lane
+        assert.equal((yield* boundsOf(bench, 0, "g")).settled, end)
+      }),
+    one
   ),
 
   testCase(
