@@ -237,7 +237,10 @@ export interface PartitionBounds {
   readonly start: Position
   /** Position the next record will get, at the earliest. */
   readonly end: Position
-  /** The group's settled position; absent when no group was asked for or it has settled nothing. */
+  /**
+   * The group's settled position. Before its first settle: where it begins in the partition, once a member was given it and unless that is
+   * the start. Absent when no group was asked for, or nothing of that is so.
+   */
   readonly settled?: Position
 }
 

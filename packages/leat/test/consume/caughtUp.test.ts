@@ -55,6 +55,23 @@ describe("caughtUp", () => {
     expect(told.ms).toBeLessThan(2000)
   })
 
+  it("completes where lanes that another member holds begin at the end and have nothing to do", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          const broker = new MemoryBroker({ partitions: 2 })
+          const [one, other] = [yield* streamOf(yield* open(broker)), yield* streamOf(yield* open(broker))]
+          yield* one.publishAll(notesOf(20))
+          const first = yield* one.handle("g", () => Effect.void, { from: "latest" })
+          const second = yield* other.handle("g", () => Effect.void, { from: "latest" })
+          yield* Effect.sleep("1 minute")
+          yield* Effect.all([first.caughtUp, second.caughtUp]).pipe(Effect.timeout("1 minute"))
+          return [yield* first.lag, yield* second.lag]
+        })
+      )
+    ).toEqual([0n, 0n])
+  })
+
   it("completes at once where nothing is stored, and where all is settled already", () => {
     expect(
       run(

@@ -60,8 +60,11 @@ export class MemoryGroup {
     }))
   }
 
+  /** How far a partition is settled: where the group began counts too, unless that was the start. */
   settled(partition: number): Position | undefined {
-    return this.#partitions[partition]?.settled
+    const { settled, origin, log } = this.#partitions[partition] ?? {}
+    if (settled !== undefined || origin === undefined || log === undefined) return settled
+    return origin > log.start ? origin : undefined
   }
 
   /** Joins. Lanes come through the stream; who no longer runs it gets no more of them, and has left when the scope closes. */

@@ -70,8 +70,11 @@ export class Groups {
     this.#takeNoMore = db.prepare("UPDATE member_topic SET leaving = 1 WHERE topic = ? AND member = ?")
   }
 
+  /** How far a partition is settled: where the group began counts too, unless that was the start. */
   settled(partition: number, group: string): number | undefined {
-    return this.lane(partition, group)?.settled
+    const { settled, origin } = this.lane(partition, group) ?? {}
+    if (settled !== undefined || origin === undefined) return settled
+    return origin > this.#store.heads.get(partition).start ? origin : undefined
   }
 
   lane(partition: number, group: string): LaneRow | undefined {
