@@ -3,7 +3,8 @@ import { waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { Refusal } from "../src/Fault.js"
 import { monotonicMs } from "../src/clock.js"
-import { GroupCommit } from "../src/store/GroupCommit.js"
+import { GroupCommit, type Work } from "../src/store/GroupCommit.js"
+import { Store } from "../src/store/tables/Store.js"
 import { storeWithTopic, type OpenStore } from "./support/openStore.js"
 
 /** An error as `node:sqlite` throws it. */
@@ -23,14 +24,18 @@ class Bench {
     })
   }
 
-  push(name: string, run: () => void = () => undefined, deadlineMs?: number): void {
+  push(name: string, work: Partial<Work<void>> = {}): void {
     this.#commit.push({
       wakes: "nobody",
-      run,
+      run: () => undefined,
       done: () => this.told.push(`${name} done`),
       failed: ({ reason }, mayBeStored) => this.told.push(`${name} ${reason}${mayBeStored ? ", in doubt" : ""}`),
-      ...(deadlineMs === undefined ? {} : { deadlineMs })
+      ...work
     })
+  }
+
+  drain(): void {
+    this.#commit.drain(1000)
   }
 
   append(name: string, run: () => void): void {
@@ -80,12 +85,14 @@ describe("a group commit", () => {
   it("tells of everything in order, and what was refused keeps nobody else from being written", async () => {
     using open = storeWithTopic()
     const bench = new Bench(open)
-    bench.push("a", note(open, 1))
-    bench.push("b", () => {
-      throw new Refusal("TooLarge", "refused")
+    bench.push("a", { run: note(open, 1) })
+    bench.push("b", {
+      run: () => {
+        throw new Refusal("TooLarge", "refused")
+      }
     })
-    bench.push("late", note(open, 2), monotonicMs() - 1)
-    bench.push("c", note(open, 3))
+    bench.push("late", { run: note(open, 2), deadlineMs: monotonicMs() - 1 })
+    bench.push("c", { run: note(open, 3) })
     await bench.toldAll(4)
     expect(bench.told).toEqual(["late Timeout", "a done", "b TooLarge", "c done"])
     expect(notes(open)).toEqual([1, 3])
@@ -94,7 +101,7 @@ describe("a group commit", () => {
   it("is announced before anybody is answered", async () => {
     using open = storeWithTopic()
     const bench = new Bench(open)
-    for (const name of ["a", "b"]) bench.push(name, note(open, 1))
+    for (const name of ["a", "b"]) bench.push(name, { run: note(open, 1) })
     await bench.toldAll(2)
     bench.push("c")
     await bench.toldAll(3)
@@ -104,12 +111,14 @@ describe("a group commit", () => {
   it("that meets damage in one work writes the others all the same", async () => {
     using open = storeWithTopic()
     const bench = new Bench(open)
-    bench.push("a", note(open, 1))
-    bench.push("b", () => {
-      note(open, 2)()
-      throw sqliteError(11)
+    bench.push("a", { run: note(open, 1) })
+    bench.push("b", {
+      run: () => {
+        note(open, 2)()
+        throw sqliteError(11)
+      }
     })
-    bench.push("c", note(open, 3))
+    bench.push("c", { run: note(open, 3) })
     await bench.toldAll(3)
     expect(bench.told).toEqual(["a done", "b Corrupt", "c done"])
     expect(notes(open)).toEqual([1, 3])
@@ -122,11 +131,11 @@ describe("a group commit", () => {
       const bench = new Bench(open)
       if (at === "commit") plantCommits(open, 13)
       const isFull = at === "run"
-      bench.push("settle", note(open, 1))
+      bench.push("settle", { run: note(open, 1) })
       bench.append("append", () => {
         if (isFull) throw sqliteError(13)
       })
-      bench.push("beat", note(open, 2))
+      bench.push("beat", { run: note(open, 2) })
       bench.append("late", () => undefined)
       await bench.toldAll(4)
       expect(bench.told).toEqual(["append Full", "late Full", "settle done", "beat done"])
@@ -138,7 +147,7 @@ describe("a group commit", () => {
     using open = storeWithTopic()
     const bench = new Bench(open)
     plantCommits(open, 1034)
-    bench.push("a", note(open, 1))
+    bench.push("a", { run: note(open, 1) })
     await bench.toldAll(1)
     expect(bench.told).toEqual(["a Unknown, in doubt"])
     expect(barrierOf(open)).toBe(0)
@@ -156,12 +165,81 @@ describe("a group commit", () => {
     using open = storeWithTopic()
     const bench = new Bench(open)
     plantCommits(open, 13, 5, 517, undefined)
-    bench.push("full", note(open, 1))
+    bench.push("full", { run: note(open, 1) })
     await bench.toldAll(1)
-    bench.push("busy", note(open, 2))
+    bench.push("busy", { run: note(open, 2) })
     await bench.toldAll(2)
     expect(bench.told).toEqual(["full Full", "busy done"])
     expect(notes(open)).toEqual([2])
+  })
+
+  describe("while another process holds the log", () => {
+    /** Pushes works while the log is held, and lets it go after `heldMs`. Returns how long each begin was allowed to wait, and when it came. */
+    const whileHeld = async (open: OpenStore, heldMs: number, push: () => void) => {
+      const other = new Store({ paths: open.store.db.paths, isReadOnly: false })
+      const waits: Array<{ readonly waitMs: number | "its longest"; readonly atMs: number }> = []
+      const startMs = monotonicMs()
+      const { db } = open.store
+      const begin = db.begin.bind(db)
+      db.begin = (waitMs) => {
+        waits.push({ waitMs: waitMs ?? "its longest", atMs: monotonicMs() - startMs })
+        begin(waitMs)
+      }
+      other.db.begin()
+      push()
+      await new Promise((resolve) => setTimeout(resolve, heldMs))
+      const whileItWas = [...waits]
+      other.db.rollback()
+      other.db.close()
+      return whileItWas
+    }
+
+    it("does not wait for patient works, and does them as soon as it can", async () => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      const waits = await whileHeld(open, 50, () => bench.push("settle", { isPatient: true }))
+      // A busy machine may be late.
+      const early = waits.filter(({ atMs }) => atMs < 80)
+      expect(new Set(early.map(({ waitMs }) => waitMs))).toEqual(new Set([0]))
+      expect(bench.told).toEqual([])
+      await bench.toldAll(1)
+    })
+
+    it("waits for other works", async () => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      const waits = await whileHeld(open, 50, () => bench.push("beat"))
+      expect(new Set(waits.map(({ waitMs }) => waitMs))).toEqual(new Set(["its longest"]))
+      await bench.toldAll(1)
+    })
+
+    it("waits for patient works that have become old: who only looks now and then may find no gap for ever", async () => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      const waits = await whileHeld(open, 250, () => bench.push("settle", { isPatient: true }))
+      expect([waits[0]?.waitMs, waits.at(-1)?.waitMs]).toEqual([0, "its longest"])
+      await bench.toldAll(1)
+    })
+
+    it("lets no work wait for the retry of a patient one, and keeps their order", async () => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      const waits = await whileHeld(open, 60, () => {
+        bench.push("settle", { isPatient: true })
+        setTimeout(() => bench.push("beat"), 10)
+      })
+      expect([waits[0]?.waitMs, waits.at(-1)?.waitMs]).toEqual([0, "its longest"])
+      await bench.toldAll(2)
+      expect(bench.told).toEqual(["settle done", "beat done"])
+    })
+
+    it("waits for patient works too when the log is closed", () => {
+      using open = storeWithTopic()
+      const bench = new Bench(open)
+      bench.push("settle", { isPatient: true })
+      bench.drain()
+      expect(bench.told).toEqual(["settle done"])
+    })
   })
 
   it("writes down damage, but never stumbles over its own notes", async () => {

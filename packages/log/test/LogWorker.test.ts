@@ -88,7 +88,9 @@ describe("a worker", () => {
           { concurrency: 2 }
         )
         const [sendingTime, [run]] = spent.sending
-        expect([run?.fate, run?.error?.reason]).toEqual(["unknown", "Timeout"])
+        expect(run?.error?.reason).toBe("Timeout")
+        // The worker may look between two waits for the log, and then it can tell for sure.
+        expect(["unknown", "notStored"]).toContain(run?.fate)
         expect(Duration.toMillis(sendingTime)).toBeLessThan(10 * Duration.toMillis(spent.sleeping[0]))
         const fencing = yield* Effect.forkChild(writer.fence(0))
         held.exec("ROLLBACK")

@@ -14,6 +14,8 @@ export interface Work<A> {
   readonly bytes?: number
   /** Processes to wake: readers of records, members of groups, or none. */
   readonly wakes: Wakes
+  /** While another process holds the log, this thread goes on instead of waiting: for works that nobody waits for. Default: false. */
+  readonly isPatient?: boolean
   /** Runs inside the transaction. A `Refusal` must come before the first write. */
   readonly run: () => A
   /** It is on disk. */
@@ -34,6 +36,7 @@ interface Job {
   readonly deadlineMs: number
   readonly bytes: number
   readonly wakes: Wakes
+  readonly isPatient: boolean
   readonly pushedAtMs: number
   /** Does the work; what it returns tells of it. */
   readonly run: () => () => void
@@ -44,6 +47,10 @@ interface Job {
 const groupBytesMax = 16 * 1024 * 1024
 const groupJobsMax = 4096
 
+/** Pause between two tries of patient works, and how old they become before the thread waits for them after all, in milliseconds. */
+const retryMs = 1
+const patienceMs = 100
+
 /** Longest wait of a work without a deadline for other processes, in milliseconds. */
 const busyMsMax = 30_000
 
@@ -52,6 +59,10 @@ export class GroupCommit {
   readonly #answers: AroundAnswers
   #queue: Array<Job> = []
   #isScheduled = false
+  /** The last begin was that of patient works, and another process held the log. */
+  #isRefused = false
+  #retry: NodeJS.Timeout | undefined
+  #isDraining = false
   /** A commit failed, and a recovery may still find it: another commit must overwrite it before a fence can hold. */
   #isUnclear = false
 
@@ -60,30 +71,46 @@ export class GroupCommit {
     this.#answers = answers
   }
 
-  push<A>({ run, done, failed, deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, wakes }: Work<A>): void {
+  push<A>({ run, done, failed, wakes, ...more }: Work<A>): void {
+    const { deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, isPatient = false } = more
     const doing = () => {
       const result = run()
       return () => done(result)
     }
-    this.#queue.push({ deadlineMs, bytes, wakes, pushedAtMs: monotonicMs(), run: doing, failed })
+    this.#queue.push({ deadlineMs, bytes, wakes, isPatient, pushedAtMs: monotonicMs(), run: doing, failed })
+    if (!isPatient) this.#hurry()
     this.#schedule()
   }
 
   /** Commits the queue without waiting for more, for at most `withinMs`. */
   drain(withinMs: number): void {
     const untilMs = monotonicMs() + withinMs
+    this.#isDraining = true
     while (this.#queue.length > 0 && monotonicMs() < untilMs) this.#flush()
+    this.#isDraining = false
   }
 
   #schedule(): void {
     if (this.#isScheduled || this.#queue.length === 0) return
     this.#isScheduled = true
-    // After the messages that have arrived already: their works share the transaction.
-    setImmediate(() => {
+    const run = () => {
+      this.#retry = undefined
       this.#isScheduled = false
       this.#flush()
       this.#schedule()
-    })
+    }
+    // After the messages that have arrived already: their works share the transaction.
+    if (this.#isRefused) this.#retry = setTimeout(run, retryMs)
+    else setImmediate(run)
+  }
+
+  /** A work that is not patient does not wait for the next try of those that are. */
+  #hurry(): void {
+    this.#isRefused = false
+    if (this.#retry === undefined) return
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#isScheduled = false
   }
 
   #flush(): void {
@@ -116,7 +143,7 @@ export class GroupCommit {
     if (!room.has(needOf(group))) return this.#commitLess(group)
     const told: Array<() => void> = []
     try {
-      db.begin()
+      this.#begin(group)
       db.presence.check()
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
@@ -160,6 +187,17 @@ export class GroupCommit {
     }
     this.#answers.after(wakes)
     return true
+  }
+
+  /** Waiting for another process keeps this thread from serving reads. */
+  #begin(group: ReadonlyArray<Job>): void {
+    const { db } = this.#store
+    const untilMs = monotonicMs() - patienceMs
+    const isPatient = !this.#isDraining && group.every((job) => job.isPatient && job.pushedAtMs > untilMs)
+    this.#isRefused = isPatient
+    if (isPatient) db.begin(0)
+    else db.begin()
+    this.#isRefused = false
   }
 
   /** The log is full: works that grow it fail, and the others (commits of positions, heartbeats) run without them. */

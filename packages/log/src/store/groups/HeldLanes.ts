@@ -45,7 +45,8 @@ export class HeldLanes {
       this.#groups.settle(holding.claim, position)
       return null
     }
-    this.#commit.push({ wakes: "nobody", run, ...answer })
+    // Records of the lane are read meanwhile.
+    this.#commit.push({ wakes: "nobody", isPatient: true, run, ...answer })
   }
 
   release(number: number, answer: Answer<null>): void {

@@ -9,8 +9,14 @@ import { Presence } from "./Presence.ts"
 import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
-/** Longest wait of SQLite for another process, in milliseconds; then the group commit retries. */
+/** Longest wait of a read for another process, in milliseconds. */
 const busyMs = 250
+
+/**
+ * Longest wait of a begin for another process, in milliseconds; then the group commit retries. Short, because SQLite looks at steps that grow
+ * to 100 ms while it waits, and the thread serves reads too.
+ */
+const beginMs = 40
 
 /** Longest wait of an open for other processes that create, recover or checkpoint the same log, in milliseconds. */
 const openMs = 10_000
@@ -95,9 +101,14 @@ export class Database {
     return true
   }
 
-  /** Begins a write; throws a busy error if another process holds the log too long. */
-  begin(): void {
-    this.#sql.exec("BEGIN IMMEDIATE")
+  /** Begins a write; throws a busy error if another process holds the log for longer than `waitMs`. */
+  begin(waitMs = beginMs): void {
+    this.#sql.exec(`PRAGMA busy_timeout = ${waitMs}`)
+    try {
+      this.#sql.exec("BEGIN IMMEDIATE")
+    } finally {
+      this.#sql.exec(`PRAGMA busy_timeout = ${busyMs}`)
+    }
   }
 
   commit(): void {
