@@ -450,7 +450,7 @@ export class WriteLane implements QueueOwner {
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {
     const { journal } = this.#home.ledger
-    if (journal === undefined || place === into) return
+    if (journal === undefined) return
     for (let index = span.from; index < span.to; index++) {
       if (batch.isMarker(index)) continue
       journal.moved(this.account, batch.bucket[index] ?? 0, batch.seq[index] ?? 0, place, into, reason)

@@ -179,6 +179,15 @@ describe("retries", () => {
     expect(one.next(105)).toBe(held)
   })
 
+  it("that are due together come in the order of the lane, also where positions are missing", () => {
+    const one = lane({}, { policy: [{ on: ["*"], retry: { baseMs: 10, jitter: 0 }, then: "halt" }] })
+    one.received(batch(0, [1]))
+    for (const next of [2n, 4n]) one.received({ records: [], next })
+    one.received(batch(4, [2]))
+    for (const held of [given(one.next(0)), given(one.next(0))]) one.finished(held, { tag: "Busy" }, 0)
+    expect([one.next(10)?.position, one.next(10)?.position]).toEqual([0n, 4n])
+  })
+
   it("of 1000 parked keys are found without looking at all of them", () => {
     const cost = (keys: number) => {
       const one = lane({}, { concurrency: 16, policy: [{ on: ["*"], retry: { baseMs: 1e6 }, then: "halt" }] })
