@@ -147,6 +147,25 @@ describe("leat doctor", () => {
       expect.stringMatching(/^leat: there is no file nowhere\.yaml; name a route document by --routes\n$/)
     ])
   })
+
+  it("checks a route document where there is no log, as in a build", async () => {
+    using project = new Project()
+    project.write({
+      ...shop,
+      "right.yaml":
+        'version: 1\nclusters: { m: { transport: memory } }\nroutes:\n  - match: { stream: "*" }\n    to: [{ cluster: m, topic: "{stream}" }]\n',
+      "broken.yaml": "version: 1\nclusters: { l: { transport: kafka } }\nroutes: []\n"
+    })
+    const wrong = await project.leat(["doctor", "--routes", "broken.yaml"])
+    expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringMatching(/broken\.yaml: [^]*no log to look at\)\n$/)])
+    const { code, report } = await project.leatJson(["doctor", "--routes", "broken.yaml"])
+    expect([code, report]).toMatchObject([3, { findings: [{ about: "routes" }], log: expect.any(String) }])
+    const right = await project.leat(["doctor", "--routes", "right.yaml"])
+    expect([right.code, right.stderr]).toEqual([
+      1,
+      expect.stringMatching(/no log to look at; right\.yaml has no faults\n$/)
+    ])
+  })
 })
 
 describe("what is no log", () => {

@@ -71,11 +71,14 @@ export interface OpenLeat {
   /** Where every event is, as of now. */
   readonly ledger: { readonly snapshot: () => LedgerSnapshot }
   /**
-   * Opens the stream of a contract: checks its route and opens its sinks, those that are not open yet. The same object every time; one slow
-   * cluster keeps only its own streams waiting, and none of which it is a best-effort leg (`required: false`): until its sink is open, what
-   * it would have taken is counted as dropped there, and announced by its first record. Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster
-   * cannot be read, or the stream is open with another contract; with `TransportError` when a cluster or topic cannot be opened (passing
-   * faults of a topic are tried again for the time-out of the leg), and with its reason `Closed` once the leat is closing.
+   * Opens the stream of a contract: checks its route and opens those of its sinks that are not open yet. The same object every time.
+   *
+   * It waits for the clusters of required legs. It does not wait for a best-effort leg (`required: false`): until the sink of such a leg is
+   * open, its events are counted as dropped there, and the first record that the sink stores announces them.
+   *
+   * Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster cannot be read, or the stream is open with
+   * another contract; with `TransportError` when a cluster or topic cannot be opened (passing faults of a topic are tried again for the
+   * time-out of the leg), and with its reason `Closed` once the leat is closing.
    */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
   /**

@@ -23,7 +23,9 @@ export const doctor = Command.make(
   },
   Effect.fnUntraced(function* (flags) {
     const faults = Option.isSome(flags.routes) ? yield* checkRoutes(flags.routes.value, flags.proto) : []
-    const inspection = yield* inspect(flags.directory)
+    const inspection = yield* Effect.mapError(inspect(flags.directory), (noLog) =>
+      Option.isNone(flags.routes) ? noLog : routesAlone(flags.routes.value, faults, noLog)
+    )
     const found = [...faults, ...findings(inspection, Date.now())]
     const { directory: path, formatVersion, fileBytes, topics } = inspection
     const wrong = found.filter(({ severity }) => severity === "wrong")
@@ -50,6 +52,14 @@ export const doctor = Command.make(
 ).pipe(
   Command.withDescription("Find what is wrong with a log, its groups and a route document; exits 3 when something is")
 )
+
+/** Where there is no log to look at, as in a build, the route document was looked at all the same. */
+function routesAlone(path: string, faults: ReadonlyArray<Finding>, noLog: CommandFailure): CommandFailure {
+  if (faults.length === 0) return new CommandFailure({ ...noLog, message: `${noLog.message}; ${path} has no faults` })
+  const message = `${plural(faults.length, "thing")} to act on:\n${faults.map((one) => one.message).join("\n")}\n(${noLog.message})`
+  const report = { wrong: faults.length, findings: faults, log: noLog.message }
+  return new CommandFailure({ code: exitCode.violations, message, report })
+}
 
 /** Faults of a route document; contracts are checked against it where there are any. */
 const checkRoutes = Effect.fnUntraced(function* (path: string, protoFolder: Option.Option<string>) {

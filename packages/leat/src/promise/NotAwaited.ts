@@ -28,6 +28,6 @@ export class NotAwaited extends Data.TaggedError("NotAwaited")<{
 }> {
   override get message(): string {
     const what = this.id === undefined ? `${this.admitted} events were` : "the event was"
-    return `${this.stream}: the signal was aborted after ${what} admitted; nobody waits for the rest of the way`
+    return `${this.stream}: the signal was aborted after ${what} admitted; leat goes on sending, and outcome() tells how it ends`
   }
 }
