@@ -55,7 +55,10 @@ export const doctor = Command.make(
 
 /** Where there is no log to look at, as in a build, the route document was looked at all the same. */
 function routesAlone(path: string, faults: ReadonlyArray<Finding>, noLog: CommandFailure): CommandFailure {
-  if (faults.length === 0) return new CommandFailure({ ...noLog, message: `${noLog.message}; ${path} has no faults` })
+  if (faults.length === 0) {
+    const { code, message, report = {} } = noLog
+    return new CommandFailure({ code, message: `${message}; ${path} has no faults`, report })
+  }
   const message = `${plural(faults.length, "thing")} to act on:\n${faults.map((one) => one.message).join("\n")}\n(${noLog.message})`
   const report = { wrong: faults.length, findings: faults, log: noLog.message }
   return new CommandFailure({ code: exitCode.violations, message, report })
