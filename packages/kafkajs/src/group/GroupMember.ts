@@ -4,22 +4,18 @@
  * and reports commits that were not made.
  */
 import { monotonicMs } from "../client/clock.ts"
-import { kafkaCodes, settledNote } from "@leat/kafka"
+import { kafkaCodes } from "@leat/kafka"
 import type { From, HeldLane, Position, TransportError } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
 import type { Link } from "../client/Link.ts"
-import { assign } from "./assign.ts"
+import { Commits, type Committer } from "./Commits.ts"
 import { Fetcher } from "./Fetcher.ts"
 import { GroupLane, type LaneHolder } from "./GroupLane.ts"
-import {
-  protocolName,
-  readAssignment,
-  readMemberMetadata,
-  writeAssignment,
-  writeMemberMetadata
-} from "./memberMetadata.ts"
+import { Leader } from "./Leader.ts"
+import { protocolName, readAssignment, writeMemberMetadata } from "./memberMetadata.ts"
 import { startingPositions } from "./startingPositions.ts"
+import { againMs, passes, sleep } from "./transient.ts"
 
 export interface Membership {
   readonly topic: string
@@ -27,13 +23,6 @@ export interface Membership {
   readonly from: From
   readonly drainMs: number
   readonly sessionMs: number
-}
-
-/** A position to be stored, and of which topic it is. */
-interface Settle {
-  readonly partition: number
-  readonly topicId: string | undefined
-  readonly position: Position
 }
 
 /** The events of a member for its subscriber. */
@@ -51,22 +40,20 @@ const coordinatorMoved: ReadonlySet<number> = new Set([
 
 /** Longest heartbeat interval, in milliseconds; it bounds the time until a member learns of a rebalance. */
 const heartbeatMsMax = 1000
-const againMs = 100
 /** Deadline of LeaveGroup, in milliseconds; after it the session expires by itself. */
 const leaveMs = 2000
 
-/** Interval in which the leader checks topics for new partitions, in milliseconds. */
-const countMs = 10_000
-
 let memberNumbers = 0
 
-export class GroupMember implements LaneHolder {
+export class GroupMember implements LaneHolder, Committer {
   readonly #brokers: Brokers
   readonly #membership: Membership
   readonly #events: MemberEvents
   readonly #purpose = `member ${memberNumbers++}`
   readonly #fetcher: Fetcher
   readonly #heartbeatMs: number
+  readonly #leader: Leader
+  readonly #commits: Commits
   #memberId = ""
   #generation = -1
   /** The lanes that this member holds, by partition: neither released nor lost. */
@@ -79,9 +66,6 @@ export class GroupMember implements LaneHolder {
   #joining: Promise<void> | undefined
   #hasJoined = false
   #wantsToRejoin = false
-  /** Only of the leader: the number of partitions that it has assigned, by topic. */
-  #counts: ReadonlyMap<string, number> = new Map()
-  #countedMs = 0
   /** Instant of `monotonicMs` at which the coordinator last confirmed this member. */
   #aliveMs = 0
   /** Partitions of the topic when this member was given its first lanes. */
@@ -94,6 +78,8 @@ export class GroupMember implements LaneHolder {
     this.#membership = membership
     this.#events = events
     this.#heartbeatMs = Math.min(heartbeatMsMax, Math.floor(membership.sessionMs / 3))
+    this.#leader = new Leader(brokers)
+    this.#commits = new Commits(brokers, this)
     this.#fetcher = new Fetcher(brokers, membership.topic, `${this.#purpose} fetch`, () => this.#lanes.values())
   }
 
@@ -149,13 +135,29 @@ export class GroupMember implements LaneHolder {
     return this.#membership.group
   }
 
+  get memberId(): string {
+    return this.#memberId
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  get isJoining(): boolean {
+    return this.#joining !== undefined
+  }
+
   readonly hasRoom = (): void => this.#fetcher.wake()
 
   /** Later: it may have been lost together with others, and what follows from that is decided for all of them. */
   readonly over = (lane: GroupLane): void => queueMicrotask(() => void this.#drop(lane))
 
   readonly commit = (lane: GroupLane, position: Position): Promise<void> =>
-    this.#store({ partition: lane.partition, topicId: lane.topicId, position }, () => !lane.held.isOver)
+    this.#commits.store({ partition: lane.partition, topicId: lane.topicId, position }, () => !lane.held.isOver)
 
   async #join(): Promise<void> {
     const { group } = this.#membership
@@ -163,8 +165,8 @@ export class GroupMember implements LaneHolder {
       const link = await this.#brokers.coordinator(group, this.#purpose)
       const joined = await this.#ask(link)
       const generationId = joined.generationId
-      this.#counts = new Map()
-      const decided = joined.leaderId === joined.memberId ? await this.#decide(joined.members) : []
+      this.#leader.resign()
+      const decided = joined.leaderId === joined.memberId ? await this.#leader.decide(joined.members) : []
       const { errorCode, memberAssignment } = await link.call(
         "SyncGroup",
         { groupId: group, generationId, memberId: joined.memberId, groupAssignment: decided },
@@ -223,26 +225,6 @@ export class GroupMember implements LaneHolder {
     return Math.max(this.#membership.sessionMs, 10_000) + 5000
   }
 
-  async #decide(members: ReadonlyArray<{ readonly memberId: string; readonly memberMetadata: Buffer }>) {
-    const known = members.map(({ memberId, memberMetadata }) => ({
-      id: memberId,
-      ...readMemberMetadata(memberMetadata)
-    }))
-    const counts = new Map<string, number>()
-    for (const topic of new Set(known.flatMap(({ topics }) => topics))) {
-      try {
-        counts.set(topic, (await this.#brokers.lookUp(topic)).partitions)
-      } catch (error) {
-        if (failureOf(error, "join", topic).reason !== "UnknownTopic") throw error
-      }
-    }
-    this.#counts = counts
-    return Array.from(assign(known, counts), ([memberId, given]) => ({
-      memberId,
-      memberAssignment: writeAssignment(given)
-    }))
-  }
-
   /** Sends heartbeats until the member must join again. */
   async #stay(): Promise<void> {
     while (!this.#isOver && !this.#wantsToRejoin) {
@@ -260,24 +242,14 @@ export class GroupMember implements LaneHolder {
         }
         this.#judge(errorCode, "heartbeat")
         this.#aliveMs = sentMs
-        await this.#count()
+        // A new join of the leader starts a rebalance, which assigns new partitions too.
+        if (await this.#leader.hasOtherPartitions()) this.#rejoin()
       } catch (error) {
         const failed = failureOf(error, "heartbeat", `group ${group}`)
         // Until the session expires another coordinator may be found, and the membership holds.
         if (!passes(failed) || monotonicMs() - this.#aliveMs > sessionMs) throw failed
         this.#brokers.forgetCoordinator(group)
       }
-    }
-  }
-
-  /** A new join of the leader starts a rebalance, which assigns new partitions too. */
-  async #count(): Promise<void> {
-    const nowMs = monotonicMs()
-    if (nowMs - this.#countedMs < countMs) return
-    this.#countedMs = nowMs
-    for (const [topic, count] of this.#counts) {
-      const found = await this.#brokers.lookUp(topic).catch(() => undefined)
-      if (found !== undefined && found.partitions !== count) this.#rejoin()
     }
   }
 
@@ -342,7 +314,7 @@ export class GroupMember implements LaneHolder {
       // Without these commits the next holder could skip records before the first one.
       await Promise.all(
         toBeKept.map(([partition, { position }]) =>
-          this.#store({ partition, topicId: id, position }, () => isOurs(partition))
+          this.#commits.store({ partition, topicId: id, position }, () => isOurs(partition))
         )
       )
       for (const [partition, { position }] of starts) {
@@ -378,74 +350,16 @@ export class GroupMember implements LaneHolder {
     this.#rejoin()
   }
 
-  /** Commits, and checks the answer. During a rebalance it waits for the next generation. */
-  async #store(settle: Settle, isOurs: () => boolean): Promise<void> {
-    const { group, topic } = this.#membership
-    const { partition } = settle
-    const untilMs = monotonicMs() + this.#brokers.settings.requestMs
-    const where = `group ${group}, ${topic}/${partition}`
-    for (;;) {
-      if (this.#isOver || !isOurs()) throw failure("LaneLost", "settle", `${where}: no longer held by this member`)
-      const generation = this.#generation
-      const failed = await this.#tryCommit(settle, where)
-      if (failed === undefined) return
-      const { code, error } = failed
-      // An error about a past generation says nothing of the lane while this member keeps it.
-      const isLost = error.reason === "LaneLost"
-      const hasMovedOn = this.#joining !== undefined || generation !== this.#generation
-      if (code === kafkaCodes.REBALANCE_IN_PROGRESS || (isLost && hasMovedOn)) {
-        // The caller does not retry after LaneLost, so it must be certain.
-        if (monotonicMs() > untilMs)
-          throw failure("Unavailable", "settle", `${where}: the group has not come to rest in time`)
-        // If the next generation has begun by now, a new join would only start another rebalance.
-        if (generation === this.#generation) await this.#joined()
-      } else if (isLost) {
-        if (code !== kafkaCodes.ILLEGAL_GENERATION) this.#memberId = ""
-        this.#loseAll()
-        this.#rejoin()
-        throw error
-      } else if (monotonicMs() > untilMs) {
-        throw error
-      } else if (passes(error)) {
-        this.#brokers.forgetCoordinator(group)
-        await sleep(againMs)
-      } else throw error
-    }
-  }
-
-  /** Undefined once committed. `code` is the coordinator's, if it answered. */
-  async #tryCommit(settle: Settle, where: string) {
-    try {
-      const code = await this.#commitOnce(settle)
-      return code === 0 ? undefined : { code, error: refusal(code, "settle", where) }
-    } catch (error) {
-      return { code: undefined, error: failureOf(error, "settle", where) }
-    }
-  }
-
-  async #commitOnce({ partition, topicId, position }: Settle): Promise<number> {
-    const { group, topic } = this.#membership
-    const link = await this.#brokers.coordinator(group, "settle")
-    const { responses } = await link.call(
-      "OffsetCommit",
-      {
-        groupId: group,
-        groupGenerationId: this.#generation,
-        memberId: this.#memberId,
-        topics: [{ topic, partitions: [{ partition, offset: String(position), metadata: settledNote(topicId) }] }]
-      },
-      this.#brokers.settings.requestMs
-    )
-    const answers = responses.flatMap((one) => (one.topic === topic ? one.partitions : []))
-    // An answer without this partition is no answer.
-    return answers.find((one) => one.partition === partition)?.errorCode ?? -1
-  }
-
-  /** Resolves at the end of the join in progress, or of the next one. */
-  #joined(): Promise<void> {
+  readonly joined = (): Promise<void> => {
     if (this.#isOver) return Promise.resolve()
     if (this.#joining === undefined) this.#rejoin()
     return new Promise((resolve) => this.#whenJoined.push(resolve))
+  }
+
+  readonly evicted = (code: number | undefined): void => {
+    if (code !== kafkaCodes.ILLEGAL_GENERATION) this.#memberId = ""
+    this.#loseAll()
+    this.#rejoin()
   }
 
   #rejoin(): void {
@@ -477,11 +391,4 @@ export class GroupMember implements LaneHolder {
       this.#wake = over
     })
   }
-}
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** True for a transient failure: connections break, coordinators move and load. */
-function passes({ reason }: TransportError): boolean {
-  return reason === "Unavailable" || reason === "Disconnected" || reason === "Timeout" || reason === "Throttled"
 }
