@@ -57,7 +57,8 @@ for (const driver of [kafkajs, confluent])
             Effect.promise(() => admin.connect()),
             () => Effect.promise(() => admin.disconnect())
           )
-          const create = () => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] })
+          // Without waiting for leaders: what was made, and then waited for in vain, would be told as not made ever after.
+          const create = () => admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 1 }] })
           yield* Effect.promise(create)
           const writing = yield* (yield* leatAt(kafka.bootstrap, topic, {})).stream(BeaconSighting)
           const reading = yield* (yield* leatAt(kafka.proxied?.bootstrap ?? "", topic, { settleEvery })).stream(
@@ -73,7 +74,10 @@ for (const driver of [kafkajs, confluent])
             Effect.sync(() => handled.size === 10)
           )
           yield* meanwhile
-          proxy.freeze("requests")
+          yield* Effect.acquireRelease(
+            Effect.sync(() => proxy.freeze("requests")),
+            () => Effect.sync(() => proxy.pass())
+          )
           // The request that waits at the broker is answered, and the next one is held.
           yield* Effect.sleep(1000)
           yield* Effect.promise(() => admin.deleteTopics({ topics: [topic] }))
