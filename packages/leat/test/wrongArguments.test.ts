@@ -213,4 +213,30 @@ describe("a call from JavaScript", () => {
     )
     expect(leat.ledger.snapshot()).toMatchObject({ balanced: true })
   })
+
+  it("rejects, and throws nothing at once, where its options cannot be read", async () => {
+    await using leat = await open({ source: "test" })
+    const stream = await leat.stream(noteContract())
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const failing = {
+      get signal(): AbortSignal {
+        throw new RangeError("planted")
+      }
+    }
+    for (const options of [proxy, failing]) {
+      const asked = [
+        stream.publish(note, options),
+        stream.publishAll([note], options),
+        stream.handle("g", nothing, options),
+        stream.handleBatch("g", nothing, options)
+      ]
+      for (const settled of await Promise.allSettled<unknown>(asked))
+        expect(settled).toMatchObject({
+          status: "rejected",
+          reason: { message: expect.stringContaining("options: cannot be read: ") }
+        })
+    }
+    expect(leat.ledger.snapshot()).toMatchObject({ balanced: true })
+  })
 })
