@@ -1,0 +1,38 @@
+import type { LogInspection } from "@leat/log"
+import { describe, expect, it } from "vitest"
+import { findings } from "../src/log/findings.ts"
+
+/** A log whose one partition has so many ranges of event ids. */
+const logWith = (idRanges: number, fileBytes: number): LogInspection => ({
+  directory: "/data",
+  formatVersion: 3,
+  createdAtMs: 0,
+  fileBytes,
+  topics: [
+    {
+      topic: "orders",
+      compacted: false,
+      partitions: [{ partition: 0, start: 0n, end: 10n, batches: 1, bytes: 1000, idRanges }],
+      groups: []
+    }
+  ],
+  quarantined: []
+})
+
+const mebibyte = 1024 * 1024
+
+describe("the findings of a log", () => {
+  it("tell of ids that take most of the file, and what to do", () => {
+    const found = findings(logWith(400_000, 20 * mebibyte), 0)
+    expect(found).toEqual([
+      { severity: "note", about: "ids", message: expect.stringMatching(/^about 19 MiB of the 20 MiB .*raise bytesMax/) }
+    ])
+  })
+
+  it.each([
+    ["few of a small file", logWith(3840, 200_000)],
+    ["many of a file with more events", logWith(400_000, 100 * mebibyte)]
+  ])("say nothing of %s", (_, inspection) => {
+    expect(findings(inspection, 0)).toEqual([])
+  })
+})
