@@ -101,10 +101,10 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
     test: "completes when stopping settles the last of it"
   },
   {
-    name: "where a group began at the end is not kept in memory",
+    name: "where a group began at the end is told by no bounds",
     file: "transport/memory/MemoryGroup.ts",
-    find: `if (from !== "earliest") partition.settled = partition.origin`,
-    replace: `if (from === "earliest") partition.settled = partition.origin`,
+    find: `return origin > log.start ? origin : undefined`,
+    replace: `return undefined`,
     foundBy: "consume/caughtUp.test.ts",
     test: "nor what stands before where the lane of another member began"
   }

@@ -106,7 +106,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/Consuming.ts",
     find: `delivery.info.signal.aborted ? nextOf(queue)`,
     replace: `delivery.event === undefined ? nextOf(queue)`,
-    foundBy: "worlds"
+    foundBy: "consume/revocation.test.ts",
+    test: "are not handed out any more once their lane was taken away"
   },
   {
     name: "the document wins over what was said in code",

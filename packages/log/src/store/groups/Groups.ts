@@ -201,9 +201,7 @@ export class Groups {
     const origin = lane.origin ?? this.#originOf(lane.partition, from)
     const start = lane.settled ?? origin
     const generation = lane.generation + 1
-    // Settled at once, so that whoever asks for bounds knows where the group began.
-    const settled = lane.settled ?? (from === "earliest" ? undefined : origin)
-    this.#save({ ...lane, holder: id, generation, state: "held", touched: false, start, origin, settled })
+    this.#save({ ...lane, holder: id, generation, state: "held", touched: false, start, origin })
   }
 
   #originOf(partition: number, from: From): number {
