@@ -116,6 +116,8 @@ export class LaneShell<T> {
 
   /** Settles as soon as everything before a position is done, without waiting for `settleEvery`: once. */
   settleAt(position: Position): void {
+    // Settles that fail are tried again in their own time: whoever waits may ask again and again.
+    if (this.#unsettledSinceMs !== undefined) return
     if (this.#settleAt !== undefined && this.#settleAt <= position) return
     this.#settleAt = position
     if (this.machine.watermark >= position) this.#signal()
@@ -214,7 +216,7 @@ export class LaneShell<T> {
     })
   }
 
-  /** Whether somebody waits for the settle that is due now. A settle that fails is tried again in its own time. */
+  /** Whether somebody waits for the settle that is due now. */
   #isWaitedFor(): boolean {
     if (this.#settleAt === undefined || this.machine.watermark < this.#settleAt) return false
     this.#settleAt = undefined

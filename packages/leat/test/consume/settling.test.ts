@@ -1,4 +1,4 @@
-import { Effect, Exit, Logger, Stream } from "effect"
+import { Effect, Exit, Fiber, Logger, References, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { faultDriver, simulate } from "leat/testing"
 import { TransportError } from "leat/transport"
@@ -58,6 +58,44 @@ describe("a subscription", () => {
       }).pipe(Effect.scoped)
     )
     expect(most).toBe(2)
+  })
+
+  it("is waited for: settles that fail are tried again in their own time, beside a lane that is halted too", () => {
+    const away = new TransportError({ reason: "Unavailable", transport: "memory", operation: "settle", detail: "away" })
+    let settles = 0
+    let isAway = true
+    // At some number it works, or a loop without a pause would never end in virtual time.
+    const driver = withLanes(
+      (lane) => ({
+        ...lane,
+        settle: (position) =>
+          Effect.suspend(() => (settles++ < 1000 && isAway ? Effect.fail(away) : lane.settle(position)))
+      }),
+      new MemoryBroker({ partitions: 1 })
+    )
+    const halting = routes({ settleEvery: "100 millis", policy: "halting" }, { halting: [{ on: ["*"], then: "halt" }] })
+    const tries = run(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: halting, drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        const onEvent = ({ text }: { readonly text: string }) =>
+          text === "bad" ? Effect.fail(new Error("bad")) : Effect.sleep(20)
+        yield* notes.publish({ key: "k", text: "good" })
+        yield* notes.flush
+        const subscription = yield* notes.handle("g", onEvent)
+        const waiting = yield* Effect.forkScoped(subscription.caughtUp)
+        yield* Effect.sleep(10)
+        yield* notes.publish({ key: "k", text: "bad" })
+        yield* Effect.sleep(2000)
+        const whileAway = settles
+        isAway = false
+        yield* Fiber.join(waiting)
+        return { whileAway, halted: subscription.halted().length }
+      }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+    )
+    expect(tries.halted).toBe(1)
+    expect(tries.whileAway).toBeGreaterThan(10)
+    expect(tries.whileAway).toBeLessThan(30)
   })
 
   it("whose settles fail for a passing reason goes on, says so once while it lasts, and again when it comes back", () => {
