@@ -94,7 +94,8 @@ async function boundsOf(
   topic: string,
   group: string | undefined
 ): Promise<ReadonlyArray<PartitionBounds>> {
-  const { id, leaders } = await brokers.topic(topic)
+  // Not from the cache: it knows nothing of partitions that were added, or of a topic that was created anew.
+  const { id, leaders } = await brokers.lookUp(topic)
   const partitions = [...leaders.keys()].toSorted((left, right) => left - right)
   const [starts, ends, settled] = await Promise.all([
     positionsAt(brokers, topic, partitions, "earliest"),

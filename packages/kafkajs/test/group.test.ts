@@ -1,7 +1,9 @@
 import { SleptClock } from "@leat/brokers"
 import { describeKafka } from "@leat/brokers/vitest"
 import { Cause, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import type { Admin } from "kafkajs"
 import { type From, type Lane, type ReceivedRecord, type Transport, TransportError } from "leat/transport"
+import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
 import { kafkajsTransport } from "@leat/kafkajs"
 import { benchAt, newName, numbered, run, send, textOf, valuesOf } from "./support/bench.ts"
@@ -360,6 +362,31 @@ describeKafka("a member of a group", (bootstrap) => {
       })
     ))
 
+  it("is told of by bounds in the topic as it is now: with partitions that it got later, and made anew", () =>
+    run(
+      Effect.gen(function* () {
+        const { transport: asked, topic } = yield* benchAt(bootstrap, 1)
+        const knownOf = Effect.map(asked.bounds(topic, topic), (rows) => rows.map(({ settled }) => settled))
+        expect(yield* knownOf).toEqual([undefined])
+        yield* addPartitions(bootstrap, topic, 2)
+        yield* waitUntil(
+          "the partition is counted",
+          Effect.map(knownOf, ({ length }) => length === 2)
+        )
+        yield* withAdmin(bootstrap, (admin) => admin.deleteTopics({ topics: [topic] }))
+        const anew = yield* another
+        yield* anew.ensure({ topic, partitions: 1 })
+        yield* send(yield* anew.openWriter(topic), numbered(3))
+        const lane = yield* (yield* join(anew, topic, topic)).next
+        yield* lane.take(3)
+        yield* lane.settle(3n)
+        yield* waitUntil(
+          "what it settled counts",
+          Effect.map(knownOf, ([settled]) => settled === 3n)
+        )
+      })
+    ))
+
   it("T29 a record that nobody can handle is handed out once, and the group does not start over because of it", () =>
     run(
       Effect.gen(function* () {
@@ -375,22 +402,21 @@ describeKafka("a member of a group", (bootstrap) => {
     ))
 })
 
-const addPartitions = (bootstrap: string, topic: string, count: number) =>
+const withAdmin = (bootstrap: string, work: (admin: Admin) => Promise<unknown>) =>
   Effect.promise(async () => {
     const { Kafka, logLevel } = await import("kafkajs")
     const admin = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin()
     await admin.connect()
-    await admin.createPartitions({ topicPartitions: [{ topic, count }] })
+    await work(admin)
     await admin.disconnect()
   })
 
+const addPartitions = (bootstrap: string, topic: string, count: number) =>
+  withAdmin(bootstrap, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
+
 /** Lets a broker delete what stands before a position: what retention does after days. */
 const deleteBefore = (bootstrap: string, topic: string, position: bigint) =>
-  Effect.promise(async () => {
-    const { Kafka, logLevel } = await import("kafkajs")
-    const admin = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin()
-    await admin.connect()
+  withAdmin(bootstrap, async (admin) => {
     await admin.fetchTopicOffsets(topic)
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(position) }] })
-    await admin.disconnect()
   })
