@@ -147,7 +147,7 @@ class CatchingUp<T> {
 
   readonly #endedOrHalted = Effect.suspend((): Effect.Effect<void, NotCaughtUp | TransportError> => {
     const { source, fiber } = this.#parts
-    const halted = [...(this.#ends ?? [])].flatMap(([partition, end]) => source.haltedBefore(partition, end))
+    const halted = source.haltedBefore(this.#ends ?? new Map())
     if (halted.length > 0) return this.#not("Halted", halted)
     const exit = fiber.pollUnsafe()
     if (exit === undefined) return Effect.void

@@ -22,6 +22,8 @@ const goodStayMs = 10_000
 export class Source<T> {
   readonly #options: SourceOptions<T>
   readonly #shells = new Set<LaneShell<T>>()
+  /** By partition: of two, where one still ends while it has come back already, the later. */
+  readonly #latest = new Map<number, LaneShell<T>>()
   #settings: SubscriptionSettings
   #stopping = false
   #whenEmpty: (() => void) | undefined
@@ -51,8 +53,7 @@ export class Source<T> {
 
   /** Where the lane of a partition begins that is held here; undefined when none is. */
   startOf(partition: number): bigint | undefined {
-    for (const { lane } of this.#shells) if (lane.partition === partition) return lane.start
-    return undefined
+    return this.#latest.get(partition)?.lane.start
   }
 
   /** Calls `changed` when a lane has settled, halted, or is no longer held; returns how to stop that. */
@@ -67,17 +68,17 @@ export class Source<T> {
 
   /** Where the lane of a partition is that is held here, which settles what is before `end` as soon as it is done; undefined when none is. */
   progressOf(partition: number, end: Position): { readonly settled: Position; readonly done: Position } | undefined {
-    let found
-    for (const shell of this.#shells) if (shell.lane.partition === partition) found = shell
+    const found = this.#latest.get(partition)
     found?.settleAt(end)
     return found === undefined ? undefined : { settled: found.machine.settledTo, done: found.machine.watermark }
   }
 
-  /** The lanes of a partition that stand and will not get to a position until they are resumed. */
-  haltedBefore(partition: number, end: Position): ReadonlyArray<HaltedReadLane> {
+  /** The lanes that stand and will not get to the position of their partition until they are resumed. */
+  haltedBefore(ends: ReadonlyMap<number, Position>): ReadonlyArray<HaltedReadLane> {
     return Array.from(this.#shells).flatMap((shell) => {
-      const { halted } = shell
-      return halted !== undefined && shell.lane.partition === partition && shell.standsBefore(end) ? [halted] : []
+      const { halted, lane } = shell
+      const end = ends.get(lane.partition)
+      return halted !== undefined && end !== undefined && shell.standsBefore(end) ? [halted] : []
     })
   }
 
@@ -175,6 +176,7 @@ export class Source<T> {
       })
       const { machine } = shell
       this.#shells.add(shell)
+      this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
       if (this.#stopping) shell.stop()
@@ -185,6 +187,7 @@ export class Source<T> {
           machine.handBack()
           close()
           this.#shells.delete(shell)
+          if (this.#latest.get(lane.partition) === shell) this.#latest.delete(lane.partition)
           this.#changed(lane, machine)
           if (this.#shells.size === 0) this.#whenEmpty?.()
         })

@@ -1,7 +1,7 @@
 /**
  * Watches the number of partitions of the topics that are open for writing. A sink keeps those that its topic had when it was opened,
  * because a key that changes its partition loses its order; a process that is opened later has another number. Only people can bring the two
- * together, so it is told: once for each number.
+ * together, so it is told: once for each change.
  *
  * One fiber for all topics. It asks for one after the other, and begins with the first topic whose number can grow.
  */
@@ -21,7 +21,7 @@ export interface WatchedTopic {
   /** `cluster/topic`. */
   readonly sink: string
   readonly topic: string
-  readonly transport: Pick<Transport, "partitionsOf" | "capabilities">
+  readonly transport: Pick<Transport, "partitionsOf" | "bounds" | "capabilities">
   /** Those that it had when it was opened. */
   readonly partitions: number
   /** Why a topic of so many partitions could not be opened. */
@@ -66,17 +66,18 @@ export class PartitionWatch {
   })
 
   #look(watched: WatchedTopic): Effect.Effect<void> {
-    // Without an answer the next round tells.
-    const asked = Effect.timeoutOption(watched.transport.partitionsOf(watched.topic), answerMs)
-    return Effect.matchCauseEffect(asked, {
-      onFailure: () => Effect.void,
-      onSuccess: (answer) => {
-        const told = this.#watched.get(watched)
-        if (answer._tag === "None" || told === undefined || answer.value === told) return Effect.void
-        this.#watched.set(watched, answer.value)
-        return answer.value === watched.partitions ? Effect.void : Telemetry.warn(sentenceOf(watched, answer.value))
-      }
+    const { transport, topic } = watched
+    const isNews = (count: number) => (this.#watched.get(watched) ?? count) !== count
+    const counted = Effect.gen({ self: this }, function* () {
+      if (!isNews(yield* transport.partitionsOf(topic))) return
+      // Of a topic that is not there the first answer is what it would be created with. The bounds are those of one that is.
+      const { length: now } = yield* transport.bounds(topic)
+      if (!isNews(now)) return
+      this.#watched.set(watched, now)
+      if (now !== watched.partitions) yield* Telemetry.warn(sentenceOf(watched, now))
     })
+    // Without an answer the next round tells.
+    return Effect.catchCause(Effect.asVoid(Effect.timeoutOption(counted, answerMs)), () => Effect.void)
   }
 }
 

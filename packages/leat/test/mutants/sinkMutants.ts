@@ -13,10 +13,18 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a number of partitions is told in every round",
     file: "publish/PartitionWatch.ts",
-    find: `this.#watched.set(watched, answer.value)`,
+    find: `this.#watched.set(watched, now)`,
     replace: ``,
     foundBy: "publish/PartitionWatch.test.ts",
     test: "is told once for each number"
+  },
+  {
+    name: "what a topic would be created with is told as its number of partitions",
+    file: "publish/PartitionWatch.ts",
+    find: `const { length: now } = yield* transport.bounds(topic)`,
+    replace: `const now = yield* transport.partitionsOf(topic)`,
+    foundBy: "publish/PartitionWatch.test.ts",
+    test: "is not told while it is not there"
   },
   {
     name: "an arena that a driver may still hold is in use for ever",

@@ -1,13 +1,24 @@
 import { Effect, Exit, Logger } from "effect"
 import { Leat, MemoryBroker, memoryDriver, TransportError } from "leat"
 import { simulate } from "leat/testing"
-import type { Driver } from "leat/transport"
+import type { Driver, TransportReason } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { note } from "./stories.js"
 
+const failed = (reason: TransportReason) =>
+  new TransportError({ reason, transport: "far", operation: "partitionsOf", detail: "no answer" })
+
+/** What the broker says now. */
+interface Now {
+  count: number | undefined
+  asked: number
+  /** The topic is not there: `count` is what it would be created with. */
+  isGone?: boolean
+}
+
 /** A broker whose topics are said to have another number of partitions by now. */
-function growing(partitions: "growable" | "fixed", now: { count: number | undefined; asked: number }): Driver {
+function growing(partitions: "growable" | "fixed", now: Now): Driver {
   const inner = memoryDriver(new MemoryBroker({ partitions: 2 }))
   return {
     ...inner,
@@ -20,21 +31,22 @@ function growing(partitions: "growable" | "fixed", now: { count: number | undefi
           now.asked++
           if (now.count === undefined) return transport.partitionsOf(topic)
           if (now.count > 0) return Effect.succeed(now.count)
-          return Effect.fail(
-            new TransportError({ reason: "Timeout", transport: "far", operation: "partitionsOf", detail: "no answer" })
-          )
+          return Effect.fail(failed("Timeout"))
+        },
+        bounds: (topic, group) => {
+          const { count } = now
+          if (count === undefined) return transport.bounds(topic, group)
+          if (now.isGone === true) return Effect.fail(failed("UnknownTopic"))
+          return Effect.succeed(Array.from({ length: count }, (_, partition) => ({ partition, start: 0n, end: 0n })))
         }
       }))
   }
 }
 
 /** The warnings of a leat whose topic changes as `change` says. */
-const warned = (
-  partitions: "growable" | "fixed",
-  change: (now: { count: number | undefined; asked: number }) => Effect.Effect<void>
-) => {
+const warned = (partitions: "growable" | "fixed", change: (now: Now) => Effect.Effect<void>) => {
   const lines: Array<string> = []
-  const now: { count: number | undefined; asked: number } = { count: undefined, asked: 0 }
+  const now: Now = { count: undefined, asked: 0 }
   const logger = Logger.make(({ message }) => void lines.push(String(message)))
   const program = Effect.gen(function* () {
     const driver = growing(partitions, now)
@@ -55,7 +67,7 @@ const warned = (
   return lines
 }
 
-const set = (now: { count: number | undefined }, count: number) =>
+const set = (now: Now, count: number) =>
   Effect.andThen(
     Effect.sync(() => {
       now.count = count
@@ -85,13 +97,21 @@ describe("a topic whose partitions change under an open stream", () => {
   it("is not told where the number is the same, or not known, or cannot change", () => {
     expect(warned("growable", (now) => Effect.andThen(set(now, 0), set(now, 2)))).toEqual([])
     let asked = 0
-    const fixed = (now: { count: number | undefined; asked: number }) =>
+    const fixed = (now: Now) =>
       Effect.map(set(now, 4), () => {
         asked = now.asked
       })
     expect(warned("fixed", fixed)).toEqual([])
     // When it was opened.
     expect(asked).toBe(1)
+  })
+
+  it("is not told while it is not there: what it would be created with is no number of its own", () => {
+    const gone = (now: Now) => {
+      now.isGone = true
+      return set(now, 4)
+    }
+    expect(warned("growable", gone)).toEqual([])
   })
 
   it("is told again after it was as before", () => {
