@@ -43,13 +43,13 @@ type Rooms = ReadonlyArray<ReadonlyArray<string>>
 const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
-  ["Stream", "leatFaults"],
+  ["OpenLeat", "leatFaults"],
+  ["Stream"],
   ["publish", "consume"],
   ["routes"],
   ["transport"],
   ["record"],
-  ["contract", "ledger", "codec", "Policy", "Telemetry", "thrown", "Wake"],
-  ["nameFault"],
+  ["contract", "ledger", "codec", "Policy", "Telemetry", "Wake"],
   ["given"]
 ]
 

@@ -14,7 +14,7 @@
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
-import { isObject, takes } from "./given.ts"
+import { isObject, takes } from "./given/takes.ts"
 
 /** Where a record ends when its retries are used up. `deadLetter` and `spill` are refused by `faults` until a sink can do them. */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"

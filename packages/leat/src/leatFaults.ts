@@ -1,8 +1,8 @@
 /** What is wrong with the options of a leat, for callers without types: every fault, each with its path and what to do. */
 import { Duration, Option } from "effect"
 import { noContract } from "./contract/contractFault.ts"
-import { isObject, kindOf } from "./given.ts"
-import { nameFault } from "./nameFault.ts"
+import { isObject, kindOf } from "./given/takes.ts"
+import { nameFault } from "./given/nameFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
 
 /** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */

@@ -25,7 +25,7 @@ import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames, processDuration } from "../Telemetry.ts"
-import { textOfThrown } from "../thrown.ts"
+import { textOfThrown } from "../given/thrown.ts"
 import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
 
 /** A consumer's own word that a delivery failed. */

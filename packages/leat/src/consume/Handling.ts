@@ -9,7 +9,7 @@ import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { textOfThrown } from "../thrown.ts"
+import { textOfThrown } from "../given/thrown.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
 

@@ -1,6 +1,6 @@
 /** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
-import { isObject, kindOf } from "../given.ts"
-import { nameFault } from "../nameFault.ts"
+import { isObject, kindOf } from "../given/takes.ts"
+import { nameFault } from "../given/nameFault.ts"
 import { faults } from "../Policy.ts"
 import { concurrencyMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"

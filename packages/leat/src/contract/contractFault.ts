@@ -1,6 +1,6 @@
 import type { ContractInfo } from "./Contract.ts"
-import { isObject, kindOf } from "../given.ts"
-import { nameFault } from "../nameFault.ts"
+import { isObject, kindOf } from "../given/takes.ts"
+import { nameFault } from "../given/nameFault.ts"
 
 /** Longest name of a stream in bytes of UTF-8: Kafka's limit for a topic of that name is 249 characters, which the route is asked for. */
 const streamBytesMax = 1024

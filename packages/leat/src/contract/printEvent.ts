@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer"
 import type { ContractInfo } from "./Contract.ts"
-import { isObject, takes } from "../given.ts"
+import { isObject, takes } from "../given/takes.ts"
 import { parsePersonalPaths, type PersonalPaths } from "./PersonalPaths.ts"
 
 /** What JSON can say. */

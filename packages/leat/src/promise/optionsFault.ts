@@ -1,6 +1,6 @@
-import { isObject, kindOf } from "../given.ts"
+import { isObject, kindOf } from "../given/takes.ts"
 import type { RouteFault } from "../routes/Routes.ts"
-import { textOfThrown } from "../thrown.ts"
+import { textOfThrown } from "../given/thrown.ts"
 
 /** What is wrong with options as such, and with their signal; undefined when nothing is. */
 export function optionsFault(options: unknown): RouteFault | undefined {

@@ -10,7 +10,7 @@ import protobuf from "protobufjs/minimal.js"
 import type { Contract, Key } from "../contract/Contract.ts"
 import { ContextHeaders, type EventContext, type Surroundings } from "../record/ContextHeaders.ts"
 import { keyBytes, keyBytesMax, writeKey } from "../record/Key.ts"
-import { textOfThrown } from "../thrown.ts"
+import { textOfThrown } from "../given/thrown.ts"
 import type { RejectReason } from "./Admission.ts"
 
 /** Size of the buffer that values are written into, until one is larger. */

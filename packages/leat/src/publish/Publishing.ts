@@ -4,7 +4,7 @@
  */
 import { Effect, type Scheduler } from "effect"
 import type { Key } from "../contract/Contract.ts"
-import { isIterable, kindOf } from "../given.ts"
+import { isIterable, kindOf } from "../given/takes.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import { type Outcome, Waiter } from "../ledger/Waiter.ts"

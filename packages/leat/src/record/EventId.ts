@@ -1,5 +1,5 @@
 /** The id of an event: the same on every leg, cluster and epoch, and through every retry. */
-import { isObject, takes } from "../given.ts"
+import { isObject, takes } from "../given/takes.ts"
 
 /**
  * Which event it is: (incarnation, stream, bucket, seq).

@@ -19,7 +19,7 @@ import {
 } from "./CompactHeader.ts"
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import type { EventContext } from "./ContextHeaders.ts"
-import { takes } from "../given.ts"
+import { takes } from "../given/takes.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { Header } from "./Headers.ts"
 import { spelled } from "./keptHeaders.ts"

@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, Option, Result, Schema, SchemaIssue } from "effect"
 import { parseDocument } from "yaml"
-import { isObject, kindOf } from "../given.ts"
+import { isObject, kindOf } from "../given/takes.ts"
 import type { Policy } from "../Policy.ts"
 
 /** One fault of a document, or of a source or cluster that was asked for. */

@@ -1,7 +1,7 @@
 /** What is wrong with a route document that can be read: every fault, each with its path and what to do. */
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
-import { nameFault } from "../nameFault.ts"
+import { nameFault } from "../given/nameFault.ts"
 import { faults as policyFaultsOf, type Policy } from "../Policy.ts"
 import { legDefaults } from "./Route.ts"
 import {

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 import type { Subscription } from "../consume/Subscription.ts"
-import type { OpenLeat } from "../Leat.ts"
+import type { OpenLeat } from "../OpenLeat.ts"
 import type { TransportError } from "../transport/index.ts"
 import { NotInTime } from "./waitUntil.ts"
 

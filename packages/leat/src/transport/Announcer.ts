@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
-import { textOfThrown } from "../thrown.ts"
+import { textOfThrown } from "../given/thrown.ts"
 import { type Announcement, announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import * as Telemetry from "../Telemetry.ts"
 

@@ -2,7 +2,7 @@
  * What can go wrong, and in which state of a leat it does: the table that stories have to reach, so that a generator which no
  * longer comes to a place is found out.
  */
-import type { OpenLeat } from "../../Leat.ts"
+import type { OpenLeat } from "../../OpenLeat.ts"
 
 /**
  * Everything that stories bring about.

@@ -1,7 +1,7 @@
 /** What everybody in a story was told, and whether it can all be true. */
 import { Effect } from "effect"
 import { type EventId, formatEventId } from "../../record/EventId.ts"
-import type { OpenLeat } from "../../Leat.ts"
+import type { OpenLeat } from "../../OpenLeat.ts"
 import type { DeliveryInfo } from "../../consume/DeliveryInfo.ts"
 import type { Transport, TransportError } from "../../transport/index.ts"
 import type { FaultPlan } from "../FaultTransport.ts"

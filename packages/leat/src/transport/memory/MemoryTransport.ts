@@ -3,7 +3,7 @@
  * what runs without a route document, and what tests use; it does not lie about anything it declares.
  */
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
-import { takes } from "../../given.ts"
+import { takes } from "../../given/takes.ts"
 import { MemoryGroup } from "./MemoryGroup.ts"
 import { MemoryPartition } from "./MemoryPartition.ts"
 import {

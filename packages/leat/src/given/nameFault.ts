@@ -1,6 +1,6 @@
 /** Names that people give and every backend has to hold: of groups, topics, streams and sources. One rule, told alike wherever a name comes in. */
 import { Buffer } from "node:buffer"
-import { kindOf } from "./given.ts"
+import { kindOf } from "./takes.ts"
 
 /** Line feeds and other controls, the two separators that some readers take for line feeds among them. */
 const controls = /[\p{Cc}\u2028\u2029]/u

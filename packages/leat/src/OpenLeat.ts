@@ -1,0 +1,97 @@
+/** What a leat is to whoever opens it: its options, and what it gives. */
+import type { Duration, Effect } from "effect"
+import type { Subscription } from "./consume/Subscription.ts"
+import type { Contract, ContractInfo } from "./contract/Contract.ts"
+import type { Journal, LedgerSnapshot } from "./ledger/Ledger.ts"
+import type { Outcome } from "./ledger/Waiter.ts"
+import type { HaltedLane } from "./publish/Sink.ts"
+import type { RouteError, Routes } from "./routes/Routes.ts"
+import type { EventStream } from "./Stream.ts"
+import type { LedgerStore } from "./transport/Announcement.ts"
+import type { Driver, Transport, TransportError } from "./transport/index.ts"
+
+/** How a leat is opened. Only `source` has no default. */
+export interface LeatOptions {
+  /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
+  readonly source: string
+  /** Route document: YAML or JSON text, or the value. Without one every stream runs in memory. */
+  readonly routes?: unknown
+  /** Drivers that the document may name; `memory` always is one. */
+  readonly drivers?: ReadonlyArray<Driver>
+  /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
+  readonly contracts?: ReadonlyArray<ContractInfo>
+  /** Where the ledger is announced now and then, every second when not said, so that after a crash the loss is known. */
+  readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input }
+  /** Sees every move of every leg; for tests. */
+  readonly journal?: Journal
+  /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
+  readonly drain?: Duration.Input
+}
+
+/**
+ * An open leat: what `Leat.make` and the layers give.
+ *
+ * @example
+ * ```ts
+ * const leat = yield* Leat
+ * const sightings = yield* leat.stream(BeaconSighting)
+ * yield* sightings.publish(sighting)
+ * leat.ledger.snapshot().balanced // true, at every moment
+ * ```
+ */
+export interface OpenLeat {
+  /** The `source` of the options. */
+  readonly source: string
+  /** UUIDv7 of this opening: part of the id of every event published through it. */
+  readonly incarnation: string
+  /** The table in force. */
+  readonly routes: () => Routes
+  /** Where every event is, as of now. */
+  readonly ledger: { readonly snapshot: () => LedgerSnapshot }
+  /**
+   * Opens the stream of a contract: checks its route and opens those of its sinks that are not open yet. The same object every time.
+   *
+   * It waits for the clusters of required legs. It does not wait for a best-effort leg (`required: false`): until the sink of such a leg is
+   * open, its events are counted as dropped there, and the first record that the sink stores announces them.
+   *
+   * Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster cannot be read, or the stream is open with
+   * another contract; with `TransportError` when a cluster or topic cannot be opened (passing faults of a topic are tried again for the
+   * time-out of the leg), and with its reason `Closed` once the leat is closing.
+   */
+  readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
+  /**
+   * The transport of a cluster of the table, opened on first use: for raw reads, bounds and topics. Fails with `RouteError`
+   * when there is no such cluster, or a reference of its section cannot be read, and with `TransportError` as `stream` does.
+   */
+  readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
+  /**
+   * Sends what is buffered without waiting for linger; completes when everything admitted so far has ended, and says how.
+   * Never fails.
+   */
+  readonly flush: Effect.Effect<Outcome>
+  /**
+   * Puts another table in force between two events: YAML or JSON text, or the value. A document with faults, or one that
+   * would move an open stream, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
+   */
+  readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
+  /** How full the buffer of each sink is, in bytes of arenas, and which sinks of best-effort legs are not open. */
+  readonly sinks: () => ReadonlyArray<SinkFill>
+  /** The subscriptions that run, of all streams. */
+  readonly subscriptions: () => ReadonlyArray<Subscription>
+  /** Lanes being written that stand still until `resume`, and why. */
+  readonly halted: () => ReadonlyArray<HaltedLane>
+  /** Lets halted lanes try again. */
+  readonly resume: Effect.Effect<void>
+}
+
+/** How full the buffer of one sink is. */
+export interface SinkFill {
+  /** `cluster/topic`. */
+  readonly sink: string
+  /** Capacity of the arenas in use, in bytes. */
+  readonly bufferedBytes: number
+  /** Budget of the sink, in bytes: `buffer.bytes` of the leg. */
+  readonly bufferBytesMax: number
+  /** Why the sink of a best-effort leg is not open; absent while it is. It is tried again and again. */
+  readonly closed?: string
+}
