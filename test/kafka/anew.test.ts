@@ -8,16 +8,9 @@ import { Kafka as Foreign, logLevel } from "kafkajs"
 import { Leat } from "leat"
 import { waitUntil } from "leat/testing"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { numbers, sightingAmong } from "./sightings.ts"
 
-const sighting = (number: number): BeaconSighting => ({
-  beaconId: `b${number % 3}`,
-  sensorId: "s",
-  rssiDbm: -60,
-  seenAtUs: BigInt(number),
-  inputRef: `${number}`
-})
-
-const numbers = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index)
+const sighting = sightingAmong(3)
 
 let topics = 0
 

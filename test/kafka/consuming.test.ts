@@ -7,16 +7,11 @@ import { Kafka, logLevel } from "kafkajs"
 import { type EventStream, Leat } from "leat"
 import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
+import { sightingAmong } from "./sightings.ts"
 
 class Poison extends Data.TaggedError("Poison") {}
 
-const sighting = (number: number): BeaconSighting => ({
-  beaconId: `b${number % 3}`,
-  sensorId: "s",
-  rssiDbm: -60,
-  seenAtUs: BigInt(number),
-  inputRef: `${number}`
-})
+const sighting = sightingAmong(3)
 
 let topics = 0
 

@@ -7,16 +7,9 @@ import { Kafka as Foreign, logLevel } from "kafkajs"
 import { Leat } from "leat"
 import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
+import { numbers, sightingAmong } from "./sightings.ts"
 
-const sighting = (number: number): BeaconSighting => ({
-  beaconId: `b${number}`,
-  sensorId: "s",
-  rssiDbm: -60,
-  seenAtUs: BigInt(number),
-  inputRef: `${number}`
-})
-
-const numbers = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index)
+const sighting = sightingAmong(10_000)
 
 let topics = 0
 
@@ -68,7 +61,7 @@ for (const driver of [kafkajs, confluent])
             "the new partitions are known",
             Effect.map(old.bounds(), (rows) => rows.length === 4),
             { everyMs: 100 }
-          ).pipe(Effect.ignore)
+          )
           const fresh = yield* open
           yield* fresh.publishAll(numbers(5000, 40).map(sighting))
           yield* old.publishAll(numbers(6000, 40).map(sighting))
@@ -92,5 +85,5 @@ for (const driver of [kafkajs, confluent])
         expect(lines[0]).toContain(`kafka/${topic} has 4 partitions now, and had 2 when this process opened it`)
       })
     },
-    { isConfluent: driver === confluent }
+    { isConfluent: driver === confluent, isConcurrent: true }
   )

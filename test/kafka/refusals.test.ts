@@ -6,14 +6,9 @@ import { Clock, Effect, Fiber, Option, type Scope } from "effect"
 import { type EventStream, Leat, type OpenLeat } from "leat"
 import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
+import { sightingAmong } from "./sightings.ts"
 
-const sighting = (number: number): BeaconSighting => ({
-  beaconId: "b1",
-  sensorId: "s",
-  rssiDbm: -60,
-  seenAtUs: BigInt(number),
-  inputRef: `${number}`
-})
+const sighting = sightingAmong(1)
 
 /** A policy that drops is refused for a contract that needs order where nothing fences. */
 const Unordered: typeof BeaconSighting = { ...BeaconSighting, needs: [] }

@@ -33,6 +33,7 @@ function brokersWith(metadata: string | null, offset = "4"): Brokers {
     link: async () => link,
     coordinator: async () => link
   }
+  // All that is asked of them here; private fields keep a type from being built by hand.
   return fake as unknown as Brokers
 }
 
@@ -71,12 +72,14 @@ it("lanes of a topic that was made anew fail, and nothing is fetched for them", 
     }
   }
   const old = new GroupLane(holder, 0, 10n, id)
-  const fetcher = new Fetcher(fake as unknown as Brokers, "t", "fetch", () => [old])
+  // As above.
+  const brokers = fake as unknown as Brokers
+  const fetcher = new Fetcher(brokers, "t", "fetch", () => [old])
   fetcher.wake()
   await expect.poll(() => old.wantsMore).toBe(false)
   expect(fetches).toBe(0)
   const unidentified = new GroupLane(holder, 0, 10n)
-  new Fetcher(fake as unknown as Brokers, "t", "fetch", () => [unidentified]).wake()
+  new Fetcher(brokers, "t", "fetch", () => [unidentified]).wake()
   await expect.poll(() => fetches).toBe(1)
 })
 

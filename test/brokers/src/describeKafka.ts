@@ -17,6 +17,8 @@ export interface SuiteNeeds {
   readonly isConfluent?: boolean
   /** A codec that the addon must have. */
   readonly codec?: string
+  /** Beside other suites of the file that are so too: for those that mostly wait. */
+  readonly isConcurrent?: boolean
 }
 
 /**
@@ -26,12 +28,12 @@ export interface SuiteNeeds {
 export function describeKafka(
   name: string,
   define: (bootstrap: string) => void,
-  { isConfluent = false, codec }: SuiteNeeds = {}
+  { isConfluent = false, codec, isConcurrent = false }: SuiteNeeds = {}
 ): void {
   const bootstrap = inject("kafkaBootstrap")
   const reason = inject("kafkaReason") ?? "the vitest project does not list vitestSetup.ts of @leat/brokers"
   const missing = bootstrap === undefined ? reason : isConfluent ? missingAddon(codec) : undefined
-  describeUnless(missing, name, () => define(bootstrap ?? ""))
+  describeUnless(missing, name, () => define(bootstrap ?? ""), isConcurrent)
 }
 
 /** A suite that starts, and may kill, Kafkas of its own, by `startKafka`. To be awaited at the top of a test file. */
@@ -45,8 +47,8 @@ export async function describeOwnKafka(
   describeUnless(isMissing(found) ? found.reason : isConfluent ? missingAddon(codec) : undefined, name, define)
 }
 
-function describeUnless(reason: string | undefined, name: string, define: () => void): void {
+function describeUnless(reason: string | undefined, name: string, define: () => void, isConcurrent = false): void {
   const title = reason === undefined ? name : `${name} (skipped: ${reason})`
   // oxlint-disable-next-line vitest/valid-title, vitest/valid-describe-callback
-  describe.skipIf(reason !== undefined)(title, define)
+  describe(title, { skip: reason !== undefined, concurrent: isConcurrent }, define)
 }
