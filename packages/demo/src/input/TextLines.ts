@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer"
-import { TextDecoder } from "node:util"
+import { StringDecoder } from "node:string_decoder"
 
 /** Largest piece of a line that is handed on, in bytes of UTF-8: an event with it still fits into what every transport takes. */
 export const pieceBytesMax = 512 * 1024
@@ -31,25 +31,62 @@ export async function* textLines(chunks: AsyncIterable<Uint8Array> | Iterable<Ui
 /** What a file in UTF-16 says, in UTF-8; every other file as it is. Only its byte order mark tells such a file. */
 async function* inUtf8(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let first: Uint8Array | undefined = new Uint8Array()
-  let decoder: TextDecoder | undefined
+  let utf16: Utf16 | undefined
   for await (const next of chunks) {
     const chunk: Uint8Array = first === undefined ? next : Buffer.concat([first, next])
     if (first !== undefined) {
       first = chunk
       if (chunk.length < 2) continue
       first = undefined
-      const encoding = utf16Of(chunk)
-      if (encoding !== undefined) decoder = new TextDecoder(encoding)
+      utf16 = Utf16.of(chunk)
     }
-    yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }))
+    yield utf16 === undefined ? chunk : utf16.push(chunk)
   }
   if (first !== undefined) yield first
-  if (decoder !== undefined) yield Buffer.from(decoder.decode())
+  if (utf16 !== undefined) yield utf16.end()
 }
 
-function utf16Of([one, two]: Uint8Array): "utf-16le" | "utf-16be" | undefined {
-  if (one === 0xff && two === 0xfe) return "utf-16le"
-  return one === 0xfe && two === 0xff ? "utf-16be" : undefined
+/** In no text of UTF-8: the line that holds it is malformed, as one of invalid UTF-8 is. */
+const noText = Buffer.of(0xff)
+
+/** Turns UTF-16 into UTF-8, chunk by chunk. Halves of a character become `noText`. */
+class Utf16 {
+  readonly #isBigEndian: boolean
+  readonly #decoder = new StringDecoder("utf16le")
+  #odd: Uint8Array = new Uint8Array()
+  #isBegun = false
+
+  constructor(isBigEndian: boolean) {
+    this.#isBigEndian = isBigEndian
+  }
+
+  /** Of a file that begins with these bytes; undefined where it is not in UTF-16. */
+  static of([one, two]: Uint8Array): Utf16 | undefined {
+    if (one === 0xff && two === 0xfe) return new Utf16(false)
+    return one === 0xfe && two === 0xff ? new Utf16(true) : undefined
+  }
+
+  push(chunk: Uint8Array): Buffer {
+    const bytes = Buffer.concat([this.#odd, chunk])
+    const whole = bytes.subarray(0, bytes.length & ~1)
+    this.#odd = bytes.subarray(whole.length)
+    const text = this.#decoder.write(this.#isBigEndian ? whole.swap16() : whole)
+    // The byte order mark is no character of the first line.
+    const isFirst = !this.#isBegun && text.length > 0
+    this.#isBegun ||= isFirst
+    return utf8Of(isFirst ? text.slice(1) : text)
+  }
+
+  end(): Buffer {
+    const last = utf8Of(this.#decoder.end())
+    return this.#odd.length === 0 ? last : Buffer.concat([last, noText])
+  }
+}
+
+function utf8Of(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text)
+  const parts = text.split(/(\p{Cs})/u)
+  return Buffer.concat(parts.map((part) => (/^\p{Cs}$/u.test(part) ? noText : Buffer.from(part))))
 }
 
 class Cutter {

@@ -59,6 +59,19 @@ describe("text", () => {
     )
   })
 
+  it.each([1, 2, 3, 64])(
+    "in UTF-16 with half of a character has one line that is malformed, in chunks of %d",
+    async (chunkBytes) => {
+      const bytes = Buffer.from("\uFEFFone\ntw\uD800o\n\uDC00\n😀 four\n", "utf16le")
+      const kinds = async (all: Buffer) =>
+        (await readLog(all, chunkBytes)).map((line) => (line.kind === "malformed" ? line.ref : line.kind))
+      const told = ["log", "some.log:2", "some.log:3", "log"]
+      expect(await kinds(bytes)).toEqual(told)
+      expect(await kinds(Buffer.from(bytes).swap16())).toEqual(told)
+      expect(await kinds(Buffer.concat([bytes, Buffer.of(0x41)]))).toEqual([...told, "some.log:5"])
+    }
+  )
+
   it.each([[[0xff]], [[0xff, 0xfe]], [[0xff, 0xfe, 0x41]], [[0xfe, 0xff, 0x0a]]])(
     "that ends inside the mark or a character of UTF-16 ends nothing: %j",
     async (bytes) => {

@@ -5,13 +5,17 @@ const dayUs = 86_400_000_000n
 /** Furthest that a clock of a time zone is ahead of UTC: a line that names no zone may be so much later than it says. */
 const zoneUs = 14n * 3_600_000_000n
 
+/** How much earlier than the line before a line may be, in a log that is not quite in order. */
+const backUs = 31n * dayUs
+
 /** Years that are looked back over for the 29th of February. */
 const yearsBack = 8
 
 /**
- * Turns the times of one file into microseconds since 1970. A time without zone is taken as UTC. A year or a date that is left out is the
- * one that brings the line nearest to the line before: so a log goes on over New Year and midnight. Where no line before has one, it is the
- * last in which the line is not after the file was written.
+ * Turns the times of one file into microseconds since 1970. A time without zone is taken as UTC. A date that is left out is the one that brings
+ * the line nearest to the line before, so a log goes on over midnight. A year that is left out is the first in which the line is not a month
+ * or more before the line before, so it goes on over New Year and after half a year of silence. Where no line before has one, it is the last in
+ * which the line is not after the file was written.
  */
 export class LineClock {
   readonly #writtenUs: bigint
@@ -45,10 +49,10 @@ export class LineClock {
         [-1n, 0n, 1n].map((days) => timeOfDay(stamp, last + days * dayUs))
       )
     const near = yearOf(last)
-    return nearest(
-      last,
-      [near - 1, near, near + 1].map((one) => utcUs(stamp, one, month, day))
-    )
+    const candidates = [near - 1, near, near + 1].map((one) => utcUs(stamp, one, month, day))
+    const latest = this.#writtenUs + zoneUs
+    const next = candidates.find((us) => us !== undefined && us >= last - backUs && us <= latest)
+    return next ?? nearest(last, candidates)
   }
 
   #first(stamp: Fields): bigint | undefined {
