@@ -31,7 +31,7 @@ describe("leat events list", () => {
     const { report } = await project.leatJson(["events", "list", "--topic", "t"])
     expect(report).toMatchObject({
       directory: join(project.folder, "data"),
-      formatVersion: 3,
+      formatVersion: 4,
       quarantined: 0,
       topics: [
         {
@@ -75,7 +75,7 @@ describe("leat doctor", () => {
     using project = await withLog()
     const { code, stdout, stderr } = await project.leat(["doctor"])
     expect([code, stderr]).toEqual([0, ""])
-    expect(stdout).toMatch(/: a log of format 3, 1 topic, \d+ bytes\nnothing is wrong\n$/)
+    expect(stdout).toMatch(/: a log of format 4, 1 topic, \d+ bytes\nnothing is wrong\n$/)
   })
 
   it("tells of a backlog that somebody works at, and of one that nobody does", async () => {
@@ -183,7 +183,7 @@ describe("what is no log", () => {
       ["foreign", "holds no log: log.sqlite is not there"],
       ["empty", "log.sqlite is empty"],
       ["damaged", "first bytes are damaged"],
-      ["newer", "has format 99 and this version of @leat/log reads up to 3: update @leat/log"]
+      ["newer", "has format 99 and this version of @leat/log reads up to 4: update @leat/log"]
     ] as const
     for (const [name, told] of cases) {
       const before = project.files(name)

@@ -14,7 +14,8 @@ const Config = Schema.Struct({
   retention: Schema.optionalKey(
     Schema.Struct({
       timeMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 ** 13 }))),
-      bytes: Schema.optionalKey(bytes(4096, 1024 ** 5))
+      bytes: Schema.optionalKey(bytes(4096, 1024 ** 5)),
+      idsMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 3_600_000, maximum: 10 ** 13 })))
     })
   ),
   bytesMax: Schema.optionalKey(bytes(1024 ** 2, 1024 ** 5)),

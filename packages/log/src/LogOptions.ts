@@ -9,24 +9,38 @@ export interface LogOptions {
   /** Largest record (key + headers + value) in bytes; 1 MiB when absent. */
   readonly recordBytesMax?: number
   /** What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent. */
-  readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
+  readonly retention?: {
+    readonly timeMs?: number
+    readonly bytes?: number
+    /**
+     * How long event ids are kept after the last append of the process that made them, in milliseconds, to the hour; 7 days when absent.
+     * An event that is sent again after that is stored again.
+     */
+    readonly idsMs?: number
+  }
   /** Most bytes that the log's file may take; beyond it sends fail with `Full`. What the volume has when absent. */
   readonly bytesMax?: number
   /** How long a member of a group may give no sign of life before it loses its lanes, in milliseconds; 3000 when absent. */
   readonly leaseMs?: number
 }
 
-export const defaults = { partitions: 4, recordBytesMax: 1024 * 1024, leaseMs: 3000 } as const
+export const defaults = {
+  partitions: 4,
+  recordBytesMax: 1024 * 1024,
+  leaseMs: 3000,
+  idsMs: 7 * 24 * 3_600_000
+} as const
 
 /**
- * What a log can do: everything that one machine can promise. Only the largest record, in bytes, is a matter of options.
+ * What a log can do: everything that one machine can promise. The largest record, in bytes, and for how long ids are kept are a matter of options.
  *
  * @example
  * ```ts
  * logCapabilities({ recordBytesMax: 65_536 }).acks // ["fsync"]
  * ```
  */
-export function logCapabilities({ recordBytesMax }: Pick<LogOptions, "recordBytesMax"> = {}): Capabilities {
+export function logCapabilities(options: Pick<LogOptions, "recordBytesMax" | "retention"> = {}): Capabilities {
+  const { recordBytesMax, retention } = options
   return {
     ordering: "perPartition",
     pipeline: 1,
@@ -38,7 +52,7 @@ export function logCapabilities({ recordBytesMax }: Pick<LogOptions, "recordByte
     backpressure: "lane",
     fencing: "hard",
     acks: ["fsync"],
-    dedupe: { kind: "messageId", windowMs: Number.POSITIVE_INFINITY },
+    dedupe: { kind: "messageId", windowMs: retention?.idsMs ?? defaults.idsMs },
     transactions: false,
     compaction: true,
     headers: { binary: true, duplicates: true },

@@ -43,6 +43,7 @@ export function settingsOf(options: LogOptions, isReadOnly = false): WorkerSetti
     recordBytesMax: recordBytesMax ?? defaults.recordBytesMax,
     retentionMs: retention?.timeMs,
     retentionBytes: retention?.bytes,
+    idsMs: retention?.idsMs ?? defaults.idsMs,
     bytesMax,
     leaseMs: leaseMs ?? defaults.leaseMs
   }

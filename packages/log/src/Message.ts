@@ -12,6 +12,7 @@ export interface WorkerSettings {
   readonly recordBytesMax: number
   readonly retentionMs: number | undefined
   readonly retentionBytes: number | undefined
+  readonly idsMs: number
   readonly bytesMax: number | undefined
   readonly leaseMs: number
 }
@@ -108,10 +109,10 @@ export interface Calls {
   readonly release: { readonly ask: { readonly lane: number }; readonly answer: null }
   readonly compact: { readonly ask: object; readonly answer: null }
   readonly inspect: { readonly ask: object; readonly answer: LogInspection }
-  /** Ranges of event ids of one incarnation that the partitions of a topic have taken. */
+  /** Ranges of event ids of one incarnation that the partitions of a topic have taken, if none of its ids were deleted. */
   readonly ids: {
     readonly ask: { readonly topic: string; readonly incarnation: Uint8Array }
-    readonly answer: ReadonlyArray<IdRange>
+    readonly answer: { readonly isComplete: boolean; readonly ranges: ReadonlyArray<IdRange> }
   }
   readonly close: { readonly ask: object; readonly answer: null }
 }

@@ -259,7 +259,7 @@ describe("looking at a log", () => {
         yield* Stream.runDrain(Stream.take(lane?.batches ?? Stream.empty, 1))
         yield* lane?.settle(2n) ?? Effect.void
         const { formatVersion, topics, quarantined } = yield* inspectLog(directory)
-        expect([formatVersion, quarantined]).toEqual([3, []])
+        expect([formatVersion, quarantined]).toEqual([4, []])
         const [topic] = topics
         expect(topic?.topic).toBe("t")
         expect(topic?.partitions[0]).toMatchObject({ start: 0n, end: 5n, batches: 1 })
@@ -277,7 +277,7 @@ describe("looking at a log", () => {
 describe("the cluster section", () => {
   it("is checked whole, each fault with its path", () => {
     expect(log.inspect({ directory: "./data", partitions: 2, retention: { timeMs: 1000 } })).toMatchObject({
-      capabilities: { acks: ["fsync"], dedupe: { windowMs: Number.POSITIVE_INFINITY } }
+      capabilities: { acks: ["fsync"], dedupe: { windowMs: 604_800_000 } }
     })
     const inspected = log.inspect({ partitions: 0, retention: { days: 7, bytes: "many" }, extra: 1 })
     const paths = "issues" in inspected ? inspected.issues.map(({ path }) => path) : []

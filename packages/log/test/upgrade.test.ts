@@ -17,7 +17,7 @@ function asFormatOne(open: OpenStore): void {
   })
   open.close()
   const sql = new DatabaseSync(pathsOf(open.directory).database)
-  sql.exec(`DROP TABLE member_topic; DROP TABLE member;
+  sql.exec(`DROP TABLE writer; DROP TABLE member_topic; DROP TABLE member;
     CREATE TABLE member (id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, "group" TEXT NOT NULL,
       owner TEXT NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL, drain_ms INTEGER NOT NULL, begins TEXT NOT NULL,
       seen_ms INTEGER NOT NULL, leaving INTEGER NOT NULL);
@@ -47,7 +47,7 @@ describe("a log of format 1", () => {
     expect(groups.held(topic, "g", 5)).toHaveLength(1)
     expect(open.read()[0]?.records).toHaveLength(1)
     open.reopen()
-    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 3 })
+    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 4 })
   })
 
   it("is left as it is by who only reads it, and refused", () => {

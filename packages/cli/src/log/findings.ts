@@ -17,13 +17,13 @@ export function findings(inspection: LogInspection, nowMs: number): ReadonlyArra
 /** Of a range of event ids in the file, measured: 190 KB for the 3840 buckets of one stream and process. */
 const bytesOfRange = 50
 
-/** Ids are never deleted, so in a small log that is opened often they leave no room for events, and nothing else would tell why it is full. */
+/** In a small log that is opened often, ids leave no room for events, and nothing else would tell why it is full. */
 function ofIds({ topics, fileBytes }: LogInspection): ReadonlyArray<Finding> {
   const ranges = topics.flatMap(({ partitions }) => partitions).reduce((total, { idRanges }) => total + idRanges, 0)
   const bytes = ranges * bytesOfRange
   if (bytes < 1024 * 1024 || bytes * 2 < fileBytes) return []
   const size = `about ${mebibytes(bytes)} of the ${mebibytes(fileBytes)} of the file`
-  const message = `${size} are ids of events, which are kept whatever the retention, some for each process that has published: raise bytesMax, start publishers less often, or begin a new directory`
+  const message = `${size} are ids of events, some for each process that has published, kept for retention.idsMs after its last event: lower that, raise bytesMax, or start publishers less often`
   return [note("ids", message)]
 }
 

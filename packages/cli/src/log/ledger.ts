@@ -36,7 +36,7 @@ export const ledger = Command.make(
 
 function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
   const parts: Array<string> = []
-  const gone = ledgers.filter(({ state }) => state === "gone")
+  const gone = ledgers.filter(({ state }) => state === "gone" || state === "forgotten")
   const hasGone = ({ stream, sink }: { readonly stream: string; readonly sink: string }) =>
     gone.some((one) => one.legs.some((leg) => leg.stream === stream && leg.sink === sink))
   if (streams.length > 0) {
@@ -63,7 +63,7 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
     const rows = groups.map((row) => [row.group, row.stream, row.positions, row.done, row.deadLettered, row.dropped])
     parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "DEAD", "DROPPED"], rows))
   }
-  const states = (["running", "closed", "gone", "elsewhere"] as const).flatMap((state) => {
+  const states = (["running", "closed", "gone", "forgotten", "elsewhere"] as const).flatMap((state) => {
     const count = ledgers.filter((one) => one.state === state).length
     return count === 0 ? [] : [`${count} ${state}`]
   })

@@ -21,7 +21,7 @@ export interface LegSum {
   pending: number
   /** Lost with a process that is gone: announced, and not in the log. */
   crashLost: number
-  /** On their way in a process that is gone, to where nobody here can look. */
+  /** On their way in a process that is gone, to where nobody here can look, or of which the log has deleted ids. */
   unknown: number
 }
 
@@ -75,7 +75,7 @@ function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: Announc
   // Of a process that is gone the log knows better what was stored.
   sum.stored += loss?.stored ?? leg.stored
   sum.crashLost += loss?.crashLost ?? 0
-  if (ledger.state !== "gone") sum.pending += pending
+  if (ledger.state !== "gone" && ledger.state !== "forgotten") sum.pending += pending
   else if (loss === undefined) sum.unknown += pending
 }
 

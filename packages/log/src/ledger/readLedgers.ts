@@ -32,9 +32,10 @@ export interface AnnouncedLedger extends Announcement {
   readonly owner: LedgerOwner
   /**
    * `closed`: nothing is missing. `running`: its process is there. `gone`: it is not, and what came after the announcement is
-   * unknown. `elsewhere`: of another host, so that nobody here can tell.
+   * unknown. `forgotten`: gone for so long that the log has deleted ids of its events (`retention.idsMs`), so that nobody can tell any
+   * more what was lost. `elsewhere`: of another host, so that nobody here can tell.
    */
-  readonly state: "closed" | "running" | "gone" | "elsewhere"
+  readonly state: "closed" | "running" | "gone" | "forgotten" | "elsewhere"
   /** For each leg into this log, when the process is gone; empty otherwise. */
   readonly crashLosses: ReadonlyArray<CrashLoss>
 }
@@ -75,7 +76,8 @@ export const readLedgers = (directory: string): Effect.Effect<Ledgers, Transport
             const topic = leg.sink.slice(slash + 1)
             const isHere = file.clusters?.includes(leg.sink.slice(0, slash)) ?? true
             if (!isHere || !known.has(topic)) continue
-            const ranges = yield* worker.call("ids", { topic, incarnation })
+            const { isComplete, ranges } = yield* worker.call("ids", { topic, incarnation })
+            if (!isComplete) return { ...file, state: "forgotten" as const, crashLosses: [] }
             crashLosses.push(lossOf(file, leg, ranges))
           }
           return { ...file, state, crashLosses }
@@ -106,7 +108,7 @@ function storedOf(sequences: ReadonlyArray<BucketNext>, ranges: ReadonlyArray<Id
   )
 }
 
-function stateOf({ isClosed, owner }: LedgerFile): AnnouncedLedger["state"] {
+function stateOf({ isClosed, owner }: LedgerFile): Exclude<AnnouncedLedger["state"], "forgotten"> {
   if (isClosed) return "closed"
   if (owner.host !== hostname()) return "elsewhere"
   try {

@@ -174,7 +174,12 @@ export class LogServer {
     compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),
     ids: ({ topic, incarnation }, { done }) => {
       const { ids, topics } = this.#store
-      done(this.#store.look(() => ids.of(topics.get(topic), incarnation)))
+      done(
+        this.#store.look(() => ({
+          isComplete: ids.keptOf(incarnation) === "all",
+          ranges: ids.of(topics.get(topic), incarnation)
+        }))
+      )
     },
     inspect: (_, { done }) => done(inspect(this.#store)),
     close: (_, { done }) => {

@@ -1,5 +1,5 @@
 /**
- * Periodic maintenance, by one process at a time: retention of partitions without appends, and compaction. The process holds a row with a
+ * Periodic maintenance, by one process at a time: retention of partitions without appends and of event ids, and compaction. The process holds a row with a
  * heartbeat; if the heartbeat stops, another process takes over.
  */
 import type { Answer } from "./groups/Holding.ts"
@@ -19,6 +19,8 @@ const retainedPerWrite = 256
 export interface MaintenanceOptions extends RetentionDefaults {
   readonly owner: string
   readonly leaseMs: number
+  /** How long the event ids of an incarnation are kept after its last append, in milliseconds. */
+  readonly idsMs: number
 }
 
 export class Maintenance {
@@ -71,6 +73,7 @@ export class Maintenance {
       for (const topic of this.#store.topics.all)
         for (let number = 0; number < topic.partitions; number++)
           await this.#retain(topic, topic.firstPartition + number)
+      while (!this.#isClosed && (await this.#write(() => this.#forgetIds())));
       await this.#compactAll((partition) => this.#isDirty(partition))
     } catch {
       // Damage, or a full or busy volume: sends and reads report it. The next pass retries.
@@ -79,11 +82,13 @@ export class Maintenance {
     }
   }
 
-  /** Whether any topic has retention or compaction; without either, maintenance never writes. */
+  /** Whether any topic has retention or compaction, or there are ids to delete; without any of it, maintenance never writes. */
   #hasWork(): boolean {
-    const { retentionBytes, retentionMs } = this.#options
+    const { retentionBytes, retentionMs, idsMs } = this.#options
+    const { ids, ages } = this.#store
     return this.#store.look(
       () =>
+        ids.hasOld(ages.nowMs, idsMs) ||
         retentionBytes !== undefined ||
         retentionMs !== undefined ||
         this.#store.topics.all.some(
@@ -112,6 +117,14 @@ export class Maintenance {
         return after !== head
       })
     }
+  }
+
+  #forgetIds(): boolean {
+    const { ids, ages, topics } = this.#store
+    const partitions = topics.all.flatMap((topic) =>
+      Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number)
+    )
+    return ids.forgetOld(partitions, ages.nowMs, this.#options.idsMs)
   }
 
   async #compactAll(isDue: (partition: number) => boolean): Promise<void> {

@@ -30,7 +30,8 @@ export function append(
   refuseLarge(sent, limits)
   // All refusals come before the first write: an id must not be added for a record that is not stored.
   const head = store.heads.get(partition)
-  const duplicates = store.ids.take(partition, sent)
+  const { nowMs } = store.ages
+  const duplicates = store.ids.take(partition, sent, nowMs)
   if (duplicates?.size === sent.count) return { base: head.end, duplicates: [...duplicates] }
   const block = duplicates === undefined ? sent : mergeBlocks([sent], (_, index) => !duplicates.has(index))
   const storedMs = wallMs()
@@ -46,7 +47,7 @@ export function append(
     block
   )
   const appended = { ...head, end: base + count, bytes: head.bytes + length, highMs, lastId: id }
-  store.heads.save(retain(store, topic, appended, limits, store.ages.nowMs, retainedPerAppend))
+  store.heads.save(retain(store, topic, appended, limits, nowMs, retainedPerAppend))
   return { base, duplicates: duplicates === undefined ? [] : [...duplicates] }
 }
 

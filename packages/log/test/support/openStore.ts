@@ -14,9 +14,14 @@ export const noLimits: AppendLimits = { recordBytesMax: 2 ** 20, retentionBytes:
 
 /** A store in this thread, without a worker: for what is decided inside it. */
 export class OpenStore {
-  readonly directory = mkdtempSync(join(tmpdir(), "leat-store-"))
-  store = new Store({ paths: pathsOf(this.directory), isReadOnly: false })
+  readonly directory: string
+  store: Store
   #isOpen = true
+
+  constructor(directory = mkdtempSync(join(tmpdir(), "leat-store-"))) {
+    this.directory = directory
+    this.store = new Store({ paths: pathsOf(directory), isReadOnly: false })
+  }
 
   write<A>(work: (store: Store) => A): A {
     const { db } = this.store
@@ -57,9 +62,9 @@ export class OpenStore {
     this.#isOpen = false
   }
 
-  reopen(): void {
+  reopen(bytesMax?: number): void {
     this.close()
-    this.store = new Store({ paths: pathsOf(this.directory), isReadOnly: false })
+    this.store = new Store({ paths: pathsOf(this.directory), isReadOnly: false, bytesMax })
     this.#isOpen = true
   }
 

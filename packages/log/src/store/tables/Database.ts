@@ -169,11 +169,14 @@ function prepare(sql: DatabaseSync, path: string, bytesMax: number | undefined):
   if (check(sql, path) === "empty") sql.exec("PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE")
   sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
   sql.exec("PRAGMA journal_size_limit = 67108864")
-  if (bytesMax !== undefined) {
-    const pageBytes = Number(sql.prepare("PRAGMA page_size").get()?.["page_size"] ?? 4096)
-    sql.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`)
-  }
-  if (check(sql, path) === "log") return
+  // Before the limit: a log that is full can still be brought up to date.
+  if (check(sql, path) !== "log") createOrBringUpToDate(sql, path)
+  if (bytesMax === undefined) return
+  const pageBytes = Number(sql.prepare("PRAGMA page_size").get()?.["page_size"] ?? 4096)
+  sql.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`)
+}
+
+function createOrBringUpToDate(sql: DatabaseSync, path: string): void {
   sql.exec("BEGIN IMMEDIATE")
   try {
     // Checked again inside the write: another process may have created it.
@@ -199,7 +202,7 @@ function create(sql: DatabaseSync): void {
 
 function bringUpToDate(sql: DatabaseSync): void {
   const { user_version } = sql.prepare("PRAGMA user_version").get() ?? {}
-  for (let format = Number(user_version); format < formatVersion; format++) sql.exec(upgrades[format] ?? "")
+  for (let format = Number(user_version); format < formatVersion; format++) upgrades[format]?.(sql)
   const { created_ms = null, topics = null } = sql.prepare("SELECT created_ms, topics FROM header").get() ?? {}
   sql
     .prepare("UPDATE header SET format = ?, sum = ?")

@@ -1,6 +1,6 @@
 /**
  * The event ids that each partition has stored, as ranges of sequences: one row for each (partition, incarnation, stream, bucket), and one
- * more for each gap. Written in the transaction of the append; never deleted.
+ * more for each gap. Written in the transaction of the append, and deleted once the incarnation has not written for long (`forgetOld`).
  */
 import { Buffer } from "node:buffer"
 import { EventIdCursor } from "leat/record"
@@ -10,6 +10,7 @@ import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"
 import type { Topic } from "./Topics.ts"
+import { type Kept, type Writer, Writers } from "./Writers.ts"
 
 interface Range {
   first: number
@@ -24,6 +25,7 @@ interface LaneKey {
 
 /** Sequences of one bucket of one process, in one partition. */
 interface IdLane extends LaneKey {
+  readonly writer: Writer
   /** The range with the highest sequences: nearly every event extends it. */
   top: Range | undefined
   /** Whether `top` is not written yet. */
@@ -33,20 +35,26 @@ interface IdLane extends LaneKey {
 /** Most lanes in memory, about 350 bytes each: 26 streams of 3840 buckets that all have events. Beyond that the cache is cleared. */
 const lanesMax = 100_000
 
+/** Most rows that one write deletes. */
+const forgottenPerWrite = 1024
+
 export class EventIds {
   readonly #quarantine: Quarantine
+  readonly #writers: Writers
   readonly #top
   readonly #before
   readonly #after
   readonly #all
   readonly #put
   readonly #remove
+  readonly #some
   readonly #cursor = new EventIdCursor()
   readonly #lanes = new Map<string, IdLane>()
   #changed: Array<IdLane> = []
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#quarantine = quarantine
+    this.#writers = new Writers(db, quarantine)
     const lane = "partition = ? AND incarnation = ? AND stream = ? AND bucket = ?"
     const select = "SELECT first, last, sum FROM id_range"
     this.#top = db.prepare(`${select} WHERE ${lane} ORDER BY first DESC LIMIT 1`)
@@ -57,16 +65,22 @@ export class EventIds {
       "SELECT partition, stream, bucket, first, last, sum FROM id_range WHERE partition BETWEEN ? AND ? AND incarnation = ?"
     )
     this.#remove = db.prepare(`DELETE FROM id_range WHERE ${lane} AND first = ?`)
+    this.#some = db.prepare(
+      "SELECT stream, bucket, first FROM id_range WHERE partition = ? AND incarnation = ? LIMIT ?"
+    )
   }
 
   /** Adds the ids of a batch, inside a write. Returns the duplicates, if there are any: records whose event the partition has stored. */
-  take(partition: number, block: Block): ReadonlySet<number> | undefined {
+  take(partition: number, block: Block, nowMs: number): ReadonlySet<number> | undefined {
     let duplicates: Set<number> | undefined
     let lane: IdLane | undefined
     const cursor = this.#cursor
     for (let index = 0; index < block.count; index++) {
       if (!cursor.read(block.data, block.headersStart(index))) continue
-      if (lane === undefined || !isLaneOf(lane, cursor)) lane = this.#lane(partition, cursor)
+      if (lane === undefined || !isLaneOf(lane, cursor)) {
+        lane = this.#lane(partition, cursor)
+        this.#writers.note(lane.writer, nowMs)
+      }
       if (this.#add(partition, lane, cursor.seq)) continue
       duplicates ??= new Set()
       duplicates.add(index)
@@ -86,8 +100,37 @@ export class EventIds {
     })
   }
 
+  /** Which ids of an incarnation are kept: what was deleted is not among `of`. */
+  keptOf(incarnation: Uint8Array): Kept {
+    return this.#writers.of(incarnation).kept
+  }
+
+  /** Whether an incarnation has not written for `idsMs` and still has ids. */
+  hasOld(nowMs: number, idsMs: number): boolean {
+    return this.#writers.due(nowMs, idsMs) !== undefined
+  }
+
+  /** Deletes ids of an incarnation that has not written for `idsMs`, in all partitions of the log, inside a write. False if there is none. */
+  forgetOld(partitions: Iterable<number>, nowMs: number, idsMs: number): boolean {
+    const writer = this.#writers.due(nowMs, idsMs)
+    if (writer === undefined) return false
+    const { incarnation } = writer
+    let left = forgottenPerWrite
+    for (const partition of partitions) {
+      const rows = this.#some.all(partition, incarnation, left)
+      for (const { stream, bucket, first } of rows)
+        this.#remove.run(partition, incarnation, stream ?? "", bucket ?? 0, first ?? 0)
+      left -= rows.length
+      if (left === 0) break
+    }
+    this.#writers.save({ ...writer, kept: left === 0 ? "some" : "none" })
+    this.forget()
+    return true
+  }
+
   /** Another process has committed, or a write was rolled back. */
   forget(): void {
+    this.#writers.forget()
     this.#lanes.clear()
     this.#changed = []
   }
@@ -141,7 +184,8 @@ export class EventIds {
       for (const one of this.#changed) this.#save(partition, one)
       this.forget()
     }
-    const lane: IdLane = { incarnation: id, stream, bucket, top: undefined, isChanged: false }
+    const writer = this.#writers.of(id)
+    const lane: IdLane = { writer, incarnation: id, stream, bucket, top: undefined, isChanged: false }
     lane.top = this.#verified(partition, lane, this.#top.get(partition, id, stream, bucket))
     this.#lanes.set(key, lane)
     return lane

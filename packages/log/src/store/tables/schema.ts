@@ -3,14 +3,22 @@
  * Every row that affects delivery has a checksum.
  */
 
+import type { DatabaseSync } from "node:sqlite"
+import { wallMs } from "../../clock.ts"
+import { rowSum } from "./rowSum.ts"
+
 /** Version of the whole format: tables, row sums and blocks. */
-export const formatVersion = 3
+export const formatVersion = 4
 
 /** Older formats that are migrated when the log is opened for writing. */
 export const oldestFormat = 1
 
 /** The text `leat` in SQLite's header; a file with another id is not a log. */
 export const applicationId = 0x6c656174
+
+/** When each incarnation wrote last, and which of its ids are kept. */
+const writers = `CREATE TABLE writer (incarnation BLOB PRIMARY KEY, last_ms INTEGER NOT NULL, kept TEXT NOT NULL,
+  sum INTEGER NOT NULL) WITHOUT ROWID;`
 
 /** Topics of members: a member of a group has a row for each topic that it reads. */
 const memberTopics = `CREATE TABLE member_topic (topic INTEGER NOT NULL, member INTEGER NOT NULL, drain_ms INTEGER NOT NULL,
@@ -30,6 +38,7 @@ CREATE TABLE bytes (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
 CREATE TABLE id_range (partition INTEGER NOT NULL, incarnation BLOB NOT NULL, stream TEXT NOT NULL, bucket INTEGER NOT NULL,
   first INTEGER NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (partition, incarnation, stream, bucket, first)) WITHOUT ROWID;
+${writers}
 CREATE TABLE member (id INTEGER PRIMARY KEY, "group" TEXT NOT NULL, owner TEXT NOT NULL, beat INTEGER NOT NULL,
   lease_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, clock TEXT NOT NULL, at_ms INTEGER NOT NULL);
 ${memberTopics}
@@ -43,19 +52,33 @@ CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end
 `
 
 /** By the format that is migrated. The header is rewritten in the same transaction. */
-export const upgrades: Readonly<Record<number, string>> = {
+export const upgrades: Readonly<Record<number, (sql: DatabaseSync) => void>> = {
   // A member had one topic.
-  1: `
+  1: (sql) =>
+    sql.exec(`
 ${memberTopics}
 INSERT INTO member_topic SELECT topic, id, drain_ms, begins, leaving FROM member;
 ALTER TABLE member DROP COLUMN topic;
 ALTER TABLE member DROP COLUMN drain_ms;
 ALTER TABLE member DROP COLUMN begins;
 ALTER TABLE member DROP COLUMN leaving;
-`,
+`),
   // Heartbeats were numbers without a time.
-  2: `
+  2: (sql) =>
+    sql.exec(`
 ALTER TABLE member ADD COLUMN clock TEXT NOT NULL DEFAULT '';
 ALTER TABLE member ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
-`
+`),
+  // Ids were never deleted. Each incarnation counts as one that writes now.
+  3: (sql) => {
+    sql.exec(writers)
+    addWriters(sql, wallMs())
+  }
+}
+
+function addWriters(sql: DatabaseSync, nowMs: number): void {
+  const put = sql.prepare("INSERT INTO writer VALUES (?, ?, 'all', ?)")
+  for (const { incarnation } of sql.prepare("SELECT DISTINCT incarnation FROM id_range").all())
+    // The sum is that of `Writers`.
+    if (incarnation instanceof Uint8Array) put.run(incarnation, nowMs, rowSum(incarnation, nowMs, "all"))
 }
