@@ -3,6 +3,7 @@ import fc from "fast-check"
 import { Wire } from "./support/Wire.js"
 import { describe, expect, it } from "vitest"
 import { finish, rewrite, survey, type Survey } from "../src/store/compaction.js"
+import { replayHeader } from "leat/transport"
 import { positionAt } from "../src/store/read.js"
 import { retain } from "../src/store/retention.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.js"
@@ -55,6 +56,13 @@ describe("event ids", () => {
     expect(before).toBe(100)
     for (let seq = 0; seq < 300; seq += 3) open.append([0, 1, 2].map((more) => Wire.event((seq + 1) % 2, seq + more)))
     expect(count()).toBe(2)
+  })
+
+  it("of a dead letter's replay are not looked at: it is stored each time that somebody asks for it", () => {
+    using open = storeWithTopic()
+    const event = Wire.event(0, 0)
+    const replayed = { ...event, headers: [replayHeader(1), ...(event.headers ?? [])] }
+    expect([event, event, replayed, replayed].map((one) => open.append([one]).duplicates)).toEqual([[], [0], [], []])
   })
 
   it("that no longer verify hold nothing: an event is stored twice rather than lost", () => {

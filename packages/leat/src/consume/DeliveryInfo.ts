@@ -113,6 +113,9 @@ export class RecordDelivery implements DeliveryInfo {
   get timeMs(): number | undefined {
     return this.#says.timeMs
   }
+  get replays(): number | undefined {
+    return this.#says.replays
+  }
   get dropped(): RecordMeta["dropped"] {
     return this.#says.dropped
   }

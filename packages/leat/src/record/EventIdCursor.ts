@@ -3,10 +3,13 @@
  * it takes for an id is what `readMeta` takes for one.
  */
 import { compactBytesMin, compactFields, formatEvent, formatMarker, readTag, tagText } from "./CompactHeader.ts"
+import { deadLetterHeader } from "./DeadLetter.ts"
 import { parseEventId } from "./EventId.ts"
 
 // Without the option a byte order mark at the beginning would be taken away, and another text would be the same id.
 const text = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const deadLetterName = new TextEncoder().encode(deadLetterHeader)
 
 /**
  * The id that was read last, in fields that the next read overwrites.
@@ -32,12 +35,17 @@ export class EventIdCursor {
   /** The text of the tag: records that come one after the other are mostly of one stream. */
   #tagText = tagText(0)
 
-  /** Reads the headers block at `headersAt`; false when the record has no event id. Epochs are no part of an id. */
+  /**
+   * Reads the headers block at `headersAt`; false when the record has no event id, or is a dead letter or its replay, which may be stored again.
+   * Epochs are no part of an id.
+   */
   read(source: Uint8Array, headersAt: number): boolean {
     this.#at = headersAt
-    for (let left = this.#length(source); left > 0; left--) {
+    const count = this.#length(source)
+    for (let left = count; left > 0; left--) {
       const nameBytes = this.#length(source)
       const nameAt = this.#at
+      if (left === count && nameBytes === deadLetterName.length && isAt(deadLetterName, source, nameAt)) return false
       this.#at += nameBytes
       const valueBytes = this.#length(source)
       const valueAt = this.#at
@@ -100,6 +108,10 @@ export class EventIdCursor {
     }
     return result >>> 1
   }
+}
+
+function isAt(name: Uint8Array, source: Uint8Array, at: number): boolean {
+  return name.every((byte, index) => source[at + index] === byte)
 }
 
 function isLeat(source: Uint8Array, at: number): boolean {

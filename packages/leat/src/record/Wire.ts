@@ -20,6 +20,7 @@ import {
 import { type EventId, formatEventId, formatUuid, parseEventId } from "./EventId.ts"
 import type { EventContext } from "./ContextHeaders.ts"
 import { takes } from "../given/takes.ts"
+import { deadLetterHeader, readReplays } from "./DeadLetter.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { Header } from "./Headers.ts"
 import { spelled } from "./keptHeaders.ts"
@@ -40,6 +41,8 @@ export interface RecordMeta extends EventContext {
   readonly isOtherStream?: true
   /** Epoch milliseconds at which the event was offered. */
   readonly timeMs?: number
+  /** How often somebody has replayed the event's dead letter; absent where nobody has. */
+  readonly replays?: number
   /** Sequences that the writer dropped on this lane since the record before. */
   readonly dropped: ReadonlyArray<DroppedRange>
   /** Whether the record only announces drops and is no event. */
@@ -72,6 +75,7 @@ export function readMeta(headers: ReadonlyArray<Header>, stream: string): Record
       readLeat(meta, value, stream)
       isCompact = meta.id !== undefined
     } else if (name === droppedHeader) notice ??= value
+    else if (name === deadLetterHeader) meta.replays ??= readReplays(value) ?? 0
     else if (!readNamed(meta, name, value, stream, isCompact)) (others ??= []).push(one)
   }
   if (others !== undefined) meta.headers = others

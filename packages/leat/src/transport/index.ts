@@ -19,6 +19,13 @@ import type { TransportError } from "./TransportError.ts"
 export { batchOf, type PlainRecord } from "../record/batchOf.ts"
 export * from "../record/index.ts"
 export { RecordBatch } from "../record/RecordBatch.ts"
+export {
+  type DeadLetter,
+  deadLetterHeaders,
+  type FoundDeadLetter,
+  readDeadLetter,
+  replayHeader
+} from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 export { HeldLane, type HeldLaneOptions, type LaneSource } from "./HeldLane.ts"
 export { OfferedLanes } from "./OfferedLanes.ts"

@@ -93,6 +93,8 @@ describe("the headers of what an event carries", () => {
   it.each([
     ["leat", "leat writes it itself"],
     ["leat-dropped", "leat writes it itself"],
+    ["leat-dlq", "leat writes it itself"],
+    ["__dlq.errors.topic", "leat writes it itself"],
     ["ce_type", "leat writes it itself"],
     ["ce-type", "leat writes it itself"],
     ["content-type", "leat writes it itself"],
