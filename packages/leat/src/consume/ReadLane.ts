@@ -4,7 +4,8 @@
  *
  * - records of one key are handled one after the other, in order, across retries; a failing key is parked and others flow;
  * - the watermark is the first position that is not finished: nothing at or after it is ever settled;
- * - a position behind which this lane was lost again and again is handled alone, then given to the policy as `CrashLoop`.
+ * - where this lane was lost again and again one record is handled at a time, and settled before the next; one at which it is lost
+ *   even so is given to the policy as `CrashLoop`.
  *
  * Times are milliseconds of one monotonic clock.
  *
@@ -36,8 +37,10 @@ export interface ReadLaneOptions {
   /** First position of the lane, and how many holders were lost there before. */
   readonly start: Position
   readonly abandoned: number
-  /** Holders lost in a row after which a position is handled alone. */
+  /** Holders lost in a row at the start after which records are handled alone. */
   readonly crashLoop: number
+  /** How many positions are handled alone then; 512 when absent. */
+  readonly alonePositions?: number
   /** Whether records have no order among themselves. */
   readonly unordered: boolean
   /** For handlers of batches: how many records one of them may hold at most. */
@@ -48,6 +51,12 @@ export interface ReadLaneOptions {
 
 /** Keys that may be parked at once: more means an outage, not poison, and retries are looked for one by one. */
 const parkedMax = 1024
+
+/**
+ * Positions of a crash loop that are handled alone, when nothing else is said: as many as a turn of handlers has, which may all have
+ * ended before a settle, and which one of them it is that ends its process nobody knows.
+ */
+const alonePositionsDefault = 512
 
 /** How a handler ended, when it did not succeed. */
 export type Failure =
@@ -97,8 +106,8 @@ export class ReadLane {
   #settledAtMs = Number.NEGATIVE_INFINITY
   #revoked = false
   #isGiven = false
-  /** The lane may be a crash loop: until its first record is finished nothing runs beside it. */
-  #alone: boolean
+  /** The lane may be a crash loop: until so many positions more are settled, each record is handled and settled before the next. */
+  #aloneLeft: number
   /** The policy is to be asked before the first record is handled again. */
   #isCrashLoop: boolean
 
@@ -107,7 +116,7 @@ export class ReadLane {
     this.#settings = settings
     this.#end = options.start
     this.#settled = options.start
-    this.#alone = options.abandoned >= options.crashLoop
+    this.#aloneLeft = options.abandoned >= options.crashLoop ? (options.alonePositions ?? alonePositionsDefault) : 0
     this.#isCrashLoop = options.abandoned > options.crashLoop
   }
 
@@ -141,7 +150,8 @@ export class ReadLane {
   /** The next record whose handler may start now; undefined when there is none. To be answered with `finished`. */
   next(nowMs: number): HeldRecord | undefined {
     if (this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency) return undefined
-    if (this.#alone && this.#runningSpan > 0) return undefined
+    // Whoever dies of the next one leaves what came before it settled: it is found by where the lane begins then.
+    if (this.#isAlone && (this.#runningSpan > 0 || this.watermark > this.#settled)) return undefined
     const held = this.#dueRetry(nowMs) ?? this.#nextReady()
     if (held === undefined) return undefined
     if (held.attempts++ === 0) held.firstAttemptMs = nowMs
@@ -281,7 +291,12 @@ export class ReadLane {
 
   /** The backend has the position. */
   settled(position: Position): void {
-    if (position > this.#settled) this.#settled = position
+    if (position <= this.#settled) return
+    if (this.#isAlone) {
+      this.#aloneLeft -= Number(position - this.#settled)
+      this.#settledAtMs = Number.NEGATIVE_INFINITY
+    }
+    this.#settled = position
   }
 
   /** Takes back the counts of what ended past the watermark: whoever gets the lane next gets those records again. */
@@ -336,7 +351,7 @@ export class ReadLane {
     const slice = { records, from: index, to: index + 1, following: undefined }
     const held = new HeldRecord(slice, key, order, 1, bytes)
     this.#held.push(held)
-    if (bundleRecords !== undefined && !this.#alone) {
+    if (bundleRecords !== undefined && !this.#isAlone) {
       this.#bundle = held
       this.#bundleEnd = slice
     }
@@ -381,6 +396,10 @@ export class ReadLane {
     else this[term][reason] = (this[term][reason] ?? 0) + count
   }
 
+  get #isAlone(): boolean {
+    return this.#aloneLeft > 0
+  }
+
   #dueRetry(nowMs: number): HeldRecord | undefined {
     const held = this.#parked.popDue(nowMs)
     if (held !== undefined) this.#parkedSpan -= held.span
@@ -388,7 +407,7 @@ export class ReadLane {
   }
 
   #nextReady(): HeldRecord | undefined {
-    if (this.#parked.size >= parkedMax || (this.#alone && this.#parked.size > 0)) return undefined
+    if (this.#parked.size >= parkedMax || (this.#isAlone && this.#parked.size > 0)) return undefined
     const held = this.#ready[this.#readyHead]
     if (held === undefined) return undefined
     this.#readyHead++
@@ -418,7 +437,6 @@ export class ReadLane {
     held.state = "ended"
     held.ended = end
     this.#count(end, held.span)
-    this.#alone = false
     const { following } = held
     if (following !== undefined) this.#ready.push(following)
     else if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.delete(held.key)

@@ -67,6 +67,75 @@ describe("a lane that is a crash loop", () => {
   })
 })
 
+/**
+ * Processes that read one lane one after the other, each until it dies of one record, as long as any does; returns what was handled, how many
+ * died, and whether the policy had a record dropped.
+ */
+function livesOf({ killer, count, concurrency, isAtOnce, ends }: Drawn): object {
+  const handled = new Set<number>()
+  let [settled, abandoned, deaths, dropped] = [0n, 0, 0, 0]
+  for (let isDead = true; isDead && deaths < 100;) {
+    const one = lane(
+      { start: settled, abandoned },
+      { concurrency, settleEveryMs: 100, policy: [{ on: ["CrashLoop"], then: "drop" }] }
+    )
+    one.received(
+      batch(
+        Number(settled),
+        Array.from({ length: count - Number(settled) }, (_, index) => index)
+      )
+    )
+    const before = settled
+    isDead = false
+    const running: Array<HeldRecord> = []
+    for (let nowMs = 0; !isDead && settled < count; nowMs++) {
+      for (let held = one.next(nowMs); held !== undefined; held = one.next(nowMs)) {
+        isDead = Number(held.position) === killer
+        if (isDead) break
+        if (isAtOnce) one.finished(held, undefined, nowMs)
+        else running.push(held)
+        handled.add(Number(held.position))
+      }
+      if (isDead) break
+      // Of those that run side by side one ends in each turn.
+      running.sort((a, b) => (ends[Number(b.position)] ?? 0) - (ends[Number(a.position)] ?? 0))
+      const ended = running.pop()
+      if (ended !== undefined) one.finished(ended, undefined, nowMs)
+      settled = one.settleDue(nowMs, false) ?? settled
+      one.settled(settled)
+    }
+    abandoned = !isDead ? 0 : settled > before ? 1 : abandoned + 1
+    if (isDead) deaths++
+    dropped += one.dropped["CrashLoop"] ?? 0
+  }
+  return { handled: handled.size, isKillerHandled: handled.has(killer), dropped, isLooping: deaths === 100 }
+}
+
+interface Drawn {
+  readonly killer: number
+  readonly count: number
+  readonly concurrency: number
+  readonly isAtOnce: boolean
+  readonly ends: ReadonlyArray<number>
+}
+
+describe("a record that kills its process", () => {
+  it("is the one that the policy is asked about, wherever it lies and however its neighbours end", () => {
+    const drawn = fc.record({
+      killer: fc.nat(19),
+      count: fc.constant(20),
+      concurrency: fc.integer({ min: 1, max: 8 }),
+      isAtOnce: fc.boolean(),
+      ends: fc.array(fc.nat(3), { minLength: 20, maxLength: 20 })
+    })
+    fc.assert(
+      fc.property(drawn, (one) => {
+        expect(livesOf(one)).toEqual({ handled: 19, isKillerHandled: false, dropped: 1, isLooping: false })
+      })
+    )
+  })
+})
+
 describe("positions that go back", () => {
   it("are another log: nothing of the batch is taken, and whoever pulled is told", () => {
     const one = lane()

@@ -23,6 +23,7 @@ export interface ModelOptions {
   readonly start: number
   readonly abandoned: number
   readonly crashLoop: number
+  readonly alonePositions: number
   readonly unordered: boolean
   readonly bundleRecords: number | undefined
 }
@@ -50,7 +51,7 @@ export class ReadModel {
   #settings: ModelSettings
   #settledAtMs = Number.NEGATIVE_INFINITY
   #moves = 0
-  #hasFinished = false
+  #aloneLeft: number
   #isAsked: boolean
 
   constructor(options: ModelOptions, settings: ModelSettings, rule: Ruling) {
@@ -59,6 +60,7 @@ export class ReadModel {
     this.#rule = rule
     this.end = options.start
     this.settled = options.start
+    this.#aloneLeft = options.abandoned >= options.crashLoop ? options.alonePositions : 0
     this.#isAsked = options.abandoned <= options.crashLoop
   }
 
@@ -82,7 +84,8 @@ export class ReadModel {
 
   /** The one that `next` has to give. */
   next(nowMs: number): Share | undefined {
-    if (this.#isStanding) return undefined
+    if (this.#isStanding || (this.#isAlone && (this.#span("running") > 0 || this.watermark > this.settled)))
+      return undefined
     const parked = this.#in("parked")
     const [due] = parked
       .filter(({ retryAtMs }) => retryAtMs <= nowMs)
@@ -106,7 +109,6 @@ export class ReadModel {
     if (share.state !== "running") return
     share.state = "ended"
     share.ended = how
-    this.#hasFinished = true
     this.#findReady()
   }
 
@@ -155,6 +157,14 @@ export class ReadModel {
     return this.watermark
   }
 
+  stored(position: number): void {
+    if (this.#isAlone) {
+      this.#aloneLeft -= position - this.settled
+      this.#settledAtMs = Number.NEGATIVE_INFINITY
+    }
+    this.settled = position
+  }
+
   handBack(): void {
     const { watermark } = this
     this.isRevoked = true
@@ -196,12 +206,12 @@ export class ReadModel {
   }
 
   get #isAlone(): boolean {
-    return this.#options.abandoned >= this.#options.crashLoop && !this.#hasFinished
+    return this.#aloneLeft > 0
   }
 
   get #isStanding(): boolean {
     const isFull = this.#span("running") >= this.#settings.concurrency
-    return this.halted !== undefined || this.isRevoked || isFull || (this.#isAlone && this.#span("running") > 0)
+    return this.halted !== undefined || this.isRevoked || isFull
   }
 
   #in(state: Share["state"]): ReadonlyArray<Share> {

@@ -55,6 +55,7 @@ const optionsDrawn = fc.record({
   start: fc.constant(start),
   abandoned: fc.constantFrom(0, 0, 0, 2, 3),
   crashLoop: fc.constant(2),
+  alonePositions: fc.constantFrom(1, 3, 6),
   unordered: fc.boolean(),
   bundleRecords: fc.constantFrom(undefined, undefined, 1, 3, 3)
 })
@@ -70,10 +71,10 @@ class Both {
   #nowMs = 50
 
   constructor(options: Drawn<typeof optionsDrawn>, settings: ModelSettings) {
-    const { abandoned, bundleRecords, crashLoop, unordered } = options
+    const { abandoned, alonePositions, bundleRecords, crashLoop, unordered } = options
     const bundle = bundleRecords === undefined ? {} : { bundleRecords }
     this.lane = new ReadLane(
-      { start: BigInt(start), abandoned, crashLoop, unordered, random: () => 0.5, ...bundle },
+      { start: BigInt(start), abandoned, crashLoop, alonePositions, unordered, random: () => 0.5, ...bundle },
       { policy, ...settings }
     )
     this.model = new ReadModel(options, settings, ruling)
@@ -176,7 +177,7 @@ class Both {
     this.lane.settled(position)
     // An answer that comes late changes nothing.
     this.lane.settled(position - 1n)
-    this.model.settled = Number(position)
+    this.model.stored(Number(position))
   }
 
   /** A word about one of those that were given: mostly one that runs. */

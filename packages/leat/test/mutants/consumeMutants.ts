@@ -200,5 +200,28 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#parts.scope.state._tag === "Closed") return`,
     replace: `if (this.#parts.scope.state._tag !== "Closed" && group === "") return`,
     foundBy: "consume/endings.test.ts"
+  },
+  {
+    name: "in a crash loop the next record begins before the one before it is settled",
+    file: "consume/ReadLane.ts",
+    find: `(this.#runningSpan > 0 || this.watermark > this.#settled)`,
+    replace: `this.#runningSpan > 0`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is the one that the policy is asked about"
+  },
+  {
+    name: "a crash loop is handled alone for one record only",
+    file: "consume/ReadLane.ts",
+    find: `this.#aloneLeft -= Number(position - this.#settled)`,
+    replace: `this.#aloneLeft = 0`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "records of a crash loop wait for settleEvery, each of them",
+    file: "consume/ReadLane.ts",
+    find: `this.#settledAtMs = Number.NEGATIVE_INFINITY
+    }`,
+    replace: `}`,
+    foundBy: "consume/readModel.test.ts"
   }
 ]
