@@ -89,7 +89,15 @@ export function readReplays(value: Uint8Array): number | undefined {
   return replays
 }
 
-/** Reads a dead letter, whoever wrote it; undefined where the headers say nothing of a failure. */
+/**
+ * Reads a dead letter, whoever wrote it; undefined where the headers say nothing of a failure.
+ *
+ * @example
+ * ```ts
+ * const found = readDeadLetter(record.headers)
+ * if (found !== undefined) console.log(found.letter.tag, found.letter.message)
+ * ```
+ */
 export function readDeadLetter(headers: ReadonlyArray<Header>): FoundDeadLetter | undefined {
   for (const { by, prefixes, read } of writers) {
     const isOf = ([name]: Header) => prefixes.some((prefix) => name.startsWith(prefix))
