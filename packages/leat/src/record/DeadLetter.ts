@@ -29,11 +29,30 @@ export interface DeadLetter {
   readonly attempts?: number
   /** Epoch milliseconds when it was set aside. */
   readonly atMs?: number
+  /** Epoch milliseconds that the backend gave for the record before. */
+  readonly timeMs?: number
   /** How often it was replayed before; 0 when never. */
   readonly replays: number
 }
 
 export const deadLetterHeader = "leat-dlq"
+
+/**
+ * The topic of the dead letters that a group has of a topic, and the topic from which the group takes what is replayed.
+ *
+ * @example
+ * ```ts
+ * deadLetterTopics("shop.orders", "billing") // { deadLetters: "shop.orders.billing.dlq", replays: "shop.orders.billing.replay" }
+ * ```
+ */
+export function deadLetterTopics(
+  topic: string,
+  group: string
+): { readonly deadLetters: string; readonly replays: string } {
+  // Groups have names that no topic of Kafka may have.
+  const name = group.replaceAll(/[^\w.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}`)
+  return { deadLetters: `${topic}.${name}.dlq`, replays: `${topic}.${name}.replay` }
+}
 
 /** What the names of Kafka's own headers begin with. */
 export const deadLetterFamily = "__dlq.errors."
@@ -53,9 +72,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
  * ```
  */
 export function deadLetterHeaders(letter: DeadLetter): ReadonlyArray<Header> {
-  const { topic, partition, position, group, stage, tag, attempts, atMs, replays } = letter
+  const { topic, partition, position, group, stage, tag, attempts, atMs, timeMs, replays } = letter
   const message = letter.message?.toWellFormed().slice(0, messageMax)
-  const own = { version: 1, stage, tag, atMs, replays }
+  const own = { version: 1, stage, tag, atMs, timeMs, replays }
   const others = { topic, partition, offset: position, group, "delivery.count": attempts, message }
   return [
     [deadLetterHeader, encoder.encode(JSON.stringify(own))],
@@ -188,11 +207,11 @@ function placeOf(field: Fields): Pick<DeadLetter, "topic" | "partition" | "posit
 }
 
 /** What the header `leat-dlq` says; nothing of it where it is none. */
-function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "atMs" | "replays">> {
+function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "atMs" | "timeMs" | "replays">> {
   try {
     const own: unknown = JSON.parse(decoder.decode(value))
     if (typeof own !== "object" || own === null) return {}
-    const { stage, tag, atMs, replays }: Partial<Record<string, unknown>> = { ...own }
+    const { stage, tag, atMs, timeMs, replays }: Partial<Record<string, unknown>> = { ...own }
     return {
       ...said(
         "stage",
@@ -200,6 +219,7 @@ function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "a
       ),
       ...said("tag", typeof tag === "string" ? tag : undefined),
       ...said("atMs", countOf(atMs)),
+      ...said("timeMs", countOf(timeMs)),
       ...said("replays", countOf(replays))
     }
   } catch {

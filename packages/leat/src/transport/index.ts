@@ -22,6 +22,7 @@ export { RecordBatch } from "../record/RecordBatch.ts"
 export {
   type DeadLetter,
   deadLetterHeaders,
+  deadLetterTopics,
   type FoundDeadLetter,
   readDeadLetter,
   replayHeader

@@ -1,7 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { batchOf } from "../../src/record/batchOf.js"
-import { type DeadLetter, deadLetterHeaders, readDeadLetter, replayHeader } from "../../src/record/DeadLetter.js"
+import {
+  type DeadLetter,
+  deadLetterHeaders,
+  deadLetterTopics,
+  readDeadLetter,
+  replayHeader
+} from "../../src/record/DeadLetter.js"
 import { EventIdCursor } from "../../src/record/EventIdCursor.js"
 import type { Header } from "../../src/record/Headers.js"
 import { readMeta } from "../../src/record/Wire.js"
@@ -23,6 +29,7 @@ const letters: fc.Arbitrary<DeadLetter> = fc
     message: maybe(text),
     attempts: maybe(number),
     atMs: maybe(fc.maxSafeNat()),
+    timeMs: maybe(fc.maxSafeNat()),
     replays: fc.nat(1000)
   })
   .map((fields) => ({ by: "leat", replays: 0, ...Object.fromEntries(said(fields)) }))
@@ -46,6 +53,16 @@ function hasId(headers: ReadonlyArray<Header>): boolean {
   const { bytes, headersAt, origin } = batchOf([{ key: "k", value: "v", headers }]).columns(0, 1)
   return new EventIdCursor().read(bytes, (headersAt[0] ?? 0) - origin)
 }
+
+describe("the topics of a group's dead letters", () => {
+  it("are of the group, with a name that Kafka takes", () => {
+    expect(deadLetterTopics("orders", "billing-2")).toEqual({
+      deadLetters: "orders.billing-2.dlq",
+      replays: "orders.billing-2.replay"
+    })
+    expect(deadLetterTopics("orders", "a/b ü").deadLetters).toBe("orders.a_2fb_20_fc.dlq")
+  })
+})
 
 describe("a dead letter", () => {
   it("reads back as it was written, and what the record had before comes back byte for byte", () => {
