@@ -16,6 +16,8 @@ export interface Span {
   mayBeStored: boolean
   /** The drops that its first record announces: a retry of what may be stored says the same. */
   said: ReadonlyArray<DroppedRange>
+  /** Ranges of drops that it may announce: fewer than there are once the backend has found it too large with what it said. */
+  saidMax: number
 }
 
 /** Whose queue a batch stands in: the lane. */
@@ -61,6 +63,7 @@ export function wholeOf(queued: Queued): Span {
     attempts: 0,
     firstSentMs: 0,
     mayBeStored: false,
-    said: nothing
+    said: nothing,
+    saidMax: Number.POSITIVE_INFINITY
   }
 }

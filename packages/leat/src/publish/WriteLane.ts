@@ -360,6 +360,7 @@ export class WriteLane implements QueueOwner {
     const tag = run.error?.reason ?? "Unknown"
     const isUnknown = run.fate === "unknown"
     const wasDoubted = part.mayBeStored
+    const announced = part.said.length
     if (isUnknown) {
       part.mayBeStored = true
       queued.isReusable = false
@@ -372,6 +373,7 @@ export class WriteLane implements QueueOwner {
     }
     const isOne = isUnknown || part.to - part.from === 1
     if (tag === "TooLarge" && !isOne) return this.#halves(batch, part)
+    if (tag === "TooLarge" && announced > 0 && !part.mayBeStored) return [this.#shortened(batch, part, announced)]
     const elapsedMs = facts.nowMs - part.firstSentMs
     const decision = decide(this.#home.rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
     // Retries are those of the range, once for all of it; the ending is that of each record.
@@ -391,6 +393,13 @@ export class WriteLane implements QueueOwner {
     part.state = isUnknown && this.#home.canFence ? "inDoubt" : "queued"
     this.#move(batch, part, "inFlight", part.state)
     return part
+  }
+
+  /** The backend takes less than it has declared: the record says less, down to nothing, before it is judged. It is no attempt. */
+  #shortened(batch: RecordBatch, part: Span, announced: number): Span {
+    part.saidMax = announced >> 1
+    part.attempts--
+    return this.#again(batch, part, false)
   }
 
   /** Halving finds the records that the backend will never take; it is no attempt. */

@@ -19,6 +19,22 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "are tried again together"
   },
   {
+    name: "a record that is too large with the drops it announces is judged by them",
+    file: "publish/WriteLane.ts",
+    find: `announced > 0 && !part.mayBeStored`,
+    replace: `announced > 9 && announced < 9`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "is cut where the backend takes less"
+  },
+  {
+    name: "a record that was too large with what it announced says as much again",
+    file: "publish/WriteLane.ts",
+    find: `part.saidMax = announced >> 1`,
+    replace: `part.saidMax = announced`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "is cut where the backend takes less"
+  },
+  {
     name: "what failed only because of others in its range is judged as if it had failed by itself",
     file: "publish/WriteLane.ts",
     find: `(isExplained && run.fate === "notStored" && run.error === undefined)`,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { droppedHeader } from "../../src/record/DropNotice.js"
+import { droppedHeader, readDropNotice } from "../../src/record/DropNotice.js"
 import { Ledger } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
 import { atLeastOnce, type Policy } from "../../src/Policy.js"
@@ -32,7 +32,7 @@ describe("the notice of what was dropped", () => {
   }
 
   /** Sends what is next, fencing first where the lane wants that; returns what the first record announces. */
-  function send(partition: WritePartition, nowMs: number, fate: Run["fate"]) {
+  function send(partition: WritePartition, nowMs: number, fate: Run["fate"], error?: TransportError) {
     let command = partition.next(nowMs)
     if (command._tag === "Fence") {
       partition.fenced(undefined, nowMs, 0)
@@ -42,7 +42,7 @@ describe("the notice of what was dropped", () => {
     const { batch, from, to } = command
     expect(batch.recordBytes(from)).toBeLessThanOrEqual(1000)
     const said = batch.headers(from).find(([name]) => name === droppedHeader)?.[1]
-    command.answer([{ from, to, fate }])
+    command.answer([error === undefined ? { from, to, fate } : { from, to, fate, error }])
     partition.settle(nowMs, 0)
     return said === undefined ? undefined : Buffer.from(said).toString()
   }
@@ -67,6 +67,38 @@ describe("the notice of what was dropped", () => {
     expect(send(partition, 100_000, "unknown")).toBeUndefined()
     expect(send(partition, 900_000, "stored")).toBeUndefined()
     expect(lane.unannounced).toHaveLength(1)
+  })
+
+  it("is cut where the backend takes less than was said, and costs no record its place", () => {
+    const { lane, partition, append } = laneWithDrop([{ on: ["TooLarge"], then: "drop" }])
+    for (let bucket = 10; bucket < 40; bucket++) lane.refused(bucket, 0, "overflow")
+    const told: Array<string> = []
+    const error = new TransportError({ reason: "TooLarge", transport: "test", operation: "send", detail: "drawn" })
+    for (let sends = 0, seq = 1; seq < 10 && sends < 100; sends++) {
+      const command = partition.next(1000)
+      if (command._tag !== "Send") throw new Error(`the partition says ${command._tag}`)
+      const { batch, from, to } = command
+      const said = batch.headers(from).find(([name]) => name === droppedHeader)?.[1]
+      const isTaken = batch.recordBytes(from) <= 100
+      command.answer([isTaken ? { from, to, fate: "stored" } : { from, to, fate: "notStored", error }])
+      partition.settle(1000, 0)
+      if (!isTaken) continue
+      told.push(...(said === undefined ? [] : readDropNotice(said).map(({ bucket }) => String(bucket))))
+      append(++seq)
+    }
+    expect(lane.account).toMatchObject({ stored: 9, dropped: { overflow: 31 } })
+    expect(told).toEqual(["3", ...Array.from({ length: 30 }, (_, index) => String(10 + index))])
+  })
+
+  it("is not what a record without one is too large by, nor of what may be stored", () => {
+    const { lane, partition, append } = laneWithDrop([{ on: ["TooLarge"], then: "drop" }])
+    const error = new TransportError({ reason: "TooLarge", transport: "test", operation: "send", detail: "drawn" })
+    expect(send(partition, 1000, "notStored", error)).toBe("3:0-1:overflow")
+    expect(send(partition, 1000, "notStored", error)).toBeUndefined()
+    expect(lane.account.dropped).toEqual({ overflow: 1, TooLarge: 1 })
+    append(2)
+    const told = send(partition, 1000, "unknown")
+    expect(told).toBe("3:0-1:overflow;3:1-2:TooLarge")
   })
 
   it("is told in parts where no record has room for all of it", () => {

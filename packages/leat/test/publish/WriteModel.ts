@@ -100,6 +100,14 @@ export class WriteModel {
     return range
   }
 
+  /** A range that is to say less than there is has said this much of it, in so many ranges of drops. */
+  said(range: Range, texts: ReadonlyArray<string>, ranges: number): void {
+    range.saidIn = ranges
+    if (range.saidMax === Infinity || range.mayBeStored) return
+    this.unannounced = range.said.filter((text) => !texts.includes(text))
+    range.said = range.said.filter((text) => texts.includes(text))
+  }
+
   /** The answer to a range that is on its way, in parts. */
   settled(range: Range, answers: ReadonlyArray<Answer>, nowMs: number, isBehind: boolean): void {
     const batch = this.batches.find(({ ranges }) => ranges.includes(range))
@@ -223,12 +231,15 @@ export class WriteModel {
     // The retries of what is refused are the range's, and its ending that of each record.
     const isHalving = tag === "TooLarge" || (tag === "Rejected" && typeof ruled === "string")
     const isHalved = !isBehind && isHalving && fate === "notStored" && part.records.length > 1
-    if (ruled === "drop" && !isHalved) {
+    // What is too large with what it announces says less.
+    const isShortened = !isBehind && !isHalved && tag === "TooLarge" && part.said.length > 0 && !couldBeStored
+    if (isShortened) again.saidMax = Math.floor(part.saidIn / 2)
+    if (ruled === "drop" && !isHalved && !isShortened) {
       this.#giveUp(again, "inFlight", tag)
       return []
     }
     this.#move(part.records, "inFlight", state)
-    if (isBehind || isHalved) again.attempts--
+    if (isBehind || isHalved || isShortened) again.attempts--
     else if (typeof ruled === "string") this.halted = { tag, attempts: part.attempts, detail }
     else this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + ruled)
     if (!isHalved) return [again]

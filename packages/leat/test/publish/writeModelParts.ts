@@ -29,6 +29,9 @@ export interface Range {
   mayBeStored: boolean
   /** What its first record announces, one text for each drop. */
   said: ReadonlyArray<string>
+  /** In how many ranges the record announces it, and in how many at most. */
+  saidIn: number
+  saidMax: number
 }
 
 export interface Batch {
@@ -59,7 +62,16 @@ export interface Answer {
 export type Ruling = (tag: string, attempts: number, elapsedMs: number) => number | "drop" | "halt"
 
 export function rangeOf(records: ReadonlyArray<ModelRecord>): Range {
-  return { records, state: "queued", attempts: 0, firstMs: 0, mayBeStored: false, said: [] }
+  return {
+    records,
+    state: "queued",
+    attempts: 0,
+    firstMs: 0,
+    mayBeStored: false,
+    said: [],
+    saidIn: 0,
+    saidMax: Infinity
+  }
 }
 
 export function countOf({ ranges }: Batch): number {
