@@ -267,10 +267,15 @@ export class LaneShell<T> {
     return Effect.gen({ self: this }, function* () {
       this.machine.revoke()
       const giveUpAtMs = this.#ending?.giveUpAtMs ?? this.#now() + cleanupMs
-      // Before the rest ends, so that it is stored even if the backend takes the lane meanwhile.
-      yield* this.#settleFinally(giveUpAtMs)
+      let hasSettled = false
+      // Begun before the rest ends, so that it is stored even if the backend takes the lane meanwhile; but a settle may hang.
+      const haveEnded = () => {
+        if (!hasSettled) hasSettled = this.#beginsToSettle()
+        return handling.waiting === 0
+      }
+      haveEnded()
       handling.interrupt()
-      if (!(yield* this.#until(() => handling.waiting === 0, giveUpAtMs))) {
+      if (!(yield* this.#until(haveEnded, giveUpAtMs))) {
         const { group, stream } = this.#options
         yield* Telemetry.warn(
           `${handling.waiting} handlers of the group ${group} of ${stream} did not end in time after they were interrupted; they may still run while their events come again`
@@ -282,11 +287,18 @@ export class LaneShell<T> {
 
   #settleFinally(untilMs: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      if (!(yield* this.#until(() => !this.#isSettling, untilMs))) return
-      if (this.#defect !== undefined) return
-      this.#settleDue(this.#now(), true)
-      yield* this.#until(() => !this.#isSettling, untilMs)
+      // Of a lane that is lost nobody needs the answer.
+      const hasAnswer = () => !this.#isSettling || this.#isLost
+      if (!(yield* this.#until(hasAnswer, untilMs)) || !this.#beginsToSettle()) return
+      yield* this.#until(hasAnswer, untilMs)
     })
+  }
+
+  /** Settles all that is done, unless a settle is on its way: says whether none was. */
+  #beginsToSettle(): boolean {
+    if (this.#isSettling || this.#defect !== undefined) return false
+    this.#settleDue(this.#now(), true)
+    return true
   }
 
   /** Waits until something is so, or a time has come; says whether it is so. */

@@ -11,9 +11,9 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that is given back is not settled once more",
     file: "consume/LaneShell.ts",
-    find: `      this.#settleDue(this.#now(), true)
-      yield*`,
-    replace: `      yield*`,
+    find: `    this.#settleDue(this.#now(), true)
+    return true`,
+    replace: `    return true`,
     foundBy: "worlds"
   },
   {

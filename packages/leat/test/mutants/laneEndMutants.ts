@@ -29,8 +29,8 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane is released while interrupted handlers clean up",
     file: "consume/LaneShell.ts",
-    find: `this.#until(() => handling.waiting === 0, giveUpAtMs)`,
-    replace: `this.#until(() => handling.waiting >= 0, giveUpAtMs)`,
+    find: `return handling.waiting === 0`,
+    replace: `return handling.waiting >= 0`,
     foundBy: "consume/revocation.test.ts",
     test: "is waited for by `stop` until it has cleaned up"
   },
@@ -53,9 +53,8 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that broke down is settled",
     file: "consume/LaneShell.ts",
-    find: `      if (this.#defect !== undefined) return
-      this.#settleDue`,
-    replace: `      this.#settleDue`,
+    find: `if (this.#isSettling || this.#defect !== undefined) return false`,
+    replace: `if (this.#isSettling) return false`,
     foundBy: "consume/laneEnds.test.ts",
     test: "is not settled when the lane broke down"
   }

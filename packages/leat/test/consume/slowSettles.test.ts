@@ -1,0 +1,56 @@
+/** A settle that is on its way for long, as to a broker that is away, holds up nobody but itself. */
+import { Deferred, Duration, Effect, Exit, References, Stream } from "effect"
+import { Leat } from "leat"
+import { simulate } from "leat/testing"
+import { type Lane, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { routes, withLanes } from "./support.ts"
+
+const lost = new TransportError({ reason: "LaneLost", transport: "memory", operation: "pull", detail: "gone" })
+
+/** How a lane is taken away. */
+const takenBy = {
+  lost: (lane: Lane, isTime: Effect.Effect<void>): Lane => ({
+    ...lane,
+    batches: Stream.interruptWhen(lane.batches, Effect.andThen(isTime, Effect.fail(lost)))
+  }),
+  revoked: (lane: Lane, isTime: Effect.Effect<void>): Lane => ({ ...lane, revoked: isTime })
+}
+
+/** Takes a lane away whose settle does not answer while one handler runs; returns after how many milliseconds that is interrupted. */
+function interruptedAfter(how: keyof typeof takenBy): number {
+  const program = Effect.gen(function* () {
+    const isTime = yield* Deferred.make<void>()
+    const interrupted = yield* Deferred.make<void>()
+    let lanes = 0
+    // What the lane is given as afterwards is of no interest.
+    const driver = withLanes((lane) =>
+      lanes++ > 0 ? lane : takenBy[how]({ ...lane, settle: () => Effect.never }, Deferred.await(isTime))
+    )
+    const leat = yield* Leat.make({ source: "test", routes: routes({ drain: "10 seconds" }), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const handler = ({ text }: { readonly text: string }) =>
+      text === "1" ? Effect.void : Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
+    yield* notes.handle("g", handler)
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(50)
+    yield* notes.publish({ key: "k", text: "2" })
+    yield* Effect.sleep(50)
+    yield* Deferred.succeed(isTime, undefined)
+    return (yield* Effect.timed(Deferred.await(interrupted)))[0]
+  })
+  const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
+  if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+  return Duration.toMillis(exit.value)
+}
+
+describe("a settle that does not answer", () => {
+  it("does not keep handlers running on a lane that was lost: somebody else has it", () => {
+    expect(interruptedAfter("lost")).toBeLessThan(100)
+  })
+
+  it("leaves handlers on a lane that was revoked the time to clean up", () => {
+    expect(interruptedAfter("revoked")).toBeLessThan(8100)
+  })
+})
