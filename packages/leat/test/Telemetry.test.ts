@@ -165,6 +165,34 @@ describe("metrics", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("of what was consumed do not go back where a lane is handed over and its last events come again", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes()
+      const names = { "leat.stream": "test.notes", "messaging.consumer.group.name": "g" }
+      const counted = valueOf("messaging.client.consumed.messages", names)
+      let attempts = 0
+      const handler = ({ text }: { readonly text: string }) =>
+        text === "0" && attempts++ === 0 ? Effect.fail("again") : Effect.void
+      const policy = [{ on: ["*"], retry: { baseMs: 60_000 }, then: "halt" }] as const
+      const first = yield* notes.handle("g", handler, { policy })
+      yield* notes.publishAll(["0", "1", "2", "3"].map((text) => ({ key: `k${text}`, text })))
+      yield* waitUntil(
+        "all but the first handled",
+        Effect.map(counted, ([count]) => count === 3)
+      )
+      const second = yield* notes.handle("g", () => Effect.never)
+      yield* first.stop
+      expect(yield* counted).toEqual([3])
+      yield* notes.handle("g", handler, { policy })
+      yield* Effect.forkChild(second.stop)
+      yield* notes.publish({ key: "k4", text: "4" })
+      yield* waitUntil(
+        "all handled",
+        Effect.map(counted, ([count]) => count === 5)
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are the series of a metric of the same name and attributes", () =>
     Effect.gen(function* () {
       const { notes } = yield* openNotes()

@@ -321,7 +321,7 @@ function added(left: Readonly<Counts>, right: Readonly<Counts>): Counts {
   return { ...result }
 }
 
-/** A lane held twice is one row: positions and ends add up, the range is the latest. */
+/** A lane held twice is one row: all counts add up, because one holder may still end while the next one reads; the range is the latest. */
 function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
   if (earlier === undefined) return later
   return {
@@ -332,6 +332,9 @@ function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
     dropped: added(earlier.dropped, later.dropped),
     duplicate: earlier.duplicate + later.duplicate,
     skipped: added(earlier.skipped, later.skipped),
+    parked: earlier.parked + later.parked,
+    inFlight: earlier.inFlight + later.inFlight,
+    unread: earlier.unread + later.unread,
     balanced: earlier.balanced && later.balanced
   }
 }

@@ -20,6 +20,8 @@ class Reading<A> {
   #others: Set<A> | undefined
   /** Of counters that were taken out: a counter never goes back while somebody has it. */
   #ended = 0
+  /** The most that a counter has said: what was handled and comes again is taken back from the ledger, and is not counted twice here. */
+  #most = 0
 
   constructor(kind: Pulled<A>, of: A) {
     this.#kind = kind
@@ -30,7 +32,9 @@ class Reading<A> {
     const { read, type } = this.#kind
     let value = this.#first === undefined ? this.#ended : this.#ended + read(this.#first)
     for (const one of this.#others ?? []) value += read(one)
-    return type === "Counter" ? { count: value, incremental: true } : { value }
+    if (type !== "Counter") return { value }
+    this.#most = Math.max(this.#most, value)
+    return { count: this.#most, incremental: true }
   }
 
   update(): void {}

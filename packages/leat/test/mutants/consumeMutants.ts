@@ -223,5 +223,27 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     }`,
     replace: `}`,
     foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "handlers are interrupted only once the settle before has been answered",
+    file: "consume/LaneShell.ts",
+    find: `haveEnded()`,
+    replace: `yield* this.#settleFinally(giveUpAtMs)`,
+    foundBy: "consume/slowSettles.test.ts"
+  },
+  {
+    name: "the counter of what was consumed goes back when a lane is handed over",
+    file: "ledger/pulled.ts",
+    find: `Math.max(this.#most, value)`,
+    replace: `value`,
+    foundBy: "Telemetry.test.ts",
+    test: "of what was consumed do not go back"
+  },
+  {
+    name: "a lane with two holders shows what is pending at one of them",
+    file: "ledger/Ledger.ts",
+    find: `parked: earlier.parked + later.parked`,
+    replace: `parked: later.parked`,
+    foundBy: "ledger/lanes.test.ts"
   }
 ]
