@@ -163,6 +163,8 @@ export class LaneShell<T> {
     yield* this.#guarded(this.#finish(this.#handling))
     this.#alarm?.fiber.interruptUnsafe()
     if (!this.#isLost) yield* this.#guarded(this.lane.release)
+    // What is answered later is no word about the lanes that are held by then.
+    this.#isLost = true
   })
 
   /** Pulls while the machine wants more. The end of the lane's stream is its revocation; a failure is its loss. */
@@ -363,6 +365,7 @@ export class LaneShell<T> {
 
   /** The lane is not ours any more. Where that is not the backend's own word, only leaving the group gives it to somebody. */
   #lose(operation: string, cause: Cause.Cause<unknown>): void {
+    if (this.#isLost) return
     this.#isLost = true
     this.machine.revoke()
     this.#signal()

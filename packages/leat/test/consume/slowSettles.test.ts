@@ -1,11 +1,11 @@
 /** A settle that is on its way for long, as to a broker that is away, holds up nobody but itself. */
-import { Deferred, Duration, Effect, Exit, References, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, References, type Scope, Stream } from "effect"
 import { Leat } from "leat"
 import { simulate } from "leat/testing"
 import { type Lane, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
-import { routes, withLanes } from "./support.ts"
+import { bent, routes, withLanes } from "./support.ts"
 
 const lost = new TransportError({ reason: "LaneLost", transport: "memory", operation: "pull", detail: "gone" })
 
@@ -40,9 +40,40 @@ function interruptedAfter(how: keyof typeof takenBy): number {
     yield* Deferred.succeed(isTime, undefined)
     return (yield* Effect.timed(Deferred.await(interrupted)))[0]
   })
+  return Duration.toMillis(resultOf(program))
+}
+
+/** How often a subscription joins whose first lane is lost, where the settle that was on its way then fails for good a second later. */
+function joinsAfterLateFailure(): number {
+  let [joins, lanes] = [0, 0]
+  const late = Effect.andThen(Effect.sleep(1000), Effect.die("late"))
+  const program = Effect.gen(function* () {
+    const isTime = yield* Deferred.make<void>()
+    const driver = bent((one) => ({
+      ...one,
+      subscribe: (asked) => {
+        joins++
+        return Stream.map(one.subscribe(asked), (lane) =>
+          lanes++ > 0 ? lane : takenBy.lost({ ...lane, settle: () => late }, Deferred.await(isTime))
+        )
+      }
+    }))
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    yield* notes.handle("g", () => Effect.void)
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(50)
+    yield* Deferred.succeed(isTime, undefined)
+    yield* Effect.sleep(30_000)
+    return joins
+  })
+  return resultOf(program)
+}
+
+function resultOf<A>(program: Effect.Effect<A, unknown, Scope.Scope>): A {
   const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
-  return Duration.toMillis(exit.value)
+  return exit.value
 }
 
 describe("a settle that does not answer", () => {
@@ -52,5 +83,9 @@ describe("a settle that does not answer", () => {
 
   it("leaves handlers on a lane that was revoked the time to clean up", () => {
     expect(interruptedAfter("revoked")).toBeLessThan(8100)
+  })
+
+  it("fails for good once its lane is lost: that is no word about the lanes that are held by then", () => {
+    expect(joinsAfterLateFailure()).toBe(1)
   })
 })
