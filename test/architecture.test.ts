@@ -45,7 +45,7 @@ const rooms: Rooms = [
   ["Leat"],
   ["OpenLeat", "leatFaults"],
   ["Stream"],
-  ["publish", "consume"],
+  ["publish", "consume", "deadLetters"],
   ["routes"],
   ["transport"],
   ["record"],

@@ -16,6 +16,8 @@ import type { AppendResult, WorkerSettings } from "./Message.ts"
 
 /** A transport on a log, and what only a log can do. `logTransport` opens one. */
 export interface LogTransport extends Transport {
+  /** As in `Transport`: a log can tell. */
+  readonly topics: NonNullable<Transport["topics"]>
   /** Compacts every compacted topic now, instead of now and then. */
   readonly compact: Effect.Effect<void, TransportError>
 }
@@ -75,6 +77,7 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
         }))
       ),
     ensure: (spec) => worker.call("ensure", { spec }),
+    topics: Effect.map(worker.call("inspect", {}), ({ topics }) => topics.map(({ topic }) => topic)),
     compact: Effect.asVoid(worker.call("compact", {}))
   }
 }

@@ -1,11 +1,11 @@
 import { Effect, type Scope } from "effect"
-import type { Transport, TransportError } from "leat/transport"
+import type { TransportError } from "leat/transport"
 import type { LogInspection } from "./LogInspection.ts"
-import { settingsOf, transportOf } from "./LogTransport.ts"
+import { type LogTransport, settingsOf, transportOf } from "./LogTransport.ts"
 import { LogWorker } from "./LogWorker.ts"
 
 /** A log that is only looked at, while others use it or not. Nothing in its directory changes. */
-export interface LogReader extends Pick<Transport, "read" | "bounds"> {
+export interface LogReader extends Pick<LogTransport, "read" | "bounds" | "topics"> {
   readonly inspect: Effect.Effect<LogInspection, TransportError>
 }
 
@@ -20,6 +20,6 @@ export interface LogReader extends Pick<Transport, "read" | "bounds"> {
  */
 export const readLog = (directory: string): Effect.Effect<LogReader, TransportError, Scope.Scope> =>
   Effect.map(LogWorker.open(settingsOf({ directory }, true)), (worker) => {
-    const { read, bounds } = transportOf(worker, { directory })
-    return { read, bounds, inspect: worker.call("inspect", {}) }
+    const { read, bounds, topics } = transportOf(worker, { directory })
+    return { read, bounds, topics, inspect: worker.call("inspect", {}) }
   })

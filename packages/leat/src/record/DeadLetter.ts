@@ -10,8 +10,8 @@ import type { Header } from "./Headers.ts"
 
 /** What is known of a dead letter. Fields are absent where the record does not say. */
 export interface DeadLetter {
-  /** Who wrote it: leat, a share group of Kafka, Kafka Connect, Spring, Kafka Streams. */
-  readonly by: "leat" | "kafka" | "connect" | "spring" | "streams"
+  /** Who wrote it: leat, a share group of Kafka, Kafka Connect, Spring, Kafka Streams; `unknown` where no header says it. */
+  readonly by: "leat" | "kafka" | "connect" | "spring" | "streams" | "unknown"
   /** Topic that the record was read from, or was to be written to. */
   readonly topic?: string
   readonly partition?: number
@@ -109,7 +109,64 @@ export function readReplays(value: Uint8Array): number | undefined {
 }
 
 /**
- * Reads a dead letter, whoever wrote it; undefined where the headers say nothing of a failure.
+ * What became of a dead letter, as a record of its own in the same partition of the same topic: the letter's key, no value, and one header. A
+ * letter without one is open.
+ */
+export interface DeadLetterResolution {
+  /** Place of the letter in the topic of dead letters. */
+  readonly partition: number
+  readonly position: bigint
+  /** `replayed`: it is stored where its group takes replays from. `dropped`: somebody gave it up. */
+  readonly how: "replayed" | "dropped"
+  /** Why it was dropped. */
+  readonly reason?: string
+  /** Who resolved it. */
+  readonly by?: string
+  /** Epoch milliseconds. */
+  readonly atMs: number
+}
+
+/**
+ * The header of the record that resolves a dead letter.
+ *
+ * @example
+ * ```ts
+ * const resolved = { key: letter.key, value: null, headers: [resolutionHeader({ partition: 0, position: 17n, how: "dropped", reason, atMs })] }
+ * ```
+ */
+export function resolutionHeader({ partition, position, how, reason, by, atMs }: DeadLetterResolution): Header {
+  const texts = { reason: reason?.toWellFormed().slice(0, messageMax), by: by?.toWellFormed().slice(0, messageMax) }
+  const own = { version: 1, resolves: `${partition}/${position}`, how, ...texts, atMs }
+  return [deadLetterHeader, encoder.encode(JSON.stringify(own))]
+}
+
+/**
+ * Reads which dead letter a record resolves, and how; undefined for every other record.
+ *
+ * @example
+ * ```ts
+ * const resolution = readResolution(record.headers)
+ * if (resolution?.how === "dropped") console.log(resolution.reason)
+ * ```
+ */
+export function readResolution(headers: ReadonlyArray<Header>): DeadLetterResolution | undefined {
+  const own = headers.find(([name]) => name === deadLetterHeader)?.[1]
+  if (own === undefined) return undefined
+  const { resolves, how, reason, by, atMs } = fieldsOf(own)
+  const [, partition, position] = typeof resolves === "string" ? (/^(\d{1,10})\/(\d{1,19})$/.exec(resolves) ?? []) : []
+  if (partition === undefined || position === undefined || (how !== "replayed" && how !== "dropped")) return undefined
+  return {
+    partition: Number(partition),
+    position: BigInt(position),
+    how,
+    ...said("reason", typeof reason === "string" ? reason : undefined),
+    ...said("by", typeof by === "string" ? by : undefined),
+    atMs: countOf(atMs) ?? 0
+  }
+}
+
+/**
+ * Reads a dead letter, whoever wrote it; undefined where the headers say nothing of a failure, or resolve another one.
  *
  * @example
  * ```ts
@@ -118,6 +175,7 @@ export function readReplays(value: Uint8Array): number | undefined {
  * ```
  */
 export function readDeadLetter(headers: ReadonlyArray<Header>): FoundDeadLetter | undefined {
+  if (readResolution(headers) !== undefined) return undefined
   for (const { by, prefixes, read } of writers) {
     const isOf = ([name]: Header) => prefixes.some((prefix) => name.startsWith(prefix))
     const found = headers.filter(isOf)
@@ -208,20 +266,24 @@ function placeOf(field: Fields): Pick<DeadLetter, "topic" | "partition" | "posit
 
 /** What the header `leat-dlq` says; nothing of it where it is none. */
 function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "atMs" | "timeMs" | "replays">> {
+  const { stage, tag, atMs, timeMs, replays } = fieldsOf(value)
+  return {
+    ...said(
+      "stage",
+      stages.find((one) => one === stage)
+    ),
+    ...said("tag", typeof tag === "string" ? tag : undefined),
+    ...said("atMs", countOf(atMs)),
+    ...said("timeMs", countOf(timeMs)),
+    ...said("replays", countOf(replays))
+  }
+}
+
+/** The fields of a JSON object; none where the bytes are no object. */
+function fieldsOf(value: Uint8Array): Partial<Record<string, unknown>> {
   try {
-    const own: unknown = JSON.parse(decoder.decode(value))
-    if (typeof own !== "object" || own === null) return {}
-    const { stage, tag, atMs, timeMs, replays }: Partial<Record<string, unknown>> = { ...own }
-    return {
-      ...said(
-        "stage",
-        stages.find((one) => one === stage)
-      ),
-      ...said("tag", typeof tag === "string" ? tag : undefined),
-      ...said("atMs", countOf(atMs)),
-      ...said("timeMs", countOf(timeMs)),
-      ...said("replays", countOf(replays))
-    }
+    const fields: unknown = JSON.parse(decoder.decode(value))
+    return typeof fields === "object" && fields !== null ? { ...fields } : {}
   } catch {
     return {}
   }

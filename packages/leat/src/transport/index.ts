@@ -22,10 +22,13 @@ export { RecordBatch } from "../record/RecordBatch.ts"
 export {
   type DeadLetter,
   deadLetterHeaders,
+  type DeadLetterResolution,
   deadLetterTopics,
   type FoundDeadLetter,
   readDeadLetter,
-  replayHeader
+  readResolution,
+  replayHeader,
+  resolutionHeader
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 export { HeldLane, type HeldLaneOptions, type LaneSource } from "./HeldLane.ts"
@@ -320,6 +323,8 @@ export interface Transport {
    * have.
    */
   readonly ensure: (spec: TopicSpec) => Effect.Effect<TopicStatus, TransportError>
+  /** Names of the topics that there are. Absent: the backend cannot tell. */
+  readonly topics?: Effect.Effect<ReadonlyArray<string>, TransportError>
 }
 
 /** A cluster section of the route document, less `transport`; each driver decodes its own. */

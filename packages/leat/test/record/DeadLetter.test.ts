@@ -6,7 +6,9 @@ import {
   deadLetterHeaders,
   deadLetterTopics,
   readDeadLetter,
-  replayHeader
+  readResolution,
+  replayHeader,
+  resolutionHeader
 } from "../../src/record/DeadLetter.js"
 import { EventIdCursor } from "../../src/record/EventIdCursor.js"
 import type { Header } from "../../src/record/Headers.js"
@@ -167,5 +169,48 @@ describe("a dead letter", () => {
         expect([replays >= 0, typeof position]).toEqual([true, "bigint"])
       })
     )
+  })
+})
+
+describe("the resolution of a dead letter", () => {
+  const resolutions = fc.record(
+    {
+      partition: number,
+      position: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+      how: fc.constantFrom("replayed" as const, "dropped" as const),
+      reason: text,
+      by: text,
+      atMs: fc.maxSafeNat()
+    },
+    { requiredKeys: ["partition", "position", "how", "atMs"] }
+  )
+
+  it("reads back as it was written, and is no dead letter", () => {
+    fc.assert(
+      fc.property(resolutions, others, (resolution, headers) => {
+        const all = [resolutionHeader(resolution), ...headers]
+        expect(readResolution(all)).toEqual(resolution)
+        expect(readDeadLetter(all)).toBeUndefined()
+      })
+    )
+  })
+
+  it("is read from nothing else", () => {
+    fc.assert(
+      fc.property(letters, others, (letter, headers) => {
+        expect(readResolution([...deadLetterHeaders(letter), ...headers])).toBeUndefined()
+      })
+    )
+    expect(readResolution([replayHeader(1)])).toBeUndefined()
+    const resolving = (fields: object) => readResolution([["leat-dlq", bytesOf(JSON.stringify(fields))]])
+    expect(resolving({ resolves: "0/1", how: "replayed" })).toEqual({
+      partition: 0,
+      position: 1n,
+      how: "replayed",
+      atMs: 0
+    })
+    for (const resolves of ["0/-1", "0", "a/1", 7, undefined])
+      expect(resolving({ resolves, how: "dropped" })).toBeUndefined()
+    expect(resolving({ resolves: "0/1", how: "lost" })).toBeUndefined()
   })
 })

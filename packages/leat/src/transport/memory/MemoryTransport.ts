@@ -197,7 +197,8 @@ export function memoryTransport(broker: MemoryBroker): Transport {
     ensure: (spec) =>
       Number.isInteger(spec.partitions) && spec.partitions > 0
         ? Effect.sync(() => broker.ensure(spec))
-        : Effect.fail(failure("Unsupported", "ensure", `a topic has 1 or more partitions, not ${spec.partitions}`))
+        : Effect.fail(failure("Unsupported", "ensure", `a topic has 1 or more partitions, not ${spec.partitions}`)),
+    topics: Effect.sync(() => broker.topics)
   }
 }
 
