@@ -212,7 +212,9 @@ class OpenedLeat implements OpenLeat {
     const waiter = new Waiter()
     const dispatcher = this.#runtime.scheduler.makeDispatcher()
     for (const sink of this.#sinks.all) sink.flush(waiter)
-    waiter.whenDone((outcome) => dispatcher.scheduleTask(() => resume(Effect.succeed(outcome)), 0))
+    const told = (outcome: Outcome) => dispatcher.scheduleTask(() => resume(Effect.succeed(outcome)), 0)
+    waiter.whenDone(told)
+    return Effect.sync(() => waiter.forget(told))
   })
 
   readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm"
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
+import { faultDriver } from "leat/testing"
 import { expect } from "vitest"
 import { noteContract } from "./contracts/Note.js"
 
@@ -36,4 +37,39 @@ it.live("an open stream that is idle holds less than 17 KB, its topic in the mem
     expect(bytes).toBeLessThan(17_000)
     expect(bytes).toBeGreaterThan(1000)
   }).pipe(Effect.scoped)
+)
+
+const refusing = faultDriver(memoryDriver(new MemoryBroker()), {
+  send: () => ({ kind: "fail", reason: "Unavailable" })
+})
+const whatIsAskedFor = ["leat", "stream", "event"] as const
+
+it.live.each(whatIsAskedFor)(
+  "what became of the events of a %s is asked for in vain and given up: nothing of it stays",
+  (of) =>
+    Effect.gen(function* () {
+      const leat = yield* Leat.make({
+        source: "test",
+        routes: {
+          version: 1,
+          clusters: { local: { transport: "memory" } },
+          routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "t", batch: { records: 1 } }] }]
+        },
+        drivers: [refusing],
+        drain: "1 milli"
+      })
+      const notes = yield* leat.stream(noteContract())
+      const { outcome } = yield* notes.publish({ key: "k", text: "first" }, { level: "queued" })
+      for (let at = 0; at < 60; at++) notes.offer({ key: "k", text: String(at) })
+      const asked = { leat: leat.flush, stream: notes.flush, event: outcome }[of]
+      const giveUp = (times: number) =>
+        Effect.forEach(Array.from({ length: times }), () => Effect.raceFirst(asked, Effect.yieldNow), { discard: true })
+      // What is compiled on the way there is nobody's.
+      yield* giveUp(3000)
+      const before = yield* heldBytes
+      yield* giveUp(6000)
+      const bytes = (yield* heldBytes) - before
+      // More than 500 KB when each stayed, and 20 MB where it stood in each batch.
+      expect(bytes).toBeLessThan(200_000)
+    }).pipe(Effect.scoped)
 )

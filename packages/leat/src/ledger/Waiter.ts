@@ -13,6 +13,8 @@ export interface Outcome {
   readonly mayBeStored: number
 }
 
+type Told = (outcome: Outcome) => void
+
 /** Of most: nothing was given up. */
 const nothing: Readonly<Record<string, number>> = Object.freeze({})
 
@@ -22,7 +24,8 @@ export class Waiter implements Outcome {
   mayBeStored = 0
   /** Legs whose fate is still open. */
   pending = 0
-  #done: ((outcome: Outcome) => void) | undefined
+  /** Mostly there is one. */
+  #done: Told | Set<Told> | undefined
 
   tellStored(count: number): void {
     this.stored += count
@@ -37,19 +40,22 @@ export class Waiter implements Outcome {
   }
 
   /** Calls `done` once nothing is pending: now, if that is so already. */
-  whenDone(done: (outcome: Outcome) => void): void {
-    if (this.pending === 0) {
-      done(this)
-      return
-    }
-    const earlier = this.#done
-    this.#done =
-      earlier === undefined
-        ? done
-        : (outcome) => {
-            earlier(outcome)
-            done(outcome)
-          }
+  whenDone(done: Told): void {
+    if (this.pending === 0) done(this)
+    else if (this.#done === undefined) this.#done = done
+    else if (typeof this.#done === "function") this.#done = new Set([this.#done, done])
+    else this.#done.add(done)
+  }
+
+  /** Does not call `done` any more. */
+  forget(done: Told): void {
+    if (this.#done === done) this.#done = new Set()
+    else if (typeof this.#done === "object") this.#done.delete(done)
+  }
+
+  /** Whether somebody asked, and nobody does any more. */
+  get isForgotten(): boolean {
+    return typeof this.#done === "object" && this.#done.size === 0
   }
 
   #settle(count: number): void {
@@ -57,6 +63,7 @@ export class Waiter implements Outcome {
     if (this.pending > 0) return
     const done = this.#done
     this.#done = undefined
-    done?.(this)
+    if (typeof done === "function") done(this)
+    else for (const one of done ?? []) one(this)
   }
 }

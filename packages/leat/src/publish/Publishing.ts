@@ -200,7 +200,13 @@ export class Publishing<T> implements Publication {
 
   /** Completes when all legs of a waiter have ended. */
   outcomeOf(waiter: Waiter): Effect.Effect<Outcome> {
-    return Effect.callback((resume) => this.#whenDone(waiter, () => resume(Effect.succeed(waiter))))
+    return Effect.callback((resume) => {
+      if (waiter.pending === 0) return resume(Effect.succeed(waiter))
+      const told = () => this.#schedule(() => resume(Effect.succeed(waiter)))
+      waiter.whenDone(told)
+      // An outage may be longer than anybody's patience, and who waits with a time-out asks again and again.
+      return Effect.sync(() => waiter.forget(told))
+    })
   }
 
   /** Calls `then` when all legs have ended; never inside the stack of the lane in which they do. */

@@ -53,7 +53,7 @@ export class RecordBatch implements OutgoingBatch {
   seq: Float64Array
   /** Epoch milliseconds at which the event was offered. */
   time: Float64Array
-  readonly #awaited: Array<Awaited> = []
+  #awaited: Array<Awaited> = []
   /** Who published each record and waits for it; a column, because there may be one for each. */
   #waiters: Array<Waiter | undefined> | undefined
   #headersAt: Int32Array
@@ -298,8 +298,10 @@ export class RecordBatch implements OutgoingBatch {
     waiters[count - 1] = waiter
   }
 
-  /** Tells one more what becomes of records [from, to). */
+  /** Tells one more what becomes of records [from, to). Who has given up meanwhile is forgotten here: this is where they gather. */
   await(from: number, to: number, waiter: Waiter): void {
+    if (this.#awaited.some((one) => one.waiter.isForgotten))
+      this.#awaited = this.#awaited.filter((one) => !one.waiter.isForgotten)
     this.#awaited.push({ from, to, waiter })
   }
 

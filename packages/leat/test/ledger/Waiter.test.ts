@@ -17,6 +17,35 @@ describe("a waiter for legs", () => {
     expect(waiter).toMatchObject({ stored: 2, dropped: { closed: 1 }, mayBeStored: 1, pending: 0 })
   })
 
+  it("keeps nothing of who no longer asks, and tells however many ask", () => {
+    const waiter = new Waiter()
+    waiter.pending = 1
+    let told = 0
+    for (let at = 0; at < 50_000; at++) waiter.whenDone(() => told++)
+    const gone = () => {
+      throw new Error("it does not ask any more")
+    }
+    waiter.whenDone(gone)
+    waiter.forget(gone)
+    expect(waiter.isForgotten).toBe(false)
+    waiter.tellStored(1)
+    expect(told).toBe(50_000)
+  })
+
+  it("is forgotten with the last who asked, until somebody asks again", () => {
+    const waiter = new Waiter()
+    waiter.pending = 1
+    const [first, second] = [() => undefined, () => undefined]
+    waiter.whenDone(first)
+    waiter.whenDone(second)
+    waiter.forget(first)
+    expect(waiter.isForgotten).toBe(false)
+    waiter.forget(second)
+    expect(waiter.isForgotten).toBe(true)
+    waiter.whenDone(first)
+    expect(waiter.isForgotten).toBe(false)
+  })
+
   it.each(["__proto__", "constructor", "toString", ""])("counts what was dropped for the reason %j", (reason) => {
     const waiter = new Waiter()
     waiter.pending = 3

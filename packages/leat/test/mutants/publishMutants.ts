@@ -162,10 +162,33 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "the first of two waiters for one outcome is forgotten",
     file: "ledger/Waiter.ts",
-    find: `            earlier(outcome)
-            done(outcome)`,
-    replace: `            done(outcome)`,
+    find: `new Set([this.#done, done])`,
+    replace: `new Set([done])`,
     foundBy: "ledger/Waiter.test.ts"
+  },
+  {
+    name: "who asks for an outcome no longer is kept until there is one",
+    file: "publish/Publishing.ts",
+    find: `return Effect.sync(() => waiter.forget(told))`,
+    replace: `return Effect.void`,
+    foundBy: "growth.test.ts",
+    test: "given up"
+  },
+  {
+    name: "a flush of all sinks that is given up is kept until they are empty",
+    file: "Leat.ts",
+    find: `return Effect.sync(() => waiter.forget(told))`,
+    replace: `return Effect.void`,
+    foundBy: "growth.test.ts",
+    test: "given up"
+  },
+  {
+    name: "a batch keeps who has given up waiting for it",
+    file: "record/RecordBatch.ts",
+    find: `if (this.#awaited.some((one) => one.waiter.isForgotten))`,
+    replace: `if (this.#awaited.length < 0)`,
+    foundBy: "growth.test.ts",
+    test: "given up"
   },
   {
     name: "a waiter is told before its last leg has ended",
