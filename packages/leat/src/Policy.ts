@@ -16,7 +16,10 @@
  */
 import { isObject, takes } from "./given/takes.ts"
 
-/** Where a record ends when its retries are used up. `deadLetter` and `spill` are refused by `faults` until a sink can do them. */
+/**
+ * Where a record ends when its retries are used up. `deadLetter` is for subscriptions: a topic of the group's own keeps the record, and where none can,
+ * its key halts. `spill` is refused by `faults` until a sink can do it.
+ */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
 
 /** How often, and with which delays, a rule tries again. Without bounds it never gives up. */
@@ -143,10 +146,11 @@ function ruleFaults({ on, retry, then }: Partial<Record<keyof Rule, unknown>>, a
   if (tags.some((tag) => typeof tag !== "string"))
     found.push({ path: `${at}.on`, message: "the names of failures are texts" })
   if (tags.includes("")) found.push({ path: `${at}.on`, message: "a failure without a name is never met" })
-  if (then === "deadLetter" || then === "spill") {
-    const message = `\`${then}\` is not available in this version; use drop or halt`
+  if (then === "spill") {
+    const message = "`spill` is not available in this version; use drop, deadLetter or halt"
     found.push({ path: `${at}.then`, message })
-  } else if (then !== "drop" && then !== "halt") found.push({ path: `${at}.then`, message: "say drop or halt" })
+  } else if (then !== "drop" && then !== "deadLetter" && then !== "halt")
+    found.push({ path: `${at}.then`, message: "say drop, deadLetter or halt" })
   if (retry === undefined) return found
   if (!isObject(retry)) return [...found, { path: `${at}.retry`, message: "is no object: { baseMs: 100, ... }" }]
   found.push(...unknownNames(retry, retryNames, `${at}.retry`))
@@ -176,39 +180,54 @@ function unknownNames(given: object, known: ReadonlyArray<string>, at: string): 
  *
  * @example
  * ```ts
- * Policy.concat([{ on: ["Malformed"], then: "drop" }], Policy.atLeastOnce)
+ * Policy.concat([{ on: ["Malformed"], then: "drop" }], Policy.standard)
  * ```
  */
 export function concat(...policies: ReadonlyArray<Policy>): Policy {
   return policies.flat()
 }
 
+/** Faults of a transport that pass: what was refused may be taken later, without anybody changing anything. */
+const passing = [
+  "Unavailable",
+  "Timeout",
+  "Disconnected",
+  "Throttled",
+  "NotEnoughReplicas",
+  "NotEnoughReplicasAfterAppend",
+  "UnknownTopic",
+  "Full",
+  "Unknown"
+] as const
+
 /**
- * What a leg or subscription without a policy does: passing faults are retried for ever, everything else stops the lane and
- * asks for a person. Nothing is lost that was not decided to be.
+ * What a leg without a policy does: passing faults are retried for ever, everything else stops the lane and asks for a person. Nothing is
+ * lost that was not decided to be. In a document it is called `strict`.
  *
  * @example
  * ```ts
- * Policy.decide(Policy.atLeastOnce, { tag: "TooLarge", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "halt" }
+ * Policy.decide(Policy.strict, { tag: "TooLarge", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "halt" }
  * ```
  */
-export const atLeastOnce: Policy = [
-  {
-    on: [
-      "Unavailable",
-      "Timeout",
-      "Disconnected",
-      "Throttled",
-      "NotEnoughReplicas",
-      "NotEnoughReplicasAfterAppend",
-      "UnknownTopic",
-      "Full",
-      "Unknown"
-    ],
-    retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 },
-    then: "halt"
-  }
+export const strict: Policy = [{ on: passing, retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 }, then: "halt" }]
+
+/**
+ * What a subscription without a policy does: passing faults are retried for ever; what cannot be read, or ends the process, is dead-lettered at
+ * once, and what fails otherwise after five retries within about three seconds. Nothing is lost. In a document it is called `standard`.
+ *
+ * @example
+ * ```ts
+ * Policy.decide(Policy.standard, { tag: "Malformed", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "deadLetter" }
+ * ```
+ */
+export const standard: Policy = [
+  ...strict,
+  { on: ["Malformed", "CrashLoop"], then: "deadLetter" },
+  { on: ["*"], retry: { times: 5, baseMs: 100, factor: 2 }, then: "deadLetter" }
 ]
+
+/** The policies that a document can name without having them. */
+export const builtIn: Readonly<Record<string, Policy>> = { strict, standard }
 
 /**
  * One line per rule, for people and diffs.

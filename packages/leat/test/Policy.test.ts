@@ -3,7 +3,7 @@ import { Policy } from "leat"
 import { reasons } from "leat/transport"
 import { describe, expect, it } from "vitest"
 
-const { atLeastOnce, concat, decide, print } = Policy
+const { strict, standard, concat, decide, print } = Policy
 
 const tags = ["Timeout", "Unavailable", "Rejected", "Full"]
 const endings = ["drop", "deadLetter", "spill", "halt"] as const
@@ -137,7 +137,7 @@ describe("faults", () => {
     [[{ on: ["*"], retry: 5, then: "drop" }], "[0].retry", "is no object"],
     [[{ on: "Timeout", then: "drop" }], "[0].on", "name a failure"],
     [[{ on: [5], then: "drop" }], "[0].on", "are texts"],
-    [[{ on: ["*"], then: "retry" }], "[0].then", "say drop or halt"],
+    [[{ on: ["*"], then: "retry" }], "[0].then", "say drop, deadLetter or halt"],
     [[{ on: ["*"], than: "drop", then: "drop" }], "[0].than", "is not known here"]
   ])("name what JavaScript gives and types would refuse: %j", (given, path, message) => {
     // @ts-expect-error It is what no type lets through.
@@ -153,7 +153,7 @@ describe("faults", () => {
         expect(Policy.faults(policy)).toEqual([])
       })
     )
-    expect(Policy.faults(atLeastOnce)).toEqual([])
+    expect(Policy.faults(strict)).toEqual([])
   })
 
   it.each(["times", "deadlineMs", "baseMs", "factor", "maxDelayMs", "jitter"])(
@@ -230,12 +230,35 @@ describe("print", () => {
   })
 })
 
-describe("atLeastOnce", () => {
+describe("standard", () => {
+  const isPassing = (tag: string) => Object.entries(reasons).some(([name, one]) => name === tag && one.isRetryable)
+  const at = (tag: string, attempts: number) => decide(standard, { tag, attempts, elapsedMs: 0, random: 0 })
+
+  it("retries what passes for ever, and dead-letters anything else after five retries", () => {
+    const anyTag = fc.oneof(fc.constantFrom(...Object.keys(reasons)), fc.string())
+    fc.assert(
+      fc.property(anyTag, fc.integer({ min: 1, max: 1000 }), (tag, attempts) => {
+        fc.pre(tag !== "Malformed" && tag !== "CrashLoop")
+        const decision = at(tag, attempts)
+        if (isPassing(tag) || attempts <= 5) return "retryAfterMs" in decision
+        return "ending" in decision && decision.ending === "deadLetter"
+      })
+    )
+    const delays = [1, 2, 3, 4, 5].map((attempts) => at("Declined", attempts))
+    expect(delays.map((one) => ("retryAfterMs" in one ? one.retryAfterMs : 0))).toEqual([100, 200, 400, 800, 1600])
+  })
+
+  it("dead-letters at once what cannot be read, and what ends the process", () => {
+    expect([at("Malformed", 1), at("CrashLoop", 1)]).toEqual([{ ending: "deadLetter" }, { ending: "deadLetter" }])
+  })
+})
+
+describe("strict", () => {
   it("never drops, whatever fails", () => {
     const anyTag = fc.oneof(fc.constantFrom(...Object.keys(reasons)), fc.string())
     fc.assert(
       fc.property(anyTag, failures, (tag, failure) => {
-        const decision = decide(atLeastOnce, { ...failure, tag })
+        const decision = decide(strict, { ...failure, tag })
         const { retryAfterMs, ending } = { retryAfterMs: 0, ending: "halt", ...decision }
         expect(ending).toBe("halt")
         expect(retryAfterMs).toBeLessThanOrEqual(10_000)
@@ -244,13 +267,13 @@ describe("atLeastOnce", () => {
   })
 
   it.each(Object.entries(reasons))("retries %s for ever exactly when it can pass", (tag, { isRetryable }) => {
-    const decision = decide(atLeastOnce, { tag, attempts: 1e6, elapsedMs: 1e12, random: 0.5 })
+    const decision = decide(strict, { tag, attempts: 1e6, elapsedMs: 1e12, random: 0.5 })
     expect("retryAfterMs" in decision).toBe(isRetryable)
   })
 
-  it.for(["deadLetter", "spill"] as const)("%s cannot be asked for in code yet, and says so", (then) => {
-    expect(Policy.faults([{ on: ["*"], then }])).toEqual([
-      { path: "[0].then", message: `\`${then}\` is not available in this version; use drop or halt` }
+  it("spill cannot be asked for in code yet, and says so", () => {
+    expect(Policy.faults([{ on: ["*"], then: "spill" }])).toEqual([
+      { path: "[0].then", message: "`spill` is not available in this version; use drop, deadLetter or halt" }
     ])
   })
 

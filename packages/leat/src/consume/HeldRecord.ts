@@ -3,7 +3,7 @@ import type { Position, ReceivedRecords } from "../transport/index.ts"
 
 /** What ended positions: taken back if the lane is given up before the watermark has passed them. */
 export interface End {
-  readonly term: "done" | "dropped" | "skipped"
+  readonly term: "done" | "deadLettered" | "dropped" | "skipped"
   readonly reason: string
 }
 
@@ -29,11 +29,13 @@ export class HeldRecord {
   span: number
   bytes: number
   ended: End | undefined
-  state: "waiting" | "running" | "parked" | "ended" = "waiting"
+  state: "waiting" | "running" | "parked" | "setAside" | "ended" = "waiting"
   /** Attempts begun so far, the running one included. */
   attempts = 0
   firstAttemptMs = 0
   retryAtMs = 0
+  /** How often it has waited for the end of an outage. */
+  waits = 0
   /** The next one of the same key. */
   following: HeldRecord | undefined = undefined
 

@@ -5,9 +5,13 @@
  * trusted; nothing it counted after its last settle is used.
  */
 import { Cause, type Clock, Effect, Exit, type Fiber, Option, Stream } from "effect"
+import { deadLetterOf } from "./deadLetterOf.ts"
+import type { DeadLetters } from "./DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Handling } from "./Handling.ts"
+import type { OutageWatch } from "./OutageWatch.ts"
 import { ReadLane, type ReadHalted } from "./ReadLane.ts"
+import type { ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -38,6 +42,9 @@ export interface ShellPorts {
   readonly random: () => number
   /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
   readonly groupDrainMs: number
+  /** Of all lanes of the subscription. */
+  readonly outage: OutageWatch
+  readonly deadLetters: DeadLetters
   /** Called when it has settled or halted, and when a handler ends while it is halted. */
   readonly onChanged: () => void
 }
@@ -52,6 +59,7 @@ export class LaneShell<T> {
   readonly #clock: Clock.Clock
   readonly #groupDrainMs: number
   readonly #onChanged: () => void
+  readonly #deadLetters: DeadLetters
   #settings: SubscriptionSettings
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
@@ -60,7 +68,7 @@ export class LaneShell<T> {
   /** The backend has taken the lane away, or is about to. */
   #isTaken = false
   #defect: ReadHalted | undefined
-  #toldHalt: ReadHalted | undefined
+  #toldHalts: ReadonlySet<ReadHalted> = new Set()
   #isResumed = false
   /** Somebody waits until this position is settled. */
   #settleAt: Position | undefined
@@ -86,20 +94,23 @@ export class LaneShell<T> {
     this.#clock = ports.clock
     this.#groupDrainMs = ports.groupDrainMs
     this.#onChanged = ports.onChanged
+    this.#deadLetters = ports.deadLetters
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
     const { crashLoop } = settings
     const bundle = handler.kind === "batch" ? { bundleRecords: handler.records } : {}
     this.machine = new ReadLane(
-      { start, abandoned, crashLoop, unordered, random: ports.random, ...bundle },
+      { start, abandoned, crashLoop, unordered, random: ports.random, outage: ports.outage, ...bundle },
       this.#laneSettings(settings)
     )
   }
 
-  get halted(): HaltedReadLane | undefined {
+  /** What stands: the lane, or keys of it. */
+  get halts(): ReadonlyArray<HaltedReadLane> {
     const halted = this.#defect ?? this.machine.halted
-    return halted === undefined ? undefined : { ...halted, partition: this.lane.partition }
+    const halts = halted === undefined ? this.machine.haltedKeys : [halted, ...this.machine.haltedKeys]
+    return halts.map((halt) => ({ ...halt, partition: this.lane.partition }))
   }
 
   configure(settings: SubscriptionSettings): void {
@@ -126,7 +137,7 @@ export class LaneShell<T> {
   /** Whether the lane is halted, and will not settle up to a position until it is resumed. */
   standsBefore(position: Position): boolean {
     const { machine } = this
-    if (this.#defect !== undefined) return true
+    if (this.#defect !== undefined || machine.haltedKeys.some((halt) => halt.position < position)) return true
     if (machine.halted === undefined || machine.watermark >= position) return false
     return machine.halted.position < position || machine.running === 0
   }
@@ -206,6 +217,7 @@ export class LaneShell<T> {
       while (this.#defect === undefined) {
         const nowMs = this.#now()
         this.#startHandlers(handling, nowMs)
+        for (const one of this.machine.takeAside()) this.#setAside(one)
         this.#tellHalt()
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
@@ -227,18 +239,40 @@ export class LaneShell<T> {
 
   /** Each halt once: a lane that stands is seen by nobody else. */
   #tellHalt(): void {
-    const { halted } = this.machine
-    if (halted !== undefined) this.#onChanged()
-    if (halted === this.#toldHalt) return
-    this.#toldHalt = halted
-    if (halted === undefined) return
+    const { halted, haltedKeys } = this.machine
+    if (halted !== undefined || haltedKeys.length > 0) this.#onChanged()
+    if (halted === undefined && haltedKeys.length === 0 && this.#toldHalts.size === 0) return
+    const halts = new Set(halted === undefined ? haltedKeys : [halted, ...haltedKeys])
+    const before = this.#toldHalts
+    this.#toldHalts = halts
     const { group, stream } = this.#options
-    const { tag, detail, attempts, position } = halted
-    this.#fork(
-      Telemetry.warn(
-        `the group ${group} of ${stream} stands on partition ${this.lane.partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+    for (const halt of halts) {
+      if (before.has(halt)) continue
+      const { scope, tag, detail, attempts, position } = halt
+      const what = scope === "lane" ? "stands" : "stands with one key"
+      this.#fork(
+        Telemetry.warn(
+          `the group ${group} of ${stream} ${what} on partition ${this.lane.partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+        )
       )
+    }
+  }
+
+  #setAside(one: ToSetAside): void {
+    const { machine } = this
+    const { topic, group } = this.#options
+    const { held } = one
+    const record = deadLetterOf(
+      one,
+      { topic, group, partition: this.lane.partition },
+      this.#clock.currentTimeMillisUnsafe()
     )
+    const done = (fault: string | undefined) => {
+      machine.setAside(held, fault, this.#now())
+      this.#wake.signal()
+    }
+    if (record === undefined) return done("there is no record")
+    this.#deadLetters.put({ partition: this.lane.partition, record, done })
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {
@@ -403,7 +437,7 @@ export class LaneShell<T> {
   #breakDown(cause: Cause.Cause<unknown>): void {
     const detail = String(Cause.squash(cause))
     const { group, stream } = this.#options
-    this.#defect ??= { tag: "Defect", position: this.machine.watermark, attempts: 0, detail }
+    this.#defect ??= { scope: "lane", tag: "Defect", position: this.machine.watermark, attempts: 0, detail }
     this.#signal()
     this.#onChanged()
     // The last word of it: what a logger throws then ends this fiber only.

@@ -18,7 +18,9 @@
 import { newCounts } from "../ledger/Ledger.ts"
 import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, type Slice } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
+import type { OutageWatch } from "./OutageWatch.ts"
 import { RetryHeap } from "./RetryHeap.ts"
+import { SetAside, type ToSetAside } from "./SetAside.ts"
 import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
 import { recordsOf } from "../transport/ReceivedRecords.ts"
 
@@ -47,6 +49,8 @@ export interface ReadLaneOptions {
   readonly bundleRecords?: number
   /** Chance for the jitter of retries, [0, 1). */
   readonly random: () => number
+  /** Of all lanes of the subscription. */
+  readonly outage: Pick<OutageWatch, "handled" | "failed" | "isOutage">
 }
 
 /** Keys that may be parked at once: more means an outage, not poison, and retries are looked for one by one. */
@@ -58,13 +62,19 @@ const parkedMax = 1024
  */
 const alonePositionsDefault = 512
 
+/** Waits of a record for the end of an outage: the first, and the longest, in milliseconds. */
+const outageMs = 1000
+const outageMsMax = 30_000
+
 /** How a handler ended, when it did not succeed. */
 export type Failure =
   | { readonly tag: string; readonly detail?: string }
   | { readonly skip: "control" | "otherStream" | "otherType" }
 
-/** Why a lane stands still until a person says `resume`. */
+/** Why a lane, or one key of it, stands still until a person says `resume`. */
 export interface ReadHalted {
+  /** `key`: the others go on. */
+  readonly scope: "lane" | "key"
   /** What the policy was asked about; `Defect` when leat itself, or the driver, has a fault. */
   readonly tag: string
   /** The record that failed; the first that is not finished, when no single one did. */
@@ -79,6 +89,7 @@ export class ReadLane {
   /** Why the lane stands still until a person says `resume`; undefined while it runs. */
   halted: ReadHalted | undefined
   done = 0
+  readonly deadLettered = newCounts()
   readonly dropped = newCounts()
   readonly skipped = newCounts()
   readonly #options: ReadLaneOptions
@@ -93,6 +104,7 @@ export class ReadLane {
   #ready: Array<HeldRecord> = []
   #readyHead = 0
   readonly #parked = new RetryHeap()
+  readonly #aside = new SetAside()
   /** Positions in each state. */
   #waitingSpan = 0
   #runningSpan = 0
@@ -151,7 +163,7 @@ export class ReadLane {
   next(nowMs: number): HeldRecord | undefined {
     if (this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency) return undefined
     // Whoever dies of the next one leaves what came before it settled: it is found by where the lane begins then.
-    if (this.#isAlone && (this.#runningSpan > 0 || this.watermark > this.#settled)) return undefined
+    if (this.#isAlone && (this.running > 0 || this.watermark > this.#settled)) return undefined
     const held = this.#dueRetry(nowMs) ?? this.#nextReady()
     if (held === undefined) return undefined
     if (held.attempts++ === 0) held.firstAttemptMs = nowMs
@@ -168,7 +180,10 @@ export class ReadLane {
   finished(held: HeldRecord, failure: Failure | undefined, nowMs: number): void {
     if (held.state !== "running" || this.#isGiven) return
     this.#runningSpan -= held.span
-    if (failure === undefined) return this.#finish(held, doneEnd)
+    if (failure === undefined) {
+      this.#options.outage.handled(held.span, nowMs)
+      return this.#finish(held, doneEnd)
+    }
     if ("skip" in failure) return this.#finish(held, { term: "skipped", reason: failure.skip })
     const { tag, detail = "no detail" } = failure
     const decision = decide(this.#settings.policy, {
@@ -179,7 +194,32 @@ export class ReadLane {
     })
     if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)
     else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
+    else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs)
     else this.#halt(held, { tag, detail }, nowMs)
+  }
+
+  /** What is to be dead-lettered, each once. To be answered with `deadLettered`. */
+  takeAside(): ReadonlyArray<ToSetAside> {
+    return this.#aside.take()
+  }
+
+  /** A dead letter is stored, or cannot be: then its key stands. */
+  setAside(held: HeldRecord, fault: string | undefined, nowMs: number): void {
+    const one = this.#aside.ended(held)
+    if (one === undefined || this.#isGiven) return
+    const { tag, detail } = one
+    if (fault === undefined) return this.#finish(held, { term: "deadLettered", reason: tag })
+    held.state = "parked"
+    held.retryAtMs = nowMs
+    this.#parkedSpan += held.span
+    const { attempts, position } = held
+    const why = `${detail}; it cannot be dead-lettered: ${fault}`
+    this.#aside.stand(held, { scope: "key", tag, position, attempts, detail: why })
+  }
+
+  /** Keys that stand because their records cannot be dead-lettered. */
+  get haltedKeys(): ReadonlyArray<ReadHalted> {
+    return this.#aside.halts
   }
 
   /** No handler could be asked: the lane stands still, whatever the policy says. */
@@ -201,35 +241,19 @@ export class ReadLane {
    * with them; the others are handled by themselves, next.
    */
   split(held: HeldRecord, count: number): void {
-    if (held.slice === undefined || held.state !== "running") return
-    const rest = cutSlice(held.slice, count)
+    if (held.state !== "running") return
+    const isBundle = this.#bundle === held
+    const rest = this.#cut(held, count)
     if (rest === undefined) return
-    let span = 0
-    let bytes = 0
-    let end = rest
-    for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
-      for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
-      span += slice.to - slice.from
-      end = slice
-    }
-    // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
-    const following = new HeldRecord(rest, held.key, held.order, span, bytes)
-    held.span -= span
-    held.bytes -= bytes
-    this.#runningSpan -= span
-    this.#waitingSpan += span
-    this.#held.splice(this.#held.indexOf(held, this.#head) + 1, 0, following)
-    following.following = held.following
-    held.following = following
-    if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, following)
-    if (this.#bundle !== held) return
-    this.#bundle = following
-    this.#bundleEnd = end
+    this.#runningSpan -= rest.span
+    this.#waitingSpan += rest.span
+    if (isBundle) this.#bundle = rest
   }
 
   /** Goes on after a halt; parked records are tried again at once, their attempts counted from zero. */
   resume(nowMs: number): void {
     this.halted = undefined
+    for (const held of this.#aside.resume()) this.#parked.push(held)
     this.#parked.restart(nowMs)
   }
 
@@ -242,9 +266,9 @@ export class ReadLane {
     return this.#revoked
   }
 
-  /** Positions whose handlers run. */
+  /** Positions whose handlers run, or whose dead letters are on their way. */
   get running(): number {
-    return this.#runningSpan
+    return this.#runningSpan + this.#aside.moving
   }
 
   /** Whether another batch may be pulled. */
@@ -314,11 +338,12 @@ export class ReadLane {
     this.#waitingSpan = 0
     this.#runningSpan = 0
     this.#parkedSpan = 0
+    this.#aside.clear()
   }
 
   /** What the lane holds, for the ledger. */
   census(): { readonly end: Position; readonly parked: number; readonly inFlight: number; readonly unread: number } {
-    return { end: this.#end, parked: this.#parkedSpan, inFlight: this.#runningSpan, unread: this.#waitingSpan }
+    return { end: this.#end, parked: this.#parkedSpan, inFlight: this.running, unread: this.#waitingSpan }
   }
 
   #holdEach(records: ReceivedRecords, gap: string): void {
@@ -407,7 +432,8 @@ export class ReadLane {
   }
 
   #nextReady(): HeldRecord | undefined {
-    if (this.#parked.size >= parkedMax || (this.#isAlone && this.#parked.size > 0)) return undefined
+    const parked = this.#parked.size + this.#aside.standing + this.#aside.moving
+    if (parked >= parkedMax || (this.#isAlone && parked > 0)) return undefined
     const held = this.#ready[this.#readyHead]
     if (held === undefined) return undefined
     this.#readyHead++
@@ -427,10 +453,60 @@ export class ReadLane {
     this.#parked.push(held)
   }
 
+  /** Cuts a bundle behind its first `count` records; what stood behind them follows it. */
+  #cut(held: HeldRecord, count: number): HeldRecord | undefined {
+    const rest = held.slice === undefined ? undefined : cutSlice(held.slice, count)
+    if (rest === undefined) return undefined
+    let span = 0
+    let bytes = 0
+    for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
+      for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
+      span += slice.to - slice.from
+      if (this.#bundle === held) this.#bundleEnd = slice
+    }
+    // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
+    const following = new HeldRecord(rest, held.key, held.order, span, bytes)
+    held.span -= span
+    held.bytes -= bytes
+    this.#held.splice(this.#held.indexOf(held, this.#head) + 1, 0, following)
+    following.following = held.following
+    held.following = following
+    if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, following)
+    return following
+  }
+
+  /** A handler of a batch does not say over which record it failed: each is handled by itself before one is set aside. */
+  #isolate(held: HeldRecord, nowMs: number): void {
+    if (this.#bundle === held) this.#bundle = this.#bundleEnd = undefined
+    for (let one = held; one.span > 1;) {
+      const rest = this.#cut(one, 1)
+      if (rest === undefined) break
+      rest.attempts = held.attempts
+      rest.firstAttemptMs = held.firstAttemptMs
+      this.#waitingSpan += one === held ? rest.span : 0
+      one = rest
+    }
+    this.#park(held, nowMs)
+  }
+
+  #setAside(one: ToSetAside, nowMs: number): void {
+    const { held } = one
+    if (held.span > 1) return this.#isolate(held, nowMs)
+    const { outage, random } = this.#options
+    if (held.waits === 0) outage.failed(nowMs)
+    // What ends the process is not handled again to see whether it still does.
+    if (one.tag !== "CrashLoop" && outage.isOutage(nowMs)) {
+      const waitMs = Math.min(outageMs * 2 ** held.waits++, outageMsMax)
+      return this.#park(held, nowMs + waitMs * (1 - 0.2 * random()))
+    }
+    held.state = "setAside"
+    this.#aside.add(one)
+  }
+
   #halt(held: HeldRecord, { tag, detail }: { readonly tag: string; readonly detail: string }, nowMs: number): void {
     const { attempts, position } = held
     this.#park(held, nowMs)
-    this.halted ??= { tag, position, attempts, detail }
+    this.halted ??= { scope: "lane", tag, position, attempts, detail }
   }
 
   #finish(held: HeldRecord, end: End): void {

@@ -3,7 +3,9 @@
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
 import { Cause, Clock, Effect, Exit, Option, Random, Scope, Stream } from "effect"
+import { DeadLetters } from "./DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { OutageWatch } from "./OutageWatch.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
@@ -24,6 +26,8 @@ export class Source<T> {
   readonly #shells = new Set<LaneShell<T>>()
   /** By partition: of two, where one still ends while it has come back already, the later. */
   readonly #latest = new Map<number, LaneShell<T>>()
+  readonly #deadLetters: DeadLetters
+  readonly #outage: OutageWatch
   #settings: SubscriptionSettings
   #stopping = false
   #whenEmpty: (() => void) | undefined
@@ -36,11 +40,13 @@ export class Source<T> {
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
+    this.#deadLetters = new DeadLetters(options)
+    this.#outage = new OutageWatch((isOutage) => this.#tellOutage(isOutage))
     this.#settings = settings
   }
 
   get halted(): ReadonlyArray<HaltedReadLane> {
-    return Array.from(this.#shells).flatMap(({ halted }) => (halted === undefined ? [] : [halted]))
+    return Array.from(this.#shells).flatMap(({ halts }) => halts)
   }
 
   /** Positions that keep full lanes from pulling, by partition. */
@@ -76,9 +82,10 @@ export class Source<T> {
   /** The lanes that stand and will not get to the position of their partition until they are resumed. */
   haltedBefore(ends: ReadonlyMap<number, Position>): ReadonlyArray<HaltedReadLane> {
     return Array.from(this.#shells).flatMap((shell) => {
-      const { halted, lane } = shell
+      const { halts, lane } = shell
       const end = ends.get(lane.partition)
-      return halted !== undefined && end !== undefined && shell.standsBefore(end) ? [halted] : []
+      if (end === undefined || halts.length === 0 || !shell.standsBefore(end)) return []
+      return halts.filter(({ scope, position }) => scope === "lane" || position < end)
     })
   }
 
@@ -94,7 +101,7 @@ export class Source<T> {
   }
 
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
-    for (const shell of this.#shells) if (shell.halted !== undefined) shell.resume()
+    for (const shell of this.#shells) if (shell.halts.length > 0) shell.resume()
   })
 
   /**
@@ -102,6 +109,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
+    yield* Effect.addFinalizer(() => Effect.sync(() => this.#deadLetters.close()))
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {
@@ -117,7 +125,15 @@ export class Source<T> {
       const delayMs = Math.min(rejoinMs * 2 ** failures++, rejoinMsMax)
       yield* Effect.sleep(delayMs * (0.8 + 0.4 * (yield* Random.next)))
     }
-  })
+  }).pipe(Effect.scoped)
+
+  #tellOutage(isOutage: boolean): void {
+    const { context, group, stream } = this.#options
+    const text = isOutage
+      ? `the group ${group} of ${stream} fails with most of what it handles: nothing is dead-lettered now, what fails waits and is tried again; look at what its handlers need`
+      : `the group ${group} of ${stream} handles most events again; what still fails is dead-lettered`
+    Effect.runForkWith(context)(Telemetry.warn(text))
+  }
 
   /** What ended a membership; what a driver dies of may pass, as what it does not know. */
   #errorOf(cause: Cause.Cause<TransportError>): TransportError {
@@ -172,6 +188,8 @@ export class Source<T> {
         clock,
         random: () => random.nextDoubleUnsafe(),
         groupDrainMs,
+        outage: this.#outage,
+        deadLetters: this.#deadLetters,
         onChanged: () => this.#changed(lane, shell.machine)
       })
       const { machine } = shell
@@ -200,7 +218,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
   const { done } = machine
   const positions = Number(end - lane.start)
-  const ended = done + total(machine.dropped) + total(machine.skipped)
+  const ended = done + total(machine.deadLettered) + total(machine.dropped) + total(machine.skipped)
   return {
     group,
     stream,
@@ -209,7 +227,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
     end,
     positions,
     done,
-    deadLettered: {},
+    deadLettered: { ...machine.deadLettered },
     dropped: { ...machine.dropped },
     duplicate: 0,
     skipped: { ...machine.skipped },

@@ -13,7 +13,7 @@ export interface HandleOptions {
   /** Where a group that has settled nothing yet begins; instead of what the route document says. */
   readonly from?: From
   /** What to do when a handler fails; instead of what the route document says. */
-  readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "halt" }>
+  readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }
@@ -39,11 +39,14 @@ export interface Subscription {
   readonly group: string
   /** Logical stream of the contract. */
   readonly stream: string
-  /** Lanes that stand still until `resume`, and why: a policy said so, or (`Defect`) leat or the driver has a fault. */
+  /**
+   * What stands still until `resume`, and why. Lanes: a policy said so, or (`Defect`) leat or the driver has a fault. Keys: their events
+   * cannot be dead-lettered; all others go on.
+   */
   readonly halted: () => ReadonlyArray<HaltedReadLane>
   /** Lanes that are full, and the position that holds each back. */
   readonly blocked: () => ReadonlyArray<{ readonly partition: number; readonly position: bigint }>
-  /** Lets halted lanes try again. */
+  /** Lets halted lanes and keys try again. */
   readonly resume: Effect.Effect<void>
   /**
    * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Where it has settled nothing

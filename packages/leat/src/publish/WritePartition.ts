@@ -20,7 +20,7 @@
 import { decide, type Policy } from "../Policy.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
-import { answeredRuns } from "./answeredRuns.ts"
+import { answeredRuns } from "../transport/answeredRuns.ts"
 import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import type { Span } from "./Span.ts"

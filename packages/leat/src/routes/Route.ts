@@ -1,6 +1,6 @@
 /** Where one stream goes and how a group reads it, with every default filled in: what an entry of the document becomes. */
 import { globCovers, globMatches } from "./Glob.ts"
-import { atLeastOnce, type Policy } from "../Policy.ts"
+import { builtIn, type Policy, standard, strict } from "../Policy.ts"
 import type { Wire } from "../record/Wire.ts"
 import { type LegSpec, millisOf, policyOf, type RouteDocument, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { From } from "../transport/index.ts"
@@ -87,7 +87,7 @@ export const legDefaults = {
 } as const
 
 const subscriptionDefaults: SubscriptionSettings = {
-  policy: atLeastOnce,
+  policy: standard,
   from: "earliest",
   concurrency: 16,
   bufferBytesMax: 8 * 1024 * 1024,
@@ -106,7 +106,8 @@ export class RouteBuilder {
   constructor(document: RouteDocument, placeOf: (cluster: string) => string) {
     this.#document = document
     this.#placeOf = placeOf
-    this.#policies = new Map(Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)]))
+    const own = Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)] as const)
+    this.#policies = new Map([...Object.entries(builtIn), ...own])
   }
 
   /** Indexes of the routes that the stream takes from some source: those that no earlier one takes it from. */
@@ -155,7 +156,7 @@ export class RouteBuilder {
       destination: `${this.#placeOf(spec.cluster)}/${topic}`,
       required: spec.required ?? true,
       wire: spec.wire ?? "compact",
-      policy: this.#policy(spec.policy),
+      policy: spec.policy === undefined ? strict : this.#policy(spec.policy),
       bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
       overflow: spec.buffer?.overflow ?? "block",
       lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),
@@ -169,7 +170,7 @@ export class RouteBuilder {
   #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop }: SubscriptionSpec) {
     const other = subscriptionDefaults
     return {
-      policy: this.#policy(policy),
+      policy: policy === undefined ? other.policy : this.#policy(policy),
       from: typeof from === "object" ? { timeMs: Date.parse(from.time) } : (from ?? other.from),
       concurrency: concurrency ?? other.concurrency,
       bufferBytesMax: buffer?.bytes ?? other.bufferBytesMax,
@@ -179,7 +180,8 @@ export class RouteBuilder {
     }
   }
 
-  #policy(name: string | undefined): Policy {
-    return (name === undefined ? undefined : this.#policies.get(name)) ?? atLeastOnce
+  /** One that is named, or several one after the other. */
+  #policy(names: string | ReadonlyArray<string>): Policy {
+    return [names].flat().flatMap((name) => this.#policies.get(name) ?? [])
   }
 }

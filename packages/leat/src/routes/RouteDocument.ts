@@ -38,13 +38,16 @@ const RuleSchema = Schema.Struct({
   then: Schema.Literals(["drop", "deadLetter", "spill", "halt"])
 })
 
+/** Of one policy, or of several whose rules are asked one after the other. */
+const PolicyNames = Schema.Union([Name, Schema.NonEmptyArray(Name)])
+
 const LegSchema = Schema.Struct({
   cluster: Name,
   topic: Name,
   read: Schema.optionalKey(Schema.Boolean),
   required: Schema.optionalKey(Schema.Boolean),
   wire: Schema.optionalKey(Schema.Literals(["compact", "cloudevents"])),
-  policy: Schema.optionalKey(Name),
+  policy: Schema.optionalKey(PolicyNames),
   buffer: Schema.optionalKey(
     Schema.Struct({
       bytes: Schema.optionalKey(Positive),
@@ -63,7 +66,7 @@ const FromSchema = Schema.Union([Schema.Literals(["earliest", "latest"]), Schema
 
 const SubscriptionSchema = Schema.Struct({
   match: Schema.Struct({ stream: Name, group: Schema.optionalKey(Name) }),
-  policy: Schema.optionalKey(Name),
+  policy: Schema.optionalKey(PolicyNames),
   from: Schema.optionalKey(FromSchema),
   concurrency: Schema.optionalKey(Positive),
   buffer: Schema.optionalKey(Schema.Struct({ bytes: Positive })),

@@ -2,7 +2,7 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { faults as policyFaultsOf, type Policy } from "../Policy.ts"
+import { builtIn, faults as policyFaultsOf, type Policy } from "../Policy.ts"
 import { legDefaults } from "./Route.ts"
 import {
   type LegSpec,
@@ -89,6 +89,7 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   if (wrongName !== undefined) faults.push({ path: `${path}.topic`, message: wrongName })
   faults.push(
     ...namedPolicy(document, leg.policy, path),
+    ...legPolicyFaults(document, leg.policy, path),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.bufferBytes),
     ...within(`${path}.batch.bytes`, batch?.bytes, bounds.batchBytes),
     ...within(`${path}.batch.records`, batch?.records, bounds.batchRecords),
@@ -157,10 +158,25 @@ function within(
   return [{ path, message: `${value} is not between ${min} and ${max} ${unit}` }]
 }
 
-function namedPolicy(document: RouteDocument, name: string | undefined, path: string): ReadonlyArray<RouteFault> {
-  const policies = document.policies ?? {}
-  if (name === undefined || Object.hasOwn(policies, name)) return []
-  return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
+type PolicyNames = LegSpec["policy"]
+
+function namedPolicy(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const policies = { ...builtIn, ...document.policies }
+  return [names ?? []].flat().flatMap((name) => {
+    if (Object.hasOwn(policies, name)) return []
+    return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
+  })
+}
+
+/** What is published has no dead letters yet. */
+function legPolicyFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const policies = { ...builtIn, ...document.policies }
+  return [names ?? []].flat().flatMap((name) => {
+    const rules = Object.hasOwn(policies, name) ? (policies[name] ?? []) : []
+    if (!rules.some(({ then }) => then === "deadLetter")) return []
+    const message = `the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`
+    return [{ path: `${path}.policy`, message }]
+  })
 }
 
 function known(named: object): string {

@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
+import { OutageWatch } from "../../src/consume/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
@@ -7,7 +8,15 @@ import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
   new ReadLane(
-    { start: 0n, abandoned: 0, crashLoop: 3, unordered: false, random: () => 0, ...options },
+    {
+      start: 0n,
+      abandoned: 0,
+      crashLoop: 3,
+      unordered: false,
+      random: () => 0,
+      outage: new OutageWatch(() => undefined),
+      ...options
+    },
     { policy: [], concurrency: 4, bufferBytesMax: 1_000_000, settleEveryMs: 0, ...settings }
   )
 const recordOf = (position: number, key = 0) => ({
@@ -50,6 +59,7 @@ describe("a lane that is a crash loop", () => {
     one.received(batch(0, [1]))
     expect(one.next(0)).toBeUndefined()
     expect(one.halted).toEqual({
+      scope: "lane",
       tag: "CrashLoop",
       position: 0n,
       attempts: 1,

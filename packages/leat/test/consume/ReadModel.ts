@@ -7,7 +7,7 @@
 export interface Share {
   readonly key: string
   positions: Array<{ readonly at: number; readonly bytes: number }>
-  state: "waiting" | "running" | "parked" | "ended"
+  state: "waiting" | "running" | "parked" | "aside" | "ended"
   /** `done`, or the term and the reason of another end. */
   ended: string | undefined
   attempts: number
@@ -16,7 +16,20 @@ export interface Share {
   /** When it came to be the first of its key, counted in moves. */
   readyAt: number | undefined
   /** Whether a later record may join it. */
-  readonly isOpen: boolean
+  isOpen: boolean
+  /** How often it has waited for the end of an outage. */
+  waits: number
+  /** Why its key stands, and what it failed with before it was set aside. */
+  stands: Halt | undefined
+  failedWith: { readonly tag: string; readonly detail: string }
+}
+
+interface Halt {
+  readonly scope: "lane" | "key"
+  readonly tag: string
+  readonly position: number
+  readonly attempts: number
+  readonly detail: string
 }
 
 export interface ModelOptions {
@@ -34,16 +47,16 @@ export interface ModelSettings {
   readonly settleEveryMs: number
 }
 
-/** What the policy of the test says, by hand: again in so many milliseconds, dropped, or the lane halts. */
-export type Ruled = number | "drop" | "halt"
+/** What the policy of the test says, by hand: again in so many milliseconds, dropped, dead-lettered, or the lane halts. */
+export type Ruled = number | "drop" | "aside" | "halt"
 export type Ruling = (tag: string, attempts: number, elapsedMs: number) => Ruled
 
 export class ReadModel {
   end: number
   settled: number
-  halted:
-    | { readonly tag: string; readonly position: number; readonly attempts: number; readonly detail: string }
-    | undefined
+  halted: Halt | undefined
+  /** Most of what is handled fails. */
+  isOutage = false
   isRevoked = false
   shares: Array<Share> = []
   readonly #options: ModelOptions
@@ -84,16 +97,16 @@ export class ReadModel {
 
   /** The one that `next` has to give. */
   next(nowMs: number): Share | undefined {
-    if (this.#isStanding || (this.#isAlone && (this.#span("running") > 0 || this.watermark > this.settled)))
-      return undefined
-    const parked = this.#in("parked")
+    const busy = this.#span("running") + this.#span("aside")
+    if (this.#isStanding || (this.#isAlone && (busy > 0 || this.watermark > this.settled))) return undefined
+    const parked = this.#in("parked").filter(({ stands }) => stands === undefined)
     const [due] = parked
       .filter(({ retryAtMs }) => retryAtMs <= nowMs)
       .toSorted((a, b) => a.retryAtMs - b.retryAtMs || first(a) - first(b))
     const [ready] = this.#in("waiting")
       .filter(({ readyAt }) => readyAt !== undefined)
       .toSorted((a, b) => (a.readyAt ?? 0) - (b.readyAt ?? 0) || first(a) - first(b))
-    const mayBegin = parked.length < 1024 && !(this.#isAlone && parked.length > 0)
+    const mayBegin = !(this.#isAlone && this.#in("parked").length + this.#in("aside").length > 0)
     const share = due ?? (mayBegin ? ready : undefined)
     if (share === undefined) return undefined
     share.attempts++
@@ -117,12 +130,47 @@ export class ReadModel {
     const ruled = this.#rule(tag, share.attempts, nowMs - share.firstMs)
     if (ruled === "drop") this.ended(share, `dropped ${tag}`)
     else if (ruled === "halt") this.halt(share, tag, detail, nowMs)
+    else if (ruled === "aside") this.#setAside(share, tag, detail, nowMs)
     else this.park(share, nowMs + ruled)
+  }
+
+  #setAside(share: Share, tag: string, detail: string, nowMs: number): void {
+    if (share.positions.length > 1) {
+      const [own, ...others] = share.positions
+      share.positions = own === undefined ? [] : [own]
+      share.isOpen = false
+      const rest = others.map((one) => ({ ...share, positions: [one], state: "waiting" as const, readyAt: undefined }))
+      this.shares.splice(this.shares.indexOf(share) + 1, 0, ...rest)
+      return this.park(share, nowMs)
+    }
+    if (this.isOutage && tag !== "CrashLoop") {
+      // The jitter of 0.2 at a chance of 0.5 takes a tenth away.
+      const waitMs = 0.9 * Math.min(1000 * 2 ** share.waits, 30_000)
+      share.waits++
+      return this.park(share, nowMs + waitMs)
+    }
+    share.state = "aside"
+    share.failedWith = { tag, detail }
+  }
+
+  /** Its dead letter is stored, or refused for good. */
+  setAside(share: Share, fault: string | undefined, nowMs: number): void {
+    if (share.state !== "aside") return
+    const { tag, detail } = share.failedWith
+    if (fault === undefined) {
+      share.state = "ended"
+      share.ended = `deadLettered ${tag}`
+      return this.#findReady()
+    }
+    share.state = "parked"
+    share.retryAtMs = nowMs
+    const why = `${detail}; it cannot be dead-lettered: ${fault}`
+    share.stands = { scope: "key", tag, position: first(share), attempts: share.attempts, detail: why }
   }
 
   halt(share: Share, tag: string, detail: string, nowMs: number): void {
     if (share.state !== "running") return
-    this.halted ??= { tag, position: first(share), attempts: share.attempts, detail }
+    this.halted ??= { scope: "lane", tag, position: first(share), attempts: share.attempts, detail }
     this.park(share, nowMs)
   }
 
@@ -147,7 +195,7 @@ export class ReadModel {
 
   resume(nowMs: number): void {
     this.halted = undefined
-    for (const share of this.#in("parked")) Object.assign(share, { attempts: 0, retryAtMs: nowMs })
+    for (const share of this.#in("parked")) Object.assign(share, { attempts: 0, retryAtMs: nowMs, stands: undefined })
   }
 
   settleDue(nowMs: number, isFinal: boolean): number | undefined {
@@ -193,13 +241,16 @@ export class ReadModel {
       end: this.end,
       watermark,
       halted: this.halted,
+      haltedKeys: this.shares.flatMap(({ stands }) => (stands === undefined ? [] : [stands])),
       isRevoked: this.isRevoked,
-      running: this.#span("running"),
+      running: this.#span("running") + this.#span("aside"),
       parked: this.#span("parked"),
       unread: this.#span("waiting"),
       wantsMore: this.halted === undefined && !this.isRevoked && !isFull && ready.length < concurrency,
       blockedAt: isFull ? watermark : undefined,
-      retryDueMs: this.#isStanding ? Infinity : Math.min(...this.#in("parked").map(({ retryAtMs }) => retryAtMs)),
+      retryDueMs: this.#isStanding
+        ? Infinity
+        : Math.min(...this.#in("parked").flatMap(({ stands, retryAtMs }) => (stands === undefined ? [retryAtMs] : []))),
       settleDueMs: watermark > this.settled ? this.#settledAtMs + settleEveryMs : Infinity,
       ends
     }
@@ -262,7 +313,10 @@ function shareOf(key: string, at: number, bytes: number, ended: string | undefin
     firstMs: 0,
     retryAtMs: 0,
     readyAt: undefined,
-    isOpen
+    isOpen,
+    waits: 0,
+    stands: undefined,
+    failedWith: { tag: "", detail: "" }
   }
 }
 

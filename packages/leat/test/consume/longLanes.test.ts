@@ -1,3 +1,4 @@
+import { OutageWatch } from "../../src/consume/OutageWatch.js"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { ReceivedBatch } from "leat/transport"
@@ -16,7 +17,14 @@ function heldBytes(): number {
 
 const laneWith = (settings: Partial<ReadLaneSettings> = {}) =>
   new ReadLane(
-    { start: 0n, abandoned: 0, crashLoop: 3, unordered: false, random: () => 0 },
+    {
+      start: 0n,
+      abandoned: 0,
+      crashLoop: 3,
+      unordered: false,
+      random: () => 0,
+      outage: new OutageWatch(() => undefined)
+    },
     { policy: [], concurrency: 4, bufferBytesMax: 1_000_000, settleEveryMs: 0, ...settings }
   )
 

@@ -10,16 +10,20 @@ import { type ModelSettings, ReadModel, type Ruled, type Share } from "./ReadMod
 const policy: Policy = [
   { on: ["drop"], then: "drop" },
   { on: ["twice"], retry: { times: 1, baseMs: 10 }, then: "drop" },
+  { on: ["aside", "CrashLoop"], then: "deadLetter" },
+  { on: ["asideLater"], retry: { times: 1, baseMs: 10 }, then: "deadLetter" },
   { on: ["late"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
-  { on: ["again", "CrashLoop"], retry: { baseMs: 20 }, then: "halt" }
+  { on: ["again"], retry: { baseMs: 20 }, then: "halt" }
 ]
 
 /** What these rules come to, by hand: the jitter of 0.2 at a chance of 0.5 takes a tenth away. */
 function ruling(tag: string, attempts: number, elapsedMs: number): Ruled {
   if (tag === "drop") return "drop"
   if (tag === "twice") return attempts > 1 ? "drop" : 9
+  if (tag === "aside" || tag === "CrashLoop") return "aside"
+  if (tag === "asideLater") return attempts > 1 ? "aside" : 9
   if (tag === "late") return elapsedMs + 9 > 30 ? "halt" : 9
-  return tag === "again" || tag === "CrashLoop" ? 18 : "halt"
+  return tag === "again" ? 18 : "halt"
 }
 
 const start = 100
@@ -41,12 +45,14 @@ const moveDrawn = fc.record({
     { weight: 6, arbitrary: fc.constant("receive" as const) },
     { weight: 18, arbitrary: fc.constantFrom("next" as const, "finish" as const) },
     { weight: 6, arbitrary: fc.constantFrom("fail" as const, "resume" as const) },
+    { weight: 6, arbitrary: fc.constantFrom("store" as const, "refuse" as const) },
+    { weight: 1, arbitrary: fc.constant("outage" as const) },
     { weight: 4, arbitrary: fc.constantFrom("split" as const, "settle" as const, "configure" as const) },
     { weight: 1, arbitrary: fc.constantFrom("skip" as const, "failed" as const, "unfinished" as const) }
   ),
   records: recordsDrawn,
   at: fc.nat(9),
-  tag: fc.constantFrom("drop", "twice", "late", "again", "again", "halt"),
+  tag: fc.constantFrom("drop", "twice", "late", "again", "again", "halt", "aside", "aside", "aside", "asideLater"),
   count: fc.integer({ min: 1, max: 4 }),
   afterMs: fc.constantFrom(0, 0, 1, 9, 18),
   settings: settingsDrawn
@@ -68,13 +74,24 @@ class Both {
   readonly model: ReadModel
   /** What was given to a handler, also what has ended since: a late word about it counts for nothing. */
   readonly #given: Array<readonly [HeldRecord, Share]> = []
+  /** Of these, whose dead letters were asked for and are not answered. */
+  readonly #asked = new Set<Share>()
   #nowMs = 50
 
   constructor(options: Drawn<typeof optionsDrawn>, settings: ModelSettings) {
     const { abandoned, alonePositions, bundleRecords, crashLoop, unordered } = options
     const bundle = bundleRecords === undefined ? {} : { bundleRecords }
     this.lane = new ReadLane(
-      { start: BigInt(start), abandoned, crashLoop, alonePositions, unordered, random: () => 0.5, ...bundle },
+      {
+        start: BigInt(start),
+        abandoned,
+        crashLoop,
+        alonePositions,
+        unordered,
+        random: () => 0.5,
+        outage: { handled: () => undefined, failed: () => undefined, isOutage: () => this.model.isOutage },
+        ...bundle
+      },
       { policy, ...settings }
     )
     this.model = new ReadModel(options, settings, ruling)
@@ -86,6 +103,7 @@ class Both {
     this.#nowMs += move.afterMs
     if (does === "receive") this.#receive(records)
     else if (does === "next") this.#next()
+    else if (does === "outage") model.isOutage = !model.isOutage
     else if (does === "settle") this.#settle(at < 3, at !== 5)
     else if (does === "resume") {
       lane.resume(this.#nowMs)
@@ -112,13 +130,16 @@ class Both {
     const { lane } = this
     const { end, parked, inFlight, unread } = lane.census()
     const ends: Record<string, number> = lane.done === 0 ? {} : { done: lane.done }
-    for (const term of ["dropped", "skipped"] as const)
+    for (const term of ["deadLettered", "dropped", "skipped"] as const)
       for (const [reason, count] of Object.entries(lane[term])) if (count !== 0) ends[`${term} ${reason}`] = count
     expect([lane.end, inFlight]).toEqual([end, lane.running])
     return {
       end: Number(end),
       watermark: Number(lane.watermark),
       halted: lane.halted === undefined ? undefined : { ...lane.halted, position: Number(lane.halted.position) },
+      haltedKeys: lane.haltedKeys
+        .map((halt) => ({ ...halt, position: Number(halt.position) }))
+        .toSorted((a, b) => a.position - b.position),
       isRevoked: lane.isRevoked,
       running: inFlight,
       parked,
@@ -180,15 +201,39 @@ class Both {
     this.model.stored(Number(position))
   }
 
+  /** What is to be dead-lettered is said once, each with what it failed with. */
+  #takeAside(): void {
+    const taken = this.lane.takeAside()
+    const expected = this.model.shares.filter((share) => share.state === "aside" && !this.#asked.has(share))
+    const said = taken.map(({ held, tag, detail }) => [positionsOf(held), { tag, detail }] as const)
+    expect(said.toSorted(([[a = 0]], [[b = 0]]) => a - b)).toEqual(
+      expected.map(({ positions, failedWith }) => [positions.map(({ at }) => at), failedWith])
+    )
+    for (const { held } of taken) {
+      const share = expected.find(({ positions }) => positions[0]?.at === Number(held.position))
+      if (share === undefined) continue
+      this.#asked.add(share)
+      // In a crash loop no handler was asked.
+      if (!this.#given.some((given) => given[0] === held)) this.#given.push([held, share])
+    }
+  }
+
   /** A word about one of those that were given: mostly one that runs. */
   #end({ does, at, tag, count }: Move): void {
     const { lane, model } = this
     const nowMs = this.#nowMs
-    const running = this.#given.filter(([{ state }]) => state === "running")
+    this.#takeAside()
+    const wanted = does === "store" || does === "refuse" ? "setAside" : "running"
+    const running = this.#given.filter(([{ state }]) => state === wanted)
     const all = at < 8 && running.length > 0 ? running : this.#given
     const [held, share] = all[at % all.length] ?? []
     if (held === undefined || share === undefined) return
-    if (does === "split") {
+    if (does === "store" || does === "refuse") {
+      const fault = does === "store" ? undefined : "no room"
+      this.#asked.delete(share)
+      lane.setAside(held, fault, nowMs)
+      model.setAside(share, fault, nowMs)
+    } else if (does === "split") {
       lane.split(held, count)
       model.split(share, count)
     } else if (does === "finish") {
@@ -220,6 +265,9 @@ function positionsOf(held: HeldRecord): ReadonlyArray<number> {
 
 /** All that can become of a position. */
 const endings = [
+  "deadLettered CrashLoop",
+  "deadLettered aside",
+  "deadLettered asideLater",
   "done",
   "dropped drop",
   "dropped twice",

@@ -190,8 +190,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that halts tells nobody",
     file: "consume/LaneShell.ts",
-    find: `if (halted === this.#toldHalt) return`,
-    replace: `if (halted !== undefined) return`,
+    find: `      if (before.has(halt)) continue`,
+    replace: `      if (!before.has(halt)) continue`,
     foundBy: "consume/endings.test.ts"
   },
   {
@@ -204,8 +204,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "in a crash loop the next record begins before the one before it is settled",
     file: "consume/ReadLane.ts",
-    find: `(this.#runningSpan > 0 || this.watermark > this.#settled)`,
-    replace: `this.#runningSpan > 0`,
+    find: `(this.running > 0 || this.watermark > this.#settled)`,
+    replace: `this.running > 0`,
     foundBy: "consume/ReadLane.test.ts",
     test: "is the one that the policy is asked about"
   },

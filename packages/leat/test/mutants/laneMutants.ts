@@ -222,7 +222,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a driver has not said is stored",
-    file: "publish/answeredRuns.ts",
+    file: "transport/answeredRuns.ts",
     find: `if (at < to) result.push({ from: at, to, fate: "unknown" })`,
     replace: `if (at < to) result.push({ from: at, to, fate: "stored" })`,
     foundBy: "publish/brokenDrivers.test.ts",
@@ -230,7 +230,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the second of two words about a record counts",
-    file: "publish/answeredRuns.ts",
+    file: "transport/answeredRuns.ts",
     find: `const start = Math.max(run.from, at)`,
     replace: `const start = run.from`,
     foundBy: "publish/brokenDrivers.test.ts",
@@ -238,7 +238,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an answer about more than was sent is taken",
-    file: "publish/answeredRuns.ts",
+    file: "transport/answeredRuns.ts",
     find: `const end = Math.min(run.to, to)`,
     replace: `const end = run.to`,
     foundBy: "publish/brokenDrivers.test.ts",

@@ -1,5 +1,6 @@
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
+import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
@@ -19,6 +20,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...consumeMutants,
   ...catchingUpMutants,
+  ...deadLetterMutants,
   ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,
@@ -96,8 +98,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a failing key does not hold back its later records",
     file: "consume/ReadLane.ts",
-    find: `this.#parked.push(held)`,
-    replace: `this.#parked.push(held)
+    find: `    this.#parkedSpan += held.span
+    this.#parked.push(held)`,
+    replace: `    this.#parkedSpan += held.span
+    this.#parked.push(held)
     const waiting = held.following
     if (waiting?.state === "waiting" && !this.#ready.includes(waiting)) this.#ready.push(waiting)`
   },

@@ -152,8 +152,8 @@ export const recordMutants: ReadonlyArray<Mutant> = [
   {
     name: "only one of two spellings of a name is kept for leat",
     file: "record/keptHeaders.ts",
-    find: `return kept.get(spelled(name))`,
-    replace: `return kept.get(name)`,
+    find: `own : kept.get(spelled(name))`,
+    replace: `own : kept.get(name)`,
     foundBy: "record/ContextHeaders.test.ts"
   }
 ]

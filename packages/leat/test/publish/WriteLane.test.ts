@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest"
 import { droppedHeader, readDropNotice } from "../../src/record/DropNotice.js"
 import { Ledger } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
-import { atLeastOnce, type Policy } from "../../src/Policy.js"
+import { strict, type Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError } from "../../src/transport/index.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
 describe("the notice of what was dropped", () => {
-  function laneWithDrop(policy: Policy = atLeastOnce) {
+  function laneWithDrop(policy: Policy = strict) {
     const ledger = new Ledger()
     const account = ledger.account("s", "memory/t", 1)
     const rules = { policy, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }

@@ -6,6 +6,7 @@ import { seededRandom } from "leat/testing"
 import { Ledger, type WriteAccount, type Place } from "../../src/ledger/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
+import { OutageWatch } from "../../src/consume/OutageWatch.ts"
 import { ReadLane } from "../../src/consume/ReadLane.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
@@ -258,7 +259,14 @@ class Exploring {
 
   #hold(): ReadLane {
     return new ReadLane(
-      { start: this.#settled, abandoned: 0, crashLoop: 3, unordered: false, random: this.#random },
+      {
+        start: this.#settled,
+        abandoned: 0,
+        crashLoop: 3,
+        unordered: false,
+        random: this.#random,
+        outage: new OutageWatch(() => undefined)
+      },
       { policy, concurrency: 4, bufferBytesMax: 64 * 1024, settleEveryMs: 5 }
     )
   }

@@ -1,4 +1,4 @@
-import type { Run } from "../transport/index.ts"
+import type { Run } from "./index.ts"
 
 const fates: ReadonlyArray<unknown> = ["stored", "notStored", "unknown"]
 

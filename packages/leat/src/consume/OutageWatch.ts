@@ -1,0 +1,61 @@
+/**
+ * Tells an outage from poison. When most of the records that a subscription ended lately would be dead letters, what fails is not the records but
+ * what their handlers need, or the handlers: then they wait instead, and a topic is not drained into its dead letters.
+ */
+
+/** How many of the latest records are looked at; for an answer there must be so many. */
+const latestMax = 50
+const latestMin = 20
+
+/** What ended longer ago is not looked at, in milliseconds. */
+const windowMs = 600_000
+
+export class OutageWatch {
+  readonly #failed = new Uint8Array(latestMax)
+  readonly #atMs = new Float64Array(latestMax).fill(Number.NEGATIVE_INFINITY)
+  readonly #onChanged: (isOutage: boolean) => void
+  #next = 0
+  #isOutage = false
+
+  constructor(onChanged: (isOutage: boolean) => void) {
+    this.#onChanged = onChanged
+  }
+
+  /** So many records were handled. */
+  handled(count: number, nowMs: number): void {
+    for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)
+    if (this.#isOutage) this.#look(nowMs)
+  }
+
+  /** A record has failed for good. Asked once for each record, when that is so first. */
+  failed(nowMs: number): void {
+    this.#note(1, nowMs)
+    this.#look(nowMs)
+  }
+
+  /** Whether what has failed for good is to wait. */
+  isOutage(nowMs: number): boolean {
+    if (this.#isOutage) this.#look(nowMs)
+    return this.#isOutage
+  }
+
+  #note(failed: number, nowMs: number): void {
+    this.#failed[this.#next] = failed
+    this.#atMs[this.#next] = nowMs
+    this.#next = (this.#next + 1) % latestMax
+  }
+
+  #look(nowMs: number): void {
+    let count = 0
+    let failed = 0
+    for (let index = 0; index < latestMax; index++) {
+      if ((this.#atMs[index] ?? 0) < nowMs - windowMs) continue
+      count++
+      failed += this.#failed[index] ?? 0
+    }
+    const isOutage = count >= latestMin && failed * 2 > count
+    if (isOutage === this.#isOutage) return
+    this.#isOutage = isOutage
+    this.#onChanged(isOutage)
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Writes records as they stand, beside the path of events: dead letters and replays. What is forwarded is stored, or refused for good; everything
+ * else is tried again until the caller is interrupted.
+ */
+import { Cause, Effect, Exit, Option, Random, type Scope } from "effect"
+import { batchOf, type PlainRecord } from "../record/batchOf.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import { answeredRuns } from "./answeredRuns.ts"
+import type { Run, Transport, Writer } from "./index.ts"
+import { sendEffect } from "./Sending.ts"
+import { TransportError } from "./TransportError.ts"
+
+/** Time of one send, and of one fence, in milliseconds: as the time-out of a leg. */
+const sendMs = 30_000
+
+/** Pause before a send is tried again: the first one, and the longest, in milliseconds. */
+const againMs = 100
+const againMsMax = 10_000
+
+export interface Forwarder {
+  /** Of the topic. */
+  readonly partitions: number
+  /**
+   * Appends records in order. Answers for each record: undefined when it is stored, else why it is refused for good. What may be stored and is sent
+   * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes.
+   */
+  readonly append: (
+    partition: number,
+    records: ReadonlyArray<PlainRecord>,
+    onWaiting: (error: TransportError) => void
+  ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
+}
+
+/** Opens a topic to forward to; creates it with so many partitions where it is not there. */
+export const openForwarder = (
+  transport: Transport,
+  topic: string,
+  partitions: number
+): Effect.Effect<Forwarder, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const ensured = yield* Effect.exit(transport.ensure({ topic, partitions }))
+    // Who may not create it may be allowed to write to it.
+    const refusal = Exit.isFailure(ensured) ? errorOf(transport.name, ensured.cause) : undefined
+    const writer = yield* transport.openWriter(topic).pipe(Effect.mapError((error) => refusal ?? error))
+    return {
+      partitions: writer.partitions,
+      append: (partition, records, onWaiting) => append({ transport, writer, partition, records, onWaiting })
+    }
+  })
+
+interface Appending {
+  readonly transport: Transport
+  readonly writer: Writer
+  readonly partition: number
+  readonly records: ReadonlyArray<PlainRecord>
+  readonly onWaiting: (error: TransportError) => void
+}
+
+function append({ transport, writer, partition, records, onWaiting }: Appending) {
+  return Effect.gen(function* () {
+    const batch = batchOf(records)
+    const refused: Array<TransportError | undefined> = records.map(() => undefined)
+    /** What is left to send, in order. */
+    let left: ReadonlyArray<Range> = records.length === 0 ? [] : [{ from: 0, to: records.length }]
+    for (let failures = 0; ;) {
+      const [range, ...behind] = left
+      if (range === undefined) return refused
+      const runs = yield* send(transport.name, writer, partition, batch, range)
+      const failed = runs.find(({ fate }) => fate !== "stored")
+      left = [...runs.flatMap((run) => leftOf(run, refused)), ...behind]
+      if (failed?.fate === "unknown") yield* fence(transport, writer, partition, onWaiting)
+      if (failed === undefined || isRefused(failed)) continue
+      onWaiting(failed.error ?? unsaid(transport.name))
+      yield* pause(failures++)
+    }
+  })
+}
+
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/** What a run leaves to be sent again; a record that is refused for good alone is told so. */
+function leftOf({ from, to, fate, error }: Run, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
+  if (fate === "stored") return []
+  if (error === undefined || !isRefused({ fate, error })) return [{ from, to }]
+  // It may be one of them that is refused, or all of them together.
+  if (to - from > 1)
+    return Array.from({ length: to - from }, (_, index) => ({ from: from + index, to: from + index + 1 }))
+  refused[from] = error
+  return []
+}
+
+function isRefused({ fate, error }: Pick<Run, "fate" | "error">): boolean {
+  return fate === "notStored" && error !== undefined && !error.isRetryable
+}
+
+function send(name: string, writer: Writer, partition: number, batch: RecordBatch, { from, to }: Range) {
+  return sendEffect(writer, partition, batch, from, to, sendMs).pipe(
+    Effect.timeoutOrElse({
+      duration: sendMs * 2,
+      orElse: () => Effect.succeed<ReadonlyArray<Run>>([{ from, to, fate: "unknown", error: unsaid(name) }])
+    }),
+    Effect.map((runs) => answeredRuns(runs, from, to))
+  )
+}
+
+/** Until it has returned: what is in doubt must not land behind what is sent again. Where nothing fences, the same bytes go again. */
+function fence(transport: Transport, writer: Writer, partition: number, onWaiting: (error: TransportError) => void) {
+  return Effect.gen(function* () {
+    if (transport.capabilities.fencing === "none") return
+    for (let failures = 0; ;) {
+      const fenced = yield* Effect.suspend(() => writer.fence(partition)).pipe(
+        Effect.as(undefined),
+        Effect.timeoutOrElse({ duration: sendMs, orElse: () => Effect.succeed(unsaid(transport.name)) }),
+        Effect.catchCause((cause) => Effect.succeed(errorOf(transport.name, cause)))
+      )
+      if (fenced === undefined) return
+      onWaiting(fenced)
+      yield* pause(failures++)
+    }
+  })
+}
+
+function pause(failures: number): Effect.Effect<void> {
+  const ms = Math.min(againMs * 2 ** failures, againMsMax)
+  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
+}
+
+function unsaid(transport: string): TransportError {
+  return new TransportError({ reason: "Timeout", transport, operation: "send", detail: "no answer within the time" })
+}
+
+function errorOf(transport: string, cause: Cause.Cause<TransportError>): TransportError {
+  return Option.getOrElse(Cause.findErrorOption(cause), () => {
+    const detail = String(Cause.squash(cause))
+    return new TransportError({ reason: "Unknown", transport, operation: "fence", detail, cause })
+  })
+}

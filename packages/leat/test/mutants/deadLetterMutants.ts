@@ -1,0 +1,131 @@
+import type { Mutant } from "./Mutant.ts"
+
+const frontDoor = "consume/deadLetters.test.ts"
+
+export const deadLetterMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a dead letter is done before it is stored",
+    file: "consume/DeadLetters.ts",
+    find: `    this.#letters.push(letter)`,
+    replace: `    letter.done(undefined)`,
+    foundBy: frontDoor
+  },
+  {
+    name: "a dead letter that is refused counts as stored",
+    file: "consume/DeadLetters.ts",
+    find: `done(exit.value[index]?.message)`,
+    replace: `done(undefined)`,
+    foundBy: frontDoor,
+    test: "too large"
+  },
+  {
+    name: "a dead-letter topic has one partition",
+    file: "consume/DeadLetters.ts",
+    find: `openForwarder(transport, this.#topic, count)`,
+    replace: `openForwarder(transport, this.#topic, Math.min(count, 1))`,
+    foundBy: frontDoor,
+    test: "the partitions of its own"
+  },
+  {
+    name: "a topic that cannot be opened once is never tried again",
+    file: "consume/DeadLetters.ts",
+    find: `    if (Exit.isFailure(opened)) return this.#refuse(this.#take(), textOf(opened.cause))`,
+    replace: `    if (Exit.isFailure(opened)) return yield* Effect.never`,
+    foundBy: frontDoor,
+    test: "halts its key"
+  },
+  {
+    name: "an outage drains the topic into its dead letters",
+    file: "consume/OutageWatch.ts",
+    find: `count >= latestMin && failed * 2 > count`,
+    replace: `count < 0 && failed * 2 > count`,
+    foundBy: frontDoor,
+    test: "is waited out"
+  },
+  {
+    name: "an outage never ends",
+    file: "consume/OutageWatch.ts",
+    find: `    for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)`,
+    replace: `    void count`,
+    foundBy: "consume/OutageWatch.test.ts"
+  },
+  {
+    name: "what failed long ago still counts as an outage",
+    file: "consume/OutageWatch.ts",
+    find: `if ((this.#atMs[index] ?? 0) < nowMs - windowMs) continue`,
+    replace: `if ((this.#atMs[index] ?? 0) < 0) continue`,
+    foundBy: "consume/OutageWatch.test.ts"
+  },
+  {
+    name: "a record is set aside twice",
+    file: "consume/SetAside.ts",
+    find: `    this.#queued = []
+    return queued`,
+    replace: `    return queued`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "a key that stands is not tried again",
+    file: "consume/SetAside.ts",
+    find: `    const held = Array.from(this.#standing.keys())`,
+    replace: `    const held = Array.from(this.#standing.keys()).slice(1)`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "a replay counts from zero",
+    file: "consume/deadLetterOf.ts",
+    find: `readReplays(first[1]) ?? 0`,
+    replace: `0`,
+    foundBy: frontDoor,
+    test: "how often it did"
+  },
+  {
+    name: "a dead letter loses the headers of its record",
+    file: "consume/deadLetterOf.ts",
+    find: `headers: [...letter, ...headers]`,
+    replace: `headers: [...letter]`,
+    foundBy: frontDoor
+  },
+  {
+    name: "a batch is dead-lettered whole",
+    file: "consume/ReadLane.ts",
+    find: `    if (held.span > 1) return this.#isolate(held, nowMs)`,
+    replace: `    if (held.span > 100) return this.#isolate(held, nowMs)`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "what was in doubt is forwarded behind what comes later",
+    file: "transport/Forwarder.ts",
+    find: `left = [...runs.flatMap((run) => leftOf(run, refused)), ...behind]`,
+    replace: `left = [...behind, ...runs.flatMap((run) => leftOf(run, refused))]`,
+    foundBy: "transport/Forwarder.test.ts"
+  },
+  {
+    name: "what was in doubt is forwarded again without a fence",
+    file: "transport/Forwarder.ts",
+    find: `if (failed?.fate === "unknown") yield* fence(`,
+    replace: `if (failed?.fate === "unknown" && failures < 0) yield* fence(`,
+    foundBy: "transport/Forwarder.test.ts"
+  },
+  {
+    name: "one record that is refused takes those beside it along",
+    file: "transport/Forwarder.ts",
+    find: `  if (to - from > 1)`,
+    replace: `  if (to - from > 100)`,
+    foundBy: "transport/Forwarder.test.ts"
+  },
+  {
+    name: "an event that was set aside keeps its second dead letter from being stored",
+    file: "record/EventIdCursor.ts",
+    find: `if (left === count && nameBytes === deadLetterName.length && isAt(deadLetterName, source, nameAt)) return false`,
+    replace: `if (left < 0) return false`,
+    foundBy: "record/DeadLetter.test.ts"
+  },
+  {
+    name: "a dead letter says the partition for the position",
+    file: "record/DeadLetter.ts",
+    find: `offset: position, group,`,
+    replace: `offset: partition, group,`,
+    foundBy: "record/DeadLetter.test.ts"
+  }
+]

@@ -1,0 +1,99 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryBroker, memoryTransport } from "leat"
+import { type Run, type Transport, TransportError, type TransportReason } from "leat/transport"
+import { describe } from "vitest"
+import { openForwarder } from "../../src/transport/Forwarder.js"
+
+const error = (reason: TransportReason) =>
+  new TransportError({ reason, transport: "scripted", operation: "send", detail: "as the script says" })
+
+/** What a scripted broker says to one send of [from, to). */
+type Answer = (from: number, to: number) => ReadonlyArray<Run>
+const stored: Answer = (from, to) => [{ from, to, fate: "stored" }]
+const unknown: Answer = (from, to) => [{ from, to, fate: "unknown", error: error("Timeout") }]
+const fails =
+  (reason: TransportReason): Answer =>
+  (from, to) => [{ from, to, fate: "notStored", error: error(reason) }]
+
+/** A transport that answers by a script, and then stores; what it was asked is in `calls`. */
+function scripted(answers: ReadonlyArray<Answer>, fences: ReadonlyArray<TransportReason | undefined> = []) {
+  const inner = memoryTransport(new MemoryBroker({ partitions: 3 }))
+  const calls: Array<string> = []
+  let sends = 0
+  let fenced = 0
+  const transport: Transport = {
+    ...inner,
+    openWriter: () =>
+      Effect.succeed({
+        partitions: 3,
+        send: (partition, _, from, to, __, answer) => {
+          calls.push(`${partition}: ${from}-${to}`)
+          answer((answers[sends++] ?? stored)(from, to))
+        },
+        fence: () => {
+          calls.push("fence")
+          const reason = fences[fenced++]
+          return reason === undefined ? Effect.succeed(0n) : Effect.fail(error(reason))
+        }
+      })
+  }
+  return { transport, calls }
+}
+
+const append = (transport: Transport, count: number, onWaiting: (error: TransportError) => void = () => undefined) =>
+  Effect.gen(function* () {
+    const forwarder = yield* openForwarder(transport, "t", 3)
+    const records = Array.from({ length: count }, (_, index) => ({ key: `${index}`, value: "v" }))
+    const running = yield* Effect.forkChild(forwarder.append(1, records, onWaiting))
+    yield* TestClock.adjust("10 minutes")
+    return (yield* Fiber.join(running)).map((one) => one?.reason)
+  }).pipe(Effect.scoped)
+
+describe("what is forwarded", () => {
+  it.effect("is sent once where all goes well", () =>
+    Effect.gen(function* () {
+      const { transport, calls } = scripted([])
+      expect(yield* append(transport, 3)).toEqual([undefined, undefined, undefined])
+      expect(calls).toEqual(["1: 0-3"])
+      expect(yield* append(transport, 0)).toEqual([])
+    })
+  )
+
+  it.effect("is fenced when it is in doubt, until the fence holds, and sent again before what stands behind it", () =>
+    Effect.gen(function* () {
+      const { transport, calls } = scripted([fails("Rejected"), unknown], ["Unavailable"])
+      const waiting: Array<string> = []
+      expect(yield* append(transport, 2, ({ reason }) => waiting.push(reason))).toEqual([undefined, undefined])
+      expect(calls).toEqual(["1: 0-2", "1: 0-1", "fence", "fence", "1: 0-1", "1: 1-2"])
+      expect(waiting).toEqual(["Unavailable", "Timeout"])
+    })
+  )
+
+  it.effect("is tried again for as long as what it fails with passes", () =>
+    Effect.gen(function* () {
+      const { transport, calls } = scripted(Array.from({ length: 6 }, () => fails("NotEnoughReplicas")))
+      expect(yield* append(transport, 1)).toEqual([undefined])
+      expect(calls).toHaveLength(7)
+    })
+  )
+
+  it.effect("is refused alone where a broker takes none of the request", () =>
+    Effect.gen(function* () {
+      const refuseSecond: Answer = (from, to) => (from <= 1 && to > 1 ? fails("Rejected")(from, to) : stored(from, to))
+      const { transport } = scripted(Array.from({ length: 9 }, () => refuseSecond))
+      expect(yield* append(transport, 4)).toEqual([undefined, "Rejected", undefined, undefined])
+    })
+  )
+
+  it.effect("goes to where it may be written, also by who may not create it", () =>
+    Effect.gen(function* () {
+      const { transport } = scripted([])
+      const forbidden = { ...transport, ensure: () => Effect.fail(error("Unauthorized")) }
+      expect(yield* append(forbidden, 1)).toEqual([undefined])
+      const missing = { ...forbidden, openWriter: () => Effect.fail(error("UnknownTopic")) }
+      expect(yield* Effect.flip(append(missing, 1))).toMatchObject({ reason: "Unauthorized" })
+    })
+  )
+})
