@@ -19,6 +19,7 @@ interface ProjectOptions {
   readonly globalSetup?: Array<string>
   readonly testTimeout?: number
   readonly hookTimeout?: number
+  readonly maxConcurrency?: number
 }
 const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
@@ -27,7 +28,8 @@ const project = (name: string, include: Array<string>, more: ProjectOptions = {}
   test: { name, include, fsModuleCache: planting === undefined, ...more }
 })
 const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
-const withKafka = { globalSetup: [kafkaSetup] }
+// Tests that run side by side wait for a broker nearly all of the time: more of them than vitest runs by itself.
+const withKafka = { globalSetup: [kafkaSetup], maxConcurrency: 10 }
 const withForeignPrograms = {
   globalSetup: [kafkaSetup, "./test/interoperability/src/vitestSetup.ts"],
   // The first test of a file starts programs of other languages.

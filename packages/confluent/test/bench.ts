@@ -51,11 +51,11 @@ export const sendUntilStored = (writer: Writer, partition: number, batch: Record
     return yield* Effect.die(new Error(`not stored: ${told.join()}`))
   })
 
-/** The first lane that a new member of group `g` is given. */
+/** The first lane that a new member of a group of this topic is given: the group has the name of the topic. */
 export const firstLane = (transport: Transport, topic: string, more: Partial<Subscription> = {}) =>
   Effect.gen(function* () {
     const given = yield* Queue.unbounded<Lane>()
-    yield* transport.subscribe({ topic, group: "g", from: "earliest", drainMs: 5000, ...more }).pipe(
+    yield* transport.subscribe({ topic, group: topic, from: "earliest", drainMs: 5000, ...more }).pipe(
       Stream.runForEach((lane) => Queue.offer(given, lane)),
       Effect.forkScoped
     )

@@ -99,10 +99,10 @@ await describeOwnKafka(
             expect(batches.flatMap(({ records }) => records.map(({ position }) => position))).toEqual([8n, 9n, 10n])
             expect(batches[0]?.gap).toBe("compacted")
             yield* lane.settle(11n)
-            expect((yield* transport.bounds(topic, "g"))[0]).toMatchObject({ end: 11n, settled: 11n })
+            expect((yield* transport.bounds(topic, topic))[0]).toMatchObject({ end: 11n, settled: 11n })
           })
         )
       ))
   },
-  { isConfluent: true }
+  { isConfluent: true, isConcurrent: true }
 )

@@ -207,7 +207,7 @@ await describeOwnKafka(
             times: 20,
             while: (error) => error instanceof TransportError && error.isRetryable
           })
-          expect((yield* reader.bounds(topic, "g"))[0]?.settled).toBe(200n)
+          expect((yield* reader.bounds(topic, topic))[0]?.settled).toBe(200n)
           pulling.interruptUnsafe()
         })
       ))

@@ -41,7 +41,10 @@ describeKafka(
           // Bounded by what waits in a lane, and what comes with one look at the client.
           expect(largest).toBeLessThan(8000)
           yield* lane.settle(BigInt(count))
-          expect((yield* transport.bounds(topic, "g"))[0]).toMatchObject({ end: BigInt(count), settled: BigInt(count) })
+          expect((yield* transport.bounds(topic, topic))[0]).toMatchObject({
+            end: BigInt(count),
+            settled: BigInt(count)
+          })
         })
       ))
 
@@ -93,7 +96,7 @@ describeKafka(
           yield* Effect.flatMap(Stream.toPull(lane.batches), (pull) => pull)
           const settles = [10n, 40n, 20n, 80n, 5n].map((position) => lane.settle(position))
           yield* Effect.all(settles, { concurrency: "unbounded" })
-          expect((yield* transport.bounds(topic, "g"))[lane.partition]?.settled).toBe(80n)
+          expect((yield* transport.bounds(topic, topic))[lane.partition]?.settled).toBe(80n)
         })
       ))
 
@@ -170,5 +173,5 @@ describeKafka(
         })
       ))
   },
-  { isConfluent: true }
+  { isConfluent: true, isConcurrent: true }
 )

@@ -14,5 +14,5 @@ describeKafka(
       )
     }
   },
-  { isConfluent: true }
+  { isConfluent: true, isConcurrent: true }
 )

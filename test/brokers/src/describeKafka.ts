@@ -17,7 +17,7 @@ export interface SuiteNeeds {
   readonly isConfluent?: boolean
   /** A codec that the addon must have. */
   readonly codec?: string
-  /** Beside other suites of the file that are so too: for those that mostly wait. */
+  /** Its tests run side by side, and beside other suites of the file that are so too: for those that mostly wait. */
   readonly isConcurrent?: boolean
 }
 
@@ -40,11 +40,12 @@ export function describeKafka(
 export async function describeOwnKafka(
   name: string,
   define: () => void,
-  { isConfluent = false, codec }: SuiteNeeds = {}
+  { isConfluent = false, codec, isConcurrent = false }: SuiteNeeds = {}
 ): Promise<void> {
   const found = await findKafka()
   if (isMissing(found)) failInContinuousIntegration(found)
-  describeUnless(isMissing(found) ? found.reason : isConfluent ? missingAddon(codec) : undefined, name, define)
+  const missing = isMissing(found) ? found.reason : isConfluent ? missingAddon(codec) : undefined
+  describeUnless(missing, name, define, isConcurrent)
 }
 
 function describeUnless(reason: string | undefined, name: string, define: () => void, isConcurrent = false): void {

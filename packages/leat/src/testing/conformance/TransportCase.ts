@@ -42,12 +42,14 @@ export interface TransportCase {
   readonly run: Effect.Effect<void, unknown, TransportUnderTest | Scope.Scope>
 }
 
-/** What a case works with: a connection and a topic of its own. */
+/** What a case works with: a connection, a topic and a group of its own. */
 export interface Bench {
   readonly transport: Transport
   readonly connect: Effect.Effect<Transport, TransportError, Scope.Scope>
   readonly compact: Effect.Effect<void> | undefined
   readonly topic: string
+  /** New to the backend: where cases run side by side, members of one group would rebalance each other. */
+  readonly group: string
   readonly writer: Writer
 }
 
@@ -75,7 +77,7 @@ export function testCase<E>(
       const topic = `suite-${nowMs.toString(36)}-${topics++}`
       yield* transport.ensure({ topic, partitions, ...(compacted ? { compacted } : {}) })
       const writer = yield* transport.openWriter(topic)
-      yield* run({ transport, connect, compact, topic, writer })
+      yield* run({ transport, connect, compact, topic, group: `${topic}-group`, writer })
     })
   }
 }

@@ -15,7 +15,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(300, "a"))
         yield* store(bench.writer, 1, numbered(300, "b"))
-        const member = yield* join(bench.transport, bench.topic, "g")
+        const member = yield* join(bench.transport, bench.topic, bench.group)
         const lanes = [yield* member.lane, yield* member.lane].toSorted(
           (left, right) => left.partition - right.partition
         )
@@ -38,7 +38,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     "a waiting consumer gets a new record within a second",
     (bench) =>
       Effect.gen(function* () {
-        const member = yield* join(bench.transport, bench.topic, "g")
+        const member = yield* join(bench.transport, bench.topic, bench.group)
         const lane = yield* member.lane
         const taking = yield* Effect.forkChild(Effect.timeout(lane.take(1), "2 seconds"))
         yield* Effect.sleep(50)
@@ -53,7 +53,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(3))
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: "earliest" })).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group, { from: "earliest" })).lane
         assert.deepEqual(valuesOf(yield* lane.take(3)), ["0", "1", "2"])
       }),
     one
@@ -64,7 +64,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(3, "old"))
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: "latest" })).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group, { from: "latest" })).lane
         yield* store(bench.writer, 0, numbered(1, "new"))
         assert.deepEqual(valuesOf(yield* lane.take(1)), ["new0"])
       }),
@@ -77,7 +77,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(3, "old"))
         const first = yield* Scope.make()
-        const joined = join(bench.transport, bench.topic, "g", { from: "latest" })
+        const joined = join(bench.transport, bench.topic, bench.group, { from: "latest" })
         const lane = yield* Effect.flatMap(joined, (member) => member.lane).pipe(Scope.provide(first))
         yield* store(bench.writer, 0, numbered(2, "new"))
         assert.deepEqual(valuesOf(yield* lane.take(2)), ["new0", "new1"])
@@ -95,7 +95,9 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         const startMs = 1_700_000_000_000
         for (let index = 0; index < 5; index++)
           yield* store(bench.writer, 0, [{ key: "k", value: `${index}`, timeMs: startMs + index * 1000 }])
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: { timeMs: startMs + 3000 } })).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group, {
+          from: { timeMs: startMs + 3000 }
+        })).lane
         assert.deepEqual(valuesOf(yield* lane.take(2)), ["3", "4"])
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.replay.time, partitions: 1 }
@@ -110,10 +112,11 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         const middle = yield* boundsOf(bench, 0)
         assert.ok(middle.end > end)
         yield* store(bench.writer, 0, numbered(2, "new"))
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g", { from: { position: middle.end } })).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group, { from: { position: middle.end } }))
+          .lane
         assert.deepEqual(valuesOf(yield* lane.take(2)), ["new0", "new1"])
         // A driver that keeps where the group began tells of it; one that does not says nothing.
-        assert.equal((yield* boundsOf(bench, 0, "g")).settled ?? middle.end, middle.end)
+        assert.equal((yield* boundsOf(bench, 0, bench.group)).settled ?? middle.end, middle.end)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.replay.offset, partitions: 1 }
   ),
@@ -124,12 +127,13 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
         const first = yield* Scope.make()
-        const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
-          Scope.provide(first)
-        )
+        const lane = yield* Effect.flatMap(
+          join(bench.transport, bench.topic, bench.group),
+          (member) => member.lane
+        ).pipe(Scope.provide(first))
         assert.equal((yield* lane.take(10)).length, 10)
         yield* Scope.close(first, Exit.void)
-        const again = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const again = yield* (yield* join(bench.transport, bench.topic, bench.group)).lane
         assert.deepEqual(
           valuesOf(yield* again.take(10)),
           numbered(10).map(({ value }) => value)
@@ -144,15 +148,16 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
         const first = yield* Scope.make()
-        const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
-          Scope.provide(first)
-        )
+        const lane = yield* Effect.flatMap(
+          join(bench.transport, bench.topic, bench.group),
+          (member) => member.lane
+        ).pipe(Scope.provide(first))
         const records = yield* lane.take(10)
         yield* lane.settle(records[4]?.position ?? 0n)
         yield* lane.release
         yield* Scope.close(first, Exit.void)
-        assert.equal((yield* boundsOf(bench, 0, "g")).settled, records[4]?.position)
-        const again = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        assert.equal((yield* boundsOf(bench, 0, bench.group)).settled, records[4]?.position)
+        const again = yield* (yield* join(bench.transport, bench.topic, bench.group)).lane
         assert.equal(again.start, records[4]?.position)
         assert.deepEqual(valuesOf(yield* again.take(6)), ["4", "5", "6", "7", "8", "9"])
       }),
@@ -164,11 +169,11 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group)).lane
         const records = yield* lane.take(10)
         yield* lane.settle(records[8]?.position ?? 0n)
         yield* lane.settle(records[2]?.position ?? 0n)
-        assert.equal((yield* boundsOf(bench, 0, "g")).settled, records[8]?.position)
+        assert.equal((yield* boundsOf(bench, 0, bench.group)).settled, records[8]?.position)
       }),
     one
   ),
@@ -178,7 +183,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(5))
-        for (const group of ["g", "h"]) {
+        for (const group of [bench.group, `${bench.group}-other`]) {
           const lane = yield* (yield* join(bench.transport, bench.topic, group)).lane
           const records = yield* lane.take(5)
           assert.deepEqual(
@@ -187,7 +192,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
           )
           yield* lane.settle((records.at(-1)?.position ?? 0n) + 1n)
         }
-        assert.equal((yield* boundsOf(bench, 0, "other")).settled, undefined)
+        assert.equal((yield* boundsOf(bench, 0, `${bench.group}-none`)).settled, undefined)
       }),
     one
   ),
@@ -197,7 +202,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
-        const first = yield* join(bench.transport, bench.topic, "g")
+        const first = yield* join(bench.transport, bench.topic, bench.group)
         const lane = yield* first.lane
         const position = (yield* lane.take(5))[3]?.position ?? 0n
         yield* first.takeNoMore
@@ -205,7 +210,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         yield* lane.release
         yield* Effect.sleep(100)
         assert.equal(yield* first.waiting, 0, "a lane was given to a member that takes no more")
-        const next = yield* (yield* join(yield* bench.connect, bench.topic, "g")).lane
+        const next = yield* (yield* join(yield* bench.connect, bench.topic, bench.group)).lane
         assert.equal(next.start, position)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.handover === "drain", partitions: 1 }
@@ -218,9 +223,9 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         yield* store(bench.writer, 0, numbered(3, "a"))
         yield* store(bench.writer, 1, numbered(3, "b"))
         const scope = yield* Scope.make()
-        const goer = yield* join(bench.transport, bench.topic, "g").pipe(Scope.provide(scope))
+        const goer = yield* join(bench.transport, bench.topic, bench.group).pipe(Scope.provide(scope))
         yield* Effect.all([goer.lane, goer.lane]).pipe(Scope.provide(scope))
-        const stayer = yield* join(yield* bench.connect, bench.topic, "g", { drainMs: 100 })
+        const stayer = yield* join(yield* bench.connect, bench.topic, bench.group, { drainMs: 100 })
         yield* Scope.close(scope, Exit.void)
         const lanes = [yield* stayer.lane, yield* stayer.lane]
         assert.deepEqual(new Set(lanes.map(({ partition }) => partition)), new Set([0, 1]))
@@ -234,7 +239,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(2000, "a"))
         yield* store(bench.writer, 1, numbered(2000, "b"))
-        const member = yield* join(bench.transport, bench.topic, "g")
+        const member = yield* join(bench.transport, bench.topic, bench.group)
         const lanes = [yield* member.lane, yield* member.lane]
         const pulled = lanes.find(({ partition }) => partition === 1)
         assert.equal((yield* pulled?.take(2000) ?? Effect.succeed([])).length, 2000)
@@ -254,7 +259,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
             ["x", "y"].map((key) => ({ key, value: `${key}${round}` }))
           )
         yield* bench.compact
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group)).lane
         const records = yield* lane.take(2)
         assert.deepEqual(
           records.map(({ key, value }) => [textOf(key), textOf(value)]),
@@ -264,7 +269,7 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
           ]
         )
         yield* lane.settle((records[1]?.position ?? 0n) + 1n)
-        assert.equal((yield* boundsOf(bench, 0, "g")).settled, (yield* boundsOf(bench, 0)).end)
+        assert.equal((yield* boundsOf(bench, 0, bench.group)).settled, (yield* boundsOf(bench, 0)).end)
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.compaction, partitions: 1, compacted: true }
   ),
@@ -275,8 +280,8 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
         const { end } = yield* boundsOf(bench, 0)
-        yield* (yield* join(bench.transport, bench.topic, "g", { from: "latest" })).lane
-        assert.equal((yield* boundsOf(bench, 0, "g")).settled, end)
+        yield* (yield* join(bench.transport, bench.topic, bench.group, { from: "latest" })).lane
+        assert.equal((yield* boundsOf(bench, 0, bench.group)).settled, end)
       }),
     one
   ),
@@ -286,12 +291,15 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
     (bench) =>
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
-        const lane = yield* (yield* join(bench.transport, bench.topic, "g")).lane
+        const lane = yield* (yield* join(bench.transport, bench.topic, bench.group)).lane
         const records = yield* lane.take(10)
         yield* lane.settle(records[7]?.position ?? 0n)
         yield* waitUntil(
           "bounds tell the settled position",
-          Effect.map(boundsOf(bench, 0, "g"), ({ end, settled }) => settled !== undefined && end - settled === 3n)
+          Effect.map(
+            boundsOf(bench, 0, bench.group),
+            ({ end, settled }) => settled !== undefined && end - settled === 3n
+          )
         )
       }),
     { applies: (capabilities) => hasGroups(capabilities) && capabilities.lag === "exact", partitions: 1 }

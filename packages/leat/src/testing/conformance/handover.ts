@@ -21,7 +21,7 @@ const drains = ({ groups, handover }: Capabilities): boolean => groups !== "none
 const holdBoth = Effect.fnUntraced(function* (bench: Bench, drainMs = 5000) {
   yield* store(bench.writer, 0, numbered(10, "a"))
   yield* store(bench.writer, 1, numbered(10, "b"))
-  const member = yield* join(bench.transport, bench.topic, "g", { drainMs })
+  const member = yield* join(bench.transport, bench.topic, bench.group, { drainMs })
   return [yield* member.lane, yield* member.lane] as const
 })
 
@@ -53,7 +53,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
             lane.id,
             (yield* lane.take(10)).map(({ position }) => position)
           )
-        const second = yield* join(yield* bench.connect, bench.topic, "g")
+        const second = yield* join(yield* bench.connect, bench.topic, bench.group)
         const revoked = yield* firstRevoked(lanes)
         yield* soon("the stream of a revoked lane ends", revoked.end)
         yield* Effect.sleep(100)
@@ -80,7 +80,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
           asked.every((fiber) => fiber.pollUnsafe() === undefined),
           "a lane that is held is told that it is revoked"
         )
-        yield* join(yield* bench.connect, bench.topic, "g")
+        yield* join(yield* bench.connect, bench.topic, bench.group)
         const revoked = yield* firstRevoked(lanes)
         yield* soon("a lane that is revoked already says so at once", revoked.revoked)
         yield* revoked.release
@@ -98,12 +98,12 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         const records = Array.from({ length: 100 }, () => ({ key: "k", value }))
         for (let round = 0; round < 12; round++)
           for (const partition of [0, 1]) yield* store(bench.writer, partition, records)
-        const member = yield* join(bench.transport, bench.topic, "g")
+        const member = yield* join(bench.transport, bench.topic, bench.group)
         const lanes = [yield* member.lane, yield* member.lane]
         for (const lane of lanes) yield* lane.take(1)
         // Long enough that whatever is fetched ahead has come.
         yield* Effect.sleep(200)
-        const second = yield* join(yield* bench.connect, bench.topic, "g")
+        const second = yield* join(yield* bench.connect, bench.topic, bench.group)
         const revoked = yield* firstRevoked(lanes)
         yield* soon("the stream of a revoked lane ends", revoked.end)
         yield* revoked.release
@@ -120,7 +120,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         const lanes = yield* holdBoth(bench)
         for (const lane of lanes) yield* lane.take(10)
         const pulling = yield* Effect.forEach(lanes, (lane) => Effect.forkChild(Effect.as(lane.end, lane)))
-        yield* join(yield* bench.connect, bench.topic, "g")
+        yield* join(yield* bench.connect, bench.topic, bench.group)
         const ended = yield* soon(
           "a pull that waits ends when its lane is revoked",
           Effect.raceAllFirst(pulling.map((fiber) => Fiber.join(fiber)))
@@ -137,14 +137,14 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         const lanes = yield* holdBoth(bench, 50)
         for (const lane of lanes) yield* lane.take(10)
-        const second = yield* join(yield* bench.connect, bench.topic, "g")
+        const second = yield* join(yield* bench.connect, bench.topic, bench.group)
         const lane = yield* soon("a lane that is not drained in time goes to the other member", second.lane)
         const late = lanes.find(({ partition }) => partition === lane.partition)
         assert.ok(late)
         yield* soon("a lost lane is told so", late.revoked)
         assertLost(yield* Effect.exit(late.settle(lane.start + 5n)), "settle")
         assertLost(yield* Effect.exit(late.end), "pull")
-        assert.equal((yield* boundsOf(bench, lane.partition, "g")).settled ?? lane.start, lane.start)
+        assert.equal((yield* boundsOf(bench, lane.partition, bench.group)).settled ?? lane.start, lane.start)
         assert.equal((yield* lane.take(10)).length, 10)
       }),
     { applies: handsOver }
@@ -156,9 +156,10 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
       Effect.gen(function* () {
         yield* store(bench.writer, 0, numbered(10))
         const scope = yield* Scope.make()
-        const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
-          Scope.provide(scope)
-        )
+        const lane = yield* Effect.flatMap(
+          join(bench.transport, bench.topic, bench.group),
+          (member) => member.lane
+        ).pipe(Scope.provide(scope))
         yield* lane.take(5)
         yield* Scope.close(scope, Exit.void)
         yield* soon("a lane whose member has gone is told so", lane.revoked)
@@ -173,7 +174,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         const taken: Array<number> = []
         // It takes one lane, and is busy with that.
         const running = yield* bench.transport
-          .subscribe({ topic: bench.topic, group: "g", from: "earliest", drainMs: 15_000 })
+          .subscribe({ topic: bench.topic, group: bench.group, from: "earliest", drainMs: 15_000 })
           .pipe(
             Stream.runForEach((lane) => {
               taken.push(lane.partition)
@@ -187,7 +188,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         )
         yield* Effect.sleep(200)
         yield* Fiber.interrupt(running)
-        const other = yield* join(yield* bench.connect, bench.topic, "g")
+        const other = yield* join(yield* bench.connect, bench.topic, bench.group)
         yield* soon(
           "a lane that nobody took goes to another member",
           Effect.repeat(other.lane, { until: ({ partition }) => !taken.includes(partition) })
@@ -203,9 +204,10 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         yield* store(bench.writer, 0, numbered(10))
         const hold = Effect.fnUntraced(function* (isReleased: boolean) {
           const scope = yield* Scope.make()
-          const lane = yield* Effect.flatMap(join(bench.transport, bench.topic, "g"), (member) => member.lane).pipe(
-            Scope.provide(scope)
-          )
+          const lane = yield* Effect.flatMap(
+            join(bench.transport, bench.topic, bench.group),
+            (member) => member.lane
+          ).pipe(Scope.provide(scope))
           yield* lane.take(5)
           if (isReleased) yield* lane.release
           yield* Scope.close(scope, Exit.void)

@@ -15,7 +15,7 @@ const another = Effect.fnUntraced(function* (bench: Bench, name: string) {
 const laneOf = (bench: Bench) =>
   Effect.gen(function* () {
     yield* store(bench.writer, 0, numbered(3, bench.topic))
-    const member = yield* join(bench.transport, bench.topic, "g")
+    const member = yield* join(bench.transport, bench.topic, bench.group)
     const lane = yield* soon(`the lane of ${bench.topic} is given`, member.lane)
     assert.equal((yield* lane.take(3)).length, 3)
     return { member, lane }
@@ -52,7 +52,7 @@ export const membershipCases: ReadonlyArray<TransportCase> = [
         yield* leaves.lane.settle(leaves.lane.start + 2n)
         yield* leaves.lane.release
         yield* Scope.close(scope, Exit.void)
-        const next = yield* join(yield* bench.connect, other.topic, "g")
+        const next = yield* join(yield* bench.connect, other.topic, bench.group)
         const lane = yield* soon("a topic that was left goes to another member", next.lane)
         assert.equal(lane.start, leaves.lane.start + 2n)
         yield* store(bench.writer, 0, numbered(1, "more"))
@@ -67,10 +67,10 @@ export const membershipCases: ReadonlyArray<TransportCase> = [
     "a second subscription to the same topic and group is another member",
     (bench) =>
       Effect.gen(function* () {
-        const first = yield* join(bench.transport, bench.topic, "g")
+        const first = yield* join(bench.transport, bench.topic, bench.group)
         const lanes = [yield* first.lane, yield* first.lane]
         const scope = yield* Scope.make()
-        const second = yield* join(bench.transport, bench.topic, "g").pipe(Scope.provide(scope))
+        const second = yield* join(bench.transport, bench.topic, bench.group).pipe(Scope.provide(scope))
         const revoked = yield* soon(
           "one of the lanes goes to the second member",
           Effect.raceAllFirst(lanes.map((lane) => Effect.as(lane.revoked, lane)))
