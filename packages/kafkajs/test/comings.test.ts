@@ -32,92 +32,96 @@ class Ledger {
   }
 }
 
-describeKafka("members that come and go", (bootstrap) => {
-  /** Joins as leat does; the effect that it gives is the first step of leaving, and ends when every lane is released. */
-  const one = Effect.fnUntraced(function* (ledger: Ledger, topic: string, name: string, chance: () => number) {
-    const transport = yield* kafkajsTransport({ brokers: bootstrap.split(",") })
-    const leaving = yield* Deferred.make<void>()
-    let held = 0
-    const running = yield* transport.subscribe({ topic, group: topic, from: "earliest", drainMs: 10_000 }).pipe(
-      Stream.runForEach((lane) => {
-        held++
-        ledger.begin(lane.partition, name, lane.start)
-        const handled = lane.batches.pipe(
-          Stream.runForEach(({ records, next }) => {
-            const seen = ledger.seen.get(lane.partition) ?? new Set()
-            ledger.seen.set(lane.partition, seen)
-            for (const { position } of records) seen.add(position)
-            const settled = Effect.andThen(
-              lane.settle(next),
-              Effect.sync(() => ledger.settled.set(lane.partition, next))
-            )
-            return Effect.andThen(Effect.sleep(chance() * 50), Effect.uninterruptible(settled))
-          })
-        )
-        return Effect.raceFirst(handled, Deferred.await(leaving)).pipe(
-          Effect.exit,
-          Effect.andThen(Effect.sync(() => ledger.holder.delete(lane.partition))),
-          Effect.andThen(lane.release),
-          Effect.andThen(Effect.sync(() => held--)),
-          Effect.forkScoped
-        )
-      }),
-      Effect.forkScoped
-    )
-    return Effect.gen(function* () {
-      yield* Fiber.interrupt(running)
-      yield* Effect.sleep(chance() * 500)
-      yield* Deferred.succeed(leaving, undefined)
-      yield* waitUntil(
-        "every lane is released",
-        Effect.sync(() => held === 0)
+describeKafka(
+  "members that come and go",
+  (bootstrap) => {
+    /** Joins as leat does; the effect that it gives is the first step of leaving, and ends when every lane is released. */
+    const one = Effect.fnUntraced(function* (ledger: Ledger, topic: string, name: string, chance: () => number) {
+      const transport = yield* kafkajsTransport({ brokers: bootstrap.split(",") })
+      const leaving = yield* Deferred.make<void>()
+      let held = 0
+      const running = yield* transport.subscribe({ topic, group: topic, from: "earliest", drainMs: 10_000 }).pipe(
+        Stream.runForEach((lane) => {
+          held++
+          ledger.begin(lane.partition, name, lane.start)
+          const handled = lane.batches.pipe(
+            Stream.runForEach(({ records, next }) => {
+              const seen = ledger.seen.get(lane.partition) ?? new Set()
+              ledger.seen.set(lane.partition, seen)
+              for (const { position } of records) seen.add(position)
+              const settled = Effect.andThen(
+                lane.settle(next),
+                Effect.sync(() => ledger.settled.set(lane.partition, next))
+              )
+              return Effect.andThen(Effect.sleep(chance() * 50), Effect.uninterruptible(settled))
+            })
+          )
+          return Effect.raceFirst(handled, Deferred.await(leaving)).pipe(
+            Effect.exit,
+            Effect.andThen(Effect.sync(() => ledger.holder.delete(lane.partition))),
+            Effect.andThen(lane.release),
+            Effect.andThen(Effect.sync(() => held--)),
+            Effect.forkScoped
+          )
+        }),
+        Effect.forkScoped
       )
+      return Effect.gen(function* () {
+        yield* Fiber.interrupt(running)
+        yield* Effect.sleep(chance() * 500)
+        yield* Deferred.succeed(leaving, undefined)
+        yield* waitUntil(
+          "every lane is released",
+          Effect.sync(() => held === 0)
+        )
+      })
     })
-  })
 
-  it.each(Array.from({ length: Number(process.env["LEAT_RUNS"] ?? 2) }, (_, index) => index + 1))(
-    "hand every record on once, and no partition to two of them (seed %i)",
-    (seed) =>
-      run(
-        Effect.gen(function* () {
-          const { topic, writer, transport } = yield* benchAt(bootstrap, partitions)
-          const chance = chanceOf(seed)
-          const ledger = new Ledger()
-          const members: Array<{ readonly scope: Scope.Closeable; readonly leave: Effect.Effect<void, unknown> }> = []
-          const writing = { isOver: false }
-          const write = Effect.gen(function* () {
-            while (!writing.isOver) {
-              yield* send(writer, numbered(5), { partition: Math.floor(chance() * partitions) })
-              yield* Effect.sleep(20)
+    it.each(Array.from({ length: Number(process.env["LEAT_RUNS"] ?? 2) }, (_, index) => index + 1))(
+      "hand every record on once, and no partition to two of them (seed %i)",
+      (seed) =>
+        run(
+          Effect.gen(function* () {
+            const { topic, writer, transport } = yield* benchAt(bootstrap, partitions)
+            const chance = chanceOf(seed)
+            const ledger = new Ledger()
+            const members: Array<{ readonly scope: Scope.Closeable; readonly leave: Effect.Effect<void, unknown> }> = []
+            const writing = { isOver: false }
+            const write = Effect.gen(function* () {
+              while (!writing.isOver) {
+                yield* send(writer, numbered(5), { partition: Math.floor(chance() * partitions) })
+                yield* Effect.sleep(20)
+              }
+            })
+            const written = yield* Effect.forkScoped(write)
+            const leave = ({ scope, leave: first }: (typeof members)[number]) =>
+              Effect.andThen(first, Scope.close(scope, Exit.void))
+            for (let step = 0; step < 8; step++) {
+              const scope = yield* Scope.make()
+              members.push({ scope, leave: yield* Scope.provide(one(ledger, topic, `${seed}.${step}`, chance), scope) })
+              yield* Effect.sleep(300 + chance() * 1500)
+              if (members.length < 3) continue
+              for (const goer of members.splice(Math.floor(chance() * members.length), 1)) yield* leave(goer)
             }
+            writing.isOver = true
+            yield* Fiber.join(written)
+            yield* waitUntil(
+              "all is settled",
+              Effect.map(transport.bounds(topic, topic), (bounds) =>
+                bounds.every(({ end, settled }) => (settled ?? 0n) === end)
+              ),
+              { withinMs: 25_000 }
+            )
+            yield* Effect.forEach(members, leave)
+            expect(ledger.faults).toEqual([])
+            const ends = (yield* transport.bounds(topic)).map(({ end }) => Number(end))
+            expect(Array.from({ length: partitions }, (_, partition) => ledger.seen.get(partition)?.size ?? 0)).toEqual(
+              ends
+            )
           })
-          const written = yield* Effect.forkScoped(write)
-          const leave = ({ scope, leave: first }: (typeof members)[number]) =>
-            Effect.andThen(first, Scope.close(scope, Exit.void))
-          for (let step = 0; step < 8; step++) {
-            const scope = yield* Scope.make()
-            members.push({ scope, leave: yield* Scope.provide(one(ledger, topic, `${seed}.${step}`, chance), scope) })
-            yield* Effect.sleep(300 + chance() * 1500)
-            if (members.length < 3) continue
-            for (const goer of members.splice(Math.floor(chance() * members.length), 1)) yield* leave(goer)
-          }
-          writing.isOver = true
-          yield* Fiber.join(written)
-          yield* waitUntil(
-            "all is settled",
-            Effect.map(transport.bounds(topic, topic), (bounds) =>
-              bounds.every(({ end, settled }) => (settled ?? 0n) === end)
-            ),
-            { withinMs: 25_000 }
-          )
-          yield* Effect.forEach(members, leave)
-          expect(ledger.faults).toEqual([])
-          const ends = (yield* transport.bounds(topic)).map(({ end }) => Number(end))
-          expect(Array.from({ length: partitions }, (_, partition) => ledger.seen.get(partition)?.size ?? 0)).toEqual(
-            ends
-          )
-        })
-      ),
-    60_000
-  )
-})
+        ),
+      60_000
+    )
+  },
+  { isConcurrent: true }
+)
