@@ -31,7 +31,7 @@ class Watch {
   }
 }
 
-describe("a lane that is revoked", () => {
+describe("a lane that is revoked", { concurrent: true }, () => {
   it.live("with a backlog starts no more handlers, drains, and is handed over without an event handled twice", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 2 })
@@ -143,7 +143,7 @@ describe("a lane that is revoked", () => {
   )
 })
 
-describe("a handler that is interrupted by somebody else while its lane drains", () => {
+describe("a handler that is interrupted by somebody else while its lane drains", { concurrent: true }, () => {
   it.live("keeps nobody waiting, and its event comes again", () =>
     Effect.gen(function* () {
       const leat = yield* open(routes({ drain: "20 seconds", policy: "p" }, { p: [{ on: ["*"], then: "drop" }] }))
@@ -163,7 +163,7 @@ describe("a handler that is interrupted by somebody else while its lane drains",
   )
 })
 
-describe("a handler that runs past the drain time", () => {
+describe("a handler that runs past the drain time", { concurrent: true }, () => {
   it.live("is interrupted early enough to clean up before the lane is taken", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 2 })
@@ -243,7 +243,7 @@ describe("a handler that runs past the drain time", () => {
   )
 })
 
-describe("deliveries that a consumer ends itself", () => {
+describe("deliveries that a consumer ends itself", { concurrent: true }, () => {
   it.live("are not handed out any more once their lane was taken away, however many were taken from it before", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 2 })
