@@ -20,6 +20,8 @@ interface ProjectOptions {
   readonly testTimeout?: number
   readonly hookTimeout?: number
   readonly maxConcurrency?: number
+  readonly maxWorkers?: number
+  readonly sequence?: { readonly groupOrder: number }
 }
 const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
@@ -28,9 +30,12 @@ const project = (name: string, include: Array<string>, more: ProjectOptions = {}
   test: { name, include, fsModuleCache: planting === undefined, ...more }
 })
 const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
-// Tests that run side by side wait for a broker nearly all of the time: more of them than vitest runs by itself.
-const withKafka = { globalSetup: [kafkaSetup], maxConcurrency: 10 }
+// Tests that wait for a broker or another process, much of the time: three workers keep two cores busy, and of tests that run side
+// by side there are more than vitest takes by itself. All others come afterwards, because projects of one group have as many workers.
+const waiting = { maxWorkers: 3, maxConcurrency: 10, sequence: { groupOrder: 0 } }
+const withKafka = { ...waiting, globalSetup: [kafkaSetup] }
 const withForeignPrograms = {
+  ...waiting,
   globalSetup: [kafkaSetup, "./test/interoperability/src/vitestSetup.ts"],
   // The first test of a file starts programs of other languages.
   testTimeout: 60_000,
@@ -44,8 +49,9 @@ export default defineConfig({
     reporters: ["default", "./tools/counting-reporter.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Two cores: more workers only take turns, and tests that measure time would see it.
+    // Two cores: more workers only take turns where tests compute, and tests that measure time would see it.
     maxWorkers: 2,
+    sequence: { groupOrder: 1 },
     projects: [
       project("leat", ["packages/leat/test/**/*.test.ts"]),
       project("log", ["packages/log/test/**/*.test.ts"]),
@@ -53,7 +59,7 @@ export default defineConfig({
       project("kafkajs", ["packages/kafkajs/test/**/*.test.ts"], withKafka),
       project("protoc-gen-leat", ["packages/protoc-gen-leat/test/**/*.test.ts"]),
       project("cli", ["packages/cli/test/**/*.test.ts"]),
-      project("demo", ["packages/demo/test/**/*.test.ts"]),
+      project("demo", ["packages/demo/test/**/*.test.ts"], waiting),
       project("confluent", ["packages/confluent/test/**/*.test.ts"], withKafka),
       project("brokers", ["test/brokers/test/**/*.test.ts"], withKafka),
       project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),

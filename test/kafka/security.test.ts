@@ -132,16 +132,16 @@ for (const driver of [kafkajs, confluent])
       beforeAll(async () => {
         folder = mkdtempSync(join(tmpdir(), "leat-secrets-"))
         process.env["LEAT_TEST_PASSWORD"] = password
-        kafka = await startKafka({
-          security: { tls: true, sasl: ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], users }
-        })
-        mutual = await startKafka({ security: { tls: true, mtls: true } })
+        const sasl = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const
+        ;[kafka, mutual] = await Promise.all([
+          startKafka({ security: { tls: true, sasl, users } }),
+          startKafka({ security: { tls: true, mtls: true } })
+        ])
       }, 60_000)
       afterAll(async () => {
         delete process.env["LEAT_TEST_PASSWORD"]
         rmSync(folder, { recursive: true, force: true })
-        await kafka.close()
-        await mutual.close()
+        await Promise.all([kafka.close(), mutual.close()])
       })
       const tls = () => ({ ca: `\${file:${kafka.secure?.caFile ?? ""}}` })
       const filled = (sasl: object) =>
