@@ -20,8 +20,9 @@ import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
+import { Replays } from "./Replays.ts"
 import { Source } from "./Source.ts"
-import { type EventBatch, type Handler, NoEvent } from "./SourceOptions.ts"
+import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames, processDuration } from "../Telemetry.ts"
@@ -62,6 +63,7 @@ export interface ConsumingParts<T> {
 interface RunningSubscription<T> {
   readonly subscription: Subscription
   readonly source: Source<T>
+  readonly replays: Replays<T>
   readonly group: string
   readonly options: HandleOptions
 }
@@ -163,7 +165,10 @@ export class Consuming<T> {
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
-    for (const { source, group, options } of this.#running ?? []) source.configure(this.#settings(group, options))
+    for (const { source, replays, group, options } of this.#running ?? []) {
+      source.configure(this.#settings(group, options))
+      replays.configure(this.#settings(group, options))
+    }
   }
 
   #settings(group: string, { concurrency, from, policy }: HandleOptions): SubscriptionSettings {
@@ -206,29 +211,29 @@ export class Consuming<T> {
     const leg = readLeg()
     const taken = groups.enter(leg, group, contract.stream)
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
-    const source = new Source<T>(
-      {
-        transport: readTransport(),
-        topic: leg.topic,
-        stream: contract.stream,
-        type: contract.name,
-        group,
-        unordered: contract.unordered,
-        isKeyPersonal: isKeyPersonal(contract),
-        ledger,
-        decode: (value) => this.#decode(value),
-        handler,
-        drainsOnStop,
-        duration: processDuration(context),
-        context,
-        scheduler
-      },
-      this.#settings(group, options)
-    )
+    const sourceOptions: SourceOptions<T> = {
+      transport: readTransport(),
+      topic: leg.topic,
+      stream: contract.stream,
+      type: contract.name,
+      group,
+      unordered: contract.unordered,
+      isKeyPersonal: isKeyPersonal(contract),
+      ledger,
+      decode: (value) => this.#decode(value),
+      handler,
+      drainsOnStop,
+      duration: processDuration(context),
+      context,
+      scheduler
+    }
+    const source = new Source<T>(sourceOptions, this.#settings(group, options))
+    const replays = new Replays<T>(sourceOptions, this.#settings(group, options))
     const unreported = this.#reported(group, context)
-    return Effect.map(Effect.forkIn(Effect.interruptible(source.run), scope, { startImmediately: true }), (fiber) => {
-      const subscription = this.#subscription(group, source, fiber)
-      const running = { subscription, source, group, options }
+    const reading = Effect.interruptible(Effect.raceFirst(source.run, replays.run))
+    return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
+      const subscription = this.#subscription(group, source, replays, fiber)
+      const running = { subscription, source, replays, group, options }
       this.#running ??= new Set()
       this.#running.add(running)
       // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
@@ -241,20 +246,25 @@ export class Consuming<T> {
     })
   }
 
-  #subscription(group: string, source: Source<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
+  #subscription(
+    group: string,
+    source: Source<T>,
+    replays: Replays<T>,
+    fiber: Fiber.Fiber<never, TransportError>
+  ): Subscription {
     const { scheduler, contract } = this.#parts
     const { stream } = contract
     const bounds = Effect.suspend(() => this.bounds(group))
     return {
       group,
       stream,
-      halted: () => source.halted,
-      blocked: () => source.blocked,
-      resume: source.resume,
+      halted: () => [...source.halted, ...replays.halted],
+      blocked: () => [...source.blocked, ...replays.blocked],
+      resume: Effect.andThen(source.resume, replays.resume),
       lag: Effect.map(bounds, (rows) =>
         rows.reduce((sum, row) => sum + row.end - firstToDo(row, source.startOf(row.partition)), 0n)
       ),
-      caughtUp: caughtUp({ group, stream, source, fiber, bounds, scheduler }),
+      caughtUp: caughtUp({ group, stream, source, replays, fiber, bounds, scheduler }),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void

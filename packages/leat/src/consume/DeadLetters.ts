@@ -29,6 +29,7 @@ interface Letter {
 export interface DeadLetterOptions {
   readonly transport: Transport
   readonly topic: string
+  readonly lettersOf?: string
   readonly group: string
   readonly stream: string
   readonly context: Context.Context<never>
@@ -47,7 +48,7 @@ export class DeadLetters {
 
   constructor(options: DeadLetterOptions) {
     this.#options = options
-    this.#topic = deadLetterTopics(options.topic, options.group).deadLetters
+    this.#topic = deadLetterTopics(options.lettersOf ?? options.topic, options.group).deadLetters
     this.#wake = new Wake(options.scheduler)
   }
 

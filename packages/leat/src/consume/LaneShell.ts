@@ -110,7 +110,7 @@ export class LaneShell<T> {
   get halts(): ReadonlyArray<HaltedReadLane> {
     const halted = this.#defect ?? this.machine.halted
     const halts = halted === undefined ? this.machine.haltedKeys : [halted, ...this.machine.haltedKeys]
-    return halts.map((halt) => ({ ...halt, partition: this.lane.partition }))
+    return halts.map((halt) => ({ ...halt, topic: this.#options.topic, partition: this.lane.partition }))
   }
 
   configure(settings: SubscriptionSettings): void {

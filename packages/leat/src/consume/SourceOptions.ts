@@ -36,6 +36,8 @@ export type Handler<T> =
 export interface SourceOptions<T> {
   readonly transport: Transport
   readonly topic: string
+  /** The topic whose dead letters it has; `topic` when absent. */
+  readonly lettersOf?: string
   readonly stream: string
   /** Full protobuf message name: records that say another one are skipped. */
   readonly type: string
@@ -58,5 +60,7 @@ export interface SourceOptions<T> {
 
 /** Why and where a lane of a subscription stands still until `resume`. */
 export interface HaltedReadLane extends ReadHalted {
+  /** That of the stream, or that of what is replayed for the group. */
+  readonly topic: string
   readonly partition: number
 }

@@ -80,7 +80,15 @@ describe("handle", () => {
         Effect.sync(() => subscription.halted().length > 0)
       )
       expect(subscription.halted()).toEqual([
-        { scope: "lane", tag: "Broken", position: 1n, attempts: 1, detail: "planted Broken", partition: 0 }
+        {
+          scope: "lane",
+          topic: "notes",
+          tag: "Broken",
+          position: 1n,
+          attempts: 1,
+          detail: "planted Broken",
+          partition: 0
+        }
       ])
       expect(yield* subscription.lag).toBeGreaterThan(0n)
       expect(lanesOf(leat)).toMatchObject([{ balanced: true }])

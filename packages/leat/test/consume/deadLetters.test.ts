@@ -162,6 +162,7 @@ describe("what cannot be dead-lettered", () => {
       expect(subscription.halted()).toEqual([
         {
           scope: "key",
+          topic: "notes",
           partition: 0,
           position: 1n,
           tag: "Poison",

@@ -122,6 +122,29 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: "record/DeadLetter.test.ts"
   },
   {
+    name: "what was replayed before a group came is not for it",
+    file: "consume/Replays.ts",
+    find: `from: "earliest" }`,
+    replace: `from: "latest" }`,
+    foundBy: "consume/replays.test.ts"
+  },
+  {
+    name: "what is replayed while a group reads is not found",
+    file: "consume/Replays.ts",
+    find: `while (!(yield* isThere)) yield* Effect.sleep(lookMs)`,
+    replace: `if (!(yield* isThere)) return yield* Effect.never`,
+    foundBy: "consume/replays.test.ts",
+    test: "is found while"
+  },
+  {
+    name: "a replay that fails is set aside where nobody looks",
+    file: "consume/Replays.ts",
+    find: `topic: replays, lettersOf: topic }`,
+    replace: `topic: replays }`,
+    foundBy: "consume/replays.test.ts",
+    test: "is set aside again"
+  },
+  {
     name: "a dead letter says the partition for the position",
     file: "record/DeadLetter.ts",
     find: `offset: position, group,`,
