@@ -60,8 +60,8 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a handler waits for its own subscription to catch up",
     file: "consume/CatchingUp.ts",
-    find: `if (delivery !== undefined && source`,
-    replace: `if (delivery === undefined && source`,
+    find: `if (delivery !== undefined && (source`,
+    replace: `if (delivery === undefined && (source`,
     foundBy: "consume/caughtUp.test.ts",
     test: "fails for a handler that waits for itself"
   },
