@@ -3,7 +3,7 @@
  * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
  * exporter. Spans are made per batch sent and per event processed, never per event published.
  */
-import { Context, Effect, type Exit, type Fiber, Metric, Option, References, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Metric, Option, References, Tracer } from "effect"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import { fromInput } from "effect/http/Headers"
 
@@ -135,6 +135,44 @@ export function spanned(span: () => SpanSpec) {
         return Effect.withSpan(name, options, { captureStackTrace: false })(watched)
       }).pipe(Effect.catchCause((cause) => ended ?? (hasBegun ? Effect.failCause(cause) : effect)))
     })
+}
+
+/** Ends a span, with the reason when what it stands for has failed. */
+export type EndSpan = (errorType: string | undefined) => void
+
+const noSpan: EndSpan = () => {}
+
+/**
+ * Calls `run` at once, in a span that goes on until `run` or somebody after it ends it. Not in a fiber that a scheduler may put behind others:
+ * calls keep their order. `run`, which never throws, is called without a span where none can be made.
+ */
+export function inSpan(context: Context.Context<never>, span: () => SpanSpec, run: (end: EndSpan) => void): void {
+  let hasBegun = false
+  const begun = Effect.suspend(() => {
+    const { name, options } = span()
+    return Effect.flatMap(Effect.makeSpan(name, options), (made) => {
+      const call = Effect.sync(() => {
+        hasBegun = true
+        run(endingOf(made, context))
+      })
+      return Effect.withParentSpan(call, made, { captureStackTrace: false })
+    })
+  })
+  Effect.runSyncExitWith(context)(begun)
+  if (!hasBegun) run(noSpan)
+}
+
+function endingOf(span: Tracer.Span, context: Context.Context<never>): EndSpan {
+  const isTimed = Context.get(context, References.TracerTimingEnabled)
+  const clock = Context.get(context, Clock.Clock)
+  return (errorType) => {
+    try {
+      if (errorType !== undefined) span.attribute(attribute.errorType, errorType)
+      span.end(isTimed ? clock.currentTimeNanosUnsafe() : 0n, Exit.void)
+    } catch {
+      // A tracer that throws keeps nothing of leat's from going on.
+    }
+  }
 }
 
 /** Tells the log of the application. A logger that throws keeps nothing of leat's from going on. */

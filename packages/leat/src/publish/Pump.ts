@@ -5,7 +5,7 @@
 import { Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
 import * as Telemetry from "../Telemetry.ts"
 import type { Run, Transport } from "../transport/index.ts"
-import { sendEffect, unknownRun } from "../transport/Sending.ts"
+import { unknownRun } from "../transport/Sending.ts"
 import { monotonicMs } from "../Wake.ts"
 import type { ArenaPool } from "./ArenaPool.ts"
 import { boundedFence } from "./boundedFence.ts"
@@ -130,6 +130,7 @@ export class Pump implements Alarmed, PartitionRunner {
   /** The partition's sink has closed: late answers count for nothing. */
   close(partition: PumpedPartition): void {
     partition.isClosed = true
+    for (const sending of partition.unanswered) sending.endSpan("closed")
     this.#waiting.delete(partition)
     this.#calendar.remove(partition)
     partition.fencing?.interruptUnsafe()
@@ -223,45 +224,39 @@ export class Pump implements Alarmed, PartitionRunner {
     const { leg, writer } = partition.home
     const { batch, from, to } = sending
     sending.lateMs = this.#nowMs + leg.timeoutMs + graceMs
-    const answer = (runs: ReadonlyArray<Run>) => this.#answered(partition, sending, runs)
-    if (this.#isTraced) this.#sendTraced(partition, sending, answer)
-    else {
+    const send = () => {
       try {
-        writer.send(partition.partition, batch, from, to, leg.timeoutMs, answer)
+        writer.send(partition.partition, batch, from, to, leg.timeoutMs, (runs) =>
+          this.#answered(partition, sending, runs)
+        )
       } catch (error) {
-        answer([unknownRun(this.transport.name, from, to, `the driver failed: ${String(error)}`)])
+        const detail = `the driver failed: ${String(error)}`
+        this.#answered(partition, sending, [unknownRun(this.transport.name, from, to, detail)])
       }
     }
+    if (this.#isTraced) this.#traced(partition, sending, send)
+    else send()
     if (sending.runs !== undefined) return
     this.#waiting.add(partition)
     this.#lookAgain(sending.lateMs)
   }
 
-  /** In a span of its own. */
-  #sendTraced(
-    { partition, home }: PumpedPartition,
-    sending: Sending,
-    answer: (runs: ReadonlyArray<Run>) => void
-  ): void {
+  /** Hands it over in a span that its answer ends. */
+  #traced({ partition, home }: PumpedPartition, sending: Sending, send: () => void): void {
     const { batch, from, to } = sending
-    const { sink, topic, timeoutMs } = home.leg
+    const { sink, topic } = home.leg
     const destination = { system: this.transport.name, topic, partition }
     const span = () => Telemetry.sendSpan(destination, sink, to - from, batch.traces(from, to, Telemetry.linksMax))
-    const sent = sendEffect(home.writer, partition, batch, from, to, timeoutMs).pipe(
-      Effect.tap((runs) => {
-        answer(runs)
-        const failed = sending.runs?.find(({ error }) => error !== undefined)?.error
-        return failed === undefined
-          ? Effect.void
-          : Effect.annotateCurrentSpan(Telemetry.attribute.errorType, failed.reason)
-      }),
-      Telemetry.spanned(span)
-    )
-    Effect.runForkWith(this.context)(sent)
+    Telemetry.inSpan(this.context, span, (end) => {
+      sending.trace = end
+      send()
+    })
   }
 
   #answered(partition: PumpedPartition, sending: Sending, runs: ReadonlyArray<Run>): void {
-    if (!sending.answer(runs) || partition.isClosed) return
+    if (!sending.answer(runs)) return
+    sending.endSpan(sending.runs?.find(({ error }) => error !== undefined)?.error?.reason)
+    if (partition.isClosed) return
     const nowMs = partition === this.#driving ? this.#nowMs : monotonicMs(this.#clock)
     const seconds = (nowMs - (sending.lateMs - partition.home.leg.timeoutMs - graceMs)) / 1000
     this.#durations.record(seconds)

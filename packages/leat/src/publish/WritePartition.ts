@@ -35,6 +35,8 @@ export class Sending {
   lateMs = Number.POSITIVE_INFINITY
   /** Whether a range that was handed over earlier has failed since. */
   isBehind = false
+  /** Ends the span that it is traced in, when it is. */
+  trace: ((errorType: string | undefined) => void) | undefined
   #runs: ReadonlyArray<Run> | undefined
 
   constructor(lane: WriteLane, span: Span) {
@@ -57,6 +59,12 @@ export class Sending {
   /** What the driver has said; undefined while it has not. */
   get runs(): ReadonlyArray<Run> | undefined {
     return this.#runs
+  }
+
+  /** It is answered, or its answer is not waited for: its span ends, with the reason when it has failed. */
+  endSpan(errorType: string | undefined): void {
+    this.trace?.(errorType)
+    this.trace = undefined
   }
 
   /** Takes the first answer; returns whether this was it. */

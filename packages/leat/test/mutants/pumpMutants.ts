@@ -11,6 +11,23 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     test: "answers nothing"
   },
   {
+    name: "a send that is traced is handed over in a fiber of its own",
+    file: "publish/Pump.ts",
+    find: `      sending.trace = end
+      send()`,
+    replace: `      sending.trace = end
+      Effect.runForkWith(this.context)(Effect.sync(send))`,
+    foundBy: "worlds"
+  },
+  {
+    name: "the span of a send without an answer is left open when its sink closes",
+    file: "publish/Pump.ts",
+    find: `for (const sending of partition.unanswered) sending.endSpan("closed")`,
+    replace: ``,
+    foundBy: "publish/pumping.test.ts",
+    test: "ends the span"
+  },
+  {
     name: "a lane that waits for its time is not entered",
     file: "publish/Pump.ts",
     find: `this.#calendar.enter((command.lane as PumpedLane | undefined) ?? partition, command.untilMs)`,

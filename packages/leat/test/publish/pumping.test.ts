@@ -1,4 +1,4 @@
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Scope, Tracer } from "effect"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import type { Driver } from "leat/transport"
@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { Pumps } from "../../src/publish/Pumps.js"
 import { TurnClock } from "../../src/publish/TurnClock.js"
 import { noteContract } from "../contracts/Note.js"
-import { documentOf, legRow, note, openNotes, story } from "./stories.js"
+import { documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
 
 const silence: FaultPlan = { send: () => ({ kind: "silence" }) }
 const drop = [{ on: ["*"], then: "drop" }]
@@ -39,6 +39,38 @@ describe("the pump of a cluster", () => {
         expect(legRow(leat)).toMatchObject({ stored: 100 })
       })
     ))
+
+  it("hands sends over in order where they are traced, whatever the scheduler lets give way", () => {
+    const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
+    for (let seed = 1; seed <= 20; seed++) {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const program = Effect.gen(function* () {
+        const { notes } = yield* openNotes({ broker, leg: { batch: { records: 1 }, linger: "0 millis" } })
+        for (let index = 0; index < 20; index++) notes.offer(note("k", `${index}`))
+        yield* notes.flush
+        const texts = (yield* stored(broker)).map(({ text }) => text)
+        expect(texts).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`))
+      })
+      story(Effect.provideService(program, Tracer.Tracer, tracer), seed)
+    }
+  })
+
+  it("ends the span of a send for whose answer nobody waits any longer", () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({ span: (options) => (spans[spans.length] = new Tracer.NativeSpan(options)) })
+    const program = Effect.gen(function* () {
+      const leg = { timeout: "1 second" }
+      const { notes } = yield* openNotes({ leg, policy: drop, faults: silence, drain: "100 millis" })
+      yield* Effect.exit(notes.publish(note("k", "no answer")))
+      notes.offer(note("k", "closed"))
+      yield* Effect.sleep(10)
+    })
+    story(Effect.provideService(Effect.scoped(program), Tracer.Tracer, tracer))
+    expect(spans.map(({ status, attributes }) => [status._tag, attributes.get("error.type")])).toEqual([
+      ["Ended", "Timeout"],
+      ["Ended", "closed"]
+    ])
+  })
 
   it("sleeps for nothing a second after all sends are answered, also when nobody closes", () => {
     const program = Effect.gen(function* () {

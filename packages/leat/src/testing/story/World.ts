@@ -58,6 +58,8 @@ export interface World {
   readonly slow: { readonly cluster: number; readonly ms: number } | undefined
   /** Longest delay, and latest landing, in milliseconds. */
   readonly msMax: number
+  /** Whether an application's tracer is there: then sends, handlings and settles have spans. */
+  readonly isTraced: boolean
   /** What this story is after: the mishap is brought about where the state is found. */
   readonly focus: Occasion | undefined
 }
@@ -126,6 +128,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
         ? { cluster: streams[0]?.legs[0]?.cluster ?? 0, ms: one(random, [20, 100, 400]) }
         : undefined,
     msMax: one(random, [5, 50, 200]),
+    isTraced: chance(0.3),
     focus
   }
 }

@@ -1,5 +1,5 @@
 /** Stories of a whole world, through the front door: told, ended well, read back and judged. */
-import { Clock, Effect, Fiber, Option, References } from "effect"
+import { Clock, Effect, Fiber, Option, References, Tracer } from "effect"
 import { faultDriver } from "../FaultTransport.ts"
 import { Chronicle, type Verdict } from "../judge/Chronicle.ts"
 import { judge } from "../judge/judge.ts"
@@ -41,14 +41,39 @@ const endsWithin = "5 minutes"
 export const tellWorld = Effect.fnUntraced(
   function* (stages: ReadonlyArray<Stage>, world: World) {
     const wall = new WallClock(yield* Clock.Clock)
-    const party = yield* Effect.provideService(open(stages, world, wall), Clock.Clock, wall)
-    yield* Effect.provideService(play(stages, party), Clock.Clock, wall)
-    const { chronicle, occasions } = party
+    const spans = new Set<string>()
+    const told = Effect.gen(function* () {
+      const party = yield* open(stages, world, wall)
+      yield* play(stages, party)
+      return party
+    }).pipe(Effect.provideService(Clock.Clock, wall))
+    const { chronicle, occasions } = yield* world.isTraced
+      ? Effect.provideService(told, Tracer.Tracer, tracerOf(spans))
+      : told
+    for (const name of spans) chronicle.notice("leaked", `a span has no end: ${name}`)
     return { verdicts: judge(chronicle), occasions: occasions.reached, chronicle } satisfies Told
   },
   Effect.scoped,
   Effect.provideService(References.MinimumLogLevel, "None")
 )
+
+/** Keeps in `open` the names of the spans that have not ended. */
+function tracerOf(open: Set<string>): Tracer.Tracer {
+  let count = 0
+  return Tracer.make({
+    span: (options) => {
+      const name = `${count++} ${options.name}`
+      open.add(name)
+      const span = new Tracer.NativeSpan(options)
+      const end = span.end.bind(span)
+      span.end = (endTime, exit) => {
+        open.delete(name)
+        end(endTime, exit)
+      }
+      return span
+    }
+  })
+}
 
 const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: World, wall: WallClock) {
   const chronicle = new Chronicle()
