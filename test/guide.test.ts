@@ -73,7 +73,8 @@ function prepare(page: string): string {
     if (file !== undefined) write(folder, file, text)
     else if (kind === "ts") program += text
     else if (kind === "sh") {
-      const { status, stdout, stderr } = run(folder, "bash", ["-euc", text])
+      const conditions = { NODE_OPTIONS: "--conditions=@leat/source" }
+      const { status, stdout, stderr } = run(folder, "bash", ["-euc", text], conditions)
       if (status !== 0) throw new Error(`${page}: the commands\n${text}failed with ${status}:\n${stdout}${stderr}`)
       told = stdout
     } else if (kind === "text" && before !== undefined) expect({ page, stdout: before }).toEqual({ page, stdout: text })

@@ -1,6 +1,10 @@
 import { Command } from "effect/cli"
 import { check } from "./contracts/check.ts"
 import { gen } from "./contracts/gen.ts"
+import { drop } from "./dlq/drop.ts"
+import { list as listLetters } from "./dlq/list.ts"
+import { replay } from "./dlq/replay.ts"
+import { show } from "./dlq/show.ts"
 import { list } from "./events/list.ts"
 import { publish } from "./events/publish.ts"
 import { tail } from "./events/tail.ts"
@@ -19,8 +23,13 @@ const events = Command.make("events").pipe(
   Command.withSubcommands([list, tail, publish])
 )
 
+const dlq = Command.make("dlq").pipe(
+  Command.withDescription("Dead letters: list them, show one, replay them to their group, drop them"),
+  Command.withSubcommands([listLetters, show, replay, drop])
+)
+
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, lag, ledger, doctor, init])
+  Command.withSubcommands([contracts, events, dlq, lag, ledger, doctor, init])
 )

@@ -1,0 +1,162 @@
+/** The cluster whose dead letters are meant: one of a route document, or a log by its directory. */
+import { existsSync, readFileSync } from "node:fs"
+import { log, logCapabilities, type LogReader, logTransport, readLog } from "@leat/log"
+import { Effect, Option, Result, type Scope, Stream } from "effect"
+import { type Driver, Leat, memory, Routes, TransportError } from "leat"
+import type { Transport } from "leat/transport"
+import { openLog, transportFailure } from "../log/openLog.ts"
+import { CommandFailure, exitCode } from "../outcome.ts"
+import { brokerDrivers, importDriver } from "./importDriver.ts"
+
+/** Where the dead letters are, as it is said on the command line. */
+export interface ClusterFlags {
+  readonly directory: string
+  readonly routes: Option.Option<string>
+  readonly cluster: Option.Option<string>
+}
+
+/** A cluster that was opened. */
+export interface OpenedCluster<T> {
+  readonly transport: T
+  /** Name of the cluster in the document, or the directory. */
+  readonly name: string
+  /** The route document, where one says what the cluster is. */
+  readonly routes?: Routes
+}
+
+/** What looking at dead letters needs. */
+export type Looking = Pick<Transport, "read" | "bounds" | "topics">
+
+/** The most that a log takes: what another process could store can be replayed. */
+const recordBytesMax = 256 * 1024 ** 2
+
+/** Opens the cluster for looking: nothing is made or changed in it. */
+export const openForLooking = Effect.fnUntraced(function* (
+  flags: ClusterFlags
+): Effect.fn.Return<OpenedCluster<Looking>, CommandFailure, Scope.Scope> {
+  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, lookingLog)
+  yield* withoutCluster(flags)
+  return { transport: yield* openLog(flags.directory), name: flags.directory }
+})
+
+/** Opens the cluster for writing. A log that is not there is not made. */
+export const openForWriting = Effect.fnUntraced(function* (
+  flags: ClusterFlags
+): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
+  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, writingLog)
+  yield* withoutCluster(flags)
+  yield* Effect.scoped(openLog(flags.directory))
+  const opening = logTransport({ directory: flags.directory, recordBytesMax })
+  return { transport: yield* Effect.mapError(opening, transportFailure), name: flags.directory }
+})
+
+function withoutCluster({ cluster }: ClusterFlags): Effect.Effect<void, CommandFailure> {
+  if (Option.isNone(cluster)) return Effect.void
+  return misuse("--cluster names a cluster of a route document; name the document too, by --routes")
+}
+
+export function misuse(message: string): Effect.Effect<never, CommandFailure> {
+  return Effect.fail(new CommandFailure({ code: exitCode.misuse, message }))
+}
+
+/** Opens a cluster of a document as a service does, with the references of its section. */
+const openOfDocument = Effect.fnUntraced(function* (
+  path: string,
+  named: Option.Option<string>,
+  logDriver: Driver
+): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
+  const text = yield* readDocument(path)
+  const stubs = [...brokerDrivers.keys()].map(stubOf)
+  // Which drivers there are to be imported, the compiled document says.
+  const first = yield* compile(path, text, [memory, logDriver, ...stubs])
+  const cluster = yield* choose(path, first, named)
+  const asked = first.clusters.get(cluster)?.driver.name ?? ""
+  if (asked === memory.name)
+    return yield* misuse(
+      `cluster ${cluster} is in the memory of the process that opened it, and so are its dead letters; use DeadLetters of leat there`
+    )
+  const drivers = brokerDrivers.has(asked)
+    ? [memory, logDriver, yield* importDriver(asked, cluster), ...stubs.filter(({ name }) => name !== asked)]
+    : [memory, logDriver, ...stubs]
+  const routes = yield* compile(path, text, drivers)
+  const transport = yield* Effect.gen(function* () {
+    const leat = yield* Leat.make({ source: "leat-cli", routes: text, drivers })
+    return yield* leat.transport(cluster)
+  }).pipe(Effect.mapError(({ message }) => new CommandFailure({ code: exitCode.failed, message })))
+  return { transport, name: cluster, routes }
+})
+
+function readDocument(path: string): Effect.Effect<string, CommandFailure> {
+  if (!existsSync(path)) return misuse(`there is no file ${path}; name a route document by --routes`)
+  return Effect.try({
+    try: () => readFileSync(path, "utf8"),
+    catch: (error) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      return new CommandFailure({ code: exitCode.misuse, message: `${path} cannot be read: ${reason}` })
+    }
+  })
+}
+
+function compile(path: string, text: string, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, CommandFailure> {
+  const compiled = Routes.compile(text, { drivers })
+  if (Result.isSuccess(compiled)) return Effect.succeed(compiled.success)
+  const faults = compiled.failure.faults.map(
+    (one) => `${path}: ${one.path === "" ? "" : `${one.path}: `}${one.message}`
+  )
+  return Effect.fail(new CommandFailure({ code: exitCode.failed, message: faults.join("\n"), report: { faults } }))
+}
+
+/** The cluster that was named; without a name the only one there is. */
+function choose(
+  path: string,
+  { clusters }: Routes,
+  named: Option.Option<string>
+): Effect.Effect<string, CommandFailure> {
+  const names = [...clusters.keys()]
+  const [only = "", ...others] = names
+  if (Option.isNone(named) && others.length === 0) return Effect.succeed(only)
+  if (Option.isNone(named)) return misuse(`name the cluster by --cluster; in ${path} there is ${names.join(", ")}`)
+  if (clusters.has(named.value)) return Effect.succeed(named.value)
+  return misuse(`there is no cluster ${named.value} in ${path}; there is ${names.join(", ")}`)
+}
+
+/** In the place of a driver whose clusters are not opened. */
+function stubOf(name: string): Driver {
+  return { ...memory, name, inspect: () => memory.inspect({}) }
+}
+
+/** The log driver for looking: nothing in the folder is created or changed. */
+const lookingLog: Driver = {
+  ...log,
+  open: (_, { directory }) =>
+    Effect.map(readExisting(String(directory)), (reader): Transport => {
+      const refused = unsupported("the log was opened for looking only")
+      return {
+        name: log.name,
+        capabilities: logCapabilities({}),
+        read: reader.read,
+        bounds: reader.bounds,
+        topics: reader.topics,
+        openWriter: () => Effect.fail(refused),
+        partitionsOf: (topic) => Effect.map(reader.bounds(topic), ({ length }) => length),
+        subscribe: () => Stream.fail(refused),
+        ensure: () => Effect.fail(refused)
+      }
+    })
+}
+
+/** The log driver, which makes no log. */
+const writingLog: Driver = {
+  ...log,
+  open: (cluster, config) =>
+    Effect.andThen(Effect.scoped(readExisting(String(config["directory"]))), log.open(cluster, config))
+}
+
+/** A log that is not there will not be there soon: a cluster of a document is asked for again and again. */
+function readExisting(directory: string): Effect.Effect<LogReader, TransportError, Scope.Scope> {
+  return Effect.mapError(readLog(directory), (error) => (error.isRetryable ? unsupported(error.detail) : error))
+}
+
+function unsupported(detail: string): TransportError {
+  return new TransportError({ reason: "Unsupported", transport: log.name, operation: "open", detail })
+}

@@ -1,0 +1,123 @@
+import { Console, Effect, Option, Stream } from "effect"
+import { Command, Flag } from "effect/cli"
+import { DeadLetters } from "leat"
+import { CommandRun } from "../CommandRun.ts"
+import { transportFailure } from "../log/openLog.ts"
+import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { table } from "../table.ts"
+import { type Looking, type OpenedCluster, openForLooking } from "./cluster.ts"
+import { letterJson, letterText } from "./describeLetter.ts"
+import { choosingFlags, letterFlags, tellingFlags } from "./letterFlags.ts"
+import { parseWhere, setAsideMs } from "./where.ts"
+import { describingOf, lettersOf, topicOf, type WhoseFlags } from "./whose.ts"
+
+/** Letters in the one object of `--json`, unless `--limit` says otherwise. */
+const jsonLettersMax = 1000
+
+/** Lists dead letters of a topic and a group; without them, how many there are of each. */
+export const list = Command.make(
+  "list",
+  {
+    ...letterFlags,
+    ...tellingFlags,
+    ...choosingFlags,
+    all: Flag.Boolean("all").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("List letters too that were replayed or dropped")
+    )
+  },
+  Effect.fnUntraced(function* (flags) {
+    const where = yield* parseWhere(flags.where)
+    const cluster = yield* openForLooking(flags)
+    const topic = yield* topicOf(flags, cluster)
+    const group = Option.getOrUndefined(flags.group)
+    const isOwnName = group === undefined && Option.isSome(flags.topic)
+    if (topic === undefined || (group === undefined && !isOwnName)) return yield* overview(cluster, topic, flags)
+    const which = group === undefined ? { deadLetters: topic } : { topic, group }
+    const describing = yield* describingOf(flags, group === undefined ? undefined : topic)
+    const limit = Option.getOrElse(flags.limit, () => (flags.json ? jsonLettersMax : Number.POSITIVE_INFINITY))
+    const { isOutputClosed } = yield* CommandRun
+    const rows: Array<unknown> = []
+    let unknown = 0
+    const { partition } = where
+    const options = { state: flags.all ? "all" : "open", ...(partition === undefined ? {} : { partition }) } as const
+    const count = yield* lettersOf(cluster.transport, which, options).pipe(
+      Stream.filter(where.holds),
+      // One more says that there is more.
+      Stream.take(limit + 1),
+      Stream.takeWhile(() => !isOutputClosed()),
+      Stream.mapEffect((letter, index) => {
+        if (index >= limit) return Effect.void
+        if (letter.letter.by === "unknown") unknown++
+        if (!flags.json) return Console.log(letterText(letter, describing))
+        return Effect.sync(() => void rows.push(letterJson(letter, describing)))
+      }),
+      Stream.runCount
+    )
+    const shown = Math.min(count, limit)
+    const isComplete = count <= limit
+    if (flags.json) return yield* printJson({ ...which, count: shown, isComplete, letters: rows })
+    const hint =
+      unknown === 0 || group !== undefined
+        ? ""
+        : `; ${unknown} say nothing of a failure: with --group, --topic is the topic that the group reads`
+    const state = flags.all ? "" : " open"
+    yield* Console.log(`${plural(shown, `${state} dead letter`.trim())}${isComplete ? "" : ", and more"}${hint}`)
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "List dead letters, decoded by contract; without a topic and a group, count those of each group"
+  )
+)
+
+/** How many letters each group has. */
+const overview = Effect.fnUntraced(function* (
+  { transport }: OpenedCluster<Looking>,
+  topic: string | undefined,
+  flags: WhoseFlags & { readonly json: boolean }
+) {
+  const found = yield* Effect.mapError(DeadLetters.find(transport), (error) =>
+    error.reason === "Unsupported"
+      ? new CommandFailure({
+          code: exitCode.misuse,
+          message: "this cluster does not tell its topics; name them by --topic and --group"
+        })
+      : transportFailure(error)
+  )
+  const asked = found.filter(({ of }) => {
+    const isGroup = Option.isNone(flags.group) || of?.group === flags.group.value
+    return isGroup && (topic === undefined || of?.topic === topic)
+  })
+  const rows = yield* Effect.forEach(asked, ({ deadLetters, of }) => {
+    const counts = { open: 0, replayed: 0, dropped: 0 }
+    let oldestMs: number | undefined
+    const count = (letter: DeadLetters.ListedLetter) =>
+      Effect.sync(() => {
+        counts[letter.resolution?.how ?? "open"]++
+        if (letter.resolution === undefined)
+          oldestMs = Math.min(oldestMs ?? Number.POSITIVE_INFINITY, setAsideMs(letter))
+      })
+    return lettersOf(transport, { deadLetters }, { state: "all" }).pipe(
+      Stream.runForEach(count),
+      Effect.map(() => ({
+        deadLetters,
+        ...of,
+        ...counts,
+        ...(oldestMs === undefined ? {} : { oldestOpen: new Date(oldestMs).toISOString() })
+      }))
+    )
+  })
+  const open = rows.reduce((sum, row) => sum + row.open, 0)
+  if (flags.json) return yield* printJson({ open, topics: rows })
+  const headings = ["TOPIC", "GROUP", "OPEN", "REPLAYED", "DROPPED", "OLDEST OPEN"]
+  const cells = rows.map((row) => [
+    row.topic ?? row.deadLetters,
+    row.group ?? "-",
+    row.open,
+    row.replayed,
+    row.dropped,
+    row.oldestOpen ?? "-"
+  ])
+  if (rows.length > 0) yield* Console.log(table(headings, cells))
+  yield* Console.log(plural(open, "open dead letter"))
+})

@@ -1,0 +1,91 @@
+/** Whose dead letters are meant: a topic and a group, a topic of dead letters by its own name, or several. */
+import { Effect, Option, Stream } from "effect"
+import { DeadLetters, type Routes } from "leat"
+import { deadLetterTopics } from "leat/transport"
+import { findContractsIn } from "../events/Contracts.ts"
+import { transportFailure } from "../log/openLog.ts"
+import type { CommandFailure } from "../outcome.ts"
+import { type Looking, misuse, type OpenedCluster } from "./cluster.ts"
+import type { LetterDescribing } from "./describeLetter.ts"
+
+/** As it is said on the command line. */
+export interface WhoseFlags {
+  readonly topic: Option.Option<string>
+  readonly stream: Option.Option<string>
+  readonly group: Option.Option<string>
+}
+
+/** The dead letters of one group. */
+export const groupLetters = Effect.fnUntraced(function* (
+  flags: WhoseFlags,
+  cluster: OpenedCluster<unknown>
+): Effect.fn.Return<DeadLetters.GroupLetters, CommandFailure> {
+  const topic = yield* topicOf(flags, cluster)
+  if (topic !== undefined && Option.isSome(flags.group)) return { topic, group: flags.group.value }
+  return yield* misuse(
+    "name topic and group of the dead letters, by --topic (or --stream) and --group; those that Kafka Connect, Spring or Kafka Streams wrote can be looked at only, and resolved by what wrote them"
+  )
+})
+
+/** The topic that is meant; undefined: none is named. */
+export const topicOf = Effect.fnUntraced(function* (
+  { topic, stream }: WhoseFlags,
+  { routes, name }: OpenedCluster<unknown>
+): Effect.fn.Return<string | undefined, CommandFailure> {
+  if (Option.isSome(topic)) return topic.value
+  if (Option.isNone(stream)) return undefined
+  if (routes === undefined) return stream.value
+  const topics = topicsOf(routes, stream.value, name)
+  const [only, ...others] = topics
+  if (only !== undefined && others.length === 0) return only
+  const what = only === undefined ? "no topic" : `more than one topic (${topics.join(", ")})`
+  return yield* misuse(`by the routes, stream ${stream.value} has ${what} in cluster ${name}; name it by --topic`)
+})
+
+/** The topics that a stream has in a cluster, whoever publishes it. */
+function topicsOf(routes: Routes, stream: string, cluster: string): ReadonlyArray<string> {
+  const legs = routes.routesOf(stream).flatMap((route) => route.legs)
+  return [...new Set(legs.filter((leg) => leg.cluster === cluster).map(({ topic }) => topic))]
+}
+
+/** How letters are told, with the contract of the stream that their group reads. */
+export const describingOf = Effect.fnUntraced(function* (
+  flags: WhoseFlags & {
+    readonly proto: Option.Option<string>
+    readonly type: Option.Option<string>
+    readonly unmasked: boolean
+  },
+  topic: string | undefined
+): Effect.fn.Return<LetterDescribing, CommandFailure> {
+  const contracts = yield* findContractsIn(flags.proto)
+  const named = Option.isSome(flags.stream) ? yield* contracts.namedStream(flags.stream.value) : undefined
+  const fallback = Option.isSome(flags.type) ? Option.some(yield* contracts.named(flags.type.value)) : Option.none()
+  const contract = named ?? (topic === undefined ? undefined : contracts.ofStream(topic))
+  return { contracts, fallback, isUnmasked: flags.unmasked, contract }
+})
+
+/** Whether a group has ever had a dead letter. Fails where not even its topic is there: then it is misspelt. */
+export const hasLetters = (
+  { bounds }: Looking,
+  which: DeadLetters.GroupLetters | DeadLetters.NamedLetters
+): Effect.Effect<boolean, CommandFailure> => {
+  const asked = "deadLetters" in which ? which.deadLetters : deadLetterTopics(which.topic, which.group).deadLetters
+  return Effect.as(bounds(asked), true).pipe(
+    Effect.catch((error) =>
+      error.reason === "UnknownTopic" && "topic" in which ? Effect.as(bounds(which.topic), false) : Effect.fail(error)
+    ),
+    Effect.mapError(transportFailure)
+  )
+}
+
+/** The letters of one topic of dead letters. */
+export const lettersOf = (
+  transport: Looking,
+  which: DeadLetters.GroupLetters | DeadLetters.NamedLetters,
+  options: DeadLetters.ListOptions
+): Stream.Stream<DeadLetters.ListedLetter, CommandFailure> =>
+  Stream.unwrap(
+    Effect.map(hasLetters(transport, which), (has) =>
+      has ? Stream.mapError(DeadLetters.list(transport, which, options), transportFailure) : Stream.empty
+    )
+  )
