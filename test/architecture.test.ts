@@ -50,7 +50,7 @@ const rooms: Rooms = [
   ["transport"],
   ["record"],
   ["contract", "ledger", "codec", "Policy", "Telemetry", "Wake"],
-  ["given"]
+  ["given", "reasons"]
 ]
 
 /** The rooms of the drivers, by folder. */

@@ -8,13 +8,15 @@
  * import { Policy } from "leat"
  *
  * const realtime: Policy.Policy = [
- *   { on: ["Unavailable", "Timeout"], retry: { times: 5, baseMs: 50, factor: 2 }, then: "drop" },
+ *   { on: ["passing"], retry: { times: 5, baseMs: 50, factor: 2 }, then: "drop" },
  *   { on: ["*"], then: "halt" }
  * ]
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
+import { meant } from "./given/nearest.ts"
 import { isObject, takes } from "./given/takes.ts"
+import { isPassing, reasonNames } from "./reasons.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter` is for subscriptions: a topic of the group's own keeps the record, and where none can,
@@ -42,7 +44,7 @@ export interface Retry {
 export interface Rule {
   /**
    * Tags of the failures this rule is for: the `reason` of a `TransportError`, the `_tag` of a typed error, else the name
-   * of the error; `*` is any.
+   * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure.
    */
   readonly on: ReadonlyArray<string>
   /** Absent: the ending at once. */
@@ -86,7 +88,7 @@ const delayMsFloor = 10
  */
 export function decide(policy: Policy, failure: Failure): Decision {
   takes("Policy.decide", "a policy and a failure", Array.isArray(policy) && isObject(failure), policy)
-  const rule = policy.find(({ on }) => on.includes(failure.tag) || on.includes("*"))
+  const rule = policy.find(({ on }) => names(on, failure.tag))
   if (rule === undefined) return { ending: "halt" }
   const { retry } = rule
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
@@ -101,10 +103,27 @@ export function decide(policy: Policy, failure: Failure): Decision {
   return { retryAfterMs }
 }
 
+function names(on: ReadonlyArray<string>, tag: string): boolean {
+  return on.includes(tag) || on.includes("*") || (on.includes("passing") && isPassing(tag))
+}
+
 /** One fault of a policy: where, as in `[0].retry.baseMs`, and what to do, one sentence. */
 export interface PolicyFault {
   readonly path: string
   readonly message: string
+}
+
+/** What rules of a policy name that no transport fails with: a leg meets nothing else, so such a rule would never be asked. */
+export function legFaults(policy: Policy): ReadonlyArray<PolicyFault> {
+  const known = [...reasonNames, "passing", "*"]
+  return policy.flatMap(({ on }, index) =>
+    on
+      .filter((name) => !known.includes(name))
+      .map((name) => ({
+        path: `[${index}].on`,
+        message: `${name} is no failure of a transport${meant(name, known) || `; there is ${known.join(", ")}`}`
+      }))
+  )
 }
 
 /** A day: no timer that a process keeps is longer. */
@@ -187,19 +206,6 @@ export function concat(...policies: ReadonlyArray<Policy>): Policy {
   return policies.flat()
 }
 
-/** Faults of a transport that pass: what was refused may be taken later, without anybody changing anything. */
-const passing = [
-  "Unavailable",
-  "Timeout",
-  "Disconnected",
-  "Throttled",
-  "NotEnoughReplicas",
-  "NotEnoughReplicasAfterAppend",
-  "UnknownTopic",
-  "Full",
-  "Unknown"
-] as const
-
 /**
  * What a leg without a policy does: passing faults are retried for ever, everything else stops the lane and asks for a person. Nothing is
  * lost that was not decided to be. In a document it is called `strict`.
@@ -209,7 +215,7 @@ const passing = [
  * Policy.decide(Policy.strict, { tag: "TooLarge", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "halt" }
  * ```
  */
-export const strict: Policy = [{ on: passing, retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 }, then: "halt" }]
+export const strict: Policy = [{ on: ["passing"], retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 }, then: "halt" }]
 
 /**
  * What a subscription without a policy does: passing faults are retried for ever; what cannot be read, or ends the process, is dead-lettered at

@@ -20,7 +20,7 @@ const retries: fc.Arbitrary<Policy.Retry> = fc.record(
 )
 const rules: fc.Arbitrary<Policy.Rule> = fc.record(
   {
-    on: fc.uniqueArray(fc.constantFrom(...tags, "*"), { minLength: 1, maxLength: 3 }),
+    on: fc.uniqueArray(fc.constantFrom(...tags, "passing", "*"), { minLength: 1, maxLength: 3 }),
     retry: retries,
     then: fc.constantFrom(...endings)
   },
@@ -33,7 +33,9 @@ const failures: fc.Arbitrary<Policy.Failure> = fc.record({
   elapsedMs: fc.nat(200_000),
   random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 })
-const matches = (rule: Policy.Rule, tag: string): boolean => rule.on.includes(tag) || rule.on.includes("*")
+const passing = new Set(Object.entries(reasons).flatMap(([name, { isRetryable }]) => (isRetryable ? [name] : [])))
+const matches = ({ on }: Policy.Rule, tag: string): boolean =>
+  on.includes(tag) || on.includes("*") || (on.includes("passing") && passing.has(tag))
 
 describe("decide", () => {
   it("has an answer to every failure: an ending of the policy or a delay that is a time", () => {
@@ -121,6 +123,31 @@ describe("decide", () => {
     const policy: Policy.Policy = [{ on: ["*"], retry: { baseMs: 0, factor: 2 }, then: "halt" }]
     expect(decide(policy, { ...again, attempts: 10 })).toEqual({ retryAfterMs: 0 })
     expect(decide(policy, { ...again, attempts: 11 })).toEqual({ retryAfterMs: 10 })
+  })
+})
+
+describe("the name passing", () => {
+  const anyTag = fc.oneof(fc.constantFrom(...Object.keys(reasons)), fc.string())
+
+  it("stands for each reason that is tried again, and for nothing else: as if all of them were listed", () => {
+    fc.assert(
+      fc.property(anyTag, failures, retries, fc.constantFrom(...endings), (tag, failure, retry, then) => {
+        fc.pre(tag !== "passing")
+        const asked = { ...failure, tag }
+        const byName = decide([{ on: ["passing"], retry, then }], asked)
+        expect(byName).toEqual(decide([{ on: [...passing], retry, then }], asked))
+      })
+    )
+  })
+
+  it.each(Object.entries(reasons))("decides about %s exactly when it can pass", (tag, { isRetryable }) => {
+    const decision = decide([{ on: ["passing"], then: "drop" }], { tag, attempts: 1, elapsedMs: 0, random: 0 })
+    expect(decision).toEqual({ ending: isRetryable ? "drop" : "halt" })
+  })
+
+  it.each(["constructor", "__proto__", "toString", ""])("is none of %j, whose name every object has", (tag) => {
+    const decision = decide([{ on: ["passing"], then: "drop" }], { tag, attempts: 1, elapsedMs: 0, random: 0 })
+    expect(decision).toEqual({ ending: "halt" })
   })
 })
 

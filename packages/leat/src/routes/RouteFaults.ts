@@ -2,7 +2,7 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { builtIn, faults as policyFaultsOf, type Policy } from "../Policy.ts"
+import { builtIn, faults as policyFaultsOf, legFaults as transportFaultsOf, type Policy } from "../Policy.ts"
 import { legDefaults } from "./Route.ts"
 import {
   type LegSpec,
@@ -112,15 +112,17 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   return faults
 }
 
-/** As `Policy.faults` has them, with the names that documents use. */
+/** As `Policy.faults` has them, with the names that documents use. What a leg names is asked about failures of transports alone. */
 function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
-  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => [
-    ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
-    ...policyFaultsOf(policyOf(rules)).map(({ path, message }) => ({
-      path: `policies.${name}${path.replace(/Ms$/, "")}`,
-      message
-    }))
-  ])
+  const ofLegs = new Set(document.routes.flatMap(({ to }) => to.flatMap(({ policy = [] }) => policy)))
+  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => {
+    const policy = policyOf(rules)
+    const faults = [...policyFaultsOf(policy), ...(ofLegs.has(name) ? transportFaultsOf(policy) : [])]
+    return [
+      ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
+      ...faults.map(({ path, message }) => ({ path: `policies.${name}${path.replace(/Ms$/, "")}`, message }))
+    ]
+  })
 }
 
 function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, path: string): ReadonlyArray<RouteFault> {

@@ -1,5 +1,6 @@
 import { Result } from "effect"
 import { memory, Routes } from "leat"
+import { reasons } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { partitionFault } from "../../src/routes/partitionFault.js"
 import { noteContract } from "../contracts/Note.js"
@@ -117,6 +118,32 @@ describe("names", () => {
     expect(faultsOf(documentOf(leg({ topic: `${"x".repeat(240)}.{stream}` }))).map(({ path }) => path)).toEqual([
       "routes[0].to[0].topic"
     ])
+  })
+})
+
+describe("a name in `on` of a policy that a leg has", () => {
+  const policyOf = (on: string, to: object = leg({ policy: "p" }), settings: object = {}) =>
+    faultsOf(documentOf(to, { policies: { p: [{ on: ["Full", on], then: "halt" }] }, ...settings }))
+
+  it.each([
+    ["Unavailble", "did you mean Unavailable?"],
+    ["timeout", "did you mean Timeout?"],
+    ["passng", "did you mean passing?"],
+    ["RangeError", "there is Unavailable, Timeout, Disconnected, Throttled, "]
+  ])("%s is a fault, because no transport fails so", (on, hint) => {
+    const [fault, ...others] = policyOf(on)
+    expect(others).toEqual([])
+    expect(fault?.path).toBe("policies.p[0].on")
+    expect(fault?.message).toContain(`${on} is no failure of a transport; ${hint}`)
+    expect(policyOf(on, leg({ policy: ["strict", "p"] })).map(({ path }) => path)).toEqual(["policies.p[0].on"])
+  })
+
+  it.each([...Object.keys(reasons), "passing", "*"])("may be %s", (on) => {
+    expect(policyOf(on)).toEqual([])
+  })
+
+  it("may be anything where only subscriptions have the policy: handlers fail with names of their own", () => {
+    expect(policyOf("RangeError", leg(), { subscriptions: [{ match: { stream: "*" }, policy: "p" }] })).toEqual([])
   })
 })
 
