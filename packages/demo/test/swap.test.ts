@@ -35,7 +35,7 @@ function consume(routes: string): Promise<Got> {
             ;(byKey[key] ??= []).push(JSON.stringify(event, bigintAsText))
           })
         )
-        yield* Effect.timeout(caughtUp, "20 seconds")
+        yield* Effect.timeout(caughtUp, "90 seconds")
       })
     yield* follow(BeaconSighting)
     yield* follow(LogLine)
