@@ -70,10 +70,12 @@ export class Publisher<T> implements Placing {
     this.#closed = closed
     this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
     this.#level = level
+    const required = outlets.filter(({ isRequired }) => isRequired)
     requireLegs(
       this.#account,
-      outlets.filter(({ isRequired }) => isRequired).map(({ account }) => account)
+      required.map(({ account }) => account)
     )
+    for (const wait of this.#waiting ?? []) wait.requires(required.map(({ sink }) => sink))
   }
 
   /** Admits nothing more; who waits for room is rejected. */

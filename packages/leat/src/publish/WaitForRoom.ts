@@ -52,6 +52,17 @@ export class WaitForRoom implements InLine {
     return true
   }
 
+  /** These are the sinks that it has to wait for now. Whoever stands at another looks again, and keeps its turn. */
+  requires(sinks: ReadonlyArray<Sink>): void {
+    const from = this.#sink
+    const [first] = sinks
+    if (from === undefined || first === undefined || sinks.includes(from)) return
+    this.#sink = first
+    from.waiting.leave(this)
+    first.waiting.join(this)
+    first.waiting.freed()
+  }
+
   expire(): void {
     const sink = this.#sink?.leg
     this.end(rejection.timeout, `${sink?.sink ?? ""} had no room for it within ${sink?.timeoutMs ?? 0} ms`)

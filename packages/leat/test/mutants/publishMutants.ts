@@ -2,6 +2,25 @@ import type { Mutant } from "./Mutant.ts"
 
 export const publishMutants: ReadonlyArray<Mutant> = [
   {
+    name: "who waits for a leg that a table makes best-effort waits on",
+    file: "publish/Publisher.ts",
+    find: `for (const wait of this.#waiting ?? []) wait.requires(required.map(({ sink }) => sink))`,
+    replace: ``,
+    foundBy: "publish/waiting.test.ts",
+    test: "makes best-effort"
+  },
+  {
+    name: "who waited for a leg that a table makes best-effort goes behind who is later",
+    file: "publish/WaitForRoom.ts",
+    find: `    this.#sink = first
+    from.waiting.leave(this)
+    first.waiting.join(this)
+    first.waiting.freed()`,
+    replace: `    from.waiting.freed()`,
+    foundBy: "publish/waiting.test.ts",
+    test: "makes best-effort"
+  },
+  {
     name: "who waits for room is passed by whoever comes",
     file: "publish/RoomQueue.ts",
     find: `return first !== undefined && first.ticket < ticket`,

@@ -7,33 +7,34 @@ import { big, dead, documentOf, legRow, narrow, note, openNotes, stored, story, 
 
 const queued = { level: "queued" } as const
 
-/** Two required legs, each in a cluster of its own; the second as slow as it is told to be. */
-const openTwo = Effect.fnUntraced(function* (second: FaultPlan, first: FaultPlan = {}) {
+/** Two legs, each in a cluster of its own; the second required or not. */
+const twoLegs = (version: number, required: boolean) => {
   const leg = { buffer: { bytes: 65_536 }, batch: { bytes: 4096 }, linger: "0 millis", timeout: "1 minute" }
-  const named = (name: string, faults: FaultPlan) => ({
-    ...faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), faults),
-    name
-  })
-  const leat = yield* Leat.make({
-    source: "test",
-    drain: "100 millis",
-    drivers: [named("one", first), named("two", second)],
-    routes: {
-      version: 1,
-      clusters: { one: { transport: "one" }, two: { transport: "two" } },
-      routes: [
-        {
-          match: { stream: "test.*" },
-          to: [
-            { cluster: "one", topic: "notes", ...leg },
-            { cluster: "two", topic: "notes", ...leg }
-          ]
-        },
-        { match: { stream: "*" }, to: [{ cluster: "one", topic: "others", ...leg }] }
-      ]
-    }
-  })
-  return { leat, notes: yield* leat.stream(noteContract()) }
+  return {
+    version,
+    clusters: { one: { transport: "one" }, two: { transport: "two" } },
+    routes: [
+      {
+        match: { stream: "test.*" },
+        to: [
+          { cluster: "one", topic: "notes", ...leg },
+          { cluster: "two", topic: "notes", ...leg, required }
+        ]
+      },
+      { match: { stream: "*" }, to: [{ cluster: "one", topic: "others", ...leg }] }
+    ]
+  }
+}
+
+/** Two required legs; the second as slow as it is told to be. */
+const openTwo = Effect.fnUntraced(function* (second: FaultPlan, first: FaultPlan = {}) {
+  const brokers = { one: new MemoryBroker({ partitions: 1 }), two: new MemoryBroker({ partitions: 1 }) }
+  const drivers = [
+    { ...faultDriver(memoryDriver(brokers.one), first), name: "one" },
+    { ...faultDriver(memoryDriver(brokers.two), second), name: "two" }
+  ]
+  const leat = yield* Leat.make({ source: "test", drain: "100 millis", drivers, routes: twoLegs(1, true) })
+  return { leat, broker: brokers.one, notes: yield* leat.stream(noteContract()) }
 })
 
 const delay = (ms: number): FaultPlan => ({ send: () => ({ kind: "delay", ms }) })
@@ -73,6 +74,37 @@ describe("with two legs that block", () => {
           )
           yield* Effect.forEach(fibers, Fiber.join)
           expect(streamRow(leat)).toMatchObject({ admitted: 100, rejected: {}, waiting: 0 })
+        }),
+        seed
+      )
+  })
+
+  it("who waits for one that a table makes best-effort is looked at again, and comes before who is later", () => {
+    for (let seed = 0; seed < 20; seed++)
+      story(
+        Effect.gen(function* () {
+          const { broker, leat, notes } = yield* openTwo(delay(10_000_000))
+          while (notes.offer(big("fill")).admitted);
+          const early = yield* Effect.forkChild(
+            Effect.forEach(["0", "1", "2", "3"], (text) => notes.publish(big(text), queued), {
+              concurrency: "unbounded"
+            })
+          )
+          yield* waitUntil(
+            "all wait",
+            Effect.sync(() => streamRow(leat)?.waiting === 4)
+          )
+          yield* leat.swapRoutes(twoLegs(2, false))
+          expect(leat.ledger.snapshot()).toMatchObject({ balanced: true, streams: [{ waiting: 4 }] })
+          yield* Effect.timeout(notes.publish(big("late")), "1 second")
+          yield* Effect.timeout(Fiber.join(early), "1 second")
+          const texts = (yield* stored(broker)).map(({ text }) => text?.replaceAll(".", ""))
+          expect(texts.at(-1)).toBe("late")
+          expect(new Set(texts.slice(-5, -1))).toEqual(new Set(["0", "1", "2", "3"]))
+          expect(leat.ledger.snapshot()).toMatchObject({
+            balanced: true,
+            streams: [{ waiting: 0, rejected: { overflow: 1 } }]
+          })
         }),
         seed
       )
