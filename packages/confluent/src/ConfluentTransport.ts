@@ -90,7 +90,8 @@ export const confluentTransport = Effect.fnUntraced(function* (
     subscribe: (subscription) => subscribe(kafka, options, control, subscription),
     read: (topic, partition, range) => reader.read(topic, partition, range),
     bounds: (topic, group) => control.bounds(topic, group),
-    ensure: (spec) => control.ensure(spec)
+    ensure: (spec) => control.ensure(spec),
+    topics: control.topics
   }
 })
 

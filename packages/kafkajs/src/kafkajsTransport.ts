@@ -62,7 +62,8 @@ function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
     subscribe: (subscription) => subscribe(brokers, options, subscription),
     read: (topic, partition, range) => readRange(brokers, topic, partition, range),
     bounds: (topic, group) => tried("bounds", () => boundsOf(brokers, topic, group)),
-    ensure: (spec) => tried("ensure", () => ensureTopic(brokers, options, spec))
+    ensure: (spec) => tried("ensure", () => ensureTopic(brokers, options, spec)),
+    topics: tried("topics", () => brokers.topics())
   }
 }
 

@@ -5,7 +5,7 @@ import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
 import { askingClient } from "../client/askingClient.ts"
-import type { Admin, Client, ClientError, KafkaJavascript, OffsetsOfPartition } from "../client/client.ts"
+import type { Admin, Client, ClientError, KafkaJavascript, Metadata, OffsetsOfPartition } from "../client/client.ts"
 import { controlConfig } from "../client/clientConfig.ts"
 import { failure, failureOf, reasonOf } from "../client/failure.ts"
 import { GroupOffsets, type IdentifiedTopic, type Settled } from "./GroupOffsets.ts"
@@ -58,6 +58,14 @@ export class Control {
   /** The id of a topic: one that is made anew has another. Undefined: the brokers have no ids. */
   topicId(operation: string, topic: string): Effect.Effect<string | undefined, TransportError> {
     return Effect.map(this.#known(operation, topic), idOf)
+  }
+
+  /** Names of all topics. */
+  get topics(): Effect.Effect<ReadonlyArray<string>, TransportError> {
+    const asked = ask<Metadata>("topics", "topics", (done) =>
+      this.#client.getMetadata({ allTopics: true, timeout: this.#timeoutMs }, done)
+    )
+    return Effect.map(this.#turns.withPermits(1)(asked), ({ topics }) => topics.map(({ name }) => name))
   }
 
   /** Number of partitions of a topic; for one that does not exist, the number with which `writable` would create it. */

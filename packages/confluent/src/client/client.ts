@@ -55,7 +55,10 @@ export type ClientConfig = Record<string, unknown>
 export interface Client {
   connect(options: { readonly timeout: number; readonly topic?: string }, done: Done<Metadata>): void
   disconnect(done: () => void): void
-  getMetadata(options: { readonly topic?: string; readonly timeout: number }, done: Done<Metadata>): void
+  getMetadata(
+    options: { readonly topic?: string; readonly allTopics?: boolean; readonly timeout: number },
+    done: Done<Metadata>
+  ): void
   isConnected(): boolean
   on(event: "event.error", listener: (error: ClientError) => void): void
   on(event: "event.stats", listener: (stats: { readonly message: string }) => void): void

@@ -117,6 +117,12 @@ export class Brokers {
     return topic
   }
 
+  /** Names of all topics. */
+  async topics(): Promise<ReadonlyArray<string>> {
+    const answer = await this.#metadata("all")
+    return answer.topicMetadata.map(({ topic }) => topic)
+  }
+
   /** Drops the cached leaders of a topic. */
   forget(name: string): void {
     this.#topics.delete(name)
@@ -168,7 +174,7 @@ export class Brokers {
     for (const [key, link] of this.#links) this.#drop(key, link)
   }
 
-  async #metadata(topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
+  async #metadata(topics: ReadonlyArray<string> | "all"): Promise<MetadataAnswer> {
     const link = await this.anyLink("ask")
     const answer = await this.#askMetadata(link, topics)
     for (const { nodeId, host, port } of answer.brokers) {
@@ -182,9 +188,11 @@ export class Brokers {
     return answer
   }
 
-  async #askMetadata(link: Link, topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
+  async #askMetadata(link: Link, topics: ReadonlyArray<string> | "all"): Promise<MetadataAnswer> {
     const { requestMs } = this.settings
-    if (!hasTopicIds(link)) return link.call("Metadata", { topics, allowAutoTopicCreation: false }, requestMs)
+    // In these versions kafkajs asks for all topics where none is named.
+    const named = topics === "all" ? [] : topics
+    if (!hasTopicIds(link)) return link.call("Metadata", { topics: named, allowAutoTopicCreation: false }, requestMs)
     const exchange = await link.exchange(metadataFrame(link, topics), requestMs)
     if ("error" in exchange) throw exchange.error
     return readMetadataAnswer(exchange.payload)

@@ -15,15 +15,16 @@ export function hasTopicIds({ versions }: Pick<Link, "versions">): boolean {
   return (versions[apiKeys.Metadata]?.maxVersion ?? 0) >= apiVersion
 }
 
-/** Creates no topic. */
-export function metadataFrame(link: Pick<Link, "frame">, topics: ReadonlyArray<string>): Frame {
-  const names = topics.map((topic) => Buffer.from(topic))
+/** Of the topics that are named, or of all. Creates no topic. */
+export function metadataFrame(link: Pick<Link, "frame">, topics: ReadonlyArray<string> | "all"): Frame {
+  const names = topics === "all" ? [] : topics.map((topic) => Buffer.from(topic))
   const room = names.reduce((total, name) => total + name.length + 22, 10)
   const frame = link.frame(apiKeys.Metadata, apiVersion, "Metadata", room)
   const { bytes, bodyAt } = frame
   // The header of a flexible version ends with its tagged fields.
   let at = writeUvarint(bytes, bodyAt, 0)
-  at = writeUvarint(bytes, at, names.length + 1)
+  // No list means all topics.
+  at = writeUvarint(bytes, at, topics === "all" ? 0 : names.length + 1)
   for (const name of names) {
     bytes.fill(0, at, at + 16) // by name, not by id
     at = writeCompact(bytes, at + 16, name)

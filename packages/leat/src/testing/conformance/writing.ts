@@ -7,6 +7,7 @@ import { noHeaders } from "../../record/ContextHeaders.ts"
 import { wireWriter } from "../../record/WireWriter.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import { sendEffect } from "../../transport/Sending.ts"
+import { waitUntil } from "../waitUntil.ts"
 import {
   assertCovers,
   boundsOf,
@@ -57,6 +58,16 @@ export const writingCases: ReadonlyArray<TransportCase> = [
       assert.ok(
         differences.some(({ property, asked, found }) => property === "partitions" && asked === "5" && found === "2")
       )
+    })
+  ),
+
+  testCase("a transport that tells which topics there are tells those that were made", ({ transport, topic }) =>
+    Effect.gen(function* () {
+      const { topics } = transport
+      if (topics === undefined) return
+      const isTold = Effect.map(topics, (names) => names.includes(topic))
+      // A broker may hear of a new topic late.
+      yield* waitUntil("the topic is told", isTold, { withinMs: 10_000 })
     })
   ),
 
