@@ -12,7 +12,7 @@ const id = "00112233445566778899aabbccddeeff"
 const otherId = "ff112233445566778899aabbccddeeff"
 
 /** A group that has settled position 4 of a partition with positions 0 to 9. */
-function brokersWith(metadata: string | null, offset = "4"): Brokers {
+function brokersWith(metadata: string | null | undefined, offset = "4"): Brokers {
   const answers: Record<string, (asked: { readonly topics: ReadonlyArray<never> }) => object> = {
     OffsetFetch: () => ({
       errorCode: 0,
@@ -37,7 +37,7 @@ function brokersWith(metadata: string | null, offset = "4"): Brokers {
   return fake as unknown as Brokers
 }
 
-const startOf = async (metadata: string | null, topicId: string | undefined, from: From = "latest") =>
+const startOf = async (metadata: string | null | undefined, topicId: string | undefined, from: From = "latest") =>
   (await startingPositions(brokersWith(metadata), "g", { topic: "t", id: topicId }, [0], from)).get(0)
 
 it("a lane begins at the first record where the group has settled a position of another topic of the name", async () => {

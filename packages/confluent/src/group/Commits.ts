@@ -101,7 +101,8 @@ export class Commits {
     if (consumer === undefined) return this.#answered(commit, { code: notConnected, message: "" })
     try {
       const { topic, partition, topicId } = lane
-      consumer.commit([{ topic, partition, offset, metadata: settledNote(topicId) }])
+      const metadata = settledNote(topicId)
+      consumer.commit([{ topic, partition, offset, ...(metadata === undefined ? {} : { metadata }) }])
     } catch (error) {
       this.#answered(commit, { code: codeOfThrown(error) ?? notConnected, message: "" })
     }

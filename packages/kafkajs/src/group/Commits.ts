@@ -85,13 +85,15 @@ export class Commits {
     const link = await this.#brokers.coordinator(group, "settle")
     // Only now: both may have changed in between.
     const { generation, memberId } = this.#member
+    const metadata = settledNote(topicId)
+    const settled = { partition, offset: String(position), ...(metadata === undefined ? {} : { metadata }) }
     const { responses } = await link.call(
       "OffsetCommit",
       {
         groupId: group,
         groupGenerationId: generation,
         memberId,
-        topics: [{ topic, partitions: [{ partition, offset: String(position), metadata: settledNote(topicId) }] }]
+        topics: [{ topic, partitions: [settled] }]
       },
       this.#brokers.settings.requestMs
     )
