@@ -23,6 +23,7 @@ import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
+import { flushed } from "./publish/flushed.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
@@ -30,8 +31,9 @@ import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
+import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
-import { type Outcome, Waiter } from "./ledger/Waiter.ts"
+import type { Outcome } from "./ledger/Waiter.ts"
 
 /** How long closing waits for what is buffered. */
 const drainDefault = Duration.seconds(30)
@@ -208,14 +210,15 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
-  readonly flush: Effect.Effect<Outcome> = Effect.callback((resume) => {
-    const waiter = new Waiter()
-    const dispatcher = this.#runtime.scheduler.makeDispatcher()
-    for (const sink of this.#sinks.all) sink.flush(waiter)
-    const told = (outcome: Outcome) => dispatcher.scheduleTask(() => resume(Effect.succeed(outcome)), 0)
-    waiter.whenDone(told)
-    return Effect.sync(() => waiter.forget(told))
-  })
+  readonly flush: Effect.Effect<Outcome> = Effect.suspend(() =>
+    flushed({
+      begin: (waiter) => {
+        for (const sink of this.#sinks.all) sink.flush(waiter)
+      },
+      halted: this.halted,
+      schedule: tasksOf(this.#runtime.scheduler)
+    })
+  )
 
   readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
     Effect.suspend(() => {

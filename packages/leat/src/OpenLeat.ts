@@ -65,8 +65,9 @@ export interface OpenLeat {
    */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
   /**
-   * Sends what is buffered without waiting for linger; completes when everything admitted so far has ended, and says how.
-   * Never fails.
+   * Sends what is buffered without waiting for linger; completes when everything that is still pending at the call has ended, and says how
+   * that ended. What waits behind a halted lane ends when it is resumed: after ten seconds a warning names the lane. Bound the wait with
+   * `Effect.timeout` where that matters; what was admitted goes its way. Never fails.
    */
   readonly flush: Effect.Effect<Outcome>
   /**

@@ -128,8 +128,8 @@ export class EventStream<T> {
   }
 
   /**
-   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; completes when everything of it that
-   * was admitted so far has ended. Never fails.
+   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; completes when everything of it that is still
+   * pending at the call has ended, and says how that ended. Waits for halted lanes as `flush` of the leat does. Never fails.
    */
   get flush(): Effect.Effect<Outcome> {
     return this.#publishing.flush

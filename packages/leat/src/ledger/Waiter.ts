@@ -13,6 +13,11 @@ export interface Outcome {
   readonly mayBeStored: number
 }
 
+/** As plain data: whoever waited is given this, and not the waiter. */
+export function outcomeOf({ stored, dropped, mayBeStored }: Outcome): Outcome {
+  return { stored, dropped, mayBeStored }
+}
+
 type Told = (outcome: Outcome) => void
 
 /** Of most: nothing was given up. */

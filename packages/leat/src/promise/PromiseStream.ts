@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import { type Admission, Rejected } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
@@ -16,6 +16,7 @@ import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
 import { optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
+import { waited, type WaitOptions } from "./waited.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 import { warningsApart } from "./warningsApart.ts"
@@ -97,7 +98,7 @@ export interface PromiseSubscription extends AsyncDisposable {
    * the subscription; and with the reason of the signal. Passing faults of the transport are waited out. A halt of another member cannot
    * be seen from here: when nothing has moved for ten seconds a warning says what is waited for. Bound it with `signal` where that matters.
    */
-  readonly caughtUp: (options?: { readonly signal?: AbortSignal }) => Promise<void>
+  readonly caughtUp: (options?: WaitOptions) => Promise<void>
   /**
    * Drains, settles and gives the lanes back; waits for that. Called by a handler of this subscription it begins and waits for nothing,
    * because that handler has to end first; `ended` tells of the end.
@@ -224,11 +225,12 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; resolves when everything of it that
-   * was admitted so far has ended. Never rejects.
+   * Sends what is buffered of this stream without waiting for linger, in all of its sinks; resolves when everything of it that is still
+   * pending at the call has ended, and says how that ended. Waits for halted lanes as `flush` of the leat does. Rejects only with the
+   * reason of the signal.
    */
-  flush(): Promise<Outcome> {
-    return Effect.runPromise(this.#stream.flush)
+  flush(options?: WaitOptions): Promise<Outcome> {
+    return waited(this.#stream.flush, options)
   }
 
   /**
@@ -348,21 +350,11 @@ function receiptOfAll({ admitted, rejected, outcome }: ReceiptAll): PromiseRecei
 function caughtUp(
   { caughtUp: reached, group, stream }: Subscription,
   owner: HandlerOwner,
-  options: { readonly signal?: AbortSignal } = {}
+  options: WaitOptions | undefined
 ): Promise<void> {
-  const wrong = optionsFault(options)
-  if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
   if (isHandledBy(owner.subscription))
     return Promise.reject(new NotCaughtUp({ reason: "OwnHandler", group, stream, halted: [] }))
-  return untilAborted(
-    options.signal,
-    (resolve, reject) => {
-      const fiber = Effect.runFork(warningsApart(reached))
-      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve() : reject(Cause.squash(exit.cause))))
-      return { giveUp: () => fiber.interruptUnsafe() }
-    },
-    (_, reason) => reason
-  )
+  return waited(reached, options)
 }
 
 async function subscribed(

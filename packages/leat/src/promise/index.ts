@@ -7,6 +7,7 @@ import type { HaltedLane } from "../publish/Sink.ts"
 import { isHandledBy } from "./handled.ts"
 import { PromiseStream } from "./PromiseStream.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
+import { waited, type WaitOptions } from "./waited.ts"
 import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
@@ -18,6 +19,7 @@ export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 export { TransportError } from "../transport/TransportError.ts"
 export type { Outcome } from "../ledger/Waiter.ts"
 export type { GivenEvent } from "./DeliveryIterator.ts"
+export type { WaitOptions } from "./waited.ts"
 export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
 
@@ -99,11 +101,17 @@ export class PromiseLeat implements AsyncDisposable {
   }
 
   /**
-   * Sends what is buffered without waiting for linger; resolves when everything admitted so far has ended, and says how.
-   * Never rejects.
+   * Sends what is buffered without waiting for linger; resolves when everything that is still pending at the call has ended, and says how
+   * that ended. What waits behind a halted lane ends when it is resumed: after ten seconds a warning names the lane. Rejects only with the
+   * reason of the signal; what was admitted goes its way.
+   *
+   * @example
+   * ```ts
+   * await leat.flush({ signal: AbortSignal.timeout(5000) })
+   * ```
    */
-  flush(): Promise<Outcome> {
-    return Effect.runPromise(this.#leat.flush)
+  flush(options?: WaitOptions): Promise<Outcome> {
+    return waited(this.#leat.flush, options)
   }
 
   /**

@@ -19,7 +19,7 @@ import { OfferCount } from "./OfferCount.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { noTicket } from "./RoomQueue.ts"
 import { Sequences } from "./Sequences.ts"
-import type { Sink } from "./Sink.ts"
+import type { HaltedLane, Sink } from "./Sink.ts"
 import type { TurnClock } from "./TurnClock.ts"
 import { type Placing, WaitForRoom } from "./WaitForRoom.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
@@ -185,6 +185,13 @@ export class Publisher<T> implements Placing {
   /** Sends what is buffered of the stream without waiting for linger; `waiter` is told of all of it. */
   flush(waiter: Waiter): void {
     for (const { lanes } of this.#outlets) lanes.flush(waiter)
+  }
+
+  /** Lanes of the stream that stand until `resume`. */
+  get halted(): ReadonlyArray<HaltedLane> {
+    const sinks = new Set(this.#outlets.map(({ sink }) => sink))
+    const { stream } = this.contract
+    return [...sinks].flatMap(({ halted }) => halted.filter((lane) => lane.stream === stream))
   }
 
   /** Whoever waited has an answer. */

@@ -7,8 +7,9 @@ import type { Key } from "../contract/Contract.ts"
 import { isIterable, kindOf } from "../given/takes.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
-import { type Outcome, Waiter } from "../ledger/Waiter.ts"
+import { type Outcome, outcomeOf, Waiter } from "../ledger/Waiter.ts"
 import { type Admission, NotStored, Rejected } from "./Admission.ts"
+import { flushed, whenEnded } from "./flushed.ts"
 import { type Publication, Published } from "./Published.ts"
 import type { Publisher } from "./Publisher.ts"
 import { PublishingAll } from "./PublishingAll.ts"
@@ -155,10 +156,10 @@ export class Publishing<T> implements Publication {
 
   /** Sends what is buffered without waiting for linger; completes when all of it has ended. */
   get flush(): Effect.Effect<Outcome> {
-    return Effect.suspend(() => {
-      const waiter = new Waiter()
-      this.#publisher.flush(waiter)
-      return this.outcomeOf(waiter)
+    return flushed({
+      begin: (waiter) => this.#publisher.flush(waiter),
+      halted: () => this.#publisher.halted,
+      schedule: this.#schedule
     })
   }
 
@@ -200,13 +201,7 @@ export class Publishing<T> implements Publication {
 
   /** Completes when all legs of a waiter have ended. */
   outcomeOf(waiter: Waiter): Effect.Effect<Outcome> {
-    return Effect.callback((resume) => {
-      if (waiter.pending === 0) return resume(Effect.succeed(waiter))
-      const told = () => this.#schedule(() => resume(Effect.succeed(waiter)))
-      waiter.whenDone(told)
-      // An outage may be longer than anybody's patience, and who waits with a time-out asks again and again.
-      return Effect.sync(() => waiter.forget(told))
-    })
+    return whenEnded(waiter, this.#schedule)
   }
 
   /** Calls `then` when all legs have ended; never inside the stack of the lane in which they do. */
@@ -229,7 +224,7 @@ export class Publishing<T> implements Publication {
   }
 
   #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
-    for (const _ in outcome.dropped) return new NotStored({ stream: this.stream, id, outcome })
+    for (const _ in outcome.dropped) return new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
     return undefined
   }
 }

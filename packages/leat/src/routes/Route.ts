@@ -70,7 +70,7 @@ export interface SubscriptionSettings {
   readonly settleEveryMs: number
   /** How long a lane that ends waits for its handlers, in milliseconds. */
   readonly drainMs: number
-  /** Lane starts in a row at one position after which the policy is asked about `CrashLoop`. */
+  /** Deaths in a row with the lane beginning at one position, after which records are handled alone there; with one more the policy is asked about `CrashLoop`. */
   readonly crashLoop: number
 }
 

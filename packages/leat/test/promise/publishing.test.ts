@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events"
 import { memoryDriver, MemoryBroker } from "leat"
-import { NotAwaited, NotStored, open, type PromiseStream, Rejected } from "leat/promise"
+import { NotAwaited, NotStored, open, type PromiseStream, Rejected, RouteError } from "leat/promise"
 import { type FaultPlan, faultDriver } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { type Note, noteContract } from "../contracts/Note.ts"
@@ -54,6 +54,31 @@ describe("offer", () => {
     await using opened = await openNotes({}, noteContract({ compacted: true }))
     expect(opened.notes.offerTombstone("k").admitted).toBe(true)
     expect(await opened.leat.flush()).toMatchObject({ stored: 1 })
+  })
+})
+
+describe("flush", () => {
+  it.each(["leat", "notes"] as const)("of %s is given up by its signal, with its reason", async (door) => {
+    await using opened = await openNotes({ faults: never })
+    opened.notes.offer(note("k", "1"))
+    const reason = new Error("enough")
+    expect(await caught(opened[door].flush({ signal: AbortSignal.abort(reason) }))).toBe(reason)
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(reason), 10)
+    expect(await caught(opened[door].flush({ signal: controller.signal }))).toBe(reason)
+    expect(getEventListeners(controller.signal, "abort")).toEqual([])
+    expect(opened.row()).toMatchObject({ admitted: 1, balanced: true })
+    // @ts-expect-error It is what JavaScript may give.
+    expect(await caught(opened[door].flush({ signal: 5 }))).toBeInstanceOf(RouteError)
+  })
+
+  it("says how what was pending has ended, as plain data", async () => {
+    await using opened = await openNotes()
+    await opened.notes.publish(note("k", "1"))
+    opened.notes.offer(note("k", "2"))
+    expect(await opened.leat.flush()).toStrictEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
+    const { outcome } = await opened.notes.publish(note("k", "3"))
+    expect(await outcome()).toStrictEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
   })
 })
 

@@ -1,0 +1,26 @@
+import { Cause, Effect, Exit } from "effect"
+import { RouteError } from "../routes/Routes.ts"
+import { optionsFault } from "./optionsFault.ts"
+import { untilAborted } from "./untilAborted.ts"
+import { warningsApart } from "./warningsApart.ts"
+
+/** How long `flush` and `caughtUp` wait. */
+export interface WaitOptions {
+  /** Gives up waiting: the promise rejects with the reason of the signal, and nothing else changes. */
+  readonly signal?: AbortSignal
+}
+
+/** A promise for an effect that may wait for long. Rejects as the effect fails, and with the reason of the signal. */
+export function waited<A, E>(effect: Effect.Effect<A, E>, options: WaitOptions = {}): Promise<A> {
+  const wrong = optionsFault(options)
+  if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
+  return untilAborted(
+    options.signal,
+    (resolve, reject) => {
+      const fiber = Effect.runFork(warningsApart(effect))
+      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))
+      return { giveUp: () => fiber.interruptUnsafe() }
+    },
+    (_, reason) => reason
+  )
+}
