@@ -17,6 +17,7 @@
 import { meant } from "./given/nearest.ts"
 import { isObject, takes } from "./given/takes.ts"
 import { isPassing, reasonNames } from "./reasons.ts"
+import { textOfThrown } from "./given/thrown.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter` is for subscriptions: a topic of the group's own keeps the record, and where none can,
@@ -49,6 +50,11 @@ export interface Rule {
   readonly on: ReadonlyArray<string>
   /** Absent: the ending at once. */
   readonly retry?: Retry
+  /**
+   * Subscriptions only: how long one attempt of a handler may take, in milliseconds; then it is told to end, and fails as `HandlerTimeout`. Of
+   * several rules that say one the first counts. Absent in all: no limit.
+   */
+  readonly timeoutMs?: number
   readonly then: Ending
 }
 
@@ -107,6 +113,18 @@ function names(on: ReadonlyArray<string>, tag: string): boolean {
   return on.includes(tag) || on.includes("*") || (on.includes("passing") && isPassing(tag))
 }
 
+/**
+ * How long one attempt of a handler may take, in milliseconds; Infinity where no rule says.
+ *
+ * @example
+ * ```ts
+ * Policy.attemptMs([{ on: ["HandlerTimeout"], timeoutMs: 30_000, then: "deadLetter" }]) // 30000
+ * ```
+ */
+export function attemptMs(policy: Policy): number {
+  return policy.find(({ timeoutMs }) => timeoutMs !== undefined)?.timeoutMs ?? Number.POSITIVE_INFINITY
+}
+
 /** One fault of a policy: where, as in `[0].retry.baseMs`, and what to do, one sentence. */
 export interface PolicyFault {
   readonly path: string
@@ -158,7 +176,10 @@ export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
   })
 }
 
-function ruleFaults({ on, retry, then }: Partial<Record<keyof Rule, unknown>>, at: string): ReadonlyArray<PolicyFault> {
+function ruleFaults(
+  { on, retry, timeoutMs, then }: Partial<Record<keyof Rule, unknown>>,
+  at: string
+): ReadonlyArray<PolicyFault> {
   const found: Array<PolicyFault> = []
   const tags: ReadonlyArray<unknown> = Array.isArray(on) ? on : []
   if (tags.length === 0) found.push({ path: `${at}.on`, message: 'name a failure, or "*" for any' })
@@ -170,6 +191,11 @@ function ruleFaults({ on, retry, then }: Partial<Record<keyof Rule, unknown>>, a
     found.push({ path: `${at}.then`, message })
   } else if (then !== "drop" && then !== "deadLetter" && then !== "halt")
     found.push({ path: `${at}.then`, message: "say drop, deadLetter or halt" })
+  const limit: unknown = timeoutMs
+  if (limit !== undefined && !(typeof limit === "number" && limit >= 1 && limit <= delayMsMax)) {
+    const message = `${textOfThrown(limit)} is not milliseconds from 1 to ${delayMsMax}`
+    found.push({ path: `${at}.timeoutMs`, message })
+  }
   if (retry === undefined) return found
   if (!isObject(retry)) return [...found, { path: `${at}.retry`, message: "is no object: { baseMs: 100, ... }" }]
   found.push(...unknownNames(retry, retryNames, `${at}.retry`))
@@ -184,7 +210,7 @@ function ruleFaults({ on, retry, then }: Partial<Record<keyof Rule, unknown>>, a
   return found
 }
 
-const ruleNames: ReadonlyArray<string> = ["on", "retry", "then"]
+const ruleNames: ReadonlyArray<string> = ["on", "retry", "timeoutMs", "then"]
 const retryNames: ReadonlyArray<string> = retryBounds.map(([field]) => field)
 
 /** A name that is not known would be passed over in silence. The document says `base: 50 millis` where code says `baseMs: 50`. */
@@ -246,13 +272,14 @@ export const builtIn: Readonly<Record<string, Policy>> = { strict, standard }
  */
 export function print(policy: Policy): ReadonlyArray<string> {
   takes("Policy.print", "a list of rules", Array.isArray(policy), policy)
-  return policy.map(({ on, retry, then }) => {
+  return policy.map(({ on, retry, timeoutMs, then }) => {
     const tries =
       retry === undefined
         ? ""
         : `${retry.times ?? "unlimited"} retries from ${retry.baseMs} ms x${retry.factor ?? 1}` +
           (retry.deadlineMs === undefined ? "" : ` within ${retry.deadlineMs} ms`) +
           ", "
-    return `on ${on.join(", ")}: ${tries}then ${then}`
+    const limit = timeoutMs === undefined ? "" : `, ${timeoutMs} ms for each attempt`
+    return `on ${on.join(", ")}: ${tries}then ${then}${limit}`
   })
 }

@@ -64,6 +64,8 @@ export class RecordDelivery implements DeliveryInfo {
   readonly #index: number
   readonly #from: ReadFrom
   readonly attempt: number
+  /** Its handler has succeeded, whatever becomes of the fiber that waits for it. */
+  hasSucceeded = false
   #meta: RecordMeta | undefined
   #aborting: AbortController | undefined
 

@@ -6,6 +6,7 @@ import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
+import { attemptMs, type Policy } from "../Policy.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -30,20 +31,38 @@ export interface HandlingParts {
   readonly onDefect: (error: unknown) => void
 }
 
+/** A handler that waits for something: what it was given, and until when it may take. */
+interface Waiting {
+  readonly infos: ReadonlyArray<RecordDelivery>
+  readonly deadlineMs: number
+  /** It was told to end. */
+  isLate: boolean
+}
+
 export class Handling<T> {
   readonly #options: SourceOptions<T>
   readonly #parts: HandlingParts
-  /** Handlers that wait, and what they were given. */
-  readonly #waiting = new Map<Fiber.Fiber<void, unknown>, ReadonlyArray<RecordDelivery>>()
+  /** In the order in which they began. */
+  readonly #waiting = new Map<Fiber.Fiber<void, unknown>, Waiting>()
   /** What the record that was read last says of itself; undefined while nobody had to look. */
   #meta: RecordMeta | undefined
+  /** How many of those that wait have an end. */
+  #limited = 0
   /** Handlers of this turn that ended without waiting. */
   #endedAtOnce = 0
   #isInterrupted = false
+  /** How long an attempt may take, in milliseconds. */
+  #limitMs: number
 
-  constructor(options: SourceOptions<T>, parts: HandlingParts) {
+  constructor(options: SourceOptions<T>, parts: HandlingParts, policy: Policy) {
     this.#options = options
     this.#parts = parts
+    this.#limitMs = attemptMs(policy)
+  }
+
+  /** Attempts that begin from now on have the time that this policy gives them. */
+  configure(policy: Policy): void {
+    this.#limitMs = attemptMs(policy)
   }
 
   /** How many handlers wait for something. */
@@ -53,7 +72,26 @@ export class Handling<T> {
 
   /** Whether a handler that waits was given this delivery. */
   isHandling(delivery: DeliveryInfo): boolean {
-    return Array.from(this.#waiting.values()).some((infos) => infos.some((info) => info === delivery))
+    return Array.from(this.#waiting.values()).some(({ infos }) => infos.some((info) => info === delivery))
+  }
+
+  /** When the time of the next one is over; Infinity when none has an end. */
+  get deadlineMs(): number {
+    let first = Number.POSITIVE_INFINITY
+    if (this.#limited > 0)
+      for (const { deadlineMs, isLate } of this.#waiting.values()) if (!isLate) first = Math.min(first, deadlineMs)
+    return first
+  }
+
+  /** Tells those to end whose time is over. They have failed when they have ended, unless they succeed all the same: none runs beside its own retry. */
+  expire(nowMs: number): void {
+    if (this.#limited === 0) return
+    for (const [fiber, one] of Array.from(this.#waiting)) {
+      if (one.isLate || one.deadlineMs > nowMs) continue
+      one.isLate = true
+      for (const info of one.infos) info.abort()
+      fiber.interruptUnsafe()
+    }
   }
 
   /** Calls the handler for what the machine said is next. */
@@ -81,7 +119,7 @@ export class Handling<T> {
   /** Interrupts what runs. From now on only success counts: what failed has no outcome, and comes again. */
   interrupt(): void {
     this.#isInterrupted = true
-    for (const [fiber, infos] of Array.from(this.#waiting)) {
+    for (const [fiber, { infos }] of Array.from(this.#waiting)) {
       for (const info of infos) info.abort()
       fiber.interruptUnsafe()
     }
@@ -155,7 +193,9 @@ export class Handling<T> {
       this.#endedAtOnce++
       return this.#ended(held, exit, nowMs)
     }
-    this.#waiting.set(fiber, infos)
+    const deadlineMs = nowMs + this.#limitMs
+    if (deadlineMs < Number.POSITIVE_INFINITY) this.#limited++
+    this.#waiting.set(fiber, { infos, deadlineMs, isLate: false })
     fiber.addObserver((late) => this.#endedLater(held, fiber, late, nowMs))
   }
 
@@ -166,11 +206,13 @@ export class Handling<T> {
     beganMs: number
   ): void {
     const { now, onDefect, onEnded } = this.#parts
+    const waited = this.#waiting.get(fiber)
     this.#waiting.delete(fiber)
+    if (waited !== undefined && waited.deadlineMs < Number.POSITIVE_INFINITY) this.#limited--
     try {
       const nowMs = now()
       this.#options.duration.record((nowMs - beganMs) / 1000)
-      this.#ended(held, exit, nowMs)
+      this.#ended(held, waited === undefined ? exit : endOf(waited, exit, beganMs), nowMs)
     } catch (error) {
       onDefect(error)
     }
@@ -209,6 +251,14 @@ export class Handling<T> {
       )
     })(effect)
   }
+}
+
+/** How a handler that waited has ended: the fiber of one that succeeds although it was told to end says that it was interrupted. */
+function endOf({ infos, deadlineMs, isLate }: Waiting, exit: Exit.Exit<void, unknown>, beganMs: number) {
+  if (infos[0]?.hasSucceeded === true) return Exit.void
+  if (!isLate || Exit.isSuccess(exit)) return exit
+  const message = `the handler has not ended within ${deadlineMs - beganMs} ms`
+  return Exit.fail({ _tag: "HandlerTimeout", message })
 }
 
 /** Calls a handler; one that throws instead of failing fails with what it threw. */

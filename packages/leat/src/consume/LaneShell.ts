@@ -116,6 +116,7 @@ export class LaneShell<T> {
   configure(settings: SubscriptionSettings): void {
     this.#settings = settings
     this.machine.configure(this.#laneSettings(settings))
+    this.#handling?.configure(settings.policy)
     this.#signal()
   }
 
@@ -159,14 +160,18 @@ export class LaneShell<T> {
       Effect.succeed(cache.tracer !== undefined && cache.tracerEnabled)
     )
     const { topic, stream, isKeyPersonal } = this.#options
-    this.#handling = new Handling(this.#options, {
-      machine: this.machine,
-      from: { topic, stream, partition: this.lane.partition, isKeyPersonal },
-      isTraced,
-      now: () => this.#now(),
-      onEnded: () => this.#wake.signal(),
-      onDefect: (error) => this.#breakDown(Cause.die(error))
-    })
+    this.#handling = new Handling(
+      this.#options,
+      {
+        machine: this.machine,
+        from: { topic, stream, partition: this.lane.partition, isKeyPersonal },
+        isTraced,
+        now: () => this.#now(),
+        onEnded: () => this.#wake.signal(),
+        onDefect: (error) => this.#breakDown(Cause.die(error))
+      },
+      this.#settings.policy
+    )
     const helpers = [this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]
     yield* this.#guarded(this.#drive(this.#handling))
     if (this.#defect !== undefined) yield* this.#stand
@@ -216,6 +221,7 @@ export class LaneShell<T> {
       const { machine } = this
       while (this.#defect === undefined) {
         const nowMs = this.#now()
+        handling.expire(nowMs)
         this.#startHandlers(handling, nowMs)
         for (const one of this.machine.takeAside()) this.#setAside(one)
         this.#tellHalt()
@@ -224,7 +230,7 @@ export class LaneShell<T> {
         if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
         if (!this.#isSettling) this.#settleDue(nowMs, this.#isWaitedFor())
         const settleAtMs = this.#isSettling ? Number.POSITIVE_INFINITY : machine.settleDueMs
-        this.#wakeAt(Math.min(machine.retryDueMs, settleAtMs, interruptAtMs))
+        this.#wakeAt(Math.min(machine.retryDueMs, settleAtMs, interruptAtMs, handling.deadlineMs))
         yield* this.#wake.wait
       }
     })

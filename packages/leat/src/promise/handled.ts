@@ -1,7 +1,7 @@
 /** A handler that gives a promise, as an effect that can be interrupted: its signal is aborted, and what it does then is waited for. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Effect, Exit, Fiber } from "effect"
-import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
+import { type DeliveryInfo, RecordDelivery } from "../consume/DeliveryInfo.ts"
 import { traceparentOf } from "../Telemetry.ts"
 
 /** Whose handler it is. */
@@ -72,6 +72,8 @@ function settled(promise: Promise<void>, handling: Handled): Effect.Effect<void,
     promise.then(
       () => {
         handling.isRunning = false
+        const { delivery } = handling
+        if (delivery instanceof RecordDelivery) delivery.hasSucceeded = true
         resume(Effect.void)
       },
       (error: unknown) => {

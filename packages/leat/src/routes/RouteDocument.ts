@@ -35,6 +35,7 @@ const RetrySchema = Schema.Struct({
 const RuleSchema = Schema.Struct({
   on: Schema.NonEmptyArray(Name),
   retry: Schema.optionalKey(RetrySchema),
+  timeout: Schema.optionalKey(DurationText),
   then: Schema.Literals(["drop", "deadLetter", "spill", "halt"])
 })
 
@@ -231,11 +232,13 @@ export function millisOf(text: string): number {
 
 /** The rules of a document as the policy that `decide` reads. */
 export function policyOf(rules: ReadonlyArray<RuleSpec>): Policy {
-  return rules.map(({ on, retry, then }) => {
-    if (retry === undefined) return { on, then }
+  return rules.map(({ on, retry, timeout, then }) => {
+    const limit = timeout === undefined ? {} : { timeoutMs: millisOf(timeout) }
+    if (retry === undefined) return { on, ...limit, then }
     const { times, deadline, base, factor, maxDelay, jitter } = retry
     return {
       on,
+      ...limit,
       then,
       retry: {
         baseMs: millisOf(base),

@@ -170,20 +170,27 @@ function namedPolicy(document: RouteDocument, names: PolicyNames, path: string):
   })
 }
 
-/** What is published has no dead letters yet. */
-function legPolicyFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
-  const policies = { ...builtIn, ...document.policies }
-  return [names ?? []].flat().flatMap((name) => {
-    const rules = Object.hasOwn(policies, name) ? (policies[name] ?? []) : []
-    if (!rules.some(({ then }) => then === "deadLetter")) return []
-    const message = `the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`
-    return [{ path: `${path}.policy`, message }]
-  })
-}
-
 function known(named: object): string {
   const names = Object.keys(named).join(", ")
   return `there is ${names === "" ? "none" : names}`
+}
+
+/** What a leg cannot do that a subscription can. */
+function legPolicyFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const own = document.policies ?? {}
+  return [names ?? []].flat().flatMap((name) => {
+    const policy = Object.hasOwn(own, name)
+      ? policyOf(own[name] ?? [])
+      : Object.hasOwn(builtIn, name)
+        ? builtIn[name]
+        : []
+    const messages: Array<string> = []
+    if (policy?.some(({ then }) => then === "deadLetter") === true)
+      messages.push(`the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`)
+    if (policy?.some(({ timeoutMs }) => timeoutMs !== undefined) === true)
+      messages.push(`the policy ${name} limits the time of handlers, which a leg does not have; say timeout at the leg`)
+    return messages.map((message) => ({ path: `${path}.policy`, message }))
+  })
 }
 
 /**

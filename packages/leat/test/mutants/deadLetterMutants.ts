@@ -145,6 +145,21 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     test: "is set aside again"
   },
   {
+    name: "a handler may take as long as it likes, whatever its policy says",
+    file: "consume/LaneShell.ts",
+    find: `        handling.expire(nowMs)`,
+    replace: `        void handling`,
+    foundBy: "consume/timeLimits.test.ts"
+  },
+  {
+    name: "a promise that succeeds after it was told to end has failed",
+    file: "consume/Handling.ts",
+    find: `if (infos[0]?.hasSucceeded === true) return Exit.void`,
+    replace: `if (infos.length === 0) return Exit.void`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "succeeds"
+  },
+  {
     name: "a dead letter says the partition for the position",
     file: "record/DeadLetter.ts",
     find: `offset: position, group,`,

@@ -1,0 +1,157 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { MemoryBroker, Policy, RouteError } from "leat"
+import { open as openPromise } from "leat/promise"
+import { describe, it as plainIt } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { open, routes } from "./support.ts"
+
+const drop = [{ on: ["HandlerTimeout"], timeoutMs: 30, then: "drop" as const }]
+const once = (event: { readonly text: string }) => event.text === "slow"
+
+describe("a handler that takes longer than its policy allows", () => {
+  it.live("is interrupted, and judged as HandlerTimeout once it has cleaned up; the others go on", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(
+        routes({ policy: "brief" }, { brief: [{ on: ["*"], timeout: "30 millis", then: "drop" }] })
+      )
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      const subscription = yield* notes.handle("g", (event) =>
+        once(event)
+          ? Effect.never.pipe(
+              Effect.onInterrupt(() =>
+                Effect.delay(
+                  Effect.sync(() => void seen.push("cleaned")),
+                  20
+                )
+              )
+            )
+          : Effect.sync(() => void seen.push(event.text))
+      )
+      yield* notes.publishAll([
+        { key: "a", text: "slow" },
+        { key: "a", text: "next" },
+        { key: "b", text: "other" }
+      ])
+      yield* subscription.caughtUp
+      expect(seen).toEqual(["other", "cleaned", "next"])
+      expect(leat.ledger.snapshot().lanes).toMatchObject([
+        { done: 2, dropped: { HandlerTimeout: 1 }, parked: 0, inFlight: 0, balanced: true }
+      ])
+    })
+  )
+
+  it.live("is tried again by the policy, each attempt with all of the time", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const attempts: Array<number> = []
+      const policy = [{ on: ["HandlerTimeout"], timeoutMs: 40, retry: { times: 5, baseMs: 1 }, then: "halt" as const }]
+      const subscription = yield* notes.handle(
+        "g",
+        (_, { attempt }) => {
+          attempts.push(attempt)
+          return attempt < 3 ? Effect.never : Effect.sleep(20)
+        },
+        { policy }
+      )
+      yield* notes.publish({ key: "a", text: "1" })
+      yield* subscription.caughtUp
+      expect(attempts).toEqual([1, 2, 3])
+      expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, balanced: true }])
+    })
+  )
+
+  plainIt(
+    "hears of it by its signal, runs beside no retry of its own, and is done when it succeeds even so",
+    async () => {
+      const leat = await openPromise({ source: "test", routes: routes() })
+      const notes = await leat.stream(noteContract())
+      let running = 0
+      let overlaps = 0
+      const ends: Array<string> = []
+      const policy = [{ on: ["*"], timeoutMs: 20, retry: { times: 3, baseMs: 1 }, then: "drop" as const }]
+      const subscription = await notes.handle(
+        "g",
+        async ({ text }, { attempt, signal }) => {
+          if (running++ > 0) overlaps++
+          // Whatever the signal says, it goes on for a while.
+          await new Promise((resolve) => setTimeout(resolve, 60))
+          running--
+          ends.push(`${text} ${attempt} ${signal.aborted}`)
+          if (text === "fails" && attempt < 2) throw new Error("as it likes")
+        },
+        { policy }
+      )
+      await notes.publishAll([
+        { key: "a", text: "succeeds" },
+        { key: "a", text: "fails" }
+      ])
+      await subscription.caughtUp()
+      expect(ends).toEqual(["succeeds 1 true", "fails 1 true", "fails 2 true"])
+      expect(overlaps).toBe(0)
+      await leat.close()
+    }
+  )
+
+  plainIt("is done when it succeeds after its subscription was stopped, too", async () => {
+    const leat = await openPromise({ source: "test", routes: routes({ drain: "20 millis" }) })
+    const notes = await leat.stream(noteContract())
+    const begun: Array<boolean> = []
+    let wasAborted = false
+    const first = await notes.handle("g", async (_, { signal }) => {
+      begun.push(true)
+      await new Promise((resolve) => setTimeout(resolve, 80))
+      wasAborted = signal.aborted
+    })
+    await notes.publish({ key: "a", text: "1" })
+    while (begun.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    await first.stop()
+    expect([wasAborted, (await notes.bounds("g"))[0]?.settled]).toEqual([true, 1n])
+    await leat.close()
+  })
+
+  it.live("holds for deliveries that are taken by hand", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll([
+        { key: "a", text: "1" },
+        { key: "a", text: "2" }
+      ])
+      const taken = yield* notes.subscribe("g", { policy: drop }).pipe(
+        Stream.tap(({ event, done }) => (event.text === "1" ? Effect.void : done)),
+        Stream.take(2),
+        Stream.runCollect
+      )
+      expect(Array.from(taken, ({ event, info }) => [event.text, info.signal.aborted])).toEqual([
+        ["1", true],
+        ["2", false]
+      ])
+    })
+  )
+})
+
+describe("the time of a handler", () => {
+  it.live("is nothing that a leg has", () =>
+    Effect.gen(function* () {
+      const document = routes({}, { brief: [{ on: ["*"], timeout: "1 second", then: "halt" }] })
+      const [route] = document.routes
+      const legs = (route?.to ?? []).map((leg) => ({ ...leg, policy: "brief" }))
+      const error = yield* Effect.flip(open({ ...document, routes: [{ ...route, to: legs }] }, new MemoryBroker()))
+      expect(error).toBeInstanceOf(RouteError)
+      expect(String(error)).toContain("routes[0].to[0].policy: the policy brief limits the time of handlers")
+    })
+  )
+
+  it.effect("is that of the first rule that says one, a number of milliseconds", () =>
+    Effect.sync(() => {
+      expect(Policy.attemptMs([...Policy.standard, { on: ["A"], timeoutMs: 5, then: "drop" }, ...drop])).toBe(5)
+      expect(Policy.attemptMs(Policy.standard)).toBe(Number.POSITIVE_INFINITY)
+      for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
+        expect(Policy.faults([{ on: ["*"], timeoutMs, then: "drop" }])).toMatchObject([{ path: "[0].timeoutMs" }])
+      expect(Policy.print(drop)).toEqual(["on HandlerTimeout: then drop, 30 ms for each attempt"])
+    })
+  )
+})
