@@ -187,16 +187,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "who asks for an outcome no longer is kept until there is one",
-    file: "publish/Publishing.ts",
-    find: `return Effect.sync(() => waiter.forget(told))`,
-    replace: `return Effect.void`,
-    foundBy: "growth.test.ts",
-    test: "given up"
-  },
-  {
-    name: "a flush of all sinks that is given up is kept until they are empty",
-    file: "Leat.ts",
-    find: `return Effect.sync(() => waiter.forget(told))`,
+    file: "publish/flushed.ts",
+    find: `return Effect.sync(() => waiter.forget(scheduled))`,
     replace: `return Effect.void`,
     foundBy: "growth.test.ts",
     test: "given up"

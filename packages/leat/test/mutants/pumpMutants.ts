@@ -72,8 +72,8 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a send that throws is waited for until its time is over",
     file: "publish/Pump.ts",
-    find: "        answer([unknownRun(this.transport.name, from, to, `the driver failed: ${String(error)}`)])",
-    replace: "        void error",
+    find: "        this.#answered(partition, sending, [unknownRun(this.transport.name, from, to, detail)])",
+    replace: "        void detail",
     foundBy: "publish/brokenDrivers.test.ts",
     test: "throws is not waited for"
   },
