@@ -66,11 +66,12 @@ function append({ transport, writer, partition, records, onWaiting }: Appending)
       const [range, ...behind] = left
       if (range === undefined) return refused
       const runs = yield* send(transport.name, writer, partition, batch, range)
-      const failed = runs.find(({ fate }) => fate !== "stored")
-      left = [...runs.flatMap((run) => leftOf(run, refused)), ...behind]
-      if (failed?.fate === "unknown") yield* fence(transport, writer, partition, onWaiting)
-      if (failed === undefined || isRefused(failed)) continue
-      onWaiting(failed.error ?? unsaid(transport.name))
+      left = [...leftOf(runs, refused), ...behind]
+      const isInDoubt = runs.some(({ fate }) => fate === "unknown")
+      if (isInDoubt) yield* fence(transport, writer, partition, onWaiting)
+      const passing = runs.find((run) => run.fate !== "stored" && !isRefused(run))
+      if (passing === undefined) continue
+      onWaiting(passing.error ?? unsaid(transport.name))
       yield* pause(failures++)
     }
   })
@@ -81,9 +82,18 @@ interface Range {
   readonly to: number
 }
 
-/** What a run leaves to be sent again; a record that is refused for good alone is told so. */
-function leftOf({ from, to, fate, error }: Run, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
-  if (fate === "stored") return []
+/** What is to be sent again. Also what was stored behind the first of it, or the order would be another one. */
+function leftOf(runs: ReadonlyArray<Run>, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
+  const left: Array<Range> = []
+  for (const run of runs) {
+    if (run.fate !== "stored") left.push(...leftOfRun(run, refused))
+    else if (left.length > 0) left.push({ from: run.from, to: run.to })
+  }
+  return left
+}
+
+/** What a run that is not stored leaves to be sent again; a record that is refused for good alone is told so. */
+function leftOfRun({ from, to, fate, error }: Run, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
   if (error === undefined || !isRefused({ fate, error })) return [{ from, to }]
   // It may be one of them that is refused, or all of them together.
   if (to - from > 1)

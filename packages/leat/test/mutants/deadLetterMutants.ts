@@ -96,15 +96,15 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was in doubt is forwarded behind what comes later",
     file: "transport/Forwarder.ts",
-    find: `left = [...runs.flatMap((run) => leftOf(run, refused)), ...behind]`,
-    replace: `left = [...behind, ...runs.flatMap((run) => leftOf(run, refused))]`,
+    find: `left = [...leftOf(runs, refused), ...behind]`,
+    replace: `left = [...behind, ...leftOf(runs, refused)]`,
     foundBy: "transport/Forwarder.test.ts"
   },
   {
     name: "what was in doubt is forwarded again without a fence",
     file: "transport/Forwarder.ts",
-    find: `if (failed?.fate === "unknown") yield* fence(`,
-    replace: `if (failed?.fate === "unknown" && failures < 0) yield* fence(`,
+    find: `if (isInDoubt) yield* fence(`,
+    replace: `if (isInDoubt && failures < 0) yield* fence(`,
     foundBy: "transport/Forwarder.test.ts"
   },
   {
