@@ -31,12 +31,12 @@ export const drop = Effect.fnUntraced(function* (
 ): Effect.fn.Return<number, TransportError, Scope.Scope> {
   yield* checked("drop", [...choosing, "reason"], { transport, which, options })
   const { reason, by } = options
-  const writer = yield* Effect.cached(openLetters(transport, which))
+  const target = yield* Effect.cached(openLetters(transport, which))
   return yield* eachPage(
     { transport, which, chosen: options, lettersMax: pageLettersMax },
     () => true,
     Effect.fnUntraced(function* (letters, partition) {
-      yield* resolve({ transport, writer: yield* writer, partition }, letters, { how: "dropped", reason, by })
+      yield* resolve(yield* target, partition, letters, { how: "dropped", reason, by })
       return letters.length
     })
   )

@@ -6,8 +6,8 @@ import { checked } from "./givenArguments.ts"
 import type { GroupLetters, ListedLetter } from "./listLetters.ts"
 import { Pace } from "./Pace.ts"
 import { type ChosenLetters, choosing, eachPage, pageLettersMax } from "./pages.ts"
-import { openLetters, openReplays, resolve } from "./resolve.ts"
-import { storeInOrder } from "./storeInOrder.ts"
+import { openBoth, resolve } from "./resolve.ts"
+import { storePage } from "./storePage.ts"
 
 /** Which letters are replayed, and how fast. */
 export interface ReplayOptions extends ChosenLetters {
@@ -35,7 +35,7 @@ const replaysMaxDefault = 3
  * Replays open letters to their group, in order within each partition. Each is written with its key, value and headers as they were to the
  * topic from which the group takes replays; when that is stored, a record beside the letter says so. After a kill at any point a second
  * call goes on; what was on its way, at most a hundred letters, is replayed again. Fails with the transport's error when nothing can be
- * stored for 30 seconds.
+ * stored for 90 seconds.
  *
  * @example
  * ```ts
@@ -83,19 +83,17 @@ interface Replaying {
 
 /** How a page is replayed. Opens its topics with the first page: where there is nothing to replay no topic is made. */
 const replaying = Effect.fnUntraced(function* ({ transport, which, by, pace, left }: Replaying) {
-  const writers = yield* Effect.cached(
-    Effect.all({ letters: openLetters(transport, which), replays: openReplays(transport, which) })
-  )
+  const targets = yield* Effect.cached(openBoth(transport, which))
   const take = Effect.fnUntraced(function* (letters: ReadonlyArray<ListedLetter>, partition: number) {
-    const open = yield* writers
+    const { deadLetters, replays } = yield* targets
     yield* pace.wait(letters.length)
     const timeMs = yield* Clock.currentTimeMillis
     const records = letters.map((letter) => replayOf(letter, timeMs))
-    const refused = yield* storeInOrder({ transport, writer: open.replays, partition }, records)
-    left.refused += refused.length
-    left.refusal ??= refused[0]?.error
-    const stored = letters.filter((_, at) => refused.every(({ index }) => index !== at))
-    yield* resolve({ transport, writer: open.letters, partition }, stored, { how: "replayed", by })
+    const answers = yield* storePage(replays, partition, records)
+    const stored = letters.filter((_, index) => answers[index] === undefined)
+    left.refused += letters.length - stored.length
+    left.refusal ??= answers.find((error) => error !== undefined)
+    yield* resolve(deadLetters, partition, stored, { how: "replayed", by })
     return stored.length
   })
   return { take }

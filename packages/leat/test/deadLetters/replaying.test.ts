@@ -217,7 +217,7 @@ it("goes on behind what is stored of a range, in order, whatever else of it is",
 })
 
 it.each([
-  ["Unavailable", 30_000],
+  ["Unavailable", 90_000],
   ["Unauthorized", 0]
 ] as const)("gives up when the error is %s, and goes on when it is called again", (reason, waitedMs) => {
   let isBroken = true

@@ -71,18 +71,20 @@ describe("what is forwarded", () => {
     })
   )
 
-  it.effect("is fenced when a part of it is in doubt, and stays in order when a part behind what failed is stored", () =>
-    Effect.gen(function* () {
-      const parts: Answer = () => [
-        { from: 0, to: 1, fate: "stored" },
-        { from: 1, to: 2, fate: "notStored", error: error("Throttled") },
-        { from: 2, to: 3, fate: "unknown", error: error("Timeout") },
-        { from: 3, to: 4, fate: "stored" }
-      ]
-      const { transport, calls } = scripted([parts])
-      expect(yield* append(transport, 4)).toEqual([undefined, undefined, undefined, undefined])
-      expect(calls).toEqual(["1: 0-4", "fence", "1: 1-2", "1: 2-3", "1: 3-4"])
-    })
+  it.effect(
+    "is fenced when a part of it is in doubt, and stays in order when a part behind what failed is stored",
+    () =>
+      Effect.gen(function* () {
+        const parts: Answer = () => [
+          { from: 0, to: 1, fate: "stored" },
+          { from: 1, to: 2, fate: "notStored", error: error("Throttled") },
+          { from: 2, to: 3, fate: "unknown", error: error("Timeout") },
+          { from: 3, to: 4, fate: "stored" }
+        ]
+        const { transport, calls } = scripted([parts])
+        expect(yield* append(transport, 4)).toEqual([undefined, undefined, undefined, undefined])
+        expect(calls).toEqual(["1: 0-4", "fence", "1: 1-2", "1: 2-3", "1: 3-4"])
+      })
   )
 
   it.effect("is tried again for as long as what it fails with passes", () =>
