@@ -2,10 +2,11 @@ import { describeKafka } from "@leat/brokers/vitest"
 import { confluent } from "@leat/confluent"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
-import { Data, Effect, type Scope } from "effect"
+import { Data, Effect, type Scope, Stream } from "effect"
 import { Kafka, logLevel } from "kafkajs"
-import { type EventStream, Leat } from "leat"
+import { DeadLetters, type EventStream, Leat } from "leat"
 import { waitUntil } from "leat/testing"
+import type { Transport } from "leat/transport"
 import { expect, it } from "vitest"
 import { sightingAmong } from "./sightings.ts"
 
@@ -22,18 +23,23 @@ for (const driver of [kafkajs, confluent])
       /** Runs with a stream on a new topic of one partition. */
       const withStream = (
         policies: object,
-        use: (stream: EventStream<BeaconSighting>) => Effect.Effect<void, unknown, Scope.Scope>
+        use: (
+          stream: EventStream<BeaconSighting>,
+          transport: Transport,
+          topic: string
+        ) => Effect.Effect<void, unknown, Scope.Scope>
       ): Promise<void> => {
+        const topic = `together-${Date.now()}-${topics++}`
         const routes = {
           version: 1,
           clusters: { kafka: { transport: driver.name, brokers, topic: { partitions: 1 } } },
           policies,
-          routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic: `together-${Date.now()}-${topics++}` }] }],
+          routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic }] }],
           subscriptions: [{ match: { stream: "*" }, policy: "consume", settleEvery: "20 millis" }]
         }
         const program = Effect.gen(function* () {
           const leat = yield* Leat.make({ source: "together", routes, drivers: [driver] })
-          yield* use(yield* leat.stream(BeaconSighting))
+          yield* use(yield* leat.stream(BeaconSighting), yield* leat.transport("kafka"), topic)
         })
         return Effect.runPromise(Effect.scoped(program))
       }
@@ -64,6 +70,41 @@ for (const driver of [kafkajs, confluent])
                 .toSorted()
             )
             expect(subscription.halted()).toEqual([])
+          })
+        ))
+
+      it("a poison event is dead-lettered, the others flow, and a replay of it comes to its group alone", () =>
+        withStream(
+          { consume: [{ on: ["Poison"], retry: { times: 1, base: "10 millis" }, then: "deadLetter" }] },
+          Effect.fnUntraced(function* (stream, transport, topic) {
+            const handled: Array<string> = []
+            yield* stream.publishAll(Array.from({ length: 30 }, (_, number) => sighting(number)))
+            const first = yield* stream.handle("group", (event) =>
+              event.inputRef === "7" || event.inputRef === "13"
+                ? new Poison()
+                : Effect.sync(() => void handled.push(event.inputRef))
+            )
+            yield* first.caughtUp
+            yield* first.stop
+            expect(handled).toHaveLength(28)
+            const letters = yield* Stream.runCollect(DeadLetters.list(transport, { topic, group: "group" }))
+            expect(Array.from(letters, ({ letter }) => [letter.position, letter.tag, letter.attempts])).toEqual([
+              [7n, "Poison", 2],
+              [13n, "Poison", 2]
+            ])
+            expect(yield* DeadLetters.replay(transport, { topic, group: "group" })).toMatchObject({ replayed: 2 })
+            const again: Array<unknown> = []
+            yield* stream.handle("group", (event, { replays }) =>
+              Effect.sync(() => void again.push([event.inputRef, replays]))
+            )
+            yield* waitUntil(
+              "both came again",
+              Effect.sync(() => again.length === 2)
+            )
+            expect(again).toEqual([
+              ["7", 1],
+              ["13", 1]
+            ])
           })
         ))
 
