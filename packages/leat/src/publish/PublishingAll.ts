@@ -3,6 +3,7 @@
  * of one call is one time-out: once an event has waited for that long in vain, the others are rejected with `timeout` where there
  * is no room at once.
  */
+import { AsyncResource } from "node:async_hooks"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import type { Admission } from "./Admission.ts"
@@ -85,11 +86,12 @@ export class PublishingAll<T> {
 
   #waitFor(wait: WaitForRoom, index: number): void {
     this.#wait = wait
-    wait.told = (told, fault) => {
+    // In the caller's async context, which is not that of whoever makes room: an iterable may look whose request it is of.
+    wait.told = AsyncResource.bind((told: Admission, fault: string) => {
       this.#wait = undefined
       this.#note(index, told, fault)
       if (this.#finished !== undefined) this.#next()
-    }
+    }, "leat.publishAll")
   }
 
   #note(index: number, told: Admission, fault: string): void {

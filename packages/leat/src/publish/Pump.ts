@@ -2,6 +2,7 @@
  * Runs the lanes of one open cluster: what is ready is driven once per turn, what is due later stands in one calendar with one sleeping
  * fiber. So a lane costs no fiber and no timer, and an idle one nothing. All decisions are the machines'; all waiting is here.
  */
+import type { AsyncResource } from "node:async_hooks"
 import { Clock, Context, Effect, type Fiber, Random, Scheduler } from "effect"
 import * as Telemetry from "../Telemetry.ts"
 import type { Run, Transport } from "../transport/index.ts"
@@ -53,7 +54,14 @@ export class Pump implements Alarmed, PartitionRunner {
   #sleeping: Fiber.Fiber<unknown, unknown> | undefined
   #sleepsUntilMs = Number.POSITIVE_INFINITY
 
-  constructor(transport: Transport, arenas: ArenaPool, context: Context.Context<never>, turnClock: TurnClock) {
+  /** Turns run in the async context of `opening`, and not in that of whoever published first: what a driver does is of all of them. */
+  constructor(
+    transport: Transport,
+    arenas: ArenaPool,
+    context: Context.Context<never>,
+    turnClock: TurnClock,
+    opening: AsyncResource
+  ) {
     this.transport = transport
     this.arenas = arenas
     this.context = context
@@ -64,7 +72,8 @@ export class Pump implements Alarmed, PartitionRunner {
     this.#durations = Telemetry.sendDuration(context)
     this.#scheduler = Context.get(context, Scheduler.Scheduler)
     const dispatcher = this.#scheduler.makeDispatcher()
-    const run = () => this.#run()
+    const turn = () => this.#run()
+    const run = () => opening.runInAsyncScope(turn)
     this.#schedule = () => dispatcher.scheduleTask(run, 0)
   }
 

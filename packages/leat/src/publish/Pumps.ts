@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks"
 import type { Context } from "effect"
 import type { Transport } from "../transport/index.ts"
 import { ArenaPool } from "./ArenaPool.ts"
@@ -10,6 +11,8 @@ export class Pumps {
   readonly #pumps = new WeakMap<Transport, Pump>()
   readonly #context: Context.Context<never>
   readonly #turnClock: TurnClock
+  /** The async context in which the leat was opened. */
+  readonly #opening = new AsyncResource("leat.pump")
 
   constructor(context: Context.Context<never>, turnClock: TurnClock) {
     this.#context = context
@@ -20,7 +23,7 @@ export class Pumps {
   of(transport: Transport): Pump {
     let pump = this.#pumps.get(transport)
     if (pump === undefined) {
-      pump = new Pump(transport, this.#arenas, this.#context, this.#turnClock)
+      pump = new Pump(transport, this.#arenas, this.#context, this.#turnClock, this.#opening)
       this.#pumps.set(transport, pump)
     }
     return pump

@@ -2,6 +2,21 @@ import type { Mutant } from "./Mutant.ts"
 
 export const publishMutants: ReadonlyArray<Mutant> = [
   {
+    name: "an iterable goes on in the async context of whoever makes room for it",
+    file: "publish/PublishingAll.ts",
+    find: `wait.told = AsyncResource.bind((told: Admission, fault: string) => {
+      this.#wait = undefined
+      this.#note(index, told, fault)
+      if (this.#finished !== undefined) this.#next()
+    }, "leat.publishAll")`,
+    replace: `wait.told = (told: Admission, fault: string) => {
+      this.#wait = undefined
+      this.#note(index, told, fault)
+      if (this.#finished !== undefined) this.#next()
+    }`,
+    foundBy: "worlds"
+  },
+  {
     name: "who waits for a leg that a table makes best-effort waits on",
     file: "publish/Publisher.ts",
     find: `for (const wait of this.#waiting ?? []) wait.requires(required.map(({ sink }) => sink))`,

@@ -3,6 +3,14 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in what runs the lanes of a cluster: turns, times, ranges on their way and fences. */
 export const pumpMutants: ReadonlyArray<Mutant> = [
   {
+    name: "sends run in the async context of whoever published first",
+    file: "publish/Pump.ts",
+    find: `const run = () => opening.runInAsyncScope(turn)`,
+    replace: `const run = turn`,
+    foundBy: "promise/publishing.test.ts",
+    test: "is not that of a driver"
+  },
+  {
     name: "an answer while the pump has a turn to come wakes nobody",
     file: "publish/Pump.ts",
     find: `if (partition !== this.#driving) this.schedule(partition)`,

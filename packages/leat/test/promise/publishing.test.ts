@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks"
 import { getEventListeners } from "node:events"
 import { memoryDriver, MemoryBroker } from "leat"
 import { NotAwaited, NotStored, open, type PromiseStream, Rejected, RouteError } from "leat/promise"
@@ -36,6 +37,42 @@ const caught = (promise: Promise<unknown>): Promise<unknown> =>
     () => new Error("it resolved"),
     (error: unknown) => error
   )
+
+describe("the async context of a caller", () => {
+  it("is that of its iterable too, also when another caller makes room for it", async () => {
+    const request = new AsyncLocalStorage<string>()
+    await using opened = await openNotes({ ...full, faults: { send: () => ({ kind: "delay", ms: 2 }) } })
+    const seen = new Set<string>()
+    await Promise.all(
+      ["a", "b", "c"].map((name) =>
+        request.run(name, () => {
+          function* events() {
+            for (let index = 0; index < 50; index++) {
+              seen.add(`${name} in ${request.getStore()}`)
+              yield big(`${index}`)
+            }
+          }
+          return opened.notes.publishAll(events())
+        })
+      )
+    )
+    expect([...seen]).toEqual(["a in a", "b in b", "c in c"])
+  })
+
+  it("is not that of a driver: sends run where the leat was opened", async () => {
+    const request = new AsyncLocalStorage<string>()
+    const seen: Array<string | undefined> = []
+    const faults: FaultPlan = {
+      send: () => {
+        seen.push(request.getStore())
+        return { kind: "delay", ms: 2 }
+      }
+    }
+    await using opened = await request.run("opening", () => openNotes({ faults }))
+    for (const name of ["a", "b"]) await request.run(name, () => opened.notes.publish(note("k", name)))
+    expect(seen).toEqual(["opening", "opening"])
+  })
+})
 
 describe("offer", () => {
   it("answers at once with constants, and says the id of what was admitted last", async () => {

@@ -1,4 +1,5 @@
 /** Callers of a story: what they ask for, and what they were told. */
+import { AsyncLocalStorage } from "node:async_hooks"
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import protobuf from "protobufjs/minimal.js"
 import { NotStored, Rejected, type RejectReason } from "../../publish/Admission.ts"
@@ -34,6 +35,9 @@ const impatientSteps = 80
 
 /** Looks that have to have found room before a time-out is wrong. */
 const looksMin = 25
+
+/** Of the caller of a `publishAll`: what it has begun. */
+const asyncContext = new AsyncLocalStorage<unknown>()
 
 interface Asked {
   readonly stream: EventStream<StoryNote>
@@ -160,12 +164,17 @@ const publishAll = Effect.fnUntraced(function* (callers: Callers, asked: Asked) 
   const count = 1 + Math.floor(mischief.random() * 6)
   function* events() {
     while (begun.length < count) {
+      if (asyncContext.getStore() !== begun)
+        teller.chronicle.notice("toldWrongly", "an iterable goes on in the async context of another caller")
       const next = begin(callers, asked, "publishAll")
       begun.push(next)
       yield next.note
     }
   }
-  const asking = Effect.suspend(() => asked.stream.publishAll(events(), { level }))
+  const asking = Effect.suspend(() => {
+    asyncContext.enterWith(begun)
+    return asked.stream.publishAll(events(), { level })
+  })
   const exit = yield* asking.pipe(impatiently(mischief, teller.index))
   const rejected = new Map(Exit.isSuccess(exit) ? exit.value.rejected.map(({ index, error }) => [index, error]) : [])
   for (const [index, { call }] of begun.entries()) {
