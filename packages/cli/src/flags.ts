@@ -3,8 +3,11 @@ import { Flag } from "effect/cli"
 /** Flags that several commands have. */
 export const json = Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("Print one JSON object"))
 
+/** Where the log is that nobody has named. */
+export const directoryDefault = "./data"
+
 export const directory = Flag.String("directory").pipe(
-  Flag.withDefault("./data"),
+  Flag.withDefault(directoryDefault),
   Flag.withDescription("Folder of the log; ./data unless another is named")
 )
 

@@ -48,12 +48,20 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
         // Flags are not known either where the command is not.
         const unknown = all.filter(({ _tag }) => _tag === "UnknownSubcommand")
         const errors = unknown.length > 0 ? unknown : all
-        return fail(exitCode.misuse, `${errors.map(({ message }) => message).join("; ")}; see leat --help`)
+        const asked = error._tag === "ShowHelp" ? error.commandPath.join(" ") : "leat"
+        const told = errors.map(({ message }) => sentenceOf(message)).join("; ")
+        return fail(exitCode.misuse, `${told}${told.endsWith("?") ? " See" : "; see"} ${asked} --help`)
       }
       return fail(exitCode.failed, error instanceof Error ? error.message : String(error))
     })
   )
 })
+
+/** What may have been meant stands below each other, in a column of its own; here it ends the sentence. */
+function sentenceOf(message: string): string {
+  const [told = "", meant] = message.split(/\s*Did you mean this\?\s*/)
+  return meant === undefined ? told : `${told}; did you mean ${meant.split(/\s*\n\s*/).join(" or ")}?`
+}
 
 /**
  * `--json` belongs to each command and is said of the whole line: it may stand before the name of the command too. What is less than a

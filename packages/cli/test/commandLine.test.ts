@@ -60,7 +60,15 @@ describe("leat called wrongly", () => {
   const files = { ...shop, "file.txt": "", "empty/proto.txt": "" }
   const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, told: string]> = [
     [["frob"], 'Unknown subcommand "frob" for "leat"; see leat --help\n'],
-    [["contracts", "frob"], 'Unknown subcommand "frob"'],
+    [["contracts", "frob"], 'Unknown subcommand "frob" for "leat contracts"; see leat contracts --help\n'],
+    [["events", "tial"], 'Unknown subcommand "tial" for "leat events"; did you mean tail? See leat events --help\n'],
+    [
+      ["events", "tail", "--directroy", "x"],
+      "--directroy in command leat events tail; did you mean --directory? See leat"
+    ],
+    [["events", "tail", "--limit", "-1"], '"-1". Expected: --limit is 1 or more; see leat events tail --help\n'],
+    [["dlq", "list", "--limit", "0"], '"0". Expected: --limit is 1 or more; see leat dlq list --help\n'],
+    [["init"], "see leat init --help"],
     [["contracts", "gen", "--frob"], "Unrecognized flag: --frob"],
     [["contracts", "gen", "proto"], 'Unexpected positional argument: "proto"'],
     [["contracts", "gen", "--import-extension", "mjs"], 'Expected: "js" | "ts"'],

@@ -365,7 +365,7 @@ describe("leat dlq with a route document", () => {
     [
       ["--routes", "routes.json", "--cluster", "other"],
       1,
-      "cluster other is opened by @leat/kafkajs, which is not installed here"
+      "cluster other cannot be opened: @leat/kafkajs is not installed here"
     ],
     [local, 2, "cluster local is in the memory of the process that opened it"],
     [

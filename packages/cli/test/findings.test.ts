@@ -13,7 +13,13 @@ const logWith = (idRanges: number, fileBytes: number): LogInspection => ({
       topic: "orders",
       compacted: false,
       partitions: [{ partition: 0, start: 0n, end: 10n, batches: 1, bytes: 1000, idRanges }],
-      groups: []
+      groups: [
+        {
+          group: "g",
+          members: [],
+          lanes: [{ partition: 0, settled: 10n, lag: 0n, generation: 1, state: "free", abandoned: 0 }]
+        }
+      ]
     }
   ],
   quarantined: []
@@ -27,6 +33,32 @@ describe("the findings of a log", () => {
     expect(found).toEqual([
       { severity: "note", about: "ids", message: expect.stringMatching(/^about 19 MiB of the 20 MiB .*raise bytesMax/) }
     ])
+  })
+
+  it("tell of a topic with records that no group reads, unless it is one of dead letters or has none", () => {
+    const log = logWith(1, mebibyte)
+    const unread = (topic: string, end = 10n) =>
+      findings(
+        {
+          ...log,
+          topics: log.topics.map((one) => ({
+            ...one,
+            topic,
+            groups: [],
+            partitions: one.partitions.map((partition) => ({ ...partition, end }))
+          }))
+        },
+        0
+      )
+    expect(unread("orders")).toEqual([
+      {
+        severity: "note",
+        about: "unread",
+        message: expect.stringMatching(/^no group reads orders, which has 10 records: /)
+      }
+    ])
+    expect(unread("orders", 1n)[0]?.message).toContain("has 1 record:")
+    expect([...unread("orders", 0n), ...unread("orders.billing.dlq")]).toEqual([])
   })
 
   it.each([

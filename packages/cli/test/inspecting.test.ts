@@ -75,7 +75,9 @@ describe("leat doctor", () => {
     using project = await withLog()
     const { code, stdout, stderr } = await project.leat(["doctor"])
     expect([code, stderr]).toEqual([0, ""])
-    expect(stdout).toMatch(/: a log of format 4, 1 topic, \d+ bytes\nnothing is wrong\n$/)
+    expect(stdout).toMatch(
+      /: a log of format 4, 1 topic, \d+ bytes\nnote: no group reads t, which has 3 records: [^\n]+\nnothing is wrong\n$/
+    )
   })
 
   it("tells of a backlog that somebody works at, and of one that nobody does", async () => {
@@ -140,7 +142,7 @@ describe("leat doctor", () => {
     project.remove("proto")
     expect((await project.leat(["doctor", "--routes", "routes.yaml"])).code).toBe(0)
     const { code, report } = await project.leatJson(["doctor", "--routes", "broken.yaml"])
-    expect([code, report]).toMatchObject([3, { findings: [{ about: "routes" }] }])
+    expect([code, report]).toMatchObject([3, { wrong: 1, findings: [{ about: "routes" }, { about: "unread" }] }])
     const absent = await project.leat(["doctor", "--routes", "nowhere.yaml"])
     expect([absent.code, absent.stderr]).toEqual([
       2,
@@ -160,11 +162,47 @@ describe("leat doctor", () => {
     expect([wrong.code, wrong.stderr]).toEqual([3, expect.stringMatching(/broken\.yaml: [^]*no log to look at\)\n$/)])
     const { code, report } = await project.leatJson(["doctor", "--routes", "broken.yaml"])
     expect([code, report]).toMatchObject([3, { findings: [{ about: "routes" }], log: expect.any(String) }])
-    const right = await project.leat(["doctor", "--routes", "right.yaml"])
-    expect([right.code, right.stderr]).toEqual([
+    expect(await project.leat(["doctor", "--routes", "right.yaml"])).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^right\.yaml has no faults \(.* no log to look at\)\n$/),
+      stderr: ""
+    })
+    expect((await project.leatJson(["doctor", "--routes", "right.yaml"])).report).toMatchObject({ wrong: 0 })
+    const named = await project.leat(["doctor", "--routes", "right.yaml", "--directory", "nope"])
+    expect([named.code, named.stderr]).toEqual([
       1,
       expect.stringMatching(/no log to look at; right\.yaml has no faults\n$/)
     ])
+    expect((await project.leatJson(["events", "list", "--directory", "nope"])).report).toMatchObject({
+      reason: "NoLog"
+    })
+  })
+
+  it("checks clusters of Kafka with the driver of the project, and says so where it has none", async () => {
+    const kafka = (topic: string, transport = "@leat/kafkajs") =>
+      `version: 1\nclusters: { k: { transport: "${transport}", brokers: "\${env:KAFKA_BROKERS}" } }\nroutes:\n  - match: { stream: "*" }\n    to: [{ cluster: k, topic: "${topic}" }]\n`
+    using project = new Project({
+      "routes.yaml": kafka("{stream}"),
+      "broken.yaml": kafka("{streem}"),
+      "unknown.yaml": kafka("{stream}", "@leat/kafka.js")
+    })
+    const alone = await project.leat(["doctor", "--routes", "routes.yaml"])
+    expect([alone.code, alone.stderr]).toEqual([0, ""])
+    expect(alone.stdout).toMatch(
+      /^note: routes\.yaml: clusters with transport @leat\/kafkajs were not checked: @leat\/kafkajs is not installed here; [^\n]+\nroutes\.yaml has no faults/
+    )
+    const broken = await project.leat(["doctor", "--routes", "broken.yaml"])
+    expect([broken.code, broken.stderr]).toEqual([3, expect.stringContaining("{streem} stands for nothing")])
+    const unknown = await project.leat(["doctor", "--routes", "unknown.yaml"])
+    expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining("no driver named @leat/kafka.js")])
+    const driver =
+      'export const kafkajs = { name: "@leat/kafkajs", open() {}, inspect: () => ({ issues: [{ path: "brokers", message: "was looked at" }] }) }'
+    project.write({
+      "node_modules/@leat/kafkajs/package.json": '{ "type": "module", "exports": "./index.js" }',
+      "node_modules/@leat/kafkajs/index.js": driver
+    })
+    const checked = await project.leat(["doctor", "--routes", "routes.yaml"])
+    expect([checked.code, checked.stderr]).toEqual([3, expect.stringContaining("clusters.k.brokers: was looked at")])
   })
 })
 

@@ -47,7 +47,7 @@ describe("leat ledger", () => {
     })
     const { stdout } = await project.leat(["ledger"])
     expect(stdout).toMatch(
-      /^STREAM +OFFERED.*\nrisk\.logs\.line +6 +5 +1 +0\n\nSINK.*\nlocal\/risk\.logs\.line +risk\.logs\.line +5 +3 +0 +0 +0 +2 +0\+\n/
+      /^STREAM +OFFERED.*\nrisk\.logs\.line +6 +5 +1 +0\n\nSINK.*\nlocal\/risk\.logs\.line +risk\.logs\.line +5 +3 +0 +0 +2 +0\+\n/
     )
     expect(stdout).toMatch(
       /\n1 process announced: 1 gone; \+ is what those that are gone admitted after their last announcement, which no file says\n$/

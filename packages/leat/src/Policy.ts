@@ -14,9 +14,8 @@
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
-import { meant } from "./given/nearest.ts"
 import { isObject, takes } from "./given/takes.ts"
-import { isPassing, reasonNames } from "./reasons.ts"
+import { isPassing } from "./reasons.ts"
 import { textOfThrown } from "./given/thrown.ts"
 
 /**
@@ -129,19 +128,6 @@ export function attemptMs(policy: Policy): number {
 export interface PolicyFault {
   readonly path: string
   readonly message: string
-}
-
-/** What rules of a policy name that no transport fails with: a leg meets nothing else, so such a rule would never be asked. */
-export function legFaults(policy: Policy): ReadonlyArray<PolicyFault> {
-  const known = [...reasonNames, "passing", "*"]
-  return policy.flatMap(({ on }, index) =>
-    on
-      .filter((name) => !known.includes(name))
-      .map((name) => ({
-        path: `[${index}].on`,
-        message: `${name} is no failure of a transport${meant(name, known) || `; there is ${known.join(", ")}`}`
-      }))
-  )
 }
 
 /** A day: no timer that a process keeps is longer. */

@@ -1,8 +1,10 @@
 /** What is wrong with the options of a leat, for callers without types: every fault, each with its path and what to do. */
 import { Duration, Option } from "effect"
 import { noContract } from "./contract/contractFault.ts"
+import { meant } from "./given/nearest.ts"
 import { isObject, kindOf } from "./given/takes.ts"
 import { nameFault } from "./given/nameFault.ts"
+import { nodeFault } from "./given/nodeFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
 
 /** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */
@@ -16,10 +18,15 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
     const message = `a leat is opened with an object that has a source, as { source: "mobile-app" }, and not with ${kindOf(options)}`
     return [{ path: "options", message }]
   }
+  const tooOld = nodeFault(globalThis.process?.versions?.node)
+  if (tooOld !== undefined) return [{ path: "", message: tooOld }]
   const { source, drivers, contracts, ledger, journal, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
     .filter((name) => !optionNames.includes(name))
-    .map((path) => ({ path, message: `is no option of a leat; it has ${optionNames.join(", ")}` }))
+    .map((path) => ({
+      path,
+      message: `is no option of a leat; it has ${optionNames.join(", ")}${meant(path, optionNames)}`
+    }))
   if (typeof source !== "string" || source === "") {
     const message = "a leat needs a source: the name of the service that publishes"
     found.push({ path: "source", message: source === "" ? message : `${message}, and not ${kindOf(source)}` })

@@ -4,9 +4,9 @@ import { log, logCapabilities, type LogReader, logTransport, readLog } from "@le
 import { Effect, Option, Result, type Scope, Stream } from "effect"
 import { type Driver, Leat, memory, Routes, TransportError } from "leat"
 import type { Transport } from "leat/transport"
+import { brokerDrivers, importDriver } from "../importDriver.ts"
 import { openLog, transportFailure } from "../log/openLog.ts"
 import { CommandFailure, exitCode } from "../outcome.ts"
-import { brokerDrivers, importDriver } from "./importDriver.ts"
 
 /** Where the dead letters are, as it is said on the command line. */
 export interface ClusterFlags {
@@ -75,8 +75,11 @@ const openOfDocument = Effect.fnUntraced(function* (
     return yield* misuse(
       `cluster ${cluster} is in the memory of the process that opened it, and so are its dead letters; use DeadLetters of leat there`
     )
+  const importing = Effect.mapError(importDriver(asked), ({ code, message }) => {
+    return new CommandFailure({ code, message: `cluster ${cluster} cannot be opened: ${message}` })
+  })
   const drivers = brokerDrivers.has(asked)
-    ? [memory, logDriver, yield* importDriver(asked, cluster), ...stubs.filter(({ name }) => name !== asked)]
+    ? [memory, logDriver, yield* importing, ...stubs.filter(({ name }) => name !== asked)]
     : [memory, logDriver, ...stubs]
   const routes = yield* compile(path, text, drivers)
   const transport = yield* Effect.gen(function* () {

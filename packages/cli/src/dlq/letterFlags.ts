@@ -1,5 +1,4 @@
 import { userInfo } from "node:os"
-import { Option } from "effect"
 import { Flag } from "effect/cli"
 import { directory, json, proto, topic } from "../flags.ts"
 
@@ -49,11 +48,11 @@ export const choosingFlags = {
     )
   ),
   limit: Flag.Int("limit").pipe(
-    Flag.optional,
     Flag.filter(
-      (limit) => Option.isNone(limit) || limit.value > 0,
+      (limit) => limit > 0,
       () => "--limit is 1 or more"
     ),
+    Flag.optional,
     Flag.withDescription("Letters at most")
   )
 }

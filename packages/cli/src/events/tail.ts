@@ -36,11 +36,11 @@ const flags = {
     Flag.withDescription("Go on with what is published from now on, until interrupted")
   ),
   limit: Flag.Int("limit").pipe(
-    Flag.optional,
     Flag.filter(
-      (limit) => Option.isNone(limit) || limit.value > 0,
+      (limit) => limit > 0,
       () => "--limit is 1 or more"
     ),
+    Flag.optional,
     Flag.withDescription(`Records to print at most; ${jsonRecordsMax} with --json, else all`)
   ),
   format: Flag.Literals("format", ["text", "jsonl"]).pipe(

@@ -1,32 +1,37 @@
-import { existsSync, readFileSync } from "node:fs"
-import { log } from "@leat/log"
 import { Console, Effect, Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
-import { memory, Routes } from "leat"
-import { contractInfo, readContracts } from "../contracts/readContracts.ts"
-import { directory, json, proto } from "../flags.ts"
+import { directoryDefault, json, proto } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { checkRoutes } from "./checkRoutes.ts"
 import { type Finding, findings } from "./findings.ts"
-import { inspect } from "./openLog.ts"
+import { inspect, noLog } from "./openLog.ts"
 
 /** Says what is wrong with a log and its groups, and with a route document. */
 export const doctor = Command.make(
   "doctor",
   {
-    directory,
+    directory: Flag.String("directory").pipe(
+      Flag.optional,
+      Flag.withDescription(
+        "Folder of the log; ./data unless another is named, and none where only --routes is to be checked"
+      )
+    ),
     routes: Flag.String("routes").pipe(
       Flag.optional,
-      Flag.withDescription("Route document to check too, with the drivers memory and @leat/log")
+      Flag.withDescription("Route document to check too, with the drivers of leat that are installed here")
     ),
     proto,
     json
   },
   Effect.fnUntraced(function* (flags) {
-    const faults = Option.isSome(flags.routes) ? yield* checkRoutes(flags.routes.value, flags.proto) : []
-    const inspection = yield* Effect.mapError(inspect(flags.directory), (noLog) =>
-      Option.isNone(flags.routes) ? noLog : routesAlone(flags.routes.value, faults, noLog)
-    )
-    const found = [...faults, ...findings(inspection, Date.now())]
+    const ofRoutes = Option.isSome(flags.routes) ? yield* checkRoutes(flags.routes.value, flags.proto) : []
+    const inspecting = yield* Effect.result(inspect(Option.getOrElse(flags.directory, () => directoryDefault)))
+    if (Result.isFailure(inspecting)) {
+      if (Option.isNone(flags.routes)) return yield* inspecting.failure
+      return yield* routesAlone(flags.routes.value, ofRoutes, inspecting.failure, flags)
+    }
+    const inspection = inspecting.success
+    const found = [...ofRoutes, ...findings(inspection, Date.now())]
     const { directory: path, formatVersion, fileBytes, topics } = inspection
     const wrong = found.filter(({ severity }) => severity === "wrong")
     const notes = found.filter(({ severity }) => severity === "note")
@@ -54,33 +59,26 @@ export const doctor = Command.make(
 )
 
 /** Where there is no log to look at, as in a build, the route document was looked at all the same. */
-function routesAlone(path: string, faults: ReadonlyArray<Finding>, noLog: CommandFailure): CommandFailure {
-  if (faults.length === 0) {
-    const { code, message, report = {} } = noLog
-    return new CommandFailure({ code, message: `${message}; ${path} has no faults`, report })
+const routesAlone = Effect.fnUntraced(function* (
+  path: string,
+  found: ReadonlyArray<Finding>,
+  failure: CommandFailure,
+  { directory, json: isJson }: { readonly directory: Option.Option<string>; readonly json: boolean }
+) {
+  const wrong = found.filter(({ severity }) => severity === "wrong")
+  const report = { wrong: wrong.length, findings: found, log: failure.message }
+  if (!isJson)
+    for (const { message, severity } of found) if (severity === "note") yield* Console.log(`note: ${message}`)
+  if (wrong.length > 0) {
+    const faults = wrong.map(({ message }) => message).join("\n")
+    const message = `${plural(wrong.length, "thing")} to act on:\n${faults}\n(${failure.message})`
+    return yield* new CommandFailure({ code: exitCode.violations, message, report })
   }
-  const message = `${plural(faults.length, "thing")} to act on:\n${faults.map((one) => one.message).join("\n")}\n(${noLog.message})`
-  const report = { wrong: faults.length, findings: faults, log: noLog.message }
-  return new CommandFailure({ code: exitCode.violations, message, report })
-}
-
-/** Faults of a route document; contracts are checked against it where there are any. */
-const checkRoutes = Effect.fnUntraced(function* (path: string, protoFolder: Option.Option<string>) {
-  const text = yield* Effect.try({
-    try: () => readFileSync(path, "utf8"),
-    catch: (error) => {
-      if (!existsSync(path)) {
-        const message = `there is no file ${path}; name a route document by --routes`
-        return new CommandFailure({ code: exitCode.misuse, message })
-      }
-      const reason = error instanceof Error ? error.message : String(error)
-      return new CommandFailure({ code: exitCode.misuse, message: `${path} cannot be read: ${reason}` })
-    }
-  })
-  const { contracts } = yield* readContracts(protoFolder)
-  const compiled = Routes.compile(text, { drivers: [memory, log], contracts: contracts.map(contractInfo) })
-  if (Result.isSuccess(compiled)) return []
-  return compiled.failure.faults.map(({ path: place, message }): Finding => {
-    return { severity: "wrong", about: "routes", message: `${path}: ${place === "" ? "" : `${place}: `}${message}` }
-  })
+  // Nobody asked for a log that is not there; one that was named, or cannot be read, is another matter.
+  const isAsked = Option.isSome(directory) || failure.report?.["reason"] !== noLog
+  if (isAsked) {
+    const message = `${failure.message}; ${path} has no faults`
+    return yield* new CommandFailure({ code: failure.code, message, report: { ...failure.report, ...report } })
+  }
+  yield* isJson ? printJson(report) : Console.log(`${path} has no faults (${failure.message})`)
 })

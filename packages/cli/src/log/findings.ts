@@ -4,14 +4,24 @@ import type { GroupInspection, LogInspection, MemberInspection, PartitionInspect
 export interface Finding {
   /** `wrong`: somebody has to act. `note`: worth knowing. */
   readonly severity: "wrong" | "note"
-  readonly about: "member" | "lane" | "backlog" | "quarantine" | "ids" | "routes"
+  readonly about: "member" | "lane" | "backlog" | "quarantine" | "ids" | "unread" | "routes"
   readonly message: string
 }
 
 /** What can be seen of a log from outside, at `nowMs` of the clock that its members' heartbeats are stamped with. */
 export function findings(inspection: LogInspection, nowMs: number): ReadonlyArray<Finding> {
   const found = inspection.topics.flatMap((topic) => topic.groups.flatMap((group) => ofGroup(topic, group, nowMs)))
-  return [...ofQuarantine(inspection), ...ofIds(inspection), ...found]
+  return [...ofQuarantine(inspection), ...ofIds(inspection), ...inspection.topics.flatMap(ofUnread), ...found]
+}
+
+/** A topic may be there to be kept, so nobody has to act. Dead letters are read by no group. */
+function ofUnread({ topic, partitions, groups }: TopicInspection): ReadonlyArray<Finding> {
+  const count = partitions.reduce((sum, { start, end }) => sum + (end - start), 0n)
+  if (count === 0n || groups.length > 0 || topic.endsWith(".dlq")) return []
+  const holds = count === 1n ? "1 record" : `${count} records`
+  return [
+    note("unread", `no group reads ${topic}, which has ${holds}: start a consumer, unless it is there to be kept`)
+  ]
 }
 
 /** Of a range of event ids in the file, measured: 190 KB for the 3840 buckets of one stream and process. */

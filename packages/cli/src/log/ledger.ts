@@ -1,10 +1,11 @@
+import { resolve } from "node:path"
 import { type Ledgers, readLedgers } from "@leat/log"
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { directory, json } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
-import { transportFailure } from "./openLog.ts"
+import { openFailure } from "./openLog.ts"
 import { sumLedgers } from "./sumLedgers.ts"
 
 /** Sums what processes announced of their events. */
@@ -12,7 +13,7 @@ export const ledger = Command.make(
   "ledger",
   { directory, json },
   Effect.fnUntraced(function* (flags) {
-    const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(flags.directory), transportFailure)
+    const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(flags.directory), openFailure)
     const sums = sumLedgers(ledgers)
     const crashLost = sums.legs.reduce((sum, leg) => sum + leg.crashLost, 0)
     const rows = ledgers.flatMap(({ streams, legs, lanes }) => [...streams, ...legs, ...lanes])
@@ -20,7 +21,14 @@ export const ledger = Command.make(
     const incarnations = ledgers.map(({ incarnation, source, owner, announcedAtMs, state, crashLosses }) => {
       return { incarnation, source, owner, announcedAt: new Date(announcedAtMs).toISOString(), state, crashLosses }
     })
-    const report = { directory: flags.directory, balanced: isBalanced, crashLost, ...sums, incarnations, unreadable }
+    const report = {
+      directory: resolve(flags.directory),
+      balanced: isBalanced,
+      crashLost,
+      ...sums,
+      incarnations,
+      unreadable
+    }
     for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
     if (!flags.json) yield* print(ledgers, sums)
     if (!isBalanced) {
@@ -44,13 +52,12 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
     parts.push(table(["STREAM", "OFFERED", "ADMITTED", "REJECTED", "WAITING"], rows))
   }
   if (legs.length > 0) {
-    const headings = ["SINK", "STREAM", "ADMITTED", "STORED", "DEAD", "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
+    const headings = ["SINK", "STREAM", "ADMITTED", "STORED", "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
     const rows = legs.map((row) => [
       row.sink,
       row.stream,
       row.admitted,
       row.stored,
-      row.deadLettered,
       row.dropped,
       row.pending,
       row.crashLost,

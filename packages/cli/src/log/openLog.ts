@@ -5,15 +5,24 @@ import { CommandFailure, exitCode } from "../outcome.ts"
 
 /** Opens a log for reading; nothing in its folder is created or changed. */
 export const openLog = (directory: string): Effect.Effect<LogReader, CommandFailure, Scope.Scope> =>
-  Effect.mapError(readLog(directory), transportFailure)
+  Effect.mapError(readLog(directory), openFailure)
 
 /** Everything about a log that is not its records. */
 export const inspect = (directory: string): Effect.Effect<LogInspection, CommandFailure> =>
-  Effect.mapError(inspectLog(directory), transportFailure)
+  Effect.mapError(inspectLog(directory), openFailure)
 
 /** The driver's own sentence. */
 export function transportFailure({ detail, reason }: TransportError): CommandFailure {
   return new CommandFailure({ code: exitCode.failed, message: detail, report: { reason } })
+}
+
+/** As `reason` of a report: there is no log in the folder. */
+export const noLog = "NoLog"
+
+/** Of opening a log, which asks for no topic: the one thing that it may not find is the log. */
+export function openFailure({ detail, reason }: TransportError): CommandFailure {
+  const told = reason === "UnknownTopic" ? noLog : reason
+  return new CommandFailure({ code: exitCode.failed, message: detail, report: { reason: told } })
 }
 
 /** The topics of a log: all, or the one that was named. */

@@ -150,7 +150,7 @@ export interface ReadRow {
   readonly positions: number
   /** Whose handler succeeded. */
   readonly done: number
-  /** Empty: no sink can store dead letters yet. */
+  /** Set aside in the topic of dead letters of the group, by tag. */
   readonly deadLettered: Readonly<Counts>
   /** Given up by the policy, by tag. */
   readonly dropped: Readonly<Counts>

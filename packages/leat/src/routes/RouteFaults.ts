@@ -2,16 +2,10 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { builtIn, faults as policyFaultsOf, legFaults as transportFaultsOf, type Policy } from "../Policy.ts"
+import type { Policy } from "../Policy.ts"
+import { known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
 import { legDefaults } from "./Route.ts"
-import {
-  type LegSpec,
-  millisOf,
-  policyOf,
-  type RouteDocument,
-  type RouteFault,
-  type SubscriptionSpec
-} from "./RouteDocument.ts"
+import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
 
 /** Longest name of a topic in bytes of UTF-8: what the log takes. Kafka's limit of characters is asked for with the stream filled in. */
@@ -112,19 +106,6 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   return faults
 }
 
-/** As `Policy.faults` has them, with the names that documents use. What a leg names is asked about failures of transports alone. */
-function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
-  const ofLegs = new Set(document.routes.flatMap(({ to }) => to.flatMap(({ policy = [] }) => policy)))
-  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => {
-    const policy = policyOf(rules)
-    const faults = [...policyFaultsOf(policy), ...(ofLegs.has(name) ? transportFaultsOf(policy) : [])]
-    return [
-      ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
-      ...faults.map(({ path, message }) => ({ path: `policies.${name}${path.replace(/Ms$/, "")}`, message }))
-    ]
-  })
-}
-
 function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, path: string): ReadonlyArray<RouteFault> {
   const { policy, from, concurrency, buffer, settleEvery, drain, crashLoop } = spec
   const faults = [
@@ -158,39 +139,6 @@ function within(
 ): ReadonlyArray<RouteFault> {
   if (value === undefined || (value >= min && value <= max)) return []
   return [{ path, message: `${value} is not between ${min} and ${max} ${unit}` }]
-}
-
-type PolicyNames = LegSpec["policy"]
-
-function namedPolicy(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
-  const policies = { ...builtIn, ...document.policies }
-  return [names ?? []].flat().flatMap((name) => {
-    if (Object.hasOwn(policies, name)) return []
-    return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
-  })
-}
-
-function known(named: object): string {
-  const names = Object.keys(named).join(", ")
-  return `there is ${names === "" ? "none" : names}`
-}
-
-/** What a leg cannot do that a subscription can. */
-function legPolicyFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
-  const own = document.policies ?? {}
-  return [names ?? []].flat().flatMap((name) => {
-    const policy = Object.hasOwn(own, name)
-      ? policyOf(own[name] ?? [])
-      : Object.hasOwn(builtIn, name)
-        ? builtIn[name]
-        : []
-    const messages: Array<string> = []
-    if (policy?.some(({ then }) => then === "deadLetter") === true)
-      messages.push(`the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`)
-    if (policy?.some(({ timeoutMs }) => timeoutMs !== undefined) === true)
-      messages.push(`the policy ${name} limits the time of handlers, which a leg does not have; say timeout at the leg`)
-    return messages.map((message) => ({ path: `${path}.policy`, message }))
-  })
 }
 
 /**

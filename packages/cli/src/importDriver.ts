@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Effect } from "effect"
 import type { Driver } from "leat"
-import { CommandFailure, exitCode } from "../outcome.ts"
+import { CommandFailure, exitCode } from "./outcome.ts"
 
 /** Drivers for brokers, and what their packages call them. A route document names them; other code is never loaded for it. */
 export const brokerDrivers: ReadonlyMap<string, string> = new Map([
@@ -12,14 +12,11 @@ export const brokerDrivers: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Imports a driver as the project has it that the command is run in: the version that its services use. */
-export const importDriver = Effect.fnUntraced(function* (
-  name: string,
-  cluster: string
-): Effect.fn.Return<Driver, CommandFailure> {
+export const importDriver = Effect.fnUntraced(function* (name: string): Effect.fn.Return<Driver, CommandFailure> {
   const path = yield* Effect.try({
     try: () => createRequire(join(process.cwd(), "package.json")).resolve(name),
     catch: () => {
-      const message = `cluster ${cluster} is opened by ${name}, which is not installed here; run this in the folder of your service, or npm install --save-dev ${name}`
+      const message = `${name} is not installed here; run this in the folder of your service, or npm install --save-dev ${name}`
       return new CommandFailure({ code: exitCode.failed, message })
     }
   })

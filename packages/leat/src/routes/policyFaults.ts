@@ -1,0 +1,66 @@
+/** What is wrong with the policies of a document, and with the names by which legs and subscriptions ask for them. */
+import { meant } from "../given/nearest.ts"
+import { builtIn, faults as faultsOf, type Policy, type PolicyFault } from "../Policy.ts"
+import { reasonNames } from "../reasons.ts"
+import { type LegSpec, policyOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
+
+/** As `Policy.faults` has them, with the names that documents use. What a leg names is asked about failures of transports alone. */
+export function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
+  const ofLegs = new Set(document.routes.flatMap(({ to }) => to.flatMap(({ policy = [] }) => policy)))
+  return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => {
+    const policy = policyOf(rules)
+    const faults = [...faultsOf(policy), ...(ofLegs.has(name) ? unmetNames(policy) : [])]
+    return [
+      ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
+      ...faults.map(({ path, message }) => ({ path: `policies.${name}${path.replace(/Ms$/, "")}`, message }))
+    ]
+  })
+}
+
+const failuresOfLegs = [...reasonNames, "passing", "*"]
+
+/** A leg meets failures of its transport and nothing else: a rule for another one would never be asked. */
+function unmetNames(policy: Policy): ReadonlyArray<PolicyFault> {
+  return policy.flatMap(({ on }, index) =>
+    on
+      .filter((name) => !failuresOfLegs.includes(name))
+      .map((name) => {
+        const hint = meant(name, failuresOfLegs) || `; there is ${failuresOfLegs.join(", ")}`
+        return { path: `[${index}].on`, message: `${name} is no failure of a transport${hint}` }
+      })
+  )
+}
+
+type PolicyNames = LegSpec["policy"]
+
+export function namedPolicy(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const policies = { ...builtIn, ...document.policies }
+  return [names ?? []].flat().flatMap((name) => {
+    if (Object.hasOwn(policies, name)) return []
+    return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
+  })
+}
+
+/** What a leg cannot do that a subscription can. */
+export function legPolicyFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const own = document.policies ?? {}
+  return [names ?? []].flat().flatMap((name) => {
+    const policy = Object.hasOwn(own, name)
+      ? policyOf(own[name] ?? [])
+      : Object.hasOwn(builtIn, name)
+        ? builtIn[name]
+        : []
+    const messages: Array<string> = []
+    if (policy?.some(({ then }) => then === "deadLetter") === true)
+      messages.push(`the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`)
+    if (policy?.some(({ timeoutMs }) => timeoutMs !== undefined) === true)
+      messages.push(`the policy ${name} limits the time of handlers, which a leg does not have; say timeout at the leg`)
+    return messages.map((message) => ({ path: `${path}.policy`, message }))
+  })
+}
+
+/** The names that there are, in a sentence. */
+export function known(named: object): string {
+  const names = Object.keys(named).join(", ")
+  return `there is ${names === "" ? "none" : names}`
+}
