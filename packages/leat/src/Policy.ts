@@ -121,6 +121,7 @@ function names(on: ReadonlyArray<string>, tag: string): boolean {
  * ```
  */
 export function attemptMs(policy: Policy): number {
+  takes("Policy.attemptMs", "a policy", Array.isArray(policy), policy)
   return policy.find(({ timeoutMs }) => timeoutMs !== undefined)?.timeoutMs ?? Number.POSITIVE_INFINITY
 }
 
