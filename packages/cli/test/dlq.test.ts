@@ -312,6 +312,10 @@ describe("leat dlq drop", () => {
     expect((await project.leat(["dlq", "list", ...whose])).stdout).toMatch(/\n2 open dead letters\n$/)
     const all = await project.leat(["dlq", "list", ...whose, "--all"])
     expect(all.stdout).toMatch(/\n1\/1 dropped decode Malformed .*\n.*\n3 dead letters\n$/)
+    const tail = await project.leat(["events", "tail", "--topic", dlq, "--partition", "1", "--from", "3", "--unmasked"])
+    expect(tail.stdout).toMatch(
+      / shop\.orders\.billing\.dlq\/1@3 o-2 \(says that the dead letter 1\/1 was dropped\)\n$/
+    )
   })
 })
 

@@ -4,7 +4,7 @@ import type { ReceivedRecord } from "leat/transport"
 import type { FoundContract } from "../events/Contracts.ts"
 import { describeLine, describeMasked, describeText, type Describing } from "../events/describe.ts"
 import type { Place } from "../events/Place.ts"
-import { printable } from "../outcome.ts"
+import { plural, printable } from "../outcome.ts"
 import { setAsideMs } from "./where.ts"
 
 /** How letters are told. */
@@ -61,9 +61,9 @@ export function letterLines(listed: DeadLetters.ListedLetter, describing: Letter
   const { record, place } = originalOf(listed, describing)
   const known = (name: string, text: string | undefined) =>
     text === undefined ? [] : [oneLine(`${name.padEnd(12)}${text}`)]
-  const again = replays === 0 ? "" : `, replayed ${replays} times before`
-  const more = duplicates === 0 ? "" : `, ${duplicates} more records say the same`
-  const tried = attempts === undefined ? "" : ` (${attempts} attempts)`
+  const again = replays === 0 ? "" : `, replayed ${plural(replays, "time")} before`
+  const more = duplicates === 0 ? "" : `; said ${plural(duplicates, "more time")}`
+  const tried = attempts === undefined ? "" : ` (${plural(attempts, "attempt")})`
   return [
     ...known("letter", `${deadLetters} ${placeName(listed)}${more}`),
     ...known("state", resolution === undefined ? "open" : resolvedText(resolution)),

@@ -1,7 +1,7 @@
 import { fromBinary, type Message } from "@bufbuild/protobuf"
 import { Option } from "effect"
 import { formatEventId, maskEvent, printEvent, readMeta, type RecordMeta } from "leat"
-import type { ReceivedRecord } from "leat/transport"
+import { type ReceivedRecord, readResolution } from "leat/transport"
 import { printable } from "../outcome.ts"
 import type { Contracts, FoundContract } from "./Contracts.ts"
 import type { EventLine } from "./EventLine.ts"
@@ -68,12 +68,18 @@ export function describeText(record: ReceivedRecord, place: Place, describing: D
     ? dropsOf(meta)
     : "fault" in read
       ? `(${printable(read.fault)})${bytes}`
-      : (read.event ?? removed)
+      : (read.event ?? nothingOf(record))
   const where = `${printable(place.topic)}/${place.partition}@${record.position}`
   return { line: `${timeOf(record.timeMs)} ${where} ${key} ${body}`, isWhole: isWhole(read, contract) }
 }
 
-const removed = "(removed: the key has no event any more)"
+/** Why a record has no value. */
+function nothingOf({ headers }: ReceivedRecord): string {
+  const resolution = readResolution(headers)
+  if (resolution === undefined) return "(removed: the key has no event any more)"
+  const { partition, position, how } = resolution
+  return `(says that the dead letter ${partition}/${position} was ${how})`
+}
 
 /** The event of a record as `show` tells it, null for a tombstone; or why there is none. Never throws. */
 function readBody<A>(
