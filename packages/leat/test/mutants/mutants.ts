@@ -4,6 +4,7 @@ import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
+import { replayMutants } from "./replayMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
@@ -21,6 +22,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...consumeMutants,
   ...catchingUpMutants,
   ...deadLetterMutants,
+  ...replayMutants,
   ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,
