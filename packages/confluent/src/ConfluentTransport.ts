@@ -11,7 +11,7 @@ import {
   writerOf
 } from "leat/transport"
 import { type Compression, missingCodec } from "./client/compression.ts"
-import { howToInstall, type KafkaJavascript, loadClient } from "./client/client.ts"
+import { type KafkaJavascript, loadClient, whyNotLoaded } from "./client/client.ts"
 import { ConfluentWriter } from "./produce/ConfluentWriter.ts"
 import { Control } from "./admin/Control.ts"
 import { failure, transportName } from "./client/failure.ts"
@@ -73,7 +73,7 @@ export const confluentTransport = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Transport, TransportError, Scope.Scope> {
   const kafka = yield* Effect.try({
     try: loadClient,
-    catch: () => failure("Unsupported", "open", howToInstall)
+    catch: (thrown) => failure("Unsupported", "open", whyNotLoaded(thrown))
   })
   const missing = missingCodec(kafka, options.compression ?? "none")
   if (missing !== undefined) return yield* missing

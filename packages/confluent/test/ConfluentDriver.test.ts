@@ -90,22 +90,51 @@ describe("what librdkafka is told", () => {
   }
 })
 
-describe("a machine without the addon", () => {
-  it("is told what to do when a cluster is opened, and only then", async () => {
+describe("a machine on which the addon", () => {
+  /** What opening a cluster says where Node throws this when the addon is loaded; inspecting it needs no addon. */
+  const saidWhere = async (thrown: Error) => {
     vi.resetModules()
     vi.doMock("node:module", () => ({
       createRequire: () => () => {
-        throw new Error("Cannot find module")
+        throw thrown
       }
     }))
     const without = await import("../src/ConfluentDriver.ts")
     const section = { brokers: ["127.0.0.1:1"] }
     expect(without.confluent.inspect(section)).toHaveProperty("capabilities")
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(without.confluent.open("fronting", section))))
-    expect(error).toMatchObject({ reason: "Unsupported", operation: "open" })
-    expect(error.detail).toContain("npm run confluent")
     vi.doUnmock("node:module")
     vi.resetModules()
+    expect(error).toMatchObject({ reason: "Unsupported", operation: "open" })
+    return error.detail
+  }
+  const notLoaded = (message: string) => Object.assign(new Error(message), { code: "ERR_DLOPEN_FAILED" })
+
+  it("is not there: told how to get it", async () => {
+    const said = await saidWhere(new Error("Could not locate the bindings file. Tried:\n → /a/b.node"))
+    expect(said).toContain("the native addon of @confluentinc/kafka-javascript is not there")
+    expect(said).toContain("npm run confluent")
+    expect(said).toContain("CKJS_LINKING=dynamic npm rebuild @confluentinc/kafka-javascript")
+  })
+
+  it("was built for another Node: told so, and to build it for this one", async () => {
+    const said = await saidWhere(
+      notLoaded(
+        "The module '/a/b.node'\nwas compiled against a different Node.js version using\nNODE_MODULE_VERSION 137. " +
+          "This version of Node.js requires\nNODE_MODULE_VERSION 127. Please try re-compiling."
+      )
+    )
+    expect(said).toContain(
+      `the native addon of @confluentinc/kafka-javascript does not load in Node ${process.versions.node}: The module ` +
+        "'/a/b.node' was compiled against a different Node.js version using NODE_MODULE_VERSION 137. This"
+    )
+    expect(said).toContain("npm rebuild @confluentinc/kafka-javascript")
+    expect(said).not.toContain("is not there")
+  })
+
+  it("lacks a library: told which", async () => {
+    const said = await saidWhere(notLoaded("libssl.so.3: cannot open shared object file: No such file or directory"))
+    expect(said).toContain(": libssl.so.3: cannot open shared object file: No such file or directory; ")
   })
 })
 

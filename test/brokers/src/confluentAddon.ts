@@ -12,7 +12,8 @@ export function missingAddon(codec?: string): string | undefined {
     const { features } = createRequire(import.meta.url)("@confluentinc/kafka-javascript") as Client
     if (codec === undefined || features.includes(codec)) return undefined
   } catch (error) {
-    return reason(`the addon of @confluentinc/kafka-javascript is not there: ${remedy}`, error)
+    const [said = ""] = String(error).split("\n")
+    return reason(`the addon of @confluentinc/kafka-javascript does not load (${said}): ${remedy}`, error)
   }
   return reason(`the addon of @confluentinc/kafka-javascript was built without ${codec}: ${remedy} with it`)
 }

@@ -166,7 +166,23 @@ export function loadClient(): KafkaJavascript {
   return loaded
 }
 
-/** The remedy when it cannot be loaded, for a person. */
-export const howToInstall =
-  `the native addon of ${name} is not there: run \`npm run confluent\` in leat's repository; elsewhere install ${name} ` +
-  "and let its install script run, or compile it, which needs g++, make, python3 and the headers of openssl and zlib"
+/** Without the variable the build downloads the sources of openssl, zlib, zstd and libcurl, and fails where it cannot. */
+const compiling =
+  `compile it with what the machine has: \`CKJS_LINKING=dynamic npm rebuild ${name}\`, which needs g++, make, python3 and the ` +
+  "headers of openssl and zlib"
+
+/** Why the addon cannot be used, from what loading it has thrown, and what to do; for a person. */
+export function whyNotLoaded(thrown: unknown): string {
+  // Node's code for an addon that is there: of another version of Node, or without a library that it needs.
+  if (thrown instanceof Error && "code" in thrown && thrown.code === "ERR_DLOPEN_FAILED") {
+    const said = thrown.message.trim().replaceAll(/\s+/g, " ")
+    return (
+      `the native addon of ${name} does not load in Node ${process.versions.node}: ${said}; run \`npm run confluent\` in leat's ` +
+      `repository; elsewhere \`npm rebuild ${name}\` with this Node, or ${compiling}`
+    )
+  }
+  return (
+    `the native addon of ${name} is not there: run \`npm run confluent\` in leat's repository; elsewhere install ${name} and let ` +
+    `its install script run, or ${compiling}`
+  )
+}
