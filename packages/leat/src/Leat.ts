@@ -10,6 +10,7 @@ import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { Ledger } from "./ledger/Ledger.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
+import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
 import { type Counted, reportStream, unreportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
@@ -96,6 +97,7 @@ class OpenedLeat implements OpenLeat {
   /** Clusters that are open or being opened. */
   readonly #clusters = new Set<string>()
   readonly #streams = new Map<string, OpenStream>()
+  readonly #watch = new OpeningWatch()
   readonly #clock: TurnClock
   readonly #announcer: Announcer
   readonly #closing = Deferred.makeUnsafe<void>()
@@ -130,6 +132,7 @@ class OpenedLeat implements OpenLeat {
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
       pumps: new Pumps(runtime.context, this.#clock),
+      watch: this.#watch,
       ledger: this.ledger,
       incarnation: identity,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
@@ -205,7 +208,7 @@ class OpenedLeat implements OpenLeat {
           Effect.sync(() => this.#clusters.add(cluster)),
           () => Effect.sync(() => this.#clusters.delete(cluster))
         ),
-        openCluster(known, this.#runtime.references)
+        openCluster(known, this.#runtime.references, this.#watch)
       )
     })
   }

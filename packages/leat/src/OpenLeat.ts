@@ -55,8 +55,8 @@ export interface OpenLeat {
    * open, its events are counted as dropped there, and the first record that the sink stores announces them.
    *
    * Fails with `RouteError` when no route matches, a need is not met, a reference of a cluster cannot be read, or the stream is open with
-   * another contract; with `TransportError` when a cluster or topic cannot be opened (passing faults of a topic are tried again for the
-   * time-out of the leg), and with its reason `Closed` once the leat is closing.
+   * another contract; with `TransportError` when a cluster or topic cannot be opened (passing faults, a missing topic among them, are tried
+   * again for 30 seconds, with a warning after 2), and with its reason `Closed` once the leat is closing.
    */
   readonly stream: <T>(contract: Contract<T>) => Effect.Effect<EventStream<T>, RouteError | TransportError>
   /**

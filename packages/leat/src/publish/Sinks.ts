@@ -5,6 +5,7 @@
 import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import { persistently } from "../routes/openCluster.ts"
+import type { OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
@@ -34,6 +35,7 @@ export interface SinkRequest {
 export interface SinksOptions {
   readonly transports: Shared<Transport, OpenError>
   readonly pumps: Pumps
+  readonly watch: OpeningWatch
   readonly ledger: Ledger
   /** 16 bytes. */
   readonly incarnation: Uint8Array
@@ -118,7 +120,7 @@ export class Sinks {
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
         const transport = yield* this.#options.transports.get(leg.cluster)
-        yield* check(yield* persistently(transport.partitionsOf(leg.topic)))
+        yield* check(yield* this.#persistently(leg.sink, transport.partitionsOf(leg.topic)))
       }
       const sink = yield* this.#shared.get(leg.sink)
       yield* check(sink.partitions)
@@ -192,6 +194,10 @@ export class Sinks {
     })
   }
 
+  #persistently<A, R>(sink: string, opening: Effect.Effect<A, TransportError, R>): Effect.Effect<A, TransportError, R> {
+    return this.#options.watch.during(sink, (failed) => persistently(opening, failed))
+  }
+
   #lookup(name: string): Effect.Effect<Sink, OpenError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const request = this.#requests.get(name)
@@ -204,7 +210,7 @@ export class Sinks {
       const { transports, pumps, ledger, incarnation, drainMs } = this.#options
       const transport = yield* transports.get(leg.cluster)
       const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
-      const sink = yield* persistently(opening)
+      const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
       this.#open.set(name, sink)

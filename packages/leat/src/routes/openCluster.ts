@@ -6,8 +6,9 @@ import { Clock, Effect, Random, Result, type Scope } from "effect"
 import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./Clusters.ts"
+import type { OpeningWatch } from "./OpeningWatch.ts"
 import { RouteError } from "./Routes.ts"
-import { type Transport, TransportError } from "../transport/index.ts"
+import { OpeningTrouble, type Transport, TransportError } from "../transport/index.ts"
 import { withhold } from "./redact.ts"
 
 /**
@@ -22,10 +23,11 @@ const againMsMax = 5000
 
 /**
  * Tries again while the error is retryable, with growing delays, for `openMsMax`; the last delay is cut, so that the
- * last try begins when the time is over and not up to a delay later.
+ * last try begins when the time is over and not up to a delay later. `failed` hears why each try has failed.
  */
 export function persistently<A, E extends RouteError | TransportError, R>(
-  effect: Effect.Effect<A, E, R>
+  effect: Effect.Effect<A, E, R>,
+  failed: (why: string) => void = () => {}
 ): Effect.Effect<A, E, R> {
   return Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -37,6 +39,7 @@ export function persistently<A, E extends RouteError | TransportError, R>(
       const { failure } = result
       const mayPass = failure._tag === "TransportError" && failure.isRetryable
       if (!mayPass || leftMs <= 0) return yield* Effect.fail(failure)
+      failed(failure.message)
       // Half of it is chance, so that many processes do not come back in step.
       const random = yield* Random.next
       yield* Effect.sleep(Math.min(Math.round(delayMs * (0.5 + random)), leftMs))
@@ -47,7 +50,8 @@ export function persistently<A, E extends RouteError | TransportError, R>(
 /** Fails with `RouteError` for references that cannot be read; each try reads them anew. */
 export function openCluster(
   { name, driver, config }: Cluster,
-  readers: ReferenceReaders
+  readers: ReferenceReaders,
+  watch: OpeningWatch
 ): Effect.Effect<Transport, RouteError | TransportError, Scope.Scope> {
   const read = new Map<string, string>()
   const resolved = resolveReferences(config, readers).pipe(
@@ -71,7 +75,9 @@ export function openCluster(
       read
     )
   )
-  return persistently(opened)
+  return watch.during(`the cluster ${name}`, (failed) =>
+    Effect.provideService(persistently(opened, failed), OpeningTrouble, (why) => failed(withhold(why, read)))
+  )
 }
 
 /** Refuses a transport whose numbers are none: with a pipeline of 0 nothing would ever be sent, and with NaN everything at once. */

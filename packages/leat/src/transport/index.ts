@@ -33,6 +33,7 @@ export {
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 export { HeldLane, type HeldLaneOptions, type LaneSource } from "./HeldLane.ts"
 export { OfferedLanes } from "./OfferedLanes.ts"
+export { OpeningTrouble } from "./OpeningTrouble.ts"
 export { hasReference, isReference } from "./ReferenceText.ts"
 export type { AnnouncedLane, AnnouncedStream, Announcement, BucketNext, LedgerStore } from "./Announcement.ts"
 export { type EffectWriter, sendEffect, writerOf } from "./Sending.ts"
@@ -357,7 +358,7 @@ export interface Driver {
   /**
    * Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. What
    * `inspect` saw as references stands resolved in `config`; no error may say any of it. `reread` resolves them anew, for
-   * secrets that change while the transport is open.
+   * secrets that change while the transport is open. One that waits should say why, to `OpeningTrouble`.
    */
   readonly open: (
     cluster: string,

@@ -1,0 +1,63 @@
+/**
+ * Warns of clusters and topics that do not open while they are tried again and again: soon after the first failure, then ever more rarely.
+ * A fault that passes at once, as of a broker that starts, is not worth a word.
+ */
+import { Clock, type Context, Effect, Exit, type Fiber } from "effect"
+import * as Telemetry from "../Telemetry.ts"
+import { monotonicMs } from "../Wake.ts"
+
+/** From the first failure to the first warning, in milliseconds. */
+const patienceMs = 2000
+/** From one warning to the next one of the same thing, in milliseconds; twice as long each time. */
+const pauseMsMin = 10_000
+const pauseMsMax = 600_000
+
+interface Warned {
+  readonly nextMs: number
+  readonly pauseMs: number
+}
+
+export class OpeningWatch {
+  /** By name: what was warned of and has not been open since. */
+  readonly #warned = new Map<string, Warned>()
+
+  /** Runs an effect that opens something; it calls `failed` with the reason for each try that failed. */
+  during<A, E, R>(
+    what: string,
+    open: (failed: (why: string) => void) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> {
+    return Effect.contextWith((context: Context.Context<R>) => {
+      const last = { why: "" }
+      let warning: Fiber.Fiber<never> | undefined
+      let isOver = false
+      const failed = (why: string) => {
+        last.why = why
+        if (!isOver) warning ??= Effect.runForkWith(context)(this.#warn(what, last))
+      }
+      return Effect.onExit(open(failed), (exit) =>
+        Effect.sync(() => {
+          isOver = true
+          warning?.interruptUnsafe()
+          if (Exit.isSuccess(exit)) this.#warned.delete(what)
+        })
+      )
+    })
+  }
+
+  #warn(what: string, last: { readonly why: string }): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      const clock = yield* Clock.Clock
+      yield* Effect.sleep(patienceMs)
+      for (;;) {
+        const nowMs = monotonicMs(clock)
+        const { nextMs, pauseMs } = this.#warned.get(what) ?? { nextMs: nowMs, pauseMs: pauseMsMin }
+        if (nextMs > nowMs) {
+          yield* Effect.sleep(nextMs - nowMs)
+        } else {
+          this.#warned.set(what, { nextMs: nowMs + pauseMs, pauseMs: Math.min(pauseMs * 2, pauseMsMax) })
+          yield* Telemetry.warn(`${what} is not open yet, and is tried again: ${last.why}`)
+        }
+      }
+    })
+  }
+}
