@@ -20,5 +20,6 @@ export {
   newKafkaTopic,
   type NewKafkaTopic,
   topicConfigNames,
-  topicStatus
+  topicStatus,
+  whenTopicIsMissing
 } from "./topicConfigs.ts"

@@ -2,6 +2,17 @@
 import type { TopicSpec, TopicStatus } from "leat/transport"
 import type { KafkaOptions } from "./KafkaOptions.ts"
 
+/**
+ * What to do about a topic that is not there and is not to be created either; for the sentence of `UnknownTopic`.
+ *
+ * @example
+ * ```ts
+ * `${topic}: UNKNOWN_TOPIC_OR_PARTITION; ${whenTopicIsMissing}`
+ * ```
+ */
+export const whenTopicIsMissing =
+  "create it, or write `topic: { partitions: N }` into the section of the cluster, and it is created at its first use"
+
 /** How a client is asked to create a topic. */
 export interface NewKafkaTopic {
   readonly topic: string

@@ -2,7 +2,7 @@
  * The transport for Kafka over connections of kafkajs. The retries, partitioning, commits, idempotence and groups of kafkajs are not used;
  * docs/decisions/0014 says why.
  */
-import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { kafkaDefaults, type KafkaOptions, whenTopicIsMissing } from "@leat/kafka"
 import { Effect, type Scope, Stream } from "effect"
 import {
   type Lane,
@@ -14,7 +14,7 @@ import {
   writerOf
 } from "leat/transport"
 import { Brokers, type TopicLeaders } from "./client/Brokers.ts"
-import { failureOf, transportName } from "./client/failureOf.ts"
+import { failure, failureOf, transportName } from "./client/failureOf.ts"
 import { settingsOf } from "./client/Settings.ts"
 import { ensureTopic } from "./ensureTopic.ts"
 import { GroupMember } from "./group/GroupMember.ts"
@@ -72,8 +72,7 @@ async function openTopic(brokers: Brokers, options: KafkaOptions, topic: string)
   try {
     return await brokers.lookUp(topic)
   } catch (error) {
-    const partitions = options.topic?.partitions
-    if (partitions === undefined || failureOf(error, "openWriter", topic).reason !== "UnknownTopic") throw error
+    const partitions = partitionsIfMissing(error, options, topic)
     await ensureTopic(brokers, options, { topic, partitions })
     return brokers.lookUp(topic)
   }
@@ -84,10 +83,17 @@ async function partitionsOf(brokers: Brokers, options: KafkaOptions, topic: stri
   try {
     return (await brokers.lookUp(topic)).partitions
   } catch (error) {
-    const partitions = options.topic?.partitions
-    if (partitions === undefined || failureOf(error, "partitionsOf", topic).reason !== "UnknownTopic") throw error
-    return partitions
+    return partitionsIfMissing(error, options, topic)
   }
+}
+
+/** The number of partitions with which a missing topic is created; throws the error if it is another one, or says what to do. */
+function partitionsIfMissing(error: unknown, options: KafkaOptions, topic: string): number {
+  const { reason, operation, detail } = failureOf(error, "metadata", topic)
+  if (reason !== "UnknownTopic") throw error
+  const partitions = options.topic?.partitions
+  if (partitions === undefined) throw failure(reason, operation, `${detail}; ${whenTopicIsMissing}`)
+  return partitions
 }
 
 async function boundsOf(

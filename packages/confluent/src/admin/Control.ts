@@ -1,6 +1,14 @@
 /** Administrative requests to a cluster: topics, offsets, groups. They have a client of their own, with few requests in flight. */
 import { monotonicMs } from "../client/clock.ts"
-import { kafkaCodes, kafkaDefaults, type KafkaOptions, newKafkaTopic, topicIdOf, topicStatus } from "@leat/kafka"
+import {
+  kafkaCodes,
+  kafkaDefaults,
+  type KafkaOptions,
+  newKafkaTopic,
+  topicIdOf,
+  topicStatus,
+  whenTopicIsMissing
+} from "@leat/kafka"
 import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { PartitionBounds, TopicSpec, TopicStatus, TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
@@ -70,25 +78,29 @@ export class Control {
 
   /** Number of partitions of a topic; for one that does not exist, the number with which `writable` would create it. */
   partitionsOf(topic: string): Effect.Effect<number, TransportError> {
-    const { partitions } = this.#options.topic ?? {}
-    return this.partitions("partitionsOf", topic).pipe(
-      Effect.catch((error) =>
-        error.reason === "UnknownTopic" && partitions !== undefined ? Effect.succeed(partitions) : Effect.fail(error)
-      )
-    )
+    return this.#orMissing("partitionsOf", topic, Effect.succeed)
   }
 
   /** The same for a writer: creates a topic that does not exist, if the cluster section says so. */
   writable(topic: string): Effect.Effect<number, TransportError> {
+    return this.#orMissing("openWriter", topic, (partitions) =>
+      Effect.map(this.ensure({ topic, partitions }), (status) => status.partitions)
+    )
+  }
+
+  /** `missing` gets the number of partitions that the cluster section has for topics that do not exist. */
+  #orMissing(
+    operation: string,
+    topic: string,
+    missing: (partitions: number) => Effect.Effect<number, TransportError>
+  ): Effect.Effect<number, TransportError> {
     const { partitions } = this.#options.topic ?? {}
-    const found = this.partitions("openWriter", topic)
-    if (partitions === undefined) return found
-    return found.pipe(
-      Effect.catch((error) =>
-        error.reason === "UnknownTopic"
-          ? Effect.map(this.ensure({ topic, partitions }), (status) => status.partitions)
-          : Effect.fail(error)
-      )
+    return this.partitions(operation, topic).pipe(
+      Effect.catch((error) => {
+        if (error.reason !== "UnknownTopic") return Effect.fail(error)
+        if (partitions !== undefined) return missing(partitions)
+        return Effect.fail(failure("UnknownTopic", operation, `${error.detail}; ${whenTopicIsMissing}`))
+      })
     )
   }
 

@@ -1,7 +1,8 @@
 import { Effect } from "effect"
-import type { TransportError } from "leat/transport"
+import { OpeningTrouble, type TransportError } from "leat/transport"
 import type { Client, ClientError, KafkaJavascript } from "./client.ts"
 import { codeOfThrown, failure, failureOf } from "./failure.ts"
+import { Unreachable } from "./Unreachable.ts"
 
 /** Interval of the check whether a client is connected, in milliseconds. */
 const lookMs = 10
@@ -34,8 +35,8 @@ function thrown(error: unknown, operation: string, what: string): TransportError
 }
 
 /**
- * Connects a client. Fails with the code of the last error event, if there was one: the client's own answer says only that no broker
- * answered. A rejection, as of credentials, fails at once: the client itself would retry until its deadline. `poll` makes the client
+ * Connects a client. Fails with the code of the last error event, if there was one, and what the log says of the brokers: the client's own
+ * answer says only that no broker answered. A rejection, as of credentials, fails at once: the client itself would retry until its deadline. `poll` makes the client
  * deliver its events meanwhile.
  */
 export function connected<C extends Client>(
@@ -44,9 +45,31 @@ export function connected<C extends Client>(
   timeoutMs: number,
   poll: (client: C) => void
 ): Effect.Effect<C, TransportError> {
+  return Effect.flatMap(OpeningTrouble, (trouble) => connectedOrTold({ kafka, client, timeoutMs, poll, trouble }))
+}
+
+interface Connecting<C extends Client> {
+  readonly kafka: KafkaJavascript
+  readonly client: C
+  readonly timeoutMs: number
+  readonly poll: (client: C) => void
+  readonly trouble: (why: string) => void
+}
+
+function connectedOrTold<C extends Client>({
+  kafka,
+  client,
+  timeoutMs,
+  poll,
+  trouble
+}: Connecting<C>): Effect.Effect<C, TransportError> {
   return Effect.callback((resume) => {
     let last: ClientError | undefined
     let isOver = false
+    const brokers = new Unreachable()
+    client.on("event.log", (entry) => {
+      if (!isOver && brokers.heard(entry)) trouble(brokers.why ?? "")
+    })
     const end = (result: Effect.Effect<C, TransportError>) => {
       isOver = true
       resume(result)
@@ -54,7 +77,7 @@ export function connected<C extends Client>(
     client.on("event.error", (error) => {
       if (isOver) return
       last = { code: eventCodes(kafka)(error), message: "" }
-      const found = unreachable(last, undefined)
+      const found = unreachable(last, brokers)
       if (!found.isRetryable) end(Effect.fail(found))
     })
     // Without a listener a failed token refresh would end the process.
@@ -74,18 +97,18 @@ export function connected<C extends Client>(
         if (!error) client.disconnect(() => {})
         return
       }
-      if (error) return end(Effect.fail(unreachable(error, last)))
+      if (error) return end(Effect.fail(unreachable(last ?? error, brokers)))
       startPolling()
       end(Effect.succeed(client))
     })
   })
 }
 
-function unreachable(error: ClientError, last: ClientError | undefined): TransportError {
-  const found = failureOf(last ?? error, "open", "the cluster cannot be reached")
+function unreachable(error: ClientError, { why }: Unreachable): TransportError {
+  const { reason, detail } = failureOf(error, "open", "the cluster cannot be reached")
   // No request was sent, so none can have succeeded.
-  const isLost = found.reason === "Timeout" || found.reason === "Disconnected" || found.reason === "Unknown"
-  return isLost ? failure("Unavailable", "open", found.detail) : found
+  const isLost = reason === "Timeout" || reason === "Disconnected" || reason === "Unknown"
+  return failure(isLost ? "Unavailable" : reason, "open", why === undefined ? detail : `${detail}: ${why}`)
 }
 
 /** Finds the code of an error event, which carries only the text of its code. */

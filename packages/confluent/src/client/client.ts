@@ -10,6 +10,13 @@ export interface ClientError {
   readonly message: string
 }
 
+/** An entry of librdkafka's log. */
+export interface LogEntry {
+  /** What it is about: `FAIL` for a connection that failed. */
+  readonly fac: string
+  readonly message: string
+}
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -61,6 +68,7 @@ export interface Client {
   ): void
   isConnected(): boolean
   on(event: "event.error", listener: (error: ClientError) => void): void
+  on(event: "event.log", listener: (entry: LogEntry) => void): void
   on(event: "event.stats", listener: (stats: { readonly message: string }) => void): void
   on(event: "delivery-report", listener: (error: ClientError | null, report: DeliveryReport) => void): void
   on(event: "partition.eof", listener: (eof: TopicPartitionOffset) => void): void

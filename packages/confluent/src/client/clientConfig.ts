@@ -33,8 +33,8 @@ function commonConfig(options: KafkaOptions): ClientConfig {
     "reconnect.backoff.max.ms": 1000,
     "retry.backoff.ms": 50,
     "topic.metadata.refresh.fast.interval.ms": 100,
-    // Nothing is printed: faults arrive as errors.
-    log_level: 0,
+    // Errors only, which the addon gives to listeners and prints nowhere: `connected` reads in them why a broker cannot be reached.
+    log_level: 3,
     "log.connection.close": false,
     ...securityConfig(options)
   }
