@@ -7,7 +7,8 @@ import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } fro
 import { formatEventId } from "../record/EventId.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import { attemptMs, type Policy } from "../Policy.ts"
-import type { ReadLane } from "./ReadLane.ts"
+import { PartlyFailed } from "./PartlyFailed.ts"
+import type { FailedWith, ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
@@ -224,7 +225,11 @@ export class Handling<T> {
     if (Exit.isSuccess(exit)) return machine.finished(held, undefined, nowMs)
     const isInterruption = Cause.hasInterruptsOnly(exit.cause)
     if (this.#isInterrupted || (isInterruption && machine.isRevoked)) return machine.unfinished(held, nowMs)
-    if (!isInterruption) return machine.finished(held, failureOf(exit.cause), nowMs)
+    if (!isInterruption) {
+      const parts = partsOf(exit.cause, held.span)
+      const failure = held.span === 1 ? parts?.get(0) : undefined
+      return machine.finished(held, failure ?? (parts === undefined ? failureOf(exit.cause) : { parts }), nowMs)
+    }
     // Interrupted by somebody else.
     machine.finished(held, { tag: "Interrupted", detail: "the handler was interrupted" }, nowMs)
   }
@@ -270,9 +275,25 @@ function called(call: () => Effect.Effect<void, unknown>): Effect.Effect<void, u
   }
 }
 
-/** The tag that policies match: `_tag` of a typed error, else the name of the error, else what was thrown. */
-function failureOf(cause: Cause.Cause<unknown>): { readonly tag: string; readonly detail: string } {
+/** Which events of a batch failed, where its handler says so; undefined where what it says does not fit the batch. */
+function partsOf(cause: Cause.Cause<unknown>, span: number): ReadonlyMap<number, FailedWith> | undefined {
   const error = Cause.squash(cause)
+  try {
+    if (!(error instanceof PartlyFailed)) return undefined
+    const parts = new Map(error.failures.map((one) => [one.index, judgedBy(one.error)]))
+    const fits = parts.size > 0 && Array.from(parts.keys()).every((at) => Number.isInteger(at) && at >= 0 && at < span)
+    return fits ? parts : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The tag that policies match: `_tag` of a typed error, else the name of the error, else what was thrown. */
+function failureOf(cause: Cause.Cause<unknown>): FailedWith {
+  return judgedBy(Cause.squash(cause))
+}
+
+function judgedBy(error: unknown): FailedWith {
   try {
     if (typeof error === "object" && error !== null) {
       const tag = tagOf(error)

@@ -66,10 +66,18 @@ const alonePositionsDefault = 512
 const outageMs = 1000
 const outageMsMax = 30_000
 
+/** What the policy is asked about, and a sentence for a person. */
+export interface FailedWith {
+  readonly tag: string
+  readonly detail?: string
+}
+
 /** How a handler ended, when it did not succeed. */
 export type Failure =
-  | { readonly tag: string; readonly detail?: string }
+  | FailedWith
   | { readonly skip: "control" | "otherStream" | "otherType" }
+  /** Of a bundle: by the index of the record, from 0; the others are done. */
+  | { readonly parts: ReadonlyMap<number, FailedWith> }
 
 /** Why a lane, or one key of it, stands still until a person says `resume`. */
 export interface ReadHalted {
@@ -185,7 +193,12 @@ export class ReadLane {
       return this.#finish(held, doneEnd)
     }
     if ("skip" in failure) return this.#finish(held, { term: "skipped", reason: failure.skip })
-    const { tag, detail = "no detail" } = failure
+    if ("parts" in failure) return this.#finishParts(held, failure.parts, nowMs)
+    this.#judge(held, failure, nowMs)
+  }
+
+  /** Asks the policy what becomes of what failed. */
+  #judge(held: HeldRecord, { tag, detail = "no detail" }: FailedWith, nowMs: number): void {
     const decision = decide(this.#settings.policy, {
       tag,
       attempts: held.attempts,
@@ -193,6 +206,7 @@ export class ReadLane {
       random: this.#options.random()
     })
     if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)
+    else if (held.span > 1) this.#isolate(held, nowMs)
     else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
     else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs)
     else this.#halt(held, { tag, detail }, nowMs)
@@ -475,23 +489,52 @@ export class ReadLane {
     return following
   }
 
-  /** A handler of a batch does not say over which record it failed: each is handled by itself before one is set aside. */
+  /** A handler of a batch that fails does not say over which record: before any ends so, each is handled by itself. */
   #isolate(held: HeldRecord, nowMs: number): void {
+    this.#waitingSpan += this.#takeApart(held).length - 1
+    this.#park(held, nowMs)
+  }
+
+  /** Some records of a bundle failed: each of these is judged in its turn, and the others are done. */
+  #finishParts(held: HeldRecord, parts: ReadonlyMap<number, FailedWith>, nowMs: number): void {
+    const singles = this.#takeApart(held)
+    const behind = singles.at(-1)?.following
+    const failed: Array<HeldRecord> = []
+    for (const [index, one] of singles.entries()) {
+      if (parts.has(index)) failed.push(one)
+      else {
+        one.state = "ended"
+        one.ended = doneEnd
+        one.following = undefined
+      }
+    }
+    const done = singles.length - failed.length
+    this.#count(doneEnd, done)
+    this.#options.outage.handled(done, nowMs)
+    for (const [index, one] of failed.entries()) one.following = failed[index + 1] ?? behind
+    const last = failed.at(-1)
+    if (behind === undefined && last !== undefined) this.#lastOfKey.set(held.key, last)
+    this.#waitingSpan += failed.length - 1
+    this.#advance()
+    const [first] = failed
+    const failure = first === undefined ? undefined : parts.get(singles.indexOf(first))
+    if (first !== undefined && failure !== undefined) this.#judge(first, failure, nowMs)
+  }
+
+  /** Cuts a bundle into its records, in order; those behind the first count its attempts. */
+  #takeApart(held: HeldRecord): ReadonlyArray<HeldRecord> {
     if (this.#bundle === held) this.#bundle = this.#bundleEnd = undefined
-    for (let one = held; one.span > 1;) {
-      const rest = this.#cut(one, 1)
-      if (rest === undefined) break
+    const singles = [held]
+    for (let rest = this.#cut(held, 1); rest !== undefined; rest = this.#cut(rest, 1)) {
       rest.attempts = held.attempts
       rest.firstAttemptMs = held.firstAttemptMs
-      this.#waitingSpan += one === held ? rest.span : 0
-      one = rest
+      singles.push(rest)
     }
-    this.#park(held, nowMs)
+    return singles
   }
 
   #setAside(one: ToSetAside, nowMs: number): void {
     const { held } = one
-    if (held.span > 1) return this.#isolate(held, nowMs)
     const { outage, random } = this.#options
     if (held.waits === 0) outage.failed(nowMs)
     // What ends the process is not handled again to see whether it still does.

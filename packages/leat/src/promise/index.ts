@@ -14,6 +14,7 @@ export { Rejected, type Admission, NotStored, type RejectReason } from "../publi
 export type { LeatOptions } from "../OpenLeat.ts"
 export { WrongArgument } from "../given/takes.ts"
 export { RouteError } from "../routes/Routes.ts"
+export { type FailedPart, PartlyFailed } from "../consume/PartlyFailed.ts"
 export { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 export type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 export { TransportError } from "../transport/TransportError.ts"

@@ -128,21 +128,41 @@ export class ReadModel {
   failed(share: Share, tag: string, detail: string, nowMs: number): void {
     if (share.state !== "running") return
     const ruled = this.#rule(tag, share.attempts, nowMs - share.firstMs)
+    if (typeof ruled === "string" && share.positions.length > 1) {
+      this.#takeApart(share)
+      return this.park(share, nowMs)
+    }
     if (ruled === "drop") this.ended(share, `dropped ${tag}`)
     else if (ruled === "halt") this.halt(share, tag, detail, nowMs)
     else if (ruled === "aside") this.#setAside(share, tag, detail, nowMs)
     else this.park(share, nowMs + ruled)
   }
 
+  /** Each of its positions becomes a share of its own, which counts the attempts. */
+  #takeApart(share: Share): ReadonlyArray<Share> {
+    const [own, ...others] = share.positions
+    share.positions = own === undefined ? [] : [own]
+    share.isOpen = false
+    const rest = others.map((one) => ({ ...share, positions: [one], state: "waiting" as const, readyAt: undefined }))
+    this.shares.splice(this.shares.indexOf(share) + 1, 0, ...rest)
+    return [share, ...rest]
+  }
+
+  /** Some of its positions failed, the others are done. */
+  failedInParts(share: Share, tags: ReadonlyMap<number, string>, detail: string, nowMs: number): void {
+    if (share.state !== "running") return
+    const singles = this.#takeApart(share)
+    for (const [index, one] of singles.entries())
+      if (!tags.has(index)) Object.assign(one, { state: "ended", ended: "done" })
+    const index = Math.min(...tags.keys())
+    const judged = singles[index]
+    if (judged === undefined) return
+    judged.state = "running"
+    this.failed(judged, tags.get(index) ?? "", detail, nowMs)
+    this.#findReady()
+  }
+
   #setAside(share: Share, tag: string, detail: string, nowMs: number): void {
-    if (share.positions.length > 1) {
-      const [own, ...others] = share.positions
-      share.positions = own === undefined ? [] : [own]
-      share.isOpen = false
-      const rest = others.map((one) => ({ ...share, positions: [one], state: "waiting" as const, readyAt: undefined }))
-      this.shares.splice(this.shares.indexOf(share) + 1, 0, ...rest)
-      return this.park(share, nowMs)
-    }
     if (this.isOutage && tag !== "CrashLoop") {
       // The jitter of 0.2 at a chance of 0.5 takes a tenth away.
       const waitMs = 0.9 * Math.min(1000 * 2 ** share.waits, 30_000)

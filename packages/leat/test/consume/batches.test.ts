@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { describe } from "vitest"
+import { PartlyFailed } from "leat"
 import { noteContract } from "../contracts/Note.ts"
 import { drained, open, routes, until } from "./support.ts"
 
@@ -29,5 +30,70 @@ describe("a batch over several pulls", () => {
       expect(seen).toEqual(["0", "1", "3", "67"])
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 8, balanced: true }])
     })
+  )
+})
+
+describe("a batch of which some events fail", () => {
+  const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
+  const policy = [
+    { on: ["Again"], retry: { times: 5, baseMs: 1 }, then: "halt" as const },
+    { on: ["Poison"], then: "drop" as const }
+  ]
+
+  it.live("has the others done, and gives those again that failed, in order and each by itself", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const texts = ["0", "again", "2", "poison", "again", "5"]
+      yield* notes.publishAll(texts.map((text) => ({ key: "k", text })))
+      const calls: Array<string> = []
+      const subscription = yield* notes.handleBatch(
+        "g",
+        (deliveries) => {
+          calls.push(deliveries.map(({ event, info }) => `${event.text}#${info.attempt}`).join(" "))
+          const failures = deliveries.flatMap(({ event, info }, index) => {
+            if (event.text === "poison") return [{ index, error: failure("Poison") }]
+            return event.text === "again" && info.attempt < 3 ? [{ index, error: failure("Again") }] : []
+          })
+          return failures.length === 0 ? Effect.void : Effect.fail(new PartlyFailed({ failures }))
+        },
+        { policy }
+      )
+      yield* subscription.caughtUp
+      expect(calls).toEqual([
+        texts.map((text) => `${text}#1`).join(" "),
+        "again#2",
+        "again#3",
+        "poison#2",
+        "again#2",
+        "again#3"
+      ])
+      expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 5, dropped: { Poison: 1 }, balanced: true }])
+    })
+  )
+
+  it.live(
+    "is judged whole where what its handler says does not fit it, and taken apart before any of it is dropped",
+    () =>
+      Effect.gen(function* () {
+        const leat = yield* open(routes())
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.publishAll(["0", "1", "2"].map((text) => ({ key: "k", text })))
+        const calls: Array<string> = []
+        const subscription = yield* notes.handleBatch(
+          "g",
+          (deliveries) => {
+            calls.push(deliveries.map(({ event }) => event.text).join(""))
+            const isWrong = deliveries.some(({ event }) => event.text === "1")
+            return isWrong
+              ? Effect.fail(new PartlyFailed({ failures: [{ index: 17, error: failure("Poison") }] }))
+              : Effect.void
+          },
+          { policy: [{ on: ["PartlyFailed"], then: "drop" }] }
+        )
+        yield* subscription.caughtUp
+        expect(calls).toEqual(["012", "0", "1", "2"])
+        expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 2, dropped: { PartlyFailed: 1 }, balanced: true }])
+      })
   )
 })

@@ -44,7 +44,7 @@ const moveDrawn = fc.record({
   does: fc.oneof(
     { weight: 6, arbitrary: fc.constant("receive" as const) },
     { weight: 18, arbitrary: fc.constantFrom("next" as const, "finish" as const) },
-    { weight: 6, arbitrary: fc.constantFrom("fail" as const, "resume" as const) },
+    { weight: 6, arbitrary: fc.constantFrom("fail" as const, "failParts" as const, "resume" as const) },
     { weight: 6, arbitrary: fc.constantFrom("store" as const, "refuse" as const) },
     { weight: 1, arbitrary: fc.constant("outage" as const) },
     { weight: 4, arbitrary: fc.constantFrom("split" as const, "settle" as const, "configure" as const) },
@@ -233,6 +233,13 @@ class Both {
       this.#asked.delete(share)
       lane.setAside(held, fault, nowMs)
       model.setAside(share, fault, nowMs)
+    } else if (does === "failParts") {
+      // As `count` says in its bits, and one of them at least.
+      const span = share.positions.length
+      const parts = Array.from({ length: span }, (_, index) => index).filter((index) => ((count >> index) & 1) === 1)
+      const failed = parts.length === 0 ? [at % span] : parts
+      lane.finished(held, { parts: new Map(failed.map((index) => [index, { tag, detail: "in parts" }])) }, nowMs)
+      model.failedInParts(share, new Map(failed.map((index) => [index, tag])), "in parts", nowMs)
     } else if (does === "split") {
       lane.split(held, count)
       model.split(share, count)

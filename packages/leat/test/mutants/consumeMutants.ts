@@ -33,8 +33,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a handler that fails is taken for one that was interrupted",
     file: "consume/Handling.ts",
-    find: `if (!isInterruption) return machine.finished(held, failureOf(exit.cause), nowMs)`,
-    replace: `if (Exit.isSuccess(exit)) return machine.finished(held, failureOf(exit.cause), nowMs)`,
+    find: `    if (!isInterruption) {`,
+    replace: `    if (Exit.isSuccess(exit)) {`,
     foundBy: "consume/consuming.test.ts"
   },
   {

@@ -87,10 +87,10 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: frontDoor
   },
   {
-    name: "a batch is dead-lettered whole",
+    name: "a batch ends whole for one event",
     file: "consume/ReadLane.ts",
-    find: `    if (held.span > 1) return this.#isolate(held, nowMs)`,
-    replace: `    if (held.span > 100) return this.#isolate(held, nowMs)`,
+    find: `else if (held.span > 1) this.#isolate(held, nowMs)`,
+    replace: `else if (held.span > 100) this.#isolate(held, nowMs)`,
     foundBy: "consume/readModel.test.ts"
   },
   {
@@ -149,7 +149,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/LaneShell.ts",
     find: `        handling.expire(nowMs)`,
     replace: `        void handling`,
-    foundBy: "consume/timeLimits.test.ts"
+    foundBy: "consume/timeLimits.test.ts",
+    test: "is tried again by the policy"
   },
   {
     name: "a promise that succeeds after it was told to end has failed",
@@ -158,6 +159,27 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `if (infos.length === 0) return Exit.void`,
     foundBy: "consume/timeLimits.test.ts",
     test: "succeeds"
+  },
+  {
+    name: "of a batch that failed in part all are done",
+    file: "consume/ReadLane.ts",
+    find: `if (parts.has(index)) failed.push(one)`,
+    replace: `if (parts.has(index) && index === 0) failed.push(one)`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "what failed of a batch is tried again out of order",
+    file: "consume/ReadLane.ts",
+    find: `one.following = failed[index + 1] ?? behind`,
+    replace: `one.following = behind`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "what a handler of batches says of an event that it was not given is believed",
+    file: "consume/Handling.ts",
+    find: `at >= 0 && at < span)`,
+    replace: `at >= 0)`,
+    foundBy: "consume/batches.test.ts"
   },
   {
     name: "a dead letter says the partition for the position",
