@@ -2,7 +2,14 @@
 import { Effect, Stream } from "effect"
 import { type DeadLetter, type DeadLetterResolution, deadLetterTopics, readDeadLetter } from "../record/DeadLetter.ts"
 import type { Header } from "../record/Headers.ts"
-import type { PartitionBounds, Position, ReceivedRecord, Transport, TransportError } from "../transport/index.ts"
+import type {
+  PartitionBounds,
+  Position,
+  ReceivedBatch,
+  ReceivedRecord,
+  Transport,
+  TransportError
+} from "../transport/index.ts"
 import { DeadLetterIndex, type IndexedLetter } from "./DeadLetterIndex.ts"
 import { checked } from "./givenArguments.ts"
 
@@ -94,30 +101,31 @@ function listPartition(
   { partition, start, end }: PartitionBounds,
   { state = "open" }: ListOptions
 ): Stream.Stream<ListedLetter, TransportError> {
-  const records = transport
-    .read(deadLetters, partition, { fromPosition: start, toPosition: end })
-    .pipe(Stream.flatMap(({ records: some }) => Stream.fromIterable(some)))
+  const batches = transport.read(deadLetters, partition, { fromPosition: start, toPosition: end })
   return Stream.unwrap(
-    Effect.map(indexOf(partition, records), (index) =>
-      Stream.flatMap(records, (record) => {
-        const indexed = index.at(record.position)
-        const isWanted = indexed !== undefined && (state === "all" || indexed.resolution === undefined)
-        return isWanted ? Stream.succeed(letterOf(deadLetters, partition, record, indexed)) : Stream.empty
-      })
-    )
+    Effect.map(indexOf(partition, batches), (index) => {
+      const lettersOf = ({ records }: ReceivedBatch) =>
+        records.flatMap((record) => {
+          const indexed = index.at(record.position)
+          const isWanted = indexed !== undefined && (state === "all" || indexed.resolution === undefined)
+          return isWanted ? [letterOf(deadLetters, partition, record, indexed)] : []
+        })
+      return Stream.flattenIterable(Stream.map(batches, lettersOf))
+    })
   )
 }
 
 function indexOf(
   partition: number,
-  records: Stream.Stream<ReceivedRecord, TransportError>
+  batches: Stream.Stream<ReceivedBatch, TransportError>
 ): Effect.Effect<DeadLetterIndex, TransportError> {
   return Effect.suspend(() => {
     const index = new DeadLetterIndex(partition)
-    return Effect.as(
-      Stream.runForEach(records, (record) => Effect.sync(() => index.add(record))),
-      index
-    )
+    const add = ({ records }: ReceivedBatch) =>
+      Effect.sync(() => {
+        for (const record of records) index.add(record)
+      })
+    return Effect.as(Stream.runForEach(batches, add), index)
   })
 }
 
