@@ -64,6 +64,7 @@ interface OpenStream {
     readonly close: () => void
     readonly swap: (to: Destinations) => void
   }
+  readonly counted: Counted
 }
 
 /** A stream that is open or being opened. */
@@ -288,6 +289,7 @@ class OpenedLeat implements OpenLeat {
     for (const { publisher } of this.#streams.values()) publisher.close()
     yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
+    for (const { counted } of this.#streams.values()) unreportStream(counted, this.#runtime.context)
     yield* this.#announcer.announce(true)
   })
 
@@ -306,16 +308,15 @@ class OpenedLeat implements OpenLeat {
         discard: true
       })
       const readTransport = yield* this.#shared.transports.get(asked.readLeg.cluster)
-      let counted: Counted | undefined
+      let open: OpenStream | undefined
       const closed = Effect.sync(() => {
-        if (counted === undefined) return
-        unreportStream(counted, this.#runtime.context)
-        // Closing announces how far each stream has got.
-        if (!this.isClosing) this.#streams.delete(stream)
+        // What is closing is counted and announced until its sinks are empty.
+        if (open === undefined || this.isClosing) return
+        unreportStream(open.counted, this.#runtime.context)
+        this.#streams.delete(stream)
       })
       yield* Scope.addFinalizer(yield* Effect.scope, closed)
-      const open = this.#opened(contract, asked, readTransport)
-      counted = reportStream(this.ledger, stream, this.#runtime.context)
+      open = this.#opened(contract, asked, readTransport)
       return open
     })
   }
@@ -338,7 +339,8 @@ class OpenedLeat implements OpenLeat {
       scope: this.#scopes.subscriptions,
       scheduler: this.#runtime.scheduler
     })
-    const open = { contract, stream: opened, publisher }
+    const counted = reportStream(this.ledger, stream, this.#runtime.context)
+    const open = { contract, stream: opened, publisher, counted }
     this.#streams.set(stream, open)
     return open
   }

@@ -243,6 +243,32 @@ describe("metrics", () => {
     })
   )
 
+  it.live("of what a leat stores and drops while it closes are in the sums of those that stay", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const routes = {
+        version: 1,
+        clusters: { local: { transport: "memory" } },
+        policies: { drop: [{ on: ["*"], then: "drop" }] },
+        routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "t", linger: "1 second", policy: "drop" }] }]
+      }
+      const openOne = Effect.fnUntraced(function* (faults: FaultPlan) {
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [faultDriver(memoryDriver(broker), faults)] })
+        return yield* leat.stream(noteContract())
+      })
+      yield* openOne({})
+      for (const fault of [undefined, { kind: "fail", reason: "Rejected" } as const])
+        yield* Effect.scoped(
+          Effect.map(openOne({ send: () => fault }), (notes) => {
+            for (const text of ["1", "2", "3"]) notes.offer({ key: "k", text })
+          })
+        )
+      const stream = { "leat.stream": "test.notes" }
+      expect(yield* valueOf("messaging.client.sent.messages", stream)).toEqual([3])
+      expect(yield* valueOf("leat.dropped", stream)).toEqual([3])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("are summed over the leats of a process, and do not go back while one of them is open", () =>
     Effect.gen(function* () {
       const first = yield* Scope.make()
