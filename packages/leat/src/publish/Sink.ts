@@ -11,6 +11,7 @@ import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
+import { contained } from "../transport/contained.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
 import { ArenaBudget } from "./ArenaPool.ts"
 import { Backlog } from "./Backlog.ts"
@@ -109,7 +110,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
-    Effect.flatMap(options.pump.transport.openWriter(options.leg.topic), (writer) =>
+    Effect.flatMap(contained(options.pump.transport.openWriter(options.leg.topic), options.leg.sink), (writer) =>
       Effect.flatMap(Effect.scope, (scope) =>
         Effect.suspend(() => {
           const sink = new Sink(options, writer)

@@ -3,6 +3,8 @@
  * reason may pass. What references stand for is known here, to the driver, and to nobody else.
  */
 import { Clock, Effect, Random, Result, type Scope } from "effect"
+import { textOfThrown } from "../given/thrown.ts"
+import { contained } from "../transport/contained.ts"
 import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./Clusters.ts"
@@ -66,15 +68,11 @@ export function openCluster(
     // It may be on its way: files of secrets are replaced while they are read.
     return new TransportError({ reason: "Unavailable", transport: driver.name, operation: "open", detail: message })
   })
-  const opened = Effect.flatMap(resolved, (section) =>
-    discreetly(
-      Effect.flatMap(
-        Effect.suspend(() => driver.open(name, section, reread)),
-        usable
-      ),
-      read
-    )
-  )
+  const opened = Effect.flatMap(resolved, (section) => {
+    const opening = Effect.suspend(() => driver.open(name, section, reread))
+    const own = contained(opening, `the cluster ${name}`, (thrown) => withhold(said(thrown), read))
+    return discreetly(Effect.flatMap(own, usable), read)
+  })
   return watch.during(`the cluster ${name}`, (failed) =>
     Effect.provideService(persistently(opened, failed), OpeningTrouble, (why) => failed(withhold(why, read)))
   )
@@ -105,8 +103,11 @@ function discreetly<A, R>(
     }),
     Effect.catchDefect((defect) => {
       if (read.size === 0) return Effect.die(defect)
-      const said = withhold(defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect), read)
-      return Effect.die(new Error(`a driver broke while it opened a cluster: ${said}`))
+      return Effect.die(new Error(`a driver broke while it opened a cluster: ${withhold(said(defect), read)}`))
     })
   )
+}
+
+function said(defect: unknown): string {
+  return defect instanceof Error ? `${defect.name}: ${defect.message}` : textOfThrown(defect)
 }

@@ -356,7 +356,7 @@ export interface Driver {
     | { readonly capabilities: Capabilities; readonly addresses?: ReadonlyArray<string | object> }
     | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
   /**
-   * Opens a transport; it is closed with the scope. Fails with `Unsupported` for a section that `inspect` finds fault with. What
+   * Opens a transport; it is closed with the scope. A leat waits a minute for that, and warns of what breaks there. Fails with `Unsupported` for a section that `inspect` finds fault with. What
    * `inspect` saw as references stands resolved in `config`; no error may say any of it. `reread` resolves them anew, for
    * secrets that change while the transport is open. One that waits should say why, to `OpeningTrouble`.
    */

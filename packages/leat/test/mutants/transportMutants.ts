@@ -8,6 +8,30 @@ const memoryTransport = "transport/memory/MemoryTransport.ts"
 /** Bugs of lanes, groups and the memory broker, of kinds that clients and brokers had. */
 export const transportMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a driver that breaks while it closes something breaks the closing of the leat",
+    file: "transport/contained.ts",
+    find: `const closing = Effect.exit(Scope.close(scope, Exit.void))`,
+    replace: `const closing = Effect.as(Scope.close(scope, Exit.void), Exit.void)`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "breaks while it closes"
+  },
+  {
+    name: "a driver that never ends closing something is waited for without an end",
+    file: "transport/contained.ts",
+    find: `Effect.timeoutOption(Fiber.join(fiber), patienceMs)`,
+    replace: `Effect.map(Fiber.join(fiber), Option.some)`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "never ends closing"
+  },
+  {
+    name: "what a driver opens of a topic is closed with the rest of its sink",
+    file: "publish/Sink.ts",
+    find: `contained(options.pump.transport.openWriter(options.leg.topic), options.leg.sink)`,
+    replace: `options.pump.transport.openWriter(options.leg.topic)`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "closes a topic"
+  },
+  {
     name: "what was never handed out can be settled",
     file: heldLane,
     find: `if (position > this.#handedOut) return answer(Effect.fail(this.#tooFar(position)))`,
