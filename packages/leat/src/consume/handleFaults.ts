@@ -1,5 +1,6 @@
 /** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
 import { isObject, kindOf } from "../given/takes.ts"
+import { meant } from "../given/nearest.ts"
 import { nameFault } from "../given/nameFault.ts"
 import { faults } from "../Policy.ts"
 import { concurrencyMax } from "../routes/RouteFaults.ts"
@@ -35,7 +36,10 @@ export function handleFaults(
   if (typeof handler !== "function") found.push({ path: "handler", message: "is no function" })
   for (const name of Object.keys(options)) {
     if (optionNames.includes(name)) continue
-    found.push({ path: name, message: `is no option of a subscription; in code it has ${optionNames.join(", ")}` })
+    found.push({
+      path: name,
+      message: `is no option of a subscription; in code it has ${optionNames.join(", ")}${meant(name, optionNames)}`
+    })
   }
   const counts = [
     ["concurrency", concurrency, concurrencyMax],

@@ -2,7 +2,7 @@
  * The route document as a person writes it, in YAML or JSON: its schema, how it is read, and the JSON Schema for editors.
  * Whether what it says makes sense together is `Routes.compile`'s question.
  */
-import { Duration, Effect, Option, Result, Schema, SchemaIssue } from "effect"
+import { Duration, Option, Result, Schema } from "effect"
 import { parseDocument } from "yaml"
 import { isObject, kindOf } from "../given/takes.ts"
 import type { Policy } from "../Policy.ts"
@@ -17,7 +17,8 @@ export interface RouteFault {
 
 const DurationText = Schema.String.check(
   Schema.makeFilter(
-    (text: string) => Option.isSome(durationOf(text)) || "a duration such as `50 millis`, `30 seconds` or `10 minutes`"
+    (text: string) =>
+      Option.isSome(durationOf(text)) || "is no duration; write it as `50 millis`, `30 seconds` or `10 minutes`"
   )
 )
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
@@ -36,11 +37,17 @@ const RuleSchema = Schema.Struct({
   on: Schema.NonEmptyArray(Name),
   retry: Schema.optionalKey(RetrySchema),
   timeout: Schema.optionalKey(DurationText),
-  then: Schema.Literals(["drop", "deadLetter", "spill", "halt"])
+  then: Schema.Literals(["drop", "deadLetter", "halt"])
 })
 
 /** Of one policy, or of several whose rules are asked one after the other. */
 const PolicyNames = Schema.Union([Name, Schema.NonEmptyArray(Name)])
+
+const BufferSchema = Schema.Struct({
+  bytes: Schema.optionalKey(Positive),
+  overflow: Schema.optionalKey(Schema.Literals(["block", "reject", "dropOldest"]))
+})
+const BatchSchema = Schema.Struct({ bytes: Schema.optionalKey(Positive), records: Schema.optionalKey(Positive) })
 
 const LegSchema = Schema.Struct({
   cluster: Name,
@@ -49,31 +56,35 @@ const LegSchema = Schema.Struct({
   required: Schema.optionalKey(Schema.Boolean),
   wire: Schema.optionalKey(Schema.Literals(["compact", "cloudevents"])),
   policy: Schema.optionalKey(PolicyNames),
-  buffer: Schema.optionalKey(
-    Schema.Struct({
-      bytes: Schema.optionalKey(Positive),
-      overflow: Schema.optionalKey(Schema.Literals(["block", "reject", "dropOldest"]))
-    })
-  ),
+  buffer: Schema.optionalKey(BufferSchema),
   linger: Schema.optionalKey(DurationText),
-  batch: Schema.optionalKey(
-    Schema.Struct({ bytes: Schema.optionalKey(Positive), records: Schema.optionalKey(Positive) })
-  ),
+  batch: Schema.optionalKey(BatchSchema),
   timeout: Schema.optionalKey(DurationText),
   epoch: Schema.optionalKey(Positive)
 })
 
-const FromSchema = Schema.Union([Schema.Literals(["earliest", "latest"]), Schema.Struct({ time: Schema.String })])
+const TimeSchema = Schema.Struct({ time: Schema.String })
+const FromSchema = Schema.Union([Schema.Literals(["earliest", "latest"]), TimeSchema])
+const SubscriptionMatchSchema = Schema.Struct({ stream: Name, group: Schema.optionalKey(Name) })
+const ReadBufferSchema = Schema.Struct({ bytes: Positive })
 
 const SubscriptionSchema = Schema.Struct({
-  match: Schema.Struct({ stream: Name, group: Schema.optionalKey(Name) }),
+  match: SubscriptionMatchSchema,
   policy: Schema.optionalKey(PolicyNames),
   from: Schema.optionalKey(FromSchema),
   concurrency: Schema.optionalKey(Positive),
-  buffer: Schema.optionalKey(Schema.Struct({ bytes: Positive })),
+  buffer: Schema.optionalKey(ReadBufferSchema),
   settleEvery: Schema.optionalKey(DurationText),
   drain: Schema.optionalKey(DurationText),
   crashLoop: Schema.optionalKey(Positive)
+})
+
+const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })
+const RouteSchema = Schema.Struct({
+  match: RouteMatchSchema,
+  level: Schema.optionalKey(Schema.Literals(["queued", "durable", "stored"])),
+  partitioner: Schema.optionalKey(Schema.Literals(["murmur2", "bucket"])),
+  to: Schema.NonEmptyArray(LegSchema)
 })
 
 export const RouteDocument = Schema.Struct({
@@ -86,14 +97,7 @@ export const RouteDocument = Schema.Struct({
       "What each cluster is and how it is reached. Any text but the transport may be or contain ${env:NAME} or ${file:PATH}, which are read when the cluster is opened; ${ writes the text ${."
   }),
   policies: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(RuleSchema))),
-  routes: Schema.NonEmptyArray(
-    Schema.Struct({
-      match: Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) }),
-      level: Schema.optionalKey(Schema.Literals(["queued", "durable", "stored"])),
-      partitioner: Schema.optionalKey(Schema.Literals(["murmur2", "bucket"])),
-      to: Schema.NonEmptyArray(LegSchema)
-    })
-  ),
+  routes: Schema.NonEmptyArray(RouteSchema),
   subscriptions: Schema.optionalKey(Schema.Array(SubscriptionSchema))
 })
 
@@ -102,6 +106,23 @@ export type RouteDocument = typeof RouteDocument.Type
 export type LegSpec = typeof LegSchema.Type
 export type SubscriptionSpec = typeof SubscriptionSchema.Type
 export type RuleSpec = typeof RuleSchema.Type
+
+/** What an object of the document is called, and its fields, by where it stands: `#` is an index, `*` a name. */
+export const objects: ReadonlyMap<string, readonly [name: string, fields: ReadonlyArray<string>]> = new Map([
+  ["", ["a route document", Object.keys(RouteDocument.fields)]],
+  ["clusters.*", ["a cluster", ["transport", "the fields of its driver"]]],
+  ["policies.*.#", ["a rule", Object.keys(RuleSchema.fields)]],
+  ["policies.*.#.retry", ["a retry", Object.keys(RetrySchema.fields)]],
+  ["routes.#", ["a route", Object.keys(RouteSchema.fields)]],
+  ["routes.#.match", ["the match of a route", Object.keys(RouteMatchSchema.fields)]],
+  ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
+  ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
+  ["routes.#.to.#.batch", ["the batch of a leg", Object.keys(BatchSchema.fields)]],
+  ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
+  ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],
+  ["subscriptions.#.buffer", ["the buffer of a subscription", Object.keys(ReadBufferSchema.fields)]],
+  ["subscriptions.#.from", ["a place to begin", Object.keys(TimeSchema.fields)]]
+])
 
 /** Largest document read, in bytes: a table of thousands of routes is far below it. */
 const documentBytesMax = 4 * 1024 * 1024
@@ -131,63 +152,6 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
       { path: "", message: `not YAML or JSON: ${error instanceof Error ? error.message : String(error)}` }
     ])
   }
-}
-
-/** Decodes a value; reports every fault, and every key that it does not know. */
-export function decodeRouteDocument(value: unknown): Result.Result<RouteDocument, ReadonlyArray<RouteFault>> {
-  if (!isObject(value) || Array.isArray(value)) {
-    const message = `is ${kindOf(value)}; a route document is an object with version, clusters and routes, or its text in YAML or JSON`
-    return Result.fail([{ path: "routes", message }])
-  }
-  return Result.mapError(decoded(value), faultsOf)
-}
-
-function decoded(value: unknown): Result.Result<RouteDocument, SchemaIssue.Issue> {
-  const decoding = Schema.decodeUnknownEffect(RouteDocument)(value, { errors: "all", onExcessProperty: "error" })
-  return Result.mapError(Effect.runSync(Effect.result(decoding)), ({ issue }) => issue)
-}
-
-/**
- * What a document with faults says without the fields that have them, so that the rest can be checked too; undefined when that is no
- * document. Only fields of routes, rules, clusters and subscriptions are left out: without a whole one, other faults would follow from that.
- */
-export function withoutFaults(value: unknown): RouteDocument | undefined {
-  const first = decoded(value)
-  if (Result.isSuccess(first)) return first.success
-  const paths = formatIssues(first.failure).issues.map(({ path = [] }) => path.map(keyOf))
-  if (paths.some((path) => path.length < 3)) return undefined
-  const rest = decoded(paths.reduce(without, value))
-  return Result.isSuccess(rest) ? rest.success : undefined
-}
-
-function without(value: unknown, [key, ...rest]: ReadonlyArray<PropertyKey>): unknown {
-  if (key === undefined || !isObject(value)) return value
-  if (Array.isArray(value)) return value.map((item: unknown, index) => (index === key ? without(item, rest) : item))
-  const entries = Object.entries(value)
-  if (rest.length === 0) return Object.fromEntries(entries.filter(([name]) => name !== key))
-  return Object.fromEntries(entries.map(([name, item]) => [name, name === key ? without(item, rest) : item]))
-}
-
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
-
-function faultsOf(issue: SchemaIssue.Issue): ReadonlyArray<RouteFault> {
-  return formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path ?? []), message }))
-}
-
-type PathPart = PropertyKey | { readonly key: PropertyKey }
-
-function keyOf(part: PathPart): PropertyKey {
-  return typeof part === "object" ? part.key : part
-}
-
-function pathText(path: ReadonlyArray<PathPart>): string {
-  let text = ""
-  for (const part of path) {
-    const key = keyOf(part)
-    if (typeof key === "number") text += `[${key}]`
-    else text += text === "" ? String(key) : `.${String(key)}`
-  }
-  return text
 }
 
 /**

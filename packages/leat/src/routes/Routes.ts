@@ -12,13 +12,8 @@ import { isObject, takes } from "../given/takes.ts"
 import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, unmetNeeds } from "./RouteFaults.ts"
-import {
-  decodeRouteDocument,
-  parseRouteText,
-  type RouteDocument,
-  type RouteFault,
-  withoutFaults
-} from "./RouteDocument.ts"
+import { decodeDocument, isApart } from "./decodeDocument.ts"
+import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
 import type { Driver } from "../transport/index.ts"
 
@@ -121,18 +116,14 @@ export class Routes {
     version?: number
   ): Result.Result<Routes, RouteError> {
     const value = typeof document === "string" ? parseRouteText(document) : Result.succeed(document)
-    const decoded = Result.flatMap(value, decodeRouteDocument)
-    if (Result.isFailure(decoded)) {
-      const rest = Result.isSuccess(value) ? withoutFaults(value.success) : undefined
-      const others = rest === undefined ? [] : [...compileClusters(rest, drivers).faults, ...documentFaults(rest)]
-      return Result.fail(new RouteError({ faults: [...decoded.failure, ...others.filter(isApart(decoded.failure))] }))
-    }
-    const { clusters, faults } = compileClusters(decoded.success, drivers)
-    faults.push(...documentFaults(decoded.success))
+    if (Result.isFailure(value)) return Result.fail(new RouteError({ faults: value.failure }))
+    const { faults: ofForm, document: decoded } = decodeDocument(value.success)
+    if (decoded === undefined) return Result.fail(new RouteError({ faults: ofForm }))
+    const compiled = compileClusters(decoded, drivers)
+    const faults = [...ofForm, ...[...compiled.faults, ...documentFaults(decoded)].filter(isApart(ofForm))]
+    const routes = new Routes(Object.freeze(decoded), compiled.clusters, version)
+    if (!faults.some(({ path }) => isAboutPlaces(path))) faults.push(...routes.#documentMeetings())
     if (faults.length > 0) return Result.fail(new RouteError({ faults }))
-    const routes = new Routes(Object.freeze(decoded.success), clusters, version)
-    const meeting = routes.#documentMeetings()
-    if (meeting.length > 0) return Result.fail(new RouteError({ faults: meeting }))
     const meetings = routes.meetings(source)
     const unmet = contracts.flatMap((contract) => routes.check(contract, source))
     unmet.push(...contracts.flatMap((contract) => meetings.add(contract)))
@@ -242,11 +233,9 @@ export class Routes {
   }
 }
 
-/** Whether a fault does not follow from one of the others: it names something that is not there, or stands in another object. */
-function isApart(others: ReadonlyArray<RouteFault>): (fault: RouteFault) => boolean {
-  const parentOf = (path: string) => path.replace(/\.\w+$/, "")
-  const parents = new Set(others.map(({ path }) => parentOf(path)))
-  return ({ path }) => /\.(cluster|policy|transport)$/.test(path) || !parents.has(parentOf(path))
+/** Whether a fault is about who goes where: then it is not known what meets. */
+function isAboutPlaces(path: string): boolean {
+  return /^clusters|(^routes|\]|\.(topic|cluster|match|stream|source|to|wire))$/.test(path)
 }
 
 function takesNames(operation: string, stream: string, source: string): void {

@@ -46,7 +46,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "keys that nobody knows are passed over",
-    file: "routes/RouteDocument.ts",
+    file: "routes/decodeDocument.ts",
     find: `(value, { errors: "all", onExcessProperty: "error" })`,
     replace: `(value, { errors: "all" })`,
     foundBy: "routes/Routes.test.ts"
@@ -109,16 +109,23 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "faults of form hide names of what is not there",
-    file: "routes/Routes.ts",
-    find: `others.filter(isApart(decoded.failure))`,
-    replace: `others.slice(0, 0)`,
+    file: "routes/decodeDocument.ts",
+    find: `document: Result.isSuccess(rest) ? rest.success : undefined`,
+    replace: `document: undefined`,
     foundBy: "routes/RouteFaults.test.ts"
   },
   {
     name: "a fault of form is followed by those that come of it",
     file: "routes/Routes.ts",
-    find: `others.filter(isApart(decoded.failure))`,
-    replace: `others`,
+    find: `.filter(isApart(ofForm))`,
+    replace: ``,
+    foundBy: "routes/RouteFaults.test.ts"
+  },
+  {
+    name: "a leg's policy may name failures that no transport has",
+    file: "routes/policyFaults.ts",
+    find: `...(ofLegs.has(name) ? unmetNames(policy) : [])`,
+    replace: ``,
     foundBy: "routes/RouteFaults.test.ts"
   },
   {

@@ -1,4 +1,5 @@
 import { Result } from "effect"
+import fc from "fast-check"
 import { memory, Routes } from "leat"
 import { reasons } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -196,6 +197,99 @@ describe("faults of form", () => {
     expect(faultsOf(documentOf(leg({ linger: "40 s", timeout: "x" }))).map(({ path }) => path)).toEqual([
       "routes[0].to[0].timeout"
     ])
+  })
+})
+
+describe("a document with several faults", () => {
+  const wrong = [
+    { path: "version", set: (d: Draft) => Object.assign(d, { version: "1" }) },
+    { path: "routes[0].to[0].topic", set: (d: Draft) => Object.assign(d.routes[0].to[0], { topic: "{streem}" }) },
+    { path: "routes[0].to[0].cluster", set: (d: Draft) => Object.assign(d.routes[0].to[0], { cluster: "there" }) },
+    { path: "routes[0].to[0].timeout", set: (d: Draft) => Object.assign(d.routes[0].to[0], { timeout: "5" }) },
+    { path: "routes[0].to[0].wire", set: (d: Draft) => Object.assign(d.routes[0].to[0], { wire: "odd" }) },
+    {
+      path: "routes[0].to[0].buffer.bytes",
+      set: (d: Draft) => Object.assign(d.routes[0].to[0], { buffer: { bytes: 1 } })
+    },
+    { path: "routes[0].levl", set: (d: Draft) => Object.assign(d.routes[0], { levl: "stored" }) },
+    { path: "routes[1].to[0].topic", set: (d: Draft) => Object.assign(d.routes[1].to[0], { topic: undefined }) },
+    { path: "policies.p[0].then", set: (d: Draft) => Object.assign(d.policies.p[0], { then: "drp" }) },
+    { path: "policies.p[0].retry.factor", set: (d: Draft) => Object.assign(d.policies.p[0].retry, { factor: 0 }) },
+    { path: "policies.p[0].on", set: (d: Draft) => Object.assign(d.policies.p[0], { on: ["Timeot"] }) },
+    { path: "subscriptions[0].from", set: (d: Draft) => Object.assign(d.subscriptions[0], { from: "begin" }) },
+    {
+      path: "subscriptions[0].concurrency",
+      set: (d: Draft) => Object.assign(d.subscriptions[0], { concurrency: 10_001 })
+    },
+    { path: "clusters.local.transport", set: (d: Draft) => Object.assign(d.clusters.local, { transport: "pigeon" }) }
+  ]
+  const draft = () => ({
+    version: 1,
+    clusters: { local: { transport: "memory" } },
+    policies: { p: [{ on: ["Full"], retry: { base: "1 s" }, then: "halt" }] as const },
+    routes: [
+      { match: { stream: "a.*" }, to: [leg({ policy: "p" })] },
+      { match: { stream: "*" }, to: [leg()] }
+    ] as const,
+    subscriptions: [{ match: { stream: "*" }, policy: "p" }] as const
+  })
+  type Draft = ReturnType<typeof draft>
+
+  it("has all of them told at once, and nothing else", () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray(wrong, { minLength: 1 }), (chosen) => {
+        const document = draft()
+        for (const { set } of chosen) set(document)
+        const expected = chosen.map(({ path }) => path).toSorted()
+        expect(
+          faultsOf(document)
+            .map(({ path }) => path)
+            .toSorted()
+        ).toEqual(expected)
+      }),
+      { numRuns: 500 }
+    )
+  })
+})
+
+describe("the sentence of a fault says what there is, and what may have been meant", () => {
+  const first = (document: unknown) => faultsOf(document).map(({ path, message }) => `${path}: ${message}`)
+  const rule = (settings: object) =>
+    documentOf(leg(), { policies: { p: [{ on: ["Full"], then: "halt", ...settings }] } })
+
+  it.each([
+    [
+      { ...documentOf(), subscription: [] },
+      "subscription: is no field of a route document, which has version, clusters, policies, routes, subscriptions; did you mean subscriptions?"
+    ],
+    [
+      documentOf(leg({ linge: "5 s" })),
+      expect.stringMatching(
+        /^routes\[0\]\.to\[0\]\.linge: is no field of a leg, which has cluster, .*; did you mean linger\?$/
+      )
+    ],
+    [
+      rule({ retry: {} }),
+      expect.stringMatching(/^policies\.p\[0\]\.retry\.base: is missing; a retry has times, deadline, base, /)
+    ],
+    [rule({ then: "drp" }), "policies.p[0].then: drp is none of drop, deadLetter, halt; did you mean drop?"],
+    [rule({ then: "spill" }), "policies.p[0].then: spill is none of drop, deadLetter, halt"],
+    [rule({ on: [] }), "policies.p[0].on: is empty; it needs one entry at least"],
+    [rule({ on: "Full" }), "policies.p[0].on: is a text, and must be a list"],
+    [documentOf(leg({ required: "yes" })), "routes[0].to[0].required: is a text, and must be true or false"],
+    [
+      documentOf(leg(), { subscriptions: [{ match: { stream: "*" }, from: "earlist" }] }),
+      'subscriptions[0].from: earlist is none of earliest, latest and { time: "2026-11-24T08:00:00Z" }; did you mean earliest?'
+    ],
+    [
+      Buffer.from("version: 1"),
+      'routes: is a Buffer; read the document as text: routes: readFileSync("routes.yaml", "utf8")'
+    ],
+    [new Uint8Array(2), expect.stringMatching(/^routes: is a Buffer/)]
+  ])("%j", (document, told) => {
+    const [sentence, ...others] = first(document)
+    expect(others).toEqual([])
+    expect(sentence).toEqual(told)
   })
 })
 

@@ -1,0 +1,194 @@
+/** A value as a route document: every fault of its form, each as a sentence; and what it says beside them, so that the rest is checked too. */
+import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { meant } from "../given/nearest.ts"
+import { isObject, kindOf } from "../given/takes.ts"
+import { objects, RouteDocument, type RouteFault } from "./RouteDocument.ts"
+
+/** What a value is as a document. */
+export interface Decoded {
+  /** Of its form; empty where it is a document. */
+  readonly faults: ReadonlyArray<RouteFault>
+  /** With other values in place of those that are wrong; undefined where too little is right. */
+  readonly document: RouteDocument | undefined
+}
+
+/** Decodes a value; tells every fault, and every key that it does not know. */
+export function decodeDocument(value: unknown): Decoded {
+  if (value instanceof Uint8Array) {
+    const message = 'is a Buffer; read the document as text: routes: readFileSync("routes.yaml", "utf8")'
+    return { faults: [{ path: "routes", message }], document: undefined }
+  }
+  if (!isObject(value) || Array.isArray(value)) {
+    const message = `is ${kindOf(value)}; a route document is an object with version, clusters and routes, or its text in YAML or JSON`
+    return { faults: [{ path: "routes", message }], document: undefined }
+  }
+  const decoded = decode(value)
+  if (Result.isSuccess(decoded)) return { faults: [], document: decoded.success }
+  const issues = issuesOf(decoded.failure)
+  const rest = decode(issues.reduce((whole: unknown, { path }) => repaired(whole, path, []), value))
+  const faults = issues.map((issue) => faultOf(issue, value))
+  return { faults, document: Result.isSuccess(rest) ? rest.success : undefined }
+}
+
+/**
+ * Whether a fault, found in a document that had faults of form, does not follow from those: not from what stands in their place, nor from a
+ * number beside it with which it is compared.
+ */
+export function isApart(others: ReadonlyArray<RouteFault>): (fault: RouteFault) => boolean {
+  const isWithin = (path: string, whole: string) =>
+    path === whole || (path.startsWith(whole) && /^[.[]/.test(path.slice(whole.length)))
+  const isTopBroken = others.some(({ path }) => /^\w+$/.test(path) && path !== "version")
+  return ({ path }) => {
+    if (isTopBroken && /\.(cluster|policy)$/.test(path)) return false
+    const isCompared = /\.(linger|batch\.bytes)$/.test(path)
+    const object = path.replace(/(\.batch)?\.\w+$/, "")
+    return !others.some(
+      (other) =>
+        isWithin(path, other.path) || isWithin(other.path, path) || (isCompared && isWithin(other.path, object))
+    )
+  }
+}
+
+function decode(value: unknown): Result.Result<RouteDocument, SchemaIssue.Issue> {
+  const decoding = Schema.decodeUnknownEffect(RouteDocument)(value, { errors: "all", onExcessProperty: "error" })
+  return Result.mapError(Effect.runSync(Effect.result(decoding)), ({ issue }) => issue)
+}
+
+interface Issue {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly message: string
+}
+
+const missing = "is missing"
+const surplus = "is not known"
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => {
+    if (issue._tag === "MissingKey") return missing
+    return issue._tag === "UnexpectedKey" ? surplus : SchemaIssue.defaultLeafHook(issue)
+  }
+})
+
+function issuesOf(issue: SchemaIssue.Issue): ReadonlyArray<Issue> {
+  return formatIssues(issue).issues.map(({ message, path = [] }) => {
+    return { message, path: path.map((part) => (typeof part === "object" ? part.key : part)) }
+  })
+}
+
+/** Stands for a stream that no route but its own matches. */
+const nobody = { stream: "(not readable)" }
+const leg = { cluster: "(not readable)", topic: "{stream}" }
+
+/** What stands in the place of a field that is needed and cannot be read. Others are left out. */
+const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["version", 1],
+  ["clusters", {}],
+  ["clusters.*", { transport: "(not readable)" }],
+  ["clusters.*.transport", "(not readable)"],
+  ["policies.*", []],
+  ["policies.*.#", { on: ["*"], then: "halt" }],
+  ["policies.*.#.on", ["*"]],
+  ["policies.*.#.on.#", "*"],
+  ["policies.*.#.then", "halt"],
+  ["policies.*.#.retry.base", "1 second"],
+  ["routes", [{ match: nobody, to: [leg] }]],
+  ["routes.#", { match: nobody, to: [leg] }],
+  ["routes.#.match", nobody],
+  ["routes.#.match.stream", nobody.stream],
+  ["routes.#.to", [leg]],
+  ["routes.#.to.#", leg],
+  ["routes.#.to.#.cluster", leg.cluster],
+  ["routes.#.to.#.topic", leg.topic],
+  ["routes.#.to.#.policy.#", "strict"],
+  ["subscriptions.#", { match: nobody }],
+  ["subscriptions.#.match", nobody],
+  ["subscriptions.#.match.stream", nobody.stream],
+  ["subscriptions.#.policy.#", "standard"],
+  ["subscriptions.#.buffer.bytes", 1],
+  ["subscriptions.#.from.time", "2026-01-01"]
+])
+
+/** The value with another one at the end of a path, or nothing there. */
+function repaired(
+  value: unknown,
+  [key, ...rest]: ReadonlyArray<PropertyKey>,
+  before: ReadonlyArray<PropertyKey>
+): unknown {
+  if (key === undefined || !isObject(value)) return value
+  const path = [...before, key]
+  const instead = standIns.get(kindOfPlace(path))
+  const at = (item: unknown) => (rest.length === 0 ? instead : repaired(item, rest, path))
+  if (Array.isArray(value))
+    return Array.from({ length: Math.max(value.length, Number(key) + 1) }, (_, index) =>
+      index === key ? at(value[index]) : value[index]
+    )
+  const name = String(key)
+  const { [name]: item, ...others } = value
+  return rest.length === 0 && instead === undefined ? others : { ...others, [name]: at(item) }
+}
+
+/** Where something stands, whatever its index and name. */
+function kindOfPlace(path: ReadonlyArray<PropertyKey>): string {
+  const isNamed = path[0] === "clusters" || path[0] === "policies"
+  return path
+    .map((key, index) => (typeof key === "number" ? "#" : index === 1 && isNamed ? "*" : String(key)))
+    .join(".")
+}
+
+function faultOf({ path, message }: Issue, input: unknown): RouteFault {
+  const [last] = path.slice(-1)
+  const parent = path.slice(0, -1)
+  if (message === missing && typeof last === "number")
+    return { path: pathText(parent), message: "is empty; it needs one entry at least" }
+  const place = kindOfPlace(path)
+  const [owner, fields] = objects.get(kindOfPlace(parent)) ?? ["it", []]
+  const known = fields.join(", ")
+  const hint = meant(String(last), fields)
+  if (message === missing) return { path: pathText(path), message: `is missing; ${owner} has ${known}` }
+  if (message === surplus)
+    return { path: pathText(path), message: `is no field of ${owner}, which has ${known}${hint}` }
+  return {
+    path: pathText(path),
+    message:
+      place === "subscriptions.#.from" ? fromSentence(valueAt(input, path)) : sentenceOf(message, valueAt(input, path))
+  }
+}
+
+function fromSentence(value: unknown): string {
+  const names = ["earliest", "latest"]
+  const given = typeof value === "string" ? value : kindOf(value)
+  return `${given} is none of earliest, latest and { time: "2026-11-24T08:00:00Z" }${meant(given, names)}`
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object"
+}
+
+/** What the schema says that it expects, as a sentence about what it was given. */
+function sentenceOf(message: string, value: unknown): string {
+  const [, expected] = /^Expected ((?:"\w+"|\w+)(?: \| (?:"\w+"|\w+))*)$/.exec(message) ?? []
+  if (expected === undefined) return message
+  const words = expected.split(" | ")
+  const names = words.filter((word) => word.startsWith('"')).map((word) => word.slice(1, -1))
+  if (names.length === 0)
+    return `is ${kindOf(value)}, and must be ${words.map((word) => kinds[word] ?? word).join(" or ")}`
+  const given = typeof value === "string" ? value : kindOf(value)
+  return `${given} is none of ${names.join(", ")}${meant(given, names)}`
+}
+
+function valueAt(value: unknown, path: ReadonlyArray<PropertyKey>): unknown {
+  return path.reduce((whole: unknown, key) => (isObject(whole) ? whole[String(key)] : undefined), value)
+}
+
+function pathText(path: ReadonlyArray<PropertyKey>): string {
+  let text = ""
+  for (const key of path) {
+    if (typeof key === "number") text += `[${key}]`
+    else text += text === "" ? String(key) : `.${String(key)}`
+  }
+  return text
+}
