@@ -8,6 +8,9 @@ import { monotonicMs } from "../Wake.ts"
 
 /** From the first failure to the first warning, in milliseconds. */
 const patienceMs = 2000
+/** How long a driver may say nothing at all before that counts as a failure, in milliseconds: a large log takes its time. */
+const silenceMs = 8000
+const silent = "its driver has given no answer"
 /** From one warning to the next one of the same thing, in milliseconds; twice as long each time. */
 const pauseMsMin = 10_000
 const pauseMsMax = 600_000
@@ -34,12 +37,22 @@ export class OpeningWatch {
         last.why = why
         if (!isOver) warning ??= Effect.runForkWith(context)(this.#warn(what, last))
       }
-      return Effect.onExit(open(failed), (exit) =>
+      const silence = Effect.delay(
         Effect.sync(() => {
-          isOver = true
-          warning?.interruptUnsafe()
-          if (Exit.isSuccess(exit)) this.#warned.delete(what)
-        })
+          if (last.why === "") failed(silent)
+        }),
+        silenceMs
+      )
+      // At once: see `boundedFence`.
+      return Effect.flatMap(Effect.forkChild(silence, { startImmediately: true }), (listening) =>
+        Effect.onExit(open(failed), (exit) =>
+          Effect.sync(() => {
+            isOver = true
+            listening.interruptUnsafe()
+            warning?.interruptUnsafe()
+            if (Exit.isSuccess(exit)) this.#warned.delete(what)
+          })
+        )
       )
     })
   }
@@ -55,7 +68,9 @@ export class OpeningWatch {
           yield* Effect.sleep(nextMs - nowMs)
         } else {
           this.#warned.set(what, { nextMs: nowMs + pauseMs, pauseMs: Math.min(pauseMs * 2, pauseMsMax) })
-          yield* Telemetry.warn(`${what} is not open yet, and is tried again: ${last.why}`)
+          yield* Telemetry.warn(
+            `${what} is not open yet${last.why === silent ? ": " : ", and is tried again: "}${last.why}`
+          )
         }
       }
     })

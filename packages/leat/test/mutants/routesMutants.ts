@@ -2,6 +2,24 @@ import type { Mutant } from "./Mutant.ts"
 
 export const routesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a driver that does not answer at all is waited for in silence",
+    file: "routes/OpeningWatch.ts",
+    find: `if (last.why === "") failed(silent)`,
+    replace: ``,
+    foundBy: "routes/OpeningWatch.test.ts",
+    test: "does not answer at all"
+  },
+  {
+    name: "what is open is warned of as if it were not",
+    file: "routes/OpeningWatch.ts",
+    find: `            listening.interruptUnsafe()
+            warning?.interruptUnsafe()`,
+    replace: `            if (Exit.isFailure(exit)) listening.interruptUnsafe()
+            if (Exit.isFailure(exit)) warning?.interruptUnsafe()`,
+    foundBy: "routes/OpeningWatch.test.ts",
+    test: "does not answer at all"
+  },
+  {
     name: "a star stands for one character at least",
     file: "routes/Glob.ts",
     find: `while (glob[pattern] === "*") pattern++

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { OpeningTrouble, TransportError } from "leat/transport"
 import { describe } from "vitest"
@@ -65,6 +65,28 @@ describe("what does not open", () => {
         yield* TestClock.adjust("10 seconds")
         yield* Fiber.join(opening)
         expect([tries, warnings]).toEqual([2, []])
+      })
+    )
+  )
+
+  it.effect("is warned of where the driver does not answer at all, until it does", () =>
+    warned((warnings) =>
+      Effect.gen(function* () {
+        const answer = yield* Deferred.make<void>()
+        const attempt = Deferred.await(answer)
+        const opening = yield* Effect.forkChild(
+          new OpeningWatch().during("the cluster kafka", (failed) => persistently(attempt, failed))
+        )
+        yield* TestClock.adjust("9 seconds")
+        expect(warnings).toEqual([])
+        yield* TestClock.adjust("2 seconds")
+        expect(warnings).toEqual(["the cluster kafka is not open yet: its driver has given no answer"])
+        yield* TestClock.adjust("1 minute")
+        expect(warnings).toHaveLength(3)
+        yield* Deferred.succeed(answer, undefined)
+        yield* Fiber.join(opening)
+        yield* TestClock.adjust("1 hour")
+        expect(warnings).toHaveLength(3)
       })
     )
   )
