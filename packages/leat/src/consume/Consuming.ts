@@ -171,11 +171,12 @@ export class Consuming<T> {
     }
   }
 
-  #settings(group: string, { concurrency, from, policy }: HandleOptions): SubscriptionSettings {
+  #settings(group: string, { concurrency, dedupe, from, policy }: HandleOptions): SubscriptionSettings {
     const settings = this.#parts.settings(group)
     return {
       ...settings,
       concurrency: concurrency ?? settings.concurrency,
+      dedupeRecords: dedupe?.records ?? settings.dedupeRecords,
       from: from ?? settings.from,
       policy: policy ?? settings.policy
     }

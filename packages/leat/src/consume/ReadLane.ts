@@ -49,6 +49,8 @@ export interface ReadLaneOptions {
   readonly bundleRecords?: number
   /** Chance for the jitter of retries, [0, 1). */
   readonly random: () => number
+  /** Whether the event of a record was seen before; undefined where copies are handled too. Asked once for each, in order. */
+  readonly isSeen?: (records: ReceivedRecords, index: number) => boolean
   /** Of all lanes of the subscription. */
   readonly outage: Pick<OutageWatch, "handled" | "failed" | "isOutage">
 }
@@ -97,6 +99,8 @@ export class ReadLane {
   /** Why the lane stands still until a person says `resume`; undefined while it runs. */
   halted: ReadHalted | undefined
   done = 0
+  /** Copies of events that the lane had before. */
+  duplicate = 0
   readonly deadLettered = newCounts()
   readonly dropped = newCounts()
   readonly skipped = newCounts()
@@ -380,7 +384,8 @@ export class ReadLane {
   }
 
   #hold(records: ReceivedRecords, index: number): void {
-    const { bundleRecords, unordered } = this.#options
+    const { bundleRecords, unordered, isSeen } = this.#options
+    if (isSeen?.(records, index) === true) return this.#endAtOnce({ term: "duplicate", reason: "duplicate" }, 1)
     const bytes = bytesOf(records, index)
     const key = unordered || bundleRecords !== undefined ? "" : records.keyText(index)
     const order = this.#order++
@@ -422,16 +427,22 @@ export class ReadLane {
 
   /** Positions up to `next` have no records. */
   #skip(reason: string, next: Position): void {
-    const gap = new HeldRecord(undefined, "", this.#order++, Number(next - this.#end), 0)
+    const span = Number(next - this.#end)
     this.#end = next
-    gap.state = "ended"
-    gap.ended = { term: "skipped", reason }
-    this.#held.push(gap)
-    this.#count(gap.ended, gap.span)
+    this.#endAtOnce({ term: "skipped", reason }, span)
+  }
+
+  /** Positions that no handler gets. */
+  #endAtOnce(end: End, span: number): void {
+    const held = new HeldRecord(undefined, "", this.#order++, span, 0)
+    held.state = "ended"
+    held.ended = end
+    this.#held.push(held)
+    this.#count(end, span)
   }
 
   #count({ term, reason }: End, count: number): void {
-    if (term === "done") this.done += count
+    if (term === "done" || term === "duplicate") this[term] += count
     else this[term][reason] = (this[term][reason] ?? 0) + count
   }
 

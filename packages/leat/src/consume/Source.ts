@@ -218,7 +218,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
   const { done } = machine
   const positions = Number(end - lane.start)
-  const ended = done + total(machine.deadLettered) + total(machine.dropped) + total(machine.skipped)
+  const ended = done + machine.duplicate + total(machine.deadLettered) + total(machine.dropped) + total(machine.skipped)
   return {
     group,
     stream,
@@ -229,7 +229,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
     done,
     deadLettered: { ...machine.deadLettered },
     dropped: { ...machine.dropped },
-    duplicate: 0,
+    duplicate: machine.duplicate,
     skipped: { ...machine.skipped },
     parked,
     inFlight,

@@ -12,6 +12,11 @@ export interface HandleOptions {
   readonly concurrency?: number
   /** Where a group that has settled nothing yet begins; instead of what the route document says. */
   readonly from?: From
+  /**
+   * Events whose id stands among so many records before where a lane begins, or anywhere behind that, are not handled again; 0 to 1,000,000,
+   * which are read again whenever a lane is given to this member. Instead of what the route document says; copies are handled where neither says.
+   */
+  readonly dedupe?: { readonly records: number }
   /** What to do when a handler fails; instead of what the route document says. */
   readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */

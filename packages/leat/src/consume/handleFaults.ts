@@ -2,8 +2,9 @@
 import { isObject, kindOf } from "../given/takes.ts"
 import { meant } from "../given/nearest.ts"
 import { nameFault } from "../given/nameFault.ts"
+import { textOfThrown } from "../given/thrown.ts"
 import { faults } from "../Policy.ts"
-import { concurrencyMax } from "../routes/RouteFaults.ts"
+import { concurrencyMax, dedupeRecordsMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
 
@@ -18,7 +19,7 @@ export function groupFault(group: unknown): string | undefined {
   return nameFault("a group", group, groupBytesMax)
 }
 
-const optionNames: ReadonlyArray<string> = ["concurrency", "from", "onTombstone", "policy", "records"]
+const optionNames: ReadonlyArray<string> = ["concurrency", "dedupe", "from", "onTombstone", "policy", "records"]
 
 /** The faults of a subscription, each with its path; empty when it can begin. */
 export function handleFaults(
@@ -29,7 +30,7 @@ export function handleFaults(
   const given: unknown = options
   if (!isObject(given))
     return [{ path: "options", message: `are an object, as { concurrency: 4 }, and not ${kindOf(given)}` }]
-  const { concurrency, records, from, policy, onTombstone } = options
+  const { concurrency, records, from, policy, onTombstone, dedupe } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
@@ -41,13 +42,16 @@ export function handleFaults(
       message: `is no option of a subscription; in code it has ${optionNames.join(", ")}${meant(name, optionNames)}`
     })
   }
+  const before: unknown = isObject(dedupe) ? dedupe.records : dedupe
   const counts = [
-    ["concurrency", concurrency, concurrencyMax],
-    ["records", records, recordsMax]
+    ["concurrency", concurrency, 1, concurrencyMax],
+    ["records", records, 1, recordsMax],
+    ["dedupe.records", before, 0, dedupeRecordsMax]
   ] as const
-  for (const [path, value, most] of counts) {
-    if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) continue
-    found.push({ path, message: `${String(value)} is not a whole number from 1 to ${most}` })
+  for (const [path, value, least, most] of counts) {
+    if (value === undefined && !(path === "dedupe.records" && dedupe !== undefined)) continue
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) continue
+    found.push({ path, message: `${textOfThrown(value)} is not a whole number from ${least} to ${most}` })
   }
   if (onTombstone !== undefined && typeof onTombstone !== "function")
     found.push({ path: "onTombstone", message: "is no function" })

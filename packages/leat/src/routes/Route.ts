@@ -72,6 +72,8 @@ export interface SubscriptionSettings {
   readonly drainMs: number
   /** Deaths in a row with the lane beginning at one position, after which records are handled alone there; with one more the policy is asked about `CrashLoop`. */
   readonly crashLoop: number
+  /** So many records before where a lane begins are looked through for ids, so that no second copy is handled; undefined: copies are handled. */
+  readonly dedupeRecords: number | undefined
 }
 
 /** Defaults of a leg, and why: */
@@ -93,7 +95,8 @@ const subscriptionDefaults: SubscriptionSettings = {
   bufferBytesMax: 8 * 1024 * 1024,
   settleEveryMs: 100,
   drainMs: 10_000,
-  crashLoop: 3
+  crashLoop: 3,
+  dedupeRecords: undefined
 }
 
 /** Fills a document in: for one stream, or one stream and group. Nothing is checked here. */
@@ -167,7 +170,7 @@ export class RouteBuilder {
     })
   }
 
-  #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop }: SubscriptionSpec) {
+  #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop, dedupe }: SubscriptionSpec) {
     const other = subscriptionDefaults
     return {
       policy: policy === undefined ? other.policy : this.#policy(policy),
@@ -176,7 +179,8 @@ export class RouteBuilder {
       bufferBytesMax: buffer?.bytes ?? other.bufferBytesMax,
       settleEveryMs: settleEvery === undefined ? other.settleEveryMs : millisOf(settleEvery),
       drainMs: drain === undefined ? other.drainMs : millisOf(drain),
-      crashLoop: crashLoop ?? other.crashLoop
+      crashLoop: crashLoop ?? other.crashLoop,
+      dedupeRecords: dedupe?.records
     }
   }
 

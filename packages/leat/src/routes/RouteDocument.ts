@@ -76,7 +76,8 @@ const SubscriptionSchema = Schema.Struct({
   buffer: Schema.optionalKey(ReadBufferSchema),
   settleEvery: Schema.optionalKey(DurationText),
   drain: Schema.optionalKey(DurationText),
-  crashLoop: Schema.optionalKey(Positive)
+  crashLoop: Schema.optionalKey(Positive),
+  dedupe: Schema.optionalKey(Schema.Struct({ records: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) }))
 })
 
 const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })

@@ -19,6 +19,9 @@ const hourMs = 60 * minuteMs
 /** Most handlers of one lane at the same time, in documents and in code: more would be a mistake. */
 export const concurrencyMax = 10_000
 
+/** Most records that are looked through for ids when a lane begins. */
+export const dedupeRecordsMax = 1_000_000
+
 /** Least and most of each number, so that a typing error is a fault and not an outage. All durations stay below what a timer can take. */
 const bounds = {
   bufferBytes: [64 * kiB, 4 * giB, "bytes"],
@@ -33,7 +36,9 @@ const bounds = {
   // Each time a lane settles is a request to its broker.
   settleEveryMs: [1, 10 * minuteMs, "millis"],
   drainMs: [0, hourMs, "millis"],
-  crashLoop: [1, 1_000_000, "starts"]
+  crashLoop: [1, 1_000_000, "starts"],
+  // Read again whenever a lane is given to somebody.
+  dedupeRecords: [0, dedupeRecordsMax, "records"]
 } as const
 
 /** What a document says by itself: routes, policies and subscriptions. */
@@ -107,14 +112,15 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
 }
 
 function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, path: string): ReadonlyArray<RouteFault> {
-  const { policy, from, concurrency, buffer, settleEvery, drain, crashLoop } = spec
+  const { policy, from, concurrency, buffer, settleEvery, drain, crashLoop, dedupe } = spec
   const faults = [
     ...namedPolicy(document, policy, path),
     ...within(`${path}.concurrency`, concurrency, bounds.concurrency),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.readBufferBytes),
     ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),
     ...within(`${path}.drain`, millis(drain), bounds.drainMs),
-    ...within(`${path}.crashLoop`, crashLoop, bounds.crashLoop)
+    ...within(`${path}.crashLoop`, crashLoop, bounds.crashLoop),
+    ...within(`${path}.dedupe.records`, dedupe?.records, bounds.dedupeRecords)
   ]
   if (typeof from === "object" && !isTime(from.time)) {
     const message = `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`

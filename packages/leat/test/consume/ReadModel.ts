@@ -39,6 +39,8 @@ export interface ModelOptions {
   readonly alonePositions: number
   readonly unordered: boolean
   readonly bundleRecords: number | undefined
+  /** Records of this key were seen before. */
+  readonly seenKey: string | undefined
 }
 
 export interface ModelSettings {
@@ -298,7 +300,8 @@ export class ReadModel {
   }
 
   #hold(at: number, key: string, bytes: number): void {
-    const { bundleRecords, unordered } = this.#options
+    const { bundleRecords, seenKey, unordered } = this.#options
+    if (key === seenKey) return void this.shares.push(shareOf("", at, 0, "duplicate", false))
     const last = this.shares.at(-1)
     const joins = last?.state === "waiting" && last.isOpen && last.positions.length < (bundleRecords ?? 1)
     if (joins) last.positions.push({ at, bytes })

@@ -1,6 +1,6 @@
 /** A read lane against its model: after every move both say the same of everything that can be asked. */
 import fc from "fast-check"
-import { batchOf, ColumnBatch, type ReceivedBatch } from "leat/transport"
+import { batchOf, ColumnBatch, type ReceivedBatch, type ReceivedRecords } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane } from "../../src/consume/ReadLane.ts"
@@ -63,6 +63,7 @@ const optionsDrawn = fc.record({
   crashLoop: fc.constant(2),
   alonePositions: fc.constantFrom(1, 3, 6),
   unordered: fc.boolean(),
+  seenKey: fc.constantFrom(undefined, undefined, "\u0003"),
   bundleRecords: fc.constantFrom(undefined, undefined, 1, 3, 3)
 })
 type Drawn<A> = A extends fc.Arbitrary<infer B> ? B : never
@@ -79,8 +80,12 @@ class Both {
   #nowMs = 50
 
   constructor(options: Drawn<typeof optionsDrawn>, settings: ModelSettings) {
-    const { abandoned, alonePositions, bundleRecords, crashLoop, unordered } = options
+    const { abandoned, alonePositions, bundleRecords, crashLoop, seenKey, unordered } = options
     const bundle = bundleRecords === undefined ? {} : { bundleRecords }
+    const dedupe =
+      seenKey === undefined
+        ? {}
+        : { isSeen: (records: ReceivedRecords, index: number) => records.keyText(index) === seenKey }
     this.lane = new ReadLane(
       {
         start: BigInt(start),
@@ -90,7 +95,8 @@ class Both {
         unordered,
         random: () => 0.5,
         outage: { handled: () => undefined, failed: () => undefined, isOutage: () => this.model.isOutage },
-        ...bundle
+        ...bundle,
+        ...dedupe
       },
       { policy, ...settings }
     )
@@ -129,7 +135,8 @@ class Both {
   get facts(): ReadModel["facts"] {
     const { lane } = this
     const { end, parked, inFlight, unread } = lane.census()
-    const ends: Record<string, number> = lane.done === 0 ? {} : { done: lane.done }
+    const ends: Record<string, number> = {}
+    for (const term of ["done", "duplicate"] as const) if (lane[term] !== 0) ends[term] = lane[term]
     for (const term of ["deadLettered", "dropped", "skipped"] as const)
       for (const [reason, count] of Object.entries(lane[term])) if (count !== 0) ends[`${term} ${reason}`] = count
     expect([lane.end, inFlight]).toEqual([end, lane.running])
@@ -278,6 +285,7 @@ const endings = [
   "done",
   "dropped drop",
   "dropped twice",
+  "duplicate",
   "skipped compacted",
   "skipped control",
   "skipped expired",

@@ -76,8 +76,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a concurrency that is no number is taken",
     file: "consume/handleFaults.ts",
-    find: `(Number.isInteger(value) && value >= 1 && value <= most)`,
-    replace: `!(value < 1 || value > most)`,
+    find: `Number.isInteger(value) && value >= least && value <= most`,
+    replace: `!(value < least || value > most)`,
     foundBy: "consume/endings.test.ts"
   },
   {

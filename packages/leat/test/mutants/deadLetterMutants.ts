@@ -182,6 +182,27 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: "consume/batches.test.ts"
   },
   {
+    name: "the copy of an event is handled again",
+    file: "consume/SeenIds.ts",
+    find: `id.seq <= highest) return true`,
+    replace: `id.seq < highest) return true`,
+    foundBy: "consume/dedupe.test.ts"
+  },
+  {
+    name: "a replay is taken for a copy",
+    file: "consume/SeenIds.ts",
+    find: `isOtherStream === true || replays !== undefined`,
+    replace: `isOtherStream === true || replays === -1`,
+    foundBy: "consume/dedupe.test.ts"
+  },
+  {
+    name: "what was handled before a lane began is not known",
+    file: "consume/LaneShell.ts",
+    find: `      yield* this.#lookBack`,
+    replace: `      yield* Effect.void`,
+    foundBy: "consume/dedupe.test.ts"
+  },
+  {
     name: "a dead letter says the partition for the position",
     file: "record/DeadLetter.ts",
     find: `offset: position, group,`,
