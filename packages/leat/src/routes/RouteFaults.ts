@@ -2,9 +2,8 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import type { Policy } from "../Policy.ts"
 import { known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
-import { legDefaults } from "./Route.ts"
+import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
 
@@ -147,31 +146,40 @@ function within(
   return [{ path, message: `${value} is not between ${min} and ${max} ${unit}` }]
 }
 
-/**
- * Needs of a contract that a leg does not meet. Where a send in doubt may land after a later one, order holds only as long as
- * nothing in doubt is given up: then what lands late is a copy of what stands before it already (decision 13).
- */
-export function unmetNeeds(
+/** Needs of a contract that a leg does not meet. */
+export function needFaults(
   contract: ContractInfo,
-  capabilities: Capabilities | undefined,
-  policy: Policy
-): ReadonlyArray<string> {
+  leg: Pick<Leg, "path" | "cluster" | "policy">,
+  capabilities: Capabilities | undefined
+): ReadonlyArray<RouteFault> {
   if (capabilities === undefined) return []
   const { ordering, replay, acks, compaction } = capabilities
   const met: { readonly [N in Need]: boolean } = {
-    order: ordering === "perPartition" || (ordering === "exceptAfterInDoubt" && !givesUp(policy)),
+    order: ordering === "perPartition" || ordering === "exceptAfterInDoubt",
     replay: replay.offset,
     fsync: acks.includes("fsync"),
     quorum: acks.includes("quorum"),
     compaction
   }
-  return contract.needs.flatMap((need) => {
-    if (met[need]) return []
-    const isOnlyInDoubt = need === "order" && ordering === "exceptAfterInDoubt"
-    return [isOnlyInDoubt ? "order (there only with a policy that drops nothing)" : need]
-  })
+  const unmet = contract.needs.filter((need) => !met[need])
+  const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${leg.cluster} does not declare`
+  const faults = unmet.length === 0 ? [] : [{ path: `${leg.path}.cluster`, message }]
+  const isInDoubt = contract.needs.includes("order") && ordering === "exceptAfterInDoubt"
+  return isInDoubt ? [...faults, ...droppingFaults(contract, leg)] : faults
 }
 
-function givesUp(policy: Policy): boolean {
-  return policy.some(({ then }) => then !== "halt")
+/**
+ * Where a send in doubt may land after a later one, order holds only as long as nothing in doubt is given up: then what lands late is a copy
+ * of what stands before it already (decision 13).
+ */
+function droppingFaults(
+  { name }: ContractInfo,
+  { path, cluster, policy }: Pick<Leg, "path" | "cluster" | "policy">
+): ReadonlyArray<RouteFault> {
+  const dropping = policy.filter(({ then }) => then !== "halt").flatMap(({ on }) => on)
+  if (dropping.length === 0) return []
+  const message =
+    `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy drops after ` +
+    `${[...new Set(dropping)].join(", ")}; let it retry or halt, or take a driver that keeps order in any case`
+  return [{ path: `${path}.policy`, message }]
 }

@@ -11,7 +11,7 @@ import { noContract } from "../contract/contractFault.ts"
 import { isObject, takes } from "../given/takes.ts"
 import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
-import { documentFaults, unmetNeeds } from "./RouteFaults.ts"
+import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
@@ -205,13 +205,9 @@ export class Routes {
     return lines.join("\n")
   }
 
-  #legFaults(contract: ContractInfo, { path, cluster, topic, policy }: Leg): ReadonlyArray<RouteFault> {
-    const faults: Array<RouteFault> = []
-    const unmet = unmetNeeds(contract, this.clusters.get(cluster)?.capabilities, policy)
-    if (unmet.length > 0) {
-      const message = `${contract.name} needs ${unmet.join(" and ")}, which cluster ${cluster} does not declare`
-      faults.push({ path: `${path}.cluster`, message })
-    }
+  #legFaults(contract: ContractInfo, leg: Leg): ReadonlyArray<RouteFault> {
+    const { path, cluster, topic } = leg
+    const faults = [...needFaults(contract, leg, this.clusters.get(cluster)?.capabilities)]
     if (topic.length > topicCharactersMax) {
       const message = `the topic of ${contract.stream} has ${topic.length} characters; the limit is ${topicCharactersMax}`
       faults.push({ path: `${path}.topic`, message })

@@ -473,8 +473,12 @@ describe("contracts", () => {
         { on: ["Full"], then: "halt" },
         { on: [on], retry: again, then: "drop" }
       ])
-      expect(fault?.path).toBe("routes[0].to[0].cluster")
-      expect(fault?.message).toContain("needs order (there only with a policy that drops nothing)")
+      expect(fault).toEqual({
+        path: "routes[0].to[0].policy",
+        message:
+          `test.a needs order, which cluster local keeps only where nothing is given up, and this policy drops after ${on}; ` +
+          "let it retry or halt, or take a driver that keeps order in any case"
+      })
     }
     expect(faultsOf(documentOf([route("*")]), [contract("a", ["order"])], driver)).toEqual([])
   })
