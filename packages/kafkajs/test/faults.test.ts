@@ -93,6 +93,29 @@ await describeOwnKafka("what a send is told when the network fails", () => {
       })
     ))
 
+  it.each([
+    ["with it", [1200, 1200, 1200]],
+    ["later", [1200, 2500, 4000]]
+  ])(
+    "of a send that gets no answer those behind it on the connection, whose deadline is %s, end as it does",
+    (_, times) =>
+      run(
+        Effect.gen(function* () {
+          const { writer } = yield* benchAt(behind, 3, { connectMs: 500 })
+          const all = [0, 1, 2]
+          yield* Effect.all(all.map((partition) => send(writer, numbered(1, "before"), { partition })))
+          proxy.freeze()
+          const sends = times.map((withinMs, partition) => send(writer, numbered(1, "frozen"), { partition, withinMs }))
+          const runs = yield* Effect.all(sends, { concurrency: "unbounded" })
+          expect(runs.map(({ fate, error }) => [fate, error?.reason])).toEqual(all.map(() => ["unknown", "Timeout"]))
+          expect(runs[2]?.error?.detail).toMatch(/no answer to Produce within 1200 ms/)
+          // On the next connection nothing is written.
+          const next = yield* send(writer, numbered(1, "next"), { withinMs: 1200 })
+          expect([next.fate, next.error?.reason]).toEqual(["notStored", "Unavailable"])
+        })
+      )
+  )
+
   it("T4 T5 sends of one partition that overlap keep their order although one in the middle is lost", () =>
     run(
       Effect.gen(function* () {

@@ -3,7 +3,7 @@
  * a broker answers the requests of one connection in order: a waiting fetch must not delay a send.
  */
 import { kafkaCodes } from "@leat/kafka"
-import type { TransportError } from "leat/transport"
+import type { TransportError, TransportReason } from "leat/transport"
 import type { MetadataAnswer } from "./Answers.ts"
 import { failure, failureOf, refusal } from "./failureOf.ts"
 import { hasTopicIds, metadataFrame, readMetadataAnswer } from "../protocol/metadata.ts"
@@ -235,7 +235,9 @@ export class Brokers {
   }
 }
 
-/** Whether a new lookup of the leader or coordinator may help. */
-export function hasMoved(error: TransportError): boolean {
-  return error.reason === "Unavailable" || error.reason === "Disconnected" || error.reason === "UnknownTopic"
+const movedReasons: ReadonlySet<TransportReason> = new Set(["Unavailable", "Disconnected", "Timeout", "UnknownTopic"])
+
+/** Whether a new lookup of the leader or coordinator may help: a broker that gives no answer may have been replaced. */
+export function hasMoved({ reason }: TransportError): boolean {
+  return movedReasons.has(reason)
 }

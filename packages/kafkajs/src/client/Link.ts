@@ -15,7 +15,7 @@ import {
   requests
 } from "./kafkajsInternals.ts"
 import type { Address, Settings } from "./Settings.ts"
-import type { TransportError } from "leat/transport"
+import { TransportError } from "leat/transport"
 
 /** The outcome of a request: its answer, or the failure and whether the broker may have received it. */
 export type Exchange = { readonly payload: Buffer } | { readonly error: TransportError; readonly wasWritten: boolean }
@@ -184,9 +184,7 @@ export class Link {
         Math.max(0, withinMs)
       )
       const reject = (cause: unknown) => {
-        const why = cause instanceof Error ? cause.message : String(cause)
-        const reason = wasWritten ? "Disconnected" : "Unavailable"
-        over({ error: failure(reason, apiName, `${this.#where}: ${why}`, cause), wasWritten })
+        over({ error: this.#unanswered(apiName, wasWritten, cause), wasWritten })
       }
       try {
         connection.requestQueue.push({
@@ -213,6 +211,15 @@ export class Link {
     } catch (error) {
       throw failureOf(error, name, this.#where)
     }
+  }
+
+  /** The failure of a request whose connection has ended. */
+  #unanswered(apiName: string, wasWritten: boolean, cause: unknown): TransportError {
+    // Closed here, because another request got no answer: neither did this one.
+    const isSilent = cause instanceof TransportError && cause.reason === "Timeout"
+    const reason = !wasWritten ? "Unavailable" : isSilent ? "Timeout" : "Disconnected"
+    const why = cause instanceof Error ? cause.message : String(cause)
+    return failure(reason, apiName, isSilent ? cause.detail : `${this.#where}: ${why}`, cause)
   }
 
   #gone({ apiName }: Frame): TransportError {
