@@ -18,7 +18,7 @@ interface ReasonFacts {
 export const reasons = {
   /** The backend cannot be reached; nothing was written to it. Passes. */
   Unavailable: { isRetryable: true, mayBeStored: false },
-  /** The request was written and no answer came in time. */
+  /** The request was written and no answer came in time, neither to it nor to one before it on its connection. */
   Timeout: { isRetryable: true, mayBeStored: true },
   /** The connection broke, or the leader behind it gave up its office, after the request was written. */
   Disconnected: { isRetryable: true, mayBeStored: true },
