@@ -125,6 +125,7 @@ export class Consuming<T> {
       const handler = {
         kind: "batch",
         records: options.records ?? batchRecordsDefault,
+        waitMs: options.waitMs ?? 0,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
       return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)

@@ -108,7 +108,7 @@ export class LaneShell<T> {
     const seen = dedupeRecords === undefined ? undefined : new SeenIds(options.stream)
     this.#seen = seen
     const dedupe = seen === undefined ? {} : { isSeen: seen.see.bind(seen) }
-    const bundle = handler.kind === "batch" ? { bundleRecords: handler.records } : {}
+    const bundle = handler.kind === "batch" ? { bundleRecords: handler.records, bundleWaitMs: handler.waitMs } : {}
     this.machine = new ReadLane(
       { start, abandoned, crashLoop, unordered, random: ports.random, outage: ports.outage, ...bundle, ...dedupe },
       this.#laneSettings(settings)

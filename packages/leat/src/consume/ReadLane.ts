@@ -47,6 +47,8 @@ export interface ReadLaneOptions {
   readonly unordered: boolean
   /** For handlers of batches: how many records one of them may hold at most. */
   readonly bundleRecords?: number
+  /** How long a handler of batches waits for the rest of one that is not full, in milliseconds; not at all when absent. */
+  readonly bundleWaitMs?: number
   /** Chance for the jitter of retries, [0, 1). */
   readonly random: () => number
   /** Whether the event of a record was seen before; undefined where copies are handled too. Asked once for each, in order. */
@@ -124,6 +126,8 @@ export class ReadLane {
   /** The bundle that the next record may join, and the last slice of it. */
   #bundle: HeldRecord | undefined
   #bundleEnd: Slice | undefined
+  /** When the bundle that waits to be full is given to its handler all the same; infinite when none waits. */
+  #bundleDueMs = Number.POSITIVE_INFINITY
   #heldBytes = 0
   #end: Position
   #settled: Position
@@ -176,7 +180,7 @@ export class ReadLane {
     if (this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency) return undefined
     // Whoever dies of the next one leaves what came before it settled: it is found by where the lane begins then.
     if (this.#isAlone && (this.running > 0 || this.watermark > this.#settled)) return undefined
-    const held = this.#dueRetry(nowMs) ?? this.#nextReady()
+    const held = this.#dueRetry(nowMs) ?? this.#nextReady(nowMs)
     if (held === undefined) return undefined
     if (held.attempts++ === 0) held.firstAttemptMs = nowMs
     held.state = "running"
@@ -293,7 +297,9 @@ export class ReadLane {
   get wantsMore(): boolean {
     const { bufferBytesMax, concurrency } = this.#settings
     if (this.halted !== undefined || this.#revoked || this.#heldBytes >= bufferBytesMax) return false
-    return this.#ready.length - this.#readyHead < concurrency
+    // A batch that waits for more has work for no handler yet.
+    const waiting = this.#bundleDueMs === Number.POSITIVE_INFINITY ? 0 : 1
+    return this.#ready.length - this.#readyHead - waiting < concurrency
   }
 
   /** The position that keeps the watermark back while the lane is full. */
@@ -306,10 +312,10 @@ export class ReadLane {
     return this.#held[this.#head]?.position ?? this.#end
   }
 
-  /** When a retry is due that could start; Infinity when there is none. */
+  /** When a retry is due that could start, or a batch that waits to be full; Infinity when there is none. */
   get retryDueMs(): number {
     const isStanding = this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency
-    return isStanding ? Number.POSITIVE_INFINITY : this.#parked.dueMs
+    return isStanding ? Number.POSITIVE_INFINITY : Math.min(this.#parked.dueMs, this.#bundleDueMs)
   }
 
   /** When the next settle is due; Infinity when there is nothing to settle. */
@@ -456,11 +462,11 @@ export class ReadLane {
     return held
   }
 
-  #nextReady(): HeldRecord | undefined {
+  #nextReady(nowMs: number): HeldRecord | undefined {
     const parked = this.#parked.size + this.#aside.standing + this.#aside.moving
     if (parked >= parkedMax || (this.#isAlone && parked > 0)) return undefined
     const held = this.#ready[this.#readyHead]
-    if (held === undefined) return undefined
+    if (held === undefined || this.#isWaitedFor(held, nowMs)) return undefined
     this.#readyHead++
     if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
     else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
@@ -469,6 +475,17 @@ export class ReadLane {
     }
     this.#waitingSpan -= held.span
     return held
+  }
+
+  /** Whether more may still join a bundle, and its handler waits for it. */
+  #isWaitedFor(held: HeldRecord, nowMs: number): boolean {
+    const { bundleRecords = 1, bundleWaitMs = 0 } = this.#options
+    const isOpen = held === this.#bundle && held === this.#held.at(-1) && held.span < bundleRecords
+    const waits = bundleWaitMs > 0 && isOpen && this.#heldBytes < this.#settings.bufferBytesMax
+    if (waits && this.#bundleDueMs === Number.POSITIVE_INFINITY) this.#bundleDueMs = nowMs + bundleWaitMs
+    if (waits && nowMs < this.#bundleDueMs) return true
+    this.#bundleDueMs = Number.POSITIVE_INFINITY
+    return false
   }
 
   #park(held: HeldRecord, retryAtMs: number): void {

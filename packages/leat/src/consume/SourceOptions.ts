@@ -30,6 +30,8 @@ export type Handler<T> =
       readonly kind: "batch"
       /** Records that one call gets at most. */
       readonly records: number
+      /** How long a batch that is not full waits for more, in milliseconds. */
+      readonly waitMs: number
       readonly onEvents: (events: EventBatch<T>) => Effect.Effect<void, unknown>
     }
 

@@ -27,6 +27,8 @@ export interface HandleOptions {
 export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {
   /** Events that one call gets at most, 1 or more; 100 when absent. */
   readonly records?: number
+  /** How long a batch that has fewer waits for more, in milliseconds; not at all when absent: a call gets what is there. */
+  readonly waitMs?: number
 }
 
 /**

@@ -11,6 +11,9 @@ import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
 /** Most events of one batch: more would be a mistake. */
 const recordsMax = 1_000_000
 
+/** Longest wait of a batch for more events, in milliseconds: nothing behind it is settled meanwhile. */
+const waitMsMax = 3_600_000
+
 /** Longest name of a group in bytes of UTF-8: what every backend takes. */
 const groupBytesMax = 255
 
@@ -19,7 +22,15 @@ export function groupFault(group: unknown): string | undefined {
   return nameFault("a group", group, groupBytesMax)
 }
 
-const optionNames: ReadonlyArray<string> = ["concurrency", "dedupe", "from", "onTombstone", "policy", "records"]
+const optionNames: ReadonlyArray<string> = [
+  "concurrency",
+  "dedupe",
+  "from",
+  "onTombstone",
+  "policy",
+  "records",
+  "waitMs"
+]
 
 /** The faults of a subscription, each with its path; empty when it can begin. */
 export function handleFaults(
@@ -30,7 +41,7 @@ export function handleFaults(
   const given: unknown = options
   if (!isObject(given))
     return [{ path: "options", message: `are an object, as { concurrency: 4 }, and not ${kindOf(given)}` }]
-  const { concurrency, records, from, policy, onTombstone, dedupe } = options
+  const { concurrency, records, from, policy, onTombstone, dedupe, waitMs } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
@@ -46,6 +57,7 @@ export function handleFaults(
   const counts = [
     ["concurrency", concurrency, 1, concurrencyMax],
     ["records", records, 1, recordsMax],
+    ["waitMs", waitMs, 0, waitMsMax],
     ["dedupe.records", before, 0, dedupeRecordsMax]
   ] as const
   for (const [path, value, least, most] of counts) {

@@ -39,6 +39,7 @@ export interface ModelOptions {
   readonly alonePositions: number
   readonly unordered: boolean
   readonly bundleRecords: number | undefined
+  readonly bundleWaitMs: number
   /** Records of this key were seen before. */
   readonly seenKey: string | undefined
 }
@@ -66,6 +67,8 @@ export class ReadModel {
   #settings: ModelSettings
   #settledAtMs = Number.NEGATIVE_INFINITY
   #moves = 0
+  /** When the batch that waits is given all the same. */
+  #dueMs = Infinity
   #aloneLeft: number
   #isAsked: boolean
 
@@ -109,8 +112,10 @@ export class ReadModel {
       .filter(({ readyAt }) => readyAt !== undefined)
       .toSorted((a, b) => (a.readyAt ?? 0) - (b.readyAt ?? 0) || first(a) - first(b))
     const mayBegin = !(this.#isAlone && this.#in("parked").length + this.#in("aside").length > 0)
+    if (due === undefined && mayBegin && ready !== undefined && this.#waits(ready, nowMs)) return undefined
     const share = due ?? (mayBegin ? ready : undefined)
     if (share === undefined) return undefined
+    if (share === ready) this.#dueMs = Infinity
     share.attempts++
     if (share.attempts === 1) share.firstMs = nowMs
     share.state = "running"
@@ -118,6 +123,20 @@ export class ReadModel {
     this.#isAsked = true
     this.failed(share, "CrashLoop", `${this.#options.abandoned} holders of this lane were lost at this position`, nowMs)
     return this.next(nowMs)
+  }
+
+  /** Whether its handler waits until it is full: only the last of all can become so. */
+  #waits(share: Share, nowMs: number): boolean {
+    const { bundleRecords = 1, bundleWaitMs } = this.#options
+    const mayGrow = share.isOpen && share === this.shares.at(-1) && share.positions.length < bundleRecords
+    if (bundleWaitMs === 0 || !mayGrow || this.#isFull) return false
+    if (this.#dueMs === Infinity) this.#dueMs = nowMs + bundleWaitMs
+    return nowMs < this.#dueMs
+  }
+
+  get #isFull(): boolean {
+    const held = this.shares.filter((share) => first(share) >= this.watermark).flatMap(({ positions }) => positions)
+    return held.reduce((sum, { bytes }) => sum + bytes, 0) >= this.#settings.bufferBytesMax
   }
 
   ended(share: Share, how: string): void {
@@ -251,10 +270,9 @@ export class ReadModel {
 
   /** All that can be asked of the lane. */
   get facts() {
-    const { bufferBytesMax, concurrency, settleEveryMs } = this.#settings
+    const { concurrency, settleEveryMs } = this.#settings
     const { watermark } = this
-    const held = this.shares.filter((share) => first(share) >= watermark).flatMap(({ positions }) => positions)
-    const isFull = held.reduce((sum, { bytes }) => sum + bytes, 0) >= bufferBytesMax
+    const isFull = this.#isFull
     const ready = this.#in("waiting").filter(({ readyAt }) => readyAt !== undefined)
     const ends: Record<string, number> = {}
     for (const { ended, positions } of this.shares)
@@ -268,11 +286,18 @@ export class ReadModel {
       running: this.#span("running") + this.#span("aside"),
       parked: this.#span("parked"),
       unread: this.#span("waiting"),
-      wantsMore: this.halted === undefined && !this.isRevoked && !isFull && ready.length < concurrency,
+      wantsMore:
+        this.halted === undefined &&
+        !this.isRevoked &&
+        !isFull &&
+        ready.length - (this.#dueMs === Infinity ? 0 : 1) < concurrency,
       blockedAt: isFull ? watermark : undefined,
       retryDueMs: this.#isStanding
         ? Infinity
-        : Math.min(...this.#in("parked").flatMap(({ stands, retryAtMs }) => (stands === undefined ? [retryAtMs] : []))),
+        : Math.min(
+            this.#dueMs,
+            ...this.#in("parked").flatMap(({ stands, retryAtMs }) => (stands === undefined ? [retryAtMs] : []))
+          ),
       settleDueMs: watermark > this.settled ? this.#settledAtMs + settleEveryMs : Infinity,
       ends
     }

@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { PartlyFailed } from "leat"
 import { noteContract } from "../contracts/Note.ts"
@@ -95,5 +96,31 @@ describe("a batch of which some events fail", () => {
         expect(calls).toEqual(["012", "0", "1", "2"])
         expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 2, dropped: { PartlyFailed: 1 }, balanced: true }])
       })
+  )
+})
+
+describe("a batch that may wait for more", () => {
+  it.effect("is given when it is full, or when its time is over", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      yield* notes.handleBatch(
+        "g",
+        (deliveries) => Effect.sync(() => void seen.push(deliveries.map(({ event }) => event.text).join(""))),
+        { records: 4, waitMs: 1000 }
+      )
+      const publish = (text: string) =>
+        Effect.andThen(Effect.forkChild(notes.publish({ key: "k", text })), TestClock.adjust("100 millis"))
+      for (const text of ["0", "1", "2"]) yield* publish(text)
+      expect(seen).toEqual([])
+      yield* publish("3")
+      expect(seen).toEqual(["0123"])
+      yield* publish("4")
+      yield* publish("5")
+      expect(seen).toEqual(["0123"])
+      yield* TestClock.adjust("1 second")
+      expect(seen).toEqual(["0123", "45"])
+    })
   )
 })

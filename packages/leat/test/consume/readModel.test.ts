@@ -64,6 +64,7 @@ const optionsDrawn = fc.record({
   alonePositions: fc.constantFrom(1, 3, 6),
   unordered: fc.boolean(),
   seenKey: fc.constantFrom(undefined, undefined, "\u0003"),
+  bundleWaitMs: fc.constantFrom(0, 0, 15),
   bundleRecords: fc.constantFrom(undefined, undefined, 1, 3, 3)
 })
 type Drawn<A> = A extends fc.Arbitrary<infer B> ? B : never
@@ -81,7 +82,7 @@ class Both {
 
   constructor(options: Drawn<typeof optionsDrawn>, settings: ModelSettings) {
     const { abandoned, alonePositions, bundleRecords, crashLoop, seenKey, unordered } = options
-    const bundle = bundleRecords === undefined ? {} : { bundleRecords }
+    const bundle = bundleRecords === undefined ? {} : { bundleRecords, bundleWaitMs: options.bundleWaitMs }
     const dedupe =
       seenKey === undefined
         ? {}

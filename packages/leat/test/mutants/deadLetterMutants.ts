@@ -182,6 +182,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: "consume/batches.test.ts"
   },
   {
+    name: "a batch that waits for more waits until it is full",
+    file: "consume/ReadLane.ts",
+    find: `if (waits && nowMs < this.#bundleDueMs) return true`,
+    replace: `if (waits) return true`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
     name: "the copy of an event is handled again",
     file: "consume/SeenIds.ts",
     find: `id.seq <= highest) return true`,
