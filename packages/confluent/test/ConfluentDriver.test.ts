@@ -129,6 +129,7 @@ describe("a machine on which the addon", () => {
         "'/a/b.node' was compiled against a different Node.js version using NODE_MODULE_VERSION 137. This"
     )
     expect(said).toContain("npm rebuild @confluentinc/kafka-javascript")
+    expect(said).toContain("Please try re-compiling; run")
     expect(said).not.toContain("is not there")
   })
 

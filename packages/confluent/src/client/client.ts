@@ -183,7 +183,7 @@ const compiling =
 export function whyNotLoaded(thrown: unknown): string {
   // Node's code for an addon that is there: of another version of Node, or without a library that it needs.
   if (thrown instanceof Error && "code" in thrown && thrown.code === "ERR_DLOPEN_FAILED") {
-    const said = thrown.message.trim().replaceAll(/\s+/g, " ")
+    const said = thrown.message.trim().replace(/\.$/, "").replaceAll(/\s+/g, " ")
     return (
       `the native addon of ${name} does not load in Node ${process.versions.node}: ${said}; run \`npm run confluent\` in leat's ` +
       `repository; elsewhere \`npm rebuild ${name}\` with this Node, or ${compiling}`
