@@ -14,9 +14,8 @@
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
-import { isObject, takes } from "./given/takes.ts"
+import { isObject, shown, takes } from "./given/takes.ts"
 import { isPassing } from "./reasons.ts"
-import { textOfThrown } from "./given/thrown.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter` is for subscriptions: a topic of the group's own keeps the record, and where none can,
@@ -180,7 +179,7 @@ function ruleFaults(
     found.push({ path: `${at}.then`, message: "say drop, deadLetter or halt" })
   const limit: unknown = timeoutMs
   if (limit !== undefined && !(typeof limit === "number" && limit >= 1 && limit <= delayMsMax)) {
-    const message = `${textOfThrown(limit)} is not milliseconds from 1 to ${delayMsMax}`
+    const message = `${shown(limit)} is not milliseconds from 1 to ${delayMsMax}`
     found.push({ path: `${at}.timeoutMs`, message })
   }
   if (retry === undefined) return found
@@ -191,7 +190,7 @@ function ruleFaults(
     if (value === undefined && field !== "baseMs") continue
     const isNumber = typeof value === "number" && value >= min && value <= max
     if (isNumber && (field !== "times" || Number.isInteger(value))) continue
-    const message = `${String(value)} is not ${unit} from ${min} to ${max}`
+    const message = `${shown(value)} is not ${unit} from ${min} to ${max}`
     found.push({ path: `${at}.retry.${field}`, message })
   }
   return found

@@ -160,7 +160,7 @@ describe("faults", () => {
     [["patient"], "[0]", "is no rule"],
     [[{ on: ["*"], retry: { base: "50 millis", baseMs: 50 }, then: "drop" }], "[0].retry.base", "is not known here"],
     [[{ on: ["*"], retry: { times: 3 }, then: "drop" }], "[0].retry.baseMs", "undefined is not milliseconds"],
-    [[{ on: ["*"], retry: { baseMs: "5" }, then: "drop" }], "[0].retry.baseMs", "5 is not milliseconds"],
+    [[{ on: ["*"], retry: { baseMs: "5" }, then: "drop" }], "[0].retry.baseMs", '"5" is not milliseconds'],
     [[{ on: ["*"], retry: 5, then: "drop" }], "[0].retry", "is no object"],
     [[{ on: "Timeout", then: "drop" }], "[0].on", "name a failure"],
     [[{ on: [5], then: "drop" }], "[0].on", "are texts"],

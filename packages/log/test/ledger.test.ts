@@ -247,3 +247,8 @@ describe("announced ledgers", () => {
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })
+
+it.each([undefined, "", 5])("ledgerStore says what it takes, and not %s", (directory) => {
+  // @ts-expect-error It is what JavaScript may give.
+  expect(() => ledgerStore(directory)).toThrow('ledgerStore: takes the directory of a log, as ledgerStore("./data")')
+})

@@ -103,8 +103,11 @@ describe("an event that is rejected", () => {
   it.each([
     [{ ...empty, int32: 1.5 }, "Kinds.int32 is a number with a fraction; it must be a whole number of 32 bits"],
     [{ ...empty, int32: Number.NaN }, "Kinds.int32 is NaN; it must be a whole number of 32 bits"],
-    [{ ...empty, uint32: -1 }, "Kinds.uint32 is a whole number; it must be a whole number from 0 to 4294967295"],
-    [{ ...empty, int64: 2n ** 63n }, "Kinds.int64 is a bigint; it must be a bigint of 64 bits"],
+    [
+      { ...empty, uint32: -1 },
+      "Kinds.uint32 is a negative whole number; it must be a whole number from 0 to 4294967295"
+    ],
+    [{ ...empty, int64: 2n ** 63n }, "Kinds.int64 is a bigint of 2^63 or more; it must be a bigint of 64 bits"],
     [
       { ...empty, string: "\uD800" },
       "Kinds.string is a string of 1 characters; it must be a string without lone surrogates"
@@ -145,8 +148,9 @@ it("a Duration whose parts have two signs is rejected", () => {
     [-1n, 1]
   ] as const) {
     const error = fault(EveryTime, { ...times, lasted: { seconds, nanos } })
+    const given = nanos < 0 ? "a negative whole number" : "a whole number"
     expect(error).toMatchObject({
-      message: "EveryTime.lasted.nanos is a whole number; it must be of the sign that the seconds have"
+      message: `EveryTime.lasted.nanos is ${given}; it must be of the sign that the seconds have`
     })
   }
 })

@@ -81,9 +81,25 @@ function describe(value: unknown): string {
   if (typeof value === "string") return `a string of ${value.length} characters`
   if (typeof value === "number") {
     if (!Number.isFinite(value)) return String(value)
-    return Number.isInteger(value) ? "a whole number" : "a number with a fraction"
+    return Number.isInteger(value) ? wholeNumber(value) : "a number with a fraction"
   }
+  if (typeof value === "bigint") return bigint(value)
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return "an array"
   return typeof value === "object" ? "an object" : `a ${typeof value}`
+}
+
+/** On which side of what a field holds it is. */
+function wholeNumber(value: number): string {
+  if (value < -2_147_483_648) return "a whole number below -2147483648"
+  if (value < 0) return "a negative whole number"
+  if (value > 4_294_967_295) return "a whole number above 4294967295"
+  return value > 2_147_483_647 ? "a whole number above 2147483647" : "a whole number"
+}
+
+function bigint(value: bigint): string {
+  if (value < -(2n ** 63n)) return "a bigint below -2^63"
+  if (value < 0n) return "a negative bigint"
+  if (value >= 2n ** 64n) return "a bigint of 2^64 or more"
+  return value >= 2n ** 63n ? "a bigint of 2^63 or more" : "a bigint"
 }

@@ -1,8 +1,7 @@
 /** What is wrong with the name and the options that a subscription is given in code, where types let any text and number pass. */
-import { isObject, kindOf } from "../given/takes.ts"
+import { isObject, kindOf, shown } from "../given/takes.ts"
 import { meant } from "../given/nearest.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { textOfThrown } from "../given/thrown.ts"
 import { faults } from "../Policy.ts"
 import { concurrencyMax, dedupeRecordsMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
@@ -63,7 +62,7 @@ export function handleFaults(
   for (const [path, value, least, most] of counts) {
     if (value === undefined && !(path === "dedupe.records" && dedupe !== undefined)) continue
     if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) continue
-    found.push({ path, message: `${textOfThrown(value)} is not a whole number from ${least} to ${most}` })
+    found.push({ path, message: `${shown(value)} is not a whole number from ${least} to ${most}` })
   }
   if (onTombstone !== undefined && typeof onTombstone !== "function")
     found.push({ path: "onTombstone", message: "is no function" })
@@ -75,11 +74,11 @@ function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
   if (from === "earliest" || from === "latest") return []
   if (typeof from === "object" && from !== null && "timeMs" in from) {
     if (Number.isFinite(from.timeMs)) return []
-    return [{ path: "from.timeMs", message: `${String(from.timeMs)} is not a time in epoch milliseconds` }]
+    return [{ path: "from.timeMs", message: `${shown(from.timeMs)} is not a time in epoch milliseconds` }]
   }
   if (typeof from === "object" && from !== null && "position" in from) {
     if (typeof from.position === "bigint" && from.position >= 0n) return []
-    return [{ path: "from.position", message: `${String(from.position)} is not a position: a bigint from 0n` }]
+    return [{ path: "from.position", message: `${shown(from.position)} is not a position: a bigint from 0n` }]
   }
   return [{ path: "from", message: 'is none of "earliest", "latest", { timeMs: ... } and { position: ... }' }]
 }

@@ -51,3 +51,9 @@ export function kindOf(value: unknown): string {
   if (value === null) return "null"
   return kinds[typeof value] ?? (value === undefined ? "undefined" : "another object")
 }
+
+/** A value in place of a number, as a sentence shows it: a text of digits is told from a number, and whatever has no text by its kind. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value)
+  return typeof value === "number" || typeof value === "bigint" ? String(value) : kindOf(value)
+}

@@ -10,8 +10,10 @@ import protobuf from "protobufjs/minimal.js"
 import type { Contract, Key } from "../contract/Contract.ts"
 import { ContextHeaders, type EventContext, type Surroundings } from "../record/ContextHeaders.ts"
 import { keyBytes, keyBytesMax, writeKey } from "../record/Key.ts"
+import { kindOf } from "../given/takes.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import type { RejectReason } from "./Admission.ts"
+import { contextFault } from "./contextFault.ts"
 
 /** Size of the buffer that values are written into, until one is larger. */
 const valueBytesExpected = 16_384
@@ -58,6 +60,10 @@ export class Draft {
     const turn = ++filled
     try {
       this.isTombstone = false
+      if (typeof event !== "object" || event === null)
+        return this.#wrong(`an event is an object, and not ${kindOf(event)}`)
+      const fault = givenFault(context)
+      if (fault !== undefined) return this.#wrong(fault)
       this.#readHeaders(context, around)
       const key = contract.key(event)
       const reason = this.#readKey(contract, key)
@@ -81,10 +87,11 @@ export class Draft {
     try {
       this.isTombstone = true
       this.valueLength = 0
+      const fault = givenFault(context)
+      if (fault !== undefined) return this.#wrong(fault)
       this.#readHeaders(context, around)
       if (contract.compacted) return this.#readKey(contract, key)
-      this.fault = "a tombstone needs a contract marked compacted"
-      return "invalid"
+      return this.#wrong("a tombstone needs a contract marked compacted")
     } catch (error) {
       return this.#refuse(error)
     }
@@ -125,6 +132,11 @@ export class Draft {
     if (context !== undefined || around !== undefined) this.headers.write(context, around)
   }
 
+  #wrong(fault: string): RejectReason {
+    this.fault = fault
+    return "invalid"
+  }
+
   #refuse(error: unknown): RejectReason {
     // In whatever state the encoder left it.
     this.#writer = undefined
@@ -163,6 +175,10 @@ export class Draft {
     this.#value = value
     this.#view = viewOf(value)
   }
+}
+
+function givenFault(context: unknown): string | undefined {
+  return typeof context === "object" && context !== null ? contextFault(context) : undefined
 }
 
 const drafts: Array<Draft> = []

@@ -65,6 +65,13 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     foundBy: "publish/RoomQueue.test.ts"
   },
   {
+    name: "an option of a publish that nobody knows is passed over",
+    file: "publish/contextFault.ts",
+    find: `if (!known.has(name))`,
+    replace: `if (!known.has(name) && name === "")`,
+    foundBy: "publish/oddEvents.test.ts"
+  },
+  {
     name: "an event that waits keeps views of the next one's value",
     file: "publish/Draft.ts",
     find: `Buffer.from(this.#value.subarray(0, this.valueLength)))`,

@@ -52,6 +52,17 @@ const expectInvalid = (
     return error.message
   })
 
+it.each([undefined, null, "text", 5])("what is no event is told as that: %s", (given) =>
+  story(
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes()
+      // @ts-expect-error It is what JavaScript may give.
+      const { detail } = yield* Effect.flip(notes.publish(given))
+      expect(detail).toMatch(/^an event is an object, and not (undefined|null|a text|a number)$/)
+    })
+  )
+)
+
 describe("code that throws", () => {
   it.each(kinds)("in a getter of the event: %s", (kind) =>
     story(
@@ -143,6 +154,16 @@ describe("what an event carries, from JavaScript", () => {
       "the name of headers[1] holds half"
     ],
     [{ headers: [["tenant", revoked]] }, "is no Uint8Array"],
+    [{ level: "storedd" }, "the level storedd is none of queued, durable, stored; did you mean stored?"],
+    [{ level: 5 }, "the level a number is none of queued"],
+    [{ correlationID: "x" }, "correlationID is no option of a publish; it has level, signal, traceparent,"],
+    [{ correlationID: "x" }, "headers; did you mean correlationId?"],
+    [{ traceparent: "rubbish" }, "traceparent is no W3C trace context, as 00-0af7651916cd"],
+    [{ traceparent: `00-${"0".repeat(32)}-b7ad6b7169203331-01` }, "is no W3C trace context"],
+    [{ traceparent: `00-${"a".repeat(32)}-${"0".repeat(16)}-01` }, "is no W3C trace context"],
+    [{ traceparent: `ff-${"a".repeat(32)}-${"b".repeat(16)}-01` }, "is no W3C trace context"],
+    [{ traceparent: `00-${"A".repeat(32)}-${"b".repeat(16)}-01` }, "is no W3C trace context"],
+    [{ traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01-more` }, "is no W3C trace context"],
     [revoked, "revoked"]
   ]
 
@@ -158,6 +179,16 @@ describe("what an event carries, from JavaScript", () => {
         })
       )
   )
+
+  it("is taken where it is a trace context, of a later version too", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, notes } = yield* openNotes()
+        const own = [`00-${"a".repeat(32)}-${"b".repeat(16)}-01`, `cc-${"a".repeat(32)}-${"b".repeat(16)}-01-more`]
+        for (const traceparent of own) yield* notes.publish(note("k", "1"), { traceparent, level: "stored" })
+        expect((yield* stored(broker)).map(({ traceparent }) => traceparent)).toEqual(own)
+      })
+    ))
 
   it("is told by its brand: bytes of another realm count, and a subclass cannot lie about its length", () =>
     story(

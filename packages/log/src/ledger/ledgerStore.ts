@@ -20,6 +20,8 @@ import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
  * ```
  */
 export function ledgerStore(directory: string): LedgerStore {
+  if (typeof directory !== "string" || directory === "")
+    throw new TypeError('ledgerStore: takes the directory of a log, as ledgerStore("./data")')
   const folder = join(directory, ledgerName)
   const begin = beginOf(process.pid)
   const owner = { host: hostname(), pid: process.pid, ...(begin === undefined ? {} : { begin }) }

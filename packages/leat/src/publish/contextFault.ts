@@ -1,0 +1,45 @@
+/**
+ * What is wrong with the options of one publish, or the context of one offer, for callers without types: a name or a level that is misspelt
+ * would be lost without a word. Runs for each event that has any, so it makes nothing but the sentence.
+ */
+import { meant } from "../given/nearest.ts"
+import { kindOf } from "../given/takes.ts"
+
+const levels: ReadonlyArray<string> = ["queued", "durable", "stored"]
+
+const names: ReadonlyArray<string> = [
+  "level",
+  "signal",
+  "traceparent",
+  "tracestate",
+  "baggage",
+  "correlationId",
+  "causationId",
+  "headers"
+]
+const known: ReadonlySet<string> = new Set(names)
+
+/** W3C trace context; later versions may say more behind it. */
+const traceparentForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:-|$)/
+const traceparentLength = 55
+const noTrace = "0".repeat(32)
+const noSpan = "0".repeat(16)
+
+function isTraceparent(text: string): boolean {
+  if (!traceparentForm.test(text) || text.startsWith("ff")) return false
+  if (text.startsWith("00") && text.length > traceparentLength) return false
+  return !text.startsWith(noTrace, 3) && !text.startsWith(noSpan, 36)
+}
+
+/** Undefined when the options can be followed. The texts themselves are checked where they are written. */
+export function contextFault(given: object): string | undefined {
+  for (const name in given)
+    if (!known.has(name)) return `${name} is no option of a publish; it has ${names.join(", ")}${meant(name, names)}`
+  const { level, traceparent } = given as { readonly level?: unknown; readonly traceparent?: unknown }
+  if (level !== undefined && !(typeof level === "string" && levels.includes(level))) {
+    const text = typeof level === "string" ? level : kindOf(level)
+    return `the level ${text} is none of ${levels.join(", ")}${meant(text, levels)}`
+  }
+  if (typeof traceparent !== "string" || isTraceparent(traceparent) || !traceparent.isWellFormed()) return undefined
+  return "traceparent is no W3C trace context, as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+}
