@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Exit, References, Scope } from "effect"
 import { type Announcement, Leat } from "leat"
 import { waitUntil } from "leat/testing"
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe } from "vitest"
 import { noteContract, routesTo } from "./support/Note.js"
@@ -209,6 +209,17 @@ describe("announced ledgers", () => {
       const { ledgers, unreadable } = yield* readLedgers(directory)
       expect(ledgers).toHaveLength(1)
       expect(unreadable).toEqual([{ path, why: expect.stringContaining("no announcement") }])
+    })
+  )
+
+  it.live("that are taken away while they are read are left out", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(openNotes(directory))
+      // A name that leads nowhere is listed, and not there when it is read.
+      symlinkSync(join(directory, "gone"), join(directory, "ledger", "00000000-0000-4000-8000-000000000000.json"))
+      const { ledgers, unreadable } = yield* readLedgers(directory)
+      expect([ledgers.length, unreadable]).toEqual([1, []])
     })
   )
 

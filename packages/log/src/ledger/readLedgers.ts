@@ -129,7 +129,10 @@ function readFiles(folder: string) {
       const unreadable: Array<Ledgers["unreadable"][number]> = []
       for (const name of names) {
         const path = join(folder, name)
-        const decoded = decodeLedgerFile(await readFile(path, "utf8"))
+        const text = await textIn(path)
+        // Taken away since it was listed.
+        if (text === undefined) continue
+        const decoded = decodeLedgerFile(text)
         if (Option.isSome(decoded)) files.push(decoded.value)
         else
           unreadable.push({
@@ -145,10 +148,18 @@ function readFiles(folder: string) {
 }
 
 async function namesIn(folder: string): Promise<ReadonlyArray<string>> {
+  return (await unlessGone(readdir(folder))) ?? []
+}
+
+async function textIn(path: string): Promise<string | undefined> {
+  return await unlessGone(readFile(path, "utf8"))
+}
+
+async function unlessGone<A>(reading: Promise<A>): Promise<A | undefined> {
   try {
-    return await readdir(folder)
+    return await reading
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
     throw error
   }
 }
