@@ -9,6 +9,7 @@ export const equivalents: ReadonlyArray<{ readonly file: string; readonly why: s
   { file: "consume/DeliveryInfo.ts", why: "types, and a reference without a rule" },
   { file: "consume/SourceOptions.ts", why: "types, and a class without a rule" },
   { file: "transport/index.ts", why: "types only" },
+  { file: "transport/OpeningTrouble.ts", why: "a reference without a rule" },
   {
     file: "transport/Announcement.ts",
     why: "a plain copy of the ledger; announcements are tested where they are stored"
