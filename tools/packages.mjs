@@ -16,7 +16,13 @@ try {
     if (isPrivate === true) continue
     process.stdout.write(`-- ${name}\n`)
     run("publint", ["--strict", `packages/${name}`])
-    run("npm", ["pack", "--silent", "--pack-destination", folder, "--workspace", `packages/${name}`])
+    const packing = ["pack", "--silent", "--json", "--pack-destination", folder, "--workspace", `packages/${name}`]
+    const packed = spawnSync("npm", packing, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+    for (const needed of ["README.md", "LICENSE"]) {
+      if (packed.stdout.includes(`"path": "${needed}"`)) continue
+      process.stdout.write(`the package of ${name} has no ${needed}\n`)
+      failed++
+    }
     const file = readdirSync(folder).find((one) => one.endsWith(".tgz"))
     if (file !== undefined && exports !== undefined) run("attw", ["--profile", "esm-only", join(folder, file)])
     if (file !== undefined) rmSync(join(folder, file))

@@ -121,6 +121,7 @@ describe("an event given to `leat events publish` as JSON", () => {
       ['"raw":"+_+_"', "raw: it is no base64"],
       ['"flag":1', "flag"],
       ['"flag":"true"', "flag"],
+      ['"colour":"RED"', 'colour: "RED" is no value of shop.v1.All.Colour; there is COLOUR_UNSPECIFIED, COLOUR_RED'],
       ['"colour":"COLOUR_BLUE"', "COLOUR_BLUE"],
       ['"colour":1.5', "colour: 1.5 is no whole number"],
       ['"colour":2147483648', "colour: 2147483648 is out of range"],

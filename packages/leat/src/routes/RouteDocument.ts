@@ -68,6 +68,8 @@ const FromSchema = Schema.Union([Schema.Literals(["earliest", "latest"]), TimeSc
 const SubscriptionMatchSchema = Schema.Struct({ stream: Name, group: Schema.optionalKey(Name) })
 const ReadBufferSchema = Schema.Struct({ bytes: Positive })
 
+const DedupeSchema = Schema.Struct({ records: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) })
+
 const SubscriptionSchema = Schema.Struct({
   match: SubscriptionMatchSchema,
   policy: Schema.optionalKey(PolicyNames),
@@ -77,7 +79,7 @@ const SubscriptionSchema = Schema.Struct({
   settleEvery: Schema.optionalKey(DurationText),
   drain: Schema.optionalKey(DurationText),
   crashLoop: Schema.optionalKey(Positive),
-  dedupe: Schema.optionalKey(Schema.Struct({ records: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) }))
+  dedupe: Schema.optionalKey(DedupeSchema)
 })
 
 const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })
@@ -122,6 +124,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],
   ["subscriptions.#.buffer", ["the buffer of a subscription", Object.keys(ReadBufferSchema.fields)]],
+  ["subscriptions.#.dedupe", ["the dedupe of a subscription", Object.keys(DedupeSchema.fields)]],
   ["subscriptions.#.from", ["a place to begin", Object.keys(TimeSchema.fields)]]
 ])
 

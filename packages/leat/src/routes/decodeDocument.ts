@@ -105,6 +105,7 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["subscriptions.#.match.stream", nobody.stream],
   ["subscriptions.#.policy.#", "standard"],
   ["subscriptions.#.buffer.bytes", 1],
+  ["subscriptions.#.dedupe.records", 0],
   ["subscriptions.#.from.time", "2026-01-01"]
 ])
 

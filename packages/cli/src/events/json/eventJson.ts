@@ -2,7 +2,7 @@
  * Protobuf's JSON mapping, made exact: integers as they are written, whether as numbers or as text, and faults where protobuf-es would
  * take what is not JSON of the type (`"0x10"`, base64 with line feeds, `"1s later"`, 30 February).
  */
-import { type DescField, type DescMessage, type JsonValue, ScalarType } from "@bufbuild/protobuf"
+import { type DescEnum, type DescField, type DescMessage, type JsonValue, ScalarType } from "@bufbuild/protobuf"
 import { type ExactJson, isExactObject, JsonNumber, plainJson } from "./ExactJson.ts"
 import { exactInteger, integerRanges, isJsonNumber } from "./integers.ts"
 
@@ -47,12 +47,24 @@ function valueForm({ message, scalar, enum: named }: DescField, value: ExactJson
   if (integers !== undefined) {
     // Text is the name of an enum's value.
     const source = value instanceof JsonNumber ? value.source : named === undefined ? value : undefined
+    if (named !== undefined && typeof value === "string") checkName(named, value, path)
     if (typeof source !== "string") return plain(value)
     const exact = said(path, () => exactInteger(source, integers))
     return integers.most > BigInt(Number.MAX_SAFE_INTEGER) ? String(exact) : Number(exact)
   }
   if (typeof value === "string") checkText(scalar, value, path)
   return plain(value)
+}
+
+/** Most names that a sentence lists. */
+const namesMax = 20
+
+/** TypeScript calls the values by shorter names, without that of the enum. */
+function checkName({ typeName, values }: DescEnum, text: string, path: string): void {
+  const names = values.map(({ name }) => name)
+  if (names.includes(text)) return
+  const told = names.length > namesMax ? [...names.slice(0, namesMax), "..."] : names
+  throw new Error(`${path}: ${JSON.stringify(text)} is no value of ${typeName}; there is ${told.join(", ")}`)
 }
 
 function checkText(scalar: ScalarType | undefined, text: string, path: string): void {
