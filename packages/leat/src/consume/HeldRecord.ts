@@ -60,8 +60,35 @@ export function bytesOf(records: ReceivedRecords, index: number): number {
   return 128 + records.bytes(index)
 }
 
+/**
+ * Cuts a bundle behind its first `count` records, 1 or more, in place; returns what stood behind them, which follows it, with its last slice.
+ * Undefined when there is nothing.
+ */
+export function cutHeld(
+  held: HeldRecord,
+  count: number
+): { readonly following: HeldRecord; readonly end: Slice } | undefined {
+  const rest = held.slice === undefined ? undefined : cutSlice(held.slice, count)
+  if (rest === undefined) return undefined
+  let span = 0
+  let bytes = 0
+  let end = rest
+  for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
+    for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
+    span += slice.to - slice.from
+    end = slice
+  }
+  // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
+  const following = new HeldRecord(rest, held.key, held.order, span, bytes)
+  following.following = held.following
+  held.following = following
+  held.span -= span
+  held.bytes -= bytes
+  return { following, end }
+}
+
 /** Cuts a slice behind its first `count` records, 1 or more, in place; returns what stood behind them. */
-export function cutSlice(slice: Slice, count: number): Slice | undefined {
+function cutSlice(slice: Slice, count: number): Slice | undefined {
   let left = count
   for (let at: Slice | undefined = slice; at !== undefined; at = at.following) {
     const length = at.to - at.from

@@ -11,13 +11,13 @@ import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Handling } from "./Handling.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { ReadLane, type ReadHalted } from "./ReadLane.ts"
+import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"
 import type { ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
-import { recordsOf } from "../transport/ReceivedRecords.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 
 /** After so many handlers, or so many milliseconds, the driving fiber gives way to others. */
@@ -29,9 +29,6 @@ const drainPart = 0.8
 
 /** How long a lane that this member gives back by itself waits for interrupted handlers, in milliseconds. */
 const cleanupMs = 5000
-
-/** How long a lane may look back for ids before it begins, in milliseconds. */
-const lookBackMs = 10_000
 
 /** How long settles may fail for passing reasons before it is told, in milliseconds. */
 const tellUnsettledMs = 10_000
@@ -196,7 +193,7 @@ export class LaneShell<T> {
   readonly #pull: Effect.Effect<void> = Effect.scoped(
     Effect.gen({ self: this }, function* () {
       const { machine } = this
-      yield* this.#lookBack
+      if (this.#seen !== undefined) yield* lookBack(this.#seen, this.#options, this.lane, this.#settings)
       const pull = yield* Stream.toPull(this.lane.batches)
       for (;;) {
         while (!machine.wantsMore && !machine.isRevoked) yield* this.#roomAgain.wait
@@ -218,34 +215,6 @@ export class LaneShell<T> {
       }
     })
   )
-
-  /**
-   * Learns the ids before where the lane begins: copies of what somebody has handled there may come. What cannot be read, or takes too long, is not
-   * known, and its copies are handled.
-   */
-  readonly #lookBack: Effect.Effect<void> = Effect.suspend(() => {
-    const { transport, topic } = this.#options
-    const { start, partition } = this.lane
-    const seen = this.#seen
-    const records = BigInt(this.#settings.dedupeRecords ?? 0)
-    if (seen === undefined || records === 0n || start === 0n) return Effect.void
-    const range = { fromPosition: start > records ? start - records : 0n, toPosition: start }
-    return transport.read(topic, partition, range).pipe(
-      Stream.runForEach((batch) =>
-        Effect.sync(() => {
-          const received = recordsOf(batch)
-          for (let index = 0; index < received.length; index++) seen.see(received, index)
-        })
-      ),
-      Effect.timeout(lookBackMs),
-      Effect.catch(({ message }) =>
-        Telemetry.warn(
-          `${topic}/${partition}: what lies before position ${start} cannot be looked through for ids, and copies of it are handled again: ${message}`
-        )
-      ),
-      Effect.raceFirst(this.lane.revoked)
-    )
-  })
 
   readonly #listen: Effect.Effect<void> = Effect.suspend(() =>
     Effect.map(this.lane.revoked, () => {

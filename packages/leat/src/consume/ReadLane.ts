@@ -16,7 +16,8 @@
  * ```
  */
 import { newCounts } from "../ledger/Ledger.ts"
-import { bytesOf, cutSlice, doneEnd, type End, HeldRecord, type Slice } from "./HeldRecord.ts"
+import { Bundling } from "./Bundling.ts"
+import { bytesOf, cutHeld, doneEnd, type End, HeldRecord } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { RetryHeap } from "./RetryHeap.ts"
@@ -123,11 +124,8 @@ export class ReadLane {
   #waitingSpan = 0
   #runningSpan = 0
   #parkedSpan = 0
-  /** The bundle that the next record may join, and the last slice of it. */
-  #bundle: HeldRecord | undefined
-  #bundleEnd: Slice | undefined
-  /** When the bundle that waits to be full is given to its handler all the same; infinite when none waits. */
-  #bundleDueMs = Number.POSITIVE_INFINITY
+  /** For handlers of batches. */
+  readonly #bundling: Bundling | undefined
   #heldBytes = 0
   #end: Position
   #settled: Position
@@ -146,6 +144,8 @@ export class ReadLane {
     this.#settled = options.start
     this.#aloneLeft = options.abandoned >= options.crashLoop ? (options.alonePositions ?? alonePositionsDefault) : 0
     this.#isCrashLoop = options.abandoned > options.crashLoop
+    const { bundleRecords, bundleWaitMs = 0 } = options
+    this.#bundling = bundleRecords === undefined ? undefined : new Bundling(bundleRecords, bundleWaitMs)
   }
 
   /** Goes on with other settings. Records that wait for a retry keep the time that was said. */
@@ -264,12 +264,10 @@ export class ReadLane {
    */
   split(held: HeldRecord, count: number): void {
     if (held.state !== "running") return
-    const isBundle = this.#bundle === held
     const rest = this.#cut(held, count)
     if (rest === undefined) return
     this.#runningSpan -= rest.span
     this.#waitingSpan += rest.span
-    if (isBundle) this.#bundle = rest
   }
 
   /** Goes on after a halt; parked records are tried again at once, their attempts counted from zero. */
@@ -298,7 +296,7 @@ export class ReadLane {
     const { bufferBytesMax, concurrency } = this.#settings
     if (this.halted !== undefined || this.#revoked || this.#heldBytes >= bufferBytesMax) return false
     // A batch that waits for more has work for no handler yet.
-    const waiting = this.#bundleDueMs === Number.POSITIVE_INFINITY ? 0 : 1
+    const waiting = (this.#bundling?.dueMs ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY ? 0 : 1
     return this.#ready.length - this.#readyHead - waiting < concurrency
   }
 
@@ -315,7 +313,9 @@ export class ReadLane {
   /** When a retry is due that could start, or a batch that waits to be full; Infinity when there is none. */
   get retryDueMs(): number {
     const isStanding = this.halted !== undefined || this.#revoked || this.#runningSpan >= this.#settings.concurrency
-    return isStanding ? Number.POSITIVE_INFINITY : Math.min(this.#parked.dueMs, this.#bundleDueMs)
+    return isStanding
+      ? Number.POSITIVE_INFINITY
+      : Math.min(this.#parked.dueMs, this.#bundling?.dueMs ?? Number.POSITIVE_INFINITY)
   }
 
   /** When the next settle is due; Infinity when there is nothing to settle. */
@@ -390,22 +390,20 @@ export class ReadLane {
   }
 
   #hold(records: ReceivedRecords, index: number): void {
-    const { bundleRecords, unordered, isSeen } = this.#options
+    const { unordered, isSeen } = this.#options
+    const bundling = this.#bundling
     if (isSeen?.(records, index) === true) return this.#endAtOnce({ term: "duplicate", reason: "duplicate" }, 1)
     const bytes = bytesOf(records, index)
-    const key = unordered || bundleRecords !== undefined ? "" : records.keyText(index)
+    const key = unordered || bundling !== undefined ? "" : records.keyText(index)
     const order = this.#order++
     this.#heldBytes += bytes
     this.#waitingSpan++
-    if (bundleRecords !== undefined && this.#joins(records, index, bytes, bundleRecords)) return
+    if (bundling?.joins(records, index, bytes, this.#held.at(-1)) === true) return
     const slice = { records, from: index, to: index + 1, following: undefined }
     const held = new HeldRecord(slice, key, order, 1, bytes)
     this.#held.push(held)
-    if (bundleRecords !== undefined && !this.#isAlone) {
-      this.#bundle = held
-      this.#bundleEnd = slice
-    }
-    if (unordered && bundleRecords === undefined) {
+    if (!this.#isAlone) bundling?.begin(held, slice)
+    if (unordered && bundling === undefined) {
       this.#ready.push(held)
       return
     }
@@ -413,22 +411,6 @@ export class ReadLane {
     this.#lastOfKey.set(key, held)
     if (last === undefined) this.#ready.push(held)
     else last.following = held
-  }
-
-  /** Puts a record to the bundle before it, where nothing lies between them and there is room. */
-  #joins(records: ReceivedRecords, index: number, bytes: number, recordsMax: number): boolean {
-    const bundle = this.#bundle
-    const end = this.#bundleEnd
-    if (bundle?.state !== "waiting" || end === undefined || bundle.span >= recordsMax) return false
-    if (this.#held.at(-1) !== bundle) return false
-    if (end.records === records && end.to === index) end.to++
-    else {
-      end.following = { records, from: index, to: index + 1, following: undefined }
-      this.#bundleEnd = end.following
-    }
-    bundle.span++
-    bundle.bytes += bytes
-    return true
   }
 
   /** Positions up to `next` have no records. */
@@ -466,7 +448,9 @@ export class ReadLane {
     const parked = this.#parked.size + this.#aside.standing + this.#aside.moving
     if (parked >= parkedMax || (this.#isAlone && parked > 0)) return undefined
     const held = this.#ready[this.#readyHead]
-    if (held === undefined || this.#isWaitedFor(held, nowMs)) return undefined
+    if (held === undefined) return undefined
+    const mayGrow = held === this.#held.at(-1) && this.#heldBytes < this.#settings.bufferBytesMax
+    if (this.#bundling?.waits(held, mayGrow, nowMs) === true) return undefined
     this.#readyHead++
     if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
     else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
@@ -475,17 +459,6 @@ export class ReadLane {
     }
     this.#waitingSpan -= held.span
     return held
-  }
-
-  /** Whether more may still join a bundle, and its handler waits for it. */
-  #isWaitedFor(held: HeldRecord, nowMs: number): boolean {
-    const { bundleRecords = 1, bundleWaitMs = 0 } = this.#options
-    const isOpen = held === this.#bundle && held === this.#held.at(-1) && held.span < bundleRecords
-    const waits = bundleWaitMs > 0 && isOpen && this.#heldBytes < this.#settings.bufferBytesMax
-    if (waits && this.#bundleDueMs === Number.POSITIVE_INFINITY) this.#bundleDueMs = nowMs + bundleWaitMs
-    if (waits && nowMs < this.#bundleDueMs) return true
-    this.#bundleDueMs = Number.POSITIVE_INFINITY
-    return false
   }
 
   #park(held: HeldRecord, retryAtMs: number): void {
@@ -497,22 +470,11 @@ export class ReadLane {
 
   /** Cuts a bundle behind its first `count` records; what stood behind them follows it. */
   #cut(held: HeldRecord, count: number): HeldRecord | undefined {
-    const rest = held.slice === undefined ? undefined : cutSlice(held.slice, count)
-    if (rest === undefined) return undefined
-    let span = 0
-    let bytes = 0
-    for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
-      for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
-      span += slice.to - slice.from
-      if (this.#bundle === held) this.#bundleEnd = slice
-    }
-    // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
-    const following = new HeldRecord(rest, held.key, held.order, span, bytes)
-    held.span -= span
-    held.bytes -= bytes
+    const cut = cutHeld(held, count)
+    if (cut === undefined) return undefined
+    const { following, end } = cut
+    if (this.#bundling?.isOpen(held) === true) this.#bundling.begin(following, end)
     this.#held.splice(this.#held.indexOf(held, this.#head) + 1, 0, following)
-    following.following = held.following
-    held.following = following
     if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, following)
     return following
   }
@@ -551,7 +513,7 @@ export class ReadLane {
 
   /** Cuts a bundle into its records, in order; those behind the first count its attempts. */
   #takeApart(held: HeldRecord): ReadonlyArray<HeldRecord> {
-    if (this.#bundle === held) this.#bundle = this.#bundleEnd = undefined
+    if (this.#bundling?.isOpen(held) === true) this.#bundling.close()
     const singles = [held]
     for (let rest = this.#cut(held, 1); rest !== undefined; rest = this.#cut(rest, 1)) {
       rest.attempts = held.attempts

@@ -183,8 +183,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a batch that waits for more waits until it is full",
-    file: "consume/ReadLane.ts",
-    find: `if (waits && nowMs < this.#bundleDueMs) return true`,
+    file: "consume/Bundling.ts",
+    find: `if (waits && nowMs < this.dueMs) return true`,
     replace: `if (waits) return true`,
     foundBy: "consume/readModel.test.ts"
   },
@@ -204,9 +204,9 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what was handled before a lane began is not known",
-    file: "consume/LaneShell.ts",
-    find: `      yield* this.#lookBack`,
-    replace: `      yield* Effect.void`,
+    file: "consume/lookBack.ts",
+    find: `fromPosition: start > records ? start - records : 0n`,
+    replace: `fromPosition: start`,
     foundBy: "consume/dedupe.test.ts"
   },
   {
