@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs"
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Metric, Scope, Tracer } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { type FaultPlan, faultDriver, waitUntil } from "leat/testing"
 import { describe } from "vitest"
+import { metricNames } from "../src/Telemetry.js"
 import { noteContract } from "./contracts/Note.js"
 
 const openNotes = (faults: FaultPlan = {}) =>
@@ -294,3 +296,11 @@ describe("metrics", () => {
     })
   )
 })
+
+it.each([...Object.values(metricNames), "messaging.process.duration", "messaging.client.operation.duration"])(
+  "the guide tells of the metric %s",
+  (name) => {
+    const page = readFileSync(new URL("../../../docs/guide/observing.md", import.meta.url), "utf8")
+    expect(page).toContain(`\`${name}\``)
+  }
+)
