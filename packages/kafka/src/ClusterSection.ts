@@ -1,6 +1,6 @@
 /** The Kafka cluster section of a route document, as it is written: one shape for both drivers. */
 import { Result, Schema, SchemaIssue } from "effect"
-import { type ClusterConfig, hasReference, isReference } from "leat/transport"
+import { type ClusterConfig, formFault, hasReference, isReference } from "leat/transport"
 import { brokersOf } from "./brokerAddress.ts"
 import { type SectionPhase, sectionSchema } from "./sectionSchema.ts"
 
@@ -74,15 +74,5 @@ export function checkOpenedSection(config: ClusterConfig): Result.Result<Cluster
 
 /** Without `reportInput` no message of a schema says what stood there; those of our own checks do not either. */
 function issuesOf(issue: SchemaIssue.Issue): ReadonlyArray<SectionIssue> {
-  return formatIssues(issue).issues.map(({ message, path }) => ({ path: pathText(path ?? []), message }))
-}
-
-function pathText(path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>): string {
-  let text = ""
-  for (const part of path) {
-    const key = typeof part === "object" ? part.key : part
-    if (typeof key === "number") text += `[${key}]`
-    else text += text === "" ? String(key) : `.${String(key)}`
-  }
-  return text
+  return formatIssues(issue).issues.map((one) => formFault(one, writtenSchema))
 }

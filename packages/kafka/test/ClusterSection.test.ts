@@ -64,7 +64,7 @@ describe("a section, as it is written", () => {
   })
 
   it.each([
-    ["nothing", {}, "brokers: Missing key"],
+    ["nothing", {}, "brokers: is missing"],
     ["no brokers", { brokers: [] }, /^brokers/],
     ["a broker without a port", { brokers: ["k1"] }, /^brokers\[0\]: is no address of a broker; write HOST:PORT/],
     ["a URL", { brokers: "SASL_SSL://k1:9092" }, /^brokers: is no list of brokers/],
@@ -72,9 +72,22 @@ describe("a section, as it is written", () => {
     ["port 65536", { brokers: "k1:65536" }, /^brokers: /],
     ["a bare IPv6 address", { brokers: ["::1:9092"] }, /^brokers\[0\]: .*brackets/],
     ["a trailing comma", { brokers: "k1:9092," }, /^brokers: /],
-    ["an unknown key", { brokers: "k1:9092", acks: 1 }, /^acks: /],
-    ["an unknown key of tls", { brokers: "k1:9092", tls: { rejectUnauthorized: false } }, /^tls.rejectUnauthorized: /],
-    ["an unknown mechanism", { brokers: "k1:9092", sasl: { mechanism: "GSSAPI" } }, /^sasl/],
+    ["an unknown key", { brokers: "k1:9092", acks: 1 }, /^acks: is no field here; there is brokers, clientId, tls/],
+    [
+      "a misspelt key",
+      { brokers: "k1:9092", topic: { partition: 3 } },
+      /^topic.partition: is no field here; there is partitions, replicationFactor; did you mean partitions\?$/
+    ],
+    [
+      "an unknown key of tls",
+      { brokers: "k1:9092", tls: { rejectUnauthorized: false } },
+      /^tls.rejectUnauthorized: is no field here; there is ca, cert/
+    ],
+    [
+      "an unknown mechanism",
+      { brokers: "k1:9092", sasl: { mechanism: "GSSAPI" } },
+      /^sasl.mechanism: must be PLAIN or SCRAM-SHA-256 or/
+    ],
     ["a path for a certificate", { brokers: "k1:9092", tls: { ca: "./ca.pem" } }, /^tls.ca: .*write \$\{file:PATH\}/],
     ["a certificate without its key", { brokers: "k1:9092", tls: { cert: certificate } }, /^tls: cert and key/],
     ["a passphrase without a key", { brokers: "k1:9092", tls: { passphrase: "${env:P}" } }, /^tls: a passphrase/],

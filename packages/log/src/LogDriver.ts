@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { Effect, Result, Schema, SchemaIssue } from "effect"
-import { type Driver, hasReference, TransportError } from "leat/transport"
+import { type Driver, formFault, hasReference, TransportError } from "leat/transport"
 import { logCapabilities } from "./LogOptions.ts"
 import { logTransport } from "./LogTransport.ts"
 import { noteOpened } from "./ledger/openedHere.ts"
@@ -49,7 +49,7 @@ export const log: Driver = {
       return { capabilities: logCapabilities(decoded.success), addresses: [`directory:${path}`] }
     }
     const { issues } = formatIssues(decoded.failure.issue)
-    return { issues: issues.map(({ message, path }) => ({ path: (path ?? []).map(String).join("."), message })) }
+    return { issues: issues.map((issue) => formFault(issue, Config)) }
   },
   open: (cluster, config) =>
     Effect.suspend(() => {

@@ -31,6 +31,7 @@ export {
   resolutionHeader
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
+export { formFault } from "../given/formFault.ts"
 export { HeldLane, type HeldLaneOptions, type LaneSource } from "./HeldLane.ts"
 export { OfferedLanes } from "./OfferedLanes.ts"
 export { OpeningTrouble } from "./OpeningTrouble.ts"

@@ -3,6 +3,7 @@
  * what runs without a route document, and what tests use; it does not lie about anything it declares.
  */
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
+import { formFault } from "../../given/formFault.ts"
 import { takes } from "../../given/takes.ts"
 import { MemoryGroup } from "./MemoryGroup.ts"
 import { MemoryPartition } from "./MemoryPartition.ts"
@@ -219,7 +220,7 @@ function driver(brokerOf: (options: MemoryOptions) => MemoryBroker, shared?: Mem
       const decoded = decodeConfig(config)
       if (Result.isSuccess(decoded)) return { capabilities: memoryCapabilities(decoded.success), addresses }
       const { issues } = formatIssues(decoded.failure.issue)
-      return { issues: issues.map(({ message, path }) => ({ path: (path ?? []).map(String).join("."), message })) }
+      return { issues: issues.map((issue) => formFault(issue, Config)) }
     },
     open: (cluster, config) =>
       Effect.suspend(() => {
