@@ -23,7 +23,8 @@ export class OutageWatch {
 
   /** So many records were handled. */
   handled(count: number, nowMs: number): void {
-    for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)
+    if (count === 1) this.#note(0, nowMs)
+    else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)
     if (this.#isOutage) this.#look(nowMs)
   }
 
@@ -42,7 +43,7 @@ export class OutageWatch {
   #note(failed: number, nowMs: number): void {
     this.#failed[this.#next] = failed
     this.#atMs[this.#next] = nowMs
-    this.#next = (this.#next + 1) % latestMax
+    this.#next = this.#next === latestMax - 1 ? 0 : this.#next + 1
   }
 
   #look(nowMs: number): void {

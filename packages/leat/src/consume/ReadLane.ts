@@ -398,7 +398,7 @@ export class ReadLane {
     const order = this.#order++
     this.#heldBytes += bytes
     this.#waitingSpan++
-    if (bundling?.joins(records, index, bytes, this.#held.at(-1)) === true) return
+    if (bundling !== undefined && bundling.joins(records, index, bytes, this.#held.at(-1))) return
     const slice = { records, from: index, to: index + 1, following: undefined }
     const held = new HeldRecord(slice, key, order, 1, bytes)
     this.#held.push(held)
@@ -449,8 +449,10 @@ export class ReadLane {
     if (parked >= parkedMax || (this.#isAlone && parked > 0)) return undefined
     const held = this.#ready[this.#readyHead]
     if (held === undefined) return undefined
-    const mayGrow = held === this.#held.at(-1) && this.#heldBytes < this.#settings.bufferBytesMax
-    if (this.#bundling?.waits(held, mayGrow, nowMs) === true) return undefined
+    if (this.#bundling !== undefined) {
+      const mayGrow = held === this.#held.at(-1) && this.#heldBytes < this.#settings.bufferBytesMax
+      if (this.#bundling.waits(held, mayGrow, nowMs)) return undefined
+    }
     this.#readyHead++
     if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
     else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {

@@ -45,7 +45,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "an outage never ends",
     file: "consume/OutageWatch.ts",
-    find: `    for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)`,
+    find: `if (count === 1) this.#note(0, nowMs)
+    else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)`,
     replace: `    void count`,
     foundBy: "consume/OutageWatch.test.ts"
   },
