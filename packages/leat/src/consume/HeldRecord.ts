@@ -36,6 +36,8 @@ export class HeldRecord {
   retryAtMs = 0
   /** How often it has waited for the end of an outage. */
   waits = 0
+  /** When its failure was counted last as a sign of an outage. */
+  failedAtMs = Number.NEGATIVE_INFINITY
   /** The next one of the same key. */
   following: HeldRecord | undefined = undefined
 

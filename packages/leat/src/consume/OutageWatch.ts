@@ -16,6 +16,8 @@ export class OutageWatch {
   readonly #onChanged: (isOutage: boolean) => void
   #next = 0
   #isOutage = false
+  /** Something was handled since the outage began. */
+  #hasHandled = false
 
   constructor(onChanged: (isOutage: boolean) => void) {
     this.#onChanged = onChanged
@@ -25,13 +27,20 @@ export class OutageWatch {
   handled(count: number, nowMs: number): void {
     if (count === 1) this.#note(0, nowMs)
     else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)
-    if (this.#isOutage) this.#look(nowMs)
+    if (!this.#isOutage) return
+    this.#hasHandled = true
+    this.#look(nowMs)
   }
 
-  /** A record has failed for good. Asked once for each record, when that is so first. */
-  failed(nowMs: number): void {
+  /**
+   * A record has failed for good, as it did before at `countedMs`, when that was counted last. A record that waits and fails again is one
+   * record of what failed lately. Returns when it was counted.
+   */
+  failed(nowMs: number, countedMs: number): number {
+    if (countedMs >= nowMs - windowMs) return countedMs
     this.#note(1, nowMs)
     this.#look(nowMs)
+    return nowMs
   }
 
   /** Whether what has failed for good is to wait. */
@@ -54,9 +63,11 @@ export class OutageWatch {
       count++
       failed += this.#failed[index] ?? 0
     }
-    const isOutage = count >= latestMin && failed * 2 > count
+    // While nothing is handled, nothing says that what failed has ended, however long ago it was looked at.
+    const isOutage = count >= latestMin ? failed * 2 > count : this.#isOutage && !this.#hasHandled
     if (isOutage === this.#isOutage) return
     this.#isOutage = isOutage
+    this.#hasHandled = false
     this.#onChanged(isOutage)
   }
 }

@@ -286,6 +286,11 @@ export class ReadLane {
     return this.#revoked
   }
 
+  /** Whether it was given back: nothing that ends now counts. */
+  get isGiven(): boolean {
+    return this.#isGiven
+  }
+
   /** Positions whose handlers run, or whose dead letters are on their way. */
   get running(): number {
     return this.#runningSpan + this.#aside.moving
@@ -528,7 +533,7 @@ export class ReadLane {
   #setAside(one: ToSetAside, nowMs: number): void {
     const { held } = one
     const { outage, random } = this.#options
-    if (held.waits === 0) outage.failed(nowMs)
+    held.failedAtMs = outage.failed(nowMs, held.failedAtMs)
     // What ends the process is not handled again to see whether it still does.
     if (one.tag !== "CrashLoop" && outage.isOutage(nowMs)) {
       const waitMs = Math.min(outageMs * 2 ** held.waits++, outageMsMax)

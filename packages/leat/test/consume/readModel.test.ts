@@ -95,7 +95,7 @@ class Both {
         alonePositions,
         unordered,
         random: () => 0.5,
-        outage: { handled: () => undefined, failed: () => undefined, isOutage: () => this.model.isOutage },
+        outage: { handled: () => undefined, failed: (nowMs) => nowMs, isOutage: () => this.model.isOutage },
         ...bundle,
         ...dedupe
       },
