@@ -14,7 +14,7 @@ import {
 } from "effect"
 import { caughtUp, firstToDo } from "./CatchingUp.ts"
 import type { Contract } from "../contract/Contract.ts"
-import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { type DeliveryInfo, RecordDelivery } from "./DeliveryInfo.ts"
 import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
@@ -110,7 +110,7 @@ export class Consuming<T> {
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
     })
   }
 
@@ -128,7 +128,7 @@ export class Consuming<T> {
         waitMs: options.waitMs ?? 0,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, handler, true), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
     })
   }
 
@@ -140,7 +140,7 @@ export class Consuming<T> {
         const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, handler, false)
+        const { fiber } = yield* this.#start(group, options, handler, true)
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
@@ -187,7 +187,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    drainsOnStop: boolean
+    isTaken: boolean
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       // What begins after the end would be ended at once, and nobody would be told.
@@ -195,7 +195,7 @@ export class Consuming<T> {
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
       return yield* Effect.acquireRelease(
-        Effect.suspend(() => this.#enter(group, options, handler, drainsOnStop, context)),
+        Effect.suspend(() => this.#enter(group, options, handler, isTaken, context)),
         (started) => Fiber.interrupt(started.fiber)
       )
     })
@@ -206,7 +206,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    drainsOnStop: boolean,
+    isTaken: boolean,
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
@@ -224,7 +224,7 @@ export class Consuming<T> {
       ledger,
       decode: (value) => this.#decode(value),
       handler,
-      drainsOnStop,
+      isTaken,
       duration: processDuration(context),
       context,
       scheduler
@@ -305,9 +305,12 @@ export class Consuming<T> {
 function nextOf<T>(
   queue: Queue.Dequeue<Delivery<T>, TransportError | Cause.Done>
 ): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
-  return Effect.flatMap(Queue.take(queue), (delivery) =>
-    delivery.info.signal.aborted ? nextOf(queue) : Effect.succeed(delivery)
-  )
+  return Effect.flatMap(Queue.take(queue), (delivery) => {
+    const { info } = delivery
+    if (info.signal.aborted) return nextOf(queue)
+    if (info instanceof RecordDelivery) info.take()
+    return Effect.succeed(delivery)
+  })
 }
 
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */

@@ -66,6 +66,9 @@ export class RecordDelivery implements DeliveryInfo {
   readonly attempt: number
   /** Its handler has succeeded, whatever becomes of the fiber that waits for it. */
   hasSucceeded = false
+  /** Its consumer has it in his hands. */
+  isTaken = false
+  #whenTaken: (() => void) | undefined
   #meta: RecordMeta | undefined
   #aborting: AbortController | undefined
 
@@ -146,6 +149,18 @@ export class RecordDelivery implements DeliveryInfo {
   get #says(): RecordMeta {
     this.#meta ??= readMeta(this.#records.headers(this.#index), this.#from.stream)
     return this.#meta
+  }
+
+  /** Says that its consumer has it from now on. */
+  take(): void {
+    this.isTaken = true
+    this.#whenTaken?.()
+    this.#whenTaken = undefined
+  }
+
+  /** Calls `taken` once, when its consumer takes it. */
+  whenTaken(taken: () => void): void {
+    this.#whenTaken = taken
   }
 
   /** Tells the handler to end. */

@@ -26,7 +26,7 @@ export interface HandlingParts {
   readonly isTraced: boolean
   /** Monotonic milliseconds. */
   readonly now: () => number
-  /** Called when a handler that waited has ended. */
+  /** Called when a handler that waited has ended, and when its time begins to run. */
   readonly onEnded: () => void
   /** Called when the machine itself failed over it. */
   readonly onDefect: (error: unknown) => void
@@ -35,7 +35,10 @@ export interface HandlingParts {
 /** A handler that waits for something: what it was given, and until when it may take. */
 interface Waiting {
   readonly infos: ReadonlyArray<RecordDelivery>
-  readonly deadlineMs: number
+  /** How long it may take, in milliseconds. */
+  readonly limitMs: number
+  /** Infinite until its time runs. */
+  deadlineMs: number
   /** It was told to end. */
   isLate: boolean
 }
@@ -132,6 +135,7 @@ export class Handling<T> {
     if (event instanceof NoEvent && (event.failure !== undefined || handler.onTombstone === undefined))
       return machine.finished(held, event.failure, nowMs)
     const info = new RecordDelivery(slice.records, slice.from, from, held.attempts, this.#meta)
+    if (event instanceof NoEvent) info.take()
     const call = () =>
       event instanceof NoEvent ? (handler.onTombstone?.(info) ?? Effect.void) : handler.onEvent(event, info)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
@@ -194,10 +198,23 @@ export class Handling<T> {
       this.#endedAtOnce++
       return this.#ended(held, exit, nowMs)
     }
-    const deadlineMs = nowMs + this.#limitMs
-    if (deadlineMs < Number.POSITIVE_INFINITY) this.#limited++
-    this.#waiting.set(fiber, { infos, deadlineMs, isLate: false })
+    const waiting = { infos, limitMs: this.#limitMs, deadlineMs: Number.POSITIVE_INFINITY, isLate: false }
+    this.#waiting.set(fiber, waiting)
     fiber.addObserver((late) => this.#endedLater(held, fiber, late, nowMs))
+    const [info] = infos
+    if (!this.#options.isTaken || info?.isTaken === true) return this.#limit(waiting, nowMs)
+    // It may stand in line behind others for as long as its consumer likes.
+    info?.whenTaken(() => {
+      if (!this.#waiting.has(fiber)) return
+      this.#limit(waiting, this.#parts.now())
+      this.#parts.onEnded()
+    })
+  }
+
+  /** From now on its time runs. */
+  #limit(waiting: Waiting, nowMs: number): void {
+    waiting.deadlineMs = nowMs + waiting.limitMs
+    if (waiting.deadlineMs < Number.POSITIVE_INFINITY) this.#limited++
   }
 
   #endedLater(
@@ -213,7 +230,7 @@ export class Handling<T> {
     try {
       const nowMs = now()
       this.#options.duration.record((nowMs - beganMs) / 1000)
-      this.#ended(held, waited === undefined ? exit : endOf(waited, exit, beganMs), nowMs)
+      this.#ended(held, waited === undefined ? exit : endOf(waited, exit), nowMs)
     } catch (error) {
       onDefect(error)
     }
@@ -259,10 +276,10 @@ export class Handling<T> {
 }
 
 /** How a handler that waited has ended: the fiber of one that succeeds although it was told to end says that it was interrupted. */
-function endOf({ infos, deadlineMs, isLate }: Waiting, exit: Exit.Exit<void, unknown>, beganMs: number) {
+function endOf({ infos, limitMs, isLate }: Waiting, exit: Exit.Exit<void, unknown>) {
   if (infos[0]?.hasSucceeded === true) return Exit.void
   if (!isLate || Exit.isSuccess(exit)) return exit
-  const message = `the handler has not ended within ${deadlineMs - beganMs} ms`
+  const message = `the handler has not ended within ${limitMs} ms`
   return Exit.fail({ _tag: "HandlerTimeout", message })
 }
 

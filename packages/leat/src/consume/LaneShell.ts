@@ -155,8 +155,7 @@ export class LaneShell<T> {
 
   /** Gives the lane back: no more handlers, drain, settle, release. */
   stop(): void {
-    const { drainsOnStop } = this.#options
-    const interruptAtMs = this.#now() + (drainsOnStop ? this.#settings.drainMs : 0)
+    const interruptAtMs = this.#now() + (this.#options.isTaken ? 0 : this.#settings.drainMs)
     this.#end({ interruptAtMs, giveUpAtMs: interruptAtMs + cleanupMs })
   }
 
@@ -285,7 +284,7 @@ export class LaneShell<T> {
       this.#wake.signal()
     }
     if (record === undefined) return done("there is no record")
-    this.#deadLetters.put({ partition: this.lane.partition, record, done })
+    this.#deadLetters.put({ partition: this.lane.partition, record, isWanted: () => !machine.isGiven, done })
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {

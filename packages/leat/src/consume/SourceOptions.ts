@@ -51,8 +51,8 @@ export interface SourceOptions<T> {
   /** The event of the value of a record, or why it is none. Never throws. */
   readonly decode: (value: Uint8Array | null) => T | NoEvent
   readonly handler: Handler<T>
-  /** Whether stopping waits for handlers that run. Not where they wait for a consumer that has gone. */
-  readonly drainsOnStop: boolean
+  /** Whether events wait for a consumer who takes them: their time begins then, and stopping waits for none, because he has gone. */
+  readonly isTaken: boolean
   /** How long handlers took. */
   readonly duration: Histogram
   /** What handlers run in. */

@@ -26,7 +26,10 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
   readonly #deliveries: Stream.Stream<Delivery<T>, unknown>
   readonly #signal: AbortSignal | undefined
   readonly #asking: Array<Asking<T>> = []
-  readonly #ready: Array<Delivery<T>> = []
+  /** What came for one who asks, until it is given. */
+  #ready: Delivery<T> | undefined
+  /** Has the next one taken: only when somebody asks, because from then on its time runs. */
+  #takeNext: (() => void) | undefined
   /** The one that was given last, and is not said to be done. */
   #given: Delivery<T> | undefined
   #fiber: Fiber.Fiber<void, unknown> | undefined
@@ -72,8 +75,9 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
     if (this.#signal?.aborted === true) return this.#end()
     this.#signal?.addEventListener("abort", this.#abort, { once: true })
     const take = (delivery: Delivery<T>) =>
-      Effect.sync(() => {
-        this.#ready.push(delivery)
+      Effect.callback<void>((resume) => {
+        this.#ready = delivery
+        this.#takeNext = () => resume(Effect.void)
         this.#serve()
       })
     const fiber = Effect.runFork(warningsApart(Stream.runForEach(this.#deliveries, take)))
@@ -95,7 +99,8 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
   #end(): void {
     this.#isEnded = true
     this.#given = undefined
-    this.#ready.length = 0
+    this.#ready = undefined
+    this.#takeNext = undefined
     this.#signal?.removeEventListener("abort", this.#abort)
     this.#serve()
   }
@@ -104,8 +109,9 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
     for (let first = this.#asking[0]; first !== undefined; first = this.#asking[0]) {
       if (this.#given !== undefined) Effect.runFork(this.#given.done)
       this.#given = undefined
-      const delivery = this.#isEnded ? undefined : this.#nextReady()
-      if (delivery === undefined && !this.#isEnded) return
+      const delivery = this.#ready
+      this.#ready = undefined
+      if (delivery === undefined && !this.#isEnded) return this.#takeNext?.()
       this.#asking.shift()
       if (delivery === undefined) this.#tellEnd(first)
       else {
@@ -113,13 +119,6 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
         first.resolve({ done: false, value: { event: delivery.event, info: delivery.info } })
       }
     }
-  }
-
-  #nextReady(): Delivery<T> | undefined {
-    let delivery = this.#ready.shift()
-    // Taken back while the consumer was busy: it comes again, here or to another member.
-    while (delivery?.info.signal.aborted === true) delivery = this.#ready.shift()
-    return delivery
   }
 
   #tellEnd({ resolve, reject }: Asking<T>): void {

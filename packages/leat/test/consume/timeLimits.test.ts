@@ -133,6 +133,59 @@ describe("a handler that takes longer than its policy allows", () => {
   )
 })
 
+describe("the time of a delivery that is taken by hand", () => {
+  const texts = Array.from({ length: 12 }, (_, index) => `${index}`)
+  const policy = [{ on: ["*"], timeoutMs: 150, then: "deadLetter" as const }]
+  const document = routes({ concurrency: 12 })
+
+  it.live("does not run while it stands in line behind others", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(document)
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll(texts.map((text) => ({ key: text, text })))
+      const taken: Array<string> = []
+      yield* notes.subscribe("g", { policy }).pipe(
+        Stream.take(texts.length),
+        Stream.runForEach(({ event, done }) => {
+          taken.push(event.text)
+          return Effect.delay(done, 25)
+        })
+      )
+      expect(taken).toEqual(texts)
+      expect(leat.ledger.snapshot().lanes).toMatchObject([{ deadLettered: {}, dropped: {} }])
+    })
+  )
+
+  plainIt("does not run until the loop asks for it, and then it does", async () => {
+    const leat = await openPromise({ source: "test", routes: document })
+    const notes = await leat.stream(noteContract())
+    await notes.publishAll(texts.map((text) => ({ key: text, text })))
+    const taken: Array<string> = []
+    for await (const { event, info } of notes.subscribe("g", { policy })) {
+      taken.push(event.text)
+      await new Promise((resolve) => setTimeout(resolve, event.text === "3" ? 250 : 25))
+      expect(info.signal.aborted).toBe(event.text === "3")
+      if (taken.length === texts.length) break
+    }
+    expect(taken).toEqual(texts)
+    expect(leat.ledger.snapshot().lanes).toMatchObject([{ deadLettered: { HandlerTimeout: 1 } }])
+    await leat.close()
+  })
+
+  it.live("is that of the handler of tombstones too, which nobody takes", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(document)
+      const notes = yield* leat.stream(noteContract({ compacted: true }))
+      expect(notes.offerTombstone("a")).toEqual({ admitted: true })
+      yield* notes.publish({ key: "a", text: "1" })
+      const taken = yield* notes
+        .subscribe("g", { policy: drop, onTombstone: () => Effect.never })
+        .pipe(Stream.take(1), Stream.runCollect)
+      expect(Array.from(taken, ({ event }) => event.text)).toEqual(["1"])
+    })
+  )
+})
+
 describe("the time of a handler", () => {
   it.live("is nothing that a leg has", () =>
     Effect.gen(function* () {
