@@ -433,6 +433,26 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "a call that was interrupted before its first step, and asked for nothing",
+    kinds: [],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.chronicle.end(hand.begin(2), "gone")
+      hand.books({ offered: 1 })
+    }
+  },
+  {
+    says: "a call that was interrupted after it had begun, and is not counted",
+    kinds: ["unbalanced"],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      const call = hand.begin(2)
+      call.attemptedAt = hand.chronicle.tick()
+      hand.chronicle.end(call, "gone")
+      hand.books({ offered: 1 })
+    }
+  },
+  {
     says: "somebody waits, and nobody is there",
     kinds: ["unbalanced"],
     tell: (hand) => {
