@@ -18,10 +18,15 @@ const againMsMax = 10_000
 /** How long dead letters may wait to be stored before that is told, in milliseconds. */
 const tellMs = 10_000
 
+/** From so many letters on, those that nobody wants are looked for whenever their number has doubled. */
+const tidyMin = 256
+
 /** One record that is set aside. */
 interface Letter {
   readonly partition: number
   readonly record: PlainRecord
+  /** False: its lane was given back, and whoever has it next handles the record. */
+  readonly isWanted: () => boolean
   /** Called with why it is refused for good, or undefined when it is stored. */
   readonly done: (fault: string | undefined) => void
 }
@@ -41,6 +46,7 @@ export class DeadLetters {
   readonly #topic: string
   readonly #wake: Wake
   #letters: Array<Letter> = []
+  #tidyAt = tidyMin
   #running: Fiber.Fiber<never> | undefined
   #clock: Clock.Clock | undefined
   #waitingSinceMs: number | undefined
@@ -54,6 +60,7 @@ export class DeadLetters {
 
   put(letter: Letter): void {
     this.#letters.push(letter)
+    if (this.#letters.length >= this.#tidyAt) this.#tidy()
     this.#running ??= Effect.runForkWith(this.#options.context)(this.#run)
     this.#wake.signal()
   }
@@ -82,7 +89,14 @@ export class DeadLetters {
     }
   })
 
+  /** Of a topic that cannot be written for long: without those of lanes that were given back meanwhile. */
+  #tidy(): void {
+    this.#letters = this.#letters.filter((letter) => letter.isWanted())
+    this.#tidyAt = Math.max(tidyMin, this.#letters.length * 2)
+  }
+
   #take(): ReadonlyArray<Letter> {
+    this.#tidy()
     const letters = this.#letters
     this.#letters = []
     return letters

@@ -2,7 +2,7 @@
  * What a group is given a second time: dead letters that somebody replayed, in a topic of the group's own beside the stream's. It is read by
  * the same handler from when it is there; until then it is asked for now and then.
  */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { deadLetterTopics } from "../record/DeadLetter.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
@@ -46,7 +46,12 @@ export class Replays<T> {
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     const { transport, topic, group, stream } = this.#options
     const { replays } = deadLetterTopics(topic, group)
-    const isThere = Effect.match(transport.bounds(replays), { onFailure: () => false, onSuccess: () => true })
+    // Whatever a driver does of it, or does not: the stream is read all the same, and it is asked again.
+    const isThere = Effect.suspend(() => transport.bounds(replays)).pipe(
+      Effect.timeout(lookMs),
+      Effect.exit,
+      Effect.map(Exit.isSuccess)
+    )
     while (!(yield* isThere)) yield* Effect.sleep(lookMs)
     this.#source = new Source({ ...this.#options, topic: replays, lettersOf: topic }, this.#fromStart)
     const ended = yield* Effect.flip(this.#source.run)

@@ -60,6 +60,9 @@ export const deadLetterFamily = "__dlq.errors."
 /** Longest message that is written, in characters. */
 const messageMax = 1000
 
+/** Kafka's own headers of a dead letter, without the family, in the order in which they are written. */
+const familyNames = ["topic", "partition", "offset", "group", "delivery.count", "message"] as const
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
@@ -78,8 +81,8 @@ export function deadLetterHeaders(letter: DeadLetter): ReadonlyArray<Header> {
   const others = { topic, partition, offset: position, group, "delivery.count": attempts, message }
   return [
     [deadLetterHeader, encoder.encode(JSON.stringify(own))],
-    ...Object.entries(others).flatMap(([name, value]): ReadonlyArray<Header> =>
-      value === undefined ? [] : [[`${deadLetterFamily}${name}`, encoder.encode(String(value))]]
+    ...familyNames.flatMap((name): ReadonlyArray<Header> =>
+      others[name] === undefined ? [] : [[`${deadLetterFamily}${name}`, encoder.encode(String(others[name]))]]
     )
   ]
 }
@@ -176,6 +179,7 @@ export function readResolution(headers: ReadonlyArray<Header>): DeadLetterResolu
  */
 export function readDeadLetter(headers: ReadonlyArray<Header>): FoundDeadLetter | undefined {
   if (readResolution(headers) !== undefined) return undefined
+  if (headers[0]?.[0] === deadLetterHeader) return readFirst(headers)
   for (const { by, prefixes, read } of writers) {
     const isOf = ([name]: Header) => prefixes.some((prefix) => name.startsWith(prefix))
     const found = headers.filter(isOf)
@@ -184,6 +188,14 @@ export function readDeadLetter(headers: ReadonlyArray<Header>): FoundDeadLetter 
     return { letter: read(field, by), headers: headers.filter((header) => !isOf(header)) }
   }
   return undefined
+}
+
+/** What leat has written stands first. What follows is the record's own, even if it was a dead letter before. */
+function readFirst(headers: ReadonlyArray<Header>): FoundDeadLetter {
+  let end = 1
+  for (const name of familyNames) if (headers[end]?.[0] === `${deadLetterFamily}${name}`) end++
+  const found = new Map(headers.slice(0, end))
+  return { letter: readOwn((name) => found.get(name)), headers: headers.slice(end) }
 }
 
 type Fields = (name: string) => Uint8Array | undefined

@@ -1,9 +1,17 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scheduler, Scope, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { batchOf, faultDriver } from "leat/testing"
-import { readDeadLetter, type ReceivedRecord, replayHeader, sendEffect, TransportError } from "leat/transport"
+import {
+  readDeadLetter,
+  type ReceivedRecord,
+  replayHeader,
+  sendEffect,
+  type Transport,
+  TransportError
+} from "leat/transport"
 import { describe } from "vitest"
+import { DeadLetters } from "../../src/consume/DeadLetters.js"
 import { noteContract } from "../contracts/Note.ts"
 import { bent, drained, open, routes, until } from "./support.ts"
 
@@ -269,6 +277,49 @@ describe("dead letters under faults", () => {
       yield* again.caughtUp
       expect((yield* lettersIn(broker)).map(({ letter }) => letter?.position)).toEqual([0n, 1n])
     })
+  )
+})
+
+describe("letters of a lane that was given back", () => {
+  it.live(
+    "are not kept while the topic cannot be written, and not stored when it can: their next holder has them",
+    () =>
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 1 })
+        const memory = memoryTransport(broker)
+        yield* memory.ensure({ topic: "notes", partitions: 1 })
+        let isDown = true
+        const detail = "down"
+        const down = new TransportError({ reason: "Unavailable", transport: "memory", operation: "open", detail })
+        const transport: Transport = {
+          ...memory,
+          openWriter: (topic) => Effect.suspend(() => (isDown ? Effect.fail(down) : memory.openWriter(topic)))
+        }
+        const context = yield* Effect.context<never>()
+        const scheduler = yield* Scheduler.Scheduler
+        const letters = new DeadLetters({ transport, topic: "notes", group: "g", stream: "s", context, scheduler })
+        const count = 10_000
+        let given = 0
+        let kept = 0
+        const stored: Array<number> = []
+        for (let index = 0; index < count; index++) {
+          const isWanted = () => {
+            kept++
+            return index >= given
+          }
+          const done = () => void stored.push(index)
+          letters.put({ partition: 0, record: { key: `${index}`, value: null }, isWanted, done })
+          // Each stay in the group has a few.
+          if (index % 100 === 0) given = index
+        }
+        expect(kept).toBeGreaterThan(count / 2)
+        expect(kept).toBeLessThan(count * 3)
+        isDown = false
+        yield* until("the last is stored", () => stored.at(-1) === count - 1)
+        expect(stored).toEqual(Array.from({ length: count - given }, (_, index) => given + index))
+        expect((yield* recordsIn(broker, dlq)).map(({ key }) => text(key))).toEqual(stored.map(String))
+        letters.close()
+      }).pipe(Effect.scoped)
   )
 })
 

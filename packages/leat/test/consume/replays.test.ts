@@ -1,10 +1,10 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { DeadLetters, MemoryBroker, memoryTransport } from "leat"
+import { DeadLetters, Leat, MemoryBroker, memoryTransport } from "leat"
 import { describe } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
-import { open, routes, until } from "./support.ts"
+import { bent, open, routes, until } from "./support.ts"
 
 const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
 const policy = [{ on: ["*"], then: "deadLetter" as const }]
@@ -107,6 +107,38 @@ describe("a replayed dead letter", () => {
       yield* second.resume
       yield* until("handled", () => second.halted().length === 0)
       yield* second.stop
+    })
+  )
+
+  it.effect("is looked for again when a driver fails of the question, throws it back or never answers", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      let looks = 0
+      const odd = [
+        () => Effect.die(new Error("planted")),
+        (): Effect.Effect<never> => {
+          throw new Error("planted")
+        },
+        () => Effect.never
+      ]
+      const driver = bent(
+        (one) => ({
+          ...one,
+          bounds: (topic, group) =>
+            topic.endsWith(".replay") ? (odd[looks++]?.() ?? one.bounds(topic, group)) : one.bounds(topic, group)
+        }),
+        broker
+      )
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+      yield* Effect.scoped(memoryTransport(broker).ensure({ topic: "notes.g.replay", partitions: 1 }))
+      for (let minute = 0; minute < 3; minute++) yield* TestClock.adjust("1 minute")
+      expect(looks).toBeGreaterThan(odd.length)
+      notes.offer({ key: "a", text: "1" })
+      yield* TestClock.adjust("1 minute")
+      expect(seen).toEqual(["1"])
     })
   )
 })

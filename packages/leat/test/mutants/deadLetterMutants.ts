@@ -19,6 +19,22 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     test: "too large"
   },
   {
+    name: "letters of lanes that were given back are kept for as long as the topic cannot be written",
+    file: "consume/DeadLetters.ts",
+    find: `    if (this.#letters.length >= this.#tidyAt) this.#tidy()`,
+    replace: `    void this.#tidyAt`,
+    foundBy: frontDoor,
+    test: "given back"
+  },
+  {
+    name: "letters of lanes that were given back are stored all the same",
+    file: "consume/DeadLetters.ts",
+    find: `this.#letters.filter((letter) => letter.isWanted())`,
+    replace: `this.#letters.filter((letter) => letter.isWanted() || true)`,
+    foundBy: frontDoor,
+    test: "given back"
+  },
+  {
     name: "a dead-letter topic has one partition",
     file: "consume/DeadLetters.ts",
     find: `openForwarder(transport, this.#topic, count)`,
@@ -37,8 +53,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "an outage drains the topic into its dead letters",
     file: "consume/OutageWatch.ts",
-    find: `count >= latestMin && failed * 2 > count`,
-    replace: `count < 0 && failed * 2 > count`,
+    find: `count >= latestMin ? failed * 2 > count`,
+    replace: `count < 0 ? failed * 2 > count`,
     foundBy: frontDoor,
     test: "is waited out"
   },
@@ -56,6 +72,22 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `if ((this.#atMs[index] ?? 0) < nowMs - windowMs) continue`,
     replace: `if ((this.#atMs[index] ?? 0) < 0) continue`,
     foundBy: "consume/OutageWatch.test.ts"
+  },
+  {
+    name: "an outage of more than ten minutes drains the topic into its dead letters",
+    file: "consume/OutageWatch.ts",
+    find: `this.#isOutage && !this.#hasHandled`,
+    replace: `false`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "of six hours"
+  },
+  {
+    name: "what waits in an outage is counted as failed once and never again",
+    file: "consume/OutageWatch.ts",
+    find: `    if (countedMs >= nowMs - windowMs) return countedMs`,
+    replace: `    if (countedMs >= 0) return countedMs`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "of six hours"
   },
   {
     name: "a record is set aside twice",
@@ -144,6 +176,54 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `topic: replays }`,
     foundBy: "consume/replays.test.ts",
     test: "is set aside again"
+  },
+  {
+    name: "a driver that fails of the question for replays ends its subscription",
+    file: "consume/Replays.ts",
+    find: `      Effect.exit,
+      Effect.map(Exit.isSuccess)`,
+    replace: `      Effect.match({ onFailure: () => false, onSuccess: () => Exit.isSuccess(Exit.void) })`,
+    foundBy: "consume/replays.test.ts",
+    test: "never answers"
+  },
+  {
+    name: "the time of a delivery runs while it stands in line",
+    file: "consume/Handling.ts",
+    find: `if (!this.#options.isTaken || info?.isTaken === true)`,
+    replace: `if (info !== undefined)`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "taken by hand"
+  },
+  {
+    name: "the time of a delivery that is taken never runs",
+    file: "consume/DeliveryInfo.ts",
+    find: `    this.#whenTaken?.()`,
+    replace: `    void this.#whenTaken`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "taken by hand"
+  },
+  {
+    name: "the handler of tombstones of a consumer who takes events has no end",
+    file: "consume/Handling.ts",
+    find: `    if (event instanceof NoEvent) info.take()`,
+    replace: `    void event`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "tombstones"
+  },
+  {
+    name: "a loop takes events before it asks for them",
+    file: "promise/DeliveryIterator.ts",
+    find: `        this.#takeNext = () => resume(Effect.void)`,
+    replace: `        resume(Effect.void)`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "asks for it"
+  },
+  {
+    name: "a dead letter that is set aside again loses the headers that it had",
+    file: "record/DeadLetter.ts",
+    find: `  if (headers[0]?.[0] === deadLetterHeader) return readFirst(headers)`,
+    replace: `  if (headers.length === 0) return readFirst(headers)`,
+    foundBy: "record/DeadLetter.test.ts"
   },
   {
     name: "a handler may take as long as it likes, whatever its policy says",

@@ -75,6 +75,29 @@ describe("a dead letter", () => {
     )
   })
 
+  it("of what was a dead letter before, or looks like one, comes back byte for byte too", () => {
+    const whole = letters.map((letter) => ({
+      ...letter,
+      topic: "t",
+      partition: 0,
+      position: 1n,
+      group: "g",
+      message: "m"
+    }))
+    const alike = fc.tuple(fc.constantFrom("leat-dlq", "__dlq.errors.topic", "__dlq.errors.x"), fc.uint8Array())
+    const own = fc.oneof(
+      fc.tuple(others, fc.array(alike), others).map((some) => some.flat()),
+      fc.tuple(whole, others).map(([letter, some]) => [...deadLetterHeaders(letter), ...some])
+    )
+    fc.assert(
+      fc.property(whole, own, (letter, headers) => {
+        const attempts = letter.attempts ?? 1
+        const found = readDeadLetter([...deadLetterHeaders({ ...letter, attempts }), ...headers])
+        expect(found).toEqual({ letter: { ...letter, attempts }, headers })
+      })
+    )
+  })
+
   it("says in Kafka's own headers, as text, where it comes from", () => {
     const letter = { topic: "orders", partition: 2, position: 17n, group: "billing", attempts: 6, message: "declined" }
     const headers = deadLetterHeaders({ by: "leat", replays: 0, ...letter })
