@@ -104,8 +104,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "deliveries that were taken back are handed out",
     file: "consume/Consuming.ts",
-    find: `delivery.info.signal.aborted ? nextOf(queue)`,
-    replace: `delivery.event === undefined ? nextOf(queue)`,
+    find: `if (info.signal.aborted) return nextOf(queue)`,
+    replace: `if (delivery.event === undefined) return nextOf(queue)`,
     foundBy: "consume/revocation.test.ts",
     test: "are not handed out any more once their lane was taken away"
   },
