@@ -18,6 +18,8 @@ export class OutageWatch {
   #isOutage = false
   /** Something was handled since the outage began. */
   #hasHandled = false
+  /** When one of those that wait is let through. */
+  #probeAtMs = Number.POSITIVE_INFINITY
 
   constructor(onChanged: (isOutage: boolean) => void) {
     this.#onChanged = onChanged
@@ -43,10 +45,16 @@ export class OutageWatch {
     return nowMs
   }
 
-  /** Whether what has failed for good is to wait. */
+  /**
+   * Whether what has failed for good is to wait. Once in ten minutes it says no: where everything stands behind what waits, nothing could be
+   * handled otherwise, and nothing would show that the outage is none.
+   */
   isOutage(nowMs: number): boolean {
-    if (this.#isOutage) this.#look(nowMs)
-    return this.#isOutage
+    if (!this.#isOutage) return false
+    this.#look(nowMs)
+    if (!this.#isOutage || nowMs < this.#probeAtMs) return this.#isOutage
+    this.#probeAtMs = nowMs + windowMs
+    return false
   }
 
   #note(failed: number, nowMs: number): void {
@@ -68,6 +76,7 @@ export class OutageWatch {
     if (isOutage === this.#isOutage) return
     this.#isOutage = isOutage
     this.#hasHandled = false
+    this.#probeAtMs = nowMs + windowMs
     this.#onChanged(isOutage)
   }
 }

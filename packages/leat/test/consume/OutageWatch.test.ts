@@ -24,6 +24,7 @@ describe("an outage", () => {
         let nowMs = 1000
         let isOutage = false
         let hasHandled = false
+        let probeAtMs = 0
         for (const { failed, afterMs } of outcomes) {
           nowMs += afterMs
           all.push({ failed, atMs: nowMs })
@@ -37,8 +38,14 @@ describe("an outage", () => {
           // It begins with a failure. Time alone does not end it, as long as nothing is handled.
           if (latest.length < 20) isOutage &&= !hasHandled
           else isOutage = (failed || isOutage) && count * 2 > latest.length
-          if (isOutage !== wasOutage) hasHandled = false
-          expect(watch.isOutage(nowMs)).toBe(isOutage)
+          if (isOutage !== wasOutage) {
+            hasHandled = false
+            probeAtMs = nowMs + 10 * minuteMs
+          }
+          // One in ten minutes does not wait.
+          const isProbe = isOutage && nowMs >= probeAtMs
+          if (isProbe) probeAtMs = nowMs + 10 * minuteMs
+          expect(watch.isOutage(nowMs)).toBe(isOutage && !isProbe)
           if (isOutage) outages++
         }
         // Each beginning and each end is told once.
@@ -52,13 +59,20 @@ describe("an outage", () => {
     const watch = new OutageWatch(() => undefined)
     for (let count = 0; count < 30; count++) watch.failed(0, Number.NEGATIVE_INFINITY)
     expect(watch.isOutage(0)).toBe(true)
-    expect(watch.isOutage(11 * minuteMs)).toBe(true)
-    watch.handled(1, 12 * minuteMs)
-    expect(watch.isOutage(12 * minuteMs)).toBe(false)
-    for (let count = 0; count < 30; count++) watch.failed(13 * minuteMs, 0)
-    expect(watch.isOutage(13 * minuteMs)).toBe(true)
-    watch.handled(1000, 13 * minuteMs)
-    expect(watch.isOutage(13 * minuteMs)).toBe(false)
+    expect(watch.isOutage(9 * minuteMs)).toBe(true)
+    expect([11, 11, 20, 22, 22].map((minute) => watch.isOutage(minute * minuteMs))).toEqual([
+      false,
+      true,
+      true,
+      false,
+      true
+    ])
+    watch.handled(1, 23 * minuteMs)
+    expect(watch.isOutage(23 * minuteMs)).toBe(false)
+    for (let count = 0; count < 30; count++) watch.failed(24 * minuteMs, 0)
+    expect(watch.isOutage(24 * minuteMs)).toBe(true)
+    watch.handled(1000, 24 * minuteMs)
+    expect(watch.isOutage(24 * minuteMs)).toBe(false)
   })
 
   it("counts a record that waits and fails again once in ten minutes", () => {
@@ -68,9 +82,32 @@ describe("an outage", () => {
     expect(watch.isOutage(6000 * 1000)).toBe(false)
   })
 
+  it("ends where nothing can be handled because all stands behind one that waits", () => {
+    const watch = new OutageWatch(() => undefined)
+    const settings = { policy: [], concurrency: 1, bufferBytesMax: 1e7, settleEveryMs: 100 }
+    const policy = [{ on: ["*"], then: "deadLetter" as const }]
+    const options = { start: 0n, abandoned: 0, crashLoop: 3, unordered: false, random: () => 0.5, outage: watch }
+    const lane = new ReadLane(options, { ...settings, policy })
+    const records = Array.from({ length: 100 }, (_, index) => ({
+      position: BigInt(index),
+      key: Buffer.from("k"),
+      value: null,
+      headers: [],
+      timeMs: 0
+    }))
+    lane.received({ records, next: 100n })
+    // Thirty cannot be handled; all others can.
+    for (let nowMs = 0; lane.watermark < 100n && nowMs < 360 * minuteMs; nowMs += 500) {
+      for (let held = lane.next(nowMs); held !== undefined; held = lane.next(nowMs))
+        lane.finished(held, held.position < 30n ? { tag: "Poison" } : undefined, nowMs)
+      for (const { held } of lane.takeAside()) lane.setAside(held, undefined, nowMs)
+    }
+    expect([lane.done, lane.deadLettered["Poison"]]).toEqual([70, 30])
+  })
+
   it.each([
-    { handledEveryMs: Number.POSITIVE_INFINITY, lettersMax: 19 },
-    { handledEveryMs: 30 * minuteMs, lettersMax: 19 * 12 }
+    { handledEveryMs: Number.POSITIVE_INFINITY, lettersMax: 19 + 36 },
+    { handledEveryMs: 30 * minuteMs, lettersMax: 19 * 12 + 36 }
   ])("of six hours costs a lane of 1,000 keys few dead letters: %o", ({ handledEveryMs, lettersMax }) => {
     const watch = new OutageWatch(() => undefined)
     const settings = { policy: Policy.standard, concurrency: 16, bufferBytesMax: 1e7, settleEveryMs: 100 }

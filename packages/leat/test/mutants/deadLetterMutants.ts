@@ -82,6 +82,14 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     test: "of six hours"
   },
   {
+    name: "an outage holds up all that stands behind one that waits, for ever",
+    file: "consume/OutageWatch.ts",
+    find: `if (!this.#isOutage || nowMs < this.#probeAtMs) return this.#isOutage`,
+    replace: `if (nowMs < Infinity) return this.#isOutage`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "all stands behind"
+  },
+  {
     name: "what waits in an outage is counted as failed once and never again",
     file: "consume/OutageWatch.ts",
     find: `    if (countedMs >= nowMs - windowMs) return countedMs`,
