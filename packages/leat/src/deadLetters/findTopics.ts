@@ -63,6 +63,6 @@ const whoseAreThey = Effect.fnUntraced(function* (
     const rest = deadLetters.startsWith(`${name}.`) ? deadLetters.slice(name.length + 1, -ending.length) : ""
     return rest === "" ? [] : [{ topic: name, group: rest }]
   })
-  // A group may have dots in its name, and so may a topic: two ways to read the name tell nothing.
-  return named.length === 1 ? named[0] : undefined
+  // Of a group whose name is written otherwise in that of the topic only letters tell.
+  return named.find(isOf)
 })

@@ -37,6 +37,8 @@ export interface DeadLetter {
 
 export const deadLetterHeader = "leat-dlq"
 
+const encoder = new TextEncoder()
+
 /**
  * The topic of the dead letters that a group has of a topic, and the topic from which the group takes what is replayed.
  *
@@ -49,13 +51,19 @@ export function deadLetterTopics(
   topic: string,
   group: string
 ): { readonly deadLetters: string; readonly replays: string } {
-  // Groups have names that no topic of Kafka may have.
-  const name = group.replaceAll(/[^\w.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}`)
+  // Groups have names that no topic of Kafka may have; and no two, with their topics, may come to one name.
+  const name = group
+    .replaceAll(/_(?=[0-9a-f]{2})/g, "_5f")
+    .replaceAll(/[^\w-]/gu, (character) => Array.from(encoder.encode(character), escaped).join(""))
   return { deadLetters: `${topic}.${name}.dlq`, replays: `${topic}.${name}.replay` }
 }
 
 /** What the names of Kafka's own headers begin with. */
 export const deadLetterFamily = "__dlq.errors."
+
+function escaped(byte: number): string {
+  return `_${byte.toString(16).padStart(2, "0")}`
+}
 
 /** Longest message that is written, in characters. */
 const messageMax = 1000
@@ -63,7 +71,6 @@ const messageMax = 1000
 /** Kafka's own headers of a dead letter, without the family, in the order in which they are written. */
 const familyNames = ["topic", "partition", "offset", "group", "delivery.count", "message"] as const
 
-const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /**

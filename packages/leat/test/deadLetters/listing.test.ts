@@ -149,8 +149,8 @@ it("finds the topics of dead letters, and whose they are", async () => {
     })
   )
   expect(found).toEqual([
-    // Group `c` of `a.b`, or group `b.c` of `a`.
-    { deadLetters: "a.b.c.dlq" },
+    // And not of the group `b.c` of `a`, whose dot is written otherwise.
+    { deadLetters: "a.b.c.dlq", of: { topic: "a.b", group: "c" } },
     { deadLetters: "a.x.dlq", of: { topic: "a", group: "x" } },
     { deadLetters: "lonely.dlq" },
     { deadLetters: dlq, of: which }

@@ -62,7 +62,25 @@ describe("the topics of a group's dead letters", () => {
       deadLetters: "orders.billing-2.dlq",
       replays: "orders.billing-2.replay"
     })
-    expect(deadLetterTopics("orders", "a/b ü").deadLetters).toBe("orders.a_2fb_20_fc.dlq")
+    expect(deadLetterTopics("orders", "a/b ü").deadLetters).toBe("orders.a_2fb_20_c3_bc.dlq")
+  })
+
+  it("are of no other group, and of no other topic", () => {
+    const name = fc.string({
+      unit: fc.constantFrom("a", "2", "0", "_", ".", " ", "€", "-"),
+      minLength: 1,
+      maxLength: 6
+    })
+    fc.assert(
+      fc.property(name, name, name, name, (topic, group, otherTopic, otherGroup) => {
+        fc.pre(topic !== otherTopic || group !== otherGroup)
+        expect(deadLetterTopics(topic, group)).not.toEqual(deadLetterTopics(otherTopic, otherGroup))
+      }),
+      { numRuns: 20_000 }
+    )
+    expect(deadLetterTopics("shop", "a.b")).not.toEqual(deadLetterTopics("shop.a", "b"))
+    expect(deadLetterTopics("t", "x y")).not.toEqual(deadLetterTopics("t", "x_20y"))
+    expect(deadLetterTopics("t", " ac")).not.toEqual(deadLetterTopics("t", "€"))
   })
 })
 
