@@ -41,6 +41,8 @@ interface Waiting {
   deadlineMs: number
   /** It was told to end. */
   isLate: boolean
+  /** A consumer has it in his hands: only he can say that he has ended. */
+  isInHand: boolean
 }
 
 export class Handling<T> {
@@ -94,7 +96,7 @@ export class Handling<T> {
       if (one.isLate || one.deadlineMs > nowMs) continue
       one.isLate = true
       for (const info of one.infos) info.abort()
-      fiber.interruptUnsafe()
+      if (!one.isInHand) fiber.interruptUnsafe()
     }
   }
 
@@ -198,7 +200,8 @@ export class Handling<T> {
       this.#endedAtOnce++
       return this.#ended(held, exit, nowMs)
     }
-    const waiting = { infos, limitMs: this.#limitMs, deadlineMs: Number.POSITIVE_INFINITY, isLate: false }
+    const endless = Number.POSITIVE_INFINITY
+    const waiting = { infos, limitMs: this.#limitMs, deadlineMs: endless, isLate: false, isInHand: false }
     this.#waiting.set(fiber, waiting)
     fiber.addObserver((late) => this.#endedLater(held, fiber, late, nowMs))
     const [info] = infos
@@ -206,6 +209,7 @@ export class Handling<T> {
     // It may stand in line behind others for as long as its consumer likes.
     info?.whenTaken(() => {
       if (!this.#waiting.has(fiber)) return
+      waiting.isInHand = true
       this.#limit(waiting, this.#parts.now())
       this.#parts.onEnded()
     })

@@ -89,6 +89,34 @@ export function cutHeld(
   return { following, end }
 }
 
+/**
+ * Makes a record of its own of each of a bundle, in order: each follows the one before, and counts the attempts of the bundle. The first is the bundle
+ * itself.
+ */
+export function takeApart(held: HeldRecord): ReadonlyArray<HeldRecord> {
+  const { slice: whole, following, attempts, firstAttemptMs } = held
+  const singles = [held]
+  let last = held
+  for (let slice = whole; slice !== undefined; slice = slice.following) {
+    for (let index = slice === whole ? slice.from + 1 : slice.from; index < slice.to; index++) {
+      const own = { records: slice.records, from: index, to: index + 1, following: undefined }
+      const one = new HeldRecord(own, held.key, held.order, 1, bytesOf(slice.records, index))
+      one.attempts = attempts
+      one.firstAttemptMs = firstAttemptMs
+      last.following = one
+      last = one
+      singles.push(one)
+    }
+  }
+  last.following = following
+  if (whole === undefined) return singles
+  whole.to = whole.from + 1
+  whole.following = undefined
+  held.span = 1
+  held.bytes = bytesOf(whole.records, whole.from)
+  return singles
+}
+
 /** Cuts a slice behind its first `count` records, 1 or more, in place; returns what stood behind them. */
 function cutSlice(slice: Slice, count: number): Slice | undefined {
   let left = count

@@ -17,7 +17,7 @@
  */
 import { newCounts } from "../ledger/Ledger.ts"
 import { Bundling } from "./Bundling.ts"
-import { bytesOf, cutHeld, doneEnd, type End, HeldRecord } from "./HeldRecord.ts"
+import { bytesOf, cutHeld, doneEnd, type End, HeldRecord, takeApart } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { RetryHeap } from "./RetryHeap.ts"
@@ -521,12 +521,10 @@ export class ReadLane {
   /** Cuts a bundle into its records, in order; those behind the first count its attempts. */
   #takeApart(held: HeldRecord): ReadonlyArray<HeldRecord> {
     if (this.#bundling?.isOpen(held) === true) this.#bundling.close()
-    const singles = [held]
-    for (let rest = this.#cut(held, 1); rest !== undefined; rest = this.#cut(rest, 1)) {
-      rest.attempts = held.attempts
-      rest.firstAttemptMs = held.firstAttemptMs
-      singles.push(rest)
-    }
+    const singles = takeApart(held)
+    const at = this.#held.indexOf(held, this.#head)
+    this.#held = [...this.#held.slice(0, at), ...singles, ...this.#held.slice(at + 1)]
+    if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, singles.at(-1) ?? held)
     return singles
   }
 

@@ -278,6 +278,14 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: "consume/readModel.test.ts"
   },
   {
+    name: "a delivery whose time is over is given again while its consumer still has it",
+    file: "consume/Handling.ts",
+    find: `      if (!one.isInHand) fiber.interruptUnsafe()`,
+    replace: `      fiber.interruptUnsafe()`,
+    foundBy: "consume/timeLimits.test.ts",
+    test: "taken by hand, and ends when"
+  },
+  {
     name: "the copy of an event is handled again",
     file: "consume/SeenIds.ts",
     find: `id.seq <= highest) return true`,
