@@ -2,7 +2,7 @@
  * Where a subscription puts what it cannot handle: one topic for each group and topic, opened with the first dead letter. What is put here is
  * stored there, or refused for good; until then its key waits.
  */
-import { Cause, Clock, type Context, Effect, Exit, type Fiber, Option, type Scheduler, Scope } from "effect"
+import { Cause, Clock, type Context, Effect, Exit, Fiber, Option, type Scheduler, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import type { PlainRecord } from "../record/batchOf.ts"
 import { deadLetterTopics } from "../record/DeadLetter.ts"
@@ -14,6 +14,9 @@ import { monotonicMs, Wake } from "../Wake.ts"
 /** Pause before an opening is tried again: the first one, and the longest, in milliseconds. */
 const againMs = 100
 const againMsMax = 10_000
+
+/** How long a driver may take to close its writer until nobody waits for it any more, in milliseconds. */
+const closeMs = 10_000
 
 /** How long dead letters may wait to be stored before that is told, in milliseconds. */
 const tellMs = 10_000
@@ -65,11 +68,15 @@ export class DeadLetters {
     this.#wake.signal()
   }
 
-  /** Ends what is on its way; nobody waits for it any more. */
-  close(): void {
+  /** Ends what is on its way, for which nobody waits any more, and waits until the writer is closed: before its transport is. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#letters = []
-    this.#running?.interruptUnsafe()
-  }
+    if (this.#running === undefined) return Effect.void
+    return Effect.timeoutOption(
+      Effect.forkDetach(Fiber.interrupt(this.#running)).pipe(Effect.flatMap(Fiber.join)),
+      closeMs
+    )
+  })
 
   readonly #run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     this.#clock = yield* Clock.Clock

@@ -109,7 +109,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
-    yield* Effect.addFinalizer(() => Effect.sync(() => this.#deadLetters.close()))
+    yield* Effect.addFinalizer(() => this.#deadLetters.close)
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {

@@ -318,8 +318,34 @@ describe("letters of a lane that was given back", () => {
         yield* until("the last is stored", () => stored.at(-1) === count - 1)
         expect(stored).toEqual(Array.from({ length: count - given }, (_, index) => given + index))
         expect((yield* recordsIn(broker, dlq)).map(({ key }) => text(key))).toEqual(stored.map(String))
-        letters.close()
+        yield* letters.close
       }).pipe(Effect.scoped)
+  )
+})
+
+describe("the writer of dead letters", () => {
+  it.live("is closed when its subscription has stopped", () =>
+    Effect.gen(function* () {
+      let closed = 0
+      const driver = bent((transport) => ({
+        ...transport,
+        openWriter: (topic) => {
+          const closing = Effect.delay(
+            Effect.sync(() => void closed++),
+            topic === dlq ? 100 : 0
+          )
+          return Effect.tap(transport.openWriter(topic), () => Effect.addFinalizer(() => closing))
+        }
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publish(note("a", "1"))
+      const policy = [{ on: ["*"], then: "deadLetter" as const }]
+      const subscription = yield* notes.handle("g", () => Effect.fail(failure("Poison")), { policy })
+      yield* subscription.caughtUp
+      yield* subscription.stop
+      expect(closed).toBe(1)
+    })
   )
 })
 
