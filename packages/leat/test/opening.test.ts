@@ -327,6 +327,28 @@ describe("a best-effort leg whose cluster is away", () => {
       })
     ))
 
+  it("is there for all streams that wait for it", () =>
+    story(
+      Effect.gen(function* () {
+        let isUp = false
+        const apart = { ...routes.routes[0], to: routes.routes[0]?.to.map((leg) => ({ ...leg, wire: "cloudevents" })) }
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: { ...routes, routes: [apart] },
+          drivers: [memoryDriver(new MemoryBroker({ partitions: 1 })), until(() => isUp, new MemoryBroker())]
+        })
+        const names = ["test.one", "test.two", "test.three"]
+        const streams = yield* Effect.forEach(names, (stream) => leat.stream(noteContract({ stream })))
+        isUp = true
+        yield* Effect.sleep("1 minute")
+        for (const notes of streams) yield* notes.publish({ key: "k", text: "1" })
+        yield* leat.flush
+        const { legs } = leat.ledger.snapshot()
+        const stored = legs.filter(({ sink }) => sink === "away/archive").map((leg) => [leg.stream, leg.stored])
+        expect(stored).toEqual(names.map((name) => [name, 1]))
+      })
+    ))
+
   it("is opened for the stream that can use it, although another cannot", () =>
     story(
       Effect.gen(function* () {

@@ -32,6 +32,27 @@ class Watch {
 }
 
 describe("a lane that is revoked", { concurrent: true }, () => {
+  it.live("lets its handlers end: none is interrupted while there is time", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 2 })
+      const document = { ...routes({ drain: "5 seconds", concurrency: 4 }), clusters }
+      const [one, two] = [yield* open(document, broker), yield* open(document, broker)]
+      const [notes, others] = [yield* one.stream(noteContract()), yield* two.stream(noteContract())]
+      yield* notes.publishAll(Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, text: `${index}` })))
+      let begun = 0
+      let interrupted = 0
+      yield* notes.handle("g", () => {
+        begun++
+        return Effect.onInterrupt(Effect.sleep(150), () => Effect.sync(() => void interrupted++))
+      })
+      yield* until("both lanes are at work", () => begun >= 8)
+      const taken: Array<number> = []
+      yield* others.handle("g", (_, { partition }) => Effect.sync(() => void taken.push(partition)))
+      yield* until("one was handed over", () => taken.length > 0)
+      expect(interrupted).toBe(0)
+    })
+  )
+
   it.live("with a backlog starts no more handlers, drains, and is handed over without an event handled twice", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 2 })

@@ -21,7 +21,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/LaneShell.ts",
     find: `if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return`,
     replace: `if (machine.isRevoked) return`,
-    foundBy: "consume/revocation.test.ts"
+    foundBy: "consume/revocation.test.ts",
+    test: "lets its handlers end"
   },
   {
     name: "a settle that failed for a passing reason loses the lane",

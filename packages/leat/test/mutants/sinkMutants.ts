@@ -159,7 +159,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     find: `for (const opened of whenOpen) opened()`,
     replace: `whenOpen[0]?.()`,
     foundBy: "opening.test.ts",
-    test: "is opened for the stream that can use it"
+    test: "is there for all streams that wait for it"
   },
   {
     name: "a cluster that is away is asked twice a second for ever",
