@@ -24,11 +24,19 @@ export function runBattery(name: string, runs: number): Promise<Search> {
   }))
 }
 
+/** A property that draws by chance may miss a mutant once in hundreds of runs, and there are hundreds of mutants. */
+const draws = 3
+
 /** Looks for a mutant with the proof that it names. */
 export async function findMutant(mutant: Mutant, runs = 60): Promise<Search> {
   planted(mutant)
-  const { name, foundBy, test } = mutant
-  if (foundBy?.endsWith(".test.ts") !== true) return await runBattery(name, runs)
+  if (mutant.foundBy?.endsWith(".test.ts") !== true) return await runBattery(mutant.name, runs)
+  let search = await runTest(mutant)
+  for (let draw = 1; draw < draws && !search.found; draw++) search = await runTest(mutant)
+  return search
+}
+
+async function runTest({ name, foundBy, test }: Mutant): Promise<Search> {
   const file = `packages/leat/test/${foundBy}`
   const parameters = [vitest, "run", "--project", "leat", file, ...(test === undefined ? [] : ["-t", literal(test)])]
   return await execute(parameters, { LEAT_MUTANT: name, NO_COLOR: "1" }, ({ stdout, stderr }) => {
