@@ -1,28 +1,30 @@
 /**
  * Where a subscription puts what it cannot handle: one topic for each group and topic, opened with the first dead letter. What is put here is
- * stored there, or refused for good; until then its key waits.
+ * stored there, or refused for good; until then its key waits. Each partition of the topic has a line of its own: one that cannot be written
+ * holds up no other.
  */
 import { Cause, Clock, type Context, Effect, Exit, Fiber, Option, type Scheduler, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import type { PlainRecord } from "../record/batchOf.ts"
 import { deadLetterTopics } from "../record/DeadLetter.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
+import { type Answers, LetterWriter } from "./LetterWriter.ts"
+import { StorageWatch } from "./StorageWatch.ts"
 
 /** Pause before an opening is tried again: the first one, and the longest, in milliseconds. */
 const againMs = 100
 const againMsMax = 10_000
 
-/** How long a driver may take to close its writer until nobody waits for it any more, in milliseconds. */
+/** How long a driver may take to close its writers until nobody waits for it any more, in milliseconds. */
 const closeMs = 10_000
-
-/** How long dead letters may wait to be stored before that is told, in milliseconds. */
-const tellMs = 10_000
 
 /** From so many letters on, those that nobody wants are looked for whenever their number has doubled. */
 const tidyMin = 256
+
+/** In place of a partition, for what waits until the topic is open. */
+const opening = -1
 
 /** One record that is set aside. */
 interface Letter {
@@ -32,6 +34,11 @@ interface Letter {
   readonly isWanted: () => boolean
   /** Called with why it is refused for good, or undefined when it is stored. */
   readonly done: (fault: string | undefined) => void
+}
+
+/** What waits to be stored in one partition of the topic. It is there while its fiber runs. */
+interface Line {
+  letters: Array<Letter>
 }
 
 export interface DeadLetterOptions {
@@ -48,12 +55,17 @@ export class DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #topic: string
   readonly #wake: Wake
+  readonly #watch = new StorageWatch()
+  /** Those that are in no line yet. */
   #letters: Array<Letter> = []
+  /** By partition of the topic. */
+  readonly #lines = new Map<number, Line>()
+  /** Letters here and in the lines; those that nobody wants are looked for at so many. */
+  #count = 0
   #tidyAt = tidyMin
+  #writer: LetterWriter | undefined
   #running: Fiber.Fiber<never> | undefined
   #clock: Clock.Clock | undefined
-  #waitingSinceMs: number | undefined
-  #isTold = false
 
   constructor(options: DeadLetterOptions) {
     this.#options = options
@@ -63,12 +75,12 @@ export class DeadLetters {
 
   put(letter: Letter): void {
     this.#letters.push(letter)
-    if (this.#letters.length >= this.#tidyAt) this.#tidy()
+    if (++this.#count >= this.#tidyAt) this.#tidy()
     this.#running ??= Effect.runForkWith(this.#options.context)(this.#run)
     this.#wake.signal()
   }
 
-  /** Ends what is on its way, for which nobody waits any more, and waits until the writer is closed: before its transport is. */
+  /** Ends what is on its way, for which nobody waits any more, and waits until the writers are closed: before their transport is. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#letters = []
     if (this.#running === undefined) return Effect.void
@@ -78,77 +90,127 @@ export class DeadLetters {
     )
   })
 
+  /** The lines end before the writers that they use. */
   readonly #run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     this.#clock = yield* Clock.Clock
-    for (;;) {
-      while (this.#letters.length === 0) yield* this.#wake.wait
-      yield* Effect.scoped(this.#serve)
-    }
+    return yield* Effect.acquireUseRelease(
+      Scope.make(),
+      (writers) => Effect.scoped(this.#serve(writers)),
+      (writers) => Scope.close(writers, Exit.void)
+    )
   })
 
-  /** Opens the topic and stores what is put, until a record is refused: what refuses one may be the writer. */
-  readonly #serve: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
-    const opened = yield* Effect.exit(this.#open)
-    if (Exit.isFailure(opened)) return this.#refuse(this.#take(), textOf(opened.cause))
-    for (let isSound = true; isSound;) {
-      while (this.#letters.length === 0) yield* this.#wake.wait
-      isSound = yield* this.#store(opened.value, this.#take())
-    }
-  })
-
-  /** Of a topic that cannot be written for long: without those of lanes that were given back meanwhile. */
-  #tidy(): void {
-    this.#letters = this.#letters.filter((letter) => letter.isWanted())
-    this.#tidyAt = Math.max(tidyMin, this.#letters.length * 2)
-  }
-
-  #take(): ReadonlyArray<Letter> {
-    this.#tidy()
-    const letters = this.#letters
-    this.#letters = []
-    return letters
-  }
-
-  /** Stores letters, those of a partition in order; false when one was refused. */
-  #store(forwarder: Forwarder, letters: ReadonlyArray<Letter>): Effect.Effect<boolean> {
+  /** Puts letters into the lines of their partitions, where they are stored with a writer that is sound. */
+  #serve(writers: Scope.Scope): Effect.Effect<never, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      let isSound = true
-      for (const [partition, some] of Map.groupBy(letters, (one) => one.partition % forwarder.partitions)) {
-        const records = some.map(({ record }) => record)
-        const exit = yield* Effect.exit(forwarder.append(partition, records, (error) => this.#tellWaiting(error)))
-        if (Exit.isFailure(exit)) this.#refuse(some, textOf(exit.cause))
-        else for (const [index, { done }] of some.entries()) done(exit.value[index]?.message)
-        isSound &&= Exit.isSuccess(exit) && exit.value.every((error) => error === undefined)
-        this.#waitingSinceMs = undefined
-        this.#isTold = false
+      for (;;) {
+        while (this.#letters.length === 0) yield* this.#wake.wait
+        if (this.#writer?.isSound !== true) {
+          const opened = yield* Effect.exit(this.#open(writers))
+          this.#watch.ended(opening)
+          if (Exit.isFailure(opened)) {
+            for (const { done } of this.#take(this.#letters.splice(0))) done(textOf(opened.cause))
+            continue
+          }
+          const before = this.#writer
+          this.#writer = opened.value
+          yield* before?.replace ?? Effect.void
+        }
+        const writer = this.#writer
+        for (const [partition, letters] of Map.groupBy(
+          this.#letters.splice(0),
+          (one) => one.partition % writer.partitions
+        )) {
+          const line = this.#lines.get(partition)
+          if (line !== undefined) line.letters = [...line.letters, ...letters]
+          else yield* this.#begin(partition, letters, writer)
+        }
       }
-      return isSound
     })
   }
 
-  /** Until it is open; fails where trying again is of no use. */
-  readonly #open: Effect.Effect<Forwarder, TransportError, Scope.Scope> = Effect.gen({ self: this }, function* () {
-    const { transport, topic } = this.#options
-    const scope = yield* Scope.Scope
-    for (let failures = 0; ;) {
-      const opening = yield* Scope.fork(scope)
-      const partitions = Effect.suspend(() => transport.partitionsOf(topic))
-      const exit = yield* partitions.pipe(
-        Effect.flatMap((count) => openForwarder(transport, this.#topic, count)),
-        Scope.provide(opening),
-        Effect.exit
-      )
-      if (Exit.isSuccess(exit)) return exit.value
-      yield* Scope.close(opening, exit)
-      const error = Option.getOrElse(Cause.findErrorOption(exit.cause), () => this.#unknown(exit.cause))
-      if (!error.isRetryable) return yield* error
-      this.#tellWaiting(error)
-      yield* Effect.sleep(Math.min(againMs * 2 ** failures++, againMsMax))
-    }
-  })
+  #begin(partition: number, letters: Array<Letter>, writer: LetterWriter): Effect.Effect<unknown, never, Scope.Scope> {
+    const line = { letters }
+    this.#lines.set(partition, line)
+    return Effect.forkScoped(this.#store(partition, line, writer))
+  }
 
-  #refuse(letters: ReadonlyArray<Letter>, fault: string): void {
-    for (const { done } of letters) done(fault)
+  /** Stores what comes into a line, in order, until it is empty or is to go on with another writer. */
+  #store(partition: number, line: Line, writer: LetterWriter): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      while (writer.isSound && writer === this.#writer) {
+        const letters = this.#take(line.letters.splice(0))
+        if (letters.length > 0) {
+          const records = letters.map(({ record }) => record)
+          const exit = yield* Effect.exit(
+            writer.append(partition, records, (error) => this.#tellWaiting(partition, error))
+          )
+          if (Exit.isSuccess(exit) && Option.isNone(exit.value)) {
+            line.letters = [...letters, ...line.letters]
+            this.#count += letters.length
+            break
+          }
+          this.#answer(
+            letters,
+            Exit.map(
+              exit,
+              Option.getOrElse((): Answers => [])
+            ),
+            writer
+          )
+        }
+        this.#watch.ended(partition)
+        if (line.letters.length === 0) break
+      }
+      this.#lines.delete(partition)
+      this.#letters = [...line.letters, ...this.#letters]
+      this.#wake.signal()
+    })
+  }
+
+  #answer(letters: ReadonlyArray<Letter>, exit: Exit.Exit<Answers>, writer: LetterWriter): void {
+    if (Exit.isFailure(exit)) {
+      writer.isSound = false
+      for (const { done } of letters) done(textOf(exit.cause))
+      return
+    }
+    for (const [index, { done }] of letters.entries()) {
+      const refusal = exit.value[index]
+      if (refusal !== undefined) writer.isSound = false
+      done(refusal?.message)
+    }
+  }
+
+  /** Of a topic that cannot be written for long: without those of lanes that were given back meanwhile. */
+  #tidy(): void {
+    this.#letters = this.#letters.filter(isWanted)
+    this.#count = this.#letters.length
+    for (const line of this.#lines.values()) {
+      line.letters = line.letters.filter(isWanted)
+      this.#count += line.letters.length
+    }
+    this.#tidyAt = Math.max(tidyMin, this.#count * 2)
+  }
+
+  /** Those of these that somebody wants; they wait no more. */
+  #take(letters: ReadonlyArray<Letter>): ReadonlyArray<Letter> {
+    this.#count -= letters.length
+    return letters.filter(isWanted)
+  }
+
+  /** Until it is open; fails where trying again is of no use. */
+  #open(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
+    const { transport, topic } = this.#options
+    return Effect.gen({ self: this }, function* () {
+      for (let failures = 0; ;) {
+        const exit = yield* Effect.exit(LetterWriter.open({ transport, deadLetters: this.#topic, topic, writers }))
+        if (Exit.isSuccess(exit)) return exit.value
+        const error = Option.getOrElse(Cause.findErrorOption(exit.cause), () => this.#unknown(exit.cause))
+        if (!error.isRetryable) return yield* error
+        this.#tellWaiting(opening, error)
+        yield* Effect.sleep(Math.min(againMs * 2 ** failures++, againMsMax))
+      }
+    })
   }
 
   #unknown(cause: Cause.Cause<unknown>): TransportError {
@@ -157,16 +219,16 @@ export class DeadLetters {
   }
 
   /** Keys wait meanwhile; when it lasts, somebody has to know. */
-  #tellWaiting({ message }: TransportError): void {
+  #tellWaiting(partition: number, { message }: TransportError): void {
     const { context, group, stream } = this.#options
-    if (this.#clock === undefined) return
-    const nowMs = monotonicMs(this.#clock)
-    this.#waitingSinceMs ??= nowMs
-    if (this.#isTold || nowMs - this.#waitingSinceMs < tellMs) return
-    this.#isTold = true
+    if (this.#clock === undefined || !this.#watch.failed(partition, monotonicMs(this.#clock))) return
     const told = `the group ${group} of ${stream} cannot store dead letters in ${this.#topic}, and tries again; their keys wait: ${message}`
     Effect.runForkWith(context)(Telemetry.warn(told))
   }
+}
+
+function isWanted(letter: Letter): boolean {
+  return letter.isWanted()
 }
 
 function textOf(cause: Cause.Cause<unknown>): string {

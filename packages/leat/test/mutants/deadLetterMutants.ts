@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const frontDoor = "consume/deadLetters.test.ts"
+const partitions = "consume/deadLetterPartitions.test.ts"
 
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
@@ -13,7 +14,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter that is refused counts as stored",
     file: "consume/DeadLetters.ts",
-    find: `done(exit.value[index]?.message)`,
+    find: `done(refusal?.message)`,
     replace: `done(undefined)`,
     foundBy: frontDoor,
     test: "too large"
@@ -21,7 +22,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "letters of lanes that were given back are kept for as long as the topic cannot be written",
     file: "consume/DeadLetters.ts",
-    find: `    if (this.#letters.length >= this.#tidyAt) this.#tidy()`,
+    find: `    if (++this.#count >= this.#tidyAt) this.#tidy()`,
     replace: `    void this.#tidyAt`,
     foundBy: frontDoor,
     test: "given back"
@@ -29,26 +30,123 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "letters of lanes that were given back are stored all the same",
     file: "consume/DeadLetters.ts",
-    find: `this.#letters.filter((letter) => letter.isWanted())`,
-    replace: `this.#letters.filter((letter) => letter.isWanted() || true)`,
+    find: `    return letters.filter(isWanted)`,
+    replace: `    return letters`,
     foundBy: frontDoor,
     test: "given back"
   },
   {
     name: "a dead-letter topic has one partition",
-    file: "consume/DeadLetters.ts",
-    find: `openForwarder(transport, this.#topic, count)`,
-    replace: `openForwarder(transport, this.#topic, Math.min(count, 1))`,
+    file: "consume/LetterWriter.ts",
+    find: `openForwarder(transport, deadLetters, count)`,
+    replace: `openForwarder(transport, deadLetters, Math.min(count, 1))`,
     foundBy: frontDoor,
     test: "the partitions of its own"
   },
   {
     name: "a topic that cannot be opened once is never tried again",
     file: "consume/DeadLetters.ts",
-    find: `    if (Exit.isFailure(opened)) return this.#refuse(this.#take(), textOf(opened.cause))`,
-    replace: `    if (Exit.isFailure(opened)) return yield* Effect.never`,
+    find: `            for (const { done } of this.#take(this.#letters.splice(0))) done(textOf(opened.cause))
+            continue`,
+    replace: `            return yield* Effect.never`,
     foundBy: frontDoor,
     test: "halts its key"
+  },
+  {
+    name: "a partition of dead letters that cannot be written holds up the others",
+    file: "consume/DeadLetters.ts",
+    find: `    return Effect.forkScoped(this.#store(partition, line, writer))`,
+    replace: `    return this.#store(partition, line, writer)`,
+    foundBy: partitions,
+    test: "does not hold up"
+  },
+  {
+    name: "two appends are on their way to one partition of dead letters",
+    file: "consume/DeadLetters.ts",
+    find: `(one) => one.partition % writer.partitions`,
+    replace: `(one) => one.partition`,
+    foundBy: partitions,
+    test: "one send at a time"
+  },
+  {
+    name: "letters that wait in a line are kept when their lane is given back",
+    file: "consume/DeadLetters.ts",
+    find: `      line.letters = line.letters.filter(isWanted)`,
+    replace: `      void line`,
+    foundBy: partitions,
+    test: "tidied away"
+  },
+  {
+    name: "the writer that refused a dead letter stores the next ones",
+    file: "consume/DeadLetters.ts",
+    find: `      if (refusal !== undefined) writer.isSound = false`,
+    replace: `      void writer`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "what a replaced writer gives back is forgotten",
+    file: "consume/DeadLetters.ts",
+    find: `line.letters = [...letters, ...line.letters]`,
+    replace: `line.letters = [...line.letters]`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "what a line has left is not stored with the next writer",
+    file: "consume/DeadLetters.ts",
+    find: `      this.#letters = [...line.letters, ...this.#letters]`,
+    replace: `      void line`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "a writer of dead letters that was replaced is closed under those who wait for it",
+    file: "consume/LetterWriter.ts",
+    find: `this.#isReplaced && this.#appends === 0`,
+    replace: `this.#isReplaced`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "a writer of dead letters that was replaced is never closed",
+    file: "consume/LetterWriter.ts",
+    find: `    this.#isReplaced = true`,
+    replace: `    this.#isReplaced = false`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "who waits for a writer of dead letters that was replaced waits for ever",
+    file: "consume/LetterWriter.ts",
+    find: `    Deferred.doneUnsafe(this.#replaced, Exit.void)`,
+    replace: `    void this.#replaced`,
+    foundBy: partitions,
+    test: "is opened again"
+  },
+  {
+    name: "nobody waits for a writer of dead letters that is being closed",
+    file: "consume/LetterWriter.ts",
+    find: `Effect.forkIn(Scope.close(scope, Exit.void), writers)`,
+    replace: `Effect.forkDetach(Scope.close(scope, Exit.void))`,
+    foundBy: partitions,
+    test: "is being closed already"
+  },
+  {
+    name: "that dead letters wait is told for each partition of them",
+    file: "consume/StorageWatch.ts",
+    find: `    if (this.#isTold || nowMs`,
+    replace: `    if (nowMs`,
+    foundBy: partitions,
+    test: "is told once"
+  },
+  {
+    name: "that dead letters wait is told again whenever another of them is stored",
+    file: "consume/StorageWatch.ts",
+    find: `    if (this.#sinceMs.size === 0) this.#isTold = false`,
+    replace: `    this.#isTold = false`,
+    foundBy: partitions,
+    test: "is told once"
   },
   {
     name: "an outage drains the topic into its dead letters",
