@@ -39,7 +39,7 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, opens, clos
     yield* Effect.addFinalizer(() =>
       Effect.delay(
         Effect.sync(() => void log.push(`closed ${number}`)),
-        closingMs
+        closingMs(number)
       )
     )
     const send: typeof inner.send = (partition, batch, from, to, timeoutMs, answer) => {
