@@ -8,6 +8,8 @@ export class Bundling {
   /** The bundle that the next record may join, and the last slice of it. */
   #open: HeldRecord | undefined
   #end: Slice | undefined
+  /** The one that is open is what is left of another: its records have waited. */
+  #isRest = false
   /** When the bundle that waits to be full is given to its handler all the same; infinite when none waits. */
   dueMs = Number.POSITIVE_INFINITY
 
@@ -21,6 +23,15 @@ export class Bundling {
   begin(held: HeldRecord, slice: Slice): void {
     this.#open = held
     this.#end = slice
+    this.#isRest = false
+  }
+
+  /** One was cut: what stood behind is `rest`, and others may join that, if they could join the whole. */
+  cut(whole: HeldRecord, rest: HeldRecord): void {
+    if (this.#open !== whole) return
+    this.#open = rest
+    if (rest.slice?.following === undefined) this.#end = rest.slice
+    this.#isRest = true
   }
 
   isOpen(held: HeldRecord): boolean {
@@ -50,7 +61,8 @@ export class Bundling {
 
   /** Whether the handler of a bundle waits for more, which may still come: `mayGrow`. */
   waits(held: HeldRecord, mayGrow: boolean, nowMs: number): boolean {
-    const waits = this.#waitMs > 0 && mayGrow && held === this.#open && held.span < this.#recordsMax
+    const isOpen = held === this.#open && !this.#isRest
+    const waits = this.#waitMs > 0 && mayGrow && isOpen && held.span < this.#recordsMax
     if (waits && this.dueMs === Number.POSITIVE_INFINITY) this.dueMs = nowMs + this.#waitMs
     if (waits && nowMs < this.dueMs) return true
     this.dueMs = Number.POSITIVE_INFINITY

@@ -63,30 +63,24 @@ export function bytesOf(records: ReceivedRecords, index: number): number {
 }
 
 /**
- * Cuts a bundle behind its first `count` records, 1 or more, in place; returns what stood behind them, which follows it, with its last slice.
- * Undefined when there is nothing.
+ * Cuts a bundle behind its first `count` records, 1 or more, in place; returns what stood behind them, which follows it. Undefined when there is
+ * nothing. Only the first ones are looked at: a bundle may be cut as often as it has records.
  */
-export function cutHeld(
-  held: HeldRecord,
-  count: number
-): { readonly following: HeldRecord; readonly end: Slice } | undefined {
-  const rest = held.slice === undefined ? undefined : cutSlice(held.slice, count)
+export function cutHeld(held: HeldRecord, count: number): HeldRecord | undefined {
+  const { slice: whole, span, bytes } = held
+  const rest = whole === undefined ? undefined : cutSlice(whole, count)
   if (rest === undefined) return undefined
-  let span = 0
-  let bytes = 0
-  let end = rest
-  for (let slice: Slice | undefined = rest; slice !== undefined; slice = slice.following) {
-    for (let index = slice.from; index < slice.to; index++) bytes += bytesOf(slice.records, index)
-    span += slice.to - slice.from
-    end = slice
+  held.span = 0
+  held.bytes = 0
+  for (let slice = whole; slice !== undefined; slice = slice.following) {
+    for (let index = slice.from; index < slice.to; index++) held.bytes += bytesOf(slice.records, index)
+    held.span += slice.to - slice.from
   }
   // Of a lane of bundles one is parked at a time: retries never ask which of the two comes first.
-  const following = new HeldRecord(rest, held.key, held.order, span, bytes)
+  const following = new HeldRecord(rest, held.key, held.order, span - held.span, bytes - held.bytes)
   following.following = held.following
   held.following = following
-  held.span -= span
-  held.bytes -= bytes
-  return { following, end }
+  return following
 }
 
 /**

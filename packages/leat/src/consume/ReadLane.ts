@@ -71,6 +71,9 @@ const alonePositionsDefault = 512
 const outageMs = 1000
 const outageMsMax = 30_000
 
+/** In place of what is behind the watermark, or was taken: a record holds the whole batch that it was pulled in. */
+const passed = new HeldRecord(undefined, "", 0, 0, 0)
+
 /** What the policy is asked about, and a sentence for a person. */
 export interface FailedWith {
   readonly tag: string
@@ -458,7 +461,7 @@ export class ReadLane {
       const mayGrow = held === this.#held.at(-1) && this.#heldBytes < this.#settings.bufferBytesMax
       if (this.#bundling.waits(held, mayGrow, nowMs)) return undefined
     }
-    this.#readyHead++
+    this.#ready[this.#readyHead++] = passed
     if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
     else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
       this.#ready = this.#ready.slice(this.#readyHead)
@@ -477,10 +480,9 @@ export class ReadLane {
 
   /** Cuts a bundle behind its first `count` records; what stood behind them follows it. */
   #cut(held: HeldRecord, count: number): HeldRecord | undefined {
-    const cut = cutHeld(held, count)
-    if (cut === undefined) return undefined
-    const { following, end } = cut
-    if (this.#bundling?.isOpen(held) === true) this.#bundling.begin(following, end)
+    const following = cutHeld(held, count)
+    if (following === undefined) return undefined
+    this.#bundling?.cut(held, following)
     this.#held.splice(this.#held.indexOf(held, this.#head) + 1, 0, following)
     if (this.#lastOfKey.get(held.key) === held) this.#lastOfKey.set(held.key, following)
     return following
@@ -561,7 +563,7 @@ export class ReadLane {
     let first = this.#held[this.#head]
     while (first?.ended !== undefined) {
       this.#heldBytes -= first.bytes
-      this.#head++
+      this.#held[this.#head++] = passed
       first = this.#held[this.#head]
     }
     // Half of a long array is cut at once, so that popping costs a constant on average.

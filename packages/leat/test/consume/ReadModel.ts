@@ -17,6 +17,8 @@ export interface Share {
   readyAt: number | undefined
   /** Whether a later record may join it. */
   isOpen: boolean
+  /** What was left of another that was cut: it waits for no more. */
+  isRest: boolean
   /** How often it has waited for the end of an outage. */
   waits: number
   /** Why its key stands, and what it failed with before it was set aside. */
@@ -128,7 +130,8 @@ export class ReadModel {
   /** Whether its handler waits until it is full: only the last of all can become so. */
   #waits(share: Share, nowMs: number): boolean {
     const { bundleRecords = 1, bundleWaitMs } = this.#options
-    const mayGrow = share.isOpen && share === this.shares.at(-1) && share.positions.length < bundleRecords
+    const mayGrow =
+      share.isOpen && !share.isRest && share === this.shares.at(-1) && share.positions.length < bundleRecords
     if (bundleWaitMs === 0 || !mayGrow || this.#isFull) return false
     if (this.#dueMs === Infinity) this.#dueMs = nowMs + bundleWaitMs
     return nowMs < this.#dueMs
@@ -228,7 +231,8 @@ export class ReadModel {
       positions: share.positions.slice(count),
       state: "waiting" as const,
       attempts: 0,
-      readyAt: undefined
+      readyAt: undefined,
+      isRest: true
     }
     share.positions = share.positions.slice(0, count)
     this.shares.splice(this.shares.indexOf(share) + 1, 0, rest)
@@ -362,6 +366,7 @@ function shareOf(key: string, at: number, bytes: number, ended: string | undefin
     retryAtMs: 0,
     readyAt: undefined,
     isOpen,
+    isRest: false,
     waits: 0,
     stands: undefined,
     failedWith: { tag: "", detail: "" }

@@ -123,4 +123,28 @@ describe("a batch that may wait for more", () => {
       expect(seen).toEqual(["0123", "45"])
     })
   )
+
+  it.effect("has waited once: what is left of it behind what is no event comes at once", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract({ compacted: true }))
+      const seen: Array<string> = []
+      for (const text of ["0", "1", "", "3", "", "", "6"]) {
+        if (text === "") notes.offerTombstone("k")
+        else notes.offer({ key: "k", text })
+      }
+      yield* Effect.andThen(Effect.forkChild(notes.flush), TestClock.adjust("100 millis"))
+      const subscription = yield* notes.handleBatch(
+        "g",
+        (deliveries) => Effect.sync(() => void seen.push(deliveries.map(({ event }) => event.text).join(""))),
+        { waitMs: 1000 }
+      )
+      yield* TestClock.adjust("1 millis")
+      yield* TestClock.adjust("900 millis")
+      expect(seen).toEqual([])
+      yield* TestClock.adjust("200 millis")
+      expect(seen).toEqual(["01", "3", "6"])
+      expect(yield* subscription.lag).toBe(0n)
+    })
+  )
 })

@@ -46,6 +46,10 @@ function nextOf(lane: ReadLane, nowMs = 0): HeldRecord {
   return held
 }
 
+/** Headers of some 400 kB. */
+const large = (): ReadonlyArray<readonly [string, Uint8Array]> => Array.from({ length: 50_000 }, () => header)
+const header = ["h", new Uint8Array()] as const
+
 /** Handles as many records, one after the other; returns their positions. */
 function handle(lane: ReadLane, count: number): ReadonlyArray<bigint> {
   return Array.from({ length: count }, () => {
@@ -81,6 +85,26 @@ describe("a lane of many keys", () => {
     expect(heldBytes() - before).toBeLessThan(2_000_000)
   })
 
+  it.for([
+    ["handled at once", 1],
+    ["of which the next one is always there", 2]
+  ] as const)("keeps no batch of records that were handled and are behind the watermark: %s", ([, count]) => {
+    const lane = laneWith()
+    const pull = (at: number) => {
+      const { records, next } = many(at * count, count)
+      lane.received({ records: Array.from(records, (one) => ({ ...one, headers: large() })), next })
+    }
+    const before = heldBytes()
+    pull(0)
+    for (let turn = 1; turn <= 100; turn++) {
+      if (count === 1) handle(lane, 1)
+      pull(turn)
+      if (count > 1) handle(lane, count)
+    }
+    // 100 or 200 batches of 400 kB each were handled.
+    expect(heldBytes() - before).toBeLessThan(4_000_000)
+  })
+
   it("begins no other while 1024 are parked, and goes on when one of them has ended", () => {
     const lane = laneWith({ policy: [{ on: ["*"], retry: { baseMs: 10, jitter: 0 }, then: "halt" }] })
     lane.received(many(0, 1026))
@@ -94,31 +118,54 @@ describe("a lane of many keys", () => {
   })
 })
 
-describe("a batch that fails", () => {
-  it("is taken apart in time that grows with its length, and not with the square of it", () => {
-    const policy: ReadLaneSettings["policy"] = [{ on: ["*"], then: "drop" }]
-    const records = 40_000
-    const batch = many(0, records)
-    const ratio = (): number => {
-      const lane = new ReadLane(
-        {
-          start: 0n,
-          abandoned: 0,
-          crashLoop: 3,
-          unordered: false,
-          bundleRecords: records,
-          random: () => 0,
-          outage: new OutageWatch(() => undefined)
-        },
-        { policy, concurrency: 1, bufferBytesMax: 1_000_000_000, settleEveryMs: 0 }
-      )
+/** A lane that has one batch of so many records, and how often it has looked at one of them. */
+function laneOfBatch(records: number) {
+  let looks = 0
+  const lane = new ReadLane(
+    {
+      start: 0n,
+      abandoned: 0,
+      crashLoop: 3,
+      unordered: false,
+      bundleRecords: records,
+      random: () => 0,
+      outage: new OutageWatch(() => undefined)
+    },
+    { policy: [{ on: ["*"], then: "drop" }], concurrency: 1, bufferBytesMax: 1_000_000_000, settleEveryMs: 0 }
+  )
+  const { records: plain, next } = many(0, records)
+  const counted = Array.from(plain, (one) => ({
+    ...one,
+    get value() {
+      looks++
+      return null
+    }
+  }))
+  return { lane, receive: () => lane.received({ records: counted, next }), looks: () => looks }
+}
+
+describe("a long batch takes work that grows with its length, and not with the square of it,", () => {
+  it("when it fails and is taken apart", () => {
+    const ratio = () => {
+      const { lane, receive } = laneOfBatch(40_000)
       const beganMs = performance.now()
-      lane.received(batch)
+      receive()
       const receivedMs = performance.now()
       lane.finished(nextOf(lane), { tag: "Poison" }, 0)
       return (performance.now() - receivedMs) / (receivedMs - beganMs)
     }
     // Beside what receiving them takes: 1 to 5, and above 100 where each looks through the rest.
     expect(Math.min(ratio(), ratio(), ratio())).toBeLessThan(25)
+  })
+
+  it("when every second of its records is no event for it", () => {
+    const { lane, receive, looks } = laneOfBatch(2000)
+    receive()
+    for (let held = lane.next(0); held !== undefined; held = lane.next(0)) {
+      lane.split(held, 1)
+      lane.finished(held, held.position % 2n === 0n ? undefined : { skip: "otherStream" }, 0)
+    }
+    expect([lane.done, lane.skipped]).toEqual([1000, { otherStream: 1000 }])
+    expect(looks()).toBeLessThan(10_000)
   })
 })

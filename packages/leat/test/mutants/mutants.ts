@@ -1,3 +1,4 @@
+import { batchMutants } from "./batchMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
@@ -23,6 +24,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...catchingUpMutants,
   ...deadLetterMutants,
   ...replayMutants,
+  ...batchMutants,
   ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,
