@@ -11,7 +11,7 @@
  */
 import type { OutgoingBatch, Run } from "leat/transport"
 import { acknowledgedMessages } from "./acknowledgedMessages.ts"
-import { mixedUp, partlyFailed, placeOf } from "./attributeFailures.ts"
+import { allMixedUp, attributed, runsOf } from "./attributeFailures.ts"
 import { Reachability } from "./Reachability.ts"
 import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
 import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
@@ -224,7 +224,7 @@ export class Outlet {
       if (sent.runs !== undefined) continue
       const { state } = sent
       if (state.reports.length > 0) this.#attribute(state, done)
-      else if (sent.isTainted) this.#settle(sent, [mixedUp(sent)])
+      else if (sent.isTainted) this.#settle(sent, [allMixedUp(sent)])
       else this.#settle(sent, [{ from: sent.from, to: sent.to, fate: "stored" }])
     }
   }
@@ -236,17 +236,17 @@ export class Outlet {
     state.reports = []
     // While a range is in flight, the reports may belong to it, and more may follow.
     const isComplete = ranges.every((sent) => done.includes(sent))
-    const start = isComplete ? placeOf(ranges, reports) : undefined
-    let before = 0
+    const codes = isComplete ? attributed(ranges, reports) : undefined
+    if (codes !== undefined) return this.#settleBy(ranges, codes)
     for (const sent of ranges) {
-      if (start === undefined) sent.isTainted = true
-      if (start === undefined && done.includes(sent)) this.#settle(sent, [mixedUp(sent)])
-      if (start === undefined) continue
-      const first = Math.max(0, start - before)
-      const from = Math.max(0, before - start)
-      this.#settle(sent, partlyFailed(sent, first, reports.slice(from, Math.max(from, before - start + sent.count))))
-      before += sent.count
+      sent.isTainted = true
+      if (done.includes(sent)) this.#settle(sent, [allMixedUp(sent)])
     }
+  }
+
+  #settleBy(ranges: ReadonlyArray<Sent>, codes: ReadonlyArray<number | undefined>): void {
+    let before = 0
+    for (const sent of ranges) this.#settle(sent, runsOf(sent, codes.slice(before, (before += sent.count))))
   }
 
   #reported(error: ClientError | null, report: DeliveryReport): void {
@@ -266,11 +266,9 @@ export class Outlet {
     const state = this.#states.of(report.topic, report.partition)
     state.reports.push({ code, report })
     // Every record has failed: there is nothing to wait for.
-    if (state.reports.length === state.unsettled.reduce((total, { count }) => total + count, 0)) {
-      for (const sent of state.unsettled.slice()) {
-        this.#settle(sent, partlyFailed(sent, 0, state.reports.splice(0, sent.count)))
-      }
-    }
+    const ranges = [...state.unsettled]
+    if (state.reports.length < ranges.reduce((total, { count }) => total + count, 0)) return
+    this.#attribute(state, ranges)
   }
 
   /** The last send whose first number is this one or lower. */

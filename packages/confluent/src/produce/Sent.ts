@@ -46,6 +46,13 @@ export interface Failed {
   readonly report: DeliveryReport
 }
 
+/** Of a record: its time is epoch milliseconds, 0 where the client sets it. */
+export interface Bytes {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly timestamp: number
+}
+
 export class Sent {
   readonly state: PartitionState
   readonly batch: OutgoingBatch
@@ -129,12 +136,10 @@ export class Sent {
     return runs
   }
 
-  /** Whether the report may be the one of record `index` of the range. */
-  isReported(index: number, { key, value, timestamp }: DeliveryReport): boolean {
+  /** What a failure report may say of record `index` of the range. */
+  record(index: number): Bytes {
     const at = this.from + index
-    const timeMs = this.batch.timeMs(at)
-    if (timeMs > 0 && timestamp !== undefined && timestamp !== timeMs) return false
-    return isSame(this.batch.key(at), key) && (value === undefined || isSame(this.batch.value(at), value))
+    return { key: this.batch.key(at), value: this.batch.value(at), timestamp: this.batch.timeMs(at) }
   }
 
   settle(runs: ReadonlyArray<Run>): void {
@@ -149,11 +154,6 @@ function ignore(): void {}
 
 function follows(offset: number, base: number, distance: number): boolean {
   return base < 0 ? offset < 0 : offset === base + distance
-}
-
-function isSame(bytes: Uint8Array | null, other: Uint8Array | null): boolean {
-  if (bytes === null || other === null) return bytes === other
-  return bytes.length === other.length && Buffer.compare(bytes, other) === 0
 }
 
 /** A run that ended with a code of the client; 0 is success. What was refused together with others has no error of its own. */

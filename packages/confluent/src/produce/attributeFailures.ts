@@ -1,38 +1,51 @@
-/** Attribution of failure reports to the records of a range. A report carries the bytes of a record, not its id. */
+/** Attribution of failure reports to the records of ranges. A report carries the bytes of a record, not its id. */
 import type { Run } from "leat/transport"
-import { alignReports } from "./alignReports.ts"
-import { type Failed, runOf, type Sent, unknownRun } from "./Sent.ts"
+import { crc32c } from "leat/record"
+import { codesOf } from "./codesOf.ts"
+import { type Bytes, type Failed, runOf, type Sent, unknownRun } from "./Sent.ts"
 
-/** The index of the first failed record, counted over all the ranges; undefined where no place fits, or more than one. */
-export function placeOf(ranges: ReadonlyArray<Sent>, reports: ReadonlyArray<Failed>): number | undefined {
-  const places = ranges.flatMap((sent) => Array.from({ length: sent.count }, (_, index) => [sent, index] as const))
-  return alignReports(places.length, reports.length, (record, report) => {
-    const [sent, index] = places[record] ?? []
-    const found = reports[report]?.report
-    return sent !== undefined && index !== undefined && found !== undefined && sent.isReported(index, found)
-  })
+/** The code of each record of the ranges, one after the other; as `codesOf`. */
+export function attributed(
+  ranges: ReadonlyArray<Sent>,
+  reports: ReadonlyArray<Failed>
+): ReadonlyArray<number | undefined> | undefined {
+  const places = ranges.flatMap((sent) => Array.from({ length: sent.count }, (_, index) => sent.record(index)))
+  // What one of them does not say tells none of them apart.
+  const hasValues = reports.every(({ report }) => report.value !== undefined)
+  const hasTimes =
+    reports.every(({ report }) => report.timestamp !== undefined) && places.every(({ timestamp }) => timestamp > 0)
+  const nameOf = ({ key, value, timestamp }: Partial<Bytes> & Pick<Bytes, "key">) =>
+    `${hasTimes ? timestamp : ""} ${sumOf(key)} ${hasValues ? sumOf(value ?? null) : ""}`
+  return codesOf(
+    places.map(nameOf),
+    reports.map(({ code, report }) => ({ name: nameOf(report), code }))
+  )
 }
 
-/** The runs of a range in which the records from `first` on failed, one for each code; the others are stored. */
-export function partlyFailed(sent: Sent, first: number, failed: ReadonlyArray<Failed>): ReadonlyArray<Run> {
+/** Length and checksum: records that share them are taken for the same, which at worst says that it cannot be told. */
+function sumOf(bytes: Uint8Array | null): string {
+  return bytes === null ? "none" : `${bytes.length}:${crc32c(bytes)}`
+}
+
+/** The runs of a range by the codes of its records, one for each code. */
+export function runsOf(sent: Sent, codes: ReadonlyArray<number | undefined>): ReadonlyArray<Run> {
   const what = `${sent.state.topic}/${sent.state.partition}`
   const runs: Array<Run> = []
-  const add = (from: number, to: number, code: number) => {
-    if (to > from) runs.push(runOf(sent.from + from, sent.from + to, code, what))
-  }
-  const start = Math.min(first, sent.count)
-  const end = Math.min(sent.count, start + failed.length)
-  add(0, start, 0)
-  for (let at = start; at < end;) {
-    const code = failed[at - start]?.code ?? 0
+  for (let at = 0; at < sent.count;) {
+    const code = codes[at]
     const from = at++
-    while (at < end && failed[at - start]?.code === code) at++
-    add(from, at, code)
+    while (at < sent.count && codes[at] === code) at++
+    const [first, end] = [sent.from + from, sent.from + at]
+    runs.push(code === undefined ? mixedUp(what, first, end) : runOf(first, end, code, what))
   }
-  add(end, sent.count, 0)
   return runs
 }
 
-export function mixedUp({ from, to, state: { topic, partition } }: Sent): Run {
-  return unknownRun(from, to, `${topic}/${partition}`, "some records failed, and it cannot be told which")
+/** A range of which nothing can be told. */
+export function allMixedUp({ from, to, state: { topic, partition } }: Sent): Run {
+  return mixedUp(`${topic}/${partition}`, from, to)
+}
+
+function mixedUp(what: string, from: number, to: number): Run {
+  return unknownRun(from, to, what, "some records failed, and it cannot be told which")
 }
