@@ -1,15 +1,6 @@
-import {
-  drawWorld,
-  type Mishap,
-  mishaps,
-  type Occasion,
-  occasionName,
-  type State,
-  states,
-  type Verdict
-} from "leat/testing"
+import { drawWorld, type Occasion, occasionName, type Verdict } from "leat/testing"
 import { describe, expect, it } from "vitest"
-import { knownMishaps } from "./knownFaults.ts"
+import { occasions, tried } from "./occasions.ts"
 import { tellInMemory } from "./worlds.ts"
 
 /** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
@@ -21,36 +12,6 @@ const reachedMin = 3
 
 /** Stories in a row that are after one occasion and may miss it. */
 const missesMax = 80
-
-/** Occasions that there cannot be, and why. */
-const impossible: ReadonlyArray<{ readonly mishaps: ReadonlyArray<Mishap>; readonly state: State }> = [
-  // A send is of something that is on its way.
-  {
-    state: "empty",
-    mishaps: [
-      "fail",
-      "refuse",
-      "delay",
-      "loseResponse",
-      "cut",
-      "lateWrite",
-      "silence",
-      "throw",
-      "answerTwice",
-      "oversize",
-      "fence"
-    ]
-  },
-  // A leat that is closing is not closed again; its subscriptions have been closed first.
-  { state: "closing", mishaps: ["close", "settle", "pull", "loseLane", "handler"] }
-]
-
-const tried = mishaps.filter((mishap) => !knownMishaps.includes(mishap))
-const occasions: ReadonlyArray<Occasion> = tried.flatMap((mishap) =>
-  states
-    .filter((state) => !impossible.some((one) => one.state === state && one.mishaps.includes(mishap)))
-    .map((state) => ({ mishap, state }))
-)
 
 interface Found {
   readonly seed: number

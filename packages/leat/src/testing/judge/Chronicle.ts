@@ -127,6 +127,15 @@ export interface LegBooks {
   readonly dropped: number
 }
 
+/** Something that went wrong on purpose, or came in between. */
+export interface MishapFact {
+  readonly mishap: string
+  readonly leat: number
+  /** The states that the leat was in. */
+  readonly states: ReadonlyArray<string>
+  readonly at: number
+}
+
 /** What can be wrong with a story. */
 export type VerdictKind =
   /** Told stored, and the cluster does not have it; or a group settled past it without having had it. */
@@ -176,6 +185,8 @@ export class Chronicle {
   readonly legs = new Map<string, LegFact>()
   /** In the order in which they began. */
   readonly handlings: Array<Handling> = []
+  /** In the order in which they came. */
+  readonly mishaps: Array<MishapFact> = []
   /** What raw reads found at the end. */
   readonly copies: Array<Copy> = []
   /** What the ledgers said of streams at the end. */
@@ -194,6 +205,11 @@ export class Chronicle {
   /** Something was seen to be wrong. */
   notice(kind: VerdictKind, evidence: string): void {
     if (this.noticed.length < 20) this.noticed.push({ kind, evidence })
+  }
+
+  /** A mishap came, to a leat in these states. */
+  mishap(mishap: string, leat: number, found: ReadonlyArray<string>): void {
+    this.mishaps.push({ mishap, leat, states: found, at: this.tick() })
   }
 
   /** An event is offered. */

@@ -1,10 +1,20 @@
 /** Decides when something goes wrong, and notes in which state of the leat it did. */
 import type { FaultPlan, SendFault } from "../FaultTransport.ts"
+import type { Chronicle } from "../judge/Chronicle.ts"
 import type { Mishap, Occasions, State } from "./Occasions.ts"
 import { one, type World } from "./World.ts"
 
 /** How often the mishap that a story is after is brought about. */
 const focusTimes = 4
+
+/** What mischief is made of. */
+interface MischiefOptions {
+  readonly world: World
+  readonly random: () => number
+  readonly occasions: Occasions
+  readonly chronicle: Chronicle
+  readonly statesOf: (leat: number) => ReadonlyArray<State>
+}
 
 export class Mischief {
   /** Nothing goes wrong any more: what is left has to end well. */
@@ -14,33 +24,33 @@ export class Mischief {
   readonly random: () => number
   readonly #world: World
   readonly #occasions: Occasions
+  readonly #chronicle: Chronicle
   readonly #statesOf: (leat: number) => ReadonlyArray<State>
   #focusLeft = focusTimes
+  #struck = 0
 
-  constructor(
-    world: World,
-    random: () => number,
-    occasions: Occasions,
-    statesOf: (leat: number) => ReadonlyArray<State>
-  ) {
+  constructor({ world, random, occasions, chronicle, statesOf }: MischiefOptions) {
     this.#world = world
     this.random = random
     this.#occasions = occasions
+    this.#chronicle = chronicle
     this.#statesOf = statesOf
   }
 
   /** Whether the mishap happens now. */
   strikes(mishap: Mishap, leat: number): boolean {
     if (this.isOver) return false
-    const { focus, rates } = this.#world
+    const { focus, rates, mishapsMax } = this.#world
     const isDrawn = this.random() < (rates[mishap] ?? 0)
     const isAfter = focus?.mishap === mishap && this.#focusLeft > 0
     if (!isDrawn && !isAfter) return false
+    if (mishapsMax !== undefined && this.#struck >= mishapsMax) return false
     const found = this.#statesOf(leat)
     const isFocus = isAfter && focus !== undefined && found.includes(focus.state)
     if (!isDrawn && !isFocus) return false
     if (isFocus) this.#focusLeft--
-    this.#occasions.note(mishap, found)
+    this.#struck++
+    this.#note(mishap, leat, found)
     return true
   }
 
@@ -52,7 +62,12 @@ export class Mischief {
 
   /** Notes what happened without having been drawn. */
   happened(mishap: Mishap, leat: number): void {
-    this.#occasions.note(mishap, this.#statesOf(leat))
+    this.#note(mishap, leat, this.#statesOf(leat))
+  }
+
+  #note(mishap: Mishap, leat: number, found: ReadonlyArray<State>): void {
+    this.#occasions.note(mishap, found)
+    this.#chronicle.mishap(mishap, leat, found)
   }
 
   /** What the transports of one leat in one cluster do. */

@@ -54,6 +54,8 @@ export interface World {
   readonly keys: number
   /** Chance of each mishap at each of its occasions, 0 to 1. */
   readonly rates: Readonly<Partial<Record<Mishap, number>>>
+  /** Most mishaps that are brought about, the first ones; undefined: as many as are drawn. */
+  readonly mishapsMax: number | undefined
   /** A cluster whose every answer takes so long, in milliseconds. */
   readonly slow: { readonly cluster: number; readonly ms: number } | undefined
   /** Longest delay, and latest landing, in milliseconds. */
@@ -71,7 +73,8 @@ export const recordBytesMax = 20_000
 export const textBytes = [1, 1, 10, 10, 200, 200, 3000, 3000, 3000, 15_000, 19_500, 25_000, 70_000] as const
 
 /**
- * The world of a seed. With a focus everything that its state needs is likelier.
+ * The world of a seed. Each mishap is left out of most worlds, because one that is frequent keeps others from coming to where they matter.
+ * With a focus everything that its state needs is likelier.
  *
  * @example
  * ```ts
@@ -123,6 +126,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     calls: 6 + Math.floor(random() * 18),
     keys: upTo(5),
     rates,
+    mishapsMax: undefined,
     slow:
       isFull || isClosing || chance(0.2)
         ? { cluster: streams[0]?.legs[0]?.cluster ?? 0, ms: one(random, [20, 100, 400]) }

@@ -80,10 +80,11 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
   const occasions = new Occasions()
   const random = seededRandom(world.seed)
   const tellers: Array<Teller> = []
-  const mischief = new Mischief(world, random, occasions, (index) => {
+  const stateOf = (index: number) => {
     const teller = tellers[index]
     return teller === undefined ? [] : statesOf(teller.leat, teller.isClosing)
-  })
+  }
+  const mischief = new Mischief({ world, random, occasions, chronicle, statesOf: stateOf })
   for (const { stream, isOrdered, legs } of world.streams)
     chronicle.streams.push({
       stream,

@@ -1,0 +1,96 @@
+/** A story in words: the world that it played in, and everything that happened, one line for each thing. */
+import type { Call, Chronicle, Handling, LegFact } from "../judge/Chronicle.ts"
+import type { World } from "./World.ts"
+import { sinkOf } from "./worldRoutes.ts"
+
+/**
+ * What a world consists of, in a few lines.
+ *
+ * @example
+ * ```ts
+ * worldLines(drawWorld(42))[0] // "seed 42: 2 leats, 3 callers each with 9 calls, 4 keys, 1 cluster"
+ * ```
+ */
+export function worldLines(world: World): ReadonlyArray<string> {
+  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, focus } = world
+  const rates = Object.entries(world.rates).map(([mishap, rate]) => `${mishap} ${(rate * 100).toFixed(1)} %`)
+  const most = mishapsMax === undefined ? "" : `, the first ${mishapsMax}`
+  const after = focus === undefined ? [] : [`${focus.mishap} is brought about while ${focus.state}`]
+  return [
+    `seed ${seed}: ${many(leats, "leat")}, ${many(callers, "caller")} each with ${many(calls, "call")}, ${many(keys, "key")}, ` +
+      many(clusters, "cluster"),
+    ...world.streams.flatMap(({ stream, isCompacted, isOrdered, legs }) => [
+      `stream ${stream}${isCompacted ? ", compacted" : ""}${isOrdered ? "" : ", unordered"}`,
+      ...legs.map(
+        (leg) =>
+          `  leg ${sinkOf(leg)}: ${leg.isRequired ? "required" : "best-effort"}, ${leg.overflow}, ${leg.policy}, ${leg.wire}, ` +
+          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms`
+      )
+    ]),
+    ...world.groups.map(
+      ({ group, stream, api, members }) =>
+        `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}`
+    ),
+    ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
+    `mishaps${most}: ${[...rates, ...after].join(", ") || "none"}`
+  ]
+}
+
+interface Line {
+  readonly at: number
+  readonly text: string
+}
+
+/**
+ * Everything that happened, in order, and then what raw reads found. Two runs with the same lines are the same run to everybody
+ * in it.
+ *
+ * @example
+ * ```ts
+ * for (const line of storyLines(simulateWorld(drawWorld(42)).chronicle)) console.log(line)
+ * ```
+ */
+export function storyLines(chronicle: Chronicle): ReadonlyArray<string> {
+  const lines: ReadonlyArray<Line> = [
+    ...Array.from(chronicle.calls.values()).flatMap(linesOfCall),
+    ...Array.from(chronicle.legs.values(), lineOfLeg),
+    ...chronicle.handlings.flatMap(linesOfHandling),
+    ...chronicle.mishaps.map(({ at, mishap, leat, states }) => ({
+      at,
+      text: `! ${mishap} at leat ${leat}, ${states.join(", ")}`
+    }))
+  ]
+  const inOrder = lines.toSorted((one, other) => one.at - other.at).map(({ at, text }) => `${at} ${text}`)
+  return [...inOrder, ...linesOfCopies(chronicle)]
+}
+
+function linesOfCall({ serial, leat, stream, api, key, value, beganAt, endedAt, said }: Call): ReadonlyArray<Line> {
+  const what = value === null ? "a tombstone" : `${value.length} bytes`
+  const began = { at: beganAt, text: `leat ${leat}: ${api} of event ${serial} (${key}, ${what}) to ${stream}` }
+  return endedAt === undefined ? [began] : [began, { at: endedAt, text: `event ${serial} is told ${said}` }]
+}
+
+function lineOfLeg({ sink, serial, bucket, seq, admittedAt, place, attempts }: LegFact): Line {
+  const end = `${place} in the end, ${many(attempts, "attempt")}`
+  return { at: admittedAt, text: `${sink}: event ${serial} is admitted, bucket ${bucket} seq ${seq}; ${end}` }
+}
+
+function linesOfHandling(handling: Handling): ReadonlyArray<Line> {
+  const { group, member, serial, partition, position, beganAt, endedAt, isDone } = handling
+  const who = `member ${member} of ${group}:`
+  const began = { at: beganAt, text: `${who} event ${serial} begins, position ${position} of ${partition}` }
+  const how = isDone ? "is done" : "failed"
+  return endedAt === undefined ? [began] : [began, { at: endedAt, text: `${who} event ${serial} ${how}` }]
+}
+
+function linesOfCopies({ copies }: Chronicle): ReadonlyArray<string> {
+  const places = Map.groupBy(copies, ({ sink, partition }) => `${sink}/${partition}`)
+  return Array.from(places, ([place, found]) => {
+    const events = found.map(({ position, serial, seq }) => `${position}: event ${serial} seq ${seq}`)
+    return `${place} holds ${events.join(", ")}`
+  })
+}
+
+function many(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`
+}

@@ -1,0 +1,141 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { drawWorld, shrinkWorld, simulateWorld, storyLines, type World, worldLines } from "leat/testing"
+import { describe, expect, it } from "vitest"
+
+const program = fileURLToPath(new URL("simulateWorlds.ts", import.meta.url))
+
+interface Ended {
+  readonly code: number
+  readonly report: Readonly<Record<string, unknown>>
+  readonly stderr: string
+}
+
+function run(...flags: ReadonlyArray<string>): Promise<Ended> {
+  const { promise, resolve } = Promise.withResolvers<Ended>()
+  const parameters = ["--conditions=@leat/source", program, ...flags, "--json"]
+  execFile(process.execPath, parameters, { encoding: "utf8" }, (error, stdout, stderr) => {
+    const last = stdout.trim().split("\n").at(-1) ?? ""
+    resolve({ code: Number(error?.code ?? 0), report: last === "" ? {} : JSON.parse(last), stderr })
+  })
+  return promise
+}
+
+describe("npm run simulate", () => {
+  it(
+    "is the same history for the same seed, in another process, and another one for another",
+    { timeout: 120_000 },
+    async () => {
+      const [first, again, other] = await Promise.all([
+        run("--seeds", "8", "--seed", "5"),
+        run("--seeds", "8", "--seed", "5"),
+        run("--seeds", "8", "--seed", "6")
+      ])
+      expect(first).toMatchObject({ code: 0, report: { seeds: 8, seed: 5, violations: 0 }, stderr: "" })
+      expect(first.report["traceHash"]).toMatch(/^[0-9a-f]{32}$/)
+      expect(again).toEqual(first)
+      expect(other.report["traceHash"]).not.toBe(first.report["traceHash"])
+    }
+  )
+
+  it("counts faults by kind and state", { timeout: 120_000 }, async () => {
+    const { report } = await run("--seeds", "6", "--seed", "1")
+    expect(report).toMatchObject({ faults: { tooLarge: { queued: expect.any(Number), times: expect.any(Number) } } })
+    expect(Number(report["legs"])).toBeGreaterThan(100)
+  })
+
+  it.for(["a batch leaves out its last event", "what a policy dropped is told stored"])(
+    "names a seed in which %s, and tells a story that fits a screen",
+    { timeout: 120_000 },
+    async (mutant) => {
+      const { code, report, stderr } = await run("--seeds", "100", "--first", "--mutant", mutant)
+      expect({ code, violation: report["violation"] }).toEqual({
+        code: 3,
+        violation: expect.stringMatching(/^seed \d+: lost: /)
+      })
+      const lines = stderr.trim().split("\n")
+      expect(lines.length).toBeLessThanOrEqual(50)
+      expect(lines).toContainEqual(expect.stringMatching(/^=> lost: /))
+      expect(lines.filter((line) => line.startsWith("stream "))).toHaveLength(1)
+      // The same call tells the same story.
+      const [, again = ""] = /--seed (\d+) --mutant/.exec(stderr) ?? []
+      expect(await run("--seeds", "1", "--seed", again, "--mutant", mutant)).toMatchObject({ code: 3, stderr })
+    }
+  )
+
+  it("says what a wrong call is", { timeout: 120_000 }, async () => {
+    for (const flags of [
+      ["--seeds", "0"],
+      ["--seed", "x"],
+      ["--sedes", "3"]
+    ])
+      expect(await run(...flags)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^leat: .*; say npm run simulate/)
+      })
+  })
+})
+
+describe("shrinkWorld", () => {
+  const shrink = (isFailing: (world: World) => boolean, seed = 11) => shrinkWorld(drawWorld(seed), isFailing)
+
+  it("leaves out everything where everything fails", () => {
+    const small = shrink(() => true)
+    expect(small).toMatchObject({
+      clusters: 1,
+      leats: 1,
+      callers: 1,
+      calls: 1,
+      keys: 1,
+      groups: [],
+      rates: {},
+      mishapsMax: 0,
+      slow: undefined
+    })
+    expect(small.streams).toMatchObject([{ isCompacted: false, isOrdered: true, legs: [{ wire: "compact" }] }])
+    expect(worldLines(small)).toHaveLength(4)
+  })
+
+  it("keeps what it fails for, and nothing else", () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const { streams, groups } = drawWorld(seed)
+      const small = shrink((world) => world.streams.length === streams.length && world.calls >= 3, seed)
+      expect(small).toMatchObject({ calls: 3, leats: 1, groups: [], rates: {} })
+      const withGroup = shrink((world) => world.groups.some(({ api }) => api === groups[0]?.api), seed)
+      expect(withGroup.groups).toMatchObject([{ api: groups[0]?.api, stream: 0, members: 1 }])
+      expect(withGroup.streams).toHaveLength(1)
+    }
+  })
+
+  it("is the world itself where nothing smaller fails, and tells no more worlds than it may", () => {
+    const world = drawWorld(12)
+    let told = 0
+    const count = () => {
+      told++
+      return false
+    }
+    expect(shrinkWorld(world, count, { tellingsMax: 30 })).toBe(world)
+    expect(told).toBe(30)
+  })
+})
+
+describe("simulateWorld", () => {
+  it("tells with no more mishaps than there may be", () => {
+    const many = drawWorld(9)
+    expect(simulateWorld(many).chronicle.mishaps.length).toBeGreaterThan(3)
+    const told = simulateWorld({ ...many, mishapsMax: 2 })
+    // Large events and streams that are opened are no faults, and are told all the same.
+    const struck = told.chronicle.mishaps.filter(({ mishap }) => mishap !== "tooLarge" && mishap !== "openStream")
+    expect(struck.length).toBeLessThanOrEqual(2)
+    expect(told.verdicts).toEqual([])
+  })
+
+  it("has lines for each call, leg, handling and record", () => {
+    const { chronicle } = simulateWorld(drawWorld(7))
+    const lines = storyLines(chronicle)
+    expect(lines.filter((line) => / is told /.test(line))).toHaveLength(chronicle.calls.size)
+    expect(lines.filter((line) => / is admitted, /.test(line))).toHaveLength(chronicle.legs.size)
+    expect(lines.filter((line) => / begins, /.test(line))).toHaveLength(chronicle.handlings.length)
+    expect(lines.join("\n").match(/\d: event \d+ seq/g)).toHaveLength(chronicle.copies.length)
+  })
+})
