@@ -135,7 +135,7 @@ describe("packages", () => {
     log: /^(leat\/(transport|record)|effect|node:(sqlite|fs|fs\/promises|path|os|url|crypto|zlib|buffer|worker_threads|perf_hooks))$/,
     kafka: /^(leat\/transport|effect|node:(buffer))$/,
     kafkajs: /^(leat\/transport|@leat\/kafka|effect|effect\/.*|kafkajs|node:.*)$/,
-    confluent: /^(leat\/transport|@leat\/kafka|effect|effect\/.*|@confluentinc\/kafka-javascript|node:.*)$/,
+    confluent: /^(leat\/(transport|record)|@leat\/kafka|effect|effect\/.*|@confluentinc\/kafka-javascript|node:.*)$/,
     cli: /^(leat(\/.*)?|protoc-gen-leat|effect(\/.*)?|@effect\/platform-node\/.*|@bufbuild\/.*|node:.*|@leat\/log)$/,
     demo: /^(leat(\/.*)?|effect(\/.*)?|@effect\/platform-node\/.*|node:.*|@leat\/.*)$/
   }
