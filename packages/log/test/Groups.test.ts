@@ -125,6 +125,15 @@ describe("a group", () => {
     // Whoever was given nothing crashed on nothing.
     vanish(false)
     expect(told()).toEqual([2, 0])
+    // Whoever lives, and did not drain in time, crashed on nothing either.
+    const slow = join(open, groups)
+    open.write(() => groups.touch(claimOf(onlyLane(open, groups))))
+    open.write(() => groups.takeNoMore(topicOf(open), "g", slow))
+    const other = join(open, groups)
+    open.write(() => groups.take(topicOf(open), claimOf(onlyLane(open, groups))))
+    expect(told()).toEqual([2, 0])
+    leave(open, groups, slow)
+    leave(open, groups, other)
     vanish(true, 4)
     expect(told()).toEqual([1, 4])
     vanish(true)

@@ -216,7 +216,7 @@ export interface Lane {
   readonly start: Position
   /**
    * How many members in a row took this lane at this same position and vanished without settling past it or releasing it;
-   * 0 where the backend cannot tell.
+   * 0 where the backend cannot tell. A member that lives and did not drain in time has not vanished.
    */
   readonly abandoned: number
   /**

@@ -105,15 +105,24 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a member that does not drain keeps its lanes",
     file: memoryGroup,
-    find: `Effect.sync(() => held.lose())`,
-    replace: `Effect.sync(() => held.wake())`
+    find: `      holding.isOverdue = true
+      held.lose()`,
+    replace: `      holding.isOverdue = true
+      held.wake()`
   },
   {
     name: "whoever releases is counted as vanished",
     file: memoryGroup,
     find: `if (how === "released") partition.abandoned = 0
-    else if (handedOut`,
-    replace: `if (handedOut`
+    else if (!holding.isOverdue && handedOut`,
+    replace: `if (!holding.isOverdue && handedOut`
+  },
+  {
+    name: "a member that does not drain in time is counted as vanished",
+    file: memoryGroup,
+    find: `holding.isOverdue = true`,
+    replace: ``,
+    foundBy: "conformance"
   },
   {
     name: "the first member keeps all partitions",

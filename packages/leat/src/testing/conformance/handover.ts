@@ -141,6 +141,7 @@ export const handoverCases: ReadonlyArray<TransportCase> = [
         const lane = yield* soon("a lane that is not drained in time goes to the other member", second.lane)
         const late = lanes.find(({ partition }) => partition === lane.partition)
         assert.ok(late)
+        assert.equal(lane.abandoned, 0, "a member that lives is counted as vanished")
         yield* soon("a lost lane is told so", late.revoked)
         assertLost(yield* Effect.exit(late.settle(lane.start + 5n)), "settle")
         assertLost(yield* Effect.exit(late.end), "pull")

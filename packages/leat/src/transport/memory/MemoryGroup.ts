@@ -25,6 +25,8 @@ interface Holding {
   readonly held: HeldLane
   /** Ends the watch over the log, and over the drain deadline. */
   readonly stop: Array<() => void>
+  /** Its member lives, and did not drain in time: nobody has vanished. */
+  isOverdue: boolean
 }
 
 interface GroupPartition {
@@ -152,7 +154,7 @@ export class MemoryGroup {
       },
       over: (how) => this.#over(partition, how)
     })
-    partition.holding = { member, held, stop: [log.onAppend(() => held.wake())] }
+    partition.holding = { member, held, stop: [log.onAppend(() => held.wake())], isOverdue: false }
     member.lanes.offer(held)
   }
 
@@ -164,18 +166,18 @@ export class MemoryGroup {
   }
 
   /** Ends the lane, and watches over its drain deadline. */
-  #revoke({ held, member, stop }: Holding): void {
+  #revoke(holding: Holding): void {
+    const { held, member, stop } = holding
     held.revoke()
-    const watch = member.fork(
-      Effect.delay(
-        Effect.sync(() => held.lose()),
-        member.drainMs
-      )
-    )
+    const take = () => {
+      holding.isOverdue = true
+      held.lose()
+    }
+    const watch = member.fork(Effect.delay(Effect.sync(take), member.drainMs))
     stop.push(() => watch.interruptUnsafe())
   }
 
-  /** A lane that was lost with records in its hands has been abandoned. */
+  /** A lane whose member has gone with records in its hands has been abandoned. */
   #over(partition: GroupPartition, how: "released" | "lost"): void {
     const { holding } = partition
     if (holding === undefined) return
@@ -183,7 +185,7 @@ export class MemoryGroup {
     partition.holding = undefined
     const { handedOut, lane } = holding.held
     if (how === "released") partition.abandoned = 0
-    else if (handedOut > lane.start) {
+    else if (!holding.isOverdue && handedOut > lane.start) {
       const position = partition.settled ?? lane.start
       partition.abandoned = partition.abandonedAt === position ? partition.abandoned + 1 : 1
       partition.abandonedAt = position

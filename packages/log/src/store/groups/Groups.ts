@@ -188,11 +188,11 @@ export class Groups {
     this.rebalance(topic, claim.group)
   }
 
-  /** The drain deadline of a revoked lane has passed. */
+  /** The drain deadline of a revoked lane has passed. Its holder lives: that is no crash. */
   take(topic: Topic, claim: Claim): void {
     const lane = this.lane(claim.partition, claim.group)
     if (!isHeldBy(lane, claim) || lane.state !== "revoked") return
-    this.#save(abandonedLane(lane))
+    this.#save({ ...lane, holder: undefined, state: "free", touched: false })
     this.rebalance(topic, claim.group)
   }
 
