@@ -25,8 +25,9 @@ export class OutageWatch {
     this.#onChanged = onChanged
   }
 
-  /** So many records were handled. */
+  /** So many records were handled; 0 of a batch that failed as a whole. */
   handled(count: number, nowMs: number): void {
+    if (count === 0) return
     if (count === 1) this.#note(0, nowMs)
     else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)
     if (!this.#isOutage) return

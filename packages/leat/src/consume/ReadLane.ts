@@ -190,6 +190,8 @@ export class ReadLane {
     this.#runningSpan += held.span
     if (!this.#isCrashLoop) return held
     this.#isCrashLoop = false
+    // What they died of is gone from the log: nobody died of the next one.
+    if (held.position !== this.#options.start) return held
     const detail = `${this.#options.abandoned} holders of this lane were lost at this position`
     this.finished(held, { tag: "CrashLoop", detail }, nowMs)
     return this.next(nowMs)

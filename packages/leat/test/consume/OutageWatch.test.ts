@@ -55,6 +55,15 @@ describe("an outage", () => {
     expect(outages).toBeGreaterThan(50)
   })
 
+  it("does not end with a batch of which nothing was handled", () => {
+    const watch = new OutageWatch(() => undefined)
+    for (let count = 0; count < 30; count++) watch.failed(0, Number.NEGATIVE_INFINITY)
+    watch.handled(0, minuteMs)
+    expect(watch.isOutage(11 * minuteMs)).toBe(false)
+    // One in ten minutes does not wait; the next one does.
+    expect(watch.isOutage(11 * minuteMs)).toBe(true)
+  })
+
   it("ends with a batch that is handled, and with time when something is", () => {
     const watch = new OutageWatch(() => undefined)
     for (let count = 0; count < 30; count++) watch.failed(0, Number.NEGATIVE_INFINITY)

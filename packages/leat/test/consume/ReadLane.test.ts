@@ -75,6 +75,22 @@ describe("a lane that is a crash loop", () => {
       watermark: 1n
     })
   })
+
+  it("asks nothing about the next record, where the one that they died of is gone from the log", () => {
+    const one = lane({ abandoned: 4 }, { concurrency: 1, policy: [{ on: ["CrashLoop"], then: "drop" }] })
+    one.received({ ...batch(3, [1, 2]), gap: "expired" })
+    // What is gone is settled first, as everything is here.
+    expect(one.next(0)).toBeUndefined()
+    one.settled(3n)
+    const held = one.next(0)
+    expect(held?.position).toBe(3n)
+    if (held !== undefined) one.finished(held, undefined, 0)
+    expect({ done: one.done, dropped: one.dropped, skipped: one.skipped }).toEqual({
+      done: 1,
+      dropped: {},
+      skipped: { expired: 3 }
+    })
+  })
 })
 
 /**

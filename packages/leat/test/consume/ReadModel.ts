@@ -123,6 +123,7 @@ export class ReadModel {
     share.state = "running"
     if (this.#isAsked) return share
     this.#isAsked = true
+    if (first(share) !== this.#options.start) return share
     this.failed(share, "CrashLoop", `${this.#options.abandoned} holders of this lane were lost at this position`, nowMs)
     return this.next(nowMs)
   }

@@ -1,6 +1,6 @@
 import type { Mutant } from "./Mutant.ts"
 
-/** Planted in what a lane holds: batches that are cut, and what is kept of records that are done. */
+/** Planted in what a lane holds and judges: batches that are cut or fail, what is kept of records that are done, and crash loops. */
 export const batchMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is left of a batch waits to be full once more",
@@ -36,5 +36,21 @@ export const batchMutants: ReadonlyArray<Mutant> = [
     replace: `this.#readyHead++`,
     foundBy: "consume/longLanes.test.ts",
     test: "the next one is always there"
+  },
+  {
+    name: "where the record that processes died of is gone, the next one is judged for it",
+    file: "consume/ReadLane.ts",
+    find: `if (held.position !== this.#options.start) return held`,
+    replace: ``,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "gone from the log"
+  },
+  {
+    name: "a batch of which all events failed counts as handled",
+    file: "consume/OutageWatch.ts",
+    find: `if (count === 0) return`,
+    replace: ``,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "of which nothing was handled"
   }
 ]
