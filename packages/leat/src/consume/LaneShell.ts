@@ -30,6 +30,9 @@ const drainPart = 0.8
 /** How long a lane that this member gives back by itself waits for interrupted handlers, in milliseconds. */
 const cleanupMs = 5000
 
+/** How long one settle may take, in milliseconds: what has no answer by then is begun again. */
+const settleMs = 30_000
+
 /** How long settles may fail for passing reasons before it is told, in milliseconds. */
 const tellUnsettledMs = 10_000
 
@@ -68,6 +71,8 @@ export class LaneShell<T> {
   #ending: Ending | undefined
   #isLost = false
   #isSettling = false
+  /** The settle that was begun last. */
+  #settling: Fiber.Fiber<void> | undefined
   /** The backend has taken the lane away, or is about to. */
   #isTaken = false
   #defect: ReadHalted | undefined
@@ -186,6 +191,7 @@ export class LaneShell<T> {
     if (!this.#isLost) yield* this.#guarded(this.lane.release)
     // What is answered later is no word about the lanes that are held by then.
     this.#isLost = true
+    this.#settling?.interruptUnsafe()
   })
 
   /** Pulls while the machine wants more. The end of the lane's stream is its revocation; a failure is its loss. */
@@ -365,8 +371,8 @@ export class LaneShell<T> {
     const position = this.machine.settleDue(nowMs, isFinal)
     if (position === undefined || this.#isLost) return
     this.#isSettling = true
-    const settling = this.#fork(this.#guarded(this.#settle(position)))
-    settling.addObserver(() => {
+    this.#settling = this.#fork(this.#guarded(this.#settle(position)))
+    this.#settling.addObserver(() => {
       this.#isSettling = false
       this.#wake.signal()
     })
@@ -378,6 +384,7 @@ export class LaneShell<T> {
     const span = () =>
       Telemetry.commitSpan({ system: transport.name, topic, partition: lane.partition }, group, position)
     return Effect.suspend(() => lane.settle(position)).pipe(
+      Effect.timeoutOrElse({ duration: settleMs, orElse: () => Effect.fail(unanswered(transport.name)) }),
       Telemetry.spanned(span),
       Effect.matchCauseEffect({
         onSuccess: () =>
@@ -493,6 +500,11 @@ function transportErrorOf(transport: string, operation: string, cause: Cause.Cau
   const error = Cause.squash(cause)
   if (error instanceof TransportError) return error
   return new TransportError({ reason: "Unknown", transport, operation, detail: String(error), cause: error })
+}
+
+function unanswered(transport: string): TransportError {
+  const detail = `no answer within ${settleMs} ms`
+  return new TransportError({ reason: "Timeout", transport, operation: "settle", detail })
 }
 
 function isEnd(cause: Cause.Cause<unknown>): boolean {

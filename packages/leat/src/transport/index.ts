@@ -231,7 +231,7 @@ export interface Lane {
   readonly revoked: Effect.Effect<void>
   /**
    * Everything before `position` is done. Never goes back: settling less than before changes nothing. Fails with `LaneLost`
-   * when another member has the lane.
+   * when another member has the lane. One that has not answered after 30 seconds is interrupted, and begun again.
    */
   readonly settle: (position: Position) => Effect.Effect<void, TransportError>
   /** This member settles nothing more; the lane may be given away. */

@@ -1,6 +1,6 @@
 /** A settle that is on its way for long, as to a broker that is away, holds up nobody but itself. */
-import { Deferred, Duration, Effect, Exit, References, type Scope, Stream } from "effect"
-import { Leat } from "leat"
+import { Deferred, Duration, Effect, Exit, References, type Scope, Stream, Tracer } from "effect"
+import { Leat, MemoryBroker } from "leat"
 import { simulate } from "leat/testing"
 import { type Lane, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -70,6 +70,40 @@ function joinsAfterLateFailure(): number {
   return resultOf(program)
 }
 
+/** The first settle of a lane never answers: how far its group is settled after a minute, and spans of settles that are open after the end. */
+function afterSilence(hangs: (settles: number) => boolean) {
+  const broker = new MemoryBroker({ partitions: 1 })
+  const open = new Set<string>()
+  let settles = 0
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      const end = span.end.bind(span)
+      if (options.name.startsWith("commit")) open.add(span.spanId)
+      span.end = (endTime, exit) => {
+        open.delete(span.spanId)
+        end(endTime, exit)
+      }
+      return span
+    }
+  })
+  const driver = withLanes(
+    (lane) => ({ ...lane, settle: (position) => (hangs(settles++) ? Effect.never : lane.settle(position)) }),
+    broker
+  )
+  const program = Effect.gen(function* () {
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const subscription = yield* notes.handle("g", () => Effect.void)
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(60_000)
+    const [bounds] = yield* notes.bounds("g")
+    yield* subscription.stop
+    return { settled: bounds?.settled, open }
+  })
+  return resultOf(Effect.provideService(program, Tracer.Tracer, tracer))
+}
+
 function resultOf<A>(program: Effect.Effect<A, unknown, Scope.Scope>): A {
   const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
@@ -83,6 +117,14 @@ describe("a settle that does not answer", () => {
 
   it("leaves handlers on a lane that was revoked the time to clean up", () => {
     expect(interruptedAfter("revoked")).toBeLessThan(8100)
+  })
+
+  it("is given up and begun again: the group goes on", () => {
+    expect(afterSilence((settles) => settles === 0).settled).toBe(1n)
+  })
+
+  it("ends with its lane at the latest", () => {
+    expect(Array.from(afterSilence(() => true).open)).toEqual([])
   })
 
   it("fails for good once its lane is lost: that is no word about the lanes that are held by then", () => {

@@ -3,6 +3,22 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in the end of a lane that is read: what is settled, judged and waited for then. */
 export const laneEndMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a settle that never answers is waited for as long as its lane is held",
+    file: "consume/LaneShell.ts",
+    find: `      Effect.timeoutOrElse({ duration: settleMs, `,
+    replace: `      Effect.timeoutOrElse({ duration: Infinity, `,
+    foundBy: "consume/slowSettles.test.ts",
+    test: "is given up"
+  },
+  {
+    name: "a settle that never answers outlives its lane",
+    file: "consume/LaneShell.ts",
+    find: `    this.#settling?.interruptUnsafe()`,
+    replace: `    void this.#settling`,
+    foundBy: "consume/slowSettles.test.ts",
+    test: "ends with its lane"
+  },
+  {
     name: "a retry comes before its time",
     file: "consume/RetryHeap.ts",
     find: `first.retryAtMs > nowMs) return undefined`,
