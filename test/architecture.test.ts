@@ -44,7 +44,7 @@ const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
   ["OpenLeat", "leatFaults"],
-  ["Stream"],
+  ["Stream", "audit"],
   ["publish", "consume", "deadLetters"],
   ["routes"],
   ["transport"],

@@ -1,4 +1,5 @@
 import { Command } from "effect/cli"
+import { audit } from "./audit/audit.ts"
 import { check } from "./contracts/check.ts"
 import { gen } from "./contracts/gen.ts"
 import { drop } from "./dlq/drop.ts"
@@ -31,5 +32,5 @@ const dlq = Command.make("dlq").pipe(
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, dlq, lag, ledger, doctor, init])
+  Command.withSubcommands([contracts, events, dlq, lag, ledger, audit, doctor, init])
 )

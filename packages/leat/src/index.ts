@@ -2,6 +2,7 @@
 export * from "./publish/Admission.ts"
 export type { Announcement, LedgerStore } from "./transport/Announcement.ts"
 export type { Contract, ContractInfo, Key, Need } from "./contract/Contract.ts"
+export * as Audit from "./audit/Audit.ts"
 export * as DeadLetters from "./deadLetters/DeadLetters.ts"
 export { type EventId, formatEventId, parseEventId } from "./record/EventId.ts"
 export { Leat } from "./Leat.ts"

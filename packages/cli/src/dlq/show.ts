@@ -1,7 +1,7 @@
 import { Console, Effect, Option, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import { CommandFailure, exitCode, printJson } from "../outcome.ts"
-import { misuse, openForLooking } from "./cluster.ts"
+import { misuse, openForLooking } from "../openCluster.ts"
 import { letterJson, letterLines } from "./describeLetter.ts"
 import { letterFlags, tellingFlags } from "./letterFlags.ts"
 import { parseWhere } from "./where.ts"

@@ -5,7 +5,7 @@ import { deadLetterTopics } from "leat/transport"
 import { findContractsIn } from "../events/Contracts.ts"
 import { transportFailure } from "../log/openLog.ts"
 import type { CommandFailure } from "../outcome.ts"
-import { type Looking, misuse, type OpenedCluster } from "./cluster.ts"
+import { type Looking, misuse, type OpenedCluster } from "../openCluster.ts"
 import type { LetterDescribing } from "./describeLetter.ts"
 
 /** As it is said on the command line. */

@@ -5,6 +5,7 @@
  * The tag is Kafka's murmur2 of the stream's name. With it an id stands for itself: in a topic that several streams share, seen or unseen,
  * no event is a duplicate of another stream's, and no reader takes another stream's events for its own (decision 16).
  */
+import { formatUuid } from "./EventId.ts"
 import { hash } from "./Key.ts"
 
 /** First byte of an event's header. */
@@ -66,6 +67,15 @@ export function markerOf(incarnation: Uint8Array, stream: string): Uint8Array {
 /** Whether the header announces drops of another stream. One that names none, as they were once written, is taken for this stream's. */
 export function isOtherMarker(header: Uint8Array, stream: string): boolean {
   return header.length >= markerFields.end && tagAt(header, markerFields.tag) !== streamTag(stream)
+}
+
+/** Whose drops a record announces that is no event: publisher, and tag of the stream. Undefined where the header does not say both. */
+export function markerOwner(
+  header: Uint8Array | undefined
+): { readonly incarnation: string; readonly tag: string } | undefined {
+  if (header?.[0] !== formatMarker || header.length < markerFields.end) return undefined
+  const incarnation = formatUuid(header.subarray(markerFields.incarnation, markerFields.tag))
+  return { incarnation, tag: tagText(tagAt(header, markerFields.tag)) }
 }
 
 function tagAt(bytes: Uint8Array, from: number): number {

@@ -71,6 +71,11 @@ export function readDropNotice(bytes: Uint8Array): ReadonlyArray<DroppedRange> {
     })
 }
 
+/** Whether the writer had more to say than the notice had room for. */
+export function noticeIsCut(bytes: Uint8Array): boolean {
+  return decoder.decode(bytes).endsWith(noticeMore)
+}
+
 /** The drops of a lane that no record has announced yet: sequences of one bucket that follow each other are one range. */
 export class DroppedRanges {
   #ranges: Array<DroppedRange> = []

@@ -27,7 +27,7 @@ describe("the mutants", () => {
 
   it("are in every file of the rooms in which events move, but for those that have nothing to break", () => {
     const source = fileURLToPath(new URL("../../src", import.meta.url))
-    const rooms = ["publish", "consume", "transport", "record", "routes"]
+    const rooms = ["audit", "publish", "consume", "transport", "record", "routes"]
     const files = rooms.flatMap((room) =>
       readdirSync(`${source}/${room}`, { recursive: true, encoding: "utf8" })
         .filter((name) => name.endsWith(".ts"))

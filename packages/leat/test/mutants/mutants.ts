@@ -1,3 +1,4 @@
+import { auditMutants } from "./auditMutants.ts"
 import { batchMutants } from "./batchMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
@@ -28,6 +29,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneEndMutants,
   ...recordMutants,
   ...routesMutants,
+  ...auditMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",

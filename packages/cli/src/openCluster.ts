@@ -1,14 +1,14 @@
-/** The cluster whose dead letters are meant: one of a route document, or a log by its directory. */
+/** The cluster that is meant: one of a route document, or a log by its directory. */
 import { existsSync, readFileSync } from "node:fs"
 import { log, logCapabilities, type LogReader, logTransport, readLog } from "@leat/log"
 import { Effect, Option, Result, type Scope, Stream } from "effect"
 import { type Driver, Leat, memory, Routes, TransportError } from "leat"
 import type { Transport } from "leat/transport"
-import { brokerDrivers, importDriver } from "../importDriver.ts"
-import { openLog, transportFailure } from "../log/openLog.ts"
-import { CommandFailure, exitCode } from "../outcome.ts"
+import { brokerDrivers, importDriver } from "./importDriver.ts"
+import { openLog, transportFailure } from "./log/openLog.ts"
+import { CommandFailure, exitCode } from "./outcome.ts"
 
-/** Where the dead letters are, as it is said on the command line. */
+/** Where it is, as it is said on the command line. */
 export interface ClusterFlags {
   readonly directory: string
   readonly routes: Option.Option<string>
@@ -24,7 +24,7 @@ export interface OpenedCluster<T> {
   readonly routes?: Routes
 }
 
-/** What looking at dead letters needs. */
+/** What looking at records needs. */
 export type Looking = Pick<Transport, "read" | "bounds" | "topics">
 
 /** The most that a log takes: what another process could store can be replayed. */
@@ -73,7 +73,7 @@ const openOfDocument = Effect.fnUntraced(function* (
   const asked = first.clusters.get(cluster)?.driver.name ?? ""
   if (asked === memory.name)
     return yield* misuse(
-      `cluster ${cluster} is in the memory of the process that opened it, and so are its dead letters; use DeadLetters of leat there`
+      `cluster ${cluster} is in the memory of the process that opened it, where nobody else can look; use DeadLetters or Audit of leat there`
     )
   const importing = Effect.mapError(importDriver(asked), ({ code, message }) => {
     return new CommandFailure({ code, message: `cluster ${cluster} cannot be opened: ${message}` })

@@ -1,0 +1,169 @@
+import { type AnnouncedLedger, readLedgers } from "@leat/log"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { Audit, formatEventId } from "leat"
+import { directory, json, topic } from "../flags.ts"
+import { openFailure, transportFailure } from "../log/openLog.ts"
+import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
+import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { table } from "../table.ts"
+
+/** Ranges of missing events that are named on a terminal. */
+const rangesMax = 10
+
+/** Tells of each topic whether anything that was published is missing. */
+export const audit = Command.make(
+  "audit",
+  {
+    directory: directory.pipe(
+      Flag.withDescription("Folder of the log; ./data unless another, or a route document, is named")
+    ),
+    routes: Flag.String("routes").pipe(
+      Flag.optional,
+      Flag.withDescription("Route document that says how the cluster is reached")
+    ),
+    cluster: Flag.String("cluster").pipe(
+      Flag.optional,
+      Flag.withDescription("Cluster of the route document; not needed where there is one only")
+    ),
+    topic: topic.pipe(Flag.withDescription("Only this topic")),
+    group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Tell too how far this group has got")),
+    ledger: Flag.String("ledger").pipe(
+      Flag.optional,
+      Flag.withDescription(
+        "Folder of the log below which processes announce their ledgers; that of --directory, where there is no --routes"
+      )
+    ),
+    from: Flag.String("from").pipe(
+      Flag.optional,
+      Flag.withDescription("Audit records from this time on: 2026-11-24T09:00:00Z; all, when not given")
+    ),
+    objective: Flag.Finite("objective").pipe(
+      Flag.optional,
+      Flag.withDescription("Events in a hundred that may be lost: 0.01; more than that is a violation")
+    ),
+    json
+  },
+  Effect.fnUntraced(function* (flags) {
+    const fromTimeMs = yield* parseTime(flags.from)
+    const cluster = yield* openForLooking(flags)
+    const topics = yield* topicsOf(cluster, flags.topic)
+    const ledgers = yield* ledgersOf(flags)
+    const named = Option.isSome(flags.routes) ? { cluster: cluster.name } : {}
+    const reports = yield* Effect.forEach(topics, (name) =>
+      Audit.topic(cluster.transport, name, {
+        ledgers,
+        ...named,
+        ...(fromTimeMs === undefined ? {} : { fromTimeMs }),
+        ...Option.match(flags.group, { onNone: () => ({}), onSome: (group) => ({ group }) })
+      }).pipe(Effect.mapError(transportFailure))
+    )
+    if (!flags.json) yield* print(reports)
+    const message = violationOf(reports, Option.getOrUndefined(flags.objective))
+    const told = { topics: reports }
+    if (message !== undefined) return yield* new CommandFailure({ code: exitCode.violations, message, report: told })
+    if (flags.json) yield* printJson(told)
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Tell of each topic whether an event is missing, doubled or out of order, by the ids that records carry"
+  )
+)
+
+const parseTime = Effect.fnUntraced(function* (text: Option.Option<string>) {
+  if (Option.isNone(text)) return undefined
+  const timeMs = /^\d{4}-\d\d-\d\d/.test(text.value) ? Date.parse(text.value) : Number.NaN
+  if (Number.isNaN(timeMs)) return yield* misuse(`--from ${text.value} is no time; say one as 2026-11-24T09:00:00Z`)
+  return timeMs
+})
+
+/** What leat itself writes beside topics: it is audited when it is named. */
+const ownEndings = [".dlq", ".replay"]
+
+const topicsOf = Effect.fnUntraced(function* (
+  { transport }: OpenedCluster<Looking>,
+  named: Option.Option<string>
+): Effect.fn.Return<ReadonlyArray<string>, CommandFailure> {
+  if (Option.isSome(named)) return [named.value]
+  if (transport.topics === undefined) return yield* misuse("this cluster does not tell its topics; name one by --topic")
+  const names = yield* Effect.mapError(transport.topics, transportFailure)
+  return names
+    .filter((name) => !ownEndings.some((ending) => name.endsWith(ending)) && !name.startsWith("__"))
+    .toSorted()
+})
+
+const ledgersOf = Effect.fnUntraced(function* (flags: {
+  readonly directory: string
+  readonly routes: Option.Option<string>
+  readonly ledger: Option.Option<string>
+}): Effect.fn.Return<ReadonlyArray<AnnouncedLedger>, CommandFailure> {
+  const asked = Option.isSome(flags.ledger) ? flags.ledger.value : undefined
+  const folder = asked ?? (Option.isSome(flags.routes) ? undefined : flags.directory)
+  if (folder === undefined) return []
+  const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), openFailure)
+  for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
+  return ledgers
+})
+
+function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
+  const headings = [
+    "TOPIC",
+    "PUBLISHERS",
+    "EVENTS",
+    "COPIES",
+    "DROPPED",
+    "MISSING",
+    "DISORDERED",
+    "CRASHLOST",
+    "PENDING",
+    "UNAUDITABLE",
+    "LOSS"
+  ]
+  const rows = reports.map((report) => [
+    report.topic,
+    report.publishers,
+    report.events,
+    report.copies,
+    total(report.dropped),
+    report.missing,
+    report.outOfOrder,
+    report.crashLost,
+    report.pending,
+    report.unauditable,
+    `${(report.lossRatio * 100).toFixed(4)} %`
+  ])
+  const parts = rows.length === 0 ? [] : [table(headings, rows)]
+  const groups = reports.flatMap(({ topic: name, group }) =>
+    group === undefined ? [] : [[group.group, name, group.settled, group.waiting, group.deadLetters.open] as const]
+  )
+  if (groups.length > 0) parts.push(table(["GROUP", "TOPIC", "SETTLED", "WAITING", "OPEN DEAD LETTERS"], groups))
+  const missing = reports.flatMap(({ missingRanges }) => missingRanges)
+  if (missing.length > 0) parts.push(missing.slice(0, rangesMax).map(rangeText).join("\n"))
+  if (missing.length > rangesMax) parts.push(`and ${plural(missing.length - rangesMax, "more range")}; --json has all`)
+  parts.push(plural(reports.length, "topic"))
+  return Console.log(parts.join("\n\n"))
+}
+
+/** The first of them by its id, and how many there are. */
+function rangeText({ incarnation, stream, bucket, from, to, timeMs }: Audit.SequenceRange): string {
+  const before = timeMs === undefined ? "" : `, before ${new Date(timeMs).toISOString()}`
+  return `missing: ${formatEventId({ incarnation, stream, bucket, seq: from })}${to - from === 1 ? "" : ` and ${to - from - 1} behind it`}${before}`
+}
+
+/** What is not as it should be, in one sentence. */
+function violationOf(reports: ReadonlyArray<Audit.AuditReport>, objective: number | undefined): string | undefined {
+  const missing = reports.reduce((sum, report) => sum + report.missing, 0)
+  if (missing > 0)
+    return `${plural(missing, "event")} ${missing === 1 ? "is" : "are"} neither there nor announced as dropped`
+  const disordered = reports.reduce((sum, report) => sum + report.outOfOrder, 0)
+  if (disordered > 0)
+    return `${plural(disordered, "event")} ${disordered === 1 ? "stands" : "stand"} behind a later one of the same key`
+  const worst = reports.toSorted((one, other) => other.lossRatio - one.lossRatio)[0]
+  if (objective === undefined || worst === undefined || worst.lossRatio * 100 <= objective) return undefined
+  const burnt = objective === 0 ? "" : `, ${((worst.lossRatio * 100) / objective).toFixed(1)} times what may be`
+  return `${worst.topic} has lost ${(worst.lossRatio * 100).toFixed(4)} % of its events, by drops and crashes${burnt}`
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}

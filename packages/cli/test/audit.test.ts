@@ -1,0 +1,78 @@
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import { fillLog } from "./fillLog.js"
+import { Project } from "./Project.js"
+import { Running } from "./Running.js"
+
+const script = fileURLToPath(new URL("publishAndLose.ts", import.meta.url))
+const incarnation = "0198c1d2-6a00-7000-8000-000000000000"
+
+const header = (name: string, text: string): readonly [string, Uint8Array] => [name, Buffer.from(text)]
+
+/** Records of one bucket of a publisher, in the wire of CloudEvents; drops are announced by the record that is named. */
+const records = (sequences: ReadonlyArray<number>, notices: Readonly<Record<number, string>> = {}) =>
+  sequences.map((seq) => {
+    const notice = notices[seq]
+    const dropped = notice === undefined ? [] : [header("leat-dropped", notice)]
+    return { key: "k", value: "v", headers: [header("ce_id", `${incarnation}/shop.orders/7/${seq}`), ...dropped] }
+  })
+
+describe("leat audit", () => {
+  it("names what is missing, and ends with 3", async () => {
+    using project = new Project()
+    await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0, 1, 4, 5, 8], { 8: "7:6-8:overflow" }))
+    const { code, stdout, stderr } = await project.leat(["audit"])
+    expect([code, stderr]).toEqual([3, "leat: 2 events are neither there nor announced as dropped\n"])
+    expect(stdout).toMatch(/\nshop\.orders +1 +5 +0 +2 +2 +0 +0 +0 +0 +44\.4444 %\n/)
+    expect(stdout).toContain(`missing: ${incarnation}/shop.orders/7/2 and 1 behind it, before 1970-01-01T00:00:00.000Z`)
+    const told = await project.leatJson(["audit", "--topic", "shop.orders"])
+    expect(told.report).toMatchObject({
+      topics: [
+        { topic: "shop.orders", missing: 2, dropped: { overflow: 2 }, missingRanges: [{ bucket: 7, from: 2, to: 4 }] }
+      ]
+    })
+  })
+
+  it("takes drops for what they are, and says when they are more than may be", async () => {
+    using project = new Project()
+    await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0, 1, 3], { 3: "7:2-3:overflow" }))
+    expect(await project.leat(["audit"])).toMatchObject({ code: 0, stderr: "" })
+    const burnt = await project.leat(["audit", "--objective", "5"])
+    expect([burnt.code, burnt.stderr]).toEqual([
+      3,
+      "leat: shop.orders has lost 25.0000 % of its events, by drops and crashes, 5.0 times what may be\n"
+    ])
+    expect(await project.leat(["audit", "--objective", "25"])).toMatchObject({ code: 0 })
+  })
+
+  it("counts by the ledger what a killed process had admitted and not stored", async () => {
+    using project = new Project()
+    using running = new Running([script, "data"], project.folder)
+    await running.printed(/announced/)
+    const alive = await project.leatJson(["audit", "--group", "readers"])
+    expect(alive.report).toMatchObject({
+      topics: [
+        { topic: "risk.logs.line", events: 3, pending: 2, crashLost: 0, missing: 0, group: { settled: 0, waiting: 3 } }
+      ]
+    })
+    running.signal("SIGKILL")
+    await running.ended
+    const gone = await project.leatJson(["audit"])
+    expect([gone.code, gone.report]).toMatchObject([
+      0,
+      { topics: [{ events: 3, pending: 0, crashLost: 2, missing: 0 }] }
+    ])
+  })
+
+  it.each([
+    [["--from", "yesterday"], 2, "leat: --from yesterday is no time; say one as 2026-11-24T09:00:00Z\n"],
+    [["--topic", "shop.order"], 1, /shop\.order/],
+    [["--directory", "nowhere"], 1, /nowhere/]
+  ])("refuses %j", async (args, expected, sentence) => {
+    using project = new Project()
+    await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0]))
+    const { code, stderr } = await project.leat(["audit", ...args])
+    expect([code, stderr]).toEqual([expected, expect.stringMatching(sentence)])
+    expect(stderr.split("\n")).toHaveLength(2)
+  })
+})

@@ -1,0 +1,22 @@
+/**
+ * Whether anything is missing in a topic, on every transport: nothing but its records is needed, because each event carries the number that
+ * its publisher gave it. `leat` exports this module as `Audit`; on the command line it is `leat audit`.
+ *
+ * @example
+ * ```ts
+ * import { Audit } from "leat"
+ *
+ * const transport = yield* leat.transport("main")
+ * const report = yield* Audit.topic(transport, "shop.orders", { group: "billing" })
+ * if (report.missing > 0) console.error(report.missingRanges)
+ * ```
+ */
+export {
+  type AuditedTransport,
+  type AuditOptions,
+  type AuditReport,
+  type AuditWindow,
+  type GroupAudit,
+  topic
+} from "./auditTopic.ts"
+export type { AuditedLedger, SequenceRange } from "./SequenceAudit.ts"

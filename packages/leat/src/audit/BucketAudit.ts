@@ -1,0 +1,70 @@
+/** What a topic shows of one bucket of one incarnation: which of its sequences are there, announced as dropped, or neither. */
+import { type Range, Ranges } from "./Ranges.ts"
+
+/** What a record shows of sequences that are not there. */
+export interface Finding {
+  /** Partition of the record. */
+  readonly partition: number
+  /** Epoch milliseconds of the record. */
+  readonly timeMs: number
+  /** True: retention or compaction may have taken them away, and nobody can tell. */
+  readonly isTakenAway: boolean
+  /** Why they were dropped, where that is announced. */
+  readonly reason?: string
+}
+
+/** `copy`: its sequence was there before. `late`: not, but a higher one was. `dropped`: it had been announced as dropped. */
+export type Sighting = "first" | "copy" | "late" | "dropped"
+
+export class BucketAudit {
+  readonly #missing = new Ranges<Finding>()
+  readonly #dropped = new Ranges<Finding>()
+  #next = 0
+  /** Of its last record, and the highest sequence that stands there. */
+  #partition = -1
+  #highest = -1
+
+  /** Above all sequences that are there or announced. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** What is neither there nor announced. */
+  get missing(): ReadonlyArray<Range<Finding>> {
+    return this.#missing.all
+  }
+
+  /** What is announced as dropped, and not there. */
+  get dropped(): ReadonlyArray<Range<Finding>> {
+    return this.#dropped.all
+  }
+
+  /** A record has the sequence. Everything below it that is not known is missing, until it comes or is announced. */
+  see(seq: number, finding: Finding): Sighting {
+    if (finding.partition !== this.#partition) this.#highest = -1
+    this.#partition = finding.partition
+    const isBehind = seq < this.#highest
+    this.#highest = Math.max(this.#highest, seq)
+    if (seq >= this.#next) {
+      this.#missing.add(this.#next, seq, finding)
+      this.#next = seq + 1
+      return "first"
+    }
+    // A topic that was given partitions has a bucket in two of them, and partitions are read one after the other.
+    if (this.#missing.take(seq, seq + 1).length > 0) return isBehind ? "late" : "first"
+    return this.#dropped.take(seq, seq + 1).length > 0 ? "dropped" : "copy"
+  }
+
+  /** Sequences [from, to) are announced as dropped. Returns how many of them are there all the same. */
+  announce(from: number, to: number, finding: Finding): number {
+    this.#missing.add(this.#next, from, finding)
+    this.#next = Math.max(this.#next, from)
+    const known = Math.min(to, this.#next)
+    for (const range of this.#missing.take(from, known)) this.#dropped.add(range.from, range.to, finding)
+    let there = known - from
+    for (const range of this.#dropped.within(from, known)) there -= range.to - range.from
+    this.#dropped.add(known, to, finding)
+    this.#next = Math.max(this.#next, to)
+    return there
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * Judges what stands in a topic by the sequences that leat's records carry: each publisher (incarnation) numbers the events of a bucket without
+ * gaps, and says of those it dropped which they were. So what is neither there nor announced is missing, what is there twice is a copy, and what
+ * stands behind a later one is out of order.
+ */
+import { taggedStream } from "../record/CompactHeader.ts"
+import type { EventId } from "../record/EventId.ts"
+import { type Counts, newCounts } from "../ledger/Ledger.ts"
+import type { ReceivedRecord } from "../transport/index.ts"
+import type { Announcement } from "../transport/Announcement.ts"
+import { auditedRecord } from "./auditedRecord.ts"
+import { BucketAudit, type Finding } from "./BucketAudit.ts"
+
+/** Events of a bucket that are not there: sequences [from, to). */
+export interface SequenceRange extends Omit<EventId, "seq"> {
+  readonly from: number
+  readonly to: number
+  /** Epoch milliseconds of the record that shows it, which comes later in the bucket; absent: nothing came later. */
+  readonly timeMs?: number
+}
+
+/** An announcement of a publisher, and whether its process is there: as `readLedgers` of `@leat/log` tells. */
+export interface AuditedLedger extends Announcement {
+  /** As `AnnouncedLedger` of `@leat/log`; taken for `closed` or `elsewhere`, by `isClosed`, when absent. */
+  readonly state?: "closed" | "running" | "gone" | "forgotten" | "elsewhere"
+}
+
+/** One publisher's events of one stream. */
+interface Publication {
+  readonly incarnation: string
+  readonly buckets: Map<number, BucketAudit>
+  /** Partitions whose last notice had no room for all drops: the next one would have said them. */
+  readonly cut: Set<number>
+}
+
+/** What is counted record by record. */
+export interface Tally {
+  /** Records that were read, whatever they are. */
+  records: number
+  /** Records without an id of leat: of other writers. */
+  foreign: number
+  /** Different events that are there. */
+  events: number
+  /** Further copies of them. */
+  copies: number
+  /** Events that stand first behind a later one of their bucket. */
+  outOfOrder: number
+  /** Announced as dropped, and there all the same: their publisher never had an answer. */
+  droppedAndStored: number
+  /** Records whose bytes no longer verify. */
+  corrupt: number
+}
+
+/** What is known of a partition before its records are seen. */
+interface PartitionFacts {
+  /** Whether reading begins behind the first record that there ever was. */
+  readonly isCutAtStart: boolean
+  /** Whether compaction or retention has taken records away between those that are read. */
+  isHoled: boolean
+}
+
+/** What no record shows any more, of one publisher and stream. */
+export interface Verdict {
+  readonly stream: string
+  readonly incarnation: string
+  readonly dropped: Counts
+  readonly droppedRanges: ReadonlyArray<SequenceRange>
+  readonly missing: ReadonlyArray<SequenceRange>
+  /** Number of events in `missing`, less those that its publisher counts as dropped without having been able to announce them. */
+  readonly missingEvents: number
+  /** Taken away by retention or compaction, or behind a notice that was cut: nobody can tell. */
+  readonly unauditable: number
+  /** Admitted by a process that is gone, and not there. */
+  readonly crashLost: number
+  /** On their way in a process that is there. */
+  readonly pending: number
+}
+
+export class SequenceAudit {
+  readonly tally: Tally = {
+    records: 0,
+    foreign: 0,
+    events: 0,
+    copies: 0,
+    outOfOrder: 0,
+    droppedAndStored: 0,
+    corrupt: 0
+  }
+  readonly #publications = new Map<string, Publication>()
+  readonly #partitions = new Map<number, PartitionFacts>()
+  readonly #nameOf: ReadonlyMap<string, string>
+  readonly #sample: (what: "copy" | "outOfOrder", id: EventId) => void
+
+  /** `streams` are names that tags stand for. */
+  constructor(streams: ReadonlyArray<string>, sample: (what: "copy" | "outOfOrder", id: EventId) => void) {
+    this.#nameOf = new Map(streams.map((stream) => [taggedStream(stream), stream]))
+    this.#sample = sample
+  }
+
+  partition(partition: number, isCutAtStart: boolean): void {
+    this.#partitions.set(partition, { isCutAtStart, isHoled: false })
+  }
+
+  /** Positions of the partition hold nothing: `reason` says why. */
+  gap(partition: number, reason: "compacted" | "expired" | "control" | "corrupt", positions: number): void {
+    if (reason === "corrupt") this.tally.corrupt += positions
+    const facts = this.#partitions.get(partition)
+    if (facts !== undefined && (reason === "compacted" || reason === "expired")) facts.isHoled = true
+  }
+
+  /** Returns whether it is an event that was not there before. */
+  record(partition: number, record: ReceivedRecord): boolean {
+    this.tally.records++
+    const audited = auditedRecord(record.headers)
+    if (audited === undefined) {
+      this.tally.foreign++
+      return false
+    }
+    const { incarnation, tag, id, dropped, isReplay, isNoticeCut } = audited
+    const publication = this.#publicationOf(incarnation, tag)
+    const isNew = id !== undefined && this.#see(publication, partition, record, id, isReplay)
+    // A copy says what the first one has said.
+    if (id !== undefined && !isNew) return false
+    if (isNoticeCut) publication.cut.add(partition)
+    else if (dropped.length > 0) publication.cut.delete(partition)
+    for (const { bucket, from, to, reason } of dropped) {
+      const audit = bucketOf(publication, bucket)
+      const finding = { ...this.#findingAt(audit, partition, record.timeMs), reason }
+      this.tally.droppedAndStored += audit.announce(from, to, finding)
+    }
+    return isNew
+  }
+
+  /** The name that a stream has for people. */
+  nameOf(tag: string): string {
+    return this.#nameOf.get(tag) ?? tag
+  }
+
+  /** What the records, and what publishers announced of themselves, say of each publisher and stream. */
+  judge(ledgers: ReadonlyArray<AuditedLedger>, isSink: (sink: string) => boolean): ReadonlyArray<Verdict> {
+    const announced = announcedOf(ledgers, isSink)
+    for (const { incarnation, tag } of announced.values()) this.#publicationOf(incarnation, tag)
+    return Array.from(this.#publications, ([name, publication]) => {
+      const tag = name.slice(publication.incarnation.length + 1)
+      return this.#judge(tag, publication, announced.get(name))
+    })
+  }
+
+  #judge(tag: string, { incarnation, buckets, cut }: Publication, announced: Announced | undefined): Verdict {
+    const stream = announced?.stream ?? this.nameOf(tag)
+    const dropped = newCounts()
+    const droppedRanges: Array<SequenceRange> = []
+    const missing: Array<SequenceRange> = []
+    let unauditable = 0
+    for (const [bucket, audit] of buckets) {
+      for (const { from, to, of } of audit.dropped) {
+        dropped[of.reason ?? "unknown"] = (dropped[of.reason ?? "unknown"] ?? 0) + to - from
+        droppedRanges.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
+      }
+      for (const { from, to, of } of audit.missing) {
+        if (of.isTakenAway || cut.has(of.partition)) unauditable += to - from
+        else missing.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
+      }
+    }
+    const ends: Array<SequenceRange> = []
+    for (const [bucket, next] of announced?.sequences ?? []) {
+      const from = buckets.get(bucket)?.next ?? 0
+      if (from >= next) continue
+      if (cut.size > 0 || (from === 0 && this.#isAnyCut)) unauditable += next - from
+      else ends.push({ incarnation, stream, bucket, from, to: next })
+    }
+    const tail = eventsOf(ends)
+    const state = announced?.state ?? "elsewhere"
+    // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
+    if (state === "closed") missing.push(...ends)
+    const unannounced = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
+    return {
+      stream,
+      incarnation,
+      dropped: unannounced === 0 ? dropped : Object.assign(dropped, { unannounced }),
+      droppedRanges,
+      missing,
+      missingEvents: Math.max(0, eventsOf(missing) - unannounced),
+      unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + tail : unauditable,
+      crashLost: state === "gone" ? Math.max(0, tail - Math.max(0, unannounced - eventsOf(missing))) : 0,
+      pending: state === "running" ? tail : 0
+    }
+  }
+
+  /** Returns whether the event was not there before. */
+  #see(
+    publication: Publication,
+    partition: number,
+    { timeMs }: ReceivedRecord,
+    id: EventId,
+    isReplay: boolean
+  ): boolean {
+    const audit = bucketOf(publication, id.bucket)
+    const sighting = audit.see(id.seq, this.#findingAt(audit, partition, timeMs))
+    if (sighting === "copy") {
+      this.tally.copies++
+      this.#sample("copy", { ...id, stream: this.nameOf(id.stream) })
+      return false
+    }
+    this.tally.events++
+    if (sighting === "dropped") this.tally.droppedAndStored++
+    if (sighting === "late" && !isReplay) {
+      this.tally.outOfOrder++
+      this.#sample("outOfOrder", { ...id, stream: this.nameOf(id.stream) })
+    }
+    return true
+  }
+
+  #publicationOf(incarnation: string, tag: string): Publication {
+    const name = `${incarnation} ${tag}`
+    let publication = this.#publications.get(name)
+    if (publication === undefined) {
+      publication = { incarnation, buckets: new Map(), cut: new Set() }
+      this.#publications.set(name, publication)
+    }
+    return publication
+  }
+
+  #findingAt(audit: BucketAudit, partition: number, timeMs: number): Finding {
+    const { isCutAtStart = false, isHoled = false } = this.#partitions.get(partition) ?? {}
+    return { partition, timeMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
+  }
+
+  get #isAnyCut(): boolean {
+    return [...this.#partitions.values()].some(({ isCutAtStart, isHoled }) => isCutAtStart || isHoled)
+  }
+}
+
+function bucketOf({ buckets }: Publication, bucket: number): BucketAudit {
+  let audit = buckets.get(bucket)
+  if (audit === undefined) {
+    audit = new BucketAudit()
+    buckets.set(bucket, audit)
+  }
+  return audit
+}
+
+/** What one publisher announced of one stream. */
+interface Announced {
+  readonly incarnation: string
+  readonly stream: string
+  readonly tag: string
+  readonly state: NonNullable<AuditedLedger["state"]>
+  readonly sequences: Announcement["streams"][number]["sequences"]
+  /** Events that it counts as dropped or dead-lettered there, less those that may be stored. */
+  readonly dropped: number
+}
+
+function announcedOf(
+  ledgers: ReadonlyArray<AuditedLedger>,
+  isSink: (sink: string) => boolean
+): ReadonlyMap<string, Announced> {
+  const found = new Map<string, Announced>()
+  for (const { incarnation, isClosed, legs, streams, state } of ledgers)
+    for (const { stream, sequences } of streams) {
+      const own = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
+      if (own.length === 0) continue
+      const dropped = own.reduce(
+        (sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered) - leg.droppedMayBeStored,
+        0
+      )
+      const tag = taggedStream(stream)
+      const known = state ?? (isClosed ? "closed" : "elsewhere")
+      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, sequences, dropped })
+    }
+  return found
+}
+
+export function total(counts: Readonly<Counts>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+function eventsOf(ranges: ReadonlyArray<SequenceRange>): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
+}

@@ -1,0 +1,184 @@
+/** What leat publishes, audited as it stands, and with records taken away. */
+import { Effect, Stream } from "effect"
+import { Audit, Leat, MemoryBroker, memoryDriver, memoryTransport, readMeta } from "leat"
+import { drawWorld, simulate, tellWorld } from "leat/testing"
+import type { Announcement, ReceivedRecord } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.js"
+import { big, documentOf, narrow, note, openNotes, story } from "../publish/stories.js"
+
+/** Reads all but the records that are hidden. */
+function without(broker: MemoryBroker, isHidden: (record: ReceivedRecord) => boolean): Audit.AuditedTransport {
+  const transport = memoryTransport(broker)
+  return {
+    bounds: transport.bounds,
+    read: (topic, partition, range) =>
+      Stream.map(transport.read(topic, partition, range), ({ records, next }) => ({
+        records: records.filter((record) => !isHidden(record)),
+        next
+      }))
+  }
+}
+
+const textOf = (value: Uint8Array | null) => noteContract().decode(value ?? new Uint8Array()).text
+
+const readAll = (broker: MemoryBroker, partition: number) =>
+  memoryTransport(broker)
+    .read("notes", partition, { fromPosition: 0n })
+    .pipe(
+      Stream.flatMap(({ records }) => Stream.fromIterable(records)),
+      Stream.runCollect
+    )
+
+/** Publishes with a ledger of which the announcements are kept, and closes. */
+const announced = (broker: MemoryBroker, count: number, wire = "compact") =>
+  Effect.gen(function* () {
+    const saved: Array<Announcement> = []
+    const store = { save: (one: Announcement) => Effect.sync(() => void saved.push(one)) }
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const drivers = [memoryDriver(broker)]
+        const leat = yield* Leat.make({
+          source: "test",
+          routes: documentOf({ leg: { wire } }),
+          drivers,
+          ledger: { store }
+        })
+        const notes = yield* leat.stream(noteContract())
+        for (let at = 0; at < count; at++) yield* notes.publish(note(`k${at % 5}`, `text ${at}`))
+      })
+    )
+    return saved.slice(-1)
+  })
+
+describe("an audit of what leat published", () => {
+  it("names the record that is not there any more, of whichever stream the topic is", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 2 })
+        yield* announced(broker, 40)
+        const whole = yield* Audit.topic(memoryTransport(broker), "notes", { streams: ["test.notes"] })
+        expect(whole).toMatchObject({ events: 40, missing: 0, copies: 0, outOfOrder: 0, publishers: 1, lossRatio: 0 })
+        const isIt = ({ value }: ReceivedRecord) => textOf(value) === "text 16"
+        const records = yield* Effect.all([readAll(broker, 0), readAll(broker, 1)])
+        const { id } = readMeta(records.flat().find(isIt)?.headers ?? [], "test.notes")
+        const holed = without(broker, isIt)
+        const report = yield* Audit.topic(holed, "notes", { streams: ["test.notes"] })
+        expect(report).toMatchObject({ events: 39, missing: 1, lossRatio: 1 / 40 })
+        expect(report.missingRanges).toMatchObject([
+          { stream: "test.notes", bucket: id?.bucket, from: id?.seq, to: (id?.seq ?? 0) + 1 }
+        ])
+      })
+    ))
+
+  it.each(["compact", "cloudevents"])("misses the last ones of a publisher by its ledger, wire %s", (wire) =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 2 })
+        const ledgers = yield* announced(broker, 40, wire)
+        const last = new Set(["text 38", "text 39"])
+        const cut = without(broker, ({ value }) => last.has(textOf(value)))
+        expect(yield* Audit.topic(cut, "notes")).toMatchObject({ events: 38, missing: 0 })
+        const audit = (state: "closed" | "gone" | "running" | "elsewhere") =>
+          Audit.topic(cut, "notes", { ledgers: ledgers.map((one) => ({ ...one, state })), cluster: "local" })
+        expect(yield* audit("closed")).toMatchObject({ missing: 2, crashLost: 0, pending: 0, unauditable: 0 })
+        expect(yield* audit("gone")).toMatchObject({ missing: 0, crashLost: 2, pending: 0, unauditable: 0 })
+        expect(yield* audit("running")).toMatchObject({ missing: 0, crashLost: 0, pending: 2, unauditable: 0 })
+        expect(yield* audit("elsewhere")).toMatchObject({ missing: 0, crashLost: 0, pending: 0, unauditable: 2 })
+        // The ledger is of another cluster.
+        expect(yield* Audit.topic(cut, "notes", { ledgers, cluster: "other" })).toMatchObject({ missing: 0 })
+        expect(yield* Audit.topic(memoryTransport(broker), "notes", { ledgers })).toMatchObject({ missing: 0 })
+      })
+    )
+  )
+
+  it("counts what a policy dropped as dropped, and not as missing", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, leat, notes } = yield* openNotes(narrow("dropOldest"))
+        for (let at = 0; at < 60; at++) notes.offer(big(`text ${at}`))
+        yield* leat.flush
+        yield* notes.publish(note("k", "the last one"))
+        const dropped = leat.ledger.snapshot().legs[0]?.dropped["overflow"] ?? 0
+        expect(dropped).toBeGreaterThan(10)
+        const report = yield* Audit.topic(memoryTransport(broker), "notes")
+        expect(report).toMatchObject({ events: 61 - dropped, dropped: { overflow: dropped }, missing: 0 })
+        expect(report.lossRatio).toBeCloseTo(dropped / 61)
+      })
+    ))
+
+  it("counts what retention has taken away as not to be told", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 1, retentionBytes: 40_000 })
+        const { leat, notes } = yield* openNotes({ broker })
+        for (let at = 0; at < 40; at++) yield* notes.publish(big(`text ${at}`))
+        const report = yield* Audit.topic(memoryTransport(broker), "notes")
+        expect(report.missing).toBe(0)
+        expect(report.unauditable).toBe(40 - report.events)
+        expect(report.unauditable).toBeGreaterThan(10)
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    ))
+
+  it("says how far a group has got, and counts by windows of time", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, notes } = yield* openNotes()
+        for (let at = 0; at < 10; at++) {
+          yield* notes.publish(note("k", `text ${at}`))
+          yield* Effect.sleep("1 second")
+        }
+        const transport = memoryTransport(broker)
+        yield* transport.subscribe({ topic: "notes", group: "readers", from: "earliest", drainMs: 1000 }).pipe(
+          Stream.take(1),
+          Stream.runForEach((lane) => Effect.andThen(Stream.runDrain(Stream.take(lane.batches, 1)), lane.settle(4n)))
+        )
+        const report = yield* Audit.topic(transport, "notes", { group: "readers", windowMs: 5000 })
+        expect(report.group).toEqual({
+          group: "readers",
+          settled: 4,
+          waiting: 6,
+          deadLetters: { open: 0, replayed: 0, dropped: 0 }
+        })
+        expect(report.windows.map(({ events }) => events)).toEqual([5, 5])
+      })
+    ))
+
+  it.each([
+    [{ streem: ["a"] }, "streem: is no option"],
+    [{ windowMs: 10 }, "windowMs: is milliseconds, 1000 or more, and not 10"],
+    [{ group: "" }, "group: is the name of a group"]
+  ])("refuses %j", async (options, sentence) => {
+    const transport = memoryTransport(new MemoryBroker())
+    const error = await Effect.runPromise(Effect.flip(Audit.topic(transport, "notes", options as object)))
+    expect(error).toMatchObject({ reason: "Unsupported", detail: expect.stringContaining(sentence) })
+  })
+
+  it("has no false alarm in worlds of faults", { timeout: 120_000 }, () => {
+    let [events, dropped] = [0, 0]
+    for (let seed = 1; seed <= 40; seed++) {
+      const world = drawWorld(seed)
+      const brokers = Array.from(
+        { length: world.clusters },
+        () => new MemoryBroker({ partitions: 2, recordBytesMax: 20_000 })
+      )
+      const stages = brokers.map((broker) => {
+        const reader = Effect.sync(() => memoryTransport(broker))
+        return { driver: memoryDriver(broker), config: {}, reader, withinMs: 0 }
+      })
+      simulate(seed, tellWorld(stages, world), { racing: 0.01 })
+      for (const broker of brokers) {
+        const transport = memoryTransport(broker)
+        for (const topic of Effect.runSync(transport.topics ?? Effect.succeed([]))) {
+          const report = Effect.runSync(Audit.topic(transport, topic))
+          expect({ seed, ...report }).toMatchObject({ missing: 0, outOfOrder: 0, missingRanges: [] })
+          events += report.events
+          dropped += Object.values(report.dropped).reduce((sum, count) => sum + count, 0)
+        }
+      }
+    }
+    expect(events).toBeGreaterThan(1000)
+    expect(dropped).toBeGreaterThan(10)
+  })
+})

@@ -1,0 +1,132 @@
+import type { Mutant } from "./Mutant.ts"
+
+const model = { foundBy: "audit/model.test.ts", test: "finds what was drawn" } as const
+const published = "audit/published.test.ts"
+
+/** An audit that sees less than there is, or more. */
+export const auditMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "an audit takes what is passed over for there",
+    file: "audit/BucketAudit.ts",
+    find: `this.#missing.add(this.#next, seq, finding)
+      this.#next = seq + 1`,
+    replace: `this.#next = seq + 1`,
+    ...model
+  },
+  {
+    name: "an audit counts a late event as a copy",
+    file: "audit/BucketAudit.ts",
+    find: `return isBehind ? "late" : "first"`,
+    replace: `return "copy"`,
+    ...model
+  },
+  {
+    name: "an audit takes the order of partitions for that of events",
+    file: "audit/BucketAudit.ts",
+    find: `return isBehind ? "late" : "first"`,
+    replace: `return "late"`,
+    foundBy: published,
+    test: "has no false alarm"
+  },
+  {
+    name: "an audit believes that what is announced as dropped is not there",
+    file: "audit/BucketAudit.ts",
+    find: `let there = known - from`,
+    replace: `let there = 0 * known`,
+    ...model
+  },
+  {
+    name: "an audit forgets that what it missed is announced later",
+    file: "audit/BucketAudit.ts",
+    find: `for (const range of this.#missing.take(from, known)) this.#dropped`,
+    replace: `for (const range of this.#missing.within(from, known)) this.#dropped`,
+    ...model
+  },
+  {
+    name: "an audit loses what is left of a range",
+    file: "audit/Ranges.ts",
+    find: `if (last !== undefined && last.to > to) left.push`,
+    replace: `if (last !== undefined && last.to > to + 1) left.push`,
+    ...model
+  },
+  {
+    name: "an audit finds ranges that end before",
+    file: "audit/Ranges.ts",
+    find: `> seq) high = middle`,
+    replace: `>= seq) high = middle`,
+    ...model
+  },
+  {
+    name: "an audit reads the notices of copies too",
+    file: "audit/SequenceAudit.ts",
+    find: `if (id !== undefined && !isNew) return false
+`,
+    replace: ``,
+    ...model
+  },
+  {
+    name: "an audit misses what retention has taken away",
+    file: "audit/SequenceAudit.ts",
+    find: `isHoled || (isCutAtStart && audit.next === 0)`,
+    replace: `isHoled`,
+    foundBy: published,
+    test: "retention"
+  },
+  {
+    name: "an audit takes what is on its way for lost",
+    file: "audit/SequenceAudit.ts",
+    find: `if (state === "closed") missing.push(...ends)`,
+    replace: `missing.push(...ends)`,
+    foundBy: published,
+    test: "by its ledger"
+  },
+  {
+    name: "an audit reads the ledger of another cluster",
+    file: "audit/SequenceAudit.ts",
+    find: `leg.stream === stream && isSink(leg.sink)`,
+    replace: `leg.stream === stream`,
+    foundBy: published,
+    test: "by its ledger"
+  },
+  {
+    name: "an audit takes streams of two wires for two publishers",
+    file: "audit/auditedRecord.ts",
+    find: `taggedStream(id.stream)`,
+    replace: `id.stream`,
+    foundBy: published,
+    test: "by its ledger"
+  },
+  {
+    name: "an audit does not know whose drops a marker announces",
+    file: "record/CompactHeader.ts",
+    find: `formatUuid(header.subarray(markerFields.incarnation, markerFields.tag))`,
+    replace: `formatUuid(header.subarray(markerFields.tag))`,
+    foundBy: "audit/model.test.ts",
+    test: "announces nothing but drops"
+  },
+  {
+    name: "an audit takes a notice that was cut for the whole of it",
+    file: "record/DropNotice.ts",
+    find: `decoder.decode(bytes).endsWith(noticeMore)`,
+    replace: `decoder.decode(bytes) === noticeMore`,
+    foundBy: "audit/model.test.ts",
+    test: "had no room"
+  },
+  {
+    name: "an audit counts what a group has settled as waiting",
+    file: "audit/auditTopic.ts",
+    find: `position < bounds.settled) group.settled++`,
+    replace: `position < bounds.start) group.settled++`,
+    foundBy: published,
+    test: "how far a group"
+  },
+  {
+    name: "an audit passes over an option that it does not know",
+    file: "audit/checkedAudit.ts",
+    find: `if (kind === undefined) return`,
+    replace: `if (kind === undefined) continue
+    if (name === "") return`,
+    foundBy: published,
+    test: "refuses"
+  }
+]
