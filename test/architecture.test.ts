@@ -49,7 +49,7 @@ const rooms: Rooms = [
   ["routes"],
   ["transport"],
   ["record"],
-  ["contract", "ledger", "codec", "Policy", "Telemetry", "Wake"],
+  ["contract", "ledger", "codec", "Policy", "OutageWatch", "Telemetry", "Wake"],
   ["given", "reasons"]
 ]
 

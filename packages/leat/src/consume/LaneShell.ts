@@ -6,10 +6,10 @@
  */
 import { Cause, type Clock, Effect, Exit, type Fiber, Option, Stream } from "effect"
 import { deadLetterOf } from "./deadLetterOf.ts"
-import type { DeadLetters } from "./DeadLetters.ts"
+import type { DeadLetters } from "../transport/DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Handling } from "./Handling.ts"
-import type { OutageWatch } from "./OutageWatch.ts"
+import type { OutageWatch } from "../OutageWatch.ts"
 import { ReadLane, type ReadHalted } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"

@@ -3,9 +3,10 @@
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
 import { Cause, Clock, Effect, Exit, Option, Random, Scope, Stream } from "effect"
-import { DeadLetters } from "./DeadLetters.ts"
+import { deadLetterTopics } from "../record/DeadLetter.ts"
+import { DeadLetters } from "../transport/DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
-import { OutageWatch } from "./OutageWatch.ts"
+import { OutageWatch } from "../OutageWatch.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
@@ -40,7 +41,16 @@ export class Source<T> {
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
-    this.#deadLetters = new DeadLetters(options)
+    const { transport, topic, lettersOf = topic, group, stream, context, scheduler } = options
+    this.#deadLetters = new DeadLetters({
+      transport,
+      deadLetters: deadLetterTopics(lettersOf, group).deadLetters,
+      topic,
+      who: `the group ${group} of ${stream}`,
+      waiting: "their keys wait",
+      context,
+      scheduler
+    })
     this.#outage = new OutageWatch((isOutage) => this.#tellOutage(isOutage))
     this.#settings = settings
   }

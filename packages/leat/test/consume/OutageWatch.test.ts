@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Policy } from "leat"
-import { OutageWatch } from "../../src/consume/OutageWatch.js"
+import { OutageWatch } from "../../src/OutageWatch.js"
 import { ReadLane } from "../../src/consume/ReadLane.js"
 
 const minuteMs = 60_000

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
-import { OutageWatch } from "../../src/consume/OutageWatch.js"
+import { OutageWatch } from "../../src/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"

@@ -5,7 +5,7 @@ import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { faultDriver } from "leat/testing"
 import { type Transport, TransportError, type TransportReason } from "leat/transport"
 import { describe } from "vitest"
-import { DeadLetters } from "../../src/consume/DeadLetters.js"
+import { DeadLetters } from "../../src/transport/DeadLetters.js"
 import { noteContract } from "../contracts/Note.ts"
 import { routes, until } from "./support.ts"
 
@@ -55,7 +55,15 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, opens, clos
   yield* memory.ensure({ topic: "notes", partitions: 4 })
   const context = yield* Effect.context<never>()
   const scheduler = yield* Scheduler.Scheduler
-  const letters = new DeadLetters({ transport, topic: "notes", group: "g", stream: "s", context, scheduler })
+  const letters = new DeadLetters({
+    transport,
+    deadLetters: dlq,
+    topic: "notes",
+    who: "the group g of s",
+    waiting: "their keys wait",
+    context,
+    scheduler
+  })
   const ended: Array<string> = []
   const put = (partition: number, key: string, isWanted = () => true) => {
     const done = (fault: string | undefined) => void ended.push(fault === undefined ? key : `${key} refused`)

@@ -11,7 +11,7 @@ import {
   TransportError
 } from "leat/transport"
 import { describe } from "vitest"
-import { DeadLetters } from "../../src/consume/DeadLetters.js"
+import { DeadLetters } from "../../src/transport/DeadLetters.js"
 import { noteContract } from "../contracts/Note.ts"
 import { bent, drained, open, routes, until } from "./support.ts"
 
@@ -297,7 +297,15 @@ describe("letters of a lane that was given back", () => {
         }
         const context = yield* Effect.context<never>()
         const scheduler = yield* Scheduler.Scheduler
-        const letters = new DeadLetters({ transport, topic: "notes", group: "g", stream: "s", context, scheduler })
+        const letters = new DeadLetters({
+          transport,
+          deadLetters: dlq,
+          topic: "notes",
+          who: "the group g of s",
+          waiting: "their keys wait",
+          context,
+          scheduler
+        })
         const count = 10_000
         let given = 0
         let kept = 0

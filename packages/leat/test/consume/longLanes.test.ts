@@ -1,4 +1,4 @@
-import { OutageWatch } from "../../src/consume/OutageWatch.js"
+import { OutageWatch } from "../../src/OutageWatch.js"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { ReceivedBatch } from "leat/transport"

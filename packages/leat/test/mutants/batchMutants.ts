@@ -47,7 +47,7 @@ export const batchMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a batch of which all events failed counts as handled",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `if (count === 0) return`,
     replace: ``,
     foundBy: "consume/OutageWatch.test.ts",

@@ -6,14 +6,14 @@ const partitions = "consume/deadLetterPartitions.test.ts"
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter is done before it is stored",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `    this.#letters.push(letter)`,
     replace: `    letter.done(undefined)`,
     foundBy: frontDoor
   },
   {
     name: "a dead letter that is refused counts as stored",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `done(refusal?.message)`,
     replace: `done(undefined)`,
     foundBy: frontDoor,
@@ -21,7 +21,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "letters of lanes that were given back are kept for as long as the topic cannot be written",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `    if (++this.#count >= this.#tidyAt) this.#tidy()`,
     replace: `    void this.#tidyAt`,
     foundBy: frontDoor,
@@ -29,7 +29,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "letters of lanes that were given back are stored all the same",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `    return letters.filter(isWanted)`,
     replace: `    return letters`,
     foundBy: frontDoor,
@@ -37,7 +37,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a dead-letter topic has one partition",
-    file: "consume/LetterWriter.ts",
+    file: "transport/LetterWriter.ts",
     find: `openForwarder(transport, deadLetters, count)`,
     replace: `openForwarder(transport, deadLetters, Math.min(count, 1))`,
     foundBy: frontDoor,
@@ -45,7 +45,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a topic that cannot be opened once is never tried again",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `            for (const { done } of this.#take(this.#letters.splice(0))) done(textOf(opened.cause))
             continue`,
     replace: `            return yield* Effect.never`,
@@ -54,7 +54,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a partition of dead letters that cannot be written holds up the others",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `    return Effect.forkScoped(this.#store(partition, line, writer))`,
     replace: `    return this.#store(partition, line, writer)`,
     foundBy: partitions,
@@ -62,7 +62,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "two appends are on their way to one partition of dead letters",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `(one) => one.partition % writer.partitions`,
     replace: `(one) => one.partition`,
     foundBy: partitions,
@@ -70,7 +70,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "letters that wait in a line are kept when their lane is given back",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `      line.letters = line.letters.filter(isWanted)`,
     replace: `      void line`,
     foundBy: partitions,
@@ -78,7 +78,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the writer that refused a dead letter stores the next ones",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `      if (refusal !== undefined) writer.isSound = false`,
     replace: `      void writer`,
     foundBy: partitions,
@@ -86,7 +86,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a replaced writer gives back is forgotten",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `line.letters = [...letters, ...line.letters]`,
     replace: `line.letters = [...line.letters]`,
     foundBy: partitions,
@@ -94,7 +94,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a line has left is not stored with the next writer",
-    file: "consume/DeadLetters.ts",
+    file: "transport/DeadLetters.ts",
     find: `      this.#letters = [...line.letters, ...this.#letters]`,
     replace: `      void line`,
     foundBy: partitions,
@@ -102,7 +102,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a writer of dead letters that was replaced is closed under those who wait for it",
-    file: "consume/LetterWriter.ts",
+    file: "transport/LetterWriter.ts",
     find: `this.#isReplaced && this.#appends === 0`,
     replace: `this.#isReplaced`,
     foundBy: partitions,
@@ -110,7 +110,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a writer of dead letters that was replaced is never closed",
-    file: "consume/LetterWriter.ts",
+    file: "transport/LetterWriter.ts",
     find: `    this.#isReplaced = true`,
     replace: `    this.#isReplaced = false`,
     foundBy: partitions,
@@ -118,7 +118,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "who waits for a writer of dead letters that was replaced waits for ever",
-    file: "consume/LetterWriter.ts",
+    file: "transport/LetterWriter.ts",
     find: `    Deferred.doneUnsafe(this.#replaced, Exit.void)`,
     replace: `    void this.#replaced`,
     foundBy: partitions,
@@ -126,7 +126,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "nobody waits for a writer of dead letters that is being closed",
-    file: "consume/LetterWriter.ts",
+    file: "transport/LetterWriter.ts",
     find: `Effect.forkIn(Scope.close(scope, Exit.void), writers)`,
     replace: `Effect.forkDetach(Scope.close(scope, Exit.void))`,
     foundBy: partitions,
@@ -134,7 +134,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "that dead letters wait is told for each partition of them",
-    file: "consume/StorageWatch.ts",
+    file: "transport/StorageWatch.ts",
     find: `    if (this.#isTold || nowMs`,
     replace: `    if (nowMs`,
     foundBy: partitions,
@@ -142,7 +142,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "that dead letters wait is told again whenever another of them is stored",
-    file: "consume/StorageWatch.ts",
+    file: "transport/StorageWatch.ts",
     find: `    if (this.#sinceMs.size === 0) this.#isTold = false`,
     replace: `    this.#isTold = false`,
     foundBy: partitions,
@@ -150,7 +150,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an outage drains the topic into its dead letters",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `count >= latestMin ? failed * 2 > count`,
     replace: `count < 0 ? failed * 2 > count`,
     foundBy: frontDoor,
@@ -158,7 +158,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an outage never ends",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `if (count === 1) this.#note(0, nowMs)
     else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)`,
     replace: `    void count`,
@@ -166,14 +166,14 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what failed long ago still counts as an outage",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `if ((this.#atMs[index] ?? 0) < nowMs - windowMs) continue`,
     replace: `if ((this.#atMs[index] ?? 0) < 0) continue`,
     foundBy: "consume/OutageWatch.test.ts"
   },
   {
     name: "an outage of more than ten minutes drains the topic into its dead letters",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `this.#isOutage && !this.#hasHandled`,
     replace: `false`,
     foundBy: "consume/OutageWatch.test.ts",
@@ -181,7 +181,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an outage holds up all that stands behind one that waits, for ever",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `if (!this.#isOutage || nowMs < this.#probeAtMs) return this.#isOutage`,
     replace: `if (nowMs < Infinity) return this.#isOutage`,
     foundBy: "consume/OutageWatch.test.ts",
@@ -189,7 +189,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what waits in an outage is counted as failed once and never again",
-    file: "consume/OutageWatch.ts",
+    file: "OutageWatch.ts",
     find: `    if (countedMs >= nowMs - windowMs) return countedMs`,
     replace: `    if (countedMs >= 0) return countedMs`,
     foundBy: "consume/OutageWatch.test.ts",

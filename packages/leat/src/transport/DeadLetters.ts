@@ -1,14 +1,12 @@
 /**
- * Where a subscription puts what it cannot handle: one topic for each group and topic, opened with the first dead letter. What is put here is
- * stored there, or refused for good; until then its key waits. Each partition of the topic has a line of its own: one that cannot be written
- * holds up no other.
+ * What is written to one topic of dead letters, which is opened with the first of them. What is put here is stored there, or refused for good.
+ * Each partition of the topic has a line of its own: one that cannot be written holds up no other.
  */
 import { Cause, Clock, type Context, Effect, Exit, Fiber, Option, type Scheduler, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import type { PlainRecord } from "../record/batchOf.ts"
-import { deadLetterTopics } from "../record/DeadLetter.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { type Transport, TransportError } from "../transport/index.ts"
+import { type Transport, TransportError } from "./index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import { type Answers, LetterWriter } from "./LetterWriter.ts"
 import { StorageWatch } from "./StorageWatch.ts"
@@ -30,7 +28,7 @@ const opening = -1
 interface Letter {
   readonly partition: number
   readonly record: PlainRecord
-  /** False: its lane was given back, and whoever has it next handles the record. */
+  /** False: it ended otherwise meanwhile. */
   readonly isWanted: () => boolean
   /** Called with why it is refused for good, or undefined when it is stored. */
   readonly done: (fault: string | undefined) => void
@@ -43,17 +41,19 @@ interface Line {
 
 export interface DeadLetterOptions {
   readonly transport: Transport
+  /** Topic of the dead letters. */
+  readonly deadLetters: string
+  /** Whose partitions that topic gets. */
   readonly topic: string
-  readonly lettersOf?: string
-  readonly group: string
-  readonly stream: string
+  /** Who writes to it, and what waits meanwhile, as a warning tells it. */
+  readonly who: string
+  readonly waiting: string
   readonly context: Context.Context<never>
   readonly scheduler: Scheduler.Scheduler
 }
 
 export class DeadLetters {
   readonly #options: DeadLetterOptions
-  readonly #topic: string
   readonly #wake: Wake
   readonly #watch = new StorageWatch()
   /** Those that are in no line yet. */
@@ -69,7 +69,6 @@ export class DeadLetters {
 
   constructor(options: DeadLetterOptions) {
     this.#options = options
-    this.#topic = deadLetterTopics(options.lettersOf ?? options.topic, options.group).deadLetters
     this.#wake = new Wake(options.scheduler)
   }
 
@@ -181,7 +180,7 @@ export class DeadLetters {
     }
   }
 
-  /** Of a topic that cannot be written for long: without those of lanes that were given back meanwhile. */
+  /** Of a topic that cannot be written for long: without those that nobody wants any more. */
   #tidy(): void {
     this.#letters = this.#letters.filter(isWanted)
     this.#count = this.#letters.length
@@ -200,10 +199,10 @@ export class DeadLetters {
 
   /** Until it is open; fails where trying again is of no use. */
   #open(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
-    const { transport, topic } = this.#options
+    const { transport, topic, deadLetters } = this.#options
     return Effect.gen({ self: this }, function* () {
       for (let failures = 0; ;) {
-        const exit = yield* Effect.exit(LetterWriter.open({ transport, deadLetters: this.#topic, topic, writers }))
+        const exit = yield* Effect.exit(LetterWriter.open({ transport, deadLetters, topic, writers }))
         if (Exit.isSuccess(exit)) return exit.value
         const error = Option.getOrElse(Cause.findErrorOption(exit.cause), () => this.#unknown(exit.cause))
         if (!error.isRetryable) return yield* error
@@ -218,11 +217,11 @@ export class DeadLetters {
     return new TransportError({ reason: "Unknown", transport: name, operation: "open", detail: textOf(cause), cause })
   }
 
-  /** Keys wait meanwhile; when it lasts, somebody has to know. */
+  /** When it lasts, somebody has to know. */
   #tellWaiting(partition: number, { message }: TransportError): void {
-    const { context, group, stream } = this.#options
+    const { context, deadLetters, who, waiting } = this.#options
     if (this.#clock === undefined || !this.#watch.failed(partition, monotonicMs(this.#clock))) return
-    const told = `the group ${group} of ${stream} cannot store dead letters in ${this.#topic}, and tries again; their keys wait: ${message}`
+    const told = `${who} cannot store dead letters in ${deadLetters}, and tries again; ${waiting}: ${message}`
     Effect.runForkWith(context)(Telemetry.warn(told))
   }
 }

@@ -4,8 +4,8 @@
  */
 import { Deferred, Effect, Exit, Option, Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
-import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
-import type { Transport, TransportError } from "../transport/index.ts"
+import { type Forwarder, openForwarder } from "./Forwarder.ts"
+import type { Transport, TransportError } from "./index.ts"
 
 /** How long an append goes on with a writer that has been replaced, in milliseconds. */
 const graceMs = 10_000
@@ -17,7 +17,7 @@ interface LetterWriterOptions {
   readonly transport: Transport
   /** Of the dead letters. */
   readonly deadLetters: string
-  /** That the records were read from. */
+  /** Whose partitions it gets. */
   readonly topic: string
   /** Closes all writers that are still open. */
   readonly writers: Scope.Scope
@@ -39,7 +39,7 @@ export class LetterWriter {
     this.partitions = forwarder.partitions
   }
 
-  /** Opens the topic, with the partitions of that which the records were read from. */
+  /** Opens the topic, with the partitions of that which the records are of. */
   static readonly open = Effect.fnUntraced(function* ({ transport, deadLetters, topic, writers }: LetterWriterOptions) {
     const scope = yield* Scope.fork(writers)
     return yield* Effect.suspend(() => transport.partitionsOf(topic)).pipe(
