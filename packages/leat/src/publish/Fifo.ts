@@ -1,6 +1,6 @@
 /**
  * A line: first come, first out. Keeps its storage when it is empty, which an array gives back, to ask for it again with the next one: the
- * lines of a lane and of its partition have one who comes and goes, for every batch.
+ * lines of a lane and of its partition have one who comes and goes, for every batch. However long it is, taking the first one out moves none.
  */
 export class Fifo<A> {
   /** A ring; its length is a power of two. */
@@ -23,6 +23,16 @@ export class Fifo<A> {
       this.#first = 0
     }
     this.#ring[(this.#first + this.#length++) & (this.#ring.length - 1)] = one
+  }
+
+  /** Puts one before the one at `index`, or behind all where there is none. */
+  insert(index: number, one: A): void {
+    this.push(one)
+    const last = this.#ring.length - 1
+    for (let at = this.#length - 1; at > index; at--) {
+      this.#ring[(this.#first + at) & last] = this.at(at - 1)
+      this.#ring[(this.#first + at - 1) & last] = one
+    }
   }
 
   /** Takes the first one out. */

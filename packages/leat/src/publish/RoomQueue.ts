@@ -6,6 +6,7 @@
 import { type Clock, type Context, Effect, type Fiber } from "effect"
 import type { Scheduler } from "effect/Scheduler"
 import { monotonicMs } from "../Wake.ts"
+import { Fifo } from "./Fifo.ts"
 import { tasksOf } from "./tasksOf.ts"
 
 /** Somebody who waits. */
@@ -33,7 +34,7 @@ export function nextTicket(): number {
 export const noTicket = Number.POSITIVE_INFINITY
 
 export class RoomQueue {
-  readonly #line: Array<InLine> = []
+  readonly #line = new Fifo<InLine>()
   readonly #clock: Clock.Clock
   readonly #context: Context.Context<never>
   readonly #schedule: (task: () => void) => void
@@ -58,30 +59,29 @@ export class RoomQueue {
 
   /** How many wait for one publisher. */
   of(owner: unknown): number {
-    return this.#line.filter((one) => one.owner === owner).length
+    return this.#line.all.filter((one) => one.owner === owner).length
   }
 
   /** Whether somebody waits whose turn is before this ticket's. */
   isHeld(ticket: number): boolean {
-    const first = this.#line[0]
+    const first = this.#line.at(0)
     return first !== undefined && first.ticket < ticket
   }
 
   /** Takes a place by its ticket. */
   join(one: InLine): void {
     let at = this.#line.length
-    while (at > 0 && (this.#line[at - 1]?.ticket ?? 0) > one.ticket) at--
-    this.#line.splice(at, 0, one)
+    while (at > 0 && (this.#line.at(at - 1)?.ticket ?? 0) > one.ticket) at--
+    this.#line.insert(at, one)
     if (this.#alarm === undefined || one.untilMs < this.#alarmMs) this.#arm()
   }
 
   /** Gives the place up; whoever is first now looks for itself. */
   leave(one: InLine): void {
-    const at = this.#line.indexOf(one)
-    if (at < 0) return
-    this.#line.splice(at, 1)
+    const wasFirst = this.#line.at(0) === one
+    if (!this.#line.remove(one)) return
     if (this.#line.length === 0) this.#disarm()
-    else if (at === 0) this.freed()
+    else if (wasFirst) this.freed()
   }
 
   /** There may be room now: serves the line, never inside the caller's stack. */
@@ -95,12 +95,15 @@ export class RoomQueue {
   }
 
   #serve(): void {
-    for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) if (!first.serve()) return
+    for (let first = this.#line.at(0); first !== undefined; first = this.#line.at(0)) if (!first.serve()) return
   }
 
   #arm(): void {
     this.#disarm()
-    this.#alarmMs = this.#line.reduce((earliest, { untilMs }) => Math.min(earliest, untilMs), Number.POSITIVE_INFINITY)
+    this.#alarmMs = this.#line.all.reduce(
+      (earliest, { untilMs }) => Math.min(earliest, untilMs),
+      Number.POSITIVE_INFINITY
+    )
     const sleep = Effect.sleep(Math.max(0, this.#alarmMs - this.nowMs))
     this.#alarm = Effect.runForkWith(this.#context)(
       Effect.andThen(
@@ -119,7 +122,7 @@ export class RoomQueue {
   #ring(): void {
     this.#alarm = undefined
     const { nowMs } = this
-    for (const one of this.#line.filter(({ untilMs }) => untilMs <= nowMs)) one.expire()
+    for (const one of this.#line.all.filter(({ untilMs }) => untilMs <= nowMs)) one.expire()
     if (this.#line.length > 0 && this.#alarm === undefined) this.#arm()
   }
 }

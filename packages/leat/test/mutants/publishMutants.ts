@@ -45,8 +45,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "who leaves the head of the line wakes nobody",
     file: "publish/RoomQueue.ts",
-    find: `else if (at === 0) this.freed()`,
-    replace: `else if (at < 0) this.freed()`,
+    find: `else if (wasFirst) this.freed()`,
+    replace: `else if (!wasFirst) this.freed()`,
     foundBy: "publish/RoomQueue.test.ts"
   },
   {
@@ -299,6 +299,14 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `Object.create(null)`,
     replace: `{}`,
     foundBy: "ledger/reasons.test.ts"
+  },
+  {
+    name: "who is put before others in a line takes the place of one of them",
+    file: "publish/Fifo.ts",
+    find: `this.#ring[(this.#first + at) & last] = this.at(at - 1)`,
+    replace: `void last`,
+    foundBy: "publish/Fifo.test.ts",
+    test: "does what an array does"
   },
   {
     name: "a line that is longer than its storage forgets its first",

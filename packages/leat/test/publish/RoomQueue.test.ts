@@ -151,4 +151,32 @@ describe("the line for room", () => {
         expect(tried).toEqual([2])
       })
     ))
+
+  it("serves a hundred thousand in time that grows with their number, and not with the square of it", () => {
+    run((queue) =>
+      Effect.gen(function* () {
+        let served = 0
+        for (let ticket = 1; ticket <= 100_000; ticket++) {
+          const entry: InLine = {
+            ticket,
+            owner: "owner",
+            untilMs: Number.POSITIVE_INFINITY,
+            expire: () => undefined,
+            serve: () => {
+              served++
+              queue.leave(entry)
+              return true
+            }
+          }
+          queue.join(entry)
+        }
+        const beganMs = performance.now()
+        queue.freed()
+        yield* Effect.sleep(1)
+        expect(served).toBe(100_000)
+        // Some 30 ms; ten seconds and more where each who leaves moves all others.
+        expect(performance.now() - beganMs).toBeLessThan(2000)
+      })
+    )
+  })
 })
