@@ -154,6 +154,7 @@ const retryBounds = [
  */
 export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
   const rules: unknown = policy
+  if (typeof rules === "string") return [{ path: "", message: notNamed }]
   if (!Array.isArray(rules)) return [{ path: "", message: "is no list of rules: [{ on: [...], then: ... }]" }]
   return rules.flatMap((rule: unknown, index) => {
     const at = `[${index}]`
@@ -161,6 +162,10 @@ export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
     return [...unknownNames(rule, ruleNames, at), ...ruleFaults(rule, at)]
   })
 }
+
+/** Names are for documents: in code a policy is a value. */
+const notNamed =
+  "is no list of rules: [{ on: [...], then: ... }]; in code policies have no names, and `Policy` of leat has the rules of strict and of standard: Policy.strict, Policy.standard"
 
 function ruleFaults(
   { on, retry, timeoutMs, then }: Partial<Record<keyof Rule, unknown>>,

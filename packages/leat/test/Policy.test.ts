@@ -156,7 +156,11 @@ describe("faults", () => {
 
   it.each([
     [{ on: ["*"], then: "drop" }, "", "is no list of rules"],
-    ["patient", "", "is no list of rules"],
+    [
+      "strict",
+      "",
+      "is no list of rules: [{ on: [...], then: ... }]; in code policies have no names, and `Policy` of leat"
+    ],
     [["patient"], "[0]", "is no rule"],
     [[{ on: ["*"], retry: { base: "50 millis", baseMs: 50 }, then: "drop" }], "[0].retry.base", "is not known here"],
     [[{ on: ["*"], retry: { times: 3 }, then: "drop" }], "[0].retry.baseMs", "undefined is not milliseconds"],

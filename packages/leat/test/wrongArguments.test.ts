@@ -214,6 +214,23 @@ describe("a call from JavaScript", () => {
     expect(leat.ledger.snapshot()).toMatchObject({ balanced: true })
   })
 
+  it("refuses a wait whose bound has a name that there is not", async () => {
+    await using leat = await open({ source: "test" })
+    const stream = await leat.stream(noteContract())
+    await using subscription = await stream.handle("g", nothing)
+    const waits: ReadonlyArray<Callable> = [
+      (options) => leat.flush(options as object),
+      (options) => stream.flush(options as object),
+      (options) => subscription.caughtUp(options as object)
+    ]
+    for (const wait of waits) {
+      expect(String(await errorOf(() => wait({ timeoutMs: 5000 })))).toContain(
+        "timeoutMs: is no option of a wait, which has signal, as { signal: AbortSignal.timeout(500) }"
+      )
+      expect(await wait({ signal: undefined })).not.toBeInstanceOf(Error)
+    }
+  })
+
   it("rejects, and throws nothing at once, where its options cannot be read", async () => {
     await using leat = await open({ source: "test" })
     const stream = await leat.stream(noteContract())

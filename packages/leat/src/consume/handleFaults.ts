@@ -52,7 +52,7 @@ export function handleFaults(
       message: `is no option of a subscription; in code it has ${optionNames.join(", ")}${meant(name, optionNames)}`
     })
   }
-  const before: unknown = isObject(dedupe) ? dedupe.records : dedupe
+  const before: unknown = isObject(dedupe) ? dedupe.records : undefined
   const counts = [
     ["concurrency", concurrency, 1, concurrencyMax],
     ["records", records, 1, recordsMax],
@@ -60,10 +60,13 @@ export function handleFaults(
     ["dedupe.records", before, 0, dedupeRecordsMax]
   ] as const
   for (const [path, value, least, most] of counts) {
-    if (value === undefined && !(path === "dedupe.records" && dedupe !== undefined)) continue
+    if (value === undefined && !(path === "dedupe.records" && isObject(dedupe))) continue
     if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) continue
     found.push({ path, message: `${shown(value)} is not a whole number from ${least} to ${most}` })
   }
+  const lookback: unknown = dedupe
+  if (lookback !== undefined && !isObject(lookback))
+    found.push({ path: "dedupe", message: `is an object, as { records: 10000 }, and not ${kindOf(lookback)}` })
   if (onTombstone !== undefined && typeof onTombstone !== "function")
     found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))

@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit } from "effect"
-import { RouteError } from "../routes/Routes.ts"
+import { RouteError, type RouteFault } from "../routes/Routes.ts"
+import { meant } from "../given/nearest.ts"
 import { optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import { warningsApart } from "./warningsApart.ts"
@@ -12,7 +13,7 @@ export interface WaitOptions {
 
 /** A promise for an effect that may wait for long. Rejects as the effect fails, and with the reason of the signal. */
 export function waited<A, E>(effect: Effect.Effect<A, E>, options: WaitOptions = {}): Promise<A> {
-  const wrong = optionsFault(options)
+  const wrong = optionsFault(options) ?? nameFault(options)
   if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
   return untilAborted(
     options.signal,
@@ -23,4 +24,14 @@ export function waited<A, E>(effect: Effect.Effect<A, E>, options: WaitOptions =
     },
     (_, reason) => reason
   )
+}
+
+const names: ReadonlyArray<string> = ["signal"]
+
+/** Whoever misspells the bound of a wait would wait without one. */
+function nameFault(options: WaitOptions): RouteFault | undefined {
+  const path = Object.keys(options).find((name) => !names.includes(name))
+  if (path === undefined) return undefined
+  const message = `is no option of a wait, which has signal, as { signal: AbortSignal.timeout(500) }${meant(path, names)}`
+  return { path, message }
 }

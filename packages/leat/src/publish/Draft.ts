@@ -30,6 +30,9 @@ const depthMax = 8
 /** How many drafts have been filled: whoever sees another number than before was interrupted by other offers. */
 let filled = 0
 
+/** An array has no fields of an event, which alone would be told. */
+const severalFault = "an event is an object, and not an array; publishAll takes several"
+
 export class Draft {
   readonly headers: ContextHeaders
   /** Bytes of the key; 0 without one. They stand in `keyBytes`. */
@@ -67,6 +70,7 @@ export class Draft {
       this.#readHeaders(context, around)
       const key = contract.key(event)
       const reason = this.#readKey(contract, key)
+      if (reason !== undefined && Array.isArray(event)) return this.#wrong(severalFault)
       if (reason !== undefined) return reason
       this.#encode(contract, event)
       if (turn !== filled && key !== undefined) writeKey(key)

@@ -265,6 +265,9 @@ describe("what JavaScript gives in place of options", () => {
     [() => Effect.void, { settleEvery: "1 second" }, "settleEvery: is no option of a subscription"],
     [() => Effect.void, { from: "yesterday" }, 'from: is none of "earliest"'],
     [() => Effect.void, { from: null }, 'from: is none of "earliest"'],
+    [() => Effect.void, { dedupe: 5 }, "dedupe: is an object, as { records: 10000 }, and not a number"],
+    [() => Effect.void, { dedupe: null }, "dedupe: is an object, as { records: 10000 }, and not null"],
+    [() => Effect.void, { dedupe: {} }, "dedupe.records: undefined is not a whole number"],
     [() => Effect.void, { policy: "patient" }, "policy: is no list of rules"]
   ]
   it.live.each(wrong)("%o, %o is refused in one sentence", ([handler, options, message]) =>

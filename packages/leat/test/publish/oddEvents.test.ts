@@ -63,6 +63,16 @@ it.each([undefined, null, "text", 5])("what is no event is told as that: %s", (g
   )
 )
 
+it("an array is told that publishAll takes several", () =>
+  story(
+    Effect.gen(function* () {
+      const { notes } = yield* openNotes()
+      // @ts-expect-error It is what JavaScript may give.
+      const { detail } = yield* Effect.flip(notes.publish([note("k", "good")]))
+      expect(detail).toBe("an event is an object, and not an array; publishAll takes several")
+    })
+  ))
+
 describe("code that throws", () => {
   it.each(kinds)("in a getter of the event: %s", (kind) =>
     story(
