@@ -44,10 +44,10 @@ function ownOf(config: ClusterConfig) {
   const { positions, compression, ...section } = config
   const issues: Array<{ readonly path: string; readonly message: string }> = []
   if (positions !== undefined && typeof positions !== "boolean") {
-    issues.push({ path: "positions", message: "is true or false" })
+    issues.push({ path: "positions", message: "must be true or false" })
   }
   if (compression !== undefined && !isCompression(compression)) {
-    issues.push({ path: "compression", message: `is one of ${compressions.join(", ")}` })
+    issues.push({ path: "compression", message: `must be one of ${compressions.join(", ")}` })
   }
   const { tls } = section
   if (typeof tls === "object" && tls !== null && "serverName" in tls) {

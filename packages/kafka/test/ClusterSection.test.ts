@@ -65,7 +65,8 @@ describe("a section, as it is written", () => {
 
   it.each([
     ["nothing", {}, "brokers: is missing"],
-    ["no brokers", { brokers: [] }, /^brokers/],
+    ["no brokers", { brokers: [] }, "brokers: is empty"],
+    ["a time-out that is none", { brokers: "k1:9092", sessionMs: -1 }, "sessionMs: must be from 6000 to 1800000"],
     ["a broker without a port", { brokers: ["k1"] }, /^brokers\[0\]: is no address of a broker; write HOST:PORT/],
     ["a URL", { brokers: "SASL_SSL://k1:9092" }, /^brokers: is no list of brokers/],
     ["port 0", { brokers: "k1:0" }, /^brokers: /],

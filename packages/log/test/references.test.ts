@@ -53,6 +53,10 @@ describe("a log whose directory is a reference", () => {
       })
     ))
 
+  it("is told to be empty where it is, and not how long a text must be", () => {
+    expect(log.inspect({ directory: "" })).toEqual({ issues: [{ path: "directory", message: "is empty" }] })
+  })
+
   it("has no fault that says what stood in the section", async () => {
     const config = { directory: "", partitions: "hunter2", retention: "hunter2", other: "hunter2" }
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(log.open("local", config))))

@@ -11,6 +11,9 @@ interface FormIssue {
   readonly message: string
 }
 
+/** What a schema says of an empty text or list that may not be one, as an environment variable without a value gives it. */
+export const lengthMissing = "Expected a value with a length of at least 1"
+
 /** One fault: where, as in `brokers[1]`, and what to do. */
 interface FormFault {
   readonly path: string
@@ -31,14 +34,25 @@ export function formFault({ path: parts = [], message }: FormIssue, schema: unkn
   const fields = fieldsAt(schema, path.slice(0, -1))
   const known = fields.join(", ")
   const name = String(path[path.length - 1])
-  if (message === "Missing key" && typeof path[path.length - 1] === "string")
-    return { path: pathText(path), message: "is missing" }
+  if (message === "Missing key" && typeof path[path.length - 1] === "number")
+    return { path: pathText(path.slice(0, -1)), message: "is empty" }
+  if (message === "Missing key") return { path: pathText(path), message: "is missing" }
+  const sentence = sentenceOf(message)
+  if (sentence !== undefined) return { path: pathText(path), message: sentence }
   if (message === "Expected no excess property" && fields.length > 0)
     return { path: pathText(path), message: `is no field here; there is ${known}${meant(name, fields)}` }
   const [, expected] = /^Expected ((?:"[^"]+"|\w+)(?: \| (?:"[^"]+"|\w+))*)$/.exec(message) ?? []
   if (expected === undefined) return { path: pathText(path), message }
   const words = expected.split(" | ").map((word) => kinds[word] ?? word.replaceAll('"', ""))
   return { path: pathText(path), message: `must be ${words.join(" or ")}` }
+}
+
+/** What a schema says of a value of the right kind; undefined: something else. */
+function sentenceOf(message: string): string | undefined {
+  if (message === lengthMissing) return "is empty"
+  if (message === "Expected an integer") return "must be a whole number"
+  const [, from, to] = /^Expected a value between (\S+) and (\S+)$/.exec(message) ?? []
+  return from === undefined ? undefined : `must be from ${from} to ${to}`
 }
 
 const kinds: Readonly<Record<string, string>> = {

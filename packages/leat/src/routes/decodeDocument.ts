@@ -1,5 +1,6 @@
 /** A value as a route document: every fault of its form, each as a sentence; and what it says beside them, so that the rest is checked too. */
 import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { lengthMissing } from "../given/formFault.ts"
 import { meant } from "../given/nearest.ts"
 import { isObject, kindOf } from "../given/takes.ts"
 import { objects, RouteDocument, type RouteFault } from "./RouteDocument.ts"
@@ -171,6 +172,7 @@ const kinds: Readonly<Record<string, string>> = {
 
 /** What the schema says that it expects, as a sentence about what it was given. */
 function sentenceOf(message: string, value: unknown): string {
+  if (message === lengthMissing) return "is empty"
   const [, expected] = /^Expected ((?:"\w+"|\w+)(?: \| (?:"\w+"|\w+))*)$/.exec(message) ?? []
   if (expected === undefined) return message
   const words = expected.split(" | ")

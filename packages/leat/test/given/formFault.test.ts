@@ -17,6 +17,9 @@ it.each([
     "clusters.m.partition: is no field here; there is partitions, recordBytesMax, retentionBytes; did you mean partitions?"
   ],
   [{ directory: "." }, "clusters.m.directory: is no field here; there is partitions, recordBytesMax, retentionBytes"],
+  [{ partitions: 0 }, "clusters.m.partitions: must be from 1 to 10000"],
+  [{ partitions: 1.5 }, "clusters.m.partitions: must be a whole number"],
+  [{ transport: "" }, "clusters.m.transport: is empty"],
   [{ partitions: "4" }, "clusters.m.partitions: must be a number"]
 ])("a section with %j says what there is", (section, told) => {
   expect(faultsOf(section)).toEqual([told])
