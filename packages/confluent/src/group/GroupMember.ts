@@ -47,6 +47,10 @@ const memberOver: ReadonlySet<number> = new Set([
   kafkaCodes.FENCED_INSTANCE_ID
 ])
 
+/** librdkafka tells the cause to nobody but its log. */
+const whenFatal =
+  "; librdkafka has given this member up, most often because the brokers had not heard of it for longer than sessionMs"
+
 export interface MemberOptions {
   readonly kafka: KafkaJavascript
   readonly options: KafkaOptions
@@ -200,7 +204,8 @@ export class GroupMember {
     const error = failureOf({ code, message: "" }, "subscribe", `${topic} in group ${group}`)
     // librdkafka itself retries a transient failure, membership included.
     if (error.isRetryable && error.reason !== "UnknownTopic" && !memberOver.has(code)) return
-    this.#fail(error.reason === "LaneLost" ? failure("Unavailable", "subscribe", error.detail) : error)
+    if (error.reason === "LaneLost") return this.#fail(failure("Unavailable", "subscribe", error.detail))
+    this.#fail(code === clientCodes.FATAL ? failure(error.reason, "subscribe", `${error.detail}${whenFatal}`) : error)
   }
 
   /** Ends the membership; leat joins again if the failure is retryable. */
