@@ -5,7 +5,7 @@ import { Effect, Option, Result, type Scope, Stream } from "effect"
 import { type Driver, Leat, memory, Routes, TransportError } from "leat"
 import type { Transport } from "leat/transport"
 import { brokerDrivers, importDriver } from "./importDriver.ts"
-import { openLog, transportFailure } from "./log/openLog.ts"
+import { noLog, openLog, transportFailure } from "./log/openLog.ts"
 import { CommandFailure, exitCode } from "./outcome.ts"
 
 /** Where it is, as it is said on the command line. */
@@ -36,8 +36,16 @@ export const openForLooking = Effect.fnUntraced(function* (
 ): Effect.fn.Return<OpenedCluster<Looking>, CommandFailure, Scope.Scope> {
   if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, lookingLog)
   yield* withoutCluster(flags)
-  return { transport: yield* openLog(flags.directory), name: flags.directory }
+  return { transport: yield* openNamedLog(flags.directory), name: flags.directory }
 })
+
+/** Without a document it is a log that is looked for, and somebody with another cluster has named none. */
+const openNamedLog = (directory: string): Effect.Effect<LogReader, CommandFailure, Scope.Scope> =>
+  Effect.mapError(openLog(directory), ({ code, message, report }) => {
+    const isMissing = report?.["reason"] === noLog
+    const more = isMissing ? "; of another cluster name the route document, by --routes" : ""
+    return new CommandFailure({ code, message: `${message}${more}`, ...(report === undefined ? {} : { report }) })
+  })
 
 /** Opens the cluster for writing. A log that is not there is not made. */
 export const openForWriting = Effect.fnUntraced(function* (
@@ -45,7 +53,7 @@ export const openForWriting = Effect.fnUntraced(function* (
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
   if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, writingLog)
   yield* withoutCluster(flags)
-  yield* Effect.scoped(openLog(flags.directory))
+  yield* Effect.scoped(openNamedLog(flags.directory))
   const opening = logTransport({ directory: flags.directory, recordBytesMax })
   return { transport: yield* Effect.mapError(opening, transportFailure), name: flags.directory }
 })

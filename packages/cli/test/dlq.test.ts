@@ -175,12 +175,16 @@ describe("leat dlq list", () => {
   it("has none of a group that never had one, and fails for a topic that is not there", async () => {
     using project = await withLetters()
     const none = await project.leat(["dlq", "list", "--topic", "shop.orders", "--group", "mailing"])
-    expect(none).toEqual({ code: 0, stdout: "0 open dead letters\n", stderr: "" })
+    const told = "0 open dead letters: mailing never had one of shop.orders, and these groups had: billing\n"
+    expect(none).toEqual({ code: 0, stdout: told, stderr: "" })
     expect(await failing(project, "list", "--topic", "shop.order", "--group", "billing")).toEqual([
       1,
       expect.stringMatching(/^leat: .*shop\.order\b.*\n$/)
     ])
-    expect(await failing(project, "list", "--directory", "elsewhere")).toEqual([1, expect.stringMatching(/elsewhere/)])
+    expect(await failing(project, "list", "--directory", "elsewhere")).toEqual([
+      1,
+      expect.stringMatching(/elsewhere does not exist: .*; of another cluster name the route document, by --routes\n$/)
+    ])
     expect(project.files("elsewhere")).toEqual([])
     expect(await failing(project, "list", ...whose, "--where", "tags=x")).toEqual([
       2,

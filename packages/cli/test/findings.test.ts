@@ -59,6 +59,28 @@ describe("the findings of a log", () => {
     ])
     expect(unread("orders", 1n)[0]?.message).toContain("has 1 record:")
     expect([...unread("orders", 0n), ...unread("orders.billing.dlq")]).toEqual([])
+    expect(unread("orders.replay")[0]?.message).toMatch(/^no group reads orders\.replay,/)
+  })
+
+  it("tell of replayed events that they are for one group", () => {
+    const log = logWith(1, mebibyte)
+    const of = (topic: string) =>
+      log.topics.map((one) => ({
+        ...one,
+        topic,
+        groups: [],
+        partitions: one.partitions.map((partition) => ({ ...partition, end: 19n }))
+      }))
+    const topics = [...of("orders.billing.dlq"), ...of("orders.billing.replay")]
+    expect(findings({ ...log, topics }, 0)).toEqual([
+      {
+        severity: "note",
+        about: "unread",
+        message: expect.stringMatching(
+          /^nobody reads orders\.billing\.replay yet, which has 19 records that `leat dlq replay` wrote .*start a consumer of that group/
+        )
+      }
+    ])
   })
 
   it.each([

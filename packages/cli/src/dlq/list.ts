@@ -9,7 +9,7 @@ import { type Looking, type OpenedCluster, openForLooking } from "../openCluster
 import { letterJson, letterText } from "./describeLetter.ts"
 import { choosingFlags, letterFlags, tellingFlags } from "./letterFlags.ts"
 import { parseWhere, setAsideMs } from "./where.ts"
-import { describingOf, lettersOf, topicOf, type WhoseFlags } from "./whose.ts"
+import { describingOf, hasLetters, lettersOf, topicOf, type WhoseFlags } from "./whose.ts"
 
 /** Letters in the one object of `--json`, unless `--limit` says otherwise. */
 const jsonLettersMax = 1000
@@ -61,14 +61,27 @@ export const list = Command.make(
       unknown === 0 || group !== undefined
         ? ""
         : `; ${unknown} say nothing of a failure: with --group, --topic is the topic that the group reads`
+    const others = count === 0 && which.topic !== undefined ? yield* othersThan(cluster.transport, which) : ""
     const state = flags.all ? "" : " open"
-    yield* Console.log(`${plural(shown, `${state} dead letter`.trim())}${isComplete ? "" : ", and more"}${hint}`)
+    yield* Console.log(
+      `${plural(shown, `${state} dead letter`.trim())}${isComplete ? "" : ", and more"}${hint}${others}`
+    )
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "List dead letters, decoded by contract; without a topic and a group, count those of each group"
   )
 )
+
+/** Who misspells a group is not told that there is nothing to do. Empty where the group has had letters, or no other has. */
+const othersThan = Effect.fnUntraced(function* (transport: Looking, which: DeadLetters.GroupLetters) {
+  if (yield* hasLetters(transport, which)) return ""
+  // A cluster that cannot tell its topics has no more to say.
+  const found = yield* Effect.orElseSucceed(DeadLetters.find(transport), () => [])
+  const groups = found.flatMap(({ of }) => (of?.topic === which.topic ? [of.group] : []))
+  if (groups.length === 0) return ""
+  return `: ${which.group} never had one of ${which.topic}, and these groups had: ${groups.join(", ")}`
+})
 
 /** How many letters each group has. */
 const overview = Effect.fnUntraced(function* (

@@ -11,14 +11,23 @@ export interface Finding {
 /** What can be seen of a log from outside, at `nowMs` of the clock that its members' heartbeats are stamped with. */
 export function findings(inspection: LogInspection, nowMs: number): ReadonlyArray<Finding> {
   const found = inspection.topics.flatMap((topic) => topic.groups.flatMap((group) => ofGroup(topic, group, nowMs)))
-  return [...ofQuarantine(inspection), ...ofIds(inspection), ...inspection.topics.flatMap(ofUnread), ...found]
+  const names = new Set(inspection.topics.map(({ topic }) => topic))
+  const unread = inspection.topics.flatMap((topic) => ofUnread(topic, names))
+  return [...ofQuarantine(inspection), ...ofIds(inspection), ...unread, ...found]
 }
 
+/** What is replayed is for the group that a topic of dead letters is named after. */
+const replaysEnding = ".replay"
+
 /** A topic may be there to be kept, so nobody has to act. Dead letters are read by no group. */
-function ofUnread({ topic, partitions, groups }: TopicInspection): ReadonlyArray<Finding> {
+function ofUnread({ topic, partitions, groups }: TopicInspection, names: ReadonlySet<string>): ReadonlyArray<Finding> {
   const count = partitions.reduce((sum, { start, end }) => sum + (end - start), 0n)
   if (count === 0n || groups.length > 0 || topic.endsWith(".dlq")) return []
   const holds = count === 1n ? "1 record" : `${count} records`
+  if (topic.endsWith(replaysEnding) && names.has(topic.replace(/replay$/, "dlq"))) {
+    const message = `nobody reads ${topic} yet, which has ${holds} that \`leat dlq replay\` wrote for one group: start a consumer of that group; it reads them beside the topic of its stream`
+    return [note("unread", message)]
+  }
   return [
     note("unread", `no group reads ${topic}, which has ${holds}: start a consumer, unless it is there to be kept`)
   ]
