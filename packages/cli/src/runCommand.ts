@@ -1,6 +1,7 @@
 import { Cause, Console, Effect } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { CommandFailure, exitCode, printable, printJson } from "./outcome.ts"
+import { sentenceOf } from "./sentenceOf.ts"
 
 const version = "0.1.0"
 
@@ -56,12 +57,6 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
     })
   )
 })
-
-/** What may have been meant stands below each other, in a column of its own; here it ends the sentence. */
-function sentenceOf(message: string): string {
-  const [told = "", meant] = message.split(/\s*Did you mean this\?\s*/)
-  return meant === undefined ? told : `${told}; did you mean ${meant.split(/\s*\n\s*/).join(" or ")}?`
-}
 
 /**
  * `--json` belongs to each command and is said of the whole line: it may stand before the name of the command too. What is less than a
