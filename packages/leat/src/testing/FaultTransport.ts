@@ -51,13 +51,17 @@ export interface FaultPlan {
   /** Does something to a send. */
   readonly send?: (call: SendCall) => SendFault | undefined
   /** Fails a fence with this reason. */
-  readonly fence?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
-  /** Fails a settle with this reason. */
+  readonly fence?: (call: {
+    readonly call: number
+    readonly topic: string
+    readonly partition: number
+  }) => TransportReason | undefined
+  /** Fails a settle with this reason; `silence`: nothing is settled, and no answer ever comes. */
   readonly settle?: (call: {
     readonly call: number
     readonly partition: number
     readonly position: bigint
-  }) => TransportReason | undefined
+  }) => TransportReason | "silence" | undefined
   /** Fails a pull. After `LaneLost` the backend gives the lane to somebody; after other reasons it still takes us for its holder. */
   readonly pull?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
   /** Plants a mutant: a fence that lets late writes land all the same. */
@@ -121,6 +125,7 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
     settle: (position) =>
       Effect.suspend(() => {
         const reason = plan.settle?.({ call: calls.settle++, partition, position })
+        if (reason === "silence") return Effect.never
         return reason === undefined ? lane.settle(position) : Effect.fail(errorOf(inner, "settle", reason))
       })
   }

@@ -77,8 +77,8 @@ class FaultPartition {
   }
 
   readonly fence = Effect.suspend(() => {
-    const { inner, writer, plan, calls } = this.#options
-    const reason = plan.fence?.({ call: calls.fence++, partition: this.#partition })
+    const { inner, writer, topic, plan, calls } = this.#options
+    const reason = plan.fence?.({ call: calls.fence++, topic, partition: this.#partition })
     if (reason !== undefined) return Effect.fail(errorOf(inner, "fence", reason))
     this.#fences++
     this.#isStuck = false

@@ -7,6 +7,7 @@ import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
+import { letterWorldMutants } from "./letterWorldMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
@@ -24,6 +25,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...consumeMutants,
   ...catchingUpMutants,
   ...deadLetterMutants,
+  ...letterWorldMutants,
   ...replayMutants,
   ...batchMutants,
   ...laneEndMutants,

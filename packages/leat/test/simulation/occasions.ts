@@ -22,7 +22,9 @@ const impossible: ReadonlyArray<{ readonly mishaps: ReadonlyArray<Mishap>; reado
     ]
   },
   // A leat that is closing is not closed again; its subscriptions have been closed first.
-  { state: "closing", mishaps: ["close", "settle", "pull", "loseLane", "handler"] }
+  { state: "closing", mishaps: ["close", "settle", "hangSettle", "pull", "loseLane", "handler"] },
+  // Who closes a leat replays nothing more with it.
+  { state: "closing", mishaps: ["replay"] }
 ]
 
 /** Mishaps that are tried. */

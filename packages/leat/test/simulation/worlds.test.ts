@@ -1,6 +1,7 @@
 import { drawWorld, type Occasion, occasionName, type Verdict } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { occasions, tried } from "./occasions.ts"
+import { waysOfLetters } from "./waysOfLetters.ts"
 import { tellInMemory } from "./worlds.ts"
 
 /** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
@@ -9,6 +10,9 @@ const rounds = Math.max(1, Math.floor(asked / 200))
 
 /** How often each occasion must have come, over the whole run. */
 const reachedMin = 3
+
+/** How often dead letters must have gone each way. */
+const waysMin = 20
 
 /** Stories in a row that are after one occasion and may miss it. */
 const missesMax = 80
@@ -21,9 +25,11 @@ interface Found {
 
 describe("the promises, in a world of many", () => {
   const reached = new Map<string, number>()
+  const ways = new Map<string, number>()
   const isMissed = (occasion: Occasion) => (reached.get(occasionName(occasion)) ?? 0) < reachedMin
   const tell = (seed: number, focus?: Occasion): ReadonlyArray<Found> => {
-    const { verdicts, occasions: come } = tellInMemory(drawWorld(seed, focus))
+    const { verdicts, occasions: come, chronicle } = tellInMemory(drawWorld(seed, focus))
+    for (const [way, count] of Object.entries(waysOfLetters(chronicle))) ways.set(way, (ways.get(way) ?? 0) + count)
     for (const [name, count] of come) reached.set(name, (reached.get(name) ?? 0) + count)
     return verdicts.length === 0 ? [] : [{ seed, focus: focus === undefined ? "" : occasionName(focus), verdicts }]
   }
@@ -44,6 +50,11 @@ describe("the promises, in a world of many", () => {
 
   it("were tried at every occasion that there can be", () => {
     expect(occasions.filter(isMissed).map(occasionName)).toEqual([])
+  })
+
+  it("were tried with dead letters on every way that they can go", () => {
+    expect(ways.size).toBe(9)
+    expect(Array.from(ways).filter(([, count]) => count < waysMin)).toEqual([])
   })
 
   it("are the same story for the same seed", () => {

@@ -77,13 +77,39 @@ export interface Handling {
   readonly key: string
   readonly id: string | undefined
   readonly serial: number | undefined
+  /** The one that the group reads, or that of its replays. */
+  readonly topic: string
   readonly partition: number
   readonly position: bigint
+  /** Whether it was the only one of its call. */
+  readonly isAlone: boolean
   readonly beganAt: number
   endedAt: number | undefined
   isDone: boolean
+  /** It failed for good, as its event does again and again. */
+  isPoison: boolean
   /** Whether it was begun after its lane had been taken back. */
   readonly isTakenBack: boolean
+}
+
+/** One record as it was set aside, or replayed: in a topic of dead letters, or in that of replays. */
+export interface LetterFact {
+  readonly group: string
+  /** The topic that it lies in, and where. */
+  readonly topic: string
+  readonly partition: number
+  readonly position: bigint
+  /** Where it was read before; undefined: of a replay, or it does not say. */
+  readonly origin: { readonly topic: string; readonly partition: number; readonly position: bigint } | undefined
+  /** As `LegFact.id`. */
+  readonly id: string | undefined
+  readonly replays: number
+  /** Of the failure; undefined: of a replay. */
+  readonly tag: string | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** Without those that say what it is. */
+  readonly headers: ReadonlyArray<Header>
 }
 
 /** A group, and what may be asked of it. */
@@ -96,6 +122,8 @@ export interface GroupFact {
   /** Whether it had settled everything when the story ended, so that it must have had everything. */
   isWhole: boolean
   readonly isOrdered: boolean
+  /** What becomes of an event that fails for good; `retry`: none ends so. */
+  readonly ending: "retry" | "deadLetter" | "drop"
 }
 
 /** A stream and its destinations. */
@@ -164,6 +192,21 @@ export interface Verdict {
 }
 
 /**
+ * Names a record in the hands of a group.
+ *
+ * @example
+ * ```ts
+ * placeName("billing", { topic: "orders", partition: 0, position: 17n }) // "billing orders/0/17"
+ * ```
+ */
+export function placeName(
+  group: string,
+  { topic, partition, position }: Pick<Handling, "topic" | "partition" | "position">
+): string {
+  return `${group} ${topic}/${partition}/${position}`
+}
+
+/**
  * The facts of one story, in the order they were noted.
  *
  * @example
@@ -189,6 +232,14 @@ export class Chronicle {
   readonly mishaps: Array<MishapFact> = []
   /** What raw reads found at the end. */
   readonly copies: Array<Copy> = []
+  /** What raw reads found in topics of dead letters. */
+  readonly letters: Array<LetterFact> = []
+  /** What raw reads found in topics of replays. */
+  readonly replays: Array<LetterFact> = []
+  /** Letters of which a record beside them says that they were replayed. */
+  readonly resolved: Array<Pick<LetterFact, "group" | "partition" | "position">> = []
+  /** When a dead letter was first stored, by `placeName` of its record. */
+  readonly lettersStored = new Map<string, number>()
   /** What the ledgers said of streams at the end. */
   readonly streamBooks: Array<StreamBooks> = []
   /** What the ledgers said of legs at the end. */

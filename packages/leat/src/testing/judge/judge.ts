@@ -2,6 +2,8 @@ import type { Chronicle, Verdict } from "./Chronicle.ts"
 import { judgeAnswers } from "./judgeAnswers.ts"
 import { judgeBooks } from "./judgeBooks.ts"
 import { judgeHandling } from "./judgeHandling.ts"
+import { judgeLetters } from "./judgeLetters.ts"
+import { judgeOrder } from "./judgeOrder.ts"
 import { judgeStorage } from "./judgeStorage.ts"
 
 /**
@@ -19,6 +21,8 @@ export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
     ...judgeStorage(chronicle),
     ...judgeAnswers(chronicle),
     ...judgeHandling(chronicle),
+    ...judgeOrder(chronicle),
+    ...judgeLetters(chronicle),
     ...judgeBooks(chronicle)
   ]
 }

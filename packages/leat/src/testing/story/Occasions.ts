@@ -27,10 +27,12 @@ export const mishaps = [
   // of other calls of a transport
   "fence",
   "settle",
+  "hangSettle",
   "pull",
   "loseLane",
   // of a handler
   "handler",
+  "poison",
   // of a caller
   "interrupt",
   "invalid",
@@ -44,6 +46,7 @@ export const mishaps = [
   "join",
   "leave",
   "close",
+  "replay",
   "openStream"
 ] as const
 /** Something that goes wrong, or comes in between. */
@@ -57,8 +60,18 @@ export type Mishap = (typeof mishaps)[number]
  * states.includes("inDoubt") // true
  * ```
  */
-export const states = ["empty", "queued", "inFlight", "inDoubt", "waiting", "halted", "closing", "handling"] as const
-/** Where a leat is, by its ledger. */
+export const states = [
+  "empty",
+  "queued",
+  "inFlight",
+  "inDoubt",
+  "waiting",
+  "halted",
+  "closing",
+  "handling",
+  "deadLettering"
+] as const
+/** Where a leat is, by its ledger; `deadLettering`: a dead letter is on its way, or waits to be sent again. */
 export type State = (typeof states)[number]
 
 /** A mishap in a state. */
@@ -79,11 +92,12 @@ export function occasionName({ mishap, state }: Occasion): string {
   return `${mishap} while ${state}`
 }
 
-/** The states that a leat is in, by its ledger. */
-export function statesOf(leat: OpenLeat, isClosing: boolean): ReadonlyArray<State> {
+/** The states that a leat is in. */
+export function statesOf(leat: OpenLeat, isClosing: boolean, isDeadLettering: boolean): ReadonlyArray<State> {
   const { streams, legs, lanes } = leat.ledger.snapshot()
   const found: Array<State> = []
   if (isClosing) found.push("closing")
+  if (isDeadLettering) found.push("deadLettering")
   if (legs.some(({ queued }) => queued > 0)) found.push("queued")
   if (legs.some(({ inFlight }) => inFlight > 0)) found.push("inFlight")
   if (legs.some(({ inDoubt }) => inDoubt > 0)) found.push("inDoubt")

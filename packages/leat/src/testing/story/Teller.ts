@@ -15,38 +15,50 @@ import { sinkOf } from "./worldRoutes.ts"
 /** How long a leat that closes waits for what is buffered. */
 const drain = Duration.minutes(1)
 
+interface TellerOptions {
+  readonly index: number
+  readonly world: World
+  readonly chronicle: Chronicle
+  readonly drivers: ReadonlyArray<Driver>
+  readonly routes: unknown
+  /** Kept by its drivers. */
+  readonly lettersOnWay: ReadonlySet<string>
+}
+
 export class Teller {
   readonly leat: OpenLeat
   readonly index: number
   readonly chronicle: Chronicle
+  /** Partitions of topics of dead letters whose last ones are not stored yet. */
+  readonly lettersOnWay: ReadonlySet<string>
   isClosing = false
   isClosed = false
   readonly #scope: Scope.Closeable
   readonly #closed = Deferred.makeUnsafe<void>()
   readonly #contracts: ReadonlyArray<Contract<StoryNote>>
 
-  private constructor(leat: OpenLeat, index: number, chronicle: Chronicle, world: World, scope: Scope.Closeable) {
+  private constructor(
+    leat: OpenLeat,
+    { index, chronicle, world, lettersOnWay }: TellerOptions,
+    scope: Scope.Closeable
+  ) {
     this.leat = leat
     this.index = index
+    this.lettersOnWay = lettersOnWay
     this.chronicle = chronicle
     this.#scope = scope
     this.#contracts = world.streams.map((stream) => this.#contract(stream))
   }
 
-  static readonly open = Effect.fnUntraced(function* (
-    index: number,
-    world: World,
-    chronicle: Chronicle,
-    drivers: ReadonlyArray<Driver>,
-    routes: unknown
-  ) {
+  static readonly open = Effect.fnUntraced(function* (asked: TellerOptions) {
+    const { index, world, chronicle, drivers, routes } = asked
     const scope = yield* Scope.make()
     const opened = { incarnation: "" }
     const journal = journalOf(index, world, chronicle, opened)
     const options = { source: `leat-${index}`, journal, drain, drivers, routes }
     const leat = yield* Leat.make(options).pipe(Scope.provide(scope))
     opened.incarnation = leat.incarnation
-    return new Teller(leat, index, chronicle, world, scope)
+    return new Teller(leat, asked, scope)
   })
 
   /** The stream, opened by whoever is first to need it; undefined when the leat is closing. */

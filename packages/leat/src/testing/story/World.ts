@@ -37,6 +37,13 @@ export interface WorldGroup {
   readonly stream: number
   readonly api: "handle" | "handleBatch" | "subscribe"
   readonly members: number
+  /**
+   * What becomes of an event that fails for good. `retry`: none does. `deadLetter`: at once, others are tried again. `deadLetterAll`: everything
+   * that fails three times. `drop`: at once.
+   */
+  readonly ending: "retry" | "deadLetter" | "deadLetterAll" | "drop"
+  /** All letters are replayed at the end. */
+  readonly isReplayed: boolean
 }
 
 /** A world, whole: what `tellWorld` plays. */
@@ -66,6 +73,9 @@ export interface World {
   readonly focus: Occasion | undefined
 }
 
+/** What stories about dead letters have beside what all have. */
+const letterMishaps: ReadonlyArray<Mishap> = ["hangSettle", "poison", "replay"]
+
 /** Largest record of the clusters of stories, in bytes. */
 export const recordBytesMax = 20_000
 
@@ -83,6 +93,9 @@ export const textBytes = [1, 1, 10, 10, 200, 200, 3000, 3000, 3000, 15_000, 19_5
  */
 export function drawWorld(seed: number, focus?: Occasion): World {
   const random = seededRandom(Math.imul(seed, 7919) + 17)
+  // What has to do with dead letters is drawn beside the rest: the worlds of the seeds are otherwise what they were.
+  const letters = seededRandom(Math.imul(seed, 104_729) + 5)
+  const isLettering = focus?.state === "deadLettering" || focus?.mishap === "poison" || focus?.mishap === "replay"
   const upTo = (count: number) => 1 + Math.floor(random() * count)
   const chance = (share: number) => random() < share
   const clusters = upTo(2)
@@ -105,7 +118,12 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
   const rates: Partial<Record<Mishap, number>> = {}
-  for (const mishap of mishaps) if (chance(0.3)) rates[mishap] = random() * 0.12
+  for (const mishap of mishaps) {
+    if (letterMishaps.includes(mishap)) {
+      if (letters() < 0.5) rates[mishap] = letters() * 0.12
+    } else if (chance(0.3)) rates[mishap] = random() * 0.12
+  }
+  if (isLettering) rates.poison = 0.25
   if (focus?.state === "halted") rates.refuse = 0.2
   if (focus?.state === "inDoubt" || focus?.mishap === "fence") rates.loseResponse = 0.3
   if (focus?.state === "inDoubt") rates.fence = 0.3
@@ -114,8 +132,13 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     group: `g${index}`,
     stream: Math.floor(random() * streams.length),
     api: one(random, ["handle", "handle", "handleBatch", "subscribe"]),
-    members: isClosing ? 2 : upTo(2)
+    members: isClosing ? 2 : upTo(2),
+    ending: isLettering
+      ? one(letters, ["deadLetter", "deadLetterAll"])
+      : one(letters, ["retry", "retry", "deadLetter", "deadLetterAll", "drop"]),
+    isReplayed: letters() < 0.5
   }))
+  if (groups.some(({ ending }) => ending !== "retry")) rates.poison ??= 0.05 + letters() * 0.2
   return {
     seed,
     clusters,

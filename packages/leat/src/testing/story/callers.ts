@@ -91,6 +91,7 @@ function begin({ world, teller, mischief, serial }: Callers, { fact }: Asked, ap
   if (bytes > 20_000) mischief.happened("tooLarge", teller.index)
   const text = isInvalid ? `${number.toString(36)}.invalid` : textOf(number, bytes)
   const note = { key: `k${Math.floor(random() * world.keys)}`, text }
+  if (!isInvalid && mischief.strikes("poison", teller.index)) mischief.poison(number)
   // What a whole `publishAll` carries is not of one event.
   const isTold = api === "tombstone" || (api !== "publishAll" && random() < 0.3)
   const headers = api !== "publishAll" && random() < 0.3 ? ([["own", Buffer.from(`${number}`)]] as const) : []

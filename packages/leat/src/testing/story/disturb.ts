@@ -1,5 +1,6 @@
 /** What happens to everybody in a story: clocks jump, tables change, lanes are resumed, members come and go, a leat closes. */
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { replay } from "../../deadLetters/replayLetters.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
 import { join, type Member } from "./members.ts"
 import type { Mischief } from "./Mischief.ts"
@@ -8,7 +9,7 @@ import type { Stage } from "./Scenario.ts"
 import type { Teller } from "./Teller.ts"
 import type { WallClock } from "./WallClock.ts"
 import type { World, WorldGroup } from "./World.ts"
-import { worldRoutes } from "./worldRoutes.ts"
+import { clusterName, worldRoutes } from "./worldRoutes.ts"
 
 /** Everything that a story is played with. */
 export interface Party {
@@ -20,6 +21,8 @@ export interface Party {
   readonly mischief: Mischief
   readonly tellers: ReadonlyArray<Teller>
   readonly members: Array<Member>
+  /** Replays that were begun. */
+  readonly replaying: Array<Fiber.Fiber<unknown, unknown>>
   memberCount: number
 }
 
@@ -31,6 +34,9 @@ const hastyLooks = 150
 
 /** Members of a group at one time. */
 const membersMax = 4
+
+/** Steps after which a replay is killed, at most. */
+const replaySteps = 200
 
 /** Looks a lane stays halted before somebody resumes it. */
 const haltedLooks = 10
@@ -49,7 +55,7 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
       const { index, leat } = teller
       const looks = leat.halted().length > 0 ? (halted.get(teller) ?? 0) + 1 : 0
       halted.set(teller, looks)
-      if (looks > haltedLooks || mischief.strikes("resume", index)) yield* resumeOne(party, teller)
+      if (looks > haltedLooks || mischief.strikes("resume", index)) yield* resumeOne(teller)
       if (mischief.strikes("wallBack", index)) party.wall.jump(-hourMs)
       if (mischief.strikes("wallForward", index)) party.wall.jump(hourMs)
       if (mischief.strikes("flush", index)) yield* Effect.forkScoped(leat.flush)
@@ -58,6 +64,8 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
       if (group === undefined) continue
       const count = party.members.filter((member) => member.group === group).length
       if (count < membersMax && mischief.strikes("join", index)) yield* joinParty(party, group, teller)
+      if (hasLetters(party, group) && !teller.isClosing && mischief.strikes("replay", index))
+        yield* replayOnce(party, group, teller)
       if (party.members.length > 1 && mischief.strikes("leave", index)) yield* leaveParty(party)
       // One leat sees the story to its end, unless closing is what the story is about.
       const mayClose = !teller.isClosing && (index > 0 || isFocus(world, "close"))
@@ -89,20 +97,43 @@ export const joinParty = Effect.fnUntraced(function* (party: Party, group: World
   if (member !== undefined) party.members.push(member)
 })
 
+function hasLetters({ chronicle }: Party, { group }: WorldGroup): boolean {
+  return Array.from(chronicle.lettersStored.keys()).some((name) => name.startsWith(`${group} `))
+}
+
+/** Somebody replays the letters of a group; half of them are killed at some step. */
+const replayOnce = Effect.fnUntraced(function* (
+  { world, mischief, replaying }: Party,
+  group: WorldGroup,
+  teller: Teller
+) {
+  const [leg] = world.streams[group.stream]?.legs ?? []
+  if (leg === undefined) return
+  const steps = mischief.random() < 0.5 ? Math.floor(mischief.random() * replaySteps) : undefined
+  const replayed = teller.leat
+    .transport(clusterName(leg.cluster))
+    .pipe(Effect.flatMap((transport) => replay(transport, { topic: leg.topic, group: group.group })))
+  const fiber = yield* Effect.forkDetach(replayed)
+  replaying.push(fiber)
+  if (steps !== undefined)
+    replaying.push(
+      yield* Effect.forkDetach(Effect.andThen(Effect.repeat(Effect.yieldNow, { times: steps }), Fiber.interrupt(fiber)))
+    )
+})
+
 function leaveParty({ members, mischief }: Party): Effect.Effect<unknown> {
   const [member] = members.splice(Math.floor(mischief.random() * members.length), 1)
   return Effect.forkDetach(member?.leave ?? Effect.void)
 }
 
-function resumeOne({ members }: Party, teller: Teller): Effect.Effect<void> {
-  const own = members.filter((member) => member.teller === teller)
+function resumeOne(teller: Teller): Effect.Effect<void> {
   return Effect.andThen(
     teller.leat.resume,
-    Effect.forEach(own, ({ resume }) => resume, { discard: true })
+    Effect.forEach(teller.leat.subscriptions(), ({ resume }) => resume, { discard: true })
   )
 }
 
 /** Lets everything go on that was halted. */
 export function resumeAll(party: Party): Effect.Effect<void> {
-  return Effect.forEach(party.tellers, (teller) => resumeOne(party, teller), { discard: true })
+  return Effect.forEach(party.tellers, resumeOne, { discard: true })
 }

@@ -15,10 +15,10 @@ export interface Member {
   readonly teller: Teller
   /** Ends it; waits for that. */
   readonly leave: Effect.Effect<void>
-  readonly resume: Effect.Effect<void>
 }
 
 class Planted extends Data.TaggedError("Planted")<{}> {}
+class Poison extends Data.TaggedError("Poison")<{}> {}
 
 interface Joining {
   readonly group: WorldGroup
@@ -38,18 +38,15 @@ export const join = Effect.fnUntraced(function* (joining: Joining) {
   if (group.api === "subscribe") {
     const consuming = yield* Effect.forkIn(consume(joining, stream), scope)
     yield* Scope.addFinalizer(scope, Fiber.interrupt(consuming))
-    return { group, teller, leave, resume: Effect.void }
+    return { group, teller, leave }
   }
   const started = group.api === "handle" ? handle(joining, stream) : handleBatch(joining, stream)
-  const subscription = yield* Scope.provide(started, scope)
-  return { group, teller, leave, resume: subscription.resume }
+  yield* Scope.provide(started, scope)
+  return { group, teller, leave }
 })
 
 function handle(joining: Joining, stream: EventStream<StoryNote>) {
-  return stream.handle(joining.group.group, (note, info) => {
-    const handling = begin(joining, note, info)
-    return work(joining, [handling])
-  })
+  return stream.handle(joining.group.group, (note, info) => work(joining, [begin(joining, note, info)]))
 }
 
 function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
@@ -59,7 +56,7 @@ function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
       const at = joining.teller.chronicle.tick()
       return work(
         joining,
-        deliveries.map(({ event, info }) => begin(joining, event, info, at))
+        deliveries.map(({ event, info }) => begin(joining, event, info, { at, isAlone: deliveries.length === 1 }))
       )
     },
     { records: 5 }
@@ -82,11 +79,14 @@ function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effec
   )
 }
 
-function work({ mischief, teller }: Joining, handlings: ReadonlyArray<Handling>): Effect.Effect<void, Planted> {
+function work({ group, mischief, teller }: Joining, handlings: ReadonlyArray<Handling>) {
   const { chronicle } = teller
   return Effect.gen(function* () {
     if (mischief.random() < 0.4) yield* Effect.sleep(Math.floor(mischief.random() * 20))
     if (mischief.strikes("handler", teller.index)) return yield* new Planted()
+    const poison = group.ending === "retry" ? [] : handlings.filter(({ serial }) => mischief.isPoison(serial))
+    for (const handling of poison) handling.isPoison = true
+    if (poison.length > 0) return yield* new Poison()
     for (const handling of handlings) handling.isDone = true
   }).pipe(
     Effect.ensuring(
@@ -101,8 +101,8 @@ function work({ mischief, teller }: Joining, handlings: ReadonlyArray<Handling>)
 function begin(
   { group, teller, member }: Joining,
   { key, text }: StoryNote,
-  { id, partition, position, signal }: DeliveryInfo,
-  at?: number
+  { id, topic, partition, position, signal }: DeliveryInfo,
+  { at, isAlone = true }: { readonly at?: number; readonly isAlone?: boolean } = {}
 ): Handling {
   const { chronicle } = teller
   const serial = serialOf(text)
@@ -113,11 +113,14 @@ function begin(
     id: id === undefined ? undefined : formatEventId(id),
     // Another text than that of its serial is no event of the story.
     serial: serial !== undefined && text === textOf(serial, text.length) ? serial : undefined,
+    topic,
     partition,
     position,
+    isAlone,
     beganAt: at ?? chronicle.tick(),
     endedAt: undefined,
     isDone: false,
+    isPoison: false,
     isTakenBack: signal.aborted
   }
   chronicle.handlings.push(handling)

@@ -82,7 +82,9 @@ export const joinAfterwards = Effect.fnUntraced(function* (
   transport: Transport,
   mayBeAbandoned: boolean
 ) {
-  const { length } = yield* transport.bounds(topic)
+  // Nothing may ever have been replayed.
+  const { length } = yield* Effect.orElseSucceed(transport.bounds(topic), () => [])
+  if (length === 0) return
   const joined = yield* transport.subscribe({ topic, group, from: "earliest", drainMs: 1000 }).pipe(
     Stream.take(length),
     Stream.mapEffect((lane) => Effect.as(lane.release, lane)),

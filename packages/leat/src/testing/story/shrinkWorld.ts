@@ -87,6 +87,7 @@ const steps: ReadonlyArray<Step> = [
     index < world.groups.length ? { ...world, groups: world.groups.filter((_, at) => at !== index) } : undefined,
   withoutLeg,
   withOneMember,
+  plainGroup,
   (world, index) => (index === 0 && world.clusters > 1 ? onOneCluster(world) : undefined),
   (world, index) => choice([{ keys: 1 }, { msMax: 5 }], world, index),
   plainLeg,
@@ -145,6 +146,15 @@ function withOneMember(world: World, index: number): World | undefined {
   if (group === undefined) return undefined
   if (group.members === 1) return world
   return { ...world, groups: world.groups.map((one) => (one === group ? { ...one, members: 1 } : one)) }
+}
+
+/** Whose events are tried again for ever; or at least not replayed at the end. */
+function plainGroup(world: World, index: number): World | undefined {
+  const group = world.groups[Math.floor(index / 2)]
+  if (group === undefined) return undefined
+  const change: Partial<WorldGroup> = index % 2 === 0 ? { ending: "retry", isReplayed: false } : { isReplayed: false }
+  if (!group.isReplayed && (index % 2 === 1 || group.ending === "retry")) return world
+  return { ...world, groups: world.groups.map((one) => (one === group ? { ...one, ...change } : one)) }
 }
 
 function onOneCluster(world: World): World {

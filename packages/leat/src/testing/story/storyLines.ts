@@ -28,8 +28,8 @@ export function worldLines(world: World): ReadonlyArray<string> {
       )
     ]),
     ...world.groups.map(
-      ({ group, stream, api, members }) =>
-        `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}`
+      ({ group, stream, api, members, ending, isReplayed }) =>
+        `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}${isReplayed ? ", replayed at the end" : ""}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
     `mishaps${most}: ${[...rates, ...after].join(", ") || "none"}`
@@ -55,13 +55,14 @@ export function storyLines(chronicle: Chronicle): ReadonlyArray<string> {
     ...Array.from(chronicle.calls.values()).flatMap(linesOfCall),
     ...Array.from(chronicle.legs.values(), lineOfLeg),
     ...chronicle.handlings.flatMap(linesOfHandling),
+    ...Array.from(chronicle.lettersStored, ([place, at]) => ({ at, text: `the dead letter of ${place} is stored` })),
     ...chronicle.mishaps.map(({ at, mishap, leat, states }) => ({
       at,
       text: `! ${mishap} at leat ${leat}, ${states.join(", ")}`
     }))
   ]
   const inOrder = lines.toSorted((one, other) => one.at - other.at).map(({ at, text }) => `${at} ${text}`)
-  return [...inOrder, ...linesOfCopies(chronicle)]
+  return [...inOrder, ...linesOfCopies(chronicle), ...linesOfLetters(chronicle)]
 }
 
 function linesOfCall({ serial, leat, stream, api, key, value, beganAt, endedAt, said }: Call): ReadonlyArray<Line> {
@@ -76,9 +77,9 @@ function lineOfLeg({ sink, serial, bucket, seq, admittedAt, place, attempts }: L
 }
 
 function linesOfHandling(handling: Handling): ReadonlyArray<Line> {
-  const { group, member, serial, partition, position, beganAt, endedAt, isDone } = handling
+  const { group, member, serial, topic, partition, position, beganAt, endedAt, isDone } = handling
   const who = `member ${member} of ${group}:`
-  const began = { at: beganAt, text: `${who} event ${serial} begins, position ${position} of ${partition}` }
+  const began = { at: beganAt, text: `${who} event ${serial} begins, position ${position} of ${topic}/${partition}` }
   const how = isDone ? "is done" : "failed"
   return endedAt === undefined ? [began] : [began, { at: endedAt, text: `${who} event ${serial} ${how}` }]
 }
@@ -87,6 +88,14 @@ function linesOfCopies({ copies }: Chronicle): ReadonlyArray<string> {
   const places = Map.groupBy(copies, ({ sink, partition }) => `${sink}/${partition}`)
   return Array.from(places, ([place, found]) => {
     const events = found.map(({ position, serial, seq }) => `${position}: event ${serial} seq ${seq}`)
+    return `${place} holds ${events.join(", ")}`
+  })
+}
+
+function linesOfLetters({ letters, replays }: Chronicle): ReadonlyArray<string> {
+  const places = Map.groupBy([...letters, ...replays], ({ topic, partition }) => `${topic}/${partition}`)
+  return Array.from(places, ([place, found]) => {
+    const events = found.map(({ position, id, replays: count }) => `${position}: ${id} after ${many(count, "replay")}`)
     return `${place} holds ${events.join(", ")}`
   })
 }

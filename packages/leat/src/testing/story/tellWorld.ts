@@ -3,15 +3,19 @@ import { Clock, Effect, Fiber, Option, References, Tracer } from "effect"
 import { faultDriver } from "../FaultTransport.ts"
 import { Chronicle, type Verdict } from "../judge/Chronicle.ts"
 import { judge } from "../judge/judge.ts"
+import { deadLetterTopics } from "../../record/DeadLetter.ts"
 import { seededRandom } from "../seededRandom.ts"
 import { type Callers, caller, hasRoom } from "./callers.ts"
 import { disturb, joinParty, type Party, resumeAll } from "./disturb.ts"
+import { endGroup, within } from "./endings.ts"
 import { Mischief } from "./Mischief.ts"
 import { Occasions, statesOf } from "./Occasions.ts"
 import { joinAfterwards, readBack } from "./readBack.ts"
+import { readLetters } from "./readLetters.ts"
 import type { Stage } from "./Scenario.ts"
 import { Teller } from "./Teller.ts"
 import { WallClock } from "./WallClock.ts"
+import { watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
 import type { World } from "./World.ts"
 import { clusterName, sinkOf, worldRoutes } from "./worldRoutes.ts"
@@ -25,9 +29,6 @@ export interface Told {
   /** The facts. */
   readonly chronicle: Chronicle
 }
-
-/** How long callers may take once nothing goes wrong any more; longer than any time-out and drain. */
-const endsWithin = "5 minutes"
 
 /**
  * Tells the story of a world, one stage for each of its clusters. Fails when a stage cannot be opened or read back.
@@ -82,7 +83,7 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
   const tellers: Array<Teller> = []
   const stateOf = (index: number) => {
     const teller = tellers[index]
-    return teller === undefined ? [] : statesOf(teller.leat, teller.isClosing)
+    return teller === undefined ? [] : statesOf(teller.leat, teller.isClosing, teller.lettersOnWay.size > 0)
   }
   const mischief = new Mischief({ world, random, occasions, chronicle, statesOf: stateOf })
   for (const { stream, isOrdered, legs } of world.streams)
@@ -93,13 +94,16 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
       required: legs.filter(({ isRequired }) => isRequired).map(sinkOf)
     })
   for (let index = 0; index < world.leats; index++) {
-    const drivers = stages.map(({ driver }, cluster) => ({
-      ...watchSettles(faultDriver(driver, mischief.planOf(index, cluster)), chronicle),
-      name: clusterName(cluster)
-    }))
-    tellers.push(yield* Teller.open(index, world, chronicle, drivers, worldRoutes(stages, world, 1)))
+    const lettersOnWay = new Set<string>()
+    const drivers = stages.map(({ driver }, cluster) => {
+      const faulty = faultDriver(watchStored(driver, chronicle), mischief.planOf(index, cluster))
+      return { ...watchSettles(watchSent(faulty, lettersOnWay), chronicle, world), name: clusterName(cluster) }
+    })
+    const routes = worldRoutes(stages, world, 1)
+    tellers.push(yield* Teller.open({ index, world, chronicle, drivers, routes, lettersOnWay }))
   }
-  const party: Party = { world, stages, wall, chronicle, occasions, mischief, tellers, members: [], memberCount: 0 }
+  const several = { members: [], replaying: [], memberCount: 0 }
+  const party: Party = { world, stages, wall, chronicle, occasions, mischief, tellers, ...several }
   return party
 })
 
@@ -108,11 +112,12 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   let serial = 0
   const outcomes: Array<Fiber.Fiber<unknown>> = []
   const calling: Array<Fiber.Fiber<void>> = []
+  const looking: Array<Fiber.Fiber<never>> = []
   for (const group of world.groups)
     for (let index = 0; index < group.members; index++) yield* joinParty(party, group, tellers[index % tellers.length])
   for (const teller of tellers) {
     const roomSeen = new Map<number, number>()
-    yield* Effect.forkScoped(lookForRoom(world, teller, roomSeen))
+    looking.push(yield* Effect.forkScoped(lookForRoom(world, teller, roomSeen)))
     const callers: Callers = { world, teller, mischief, roomSeen, outcomes, serial: () => serial++ }
     for (let index = 0; index < world.callers; index++) calling.push(yield* Effect.forkScoped(caller(callers)))
   }
@@ -122,6 +127,7 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   yield* Fiber.interrupt(disturbing)
   mischief.isOver = true
   if (Option.isNone(isDone)) yield* within(party, "the calls", Effect.andThen(resumeAll(party), calls))
+  yield* Fiber.interruptAll(looking)
   yield* bringToEnd(party)
   yield* within(party, "what was waited for", Fiber.awaitAll(outcomes))
   // What is still on its way lands, or is refused.
@@ -132,14 +138,16 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
     const leg = fact?.legs[0]
     const transport = transports[leg?.cluster ?? 0]
     if (leg !== undefined && transport !== undefined)
-      yield* joinAfterwards(chronicle, group.group, leg.topic, transport, mischief.mayRepeat)
+      for (const topic of [leg.topic, deadLetterTopics(leg.topic, group.group).replays])
+        yield* joinAfterwards(chronicle, group.group, topic, transport, mischief.mayRepeat)
   }
   yield* readBack(chronicle, world, transports)
+  yield* readLetters(chronicle, world, transports)
 })
 
 /** Brings everything to its end, each part within its time. */
 const bringToEnd = Effect.fnUntraced(function* (party: Party) {
-  const { world, chronicle, tellers, members, mischief } = party
+  const { world, chronicle, tellers, members } = party
   yield* resumeAll(party)
   const running = tellers.filter(({ isClosing }) => !isClosing)
   yield* within(
@@ -154,38 +162,8 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
     "a close",
     Effect.forEach(closing, ({ close }) => close, { discard: true })
   )
-  for (const group of world.groups) {
-    const fact = world.streams[group.stream]
-    const [leg] = fact?.legs ?? []
-    if (fact === undefined || leg === undefined) continue
-    const [teller] = running
-    if (teller !== undefined && !members.some((member) => member.group === group))
-      yield* joinParty(party, group, teller)
-    const isThere = members.some((member) => member.group === group && !member.teller.isClosing)
-    const stream = isThere ? yield* running[0]?.stream(group.stream) ?? Effect.succeed(undefined) : undefined
-    const isWhole =
-      stream !== undefined &&
-      (yield* within(
-        party,
-        `group ${group.group}`,
-        Effect.andThen(
-          // What was given up in doubt may still land, and is then the group's too.
-          Effect.sleep(50 + world.msMax + (world.slow?.ms ?? 0)),
-          Effect.repeat(Effect.delay(resumeAll(party).pipe(Effect.andThen(stream.bounds(group.group))), 20), {
-            until: (bounds) => bounds.every(({ start, end, settled }) => (settled ?? start) >= end)
-          })
-        )
-      ))
-    chronicle.groups.push({
-      group: group.group,
-      sink: sinkOf(leg),
-      stream: fact.stream,
-      isOrdered: fact.isOrdered,
-      isWhole,
-      // Who consumes by hand may be gone between the work and the word that it is done; tombstones are handled unseen.
-      mayRepeat: mischief.mayRepeat || group.api === "subscribe" || fact.isCompacted
-    })
-  }
+  yield* within(party, "a replay", Fiber.awaitAll(party.replaying))
+  for (const group of world.groups) yield* endGroup(party, group)
   for (const { leat, index, isClosing } of tellers)
     for (const { sink, bufferedBytes } of isClosing ? [] : leat.sinks())
       if (bufferedBytes > 0) chronicle.notice("leaked", `leat ${index} holds ${bufferedBytes} bytes for ${sink}, empty`)
@@ -201,23 +179,6 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   )
   for (const teller of tellers) teller.keepBooks()
 })
-
-/** Whether it ends in time; a notice when it does not. */
-function within(party: Party, what: string, effect: Effect.Effect<unknown, unknown>): Effect.Effect<boolean> {
-  return Effect.map(Effect.timeoutOption(Effect.exit(effect), endsWithin), (ended) => {
-    if (Option.isNone(ended))
-      party.chronicle.notice("hung", `${what} did not end within ${endsWithin}: ${books(party)}`)
-    return Option.isSome(ended)
-  })
-}
-
-function books({ tellers }: Party): string {
-  const plain = (_: string, value: unknown) => (typeof value === "bigint" ? Number(value) : value)
-  return JSON.stringify(
-    tellers.map(({ leat }) => ({ ...leat.ledger.snapshot(), sinks: leat.sinks(), halted: leat.halted() })),
-    plain
-  ).slice(0, 2000)
-}
 
 /** Looks again and again whether the legs of each stream have room for a small event. */
 function lookForRoom(world: World, teller: Teller, seen: Map<number, number>): Effect.Effect<never> {

@@ -1,31 +1,45 @@
 import { Effect, Stream } from "effect"
 import type { Driver, Lane } from "../../transport/index.ts"
-import type { Chronicle } from "../judge/Chronicle.ts"
+import { type Chronicle, placeName } from "../judge/Chronicle.ts"
+import type { World } from "./World.ts"
 
-/** A driver that looks at what is settled: nothing of which a handler has not finished. */
-export function watchSettles(driver: Driver, chronicle: Chronicle): Driver {
+/** A driver that looks at what is settled: nothing that is not done, dropped by its policy, or stored as a dead letter. */
+export function watchSettles(driver: Driver, chronicle: Chronicle, { groups }: World): Driver {
   return {
     ...driver,
     open: (cluster, config, reread) =>
       Effect.map(driver.open(cluster, config, reread), (transport) => ({
         ...transport,
-        subscribe: (subscription) =>
-          Stream.map(transport.subscribe(subscription), (lane) => watched(lane, subscription.group, chronicle))
+        subscribe: (asked) =>
+          Stream.map(transport.subscribe(asked), (lane) => {
+            const drops = groups.some(({ group, ending }) => group === asked.group && ending === "drop")
+            return watched(lane, { ...asked, drops }, chronicle)
+          })
       }))
   }
 }
 
-function watched(lane: Lane, group: string, chronicle: Chronicle): Lane {
+interface ReadBy {
+  readonly group: string
+  readonly topic: string
+  readonly drops: boolean
+}
+
+function watched(lane: Lane, { group, topic, drops }: ReadBy, chronicle: Chronicle): Lane {
   const { partition } = lane
   return {
     ...lane,
     settle: (position) =>
       Effect.suspend(() => {
         const own = chronicle.handlings.filter(
-          (one) => one.group === group && one.partition === partition && one.position < position
+          (one) => one.group === group && one.topic === topic && one.partition === partition && one.position < position
         )
-        const done = new Set(own.flatMap((one) => (one.isDone ? [one.position] : [])))
-        const unfinished = own.find((one) => !done.has(one.position))
+        const ended = new Set(
+          own.flatMap((one) => (one.isDone || (drops && one.isPoison && one.isAlone) ? [one.position] : []))
+        )
+        const unfinished = own.find(
+          (one) => !ended.has(one.position) && !chronicle.lettersStored.has(placeName(group, one))
+        )
         if (unfinished !== undefined)
           chronicle.notice("lost", `group ${group} settled ${position} of ${lane.id} before ${unfinished.id} was done`)
         return lane.settle(position)

@@ -9,8 +9,20 @@ const policies = {
     { on: ["*"], retry, then: "halt" }
   ],
   drop: [{ on: ["*"], retry: { times: 1, base: "5 millis" }, then: "drop" }],
-  group: [{ on: ["*"], retry, then: "halt" }]
+  retry: [{ on: ["*"], retry, then: "halt" }],
+  deadLetter: [
+    { on: ["Poison"], then: "deadLetter" },
+    { on: ["*"], retry, then: "halt" }
+  ],
+  deadLetterAll: [{ on: ["*"], retry: { times: 2, base: "5 millis" }, then: "deadLetter" }],
+  dropPoison: [
+    { on: ["Poison"], then: "drop" },
+    { on: ["*"], retry, then: "halt" }
+  ]
 }
+
+/** Of subscriptions. */
+const settings = { concurrency: 3, settleEvery: "20 millis", drain: "5 seconds" }
 
 /** Name of the cluster, and of its driver. */
 export function clusterName(index: number): string {
@@ -22,7 +34,7 @@ export function sinkOf({ cluster, topic }: WorldLeg): string {
 }
 
 /** Each version is another table for the same places. */
-export function worldRoutes(stages: ReadonlyArray<Stage>, { streams }: World, version: number): unknown {
+export function worldRoutes(stages: ReadonlyArray<Stage>, { streams, groups }: World, version: number): unknown {
   const leg = ({ cluster, topic, isRequired, policy, wire, lingerMs, timeoutMs, ...one }: WorldLeg, read: boolean) => ({
     cluster: clusterName(cluster),
     topic,
@@ -45,8 +57,10 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, { streams }: World, ve
       match: { stream },
       to: legs.map((one, index) => leg(one, index === 0))
     })),
-    subscriptions: [
-      { match: { stream: "*" }, policy: "group", concurrency: 3, settleEvery: "20 millis", drain: "5 seconds" }
-    ]
+    subscriptions: groups.map(({ group, ending }) => ({
+      match: { stream: "*", group },
+      policy: ending === "drop" ? "dropPoison" : ending,
+      ...settings
+    }))
   }
 }

@@ -1,0 +1,84 @@
+/** Raw reads of the dead letters of a story, and of what was replayed. */
+import { Effect, Stream } from "effect"
+import {
+  deadLetterHeader,
+  deadLetterTopics,
+  readDeadLetter,
+  readReplays,
+  readResolution
+} from "../../record/DeadLetter.ts"
+import { formatEventId } from "../../record/EventId.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { ReceivedRecord, Transport } from "../../transport/index.ts"
+import type { Chronicle, LetterFact } from "../judge/Chronicle.ts"
+import type { World } from "./World.ts"
+
+export const readLetters = Effect.fnUntraced(function* (
+  chronicle: Chronicle,
+  { streams, groups }: World,
+  transports: ReadonlyArray<Transport>
+) {
+  for (const { group, stream } of groups) {
+    const fact = streams[stream]
+    const [leg] = fact?.legs ?? []
+    const transport = transports[leg?.cluster ?? 0]
+    if (fact === undefined || leg === undefined || transport === undefined) continue
+    const { deadLetters, replays } = deadLetterTopics(leg.topic, group)
+    const place = { group, stream: fact.stream }
+    const readLetter = (record: ReceivedRecord) => {
+      const resolution = readResolution(record.headers)
+      if (resolution?.how === "replayed") chronicle.resolved.push({ group, ...resolution })
+      return letterOf(record)
+    }
+    chronicle.letters.push(...(yield* readTopic(transport, deadLetters, place, readLetter)))
+    chronicle.replays.push(...(yield* readTopic(transport, replays, place, replayOf)))
+  }
+})
+
+interface OfGroup {
+  readonly group: string
+  readonly stream: string
+}
+
+type Read = (record: ReceivedRecord) => Pick<LetterFact, "origin" | "replays" | "tag" | "headers"> | undefined
+
+/** Nothing of a topic that is not there. */
+const readTopic = Effect.fnUntraced(function* (
+  transport: Transport,
+  topic: string,
+  { group, stream }: OfGroup,
+  read: Read
+) {
+  const found: Array<LetterFact> = []
+  const bounds = yield* Effect.orElseSucceed(transport.bounds(topic), () => [])
+  for (const { partition, start, end } of bounds) {
+    const range = { fromPosition: start, toPosition: end }
+    yield* Stream.runForEach(transport.read(topic, partition, range), ({ records }) =>
+      Effect.sync(() => {
+        for (const record of records) {
+          const { key, value, position } = record
+          const known = read(record)
+          if (known === undefined) continue
+          const { id } = readMeta(known.headers, stream)
+          const text = id === undefined ? undefined : formatEventId(id)
+          found.push({ group, topic, partition, position, key, value, id: text, ...known })
+        }
+      })
+    )
+  }
+  return found
+})
+
+function letterOf({ headers }: ReceivedRecord): ReturnType<Read> {
+  const found = readDeadLetter(headers)
+  if (found === undefined) return undefined
+  const { topic, partition, position, replays, tag } = found.letter
+  const isKnown = topic !== undefined && partition !== undefined && position !== undefined
+  return { origin: isKnown ? { topic, partition, position } : undefined, replays, tag, headers: found.headers }
+}
+
+function replayOf({ headers }: ReceivedRecord): ReturnType<Read> {
+  const [first, ...rest] = headers
+  const replays = first?.[0] === deadLetterHeader ? readReplays(first[1]) : undefined
+  return { origin: undefined, tag: undefined, replays: replays ?? 0, headers: replays === undefined ? headers : rest }
+}

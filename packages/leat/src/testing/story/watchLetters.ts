@@ -1,0 +1,67 @@
+/** Looks at dead letters on their way: when each is stored, and of which leat one is being sent. */
+import { Effect, Stream } from "effect"
+import { readDeadLetter } from "../../record/DeadLetter.ts"
+import type { Driver, OutgoingBatch, Run, Transport, Writer } from "../../transport/index.ts"
+import { type Chronicle, placeName } from "../judge/Chronicle.ts"
+import { isLetterTopic, letterTopicOf } from "./letterTopics.ts"
+
+/** A driver that tells the chronicle what is really stored: to be put under one with faults. */
+export function watchStored(driver: Driver, chronicle: Chronicle): Driver {
+  return withWriters(driver, (writer, topic) => ({
+    ...writer,
+    send: (partition, batch, from, to, timeoutMs, answer) =>
+      writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+        if (isLetterTopic(topic)) for (const run of runs) noteStored(chronicle, batch, run)
+        answer(runs)
+      })
+  }))
+}
+
+function noteStored(chronicle: Chronicle, batch: OutgoingBatch, { from, to, fate }: Run): void {
+  if (fate !== "stored") return
+  for (let index = from; index < to; index++) {
+    const { topic, partition, position, group } = readDeadLetter(batch.headers(index))?.letter ?? {}
+    if (topic === undefined || partition === undefined || position === undefined || group === undefined) continue
+    const name = placeName(group, { topic, partition, position })
+    if (!chronicle.lettersStored.has(name)) chronicle.lettersStored.set(name, chronicle.tick())
+  }
+}
+
+/** A driver that keeps in `onWay` the partitions whose last dead letters are not stored yet: to be put over one with faults. */
+export function watchSent(driver: Driver, onWay: Set<string>): Driver {
+  const watched = withWriters(driver, (writer, topic) => ({
+    ...writer,
+    send: (partition, batch, from, to, timeoutMs, answer) => {
+      const place = `${topic}/${partition}`
+      const isLetter = isLetterTopic(topic) && readDeadLetter(batch.headers(from)) !== undefined
+      if (isLetter) onWay.add(place)
+      writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+        if (isLetter && runs.every(({ fate }) => fate === "stored")) onWay.delete(place)
+        answer(runs)
+      })
+    }
+  }))
+  return withTransports(watched, (transport) => ({
+    ...transport,
+    subscribe: (asked) =>
+      Stream.map(transport.subscribe(asked), (lane) => ({
+        ...lane,
+        // Whoever has it next begins anew.
+        release: Effect.ensuring(
+          lane.release,
+          Effect.sync(() => onWay.delete(`${letterTopicOf(asked.topic, asked.group)}/${lane.partition}`))
+        )
+      }))
+  }))
+}
+
+function withWriters(driver: Driver, watched: (writer: Writer, topic: string) => Writer): Driver {
+  return withTransports(driver, (transport) => ({
+    ...transport,
+    openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => watched(writer, topic))
+  }))
+}
+
+function withTransports(driver: Driver, watched: (transport: Transport) => Transport): Driver {
+  return { ...driver, open: (cluster, config, reread) => Effect.map(driver.open(cluster, config, reread), watched) }
+}
