@@ -14,7 +14,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `    this.#settleDue(this.#now(), true)
     return true`,
     replace: `    return true`,
-    foundBy: "worlds"
+    foundBy: "consume/laneEnds.test.ts",
+    test: "is settled at its end"
   },
   {
     name: "a lane is released while its handlers run",
