@@ -255,10 +255,11 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
-    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax } }) => ({
+    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, trouble }) => ({
       sink,
       bufferedBytes,
-      bufferBytesMax
+      bufferBytesMax,
+      ...(trouble === undefined ? {} : { trouble })
     })),
     ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {
       return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }

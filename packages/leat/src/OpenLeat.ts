@@ -75,7 +75,7 @@ export interface OpenLeat {
    * would move an open stream, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
    */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
-  /** How full the buffer of each sink is, in bytes of arenas, and which sinks of best-effort legs are not open. */
+  /** How full the buffer of each sink is, in bytes of arenas, which sinks store nothing, and which of best-effort legs are not open. */
   readonly sinks: () => ReadonlyArray<SinkFill>
   /** The subscriptions that run, of all streams. */
   readonly subscriptions: () => ReadonlyArray<Subscription>
@@ -95,4 +95,9 @@ export interface SinkFill {
   readonly bufferBytesMax: number
   /** Why the sink of a best-effort leg is not open; absent while it is. It is tried again and again. */
   readonly closed?: string
+  /**
+   * What of it has stored nothing for ten seconds or more, although something was sent there, and why: `has stored nothing on partition 3 for
+   * 42 seconds: Timeout: ...`. Absent while everything is stored.
+   */
+  readonly trouble?: string
 }

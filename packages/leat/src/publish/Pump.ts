@@ -13,6 +13,7 @@ import { boundedFence } from "./boundedFence.ts"
 import { type Alarmed, Calendar } from "./Calendar.ts"
 import { RoomQueue } from "./RoomQueue.ts"
 import { type PartitionHome, type PartitionRunner, type PumpedLane, PumpedPartition } from "./Pumped.ts"
+import { Standstills, standstillMs } from "./Standstills.ts"
 import type { TurnClock } from "./TurnClock.ts"
 import type { Sending } from "./WritePartition.ts"
 
@@ -43,6 +44,8 @@ export class Pump implements Alarmed, PartitionRunner {
   readonly #isTraced: boolean
   readonly #durations: Telemetry.Histogram
   readonly #calendar = new Calendar()
+  /** Partitions that store nothing. */
+  readonly standstills: Standstills
   /** Partitions with sends that have no answer. */
   readonly #waiting = new Set<PumpedPartition>()
   readonly #schedule: () => void
@@ -70,6 +73,7 @@ export class Pump implements Alarmed, PartitionRunner {
     this.#random = Context.get(context, Random.Random)
     this.#isTraced = Telemetry.isTraced(context)
     this.#durations = Telemetry.sendDuration(context)
+    this.standstills = new Standstills(context, () => this.nowMs)
     this.#scheduler = Context.get(context, Scheduler.Scheduler)
     const dispatcher = this.#scheduler.makeDispatcher()
     const turn = () => this.#run()
@@ -162,8 +166,11 @@ export class Pump implements Alarmed, PartitionRunner {
       const { unanswered } = partition
       if (unanswered.length === 0) this.#waiting.delete(partition)
       for (const sending of unanswered) {
-        if (sending.lateMs > this.#nowMs) nextMs = Math.min(nextMs, sending.lateMs)
-        else this.#answered(partition, sending, this.#late(partition, sending))
+        if (sending.lateMs > this.#nowMs) {
+          nextMs = Math.min(nextMs, sending.lateMs)
+          const { sentAtMs } = sending
+          if (this.#nowMs - sentAtMs >= standstillMs) this.#fails(partition, sentAtMs, "the cluster gives no answer")
+        } else this.#answered(partition, sending, this.#late(partition, sending))
       }
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#lookAgain(nextMs)
@@ -232,6 +239,7 @@ export class Pump implements Alarmed, PartitionRunner {
   #send(partition: PumpedPartition, sending: Sending): void {
     const { leg, writer } = partition.home
     const { batch, from, to } = sending
+    sending.sentAtMs = this.#nowMs
     sending.lateMs = this.#nowMs + leg.timeoutMs + graceMs
     const send = () => {
       try {
@@ -267,9 +275,15 @@ export class Pump implements Alarmed, PartitionRunner {
     sending.endSpan(sending.runs?.find(({ error }) => error !== undefined)?.error?.reason)
     if (partition.isClosed) return
     const nowMs = partition === this.#driving ? this.#nowMs : monotonicMs(this.#clock)
-    const seconds = (nowMs - (sending.lateMs - partition.home.leg.timeoutMs - graceMs)) / 1000
-    this.#durations.record(seconds)
+    this.#durations.record((nowMs - sending.sentAtMs) / 1000)
+    if (sending.runs?.some(isStored) === true) this.standstills.stores(partition.home, partition.partition)
+    const failed = sending.runs?.find((run) => !isStored(run))
+    if (failed !== undefined) this.#fails(partition, sending.sentAtMs, whyOf(failed))
     if (partition !== this.#driving) this.schedule(partition)
+  }
+
+  #fails({ home, partition }: PumpedPartition, sentAtMs: number, why: string): void {
+    this.standstills.fails(home, partition, sentAtMs, why)
   }
 
   #late({ home }: PumpedPartition, { from, to }: Sending): ReadonlyArray<Run> {
@@ -304,4 +318,12 @@ export class Pump implements Alarmed, PartitionRunner {
     const sleep = Effect.sleep(Math.max(0, untilMs - this.#nowMs))
     this.#sleeping = Effect.runForkWith(this.context)(Effect.andThen(sleep, woken))
   }
+}
+
+function isStored({ fate }: Run): boolean {
+  return fate === "stored"
+}
+
+function whyOf({ error }: Run): string {
+  return error === undefined ? "the cluster does not say why" : `${error.reason}: ${error.detail}`
 }

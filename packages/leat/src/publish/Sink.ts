@@ -149,6 +149,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#budget.usedBytes
   }
 
+  /** What of it stores nothing, in words that follow its name; undefined while all does. */
+  get trouble(): string | undefined {
+    return this.#pump.standstills.troubleOf(this)
+  }
+
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
   flush(waiter: Waiter): void {
     for (const lane of this.#all) {
@@ -241,6 +246,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   #tellHalt({ tag, attempts, detail }: Halted, what: string, { partition }: PumpedPartition): void {
+    this.#pump.standstills.forget(this, partition)
     const way = tag === "Rejected" ? `; ${whenRejected}` : ""
     const sentence = `publishing ${what} stands on partition ${partition} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}${way}`
     Effect.runForkWith(this.#pump.context)(warn(sentence))
@@ -336,6 +342,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
           this.#closing = "closed"
           for (const lane of this.#all) this.#abandon(lane)
           for (const partition of this.#partitions) if (partition !== undefined) this.#pump.close(partition)
+          this.#pump.standstills.close(this)
           this.#pump.rest()
           this.waiting.freed()
         })

@@ -31,6 +31,8 @@ export class Sending {
   readonly _tag = "Send"
   readonly lane: WriteLane
   readonly span: Span
+  /** When it was handed over, in milliseconds of the monotonic clock. */
+  sentAtMs = 0
   /** When the driver must have answered, in milliseconds of the monotonic clock. */
   lateMs = Number.POSITIVE_INFINITY
   /** Whether a range that was handed over earlier has failed since. */

@@ -113,8 +113,8 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a send is said to have taken a second less than it did",
     file: "publish/Pump.ts",
-    find: `(sending.lateMs - partition.home.leg.timeoutMs - graceMs)`,
-    replace: `(sending.lateMs - partition.home.leg.timeoutMs)`,
+    find: `record((nowMs - sending.sentAtMs) / 1000)`,
+    replace: `record((nowMs - graceMs - sending.sentAtMs) / 1000)`,
     foundBy: "Telemetry.test.ts",
     test: "the time of a send"
   },
@@ -255,5 +255,38 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     replace: `partition.halted`,
     foundBy: "publish/closing.test.ts",
     test: "says so although nothing more is offered"
+  },
+  {
+    name: "a sink that stores nothing is told again for every failure",
+    file: "publish/Standstills.ts",
+    find: `if (this.#told.has(home)) return
+    const trouble`,
+    replace: `const trouble`,
+    foundBy: "publish/standstills.test.ts",
+    test: "once after ten seconds"
+  },
+  {
+    name: "a sink stores again when one of its partitions does",
+    file: "publish/Standstills.ts",
+    find: `if (troubles.size === 0) this.close(home)`,
+    replace: `this.close(home)`,
+    foundBy: "publish/standstills.test.ts",
+    test: "before all of them store"
+  },
+  {
+    name: "a send without an answer is no trouble",
+    file: "publish/Pump.ts",
+    find: `>= standstillMs) this.#fails`,
+    replace: `>= 100 * standstillMs) this.#fails`,
+    foundBy: "publish/standstills.test.ts",
+    test: "does not answer at all"
+  },
+  {
+    name: "what is stored ends no trouble",
+    file: "publish/Pump.ts",
+    find: `if (sending.runs?.some(isStored) === true) this`,
+    replace: `if (sending.runs?.every(isStored) === false) this`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is not told where it is short"
   }
 ]

@@ -1,0 +1,96 @@
+/**
+ * Which partitions of a cluster store nothing although something is sent to them: told once for each sink when it lasts, and once when it is over.
+ * Without it a broker that is away or frozen would be seen only when the buffers are full.
+ */
+import { type Context, Effect } from "effect"
+import * as Telemetry from "../Telemetry.ts"
+import type { PartitionHome } from "./Pumped.ts"
+
+/** How long a partition may store nothing until that is told, in milliseconds. */
+export const standstillMs = 10_000
+
+/** Partitions that are named. */
+const namesMax = 8
+
+/** Sends of one partition that were not stored, with none in between that was. Times are milliseconds of the monotonic clock. */
+interface Trouble {
+  /** When the first of them began. */
+  readonly sinceMs: number
+  /** When the last of them was known. */
+  readonly lastMs: number
+  readonly why: string
+}
+
+export class Standstills {
+  readonly #context: Context.Context<never>
+  readonly #nowMs: () => number
+  readonly #troubles = new Map<PartitionHome, Map<number, Trouble>>()
+  /** Sinks that were told of, and since when they stand. */
+  readonly #told = new Map<PartitionHome, number>()
+
+  constructor(context: Context.Context<never>, nowMs: () => number) {
+    this.#context = context
+    this.#nowMs = nowMs
+  }
+
+  /** A send that began at a time was not stored, or has no answer yet. */
+  fails(home: PartitionHome, partition: number, sentAtMs: number, why: string): void {
+    let troubles = this.#troubles.get(home)
+    if (troubles === undefined) {
+      troubles = new Map()
+      this.#troubles.set(home, troubles)
+    }
+    const sinceMs = troubles.get(partition)?.sinceMs ?? sentAtMs
+    troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why })
+    if (this.#told.has(home)) return
+    const trouble = this.troubleOf(home)
+    if (trouble === undefined) return
+    this.#told.set(home, sinceMs)
+    this.#tell(`${home.leg.sink} ${trouble}; what is sent there waits, and is tried again as its policy says`)
+  }
+
+  /** Something was stored. */
+  stores(home: PartitionHome, partition: number): void {
+    if (this.#troubles.size === 0) return
+    const sinceMs = this.#told.get(home)
+    if (!this.forget(home, partition) || sinceMs === undefined || this.#told.has(home)) return
+    this.#tell(`${home.leg.sink} stores again, after ${seconds(this.#nowMs() - sinceMs)}`)
+  }
+
+  /** What becomes of the partition is told otherwise. Returns whether it had been in trouble. */
+  forget(home: PartitionHome, partition: number): boolean {
+    const troubles = this.#troubles.get(home)
+    if (troubles?.delete(partition) !== true) return false
+    if (troubles.size === 0) this.close(home)
+    return true
+  }
+
+  /** The sink has closed. */
+  close(home: PartitionHome): void {
+    this.#troubles.delete(home)
+    this.#told.delete(home)
+  }
+
+  /** What of a sink stands, in words that follow its name; undefined while nothing has stood for long. */
+  troubleOf(home: PartitionHome): string | undefined {
+    const standing = Array.from(this.#troubles.get(home) ?? [])
+      .filter(([, { sinceMs, lastMs }]) => lastMs - sinceMs >= standstillMs)
+      .toSorted(([one], [other]) => one - other)
+    const [first] = standing
+    if (first === undefined) return undefined
+    const sinceMs = Math.min(...standing.map(([, one]) => one.sinceMs))
+    const named = standing.slice(0, namesMax).map(([partition]) => partition)
+    const more = standing.length > namesMax ? ` and ${standing.length - namesMax} more` : ""
+    const where = `${standing.length === 1 ? "partition" : "partitions"} ${named.join(", ")}${more}`
+    return `has stored nothing on ${where} for ${seconds(this.#nowMs() - sinceMs)}: ${first[1].why}`
+  }
+
+  #tell(sentence: string): void {
+    Effect.runForkWith(this.#context)(Telemetry.warn(sentence))
+  }
+}
+
+function seconds(ms: number): string {
+  const whole = Math.round(ms / 1000)
+  return `${whole} ${whole === 1 ? "second" : "seconds"}`
+}

@@ -1,0 +1,150 @@
+/** What is said while nothing is stored, and when it is over. */
+import { Effect, Logger, References, type Scope } from "effect"
+import { MemoryBroker } from "leat"
+import { type FaultPlan, simulate } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { again, note, openNotes } from "./stories.js"
+
+/** Runs a story on virtual time; gives what was warned of. */
+function warned(program: Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArray<string> {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  const quiet = program.pipe(
+    Effect.scoped,
+    Effect.provide(Logger.layer([logger])),
+    Effect.provideService(References.MinimumLogLevel, "Warn")
+  )
+  const { exit } = simulate(1, quiet)
+  expect(exit).toMatchObject({ _tag: "Success" })
+  return lines
+}
+
+/** A cluster that is away while `isAway` says so: each send fails in the way that is told. */
+const away = (isAway: () => boolean, outcome: ReturnType<NonNullable<FaultPlan["send"]>>): FaultPlan => ({
+  send: () => (isAway() ? outcome : undefined)
+})
+
+const refuses = { kind: "fail", reason: "Unavailable" } as const
+const silence = { kind: "silence" } as const
+
+describe("a sink that stores nothing", () => {
+  it("is told once after ten seconds, and once when it stores again", () => {
+    let isAway = true
+    const lines = warned(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openNotes({ faults: away(() => isAway, refuses) })
+        notes.offer(note("k", "one"))
+        yield* Effect.sleep("9 seconds")
+        expect(leat.sinks()).toEqual([
+          { sink: "local/notes", bufferedBytes: expect.any(Number), bufferBytesMax: expect.any(Number) }
+        ])
+        yield* Effect.sleep("3 seconds")
+        notes.offer(note("k", "two"))
+        yield* Effect.sleep("48 seconds")
+        expect(leat.sinks()).toMatchObject([
+          { trouble: expect.stringMatching(/^has stored nothing on partition 0 for 60 seconds: Unavailable: /) }
+        ])
+        isAway = false
+        yield* notes.flush
+        expect(leat.sinks()[0]).not.toHaveProperty("trouble")
+      })
+    )
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^local\/notes has stored nothing on partition 0 for 1[01] seconds: Unavailable: .*; what is sent there waits, and is tried again as its policy says$/
+      ),
+      expect.stringMatching(/^local\/notes stores again, after 6[01] seconds$/)
+    ])
+  })
+
+  it("is told too where the cluster does not answer at all, before its time is over", () => {
+    let isAway = true
+    const lines = warned(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({ faults: away(() => isAway, silence), leg: { timeout: "2 minutes" } })
+        notes.offer(note("k", "one"))
+        yield* Effect.sleep("15 seconds")
+        isAway = false
+        yield* notes.flush
+      })
+    )
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^local\/notes has stored nothing on partition 0 for 1[01] seconds: the cluster gives no answer;/
+      ),
+      expect.stringMatching(/^local\/notes stores again, after 1\d\d seconds$/)
+    ])
+  })
+
+  it("is told where its policy drops what fails, although no event waits for ten seconds", () => {
+    const lines = warned(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({ faults: away(() => true, refuses), policy: [{ on: ["*"], then: "drop" }] })
+        for (let second = 0; second < 30; second += 4) {
+          notes.offer(note("k", `${second}`))
+          yield* Effect.sleep("4 seconds")
+        }
+      })
+    )
+    expect(lines.filter((line) => line.includes("has stored nothing"))).toHaveLength(1)
+  })
+
+  it("names the partitions, and is not over before all of them store", () => {
+    const down = new Set([1, 3])
+    const lines = warned(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({
+          broker: new MemoryBroker({ partitions: 4 }),
+          faults: { send: ({ partition }) => (down.has(partition) ? refuses : undefined) }
+        })
+        const round = Effect.sync(() => {
+          for (let key = 0; key < 40; key++) notes.offer(note(`k${key}`, "text"))
+        })
+        yield* round
+        yield* Effect.sleep("20 seconds")
+        yield* round
+        down.delete(1)
+        yield* Effect.sleep("20 seconds")
+        down.clear()
+        yield* notes.flush
+      })
+    )
+    expect(lines).toEqual([
+      expect.stringMatching(/^local\/notes has stored nothing on partitions? (1|3|1, 3) for 1\d seconds/),
+      expect.stringMatching(/^local\/notes stores again, after 4\d seconds$/)
+    ])
+  })
+
+  it("is not told where it is short, nor of a lane that halts, which has a line of its own", () => {
+    let isAway = true
+    const short = warned(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({ faults: away(() => isAway, refuses), policy: again })
+        notes.offer(note("k", "one"))
+        yield* Effect.sleep("8 seconds")
+        isAway = false
+        yield* notes.flush
+        isAway = true
+        notes.offer(note("k", "two"))
+        yield* Effect.sleep("8 seconds")
+        isAway = false
+      })
+    )
+    expect(short).toEqual([])
+    const halted = warned(
+      Effect.gen(function* () {
+        const faults = away(() => true, { kind: "fail", reason: "Rejected" })
+        const { leat, notes } = yield* openNotes({
+          faults,
+          policy: [{ on: ["Timeout"], then: "drop" }],
+          drain: "1 second"
+        })
+        notes.offer(note("k", "one"))
+        yield* Effect.sleep("1 minute")
+        expect(leat.sinks()[0]).not.toHaveProperty("trouble")
+      })
+    )
+    expect(halted.filter((line) => line.includes("has stored nothing"))).toEqual([])
+    expect(halted.some((line) => line.includes("stands on partition 0"))).toBe(true)
+  })
+})
