@@ -81,6 +81,14 @@ const two = (hand: LetterHand) => {
   hand.fails(1, 0)
 }
 
+/** Event 1 fails, and event 2 behind it has another key. */
+const other = (hand: LetterHand) => {
+  hand.stored(1, 0)
+  hand.stored(2, 1, "stored", "l")
+  hand.books()
+  hand.fails(1, 0)
+}
+
 const cases: ReadonlyArray<Case> = [
   {
     says: "set aside, and then the next of its key is handled",
@@ -115,6 +123,39 @@ const cases: ReadonlyArray<Case> = [
     tell: (hand) => {
       two(hand)
       hand.handle(2, 1)
+    }
+  },
+  {
+    says: "handled ahead of one that was set aside later, and again by the next holder of the lane",
+    kinds: [],
+    tell: (hand) => {
+      other(hand)
+      hand.handle(2, 1, { key: "l" })
+      hand.handle(2, 1, { key: "l", member: 1 })
+      hand.setAside(1)
+    }
+  },
+  {
+    says: "handled ahead of one that was dropped later, and again by the next holder of the lane",
+    kinds: [],
+    ending: "drop",
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.stored(2, 1, "stored", "l")
+      hand.books()
+      hand.handle(2, 1, { key: "l" })
+      hand.fails(1, 0)
+      hand.handle(2, 1, { key: "l", member: 1 })
+    }
+  },
+  {
+    says: "handled twice behind one that was set aside before",
+    kinds: ["doubled"],
+    tell: (hand) => {
+      other(hand)
+      hand.setAside(1)
+      hand.handle(2, 1, { key: "l" })
+      hand.handle(2, 1, { key: "l", member: 1 })
     }
   },
   {

@@ -1,11 +1,11 @@
 /** What groups got, against what raw reads show. */
-import type { Chronicle, GroupFact, Handling, Verdict } from "./Chronicle.ts"
+import { type Chronicle, type GroupFact, type Handling, placeName, type Verdict } from "./Chronicle.ts"
 import { isBeside, isEnded, placeOf } from "./handlings.ts"
 
 export function judgeHandling(chronicle: Chronicle): ReadonlyArray<Verdict> {
   return chronicle.groups.flatMap((group) => {
     const own = chronicle.handlings.filter((handling) => handling.group === group.group)
-    return [...lost(chronicle, group, own), ...doubled(group, own), ...garbled(chronicle, own)]
+    return [...lost(chronicle, group, own), ...doubled(chronicle, group, own), ...garbled(chronicle, own)]
   })
 }
 
@@ -20,21 +20,25 @@ function* lost({ copies, letters }: Chronicle, group: GroupFact, own: ReadonlyAr
   }
 }
 
-function* doubled(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
+function* doubled({ lettersStored }: Chronicle, group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
   for (const { id, isTakenBack } of own)
     if (isTakenBack)
       yield { kind: "doubled", evidence: `group ${group.group} was given ${id}, which had been taken back` }
   if (group.mayRepeat) return
   const firstDone = new Map<string, Handling>()
   for (const one of own) if (one.isDone && !firstDone.has(placeOf(one))) firstDone.set(placeOf(one), one)
-  /** What was done ahead of one that was not begun is past the watermark, and comes again to the next holder of the lane. */
+  /** When each record began to be handled or dropped, or was stored as a dead letter. */
+  const firstEnded = new Map<string, Handling & { readonly at: number }>()
+  for (const one of own) {
+    const at = isEnded(group, one) ? one.beganAt : lettersStored.get(placeName(group.group, one))
+    const known = firstEnded.get(placeOf(one))
+    if (at !== undefined && (known === undefined || at < known.at)) firstEnded.set(placeOf(one), { ...one, at })
+  }
+  /** What was done ahead of one that was not is past the watermark, and comes again to the next holder of the lane. */
   const isAhead = (first: Handling) =>
-    Array.from(firstDone.values()).some(
-      ({ topic, partition, position, beganAt }) =>
-        topic === first.topic &&
-        partition === first.partition &&
-        position < first.position &&
-        beganAt > (first.endedAt ?? 0)
+    Array.from(firstEnded.values()).some(
+      ({ topic, partition, position, at }) =>
+        topic === first.topic && partition === first.partition && position < first.position && at > (first.endedAt ?? 0)
     )
   for (const [place, same] of Map.groupBy(own, placeOf)) {
     const done = same.filter(({ isDone }) => isDone).length
