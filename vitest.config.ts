@@ -33,7 +33,8 @@ const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
 // Tests that wait for a broker or another process, much of the time: three workers keep two cores busy, and of tests that run side
 // by side there are more than vitest takes by itself. All others come afterwards, because projects of one group have as many workers.
 const waiting = { maxWorkers: 3, maxConcurrency: 10, sequence: { groupOrder: 0 } }
-const withKafka = { ...waiting, globalSetup: [kafkaSetup] }
+// A time-out ends a test that hangs, and judges nothing: on two busy cores what takes four seconds has taken thirty.
+const withKafka = { ...waiting, globalSetup: [kafkaSetup], testTimeout: 90_000, hookTimeout: 90_000 }
 const withForeignPrograms = {
   ...waiting,
   globalSetup: [kafkaSetup, "./test/interoperability/src/vitestSetup.ts"],

@@ -25,7 +25,9 @@ const latest = -1
 const readUncommitted = 0
 const readCommitted = 1
 /** Time until every broker knows a new topic, in milliseconds. */
-const appearMs = 5000
+const appearMs = 15_000
+/** How long leaders that have moved, or that a new topic has just got, are looked for, in milliseconds. */
+const leadersMs = 5000
 /** Pause between two requests for a topic that is not known yet, in milliseconds. */
 const lookMs = 20
 
@@ -264,12 +266,15 @@ export class Control {
       this.#admin.listOffsets(specs, { timeout: this.#timeoutMs, isolationLevel }, done)
     )
     const answered = Effect.flatMap(this.#turns.withPermits(1)(asked), (rows) => rowsOf(operation, topic, rows))
-    return answered.pipe(
-      // The client keeps asking the leaders that it knows, and refreshes them only every few minutes without this request.
-      Effect.catch((error) =>
-        error.isRetryable ? Effect.andThen(this.#lookForLeaders(operation, topic), answered) : Effect.fail(error)
+    // The client keeps asking the leaders that it knows, and refreshes them only every few minutes without this request.
+    const again = Effect.andThen(this.#lookForLeaders(operation, topic), Effect.andThen(Effect.sleep(lookMs), answered))
+    return Effect.suspend(() => {
+      const untilMs = monotonicMs() + leadersMs
+      const isWorthIt = ({ isRetryable }: TransportError) => isRetryable && monotonicMs() < untilMs
+      return Effect.catch(answered, (error) =>
+        error.isRetryable ? Effect.retry(again, { while: isWorthIt }) : Effect.fail(error)
       )
-    )
+    })
   }
 
   #lookForLeaders(operation: string, topic: string): Effect.Effect<void, TransportError> {
