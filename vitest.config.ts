@@ -67,7 +67,10 @@ export default defineConfig({
       project("kafka-together", ["test/kafka/**/*.test.ts"], withKafka),
       project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
       project("guide", ["test/guide.test.ts"], withKafka),
-      project("repository", ["test/{architecture,confluentBuild,documentation,traps}.test.ts"])
+      project("repository", [
+        "test/{architecture,confluentBuild,documentation,traps}.test.ts",
+        "test/{hostile,memory,isolation}/*.test.ts"
+      ])
     ]
   }
 })

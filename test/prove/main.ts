@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|corrupt|simulation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|corrupt|simulation|hostile|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -10,6 +10,8 @@ interface Proof {
   readonly script: URL
   /** How its script is called; the size and the seed, one after the other, when absent. */
   readonly parameters?: (times: number, seed: number) => ReadonlyArray<string>
+  /** Flags of node. */
+  readonly node?: ReadonlyArray<string>
   /** The flag that says how much: so many trials, or for so many minutes. */
   readonly flag: "n" | "minutes"
   /** How much CI runs. */
@@ -24,7 +26,8 @@ interface Proof {
 
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
-const call = "npm run prove -- [crash|corrupt|simulation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+const call =
+  "npm run prove -- [crash|corrupt|simulation|hostile|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -58,6 +61,21 @@ const proofs: ReadonlyArray<Proof> = [
     // A seed that fails is shrunk.
     aroundMsMax: 300_000,
     fault: ({ legs, seeds }) => (Number(legs) > 10 * Number(seeds) ? undefined : `${String(legs)} legs are too few`)
+  },
+  {
+    name: "hostile",
+    says: "payloads, headers, documents, policies and blocks that are not what they should be: a value or a typed error, and the heap stays",
+    script: new URL("../hostile/hostileInputs.ts", import.meta.url),
+    // An input that asks for much breaks a small heap.
+    node: ["--expose-gc", "--max-old-space-size=256"],
+    flag: "n",
+    times: 150_000,
+    msMax: 5,
+    aroundMsMax: 60_000,
+    fault: ({ answers }) =>
+      typeof answers === "object" && answers !== null && Object.keys(answers).length >= 10
+        ? undefined
+        : "not every kind of input was given"
   },
   {
     name: "mutants",
@@ -134,8 +152,8 @@ function inOrder(times: number, seed: number): ReadonlyArray<string> {
 }
 
 function prove(proof: Proof, times: number, seed: number) {
-  const { name, script, flag, msMax, aroundMsMax, fault, parameters = inOrder } = proof
-  const program = ["--conditions=@leat/source", fileURLToPath(script), ...parameters(times, seed)]
+  const { name, script, flag, msMax, aroundMsMax, fault, node = [], parameters = inOrder } = proof
+  const program = [...node, "--conditions=@leat/source", fileURLToPath(script), ...parameters(times, seed)]
   const { status, signal, stdout } = spawnSync(process.execPath, program, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],

@@ -148,6 +148,33 @@ describe("records in Kafka's format", () => {
     }
   })
 
+  const manyRecords = written(
+    Array.from({ length: 20 }, (_, index) => ({
+      key: `k${index}`,
+      value: "v".repeat(index),
+      headers: [["leat", Buffer.alloc(33)]]
+    }))
+  )
+
+  it.each([
+    ["a length that leads back", (batch: Buffer) => batch.writeUInt8(3, 61)],
+    ["a record that is longer than its batch", (batch: Buffer) => batch.set([0xfe, 0xff, 0x03], 61)],
+    ["a number that does not end", (batch: Buffer) => batch.fill(0xff, 70)],
+    ["a key that is longer than its record", (batch: Buffer) => batch.writeUInt8(0x7e, 65)],
+    ["more records than there are bytes", (batch: Buffer) => batch.writeInt32BE(2 ** 31 - 1, 57)],
+    ["bytes that are not compressed as it says", (batch: Buffer) => batch.writeInt16BE(1, 21)],
+    ["other bytes that are not", (batch: Buffer) => batch.writeInt16BE(4, 21)]
+  ])("are Corrupt where the checksum holds and their batch has %s", (_, change) => {
+    expect(() => read(changed(manyRecords, change))).toThrow(/Corrupt.*position 0/)
+  })
+
+  it("are Corrupt where their batch ends before it begins", () => {
+    const bad = Buffer.from(manyRecords)
+    bad.writeInt32BE(-12, 8)
+    bad.writeUInt32BE(0, 17)
+    expect(() => read(bad)).toThrow(/Corrupt.*position 0/)
+  })
+
   it("are refused where they are older than Kafka 0.11", () => {
     const old = Buffer.from(written([{ key: "k", value: "v" }]))
     old[16] = 1

@@ -156,7 +156,8 @@ export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
   const rules: unknown = policy
   if (typeof rules === "string") return [{ path: "", message: notNamed }]
   if (!Array.isArray(rules)) return [{ path: "", message: "is no list of rules: [{ on: [...], then: ... }]" }]
-  return rules.flatMap((rule: unknown, index) => {
+  // Spread, because holes of a list are passed over by its methods, and read by `decide`.
+  return [...rules].flatMap((rule: unknown, index) => {
     const at = `[${index}]`
     if (!isObject(rule)) return [{ path: at, message: "is no rule: { on: [...], then: ... }" }]
     return [...unknownNames(rule, ruleNames, at), ...ruleFaults(rule, at)]
@@ -172,7 +173,7 @@ function ruleFaults(
   at: string
 ): ReadonlyArray<PolicyFault> {
   const found: Array<PolicyFault> = []
-  const tags: ReadonlyArray<unknown> = Array.isArray(on) ? on : []
+  const tags: ReadonlyArray<unknown> = Array.isArray(on) ? [...on] : []
   if (tags.length === 0) found.push({ path: `${at}.on`, message: 'name a failure, or "*" for any' })
   if (tags.some((tag) => typeof tag !== "string"))
     found.push({ path: `${at}.on`, message: "the names of failures are texts" })

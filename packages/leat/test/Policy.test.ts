@@ -154,6 +154,8 @@ describe("the name passing", () => {
 describe("faults", () => {
   const able = rules.filter(({ then }) => then === "drop" || then === "halt")
 
+  const holes = Object.assign([], { length: 1 })
+
   it.each([
     [{ on: ["*"], then: "drop" }, "", "is no list of rules"],
     [
@@ -168,6 +170,9 @@ describe("faults", () => {
     [[{ on: ["*"], retry: 5, then: "drop" }], "[0].retry", "is no object"],
     [[{ on: "Timeout", then: "drop" }], "[0].on", "name a failure"],
     [[{ on: [5], then: "drop" }], "[0].on", "are texts"],
+    // Holes, which the methods of lists pass over.
+    [holes, "[0]", "is no rule"],
+    [[{ on: holes, then: "drop" }], "[0].on", "are texts"],
     [[{ on: ["*"], then: "retry" }], "[0].then", "say drop, deadLetter or halt"],
     [[{ on: ["*"], than: "drop", then: "drop" }], "[0].than", "is not known here"]
   ])("name what JavaScript gives and types would refuse: %j", (given, path, message) => {

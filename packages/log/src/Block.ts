@@ -96,13 +96,13 @@ export class Block {
     return block
   }
 
-  /** The block that stands in `bytes`; undefined when its lengths contradict each other. The checksum is `isWhole`. */
+  /** The block that stands in `bytes`; undefined when its lengths contradict each other, or its place is no position. The checksum is `isWhole`. */
   static of(bytes: Uint8Array<ArrayBuffer>): Block | undefined {
     if (bytes.length < headerBytes) return undefined
     // The columns need an aligned start, which SQLite's own buffers have and a slice may not.
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
     const view = new DataView(aligned.buffer, aligned.byteOffset, aligned.length)
-    if (view.getUint16(4, true) !== blockFormat) return undefined
+    if (view.getUint16(4, true) !== blockFormat || !Number.isSafeInteger(view.getFloat64(24, true))) return undefined
     const perRecord = (view.getUint16(6, true) & sparse) === 0 ? columnBytes : sparseColumnBytes
     const expected = headerBytes + view.getUint32(8, true) * perRecord + view.getUint32(20, true)
     return expected === aligned.length ? new Block(aligned) : undefined

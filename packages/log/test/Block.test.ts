@@ -60,6 +60,12 @@ describe("a block", () => {
     )
   })
 
+  it("is none where its place is no position", () => {
+    const block = sealed([{ key: "k", value: "v", headers: [], timeMs: 1 }])
+    new DataView(block.bytes.buffer).setFloat64(24, 40.5, true)
+    expect(Block.of(block.bytes)).toBeUndefined()
+  })
+
   it("does not verify with any one bit flipped, nor cut anywhere", () => {
     fc.assert(
       fc.property(fc.array(plain, { minLength: 1, maxLength: 3 }), (records) => {

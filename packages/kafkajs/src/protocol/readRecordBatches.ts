@@ -2,7 +2,7 @@
  * A reader of record batches (magic 2) in a fetch answer. Keys, values and header values are views of the answer. Checksums are verified, which
  * kafkajs does not do. Control records and records of aborted transactions are left out.
  */
-import { crc32c, readHeaders, type ReceivedRecord } from "leat/transport"
+import { crc32c, readHeaders, type ReceivedRecord, TransportError } from "leat/transport"
 import { gunzipSync, zstdDecompressSync } from "node:zlib"
 import { failure } from "../client/failureOf.ts"
 import { BytesReader } from "./BytesReader.ts"
@@ -21,6 +21,9 @@ export interface Aborted {
   readonly producer: bigint
   readonly first: bigint
 }
+
+/** Bytes of a batch before its records. */
+const batchHeaderBytes = 61
 
 const transactionalFlag = 16
 const controlFlag = 32
@@ -46,6 +49,8 @@ export function readRecordBatches(
     const magic = bytes[at + 16]
     if (magic !== 2)
       throw failure("Unsupported", "fetch", `${where}: position ${base} has a record format of Kafka before 0.11`)
+    if (end < at + batchHeaderBytes)
+      throw failure("Corrupt", "fetch", `${where}: the batch at position ${base} ends in its header`)
     if (bytes.readUInt32BE(at + 17) !== crc32c(bytes, at + 21, end))
       throw failure("Corrupt", "fetch", `${where}: the batch at position ${base} does not verify`)
     const attributes = bytes.readInt16BE(at + 21)
@@ -53,7 +58,7 @@ export function readRecordBatches(
     const isControl = (attributes & controlFlag) !== 0
     const isLeftOut = transactions.leavesOut(bytes, at, attributes, isControl)
     if (isLeftOut) hasControl = true
-    else readRecords(bytes, at, end, attributes, base, from, to, records, where)
+    else readWhole(() => readRecords(bytes, at, end, attributes, base, from, to, records, where), base, where)
     if (afterBatch > next) next = afterBatch < to ? afterBatch : to
     at = end
     if (next >= to) break
@@ -88,6 +93,17 @@ class Transactions {
   }
 }
 
+/** What is wrong inside of a batch whose checksum holds was written so, by whoever wrote it. */
+function readWhole(read: () => void, base: bigint, where: string): void {
+  try {
+    read()
+  } catch (error) {
+    if (error instanceof TransportError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw failure("Corrupt", "fetch", `${where}: the batch at position ${base} cannot be read: ${why}`)
+  }
+}
+
 function readRecords(
   bytes: Buffer,
   at: number,
@@ -102,17 +118,19 @@ function readRecords(
   const firstMs = Number(bytes.readBigInt64BE(at + 27))
   const appendedMs = (attributes & appendTimeFlag) === 0 ? undefined : Number(bytes.readBigInt64BE(at + 35))
   const count = bytes.readInt32BE(at + 57)
-  const body = bytes.subarray(at + 61, end)
+  const body = bytes.subarray(at + batchHeaderBytes, end)
   const reader = new BytesReader(decompressed(body, attributes & 7, where))
   for (let index = 0; index < count; index++) {
     const length = reader.varint()
     const stop = reader.at + length
+    if (length < 0 || stop > reader.bytes.length) throw new RangeError("a record does not end")
     reader.at++
     const timeMs = firstMs + reader.varlong()
     const position = base + BigInt(reader.varint())
     if (position >= from && position < to) {
       const key = part(reader)
       const value = part(reader)
+      if (reader.at > stop) throw new RangeError("a record is longer than it says")
       const headers = readHeaders(reader.bytes, reader.at)
       into.push({ position, key, value, headers, timeMs: appendedMs ?? timeMs })
     }

@@ -61,7 +61,8 @@ export function readHeaders(source: Uint8Array, at: number): Array<Header> {
     return result >>> 1
   }
   const headers: Array<Header> = []
-  for (let left = length(); left > 0; left--) {
+  // Not more than there are bytes for, whatever the count says.
+  for (let left = length(); left > 0 && position < source.length; left--) {
     const nameEnd = length() + position
     const name = nameOf(source, position, nameEnd)
     position = nameEnd

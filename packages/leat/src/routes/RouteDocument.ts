@@ -139,7 +139,9 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
     ])
   }
   try {
-    const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, prettyErrors: false })
+    // Without the level, a key that is a list would be a warning of the process, beside the fault that it is.
+    const syntax = { version: "1.2", schema: "core", uniqueKeys: true, prettyErrors: false, logLevel: "error" } as const
+    const document = parseDocument(text, syntax)
     const [first] = document.errors
     if (first !== undefined) {
       const line = text.slice(0, first.pos[0]).split("\n").length

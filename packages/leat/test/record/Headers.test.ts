@@ -47,3 +47,10 @@ it.each([0, 1, 63, 64, 65, 127, 128, 129, 8191, 8192, 70_000])(
     expect(readHeaders(target, 3)).toEqual(written)
   }
 )
+
+it("headers are no more than there are bytes for, whatever their count says", () => {
+  const header: Header = ["name", new Uint8Array([1, 2])]
+  const target = new Uint8Array(40)
+  const end = writeHeader(target, writeLength(target, 0, 2 ** 29), text.encode(header[0]), header[1])
+  expect(readHeaders(target.subarray(0, end), 0)).toEqual([header])
+})

@@ -118,6 +118,16 @@ function isTold(document: unknown): boolean {
 }
 
 describe("a document that nobody has checked", () => {
+  it("is told by its faults alone: a key that is a list warns of nothing beside them", async () => {
+    const warned: Array<string> = []
+    const note = ({ message }: Error) => void warned.push(message)
+    process.on("warning", note)
+    expect(Result.isFailure(Routes.compile("version: 1\n? [a, b]\n: c\n", { drivers: [memory] }))).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    process.off("warning", note)
+    expect(warned).toEqual([])
+  })
+
   it("never makes compile throw: any value, JSON or text", () => {
     fc.assert(
       fc.property(fc.oneof(anything, fc.jsonValue(), fc.json(), fc.string()), (document) => {
