@@ -24,6 +24,7 @@ const ledger: LedgerSnapshot = {
       queued: 1,
       inFlight: 1,
       inDoubt: 0,
+      deadLettering: 0,
       balanced: true
     }
   ],

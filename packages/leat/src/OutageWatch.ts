@@ -1,6 +1,6 @@
 /**
- * Tells an outage from poison. When most of the records that a subscription ended lately would be dead letters, what fails is not the records but
- * what their handlers need, or the handlers: then they wait instead, and a topic is not drained into its dead letters.
+ * Tells an outage from poison. When most of the records that a subscription, or a sink, ended lately would be dead letters, what fails is not the
+ * records but what their handlers need, or the cluster: then they wait instead, and a topic is not drained into its dead letters.
  */
 
 /** How many of the latest records are looked at; for an answer there must be so many. */
@@ -36,12 +36,12 @@ export class OutageWatch {
   }
 
   /**
-   * A record has failed for good, as it did before at `countedMs`, when that was counted last. A record that waits and fails again is one
-   * record of what failed lately. Returns when it was counted.
+   * So many records have failed for good, as they did before at `countedMs`, when that was counted last. A record that waits and fails again
+   * is one record of what failed lately. Returns when they were counted.
    */
-  failed(nowMs: number, countedMs: number): number {
+  failed(nowMs: number, countedMs: number, count = 1): number {
     if (countedMs >= nowMs - windowMs) return countedMs
-    this.#note(1, nowMs)
+    for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(1, nowMs)
     this.#look(nowMs)
     return nowMs
   }

@@ -18,8 +18,8 @@ import { isObject, shown, takes } from "./given/takes.ts"
 import { isPassing } from "./reasons.ts"
 
 /**
- * Where a record ends when its retries are used up. `deadLetter` is for subscriptions: a topic of the group's own keeps the record, and where none can,
- * its key halts. `spill` is refused by `faults` until a sink can do it.
+ * Where a record ends when its retries are used up. `deadLetter`: a topic keeps it, of a subscription one of the group's own, of a leg
+ * `{topic}.undelivered`; where none can, its key halts, or its lane. `spill` is refused by `faults` until a sink can do it.
  */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
 

@@ -31,6 +31,7 @@ export const metricNames = {
   consumed: "messaging.client.consumed.messages",
   offered: "leat.offered",
   rejected: "leat.rejected",
+  legsDeadLettered: "leat.dead.lettered",
   dropped: "leat.dropped",
   pending: "leat.pending",
   retries: "leat.retries",

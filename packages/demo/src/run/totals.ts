@@ -13,7 +13,7 @@ export function totals(leat: OpenLeat) {
     stored: add(legs, ({ stored: count }) => count),
     deadLettered: add(legs, ({ deadLettered }) => sum(deadLettered)),
     dropped: add(legs, ({ dropped }) => sum(dropped)),
-    pending: add(legs, ({ queued, inFlight, inDoubt }) => queued + inFlight + inDoubt),
+    pending: add(legs, ({ queued, inFlight, inDoubt, deadLettering }) => queued + inFlight + inDoubt + deadLettering),
     balanced
   }
 }

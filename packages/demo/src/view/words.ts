@@ -22,7 +22,7 @@ export function printable(text: string): string {
 export function ledgerWords({ streams, legs, balanced }: LedgerSnapshot): string {
   const offered = streams.reduce((total, row) => total + row.offered, 0)
   const stored = legs.reduce((total, row) => total + row.stored, 0)
-  const pending = legs.reduce((total, row) => total + row.queued + row.inFlight + row.inDoubt, 0)
+  const pending = legs.reduce((total, row) => total + row.queued + row.inFlight + row.inDoubt + row.deadLettering, 0)
   const dropped = legs.reduce(
     (total, row) => total + Object.values(row.dropped).reduce((sum, count) => sum + count, 0),
     0

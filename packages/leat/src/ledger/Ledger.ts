@@ -4,7 +4,8 @@
  * ```text
  * offered  = admitted + rejected[reason] + waiting                                        per stream
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
- * admitted = stored + dropped[reason] + queued + inFlight + inDoubt                       per (stream, sink, epoch)
+ * admitted = stored + deadLettered[reason] + dropped[reason]                              per (stream, sink, epoch)
+ *          + queued + inFlight + inDoubt + deadLettering
  * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
  * ```
  *
@@ -13,8 +14,14 @@
  * `Journal` sees every single move by id: tests keep the sets themselves with it.
  */
 
-/** Where a leg can be. `stored` and `dropped` are final; `inDoubt`: sent, and the answer never came. */
-export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
+/**
+ * Where a leg can be that has not ended. `inDoubt`: sent, and the answer never came; `deadLettering`: on its way to the topic of what could not be
+ * published.
+ */
+export type PendingPlace = "queued" | "inFlight" | "inDoubt" | "deadLettering"
+
+/** Where a leg can be. `stored`, `deadLettered` and `dropped` are final. */
+export type Place = PendingPlace | "stored" | "deadLettered" | "dropped"
 
 /**
  * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
@@ -29,7 +36,7 @@ export type Place = "queued" | "inFlight" | "inDoubt" | "stored" | "dropped"
  * ```
  */
 export interface Journal {
-  /** `reason`: of a drop. */
+  /** `reason`: of a dead letter or a drop. */
   readonly moved: (
     account: WriteAccount,
     bucket: number,
@@ -87,15 +94,16 @@ export interface WriteAccount {
   readonly epoch: number
   admitted: number
   stored: number
+  readonly deadLettered: Counts
   readonly dropped: Counts
-  /** Of the dropped: those whose last answer never came. */
+  /** Of the dead-lettered and dropped: those that had an answer which never came. */
   droppedMayBeStored: number
 }
 
 /** Who holds what is pending. */
 export interface PendingCensus {
   /** Calls `add` for what it holds at this moment. */
-  readonly census: (add: (account: number, place: "queued" | "inFlight" | "inDoubt", count: number) => void) => void
+  readonly census: (add: (account: number, place: PendingPlace, count: number) => void) => void
 }
 
 /** What was offered to one stream: `offered = admitted + rejected + waiting`, in events. */
@@ -112,8 +120,8 @@ export interface StreamRow {
 }
 
 /**
- * What became of the admitted events of one stream in one sink: `admitted = stored + dropped + queued + inFlight +
- * inDoubt`, in events.
+ * What became of the admitted events of one stream in one sink: `admitted = stored + deadLettered + dropped + queued + inFlight +
+ * inDoubt + deadLettering`, in events.
  */
 export interface LegRow {
   readonly stream: string
@@ -122,11 +130,11 @@ export interface LegRow {
   readonly epoch: number
   readonly admitted: number
   readonly stored: number
-  /** Empty: no sink can store dead letters yet. */
+  /** Set aside in `{topic}.undelivered` by a policy, by the reason of the `TransportError`. */
   readonly deadLettered: Readonly<Counts>
   /** By reason: `overflow`, `tooLarge`, `closed`, or that of the `TransportError`. */
   readonly dropped: Readonly<Counts>
-  /** Of the dropped: legs that may nevertheless be stored. */
+  /** Of the dead-lettered and dropped: legs that may nevertheless be stored. */
   readonly droppedMayBeStored: number
   /** Buffered, not on their way. */
   readonly queued: number
@@ -134,6 +142,8 @@ export interface LegRow {
   readonly inFlight: number
   /** Sent, and the answer never came; sent again once the partition is fenced. */
   readonly inDoubt: number
+  /** On their way to `{topic}.undelivered`. */
+  readonly deadLettering: number
   /** Whether the equation holds. */
   readonly balanced: boolean
 }
@@ -193,6 +203,8 @@ export function sum(counts: Readonly<Counts>): number {
   return total
 }
 
+const nothingPending: Readonly<Record<PendingPlace, number>> = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0 }
+
 export class Ledger {
   readonly accounts: Array<WriteAccount> = []
   readonly #streams = new Map<string, StreamAccount>()
@@ -220,7 +232,17 @@ export class Ledger {
     const found = own.find((one) => one.sink === sink && one.epoch === epoch)
     if (found !== undefined) return found
     const index = this.accounts.length
-    const account = { index, stream, sink, epoch, admitted: 0, stored: 0, dropped: newCounts(), droppedMayBeStored: 0 }
+    const account = {
+      index,
+      stream,
+      sink,
+      epoch,
+      admitted: 0,
+      stored: 0,
+      deadLettered: newCounts(),
+      dropped: newCounts(),
+      droppedMayBeStored: 0
+    }
     this.accounts.push(account)
     this.#accountsOf.set(stream, [...own, account])
     return account
@@ -275,7 +297,7 @@ export class Ledger {
   }
 
   #legs(): ReadonlyArray<LegRow> {
-    const pending = this.accounts.map(() => ({ queued: 0, inFlight: 0, inDoubt: 0 }))
+    const pending = this.accounts.map(() => ({ ...nothingPending }))
     for (const lanes of this.#pending) {
       lanes.census((account, place, count) => {
         const row = pending[account]
@@ -283,21 +305,23 @@ export class Ledger {
       })
     }
     return this.accounts.map((account, index) => {
-      const { queued, inFlight, inDoubt } = pending[index] ?? { queued: 0, inFlight: 0, inDoubt: 0 }
-      const { stream, sink, epoch, admitted, stored, dropped, droppedMayBeStored } = account
+      const { queued, inFlight, inDoubt, deadLettering } = pending[index] ?? nothingPending
+      const { stream, sink, epoch, admitted, stored, deadLettered, dropped, droppedMayBeStored } = account
+      const ended = stored + sum(deadLettered) + sum(dropped)
       return {
         stream,
         sink,
         epoch,
         admitted,
         stored,
-        deadLettered: {},
+        deadLettered: { ...deadLettered },
         dropped: { ...dropped },
         droppedMayBeStored,
         queued,
         inFlight,
         inDoubt,
-        balanced: admitted === stored + sum(dropped) + queued + inFlight + inDoubt
+        deadLettering,
+        balanced: admitted === ended + queued + inFlight + inDoubt + deadLettering
       }
     })
   }

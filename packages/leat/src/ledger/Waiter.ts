@@ -7,30 +7,56 @@
 export interface Outcome {
   /** Legs acknowledged at the cluster's declared durability. */
   readonly stored: number
+  /** Legs set aside by a policy, by reason: not stored where they were meant to be, and not lost. */
+  readonly deadLettered: Readonly<Record<string, number>>
+  /** Where those are: `cluster/topic` of each topic of dead letters. */
+  readonly deadLetters: ReadonlyArray<string>
   /** Legs given up, by reason. */
   readonly dropped: Readonly<Record<string, number>>
-  /** Of the dropped: legs that may nevertheless be stored, because their last answer never came. */
+  /** Of the dead-lettered and dropped: legs that may nevertheless be stored, because their last answer never came. */
   readonly mayBeStored: number
 }
 
 /** As plain data: whoever waited is given this, and not the waiter. */
-export function outcomeOf({ stored, dropped, mayBeStored }: Outcome): Outcome {
-  return { stored, dropped, mayBeStored }
+export function outcomeOf({ stored, deadLettered, deadLetters, dropped, mayBeStored }: Outcome): Outcome {
+  return { stored, deadLettered, deadLetters, dropped, mayBeStored }
 }
 
 type Told = (outcome: Outcome) => void
 
-/** Of most: nothing was given up. */
-const nothing: Readonly<Record<string, number>> = Object.freeze({})
+type Unstored = Omit<Outcome, "stored">
+
+/** Of most. One object for all: there may be a waiter for each event. */
+const nothing: Unstored = Object.freeze({
+  deadLettered: Object.freeze({}),
+  deadLetters: Object.freeze([]),
+  dropped: Object.freeze({}),
+  mayBeStored: 0
+})
 
 export class Waiter implements Outcome {
   stored = 0
-  dropped = nothing
-  mayBeStored = 0
   /** Legs whose fate is still open. */
   pending = 0
   /** Mostly there is one. */
   #done: Told | Set<Told> | undefined
+  #unstored = nothing
+
+  get deadLettered(): Readonly<Record<string, number>> {
+    return this.#unstored.deadLettered
+  }
+
+  get deadLetters(): ReadonlyArray<string> {
+    return this.#unstored.deadLetters
+  }
+
+  get dropped(): Readonly<Record<string, number>> {
+    return this.#unstored.dropped
+  }
+
+  get mayBeStored(): number {
+    return this.#unstored.mayBeStored
+  }
 
   tellStored(count: number): void {
     this.stored += count
@@ -38,9 +64,19 @@ export class Waiter implements Outcome {
   }
 
   tellDropped(count: number, reason: string, mayBeStored: boolean): void {
-    const before = Object.hasOwn(this.dropped, reason) ? (this.dropped[reason] ?? 0) : 0
-    this.dropped = { ...this.dropped, [reason]: before + count }
-    if (mayBeStored) this.mayBeStored += count
+    const dropped = added(this.dropped, reason, count)
+    this.#unstored = { ...this.#unstored, dropped, mayBeStored: this.mayBeStored + (mayBeStored ? count : 0) }
+    this.#settle(count)
+  }
+
+  /** `topic`: where they are, as `cluster/topic`. */
+  tellDeadLettered(count: number, reason: string, topic: string, mayBeStored: boolean): void {
+    this.#unstored = {
+      deadLettered: added(this.deadLettered, reason, count),
+      deadLetters: [...new Set([...this.deadLetters, topic])],
+      dropped: this.dropped,
+      mayBeStored: this.mayBeStored + (mayBeStored ? count : 0)
+    }
     this.#settle(count)
   }
 
@@ -71,4 +107,9 @@ export class Waiter implements Outcome {
     if (typeof done === "function") done(this)
     else for (const one of done ?? []) one(this)
   }
+}
+
+function added(counts: Readonly<Record<string, number>>, reason: string, count: number) {
+  const before = Object.hasOwn(counts, reason) ? (counts[reason] ?? 0) : 0
+  return { ...counts, [reason]: before + count }
 }

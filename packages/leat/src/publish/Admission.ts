@@ -93,8 +93,8 @@ export class Rejected extends Data.TaggedError("Rejected")<{
 }
 
 /**
- * The event was admitted and then given up by a policy, so the level asked for was not reached on every required leg.
- * `publish` and `publishAll` fail with it; `outcome` counts the legs. Of a `publishAll` it names
+ * The event was admitted, and then given up or set aside as a dead letter by a policy, so the level asked for was not reached on every required
+ * leg. `publish` and `publishAll` fail with it; `outcome` counts the legs. Of a `publishAll` it names
  * no event.
  *
  * @example
@@ -113,7 +113,17 @@ export class NotStored extends Data.TaggedError("NotStored")<{
   readonly outcome: Outcome
 }> {
   override get message(): string {
-    const reasons = Object.entries(this.outcome.dropped).map(([reason, count]) => `${count} ${reason}`)
-    return `${this.stream}: the event was admitted, then dropped by policy (${reasons.join(", ")})`
+    const { dropped, deadLettered, deadLetters } = this.outcome
+    const ends = [
+      ...(Object.keys(dropped).length === 0 ? [] : [`dropped by policy (${textOf(dropped)})`]),
+      ...(deadLetters.length === 0 ? [] : [`dead-lettered to ${deadLetters.join(", ")} (${textOf(deadLettered)})`])
+    ]
+    return `${this.stream}: the event was admitted, then ${ends.join(", and ")}`
   }
+}
+
+function textOf(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(", ")
 }

@@ -224,7 +224,13 @@ export class Publishing<T> implements Publication {
   }
 
   #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
-    for (const _ in outcome.dropped) return new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
-    return undefined
+    const isStored = isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered)
+    return isStored ? undefined : new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
   }
+}
+
+/** Asked for every event that is stored: without a list of the names. */
+function isEmpty(counts: Readonly<Record<string, number>>): boolean {
+  for (const _ in counts) return false
+  return true
 }

@@ -36,10 +36,10 @@ export class Pump implements Alarmed, PartitionRunner {
   readonly transport: Transport
   readonly arenas: ArenaPool
   readonly context: Context.Context<never>
+  readonly scheduler: Scheduler.Scheduler
   alarmMs = Number.POSITIVE_INFINITY
   readonly #clock: Clock.Clock
   readonly #turnClock: TurnClock
-  readonly #scheduler: Scheduler.Scheduler
   readonly #random: { readonly nextDoubleUnsafe: () => number }
   readonly #isTraced: boolean
   readonly #durations: Telemetry.Histogram
@@ -74,8 +74,8 @@ export class Pump implements Alarmed, PartitionRunner {
     this.#isTraced = Telemetry.isTraced(context)
     this.#durations = Telemetry.sendDuration(context)
     this.standstills = new Standstills(context, () => this.nowMs)
-    this.#scheduler = Context.get(context, Scheduler.Scheduler)
-    const dispatcher = this.#scheduler.makeDispatcher()
+    this.scheduler = Context.get(context, Scheduler.Scheduler)
+    const dispatcher = this.scheduler.makeDispatcher()
     const turn = () => this.#run()
     const run = () => opening.runInAsyncScope(turn)
     this.#schedule = () => dispatcher.scheduleTask(run, 0)
@@ -98,7 +98,7 @@ export class Pump implements Alarmed, PartitionRunner {
 
   /** A line for those who wait for room in a sink of this cluster. */
   roomQueue(): RoomQueue {
-    return new RoomQueue(this.#clock, this.#scheduler, this.context)
+    return new RoomQueue(this.#clock, this.scheduler, this.context)
   }
 
   /** A partition that a sink begins to write to. */

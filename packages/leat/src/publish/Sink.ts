@@ -10,6 +10,8 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
+import { OutageWatch } from "../OutageWatch.ts"
+import type { Policy } from "../Policy.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
@@ -19,7 +21,8 @@ import { type LaneMaker, LegLanes } from "./LegLanes.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
-import type { Queued } from "./Span.ts"
+import type { Queued, Span } from "./Span.ts"
+import { Undelivered } from "./Undelivered.ts"
 import type { Halted, LaneHome, LaneRules, WriteLane } from "./WriteLane.ts"
 import type { WritePartitionOptions } from "./WritePartition.ts"
 
@@ -28,7 +31,7 @@ const markerBytes = 64
 
 /** What a person can do about a record that the backend refuses for good. */
 const whenRejected =
-  "the backend refuses this record and will again until the cause is gone; `resume` tries it again, with the time of that moment where its own lies ahead; a policy with `on: [Rejected], then: drop` drops such records alone, where that is allowed"
+  "the backend refuses this record and will again until the cause is gone; `resume` tries it again, with the time of that moment where its own lies ahead; a policy with `on: [Rejected], then: deadLetter` sets such records aside, one with `then: drop` drops them, where that is allowed"
 
 /** What a table may change of a sink. */
 const settingNames = [
@@ -75,6 +78,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly canFence: boolean
   readonly rules: LaneRules
   readonly writing: WritePartitionOptions
+  readonly #undelivered: Undelivered
   readonly #budget: ArenaBudget
   readonly #pump: Pump
   readonly #incarnation: Uint8Array
@@ -100,7 +104,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.ledger = ledger
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
-    this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0 }
+    this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
+    this.#undelivered = new Undelivered({ leg, pump, answered: (lane) => this.#answered(lane) })
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
     this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
     this.#pump = pump
@@ -128,6 +133,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.leg = leg
     if (settingNames.every((name) => was[name] === leg[name])) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
+    this.rules.outage = this.#watchFor(policy, this.rules.outage)
     this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
     this.#budget.bytesMax = leg.bufferBytesMax
     for (const lane of this.#all) this.#readied(lane)
@@ -227,6 +233,35 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   flushLane(lane: PumpedLane): void {
     lane.flush()
     this.#readied(lane)
+  }
+
+  get deadLetters(): string {
+    return this.#undelivered.name
+  }
+
+  setAside(one: WriteLane, span: Span, failure: Halted): void {
+    this.#undelivered.put(one as PumpedLane, span, failure)
+  }
+
+  /** What became of letters: the lane may have halted, or have nothing left. */
+  #answered(lane: PumpedLane): void {
+    const { partition } = lane
+    if (lane.halted !== undefined && !partition.haltedLanes.includes(lane)) partition.haltedLanes.push(lane)
+    if (this.#closing === "draining") this.#dropStanding()
+    if (!lane.isEmpty) this.#readied(lane)
+  }
+
+  /** Only where there is something to tell apart. */
+  #watchFor(policy: Policy, watch: OutageWatch | undefined): OutageWatch | undefined {
+    if (!policy.some(({ then }) => then === "deadLetter")) return undefined
+    return watch ?? new OutageWatch((isOutage) => this.#tellOutage(isOutage))
+  }
+
+  #tellOutage(isOutage: boolean): void {
+    const sentence = isOutage
+      ? `most of what is sent to ${this.leg.sink} fails: what fails for a passing reason is not dead-lettered now, it waits and is tried again`
+      : `most of what is sent to ${this.leg.sink} is stored again; what still fails is dead-lettered`
+    Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
 
   driven(partition: PumpedPartition, hasFailed: boolean): void {
@@ -347,14 +382,17 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
           this.waiting.freed()
         })
       ),
+      Effect.andThen(this.#undelivered.close),
       Effect.andThen(this.#tellGivenUp)
     )
   }
 
-  /** Nobody resumes a lane while it is being closed: what it holds is given up at once. */
+  /** Nobody resumes a lane while it is being closed: what it holds is given up as soon as nothing of it may still become a dead letter. */
   #dropStanding(): void {
-    for (const lane of this.#all)
-      if (lane.halted !== undefined || lane.partition.halted !== undefined) this.#abandon(lane)
+    for (const lane of this.#all) {
+      const isStanding = lane.halted !== undefined || lane.partition.halted !== undefined
+      if (isStanding && !lane.isDeadLettering) this.#abandon(lane)
+    }
   }
 
   #abandon(lane: PumpedLane): void {

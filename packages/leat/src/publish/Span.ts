@@ -1,4 +1,5 @@
 /** Records of one batch that have had the same fate so far, and the batch in the queue of its lane. */
+import type { PendingPlace } from "../ledger/Ledger.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 
@@ -7,13 +8,15 @@ export interface Span {
   readonly queued: Queued
   readonly from: number
   readonly to: number
-  /** `ended`: stored, dropped, or replaced by its parts. */
-  state: "queued" | "inFlight" | "inDoubt" | "ended"
+  /** `ended`: stored, set aside, dropped, or replaced by its parts. */
+  state: PendingPlace | "ended"
   attempts: number
   /** Of the monotonic clock, in milliseconds. */
   firstSentMs: number
   /** Whether any attempt had an unknown outcome: the record may be stored whatever comes later. */
   mayBeStored: boolean
+  /** When its failure was counted last as a sign of an outage; milliseconds of the monotonic clock. */
+  countedMs: number
   /** The drops that its first record announces: a retry of what may be stored says the same. */
   said: ReadonlyArray<DroppedRange>
   /** Ranges of drops that it may announce: fewer than there are once the backend has found it too large with what it said. */
@@ -63,6 +66,7 @@ export function wholeOf(queued: Queued): Span {
     attempts: 0,
     firstSentMs: 0,
     mayBeStored: false,
+    countedMs: Number.NEGATIVE_INFINITY,
     said: nothing,
     saidMax: Number.POSITIVE_INFINITY
   }

@@ -4,6 +4,7 @@
  *
  * - ranges leave in order, and a retry is the same range again: everything later waits behind it;
  * - of one batch one range is on its way at a time, because a batch announces drops in one place;
+ * - what is on its way to the dead letters is passed over, with its place kept: what stands behind it goes on;
  * - every record that was appended ends in exactly one place of the ledger, and its waiters are told once.
  *
  * What all lanes of a partition share (ranges on their way, the fence) is the `WritePartition`'s. A lane can be gated (it fills, and
@@ -15,8 +16,9 @@
  * if (range !== undefined) lane.settled(range, [{ from: range.from, to: range.to, fate: "stored" }], { nowMs, random, isBehind: false })
  * ```
  */
-import type { Ledger, Place, WriteAccount } from "../ledger/Ledger.ts"
-import { decide, type Policy } from "../Policy.ts"
+import type { Ledger, PendingPlace, Place, WriteAccount } from "../ledger/Ledger.ts"
+import type { OutageWatch } from "../OutageWatch.ts"
+import { decide, type Decision, type Policy } from "../Policy.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
@@ -37,6 +39,8 @@ export interface LaneRules {
   batchRecords: number
   /** Records sent again so far. */
   retries: number
+  /** Tells an outage from poison; undefined where the policy dead-letters nothing. */
+  outage: OutageWatch | undefined
 }
 
 /** What all lanes of a sink share. */
@@ -47,11 +51,15 @@ export interface LaneHome {
   readonly recordBytesMax: number
   /** Whether the transport can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
+  /** Where dead letters go, as `cluster/topic`. */
+  readonly deadLetters: string
+  /** Has a copy of the records stored there; never answers (`letterAnswered`) before it returns. */
+  readonly setAside: (lane: WriteLane, span: Span, failure: Halted) => void
   /** Nothing of the batch is left. */
   readonly recycle: (lane: WriteLane, queued: Queued) => void
 }
 
-/** Why a lane stands still until a person says `resume`. */
+/** Why a lane stands still until a person says `resume`, or a record is set aside. */
 export interface Halted {
   /** What the policy was asked about. */
   readonly tag: string
@@ -71,6 +79,10 @@ export interface AnswerFacts {
 
 /** The worst that became of a range. */
 export type Fate = "stored" | "notStored" | "unknown"
+
+/** Waits of a range for the end of an outage: the first, and the longest, in milliseconds. */
+const outageMs = 1000
+const outageMsMax = 30_000
 
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
@@ -192,9 +204,10 @@ export class WriteLane implements QueueOwner {
       const { batch, spans } = queued
       if (spans?.some(isInFlight) === true) {
         // What is left of this batch comes before the next one.
-        if (spans.length > 1) return undefined
+        if (spans.some(isQueued)) return undefined
         continue
       }
+      if (spans?.every(isDeadLettering) === true) continue
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
       if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
@@ -210,7 +223,9 @@ export class WriteLane implements QueueOwner {
     const at = queued.spans.indexOf(span)
     span.state = "ended"
     const [only] = runs
+    const { outage } = this.#home.rules
     if (runs.length === 1 && only?.fate === "stored") {
+      outage?.handled(span.to - span.from, facts.nowMs)
       this.#end(queued.batch, span, "inFlight", "stored")
       if (queued.spans.length === 1) queued.spans.pop()
       else queued.spans.splice(at, 1)
@@ -223,12 +238,45 @@ export class WriteLane implements QueueOwner {
       const said = run.from === span.from ? span.said : []
       const part: Span = { ...span, from: run.from, to: run.to, state: "inFlight", said }
       const isBehind = facts.isBehind || (isExplained && run.fate === "notStored" && run.error === undefined)
-      if (run.fate === "stored") this.#end(queued.batch, part, "inFlight", "stored")
-      else left.push(...this.#failed(queued, part, run, { ...facts, isBehind }))
+      if (run.fate === "stored") {
+        outage?.handled(part.to - part.from, facts.nowMs)
+        this.#end(queued.batch, part, "inFlight", "stored")
+      } else left.push(...this.#failed(queued, part, run, { ...facts, isBehind }))
     }
-    queued.spans.splice(at, 1, ...left)
-    this.#removeEnded(queued)
+    this.#replace(queued, at, left)
     return worstOf(runs)
+  }
+
+  /**
+   * What became of the dead letters of a range that was set aside, for each record: undefined when it is stored, else why it never will be. Of
+   * one that has ended meanwhile nothing is looked at.
+   */
+  letterAnswered(span: Span, failure: Halted, faults: ReadonlyArray<string | undefined>): void {
+    const { queued } = span
+    if (queued.spans === undefined || span.state !== "deadLettering") return
+    const at = queued.spans.indexOf(span)
+    span.state = "ended"
+    const left: Array<Span> = []
+    for (let from = span.from; from < span.to;) {
+      const fault = faults[from - span.from]
+      let to = from + 1
+      while (to < span.to && faults[to - span.from] === fault) to++
+      const part: Span = { ...span, from, to, state: "queued" }
+      from = to
+      if (fault === undefined) this.#ending(queued.batch, part, "deadLettering", "deadLettered", failure.tag)
+      else {
+        this.#move(queued.batch, part, "deadLettering", "queued")
+        left.push(part)
+        const detail = `${failure.detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
+        this.halted ??= { ...failure, detail }
+      }
+    }
+    this.#replace(queued, at, left)
+  }
+
+  /** Whether something of it is on its way to the dead letters. */
+  get isDeadLettering(): boolean {
+    return this.#queue.all.some(({ spans }) => spans?.some(isDeadLettering) === true)
   }
 
   /** The fence has returned: what was in doubt did not land, or has landed for good, and may be sent again. */
@@ -314,9 +362,7 @@ export class WriteLane implements QueueOwner {
   }
 
   /** Calls `visit` for every range of records that has not ended, in order, with where it is. */
-  census(
-    visit: (batch: RecordBatch, from: number, to: number, place: "queued" | "inFlight" | "inDoubt") => void
-  ): void {
+  census(visit: (batch: RecordBatch, from: number, to: number, place: PendingPlace) => void): void {
     for (const { batch, spans } of this.#queue.all) {
       if (spans === undefined) visit(batch, 0, batch.count, "queued")
       else for (const { from, to, state } of spans) if (state !== "ended") visit(batch, from, to, state)
@@ -344,7 +390,7 @@ export class WriteLane implements QueueOwner {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
     queued.spans ??= [wholeOf(queued)]
-    const [span] = queued.spans
+    const span = queued.spans.find(isQueued)
     if (span === undefined) return undefined
     if (span.attempts === 0) span.firstSentMs = nowMs
     if (span.attempts++ > 0) this.#home.rules.retries += span.to - span.from
@@ -359,7 +405,6 @@ export class WriteLane implements QueueOwner {
     const { batch } = queued
     const tag = run.error?.reason ?? "Unknown"
     const isUnknown = run.fate === "unknown"
-    const wasDoubted = part.mayBeStored
     const announced = part.said.length
     if (isUnknown) {
       part.mayBeStored = true
@@ -378,15 +423,41 @@ export class WriteLane implements QueueOwner {
     const decision = decide(this.#home.rules.policy, { tag, attempts: part.attempts, elapsedMs, random: facts.random })
     // Retries are those of the range, once for all of it; the ending is that of each record.
     if ("ending" in decision && tag === "Rejected" && !isOne) return this.#halves(batch, part)
-    if ("ending" in decision && decision.ending === "drop") {
-      this.#ending(batch, part, "inFlight", tag, isUnknown || wasDoubted)
+    // A marker is no event that anybody would miss.
+    const isMarker = batch.isMarker(part.from)
+    if ("ending" in decision && (decision.ending === "drop" || (decision.ending === "deadLetter" && isMarker))) {
+      this.#ending(batch, part, "inFlight", "dropped", tag)
       return []
     }
-    if ("retryAfterMs" in decision) {
-      const untilMs = facts.nowMs + retryDelayMs(decision.retryAfterMs, part.attempts)
-      this.#notBeforeMs = Math.max(this.#notBeforeMs, untilMs)
-    } else this.halted = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
+    const failure = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
+    const waitMs = this.#waitMs(part, decision, tag, facts)
+    if (waitMs !== undefined) this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + waitMs)
+    else if ("ending" in decision && decision.ending === "deadLetter")
+      return [this.#setAside(batch, part, announced, failure)]
+    else this.halted = failure
     return [this.#again(batch, part, isUnknown)]
+  }
+
+  /** How long until the part is sent again; undefined: it is not, by itself. */
+  #waitMs(part: Span, decision: Decision, tag: string, { nowMs, random }: AnswerFacts): number | undefined {
+    if ("retryAfterMs" in decision) return retryDelayMs(decision.retryAfterMs, part.attempts)
+    const { outage } = this.#home.rules
+    // What is refused for good says something of the record; everything else may be the same for all of them.
+    if (decision.ending !== "deadLetter" || tag === "Rejected" || tag === "TooLarge" || outage === undefined)
+      return undefined
+    part.countedMs = outage.failed(nowMs, part.countedMs, part.to - part.from)
+    if (!outage.isOutage(nowMs)) return undefined
+    return Math.min(outageMs * 2 ** (part.attempts - 1), outageMsMax) * (1 - 0.2 * random)
+  }
+
+  /** From here on the part is passed over. What it was to announce is for a later record to say. */
+  #setAside(batch: RecordBatch, part: Span, announced: number, failure: Halted): Span {
+    this.#drops.takeBack(part)
+    if (announced > 0) batch.withdrawNotice()
+    part.state = "deadLettering"
+    this.#move(batch, part, "inFlight", "deadLettering")
+    this.#home.setAside(this, part, failure)
+    return part
   }
 
   #again(batch: RecordBatch, part: Span, isUnknown: boolean): Span {
@@ -420,16 +491,18 @@ export class WriteLane implements QueueOwner {
     if (state === "inFlight") queued.isReusable = false
     span.state = "ended"
     queued.spans?.splice(queued.spans.indexOf(span), 1)
-    this.#ending(queued.batch, span, state, reason, span.mayBeStored || state === "inFlight")
+    if (state === "inFlight") span.mayBeStored = true
+    this.#ending(queued.batch, span, state, "dropped", reason)
   }
 
-  #ending(batch: RecordBatch, span: Span, from: Place, reason: string, mayBeStored: boolean): void {
+  /** Ends records that are not stored where they were to be: a gap, which is announced. */
+  #ending(batch: RecordBatch, span: Span, from: Place, ending: "deadLettered" | "dropped", reason: string): void {
     this.#drops.takeBack(span)
     for (let index = span.from; index < span.to; index++) {
       if (batch.isMarker(index)) continue
-      this.#drops.note(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
+      this.#drops.note(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, ending === "dropped" ? reason : ending)
     }
-    this.#end(batch, span, from, "dropped", reason, mayBeStored)
+    this.#end(batch, span, from, ending, reason)
   }
 
   /** Ends records: counters, journal, waiters. */
@@ -437,22 +510,23 @@ export class WriteLane implements QueueOwner {
     batch: RecordBatch,
     span: Span,
     place: Place,
-    ending: "stored" | "dropped",
-    reason = "Unknown",
-    mayBeStored = false
+    ending: "stored" | "deadLettered" | "dropped",
+    reason = "Unknown"
   ): void {
     const { account } = this
+    const { mayBeStored } = span
     let events = span.to - span.from
     for (let index = span.from; index < span.to; index++) if (batch.isMarker(index)) events--
     if (ending === "stored") account.stored += events
     else if (events > 0) {
-      account.dropped[reason] = (account.dropped[reason] ?? 0) + events
+      account[ending][reason] = (account[ending][reason] ?? 0) + events
       if (mayBeStored) account.droppedMayBeStored += events
     }
-    this.#move(batch, span, place, ending, ending === "dropped" ? reason : undefined)
+    this.#move(batch, span, place, ending, ending === "stored" ? undefined : reason)
     if (batch.isAwaited)
       batch.awaited(span.from, span.to, (waiter, count) => {
         if (ending === "stored") waiter.tellStored(count)
+        else if (ending === "deadLettered") waiter.tellDeadLettered(count, reason, this.#home.deadLetters, mayBeStored)
         else waiter.tellDropped(count, reason, mayBeStored)
       })
   }
@@ -466,6 +540,12 @@ export class WriteLane implements QueueOwner {
     }
   }
 
+  /** In the place of a span stands what is left of it. */
+  #replace(queued: Queued, at: number, left: ReadonlyArray<Span>): void {
+    queued.spans?.splice(at, 1, ...left)
+    this.#removeEnded(queued)
+  }
+
   #removeEnded(queued: Queued): void {
     if (queued.spans === undefined || queued.spans.length > 0) return
     if (this.#queue.remove(queued)) this.#home.recycle(this, queued)
@@ -474,6 +554,14 @@ export class WriteLane implements QueueOwner {
 
 function isInFlight({ state }: Span): boolean {
   return state === "inFlight"
+}
+
+function isQueued({ state }: Span): boolean {
+  return state === "queued"
+}
+
+function isDeadLettering({ state }: Span): boolean {
+  return state === "deadLettering"
 }
 
 function worstOf(runs: ReadonlyArray<Run>): Fate {

@@ -19,6 +19,7 @@
  */
 import { decide, type Policy } from "../Policy.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
+import { isPassing } from "../reasons.ts"
 import type { Run } from "../transport/index.ts"
 import { answeredRuns } from "../transport/answeredRuns.ts"
 import { Fifo } from "./Fifo.ts"
@@ -215,7 +216,10 @@ export class WritePartition {
       random
     })
     if ("retryAfterMs" in decision) this.#notBeforeMs = nowMs + retryDelayMs(decision.retryAfterMs, attempts)
-    else if (decision.ending === "drop") {
+    else if (decision.ending === "deadLetter" && isPassing(tag)) {
+      // What keeps the fence from returning is not the records in doubt, and would keep their letters too: it is asked for until it has.
+      this.#notBeforeMs = nowMs + fenceRetryMs
+    } else if (decision.ending === "drop") {
       // The policy may give records up, never the fence: what is in doubt could still land behind whatever is sent next.
       for (const lane of this.#doubted) lane.dropDoubt(tag)
       this.#doubted.clear()

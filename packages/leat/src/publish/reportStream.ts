@@ -13,12 +13,15 @@ const kinds: ReadonlyArray<Pulled<Counted>> = [
   { name: metricNames.offered, type: "Counter", read: ({ account }) => account.offered },
   { name: metricNames.rejected, type: "Counter", read: ({ account }) => sum(account.rejected) },
   { name: metricNames.sent, type: "Counter", read: overLegs(({ stored }) => stored) },
+  { name: metricNames.legsDeadLettered, type: "Counter", read: overLegs(({ deadLettered }) => sum(deadLettered)) },
   { name: metricNames.dropped, type: "Counter", read: overLegs(({ dropped }) => sum(dropped)) },
   // Not from the census of the lanes: a scrape of 10,000 streams would ask all lanes 10,000 times.
   {
     name: metricNames.pending,
     type: "Gauge",
-    read: overLegs(({ admitted, stored, dropped }) => admitted - stored - sum(dropped))
+    read: overLegs(
+      ({ admitted, stored, deadLettered, dropped }) => admitted - stored - sum(deadLettered) - sum(dropped)
+    )
   }
 ]
 

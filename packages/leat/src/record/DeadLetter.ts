@@ -58,6 +58,18 @@ export function deadLetterTopics(
   return { deadLetters: `${topic}.${name}.dlq`, replays: `${topic}.${name}.replay` }
 }
 
+/**
+ * The topic of what could not be published to a topic.
+ *
+ * @example
+ * ```ts
+ * undeliveredTopic("shop.orders") // "shop.orders.undelivered"
+ * ```
+ */
+export function undeliveredTopic(topic: string): string {
+  return `${topic}.undelivered`
+}
+
 /** What the names of Kafka's own headers begin with. */
 export const deadLetterFamily = "__dlq.errors."
 

@@ -51,8 +51,6 @@ export function legPolicyFaults(document: RouteDocument, names: PolicyNames, pat
         ? builtIn[name]
         : []
     const messages: Array<string> = []
-    if (policy?.some(({ then }) => then === "deadLetter") === true)
-      messages.push(`the policy ${name} dead-letters, which only subscriptions can; use one that drops or halts`)
     if (policy?.some(({ timeoutMs }) => timeoutMs !== undefined) === true)
       messages.push(`the policy ${name} limits the time of handlers, which a leg does not have; say timeout at the leg`)
     return messages.map((message) => ({ path: `${path}.policy`, message }))

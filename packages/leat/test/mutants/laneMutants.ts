@@ -93,8 +93,8 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was given up on its way is said not to be stored",
     file: "publish/WriteLane.ts",
-    find: `span.mayBeStored || state === "inFlight")`,
-    replace: `span.mayBeStored)`,
+    find: `if (state === "inFlight") span.mayBeStored = true`,
+    replace: ``,
     foundBy: "publish/publishing.test.ts",
     test: "counts what it could not send by its deadline"
   },
@@ -133,7 +133,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "a journal is told a reason of what is stored",
     file: "publish/WriteLane.ts",
-    find: `ending === "dropped" ? reason : undefined`,
+    find: `ending === "stored" ? undefined : reason`,
     replace: `reason`,
     foundBy: "publish/writeModel.test.ts"
   },

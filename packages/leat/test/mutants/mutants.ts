@@ -15,6 +15,7 @@ import { routesMutants } from "./routesMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
+import { undeliveredMutants } from "./undeliveredMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
@@ -22,6 +23,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...pumpMutants,
   ...laneMutants,
   ...sinkMutants,
+  ...undeliveredMutants,
   ...consumeMutants,
   ...catchingUpMutants,
   ...deadLetterMutants,
@@ -53,9 +55,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "what failed is tried again behind what came later",
     file: "publish/WriteLane.ts",
-    find: `queued.spans.splice(at, 1, ...left)
+    find: `queued.spans?.splice(at, 1, ...left)
     this.#removeEnded(queued)`,
-    replace: `queued.spans.splice(at, 1, ...left)
+    replace: `queued.spans?.splice(at, 1, ...left)
     const first = left.length > 0 && this.#queue.length > 1 ? this.#queue.shift() : undefined
     if (first !== undefined) this.#queue.push(first)
     this.#removeEnded(queued)`
@@ -63,8 +65,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a dropped record is not counted",
     file: "publish/WriteLane.ts",
-    find: `this.#end(batch, span, from, "dropped", reason, mayBeStored)`,
-    replace: `void [from, reason, mayBeStored]`
+    find: `this.#end(batch, span, from, ending, reason)`,
+    replace: `if (ending !== "dropped") this.#end(batch, span, from, ending, reason)`
   },
   {
     name: "an event carries the sequence of the next one",
@@ -88,8 +90,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a retry begins one record too late",
     file: "publish/WriteLane.ts",
-    find: `queued.spans.splice(at, 1, ...left)`,
-    replace: `queued.spans.splice(at, 1, ...left.map((one) => ({ ...one, from: Math.min(one.from + 1, one.to - 1) })))`
+    find: `queued.spans?.splice(at, 1, ...left)`,
+    replace: `queued.spans?.splice(at, 1, ...left.map((one) => ({ ...one, from: Math.min(one.from + 1, one.to - 1) })))`
   },
   {
     name: "the watermark passes a parked record",

@@ -157,8 +157,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a policy dropped is told stored",
     file: "publish/Publishing.ts",
-    find: `for (const _ in outcome.dropped) return new`,
-    replace: `for (const _ in outcome.dropped) if (outcome.stored < 0) return new`,
+    find: `isEmpty(outcome.dropped) && isEmpty`,
+    replace: `isEmpty`,
     foundBy: "worlds"
   },
   {

@@ -113,9 +113,15 @@ describe("flush", () => {
     await using opened = await openNotes()
     await opened.notes.publish(note("k", "1"))
     opened.notes.offer(note("k", "2"))
-    expect(await opened.leat.flush()).toStrictEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
+    expect(await opened.leat.flush()).toStrictEqual({
+      stored: 1,
+      deadLettered: {},
+      deadLetters: [],
+      dropped: {},
+      mayBeStored: 0
+    })
     const { outcome } = await opened.notes.publish(note("k", "3"))
-    expect(await outcome()).toStrictEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
+    expect(await outcome()).toStrictEqual({ stored: 1, deadLettered: {}, deadLetters: [], dropped: {}, mayBeStored: 0 })
   })
 })
 

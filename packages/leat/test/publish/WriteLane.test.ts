@@ -8,13 +8,15 @@ import { type Run, TransportError } from "../../src/transport/index.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
+const noLetters = { deadLetters: "memory/t.undelivered", setAside: () => undefined }
+
 describe("the notice of what was dropped", () => {
   function laneWithDrop(policy: Policy = strict) {
     const ledger = new Ledger()
     const account = ledger.account("s", "memory/t", 1)
-    const rules = { policy, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0 }
+    const rules = { policy, lingerMs: 0, batchBytes: 1, batchRecords: 100, retries: 0, outage: undefined }
     const partition = new WritePartition({ rules, pipeline: 1, canFence: true })
-    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, recycle: () => undefined }
+    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, ...noLetters, recycle: () => undefined }
     const lane = new WriteLane(home, account)
     const append = (seq: number) => {
       const batch = new RecordBatch(4096)
@@ -152,8 +154,8 @@ describe("the records of one batch", () => {
   /** Four records, on their way together. */
   function sent() {
     const ledger = new Ledger()
-    const rules = { policy, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0 }
-    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, recycle: () => undefined }
+    const rules = { policy, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0, outage: undefined }
+    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, ...noLetters, recycle: () => undefined }
     const lane = new WriteLane(home, ledger.account("s", "memory/t", 1))
     const batch = new RecordBatch(4096)
     batch.arena.fill(0)

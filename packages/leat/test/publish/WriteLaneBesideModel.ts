@@ -5,25 +5,27 @@ import { Ledger } from "../../src/ledger/Ledger.ts"
 import { Waiter } from "../../src/ledger/Waiter.ts"
 import type { Policy } from "../../src/Policy.ts"
 import type { Queued, Span } from "../../src/publish/Span.ts"
-import { type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
+import { type Halted, type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
 import { droppedHeader, readDropNotice } from "../../src/record/DropNotice.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type Run, TransportError } from "../../src/transport/index.ts"
 import { WriteModel } from "./WriteModel.ts"
-import { type Answer, type Batch, type Range, textsOf } from "./writeModelParts.ts"
+import { type Answer, type Batch, type Range, type Ruling, textsOf } from "./writeModelParts.ts"
 
 const policy: Policy = [
   { on: ["Rejected"], retry: { times: 1, baseMs: 7, jitter: 0 }, then: "drop" },
   { on: ["Timeout"], retry: { times: 1, baseMs: 5, jitter: 0 }, then: "drop" },
   { on: ["Throttled"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
-  { on: ["Unavailable"], retry: { baseMs: 0 }, then: "halt" }
+  { on: ["Unavailable"], retry: { baseMs: 0 }, then: "halt" },
+  { on: ["Corrupt"], retry: { times: 1, baseMs: 3, jitter: 0 }, then: "deadLetter" }
 ]
 
 /** What these rules come to, by hand: the jitter of 0.2 at a chance of 0.5 takes a tenth away, and after three attempts 10 ms are least. */
-function ruling(tag: string, attempts: number, elapsedMs: number): number | "drop" | "halt" {
+function ruling(tag: string, attempts: number, elapsedMs: number): ReturnType<Ruling> {
   const leastMs = attempts > 3 ? 10 : 0
   if (tag === "Rejected") return attempts > 1 ? "drop" : 7
   if (tag === "Timeout") return attempts > 1 ? "drop" : 5
+  if (tag === "Corrupt") return attempts > 1 ? "deadLetter" : 3
   if (tag === "Throttled") return elapsedMs + 9 > 30 ? "halt" : Math.max(9, leastMs)
   return tag === "Unavailable" ? leastMs : "halt"
 }
@@ -37,6 +39,8 @@ const answerDrawn = fc.record({
     "Throttled" as const,
     "Unavailable" as const,
     "TooLarge" as const,
+    "Corrupt" as const,
+    "Corrupt" as const,
     undefined
   )
 })
@@ -46,6 +50,7 @@ export const moveDrawn = fc.record({
     { weight: 10, arbitrary: fc.constant("take" as const) },
     { weight: 9, arbitrary: fc.constant("answer" as const) },
     { weight: 3, arbitrary: fc.constantFrom("fence" as const, "resume" as const) },
+    { weight: 4, arbitrary: fc.constant("letters" as const) },
     { weight: 2, arbitrary: fc.constantFrom("refuse" as const, "dropBatch" as const) },
     { weight: 1, arbitrary: fc.constantFrom("begin" as const, "mark" as const, "await" as const, "flush" as const) },
     { weight: 1, arbitrary: fc.constantFrom("gate" as const, "dropDoubt" as const, "announce" as const) }
@@ -79,6 +84,8 @@ export class WriteLaneBesideModel {
   /** What was taken, also what has ended since: a late word about it counts for nothing. */
   readonly #taken: Array<readonly [Span, Range]> = []
   readonly #waiters: Array<Waiter> = []
+  /** What was set aside, also what has ended since. */
+  readonly #aside: Array<readonly [Span, Halted]> = []
   readonly #lane: WriteLane
   #model: WriteModel
   #seq = 0
@@ -90,15 +97,16 @@ export class WriteLaneBesideModel {
       moved: ({ stream }, bucket, seq, from, to, reason) =>
         this.#moves.push(`${stream} ${bucket}:${seq} ${from ?? "nowhere"} ${to} ${reason ?? "none"}`)
     })
-    const rules = { policy, retries: 0, ...limits }
+    const rules = { policy, retries: 0, outage: undefined, ...limits }
     const recycle = (_: WriteLane, queued: Queued) => {
       const id = this.#queued.findIndex(([one]) => one === queued)
       this.#recycled.push(`${id} ${queued.isReusable ? "reusable" : "held"}`)
     }
+    const setAside: LaneHome["setAside"] = (_, span, failure) => void this.#aside.push([span, failure])
     this.#drawn = drawn
     this.#rules = rules
     this.#ledger = ledger
-    this.#home = { ledger, rules, recordBytesMax: 1 << 20, canFence, recycle }
+    this.#home = { ledger, rules, recordBytesMax: 1 << 20, canFence, deadLetters: "c/t.undelivered", setAside, recycle }
     this.#lane = new WriteLane(this.#home, ledger.account("first", "t", 1))
     this.#model = new WriteModel("first", drawn, ruling)
   }
@@ -121,6 +129,7 @@ export class WriteLaneBesideModel {
     else if (does === "answer") this.#answer(move)
     else if (does === "dropBatch") this.#dropBatch(at)
     else if (does === "await") this.#await()
+    else if (does === "letters") this.#letters(move)
     else if (does === "refuse") {
       lane.refused(7, this.#seq, "overflow")
       model.refused(7, this.#seq++, "overflow")
@@ -155,25 +164,32 @@ export class WriteLaneBesideModel {
     this.#lane.serve(this.#home, this.#ledger.account("second", "t", 1))
     this.#model = new WriteModel("second", this.#drawn, ruling)
     this.#rules.retries = 0
-    for (const list of [this.#moves, this.#recycled, this.#queued, this.#waiters]) list.length = 0
+    for (const list of [this.#moves, this.#recycled, this.#queued, this.#waiters, this.#aside]) list.length = 0
   }
 
   /** What the lane says, in the form of `model.facts`. */
   get facts(): WriteModel["facts"] {
     const lane = this.#lane
-    const { admitted, stored, dropped, droppedMayBeStored } = lane.account
+    const { admitted, stored, deadLettered, dropped, droppedMayBeStored } = lane.account
     const census: Array<string> = []
     lane.census((batch, from, to, place) => {
       if (to > from) census.push(`${batch.seq.subarray(from, to).join(" ")} ${place}`)
     })
     return {
-      account: { admitted, stored, dropped: { ...dropped }, mayBeStored: droppedMayBeStored },
+      account: {
+        admitted,
+        stored,
+        deadLettered: { ...deadLettered },
+        dropped: { ...dropped },
+        mayBeStored: droppedMayBeStored
+      },
       moves: this.#moves.splice(0).toSorted(),
       census,
       pending: lane.pending,
       waiters: this.#waiters.map((waiter) => ({
         pending: waiter.pending,
         stored: waiter.stored,
+        deadLettered: waiter.deadLettered,
         dropped: waiter.dropped,
         mayBeStored: waiter.mayBeStored
       })),
@@ -214,7 +230,7 @@ export class WriteLaneBesideModel {
       batch.awaitLast(waiter)
       waiters.push(this.#waiters.length)
       this.#waiters.push(waiter)
-      this.#model.waiters.push({ pending: 1, stored: 0, dropped: {}, mayBeStored: 0 })
+      this.#model.waiters.push({ pending: 1, stored: 0, deadLettered: {}, dropped: {}, mayBeStored: 0 })
     }
     const record = { bucket: at & 1, seq: this.#seq++, isMarker: false, timeMs: at * 100, waiters }
     expect(this.#lane.appended()).toBe(this.#model.appended(record, 2))
@@ -283,6 +299,21 @@ export class WriteLaneBesideModel {
     this.#model.settled(range, parts, this.#nowMs, isBehind)
   }
 
+  /** Letters of what was set aside are stored or refused; of what ended otherwise meanwhile nothing is looked at. */
+  #letters({ at, answers }: Move): void {
+    const [span, failure] = this.#aside.at(-1 - at) ?? []
+    if (span === undefined || failure === undefined) return
+    const drawn: ReadonlyArray<Pick<Answer, "count" | "fate">> = answers
+    const faults = drawn.flatMap(({ count, fate }) => Array.from({ length: count }, () => faultOf(fate)))
+    const last = faultOf(drawn.at(-1)?.fate)
+    const all = Array.from({ length: span.to - span.from }, (_, index) =>
+      index < faults.length ? faults[index] : last
+    )
+    const seqs = span.queued.batch.seq.subarray(span.from, span.to)
+    this.#lane.letterAnswered(span, failure, all)
+    this.#model.letterAnswered(Array.from(seqs), failure, all, "c/t.undelivered")
+  }
+
   #dropBatch(at: number): void {
     const [queued, batch] = this.#queued.at(-1 - at) ?? []
     if (queued === undefined || batch === undefined || !this.#model.batches.includes(batch)) return
@@ -301,4 +332,8 @@ function commit(batch: RecordBatch, bucket: number, seq: number, timeMs: number,
   const at = batch.bytes
   batch.place(bucket, seq, Float64Array.of(timeMs))
   batch.commit(false, at, at + 1, at + 2, kind)
+}
+
+function faultOf(fate: Answer["fate"] | undefined): string | undefined {
+  return fate === "stored" ? undefined : `it is ${fate}`
 }

@@ -21,6 +21,7 @@ export class WriteModel {
   dueMs = Infinity
   admitted = 0
   stored = 0
+  deadLettered: Record<string, number> = {}
   dropped: Record<string, number> = {}
   mayBeStored = 0
   retries = 0
@@ -68,17 +69,18 @@ export class WriteModel {
 
   refused(bucket: number, seq: number, reason: string): void {
     this.admitted++
-    this.#dropRecords([{ bucket, seq, isMarker: false, timeMs: 0, waiters: [] }], undefined, reason, false)
+    this.#endRecords("dropped", [{ bucket, seq, isMarker: false, timeMs: 0, waiters: [] }], undefined, reason, false)
   }
 
   /** The range that is to leave. */
   take(nowMs: number): Range | undefined {
     this.dueMs = Infinity
     if (this.halted !== undefined || this.isGated) return undefined
-    const batch = this.batches.find(
-      ({ ranges }) => ranges.every(({ state }) => state !== "inFlight") || ranges.length > 1
+    // What is set aside is passed over, and so is a batch of which all else is on its way.
+    const batch = this.batches.find(({ ranges }) =>
+      ranges.some(({ state }) => state !== "inFlight" && state !== "deadLettering")
     )
-    const range = batch?.ranges[0]
+    const range = batch?.ranges.find(({ state }) => state !== "deadLettering" && state !== "inFlight")
     if (batch === undefined || range === undefined || countOf(batch) === 0) return undefined
     if (batch.ranges.some(({ state }) => state === "inFlight")) return undefined
     const lingersUntilMs = batch === this.open && !this.isSealed ? this.lingerDueMs : 0
@@ -172,11 +174,44 @@ export class WriteModel {
     for (const batch of this.batches.slice()) for (const range of batch.ranges) this.#drop(batch, range, reason)
   }
 
+  /** What became of the letters of records that were set aside together. */
+  letterAnswered(
+    seqs: ReadonlyArray<number>,
+    failure: { readonly tag: string; readonly attempts: number; readonly detail: string },
+    faults: ReadonlyArray<string | undefined>,
+    topic: string
+  ): void {
+    const batch = this.batches.find(({ ranges }) =>
+      ranges.some(({ state, records }) => state === "deadLettering" && records[0]?.seq === seqs[0])
+    )
+    const range = batch?.ranges.find(({ records }) => records[0]?.seq === seqs[0])
+    if (batch === undefined || range === undefined) return
+    const left: Array<Range> = []
+    let before: string | undefined
+    for (const [index, record] of range.records.entries()) {
+      const fault = faults[index]
+      if (fault === undefined) {
+        this.#endRecords("deadLettered", [record], "deadLettering", failure.tag, range.mayBeStored)
+      } else {
+        this.#move([record], "deadLettering", "queued")
+        this.halted ??= { ...failure, detail: `${failure.detail}; and ${topic} refuses it too: ${fault}` }
+        const last = left.at(-1)
+        // Those that are refused alike stay together.
+        if (last !== undefined && before === fault)
+          left[left.length - 1] = { ...last, records: [...last.records, record] }
+        else left.push({ ...range, state: "queued", records: [record] })
+      }
+      before = fault
+    }
+    range.state = "ended"
+    this.#replace(batch, range, left)
+  }
+
   /** One more waits for every record that has not ended. */
   await(): void {
     const records = this.#all.flatMap((range) => range.records)
     for (const { waiters } of records) waiters.push(this.waiters.length)
-    this.waiters.push({ pending: records.length, stored: 0, dropped: {}, mayBeStored: 0 })
+    this.waiters.push({ pending: records.length, stored: 0, deadLettered: {}, dropped: {}, mayBeStored: 0 })
   }
 
   get lingerDueMs(): number {
@@ -192,11 +227,23 @@ export class WriteModel {
 
   /** All that can be asked of the lane, and the moves since this was asked last. */
   get facts() {
-    const { admitted, batches, census, dropped, dueMs, halted, isSealed, lingerDueMs, mayBeStored, retries, stored } =
-      this
+    const {
+      admitted,
+      batches,
+      census,
+      deadLettered,
+      dropped,
+      dueMs,
+      halted,
+      isSealed,
+      lingerDueMs,
+      mayBeStored,
+      retries,
+      stored
+    } = this
     const unannounced = this.unannounced.toSorted()
     return {
-      account: { admitted, stored, dropped, mayBeStored },
+      account: { admitted, stored, deadLettered, dropped, mayBeStored },
       moves: this.#moves.splice(0).toSorted(),
       census,
       pending: batches.reduce((sum, batch) => sum + countOf(batch), 0),
@@ -238,6 +285,16 @@ export class WriteModel {
       this.#giveUp(again, "inFlight", tag)
       return []
     }
+    const isMarker = part.records.every((record) => record.isMarker)
+    if (ruled === "deadLetter" && !isHalved && !isShortened) {
+      if (isMarker) {
+        this.#giveUp(again, "inFlight", tag)
+        return []
+      }
+      this.#move(part.records, "inFlight", "deadLettering")
+      this.unannounced = [...this.unannounced, ...again.said]
+      return [{ ...again, state: "deadLettering" as const, said: [] }]
+    }
     this.#move(part.records, "inFlight", state)
     if (isBehind || isHalved || isShortened) again.attempts--
     else if (typeof ruled === "string") this.halted = { tag, attempts: part.attempts, detail }
@@ -269,17 +326,24 @@ export class WriteModel {
 
   #giveUp({ records, said, mayBeStored }: Range, from: string, reason: string): void {
     this.unannounced = [...this.unannounced, ...said]
-    this.#dropRecords(records, from, reason, mayBeStored)
+    this.#endRecords("dropped", records, from, reason, mayBeStored)
   }
 
-  #dropRecords(records: ReadonlyArray<ModelRecord>, from: string | undefined, reason: string, mayBeStored: boolean) {
+  #endRecords(
+    ending: "deadLettered" | "dropped",
+    records: ReadonlyArray<ModelRecord>,
+    from: string | undefined,
+    reason: string,
+    mayBeStored: boolean
+  ): void {
     const events = records.filter(({ isMarker }) => !isMarker)
-    this.unannounced = [...this.unannounced, ...events.map(({ bucket, seq }) => `${bucket}:${seq}:${reason}`)]
-    if (events.length > 0) this.dropped[reason] = (this.dropped[reason] ?? 0) + events.length
+    const told = ending === "dropped" ? reason : "deadLettered"
+    this.unannounced = [...this.unannounced, ...events.map(({ bucket, seq }) => `${bucket}:${seq}:${told}`)]
+    if (events.length > 0) this[ending][reason] = (this[ending][reason] ?? 0) + events.length
     if (mayBeStored) this.mayBeStored += events.length
-    this.#move(records, from, "dropped", reason)
+    this.#move(records, from, ending, reason)
     this.#tell(records, (waiter) => {
-      waiter.dropped[reason] = (waiter.dropped[reason] ?? 0) + 1
+      waiter[ending][reason] = (waiter[ending][reason] ?? 0) + 1
       if (mayBeStored) waiter.mayBeStored++
     })
   }

@@ -3,9 +3,9 @@ import { Ledger } from "../../src/ledger/Ledger.js"
 import type { Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError, type TransportReason } from "../../src/transport/index.js"
-import type { Queued } from "../../src/publish/Span.js"
+import type { Queued, Span } from "../../src/publish/Span.js"
 import { retryDelayMs } from "../../src/publish/retryDelayMs.js"
-import { WriteLane } from "../../src/publish/WriteLane.js"
+import { type Halted, WriteLane } from "../../src/publish/WriteLane.js"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.js"
 
 const again: Policy = [{ on: ["*"], retry: { baseMs: 0, jitter: 0 }, then: "halt" }]
@@ -18,14 +18,33 @@ function given<A>(value: A | undefined): A {
 /** A partition with lanes, each record a batch of its own unless told otherwise. */
 function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lanes = 1 } = {}) {
   const ledger = new Ledger()
-  const rules = { policy, lingerMs: 5, batchBytes: 1 << 20, batchRecords: recordsPerBatch, retries: 0 }
+  const rules = {
+    policy,
+    lingerMs: 5,
+    batchBytes: 1 << 20,
+    batchRecords: recordsPerBatch,
+    retries: 0,
+    outage: undefined
+  }
   const partition = new WritePartition({ rules, pipeline, canFence: true })
   const recycled: Array<boolean> = []
   const begun: Array<Queued> = []
+  const aside: Array<{ readonly span: Span; readonly failure: Halted }> = []
   const all = Array.from({ length: lanes }, (_, index) => {
     const account = ledger.account(`s${index}`, "memory/t", 1)
     const recycle = (_lane: WriteLane, { isReusable }: Queued) => void recycled.push(isReusable)
-    return new WriteLane({ ledger, rules, recordBytesMax: 1000, canFence: true, recycle }, account)
+    return new WriteLane(
+      {
+        ledger,
+        rules,
+        recordBytesMax: 1000,
+        canFence: true,
+        deadLetters: "memory/t.undelivered",
+        setAside: (_lane, span, failure) => void aside.push({ span, failure }),
+        recycle
+      },
+      account
+    )
   })
   let seq = 0
   const append = (lane = given(all[0]), nowMs = 0) => {
@@ -55,7 +74,7 @@ function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lane
   const seqs = (list: ReadonlyArray<Sending>) =>
     list.map(({ batch, from, to }) => Array.from(batch.seq.subarray(from, to)))
   const lane = given(all[0])
-  return { partition, lane, lanes: all, append, sends, answer, seqs, begun, recycled, rules }
+  return { partition, lane, lanes: all, append, sends, answer, seqs, begun, recycled, rules, aside }
 }
 
 describe("ranges on their way to one partition", () => {

@@ -49,7 +49,7 @@ describe("a flush", () => {
       Effect.gen(function* () {
         const { leat, notes } = yield* openNotes({ faults, policy })
         notes.offer(note("k", "1"))
-        expect(yield* leat.flush).toEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
+        expect(yield* leat.flush).toEqual({ stored: 1, deadLettered: {}, deadLetters: [], dropped: {}, mayBeStored: 0 })
       })
     )
     expect(warnings).toEqual([])
@@ -62,7 +62,13 @@ describe("a flush", () => {
           yield* Effect.sleep("1 second")
           yield* leat.resume
         }
-        expect(yield* Fiber.join(flushing)).toEqual({ stored: 1, dropped: {}, mayBeStored: 0 })
+        expect(yield* Fiber.join(flushing)).toEqual({
+          stored: 1,
+          deadLettered: {},
+          deadLetters: [],
+          dropped: {},
+          mayBeStored: 0
+        })
       })
     )
     expect(resumed).toEqual([])

@@ -16,8 +16,10 @@ const wanted = [
     "inDoubt none",
     "dropped Rejected",
     "dropped Timeout",
-    "dropped closed"
+    "dropped closed",
+    "deadLettering none"
   ),
+  ...of("deadLettering", "deadLettered Corrupt", "queued none", "dropped closed"),
   ...of("inDoubt", "queued none", "dropped doubted", "dropped closed")
 ].toSorted()
 

@@ -16,6 +16,7 @@ export interface ModelRecord {
 export interface ModelWaiter {
   pending: number
   stored: number
+  deadLettered: Record<string, number>
   dropped: Record<string, number>
   mayBeStored: number
 }
@@ -23,7 +24,7 @@ export interface ModelWaiter {
 /** Records that are sent together. */
 export interface Range {
   readonly records: ReadonlyArray<ModelRecord>
-  state: "queued" | "inFlight" | "inDoubt" | "ended"
+  state: "queued" | "inFlight" | "inDoubt" | "deadLettering" | "ended"
   attempts: number
   firstMs: number
   mayBeStored: boolean
@@ -58,8 +59,8 @@ export interface Answer {
   readonly detail: string
 }
 
-/** What the policy of the test says, by hand: again in so many milliseconds, dropped, or the lane halts. */
-export type Ruling = (tag: string, attempts: number, elapsedMs: number) => number | "drop" | "halt"
+/** What the policy of the test says, by hand: again in so many milliseconds, dropped, set aside, or the lane halts. */
+export type Ruling = (tag: string, attempts: number, elapsedMs: number) => number | "drop" | "deadLetter" | "halt"
 
 export function rangeOf(records: ReadonlyArray<ModelRecord>): Range {
   return {

@@ -3,7 +3,7 @@
  * and what must hold is checked as it goes, on sets that every move changes by one.
  */
 import { seededRandom } from "leat/testing"
-import { Ledger, type WriteAccount, type Place } from "../../src/ledger/Ledger.ts"
+import { Ledger, type WriteAccount, type Place, sum } from "../../src/ledger/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { OutageWatch } from "../../src/OutageWatch.ts"
@@ -11,7 +11,8 @@ import { ReadLane } from "../../src/consume/ReadLane.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
 import { Backlog } from "../../src/publish/Backlog.ts"
-import { type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
+import type { Span } from "../../src/publish/Span.ts"
+import { type Halted, type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.ts"
 
 /** A mistake in the driver of the machines, which the exploration has to find. */
@@ -26,9 +27,18 @@ export interface Exploration {
   readonly wrong: string | undefined
 }
 
-const places = ["queued", "inFlight", "inDoubt", "stored", "dropped"] as const satisfies ReadonlyArray<Place>
+const places = [
+  "queued",
+  "inFlight",
+  "inDoubt",
+  "deadLettering",
+  "stored",
+  "deadLettered",
+  "dropped"
+] as const satisfies ReadonlyArray<Place>
 const policy: Policy = [
   { on: ["Rejected"], then: "drop" },
+  { on: ["Corrupt"], then: "deadLetter" },
   // Gives up while a request may still land: what is sent next must wait for the fence all the same.
   { on: ["Timeout"], retry: { times: 1, baseMs: 5 }, then: "drop" },
   { on: ["*"], retry: { baseMs: 5, factor: 2, maxDelayMs: 100 }, then: "halt" }
@@ -52,7 +62,7 @@ class Exploring {
   #read: ReadLane
   /** Where each leg is, by sequence: index into `places`; and how many are where. */
   readonly #place: Int8Array
-  readonly #count = { queued: 0, inFlight: 0, inDoubt: 0, stored: 0, dropped: 0 }
+  readonly #count = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0, stored: 0, deadLettered: 0, dropped: 0 }
   /** Sequence at each position of the partition. */
   readonly #log: Array<number> = []
   /** Requests that may still land, oldest first. */
@@ -63,6 +73,10 @@ class Exploring {
   readonly #sendings: Array<Sending> = []
   /** A range that was handed over earlier and not answered was not stored: the partition takes none of those behind it. */
   #isRefusing = false
+  /** On their way to the dead letters. */
+  #aside: Array<readonly [Span, Halted]> = []
+  /** Whose letter was refused: they come late, behind later ones of their key. */
+  readonly #refusedLetters = new Set<number>()
   #running: Array<HeldRecord> = []
   /** Positions whose handler has finished, in any holding of the lane. */
   readonly #handled: Array<boolean> = []
@@ -83,7 +97,7 @@ class Exploring {
     this.#firstSeen = new Uint8Array(legs)
     this.#ledger = new Ledger({ moved: (_, __, seq, from, to) => this.#moved(seq, from, to) })
     this.#account = this.#ledger.account("notes", "sink", 1)
-    const rules = { policy, lingerMs: 5, batchBytes: 2048, batchRecords: 32, retries: 0 }
+    const rules = { policy, lingerMs: 5, batchBytes: 2048, batchRecords: 32, retries: 0, outage: undefined }
     const canFence = race !== "sendsWithoutFence"
     // With more than one range on its way, or with one: by the seed.
     this.#partition = new WritePartition({ rules, pipeline: 1 + (seed % 4), canFence })
@@ -92,6 +106,8 @@ class Exploring {
       rules,
       recordBytesMax: 1024 * 1024,
       canFence,
+      deadLetters: "sink.undelivered",
+      setAside: (_, span, failure) => void this.#aside.push([span, failure]),
       recycle: (_, queued) => {
         this.#begun.remove(queued)
         if (!queued.isReusable) return
@@ -126,6 +142,7 @@ class Exploring {
     else if (drawn < 0.6) this.#nowMs += Math.floor(this.#random() * 20)
     else if (drawn < 0.99) this.#stepRead()
     else if (drawn < 0.993) this.#begun.dropOldest("overflow")
+    else if (drawn < 0.997) this.#answerLetters()
     else this.#moveRead()
     if ((this.#steps & 63) === 0) this.#balance()
   }
@@ -192,12 +209,29 @@ class Exploring {
       this.#log.push(...seqs.slice(0, middle - from))
       return settle([{ from, to: middle, fate: "stored" }, failed(middle, to, "notStored", "Throttled")])
     }
-    if (drawn < 0.87) return settle([failed(from, to, "notStored", "Rejected")])
+    if (drawn < 0.86) return settle([failed(from, to, "notStored", "Rejected")])
+    if (drawn < 0.87) return settle([failed(from, to, "notStored", "Corrupt")])
     if (drawn < 0.92) {
       this.#log.push(...seqs)
       isStored = true
     } else if (drawn < 0.97) this.#late.push(seqs)
     settle([failed(from, to, "unknown", "Timeout")])
+  }
+
+  /** Letters are stored, or some are refused for good: then the lane stands until somebody resumes it. */
+  #answerLetters(): void {
+    const [span, failure] = this.#aside.shift() ?? []
+    if (span === undefined || failure === undefined) return
+    const isRefused = this.#random() < 0.3
+    const faults = Array.from({ length: span.to - span.from }, (_, index) =>
+      isRefused && index % 2 === 1 ? "no" : undefined
+    )
+    const { seq } = span.queued.batch
+    for (const [index, fault] of faults.entries())
+      if (fault !== undefined) this.#refusedLetters.add(seq[span.from + index] ?? 0)
+    this.#write.letterAnswered(span, failure, faults)
+    this.#write.resume(this.#nowMs, this.#nowMs)
+    this.#partition.ready(this.#write)
   }
 
   /** A request that was given up lands, or is lost. */
@@ -229,7 +263,7 @@ class Exploring {
 
   #begin({ position, key }: HeldRecord): void {
     const seq = this.#log[Number(position)] ?? 0
-    if (this.#firstSeen[seq] === 1) return
+    if (this.#firstSeen[seq] === 1 || this.#refusedLetters.has(seq)) return
     this.#firstSeen[seq] = 1
     const of = key.charCodeAt(0)
     if (seq < (this.#lastByKey[of] ?? -1)) this.#wrong ??= `seq ${seq} was first handled after a later one of its key`
@@ -282,14 +316,14 @@ class Exploring {
 
   /** The sets, the ledger's counters and the lane's own census tell the same. */
   #balance(): void {
-    const { queued, inFlight, inDoubt, stored, dropped } = this.#count
+    const { queued, inFlight, inDoubt, deadLettering, stored, deadLettered, dropped } = this.#count
     const [account] = this.#ledger.accounts
-    const droppedTold = Object.values(account?.dropped ?? {}).reduce((sum, count) => sum + count, 0)
-    if (queued + inFlight + inDoubt + stored + dropped !== this.#admitted)
+    const pending = queued + inFlight + inDoubt + deadLettering
+    if (pending + stored + deadLettered + dropped !== this.#admitted)
       this.#wrong ??= "the sets do not partition the legs"
-    if (account?.stored !== stored || droppedTold !== dropped)
+    if (account?.stored !== stored || sum(account.deadLettered) !== deadLettered || sum(account.dropped) !== dropped)
       this.#wrong ??= "the ledger does not tell what the sets tell"
-    if (this.#write.pending !== queued + inFlight + inDoubt) this.#wrong ??= "the lane does not hold what the sets tell"
+    if (this.#write.pending !== pending) this.#wrong ??= "the lane does not hold what the sets tell"
   }
 
   /** The partition against what was told, once all has ended. */
@@ -298,6 +332,10 @@ class Exploring {
     const isThere = new Uint8Array(this.#legs)
     let last = -1
     for (const seq of this.#log) {
+      if (this.#refusedLetters.has(seq)) {
+        isThere[seq] = 1
+        continue
+      }
       if (isThere[seq] === 0 && seq < last) this.#wrong ??= `the partition first holds seq ${seq} after ${last}`
       isThere[seq] = 1
       last = Math.max(last, seq)

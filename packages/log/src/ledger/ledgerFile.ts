@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { Announcement } from "leat/transport"
 
 /** Version of the files. */
@@ -47,6 +47,8 @@ const Leg = Schema.Struct({
   queued: Count,
   inFlight: Count,
   inDoubt: Count,
+  // Files of earlier versions do not say it.
+  deadLettering: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   balanced: Schema.Boolean
 })
 

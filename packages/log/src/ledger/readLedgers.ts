@@ -23,7 +23,7 @@ export interface CrashLoss {
   readonly stored: number
   /** Announced as dropped. */
   readonly dropped: number
-  /** Neither stored nor dropped: lost with the process. */
+  /** Neither stored, set aside nor dropped: lost with the process. */
   readonly crashLost: number
 }
 
@@ -90,13 +90,14 @@ export const readLedgers = (directory: string): Effect.Effect<Ledgers, Transport
 function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: ReadonlyArray<IdRange>): CrashLoss {
   const { stream, sink, epoch, admitted } = leg
   const sequences = file.streams.find((row) => row.stream === stream)?.sequences ?? []
-  const dropped = Object.values(leg.dropped).reduce((total, count) => total + count, 0)
+  const dropped = sumOf(leg.dropped)
   const stored = storedOf(
     sequences,
     ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
   )
   // A record that was given up although it may be stored, and is, counts in both.
-  return { stream, sink, epoch, admitted, stored, dropped, crashLost: Math.max(0, admitted - stored - dropped) }
+  const crashLost = Math.max(0, admitted - stored - sumOf(leg.deadLettered) - dropped)
+  return { stream, sink, epoch, admitted, stored, dropped, crashLost }
 }
 
 /** How many of the announced sequences lie in the ranges. */
@@ -162,4 +163,8 @@ async function unlessGone<A>(reading: Promise<A>): Promise<A | undefined> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
     throw error
   }
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
 }

@@ -1,0 +1,103 @@
+/**
+ * Where a sink puts what it cannot publish and its policy dead-letters: copies of the records, in `{topic}.undelivered` of the same cluster. The
+ * records themselves keep their place in the buffer until their letters are stored, so that a topic that cannot be written fills the buffer, and
+ * nothing grows without a bound.
+ */
+import { Effect } from "effect"
+import type { PlainRecord } from "../record/batchOf.ts"
+import { deadLetterHeaders, undeliveredTopic } from "../record/DeadLetter.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { Leg } from "../routes/Route.ts"
+import { DeadLetters } from "../transport/DeadLetters.ts"
+import type { Pump } from "./Pump.ts"
+import type { PumpedLane } from "./Pumped.ts"
+import type { Span } from "./Span.ts"
+import type { Halted } from "./WriteLane.ts"
+
+export interface UndeliveredOptions {
+  readonly leg: Pick<Leg, "cluster" | "topic" | "sink">
+  readonly pump: Pick<Pump, "transport" | "context" | "scheduler" | "wallMs">
+  /** The lane was told what became of letters. */
+  readonly answered: (lane: PumpedLane) => void
+}
+
+export class Undelivered {
+  /** Of the topic, as `cluster/topic`. */
+  readonly name: string
+  readonly #options: UndeliveredOptions
+  /** Made with the first letter. */
+  #letters: DeadLetters | undefined
+
+  constructor(options: UndeliveredOptions) {
+    const { cluster, topic } = options.leg
+    this.#options = options
+    this.name = `${cluster}/${undeliveredTopic(topic)}`
+  }
+
+  /** Takes copies of the records of a span; the lane is told when all of them are stored or refused. */
+  put(lane: PumpedLane, span: Span, failure: Halted): void {
+    const { answered } = this.#options
+    const { batch } = span.queued
+    const { partition } = lane.partition
+    const faults: Array<string | undefined> = []
+    let open = span.to - span.from
+    const letters = (this.#letters ??= this.#open())
+    const isWanted = () => span.state === "deadLettering"
+    for (let index = span.from; index < span.to; index++) {
+      const record = this.#letterOf(batch, index, partition, failure)
+      const done = (fault: string | undefined) => {
+        faults[index - span.from] = fault
+        if (--open > 0 || !isWanted()) return
+        lane.letterAnswered(span, failure, faults)
+        answered(lane)
+      }
+      letters.put({ partition, record, isWanted, done })
+    }
+  }
+
+  /** Ends what is on its way, for which nobody waits any more. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => this.#letters?.close ?? Effect.void)
+
+  #open(): DeadLetters {
+    const { leg, pump } = this.#options
+    const { transport, context, scheduler } = pump
+    return new DeadLetters({
+      transport,
+      deadLetters: undeliveredTopic(leg.topic),
+      topic: leg.topic,
+      who: `publishing to ${leg.sink}`,
+      waiting: "they keep their place in the buffer",
+      context,
+      scheduler
+    })
+  }
+
+  /** The bytes are copied: the arena is used again. Its own time may be what it was refused for. */
+  #letterOf(batch: RecordBatch, index: number, partition: number, { tag, attempts, detail }: Halted): PlainRecord {
+    const { leg, pump } = this.#options
+    const nowMs = pump.wallMs
+    const letter = deadLetterHeaders({
+      by: "leat",
+      topic: leg.topic,
+      partition,
+      stage: "publish",
+      tag,
+      message: detail,
+      attempts,
+      atMs: nowMs,
+      timeMs: batch.timeMs(index),
+      replays: 0
+    })
+    const own = batch.headers(index).map(([name, value]) => [name, new Uint8Array(value)] as const)
+    return {
+      key: copyOf(batch.key(index)),
+      value: copyOf(batch.value(index)),
+      headers: [...letter, ...own],
+      timeMs: nowMs
+    }
+  }
+}
+
+function copyOf(bytes: Uint8Array | null): Uint8Array | null {
+  return bytes === null ? null : new Uint8Array(bytes)
+}

@@ -1,0 +1,164 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Planted in what legs set aside: `publish/Undelivered.ts`, and what lane, partition and sink do about it. */
+export const undeliveredMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "what is set aside holds up what stands behind it",
+    file: "publish/WriteLane.ts",
+    find: `if (spans?.every(isDeadLettering) === true) continue`,
+    replace: `if (spans?.every(isDeadLettering) === true) return undefined`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "does not wait for the letter"
+  },
+  {
+    name: "what is left of a batch waits for a letter of it",
+    file: "publish/WriteLane.ts",
+    find: `if (spans.some(isQueued)) return undefined`,
+    replace: `if (spans.length > 1) return undefined`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
+    name: "what is set aside is sent all the same",
+    file: "publish/WriteLane.ts",
+    find: `const span = queued.spans.find(isQueued)`,
+    replace: `const [span] = queued.spans`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
+    name: "what is refused for good is set aside with its neighbours",
+    file: "publish/WriteLane.ts",
+    find: `if ("ending" in decision && tag === "Rejected" && !isOne)`,
+    replace: `if ("ending" in decision && decision.ending === "drop" && tag === "Rejected" && !isOne)`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "sets aside what is refused for good alone"
+  },
+  {
+    name: "a stored letter is counted as a drop",
+    file: "publish/WriteLane.ts",
+    find: `"deadLettering", "deadLettered", failure.tag)`,
+    replace: `"deadLettering", "dropped", failure.tag)`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "sets aside what is refused for good alone"
+  },
+  {
+    name: "the gap of a dead letter is announced by its reason",
+    file: "publish/WriteLane.ts",
+    find: `ending === "dropped" ? reason : ending)`,
+    replace: `reason)`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "sets aside what is refused for good alone"
+  },
+  {
+    name: "a refused letter is told stored",
+    file: "publish/WriteLane.ts",
+    find: `if (fault === undefined) this.#ending`,
+    replace: `if (fault !== null) this.#ending`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "halts the lane, which names both faults"
+  },
+  {
+    name: "a lane whose letter is refused goes on",
+    file: "publish/WriteLane.ts",
+    find: `this.halted ??= { ...failure, detail }`,
+    replace: `void detail`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "halts the lane, which names both faults"
+  },
+  {
+    name: "an answer to a letter counts for what was given up",
+    file: "publish/WriteLane.ts",
+    find: `if (queued.spans === undefined || span.state !== "deadLettering") return`,
+    replace: `if (queued.spans === undefined) return`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
+    name: "an outage drains the topic into its dead letters, published",
+    file: "publish/WriteLane.ts",
+    find: `if (!outage.isOutage(nowMs)) return undefined`,
+    replace: `return undefined`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is waited out and told once"
+  },
+  {
+    name: "an outage is counted in ranges",
+    file: "publish/WriteLane.ts",
+    find: `outage.failed(nowMs, part.countedMs, part.to - part.from)`,
+    replace: `outage.failed(nowMs, part.countedMs)`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is waited out and told once"
+  },
+  {
+    name: "what is stored is no sign against an outage",
+    file: "publish/WriteLane.ts",
+    find: `outage?.handled(span.to - span.from, facts.nowMs)`,
+    replace: ``,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is waited out and told once"
+  },
+  {
+    name: "a marker becomes a dead letter",
+    file: "publish/WriteLane.ts",
+    find: `(decision.ending === "deadLetter" && isMarker)`,
+    replace: `(decision.ending === "deadLetter" && isMarker && isUnknown)`,
+    foundBy: "publish/writeModel.test.ts"
+  },
+  {
+    name: "what a dead letter was to announce goes with it",
+    file: "publish/WriteLane.ts",
+    find: `if (announced > 0) batch.withdrawNotice()`,
+    replace: ``,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "leaves what it was to announce"
+  },
+  {
+    name: "a fence that fails sets aside what is in doubt",
+    file: "publish/WritePartition.ts",
+    find: `else if (decision.ending === "deadLetter" && isPassing(tag)) {`,
+    replace: `else if (decision.ending === "deadLetter" && tag === "") {`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "waits for a fence that fails for a passing reason"
+  },
+  {
+    name: "closing gives up letters of a lane that stands",
+    file: "publish/Sink.ts",
+    find: `if (isStanding && !lane.isDeadLettering) this`,
+    replace: `if (isStanding) this`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "waits for letters of a lane that halts too"
+  },
+  {
+    name: "closing does not go on when a letter is stored",
+    file: "publish/Sink.ts",
+    find: `if (this.#closing === "draining") this.#dropStanding()
+    if (!lane`,
+    replace: `if (!lane`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "waits for letters of a lane that halts too"
+  },
+  {
+    name: "nobody is told of a lane whose letter was refused",
+    file: "publish/Sink.ts",
+    find: `partition.haltedLanes.push(lane)`,
+    replace: `void lane`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "halts the lane, which names both faults"
+  },
+  {
+    name: "a letter has the time of its record",
+    file: "publish/Undelivered.ts",
+    find: `      timeMs: nowMs
+    }`,
+    replace: `      timeMs: batch.timeMs(index)
+    }`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "stores the record as its wire wrote it"
+  },
+  {
+    name: "a letter has no headers of its own",
+    file: "publish/Undelivered.ts",
+    find: `[...letter, ...own]`,
+    replace: `[...letter]`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "stores the record as its wire wrote it"
+  }
+]
