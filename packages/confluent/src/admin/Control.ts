@@ -271,8 +271,8 @@ export class Control {
     return Effect.suspend(() => {
       const untilMs = monotonicMs() + leadersMs
       const isWorthIt = ({ isRetryable }: TransportError) => isRetryable && monotonicMs() < untilMs
-      return Effect.catch(answered, (error) =>
-        error.isRetryable ? Effect.retry(again, { while: isWorthIt }) : Effect.fail(error)
+      return answered.pipe(
+        Effect.catch((error) => (error.isRetryable ? Effect.retry(again, { while: isWorthIt }) : Effect.fail(error)))
       )
     })
   }

@@ -171,6 +171,8 @@ describe("an audit of what leat published", () => {
       for (const broker of brokers) {
         const transport = memoryTransport(broker)
         for (const topic of Effect.runSync(transport.topics ?? Effect.succeed([]))) {
+          // Groups set single events aside: a topic of theirs has gaps by its nature.
+          if (/\.(dlq|replay)$/.test(topic)) continue
           const report = Effect.runSync(Audit.topic(transport, topic))
           expect({ seed, ...report }).toMatchObject({ missing: 0, outOfOrder: 0, missingRanges: [] })
           events += report.events
