@@ -312,6 +312,16 @@ const cases: ReadonlyArray<Case> = [
   },
   { says: "a waiting call passed over by a few", kinds: [], tell: (hand) => passOver(hand, 4) },
   {
+    says: "a call passed over by many before its time was over",
+    kinds: ["unfair"],
+    tell: (hand) => timeOut(hand, 5, 0)
+  },
+  {
+    says: "a call passed over by many before it was told that its time is over",
+    kinds: [],
+    tell: (hand) => timeOut(hand, 0, 5)
+  },
+  {
     says: "the journal left a place where the leg was not",
     kinds: ["unbalanced"],
     tell: (hand) => {
@@ -394,6 +404,17 @@ function passOver(hand: Hand, count: number): void {
   hand.leg(count, "queued", "inFlight", "stored")
   hand.copy(0, count, count)
   hand.chronicle.end(waiting, "stored", idOf(count))
+}
+
+/** A waiting call whose time is over after so many others were admitted, and which is told so after so many more. */
+function timeOut(hand: Hand, before: number, after: number): void {
+  const waiting = hand.begin(0)
+  waiting.attemptedAt = hand.chronicle.tick()
+  for (let serial = 1; serial <= before; serial++) hand.stored(serial, serial - 1)
+  hand.chronicle.reject(0, waiting.stream, "overflow")
+  hand.chronicle.reject(0, waiting.stream, "timeout")
+  for (let serial = before + 1; serial <= before + after; serial++) hand.stored(serial, serial - 1)
+  hand.chronicle.end(waiting, "timeout")
 }
 
 describe("the judge", () => {

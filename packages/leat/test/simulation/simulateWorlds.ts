@@ -65,13 +65,6 @@ let events = 0
 let legs = 0
 let violations = 0
 
-/**
- * About one world in 2500 has a caller that waits while five to nine who came later are admitted, where the judge allows four. Nothing is lost
- * by it; it is counted apart until the reason is known.
- */
-const fewPassed = /waited while [5-9] that came later/
-let passedOver = 0
-
 /** Every second world is after an occasion, one after the other; the others are as they are drawn. */
 function worldOf(seed: number): World {
   return drawWorld(seed, seed % 2 === 0 ? occasions[(seed / 2) % occasions.length] : undefined)
@@ -121,10 +114,8 @@ for (let seed = from; seed < from + seeds; seed++) {
   for (const fact of chronicle.mishaps) count(fact)
   for (const [name, times] of come) if (reached.has(name)) reached.set(name, (reached.get(name) ?? 0) + times)
   history.update(`${seed} ${trace}\n${storyLines(chronicle).join("\n")}\n`)
-  const wrong = verdicts.filter(({ kind, evidence }) => !(kind === "unfair" && fewPassed.test(evidence)))
-  passedOver += verdicts.length - wrong.length
-  violations += wrong.length
-  const [verdict] = wrong
+  violations += verdicts.length
+  const [verdict] = verdicts
   if (verdict === undefined) continue
   failing.push(`seed ${seed}: ${verdict.kind}: ${verdict.evidence}`.slice(0, 500))
   if (failing.length <= toldMax) tellSmallest(world, verdict)
@@ -147,7 +138,6 @@ const report = {
   faults,
   rarest: { occasion: rarest, times: rarestTimes },
   violations,
-  passedOver,
   traceHash: history.digest("hex").slice(0, 32)
 }
 const result = found === undefined ? report : { ...report, failing: failing.length, violation: found }

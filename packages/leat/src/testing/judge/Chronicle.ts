@@ -244,6 +244,8 @@ export class Chronicle {
   readonly streamBooks: Array<StreamBooks> = []
   /** What the ledgers said of legs at the end. */
   readonly legBooks: Array<LegBooks> = []
+  /** When events of a stream were rejected because their time was over, by `leat stream`: their callers are told later. */
+  readonly timeouts = new Map<string, Array<number>>()
   /** What was seen to be wrong while the story ran. */
   readonly noticed: Array<Verdict> = []
   #tick = 0
@@ -284,6 +286,15 @@ export class Chronicle {
     call.endedAt = this.tick()
     call.said = said
     call.saidId = saidId
+  }
+
+  /** An event was rejected, as a journal is told. */
+  reject(leat: number, stream: string, reason: string): void {
+    if (reason !== "timeout") return
+    const name = `${leat} ${stream}`
+    const ticks = this.timeouts.get(name)
+    if (ticks === undefined) this.timeouts.set(name, [this.tick()])
+    else ticks.push(this.tick())
   }
 
   /** A leg moved, as a journal is told. `from` is undefined on admission. */

@@ -60,16 +60,28 @@ function* unfair(chronicle: Chronicle): Iterable<Verdict> {
     Array.from(chronicle.calls.values()).filter(({ api }) => api === "publish" || api === "publishAll"),
     ({ leat, stream }) => `${leat} ${stream}`
   )
-  for (const calls of queues.values())
+  for (const [name, calls] of queues) {
+    const timeouts = [...(chronicle.timeouts.get(name) ?? [])]
     for (const call of calls) {
-      const { attemptedAt, admittedAt, endedAt, serial, api, said } = call
-      // Of a whole `publishAll` it is not known when one of them was rejected.
-      const until = admittedAt ?? (api === "publish" && said === "timeout" ? endedAt : undefined)
-      if (attemptedAt === undefined || until === undefined) continue
+      const { attemptedAt, admittedAt, serial } = call
+      if (attemptedAt === undefined) continue
+      const until = admittedAt ?? leftAt(call, timeouts)
+      if (until === undefined) continue
       const passed = calls.filter(
         (other) => other.beganAt > attemptedAt && other.admittedAt !== undefined && other.admittedAt < until
       ).length
       if (passed > passedOverMax)
         yield { kind: "unfair", evidence: `event ${serial} waited while ${passed} that came later were admitted` }
     }
+  }
+}
+
+/**
+ * When a call left the line because its time was over; taken out of `timeouts`. It is told later, and others may be admitted meanwhile. Of a
+ * whole `publishAll` it is not known when one of them was rejected.
+ */
+function leftAt({ api, said, attemptedAt = 0, endedAt = 0 }: Call, timeouts: Array<number>): number | undefined {
+  if (api !== "publish" || said !== "timeout") return undefined
+  const at = timeouts.findIndex((tick) => tick > attemptedAt && tick <= endedAt)
+  return at < 0 ? endedAt : timeouts.splice(at, 1)[0]
 }

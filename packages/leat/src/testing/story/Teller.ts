@@ -128,7 +128,8 @@ function journalOf(
       if (!sinks.has(sink)) chronicle.notice("unbalanced", `a leg moved in ${sink}, which is no sink of the story`)
       const id = formatEventId({ incarnation: opened.incarnation, stream, bucket, seq })
       chronicle.move({ leat: index, sink, stream, id, bucket, seq }, from, to)
-    }
+    },
+    rejected: (stream, reason) => chronicle.reject(index, stream, reason)
   }
 }
 
