@@ -45,6 +45,14 @@ describe("leat audit", () => {
     expect(await project.leat(["audit", "--objective", "25"])).toMatchObject({ code: 0 })
   })
 
+  it("leaves out what leat writes beside a topic, unless it is named", async () => {
+    using project = new Project()
+    for (const ending of [".billing.dlq", ".billing.replay", ".undelivered"])
+      await fillLog(`${project.folder}/data`, `shop.orders${ending}`, 0, records([0, 7]))
+    expect(await project.leat(["audit"])).toMatchObject({ code: 0, stdout: "0 topics\n" })
+    expect(await project.leat(["audit", "--topic", "shop.orders.undelivered"])).toMatchObject({ code: 3 })
+  })
+
   it("counts by the ledger what a killed process had admitted and not stored", async () => {
     using project = new Project()
     using running = new Running([script, "data"], project.folder)

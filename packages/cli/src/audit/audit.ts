@@ -78,7 +78,7 @@ const parseTime = Effect.fnUntraced(function* (text: Option.Option<string>) {
 })
 
 /** What leat itself writes beside topics: it is audited when it is named. */
-const ownEndings = [".dlq", ".replay"]
+const ownEndings = [".dlq", ".replay", ".undelivered"]
 
 const topicsOf = Effect.fnUntraced(function* (
   { transport }: OpenedCluster<Looking>,
