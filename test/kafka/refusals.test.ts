@@ -2,8 +2,8 @@ import { describeKafka } from "@leat/brokers/vitest"
 import { confluent } from "@leat/confluent"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
-import { Clock, Effect, Fiber, Option, type Scope } from "effect"
-import { type EventStream, Leat, type OpenLeat } from "leat"
+import { Clock, Effect, Fiber, Option, type Scope, Stream } from "effect"
+import { Audit, DeadLetters, type EventStream, Leat, type OpenLeat } from "leat"
 import { waitUntil } from "leat/testing"
 import { expect, it } from "vitest"
 import { sightingAmong } from "./sightings.ts"
@@ -36,6 +36,7 @@ interface Parts {
   readonly leat: OpenLeat
   readonly stream: EventStream<BeaconSighting>
   readonly wall: { aheadMs: number }
+  readonly topic: string
 }
 
 let topics = 0
@@ -57,14 +58,17 @@ for (const [name, driver, more] of [
         const routes = {
           version: 1,
           clusters: { kafka: { transport: driver.name, brokers, topic: { partitions: 1 }, ...more } },
-          policies: { dropping: [{ on: ["Rejected"], then: "drop" }] },
+          policies: {
+            dropping: [{ on: ["Rejected"], then: "drop" }],
+            aside: [{ on: ["Rejected"], then: "deadLetter" }]
+          },
           routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic, ...leg }] }]
         }
         const program = Effect.gen(function* () {
           const { wall, clock } = clockOver(yield* Clock.Clock)
           const opened = Leat.make({ source: "together", routes, drivers: [driver] })
           const leat = yield* Effect.provideService(opened, Clock.Clock, clock)
-          yield* use({ leat, stream: yield* leat.stream(Unordered), wall })
+          yield* use({ leat, stream: yield* leat.stream(Unordered), wall, topic })
         })
         return Effect.runPromise(Effect.scoped(program))
       }
@@ -112,6 +116,43 @@ for (const [name, driver, more] of [
             ])
             expect(leat.ledger.snapshot().balanced).toBe(true)
             expect(yield* stored(stream, 7)).toEqual([0, 1, 2, 4, 5, 8, 9])
+          })
+        ))
+
+      it("of a batch only those whose time is refused are set aside, as they were; the others are stored, and the audit has no alarm", () =>
+        withStream(
+          { policy: "aside", linger: "400 millis" },
+          Effect.fnUntraced(function* ({ leat, stream, wall, topic }) {
+            yield* stream.publish(sighting(0))
+            const refused = new Set([3, 6, 7])
+            for (let number = 1; number < 10; number++) {
+              wall.aheadMs = refused.has(number) ? twoHoursMs : 0
+              stream.offer(sighting(number))
+              // The clock is read once in a turn.
+              yield* Effect.sleep(5)
+            }
+            wall.aheadMs = 0
+            const deadLetters = `${topic}.undelivered`
+            expect(yield* leat.flush).toMatchObject({
+              deadLettered: { Rejected: 3 },
+              deadLetters: [`kafka/${deadLetters}`]
+            })
+            yield* stream.publish(sighting(10))
+            expect(yield* stored(stream, 8)).toEqual([0, 1, 2, 4, 5, 8, 9, 10])
+            const transport = yield* leat.transport("kafka")
+            const letters = yield* Stream.runCollect(DeadLetters.list(transport, { deadLetters }))
+            const numbers = letters.map(({ value }) => BeaconSighting.decode(value ?? new Uint8Array()).inputRef)
+            expect(numbers).toEqual(["3", "6", "7"])
+            expect(letters[0]).toMatchObject({ letter: { topic, stage: "publish", tag: "Rejected" } })
+            expect(leat.ledger.snapshot()).toMatchObject({
+              balanced: true,
+              legs: [{ stored: 8, deadLettered: { Rejected: 3 } }]
+            })
+            expect(yield* Audit.topic(transport, topic)).toMatchObject({
+              events: 8,
+              missing: 0,
+              dropped: { deadLettered: 3 }
+            })
           })
         ))
 
