@@ -171,18 +171,23 @@ export class SequenceAudit {
     }
     const tail = eventsOf(ends)
     const state = announced?.state ?? "elsewhere"
+    const unannounced = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
+    // Drops whose notices were taken away, with what they tell of, explain nothing that is missing between records that are kept.
+    const between = eventsOf(missing)
+    const ofBetween = Math.min(between, Math.max(0, unannounced - unauditable))
+    const ofTail = state === "closed" || state === "gone" ? Math.min(tail, unannounced - ofBetween) : 0
+    const known = ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
     if (state === "closed") missing.push(...ends)
-    const unannounced = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
     return {
       stream,
       incarnation,
-      dropped: unannounced === 0 ? dropped : Object.assign(dropped, { unannounced }),
+      dropped: known === 0 ? dropped : Object.assign(dropped, { unannounced: known }),
       droppedRanges,
       missing,
-      missingEvents: Math.max(0, eventsOf(missing) - unannounced),
+      missingEvents: eventsOf(missing) - ofBetween - (state === "closed" ? ofTail : 0),
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + tail : unauditable,
-      crashLost: state === "gone" ? Math.max(0, tail - Math.max(0, unannounced - eventsOf(missing))) : 0,
+      crashLost: state === "gone" ? tail - ofTail : 0,
       pending: state === "running" ? tail : 0
     }
   }

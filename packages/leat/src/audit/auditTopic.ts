@@ -145,9 +145,10 @@ const readPartition = Effect.fnUntraced(function* (
   let next = start
   const take = ({ records, next: after, gap }: ReceivedBatch) =>
     Effect.sync(() => {
+      // Before its records: the positions that hold nothing stand in front of them and between them.
+      if (gap !== undefined) audit.gap(partition, gap, Number(after - next) - records.length)
       for (const record of records)
         if (record.position < end && audit.record(partition, record)) visit(record.timeMs, record.position)
-      if (gap !== undefined) audit.gap(partition, gap, Number(after - next) - records.length)
       next = after
     })
   const range = fromTimeMs === undefined ? { fromPosition: start, toPosition: end } : { fromTimeMs }

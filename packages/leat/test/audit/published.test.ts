@@ -1,5 +1,5 @@
 /** What leat publishes, audited as it stands, and with records taken away. */
-import { Effect, Stream } from "effect"
+import { Clock, Effect, Stream } from "effect"
 import { Audit, Leat, MemoryBroker, memoryDriver, memoryTransport, readMeta } from "leat"
 import { drawWorld, simulate, tellWorld } from "leat/testing"
 import type { Announcement, ReceivedRecord } from "leat/transport"
@@ -118,6 +118,44 @@ describe("an audit of what leat published", () => {
         expect(report.unauditable).toBe(40 - report.events)
         expect(report.unauditable).toBeGreaterThan(10)
         expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    ))
+
+  it("counts what compaction has taken away as not to be told", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, notes } = yield* openNotes()
+        for (let at = 0; at < 40; at++) yield* notes.publish(note(`k${at % 5}`, `text ${at}`))
+        broker.topic("notes").partitions[0]?.compact()
+        const report = yield* Audit.topic(memoryTransport(broker), "notes")
+        expect(report).toMatchObject({ events: 5, unauditable: 35, missing: 0, lossRatio: 0 })
+      })
+    ))
+
+  it("does not take drops of before for what is missing since", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 1 })
+        const saved: Array<Announcement> = []
+        const store = { save: (one: Announcement) => Effect.sync(() => void saved.push(one)) }
+        const publishing = Effect.gen(function* () {
+          const { leat, notes } = yield* openNotes({ ...narrow("dropOldest"), broker, store })
+          for (let at = 0; at < 60; at++) notes.offer(big(`text ${at}`))
+          yield* leat.flush
+          yield* Effect.sleep("1 minute")
+          const sinceMs = yield* Clock.currentTimeMillis
+          for (let at = 0; at < 9; at++) yield* notes.publish(note("k", `later ${at}`))
+          return sinceMs
+        })
+        const fromTimeMs = yield* Effect.scoped(publishing)
+        const lost = new Set(["later 3", "later 4", "later 8"])
+        const holed = without(broker, ({ value }) => lost.has(textOf(value)))
+        const ledgers = saved.slice(-1).map((one) => ({ ...one, state: "closed" as const }))
+        expect(ledgers[0]?.legs[0]?.dropped["overflow"]).toBeGreaterThan(10)
+        const report = yield* Audit.topic(holed, "notes", { ledgers, fromTimeMs })
+        expect(report).toMatchObject({ events: 6, missing: 2, unauditable: 60 })
+        // Whether it is one of those that were dropped nobody can tell of the last one.
+        expect(report.dropped).toEqual({ unannounced: 1 })
       })
     ))
 

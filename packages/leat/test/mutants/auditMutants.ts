@@ -6,6 +6,22 @@ const published = "audit/published.test.ts"
 /** An audit that sees less than there is, or more. */
 export const auditMutants: ReadonlyArray<Mutant> = [
   {
+    name: "an audit hears of compaction behind the records that show it",
+    file: "audit/auditTopic.ts",
+    find: `if (gap !== undefined) audit.gap(partition, gap, Number(after - next) - records.length)`,
+    replace: `if (gap === "corrupt") audit.gap(partition, gap, Number(after - next) - records.length)`,
+    foundBy: published,
+    test: "counts what compaction has taken away"
+  },
+  {
+    name: "an audit takes drops of before for what is missing since",
+    file: "audit/SequenceAudit.ts",
+    find: `Math.min(between, Math.max(0, unannounced - unauditable))`,
+    replace: `Math.min(between, unannounced)`,
+    foundBy: published,
+    test: "does not take drops of before"
+  },
+  {
     name: "an audit takes what is passed over for there",
     file: "audit/BucketAudit.ts",
     find: `this.#missing.add(this.#next, seq, finding)

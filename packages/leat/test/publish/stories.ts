@@ -1,7 +1,7 @@
 import { type Duration, Effect, Exit, References, type Scope } from "effect"
 import { type Journal, Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
-import type { ReceivedRecord } from "leat/transport"
+import type { LedgerStore, ReceivedRecord } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.js"
 import { type Note, noteContract } from "../contracts/Note.js"
 
@@ -23,6 +23,7 @@ export interface Setting {
   readonly broker?: MemoryBroker
   readonly drain?: Duration.Input
   readonly journal?: Journal
+  readonly store?: LedgerStore
 }
 
 export const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -47,6 +48,7 @@ export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, con
     routes: documentOf(setting),
     drain: setting.drain ?? "1 minute",
     ...(setting.journal === undefined ? {} : { journal: setting.journal }),
+    ...(setting.store === undefined ? {} : { ledger: { store: setting.store } }),
     drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
   })
   return { broker, leat, notes: yield* leat.stream(contract) }
