@@ -399,4 +399,55 @@ describe("leat dlq with a route document", () => {
       expect.stringContaining("by the routes, stream risk.x has no topic in cluster local; name it by --topic")
     ])
   })
+
+  it("lists, shows, replays and drops what publishers could not store", async () => {
+    using project = new Project({ "proto/shop/v1/order.proto": order })
+    const directory = join(project.folder, "data")
+    await fillLog(directory, "shop.orders", 0, [{ key: "o-1", value: orderBytes("o-1") }])
+    const letters = ["o-2", "o-3"].map((key) => {
+      const { headers: _, ...record } = letterOf(key)
+      const said = {
+        by: "leat",
+        topic: "shop.orders",
+        partition: 1,
+        stage: "publish",
+        tag: "Rejected",
+        replays: 0
+      } as const
+      return { ...record, headers: deadLetterHeaders({ ...said, message: "too old", attempts: 1, atMs }) }
+    })
+    await fillLog(directory, "shop.orders.undelivered", 1, letters)
+    const whosePublishers = ["--topic", "shop.orders", "--undelivered"]
+    const overview = await project.leat(["dlq", "list"])
+    expect(overview.stdout).toMatch(/^TOPIC.*\nshop\.orders +\(publishers\) +2 +0 +0 .*\n2 open dead letters\n$/)
+    const listed = await project.leat(["dlq", "list", ...whosePublishers])
+    expect(listed.stdout).toMatch(
+      /^1\/0 publish Rejected \S+ shop\.orders\.undelivered\/1@0 o-2 \{"id":"o-2","address":"\*\*\*"\}\n1\/1 .*\n2 open dead letters\n$/
+    )
+    expect((await project.leat(["dlq", "show", "1/1", ...whosePublishers])).stdout).toContain("too old")
+    expect(await project.leat(["dlq", "drop", ...whosePublishers, "--where", "key=o-2", "--reason", "a test"])).toEqual(
+      {
+        code: 0,
+        stdout: "dropped 1 dead letter\n",
+        stderr: ""
+      }
+    )
+    expect(await project.leat(["dlq", "replay", ...whosePublishers])).toEqual({
+      code: 0,
+      stdout: "replayed 1\n",
+      stderr: ""
+    })
+    expect(await rawRead(directory, "shop.orders")).toMatchObject([
+      { partition: 0 },
+      { partition: 1, key: Buffer.from("o-3").toString("base64"), value: orderBytes("o-3").toString("base64") }
+    ])
+    expect(await failing(project, "replay", ...whosePublishers, "--group", "billing")).toEqual([
+      2,
+      "leat: --undelivered is for what publishers could not store, and no group is part of it\n"
+    ])
+    expect(await failing(project, "replay", "--topic", "shop.order", "--undelivered")).toEqual([
+      1,
+      expect.stringContaining("shop.order")
+    ])
+  })
 })

@@ -7,7 +7,7 @@ import { plural, printJson } from "../outcome.ts"
 import { misuse, openForWriting } from "../openCluster.ts"
 import { by, choosingFlags, letterFlags } from "./letterFlags.ts"
 import { chosenBy, parseWhere } from "./where.ts"
-import { groupLetters, hasLetters } from "./whose.ts"
+import { ownLetters, hasLetters } from "./whose.ts"
 
 /** Gives open letters up, with a reason. */
 export const drop = Command.make(
@@ -28,7 +28,7 @@ export const drop = Command.make(
     if (reason === "") return yield* misuse("say why by --reason: it is written beside each letter that is dropped")
     const where = yield* parseWhere(flags.where)
     const cluster = yield* openForWriting(flags)
-    const which = yield* groupLetters(flags, cluster)
+    const which = yield* ownLetters(flags, cluster)
     const { dryRun: isDryRun } = flags
     const dropping = DeadLetters.drop(cluster.transport, which, { ...chosenBy(where, flags), isDryRun, reason })
     const count = (yield* hasLetters(cluster.transport, which)) ? yield* Effect.mapError(dropping, transportFailure) : 0

@@ -22,7 +22,11 @@ export const letterFlags = {
     Flag.optional,
     Flag.withDescription("Stream that the group reads: its topic, and its contract")
   ),
-  group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Group whose dead letters are meant"))
+  group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Group whose dead letters are meant")),
+  undelivered: Flag.Boolean("undelivered").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("What publishers could not store in --topic, in place of the letters of a group")
+  )
 }
 
 /** How letters are told. */

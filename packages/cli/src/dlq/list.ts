@@ -9,7 +9,7 @@ import { type Looking, type OpenedCluster, openForLooking } from "../openCluster
 import { letterJson, letterText } from "./describeLetter.ts"
 import { choosingFlags, letterFlags, tellingFlags } from "./letterFlags.ts"
 import { parseWhere, setAsideMs } from "./where.ts"
-import { describingOf, hasLetters, lettersOf, topicOf, type WhoseFlags } from "./whose.ts"
+import { describingOf, hasLetters, lettersOf, topicOf, type WhoseFlags, ownLetters } from "./whose.ts"
 
 /** Letters in the one object of `--json`, unless `--limit` says otherwise. */
 const jsonLettersMax = 1000
@@ -32,9 +32,10 @@ export const list = Command.make(
     const topic = yield* topicOf(flags, cluster)
     const group = Option.getOrUndefined(flags.group)
     const isOwnName = group === undefined && Option.isSome(flags.topic)
-    if (topic === undefined || (group === undefined && !isOwnName)) return yield* overview(cluster, topic, flags)
-    const which = group === undefined ? { deadLetters: topic } : { topic, group }
-    const describing = yield* describingOf(flags, group === undefined ? undefined : topic)
+    const isOwn = group !== undefined || flags.undelivered
+    if (topic === undefined || !(isOwn || isOwnName)) return yield* overview(cluster, topic, flags)
+    const which = isOwn ? yield* ownLetters(flags, cluster) : { deadLetters: topic }
+    const describing = yield* describingOf(flags, isOwn ? topic : undefined)
     const limit = Option.getOrElse(flags.limit, () => (flags.json ? jsonLettersMax : Number.POSITIVE_INFINITY))
     const { isOutputClosed } = yield* CommandRun
     const rows: Array<unknown> = []
@@ -61,7 +62,7 @@ export const list = Command.make(
       unknown === 0 || group !== undefined
         ? ""
         : `; ${unknown} say nothing of a failure: with --group, --topic is the topic that the group reads`
-    const others = count === 0 && which.topic !== undefined ? yield* othersThan(cluster.transport, which) : ""
+    const others = count === 0 && "topic" in which ? yield* othersThan(cluster.transport, which) : ""
     const state = flags.all ? "" : " open"
     yield* Console.log(
       `${plural(shown, `${state} dead letter`.trim())}${isComplete ? "" : ", and more"}${hint}${others}`
@@ -97,11 +98,12 @@ const overview = Effect.fnUntraced(function* (
         })
       : transportFailure(error)
   )
-  const asked = found.filter(({ of }) => {
+  const asked = found.filter(({ of, undelivered }) => {
     const isGroup = Option.isNone(flags.group) || of?.group === flags.group.value
-    return isGroup && (topic === undefined || of?.topic === topic)
+    const isWanted = undelivered === undefined ? isGroup : Option.isNone(flags.group)
+    return isWanted && (topic === undefined || (undelivered ?? of?.topic) === topic)
   })
-  const rows = yield* Effect.forEach(asked, ({ deadLetters, of }) => {
+  const rows = yield* Effect.forEach(asked, ({ deadLetters, of, undelivered }) => {
     const counts = { open: 0, replayed: 0, dropped: 0 }
     let oldestMs: number | undefined
     const count = (letter: DeadLetters.ListedLetter) =>
@@ -115,6 +117,7 @@ const overview = Effect.fnUntraced(function* (
       Effect.map(() => ({
         deadLetters,
         ...of,
+        ...(undelivered === undefined ? {} : { undelivered }),
         ...counts,
         ...(oldestMs === undefined ? {} : { oldestOpen: new Date(oldestMs).toISOString() })
       }))
@@ -124,8 +127,8 @@ const overview = Effect.fnUntraced(function* (
   if (flags.json) return yield* printJson({ open, topics: rows })
   const headings = ["TOPIC", "GROUP", "OPEN", "REPLAYED", "DROPPED", "OLDEST OPEN"]
   const cells = rows.map((row) => [
-    row.topic ?? row.deadLetters,
-    row.group ?? "-",
+    row.topic ?? row.undelivered ?? row.deadLetters,
+    row.group ?? (row.undelivered === undefined ? "-" : "(publishers)"),
     row.open,
     row.replayed,
     row.dropped,

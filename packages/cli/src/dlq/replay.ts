@@ -7,7 +7,7 @@ import { CommandFailure, exitCode, printJson } from "../outcome.ts"
 import { openForWriting } from "../openCluster.ts"
 import { by, choosingFlags, letterFlags } from "./letterFlags.ts"
 import { chosenBy, parseWhere } from "./where.ts"
-import { groupLetters, hasLetters } from "./whose.ts"
+import { ownLetters, hasLetters } from "./whose.ts"
 
 /** Replays open letters to the group that could not handle them, and to no other. */
 export const replay = Command.make(
@@ -38,7 +38,7 @@ export const replay = Command.make(
   Effect.fnUntraced(function* (flags) {
     const where = yield* parseWhere(flags.where)
     const cluster = yield* openForWriting(flags)
-    const which = yield* groupLetters(flags, cluster)
+    const which = yield* ownLetters(flags, cluster)
     const { dryRun: isDryRun, replaysMax } = flags
     const { transport } = cluster
     const replaying = DeadLetters.replay(transport, which, {

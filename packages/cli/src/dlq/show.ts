@@ -5,7 +5,7 @@ import { misuse, openForLooking } from "../openCluster.ts"
 import { letterJson, letterLines } from "./describeLetter.ts"
 import { letterFlags, tellingFlags } from "./letterFlags.ts"
 import { parseWhere } from "./where.ts"
-import { describingOf, lettersOf, topicOf } from "./whose.ts"
+import { describingOf, lettersOf, ownLetters, topicOf } from "./whose.ts"
 
 /** Shows all that is known of one dead letter. */
 export const show = Command.make(
@@ -24,8 +24,9 @@ export const show = Command.make(
     const cluster = yield* openForLooking(flags)
     const topic = yield* topicOf(flags, cluster)
     if (topic === undefined) return yield* misuse("name the topic by --topic or --stream, and the group by --group")
-    const which = Option.isSome(flags.group) ? { topic, group: flags.group.value } : { deadLetters: topic }
-    const describing = yield* describingOf(flags, Option.isSome(flags.group) ? topic : undefined)
+    const isOwn = Option.isSome(flags.group) || flags.undelivered
+    const which = isOwn ? yield* ownLetters(flags, cluster) : { deadLetters: topic }
+    const describing = yield* describingOf(flags, isOwn ? topic : undefined)
     const { partition = 0 } = where
     const found = yield* lettersOf(cluster.transport, which, { state: "all", partition }).pipe(
       Stream.filter(where.holds),

@@ -1,7 +1,7 @@
 /** Whose dead letters are meant: a topic and a group, a topic of dead letters by its own name, or several. */
 import { Effect, Option, Stream } from "effect"
 import { DeadLetters, type Routes } from "leat"
-import { deadLetterTopics } from "leat/transport"
+import { deadLetterTopics, undeliveredTopic } from "leat/transport"
 import { findContractsIn } from "../events/Contracts.ts"
 import { transportFailure } from "../log/openLog.ts"
 import type { CommandFailure } from "../outcome.ts"
@@ -13,19 +13,32 @@ export interface WhoseFlags {
   readonly topic: Option.Option<string>
   readonly stream: Option.Option<string>
   readonly group: Option.Option<string>
+  readonly undelivered: boolean
 }
 
-/** The dead letters of one group. */
-export const groupLetters = Effect.fnUntraced(function* (
+/** The dead letters of one group, or of the publishers to a topic. */
+export const ownLetters = Effect.fnUntraced(function* (
   flags: WhoseFlags,
   cluster: OpenedCluster<unknown>
-): Effect.fn.Return<DeadLetters.GroupLetters, CommandFailure> {
+): Effect.fn.Return<DeadLetters.OwnLetters, CommandFailure> {
   const topic = yield* topicOf(flags, cluster)
+  if (flags.undelivered) return yield* undeliveredOf(flags, topic)
   if (topic !== undefined && Option.isSome(flags.group)) return { topic, group: flags.group.value }
   return yield* misuse(
     "name topic and group of the dead letters, by --topic (or --stream) and --group; those that Kafka Connect, Spring or Kafka Streams wrote can be looked at only, and resolved by what wrote them"
   )
 })
+
+/** What publishers could not store in a topic. */
+function undeliveredOf(
+  { group }: WhoseFlags,
+  topic: string | undefined
+): Effect.Effect<DeadLetters.UndeliveredLetters, CommandFailure> {
+  if (Option.isSome(group))
+    return misuse("--undelivered is for what publishers could not store, and no group is part of it")
+  if (topic === undefined) return misuse("name the topic that they were published to, by --topic or --stream")
+  return Effect.succeed({ undelivered: topic })
+}
 
 /** The topic that is meant; undefined: none is named. */
 export const topicOf = Effect.fnUntraced(function* (
@@ -67,8 +80,9 @@ export const describingOf = Effect.fnUntraced(function* (
 /** Whether a group has ever had a dead letter. Fails where not even its topic is there: then it is misspelt. */
 export const hasLetters = (
   { bounds }: Looking,
-  which: DeadLetters.GroupLetters | DeadLetters.NamedLetters
+  which: DeadLetters.OwnLetters | DeadLetters.NamedLetters
 ): Effect.Effect<boolean, CommandFailure> => {
+  if ("undelivered" in which) return hasUndelivered(bounds, which.undelivered)
   const asked = "deadLetters" in which ? which.deadLetters : deadLetterTopics(which.topic, which.group).deadLetters
   return Effect.as(bounds(asked), true).pipe(
     Effect.catch((error) =>
@@ -78,10 +92,17 @@ export const hasLetters = (
   )
 }
 
+function hasUndelivered(bounds: Looking["bounds"], topic: string): Effect.Effect<boolean, CommandFailure> {
+  return Effect.as(bounds(undeliveredTopic(topic)), true).pipe(
+    Effect.catch((error) => (error.reason === "UnknownTopic" ? Effect.as(bounds(topic), false) : Effect.fail(error))),
+    Effect.mapError(transportFailure)
+  )
+}
+
 /** The letters of one topic of dead letters. */
 export const lettersOf = (
   transport: Looking,
-  which: DeadLetters.GroupLetters | DeadLetters.NamedLetters,
+  which: DeadLetters.OwnLetters | DeadLetters.NamedLetters,
   options: DeadLetters.ListOptions
 ): Stream.Stream<DeadLetters.ListedLetter, CommandFailure> =>
   Stream.unwrap(

@@ -24,6 +24,8 @@ export {
   list,
   type ListedLetter,
   type ListOptions,
-  type NamedLetters
+  type NamedLetters,
+  type OwnLetters,
+  type UndeliveredLetters
 } from "./listLetters.ts"
 export { replay, type ReplayOptions, type ReplayReport } from "./replayLetters.ts"

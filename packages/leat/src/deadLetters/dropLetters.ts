@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { Transport, TransportError } from "../transport/index.ts"
 import { checked } from "./givenArguments.ts"
-import type { GroupLetters } from "./listLetters.ts"
+import type { OwnLetters } from "./listLetters.ts"
 import { type ChosenLetters, choosing, eachPage, pageLettersMax } from "./pages.ts"
 import { openLetters, resolve } from "./resolve.ts"
 
@@ -26,7 +26,7 @@ export interface DropOptions extends ChosenLetters {
  */
 export const drop = Effect.fnUntraced(function* (
   transport: Transport,
-  which: GroupLetters,
+  which: OwnLetters,
   options: DropOptions
 ): Effect.fn.Return<number, TransportError, Scope.Scope> {
   yield* checked("drop", [...choosing, "reason"], { transport, which, options })

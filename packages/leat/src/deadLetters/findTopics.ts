@@ -1,5 +1,5 @@
 import { Effect, Option, Stream } from "effect"
-import { deadLetterTopics, readDeadLetter } from "../record/DeadLetter.ts"
+import { deadLetterTopics, readDeadLetter, undeliveredTopic } from "../record/DeadLetter.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { checked } from "./givenArguments.ts"
 import type { GroupLetters, LetterReader } from "./listLetters.ts"
@@ -10,12 +10,15 @@ export interface FoundLetters {
   readonly deadLetters: string
   /** Topic and group whose dead letters they are; absent: nothing tells. */
   readonly of?: GroupLetters
+  /** The topic that publishers could not store them in; absent: they are a group's, or nothing tells. */
+  readonly undelivered?: string
 }
 
 const ending = ".dlq"
+const undeliveredEnding = undeliveredTopic("")
 
 /**
- * Finds the topics of dead letters that groups have. Whose they are is told by the letters, and where there are none by the names of the topics.
+ * Finds the topics of dead letters that groups and publishers have. Whose they are is told by the letters, and where there are none by the names of the topics.
  * Fails with `Unsupported` where the transport cannot tell what topics there are: there they have to be named.
  *
  * @example
@@ -33,13 +36,18 @@ export const find = Effect.fnUntraced(function* (
     return yield* new TransportError({ reason: "Unsupported", transport: "transport", operation: "topics", detail })
   }
   const names = yield* topics
-  return yield* Effect.forEach(
+  const undelivered = names.flatMap((name): ReadonlyArray<FoundLetters> => {
+    const topic = name.slice(0, -undeliveredEnding.length)
+    return name.endsWith(undeliveredEnding) && names.includes(topic) ? [{ deadLetters: name, undelivered: topic }] : []
+  })
+  const ofGroups = yield* Effect.forEach(
     names.filter((name) => name.endsWith(ending)),
     (deadLetters) =>
       Effect.map(whoseAreThey(transport, deadLetters, names), (of): FoundLetters => {
         return of === undefined ? { deadLetters } : { deadLetters, of }
       })
   )
+  return [...ofGroups, ...undelivered]
 })
 
 const whoseAreThey = Effect.fnUntraced(function* (

@@ -63,7 +63,9 @@ function faultOf(names: ReadonlyArray<OptionName>, given: Given): string | undef
 
 function isSource(which: unknown): boolean {
   if (!isObject(which)) return false
-  return isText(which["deadLetters"]) || (isText(which["topic"]) && isText(which["group"]))
+  return (
+    isText(which["deadLetters"]) || isText(which["undelivered"]) || (isText(which["topic"]) && isText(which["group"]))
+  )
 }
 
 function isText(value: unknown): boolean {

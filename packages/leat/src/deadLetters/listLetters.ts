@@ -1,6 +1,12 @@
 /** Lists dead letters: reads each partition once to learn what became of its letters, and once more for the letters themselves. */
 import { Effect, Stream } from "effect"
-import { type DeadLetter, type DeadLetterResolution, deadLetterTopics, readDeadLetter } from "../record/DeadLetter.ts"
+import {
+  type DeadLetter,
+  type DeadLetterResolution,
+  deadLetterTopics,
+  readDeadLetter,
+  undeliveredTopic
+} from "../record/DeadLetter.ts"
 import type { Header } from "../record/Headers.ts"
 import type {
   PartitionBounds,
@@ -19,6 +25,15 @@ export interface GroupLetters {
   readonly topic: string
   readonly group: string
 }
+
+/** What publishers could not store in a topic. */
+export interface UndeliveredLetters {
+  /** The topic that it was meant for. */
+  readonly undelivered: string
+}
+
+/** Letters that leat has written, and so can replay. */
+export type OwnLetters = GroupLetters | UndeliveredLetters
 
 /** A topic of dead letters by its own name, whoever writes to it: Kafka Connect, Spring, Kafka Streams, a share group. */
 export interface NamedLetters {
@@ -72,7 +87,7 @@ export type LetterReader = Pick<Transport, "read" | "bounds">
  */
 export function list(
   transport: LetterReader,
-  which: GroupLetters | NamedLetters,
+  which: OwnLetters | NamedLetters,
   options: ListOptions = {}
 ): Stream.Stream<ListedLetter, TransportError> {
   const partitions = Effect.andThen(
@@ -91,8 +106,14 @@ export function list(
 }
 
 /** Name of the topic of dead letters. */
-export function topicOf(which: GroupLetters | NamedLetters): string {
-  return "deadLetters" in which ? which.deadLetters : deadLetterTopics(which.topic, which.group).deadLetters
+export function topicOf(which: OwnLetters | NamedLetters): string {
+  return "deadLetters" in which ? which.deadLetters : topicsOf(which).deadLetters
+}
+
+/** Names of the topic of dead letters, and of the one that they are replayed to. */
+export function topicsOf(which: OwnLetters): { readonly deadLetters: string; readonly replays: string } {
+  if ("topic" in which) return deadLetterTopics(which.topic, which.group)
+  return { deadLetters: undeliveredTopic(which.undelivered), replays: which.undelivered }
 }
 
 function listPartition(

@@ -1,7 +1,7 @@
 /** Which open letters are meant, and in which pages they are taken. */
 import { Effect, type Scope, Stream } from "effect"
 import type { Transport, TransportError } from "../transport/index.ts"
-import { type GroupLetters, list, type ListedLetter } from "./listLetters.ts"
+import { list, type ListedLetter, type OwnLetters } from "./listLetters.ts"
 
 /** Which open letters are meant, and by whom. */
 export interface ChosenLetters {
@@ -26,7 +26,7 @@ const pageBytesMax = 1024 * 1024
 
 interface Choosing {
   readonly transport: Transport
-  readonly which: GroupLetters
+  readonly which: OwnLetters
   readonly chosen: ChosenLetters
   readonly lettersMax: number
 }

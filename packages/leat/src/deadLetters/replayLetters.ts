@@ -3,7 +3,7 @@ import type { PlainRecord } from "../record/batchOf.ts"
 import { replayHeader } from "../record/DeadLetter.ts"
 import type { Transport, TransportError } from "../transport/index.ts"
 import { checked } from "./givenArguments.ts"
-import type { GroupLetters, ListedLetter } from "./listLetters.ts"
+import type { ListedLetter, OwnLetters } from "./listLetters.ts"
 import { Pace } from "./Pace.ts"
 import { type ChosenLetters, choosing, eachPage, pageLettersMax } from "./pages.ts"
 import { openBoth, resolve } from "./resolve.ts"
@@ -32,8 +32,8 @@ export interface ReplayReport {
 const replaysMaxDefault = 3
 
 /**
- * Replays open letters to their group, in order within each partition. Each is written with its key, value and headers as they were to the
- * topic from which the group takes replays; when that is stored, a record beside the letter says so. After a kill at any point a second
+ * Replays open letters to their group, in order within each partition, or what publishers could not store to the topic that it was meant for. Each is
+ * written with its key, value and headers as they were to the topic from which the group takes replays; when that is stored, a record beside the letter says so. After a kill at any point a second
  * call goes on; what was on its way, at most a hundred letters, is replayed again. Fails with the transport's error when nothing can be
  * stored for 90 seconds.
  *
@@ -47,7 +47,7 @@ const replaysMaxDefault = 3
  */
 export const replay = Effect.fnUntraced(function* (
   transport: Transport,
-  which: GroupLetters,
+  which: OwnLetters,
   options: ReplayOptions = {}
 ): Effect.fn.Return<ReplayReport, TransportError, Scope.Scope> {
   yield* checked("replay", [...choosing, "rate", "replaysMax"], { transport, which, options })
@@ -75,7 +75,7 @@ interface Left {
 
 interface Replaying {
   readonly transport: Transport
-  readonly which: GroupLetters
+  readonly which: OwnLetters
   readonly by: string | undefined
   readonly pace: Pace
   readonly left: Left

@@ -1,9 +1,9 @@
 /** Writes what became of dead letters, and opens the topics that this needs. */
 import { Clock, Effect, type Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
-import { type DeadLetterResolution, deadLetterTopics, resolutionHeader } from "../record/DeadLetter.ts"
+import { type DeadLetterResolution, resolutionHeader } from "../record/DeadLetter.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
-import { type GroupLetters, type ListedLetter, topicOf } from "./listLetters.ts"
+import { type ListedLetter, type OwnLetters, topicOf, topicsOf } from "./listLetters.ts"
 import { openTarget, storePage, type Target } from "./storePage.ts"
 
 /** What is said of a letter that is resolved. */
@@ -30,12 +30,12 @@ export const resolve = Effect.fnUntraced(function* (
 /** What a command writes to. */
 export interface Targets {
   readonly deadLetters: Target
-  /** From which the group takes replays; made, with the partitions of the dead letters, where it is not there. */
+  /** From which the group takes replays; made, with the partitions of the dead letters, where it is not there. Or that publishers write to. */
   readonly replays: Target
 }
 
 /** Opens the topic of the dead letters for writing. */
-export const openLetters = Effect.fnUntraced(function* (transport: Transport, which: GroupLetters) {
+export const openLetters = Effect.fnUntraced(function* (transport: Transport, which: OwnLetters) {
   const { length } = yield* transport.bounds(topicOf(which))
   return yield* openTarget(transport, topicOf(which), length)
 })
@@ -43,10 +43,12 @@ export const openLetters = Effect.fnUntraced(function* (transport: Transport, wh
 /** Opens the topic of the dead letters, and that of replays. */
 export const openBoth = Effect.fnUntraced(function* (
   transport: Transport,
-  which: GroupLetters
+  which: OwnLetters
 ): Effect.fn.Return<Targets, TransportError, Scope.Scope> {
-  const names = deadLetterTopics(which.topic, which.group)
+  const names = topicsOf(which)
   const { length } = yield* transport.bounds(names.deadLetters)
+  // A topic of services is not made here, where a name was misspelt.
+  if ("undelivered" in which) yield* transport.bounds(which.undelivered)
   const replays = yield* openTarget(transport, names.replays, length)
   const { partitions } = replays.forwarder
   if (partitions < length) {

@@ -9,6 +9,9 @@ import type { PartitionHome } from "./Pumped.ts"
 /** How long a partition may store nothing until that is told, in milliseconds. */
 export const standstillMs = 10_000
 
+/** After so long without a failure it is another trouble that begins: nothing was sent meanwhile, in milliseconds. */
+const quietMs = 120_000
+
 /** Partitions that are named. */
 const namesMax = 8
 
@@ -40,13 +43,15 @@ export class Standstills {
       troubles = new Map()
       this.#troubles.set(home, troubles)
     }
-    const sinceMs = troubles.get(partition)?.sinceMs ?? sentAtMs
+    const before = troubles.get(partition)
+    const isSame = before !== undefined && sentAtMs - before.lastMs <= quietMs
+    const sinceMs = isSame ? before.sinceMs : sentAtMs
     troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why })
     if (this.#told.has(home)) return
     const trouble = this.troubleOf(home)
     if (trouble === undefined) return
     this.#told.set(home, sinceMs)
-    this.#tell(`${home.leg.sink} ${trouble}; what is sent there waits, and is tried again as its policy says`)
+    this.#tell(`${home.leg.sink} ${trouble}; what is sent there waits or is given up, as its policy says`)
   }
 
   /** Something was stored. */
@@ -74,7 +79,7 @@ export class Standstills {
   /** What of a sink stands, in words that follow its name; undefined while nothing has stood for long. */
   troubleOf(home: PartitionHome): string | undefined {
     const standing = Array.from(this.#troubles.get(home) ?? [])
-      .filter(([, { sinceMs, lastMs }]) => lastMs - sinceMs >= standstillMs)
+      .filter(([, { sinceMs, lastMs }]) => lastMs - sinceMs >= standstillMs && this.#nowMs() - lastMs <= quietMs)
       .toSorted(([one], [other]) => one - other)
     const [first] = standing
     if (first === undefined) return undefined

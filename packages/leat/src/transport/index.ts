@@ -28,7 +28,8 @@ export {
   readDeadLetter,
   readResolution,
   replayHeader,
-  resolutionHeader
+  resolutionHeader,
+  undeliveredTopic
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 export { formFault } from "../given/formFault.ts"

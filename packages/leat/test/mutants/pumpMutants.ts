@@ -288,5 +288,13 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     replace: `if (sending.runs?.every(isStored) === false) this`,
     foundBy: "publish/standstills.test.ts",
     test: "is not told where it is short"
+  },
+  {
+    name: "a sink to which nothing was sent is said to have stored nothing",
+    file: "publish/Standstills.ts",
+    find: `const sinceMs = isSame ? before.sinceMs : sentAtMs`,
+    replace: `const sinceMs = before?.sinceMs ?? sentAtMs`,
+    foundBy: "publish/standstills.test.ts",
+    test: "an hour apart"
   }
 ]

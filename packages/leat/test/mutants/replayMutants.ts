@@ -123,5 +123,29 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     replace: `error !== undefined && records.length === 0`,
     foundBy: replaying,
     test: "gives up"
+  },
+  {
+    name: "what publishers could not store is replayed to a topic of a group",
+    file: "deadLetters/listLetters.ts",
+    find: `replays: which.undelivered }`,
+    replace: `replays: \`\${which.undelivered}.replay\` }`,
+    foundBy: "deadLetters/undelivered.test.ts",
+    test: "replayed to the topic"
+  },
+  {
+    name: "a replay makes the topic of services whose name was misspelt",
+    file: "deadLetters/resolve.ts",
+    find: `if ("undelivered" in which) yield*`,
+    replace: `if ("nothing" in which) yield*`,
+    foundBy: "deadLetters/undelivered.test.ts",
+    test: "is not made"
+  },
+  {
+    name: "letters of publishers are not found",
+    file: "deadLetters/findTopics.ts",
+    find: `return [...ofGroups, ...undelivered]`,
+    replace: `return [...ofGroups]`,
+    foundBy: "deadLetters/undelivered.test.ts",
+    test: "is found"
   }
 ]

@@ -51,7 +51,7 @@ describe("a sink that stores nothing", () => {
     )
     expect(lines).toEqual([
       expect.stringMatching(
-        /^local\/notes has stored nothing on partition 0 for 1[01] seconds: Unavailable: .*; what is sent there waits, and is tried again as its policy says$/
+        /^local\/notes has stored nothing on partition 0 for 1[01] seconds: Unavailable: .*; what is sent there waits or is given up, as its policy says$/
       ),
       expect.stringMatching(/^local\/notes stores again, after 6[01] seconds$/)
     ])
@@ -146,5 +146,22 @@ describe("a sink that stores nothing", () => {
     )
     expect(halted.filter((line) => line.includes("has stored nothing"))).toEqual([])
     expect(halted.some((line) => line.includes("stands on partition 0"))).toBe(true)
+  })
+
+  it("is not told of two events that were given up an hour apart, between which nothing was sent", () => {
+    const lines = warned(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openNotes({
+          faults: away(() => true, refuses),
+          policy: [{ on: ["*"], then: "drop" }]
+        })
+        for (let hour = 0; hour < 3; hour++) {
+          notes.offer(note("k", `${hour}`))
+          yield* Effect.sleep("1 hour")
+          expect(leat.sinks()[0]).not.toHaveProperty("trouble")
+        }
+      })
+    )
+    expect(lines.filter((line) => line.includes("has stored nothing"))).toEqual([])
   })
 })
