@@ -49,7 +49,7 @@ const memberOver: ReadonlySet<number> = new Set([
 
 /** librdkafka tells the cause to nobody but its log. */
 const whenFatal =
-  "; librdkafka has given this member up, most often because the brokers had not heard of it for longer than sessionMs"
+  "; librdkafka has given this member up, most often because the brokers had not heard of it for longer than its session lasts"
 
 export interface MemberOptions {
   readonly kafka: KafkaJavascript
