@@ -102,8 +102,15 @@ const ledgersOf = Effect.fnUntraced(function* (flags: {
   if (folder === undefined) return []
   const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), openFailure)
   for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
-  return ledgers
+  // Another cluster of such a process may have a topic of the same name.
+  return Option.isSome(flags.routes) ? ledgers : ledgers.map(ofThisLog)
 })
+
+function ofThisLog(ledger: AnnouncedLedger): AnnouncedLedger {
+  const { clusters, legs } = ledger
+  if (clusters === undefined) return ledger
+  return { ...ledger, legs: legs.filter(({ sink }) => clusters.includes(sink.slice(0, sink.indexOf("/")))) }
+}
 
 function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
   const headings = [

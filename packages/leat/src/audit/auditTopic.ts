@@ -142,11 +142,13 @@ const readPartition = Effect.fnUntraced(function* (
   visit: (timeMs: number, position: Position) => void
 ) {
   audit.partition(partition, start > 0n || fromTimeMs !== undefined)
-  let next = start
+  // Where reading begins at a time, the positions before it are not looked at.
+  let next = fromTimeMs === undefined ? start : undefined
   const take = ({ records, next: after, gap }: ReceivedBatch) =>
     Effect.sync(() => {
       // Before its records: the positions that hold nothing stand in front of them and between them.
-      if (gap !== undefined) audit.gap(partition, gap, Number(after - next) - records.length)
+      const from = next ?? records[0]?.position ?? after
+      if (gap !== undefined) audit.gap(partition, gap, Number(after - from) - records.length)
       for (const record of records)
         if (record.position < end && audit.record(partition, record)) visit(record.timeMs, record.position)
       next = after

@@ -202,4 +202,19 @@ describe("an audit", () => {
     expect(await audit(cut)).toMatchObject({ dropped: { overflow: 1 }, unauditable: 3, missing: 0 })
     expect(await audit([...cut, at(6, ["0:2-4:overflow"])])).toMatchObject({ dropped: { overflow: 3 }, missing: 1 })
   })
+
+  it("counts what is damaged, and not what it does not read", async () => {
+    const [record] = recordsOf([{ bucket: `${incarnationOf(0)}/${stream}/0`, seq: 0, dropped: [], copies: 0 }])
+    const read: ReadonlyArray<ReceivedRecord> =
+      record === undefined ? [] : [{ ...record, position: 1_000_000n, value: null, timeMs: 5 }]
+    const transport: Audit.AuditedTransport = {
+      bounds: () => Effect.succeed([{ partition: 0, start: 0n, end: 1_000_010n }]),
+      read: () =>
+        Stream.make({ records: read, next: 1_000_004n, gap: "corrupt" as const }, { records: [], next: 1_000_010n })
+    }
+    expect(await Effect.runPromise(Audit.topic(transport, stream, { fromTimeMs: 5 }))).toMatchObject({
+      events: 1,
+      corrupt: 3
+    })
+  })
 })

@@ -30,6 +30,8 @@ export interface CrashLoss {
 /** The last announcement of one incarnation. */
 export interface AnnouncedLedger extends Announcement {
   readonly owner: LedgerOwner
+  /** The names of the clusters that are the log of this directory; absent in files of earlier versions. */
+  readonly clusters?: ReadonlyArray<string>
   /**
    * `closed`: nothing is missing. `running`: its process is there. `gone`: it is not, and what came after the announcement is
    * unknown. `forgotten`: gone for so long that the log has deleted ids of its events (`retention.idsMs`), so that nobody can tell any
