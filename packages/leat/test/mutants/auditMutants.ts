@@ -8,8 +8,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit hears of compaction behind the records that show it",
     file: "audit/auditTopic.ts",
-    find: `if (gap !== undefined) audit.gap(partition, gap, Number(after - next) - records.length)`,
-    replace: `if (gap === "corrupt") audit.gap(partition, gap, Number(after - next) - records.length)`,
+    find: `if (gap !== undefined) audit.gap(partition, gap, Number(after - from) - records.length)`,
+    replace: `if (gap === "corrupt") audit.gap(partition, gap, Number(after - from) - records.length)`,
     foundBy: published,
     test: "counts what compaction has taken away"
   },
