@@ -29,7 +29,7 @@ interface Verdict {
 const free = "free space on the volume, raise bytesMax, or keep less (retention)"
 const busy = "another process holds the log for too long; it is tried again"
 const damaged = "stop the processes on it, copy the directory, and restore a backup or run `leat doctor`"
-const permission = "give this user write access to the directory and its files"
+const permission = "let this user read the directory and its files, and write them where it publishes or consumes"
 const device = "look at the volume and the system log"
 
 /** By extended result code first, then by primary code (the lowest 8 bits). */
