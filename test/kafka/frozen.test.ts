@@ -3,7 +3,7 @@ import { describeOwnKafka } from "@leat/brokers/vitest"
 import { confluent } from "@leat/confluent"
 import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { Leat } from "leat"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { numbers, sightingAmong } from "./sightings.ts"
@@ -25,7 +25,7 @@ for (const driver of [kafkajs, confluent])
       })
       afterAll(() => kafka.close())
 
-      it("halts no lane whose policy goes on after Unavailable and Timeout, and all is stored afterwards", () => {
+      it("halts no lane whose policy goes on after Unavailable and Timeout, says once that nothing is stored, and all is stored afterwards", () => {
         const routes = {
           version: 1,
           clusters: {
@@ -45,6 +45,9 @@ for (const driver of [kafkajs, confluent])
             }
           ]
         }
+        const lines: Array<string> = []
+        const logger = Logger.make(({ message }) => void lines.push(String(message)))
+        const ofSink = (text: string) => lines.filter((line) => line.startsWith(`kafka/frozen ${text}`))
         const program = Effect.gen(function* () {
           const leat = yield* Leat.make({ source: "frozen", routes, drivers: [driver], drain: "2 seconds" })
           const stream = yield* leat.stream(Unordered)
@@ -53,18 +56,23 @@ for (const driver of [kafkajs, confluent])
             Effect.sync(() => proxy.freeze()),
             () => Effect.sync(() => proxy.pass())
           )
-          for (let from = 12; from < 72; from += 12) {
+          for (let from = 12; from < 132; from += 12) {
             for (const number of numbers(from, 12)) expect(stream.offer(sighting(number)).admitted).toBe(true)
             yield* Effect.sleep("1500 millis")
           }
           expect(leat.halted()).toEqual([])
+          expect(leat.sinks()).toMatchObject([{ trouble: expect.stringMatching(/^has stored nothing on partition/) }])
           proxy.pass()
           yield* leat.flush
           expect(leat.halted()).toEqual([])
           const ends = (yield* stream.bounds()).map(({ end }) => Number(end))
-          expect(ends.reduce((sum, end) => sum + end, 0)).toBeGreaterThanOrEqual(72)
+          expect(ends.reduce((sum, end) => sum + end, 0)).toBeGreaterThanOrEqual(132)
         })
-        return Effect.runPromise(Effect.scoped(program))
+        const logged = Effect.provide(Effect.scoped(program), Logger.layer([logger]))
+        return Effect.runPromise(logged).then(() => {
+          expect(ofSink("has stored nothing on partition")).toHaveLength(1)
+          expect(ofSink("stores again, after")).toHaveLength(1)
+        })
       })
     },
     { isConfluent: driver === confluent }

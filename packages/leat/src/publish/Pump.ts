@@ -296,6 +296,8 @@ export class Pump implements Alarmed, PartitionRunner {
     const fence = boundedFence(writer, partition.partition, leg.sink, leg.timeoutMs + graceMs)
     const fencing = fence.pipe(
       Effect.map((failure) => {
+        // Nothing is sent meanwhile that could fail.
+        if (failure !== undefined) this.#fails(partition, monotonicMs(this.#clock), `${failure.tag}: ${failure.detail}`)
         partition.fenced(failure, monotonicMs(this.#clock), this.#random.nextDoubleUnsafe())
         this.schedule(partition)
       })

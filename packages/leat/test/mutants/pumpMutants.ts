@@ -296,5 +296,13 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     replace: `const sinceMs = before?.sinceMs ?? sentAtMs`,
     foundBy: "publish/standstills.test.ts",
     test: "an hour apart"
+  },
+  {
+    name: "a partition that cannot be fenced is no trouble",
+    file: "publish/Pump.ts",
+    find: `if (failure !== undefined) this.#fails(`,
+    replace: `if (failure?.tag === "") this.#fails(`,
+    foundBy: "publish/standstills.test.ts",
+    test: "cannot be fenced"
   }
 ]

@@ -76,6 +76,24 @@ describe("a sink that stores nothing", () => {
     ])
   })
 
+  it("is told where one send is in doubt, and its partition cannot be fenced", () => {
+    let isAway = true
+    const lines = warned(
+      Effect.gen(function* () {
+        const faults: FaultPlan = { ...away(() => isAway, silence), fence: () => (isAway ? "Unavailable" : undefined) }
+        const { notes } = yield* openNotes({ faults, leg: { timeout: "1 second" } })
+        notes.offer(note("k", "one"))
+        yield* Effect.sleep("20 seconds")
+        isAway = false
+        yield* notes.flush
+      })
+    )
+    expect(lines).toEqual([
+      expect.stringMatching(/^local\/notes has stored nothing on partition 0 for 1\d seconds: Unavailable: /),
+      expect.stringMatching(/^local\/notes stores again, after \d\d seconds$/)
+    ])
+  })
+
   it("is told where its policy drops what fails, although no event waits for ten seconds", () => {
     const lines = warned(
       Effect.gen(function* () {
