@@ -247,13 +247,5 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `parked: earlier.parked + later.parked`,
     replace: `parked: later.parked`,
     foundBy: "ledger/lanes.test.ts"
-  },
-  {
-    name: "a late answer about a lane that was lost ends the stay that runs by then",
-    file: "consume/LaneShell.ts",
-    find: `    if (this.#isLost) return
-    this.#isLost = true`,
-    replace: `    this.#isLost = true`,
-    foundBy: "consume/slowSettles.test.ts"
   }
 ]

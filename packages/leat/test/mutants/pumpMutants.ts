@@ -287,7 +287,7 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     find: `if (sending.runs?.some(isStored) === true) this`,
     replace: `if (sending.runs?.every(isStored) === false) this`,
     foundBy: "publish/standstills.test.ts",
-    test: "is not told where it is short"
+    test: "once after ten seconds"
   },
   {
     name: "a sink to which nothing was sent is said to have stored nothing",

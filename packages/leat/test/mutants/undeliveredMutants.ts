@@ -100,7 +100,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `(decision.ending === "deadLetter" && isMarker)`,
     replace: `(decision.ending === "deadLetter" && isMarker && isUnknown)`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/deadLetters.test.ts",
+    test: "that only announces drops"
   },
   {
     name: "what a dead letter was to announce goes with it",

@@ -364,6 +364,24 @@ describe("closing while something is set aside", () => {
       })
     ))
 
+  it("sets no record aside that only announces drops, and is no event", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const drop = [
+          { on: ["TooLarge"], then: "drop" },
+          { on: ["*"], then: "deadLetter" }
+        ]
+        const events = ([text]: ReadonlyArray<string>): Answer => (text === "poison" ? "TooLarge" : "Rejected")
+        const { leat, log, notes } = yield* open({ events }, { policy: drop }).pipe(Scope.provide(scope))
+        notes.offer(note("k", "poison"))
+        yield* until("it is dropped", () => legRow(leat)?.dropped["TooLarge"] === 1)
+        yield* Scope.close(scope, Exit.void)
+        expect(log).toEqual(["poison: TooLarge", ": Rejected"])
+        expect(legRow(leat)).toMatchObject({ admitted: 1, dropped: { TooLarge: 1 }, deadLettered: {}, balanced: true })
+      })
+    ))
+
   it("gives it up when the drain is over, counted and told", () =>
     story(
       Effect.gen(function* () {
