@@ -4,4 +4,7 @@
  */
 import fc from "fast-check"
 
-fc.configureGlobal({ defaultSizeToMaxWhenMaxSpecified: true })
+// Where a bug is planted, that it is found is enough: the smallest case of long lists takes minutes.
+const isPlanted = process.env["LEAT_MUTANT"] !== undefined
+
+fc.configureGlobal({ defaultSizeToMaxWhenMaxSpecified: true, endOnFailure: isPlanted })
