@@ -177,6 +177,9 @@ export class SequenceAudit {
     const ofBetween = Math.min(between, Math.max(0, unannounced - unauditable))
     const ofTail = state === "closed" || state === "gone" ? Math.min(tail, unannounced - ofBetween) : 0
     const known = ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
+    // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
+    const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
+    const onItsWay = tail + ofLetters
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
     if (state === "closed") missing.push(...ends)
     return {
@@ -185,10 +188,10 @@ export class SequenceAudit {
       dropped: known === 0 ? dropped : Object.assign(dropped, { unannounced: known }),
       droppedRanges,
       missing,
-      missingEvents: eventsOf(missing) - ofBetween - (state === "closed" ? ofTail : 0),
-      unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + tail : unauditable,
-      crashLost: state === "gone" ? tail - ofTail : 0,
-      pending: state === "running" ? tail : 0
+      missingEvents: eventsOf(missing) - ofBetween - ofLetters - (state === "closed" ? ofTail : 0),
+      unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
+      crashLost: state === "gone" ? onItsWay - ofTail : 0,
+      pending: state === "running" ? onItsWay : 0
     }
   }
 
@@ -254,6 +257,8 @@ interface Announced {
   readonly sequences: Announcement["streams"][number]["sequences"]
   /** Events that it counts as dropped or dead-lettered there, less those that may be stored. */
   readonly dropped: number
+  /** Events that wait to be set aside there. */
+  readonly deadLettering: number
 }
 
 function announcedOf(
@@ -269,9 +274,10 @@ function announcedOf(
         (sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered) - leg.droppedMayBeStored,
         0
       )
+      const deadLettering = own.reduce((sum, leg) => sum + leg.deadLettering, 0)
       const tag = taggedStream(stream)
       const known = state ?? (isClosed ? "closed" : "elsewhere")
-      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, sequences, dropped })
+      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, sequences, dropped, deadLettering })
     }
   return found
 }

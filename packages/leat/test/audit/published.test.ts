@@ -92,6 +92,26 @@ describe("an audit of what leat published", () => {
     )
   )
 
+  it("takes what waits to be set aside for what is on its way, by the ledger", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 2 })
+        const [ledger] = yield* announced(broker, 40)
+        const between = without(broker, ({ value }) => textOf(value) === "text 16")
+        const audit = (state: "closed" | "gone" | "running" | "elsewhere", deadLettering: number) => {
+          const legs = ledger?.legs.map((leg) => ({ ...leg, deadLettering })) ?? []
+          const ledgers = ledger === undefined ? [] : [{ ...ledger, legs, state }]
+          return Audit.topic(between, "notes", { ledgers })
+        }
+        expect(yield* audit("running", 0)).toMatchObject({ missing: 1, pending: 0 })
+        expect(yield* audit("running", 1)).toMatchObject({ missing: 0, missingRanges: [], pending: 1 })
+        expect(yield* audit("gone", 1)).toMatchObject({ missing: 0, crashLost: 1 })
+        expect(yield* audit("elsewhere", 3)).toMatchObject({ missing: 0, unauditable: 1 })
+        // Of a process that is closed nothing waits any more.
+        expect(yield* audit("closed", 1)).toMatchObject({ missing: 1 })
+      })
+    ))
+
   it("counts what a policy dropped as dropped, and not as missing", () =>
     story(
       Effect.gen(function* () {

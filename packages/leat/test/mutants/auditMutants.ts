@@ -144,5 +144,13 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     if (name === "") return`,
     foundBy: published,
     test: "refuses"
+  },
+  {
+    name: "an audit misses what waits to be set aside",
+    file: "audit/SequenceAudit.ts",
+    find: `state === "closed" ? 0 : Math.min(between - ofBetween`,
+    replace: `state !== "gone" ? 0 : Math.min(between - ofBetween`,
+    foundBy: published,
+    test: "waits to be set aside"
   }
 ]
