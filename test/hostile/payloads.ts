@@ -33,6 +33,7 @@ const subjects: ReadonlyArray<Subject> = [
   subject(LogLine)
 ]
 
+/** Of all contracts one type: what one of them encodes here is what it has decoded itself. */
 function subject<T extends object>(contract: Contract<T>): Subject {
   return { contract: contract as unknown as Contract<object>, payloads: [new Uint8Array(0)] }
 }

@@ -2,7 +2,7 @@ import { type AnnouncedLedger, readLedgers } from "@leat/log"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Audit, formatEventId } from "leat"
-import { directory, json, topic } from "../flags.ts"
+import { clusterFlags, json, topic } from "../flags.ts"
 import { openFailure, transportFailure } from "../log/openLog.ts"
 import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
@@ -15,17 +15,7 @@ const rangesMax = 10
 export const audit = Command.make(
   "audit",
   {
-    directory: directory.pipe(
-      Flag.withDescription("Folder of the log; ./data unless another, or a route document, is named")
-    ),
-    routes: Flag.String("routes").pipe(
-      Flag.optional,
-      Flag.withDescription("Route document that says how the cluster is reached")
-    ),
-    cluster: Flag.String("cluster").pipe(
-      Flag.optional,
-      Flag.withDescription("Cluster of the route document; not needed where there is one only")
-    ),
+    ...clusterFlags,
     topic: topic.pipe(Flag.withDescription("Only this topic")),
     group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Tell too how far this group has got")),
     ledger: Flag.String("ledger").pipe(

@@ -1,20 +1,10 @@
 import { userInfo } from "node:os"
 import { Flag } from "effect/cli"
-import { directory, json, proto, topic } from "../flags.ts"
+import { clusterFlags, json, proto, topic } from "../flags.ts"
 
 /** Where the dead letters are, and whose. */
 export const letterFlags = {
-  directory: directory.pipe(
-    Flag.withDescription("Folder of the log; ./data unless another, or a route document, is named")
-  ),
-  routes: Flag.String("routes").pipe(
-    Flag.optional,
-    Flag.withDescription("Route document that says how the cluster is reached")
-  ),
-  cluster: Flag.String("cluster").pipe(
-    Flag.optional,
-    Flag.withDescription("Cluster of the route document; not needed where there is one only")
-  ),
+  ...clusterFlags,
   topic: topic.pipe(
     Flag.withDescription("Topic that the group reads; without --group, a topic of dead letters by its own name")
   ),
