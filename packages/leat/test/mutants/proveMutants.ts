@@ -5,6 +5,7 @@ import type { Mutant } from "./Mutant.ts"
 import { mutants } from "./mutants.ts"
 
 const runs = Number(process.argv[2] ?? 60)
+const seed = Number(process.argv[3] ?? 1)
 const part = process.argv[4] ?? ""
 const chosen = mutants.filter(({ name, file, foundBy }) => `${name} ${file} ${foundBy}`.includes(part))
 const missed: Array<string> = []
@@ -18,7 +19,7 @@ async function work(): Promise<void> {
 
 async function search(mutant: Mutant): Promise<Search> {
   try {
-    return await findMutant(mutant, runs)
+    return await findMutant(mutant, runs, seed)
   } catch (error) {
     return { found: false, how: String(error) }
   }

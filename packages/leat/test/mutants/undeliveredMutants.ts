@@ -15,7 +15,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `if (spans.some(isQueued)) return undefined`,
     replace: `if (spans.length > 1) return undefined`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/WriteLane.test.ts",
+    test: "are followed by the next batch when one of them waits for its letter"
   },
   {
     name: "what is set aside is sent all the same",

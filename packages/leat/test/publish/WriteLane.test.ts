@@ -150,23 +150,27 @@ describe("the notice of what was dropped", () => {
 describe("the records of one batch", () => {
   const policy: Policy = [{ on: ["*"], retry: { baseMs: 0 }, then: "halt" }]
   const facts = { nowMs: 0, random: 0, isBehind: false }
+  const away = new TransportError({ reason: "Unavailable", transport: "test", operation: "send", detail: "drawn" })
 
   /** Four records, on their way together. */
-  function sent() {
+  function sent(rule = policy) {
     const ledger = new Ledger()
-    const rules = { policy, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0, outage: undefined }
+    const rules = { policy: rule, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0, outage: undefined }
     const home = { ledger, rules, recordBytesMax: 1000, canFence: true, ...noLetters, recycle: () => undefined }
     const lane = new WriteLane(home, ledger.account("s", "memory/t", 1))
-    const batch = new RecordBatch(4096)
-    batch.arena.fill(0)
-    const queued = lane.begin(batch, 0)
-    for (let seq = 0; seq < 4; seq++) {
-      const at = batch.bytes
-      batch.place(0, seq, Float64Array.of(1))
-      batch.commit(true, at, at + 1, at + 2, "event")
-      lane.appended()
+    const append = (first: number) => {
+      const batch = new RecordBatch(4096)
+      batch.arena.fill(0)
+      const queued = lane.begin(batch, 0)
+      for (let seq = first; seq < first + 4; seq++) {
+        const at = batch.bytes
+        batch.place(0, seq, Float64Array.of(1))
+        batch.commit(true, at, at + 1, at + 2, "event")
+        lane.appended()
+      }
+      return queued
     }
-    return { lane, queued, take: () => given(lane.take(0)) }
+    return { lane, queued: append(0), append, take: (nowMs = 0) => given(lane.take(nowMs)) }
   }
 
   it("are all given up that are in doubt, although they came to be so in parts", () => {
@@ -176,6 +180,21 @@ describe("the records of one batch", () => {
     lane.dropDoubt("gone")
     expect(lane.account).toMatchObject({ dropped: { gone: 4 }, droppedMayBeStored: 4 })
     expect([lane.pending, lane.isEmpty]).toEqual([0, true])
+  })
+
+  it("are followed by the next batch when one of them waits for its letter and the others are on their way", () => {
+    const error = new TransportError({ reason: "Rejected", transport: "test", operation: "send", detail: "drawn" })
+    const { lane, append, take } = sent([
+      { on: ["Rejected"], then: "deadLetter" },
+      { on: ["*"], retry: { baseMs: 0 }, then: "halt" }
+    ])
+    const next = append(4)
+    const refused = { from: 0, to: 1, fate: "notStored" as const, error }
+    lane.settled(take(), [refused, { from: 1, to: 4, fate: "notStored", error: away }], facts)
+    expect([take(1000), take(1000)].map(({ queued, from, to }) => [queued === next, from, to])).toEqual([
+      [false, 1, 4],
+      [true, 0, 4]
+    ])
   })
 
   it("are all dropped with it, although they were halved", () => {

@@ -1,6 +1,7 @@
 /** A write lane against its model: after every move both say the same of everything that can be asked. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { assertUntil } from "../assertUntil.ts"
 import { moveDrawn, rulesDrawn, WriteLaneBesideModel } from "./WriteLaneBesideModel.ts"
 
 const of = (from: string, ...into: ReadonlyArray<string>) => into.map((to) => `${from} ${to}`)
@@ -46,9 +47,7 @@ describe("a write lane", () => {
         for (const move of later) step(() => both.move(move))
       }
     )
-    // Some moves are rare: it is drawn on until each has come, and a draw that no longer gets somewhere is seen.
-    for (let rounds = 0; rounds < 10 && (rounds === 0 || seen.size < wanted.length); rounds++)
-      fc.assert(property, { numRuns: 300 })
+    assertUntil(property, () => seen.size === wanted.length)
     expect(Array.from(seen).toSorted()).toEqual(wanted)
   })
 })
