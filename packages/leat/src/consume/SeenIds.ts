@@ -1,6 +1,7 @@
 /**
  * The ids that a lane has seen: a publisher that sends again what may be stored already, to a cluster that does not know ids, stores a second copy. In
- * one lane the first copies of a bucket rise in sequence, so the highest one tells every later copy.
+ * one lane the first copies of a bucket rise in sequence, so the highest one tells every later copy. Only what a person has resumed comes late: an
+ * event that was set aside, and whose dead letter was refused too. It fills a gap that nothing announced, and such gaps are remembered.
  */
 import { readMeta } from "../record/Wire.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
@@ -8,11 +9,31 @@ import type { ReceivedRecords } from "../transport/index.ts"
 /** Publishers that are remembered, those that wrote last: each opening of a leat is one, with a number for each of its buckets. */
 const incarnationsMax = 256
 
+/** Gaps that are remembered, of all publishers together; the bucket whose first gap is the oldest is forgotten first. */
+const gapsMax = 4096
+
+/** Sequences [from, to) that were not seen, below one that was. */
+interface Gap {
+  readonly from: number
+  readonly to: number
+}
+
+interface Bucket {
+  highest: number
+  /** In rising order. */
+  gaps: ReadonlyArray<Gap>
+}
+
+const none: ReadonlyArray<Gap> = []
+
 export class SeenIds {
   readonly #stream: string
-  /** By incarnation, the one that wrote last behind the others: the highest sequence of each bucket. */
-  readonly #highest = new Map<string, Map<number, number>>()
-  #last: { readonly incarnation: string; readonly buckets: Map<number, number> } | undefined
+  /** By incarnation, the one that wrote last behind the others. */
+  readonly #publishers = new Map<string, Map<number, Bucket>>()
+  /** Those with gaps, in the order in which the first one of each began. */
+  readonly #gapped = new Set<Bucket>()
+  #gaps = 0
+  #last: { readonly incarnation: string; readonly buckets: Map<number, Bucket> } | undefined
 
   constructor(stream: string) {
     this.#stream = stream
@@ -20,24 +41,58 @@ export class SeenIds {
 
   /** Whether the event of a record was seen before; it is from now on. Records come in the order of the lane. */
   see(records: ReceivedRecords, index: number): boolean {
-    const { id, isOtherStream, replays } = readMeta(records.headers(index), this.#stream)
+    const { id, isOtherStream, replays, dropped } = readMeta(records.headers(index), this.#stream)
     // What somebody replays is to be handled again.
     if (id === undefined || isOtherStream === true || replays !== undefined) return false
     const buckets = this.#bucketsOf(id.incarnation)
-    const highest = buckets.get(id.bucket)
-    if (highest !== undefined && id.seq <= highest) return true
-    buckets.set(id.bucket, id.seq)
+    const isSeen = this.#see(buckets, id.bucket, id.seq)
+    for (const { bucket, from, to } of dropped) this.#close(buckets.get(bucket), from, to)
+    return isSeen
+  }
+
+  #see(buckets: Map<number, Bucket>, number: number, seq: number): boolean {
+    const bucket = buckets.get(number)
+    // What lies below the first that is seen was there before.
+    if (bucket === undefined) buckets.set(number, { highest: seq, gaps: none })
+    else if (seq <= bucket.highest) return !this.#close(bucket, seq, seq + 1)
+    else {
+      if (seq > bucket.highest + 1) this.#remember(bucket, [...bucket.gaps, { from: bucket.highest + 1, to: seq }])
+      bucket.highest = seq
+    }
     return false
   }
 
-  #bucketsOf(incarnation: string): Map<number, number> {
+  /** Sequences [from, to) are in no gap any more. Returns whether any was. */
+  #close(bucket: Bucket | undefined, from: number, to: number): boolean {
+    if (bucket === undefined || !bucket.gaps.some((gap) => gap.from < to && from < gap.to)) return false
+    const left = bucket.gaps.flatMap((gap) => [
+      { from: gap.from, to: Math.min(gap.to, from) },
+      { from: Math.max(gap.from, to), to: gap.to }
+    ])
+    this.#remember(
+      bucket,
+      left.filter((gap) => gap.from < gap.to)
+    )
+    return true
+  }
+
+  #remember(bucket: Bucket, gaps: ReadonlyArray<Gap>): void {
+    this.#gaps += gaps.length - bucket.gaps.length
+    bucket.gaps = gaps
+    if (gaps.length === 0) this.#gapped.delete(bucket)
+    else this.#gapped.add(bucket)
+    const [oldest] = this.#gapped
+    if (this.#gaps > gapsMax && oldest !== undefined) this.#remember(oldest, none)
+  }
+
+  #bucketsOf(incarnation: string): Map<number, Bucket> {
     if (this.#last?.incarnation === incarnation) return this.#last.buckets
-    const buckets = this.#highest.get(incarnation) ?? new Map<number, number>()
-    this.#highest.delete(incarnation)
-    this.#highest.set(incarnation, buckets)
-    if (this.#highest.size > incarnationsMax) {
-      const [oldest] = this.#highest.keys()
-      if (oldest !== undefined) this.#highest.delete(oldest)
+    const buckets = this.#publishers.get(incarnation) ?? new Map<number, Bucket>()
+    this.#publishers.delete(incarnation)
+    this.#publishers.set(incarnation, buckets)
+    if (this.#publishers.size > incarnationsMax) {
+      const [oldest] = this.#publishers.keys()
+      if (oldest !== undefined) this.#publishers.delete(oldest)
     }
     this.#last = { incarnation, buckets }
     return buckets

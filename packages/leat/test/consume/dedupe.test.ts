@@ -3,12 +3,13 @@ import { Effect, Stream } from "effect"
 import fc from "fast-check"
 import { DeadLetters, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { batchOf, faultDriver } from "leat/testing"
-import { ColumnBatch, replayHeader, sendEffect } from "leat/transport"
+import { ColumnBatch, type Header, replayHeader, sendEffect, TransportError, type Writer } from "leat/transport"
 import { describe, it as plainIt } from "vitest"
 import { recordsOf } from "../../src/transport/ReceivedRecords.js"
+import { droppedHeader } from "../../src/record/DropNotice.js"
 import { SeenIds } from "../../src/consume/SeenIds.js"
 import { noteContract } from "../contracts/Note.ts"
-import { open, routes, until } from "./support.ts"
+import { bent, open, routes, until } from "./support.ts"
 
 const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
@@ -110,29 +111,111 @@ describe("a subscription that looks for copies", () => {
       expect(seen.at(-1)).toBe("1 replay 1")
     })
   )
+
+  it.live("handles what was resumed behind later events: it stands late, and is no copy", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      let isPoisonous = true
+      const refusal = new TransportError({
+        reason: "Rejected",
+        transport: "memory",
+        operation: "send",
+        detail: "planted"
+      })
+      let isBehindStored = false
+      const bend = (writer: Writer, isOfLetters: boolean): Writer => ({
+        ...writer,
+        send: (partition, batch, from, to, timeoutMs, answer) => {
+          const values = Array.from({ length: to - from }, (_, index) => batch.value(from + index))
+          const sent = values.map((value) => (value === null ? "" : noteContract().decode(value).text))
+          const refuse = () => answer([{ from, to, fate: "notStored", error: refusal }])
+          // The letter is refused when what is behind it is stored.
+          const refuseLate = () => (isBehindStored ? refuse() : void setTimeout(refuseLate, 5))
+          if (isPoisonous && sent.includes("poison")) return isOfLetters ? refuseLate() : refuse()
+          if (sent.includes("2")) isBehindStored = true
+          writer.send(partition, batch, from, to, timeoutMs, answer)
+        }
+      })
+      const driver = bent(
+        (transport) => ({
+          ...transport,
+          openWriter: (topic) =>
+            Effect.map(transport.openWriter(topic), (writer) => bend(writer, topic.endsWith(".undelivered")))
+        }),
+        broker
+      )
+      const policies = { aside: [{ on: ["Rejected"], then: "deadLetter" }] }
+      const { routes: ofAll, ...document } = routes({ dedupe: { records: 0 } }, policies)
+      const toAside = ofAll.map((route) => ({ ...route, to: route.to.map((leg) => ({ ...leg, policy: "aside" })) }))
+      const leat = yield* Leat.make({ source: "test", routes: { ...document, routes: toAside }, drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const seen: Array<string> = []
+      const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+      for (const text of ["0", "poison", "2"]) notes.offer({ key: "k", text })
+      yield* until("halted", () => leat.halted().length > 0)
+      isPoisonous = false
+      yield* leat.resume
+      yield* leat.flush
+      yield* subscription.caughtUp
+      expect(seen).toEqual(["0", "2", "poison"])
+    })
+  )
 })
 
 describe("seen ids", () => {
-  plainIt("are those of copies only, whatever publishers and buckets are mixed", () => {
-    const event = fc.record({ incarnation: fc.integer({ min: 1, max: 3 }), bucket: fc.nat(3), isCopy: fc.boolean() })
+  const publisher = (incarnation: number) => `0193000${incarnation}-0000-7000-8000-000000000000`
+  const headersOf = (incarnation: number, bucket: number, seq: number, dropped?: string): ReadonlyArray<Header> => {
+    const encoder = new TextEncoder()
+    const id: Header = ["ce_id", encoder.encode(`${publisher(incarnation)}/s/${bucket}/${seq}`)]
+    return dropped === undefined ? [id] : [id, [droppedHeader, encoder.encode(dropped)]]
+  }
+  const one = (headers: ReadonlyArray<Header>) =>
+    recordsOf(new ColumnBatch(batchOf([{ key: "k", value: "v", headers }]).columns(0, 1), 0n, undefined))
+
+  plainIt("are those of copies only, whatever publishers and buckets are mixed, and whatever comes late", () => {
+    const event = fc.record({
+      incarnation: fc.integer({ min: 1, max: 3 }),
+      bucket: fc.nat(3),
+      what: fc.constantFrom("new", "new", "copy", "aside", "late", "dropped"),
+      which: fc.nat(1000)
+    })
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-        const next = new Map<string, number>()
+      fc.property(fc.array(event, { maxLength: 100 }), (events) => {
+        const lanes = new Map<string, { next: number; stored: Array<number>; aside: Array<number> }>()
         const seen = new SeenIds("s")
-        for (const { incarnation, bucket, isCopy } of events) {
-          const lane = `${incarnation}/${bucket}`
-          const highest = next.get(lane) ?? -1
-          const again = isCopy && highest >= 0
-          const seq = again ? highest : highest + 1
-          next.set(lane, seq)
-          const id = `0193000${incarnation}-0000-7000-8000-000000000000/s/${bucket}/${seq}`
-          const headers = [["ce_id", new TextEncoder().encode(id)]] as const
-          const one = (more: typeof headers | ReadonlyArray<readonly [string, Uint8Array]>) =>
-            recordsOf(new ColumnBatch(batchOf([{ key: "k", value: "v", headers: more }]).columns(0, 1), 0n, undefined))
+        for (const { incarnation, bucket, what, which } of events) {
+          const name = `${incarnation}/${bucket}`
+          const lane = lanes.get(name) ?? { next: 0, stored: [], aside: [] }
+          lanes.set(name, lane)
+          const { stored, aside } = lane
+          // What a lane does not see before its first record of a bucket it cannot tell from a copy.
+          if (what === "aside" && stored.length > 0) aside.push(lane.next++)
+          if (what === "aside") continue
+          const late = what === "late" ? aside.splice(which % aside.length, 1)[0] : undefined
+          const copied = what === "copy" ? stored[which % stored.length] : undefined
+          const drops = what === "dropped" && stored.length > 0 ? lane.next++ : undefined
+          const seq = late ?? copied ?? lane.next++
+          stored.push(seq)
+          const said = drops === undefined ? undefined : `${bucket}:${drops}-${drops + 1}:overflow`
+          const headers = headersOf(incarnation, bucket, seq, said)
           expect(seen.see(one([replayHeader(1), ...headers]), 0)).toBe(false)
-          expect(seen.see(one(headers), 0)).toBe(again)
+          expect(seen.see(one(headers), 0)).toBe(copied !== undefined)
+          if (drops !== undefined) expect(seen.see(one(headersOf(incarnation, bucket, drops)), 0)).toBe(true)
         }
       })
     )
+  })
+
+  plainIt("remember so many gaps of all publishers together, and no more", () => {
+    const seen = new SeenIds("s")
+    const see = (bucket: number, seq: number) => seen.see(one(headersOf(1, bucket, seq)), 0)
+    see(1, 0)
+    see(1, 2)
+    for (let seq = 0; seq <= 4095 * 2; seq += 2) see(2, seq)
+    expect(see(1, 1)).toBe(false)
+    for (const seq of [0, 2, 4]) see(3, seq)
+    // One too many: the bucket that was the first to have one has none any more.
+    expect(see(2, 1)).toBe(true)
+    expect(see(3, 1)).toBe(false)
   })
 })

@@ -386,9 +386,33 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "the copy of an event is handled again",
     file: "consume/SeenIds.ts",
-    find: `id.seq <= highest) return true`,
-    replace: `id.seq < highest) return true`,
+    find: `else if (seq <= bucket.highest) return`,
+    replace: `else if (seq < bucket.highest) return`,
     foundBy: "consume/dedupe.test.ts"
+  },
+  {
+    name: "what is resumed behind later events is taken for a copy",
+    file: "consume/SeenIds.ts",
+    find: `return !this.#close(bucket, seq, seq + 1)`,
+    replace: `return true`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "handles what was resumed behind later events"
+  },
+  {
+    name: "a gap that was announced may still be filled",
+    file: "consume/SeenIds.ts",
+    find: `this.#close(buckets.get(bucket), from, to)`,
+    replace: `void [buckets, bucket, from, to]`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "are those of copies only"
+  },
+  {
+    name: "gaps are remembered without a bound",
+    file: "consume/SeenIds.ts",
+    find: `if (this.#gaps > gapsMax &&`,
+    replace: `if (this.#gaps < 0 &&`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "remember so many gaps"
   },
   {
     name: "a replay is taken for a copy",
