@@ -105,7 +105,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
-    this.#undelivered = new Undelivered({ leg, pump, answered: (lane) => this.#answered(lane) })
+    this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
     this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
     this.#pump = pump
@@ -244,9 +244,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   /** What became of letters: the lane may have halted, or have nothing left. */
-  #answered(lane: PumpedLane): void {
-    const { partition } = lane
-    if (lane.halted !== undefined && !partition.haltedLanes.includes(lane)) partition.haltedLanes.push(lane)
+  #answered(lane: PumpedLane, hasHalted: boolean): void {
+    if (hasHalted) lane.partition.haltedLanes.push(lane)
     if (this.#closing === "draining") this.#dropStanding()
     if (!lane.isEmpty) this.#readied(lane)
   }

@@ -17,8 +17,8 @@ import type { Halted } from "./WriteLane.ts"
 export interface UndeliveredOptions {
   readonly leg: Pick<Leg, "cluster" | "topic" | "sink">
   readonly pump: Pick<Pump, "transport" | "context" | "scheduler" | "wallMs">
-  /** The lane was told what became of letters. */
-  readonly answered: (lane: PumpedLane) => void
+  /** The lane was told what became of letters, and whether it has halted for it. */
+  readonly answered: (lane: PumpedLane, hasHalted: boolean) => void
 }
 
 export class Undelivered {
@@ -48,8 +48,9 @@ export class Undelivered {
       const done = (fault: string | undefined) => {
         faults[index - span.from] = fault
         if (--open > 0 || !isWanted()) return
+        const { halted } = lane
         lane.letterAnswered(span, failure, faults)
-        answered(lane)
+        answered(lane, lane.halted !== halted)
       }
       letters.put({ partition, record, isWanted, done })
     }

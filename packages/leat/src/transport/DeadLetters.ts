@@ -72,6 +72,7 @@ export class DeadLetters {
     this.#wake = new Wake(options.scheduler)
   }
 
+  /** Never answers (`done`) before it returns: whoever sets something aside has not noted yet that it has. */
   put(letter: Letter): void {
     this.#letters.push(letter)
     if (++this.#count >= this.#tidyAt) this.#tidy()
@@ -103,7 +104,8 @@ export class DeadLetters {
   #serve(writers: Scope.Scope): Effect.Effect<never, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       for (;;) {
-        while (this.#letters.length === 0) yield* this.#wake.wait
+        do yield* this.#wake.wait
+        while (this.#letters.length === 0)
         if (this.#writer?.isSound !== true) {
           const opened = yield* Effect.exit(this.#open(writers))
           this.#watch.ended(opening)

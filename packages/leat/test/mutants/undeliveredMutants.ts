@@ -140,7 +140,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody is told of a lane whose letter was refused",
     file: "publish/Sink.ts",
-    find: `partition.haltedLanes.push(lane)`,
+    find: `lane.partition.haltedLanes.push(lane)`,
     replace: `void lane`,
     foundBy: "publish/deadLetters.test.ts",
     test: "halts the lane, which names both faults"
@@ -162,5 +162,22 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     replace: `[...letter]`,
     foundBy: "publish/deadLetters.test.ts",
     test: "stores the record as its wire wrote it"
+  },
+  {
+    name: "each letter that is refused tells of the halt again",
+    file: "publish/Sink.ts",
+    find: `if (hasHalted) lane`,
+    replace: `if (lane.halted !== undefined) lane`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is told once for each halt"
+  },
+  {
+    name: "a letter is answered in the step in which it is put",
+    file: "transport/DeadLetters.ts",
+    find: `        do yield* this.#wake.wait
+        while (this.#letters.length === 0)`,
+    replace: `        while (this.#letters.length === 0) yield* this.#wake.wait`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "may do so in the very step"
   }
 ]

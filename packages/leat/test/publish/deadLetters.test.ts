@@ -343,6 +343,52 @@ describe("a topic of dead letters that refuses for good", () => {
       }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
     )
   })
+
+  it("is told once for each halt, however many letters it refuses behind that", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    story(
+      Effect.gen(function* () {
+        // Each waits once, so that the next comes to stand in line behind it, and is then refused.
+        const letters = (call: number) => (call % 2 === 0 ? "Unavailable" : "Rejected")
+        const { leat, notes } = yield* open({ events: poison, letters })
+        for (const text of ["poison 0", "poison 1", "poison 2"]) {
+          notes.offer(note("k", text))
+          yield* Effect.sleep("20 millis")
+        }
+        yield* until("all are refused", () => legRow(leat)?.queued === 3)
+        yield* Effect.sleep("1 second")
+        expect(warnings.filter((one) => one.startsWith("publishing test.notes to local/notes stands"))).toHaveLength(1)
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+    )
+  })
+
+  it("may do so in the very step in which it is asked: nothing is lost from the queue", async () => {
+    const { broker, driver, calls } = scripted({ events: poison })
+    const refusing: Driver = {
+      ...driver,
+      open: (...asked) =>
+        Effect.map(driver.open(...asked), (transport) => ({
+          ...transport,
+          openWriter: (name) =>
+            name === topic ? Effect.fail(errorOf("open", "Unauthorized")) : transport.openWriter(name)
+        }))
+    }
+    const program = Effect.gen(function* () {
+      const routes = documentOf({ policy: aside })
+      const leat = yield* Leat.make({ source: "test", routes, drivers: [refusing] })
+      const notes = yield* leat.stream(noteContract())
+      for (const text of ["0", "poison", "2", "3"]) notes.offer(note("k", text))
+      yield* until("halted", () => leat.halted().length > 0)
+      const row = legRow(leat)
+      expect(row).toMatchObject({ balanced: true, deadLettering: 0 })
+      expect((row?.stored ?? 0) + (row?.queued ?? 0)).toBe(4)
+      expect((yield* stored(broker)).map(({ text }) => text)).not.toContain("poison")
+      expect(calls.letters).toBe(0)
+    })
+    // The scheduler of the simulation begins nothing at once.
+    await Effect.runPromise(program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
+  })
 })
 
 describe("closing while something is set aside", () => {
