@@ -68,7 +68,7 @@ export default defineConfig({
       project("interoperability", ["test/interoperability/test/**/*.test.ts"], withForeignPrograms),
       project("guide", ["test/guide.test.ts"], withKafka),
       project("repository", [
-        "test/{architecture,confluentBuild,documentation,traps}.test.ts",
+        "test/{architecture,confluentBuild,documentation,links,traps}.test.ts",
         "test/{hostile,memory,isolation}/*.test.ts"
       ])
     ]
