@@ -44,7 +44,13 @@ function isDead(page: string, to: string): boolean {
 describe("the links of the pages", () => {
   it("lead to files and headings that are there", () => {
     expect(pages.flatMap(linksOf).length).toBeGreaterThan(100)
-    expect(pages.flatMap((page) => linksOf(page).filter((to) => isDead(page, to)).map((to) => `${page}: ${to}`))).toEqual([])
+    expect(
+      pages.flatMap((page) =>
+        linksOf(page)
+          .filter((to) => isDead(page, to))
+          .map((to) => `${page}: ${to}`)
+      )
+    ).toEqual([])
   })
 
   it("tell a file and a heading that are not there", () => {
@@ -54,7 +60,9 @@ describe("the links of the pages", () => {
   })
 
   it("stay inside of a package, where its page is packed with it", () => {
-    const packed = folders.filter((folder) => !readFileSync(join(root, folder, "package.json"), "utf8").includes('"private": true'))
+    const packed = folders.filter(
+      (folder) => !readFileSync(join(root, folder, "package.json"), "utf8").includes('"private": true')
+    )
     expect(packed.length).toBeGreaterThan(5)
     expect(packed.flatMap(pagesIn).flatMap((page) => linksOf(page).map((to) => `${page}: ${to}`))).toEqual([])
   })

@@ -64,3 +64,11 @@ describe("waitUntilQuiet", () => {
     await expect(waitUntilQuiet(leat)).rejects.toBeInstanceOf(NotCaughtUp)
   })
 })
+
+describe("simulate", () => {
+  it("ends a program that runs for ever, after as many tasks as it is told", () => {
+    const endless = Effect.forever(Effect.sleep(1))
+    expect(() => simulate(1, endless, { stepsMax: 1000 })).toThrow("the program did not end within 1000 steps")
+    expect(simulate(1, Effect.repeat(Effect.sleep(1), { times: 100 }), { stepsMax: 1000 }).exit._tag).toBe("Success")
+  })
+})

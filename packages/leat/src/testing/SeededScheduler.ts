@@ -26,6 +26,8 @@ export interface SimulateOptions {
    * absent. Only timers that are due within 50 milliseconds do.
    */
   readonly racing?: number
+  /** Tasks after which the program is taken to run for ever: 500,000 when absent. */
+  readonly stepsMax?: number
 }
 
 interface Timer {
@@ -40,9 +42,6 @@ const startMs = Date.UTC(2026, 0, 1)
 /** Furthest that time may run ahead of what could be done, in milliseconds. */
 const racingMsMax = 50
 
-/** Tasks after which a program is taken to run for ever. */
-const stepsMax = 500_000
-
 class World implements Scheduler.Scheduler {
   readonly executionMode = "async"
   readonly random: () => number
@@ -51,12 +50,14 @@ class World implements Scheduler.Scheduler {
   #tasks: Array<() => void> = []
   readonly #timers: Array<Timer> = []
   readonly #racing: number
+  readonly #stepsMax: number
   #order = 0
   #hash = 0x811c9dc5
 
-  constructor(seed: number, { racing = 0 }: SimulateOptions) {
+  constructor(seed: number, { racing = 0, stepsMax = 500_000 }: SimulateOptions) {
     this.random = seededRandom(seed)
     this.#racing = racing
+    this.#stepsMax = stepsMax
   }
 
   get timers(): number {
@@ -100,7 +101,7 @@ class World implements Scheduler.Scheduler {
 
   #drain(): void {
     while (this.#tasks.length > 0) {
-      if (++this.steps > stepsMax) throw new Error(`the program did not end within ${stepsMax} steps`)
+      if (++this.steps > this.#stepsMax) throw new Error(`the program did not end within ${this.#stepsMax} steps`)
       if (this.#racing > 0 && this.random() < this.#racing) this.#fireNext(this.nowMs + racingMsMax)
       const index = Math.floor(this.random() * this.#tasks.length)
       const last = this.#tasks.pop()
@@ -136,7 +137,7 @@ class World implements Scheduler.Scheduler {
 
 /**
  * Runs a program to its end on virtual time, in one turn of the event loop. It must not wait for anything real: then, and
- * when nothing can run any more, the exit is a defect. Throws after 500,000 tasks.
+ * when nothing can run any more, the exit is a defect. Throws after `stepsMax` tasks.
  *
  * @example
  * ```ts
