@@ -307,9 +307,8 @@ function nextOf<T>(
 ): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
   return Effect.flatMap(Queue.take(queue), (delivery) => {
     const { info } = delivery
-    if (info.signal.aborted) return nextOf(queue)
-    if (info instanceof RecordDelivery) info.take()
-    return Effect.succeed(delivery)
+    const isHis = info instanceof RecordDelivery ? info.take() : !info.signal.aborted
+    return isHis ? Effect.succeed(delivery) : nextOf(queue)
   })
 }
 

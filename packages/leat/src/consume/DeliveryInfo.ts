@@ -151,11 +151,13 @@ export class RecordDelivery implements DeliveryInfo {
     return this.#meta
   }
 
-  /** Says that its consumer has it from now on. */
-  take(): void {
+  /** Says that its consumer has it from now on. False: it was taken back before. */
+  take(): boolean {
+    if (this.#aborting?.signal.aborted === true) return false
     this.isTaken = true
     this.#whenTaken?.()
     this.#whenTaken = undefined
+    return true
   }
 
   /** Calls `taken` once, when its consumer takes it. */

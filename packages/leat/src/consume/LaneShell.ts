@@ -4,7 +4,7 @@
  * lane stands, says why, and `resume` leaves the group and joins it again, because what a broken shell still knows is not to be
  * trusted; nothing it counted after its last settle is used.
  */
-import { Cause, type Clock, Effect, Exit, type Fiber, Option, Stream } from "effect"
+import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream } from "effect"
 import { deadLetterOf } from "./deadLetterOf.ts"
 import type { DeadLetters } from "../transport/DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
@@ -66,6 +66,8 @@ export class LaneShell<T> {
   readonly #onChanged: () => void
   readonly #deadLetters: DeadLetters
   readonly #seen: SeenIds | undefined
+  /** Done when no handler of it runs any more, or those that do are given up. */
+  readonly #handlersOver = Deferred.makeUnsafe<void>()
   #settings: SubscriptionSettings
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
@@ -164,6 +166,15 @@ export class LaneShell<T> {
     this.#end({ interruptAtMs, giveUpAtMs: interruptAtMs + cleanupMs })
   }
 
+  /**
+   * Its partition is given out anew, so the lane is lost. Waits until its handlers have ended, or are given up: whoever has the partition next
+   * begins again what they have in their hands.
+   */
+  readonly giveUp: Effect.Effect<void> = Effect.suspend(() => {
+    this.#lose("pull", Cause.fail(this.#givenOut))
+    return Deferred.await(this.#handlersOver)
+  })
+
   /** Runs until the lane is revoked, lost or stopped, and has been given back. Not interruptible: it is told to stop. */
   readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const isTraced = yield* Effect.withFiber(({ cache }) =>
@@ -187,6 +198,7 @@ export class LaneShell<T> {
     if (this.#defect !== undefined) yield* this.#stand
     for (const fiber of helpers) fiber.interruptUnsafe()
     yield* this.#guarded(this.#finish(this.#handling))
+    Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
     if (!this.#isLost) yield* this.#guarded(this.lane.release)
     // What is answered later is no word about the lanes that are held by then.
@@ -320,7 +332,9 @@ export class LaneShell<T> {
   #finish(handling: Handling<T>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       this.machine.revoke()
-      const giveUpAtMs = this.#ending?.giveUpAtMs ?? this.#now() + cleanupMs
+      const soonMs = this.#now() + cleanupMs
+      // Nobody gives a lane that is lost any time; whoever has it next may wait here.
+      const giveUpAtMs = this.#isLost ? soonMs : (this.#ending?.giveUpAtMs ?? soonMs)
       let hasSettled = false
       // Begun before the rest ends, so that it is stored even if the backend takes the lane meanwhile; but a settle may hang.
       const haveEnded = () => {
@@ -431,6 +445,12 @@ export class LaneShell<T> {
     const { transport, topic } = this.#options
     const detail = `${topic}/${this.lane.partition}: a position before ${this.machine.end} came again; the topic was made anew, or its log was cut`
     return new TransportError({ reason: "Unavailable", transport: transport.name, operation: "pull", detail })
+  }
+
+  get #givenOut(): TransportError {
+    const { transport, topic, group } = this.#options
+    const detail = `${topic}/${this.lane.partition} is given out anew in group ${group}`
+    return new TransportError({ reason: "LaneLost", transport: transport.name, operation: "pull", detail })
   }
 
   /** The backend takes the lane: it waits for the drain time that it was told, from now. */

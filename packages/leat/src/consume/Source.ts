@@ -203,6 +203,7 @@ export class Source<T> {
         onChanged: () => this.#changed(lane, shell.machine)
       })
       const { machine } = shell
+      const earlier = Array.from(this.#shells).filter((one) => one.lane.partition === lane.partition)
       this.#shells.add(shell)
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
@@ -210,7 +211,7 @@ export class Source<T> {
       if (this.#stopping) shell.stop()
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
       yield* Effect.ensuring(
-        shell.run,
+        Effect.andThen(whenOver(earlier, lane), shell.run),
         Effect.sync(() => {
           machine.handBack()
           close()
@@ -222,6 +223,13 @@ export class Source<T> {
       )
     }).pipe(Effect.uninterruptible)
   }
+}
+
+/** Waits for the handlers of those who had the partition of a lane before, or until the lane is taken away: then it is given back at once. */
+function whenOver(earlier: ReadonlyArray<Pick<LaneShell<never>, "giveUp">>, { revoked }: Lane): Effect.Effect<void> {
+  if (earlier.length === 0) return Effect.void
+  const over = Effect.forEach(earlier, ({ giveUp }) => giveUp, { concurrency: "unbounded", discard: true })
+  return Effect.raceFirst(over, revoked)
 }
 
 function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {

@@ -123,6 +123,18 @@ const cases: ReadonlyArray<Case> = [
       hand.stored(2, 1)
       hand.handle(1, 0)
       hand.handle(2, 1, { overlaps: true })
+      hand.handle(1, 0, { member: 1 })
+    }
+  },
+  {
+    says: "begun again where lanes may be lost, by the member whose handler of the lost one is still being interrupted",
+    group: { mayRepeat: true },
+    kinds: ["reordered"],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      hand.stored(2, 1)
+      hand.handle(1, 0)
+      hand.handle(2, 1, { overlaps: true })
       hand.handle(1, 0)
     }
   },

@@ -106,8 +106,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "deliveries that were taken back are handed out",
     file: "consume/Consuming.ts",
-    find: `if (info.signal.aborted) return nextOf(queue)`,
-    replace: `if (delivery.event === undefined) return nextOf(queue)`,
+    find: `return isHis ? Effect.succeed(delivery) : nextOf(queue)`,
+    replace: `return isHis || delivery.event !== undefined ? Effect.succeed(delivery) : nextOf(queue)`,
     foundBy: "consume/revocation.test.ts",
     test: "are not handed out any more once their lane was taken away"
   },

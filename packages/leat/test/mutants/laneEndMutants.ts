@@ -19,6 +19,38 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "ends with its lane"
   },
   {
+    name: "handlers of a lane that was lost run beside those of the next one",
+    file: "consume/Source.ts",
+    find: `Effect.andThen(whenOver(earlier, lane), shell.run)`,
+    replace: `shell.run`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "waits for them"
+  },
+  {
+    name: "a lane that waits for handlers of before is kept although it was taken away",
+    file: "consume/Source.ts",
+    find: `return Effect.raceFirst(over, revoked)`,
+    replace: `return Effect.as(over, void revoked)`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "is given to another member at once"
+  },
+  {
+    name: "a lane whose partition is given out anew is held on to",
+    file: "consume/LaneShell.ts",
+    find: `this.#lose("pull", Cause.fail(this.#givenOut))`,
+    replace: `void this.#givenOut`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "waits for them: untold"
+  },
+  {
+    name: "a lane that was lost waits for its handlers as long as one that was asked for",
+    file: "consume/LaneShell.ts",
+    find: `const giveUpAtMs = this.#isLost ? soonMs : (this`,
+    replace: `const giveUpAtMs = (this`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "does not wait for ever"
+  },
+  {
     name: "a retry comes before its time",
     file: "consume/RetryHeap.ts",
     find: `first.retryAtMs > nowMs) return undefined`,

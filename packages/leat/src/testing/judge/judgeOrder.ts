@@ -1,6 +1,6 @@
 /** The order in which groups got the events of a key. */
 import { type Chronicle, type GroupFact, type Handling, placeName, type Verdict } from "./Chronicle.ts"
-import { isBeside, isEnded, placeOf } from "./handlings.ts"
+import { isBeside, isEnded } from "./handlings.ts"
 
 export function judgeOrder(chronicle: Chronicle): ReadonlyArray<Verdict> {
   return chronicle.groups.flatMap((group) => {
@@ -9,7 +9,7 @@ export function judgeOrder(chronicle: Chronicle): ReadonlyArray<Verdict> {
   })
 }
 
-/** First deliveries of a key rise, and one member never has two of a key in its hands, but in one batch, or after a lane was lost. */
+/** First deliveries of a key rise, and one member never has two of a key in its hands, but in one batch: not where a lane was lost either. */
 function* ofMembers(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
   if (!group.isOrdered) return
   const last = new Map<string, bigint>()
@@ -23,13 +23,10 @@ function* ofMembers(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Ve
       yield { kind: "reordered", evidence: `group ${group.group} first got ${id} after position ${before} of its key` }
     last.set(lane, position > before ? position : before)
   }
-  /** Who lost a lane is interrupted while its next holder, perhaps the same member, begins again what was not settled. */
-  const isBegunAgain = (one: Handling) =>
-    group.mayRepeat && own.some((other) => placeOf(other) === placeOf(one) && other.beganAt < one.beganAt)
   for (const same of Map.groupBy(own, ({ member, topic, key }) => `${member} ${topic} ${key}`).values())
     for (const [index, one] of same.entries()) {
       const next = same[index + 1]
-      if (next !== undefined && next.position !== one.position && isBeside(one, next) && !isBegunAgain(next))
+      if (next !== undefined && isBeside(one, next))
         yield {
           kind: "reordered",
           evidence: `group ${group.group} began ${next.id} before ${one.id} of its key had ended`

@@ -1,6 +1,6 @@
 /** Members of the groups of a story: they take time, fail now and then, join and leave. */
 import { Data, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import type { DeliveryInfo } from "../../consume/DeliveryInfo.ts"
+import { type DeliveryInfo, RecordDelivery } from "../../consume/DeliveryInfo.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import type { EventStream } from "../../Stream.ts"
 import type { Handling } from "../judge/Chronicle.ts"
@@ -101,10 +101,11 @@ function work({ group, mischief, teller }: Joining, handlings: ReadonlyArray<Han
 function begin(
   { group, teller, member }: Joining,
   { key, text }: StoryNote,
-  { id, topic, partition, position, signal }: DeliveryInfo,
+  info: DeliveryInfo,
   { at, isAlone = true }: { readonly at?: number; readonly isAlone?: boolean } = {}
 ): Handling {
   const { chronicle } = teller
+  const { id, topic, partition, position, signal } = info
   const serial = serialOf(text)
   const handling: Handling = {
     group: group.group,
@@ -121,7 +122,8 @@ function begin(
     endedAt: undefined,
     isDone: false,
     isPoison: false,
-    isTakenBack: signal.aborted
+    // What a consumer has in his hands may be taken back before he looks at it.
+    isTakenBack: signal.aborted && !(info instanceof RecordDelivery && info.isTaken)
   }
   chronicle.handlings.push(handling)
   return handling

@@ -1,0 +1,102 @@
+/** A lane that is lost, and whose partition comes back to the same subscription while handlers of it have not ended yet. */
+import { Deferred, Effect, Exit, References, type Scope, Stream } from "effect"
+import { Leat, MemoryBroker } from "leat"
+import { simulate } from "leat/testing"
+import { type Lane, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { routes, withLanes } from "./support.ts"
+
+const lost = new TransportError({ reason: "LaneLost", transport: "memory", operation: "pull", detail: "gone" })
+
+/** How the first lane of the partition is lost: its pull says so, or nobody says anything. Its partition is free for others by then. */
+const ways = {
+  told: (lane: Lane, isTime: Effect.Effect<void>): Lane => ({
+    ...lane,
+    batches: Stream.interruptWhen(lane.batches, Effect.andThen(isTime, Effect.andThen(lane.release, Effect.fail(lost))))
+  }),
+  untold: (lane: Lane, isTime: Effect.Effect<void>): Lane => ({
+    ...lane,
+    batches: Stream.concat(Stream.interruptWhen(lane.batches, Effect.andThen(isTime, lane.release)), Stream.never),
+    revoked: Effect.never
+  })
+}
+
+/** What a handler does when it is interrupted. */
+const cleanups = { none: Effect.void, slow: Effect.sleep(2000), endless: Effect.never }
+
+interface Lost {
+  readonly how: keyof typeof ways
+  readonly cleanup: keyof typeof cleanups
+  /** Another member joins when the lane was lost, and this one stops after so many milliseconds. */
+  readonly handsOverAfterMs?: number
+}
+
+/**
+ * Loses the lane of the one event while its handler runs. Returns how many handlers of it ran at once at most, and after how many
+ * milliseconds it was begun again, and by which member.
+ */
+function afterLoss({ how, cleanup, handsOverAfterMs }: Lost, seed = 1) {
+  const program = Effect.gen(function* () {
+    const isTime = yield* Deferred.make<void>()
+    const again = yield* Deferred.make<{ readonly member: number; readonly atMs: number }>()
+    let [lanes, running, most, calls] = [0, 0, 0, 0]
+    const driver = withLanes(
+      (lane) => (lanes++ > 0 ? lane : ways[how](lane, Deferred.await(isTime))),
+      new MemoryBroker({ partitions: 1 })
+    )
+    const leat = yield* Leat.make({ source: "test", routes: routes({ drain: "10 seconds" }), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const handler = (member: number) => () =>
+      Effect.gen(function* () {
+        most = Math.max(most, ++running)
+        if (calls++ > 0) {
+          yield* Deferred.succeed(again, { member, atMs: yield* now })
+          return
+        }
+        yield* Effect.onInterrupt(Effect.never, () => cleanups[cleanup])
+      }).pipe(Effect.ensuring(Effect.sync(() => running--)))
+    const first = yield* notes.handle("g", handler(0))
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(50)
+    const beganAtMs = yield* now
+    yield* Deferred.succeed(isTime, undefined)
+    if (handsOverAfterMs !== undefined) {
+      yield* Effect.sleep(handsOverAfterMs)
+      yield* notes.handle("g", handler(1))
+      yield* Effect.forkScoped(first.stop)
+    }
+    const { member, atMs } = yield* Deferred.await(again)
+    return { most, member, ms: Math.round(atMs - beganAtMs) }
+  })
+  return resultOf(program, seed)
+}
+
+const now = Effect.clockWith((clock) => clock.currentTimeMillis)
+
+function resultOf<A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed: number): A {
+  const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+  const { exit } = simulate(seed, program.pipe(Effect.scoped, quiet))
+  if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+  return exit.value
+}
+
+describe("a partition that comes back while handlers of its lost lane run", () => {
+  it.for([
+    { how: "told", cleanup: "none", ms: 0 },
+    { how: "told", cleanup: "slow", ms: 2000 },
+    { how: "untold", cleanup: "none", ms: 0 },
+    { how: "untold", cleanup: "slow", ms: 2000 }
+  ] as const)("waits for them: $how, $cleanup", ({ how, cleanup, ms }) => {
+    for (let seed = 1; seed <= 20; seed++) expect(afterLoss({ how, cleanup }, seed)).toEqual({ most: 1, member: 0, ms })
+  })
+
+  it("does not wait for ever for one that never ends", () => {
+    expect(afterLoss({ how: "told", cleanup: "endless" })).toEqual({ most: 2, member: 0, ms: 5000 })
+  })
+
+  it("is given to another member at once, although its lane waits for them", () => {
+    const { member, ms } = afterLoss({ how: "told", cleanup: "endless", handsOverAfterMs: 1000 })
+    expect({ member, isSoon: ms < 1100 }).toEqual({ member: 1, isSoon: true })
+  })
+})
