@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs"
 import { confluent, confluentCapabilities } from "@leat/confluent"
 import { Effect, Redacted } from "effect"
 import { describe, expect, it, vi } from "vitest"
 import { producerConfig, readerConfig } from "../src/client/clientConfig.ts"
-import { loadClient } from "../src/client/client.ts"
+import { loadClient, wantedVersion } from "../src/client/client.ts"
 import { missingCodec } from "../src/client/compression.ts"
 import { clientCodes, failureOf } from "../src/client/failure.ts"
 
@@ -115,6 +116,25 @@ describe("a machine on which the addon", () => {
     expect(said).toContain("the native addon of @confluentinc/kafka-javascript is not there")
     expect(said).toContain("npm run confluent")
     expect(said).toContain("CKJS_LINKING=dynamic npm rebuild @confluentinc/kafka-javascript")
+  })
+
+  // npm takes an optional package whose install script fails away again, and says nothing; `npm rebuild` of it then builds nothing, and succeeds.
+  it("is not there because npm left its package out: told so, and how to see why", async () => {
+    const absent = "Cannot find module '@confluentinc/kafka-javascript'\nRequire stack:\n- /a/client.js"
+    const said = await saidWhere(Object.assign(new Error(absent), { code: "MODULE_NOT_FOUND" }))
+    expect(said).toContain("the package @confluentinc/kafka-javascript is not installed")
+    expect(said).toContain("npm install @confluentinc/kafka-javascript@1.10.1")
+    expect(said).toContain("CKJS_LINKING=dynamic")
+    expect(said).not.toContain("npm rebuild")
+    const inside = Object.assign(new Error("Cannot find module 'bindings'"), { code: "MODULE_NOT_FOUND" })
+    expect(await saidWhere(inside)).not.toContain("is not installed")
+  })
+
+  it("is named with the version that this package wants", () => {
+    const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8")
+    expect(JSON.parse(manifest)).toMatchObject({
+      optionalDependencies: { "@confluentinc/kafka-javascript": wantedVersion }
+    })
   })
 
   it("was built for another Node: told so, and to build it for this one", async () => {

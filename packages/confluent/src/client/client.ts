@@ -166,6 +166,8 @@ export interface KafkaJavascript {
 }
 
 const name = "@confluentinc/kafka-javascript"
+/** The version of the client that this package wants, as its manifest says. */
+export const wantedVersion = "1.10.1"
 let loaded: KafkaJavascript | undefined
 
 /** Loads the addon; throws if it is not installed or not built. */
@@ -175,8 +177,8 @@ export function loadClient(): KafkaJavascript {
 }
 
 /** Without the variable the build downloads the sources of openssl, zlib, zstd and libcurl, and fails where it cannot. */
-const compiling =
-  `compile it with what the machine has: \`CKJS_LINKING=dynamic npm rebuild ${name}\`, which needs g++, make, python3 and the ` +
+const compiling = (command: string) =>
+  `compile it with what the machine has: \`CKJS_LINKING=dynamic npm ${command}\`, which needs g++, make, python3 and the ` +
   "headers of openssl and zlib"
 
 /** Why the addon cannot be used, from what loading it has thrown, and what to do; for a person. */
@@ -186,11 +188,19 @@ export function whyNotLoaded(thrown: unknown): string {
     const said = thrown.message.trim().replace(/\.$/, "").replaceAll(/\s+/g, " ")
     return (
       `the native addon of ${name} does not load in Node ${process.versions.node}: ${said}; run \`npm run confluent\` in leat's ` +
-      `repository; elsewhere \`npm rebuild ${name}\` with this Node, or ${compiling}`
+      `repository; elsewhere \`npm rebuild ${name}\` with this Node, or ${compiling(`rebuild ${name}`)}`
+    )
+  }
+  // npm takes an optional package whose install script fails away again, and says nothing; there is nothing to rebuild then.
+  if (thrown instanceof Error && thrown.message.startsWith(`Cannot find module '${name}'`)) {
+    const install = `install ${name}@${wantedVersion}`
+    return (
+      `the package ${name} is not installed: npm leaves it out, and says nothing, where its native addon can neither be downloaded ` +
+      `nor built; \`npm ${install}\` says why, or ${compiling(install)}`
     )
   }
   return (
     `the native addon of ${name} is not there: run \`npm run confluent\` in leat's repository; elsewhere install ${name} and let ` +
-    `its install script run, or ${compiling}`
+    `its install script run, or ${compiling(`rebuild ${name}`)}`
   )
 }
