@@ -7,8 +7,14 @@ import { noteOpened } from "./ledger/openedHere.ts"
 
 const bytes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
+/** What a system takes for a path; a variable of spaces, or with a line feed of `echo`, would be the name of a directory. */
+const isPath = (text: string) => {
+  if (text !== "" && text.trim() !== text) return "begins or ends with a space or a line feed"
+  return /\p{Cc}/u.test(text) ? "holds a control character" : true
+}
+
 const Config = Schema.Struct({
-  directory: Schema.String.check(Schema.isMinLength(1)),
+  directory: Schema.String.check(Schema.isMinLength(1), Schema.makeFilter(isPath)),
   partitions: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))),
   recordBytesMax: Schema.optionalKey(bytes(256, 256 * 1024 ** 2)),
   retention: Schema.optionalKey(
@@ -23,6 +29,7 @@ const Config = Schema.Struct({
 })
 const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExcessProperty: "error" })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+const faultsOf = (issue: SchemaIssue.Issue) => formatIssues(issue).issues.map((one) => formFault(one, Config))
 
 /**
  * The driver that route documents call `@leat/log`. The other fields of the cluster section are those of `LogOptions`; what
@@ -48,8 +55,7 @@ export const log: Driver = {
       const path = hasReference(directory) ? directory : resolve(directory)
       return { capabilities: logCapabilities(decoded.success), addresses: [`directory:${path}`] }
     }
-    const { issues } = formatIssues(decoded.failure.issue)
-    return { issues: issues.map((issue) => formFault(issue, Config)) }
+    return { issues: faultsOf(decoded.failure.issue) }
   },
   open: (cluster, config) =>
     Effect.suspend(() => {
@@ -58,7 +64,8 @@ export const log: Driver = {
         const { directory } = decoded.success
         return Effect.tap(logTransport(decoded.success), () => Effect.sync(() => noteOpened(cluster, directory)))
       }
-      const detail = `cluster ${cluster}: ${decoded.failure.message}`
+      const faults = faultsOf(decoded.failure.issue).map(({ path, message }) => `${path}: ${message}`)
+      const detail = `cluster ${cluster}: ${faults.join("; ")}`
       return Effect.fail(
         new TransportError({ reason: "Unsupported", transport: "@leat/log", operation: "open", detail })
       )

@@ -57,6 +57,17 @@ describe("a log whose directory is a reference", () => {
     expect(log.inspect({ directory: "" })).toEqual({ issues: [{ path: "directory", message: "is empty" }] })
   })
 
+  it.each([
+    ["", "cluster local: directory: is empty"],
+    ["  ", "cluster local: directory: begins or ends with a space or a line feed"],
+    ["data\n", "cluster local: directory: begins or ends with a space or a line feed"],
+    ["a\u0007b", "cluster local: directory: holds a control character"]
+  ])("is told in one sentence where the variable holds %j, and is not tried again", async (value, sentence) => {
+    process.env["LEAT_DIR"] = value
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(opened("${env:LEAT_DIR}"))))
+    expect(error).toMatchObject({ reason: "Unsupported", detail: sentence })
+  })
+
   it("has no fault that says what stood in the section", async () => {
     const config = { directory: "", partitions: "hunter2", retention: "hunter2", other: "hunter2" }
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(log.open("local", config))))

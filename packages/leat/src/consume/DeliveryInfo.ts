@@ -3,6 +3,7 @@ import { Context } from "effect"
 import { type EventId, formatEventId } from "../record/EventId.ts"
 import type { Header } from "../record/Headers.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
+import { isTraceparent } from "../record/traceparent.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
 /** What a record may say of itself; undefined where it does not. */
@@ -128,7 +129,9 @@ export class RecordDelivery implements DeliveryInfo {
     return this.#says.isMarker
   }
   get traceparent(): string | undefined {
-    return this.#says.traceparent
+    const { traceparent } = this.#says
+    // Of another program it may be anything; a handler that hands it on would be refused.
+    return traceparent !== undefined && isTraceparent(traceparent) ? traceparent : undefined
   }
   get tracestate(): string | undefined {
     return this.#says.tracestate

@@ -4,6 +4,7 @@
  */
 import { meant } from "../given/nearest.ts"
 import { kindOf } from "../given/takes.ts"
+import { isTraceparent } from "../record/traceparent.ts"
 
 const levels: ReadonlyArray<string> = ["queued", "durable", "stored"]
 
@@ -18,18 +19,6 @@ const names: ReadonlyArray<string> = [
   "headers"
 ]
 const known: ReadonlySet<string> = new Set(names)
-
-/** W3C trace context; later versions may say more behind it. */
-const traceparentForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:-|$)/
-const traceparentLength = 55
-const noTrace = "0".repeat(32)
-const noSpan = "0".repeat(16)
-
-function isTraceparent(text: string): boolean {
-  if (!traceparentForm.test(text) || text.startsWith("ff")) return false
-  if (text.startsWith("00") && text.length > traceparentLength) return false
-  return !text.startsWith(noTrace, 3) && !text.startsWith(noSpan, 36)
-}
 
 /** Undefined when the options can be followed. The texts themselves are checked where they are written. */
 export function contextFault(given: object): string | undefined {

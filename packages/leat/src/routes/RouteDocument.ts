@@ -145,7 +145,7 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
     const [first] = document.errors
     if (first !== undefined) {
       const line = text.slice(0, first.pos[0]).split("\n").length
-      return Result.fail([{ path: `line ${line}`, message: `not YAML or JSON: ${first.message}` }])
+      return Result.fail([{ path: `line ${line}`, message: `not YAML or JSON: ${readableFault(first.message)}` }])
     }
     const value: unknown = document.toJS({ maxAliasCount: 100 })
     if (isObject(value)) return Result.succeed(value)
@@ -155,9 +155,21 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
     return Result.fail([{ path: "routes", message }])
   } catch (error) {
     return Result.fail([
-      { path: "", message: `not YAML or JSON: ${error instanceof Error ? error.message : String(error)}` }
+      {
+        path: "",
+        message: `not YAML or JSON: ${readableFault(error instanceof Error ? error.message : String(error))}`
+      }
     ])
   }
+}
+
+/** What the parser says, and what to do about it where its own words are for who wrote a program. */
+function readableFault(message: string): string {
+  if (/^(Alias cannot be|Unresolved alias)/.test(message))
+    return 'a * that begins a value is an alias in YAML; write it in quotes, as stream: "*"'
+  if (message.includes("multiple documents"))
+    return "it holds several documents, divided by ---; a route document is one"
+  return message
 }
 
 /**

@@ -146,7 +146,11 @@ function faultOf({ path, message }: Issue, input: unknown): RouteFault {
   const [owner, fields] = objects.get(kindOfPlace(parent)) ?? ["it", []]
   const known = fields.join(", ")
   const hint = meant(String(last), fields)
-  if (message === missing) return { path: pathText(path), message: `is missing; ${owner} has ${known}` }
+  if (message === missing) {
+    const isMerged = isObject(valueAt(input, parent)) && Object.hasOwn(valueAt(input, parent) as object, "<<")
+    const merging = isMerged ? "; << merges nothing in YAML 1.2, so write the fields out" : ""
+    return { path: pathText(path), message: `is missing; ${owner} has ${known}${merging}` }
+  }
   if (message === surplus)
     return { path: pathText(path), message: `is no field of ${owner}, which has ${known}${hint}` }
   return {
@@ -173,6 +177,8 @@ const kinds: Readonly<Record<string, string>> = {
 /** What the schema says that it expects, as a sentence about what it was given. */
 function sentenceOf(message: string, value: unknown): string {
   if (message === lengthMissing) return "is empty"
+  const [, most] = /^Expected a value with a length of at most (\d+)$/.exec(message) ?? []
+  if (most !== undefined) return `has more than ${most} characters`
   const [, expected] = /^Expected ((?:"\w+"|\w+)(?: \| (?:"\w+"|\w+))*)$/.exec(message) ?? []
   if (expected === undefined) return message
   const words = expected.split(" | ")

@@ -206,6 +206,30 @@ describe("handle", () => {
     })
   )
 
+  it.live("gives a trace context of another program only where it is one, so that a handler can hand it on", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      const given = ["junk", "", `00-${"0".repeat(32)}-b7ad6b7169203331-01`, `${good}-more`, good]
+      const records = given.map((value) => ({
+        key: "k",
+        value: "text",
+        headers: [["traceparent", new TextEncoder().encode(value)] as const]
+      }))
+      const writer = yield* memoryTransport(broker).openWriter("notes")
+      yield* sendEffect(writer, 0, batchOf(records), 0, records.length, 1000)
+      const leat = yield* open(routes({}), broker)
+      const notes = yield* leat.stream(noteContract({ decode: () => ({ key: "k", text: "t" }) }))
+      const seen: Array<string | undefined> = []
+      yield* notes.handle("g", (_, { traceparent }) => Effect.sync(() => void seen.push(traceparent)))
+      yield* waitUntil(
+        "all handled",
+        Effect.sync(() => seen.length === given.length)
+      )
+      expect(seen).toEqual([undefined, undefined, undefined, undefined, good])
+    })
+  )
+
   it.live("gives a key as it was published, with a byte order mark too", () =>
     Effect.gen(function* () {
       const leat = yield* open(routes({}))

@@ -2,6 +2,22 @@ import type { Mutant } from "./Mutant.ts"
 
 export const recordMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a trace context that goes on behind its end is one",
+    file: "record/traceparent.ts",
+    find: `if (text.startsWith("00") && text.length > traceparentLength) return false`,
+    replace: ``,
+    foundBy: "consume/consuming.test.ts",
+    test: "gives a trace context of another program only where it is one"
+  },
+  {
+    name: "a trace context that is none is given to handlers",
+    file: "consume/DeliveryInfo.ts",
+    find: `return traceparent !== undefined && isTraceparent(traceparent) ? traceparent : undefined`,
+    replace: `return isTraceparent("") ? undefined : traceparent`,
+    foundBy: "consume/consuming.test.ts",
+    test: "gives a trace context of another program only where it is one"
+  },
+  {
     name: "a batch that is used again tells the waiters of the last use",
     file: "record/RecordBatch.ts",
     find: `this.#awaited.length = 0`,

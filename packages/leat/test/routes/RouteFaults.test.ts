@@ -302,7 +302,7 @@ describe("the name of a topic", () => {
     ["\ud800{stream}", "half of a surrogate pair"],
     ["\ufeff{stream}", "begins or ends with a space"],
     ["  ", "a topic needs a name"],
-    ["é".repeat(249) + "e".repeat(20), "Expected a value with a length of at most 249"],
+    ["é".repeat(249) + "e".repeat(20), "has more than 249 characters"],
     ["€".repeat(200), "at most 512 bytes, and not 600"]
   ])("%j is a fault of the document", (topic, words) => {
     const faults = faultsOf(documentOf(leg({ topic })))

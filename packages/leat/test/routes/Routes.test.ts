@@ -170,6 +170,22 @@ describe("a document that nobody has checked", () => {
     expect(faults[0]?.message).toMatch(/^not YAML or JSON|the limit is/)
   })
 
+  it.each([
+    ["version: 1\nroutes: [{ match: { stream: * } }]", "line 2", /write it in quotes, as stream: "\*"$/],
+    ["version: 1\nroutes: [{ match: { stream: *all } }]", "", /write it in quotes, as stream: "\*"$/],
+    ["version: 1\n---\nversion: 2", "line 2", /several documents, divided by ---; a route document is one$/]
+  ])("says what to do, and not how a program is written, where it can: %#", (text, path, sentence) => {
+    const faults = faultsOf(text)
+    expect(pathsOf(faults)).toEqual([path])
+    expect(faults[0]?.message).toMatch(sentence)
+  })
+
+  it("says that a merge key of YAML 1.1 merges nothing", () => {
+    const text = "version: 1\nclusters:\n  a: &a { transport: memory }\n  b: { <<: *a, partitions: 2 }\nroutes: []"
+    const [fault] = faultsOf(text).filter(({ path }) => path === "clusters.b.transport")
+    expect(fault?.message).toMatch(/^is missing; .*; << merges nothing in YAML 1.2, so write the fields out$/)
+  })
+
   it.each(["__proto__", "constructor", "toString", "hasOwnProperty"])("may call a cluster and a policy %s", (name) => {
     const text = JSON.stringify(
       documentOf([route("*", [leg({ cluster: "NAME", policy: "NAME" })])], {
