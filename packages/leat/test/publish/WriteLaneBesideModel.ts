@@ -303,6 +303,9 @@ export class WriteLaneBesideModel {
   #letters({ at, answers }: Move): void {
     const [span, failure] = this.#aside.at(-1 - at) ?? []
     if (span === undefined || failure === undefined) return
+    // The model knows records, and they may have been set aside again: this is about the letter before.
+    const later = at === 0 ? [] : this.#aside.slice(-at)
+    const isOld = later.some(([{ queued, from, to }]) => queued === span.queued && from < span.to && span.from < to)
     const drawn: ReadonlyArray<Pick<Answer, "count" | "fate">> = answers
     const faults = drawn.flatMap(({ count, fate }) => Array.from({ length: count }, () => faultOf(fate)))
     const last = faultOf(drawn.at(-1)?.fate)
@@ -311,7 +314,7 @@ export class WriteLaneBesideModel {
     )
     const seqs = span.queued.batch.seq.subarray(span.from, span.to)
     this.#lane.letterAnswered(span, failure, all)
-    this.#model.letterAnswered(Array.from(seqs), failure, all, "c/t.undelivered")
+    if (!isOld) this.#model.letterAnswered(Array.from(seqs), failure, all, "c/t.undelivered")
   }
 
   #dropBatch(at: number): void {
