@@ -37,6 +37,8 @@ export class Queued {
   spans: Array<Span> | undefined
   /** Whether nobody outside can hold views of the arena. */
   isReusable = true
+  /** Whether its lane passes it over without a look: all of it is on its way to the dead letters. */
+  isPassed = false
   /** Its neighbours in the `Backlog`. */
   older: Queued | undefined
   newer: Queued | undefined
@@ -70,4 +72,16 @@ export function wholeOf(queued: Queued): Span {
     said: nothing,
     saidMax: Number.POSITIVE_INFINITY
   }
+}
+
+export function isInFlight({ state }: Span): boolean {
+  return state === "inFlight"
+}
+
+export function isQueued({ state }: Span): boolean {
+  return state === "queued"
+}
+
+export function isDeadLettering({ state }: Span): boolean {
+  return state === "deadLettering"
 }

@@ -24,9 +24,9 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
-import { Fifo } from "./Fifo.ts"
+import { LaneQueue } from "./LaneQueue.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
-import { Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
+import { isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
 /** The rules of all lanes of a sink; changed in place when another table is put in force. */
 export interface LaneRules {
@@ -95,7 +95,7 @@ export class WriteLane implements QueueOwner {
   dueMs = Number.POSITIVE_INFINITY
   #home: LaneHome
   #account: WriteAccount
-  readonly #queue = new Fifo<Queued>()
+  readonly #queue = new LaneQueue()
   readonly #drops = new DropsToTell()
   #open: RecordBatch | undefined
   #openedAtMs = 0
@@ -198,7 +198,7 @@ export class WriteLane implements QueueOwner {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated) return undefined
     const queue = this.#queue
-    for (let at = 0; at < queue.length; at++) {
+    for (let at = queue.passed; at < queue.length; at++) {
       const queued = queue.at(at)
       if (queued === undefined) return undefined
       const { batch, spans } = queued
@@ -207,7 +207,7 @@ export class WriteLane implements QueueOwner {
         if (spans.some(isQueued)) return undefined
         continue
       }
-      if (spans?.every(isDeadLettering) === true) continue
+      if (queue.passes(at)) continue
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
       if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
@@ -271,6 +271,7 @@ export class WriteLane implements QueueOwner {
         this.halted ??= { ...failure, detail }
       }
     }
+    if (left.length > 0) this.#queue.lookAgain()
     this.#replace(queued, at, left)
   }
 
@@ -550,18 +551,6 @@ export class WriteLane implements QueueOwner {
     if (queued.spans === undefined || queued.spans.length > 0) return
     if (this.#queue.remove(queued)) this.#home.recycle(this, queued)
   }
-}
-
-function isInFlight({ state }: Span): boolean {
-  return state === "inFlight"
-}
-
-function isQueued({ state }: Span): boolean {
-  return state === "queued"
-}
-
-function isDeadLettering({ state }: Span): boolean {
-  return state === "deadLettering"
 }
 
 function worstOf(runs: ReadonlyArray<Run>): Fate {

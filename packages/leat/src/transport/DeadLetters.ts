@@ -123,8 +123,8 @@ export class DeadLetters {
           (one) => one.partition % writer.partitions
         )) {
           const line = this.#lines.get(partition)
-          if (line !== undefined) line.letters = [...line.letters, ...letters]
-          else yield* this.#begin(partition, letters, writer)
+          if (line === undefined) yield* this.#begin(partition, letters, writer)
+          else for (const letter of letters) line.letters.push(letter)
         }
       }
     })

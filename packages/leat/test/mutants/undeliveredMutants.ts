@@ -5,8 +5,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is set aside holds up what stands behind it",
     file: "publish/WriteLane.ts",
-    find: `if (spans?.every(isDeadLettering) === true) continue`,
-    replace: `if (spans?.every(isDeadLettering) === true) return undefined`,
+    find: `if (queue.passes(at)) continue`,
+    replace: `if (queue.passes(at)) return undefined`,
     foundBy: "publish/deadLetters.test.ts",
     test: "does not wait for the letter"
   },
@@ -179,5 +179,29 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     replace: `        while (this.#letters.length === 0) yield* this.#wake.wait`,
     foundBy: "publish/deadLetters.test.ts",
     test: "may do so in the very step"
+  },
+  {
+    name: "each range walks past all that waits for its letters",
+    file: "publish/WriteLane.ts",
+    find: `let at = queue.passed; at < queue`,
+    replace: `let at = 0; at < queue`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "are passed over without a look"
+  },
+  {
+    name: "what is refused is passed over all the same",
+    file: "publish/WriteLane.ts",
+    find: `if (left.length > 0) this.#queue.lookAgain()`,
+    replace: `void left`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "are sent in their turn"
+  },
+  {
+    name: "a letter that is stored leaves one more passed over",
+    file: "publish/LaneQueue.ts",
+    find: `    if (queued.isPassed) this.#passed--`,
+    replace: `    if (queued.isPassed) this.#passed += 0`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "are passed over without a look"
   }
 ]

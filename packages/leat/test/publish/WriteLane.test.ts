@@ -5,6 +5,7 @@ import { Waiter } from "../../src/ledger/Waiter.js"
 import { strict, type Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError } from "../../src/transport/index.js"
+import type { Span } from "../../src/publish/Span.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
@@ -225,3 +226,89 @@ function given<A>(value: A | undefined): A {
   if (value === undefined) throw new Error("there is none")
   return value
 }
+
+describe("batches that are on their way to the dead letters", () => {
+  const policy: Policy = [{ on: ["*"], then: "deadLetter" }]
+  const error = new TransportError({ reason: "Rejected", transport: "t", operation: "send", detail: "planted" })
+
+  /** A lane of batches of one record each; `looks` counts how often one of them is looked at while there is something to send. */
+  function laneOfOnes(count: number) {
+    const ledger = new Ledger()
+    const account = ledger.account("s", "memory/t", 1)
+    const rules = { policy, lingerMs: 0, batchBytes: 1, batchRecords: 1, retries: 0, outage: undefined }
+    const spans: Array<Span> = []
+    const setAside = (_: WriteLane, span: Span) => void spans.push(span)
+    const home = {
+      ledger,
+      rules,
+      recordBytesMax: 1000,
+      canFence: true,
+      ...noLetters,
+      setAside,
+      recycle: () => undefined
+    }
+    const lane = new WriteLane(home, account)
+    const told = { looks: 0 }
+    const append = (seq: number) => {
+      const batch = new RecordBatch(64)
+      const queued = lane.begin(batch, 0)
+      Object.defineProperty(queued, "batch", { get: () => (told.looks++, batch) })
+      batch.arena.fill(0)
+      batch.place(3, seq, Float64Array.of(1))
+      batch.commit(true, 0, 1, 2, "event")
+      lane.appended()
+    }
+    for (let seq = 0; seq < count; seq++) append(seq)
+    const settle = (span: Span, run: Pick<Run, "fate" | "error">) =>
+      lane.settled(span, [{ from: 0, to: 1, ...run }], { nowMs: 0, random: 0, isBehind: false })
+    const refuse = () => {
+      const span = lane.take(0)
+      if (span !== undefined) settle(span, { fate: "notStored", error })
+      return span
+    }
+    const answer = (span: Span, fault?: string) =>
+      lane.letterAnswered(span, { tag: "Rejected", attempts: 1, detail: "planted" }, [fault])
+    return { lane, account, append, refuse, settle, answer, spans, told }
+  }
+
+  it("are passed over without a look at each of them for each range", () => {
+    const { lane, refuse, append, told, answer, spans } = laneOfOnes(1000)
+    while (refuse() !== undefined);
+    expect(spans).toHaveLength(1000)
+    expect(told.looks).toBeLessThan(20_000)
+    told.looks = 0
+    for (let seq = 1000; seq < 1100; seq++) {
+      append(seq)
+      refuse()
+    }
+    expect(told.looks).toBeLessThan(2000)
+    for (const span of spans) answer(span)
+    expect(lane.isEmpty).toBe(true)
+    append(1100)
+    expect(refuse()).toBeDefined()
+  })
+
+  it("are sent in their turn when they are refused, whatever of them has been answered", () => {
+    const { lane, account, append, refuse, settle, answer, spans } = laneOfOnes(6)
+    while (refuse() !== undefined);
+    const [first, second, third, fourth, fifth, sixth] = spans
+    if (!first || !second || !third || !fourth || !fifth || !sixth) throw new Error("six are set aside")
+    answer(second)
+    answer(fourth, "refused")
+    answer(first)
+    answer(fifth, "refused")
+    append(6)
+    expect(lane.take(0)).toBeUndefined()
+    lane.resume(0, 0)
+    const sent: Array<number> = []
+    for (let span = lane.take(0); span !== undefined; span = lane.take(0)) {
+      sent.push(span.queued.batch.seq[0] ?? -1)
+      settle(span, { fate: "stored" })
+    }
+    expect(sent).toEqual([3, 4, 6])
+    answer(sixth)
+    answer(third)
+    expect(lane.isEmpty).toBe(true)
+    expect(account).toMatchObject({ admitted: 7, stored: 3, deadLettered: { Rejected: 4 } })
+  })
+})

@@ -1,0 +1,40 @@
+/**
+ * The batches of a lane, in order. Those in front that are on their way to the dead letters, all of them, are passed over: while their topic cannot
+ * be written there may be tens of thousands, and each range that is sent comes behind them.
+ */
+import { Fifo } from "./Fifo.ts"
+import { isDeadLettering, type Queued } from "./Span.ts"
+
+export class LaneQueue extends Fifo<Queued> {
+  #passed = 0
+
+  /** Where to begin to look for what is to be sent. */
+  get passed(): number {
+    return this.#passed
+  }
+
+  /** Whether all of the batch at this place is on its way to the dead letters. */
+  passes(at: number): boolean {
+    const queued = this.at(at)
+    if (queued?.spans?.every(isDeadLettering) !== true) return false
+    if (at === this.#passed) {
+      queued.isPassed = true
+      this.#passed++
+    }
+    return true
+  }
+
+  /** Something that was passed over is to be sent after all. */
+  lookAgain(): void {
+    for (let at = 0; at < this.#passed; at++) {
+      const queued = this.at(at)
+      if (queued !== undefined) queued.isPassed = false
+    }
+    this.#passed = 0
+  }
+
+  override remove(queued: Queued): boolean {
+    if (queued.isPassed) this.#passed--
+    return super.remove(queued)
+  }
+}
