@@ -95,9 +95,13 @@ function leftOf(runs: ReadonlyArray<Run>, refused: Array<TransportError | undefi
 /** What a run that is not stored leaves to be sent again; a record that is refused for good alone is told so. */
 function leftOfRun({ from, to, fate, error }: Run, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
   if (error === undefined || !isRefused({ fate, error })) return [{ from, to }]
-  // It may be one of them that is refused, or all of them together.
+  // It may be one of them that is refused, or all of them together: there may be tens of thousands, more than a broker takes at once.
+  const middle = from + ((to - from) >> 1)
   if (to - from > 1)
-    return Array.from({ length: to - from }, (_, index) => ({ from: from + index, to: from + index + 1 }))
+    return [
+      { from, to: middle },
+      { from: middle, to }
+    ]
   refused[from] = error
   return []
 }

@@ -254,6 +254,14 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     foundBy: "transport/Forwarder.test.ts"
   },
   {
+    name: "what is refused together is sent one by one",
+    file: "transport/Forwarder.ts",
+    find: `from + ((to - from) >> 1)`,
+    replace: `from + 1`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is halved until the broker takes it"
+  },
+  {
     name: "an event that was set aside keeps its second dead letter from being stored",
     file: "record/EventIdCursor.ts",
     find: `if (left === count && nameBytes === deadLetterName.length && isAt(deadLetterName, source, nameAt)) return false`,

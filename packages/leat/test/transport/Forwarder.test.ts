@@ -103,6 +103,16 @@ describe("what is forwarded", () => {
     })
   )
 
+  it.effect("is halved until the broker takes it, and no further", () =>
+    Effect.gen(function* () {
+      const atMost: Answer = (from, to) => (to - from > 100 ? fails("TooLarge")(from, to) : stored(from, to))
+      const { transport, calls } = scripted(Array.from({ length: 10_000 }, () => atMost))
+      expect((yield* append(transport, 3200)).filter((reason) => reason !== undefined)).toEqual([])
+      expect(calls.filter((call) => call !== "fence")).toHaveLength(63)
+      expect(calls.slice(-2)).toEqual(["1: 3000-3100", "1: 3100-3200"])
+    })
+  )
+
   it.effect("goes to where it may be written, also by who may not create it", () =>
     Effect.gen(function* () {
       const { transport } = scripted([])
