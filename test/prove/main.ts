@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|corrupt|simulation|hostile|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|corrupt|simulation|hostile|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -76,6 +76,18 @@ const proofs: ReadonlyArray<Proof> = [
       typeof answers === "object" && answers !== null && Object.keys(answers).length >= 10
         ? undefined
         : "not every kind of input was given"
+  },
+  {
+    name: "memory",
+    says: "clusters that are dead in five ways, at 10,000 events a second: the process keeps to its buffers, and every event ends somewhere",
+    script: new URL("../memory/holdDeadSinks.ts", import.meta.url),
+    node: ["--expose-gc"],
+    flag: "minutes",
+    times: 1,
+    // So long, five times as long on virtual time, and what the sinks held is given away.
+    msMax: 240_000,
+    aroundMsMax: 600_000,
+    fault: ({ real }) => (real === undefined ? "it did not run" : undefined)
   },
   {
     name: "mutants",

@@ -302,7 +302,8 @@ export class LaneShell<T> {
       this.#wake.signal()
     }
     if (record === undefined) return done("there is no record")
-    this.#deadLetters.put({ partition: this.lane.partition, record, isWanted: () => !machine.isGiven, done })
+    const isWanted = () => !machine.isGiven
+    this.#deadLetters.put({ partition: this.lane.partition, record: () => record, isWanted, done })
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {

@@ -36,7 +36,7 @@ export class DropsToTell {
     const dropped = this.#dropped
     if (dropped === undefined || dropped.all.length === 0) return
     const room = recordBytesMax - batch.recordBytes(span.from) - noticeHeaderBytes
-    const count = Math.min(rangesWithin(dropped.all, room), span.saidMax)
+    const count = rangesWithin(dropped.all, room, span.saidMax)
     if (count === 0) return
     batch.notice(span.from, droppedHeader, dropNotice(dropped.all, count))
     span.said = dropped.take(count)

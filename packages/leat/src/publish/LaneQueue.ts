@@ -1,6 +1,6 @@
 /**
  * The batches of a lane, in order. Those in front that are on their way to the dead letters, all of them, are passed over: while their topic cannot
- * be written there may be tens of thousands, and each range that is sent comes behind them.
+ * be written there may be a thousand, and each range that is sent comes behind them.
  */
 import { Fifo } from "./Fifo.ts"
 import { isDeadLettering, type Queued } from "./Span.ts"

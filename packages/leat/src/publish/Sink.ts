@@ -22,8 +22,9 @@ import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
 import type { Queued, Span } from "./Span.ts"
-import { Undelivered } from "./Undelivered.ts"
-import type { Halted, LaneHome, LaneRules, WriteLane } from "./WriteLane.ts"
+import { lettersMax, Undelivered } from "./Undelivered.ts"
+import type { LaneRules } from "./LaneRules.ts"
+import type { Halted, LaneHome, WriteLane } from "./WriteLane.ts"
 import type { WritePartitionOptions } from "./WritePartition.ts"
 
 /** Bytes that a marker record needs at most. */
@@ -75,6 +76,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly writer: Writer
   readonly ledger: Ledger
   readonly recordBytesMax: number
+  readonly lettersMax = lettersMax
   readonly canFence: boolean
   readonly rules: LaneRules
   readonly writing: WritePartitionOptions

@@ -14,6 +14,9 @@ import type { PumpedLane } from "./Pumped.ts"
 import type { Span } from "./Span.ts"
 import type { Halted } from "./WriteLane.ts"
 
+/** Records of a lane that may wait for their letters at once: each is looked at whenever something is sent. */
+export const lettersMax = 1024
+
 export interface UndeliveredOptions {
   readonly leg: Pick<Leg, "cluster" | "topic" | "sink">
   readonly pump: Pick<Pump, "transport" | "context" | "scheduler" | "wallMs">
@@ -34,7 +37,7 @@ export class Undelivered {
     this.name = `${cluster}/${undeliveredTopic(topic)}`
   }
 
-  /** Takes copies of the records of a span; the lane is told when all of them are stored or refused. */
+  /** Has copies of the records of a span stored, each made when its turn has come; the lane is told when all are stored or refused. */
   put(lane: PumpedLane, span: Span, failure: Halted): void {
     const { answered } = this.#options
     const { batch } = span.queued
@@ -43,8 +46,9 @@ export class Undelivered {
     let open = span.to - span.from
     const letters = (this.#letters ??= this.#open())
     const isWanted = () => span.state === "deadLettering"
+    const atMs = this.#options.pump.wallMs
     for (let index = span.from; index < span.to; index++) {
-      const record = this.#letterOf(batch, index, partition, failure)
+      const record = () => this.#letterOf(batch, index, partition, failure, atMs)
       const done = (fault: string | undefined) => {
         faults[index - span.from] = fault
         if (--open > 0 || !isWanted()) return
@@ -67,16 +71,21 @@ export class Undelivered {
       deadLetters: undeliveredTopic(leg.topic),
       topic: leg.topic,
       who: `publishing to ${leg.sink}`,
-      waiting: "they keep their place in the buffer",
+      waiting: `they keep their place in the buffer, and a partition with ${lettersMax} of them waits`,
       context,
       scheduler
     })
   }
 
   /** The bytes are copied: the arena is used again. Its own time may be what it was refused for. */
-  #letterOf(batch: RecordBatch, index: number, partition: number, { tag, attempts, detail }: Halted): PlainRecord {
+  #letterOf(
+    batch: RecordBatch,
+    index: number,
+    partition: number,
+    { tag, attempts, detail }: Halted,
+    atMs: number
+  ): PlainRecord {
     const { leg, pump } = this.#options
-    const nowMs = pump.wallMs
     const letter = deadLetterHeaders({
       by: "leat",
       topic: leg.topic,
@@ -85,7 +94,7 @@ export class Undelivered {
       tag,
       message: detail,
       attempts,
-      atMs: nowMs,
+      atMs,
       timeMs: batch.timeMs(index),
       replays: 0
     })
@@ -94,7 +103,7 @@ export class Undelivered {
       key: copyOf(batch.key(index)),
       value: copyOf(batch.value(index)),
       headers: [...letter, ...own],
-      timeMs: nowMs
+      timeMs: pump.wallMs
     }
   }
 }

@@ -4,7 +4,7 @@
  *
  * - ranges leave in order, and a retry is the same range again: everything later waits behind it;
  * - of one batch one range is on its way at a time, because a batch announces drops in one place;
- * - what is on its way to the dead letters is passed over, with its place kept: what stands behind it goes on;
+ * - what is on its way to the dead letters is passed over, with its place kept: what stands behind it goes on, until too much is;
  * - every record that was appended ends in exactly one place of the ledger, and its waiters are told once.
  *
  * What all lanes of a partition share (ranges on their way, the fence) is the `WritePartition`'s. A lane can be gated (it fills, and
@@ -17,31 +17,16 @@
  * ```
  */
 import type { Ledger, PendingPlace, Place, WriteAccount } from "../ledger/Ledger.ts"
-import type { OutageWatch } from "../OutageWatch.ts"
-import { decide, type Decision, type Policy } from "../Policy.ts"
+import { decide, type Decision } from "../Policy.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
 import { LaneQueue } from "./LaneQueue.ts"
+import type { LaneRules } from "./LaneRules.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import { isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
-
-/** The rules of all lanes of a sink; changed in place when another table is put in force. */
-export interface LaneRules {
-  policy: Policy
-  /** A batch is closed when it is this old, in milliseconds, ... */
-  lingerMs: number
-  /** ... or holds this many bytes ... */
-  batchBytes: number
-  /** ... or this many records. */
-  batchRecords: number
-  /** Records sent again so far. */
-  retries: number
-  /** Tells an outage from poison; undefined where the policy dead-letters nothing. */
-  outage: OutageWatch | undefined
-}
 
 /** What all lanes of a sink share. */
 export interface LaneHome {
@@ -51,6 +36,8 @@ export interface LaneHome {
   readonly recordBytesMax: number
   /** Whether the transport can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
+  /** Records that may wait for their letters at once; from then on the lane waits too. */
+  readonly lettersMax: number
   /** Where dead letters go, as `cluster/topic`. */
   readonly deadLetters: string
   /** Has a copy of the records stored there; never answers (`letterAnswered`) before it returns. */
@@ -84,6 +71,9 @@ export type Fate = "stored" | "notStored" | "unknown"
 const outageMs = 1000
 const outageMsMax = 30_000
 
+/** Ranges of drops that one attempt says while a refused record is looked for: all there are, thousands, cost a millisecond each time. */
+const saidMaxOfHalves = 64
+
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
   halted: Halted | undefined
@@ -100,6 +90,8 @@ export class WriteLane implements QueueOwner {
   #open: RecordBatch | undefined
   #openedAtMs = 0
   #notBeforeMs = 0
+  /** Records on their way to the dead letters. */
+  #aside = 0
   #isSealed = false
 
   constructor(home: LaneHome, account: WriteAccount) {
@@ -196,7 +188,7 @@ export class WriteLane implements QueueOwner {
   /** The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. */
   take(nowMs: number): Span | undefined {
     this.dueMs = Number.POSITIVE_INFINITY
-    if (this.halted !== undefined || this.isGated) return undefined
+    if (this.halted !== undefined || this.isGated || this.#aside >= this.#home.lettersMax) return undefined
     const queue = this.#queue
     for (let at = queue.passed; at < queue.length; at++) {
       const queued = queue.at(at)
@@ -480,9 +472,10 @@ export class WriteLane implements QueueOwner {
     this.#move(batch, part, "inFlight", "queued")
     const middle = part.from + ((part.to - part.from) >> 1)
     const attempts = part.attempts - 1
+    const saidMax = Math.min(part.saidMax, saidMaxOfHalves)
     return [
-      { ...part, to: middle, attempts },
-      { ...part, from: middle, attempts, said: [] }
+      { ...part, to: middle, attempts, saidMax },
+      { ...part, from: middle, attempts, saidMax, said: [] }
     ]
   }
 
@@ -533,6 +526,8 @@ export class WriteLane implements QueueOwner {
   }
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {
+    if (place === "deadLettering") this.#aside -= span.to - span.from
+    if (into === "deadLettering") this.#aside += span.to - span.from
     const { journal } = this.#home.ledger
     if (journal === undefined) return
     for (let index = span.from; index < span.to; index++) {

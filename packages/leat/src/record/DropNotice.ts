@@ -12,7 +12,7 @@
 /** Sequences [from, to) of a bucket. */
 export interface DroppedRange {
   readonly bucket: number
-  readonly from: number
+  from: number
   to: number
   readonly reason: string
 }
@@ -38,9 +38,9 @@ export function dropNotice(ranges: ReadonlyArray<DroppedRange>, count = rangesMa
   return encoder.encode(listed.join(";"))
 }
 
-/** How many ranges, from the first on, a notice of at most so many bytes can carry. */
-export function rangesWithin(ranges: ReadonlyArray<DroppedRange>, bytesMax: number): number {
-  const most = Math.min(ranges.length, rangesMax)
+/** How many ranges, from the first on, a notice of at most so many bytes can carry; no more than `countMax`. */
+export function rangesWithin(ranges: ReadonlyArray<DroppedRange>, bytesMax: number, countMax = rangesMax): number {
+  const most = Math.min(ranges.length, rangesMax, countMax)
   let bytes = noticeMore.length
   for (let index = 0; index < most; index++) {
     const range = ranges[index]
@@ -78,42 +78,61 @@ export function noticeIsCut(bytes: Uint8Array): boolean {
 
 /** The drops of a lane that no record has announced yet: sequences of one bucket that follow each other are one range. */
 export class DroppedRanges {
-  #ranges: Array<DroppedRange> = []
+  readonly #ranges: Array<DroppedRange> = []
   /** The newest range of each bucket. */
   readonly #newest = new Map<number, DroppedRange>()
+  /** How many of the last ones were added since some were taken out: only these can follow one that is put back. */
+  #young = 0
 
-  /** In the order in which they began. */
+  /** Of each bucket in order. */
   get all(): ReadonlyArray<DroppedRange> {
     return this.#ranges
   }
 
   add(bucket: number, seq: number, reason: string): void {
-    this.#add(bucket, seq, seq + 1, reason)
+    const newest = this.#newest.get(bucket)
+    if (newest !== undefined && newest.to === seq && newest.reason === reason) {
+      newest.to = seq + 1
+      return
+    }
+    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
+    if (this.#ranges.length > rangesMax) return
+    const range = { bucket, from: seq, to: seq + 1, reason }
+    this.#ranges.push(range)
+    this.#young++
+    this.#newest.set(bucket, range)
   }
 
   /** Takes the first ones out, all when not said otherwise, for a record to announce. */
   take(count = this.#ranges.length): ReadonlyArray<DroppedRange> {
     const taken = this.#ranges.splice(0, count)
     for (const range of taken) if (this.#newest.get(range.bucket) === range) this.#newest.delete(range.bucket)
+    this.#young = 0
     return taken
   }
 
-  /** Puts back in front what a record was to announce and did not. */
+  /** Puts back in front what a record was to announce and did not. What was there meanwhile is not looked at one by one: it may be much. */
   putBack(ranges: ReadonlyArray<DroppedRange>): void {
-    if (ranges.length === 0) return
-    for (const { bucket, from, to, reason } of [...ranges, ...this.take()]) this.#add(bucket, from, to, reason)
-  }
-
-  #add(bucket: number, from: number, to: number, reason: string): void {
-    const newest = this.#newest.get(bucket)
-    if (newest !== undefined && newest.to === from && newest.reason === reason) {
-      newest.to = to
-      return
+    const next = new Map<number, DroppedRange>()
+    for (const range of this.#ranges.slice(this.#ranges.length - this.#young).toReversed())
+      next.set(range.bucket, range)
+    const front: Array<DroppedRange> = []
+    for (const range of ranges.toReversed()) {
+      const { bucket, to, reason } = range
+      const follower = next.get(bucket)
+      if (follower?.from === to && follower.reason === reason) {
+        follower.from = range.from
+        continue
+      }
+      const own = { ...range }
+      front.push(own)
+      next.set(bucket, own)
+      if (!this.#newest.has(bucket)) this.#newest.set(bucket, own)
     }
-    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
-    if (this.#ranges.length > rangesMax) return
-    const range = { bucket, from, to, reason }
-    this.#ranges.push(range)
-    this.#newest.set(bucket, range)
+    this.#ranges.unshift(...front.toReversed())
+    for (const range of this.#ranges.splice(rangesMax + 1)) {
+      this.#young = Math.max(0, this.#young - 1)
+      if (this.#newest.get(range.bucket) === range) this.#newest.delete(range.bucket)
+    }
   }
 }

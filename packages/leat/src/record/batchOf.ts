@@ -51,7 +51,8 @@ function bytesOf(value: string | Uint8Array | null): Uint8Array {
   return typeof value === "string" ? Buffer.from(value) : value
 }
 
-function sizeOf({ key, value, headers = [] }: PlainRecord): number {
+/** Bytes of a record with its headers. */
+export function sizeOf({ key, value, headers = [] }: PlainRecord): number {
   const ofHeaders = headers.map(([name, bytes]) => sizeOfHeader(Buffer.byteLength(name), bytes.length))
   return ofHeaders.reduce(
     (total, size) => total + size,

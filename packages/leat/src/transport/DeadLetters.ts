@@ -4,7 +4,7 @@
  */
 import { Cause, Clock, type Context, Effect, Exit, Fiber, Option, type Scheduler, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
-import type { PlainRecord } from "../record/batchOf.ts"
+import { type PlainRecord, sizeOf } from "../record/batchOf.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Transport, TransportError } from "./index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -21,13 +21,18 @@ const closeMs = 10_000
 /** From so many letters on, those that nobody wants are looked for whenever their number has doubled. */
 const tidyMin = 256
 
+/** From so many letters, or bytes, on one request has no more. */
+const requestLetters = 256
+const requestBytes = 1024 * 1024
+
 /** In place of a partition, for what waits until the topic is open. */
 const opening = -1
 
 /** One record that is set aside. */
 interface Letter {
   readonly partition: number
-  readonly record: PlainRecord
+  /** Called when its turn has come: of what waits, only a place is kept. */
+  readonly record: () => PlainRecord
   /** False: it ended otherwise meanwhile. */
   readonly isWanted: () => boolean
   /** Called with why it is refused for good, or undefined when it is stored. */
@@ -140,9 +145,8 @@ export class DeadLetters {
   #store(partition: number, line: Line, writer: LetterWriter): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       while (writer.isSound && writer === this.#writer) {
-        const letters = this.#take(line.letters.splice(0))
+        const { letters, records } = this.#first(line)
         if (letters.length > 0) {
-          const records = letters.map(({ record }) => record)
           const exit = yield* Effect.exit(
             writer.append(partition, records, (error) => this.#tellWaiting(partition, error))
           )
@@ -191,6 +195,25 @@ export class DeadLetters {
       this.#count += line.letters.length
     }
     this.#tidyAt = Math.max(tidyMin, this.#count * 2)
+  }
+
+  /** The first of a line that somebody wants, as many as one request should have: each is a copy. */
+  #first(line: Line) {
+    const letters: Array<Letter> = []
+    const records: Array<PlainRecord> = []
+    let at = 0
+    for (let bytes = 0; bytes < requestBytes && letters.length < requestLetters; at++) {
+      const letter = line.letters[at]
+      if (letter === undefined) break
+      if (!letter.isWanted()) continue
+      const record = letter.record()
+      letters.push(letter)
+      records.push(record)
+      bytes += sizeOf(record)
+    }
+    line.letters.splice(0, at)
+    this.#count -= at
+    return { letters, records }
   }
 
   /** Those of these that somebody wants; they wait no more. */

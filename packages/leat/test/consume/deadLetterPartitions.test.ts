@@ -18,13 +18,15 @@ interface Script {
   readonly partitions: number
   /** What the writer with a number, from 0, answers to a send; undefined: it is stored. */
   readonly answers: (writer: number, partition: number) => TransportReason | "silence" | undefined
+  /** How many records a send has. */
+  readonly onSend?: (count: number) => void
   readonly opens?: (writer: number) => TransportReason | undefined
   /** How long a writer takes to close. */
   readonly closingMs?: (writer: number) => number
 }
 
 /** Dead letters in a topic whose writers do as the script says; `log` has what became of them, `sends` their number and the partition. */
-const scripted = Effect.fnUntraced(function* ({ partitions, answers, opens, closingMs = () => 0 }: Script) {
+const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, opens, closingMs = () => 0 }: Script) {
   const broker = new MemoryBroker({ partitions })
   const memory = memoryTransport(broker)
   const log: Array<string> = []
@@ -44,6 +46,7 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, opens, clos
     )
     const send: typeof inner.send = (partition, batch, from, to, timeoutMs, answer) => {
       sends.push(`${number}: ${partition}`)
+      onSend?.(to - from)
       const said = answers(number, partition)
       if (said === undefined) inner.send(partition, batch, from, to, timeoutMs, answer)
       else if (said !== "silence") answer([{ from, to, fate: "notStored", error: errorOf("send", said) }])
@@ -67,7 +70,7 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, opens, clos
   const ended: Array<string> = []
   const put = (partition: number, key: string, isWanted = () => true) => {
     const done = (fault: string | undefined) => void ended.push(fault === undefined ? key : `${key} refused`)
-    letters.put({ partition, record: { key, value: null }, isWanted, done })
+    letters.put({ partition, record: () => ({ key, value: null }), isWanted, done })
   }
   return { letters, put, ended, log, sends }
 })
@@ -181,6 +184,40 @@ describe("a partition of dead letters that cannot be written", () => {
       expect(told).toHaveLength(2)
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
   })
+})
+
+describe("many dead letters of one partition", () => {
+  it.effect("go in requests of 256, or a mebibyte, and each is made when its turn has come", () =>
+    Effect.gen(function* () {
+      let isDown = true
+      const sizes: Array<number> = []
+      const { letters, ended } = yield* scripted({
+        partitions: 1,
+        answers: () => (isDown ? "Unavailable" : undefined),
+        onSend: (count) => void sizes.push(count)
+      })
+      let made = 0
+      const put = (name: string, bytes: number) => {
+        const record = () => {
+          made++
+          return { key: name, value: new Uint8Array(bytes) }
+        }
+        const done = () => void ended.push(name)
+        letters.put({ partition: 0, record, isWanted: () => true, done })
+      }
+      const names = Array.from({ length: 600 }, (_, index) => `${index}`)
+      for (const name of names) put(name, 10)
+      for (const name of ["a", "b", "c", "d"]) put(name, 400_000)
+      yield* TestClock.adjust("1 minute")
+      expect(made).toBe(256)
+      isDown = false
+      sizes.length = 0
+      yield* TestClock.adjust("1 minute")
+      // 88 small ones, and three that fill the mebibyte.
+      expect(sizes).toEqual([256, 256, 91, 1])
+      expect(ended).toEqual([...names, "a", "b", "c", "d"])
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("a topic of dead letters with fewer partitions than the topic", () => {

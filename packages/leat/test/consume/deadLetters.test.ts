@@ -316,7 +316,7 @@ describe("letters of a lane that was given back", () => {
             return index >= given
           }
           const done = () => void stored.push(index)
-          letters.put({ partition: 0, record: { key: `${index}`, value: null }, isWanted, done })
+          letters.put({ partition: 0, record: () => ({ key: `${index}`, value: null }), isWanted, done })
           // Each stay in the group has a few.
           if (index % 100 === 0) given = index
         }

@@ -115,8 +115,8 @@ function checkDrops(): void {
   drops.putBack(taken)
   const told = [
     { bucket: 4, from: 0, to: 2, reason: "overflow" },
-    { bucket: 5, from: 0, to: 3, reason: "overflow" },
-    { bucket: 4, from: 2, to: 3, reason: "Timeout" }
+    { bucket: 4, from: 2, to: 3, reason: "Timeout" },
+    { bucket: 5, from: 0, to: 3, reason: "overflow" }
   ]
   assert.deepEqual(readDropNotice(dropNotice(drops.all)), told)
 }

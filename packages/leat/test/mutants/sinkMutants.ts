@@ -328,6 +328,15 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     test: "can be used to its last byte"
   },
   {
+    name: "a buffer takes eight times its budget",
+    file: "publish/ArenaPool.ts",
+    find: `    return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax
+`,
+    replace: `    return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax * 8
+`,
+    foundBy: "publish/ArenaPool.test.ts"
+  },
+  {
     name: "emptied arenas are kept without end",
     file: "publish/ArenaPool.ts",
     find: `if (this.#keptBytes + capacityBytes > keptBytesMax) return`,

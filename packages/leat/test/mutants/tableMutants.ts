@@ -137,14 +137,14 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   {
     name: "drops of two reasons are one range",
     file: "record/DropNotice.ts",
-    find: `newest.to === from && newest.reason === reason`,
-    replace: `newest.to === from`
+    find: `newest.to === seq && newest.reason === reason`,
+    replace: `newest.to === seq`
   },
   {
     name: "a drop that was not announced is forgotten",
     file: "record/DropNotice.ts",
-    find: `for (const { bucket, from, to, reason } of [...ranges, ...this.take()])`,
-    replace: `for (const { bucket, from, to, reason } of [...this.take()])`
+    find: `this.#ranges.unshift(...front.toReversed())`,
+    replace: `void front`
   },
   {
     name: "a notice gives a range the first reason",

@@ -70,7 +70,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `if (queued.spans === undefined || span.state !== "deadLettering") return`,
     replace: `if (queued.spans === undefined) return`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/WriteLane.test.ts",
+    test: "a letter of them is answered that nobody waits for any more"
   },
   {
     name: "an outage drains the topic into its dead letters, published",
@@ -148,7 +149,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "a letter has the time of its record",
     file: "publish/Undelivered.ts",
-    find: `      timeMs: nowMs
+    find: `      timeMs: pump.wallMs
     }`,
     replace: `      timeMs: batch.timeMs(index)
     }`,
@@ -203,5 +204,70 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     replace: `    if (queued.isPassed) this.#passed += 0`,
     foundBy: "publish/WriteLane.test.ts",
     test: "are passed over without a look"
+  },
+  {
+    name: "a lane never waits for its letters",
+    file: "publish/WriteLane.ts",
+    find: ` || this.#aside >= this.#home.lettersMax) return undefined`,
+    replace: `) return undefined`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "waits when 1024 events of a partition wait"
+  },
+  {
+    name: "letters that were answered are counted on",
+    file: "publish/WriteLane.ts",
+    find: `if (place === "deadLettering") this.#aside -= span.to - span.from`,
+    replace: ``,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "waits when 1024 events of a partition wait"
+  },
+  {
+    name: "halves of what is refused announce all there is",
+    file: "publish/WriteLane.ts",
+    find: `Math.min(part.saidMax, saidMaxOfHalves)`,
+    replace: `part.saidMax`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "say little of what was dropped"
+  },
+  {
+    name: "all letters of a partition go in one request",
+    file: "transport/DeadLetters.ts",
+    find: `bytes < requestBytes && letters.length < requestLetters;`,
+    replace: `;`,
+    foundBy: "consume/deadLetterPartitions.test.ts",
+    test: "go in requests of 256"
+  },
+  {
+    name: "a request of letters may have any size",
+    file: "transport/DeadLetters.ts",
+    find: `bytes < requestBytes && letters`,
+    replace: `letters`,
+    foundBy: "consume/deadLetterPartitions.test.ts",
+    test: "go in requests of 256"
+  },
+  {
+    name: "what is put back of drops is not joined to what follows it",
+    file: "record/DropNotice.ts",
+    find: `if (follower?.from === to && follower.reason === reason) {`,
+    replace: `if (follower?.from === to && follower.reason === reason && reason === "") {`,
+    foundBy: "record/DropNotice.test.ts",
+    test: "in as few ranges as there can be"
+  },
+  {
+    name: "what is put back of drops is joined to what has another reason",
+    file: "record/DropNotice.ts",
+    find: `if (follower?.from === to && follower.reason === reason) {`,
+    replace: `if (follower?.from === to) {`,
+    foundBy: "record/DropNotice.test.ts",
+    test: "in as few ranges as there can be"
+  },
+  {
+    name: "drops that were cut off are added to",
+    file: "record/DropNotice.ts",
+    find: `      this.#young = Math.max(0, this.#young - 1)
+      if (this.#newest.get(range.bucket) === range) this.#newest.delete(range.bucket)`,
+    replace: `      this.#young = Math.max(0, this.#young - (range.bucket > 0 ? 1 : 0))`,
+    foundBy: "record/DropNotice.test.ts",
+    test: "what was cut off is not added to"
   }
 ]

@@ -9,7 +9,7 @@ import type { Span } from "../../src/publish/Span.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { WritePartition } from "../../src/publish/WritePartition.js"
 
-const noLetters = { deadLetters: "memory/t.undelivered", setAside: () => undefined }
+const noLetters = { lettersMax: 100, deadLetters: "memory/t.undelivered", setAside: () => undefined }
 
 describe("the notice of what was dropped", () => {
   function laneWithDrop(policy: Policy = strict) {
@@ -154,10 +154,13 @@ describe("the records of one batch", () => {
   const away = new TransportError({ reason: "Unavailable", transport: "test", operation: "send", detail: "drawn" })
 
   /** Four records, on their way together. */
-  function sent(rule = policy) {
+  function sent(rule = policy, lettersMax = 100) {
     const ledger = new Ledger()
     const rules = { policy: rule, lingerMs: 0, batchBytes: 1 << 20, batchRecords: 4, retries: 0, outage: undefined }
-    const home = { ledger, rules, recordBytesMax: 1000, canFence: true, ...noLetters, recycle: () => undefined }
+    const aside: Array<Span> = []
+    const setAside = (_: WriteLane, span: Span) => void aside.push(span)
+    const limits = { recordBytesMax: 1000, canFence: true, ...noLetters, lettersMax, setAside }
+    const home = { ledger, rules, ...limits, recycle: () => undefined }
     const lane = new WriteLane(home, ledger.account("s", "memory/t", 1))
     const append = (first: number) => {
       const batch = new RecordBatch(4096)
@@ -171,7 +174,7 @@ describe("the records of one batch", () => {
       }
       return queued
     }
-    return { lane, queued: append(0), append, take: (nowMs = 0) => given(lane.take(nowMs)) }
+    return { aside, home, lane, queued: append(0), append, take: (nowMs = 0) => given(lane.take(nowMs)) }
   }
 
   it("are all given up that are in doubt, although they came to be so in parts", () => {
@@ -198,6 +201,33 @@ describe("the records of one batch", () => {
     ])
   })
 
+  it("say little of what was dropped while the refused one among them is looked for, and all of it afterwards", () => {
+    const { lane, append, take } = sent([{ on: ["*"], then: "drop" }])
+    const dropped = 200
+    for (let bucket = 0; bucket < dropped; bucket++) lane.refused(bucket, 9, "overflow")
+    append(4)
+    const error = new TransportError({ reason: "Rejected", transport: "test", operation: "send", detail: "drawn" })
+    const noticed = (index: number, { queued }: ReturnType<typeof take>) =>
+      readDropNotice(queued.batch.headers(index).find(([name]) => name === droppedHeader)?.[1] ?? new Uint8Array(0))
+    const said: Array<number> = []
+    const told = new Set<number>()
+    for (let turn = 0; turn < 6; turn++) {
+      const span = take()
+      const ranges = noticed(span.from, span)
+      said.push(ranges.length)
+      const isRefused = span.queued.batch.seq[span.from] === 0
+      if (!isRefused) for (const { bucket, reason } of ranges) if (reason === "overflow") told.add(bucket)
+      const { from, to } = span
+      lane.settled(span, [isRefused ? { from, to, fate: "notStored", error } : { from, to, fate: "stored" }], facts)
+      if (lane.isEmpty) break
+    }
+    // The four, two of them, the refused one; then the others of the halves, and the second batch with all that is left.
+    const [first = 0, ...others] = said
+    expect(first).toBeGreaterThan(64)
+    expect(others).toEqual([64, 64, 64, 64, 73])
+    expect(told.size).toBe(dropped)
+  })
+
   it("are all dropped with it, although they were halved", () => {
     const { lane, queued, take } = sent()
     const error = new TransportError({ reason: "TooLarge", transport: "test", operation: "send", detail: "drawn" })
@@ -209,6 +239,29 @@ describe("the records of one batch", () => {
     expect(lane.dropBatch(queued, "overflow")).toBe(4)
     expect(lane.account).toMatchObject({ dropped: { overflow: 4 }, droppedMayBeStored: 0 })
     expect([lane.pending, lane.isEmpty]).toEqual([0, true])
+  })
+
+  it("of which letters were given up serves another stream, as one of which none were", () => {
+    const { home, lane, append, take } = sent([{ on: ["*"], then: "deadLetter" }], 4)
+    const error = new TransportError({ reason: "Corrupt", transport: "test", operation: "send", detail: "drawn" })
+    lane.settled(take(), [{ from: 0, to: 4, fate: "notStored", error }], facts)
+    append(4)
+    expect(lane.take(0)).toBeUndefined()
+    lane.abandon("closed")
+    lane.serve(home, lane.account)
+    append(8)
+    expect(lane.take(0)).toBeDefined()
+  })
+
+  it("are counted once, although a letter of them is answered that nobody waits for any more", () => {
+    const { aside, lane, take } = sent([{ on: ["*"], then: "deadLetter" }])
+    const error = new TransportError({ reason: "Corrupt", transport: "test", operation: "send", detail: "drawn" })
+    lane.settled(take(), [{ from: 0, to: 4, fate: "notStored", error }], facts)
+    lane.abandon("closed")
+    for (const span of aside) lane.letterAnswered(span, { tag: "Corrupt", attempts: 1, detail: "drawn" }, [])
+    expect(aside).toHaveLength(1)
+    const { deadLettered, dropped } = lane.account
+    expect({ deadLettered, dropped }).toEqual({ deadLettered: {}, dropped: { closed: 4 } })
   })
 
   it("are pending no more when those who wait for them are told", () => {
@@ -244,6 +297,7 @@ describe("batches that are on their way to the dead letters", () => {
       recordBytesMax: 1000,
       canFence: true,
       ...noLetters,
+      lettersMax: 10_000,
       setAside,
       recycle: () => undefined
     }

@@ -67,6 +67,7 @@ export const rulesDrawn = fc.record({
   lingerMs: fc.constantFrom(0, 5),
   batchBytes: fc.constantFrom(4, 1000),
   batchRecords: fc.constantFrom(1, 3, 8),
+  lettersMax: fc.constantFrom(1, 3, 100),
   canFence: fc.boolean()
 })
 type Drawn<A> = A extends fc.Arbitrary<infer B> ? B : never
@@ -92,7 +93,7 @@ export class WriteLaneBesideModel {
   #nowMs = 50
 
   constructor(drawn: Drawn<typeof rulesDrawn>) {
-    const { canFence, ...limits } = drawn
+    const { canFence, lettersMax, ...limits } = drawn
     const ledger = new Ledger({
       moved: ({ stream }, bucket, seq, from, to, reason) =>
         this.#moves.push(`${stream} ${bucket}:${seq} ${from ?? "nowhere"} ${to} ${reason ?? "none"}`)
@@ -106,7 +107,8 @@ export class WriteLaneBesideModel {
     this.#drawn = drawn
     this.#rules = rules
     this.#ledger = ledger
-    this.#home = { ledger, rules, recordBytesMax: 1 << 20, canFence, deadLetters: "c/t.undelivered", setAside, recycle }
+    const deadLetters = "c/t.undelivered"
+    this.#home = { ledger, rules, recordBytesMax: 1 << 20, canFence, lettersMax, deadLetters, setAside, recycle }
     this.#lane = new WriteLane(this.#home, ledger.account("first", "t", 1))
     this.#model = new WriteModel("first", drawn, ruling)
   }

@@ -76,6 +76,8 @@ export class WriteModel {
   take(nowMs: number): Range | undefined {
     this.dueMs = Infinity
     if (this.halted !== undefined || this.isGated) return undefined
+    const aside = this.#all.filter(({ state }) => state === "deadLettering").flatMap(({ records }) => records)
+    if (aside.length >= this.#rules.lettersMax) return undefined
     // What is set aside is passed over, and so is a batch of which all else is on its way.
     const batch = this.batches.find(({ ranges }) =>
       ranges.some(({ state }) => state !== "inFlight" && state !== "deadLettering")

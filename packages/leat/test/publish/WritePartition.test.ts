@@ -39,6 +39,7 @@ function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lane
         rules,
         recordBytesMax: 1000,
         canFence: true,
+        lettersMax: 100,
         deadLetters: "memory/t.undelivered",
         setAside: (_lane, span, failure) => void aside.push({ span, failure }),
         recycle

@@ -131,6 +131,30 @@ describe("a leg that dead-letters", () => {
       })
     ))
 
+  it("waits when 1024 events of a partition wait for their letters, and goes on when they are stored", () =>
+    story(
+      Effect.gen(function* () {
+        let isDown = true
+        const { broker, leat, notes, log } = yield* open({
+          events: poison,
+          letters: () => (isDown ? "Unavailable" : undefined)
+        })
+        for (let index = 0; index < 1500; index++) notes.offer(note("k", `poison ${index}`))
+        notes.offer(note("k", "last"))
+        yield* Effect.sleep("1 minute")
+        expect(legRow(leat)).toMatchObject({ queued: 477, deadLettering: 1024, stored: 0 })
+        const sends = log.filter((text) => !text.startsWith("letters")).length
+        yield* Effect.sleep("1 minute")
+        expect(log.filter((text) => !text.startsWith("letters"))).toHaveLength(sends)
+        isDown = false
+        yield* Effect.sleep("1 minute")
+        expect(legRow(leat)).toMatchObject({ queued: 0, deadLettering: 0, deadLettered: { Rejected: 1500 }, stored: 1 })
+        expect((yield* stored(broker)).map(({ text }) => text)).toEqual(["last"])
+        const letters = broker.topic(topic).partitions[0]
+        expect(Number(letters?.end)).toBe(1500)
+      })
+    ))
+
   it("stores the record as its wire wrote it, with the failure in headers before", () =>
     story(
       Effect.gen(function* () {

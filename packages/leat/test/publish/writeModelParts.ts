@@ -47,6 +47,7 @@ export interface ModelRules {
   readonly batchBytes: number
   readonly batchRecords: number
   readonly canFence: boolean
+  readonly lettersMax: number
 }
 
 /** A part of a range, counted from its first record, and what became of it. */

@@ -102,11 +102,11 @@ describe("reading what is not a drop notice", () => {
 
 describe("drops that are not announced", () => {
   const buckets = 5
-  type Step = number | "take" | "putBack"
+  type Step = number | "take" | "takeTwo" | "putBack"
   const steps = fc.array(
     fc.oneof(
       { weight: 6, arbitrary: fc.nat(buckets * 2 - 1) },
-      { weight: 1, arbitrary: fc.constantFrom<Step>("take", "putBack") }
+      { weight: 1, arbitrary: fc.constantFrom<Step>("take", "takeTwo", "putBack") }
     ),
     { maxLength: 60 }
   )
@@ -120,10 +120,9 @@ describe("drops that are not announced", () => {
         const told: Array<DroppedRange> = []
         let taken: ReadonlyArray<DroppedRange> = []
         for (const step of all) {
-          if (step === "take") {
+          if (step === "take" || step === "takeTwo") {
             told.push(...taken)
-            taken = drops.take()
-            told.push(...drops.all)
+            taken = step === "take" ? drops.take() : drops.take(2)
           } else if (step === "putBack") {
             drops.putBack(taken)
             taken = []
@@ -151,6 +150,18 @@ describe("drops that are not announced", () => {
       }),
       { numRuns: 500 }
     )
+  })
+
+  it("are bounded too when some are put back, and what was cut off is not added to", () => {
+    const drops = new DroppedRanges()
+    for (let bucket = 0; bucket < rangesMax; bucket++) drops.add(bucket, 0, "overflow")
+    const taken = drops.take(10)
+    for (let bucket = rangesMax; bucket < rangesMax + 10; bucket++) drops.add(bucket, 0, "overflow")
+    drops.putBack(taken)
+    expect(drops.all.map(({ bucket }) => bucket)).toEqual(Array.from({ length: rangesMax + 1 }, (_, bucket) => bucket))
+    drops.take(5)
+    drops.add(rangesMax + 5, 1, "overflow")
+    expect(drops.all.at(-1)).toEqual({ bucket: rangesMax + 5, from: 1, to: 2, reason: "overflow" })
   })
 
   it("are bounded, and added at once however many there are", () => {

@@ -106,6 +106,8 @@ class Exploring {
       rules,
       recordBytesMax: 1024 * 1024,
       canFence,
+      // Few of them have to wait at once here: by the seed the lane waits too.
+      lettersMax: 1 + (seed % 5) ** 2,
       deadLetters: "sink.undelivered",
       setAside: (_, span, failure) => void this.#aside.push([span, failure]),
       recycle: (_, queued) => {
