@@ -6,7 +6,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     name: "what is set aside holds up what stands behind it",
     file: "publish/WriteLane.ts",
     find: `if (queue.passes(at)) continue`,
-    replace: `if (queue.passes(at)) return undefined`,
+    replace: `void queue`,
     foundBy: "publish/deadLetters.test.ts",
     test: "does not wait for the letter"
   },
