@@ -1,4 +1,6 @@
 import { fileURLToPath } from "node:url"
+import { ledgerStore } from "@leat/log"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { fillLog } from "./fillLog.js"
 import { Project } from "./Project.js"
@@ -72,10 +74,20 @@ describe("leat audit", () => {
     ])
   })
 
+  it("reads ledgers in a folder without a log, which services on another cluster write", async () => {
+    using project = new Project()
+    await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0]))
+    const none = { streams: [], legs: [], lanes: [] }
+    const announcement = { incarnation, source: "shop", announcedAtMs: 0, isClosed: true, ...none }
+    await Effect.runPromise(ledgerStore(`${project.folder}/ledgers`).save(announcement))
+    expect(await project.leat(["audit", "--ledger", "ledgers"])).toMatchObject({ code: 0, stderr: "" })
+  })
+
   it.each([
     [["--from", "yesterday"], 2, "leat: --from yesterday is no time; say one as 2026-11-24T09:00:00Z\n"],
     [["--topic", "shop.order"], 1, /shop\.order/],
-    [["--directory", "nowhere"], 1, /nowhere/]
+    [["--directory", "nowhere"], 1, /nowhere/],
+    [["--ledger", "nowhere"], 1, /^leat: no process has announced a ledger in nowhere; [^\n]*ledgerStore\n$/]
   ])("refuses %j", async (args, expected, sentence) => {
     using project = new Project()
     await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0]))

@@ -244,6 +244,24 @@ describe("announced ledgers", () => {
     })
   )
 
+  it.live("of services on another cluster are read where no log is, and not where a log was", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* ledgerStore(directory).save({ ...nothing, isClosed: true })
+      expect(yield* readLedgers(directory)).toMatchObject({
+        ledgers: [{ state: "closed", clusters: [], crashLosses: [] }],
+        unreadable: []
+      })
+      orphan(directory)
+      expect((yield* readLedgers(directory)).ledgers).toMatchObject([{ state: "gone", crashLosses: [] }])
+      orphan(directory, () => ({ clusters: ["local"] }))
+      expect(yield* Effect.flip(readLedgers(directory))).toMatchObject({
+        reason: "UnknownTopic",
+        detail: `${directory} holds no log: log.sqlite is not there`
+      })
+    })
+  )
+
   it.live("that cannot be saved do not stop the events", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

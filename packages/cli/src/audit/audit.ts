@@ -20,9 +20,7 @@ export const audit = Command.make(
     group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Tell too how far this group has got")),
     ledger: Flag.String("ledger").pipe(
       Flag.optional,
-      Flag.withDescription(
-        "Folder of the log below which processes announce their ledgers; that of --directory, where there is no --routes"
-      )
+      Flag.withDescription("Folder that processes give to ledgerStore; that of --directory, where there is no --routes")
     ),
     from: Flag.String("from").pipe(
       Flag.optional,
@@ -90,11 +88,18 @@ const ledgersOf = Effect.fnUntraced(function* (flags: {
   const asked = Option.isSome(flags.ledger) ? flags.ledger.value : undefined
   const folder = asked ?? (Option.isSome(flags.routes) ? undefined : flags.directory)
   if (folder === undefined) return []
-  const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), openFailure)
+  const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), (error) =>
+    asked === undefined || error.reason !== "UnknownTopic" ? openFailure(error) : noLedger(asked)
+  )
   for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
   // Another cluster of such a process may have a topic of the same name.
   return Option.isSome(flags.routes) ? ledgers : ledgers.map(ofThisLog)
 })
+
+function noLedger(folder: string): CommandFailure {
+  const message = `no process has announced a ledger in ${folder}; --ledger names the folder that services give to ledgerStore`
+  return new CommandFailure({ code: exitCode.failed, message })
+}
 
 function ofThisLog(ledger: AnnouncedLedger): AnnouncedLedger {
   const { clusters, legs } = ledger

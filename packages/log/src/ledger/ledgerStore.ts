@@ -10,9 +10,9 @@ import { beginOf } from "./processOf.ts"
 import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
 
 /**
- * Keeps the announcements of leats below the directory of a log, in `ledger/`, one JSON file for each incarnation. A file
- * is written beside the last one and then put in its place, so that a crash leaves one of the two, whole. `save` fails with
- * the reason that the disk gives.
+ * Keeps the announcements of leats below the directory of a log, or another folder where there is none, in `ledger/`, one JSON file
+ * for each incarnation. A file is written beside the last one and then put in its place, so that a crash leaves one of the two, whole.
+ * `save` fails with the reason that the disk gives.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Effect, Option, Result, type Scope } from "effect"
 import { type Announcement, type BucketNext, taggedStream, TransportError } from "leat/transport"
 import { readdir, readFile } from "node:fs/promises"
 import { hostname } from "node:os"
@@ -51,8 +51,8 @@ export interface Ledgers {
 }
 
 /**
- * Reads what leats have announced below the directory of a log, while they run or not, and counts what was lost with those
- * that are gone. Fails with `UnknownTopic` where there is no log.
+ * Reads what leats have announced below a directory, while they run or not. Where the directory is that of a log, it counts what was lost
+ * with those that are gone. Fails with `UnknownTopic` where there is neither a log nor an announcement, and where a log was that is gone.
  *
  * @example
  * ```ts
@@ -63,31 +63,54 @@ export interface Ledgers {
 export const readLedgers = (directory: string): Effect.Effect<Ledgers, TransportError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const worker = yield* LogWorker.open(settingsOf({ directory }, true))
-      const { topics } = yield* worker.call("inspect", {})
-      const known = new Set(topics.map(({ topic }) => topic))
+      const log = yield* Effect.result(openIds(directory))
       const { files, unreadable } = yield* readFiles(join(directory, ledgerName))
-      const ledgers = yield* Effect.forEach(files, (file) =>
-        Effect.gen(function* () {
-          const state = stateOf(file)
-          if (state !== "gone") return { ...file, state, crashLosses: [] }
-          const incarnation = Buffer.from(file.incarnation.replaceAll("-", ""), "hex")
-          const crashLosses: Array<CrashLoss> = []
-          for (const leg of file.legs) {
-            const slash = leg.sink.indexOf("/")
-            const topic = leg.sink.slice(slash + 1)
-            const isHere = file.clusters?.includes(leg.sink.slice(0, slash)) ?? true
-            if (!isHere || !known.has(topic)) continue
-            const { isComplete, ranges } = yield* worker.call("ids", { topic, incarnation })
-            if (!isComplete) return { ...file, state: "forgotten" as const, crashLosses: [] }
-            crashLosses.push(lossOf(file, leg, ranges))
-          }
-          return { ...file, state, crashLosses }
-        })
-      )
+      if (Result.isFailure(log) && !(log.failure.reason === "UnknownTopic" && isWithoutLog(files)))
+        return yield* log.failure
+      const ledgers = yield* Effect.forEach(files, (file) => {
+        const state = stateOf(file)
+        if (state !== "gone" || Result.isFailure(log)) return Effect.succeed({ ...file, state, crashLosses: [] })
+        return lossesOf(file, log.success)
+      })
       return { ledgers: ledgers.toSorted((a, b) => a.announcedAtMs - b.announcedAtMs), unreadable }
     })
   )
+
+/** Services on another cluster keep their ledgers in a folder of their own, in which no process has opened a log. */
+function isWithoutLog(files: ReadonlyArray<LedgerFile>): boolean {
+  return files.length > 0 && files.every(({ clusters }) => clusters?.length === 0)
+}
+
+/** Where a log is asked for ids. */
+interface LogIds {
+  readonly worker: LogWorker
+  readonly topics: ReadonlySet<string>
+}
+
+const openIds = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<LogIds, TransportError, Scope.Scope> {
+  const worker = yield* LogWorker.open(settingsOf({ directory }, true))
+  const { topics } = yield* worker.call("inspect", {})
+  return { worker, topics: new Set(topics.map(({ topic }) => topic)) }
+})
+
+/** What became of the events of a process that is gone. */
+const lossesOf = Effect.fnUntraced(function* (
+  file: LedgerFile,
+  { worker, topics }: LogIds
+): Effect.fn.Return<AnnouncedLedger, TransportError> {
+  const incarnation = Buffer.from(file.incarnation.replaceAll("-", ""), "hex")
+  const crashLosses: Array<CrashLoss> = []
+  for (const leg of file.legs) {
+    const slash = leg.sink.indexOf("/")
+    const topic = leg.sink.slice(slash + 1)
+    const isHere = file.clusters?.includes(leg.sink.slice(0, slash)) ?? true
+    if (!isHere || !topics.has(topic)) continue
+    const { isComplete, ranges } = yield* worker.call("ids", { topic, incarnation })
+    if (!isComplete) return { ...file, state: "forgotten", crashLosses: [] }
+    crashLosses.push(lossOf(file, leg, ranges))
+  }
+  return { ...file, state: "gone", crashLosses }
+})
 
 function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: ReadonlyArray<IdRange>): CrashLoss {
   const { stream, sink, epoch, admitted } = leg
