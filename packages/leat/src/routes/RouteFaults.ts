@@ -179,7 +179,7 @@ function droppingFaults(
   const dropping = policy.filter(({ then }) => then !== "halt").flatMap(({ on }) => on)
   if (dropping.length === 0) return []
   const message =
-    `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy drops after ` +
+    `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy gives up after ` +
     `${[...new Set(dropping)].join(", ")}; let it retry or halt, or take a driver that keeps order in any case`
   return [{ path: `${path}.policy`, message }]
 }

@@ -502,7 +502,7 @@ describe("contracts", () => {
       expect(fault).toEqual({
         path: "routes[0].to[0].policy",
         message:
-          `test.a needs order, which cluster local keeps only where nothing is given up, and this policy drops after ${on}; ` +
+          `test.a needs order, which cluster local keeps only where nothing is given up, and this policy gives up after ${on}; ` +
           "let it retry or halt, or take a driver that keeps order in any case"
       })
     }
