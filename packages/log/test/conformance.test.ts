@@ -1,6 +1,7 @@
 import { logTransport } from "@leat/log"
 import { Effect, Layer } from "effect"
 import { faultTransport, TransportSuite, TransportUnderTest } from "leat/testing"
+import { describe } from "vitest"
 import { temporaryDirectory } from "./support/temporary.ts"
 
 /** A directory for each case; each connection is a worker of its own, as another process would be. */
@@ -15,18 +16,21 @@ const overNew = Layer.effect(
   })
 )
 
-TransportSuite("log", overNew)
+// Each case has a directory of its own, and mostly waits.
+describe.concurrent("the log", () => {
+  TransportSuite("log", overNew)
 
-TransportSuite(
-  "log behind a FaultTransport without faults",
-  Layer.effect(
-    TransportUnderTest,
-    Effect.map(temporaryDirectory, (directory) => {
-      const open = logTransport({ directory })
-      return {
-        connect: Effect.map(open, (transport) => faultTransport(transport, {})),
-        compact: Effect.orDie(Effect.scoped(Effect.flatMap(open, ({ compact }) => compact)))
-      }
-    })
+  TransportSuite(
+    "log behind a FaultTransport without faults",
+    Layer.effect(
+      TransportUnderTest,
+      Effect.map(temporaryDirectory, (directory) => {
+        const open = logTransport({ directory })
+        return {
+          connect: Effect.map(open, (transport) => faultTransport(transport, {})),
+          compact: Effect.orDie(Effect.scoped(Effect.flatMap(open, ({ compact }) => compact)))
+        }
+      })
+    )
   )
-)
+})
