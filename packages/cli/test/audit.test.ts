@@ -74,6 +74,15 @@ describe("leat audit", () => {
     ])
   })
 
+  it("says of a group that has settled nothing that its name may be another", async () => {
+    using project = new Project()
+    await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0]))
+    const { code, stdout } = await project.leat(["audit", "--group", "biling"])
+    expect(code).toBe(0)
+    expect(stdout).toContain("biling has settled nothing here: it has not begun, or its name is another")
+    expect((await project.leat(["audit"])).stdout).not.toContain("settled nothing")
+  })
+
   it("reads ledgers in a folder without a log, which services on another cluster write", async () => {
     using project = new Project()
     await fillLog(`${project.folder}/data`, "shop.orders", 0, records([0]))
@@ -85,7 +94,9 @@ describe("leat audit", () => {
 
   it.each([
     [["--from", "yesterday"], 2, "leat: --from yesterday is no time; say one as 2026-11-24T09:00:00Z\n"],
-    [["--topic", "shop.order"], 1, /shop\.order/],
+    [["--topic", "shop.order"], 1, "leat: there is no topic shop.order; there is shop.orders\n"],
+    [["--objective", "101"], 2, "leat: --objective is from 0 to 100, and not 101; see leat audit --help\n"],
+    [["--objective=-1"], 2, "leat: --objective is from 0 to 100, and not -1; see leat audit --help\n"],
     [["--directory", "nowhere"], 1, /nowhere/],
     [["--ledger", "nowhere"], 1, /^leat: no process has announced a ledger in nowhere; [^\n]*ledgerStore\n$/]
   ])("refuses %j", async (args, expected, sentence) => {

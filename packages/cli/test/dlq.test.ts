@@ -400,6 +400,18 @@ describe("leat dlq with a route document", () => {
     ])
   })
 
+  it.each([["--group", "g"], ["--undelivered"], []])(
+    "names the topics that there are where one is misspelt, with %j",
+    async (...flags) => {
+      using project = new Project()
+      await fillLog(join(project.folder, "data"), "shop.orders", 0, [{ key: "a", value: "1" }])
+      expect(await failing(project, "list", "--topic", "shop.order", ...flags)).toEqual([
+        1,
+        "leat: there is no topic shop.order; there is shop.orders\n"
+      ])
+    }
+  )
+
   it("lists, shows, replays and drops what publishers could not store", async () => {
     using project = new Project({ "proto/shop/v1/order.proto": order })
     const directory = join(project.folder, "data")

@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Audit, formatEventId } from "leat"
 import { clusterFlags, json, topic } from "../flags.ts"
-import { openFailure, transportFailure } from "../log/openLog.ts"
+import { openFailure, topicFailure, transportFailure } from "../log/openLog.ts"
 import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
@@ -34,6 +34,7 @@ export const audit = Command.make(
   },
   Effect.fnUntraced(function* (flags) {
     const fromTimeMs = yield* parseTime(flags.from)
+    const objective = yield* checkObjective(Option.getOrUndefined(flags.objective))
     const cluster = yield* openForLooking(flags)
     const topics = yield* topicsOf(cluster, flags.topic)
     const ledgers = yield* ledgersOf(flags)
@@ -44,10 +45,10 @@ export const audit = Command.make(
         ...named,
         ...(fromTimeMs === undefined ? {} : { fromTimeMs }),
         ...Option.match(flags.group, { onNone: () => ({}), onSome: (group) => ({ group }) })
-      }).pipe(Effect.mapError(transportFailure))
+      }).pipe(Effect.catch(topicFailure(cluster.transport, name)))
     )
     if (!flags.json) yield* print(reports)
-    const message = violationOf(reports, Option.getOrUndefined(flags.objective))
+    const message = violationOf(reports, objective)
     const told = { topics: reports }
     if (message !== undefined) return yield* new CommandFailure({ code: exitCode.violations, message, report: told })
     if (flags.json) yield* printJson(told)
@@ -63,6 +64,11 @@ const parseTime = Effect.fnUntraced(function* (text: Option.Option<string>) {
   const timeMs = /^\d{4}-\d\d-\d\d/.test(text.value) ? Date.parse(text.value) : Number.NaN
   if (Number.isNaN(timeMs)) return yield* misuse(`--from ${text.value} is no time; say one as 2026-11-24T09:00:00Z`)
   return timeMs
+})
+
+const checkObjective = Effect.fnUntraced(function* (percent: number | undefined) {
+  if (percent === undefined || (percent >= 0 && percent <= 100)) return percent
+  return yield* misuse(`--objective is from 0 to 100, and not ${percent}; see leat audit --help`)
 })
 
 /** What leat itself writes beside topics: it is audited when it is named. */
@@ -139,6 +145,10 @@ function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
     group === undefined ? [] : [[group.group, name, group.settled, group.waiting, group.deadLetters.open] as const]
   )
   if (groups.length > 0) parts.push(table(["GROUP", "TOPIC", "SETTLED", "WAITING", "OPEN DEAD LETTERS"], groups))
+  const asked = reports.flatMap(({ group }) => group ?? [])
+  // Who misspells a group is not told that all of it waits.
+  if (asked.length > 0 && asked.every(({ settled, deadLetters }) => settled === 0 && deadLetters.open === 0))
+    parts.push(`${asked[0]?.group} has settled nothing here: it has not begun, or its name is another`)
   const missing = reports.flatMap(({ missingRanges }) => missingRanges)
   if (missing.length > 0) parts.push(missing.slice(0, rangesMax).map(rangeText).join("\n"))
   if (missing.length > rangesMax) parts.push(`and ${plural(missing.length - rangesMax, "more range")}; --json has all`)

@@ -3,7 +3,7 @@ import { Effect, Option, Stream } from "effect"
 import { DeadLetters, type Routes } from "leat"
 import { deadLetterTopics, undeliveredTopic } from "leat/transport"
 import { findContractsIn } from "../events/Contracts.ts"
-import { transportFailure } from "../log/openLog.ts"
+import { topicFailure, transportFailure } from "../log/openLog.ts"
 import type { CommandFailure } from "../outcome.ts"
 import { type Looking, misuse, type OpenedCluster } from "../openCluster.ts"
 import type { LetterDescribing } from "./describeLetter.ts"
@@ -79,24 +79,24 @@ export const describingOf = Effect.fnUntraced(function* (
 
 /** Whether a group has ever had a dead letter. Fails where not even its topic is there: then it is misspelt. */
 export const hasLetters = (
-  { bounds }: Looking,
+  transport: Looking,
   which: DeadLetters.OwnLetters | DeadLetters.NamedLetters
 ): Effect.Effect<boolean, CommandFailure> => {
-  if ("undelivered" in which) return hasUndelivered(bounds, which.undelivered)
-  const asked = "deadLetters" in which ? which.deadLetters : deadLetterTopics(which.topic, which.group).deadLetters
-  return Effect.as(bounds(asked), true).pipe(
+  if ("deadLetters" in which) return isTopic(transport, which.deadLetters)
+  const topic = "undelivered" in which ? which.undelivered : which.topic
+  const asked =
+    "undelivered" in which ? undeliveredTopic(topic) : deadLetterTopics(which.topic, which.group).deadLetters
+  return Effect.as(transport.bounds(asked), true).pipe(
     Effect.catch((error) =>
-      error.reason === "UnknownTopic" && "topic" in which ? Effect.as(bounds(which.topic), false) : Effect.fail(error)
-    ),
-    Effect.mapError(transportFailure)
+      error.reason === "UnknownTopic"
+        ? Effect.as(isTopic(transport, topic), false)
+        : Effect.fail(transportFailure(error))
+    )
   )
 }
 
-function hasUndelivered(bounds: Looking["bounds"], topic: string): Effect.Effect<boolean, CommandFailure> {
-  return Effect.as(bounds(undeliveredTopic(topic)), true).pipe(
-    Effect.catch((error) => (error.reason === "UnknownTopic" ? Effect.as(bounds(topic), false) : Effect.fail(error))),
-    Effect.mapError(transportFailure)
-  )
+function isTopic(transport: Looking, topic: string): Effect.Effect<true, CommandFailure> {
+  return Effect.as(transport.bounds(topic), true as const).pipe(Effect.catch(topicFailure(transport, topic)))
 }
 
 /** The letters of one topic of dead letters. */

@@ -76,7 +76,8 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
   })
   const after =
     gone.length > 0 ? "; + is what those that are gone admitted after their last announcement, which no file says" : ""
-  const told = states.length === 0 ? "" : `: ${states.join(", ")}`
+  const told =
+    states.length === 0 ? "; a service does when it is opened with the option ledger" : `: ${states.join(", ")}`
   return Console.log(
     [...parts, `${plural(ledgers.length, "process announced", "processes announced")}${told}${after}`].join("\n\n")
   )

@@ -1,6 +1,7 @@
 import { inspectLog, type LogInspection, type LogReader, readLog, type TopicInspection } from "@leat/log"
 import { Effect, Option, type Scope } from "effect"
 import type { TransportError } from "leat"
+import type { Transport } from "leat/transport"
 import { CommandFailure, exitCode } from "../outcome.ts"
 
 /** Opens a log for reading; nothing in its folder is created or changed. */
@@ -14,6 +15,27 @@ export const inspect = (directory: string): Effect.Effect<LogInspection, Command
 /** The driver's own sentence. */
 export function transportFailure({ detail, reason }: TransportError): CommandFailure {
   return new CommandFailure({ code: exitCode.failed, message: detail, report: { reason } })
+}
+
+/** The driver's own sentence, and where it has no such topic, which there are: each driver has other words for that. */
+export const topicFailure =
+  ({ topics }: Pick<Transport, "topics">, topic: string) =>
+  (error: TransportError): Effect.Effect<never, CommandFailure> => {
+    if (error.reason !== "UnknownTopic" || topics === undefined) return Effect.fail(transportFailure(error))
+    // Of a cluster that does not tell its topics now, the driver's sentence is all there is.
+    return Effect.matchEffect(topics, {
+      onFailure: () => Effect.fail(transportFailure(error)),
+      onSuccess: (names) => (names.includes(topic) ? Effect.fail(transportFailure(error)) : noTopic(topic, names))
+    })
+  }
+
+/** Names that are told; a cluster may have thousands. */
+const namesMax = 20
+
+function noTopic(topic: string, names: ReadonlyArray<string>): Effect.Effect<never, CommandFailure> {
+  const own = names.filter((name) => !name.startsWith("__")).toSorted()
+  const more = own.length > namesMax ? [`and ${own.length - namesMax} more`] : []
+  return notThere(`no topic ${topic}`, [...own.slice(0, namesMax), ...more])
 }
 
 /** As `reason` of a report: there is no log in the folder. */
