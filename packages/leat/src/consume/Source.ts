@@ -2,7 +2,7 @@
  * The shell of one subscription: takes the lanes that the transport gives to this member, and runs each (`LaneShell`) until it
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
-import { Cause, Clock, Effect, Exit, Option, Random, Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Option, Random, Scope, Stream } from "effect"
 import { deadLetterTopics } from "../record/DeadLetter.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
@@ -161,14 +161,14 @@ export class Source<T> {
     const { from, drainMs } = this.#settings
     this.#stopping = false
     this.#whenEmpty = undefined
-    const failed = Effect.callback<never, TransportError>((resume) => {
-      this.#fail = (error) => resume(Effect.fail(error))
-    })
+    // There before the first lane is: a lane may fail before anybody waits for that.
+    const failed = Deferred.makeUnsafe<never, TransportError>()
+    this.#fail = (error) => void Deferred.doneUnsafe(failed, Effect.fail(error))
     return Effect.acquireUseRelease(
       Scope.make(),
       (membership) =>
         Effect.raceFirst(
-          failed,
+          Deferred.await(failed),
           Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs })).pipe(
             Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane, drainMs), membership)),
             Scope.provide(membership)

@@ -100,3 +100,36 @@ describe("a partition that comes back while handlers of its lost lane run", () =
     expect({ member, isSoon: ms < 1100 }).toEqual({ member: 1, isSoon: true })
   })
 })
+
+/** The first lane fails at its first pull; after how many milliseconds its one event is handled. */
+function afterFailure(seed: number): number {
+  const failed = new TransportError({
+    reason: "Unavailable",
+    transport: "memory",
+    operation: "pull",
+    detail: "not now"
+  })
+  const program = Effect.gen(function* () {
+    const handled = yield* Deferred.make<void>()
+    let lanes = 0
+    const driver = withLanes(
+      (lane) => (lanes++ > 0 ? lane : { ...lane, batches: Stream.fail(failed) }),
+      new MemoryBroker({ partitions: 1 })
+    )
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    yield* notes.publish({ key: "k", text: "1" })
+    const beganAtMs = yield* now
+    yield* notes.handle("g", () => Deferred.succeed(handled, undefined))
+    yield* Effect.timeout(Deferred.await(handled), "1 minute")
+    return (yield* now) - beganAtMs
+  })
+  return resultOf(program, seed)
+}
+
+describe("a lane that fails before anybody waits for that", () => {
+  it("ends the stay in its group, and the next one begins", () => {
+    // In the last three the lane had failed before the subscription waited for it.
+    for (const seed of [1, 2, 3, 343, 676, 1278]) expect(afterFailure(seed)).toBeLessThan(1000)
+  })
+})

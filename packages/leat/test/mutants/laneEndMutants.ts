@@ -19,6 +19,14 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "ends with its lane"
   },
   {
+    name: "a lane that fails does not end the stay in its group",
+    file: "consume/Source.ts",
+    find: `void Deferred.doneUnsafe(failed, Effect.fail(error))`,
+    replace: `void error`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "ends the stay in its group"
+  },
+  {
     name: "handlers of a lane that was lost run beside those of the next one",
     file: "consume/Source.ts",
     find: `Effect.andThen(whenOver(earlier, lane), shell.run)`,
