@@ -1,4 +1,5 @@
 /** Histories that are written by hand, for the judge. */
+import type { Place } from "leat"
 import { Chronicle, type GroupFact, judge, type Said, type VerdictKind } from "leat/testing"
 
 export const sink = "c0/notes"
@@ -28,7 +29,7 @@ export class Hand {
   }
 
   /** The leg of an event goes through these places. */
-  leg(seq: number, ...places: ReadonlyArray<"queued" | "inFlight" | "inDoubt" | "stored" | "dropped">) {
+  leg(seq: number, ...places: ReadonlyArray<Place>) {
     const leg = { leat: 0, sink, stream: "notes", id: idOf(seq), bucket: 0, seq }
     for (const [index, to] of places.entries()) this.chronicle.move(leg, places[index - 1], to)
   }
@@ -103,7 +104,7 @@ export class Hand {
       waiting: changes.waiting ?? 0
     })
     const stored = changes.stored ?? admitted
-    this.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted, stored, dropped: 0 })
+    this.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted, stored, deadLettered: 0, dropped: 0 })
   }
 
   get kinds(): ReadonlyArray<VerdictKind> {

@@ -16,6 +16,7 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
+import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
@@ -24,6 +25,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...sinkMutants,
   ...undeliveredMutants,
+  ...undeliveredWorldMutants,
   ...consumeMutants,
   ...catchingUpMutants,
   ...deadLetterMutants,

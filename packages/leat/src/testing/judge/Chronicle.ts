@@ -50,6 +50,17 @@ export interface LegFact {
   place: Place
   attempts: number
   mayBeStored: boolean
+  /** How often it was to be dead-lettered, whatever became of that. */
+  timesSetAside: number
+}
+
+/** One record in the topic of what could not be published to a sink. */
+export interface UndeliveredFact extends Omit<Copy, "lane" | "seq"> {
+  /** Where it was to be stored, as it says itself. */
+  readonly meantFor: { readonly topic: string | undefined; readonly partition: number | undefined }
+  /** As it says: where it failed, and with what. */
+  readonly stage: string | undefined
+  readonly tag: string | undefined
 }
 
 /** One record that a raw read found. */
@@ -152,7 +163,20 @@ export interface LegBooks {
   readonly sink: string
   readonly admitted: number
   readonly stored: number
+  readonly deadLettered: number
   readonly dropped: number
+}
+
+/** What an audit said of one sink at the end. */
+export interface AuditFact {
+  readonly sink: string
+  readonly events: number
+  readonly copies: number
+  /** Announced as dropped, and not there. */
+  readonly dropped: number
+  readonly missing: number
+  /** Whether everything that was dropped had to be announced: its leats closed in peace, and the topic takes records without a key. */
+  readonly isAnnounced: boolean
 }
 
 /** Something that went wrong on purpose, or came in between. */
@@ -238,6 +262,12 @@ export class Chronicle {
   readonly replays: Array<LetterFact> = []
   /** Letters of which a record beside them says that they were replayed. */
   readonly resolved: Array<Pick<LetterFact, "group" | "partition" | "position">> = []
+  /** What raw reads found in topics of what could not be published; the headers are those that the records had. */
+  readonly undelivered: Array<UndeliveredFact> = []
+  /** How many sends of an event were answered without a word of what became of it, by the `cluster/topic` that they were for, and its id. */
+  readonly doubts = new Map<string, number>()
+  /** How many sends to a partition of a topic of such letters have had no answer at all, by `cluster/topic/partition`. */
+  readonly unanswered = new Map<string, number>()
   /** When a dead letter was first stored, by `placeName` of its record. */
   readonly lettersStored = new Map<string, number>()
   /** What the ledgers said of streams at the end. */
@@ -246,6 +276,8 @@ export class Chronicle {
   readonly legBooks: Array<LegBooks> = []
   /** When events of a stream were rejected because their time was over, by `leat stream`: their callers are told later. */
   readonly timeouts = new Map<string, Array<number>>()
+  /** What audits found, by reading alone. */
+  readonly audits: Array<AuditFact> = []
   /** What was seen to be wrong while the story ran. */
   readonly noticed: Array<Verdict> = []
   #tick = 0
@@ -307,13 +339,14 @@ export class Chronicle {
     const found = this.legs.get(name)
     if (found === undefined) {
       if (from !== undefined) this.notice("unbalanced", `${leg.id} left ${from} of ${leg.sink} before it was admitted`)
-      const fresh = { admittedAt: this.tick(), serial: undefined, attempts: 0, mayBeStored: false }
+      const fresh = { admittedAt: this.tick(), serial: undefined, attempts: 0, mayBeStored: false, timesSetAside: 0 }
       this.legs.set(name, { ...leg, ...fresh, place: to })
       return
     }
     if (found.place !== from)
       this.notice("unbalanced", `${leg.id} moved from ${from ?? "nowhere"} to ${to}, but was ${found.place}`)
     if (to === "inFlight") found.attempts++
+    if (to === "deadLettering") found.timesSetAside++
     if (from === "inFlight" && to !== "stored") found.mayBeStored = true
     found.place = to
   }
@@ -321,7 +354,8 @@ export class Chronicle {
   /** Finds out which event each leg is of, by what callers were told and by what raw reads show. */
   identify(): void {
     const serialOf = new Map<string, number>()
-    for (const { id, serial } of this.copies) if (id !== undefined && serial !== undefined) serialOf.set(id, serial)
+    for (const { id, serial } of [...this.undelivered, ...this.copies])
+      if (id !== undefined && serial !== undefined) serialOf.set(id, serial)
     for (const { saidId, serial } of this.calls.values()) if (saidId !== undefined) serialOf.set(saidId, serial)
     for (const leg of this.legs.values()) {
       leg.serial = serialOf.get(leg.id)

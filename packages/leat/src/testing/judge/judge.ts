@@ -1,10 +1,12 @@
 import type { Chronicle, Verdict } from "./Chronicle.ts"
 import { judgeAnswers } from "./judgeAnswers.ts"
+import { judgeAudits } from "./judgeAudits.ts"
 import { judgeBooks } from "./judgeBooks.ts"
 import { judgeHandling } from "./judgeHandling.ts"
 import { judgeLetters } from "./judgeLetters.ts"
 import { judgeOrder } from "./judgeOrder.ts"
 import { judgeStorage } from "./judgeStorage.ts"
+import { judgeUndelivered } from "./judgeUndelivered.ts"
 
 /**
  * Everything that is wrong with a story that has ended, with the evidence; empty when nothing is.
@@ -23,6 +25,8 @@ export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
     ...judgeHandling(chronicle),
     ...judgeOrder(chronicle),
     ...judgeLetters(chronicle),
-    ...judgeBooks(chronicle)
+    ...judgeUndelivered(chronicle),
+    ...judgeBooks(chronicle),
+    ...judgeAudits(chronicle)
   ]
 }

@@ -53,7 +53,7 @@ function* rejections({ leat, stream, rejected }: StreamBooks, name: string, { ca
 
 function* legs(chronicle: Chronicle): Iterable<string> {
   const required = new Set(chronicle.streams.flatMap((stream) => stream.required))
-  for (const { leat, stream, sink, admitted, stored, dropped } of chronicle.legBooks) {
+  for (const { leat, stream, sink, admitted, stored, deadLettered, dropped } of chronicle.legBooks) {
     const own = Array.from(chronicle.legs.values()).filter(
       (leg) => leg.leat === leat && leg.stream === stream && leg.sink === sink
     )
@@ -61,6 +61,8 @@ function* legs(chronicle: Chronicle): Iterable<string> {
     const of = (place: string) => own.filter((leg) => leg.place === place).length
     if (admitted !== own.length) yield `${name}: ${admitted} admitted, and the journal has ${own.length}`
     if (stored !== of("stored")) yield `${name}: ${stored} stored, and the journal has ${of("stored")}`
+    if (deadLettered !== of("deadLettered"))
+      yield `${name}: ${deadLettered} dead-lettered, and the journal has ${of("deadLettered")}`
     if (dropped !== of("dropped")) yield `${name}: ${dropped} dropped, and the journal has ${of("dropped")}`
   }
 }

@@ -54,12 +54,18 @@ function* doubled(chronicle: Chronicle): Iterable<Verdict> {
   }
 }
 
-/** The first copies of a bucket stand in the order of their sequences, and sequences rise in the order of the calls. */
+/**
+ * The first copies of a bucket stand in the order of their sequences, and sequences rise in the order of the calls. What was to be set aside,
+ * and is stored all the same because its letter was refused, stands behind later ones.
+ */
 function* reordered(chronicle: Chronicle): Iterable<Verdict> {
+  const legs = legsById(chronicle)
   const highest = new Map<string, number>()
   const seen = new Set<string>()
   for (const { sink, partition, lane, seq, id } of chronicle.copies) {
     if (id === undefined || seen.has(`${sink} ${id}`)) continue
+    const leg = legs.get(`${sink} ${id}`)
+    if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" ? 1 : 0)) continue
     seen.add(`${sink} ${id}`)
     const bucket = `${sink}/${partition} ${lane}`
     const before = highest.get(bucket) ?? -1
@@ -107,7 +113,8 @@ function* garbled(chronicle: Chronicle): Iterable<Verdict> {
   }
 }
 
-function differenceOf(call: Call, copy: Copy): string | undefined {
+/** What of a record is not as it was offered; undefined when everything is. */
+export function differenceOf(call: Call, copy: Pick<Copy, "key" | "value" | "headers">): string | undefined {
   if (!isEqual(call.value, copy.value)) return "another value than was offered"
   if (copy.key !== null && Buffer.from(copy.key).toString() !== call.key) return "another key than was offered"
   const own = copy.headers.filter(([name]) => call.headers.some(([expected]) => expected === name))

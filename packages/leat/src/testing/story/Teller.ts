@@ -92,9 +92,9 @@ export class Teller {
     if (!balanced) this.chronicle.notice("unbalanced", `the ledger of leat ${leat} does not balance`)
     for (const { stream, offered, admitted, rejected, waiting } of streams)
       this.chronicle.streamBooks.push({ leat, stream, offered, admitted, rejected, waiting })
-    for (const { stream, sink, admitted, stored, dropped } of legs) {
-      const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
-      this.chronicle.legBooks.push({ leat, stream, sink, admitted, stored, dropped: total })
+    for (const { stream, sink, admitted, stored, ...counts } of legs) {
+      const ended = { stored, deadLettered: sumOf(counts.deadLettered), dropped: sumOf(counts.dropped) }
+      this.chronicle.legBooks.push({ leat, stream, sink, admitted, ...ended })
     }
   }
 
@@ -143,4 +143,9 @@ export function serialOf(text: string): number | undefined {
 export function textOf(serial: number, bytes: number): string {
   const digits = serial.toString(36)
   return digits.length >= bytes ? digits : `${digits}.`.repeat(Math.ceil(bytes / (digits.length + 1))).slice(0, bytes)
+}
+
+/** What all reasons make. */
+export function sumOf(reasons: Readonly<Record<string, number>>): number {
+  return Object.values(reasons).reduce((sum, count) => sum + count, 0)
 }

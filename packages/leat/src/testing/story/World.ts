@@ -14,8 +14,11 @@ export interface WorldLeg {
   readonly isRequired: boolean
   readonly overflow: "block" | "reject" | "dropOldest"
   readonly bufferBytes: number
-  /** What becomes of a send that fails: tried until it is stored, or once more. A record that is `Rejected` alone halts the lane of the first. */
-  readonly policy: "keep" | "drop"
+  /**
+   * What becomes of a send that fails. `keep`: tried until it is stored; a record that is `Rejected` alone halts the lane. `drop`: tried once
+   * more. `setAside`: dead-lettered, at once where it is refused for good and after three attempts otherwise.
+   */
+  readonly policy: "keep" | "drop" | "setAside"
   readonly wire: "compact" | "cloudevents"
   readonly lingerMs: number
   readonly timeoutMs: number
@@ -95,19 +98,22 @@ export function drawWorld(seed: number, focus?: Occasion): World {
   const random = seededRandom(Math.imul(seed, 7919) + 17)
   // What has to do with dead letters is drawn beside the rest: the worlds of the seeds are otherwise what they were.
   const letters = seededRandom(Math.imul(seed, 104_729) + 5)
+  // And so is which legs set aside what they cannot publish.
+  const undelivered = seededRandom(Math.imul(seed, 15_485_863) + 11)
   const isLettering = focus?.state === "deadLettering" || focus?.mishap === "poison" || focus?.mishap === "replay"
   const upTo = (count: number) => 1 + Math.floor(random() * count)
   const chance = (share: number) => random() < share
   const clusters = upTo(2)
   const isClosing = focus?.state === "closing"
   const isFull = focus?.state === "waiting" || chance(0.25)
+  const policyOf = (drawn: "keep" | "drop") => (undelivered() < 0.2 ? "setAside" : drawn)
   const leg = (topic: string, isRequired: boolean): WorldLeg => ({
     cluster: Math.floor(random() * clusters),
     topic,
     isRequired,
     overflow: isRequired && isFull ? "block" : one(random, ["block", "block", "reject", "dropOldest"]),
     bufferBytes: 65_536,
-    policy: focus?.state === "halted" ? "keep" : one(random, ["keep", "keep", "drop"]),
+    policy: policyOf(focus?.state === "halted" ? "keep" : one(random, ["keep", "keep", "drop"])),
     wire: one(random, ["compact", "compact", "cloudevents"]),
     lingerMs: focus?.state === "queued" ? 20 : Math.floor(random() * 8),
     timeoutMs: one(random, [200, 2000, 30_000])
@@ -123,6 +129,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
       if (letters() < 0.5) rates[mishap] = letters() * 0.12
     } else if (chance(0.3)) rates[mishap] = random() * 0.12
   }
+  Object.assign(rates, undeliveredRates(streams, undelivered))
   if (isLettering) rates.poison = 0.25
   if (focus?.state === "halted") rates.refuse = 0.2
   if (focus?.state === "inDoubt" || focus?.mishap === "fence") rates.loseResponse = 0.3
@@ -157,6 +164,16 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     msMax: one(random, [5, 50, 200]),
     isTraced: chance(0.3),
     focus
+  }
+}
+
+/** Where legs set aside what they cannot publish, sends fail more often; those of letters too. */
+function undeliveredRates(streams: ReadonlyArray<WorldStream>, random: () => number): World["rates"] {
+  if (streams.every(({ legs }) => legs.every(({ policy }) => policy !== "setAside"))) return {}
+  return {
+    ...(random() < 0.7 ? { refuse: 0.05 + random() * 0.3 } : {}),
+    ...(random() < 0.3 ? { fail: 0.2 + random() * 0.3 } : {}),
+    ...(random() < 0.3 ? { loseResponse: 0.1 + random() * 0.3 } : {})
   }
 }
 

@@ -10,7 +10,7 @@ import type { EventStream } from "../../Stream.ts"
 import type { Call, Said } from "../judge/Chronicle.ts"
 import type { Mischief } from "./Mischief.ts"
 import { type StoryNote, storyNotes } from "./storyNotes.ts"
-import { type Teller, textOf } from "./Teller.ts"
+import { sumOf, type Teller, textOf } from "./Teller.ts"
 import { one, textBytes, type World, type WorldStream } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
@@ -202,14 +202,16 @@ function impatiently(mischief: Mischief, leat: number) {
 
 /** What an outcome says is what the journal says. */
 function outcomeOf({ teller }: Callers, { fact }: Asked, call: Call, receipt: Receipt): Effect.Effect<void> {
-  return Effect.map(receipt.outcome, ({ dropped }) => {
+  return Effect.map(receipt.outcome, ({ stored, deadLettered, dropped }) => {
     const { chronicle, index } = teller
     const id = formatEventId(receipt.id)
-    const isStored = fact.legs
+    const places = fact.legs
       .filter(({ isRequired }) => isRequired)
-      .every((leg) => chronicle.legs.get(`${index} ${sinkOf(leg)} ${id}`)?.place === "stored")
-    if (isStored !== (Object.keys(dropped).length === 0))
-      chronicle.notice("toldWrongly", `the outcome of event ${call.serial} is ${JSON.stringify(dropped)}`)
+      .map((leg) => chronicle.legs.get(`${index} ${sinkOf(leg)} ${id}`)?.place)
+    const told = { stored, deadLettered: sumOf(deadLettered), dropped: sumOf(dropped) }
+    const isSo = (place: keyof typeof told) => places.filter((found) => found === place).length === told[place]
+    if (!isSo("stored") || !isSo("deadLettered") || !isSo("dropped"))
+      chronicle.notice("toldWrongly", `the outcome of event ${call.serial} is ${JSON.stringify(told)}`)
   })
 }
 

@@ -63,7 +63,7 @@ function keep(chronicle: Chronicle, sink: string, partition: number, stream: str
 }
 
 /** The serial that a record's bytes say. */
-function serialIn(value: Uint8Array | null, correlationId: string | undefined): number | undefined {
+export function serialIn(value: Uint8Array | null, correlationId: string | undefined): number | undefined {
   if (value === null) return correlationId === undefined ? undefined : serialOf(correlationId)
   try {
     const { text } = storyNotes.decode(value)

@@ -62,7 +62,7 @@ export function storyLines(chronicle: Chronicle): ReadonlyArray<string> {
     }))
   ]
   const inOrder = lines.toSorted((one, other) => one.at - other.at).map(({ at, text }) => `${at} ${text}`)
-  return [...inOrder, ...linesOfCopies(chronicle), ...linesOfLetters(chronicle)]
+  return [...inOrder, ...linesOfCopies(chronicle), ...linesOfLetters(chronicle), ...linesOfUndelivered(chronicle)]
 }
 
 function linesOfCall({ serial, leat, stream, api, key, value, beganAt, endedAt, said }: Call): ReadonlyArray<Line> {
@@ -96,6 +96,14 @@ function linesOfLetters({ letters, replays }: Chronicle): ReadonlyArray<string> 
   const places = Map.groupBy([...letters, ...replays], ({ topic, partition }) => `${topic}/${partition}`)
   return Array.from(places, ([place, found]) => {
     const events = found.map(({ position, id, replays: count }) => `${position}: ${id} after ${many(count, "replay")}`)
+    return `${place} holds ${events.join(", ")}`
+  })
+}
+
+function linesOfUndelivered({ undelivered }: Chronicle): ReadonlyArray<string> {
+  const places = Map.groupBy(undelivered, ({ sink, partition }) => `${sink}.undelivered/${partition}`)
+  return Array.from(places, ([place, found]) => {
+    const events = found.map(({ position, serial, tag }) => `${position}: event ${serial} (${tag})`)
     return `${place} holds ${events.join(", ")}`
   })
 }

@@ -12,10 +12,12 @@ import { Mischief } from "./Mischief.ts"
 import { Occasions, statesOf } from "./Occasions.ts"
 import { joinAfterwards, readBack } from "./readBack.ts"
 import { readLetters } from "./readLetters.ts"
+import { audit } from "./audit.ts"
+import { readUndelivered } from "./readUndelivered.ts"
 import type { Stage } from "./Scenario.ts"
 import { Teller } from "./Teller.ts"
 import { WallClock } from "./WallClock.ts"
-import { watchSent, watchStored } from "./watchLetters.ts"
+import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
 import type { World } from "./World.ts"
 import { clusterName, sinkOf, worldRoutes } from "./worldRoutes.ts"
@@ -97,7 +99,8 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
     const lettersOnWay = new Set<string>()
     const drivers = stages.map(({ driver }, cluster) => {
       const faulty = faultDriver(watchStored(driver, chronicle), mischief.planOf(index, cluster))
-      return { ...watchSettles(watchSent(faulty, lettersOnWay), chronicle, world), name: clusterName(cluster) }
+      const doubted = watchDoubts(watchSent(faulty, lettersOnWay), chronicle, cluster, world)
+      return { ...watchSettles(doubted, chronicle, world), name: clusterName(cluster) }
     })
     const routes = worldRoutes(stages, world, 1)
     tellers.push(yield* Teller.open({ index, world, chronicle, drivers, routes, lettersOnWay }))
@@ -143,6 +146,8 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   }
   yield* readBack(chronicle, world, transports)
   yield* readLetters(chronicle, world, transports)
+  yield* readUndelivered(chronicle, world, transports)
+  yield* audit(chronicle, world, transports)
 })
 
 /** Brings everything to its end, each part within its time. */
@@ -153,7 +158,11 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   yield* within(
     party,
     "a flush",
-    Effect.forEach(running, ({ leat }) => leat.flush, { discard: true })
+    // A letter that is refused late halts its lane.
+    Effect.raceFirst(
+      Effect.forEach(running, ({ leat }) => leat.flush, { discard: true }),
+      Effect.forever(Effect.delay(resumeAll(party), 1000))
+    )
   )
   // A leat that closes goes on sending what it holds.
   const closing = tellers.filter(({ isClosing }) => isClosing)

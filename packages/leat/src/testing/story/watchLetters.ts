@@ -1,9 +1,13 @@
 /** Looks at dead letters on their way: when each is stored, and of which leat one is being sent. */
 import { Effect, Stream } from "effect"
-import { readDeadLetter } from "../../record/DeadLetter.ts"
+import { readDeadLetter, undeliveredTopic } from "../../record/DeadLetter.ts"
+import { formatEventId } from "../../record/EventId.ts"
+import { readMeta } from "../../record/Wire.ts"
 import type { Driver, OutgoingBatch, Run, Transport, Writer } from "../../transport/index.ts"
 import { type Chronicle, placeName } from "../judge/Chronicle.ts"
 import { isLetterTopic, letterTopicOf } from "./letterTopics.ts"
+import type { World } from "./World.ts"
+import { sinkOf } from "./worldRoutes.ts"
 
 /** A driver that tells the chronicle what is really stored: to be put under one with faults. */
 export function watchStored(driver: Driver, chronicle: Chronicle): Driver {
@@ -53,6 +57,40 @@ export function watchSent(driver: Driver, onWay: Set<string>): Driver {
         )
       }))
   }))
+}
+
+/** A driver that tells the chronicle what was answered without a word of what became of it: to be put over one with faults. */
+export function watchDoubts(driver: Driver, chronicle: Chronicle, cluster: number, { streams }: World): Driver {
+  const legs = streams.flatMap((stream) => stream.legs.map((leg) => ({ leg, stream: stream.stream })))
+  const unanswered = (place: string, add: number) =>
+    chronicle.unanswered.set(place, (chronicle.unanswered.get(place) ?? 0) + add)
+  return withWriters(driver, (writer, topic) => {
+    const isLetter = topic.endsWith(undeliveredTopic(""))
+    const found = legs.find(
+      ({ leg }) => leg.cluster === cluster && (isLetter ? undeliveredTopic(leg.topic) : leg.topic) === topic
+    )
+    if (found === undefined) return writer
+    const where = `${sinkOf(found.leg)}${isLetter ? undeliveredTopic("") : ""}`
+    return {
+      ...writer,
+      send: (partition, batch, from, to, timeoutMs, answer) => {
+        let isOpen = isLetter
+        if (isOpen) unanswered(`${where}/${partition}`, 1)
+        writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+          if (isOpen) unanswered(`${where}/${partition}`, -1)
+          isOpen = false
+          for (const run of runs)
+            for (let index = run.from; run.fate === "unknown" && index < run.to; index++) {
+              const headers = batch.headers(index)
+              const { id } = readMeta(isLetter ? (readDeadLetter(headers)?.headers ?? []) : headers, found.stream)
+              const name = `${where} ${id === undefined ? "no id" : formatEventId(id)}`
+              chronicle.doubts.set(name, (chronicle.doubts.get(name) ?? 0) + 1)
+            }
+          answer(runs)
+        })
+      }
+    }
+  })
 }
 
 function withWriters(driver: Driver, watched: (writer: Writer, topic: string) => Writer): Driver {

@@ -9,6 +9,10 @@ const policies = {
     { on: ["*"], retry, then: "halt" }
   ],
   drop: [{ on: ["*"], retry: { times: 1, base: "5 millis" }, then: "drop" }],
+  setAside: [
+    { on: ["Rejected", "TooLarge"], then: "deadLetter" },
+    { on: ["*"], retry: { times: 2, base: "5 millis" }, then: "deadLetter" }
+  ],
   retry: [{ on: ["*"], retry, then: "halt" }],
   deadLetter: [
     { on: ["Poison"], then: "deadLetter" },

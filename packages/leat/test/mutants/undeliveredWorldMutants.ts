@@ -1,0 +1,26 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** What goes wrong with what legs set aside only among everything else that goes on: the worlds have to find it. */
+export const undeliveredWorldMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a lane that has drops to announce is given up",
+    file: "publish/WriteLane.ts",
+    find: `return this.#queue.length === 0 && this.#drops.ranges.length === 0`,
+    replace: `return this.#queue.length === 0`,
+    foundBy: "worlds"
+  },
+  {
+    name: "a letter says no partition",
+    file: "publish/Undelivered.ts",
+    find: `letters.put({ partition, record, isWanted, done })`,
+    replace: `letters.put({ partition: partition + 1, record, isWanted, done })`,
+    foundBy: "worlds"
+  },
+  {
+    name: "nothing is fenced after a range in doubt that is set aside",
+    file: "publish/WritePartition.ts",
+    find: `if (fate === "unknown" && this.#options.canFence) {`,
+    replace: `if (fate === "unknown" && this.#options.canFence && !lane.isDeadLettering) {`,
+    foundBy: "worlds"
+  }
+]
