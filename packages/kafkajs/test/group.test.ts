@@ -80,11 +80,10 @@ describeKafka(
                   const before = settles
                   const other = yield* join(yield* another, topic, topic)
                   yield* Effect.sleep(1300)
-                  yield* waitUntil(
-                    "it settles while there is another",
-                    Effect.sync(() => settles >= before + 7),
-                    { withinMs: 25_000 }
-                  )
+                  const more = Effect.sync(() => settles >= before + 7)
+                  const waiting = waitUntil("it settles while there is another", more, { withinMs: 25_000 })
+                  // A settle that fails says why.
+                  yield* Effect.raceFirst(waiting, Fiber.join(settling))
                   expect(other.given()).toBe(0)
                 })
               )
