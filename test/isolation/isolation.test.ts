@@ -82,11 +82,10 @@ describe.for(sicknesses.filter((sickness) => sickness !== "none"))("beside a clu
     expect(Math.max(...beside.tookMs)).toBeLessThanOrEqual(Math.max(...well.tookMs) + 5)
     // The other is dead, and was given more than it has room for.
     expect(beside.farStored).toBe(0)
-    const far = beside.rows.find(({ stream }) => stream === "test.far")
-    if (sickness === "closed") expect(far).toBeUndefined()
-    else
-      expect(
-        (far?.queued ?? 0) + (far?.inFlight ?? 0) + (far?.inDoubt ?? 0) + (far?.deadLettering ?? 0)
-      ).toBeGreaterThan(200)
+    const pending = beside.rows
+      .filter((row) => row.stream === "test.far")
+      .map(({ queued, inFlight, inDoubt, deadLettering }) => queued + inFlight + inDoubt + deadLettering)
+    // What cannot be opened has no leg yet.
+    expect(pending.map((count) => count > 200)).toEqual(sickness === "closed" ? [] : [true])
   })
 })
