@@ -30,8 +30,9 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "letters of lanes that were given back are stored all the same",
     file: "transport/DeadLetters.ts",
-    find: `    return letters.filter(isWanted)`,
-    replace: `    return letters`,
+    find: `      if (!letter.isWanted()) continue
+`,
+    replace: ``,
     foundBy: frontDoor,
     test: "given back"
   },

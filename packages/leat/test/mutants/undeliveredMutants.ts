@@ -23,7 +23,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `const span = queued.spans.find(isQueued)`,
     replace: `const [span] = queued.spans`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/WriteLane.test.ts",
+    test: "are followed by the next batch when one of them waits for its letter"
   },
   {
     name: "what is refused for good is set aside with its neighbours",
