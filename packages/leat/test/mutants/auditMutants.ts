@@ -41,8 +41,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     file: "audit/BucketAudit.ts",
     find: `return isBehind ? "late" : "first"`,
     replace: `return "late"`,
-    foundBy: published,
-    test: "has no false alarm"
+    foundBy: "audit/BucketAudit.test.ts",
+    test: "of another partition"
   },
   {
     name: "an audit believes that what is announced as dropped is not there",
