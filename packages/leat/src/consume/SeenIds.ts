@@ -12,7 +12,10 @@ const incarnationsMax = 256
 /** Gaps that are remembered, of all publishers together; the bucket whose first gap is the oldest is forgotten first. */
 const gapsMax = 4096
 
-/** Sequences [from, to) that were not seen, below one that was. */
+/** Announced ranges of one bucket that are kept for the gap which its next record opens. */
+const announcedMax = 64
+
+/** Sequences [from, to): of a gap those that were not seen, below one that was. */
 interface Gap {
   readonly from: number
   readonly to: number
@@ -22,6 +25,8 @@ interface Bucket {
   highest: number
   /** In rising order. */
   gaps: ReadonlyArray<Gap>
+  /** Dropped above the highest: the record that says so is mostly of another bucket, and comes before the next one of this. */
+  announced: ReadonlyArray<Gap>
 }
 
 const none: ReadonlyArray<Gap> = []
@@ -46,33 +51,37 @@ export class SeenIds {
     if (id === undefined || isOtherStream === true || replays !== undefined) return false
     const buckets = this.#bucketsOf(id.incarnation)
     const isSeen = this.#see(buckets, id.bucket, id.seq)
-    for (const { bucket, from, to } of dropped) this.#close(buckets.get(bucket), from, to)
+    for (const { bucket: number, ...range } of dropped) {
+      const bucket = buckets.get(number)
+      if (bucket === undefined) continue
+      this.#close(bucket, range.from, range.to)
+      if (range.to > bucket.highest) bucket.announced = [...bucket.announced, range].slice(-announcedMax)
+    }
     return isSeen
   }
 
   #see(buckets: Map<number, Bucket>, number: number, seq: number): boolean {
     const bucket = buckets.get(number)
     // What lies below the first that is seen was there before.
-    if (bucket === undefined) buckets.set(number, { highest: seq, gaps: none })
+    if (bucket === undefined) buckets.set(number, { highest: seq, gaps: none, announced: none })
     else if (seq <= bucket.highest) return !this.#close(bucket, seq, seq + 1)
     else {
-      if (seq > bucket.highest + 1) this.#remember(bucket, [...bucket.gaps, { from: bucket.highest + 1, to: seq }])
+      const { announced } = bucket
+      if (seq > bucket.highest + 1) {
+        let opened: ReadonlyArray<Gap> = [{ from: bucket.highest + 1, to: seq }]
+        for (const { from, to } of announced) opened = without(opened, from, to)
+        this.#remember(bucket, [...bucket.gaps, ...opened])
+      }
       bucket.highest = seq
+      if (announced.length > 0) bucket.announced = announced.filter(({ to }) => to > seq)
     }
     return false
   }
 
   /** Sequences [from, to) are in no gap any more. Returns whether any was. */
-  #close(bucket: Bucket | undefined, from: number, to: number): boolean {
-    if (bucket === undefined || !bucket.gaps.some((gap) => gap.from < to && from < gap.to)) return false
-    const left = bucket.gaps.flatMap((gap) => [
-      { from: gap.from, to: Math.min(gap.to, from) },
-      { from: Math.max(gap.from, to), to: gap.to }
-    ])
-    this.#remember(
-      bucket,
-      left.filter((gap) => gap.from < gap.to)
-    )
+  #close(bucket: Bucket, from: number, to: number): boolean {
+    if (!bucket.gaps.some((gap) => gap.from < to && from < gap.to)) return false
+    this.#remember(bucket, without(bucket.gaps, from, to))
     return true
   }
 
@@ -97,4 +106,12 @@ export class SeenIds {
     this.#last = { incarnation, buckets }
     return buckets
   }
+}
+
+function without(gaps: ReadonlyArray<Gap>, from: number, to: number): ReadonlyArray<Gap> {
+  const left = gaps.flatMap((gap) => [
+    { from: gap.from, to: Math.min(gap.to, from) },
+    { from: Math.max(gap.from, to), to: gap.to }
+  ])
+  return left.filter((gap) => gap.from < gap.to)
 }

@@ -206,6 +206,20 @@ describe("seen ids", () => {
     )
   })
 
+  plainIt("forget no gap for those that were announced before their bucket went on", () => {
+    const seen = new SeenIds("s")
+    const see = (bucket: number, seq: number, dropped?: string) => seen.see(one(headersOf(1, bucket, seq, dropped)), 0)
+    for (const seq of [0, 2]) see(9, seq)
+    see(1, 0)
+    for (let turn = 0; turn < 5000; turn++) {
+      const next = 2 * turn + 1
+      see(2, turn, `1:${next}-${next + 1}:overflow`)
+      expect(see(1, next + 1)).toBe(false)
+    }
+    expect(see(1, 5)).toBe(true)
+    expect(see(9, 1)).toBe(false)
+  })
+
   plainIt("remember so many gaps of all publishers together, and no more", () => {
     const seen = new SeenIds("s")
     const see = (bucket: number, seq: number) => seen.see(one(headersOf(1, bucket, seq)), 0)
