@@ -103,6 +103,8 @@ export const withDeadSinks = Effect.fnUntraced(function* (seconds: number, budge
   const pending = () => leat.ledger.snapshot().legs.filter((leg) => pendingOf(leg) > 0)
   for (let waitedMs = 0; waitedMs < recoveryMsMax && pending().length > 0; waitedMs += 200) {
     yield* Effect.sleep(200)
+    // What is held is looked at, and not the garbage of letters that are written as fast as it goes.
+    collect()
     look(rssAllowed + recoverySlackBytes)
   }
   for (const leg of pending()) violations.add(`${leg.sink} still holds ${pendingOf(leg)} events`)
