@@ -15,12 +15,11 @@ import type { Policy } from "../Policy.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
 import type { TransportError, Writer } from "../transport/index.ts"
-import { ArenaBudget } from "./ArenaPool.ts"
-import { Backlog } from "./Backlog.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
+import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
 import type { LaneRules } from "./LaneRules.ts"
@@ -81,13 +80,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly rules: LaneRules
   readonly writing: WritePartitionOptions
   readonly #undelivered: Undelivered
-  readonly #budget: ArenaBudget
+  readonly #buffer: SinkBuffer
   readonly #pump: Pump
   readonly #incarnation: Uint8Array
   readonly #isCompacted: boolean
   readonly #legs = new Map<WriteAccount, LegLanes>()
   readonly #partitions: Array<PumpedPartition | undefined> = []
-  readonly #backlog = new Backlog()
   /** How many there are. */
   #lanes = 0
   #closing: "draining" | "closed" | undefined
@@ -109,7 +107,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
-    this.#budget = new ArenaBudget(pump.arenas, leg.bufferBytesMax)
+    this.#buffer = new SinkBuffer(pump.arenas, leg)
     this.#pump = pump
     this.#incarnation = incarnation
     this.#isCompacted = isCompacted
@@ -137,7 +135,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
     this.rules.outage = this.#watchFor(policy, this.rules.outage)
     this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
-    this.#budget.bytesMax = leg.bufferBytesMax
+    this.#buffer.configure(leg)
     for (const lane of this.#all) this.#readied(lane)
     this.waiting.freed()
   }
@@ -154,7 +152,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
-    return this.#budget.usedBytes
+    return this.#buffer.usedBytes
   }
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
@@ -202,26 +200,15 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   hasRoom(lane: PumpedLane | undefined, bytes: number): boolean {
     if (lane?.isSealed === true || this.#closing !== undefined) return false
-    const open = lane?.open
-    if (open !== undefined && open.room >= bytes) return true
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.hasRoomToGrow(open, bytes)) return true
-    if (this.#budget.hasRoom(bytes)) return true
-    return this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)
+    return this.#buffer.hasRoom(lane?.open, bytes)
   }
 
   makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number): RecordBatch | undefined {
     if (lane.isSealed) return undefined
     const { open } = lane
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#grow(open, bytes)) return open
-    const wanted = Math.min(Math.max(bytes, expectedBytes), Math.max(bytes, this.leg.batchBytes))
-    let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
-    // Nothing is dropped for what does not fit all the same.
-    if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {
-      while (batch === undefined && this.#backlog.dropOldest("overflow"))
-        batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
-    }
-    if (batch === undefined) return undefined
-    this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
+    const batch = this.#buffer.room(open, bytes, expectedBytes)
+    if (batch === undefined || batch === open) return batch
+    this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     // The batch before takes no more, so it need not wait for its linger.
     if (open !== undefined) this.#readied(lane)
     return batch
@@ -308,41 +295,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return (this.#partitions[partition] ??= this.#pump.begin(this, partition))
   }
 
-  /** Whether the batch still takes `bytes` more, in a larger arena. */
-  #mayGrow(open: RecordBatch, bytes: number): boolean {
-    return open.bytes + bytes <= Math.max(this.leg.batchBytes, bytes)
-  }
-
-  /**
-   * Gives the batch a larger arena. Where the oldest are dropped, they are for this too: many small batches would take the room of the process
-   * and not of the budget.
-   */
-  #grow(open: RecordBatch, bytes: number): boolean {
-    if (this.#budget.grow(open, bytes)) return true
-    if (this.leg.overflow !== "dropOldest") return false
-    let droppableBytes = 0
-    const isEnough = this.#backlog.findDroppable((ofBatch) => {
-      droppableBytes += ofBatch
-      return this.#budget.hasRoomToGrow(open, bytes, droppableBytes)
-    }, open)
-    if (!isEnough) return false
-    while (this.#backlog.dropOldest("overflow", open)) if (this.#budget.grow(open, bytes)) return true
-    return false
-  }
-
-  /** Whether there would be room if all that may be dropped were. */
-  #wouldFit(bytes: number): boolean {
-    let droppableBytes = 0
-    return this.#backlog.findDroppable((ofBatch) => {
-      droppableBytes += ofBatch
-      return this.#budget.hasRoom(bytes, droppableBytes)
-    })
-  }
-
   recycle(one: WriteLane, queued: Queued): void {
     const lane = one as PumpedLane
-    this.#backlog.remove(queued)
-    this.#budget.give(queued.batch, queued.isReusable)
+    this.#buffer.give(queued)
     this.waiting.freed()
     if (this.#closing === undefined ? lane.isIdle : lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
   }
@@ -419,13 +374,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
   #mark(lane: PumpedLane): boolean {
     if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
-    const batch = this.#budget.takeAnyway(markerBytes)
+    const batch = this.#buffer.takeAnyway(markerBytes)
     lane.isMarked = true
     const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
     const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
     batch.place(0, 0, Float64Array.of(this.#pump.wallMs))
     batch.commit(false, 0, end, end, "marker")
-    this.#backlog.add(lane.begin(batch, this.#pump.offeredAtMs))
+    this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     lane.flush()
     this.#readied(lane)
     return true

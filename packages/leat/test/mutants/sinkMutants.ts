@@ -28,7 +28,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an arena that a driver may still hold is in use for ever",
-    file: "publish/Sink.ts",
+    file: "publish/SinkBuffer.ts",
     find: `this.#budget.give(queued.batch, queued.isReusable)`,
     replace: `if (queued.isReusable) this.#budget.give(queued.batch, true)`,
     foundBy: "publish/sinks.test.ts",
@@ -88,9 +88,9 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "records are dropped for one that does not fit all the same",
-    file: "publish/Sink.ts",
-    find: `if (batch === undefined && this.leg.overflow === "dropOldest" && this.#wouldFit(bytes)) {`,
-    replace: `if (batch === undefined && this.leg.overflow === "dropOldest") {`,
+    file: "publish/SinkBuffer.ts",
+    find: `if (batch === undefined && this.#rules.overflow === "dropOldest" && this.#wouldFit(bytes)) {`,
+    replace: `if (batch === undefined && this.#rules.overflow === "dropOldest") {`,
     foundBy: "publish/sinks.test.ts",
     test: "is given to nobody at the cost"
   },
@@ -124,8 +124,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "a larger buffer does not take larger records",
     file: "publish/Sink.ts",
     find: `    this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
-    this.#budget`,
-    replace: `    this.#budget`,
+    this.#buffer`,
+    replace: `    this.#buffer`,
     foundBy: "publish/sinks.test.ts",
     test: "takes larger records"
   },

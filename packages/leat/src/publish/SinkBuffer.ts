@@ -1,0 +1,102 @@
+/**
+ * The buffer of one sink: its budget of bytes, the batches that hold records, and what is dropped for others when it is full. What a batch is
+ * and when it is sent is the lanes' and the pump's.
+ */
+import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { Leg } from "../routes/Route.ts"
+import { ArenaBudget, type ArenaPool } from "./ArenaPool.ts"
+import { Backlog } from "./Backlog.ts"
+import type { Queued } from "./Span.ts"
+
+/** What of a leg is for its buffer. */
+export type BufferRules = Pick<Leg, "bufferBytesMax" | "batchBytes" | "overflow">
+
+export class SinkBuffer {
+  readonly #budget: ArenaBudget
+  readonly #backlog = new Backlog()
+  #rules: BufferRules
+
+  constructor(pool: ArenaPool, rules: BufferRules) {
+    this.#rules = rules
+    this.#budget = new ArenaBudget(pool, rules.bufferBytesMax)
+  }
+
+  /** Takes other rules over. What is buffered stays; a smaller budget only lets nothing more in. */
+  configure(rules: BufferRules): void {
+    this.#rules = rules
+    this.#budget.bytesMax = rules.bufferBytesMax
+  }
+
+  /** Bytes of the arenas that hold records. */
+  get usedBytes(): number {
+    return this.#budget.usedBytes
+  }
+
+  /** Whether `room` would give a batch to a lane with this open one. Changes nothing. */
+  hasRoom(open: RecordBatch | undefined, bytes: number): boolean {
+    if (open !== undefined && open.room >= bytes) return true
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.hasRoomToGrow(open, bytes)) return true
+    if (this.#budget.hasRoom(bytes)) return true
+    return this.#rules.overflow === "dropOldest" && this.#wouldFit(bytes)
+  }
+
+  /** The open batch, made larger, or another one, which is `begun` then; undefined when there is no room. */
+  room(open: RecordBatch | undefined, bytes: number, expectedBytes: number): RecordBatch | undefined {
+    if (open !== undefined && this.#mayGrow(open, bytes) && this.#grow(open, bytes)) return open
+    const wanted = Math.min(Math.max(bytes, expectedBytes), Math.max(bytes, this.#rules.batchBytes))
+    let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
+    // Nothing is dropped for what does not fit all the same.
+    if (batch === undefined && this.#rules.overflow === "dropOldest" && this.#wouldFit(bytes)) {
+      while (batch === undefined && this.#backlog.dropOldest("overflow"))
+        batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
+    }
+    return batch
+  }
+
+  /** A batch for what is written although the buffer is full. */
+  takeAnyway(bytes: number): RecordBatch {
+    return this.#budget.takeAnyway(bytes)
+  }
+
+  /** The batch stands in the queue of its lane. */
+  begun(queued: Queued): void {
+    this.#backlog.add(queued)
+  }
+
+  /** Nothing of the batch is left. */
+  give(queued: Queued): void {
+    this.#backlog.remove(queued)
+    this.#budget.give(queued.batch, queued.isReusable)
+  }
+
+  /** Whether the batch still takes `bytes` more, in a larger arena. */
+  #mayGrow(open: RecordBatch, bytes: number): boolean {
+    return open.bytes + bytes <= Math.max(this.#rules.batchBytes, bytes)
+  }
+
+  /**
+   * Gives the batch a larger arena. Where the oldest are dropped, they are for this too: many small batches would take the room of the process
+   * and not of the budget.
+   */
+  #grow(open: RecordBatch, bytes: number): boolean {
+    if (this.#budget.grow(open, bytes)) return true
+    if (this.#rules.overflow !== "dropOldest") return false
+    let droppableBytes = 0
+    const isEnough = this.#backlog.findDroppable((ofBatch) => {
+      droppableBytes += ofBatch
+      return this.#budget.hasRoomToGrow(open, bytes, droppableBytes)
+    }, open)
+    if (!isEnough) return false
+    while (this.#backlog.dropOldest("overflow", open)) if (this.#budget.grow(open, bytes)) return true
+    return false
+  }
+
+  /** Whether there would be room if all that may be dropped were. */
+  #wouldFit(bytes: number): boolean {
+    let droppableBytes = 0
+    return this.#backlog.findDroppable((ofBatch) => {
+      droppableBytes += ofBatch
+      return this.#budget.hasRoom(bytes, droppableBytes)
+    })
+  }
+}
