@@ -7,7 +7,13 @@ import type { Admission, NotStored, Rejected } from "./publish/Admission.ts"
 import { Consuming } from "./consume/Consuming.ts"
 import type { Contract, Key } from "./contract/Contract.ts"
 import { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
-import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./consume/Subscription.ts"
+import type {
+  Delivery,
+  HandleBatchOptions,
+  HandleOptions,
+  SubscribeOptions,
+  Subscription
+} from "./consume/Subscription.ts"
 import type { EventContext, Surroundings } from "./record/ContextHeaders.ts"
 import type { EventId } from "./record/EventId.ts"
 import type { Ledger } from "./ledger/Ledger.ts"
@@ -183,7 +189,7 @@ export class EventStream<T> {
    * )
    * ```
    */
-  subscribe(group: string, options: HandleOptions = {}): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+  subscribe(group: string, options: SubscribeOptions = {}): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return this.#consuming.subscribe(group, options)
   }
 

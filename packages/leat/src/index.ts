@@ -15,10 +15,17 @@ export { type Leg, type Route, RouteError, type RouteFault, routeJsonSchema, Rou
 export type { HaltedLane } from "./publish/Sink.ts"
 export { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 export { type FailedPart, PartlyFailed } from "./consume/PartlyFailed.ts"
+export * as Inbox from "./consume/Inbox.ts"
 export { NotCaughtUp } from "./consume/NotCaughtUp.ts"
 export type { HaltedReadLane } from "./consume/SourceOptions.ts"
 export type { EventStream } from "./Stream.ts"
-export type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./consume/Subscription.ts"
+export type {
+  Delivery,
+  HandleBatchOptions,
+  HandleOptions,
+  SubscribeOptions,
+  Subscription
+} from "./consume/Subscription.ts"
 export type { Level, PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
 export type { Driver, From } from "./transport/index.ts"
 export { TransportError } from "./transport/TransportError.ts"

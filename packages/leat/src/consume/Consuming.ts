@@ -20,10 +20,13 @@ import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
+import { forgetIds } from "./forgetIds.ts"
+import { inboxFaultsOfLoop } from "./inboxFaults.ts"
+import { onceEach } from "./onceEach.ts"
 import { Replays } from "./Replays.ts"
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
-import type { Delivery, HandleBatchOptions, HandleOptions, Subscription } from "./Subscription.ts"
+import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames, processDuration } from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
@@ -132,10 +135,10 @@ export class Consuming<T> {
     })
   }
 
-  subscribe(group: string, options: HandleOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+  subscribe(group: string, options: SubscribeOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
-        const wrong = handleFaults(group, options, noHandler)
+        const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
         if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
         const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
@@ -210,6 +213,7 @@ export class Consuming<T> {
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
+    const { inbox } = options
     const leg = readLeg()
     const taken = groups.enter(leg, group, contract.stream)
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
@@ -223,7 +227,7 @@ export class Consuming<T> {
       isKeyPersonal: isKeyPersonal(contract),
       ledger,
       decode: (value) => this.#decode(value),
-      handler,
+      handler: inbox === undefined ? handler : onceEach(handler, inbox, group),
       isTaken,
       duration: processDuration(context),
       context,
@@ -232,7 +236,8 @@ export class Consuming<T> {
     const source = new Source<T>(sourceOptions, this.#settings(group, options))
     const replays = new Replays<T>(sourceOptions, this.#settings(group, options))
     const unreported = this.#reported(group, context)
-    const reading = Effect.interruptible(Effect.raceFirst(source.run, replays.run))
+    const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
+    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, replays.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
       const subscription = this.#subscription(group, source, replays, fiber)
       const running = { subscription, source, replays, group, options }

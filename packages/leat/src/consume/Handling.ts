@@ -6,6 +6,7 @@ import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
+import { InboxVerdict } from "./InboxVerdict.ts"
 import { attemptMs, type Policy } from "../Policy.ts"
 import { PartlyFailed } from "./PartlyFailed.ts"
 import type { FailedWith, ReadLane } from "./ReadLane.ts"
@@ -32,6 +33,9 @@ export interface HandlingParts {
   readonly onDefect: (error: unknown) => void
 }
 
+/** What runs when a handler was called. */
+type Call = Effect.Effect<unknown, unknown>
+
 /** A handler that waits for something: what it was given, and until when it may take. */
 interface Waiting {
   readonly infos: ReadonlyArray<RecordDelivery>
@@ -49,7 +53,7 @@ export class Handling<T> {
   readonly #options: SourceOptions<T>
   readonly #parts: HandlingParts
   /** In the order in which they began. */
-  readonly #waiting = new Map<Fiber.Fiber<void, unknown>, Waiting>()
+  readonly #waiting = new Map<Fiber.Fiber<unknown, unknown>, Waiting>()
   /** What the record that was read last says of itself; undefined while nobody had to look. */
   #meta: RecordMeta | undefined
   /** How many of those that wait have an end. */
@@ -183,12 +187,7 @@ export class Handling<T> {
     return meta.type !== undefined && meta.type !== type ? otherType : decode(records.value(index))
   }
 
-  #run(
-    held: HeldRecord,
-    effect: Effect.Effect<void, unknown>,
-    infos: ReadonlyArray<RecordDelivery>,
-    nowMs: number
-  ): void {
+  #run(held: HeldRecord, effect: Call, infos: ReadonlyArray<RecordDelivery>, nowMs: number): void {
     if (Exit.isExit(effect)) {
       this.#endedAtOnce++
       return this.#ended(held, effect, nowMs)
@@ -223,8 +222,8 @@ export class Handling<T> {
 
   #endedLater(
     held: HeldRecord,
-    fiber: Fiber.Fiber<void, unknown>,
-    exit: Exit.Exit<void, unknown>,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    exit: Exit.Exit<unknown, unknown>,
     beganMs: number
   ): void {
     const { now, onDefect, onEnded } = this.#parts
@@ -243,10 +242,12 @@ export class Handling<T> {
 
   #ended(held: HeldRecord, exit: Exit.Exit<unknown, unknown>, nowMs: number): void {
     const { machine } = this.#parts
-    if (Exit.isSuccess(exit)) return machine.finished(held, undefined, nowMs)
+    if (Exit.isSuccess(exit)) return machine.finished(held, InboxVerdict.of(exit.value), nowMs)
     const isInterruption = Cause.hasInterruptsOnly(exit.cause)
     if (this.#isInterrupted || (isInterruption && machine.isRevoked)) return machine.unfinished(held, nowMs)
     if (!isInterruption) {
+      const verdict = InboxVerdict.of(Cause.squash(exit.cause))
+      if (verdict !== undefined) return machine.finished(held, verdict, nowMs)
       const parts = partsOf(exit.cause, held.span)
       const failure = held.span === 1 ? parts?.get(0) : undefined
       return machine.finished(held, failure ?? (parts === undefined ? failureOf(exit.cause) : { parts }), nowMs)
@@ -255,11 +256,7 @@ export class Handling<T> {
     machine.finished(held, { tag: "Interrupted", detail: "the handler was interrupted" }, nowMs)
   }
 
-  #traced(
-    held: HeldRecord,
-    effect: Effect.Effect<void, unknown>,
-    infos: ReadonlyArray<RecordDelivery>
-  ): Effect.Effect<void, unknown> {
+  #traced(held: HeldRecord, effect: Call, infos: ReadonlyArray<RecordDelivery>): Call {
     const { transport, topic, group } = this.#options
     const { partition } = this.#parts.from
     return Telemetry.spanned(() => {
@@ -280,15 +277,16 @@ export class Handling<T> {
 }
 
 /** How a handler that waited has ended: the fiber of one that succeeds although it was told to end says that it was interrupted. */
-function endOf({ infos, limitMs, isLate }: Waiting, exit: Exit.Exit<void, unknown>) {
+function endOf({ infos, limitMs, isLate }: Waiting, exit: Exit.Exit<unknown, unknown>) {
+  if (Exit.isSuccess(exit)) return exit
   if (infos[0]?.hasSucceeded === true) return Exit.void
-  if (!isLate || Exit.isSuccess(exit)) return exit
+  if (!isLate) return exit
   const message = `the handler has not ended within ${limitMs} ms`
   return Exit.fail({ _tag: "HandlerTimeout", message })
 }
 
 /** Calls a handler; one that throws instead of failing fails with what it threw. */
-function called(call: () => Effect.Effect<void, unknown>): Effect.Effect<void, unknown> {
+function called(call: () => Call): Call {
   try {
     return call()
   } catch (error) {

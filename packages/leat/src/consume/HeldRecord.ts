@@ -5,6 +5,8 @@ import type { Position, ReceivedRecords } from "../transport/index.ts"
 export interface End {
   readonly term: "done" | "duplicate" | "deadLettered" | "dropped" | "skipped"
   readonly reason: string
+  /** Of the positions of one that is done those whose effect was there already. */
+  readonly copies?: number
 }
 
 /** Made once: most records end so. */

@@ -86,6 +86,10 @@ export type Failure =
   | { readonly skip: "control" | "otherStream" | "otherType" }
   /** Of a bundle: by the index of the record, from 0; the others are done. */
   | { readonly parts: ReadonlyMap<number, FailedWith> }
+  /** It is done, but so many of its records had been done before. */
+  | { readonly copies: number }
+  /** Of a bundle: nothing of it is done, and each record is to be handled by itself. */
+  | { readonly apart: true }
 
 /** Why a lane, or one key of it, stands still until a person says `resume`. */
 export interface ReadHalted {
@@ -207,6 +211,11 @@ export class ReadLane {
     }
     if ("skip" in failure) return this.#finish(held, { term: "skipped", reason: failure.skip })
     if ("parts" in failure) return this.#finishParts(held, failure.parts, nowMs)
+    if ("apart" in failure) return this.#isolate(held, nowMs)
+    if ("copies" in failure) {
+      this.#options.outage.handled(held.span - failure.copies, nowMs)
+      return this.#finish(held, { ...doneEnd, ...failure })
+    }
     this.#judge(held, failure, nowMs)
   }
 
@@ -439,8 +448,10 @@ export class ReadLane {
     this.#count(end, span)
   }
 
-  #count({ term, reason }: End, count: number): void {
-    if (term === "done" || term === "duplicate") this[term] += count
+  #count({ term, reason, copies = 0 }: End, count: number): void {
+    const before = count < 0 ? -copies : copies
+    this.duplicate += before
+    if (term === "done" || term === "duplicate") this[term] += count - before
     else this[term][reason] = (this[term][reason] ?? 0) + count
   }
 

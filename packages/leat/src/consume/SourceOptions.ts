@@ -19,12 +19,15 @@ export class NoEvent {
 /** Events that go to one call of a handler of batches. */
 export type EventBatch<T> = ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>
 
+/** What a call of a handler comes to: success is the end of its events, unless it is an `InboxVerdict`. */
+type Call = Effect.Effect<unknown, unknown>
+
 /** Who is called for what is read. What an effect fails with is judged by the policy, by its tag. */
 export type Handler<T> =
   | {
       readonly kind: "one"
-      readonly onEvent: (event: T, info: DeliveryInfo) => Effect.Effect<void, unknown>
-      readonly onTombstone: ((info: DeliveryInfo) => Effect.Effect<void, unknown>) | undefined
+      readonly onEvent: (event: T, info: DeliveryInfo) => Call
+      readonly onTombstone: ((info: DeliveryInfo) => Call) | undefined
     }
   | {
       readonly kind: "batch"
@@ -32,7 +35,7 @@ export type Handler<T> =
       readonly records: number
       /** How long a batch that is not full waits for more, in milliseconds. */
       readonly waitMs: number
-      readonly onEvents: (events: EventBatch<T>) => Effect.Effect<void, unknown>
+      readonly onEvents: (events: EventBatch<T>) => Call
     }
 
 export interface SourceOptions<T> {

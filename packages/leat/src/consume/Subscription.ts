@@ -2,6 +2,7 @@
 import type { Effect } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { HaltedReadLane } from "./SourceOptions.ts"
+import type { Inbox } from "./Inbox.ts"
 import type { NotCaughtUp } from "./NotCaughtUp.ts"
 import type { Rule } from "../Policy.ts"
 import type { From, TransportError } from "../transport/index.ts"
@@ -17,11 +18,19 @@ export interface HandleOptions {
    * which are read again whenever a lane is given to this member. Instead of what the route document says; copies are handled where neither says.
    */
   readonly dedupe?: { readonly records: number }
+  /**
+   * Keeps the ids of what was handled beside the effects of handlers, and commits both together: an event whose effect is committed is not
+   * handled again, however often it comes. Only where events are handled, not with `subscribe`.
+   */
+  readonly inbox?: Inbox
   /** What to do when a handler fails; instead of what the route document says. */
   readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }
+
+/** How a group reads a stream whose consumer ends each delivery himself. */
+export type SubscribeOptions = Omit<HandleOptions, "inbox">
 
 /** How a group handles a stream in batches. A lane has one batch at a time in the hands of a handler. */
 export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {

@@ -5,6 +5,7 @@ import { nameFault } from "../given/nameFault.ts"
 import { faults } from "../Policy.ts"
 import { concurrencyMax, dedupeRecordsMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
+import { inboxFaults } from "./inboxFaults.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
 
 /** Most events of one batch: more would be a mistake. */
@@ -25,6 +26,7 @@ const optionNames: ReadonlyArray<string> = [
   "concurrency",
   "dedupe",
   "from",
+  "inbox",
   "onTombstone",
   "policy",
   "records",
@@ -40,7 +42,7 @@ export function handleFaults(
   const given: unknown = options
   if (!isObject(given))
     return [{ path: "options", message: `are an object, as { concurrency: 4 }, and not ${kindOf(given)}` }]
-  const { concurrency, records, from, policy, onTombstone, dedupe, waitMs } = options
+  const { concurrency, records, from, inbox, policy, onTombstone, dedupe, waitMs } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
@@ -70,6 +72,7 @@ export function handleFaults(
   if (onTombstone !== undefined && typeof onTombstone !== "function")
     found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))
+  if (inbox !== undefined) found.push(...inboxFaults(inbox))
   return [...found, ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))]
 }
 

@@ -6,6 +6,7 @@ import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import { DeliveryIterator, type GivenEvent } from "./DeliveryIterator.ts"
 import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./handled.ts"
+import { inboxParts, type InboxParts, type PromiseInbox } from "./PromiseInbox.ts"
 import { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 import { NotAwaited } from "./NotAwaited.ts"
 import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
@@ -49,15 +50,25 @@ export interface PromisePublishOptions extends PublishOptions {
 }
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
-export interface PromiseHandleOptions extends Omit<HandleOptions, "onTombstone"> {
+export interface PromiseHandleOptions<Tx = undefined> extends Omit<HandleOptions, "onTombstone" | "inbox"> {
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
-  readonly onTombstone?: (delivery: DeliveryInfo) => void | Promise<void>
+  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>
+  /**
+   * Keeps the ids of what was handled beside the effects of handlers, and commits both together: an event whose effect is committed is not
+   * handled again, however often it comes. Handlers get its transaction.
+   */
+  readonly inbox?: PromiseInbox<Tx>
   /** Stops the subscription: it drains, settles and gives its lanes back. */
   readonly signal?: AbortSignal
 }
 
+/** How a group reads a stream in a loop. */
+export type PromiseSubscribeOptions = Omit<PromiseHandleOptions, "inbox">
+
 /** How a group handles a stream in batches. */
-export interface PromiseHandleBatchOptions extends HandleBatchOptions {
+export interface PromiseHandleBatchOptions<Tx = undefined> extends Omit<HandleBatchOptions, "inbox"> {
+  /** As that of `handle`; a batch is one transaction. */
+  readonly inbox?: PromiseInbox<Tx>
   /** Stops the subscription: it drains, settles and gives its lanes back. */
   readonly signal?: AbortSignal
 }
@@ -244,18 +255,24 @@ export class PromiseStream<T> {
    * await sightings.handle("positions", (event, { key, attempt }) => estimate(event), { concurrency: 4, from: "latest" })
    * ```
    */
-  handle(
+  handle<Tx = undefined>(
     group: string,
-    handler: (event: T, delivery: DeliveryInfo) => void | Promise<void>,
-    options: PromiseHandleOptions = {}
+    handler: (event: T, delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>,
+    options: PromiseHandleOptions<Tx> = {}
   ): Promise<PromiseSubscription> {
     const wrong = optionsFault(options)
     if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
-    const { signal, ...rest } = options
-    const owner = this.#owner()
-    const onEvent = (event: T, info: DeliveryInfo) => handled(info, owner, () => handler(event, info))
+    const { signal, inbox, ...rest } = options
+    const owner = this.#owner(inbox !== undefined)
+    const { option, within } = inboxParts(inbox)
+    const onEvent = (event: T, info: DeliveryInfo) =>
+      within((transaction) => handled(info, owner, () => handler(event, info, transaction)))
     const checked = typeof handler === "function" ? onEvent : handler
-    return subscribed(this.#stream.handle(group, checked, handleOptions(rest, owner)), owner, signal)
+    return subscribed(
+      this.#stream.handle(group, checked, { ...tombstones(rest, owner, within), ...option }),
+      owner,
+      signal
+    )
   }
 
   /**
@@ -267,21 +284,26 @@ export class PromiseStream<T> {
    * await sightings.handleBatch("archive", (deliveries) => insert(deliveries.map(({ event }) => event)), { records: 500 })
    * ```
    */
-  handleBatch(
+  handleBatch<Tx = undefined>(
     group: string,
-    handler: (deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>) => void | Promise<void>,
-    options: PromiseHandleBatchOptions = {}
+    handler: (
+      deliveries: ReadonlyArray<{ readonly event: T; readonly info: DeliveryInfo }>,
+      transaction: NoInfer<Tx>
+    ) => void | Promise<void>,
+    options: PromiseHandleBatchOptions<Tx> = {}
   ): Promise<PromiseSubscription> {
     const wrong = optionsFault(options)
     if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
-    const { signal, ...rest } = options
-    const owner = this.#owner()
+    const { signal, inbox, ...rest } = options
+    const owner = this.#owner(inbox !== undefined)
+    const { option, within } = inboxParts(inbox)
     const onEvents = (deliveries: EventBatch<T>) => {
       const [first] = deliveries
-      return first === undefined ? Effect.void : handled(first.info, owner, () => handler(deliveries))
+      if (first === undefined) return Effect.void
+      return within((transaction) => handled(first.info, owner, () => handler(deliveries, transaction)))
     }
     const checked = typeof handler === "function" ? onEvents : handler
-    return subscribed(this.#stream.handleBatch(group, checked, rest), owner, signal)
+    return subscribed(this.#stream.handleBatch(group, checked, { ...rest, ...option }), owner, signal)
   }
 
   /**
@@ -296,11 +318,12 @@ export class PromiseStream<T> {
    * }
    * ```
    */
-  subscribe(group: string, options: PromiseHandleOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
+  subscribe(group: string, options: PromiseSubscribeOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
     const wrong = optionsFault(options)
     if (wrong !== undefined) return new DeliveryIterator(Stream.fail(new RouteError({ faults: [wrong] })), undefined)
     const { signal, ...rest } = options
-    return new DeliveryIterator(this.#stream.subscribe(group, handleOptions(rest, this.#owner())), signal)
+    const read = tombstones(rest, this.#owner(false), inboxParts<undefined>(undefined).within)
+    return new DeliveryIterator(this.#stream.subscribe(group, read), signal)
   }
 
   /**
@@ -320,17 +343,20 @@ export class PromiseStream<T> {
   }
 
   /** Of one subscription more. */
-  #owner(): HandlerOwner {
-    return { subscription: {}, leat: this.#leat }
+  #owner(hasInbox: boolean): HandlerOwner {
+    return { subscription: {}, leat: this.#leat, hasInbox }
   }
 }
 
-function handleOptions(
-  { onTombstone, ...rest }: Omit<PromiseHandleOptions, "signal">,
-  owner: HandlerOwner
+function tombstones<Tx>(
+  { onTombstone, ...rest }: Omit<PromiseHandleOptions<Tx>, "signal" | "inbox">,
+  owner: HandlerOwner,
+  within: InboxParts<Tx>["within"]
 ): HandleOptions {
   if (onTombstone === undefined) return rest
-  return { ...rest, onTombstone: (info) => handled(info, owner, () => onTombstone(info)) }
+  const called = (info: DeliveryInfo) =>
+    within((transaction) => handled(info, owner, () => onTombstone(info, transaction)))
+  return { ...rest, onTombstone: called }
 }
 
 /** What a publish completes an event's own context from: the delivery that is handled here and now. */

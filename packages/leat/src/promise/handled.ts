@@ -10,6 +10,8 @@ export interface HandlerOwner {
   readonly subscription: object
   /** One for each leat. */
   readonly leat: object
+  /** What its handlers have done is done when it is committed, and not when they resolve. */
+  readonly hasInbox: boolean
 }
 
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
@@ -72,8 +74,8 @@ function settled(promise: Promise<void>, handling: Handled): Effect.Effect<void,
     promise.then(
       () => {
         handling.isRunning = false
-        const { delivery } = handling
-        if (delivery instanceof RecordDelivery) delivery.hasSucceeded = true
+        const { delivery, owner } = handling
+        if (!owner.hasInbox && delivery instanceof RecordDelivery) delivery.hasSucceeded = true
         resume(Effect.void)
       },
       (error: unknown) => {

@@ -21,6 +21,8 @@ export { TransportError } from "../transport/TransportError.ts"
 export type { Outcome } from "../ledger/Waiter.ts"
 export type { GivenEvent } from "./DeliveryIterator.ts"
 export type { WaitOptions } from "./waited.ts"
+export type { Forgotten, Handled } from "../consume/Inbox.ts"
+export type { PromiseInbox } from "./PromiseInbox.ts"
 export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
 

@@ -3,7 +3,7 @@ import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
 import { OutageWatch } from "../../src/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
-import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import { type Failure, ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
@@ -327,7 +327,7 @@ describe("the census", () => {
   it("has every position in one place, whatever is drawn", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ move: fc.nat(5), key: fc.nat(5), at: fc.nat(10) }), { maxLength: 200 }),
+        fc.array(fc.record({ move: fc.nat(7), key: fc.nat(5), at: fc.nat(10) }), { maxLength: 200 }),
         fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
         (moves, bundleRecords) => {
           const policy = [
@@ -339,9 +339,15 @@ describe("the census", () => {
           const running: Array<HeldRecord> = []
           let end = 0
           let nowMs = 0
-          const finish = (at: number, failure: { readonly tag: string } | undefined) => {
+          const copied: Array<{ readonly position: bigint; readonly copies: number }> = []
+          const copies = () => copied.reduce((sum, told) => sum + told.copies, 0)
+          const finish = (at: number, failureOf: (held: HeldRecord) => Failure | undefined) => {
             const [held] = running.splice(at % Math.max(1, running.length), 1)
-            if (held !== undefined) one.finished(held, failure, nowMs)
+            if (held === undefined) return
+            const { position } = held
+            const failure = failureOf(held)
+            if (failure !== undefined && "copies" in failure) copied.push({ position, copies: failure.copies })
+            one.finished(held, failure, nowMs)
           }
           for (const { move, key, at } of moves) {
             nowMs += at
@@ -355,22 +361,52 @@ describe("the census", () => {
                 running.push(held)
                 if (at > 7) one.split(held, 1)
               }
-            } else if (move === 2) finish(at, undefined)
-            else if (move === 3) finish(at, { tag: "retry" })
-            else if (move === 4) finish(at, { tag: at > 5 ? "drop" : "halt" })
+            } else if (move === 2) finish(at, () => undefined)
+            else if (move === 3) finish(at, () => ({ tag: "retry" }))
+            else if (move === 4) finish(at, () => ({ tag: at > 5 ? "drop" : "halt" }))
+            else if (move === 5) finish(at, ({ span }) => ({ copies: 1 + (at % span) }))
+            else if (move === 6) finish(at, ({ span }) => (span > 1 ? { apart: true } : undefined))
             else one.resume(nowMs)
+            expect(one.duplicate).toBe(copies())
             const { parked, inFlight, unread } = one.census()
             const ended = [one.dropped, one.skipped].flatMap((counts) => Object.values(counts))
-            const sum = ended.reduce((total, count) => total + count, one.done)
+            const sum = ended.reduce((total, count) => total + count, one.done + one.duplicate)
             expect(sum + parked + inFlight + unread).toBe(end)
             expect(inFlight).toBe(running.reduce((total, { span }) => total + span, 0))
             for (const { position } of running) expect(one.watermark <= position).toBe(true)
           }
           one.handBack()
           const ended = [one.dropped, one.skipped].flatMap((counts) => Object.values(counts))
-          expect(ended.reduce((total, count) => total + count, one.done)).toBe(Number(one.watermark))
+          const sum = ended.reduce((total, count) => total + count, one.done + one.duplicate)
+          expect(sum).toBe(Number(one.watermark))
+          const settled = copied.filter(({ position }) => position < one.watermark)
+          expect(one.duplicate).toBe(settled.reduce((total, told) => total + told.copies, 0))
         }
       )
     )
+  })
+
+  it("takes back what was done before and what was not, each from its counter", () => {
+    const one = lane(
+      { bundleRecords: 2 },
+      { policy: [{ on: ["x"], retry: { baseMs: 9 }, then: "halt" }], concurrency: 1 }
+    )
+    one.received(batch(0, [1, 1, 1, 1]))
+    const first = given(one.next(0))
+    one.finished(first, { tag: "x" }, 0)
+    // The first waits; the second is held behind it.
+    one.received(batch(4, [1]))
+    one.finished(given(one.next(9)), { copies: 1 }, 9)
+    one.finished(given(one.next(9)), { copies: 2 }, 9)
+    expect([one.done, one.duplicate]).toEqual([1, 3])
+    one.handBack()
+    expect([one.done, one.duplicate]).toEqual([1, 3])
+    const other = lane({}, { policy: [{ on: ["x"], retry: { baseMs: 9 }, then: "halt" }], concurrency: 2 })
+    other.received(batch(0, [1, 2]))
+    other.finished(given(other.next(0)), { tag: "x" }, 0)
+    other.finished(given(other.next(0)), { copies: 1 }, 0)
+    expect([other.done, other.duplicate]).toEqual([0, 1])
+    other.handBack()
+    expect([other.done, other.duplicate]).toEqual([0, 0])
   })
 })

@@ -3,6 +3,7 @@ import { batchMutants } from "./batchMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
+import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import type { Mutant } from "./Mutant.ts"
@@ -33,6 +34,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...replayMutants,
   ...batchMutants,
   ...laneEndMutants,
+  ...inboxMutants,
   ...recordMutants,
   ...routesMutants,
   ...auditMutants,

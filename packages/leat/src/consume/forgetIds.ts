@@ -1,0 +1,31 @@
+/** Deletes from an inbox what is older than its horizon, for as long as a subscription runs. */
+import { Cause, Clock, Effect } from "effect"
+import type { Inbox } from "./Inbox.ts"
+import * as Telemetry from "../Telemetry.ts"
+
+/** Horizon of an inbox that does not say one, in milliseconds. */
+const horizonMsDefault = 7 * 86_400_000
+
+/** The longest time between two deletions, in milliseconds; of a short horizon it is a tenth. */
+const everyMsMax = 3_600_000
+
+/** Until it is interrupted. What fails is done later: an id that is remembered for too long does no harm. */
+export function forgetIds(inbox: Inbox, group: string, stream: string): Effect.Effect<never> {
+  const horizonMs = inbox.horizonMs ?? horizonMsDefault
+  let isTold = false
+  return Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const forget = Effect.suspend(() => inbox.forget({ group, beforeMs: nowMs - horizonMs }))
+    yield* Effect.matchCauseEffect(forget, {
+      onSuccess: () => Effect.sync(() => void (isTold = false)),
+      onFailure: (cause) => {
+        if (isTold || Cause.hasInterruptsOnly(cause)) return Effect.void
+        isTold = true
+        return Telemetry.warn(
+          `the inbox of the group ${group} of ${stream} cannot delete what is older than its horizon, and grows: ${String(Cause.squash(cause))}`
+        )
+      }
+    })
+    yield* Effect.sleep(Math.min(horizonMs / 10, everyMsMax))
+  }).pipe(Effect.forever)
+}
