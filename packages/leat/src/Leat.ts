@@ -132,7 +132,7 @@ class OpenedLeat implements OpenLeat {
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
-      pumps: new Pumps(runtime.context, this.#clock),
+      pumps: new Pumps(runtime.context, this.#clock, options.buffers?.bytes),
       watch: this.#watch,
       ledger: this.ledger,
       incarnation: identity,
@@ -255,10 +255,11 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
-    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, trouble }) => ({
+    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, trouble }) => ({
       sink,
       bufferedBytes,
       bufferBytesMax,
+      ...(shareBytes === undefined ? {} : { shareBytes }),
       ...(trouble === undefined ? {} : { trouble })
     })),
     ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {

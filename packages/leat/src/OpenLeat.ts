@@ -24,6 +24,12 @@ export interface LeatOptions {
   readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input }
   /** Sees every move of every leg; for tests. */
   readonly journal?: Journal
+  /**
+   * Over the send buffers of all destinations together, beside the bound that each has of its own (`buffer.bytes` of its leg). Half of it is
+   * shared out among the destinations that are open, the rest is for whoever comes first: one that stores nothing takes no room of a
+   * neighbour's share. Absent: the sum of their own bounds.
+   */
+  readonly buffers?: { readonly bytes: number }
   /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
   readonly drain?: Duration.Input
 }
@@ -93,6 +99,8 @@ export interface SinkFill {
   readonly bufferedBytes: number
   /** Budget of the sink, in bytes: `buffer.bytes` of the leg. */
   readonly bufferBytesMax: number
+  /** Of `buffers.bytes`, what this sink has for itself, in bytes: so much it finds room for, whatever others hold. Absent without that option. */
+  readonly shareBytes?: number
   /** Why the sink of a best-effort leg is not open; absent while it is. It is tried again and again. */
   readonly closed?: string
   /**

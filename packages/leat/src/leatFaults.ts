@@ -2,7 +2,7 @@
 import { Duration, Option } from "effect"
 import { noContract } from "./contract/contractFault.ts"
 import { meant } from "./given/nearest.ts"
-import { isObject, kindOf } from "./given/takes.ts"
+import { isObject, kindOf, shown } from "./given/takes.ts"
 import { nameFault } from "./given/nameFault.ts"
 import { nodeFault } from "./given/nodeFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
@@ -10,7 +10,19 @@ import type { RouteFault } from "./routes/Routes.ts"
 /** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */
 const sourceBytesMax = 1024
 
-const optionNames: ReadonlyArray<string> = ["source", "routes", "drivers", "contracts", "ledger", "journal", "drain"]
+/** The least that all buffers together may have: what one has at least. */
+const bufferBytesMin = 65_536
+
+const optionNames: ReadonlyArray<string> = [
+  "source",
+  "routes",
+  "drivers",
+  "contracts",
+  "ledger",
+  "journal",
+  "buffers",
+  "drain"
+]
 
 /** Empty when a leat can be made of them. The routes are checked where they are compiled. */
 export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
@@ -20,7 +32,7 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   }
   const tooOld = nodeFault(globalThis.process?.versions?.node)
   if (tooOld !== undefined) return [{ path: "", message: tooOld }]
-  const { source, drivers, contracts, ledger, journal, drain } = options
+  const { source, drivers, contracts, ledger, journal, buffers, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
     .filter((name) => !optionNames.includes(name))
     .map((path) => ({
@@ -40,7 +52,21 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (ledger !== undefined) found.push(...ledgerFaults(ledger))
   if (journal !== undefined && !(isObject(journal) && typeof journal["moved"] === "function"))
     found.push({ path: "journal", message: "is no journal: an object with a function `moved`" })
+  if (buffers !== undefined) found.push(...bufferFaults(buffers))
   return [...found, ...durationFaults("drain", drain)]
+}
+
+function bufferFaults(buffers: unknown): ReadonlyArray<RouteFault> {
+  if (!isObject(buffers)) {
+    const message = `say how many bytes all buffers may have together, as { bytes: 67_108_864 }, and not ${kindOf(buffers)}`
+    return [{ path: "buffers", message }]
+  }
+  const found = Object.keys(buffers)
+    .filter((name) => name !== "bytes")
+    .map((name) => ({ path: `buffers.${name}`, message: "is not known here; buffers have bytes" }))
+  const { bytes } = buffers
+  if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= bufferBytesMin) return found
+  return [...found, { path: "buffers.bytes", message: `${shown(bytes)} is not a whole number from ${bufferBytesMin}` }]
 }
 
 function listFaults(

@@ -176,6 +176,21 @@ describe("a call from JavaScript", () => {
     ],
     ["a long source", () => given({ source: "s".repeat(1025) }), "of a source has at most 1024 bytes, and not 1025"],
     ["ledger: store", () => given({ source: "a", ledger: "./data" }), "ledger: says where counters go"],
+    [
+      "buffers: 5",
+      () => given({ source: "a", buffers: 5 }),
+      "buffers: say how many bytes all buffers may have together"
+    ],
+    [
+      "buffers: { bytes: 1000 }",
+      () => given({ source: "a", buffers: { bytes: 1000 } }),
+      "buffers.bytes: 1000 is not a whole number from 65536"
+    ],
+    [
+      "buffers: { byte }",
+      () => given({ source: "a", buffers: { bytes: 65_536, byte: 1 } }),
+      "buffers.byte: is not known here; buffers have bytes"
+    ],
     ["drain: soon", () => given({ source: "a", drain: "soon" }), 'drain: is no duration: "10 seconds"'],
     [
       "the name of a file",

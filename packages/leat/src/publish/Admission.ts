@@ -10,6 +10,7 @@ import type { Outcome } from "../ledger/Waiter.ts"
  * Why an event was not admitted.
  *
  * - `overflow`: a required sink's buffer is full and its rule is not to wait, or `offer` cannot.
+ * - `buffersFull`: as `overflow`, for want of room in the buffers of all sinks together (`buffers.bytes` of the options).
  * - `invalid`: a value that would not come back as it was; `detail` of the error names the field. Also a tombstone on a
  *   contract that is not compacted.
  * - `emptyKey`, `keyTooLarge`: a keyed contract needs 1 to 4096 bytes of key.
@@ -19,6 +20,7 @@ import type { Outcome } from "../ledger/Waiter.ts"
  */
 export type RejectReason =
   | "overflow"
+  | "buffersFull"
   | "invalid"
   | "emptyKey"
   | "keyTooLarge"
@@ -59,6 +61,7 @@ export const admitted: Admission = Object.freeze({ admitted: true })
  */
 export const rejection: { readonly [R in RejectReason]: { readonly admitted: false; readonly reason: R } } = {
   overflow: Object.freeze({ admitted: false, reason: "overflow" }),
+  buffersFull: Object.freeze({ admitted: false, reason: "buffersFull" }),
   invalid: Object.freeze({ admitted: false, reason: "invalid" }),
   emptyKey: Object.freeze({ admitted: false, reason: "emptyKey" }),
   keyTooLarge: Object.freeze({ admitted: false, reason: "keyTooLarge" }),

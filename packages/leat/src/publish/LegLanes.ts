@@ -16,7 +16,12 @@ export interface LaneMaker {
   readonly partitions: number
   readonly makeLane: (legLanes: LegLanes, partition: number) => PumpedLane | undefined
   readonly hasRoom: (lane: PumpedLane | undefined, bytes: number) => boolean
-  readonly makeRoom: (lane: PumpedLane, bytes: number, expectedBytes: number) => RecordBatch | undefined
+  readonly makeRoom: (
+    lane: PumpedLane,
+    bytes: number,
+    expectedBytes: number,
+    isPromised: boolean
+  ) => RecordBatch | undefined
   readonly appended: (lane: PumpedLane) => void
   readonly flushLane: (lane: PumpedLane) => void
 }
@@ -38,14 +43,17 @@ export class LegLanes implements LaneKeeper {
     return this.#maker.hasRoom(this.#lanes[partition], bytes)
   }
 
-  /** A batch with room for `bytes` more; undefined when the budget is used up and nothing may be dropped for it. */
-  room(partition: number, bytes: number): RecordBatch | undefined {
+  /**
+   * A batch with room for `bytes` more; undefined when the budget is used up and nothing may be dropped for it. `isPromised`: `hasRoom` has
+   * said that there is one, and only other legs of the same event have taken something since.
+   */
+  room(partition: number, bytes: number, isPromised = false): RecordBatch | undefined {
     const lane = this.#lanes[partition]
     const open = lane?.open
     if (open !== undefined && open.room >= bytes) return open
     // No lane for a record that finds no room: nothing would be left of it, and nothing would end it.
-    if (lane === undefined && !this.#maker.hasRoom(undefined, bytes)) return undefined
-    return this.#make(lane ?? this.#maker.makeLane(this, partition), bytes)
+    if (lane === undefined && !isPromised && !this.#maker.hasRoom(undefined, bytes)) return undefined
+    return this.#make(lane ?? this.#maker.makeLane(this, partition), bytes, isPromised)
   }
 
   /** A record was committed to the batch that `room` gave. */
@@ -99,10 +107,10 @@ export class LegLanes implements LaneKeeper {
     return true
   }
 
-  #make(lane: PumpedLane | undefined, bytes: number): RecordBatch | undefined {
+  #make(lane: PumpedLane | undefined, bytes: number, isPromised: boolean): RecordBatch | undefined {
     if (lane === undefined) return undefined
     const before = lane.open
-    const batch = this.#maker.makeRoom(lane, bytes, this.#expectedBytes)
+    const batch = this.#maker.makeRoom(lane, bytes, this.#expectedBytes, isPromised)
     if (before !== undefined && batch !== before) this.#expectedBytes = Math.max(this.#expectedBytes, before.bytes)
     return batch
   }

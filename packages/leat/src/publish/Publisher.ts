@@ -14,6 +14,7 @@ import { beginDraft, type Draft, endDraft } from "./Draft.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import { copyKey, hash, keyView } from "../record/Key.ts"
 import { type Ledger, requireLegs, type StreamAccount } from "../ledger/Ledger.ts"
+import { reasonOfFull, whyFull } from "./fullBuffer.ts"
 import type { Level } from "./Receipt.ts"
 import { OfferCount } from "./OfferCount.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
@@ -238,7 +239,7 @@ export class Publisher<T> implements Placing {
     const batch = sink.waiting.isHeld(ticket) ? undefined : outlet.lanes.room(partitionOf(bucket, sink), bytes)
     if (batch === undefined) {
       this.#full = sink
-      return rejection.overflow
+      return rejection[reasonOfFull(sink)]
     }
     this.#write(outlet, batch, draft, bucket, seq, waiter)
     return undefined
@@ -272,7 +273,7 @@ export class Publisher<T> implements Placing {
       if (this.#full !== undefined && (sink.leg.overflow === "block" || this.awaited === undefined)) continue
       if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink
     }
-    return this.#full === undefined ? undefined : rejection.overflow
+    return this.#full === undefined ? undefined : rejection[reasonOfFull(this.#full)]
   }
 
   /** Where the event goes; undefined for a best-effort leg that loses it, which is counted there. */
@@ -282,10 +283,10 @@ export class Publisher<T> implements Placing {
     const partition = partitionOf(bucket, sink)
     const isTooLarge = bytes > sink.largest
     if (isRequired || !(isTooLarge || sink.waiting.isHeld(noTicket))) {
-      const batch = lanes.room(partition, bytes)
+      const batch = lanes.room(partition, bytes, isRequired)
       if (batch !== undefined) return batch
     }
-    lanes.refused(partition, bucket, seq, isTooLarge ? "tooLarge" : "overflow")
+    lanes.refused(partition, bucket, seq, isTooLarge ? "tooLarge" : reasonOfFull(sink))
     return undefined
   }
 
@@ -363,9 +364,4 @@ const closing = "leat is closing"
 
 function sizeOf({ wire }: Outlet, { headers, keyLength, valueLength }: Draft, bucket: number, seq: number): number {
   return keyLength + wire.size(bucket, seq, headers) + valueLength
-}
-
-function whyFull({ leg, waiting }: Sink): string {
-  const why = waiting.length > 0 ? "others wait for room in it" : "is full"
-  return `the buffer of ${leg.sink} (${leg.bufferBytesMax} bytes) ${why}`
 }

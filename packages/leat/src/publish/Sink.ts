@@ -100,14 +100,14 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.partitions = writer.partitions
     this.writer = writer
     this.waiting = pump.roomQueue()
-    this.largest = Math.min(recordBytesMax, leg.bufferBytesMax)
+    this.#buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
+    this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
     this.ledger = ledger
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
-    this.#buffer = new SinkBuffer(pump.arenas, leg)
     this.#pump = pump
     this.#incarnation = incarnation
     this.#isCompacted = isCompacted
@@ -134,8 +134,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     if (settingNames.every((name) => was[name] === leg[name])) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
     this.rules.outage = this.#watchFor(policy, this.rules.outage)
-    this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
     this.#buffer.configure(leg)
+    this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)
     for (const lane of this.#all) this.#readied(lane)
     this.waiting.freed()
   }
@@ -153,6 +153,16 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
     return this.#buffer.usedBytes
+  }
+
+  /** Of the bound over all buffers, what is its own, in bytes; undefined where there is none. */
+  get shareBytes(): number | undefined {
+    return this.#buffer.shareBytes
+  }
+
+  /** The bound over all buffers, in bytes, where that was why the last record had no room; undefined when its own buffer was full. */
+  get fullBytesMax(): number | undefined {
+    return this.#buffer.fullBytesMax
   }
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
@@ -203,11 +213,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#buffer.hasRoom(lane?.open, bytes)
   }
 
-  makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number): RecordBatch | undefined {
+  makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number, isPromised: boolean): RecordBatch | undefined {
     if (lane.isSealed) return undefined
     const { open } = lane
-    const batch = this.#buffer.room(open, bytes, expectedBytes)
-    if (batch === undefined || batch === open) return batch
+    if (open !== undefined && this.#buffer.grow(open, bytes)) return open
+    // It may be the same object as `open`, which was dropped for it.
+    const batch = this.#buffer.take(bytes, expectedBytes, isPromised)
+    if (batch === undefined) return undefined
     this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     // The batch before takes no more, so it need not wait for its linger.
     if (open !== undefined) this.#readied(lane)
@@ -333,6 +345,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
           this.#closing = "closed"
           for (const lane of this.#all) this.#abandon(lane)
           for (const partition of this.#partitions) if (partition !== undefined) this.#pump.close(partition)
+          this.#buffer.close()
           this.#pump.standstills.close(this)
           this.#pump.rest()
           this.waiting.freed()

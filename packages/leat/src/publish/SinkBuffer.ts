@@ -6,6 +6,7 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Leg } from "../routes/Route.ts"
 import { ArenaBudget, type ArenaPool } from "./ArenaPool.ts"
 import { Backlog } from "./Backlog.ts"
+import type { BufferBound } from "./BufferBound.ts"
 import type { Queued } from "./Span.ts"
 
 /** What of a leg is for its buffer. */
@@ -14,17 +15,25 @@ export type BufferRules = Pick<Leg, "bufferBytesMax" | "batchBytes" | "overflow"
 export class SinkBuffer {
   readonly #budget: ArenaBudget
   readonly #backlog = new Backlog()
+  readonly #bound: BufferBound | undefined
   #rules: BufferRules
 
-  constructor(pool: ArenaPool, rules: BufferRules) {
+  /** `freed` is called when other sinks have given room back that was wanted here. */
+  constructor(pool: ArenaPool, rules: BufferRules, freed: () => void) {
     this.#rules = rules
-    this.#budget = new ArenaBudget(pool, rules.bufferBytesMax)
+    this.#bound = pool.bound
+    this.#budget = new ArenaBudget(pool, rules.bufferBytesMax, freed)
   }
 
   /** Takes other rules over. What is buffered stays; a smaller budget only lets nothing more in. */
   configure(rules: BufferRules): void {
     this.#rules = rules
-    this.#budget.bytesMax = rules.bufferBytesMax
+    this.#budget.resize(rules.bufferBytesMax)
+  }
+
+  /** The sink has closed. */
+  close(): void {
+    this.#budget.close()
   }
 
   /** Bytes of the arenas that hold records. */
@@ -32,7 +41,22 @@ export class SinkBuffer {
     return this.#budget.usedBytes
   }
 
-  /** Whether `room` would give a batch to a lane with this open one. Changes nothing. */
+  /** Bytes that it holds at most. */
+  get bytesMax(): number {
+    return this.#budget.bytesMax
+  }
+
+  /** Of the bound over all buffers, what is its own, in bytes; undefined where there is none. */
+  get shareBytes(): number | undefined {
+    return this.#bound === undefined ? undefined : this.#budget.shareBytes
+  }
+
+  /** The bound over all buffers, in bytes, where that was why the last record had no room; undefined when the buffer itself was full. */
+  get fullBytesMax(): number | undefined {
+    return this.#budget.lacksShared ? this.#bound?.bytesMax : undefined
+  }
+
+  /** Whether `grow` or `take` would give a batch to a lane with this open one. Changes nothing. */
   hasRoom(open: RecordBatch | undefined, bytes: number): boolean {
     if (open !== undefined && open.room >= bytes) return true
     if (open !== undefined && this.#mayGrow(open, bytes) && this.#budget.hasRoomToGrow(open, bytes)) return true
@@ -40,17 +64,23 @@ export class SinkBuffer {
     return this.#rules.overflow === "dropOldest" && this.#wouldFit(bytes)
   }
 
-  /** The open batch, made larger, or another one, which is `begun` then; undefined when there is no room. */
-  room(open: RecordBatch | undefined, bytes: number, expectedBytes: number): RecordBatch | undefined {
-    if (open !== undefined && this.#mayGrow(open, bytes) && this.#grow(open, bytes)) return open
+  /** Makes the open batch larger, so that it takes `bytes` more; returns false when another batch has to. */
+  grow(open: RecordBatch, bytes: number): boolean {
+    return this.#mayGrow(open, bytes) && this.#grow(open, bytes)
+  }
+
+  /**
+   * A batch that is `begun` then; undefined when there is no room. Where an event was told that there is (`isPromised`), its other legs may have
+   * taken it meanwhile, of the bound over all buffers: it has the room all the same.
+   */
+  take(bytes: number, expectedBytes: number, isPromised: boolean): RecordBatch | undefined {
     const wanted = Math.min(Math.max(bytes, expectedBytes), Math.max(bytes, this.#rules.batchBytes))
-    let batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
+    let batch = this.#budget.take(bytes, wanted)
     // Nothing is dropped for what does not fit all the same.
     if (batch === undefined && this.#rules.overflow === "dropOldest" && this.#wouldFit(bytes)) {
-      while (batch === undefined && this.#backlog.dropOldest("overflow"))
-        batch = this.#budget.take(wanted) ?? this.#budget.take(bytes)
+      while (batch === undefined && this.#backlog.dropOldest("overflow")) batch = this.#budget.take(bytes, wanted)
     }
-    return batch
+    return batch ?? (isPromised && this.#bound !== undefined ? this.#budget.takeAnyway(bytes) : undefined)
   }
 
   /** A batch for what is written although the buffer is full. */

@@ -4,6 +4,7 @@
  */
 import { type Admission, rejection } from "./Admission.ts"
 import type { Draft } from "./Draft.ts"
+import { whyExpired } from "./fullBuffer.ts"
 import { type InLine, nextTicket } from "./RoomQueue.ts"
 import type { Sink } from "./Sink.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
@@ -40,7 +41,7 @@ export class WaitForRoom implements InLine {
 
   serve(): boolean {
     const told = this.owner.place(this.#draft, this.#waiter, this.ticket)
-    const next = told.admitted || told.reason !== "overflow" ? undefined : this.owner.awaited
+    const next = told.admitted ? undefined : this.owner.awaited
     if (next === undefined) {
       this.end(told, this.owner.fault)
       return true
@@ -64,8 +65,7 @@ export class WaitForRoom implements InLine {
   }
 
   expire(): void {
-    const sink = this.#sink?.leg
-    this.end(rejection.timeout, `${sink?.sink ?? ""} had no room for it within ${sink?.timeoutMs ?? 0} ms`)
+    if (this.#sink !== undefined) this.end(rejection.timeout, whyExpired(this.#sink))
   }
 
   /** Whoever offered the event does not wait any longer. */

@@ -1,5 +1,6 @@
 import { auditMutants } from "./auditMutants.ts"
 import { batchMutants } from "./batchMutants.ts"
+import { bufferMutants } from "./bufferMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
@@ -25,6 +26,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...pumpMutants,
   ...laneMutants,
   ...sinkMutants,
+  ...bufferMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
   ...consumeMutants,

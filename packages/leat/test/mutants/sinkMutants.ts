@@ -78,6 +78,16 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     test: "is told when the books are right"
   },
   {
+    name: "an arena that is used again at once is taken for the open batch",
+    file: "publish/Sink.ts",
+    find: `    if (batch === undefined) return undefined
+    this.#buffer`,
+    replace: `    if (batch === undefined || batch === open) return batch
+    this.#buffer`,
+    foundBy: "publish/sinks.test.ts",
+    test: "has the newest event where the one before was dropped"
+  },
+  {
     name: "who waits does not hear of room",
     file: "publish/Sink.ts",
     find: `    this.waiting.freed()
@@ -123,9 +133,9 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a larger buffer does not take larger records",
     file: "publish/Sink.ts",
-    find: `    this.largest = Math.min(this.recordBytesMax, leg.bufferBytesMax)
-    this.#buffer`,
-    replace: `    this.#buffer`,
+    find: `    this.#buffer.configure(leg)
+    this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)`,
+    replace: `    this.#buffer.configure(leg)`,
     foundBy: "publish/sinks.test.ts",
     test: "takes larger records"
   },
@@ -314,8 +324,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a batch that grows is counted twice",
     file: "publish/ArenaPool.ts",
-    find: `this.usedBytes += size - batch.arena.length`,
-    replace: `this.usedBytes += size`,
+    find: `this.#use(size - batch.arena.length)`,
+    replace: `this.#use(size)`,
     foundBy: "publish/ArenaPool.test.ts",
     test: "grows a batch only within it"
   },
@@ -330,16 +340,14 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a buffer takes eight times its budget",
     file: "publish/ArenaPool.ts",
-    find: `    return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax
-`,
-    replace: `    return this.usedBytes - givenBack + arenaSize(bytes, this.bytesMax) <= this.bytesMax * 8
-`,
+    find: `if (held + more > this.bytesMax) return false`,
+    replace: `if (held + more > this.bytesMax * 8) return false`,
     foundBy: "publish/ArenaPool.test.ts"
   },
   {
     name: "emptied arenas are kept without end",
     file: "publish/ArenaPool.ts",
-    find: `if (this.#keptBytes + capacityBytes > keptBytesMax) return`,
+    find: `if (this.#keptBytes + capacityBytes > this.#keptBytesMax) return`,
     replace: `if (this.#keptBytes < 0) return`,
     foundBy: "publish/ArenaPool.test.ts",
     test: "are used again without end"

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { ArenaBudget, ArenaPool } from "../../src/publish/ArenaPool.js"
+import { BufferBound } from "../../src/publish/BufferBound.js"
 
 describe("the budget of a sink", () => {
   it("counts the capacity of what is in use, and gets it back, whoever may still hold views of it", () => {
@@ -57,6 +58,14 @@ describe("the arenas that are kept", () => {
     const taken = Array.from({ length: 20 }, () => pool.take(megabyte))
     expect(taken.filter((one) => kept.has(one))).toHaveLength(15)
     expect(new Set(taken).size).toBe(20)
+  })
+
+  it("are a quarter of the bound over all buffers at most, where there is one", () => {
+    const pool = new ArenaPool(new BufferBound(8 * megabyte))
+    const many = Array.from({ length: 5 }, () => pool.take(megabyte))
+    for (const one of many) pool.give(one)
+    const taken = Array.from({ length: 5 }, () => pool.take(megabyte))
+    expect(taken.filter((one) => many.includes(one))).toHaveLength(1)
   })
 
   it("have no records", () => {

@@ -3,7 +3,7 @@ import { Leat, MemoryBroker, memoryDriver, memoryTransport, readMeta, TransportE
 import type { Driver, Writer } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
-import { documentOf, legRow, note, openNotes, story } from "./stories.js"
+import { big, documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
 
 const size = (bytes: number) => note("k", "x".repeat(bytes))
 
@@ -48,6 +48,21 @@ describe("the budget of a sink", () => {
         const { leat, notes } = yield* openNotes({ faults: { send: cutOnce } })
         yield* notes.publish(note("k", "1"))
         expect(leat.sinks()).toMatchObject([{ bufferedBytes: 0 }])
+      })
+    ))
+
+  it("has the newest event where the one before was dropped for it, and its arena is used again", () =>
+    story(
+      Effect.gen(function* () {
+        const { broker, leat, notes } = yield* openNotes({
+          leg: { buffer: { bytes: 65_536, overflow: "dropOldest" }, batch: { bytes: 60_000 }, linger: "10 seconds" }
+        })
+        // Each leaves its batch open, is over what that takes beside it, and fills the arena of the whole buffer.
+        for (const bytes of [40_000, 41_000, 42_000]) expect(notes.offer(big("x", bytes))).toEqual({ admitted: true })
+        const told = yield* leat.flush
+        expect(told).toMatchObject({ stored: 1 })
+        expect((yield* stored(broker)).map(({ text }) => text?.length)).toEqual([42_000])
+        expect(legRow(leat)).toMatchObject({ admitted: 3, stored: 1, dropped: { overflow: 2 }, balanced: true })
       })
     ))
 

@@ -55,7 +55,8 @@ export class Teller {
     const scope = yield* Scope.make()
     const opened = { incarnation: "" }
     const journal = journalOf(index, world, chronicle, opened)
-    const options = { source: `leat-${index}`, journal, drain, drivers, routes }
+    const buffers = world.buffersBytes === undefined ? {} : { buffers: { bytes: world.buffersBytes } }
+    const options = { source: `leat-${index}`, journal, drain, drivers, routes, ...buffers }
     const leat = yield* Leat.make(options).pipe(Scope.provide(scope))
     opened.incarnation = leat.incarnation
     return new Teller(leat, asked, scope)

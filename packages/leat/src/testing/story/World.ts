@@ -70,6 +70,8 @@ export interface World {
   readonly slow: { readonly cluster: number; readonly ms: number } | undefined
   /** Longest delay, and latest landing, in milliseconds. */
   readonly msMax: number
+  /** Bound over all buffers of each leat, in bytes; undefined: each buffer has its own only. */
+  readonly buffersBytes: number | undefined
   /** Whether an application's tracer is there: then sends, handlings and settles have spans. */
   readonly isTraced: boolean
   /** What this story is after: the mishap is brought about where the state is found. */
@@ -129,12 +131,8 @@ export function drawWorld(seed: number, focus?: Occasion): World {
       if (letters() < 0.5) rates[mishap] = letters() * 0.12
     } else if (chance(0.3)) rates[mishap] = random() * 0.12
   }
-  Object.assign(rates, undeliveredRates(streams, undelivered))
+  Object.assign(rates, undeliveredRates(streams, undelivered), focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
-  if (focus?.state === "halted") rates.refuse = 0.2
-  if (focus?.state === "inDoubt" || focus?.mishap === "fence") rates.loseResponse = 0.3
-  if (focus?.state === "inDoubt") rates.fence = 0.3
-  if (focus?.state === "closing") rates.close = 0.1
   const groups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,
     stream: Math.floor(random() * streams.length),
@@ -162,9 +160,26 @@ export function drawWorld(seed: number, focus?: Occasion): World {
         ? { cluster: streams[0]?.legs[0]?.cluster ?? 0, ms: one(random, [20, 100, 400]) }
         : undefined,
     msMax: one(random, [5, 50, 200]),
+    buffersBytes: drawBuffersBytes(seed),
     isTraced: chance(0.3),
     focus
   }
+}
+
+/** What brings the state of a focus about. */
+function focusRates({ mishap, state }: Occasion): World["rates"] {
+  return {
+    ...(state === "halted" ? { refuse: 0.2 } : {}),
+    ...(state === "inDoubt" || mishap === "fence" ? { loseResponse: 0.3 } : {}),
+    ...(state === "inDoubt" ? { fence: 0.3 } : {}),
+    ...(state === "closing" ? { close: 0.1 } : {})
+  }
+}
+
+/** Whether the buffers of a leat have a bound together, drawn beside the rest. */
+function drawBuffersBytes(seed: number): number | undefined {
+  const random = seededRandom(Math.imul(seed, 32_452_843) + 3)
+  return random() < 0.25 ? one(random, [65_536, 65_536, 131_072, 262_144]) : undefined
 }
 
 /** Where legs set aside what they cannot publish, sends fail more often; those of letters too. */

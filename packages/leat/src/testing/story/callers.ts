@@ -225,7 +225,7 @@ function gone({ teller }: Callers, call: Call, exit: Exit.Exit<unknown, unknown>
 function noteRoom({ teller, roomSeen }: Callers, asked: Asked, call: Call, bytes: number, reason: RejectReason): void {
   const isLine = teller.leat.ledger.snapshot().streams.some((row) => row.stream === call.stream && row.waiting > 0)
   const isLong = reason === "timeout" && (roomSeen.get(asked.index) ?? 0) > looksMin
-  const isWrong = isLong || (reason === "overflow" && !isLine)
+  const isWrong = isLong || ((reason === "overflow" || reason === "buffersFull") && !isLine)
   if (isWrong && hasRoom(teller, asked.fact, bytes)) call.room = "at most an eighth of each buffer was in use"
 }
 
@@ -236,9 +236,10 @@ export function hasRoom({ leat }: Teller, { legs }: WorldStream, bytes: number):
     .filter(({ isRequired }) => isRequired)
     .every((leg) => {
       const fill = fills.get(sinkOf(leg))
-      return (
-        fill !== undefined && fill.bufferedBytes <= fill.bufferBytesMax / 8 && bytes + 1024 <= fill.bufferBytesMax / 8
-      )
+      if (fill === undefined) return false
+      // Its share of a bound over all buffers is its own, whatever the others hold.
+      const eighth = Math.min(fill.bufferBytesMax, fill.shareBytes ?? fill.bufferBytesMax) / 8
+      return fill.bufferedBytes <= eighth && bytes + 1024 <= eighth
     })
 }
 

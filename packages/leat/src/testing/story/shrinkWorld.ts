@@ -76,7 +76,8 @@ class Shrinking {
 type Step = (world: World, index: number) => World | undefined
 
 const steps: ReadonlyArray<Step> = [
-  (world, index) => choice([{ isTraced: false }, { slow: undefined }, { focus: undefined }], world, index),
+  (world, index) =>
+    choice([{ isTraced: false }, { slow: undefined }, { buffersBytes: undefined }, { focus: undefined }], world, index),
   (world, index) => (index < world.streams.length ? withoutStream(world, index) : undefined),
   (world, index) => fewer(world, "leats", index),
   (world, index) => fewer(world, "callers", index),

@@ -12,7 +12,7 @@ import { sinkOf } from "./worldRoutes.ts"
  * ```
  */
 export function worldLines(world: World): ReadonlyArray<string> {
-  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, focus } = world
+  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, buffersBytes, focus } = world
   const rates = Object.entries(world.rates).map(([mishap, rate]) => `${mishap} ${(rate * 100).toFixed(1)} %`)
   const most = mishapsMax === undefined ? "" : `, the first ${mishapsMax}`
   const after = focus === undefined ? [] : [`${focus.mishap} is brought about while ${focus.state}`]
@@ -32,6 +32,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
         `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}${isReplayed ? ", replayed at the end" : ""}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
+    ...(buffersBytes === undefined ? [] : [`the buffers of each leat have ${buffersBytes} bytes together`]),
     `mishaps${most}: ${[...rates, ...after].join(", ") || "none"}`
   ]
 }

@@ -1,0 +1,139 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Planted in the bound over all buffers. */
+export const bufferMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a dead sink takes the shares of its neighbours",
+    file: "publish/BufferBound.ts",
+    find: `const change = Math.max(usedBytes, shareBytes) - Math.max(beforeBytes, shareBytes)`,
+    replace: `const change = shareBytes < 0 ? 0 : usedBytes - beforeBytes`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "hold whatever sinks take"
+  },
+  {
+    name: "all of the bound is for whoever comes first",
+    file: "publish/BufferBound.ts",
+    find: `let left = this.bytesMax * (1 - commonPart)`,
+    replace: `let left = this.bytesMax * (1 - 2 * commonPart)`,
+    foundBy: "publish/buffers.test.ts",
+    test: "leaves a neighbour of a dead destination its share"
+  },
+  {
+    name: "what small buffers leave of their shares is nobody's",
+    file: "publish/BufferBound.ts",
+    find: `      left -= own * many
+      count -= many`,
+    replace: `      left -= (left * many) / count
+      count -= many`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "gives what a small buffer leaves"
+  },
+  {
+    name: "who had no room for want of the bound is told by nobody",
+    file: "publish/BufferBound.ts",
+    find: `      sharer.freed()`,
+    replace: `      void sharer.freed`,
+    foundBy: "publish/buffers.test.ts",
+    test: "wakes who waits when room comes free"
+  },
+  {
+    name: "who was told of room once is never told again",
+    file: "publish/BufferBound.ts",
+    find: `      sharer.isShort = false
+`,
+    replace: ``,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "hold whatever sinks take"
+  },
+  {
+    name: "a sink that opens late gets no share",
+    file: "publish/BufferBound.ts",
+    find: `if (this.#owedBytes > 0) this.#shareOut()`,
+    replace: ``,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "gives a sink that opens late its share"
+  },
+  {
+    name: "a sink that opens late has its share at once, of what is not there",
+    file: "publish/BufferBound.ts",
+    find: `Math.min(due, most)`,
+    replace: `Math.max(due, most * 0)`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "hold whatever sinks take"
+  },
+  {
+    name: "a sink that closes keeps its share",
+    file: "publish/Sink.ts",
+    find: `          this.#buffer.close()
+`,
+    replace: ``,
+    foundBy: "publish/buffers.test.ts",
+    test: "gives the share of a destination that closes"
+  },
+  {
+    name: "another table's buffers do not change the shares",
+    file: "publish/SinkBuffer.ts",
+    find: `this.#budget.resize(rules.bufferBytesMax)`,
+    replace: `this.#budget.bytesMax = rules.bufferBytesMax`,
+    foundBy: "publish/buffers.test.ts",
+    test: "has all its room again"
+  },
+  {
+    name: "an event misses a required leg whose room another leg of it took",
+    file: "publish/SinkBuffer.ts",
+    find: `return batch ?? (isPromised && this`,
+    replace: `return batch ?? (isPromised && bytes < 0 && this`,
+    foundBy: "publish/buffers.test.ts",
+    test: "to all of its legs or to none"
+  },
+  {
+    name: "a record that is larger than the share of its sink waits for ever",
+    file: "publish/ArenaPool.ts",
+    find: `if (held === 0 && size <= this.bytesMax) return true`,
+    replace: `if (held < 0) return true`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "has room for one record of a sink that holds nothing"
+  },
+  {
+    name: "room for records that may come is taken beyond a share",
+    file: "publish/ArenaPool.ts",
+    find: `if (wanted > bytes && this.#fits(this.usedBytes, arenaSize(wanted, this.bytesMax))) return`,
+    replace: `if (wanted > bytes && this.hasRoom(wanted)) return`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "has room for one record of a sink that holds nothing"
+  },
+  {
+    name: "a record that is larger than all buffers is admitted",
+    file: "publish/ArenaPool.ts",
+    find: `    this.bytesMax = Math.min(bytesMax, pool.bound?.bytesMax ?? bytesMax)`,
+    replace: `    this.bytesMax = bytesMax`,
+    foundBy: "publish/buffers.test.ts",
+    test: "is the bound of a record too"
+  },
+  {
+    name: "emptied arenas are kept beyond the bound over all buffers",
+    file: "publish/ArenaPool.ts",
+    find: `Math.min(keptBytesMax, bound.bytesMax * keptPart)`,
+    replace: `Math.max(keptBytesMax, bound.bytesMax * keptPart)`,
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "are a quarter of the bound"
+  },
+  {
+    name: "the bound over all buffers is told as the buffer of the destination",
+    file: "publish/fullBuffer.ts",
+    find: `return fullBytesMax === undefined ? "overflow" : "buffersFull"`,
+    replace: `return fullBytesMax === undefined || fullBytesMax > 0 ? "overflow" : "buffersFull"`,
+    foundBy: "publish/buffers.test.ts",
+    test: "names itself to who is rejected"
+  },
+  {
+    name: "a buffer that is full is told as that of all",
+    file: "publish/ArenaPool.ts",
+    find: `    this.lacksShared = false
+    if (held`,
+    replace: `    this.lacksShared = this.#pool.bound !== undefined
+    if (held`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "gives what a small buffer leaves"
+  }
+]
