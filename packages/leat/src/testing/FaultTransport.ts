@@ -89,8 +89,8 @@ export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
 }
 
 /**
- * A transport with the faults of the plan, for tests that need no leat. What is read by `read`, `bounds` and `ensure` is as
- * it was.
+ * A transport with the faults of the plan, for tests that need no leat. `read`, `bounds`, `ensure` and `trim` are as
+ * they were.
  *
  * @example
  * ```ts

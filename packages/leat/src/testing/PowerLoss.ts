@@ -1,5 +1,5 @@
 /**
- * A durable broker whose machine can lose its power: what was written and not flushed is gone then, group positions too.
+ * A durable broker whose machine can lose its power: what was written and not flushed is gone then, group positions and trims too.
  * SIGKILL does not show that, because the page cache survives it. It is a `MemoryBroker`, the disk, behind a page cache.
  */
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
@@ -144,13 +144,17 @@ function powerLossCapabilities(options: MemoryOptions): Capabilities {
  */
 export function powerLossTransport(broker: PowerLossBroker): Transport {
   const disk = memoryTransport(broker.disk)
+  const { trim } = disk
   return {
     ...disk,
     name: "powerLoss",
     capabilities: powerLossCapabilities(broker.disk.options),
     openWriter: (topic) =>
       Effect.flatMap(disk.openWriter(topic), (writer) => writerOf("powerLoss", powerLossWriter(broker, writer))),
-    subscribe: (subscription) => subscribe(broker, disk, subscription)
+    subscribe: (subscription) => subscribe(broker, disk, subscription),
+    ...(trim === undefined
+      ? {}
+      : { trim: (topic, partition, before) => broker.write("trim", trim(topic, partition, before)) })
   }
 }
 

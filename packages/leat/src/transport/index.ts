@@ -328,6 +328,12 @@ export interface Transport {
   readonly ensure: (spec: TopicSpec) => Effect.Effect<TopicStatus, TransportError>
   /** Names of the topics that there are. Absent: the backend cannot tell. */
   readonly topics?: Effect.Effect<ReadonlyArray<string>, TransportError>
+  /**
+   * Deletes what stands before `before`, for good: reading starts there from then on, and `bounds` say so. What is stored behind it stays.
+   * Never goes back: a position before the start changes nothing. One beyond the end deletes all that is there. Fails with `UnknownTopic`
+   * for a topic or partition that is not there; creates none. Absent: the backend cannot.
+   */
+  readonly trim?: (topic: string, partition: number, before: Position) => Effect.Effect<void, TransportError>
 }
 
 /** A cluster section of the route document, less `transport`; each driver decodes its own. */

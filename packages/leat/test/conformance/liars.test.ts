@@ -173,6 +173,34 @@ const liars: ReadonlyArray<Liar> = [
     because: /the end is told as 0, and was 0 before 2 more/
   },
   {
+    says: "trimmed, and does nothing",
+    lie: (honest) => ({ ...honest, trim: () => Effect.void }),
+    foundBy: "a trim, where there is one, deletes what stands before a position, and nothing else, for everybody",
+    because: /the start is where it was trimmed to/
+  },
+  {
+    says: "trimmed, and still hands it out",
+    lie: (honest) => {
+      const starts = new Map<string, bigint>()
+      return {
+        ...honest,
+        trim: (topic, partition, before) => Effect.sync(() => void starts.set(`${topic}/${partition}`, before)),
+        bounds: (topic, group) =>
+          Effect.map(honest.bounds(topic, group), (bounds) =>
+            bounds.map((one) => ({ ...one, start: starts.get(`${topic}/${one.partition}`) ?? one.start }))
+          )
+      }
+    },
+    foundBy: "a trim, where there is one, deletes what stands before a position, and nothing else, for everybody",
+    because: /what stands behind the trim, and only that/
+  },
+  {
+    says: "trimmed, of what is not there",
+    lie: (honest) => ({ ...honest, trim: () => Effect.void }),
+    foundBy: "a trim of a topic or partition that does not exist fails, and creates nothing",
+    because: /\+ 'none'\n- 'UnknownTopic'/
+  },
+  {
     says: "one group, and mixes all of them",
     lie: (honest) => ({ ...honest, subscribe: (subscription) => honest.subscribe({ ...subscription, group: "one" }) }),
     foundBy: "groups do not see each other",

@@ -203,6 +203,29 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     foundBy: "transport/memory.test.ts"
   },
   {
+    name: "a trim takes the rest of what was kept together",
+    file: memoryPartition,
+    find: `this.#chunks.filter(({ base, count }) => base + BigInt(count) > start)`,
+    replace: `this.#chunks.filter(({ base }) => base >= start)`,
+    foundBy: "conformance"
+  },
+  {
+    name: "a trim goes back",
+    file: memoryPartition,
+    find: `    if (start <= this.start) return
+`,
+    replace: ``,
+    foundBy: "conformance"
+  },
+  {
+    name: "a time is found before the start",
+    file: memoryPartition,
+    find: `let at = Math.max(0, Number(this.start - chunk.base))`,
+    replace: `let at = 0`,
+    foundBy: "transport/MemoryPartition.test.ts",
+    test: "is trimmed to the position"
+  },
+  {
     name: "a reader changes what the next one reads",
     file: "transport/memory/MemoryPartition.ts",
     find: `value: value === null ? null : new Uint8Array(value),`,

@@ -1,7 +1,8 @@
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
 import fc from "fast-check"
 import { Leat, memoryTransport } from "leat"
 import {
+  batchOf,
   History,
   PowerLossBroker,
   powerLossDriver,
@@ -12,6 +13,7 @@ import {
   TransportUnderTest,
   waitUntil
 } from "leat/testing"
+import { sendEffect } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 
@@ -99,6 +101,40 @@ describe("at-least-once over a power that fails", () => {
     const [first, second, other] = [5, 5, 6].map((seed) => simulate(seed, tell(seed, "flushed", 0.1)))
     expect(second?.trace).toBe(first?.trace)
     expect(other?.trace).not.toBe(first?.trace)
+  })
+})
+
+describe("a trim of a broker whose power fails", () => {
+  /** Stores three records, trims two of them away, and loses the power while the trim is written: what comes of it, and where the disk starts. */
+  const trimmed = (survivors: number) =>
+    simulate(
+      1,
+      Effect.gen(function* () {
+        const cluster = new PowerLossBroker({ partitions: 1, flushMs: 3 })
+        const transport = powerLossTransport(cluster)
+        const writer = yield* transport.openWriter("t")
+        const records = [0, 1, 2].map((index) => ({ key: "k", value: `${index}` }))
+        yield* sendEffect(writer, 0, batchOf(records), 0, 3, 1000)
+        const trim = transport.trim?.("t", 0, 2n) ?? Effect.die("it has no trim")
+        const trimming = yield* Effect.forkChild(Effect.result(trim))
+        yield* Effect.sleep(1)
+        const startOf = Effect.map(transport.bounds("t"), ([bounds]) => bounds?.start)
+        const before = yield* startOf
+        yield* cluster.losePower(survivors)
+        const lost = yield* startOf
+        const result = yield* Fiber.join(trimming)
+        yield* trim
+        const reason = Result.isSuccess(result) ? undefined : result.failure.reason
+        return { before, lost, reason, after: yield* startOf }
+      }).pipe(Effect.scoped)
+    ).exit
+
+  it("is lost before its flush, and told so; it is there for good when it is told done", () => {
+    expect(trimmed(0)).toEqual(Exit.succeed({ before: 0n, lost: 0n, reason: "Disconnected", after: 2n }))
+  })
+
+  it("may have landed although it was told lost", () => {
+    expect(trimmed(1)).toEqual(Exit.succeed({ before: 0n, lost: 2n, reason: "Disconnected", after: 2n }))
   })
 })
 

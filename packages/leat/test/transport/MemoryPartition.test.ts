@@ -66,6 +66,49 @@ it("keeps every record as it was appended, however its batches are kept together
   )
 })
 
+it("is trimmed to the position, and reads, finds times and goes on from there, wherever its chunks begin", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 12 })
+  fc.assert(
+    fc.property(
+      sizes,
+      fc.array(fc.integer({ min: -3, max: 400 }), { minLength: 1, maxLength: 4 }),
+      fc.constantFrom(0, 500, 10_000),
+      (batches, trims, chunkBytesMax) => {
+        const partition = new MemoryPartition()
+        let start = 0
+        let end = 0
+        const append = (size: number) => {
+          const records = Array.from({ length: size }, (_, index) => ({ key: "k", value: "v", timeMs: end + index }))
+          partition.append(batchOf(records), 0, size, 0, chunkBytesMax)
+          end += size
+        }
+        for (const size of batches) append(size)
+        const full = partition.bytes
+        for (const before of trims) {
+          partition.trim(BigInt(before))
+          start = Math.max(start, Math.min(before, end))
+          expect([partition.start, partition.end]).toEqual([BigInt(start), BigInt(end)])
+          expect(partition.positionAt(0)).toBe(BigInt(start))
+          expect(partition.bytes > 0).toBe(start < end)
+          append(1)
+          const positions: Array<bigint> = []
+          for (let at = 0n; at < partition.end;) {
+            const batch = partition.read(at, partition.end)
+            if (batch === undefined) throw new Error("nothing where something was appended")
+            for (const { position } of batch.records) positions.push(position)
+            at = batch.next
+          }
+          expect(positions).toEqual(Array.from({ length: end - start }, (_, index) => BigInt(start + index)))
+        }
+        partition.retain(Number.NEGATIVE_INFINITY, 0)
+        expect(partition.bytes).toBe(0)
+        expect(full).toBeGreaterThan(0)
+      }
+    ),
+    { numRuns: 200 }
+  )
+})
+
 it("keeps small batches together: a thousand of one record are a few chunks, and go by size a chunk at a time", () => {
   const partition = new MemoryPartition()
   const one = batchOf([{ key: text.encode("k"), value: new Uint8Array(100), headers: [], timeMs: 1 }])

@@ -119,6 +119,51 @@ export const readingCases: ReadonlyArray<TransportCase> = [
         )
       assert.equal((yield* readAll(bench, 0)).length, 5000)
     })
+  ),
+
+  testCase(
+    "a trim, where there is one, deletes what stands before a position, and nothing else, for everybody",
+    (bench) =>
+      Effect.gen(function* () {
+        const { trim } = bench.transport
+        // No capability says it: the member is there or not.
+        if (trim === undefined) return
+        const other = { ...bench, transport: yield* bench.connect }
+        yield* store(bench.writer, 0, numbered(4))
+        yield* store(bench.writer, 0, numbered(4, "more "))
+        yield* store(bench.writer, 1, numbered(2))
+        const positions = (yield* readAll(bench, 0)).map(({ position }) => position)
+        const [first = 0n, third = 0n, last = 0n] = [positions[0], positions[2], positions[7]]
+        const expectFrom = Effect.fnUntraced(function* (position: bigint, values: ReadonlyArray<string>) {
+          for (const one of [bench, other]) {
+            assert.equal((yield* boundsOf(one, 0)).start, position, "the start is where it was trimmed to")
+            const found = yield* recordsOf(one.transport.read(one.topic, 0, { fromPosition: first }))
+            assert.deepEqual(valuesOf(found), values, "what stands behind the trim, and only that, is read")
+          }
+        })
+        yield* trim(bench.topic, 0, third)
+        yield* expectFrom(third, ["2", "3", "more 0", "more 1", "more 2", "more 3"])
+        yield* trim(bench.topic, 0, first)
+        yield* expectFrom(third, ["2", "3", "more 0", "more 1", "more 2", "more 3"])
+        yield* trim(bench.topic, 0, last)
+        yield* expectFrom(last, ["more 3"])
+        assert.equal((yield* readAll(bench, 1)).length, 2, "another partition was trimmed too")
+        const { end } = yield* boundsOf(bench, 0)
+        yield* trim(bench.topic, 0, end + 1000n)
+        yield* expectFrom(end, [])
+        yield* store(bench.writer, 0, numbered(3, "new "))
+        yield* expectFrom(end, ["new 0", "new 1", "new 2"])
+      })
+  ),
+
+  testCase("a trim of a topic or partition that does not exist fails, and creates nothing", ({ transport, topic }) =>
+    Effect.gen(function* () {
+      const { trim } = transport
+      if (trim === undefined) return
+      assert.equal(reasonOf(yield* Effect.result(trim(topic, 7, 1n))), "UnknownTopic")
+      assert.equal(reasonOf(yield* Effect.result(trim(`${topic}-none`, 0, 1n))), "UnknownTopic")
+      assert.equal(reasonOf(yield* Effect.result(transport.bounds(`${topic}-none`))), "UnknownTopic")
+    })
   )
 ]
 

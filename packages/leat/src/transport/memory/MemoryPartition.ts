@@ -92,7 +92,9 @@ export class MemoryPartition {
   /** Position of the first record written at `timeMs` or later; the end when there is none. */
   positionAt(timeMs: number): Position {
     for (const chunk of this.#chunks) {
-      for (let at = 0; at < chunk.count; at++) if (chunk.timeMs(at) >= timeMs) return chunk.base + BigInt(at)
+      // The start may be inside the first chunk.
+      for (let at = Math.max(0, Number(this.start - chunk.base)); at < chunk.count; at++)
+        if (chunk.timeMs(at) >= timeMs) return chunk.base + BigInt(at)
     }
     return this.end
   }
@@ -108,6 +110,15 @@ export class MemoryPartition {
     if (gone === 0) return
     this.#chunks = this.#chunks.slice(gone)
     this.start = this.#chunks[0]?.base ?? this.end
+  }
+
+  /** Deletes everything before a position. A chunk that reaches past it keeps its bytes until all of it is deleted. */
+  trim(before: Position): void {
+    const start = before < this.end ? before : this.end
+    if (start <= this.start) return
+    this.#chunks = this.#chunks.filter(({ base, count }) => base + BigInt(count) > start)
+    this.bytes = this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.start = start
   }
 
   /** Keeps the last record of each key, and every record without one. */

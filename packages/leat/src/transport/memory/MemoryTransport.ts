@@ -199,7 +199,12 @@ export function memoryTransport(broker: MemoryBroker): Transport {
       Number.isInteger(spec.partitions) && spec.partitions > 0
         ? Effect.sync(() => broker.ensure(spec))
         : Effect.fail(failure("Unsupported", "ensure", `a topic has 1 or more partitions, not ${spec.partitions}`)),
-    topics: Effect.sync(() => broker.topics)
+    topics: Effect.sync(() => broker.topics),
+    trim: (name, partition, before) =>
+      topicOf(broker, name, "trim").pipe(
+        Effect.flatMap((topic) => partitionOf(topic, partition, "trim")),
+        Effect.map((log) => log.trim(before))
+      )
   }
 }
 
