@@ -18,6 +18,12 @@ import type { AppendResult, WorkerSettings } from "./Message.ts"
 export interface LogTransport extends Transport {
   /** As in `Transport`: a log can tell. */
   readonly topics: NonNullable<Transport["topics"]>
+  /**
+   * As in `Transport`: a log can. The start is exactly `before`, also inside of a batch; the bytes of such a batch stay in the file until a
+   * later trim, or retention, takes the rest of it. The space of whole batches is free for what is stored next; the file does not shrink.
+   * The event ids of what was deleted are kept as long as those of other events.
+   */
+  readonly trim: NonNullable<Transport["trim"]>
   /** Compacts every compacted topic now, instead of now and then. */
   readonly compact: Effect.Effect<void, TransportError>
 }
@@ -78,6 +84,8 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
       ),
     ensure: (spec) => worker.call("ensure", { spec }),
     topics: Effect.map(worker.call("inspect", {}), ({ topics }) => topics.map(({ topic }) => topic)),
+    trim: (topic, partition, before) =>
+      Effect.asVoid(worker.call("trim", { topic, partition, before: Number(before) })),
     compact: Effect.asVoid(worker.call("compact", {}))
   }
 }

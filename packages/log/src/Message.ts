@@ -108,6 +108,11 @@ export interface Calls {
   readonly settle: { readonly ask: { readonly lane: number; readonly position: number }; readonly answer: null }
   readonly release: { readonly ask: { readonly lane: number }; readonly answer: null }
   readonly compact: { readonly ask: object; readonly answer: null }
+  /** Answered when all of it is deleted: a write of its own for each part. */
+  readonly trim: {
+    readonly ask: { readonly topic: string; readonly partition: number; readonly before: number }
+    readonly answer: null
+  }
   readonly inspect: { readonly ask: object; readonly answer: LogInspection }
   /** Ranges of event ids of one incarnation that the partitions of a topic have taken, if none of its ids were deleted. */
   readonly ids: {

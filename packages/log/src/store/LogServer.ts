@@ -13,6 +13,7 @@ import { Maintenance } from "./Maintenance.ts"
 import type { Answer } from "./groups/Holding.ts"
 import { Membership } from "./groups/Membership.ts"
 import { positionAt, read } from "./read.ts"
+import { trim } from "./retention.ts"
 import { Store } from "./tables/Store.ts"
 import { compareTopic } from "./tables/Topics.ts"
 import { keepWriteAheadLog, missingPositions, stepOver } from "./tail.ts"
@@ -172,6 +173,7 @@ export class LogServer {
     settle: ({ lane, position }, answer) => this.#membership.lanes.settle(lane, position, answer),
     release: ({ lane }, answer) => this.#membership.lanes.release(lane, answer),
     compact: (_, answer) => (this.#maintenance === undefined ? answer.done(null) : this.#maintenance.compact(answer)),
+    trim: ({ topic, partition, before }, answer) => this.#trim(topic, partition, before, answer),
     ids: ({ topic, incarnation }, { done }) => {
       const { ids, topics } = this.#store
       done(
@@ -187,6 +189,17 @@ export class LogServer {
       done(null)
       this.#port.close()
     }
+  }
+
+  /** One write after another, so that the works of others come in between. */
+  #trim(topic: string, partition: number, before: number, { done, failed }: Answer<null>): void {
+    const { topics } = this.#store
+    this.#commit.push({
+      wakes: "nobody",
+      run: () => trim(this.#store, topics.partitionOf(topics.get(topic), partition), before),
+      done: (rest) => (rest === undefined ? done(null) : this.#trim(topic, partition, rest, { done, failed })),
+      failed
+    })
   }
 
   /** Before any answer: a reported position must be in the wake file, or the next open could assign it again. */

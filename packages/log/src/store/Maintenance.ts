@@ -6,15 +6,12 @@ import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
-import { retain, type RetentionDefaults } from "./retention.ts"
+import { retain, retainedPerWrite, type RetentionDefaults } from "./retention.ts"
 import type { Store } from "./tables/Store.ts"
 import type { Topic } from "./tables/Topics.ts"
 
 /** Interval of the passes, in milliseconds. */
 const everyMs = 5000
-
-/** Most rows that one write deletes. */
-const retainedPerWrite = 256
 
 export interface MaintenanceOptions extends RetentionDefaults {
   readonly owner: string

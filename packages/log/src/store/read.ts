@@ -64,16 +64,17 @@ export function positionAt(store: Store, partition: number, timeMs: number): num
   }
   // The running maximum may come from a deleted batch: then the first matching record is in a later batch.
   for (let row = store.batches.next(partition, low, end); row !== undefined;) {
-    const position = row.lastMs < timeMs ? undefined : positionIn(store, row, timeMs)
+    const position = row.lastMs < timeMs ? undefined : positionIn(store, row, timeMs, low)
     if (position !== undefined) return position
     row = row.end < end ? store.batches.next(partition, row.end, end) : undefined
   }
   return end
 }
 
-function positionIn(store: Store, row: BatchRow, timeMs: number): number | undefined {
+/** `from`: what a trim has deleted may stand before it in the same batch. */
+function positionIn(store: Store, row: BatchRow, timeMs: number, from: number): number | undefined {
   const block = store.batches.block(row)
-  if (block === undefined) return row.base
-  const index = block.timeMs.findIndex((one) => one >= timeMs)
+  if (block === undefined) return Math.max(row.base, from)
+  const index = block.timeMs.findIndex((one, at) => one >= timeMs && block.position(at) >= from)
   return index < 0 ? undefined : block.position(index)
 }
