@@ -23,6 +23,8 @@ interface Gap {
 
 interface Bucket {
   highest: number
+  /** A gap too, from 0 on: what lies below the first that came. It is opened by what fills it: most buckets have it, and nothing ever does. */
+  unseenBelow: number
   /** In rising order. */
   gaps: ReadonlyArray<Gap>
   /** Dropped above the highest: the record that says so is mostly of another bucket, and comes before the next one of this. */
@@ -46,11 +48,20 @@ export class SeenIds {
 
   /** Whether the event of a record was seen before; it is from now on. Records come in the order of the lane. */
   see(records: ReceivedRecords, index: number): boolean {
+    return this.#seeRecord(records, index, false)
+  }
+
+  /** Learns from a record before the lane, which others lie before: what is below the first of its bucket was there. */
+  lookBackAt(records: ReceivedRecords, index: number): void {
+    this.#seeRecord(records, index, true)
+  }
+
+  #seeRecord(records: ReceivedRecords, index: number, isBefore: boolean): boolean {
     const { id, isOtherStream, replays, dropped } = readMeta(records.headers(index), this.#stream)
     // What somebody replays is to be handled again.
     if (id === undefined || isOtherStream === true || replays !== undefined) return false
     const buckets = this.#bucketsOf(id.incarnation)
-    const isSeen = this.#see(buckets, id.bucket, id.seq)
+    const isSeen = this.#see(buckets, id.bucket, id.seq, isBefore)
     for (const { bucket: number, ...range } of dropped) {
       const bucket = buckets.get(number)
       if (bucket === undefined) continue
@@ -60,12 +71,14 @@ export class SeenIds {
     return isSeen
   }
 
-  #see(buckets: Map<number, Bucket>, number: number, seq: number): boolean {
+  #see(buckets: Map<number, Bucket>, number: number, seq: number, isBefore: boolean): boolean {
     const bucket = buckets.get(number)
-    // What lies below the first that is seen was there before.
-    if (bucket === undefined) buckets.set(number, { highest: seq, gaps: none, announced: none })
-    else if (seq <= bucket.highest) return !this.#close(bucket, seq, seq + 1)
-    else {
+    if (bucket === undefined)
+      buckets.set(number, { highest: seq, unseenBelow: isBefore ? 0 : seq, gaps: none, announced: none })
+    else if (seq <= bucket.highest) {
+      this.#openBelow(bucket, seq)
+      return !this.#close(bucket, seq, seq + 1)
+    } else {
       const { announced } = bucket
       if (seq > bucket.highest + 1) {
         let opened: ReadonlyArray<Gap> = [{ from: bucket.highest + 1, to: seq }]
@@ -76,6 +89,14 @@ export class SeenIds {
       if (announced.length > 0) bucket.announced = announced.filter(({ to }) => to > seq)
     }
     return false
+  }
+
+  /** What comes below the first of its bucket makes the gap there one of those that are counted. */
+  #openBelow(bucket: Bucket, seq: number): void {
+    const to = bucket.unseenBelow
+    if (seq >= to) return
+    bucket.unseenBelow = 0
+    this.#remember(bucket, [{ from: 0, to }, ...bucket.gaps])
   }
 
   /** Sequences [from, to) are in no gap any more. Returns whether any was. */

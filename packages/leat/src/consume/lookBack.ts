@@ -27,11 +27,15 @@ export function lookBack(
   const records = BigInt(dedupeRecords)
   if (records === 0n || start === 0n) return Effect.void
   const range = { fromPosition: start > records ? start - records : 0n, toPosition: start }
+  const isWhole = range.fromPosition === 0n
   return transport.read(topic, partition, range).pipe(
     Stream.runForEach((batch) =>
       Effect.sync(() => {
         const received = recordsOf(batch)
-        for (let index = 0; index < received.length; index++) seen.see(received, index)
+        for (let index = 0; index < received.length; index++) {
+          if (isWhole) seen.see(received, index)
+          else seen.lookBackAt(received, index)
+        }
       })
     ),
     Effect.timeout(lookBackMs),

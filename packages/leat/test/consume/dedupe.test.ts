@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import fc from "fast-check"
 import { DeadLetters, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
-import { batchOf, faultDriver } from "leat/testing"
+import { batchOf, faultDriver, type PlainRecord } from "leat/testing"
 import { ColumnBatch, type Header, replayHeader, sendEffect, TransportError, type Writer } from "leat/transport"
 import { describe, it as plainIt } from "vitest"
 import { recordsOf } from "../../src/transport/ReceivedRecords.js"
@@ -14,15 +14,19 @@ import { bent, open, routes, until } from "./support.ts"
 const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
 
-/** Stores what stands in a partition once more behind itself. */
-const storeAgain = (broker: MemoryBroker) =>
+const recordsIn = (broker: MemoryBroker) =>
+  Effect.map(Stream.runCollect(memoryTransport(broker).read("notes", 0, { fromPosition: 0n })), (batches) =>
+    Array.from(batches).flatMap((batch) => batch.records)
+  )
+
+const store = (broker: MemoryBroker, records: ReadonlyArray<PlainRecord>) =>
   Effect.gen(function* () {
-    const transport = memoryTransport(broker)
-    const batches = yield* Stream.runCollect(transport.read("notes", 0, { fromPosition: 0n }))
-    const records = Array.from(batches).flatMap((batch) => batch.records)
-    const writer = yield* transport.openWriter("notes")
+    const writer = yield* memoryTransport(broker).openWriter("notes")
     yield* sendEffect(writer, 0, batchOf(records), 0, records.length, 1000)
   }).pipe(Effect.scoped)
+
+/** Stores what stands in a partition once more behind itself. */
+const storeAgain = (broker: MemoryBroker) => Effect.flatMap(recordsIn(broker), (records) => store(broker, records))
 
 describe("a subscription that looks for copies", () => {
   it.live("handles what a publisher has stored twice once, and counts the copies", () =>
@@ -76,6 +80,33 @@ describe("a subscription that looks for copies", () => {
     })
   )
 
+  it.live(
+    "takes what lies below the first of a bucket for seen where it does not look back to the begin of the log",
+    () =>
+      Effect.gen(function* () {
+        const written = new MemoryBroker({ partitions: 1 })
+        const publishing = yield* (yield* open(routes(), written)).stream(noteContract())
+        for (const text of texts(3)) yield* publishing.publish({ key: "k", text })
+        const [first, ...others] = yield* recordsIn(written)
+        const handledLate = (records: number) =>
+          Effect.gen(function* () {
+            const broker = new MemoryBroker({ partitions: 1 })
+            const notes = yield* (yield* open(routes(), broker)).stream(noteContract())
+            yield* store(broker, others)
+            const before = yield* notes.handle("g", () => Effect.void)
+            yield* before.caughtUp
+            yield* before.stop
+            yield* store(broker, first === undefined ? [] : [first])
+            const seen: Array<string> = []
+            const onEvent = ({ text }: { readonly text: string }) => Effect.sync(() => void seen.push(text))
+            const after = yield* notes.handle("g", onEvent, { dedupe: { records } })
+            yield* after.caughtUp
+            return seen
+          }).pipe(Effect.scoped)
+        expect([yield* handledLate(2), yield* handledLate(1)]).toEqual([["0"], []])
+      })
+  )
+
   it.live("handles an event whose first copy waits for a retry once, and a replay each time", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 1 })
@@ -112,7 +143,10 @@ describe("a subscription that looks for copies", () => {
     })
   )
 
-  it.live("handles what was resumed behind later events: it stands late, and is no copy", () =>
+  it.live.each([
+    { what: "handles what was resumed behind later events: it stands late, and is no copy", before: ["0"] },
+    { what: "handles what was resumed late and is the first of its bucket", before: [] }
+  ])("$what", ({ before }) =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 1 })
       let isPoisonous = true
@@ -151,13 +185,13 @@ describe("a subscription that looks for copies", () => {
       const notes = yield* leat.stream(noteContract())
       const seen: Array<string> = []
       const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
-      for (const text of ["0", "poison", "2"]) notes.offer({ key: "k", text })
+      for (const text of [...before, "poison", "2"]) notes.offer({ key: "k", text })
       yield* until("halted", () => leat.halted().length > 0)
       isPoisonous = false
       yield* leat.resume
       yield* leat.flush
       yield* subscription.caughtUp
-      expect(seen).toEqual(["0", "2", "poison"])
+      expect(seen).toEqual([...before, "2", "poison"])
     })
   )
 })
@@ -188,8 +222,7 @@ describe("seen ids", () => {
           const lane = lanes.get(name) ?? { next: 0, stored: [], aside: [] }
           lanes.set(name, lane)
           const { stored, aside } = lane
-          // What a lane does not see before its first record of a bucket it cannot tell from a copy.
-          if (what === "aside" && stored.length > 0) aside.push(lane.next++)
+          if (what === "aside") aside.push(lane.next++)
           if (what === "aside") continue
           const late = what === "late" ? aside.splice(which % aside.length, 1)[0] : undefined
           const copied = what === "copy" ? stored[which % stored.length] : undefined
@@ -219,6 +252,17 @@ describe("seen ids", () => {
     expect(see(1, 5)).toBe(true)
     expect(see(9, 1)).toBe(false)
   })
+
+  plainIt(
+    "are all those below the first of a bucket that stands before the lane, and none where the lane begins with it",
+    () => {
+      const seen = new SeenIds("s")
+      seen.lookBackAt(one(headersOf(1, 0, 7)), 0)
+      const see = (bucket: number, seq: number) => seen.see(one(headersOf(1, bucket, seq)), 0)
+      expect([6, 8, 6, 7].map((seq) => see(0, seq))).toEqual([true, false, true, true])
+      expect([7, 6, 8, 6, 5, 5, 7].map((seq) => see(1, seq))).toEqual([false, false, false, true, false, true, true])
+    }
+  )
 
   plainIt("remember so many gaps of all publishers together, and no more", () => {
     const seen = new SeenIds("s")

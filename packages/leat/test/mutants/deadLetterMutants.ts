@@ -408,6 +408,31 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     test: "handles what was resumed behind later events"
   },
   {
+    name: "what is resumed late and is the first of its bucket is taken for a copy",
+    file: "consume/SeenIds.ts",
+    find: `unseenBelow: isBefore ? 0 : seq`,
+    replace: `unseenBelow: isBefore ? seq : 0`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "are all those below the first"
+  },
+  {
+    name: "what is below the first of a bucket is handled as often as it comes",
+    file: "consume/SeenIds.ts",
+    find: `    bucket.unseenBelow = 0
+`,
+    replace: ``,
+    foundBy: "consume/dedupe.test.ts",
+    test: "are all those below the first"
+  },
+  {
+    name: "a lane that looks back to the begin of the log takes it for the middle",
+    file: "consume/lookBack.ts",
+    find: `isWhole = range.fromPosition === 0n`,
+    replace: `isWhole = range.fromPosition < 0n`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "where it does not look back to the begin"
+  },
+  {
     name: "a gap that was announced may still be filled",
     file: "consume/SeenIds.ts",
     find: `      this.#close(bucket, range.from, range.to)
