@@ -126,12 +126,15 @@ export class Handling<T> {
     this.#options.duration.record((this.#parts.now() - beganMs) / 1000 / count, count)
   }
 
-  /** Interrupts what runs. From now on only success counts: what failed has no outcome, and comes again. */
-  interrupt(): void {
+  /**
+   * Interrupts what runs. From now on only success counts: what failed has no outcome, and comes again. What a consumer has in his hands is told to end,
+   * and ends when he says so, unless he has gone.
+   */
+  interrupt(isConsumerGone: boolean): void {
     this.#isInterrupted = true
-    for (const [fiber, { infos }] of Array.from(this.#waiting)) {
+    for (const [fiber, { infos, isInHand }] of Array.from(this.#waiting)) {
       for (const info of infos) info.abort()
-      fiber.interruptUnsafe()
+      if (!isInHand || isConsumerGone) fiber.interruptUnsafe()
     }
   }
 

@@ -72,6 +72,8 @@ export class LaneShell<T> {
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
   #isLost = false
+  /** Who takes the deliveries of the subscription takes no more of them. */
+  #isConsumerGone = false
   #isSettling = false
   /** The settle that was begun last. */
   #settling: Fiber.Fiber<void> | undefined
@@ -160,8 +162,9 @@ export class LaneShell<T> {
     return this.#handling?.isHandling(delivery) ?? false
   }
 
-  /** Gives the lane back: no more handlers, drain, settle, release. */
-  stop(): void {
+  /** Gives the lane back: no more handlers, drain, settle, release. `isForGood`: the subscription does not join its group again. */
+  stop(isForGood: boolean): void {
+    this.#isConsumerGone = isForGood && this.#options.isTaken
     const interruptAtMs = this.#now() + (this.#options.isTaken ? 0 : this.#settings.drainMs)
     this.#end({ interruptAtMs, giveUpAtMs: interruptAtMs + cleanupMs })
   }
@@ -291,14 +294,13 @@ export class LaneShell<T> {
   #setAside(one: ToSetAside): void {
     const { machine } = this
     const { topic, group } = this.#options
-    const { held } = one
     const record = deadLetterOf(
       one,
       { topic, group, partition: this.lane.partition },
       this.#clock.currentTimeMillisUnsafe()
     )
     const done = (fault: string | undefined) => {
-      machine.setAside(held, fault, this.#now())
+      machine.setAside(one.held, fault, this.#now())
       this.#wake.signal()
     }
     if (record === undefined) return done("there is no record")
@@ -337,18 +339,20 @@ export class LaneShell<T> {
       // Nobody gives a lane that is lost any time; whoever has it next may wait here.
       const giveUpAtMs = this.#isLost ? soonMs : (this.#ending?.giveUpAtMs ?? soonMs)
       let hasSettled = false
-      // Begun before the rest ends, so that it is stored even if the backend takes the lane meanwhile; but a settle may hang.
+      // Begun before the rest ends, so that it is stored even if the backend takes the lane meanwhile; but a settle may hang, and a consumer may go.
       const haveEnded = () => {
         if (!hasSettled) hasSettled = this.#beginsToSettle()
+        if (this.#isConsumerGone) handling.interrupt(true)
         return handling.waiting === 0
       }
       haveEnded()
-      handling.interrupt()
+      handling.interrupt(this.#isConsumerGone)
       if (!(yield* this.#until(haveEnded, giveUpAtMs))) {
         const { group, stream } = this.#options
         yield* Telemetry.warn(
           `${handling.waiting} handlers of the group ${group} of ${stream} did not end in time after they were interrupted; they may still run while their events come again`
         )
+        handling.interrupt(true)
       }
       yield* this.#settleFinally(Math.max(giveUpAtMs, this.#now() + cleanupMs))
     })

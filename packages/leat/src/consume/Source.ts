@@ -31,6 +31,8 @@ export class Source<T> {
   readonly #outage: OutageWatch
   #settings: SubscriptionSettings
   #stopping = false
+  /** It does not join its group again. */
+  #isForGood = false
   #whenEmpty: (() => void) | undefined
   /** Lanes that it has taken so far. */
   lanesTaken = 0
@@ -175,19 +177,22 @@ export class Source<T> {
           )
         ),
       // First no more lanes; then the member drains, settles and releases those it has; then it is gone.
-      (membership) => Effect.andThen(this.#stop, Scope.close(membership, Exit.void))
+      (membership, exit) => Effect.andThen(this.#stop(Exit.hasInterrupts(exit)), Scope.close(membership, Exit.void))
     )
   }
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
-  readonly #stop: Effect.Effect<void> = Effect.suspend(() => {
-    this.#stopping = true
-    for (const shell of this.#shells) shell.stop()
-    return Effect.callback<void>((resume) => {
-      if (this.#shells.size === 0) resume(Effect.void)
-      else this.#whenEmpty = () => resume(Effect.void)
+  #stop(isForGood: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#stopping = true
+      this.#isForGood = isForGood
+      for (const shell of this.#shells) shell.stop(isForGood)
+      return Effect.callback<void>((resume) => {
+        if (this.#shells.size === 0) resume(Effect.void)
+        else this.#whenEmpty = () => resume(Effect.void)
+      })
     })
-  })
+  }
 
   #holdLane(lane: Lane, groupDrainMs: number): Effect.Effect<void> {
     const { ledger, group, stream } = this.#options
@@ -208,7 +213,7 @@ export class Source<T> {
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
-      if (this.#stopping) shell.stop()
+      if (this.#stopping) shell.stop(this.#isForGood)
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
       yield* Effect.ensuring(
         Effect.andThen(whenOver(earlier, lane), shell.run),

@@ -395,8 +395,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "the copy of an event is handled again",
     file: "consume/SeenIds.ts",
-    find: `else if (seq <= bucket.highest) return`,
-    replace: `else if (seq < bucket.highest) return`,
+    find: `else if (seq <= bucket.highest) {`,
+    replace: `else if (seq < bucket.highest) {`,
     foundBy: "consume/dedupe.test.ts"
   },
   {

@@ -35,6 +35,31 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "waits for them"
   },
   {
+    name: "what a consumer has in his hands is given again before he has ended it",
+    file: "consume/Handling.ts",
+    find: `if (!isInHand || isConsumerGone) fiber`,
+    replace: `fiber`,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "waits until he is done"
+  },
+  {
+    name: "a consumer who has gone is waited for",
+    file: "consume/LaneShell.ts",
+    find: `this.#isConsumerGone = isForGood && this`,
+    replace: `this.#isConsumerGone = !isForGood && this`,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "does not wait for one who has gone"
+  },
+  {
+    name: "a consumer who goes while his lane ends is waited for",
+    file: "consume/LaneShell.ts",
+    find: `        if (this.#isConsumerGone) handling.interrupt(true)
+`,
+    replace: ``,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "does not wait for one who has gone"
+  },
+  {
     name: "a lane that waits for handlers of before is kept although it was taken away",
     file: "consume/Source.ts",
     find: `return Effect.raceFirst(over, revoked)`,

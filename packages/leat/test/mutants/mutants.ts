@@ -171,7 +171,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "lanes that come while the subscription stops are not stopped",
     file: "consume/Source.ts",
-    find: `if (this.#stopping) shell.stop()`,
+    find: `if (this.#stopping) shell.stop(this.#isForGood)`,
     replace: ``
   },
   {

@@ -1,0 +1,98 @@
+/** What a consumer of deliveries has in his hands when its lane is lost or taken away, and may come back to him. */
+import { Deferred, Effect, Exit, Fiber, References, Stream } from "effect"
+import { Leat, MemoryBroker } from "leat"
+import { simulate } from "leat/testing"
+import { type Lane, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { routes, withLanes } from "./support.ts"
+
+const errorOf = (reason: "LaneLost" | "Unavailable") =>
+  new TransportError({ reason, transport: "memory", operation: "pull", detail: "planted" })
+
+/** What happens to the first lane. */
+const ways = {
+  lost: (isTime: Effect.Effect<void>, lane: Lane) =>
+    Effect.andThen(isTime, Effect.andThen(lane.release, errorOf("LaneLost"))),
+  /** The subscription joins its group again. */
+  failed: (isTime: Effect.Effect<void>) => Effect.andThen(isTime, errorOf("Unavailable")),
+  revoked: (isTime: Effect.Effect<void>) => isTime,
+  kept: () => Effect.never
+}
+
+interface Taken {
+  readonly how: keyof typeof ways
+  /** How long the consumer works on one event. */
+  readonly workMs: number
+  /** When the consumer goes, in milliseconds after it began. */
+  readonly goesAtMs?: number
+}
+
+const now = Effect.clockWith((clock) => clock.currentTimeMillis)
+
+/** Publishes one event, and after half a second its lane ends. When work on it began, how often at once, and how long the consumer took to go. */
+function taken({ how, workMs, goesAtMs = 60_000 }: Taken, seed = 1) {
+  const program = Effect.gen(function* () {
+    const isTime = yield* Deferred.make<void>()
+    const began: Array<number> = []
+    let [lanes, running, most] = [0, 0, 0]
+    const driver = withLanes(
+      (lane) => {
+        const ending = ways[how](Deferred.await(isTime), lane)
+        return lanes++ > 0 ? lane : { ...lane, batches: Stream.interruptWhen(lane.batches, ending) }
+      },
+      new MemoryBroker({ partitions: 1 })
+    )
+    const leat = yield* Leat.make({ source: "test", routes: routes({ drain: "10 seconds" }), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    yield* notes.publish({ key: "k", text: "1" })
+    const zeroMs = yield* now
+    const sinceZero = Effect.map(now, (atMs) => Math.round(atMs - zeroMs))
+    const work = Effect.gen(function* () {
+      began.push(yield* sinceZero)
+      most = Math.max(most, ++running)
+      yield* Effect.sleep(workMs)
+    }).pipe(Effect.ensuring(Effect.sync(() => running--)))
+    const consumer = yield* notes.subscribe("g").pipe(
+      Stream.mapEffect(({ done }) => Effect.andThen(work, done), { concurrency: 4 }),
+      Stream.runDrain,
+      Effect.forkScoped
+    )
+    yield* Effect.forkScoped(Effect.delay(Deferred.succeed(isTime, undefined), 500))
+    yield* Effect.sleep(goesAtMs)
+    yield* Fiber.interrupt(consumer)
+    const wentInMs = (yield* sinceZero) - goesAtMs
+    return { began, most, wentInMs }
+  })
+  const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+  const { exit } = simulate(seed, program.pipe(Effect.scoped, quiet))
+  if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+  return exit.value
+}
+
+describe("a partition that comes back while a consumer still has an event of it in his hands", () => {
+  it("waits until he is done with it", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      expect(taken({ how: "lost", workMs: 2000 }, seed)).toMatchObject({ began: [0, 2000], most: 1 })
+    }
+  })
+
+  it("waits for that before the subscription joins its group again", () => {
+    const { began, most } = taken({ how: "failed", workMs: 2000 })
+    expect({ most, count: began.length, isLater: (began[1] ?? 0) > 2000 }).toEqual({ most: 1, count: 2, isLater: true })
+  })
+
+  it("does not wait for ever for one who never ends it", () => {
+    expect(taken({ how: "lost", workMs: 30_000, goesAtMs: 10_000 })).toMatchObject({ began: [0, 5500], most: 2 })
+  })
+
+  it("does not wait for one who has gone, before or meanwhile", () => {
+    expect(taken({ how: "lost", workMs: 30_000, goesAtMs: 1500 })).toMatchObject({ began: [0], wentInMs: 0 })
+    expect(taken({ how: "kept", workMs: 30_000, goesAtMs: 1500 })).toMatchObject({ began: [0], wentInMs: 0 })
+  })
+
+  it("is given back after the whole drain time where it was taken away, or when he is done with it", () => {
+    expect(taken({ how: "revoked", workMs: 9900 })).toMatchObject({ began: [0], most: 1 })
+    expect(taken({ how: "revoked", workMs: 30_000, goesAtMs: 15_000 })).toMatchObject({ began: [0, 10_500], most: 2 })
+  })
+})
