@@ -63,11 +63,19 @@ export interface LedgerStore {
 export function announcementOf(
   ledger: Ledger,
   sequences: (stream: string) => ReadonlyArray<BucketNext>,
-  origin: Pick<Announcement, "incarnation" | "source" | "announcedAtMs" | "isClosed">
+  {
+    incarnation,
+    source,
+    announcedAtMs,
+    isClosed
+  }: Pick<Announcement, "incarnation" | "source" | "announcedAtMs" | "isClosed">
 ): Announcement {
   const { streams, legs, lanes } = ledger.snapshot()
   return {
-    ...origin,
+    incarnation,
+    source,
+    announcedAtMs,
+    isClosed,
     streams: streams.map((row) => ({ ...row, sequences: sequences(row.stream) })),
     legs,
     lanes: lanes.map((row) => ({ ...row, start: String(row.start), end: String(row.end) }))

@@ -103,6 +103,22 @@ describe("a leat that closes", () => {
     expect(warnings).toEqual([once, once])
   })
 
+  it("announces plain data and nothing else of it, whatever its journal holds", () =>
+    story(
+      Effect.gen(function* () {
+        const saved: Array<unknown> = []
+        const store: LedgerStore = { save: (one) => Effect.sync(() => void saved.push(structuredClone(one))) }
+        const journal = { moved: () => undefined, position: 5n }
+        const { notes } = yield* openNotes({ store, journal })
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep("1 minute")
+        const last: unknown = JSON.parse(JSON.stringify(saved.at(-1)))
+        expect(last).toMatchObject({ isClosed: false, streams: [{ admitted: 1 }], legs: [{ stored: 1 }] })
+        const names = ["announcedAtMs", "incarnation", "isClosed", "lanes", "legs", "source", "streams"]
+        expect(Object.keys(Object(last)).toSorted()).toEqual(names)
+      })
+    ))
+
   it("has its books although the store of its ledger broke", () =>
     story(
       Effect.gen(function* () {
