@@ -31,6 +31,8 @@ interface Publication {
   readonly buckets: Map<number, BucketAudit>
   /** Partitions whose last notice had no room for all drops: the next one would have said them. */
   readonly cut: Set<number>
+  /** Partitions with drops that no notice lists: nobody can tell any more what is missing there. */
+  readonly forgotten: Set<number>
 }
 
 /** What is counted record by record. */
@@ -116,11 +118,12 @@ export class SequenceAudit {
       this.tally.foreign++
       return false
     }
-    const { incarnation, tag, id, dropped, isReplay, isNoticeCut } = audited
+    const { incarnation, tag, id, dropped, isReplay, isNoticeCut, hasForgotten } = audited
     const publication = this.#publicationOf(incarnation, tag)
     const isNew = id !== undefined && this.#see(publication, partition, record, id, isReplay)
     // A copy says what the first one has said.
     if (id !== undefined && !isNew) return false
+    if (hasForgotten) publication.forgotten.add(partition)
     if (isNoticeCut) publication.cut.add(partition)
     else if (dropped.length > 0) publication.cut.delete(partition)
     for (const { bucket, from, to, reason } of dropped) {
@@ -146,19 +149,22 @@ export class SequenceAudit {
     })
   }
 
-  #judge(tag: string, { incarnation, buckets, cut }: Publication, announced: Announced | undefined): Verdict {
+  #judge(tag: string, publication: Publication, announced: Announced | undefined): Verdict {
+    const { incarnation, buckets, cut, forgotten } = publication
     const stream = announced?.stream ?? this.nameOf(tag)
     const dropped = newCounts()
     const droppedRanges: Array<SequenceRange> = []
     const missing: Array<SequenceRange> = []
     let unauditable = 0
+    let unlisted = 0
     for (const [bucket, audit] of buckets) {
       for (const { from, to, of } of audit.dropped) {
         dropped[of.reason ?? "unknown"] = (dropped[of.reason ?? "unknown"] ?? 0) + to - from
         droppedRanges.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
       }
       for (const { from, to, of } of audit.missing) {
-        if (of.isTakenAway || cut.has(of.partition)) unauditable += to - from
+        if (!of.isTakenAway && forgotten.has(of.partition)) unlisted += to - from
+        else if (of.isTakenAway || cut.has(of.partition)) unauditable += to - from
         else missing.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
       }
     }
@@ -171,12 +177,16 @@ export class SequenceAudit {
     }
     const tail = eventsOf(ends)
     const state = announced?.state ?? "elsewhere"
-    const unannounced = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
+    const unsaid = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
+    // Its ledger counts those that no notice lists; without it nobody can tell what they were.
+    const ofUnlisted = Math.min(unlisted, unsaid)
+    unauditable += unlisted - ofUnlisted
+    const unannounced = unsaid - ofUnlisted
     // Drops whose notices were taken away, with what they tell of, explain nothing that is missing between records that are kept.
     const between = eventsOf(missing)
     const ofBetween = Math.min(between, Math.max(0, unannounced - unauditable))
     const ofTail = state === "closed" || state === "gone" ? Math.min(tail, unannounced - ofBetween) : 0
-    const known = ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
+    const known = ofUnlisted + ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
     const onItsWay = tail + ofLetters
@@ -223,7 +233,7 @@ export class SequenceAudit {
     const name = `${incarnation} ${tag}`
     let publication = this.#publications.get(name)
     if (publication === undefined) {
-      publication = { incarnation, buckets: new Map(), cut: new Set() }
+      publication = { incarnation, buckets: new Map(), cut: new Set(), forgotten: new Set() }
       this.#publications.set(name, publication)
     }
     return publication

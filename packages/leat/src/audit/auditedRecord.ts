@@ -1,6 +1,6 @@
 /** What an audit needs of a record: whose it is, which event, and which drops it announces. */
 import { markerOwner, taggedStream } from "../record/CompactHeader.ts"
-import { noticeIsCut, droppedHeader, type DroppedRange } from "../record/DropNotice.ts"
+import { type DroppedRange, droppedHeader, noticeHasForgotten, noticeIsCut } from "../record/DropNotice.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { Header } from "../record/Headers.ts"
 import { readMeta } from "../record/Wire.ts"
@@ -15,6 +15,8 @@ export interface AuditedRecord {
   readonly dropped: ReadonlyArray<DroppedRange>
   /** Whether the notice had no room for all drops there were. */
   readonly isNoticeCut: boolean
+  /** Whether there were drops that no notice lists. */
+  readonly hasForgotten: boolean
   /** Whether somebody has put the event there once more, or for the first time, from a dead letter. */
   readonly isReplay: boolean
 }
@@ -22,13 +24,17 @@ export interface AuditedRecord {
 /** Reads it; undefined for what leat has not written. */
 export function auditedRecord(headers: ReadonlyArray<Header>): AuditedRecord | undefined {
   const { id, dropped, isMarker, replays } = readMeta(headers, "")
-  const notice = dropped.length === 0 ? undefined : headers.find(([name]) => name === droppedHeader)?.[1]
-  const isNoticeCut = notice !== undefined && noticeIsCut(notice)
-  const isReplay = replays !== undefined
+  const notice = headers.find(([name]) => name === droppedHeader)?.[1]
+  const said = {
+    dropped,
+    isNoticeCut: notice !== undefined && noticeIsCut(notice),
+    hasForgotten: notice !== undefined && noticeHasForgotten(notice),
+    isReplay: replays !== undefined
+  }
   if (id !== undefined) {
     const tag = id.stream.startsWith("#") ? id.stream : taggedStream(id.stream)
-    return { incarnation: id.incarnation, tag, id: { ...id, stream: tag }, dropped, isNoticeCut, isReplay }
+    return { incarnation: id.incarnation, tag, id: { ...id, stream: tag }, ...said }
   }
   const owner = isMarker ? markerOwner(headers.find(([name]) => name === "leat")?.[1]) : undefined
-  return owner === undefined ? undefined : { ...owner, dropped, isNoticeCut, isReplay }
+  return owner === undefined ? undefined : { ...owner, ...said }
 }

@@ -7,7 +7,7 @@
  */
 import type { WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import type { DroppedRange } from "../record/DropNotice.ts"
+import { type DroppedRange, forgotten } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { LaneKeeper, PumpedLane } from "./Pumped.ts"
 
@@ -75,9 +75,15 @@ export class LegLanes implements LaneKeeper {
 
   /** Drops that were counted while the sink was not open, for the next record of their lanes to announce. */
   announce(ranges: ReadonlyArray<DroppedRange>): void {
-    for (const partition of new Set(ranges.map(({ bucket }) => bucket % this.#maker.partitions))) {
+    const { partitions } = this.#maker
+    const isForgotten = (range: DroppedRange) => range.bucket === forgotten.bucket
+    // Nobody knows where those would have gone that were not remembered.
+    const told = ranges.some(isForgotten)
+      ? Array.from({ length: partitions }, (_, partition) => partition)
+      : new Set(ranges.map(({ bucket }) => bucket % partitions))
+    for (const partition of told) {
       const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
-      lane?.announce(ranges.filter(({ bucket }) => bucket % this.#maker.partitions === partition))
+      lane?.announce(ranges.filter((range) => isForgotten(range) || range.bucket % partitions === partition))
     }
   }
 

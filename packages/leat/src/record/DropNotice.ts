@@ -25,8 +25,11 @@ export const droppedHeader = "leat-dropped"
  */
 export const rangesMax = 4096
 
-/** What a notice ends with that does not carry all there were. */
+/** What a notice ends with that does not carry all there were: the next one goes on. */
 const noticeMore = "..."
+
+/** Stands for drops that no notice will list: there were more of them than a lane remembers. */
+const noticeForgotten = "?..."
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -52,6 +55,7 @@ export function rangesWithin(ranges: ReadonlyArray<DroppedRange>, bytesMax: numb
 }
 
 function textOf({ bucket, from, to, reason }: DroppedRange, before: DroppedRange | undefined): string {
+  if (bucket === forgotten.bucket) return noticeForgotten
   return `${bucket}:${from}-${to}${reason === before?.reason ? "" : `:${reason}`}`
 }
 
@@ -76,6 +80,14 @@ export function noticeIsCut(bytes: Uint8Array): boolean {
   return decoder.decode(bytes).endsWith(noticeMore)
 }
 
+/** Whether there were drops that no notice lists. */
+export function noticeHasForgotten(bytes: Uint8Array): boolean {
+  return decoder.decode(bytes).split(";").includes(noticeForgotten)
+}
+
+/** Stands among the ranges of a lane for those that it has no room for. */
+export const forgotten: DroppedRange = Object.freeze({ bucket: -1, from: 0, to: 0, reason: "" })
+
 /** The drops of a lane that no record has announced yet: sequences of one bucket that follow each other are one range. */
 export class DroppedRanges {
   readonly #ranges: Array<DroppedRange> = []
@@ -95,12 +107,19 @@ export class DroppedRanges {
       newest.to = seq + 1
       return
     }
-    // One more than a notice can carry is enough for it to say that there were more: a sink may be dead for days.
-    if (this.#ranges.length > rangesMax) return
-    const range = { bucket, from: seq, to: seq + 1, reason }
+    // A sink may be dead for days: what is not remembered is told in one word.
+    if (this.#ranges.length >= rangesMax) this.#forget()
+    else this.#push({ bucket, from: seq, to: seq + 1, reason })
+  }
+
+  #push(range: DroppedRange): void {
     this.#ranges.push(range)
     this.#young++
-    this.#newest.set(bucket, range)
+    this.#newest.set(range.bucket, range)
+  }
+
+  #forget(): void {
+    if (!this.#newest.has(forgotten.bucket)) this.#push({ ...forgotten })
   }
 
   /** Takes the first ones out, all when not said otherwise, for a record to announce. */
@@ -130,9 +149,11 @@ export class DroppedRanges {
       if (!this.#newest.has(bucket)) this.#newest.set(bucket, own)
     }
     this.#ranges.unshift(...front.toReversed())
-    for (const range of this.#ranges.splice(rangesMax + 1)) {
+    const cut = this.#ranges.splice(rangesMax)
+    for (const range of cut) {
       this.#young = Math.max(0, this.#young - 1)
       if (this.#newest.get(range.bucket) === range) this.#newest.delete(range.bucket)
     }
+    if (cut.length > 0) this.#forget()
   }
 }

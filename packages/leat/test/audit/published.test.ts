@@ -127,6 +127,44 @@ describe("an audit of what leat published", () => {
       })
     ))
 
+  it("misses nothing behind drops of which there were more than a lane remembers", () =>
+    story(
+      Effect.gen(function* () {
+        let reason: "Unavailable" | "Throttled" | undefined
+        const saved: Array<Announcement> = []
+        const { broker, leat, notes } = yield* openNotes(
+          {
+            policy: [{ on: ["passing"], then: "drop" }],
+            faults: { send: () => (reason === undefined ? undefined : { kind: "fail", reason }) },
+            store: { save: (one) => Effect.sync(() => void saved.push(one)) }
+          },
+          noteContract({ buckets: 3840 })
+        )
+        const toAll = Effect.suspend(() => {
+          for (let at = 0; at < 2500; at++) notes.offer(note(`k${at}`, "to all"))
+          return leat.flush
+        })
+        for (let round = 0; round < 4; round++) {
+          reason = round % 2 === 0 ? "Unavailable" : "Throttled"
+          yield* toAll
+        }
+        reason = undefined
+        // One record says most of it, the next that there is more, and the others nothing.
+        for (const _ of [0, 1, 2]) yield* toAll
+        const transport = memoryTransport(broker)
+        const report = yield* Audit.topic(transport, "notes")
+        expect(report).toMatchObject({ events: 7500, missing: 0 })
+        expect(report.unauditable).toBeGreaterThan(2000)
+        const listed = Object.values(report.dropped).reduce((sum, count) => sum + count, 0)
+        expect(listed + report.unauditable).toBe(10_000)
+        yield* Effect.sleep("1 minute")
+        // The ledger knows that they were dropped.
+        const ledgers = saved.slice(-1)
+        const counted = yield* Audit.topic(transport, "notes", { ledgers })
+        expect(counted).toMatchObject({ missing: 0, unauditable: 0, dropped: { unannounced: report.unauditable } })
+      })
+    ))
+
   it("counts what retention has taken away as not to be told", () =>
     story(
       Effect.gen(function* () {

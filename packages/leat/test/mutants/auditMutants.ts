@@ -129,6 +129,23 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     test: "had no room"
   },
   {
+    name: "an audit misses what a lane has forgotten to announce",
+    file: "audit/SequenceAudit.ts",
+    find: `if (hasForgotten) publication.forgotten.add(partition)
+`,
+    replace: ``,
+    foundBy: published,
+    test: "than a lane remembers"
+  },
+  {
+    name: "an audit does not ask the ledger about what no notice lists",
+    file: "audit/SequenceAudit.ts",
+    find: `const ofUnlisted = Math.min(unlisted, unsaid)`,
+    replace: `const ofUnlisted = Math.min(unlisted, 0)`,
+    foundBy: published,
+    test: "than a lane remembers"
+  },
+  {
     name: "an audit counts what a group has settled as waiting",
     file: "audit/auditTopic.ts",
     find: `position < bounds.settled) group.settled++`,

@@ -250,10 +250,18 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "drops of a leg that was away are announced by every lane",
     file: "publish/LegLanes.ts",
-    find: `lane?.announce(ranges.filter(({ bucket }) => bucket % this.#maker.partitions === partition))`,
+    find: `lane?.announce(ranges.filter((range) => isForgotten(range) || range.bucket % partitions === partition))`,
     replace: `lane?.announce(ranges)`,
     foundBy: "publish/sinks.test.ts",
     test: "late announces what its leg lost"
+  },
+  {
+    name: "drops that nobody remembers are told in one partition",
+    file: "publish/LegLanes.ts",
+    find: `const told = ranges.some(isForgotten)`,
+    replace: `const told = ranges.every(isForgotten)`,
+    foundBy: "publish/LegLanes.test.ts",
+    test: "which nobody remembers"
   },
   {
     name: "a flush waits for nothing",

@@ -263,6 +263,22 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     test: "in as few ranges as there can be"
   },
   {
+    name: "drops that are not remembered are told nobody",
+    file: "record/DropNotice.ts",
+    find: `if (this.#ranges.length >= rangesMax) this.#forget()`,
+    replace: `if (this.#ranges.length >= rangesMax) return`,
+    foundBy: "record/DropNotice.test.ts",
+    test: "in one word"
+  },
+  {
+    name: "drops that are cut off when others are put back are told nobody",
+    file: "record/DropNotice.ts",
+    find: `if (cut.length > 0) this.#forget()`,
+    replace: `void cut`,
+    foundBy: "record/DropNotice.test.ts",
+    test: "what was cut off is not added to"
+  },
+  {
     name: "drops that were cut off are added to",
     file: "record/DropNotice.ts",
     find: `      this.#young = Math.max(0, this.#young - 1)

@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest"
 import {
   type DroppedRange,
   DroppedRanges,
+  forgotten,
   dropNotice,
+  noticeHasForgotten,
+  noticeIsCut,
   rangesMax,
   rangesWithin,
   readDropNotice
@@ -158,10 +161,38 @@ describe("drops that are not announced", () => {
     const taken = drops.take(10)
     for (let bucket = rangesMax; bucket < rangesMax + 10; bucket++) drops.add(bucket, 0, "overflow")
     drops.putBack(taken)
-    expect(drops.all.map(({ bucket }) => bucket)).toEqual(Array.from({ length: rangesMax + 1 }, (_, bucket) => bucket))
+    const remembered = Array.from({ length: rangesMax }, (_, bucket) => bucket)
+    expect(drops.all.map(({ bucket }) => bucket)).toEqual([...remembered, forgotten.bucket])
     drops.take(5)
     drops.add(rangesMax + 5, 1, "overflow")
     expect(drops.all.at(-1)).toEqual({ bucket: rangesMax + 5, from: 1, to: 2, reason: "overflow" })
+  })
+
+  it("are told in one word where there were more than are remembered, in the notice behind the last of them", () => {
+    const drops = new DroppedRanges()
+    const told = () => {
+      const notice = dropNotice(drops.all)
+      const taken = drops.take(rangesMax)
+      return { taken, all: [readDropNotice(notice).length, noticeIsCut(notice), noticeHasForgotten(notice)] }
+    }
+    const fill = (count: number) => {
+      for (let bucket = 0; bucket < count; bucket++) drops.add(bucket, 0, "overflow")
+    }
+    fill(rangesMax)
+    expect(told().all).toEqual([rangesMax, false, false])
+    fill(rangesMax + 3)
+    expect(told().all).toEqual([rangesMax, true, false])
+    const last = told()
+    expect(last.all).toEqual([0, true, true])
+    expect(drops.all).toEqual([])
+    // What was to say so did not, and what comes behind it is listed again.
+    fill(2)
+    drops.putBack(last.taken)
+    expect(dropNotice(drops.all)).toEqual(bytesOf("?...;0:0-1:overflow;1:0-1"))
+    expect(told().all).toEqual([2, false, true])
+    fill(rangesMax + 1)
+    drops.putBack(last.taken)
+    expect(drops.all.filter(({ bucket }) => bucket === forgotten.bucket)).toHaveLength(1)
   })
 
   it("are bounded, and added at once however many there are", () => {
