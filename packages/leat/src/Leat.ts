@@ -255,11 +255,12 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
-    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, trouble }) => ({
+    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, spilling, trouble }) => ({
       sink,
       bufferedBytes,
       bufferBytesMax,
       ...(shareBytes === undefined ? {} : { shareBytes }),
+      ...(spilling === undefined ? {} : { spilled: spilling }),
       ...(trouble === undefined ? {} : { trouble })
     })),
     ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {

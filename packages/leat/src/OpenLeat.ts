@@ -108,4 +108,6 @@ export interface SinkFill {
    * 42 seconds: Timeout: ...`. Absent while everything is stored.
    */
   readonly trouble?: string
+  /** What its spill holds, earlier processes' events included: records, and their bytes. Absent where it has none. */
+  readonly spilled?: { readonly records: number; readonly bytes: number }
 }

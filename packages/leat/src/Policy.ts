@@ -19,7 +19,8 @@ import { isPassing } from "./reasons.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter`: a topic keeps it, of a subscription one of the group's own, of a leg
- * `{topic}.undelivered`; where none can, its key halts, or its lane. `spill` is refused by `faults` until a sink can do it.
+ * `{topic}.undelivered`; where none can, its key halts, or its lane. `spill`: a local disk keeps it until its destination takes it, in order; of
+ * legs only.
  */
 export type Ending = "drop" | "deadLetter" | "spill" | "halt"
 
@@ -178,11 +179,8 @@ function ruleFaults(
   if (tags.some((tag) => typeof tag !== "string"))
     found.push({ path: `${at}.on`, message: "the names of failures are texts" })
   if (tags.includes("")) found.push({ path: `${at}.on`, message: "a failure without a name is never met" })
-  if (then === "spill") {
-    const message = "`spill` is not available in this version; use drop, deadLetter or halt"
-    found.push({ path: `${at}.then`, message })
-  } else if (then !== "drop" && then !== "deadLetter" && then !== "halt")
-    found.push({ path: `${at}.then`, message: "say drop, deadLetter or halt" })
+  if (then !== "drop" && then !== "deadLetter" && then !== "spill" && then !== "halt")
+    found.push({ path: `${at}.then`, message: "say drop, deadLetter, spill or halt" })
   const limit: unknown = timeoutMs
   if (limit !== undefined && !(typeof limit === "number" && limit >= 1 && limit <= delayMsMax)) {
     const message = `${shown(limit)} is not milliseconds from 1 to ${delayMsMax}`

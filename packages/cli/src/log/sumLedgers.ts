@@ -67,7 +67,7 @@ function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: Announc
   const sum = of(legs, `${stream}\n${sink}`, () => {
     return { stream, sink, admitted: 0, stored: 0, deadLettered: 0, dropped: 0, pending: 0, crashLost: 0, unknown: 0 }
   })
-  const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering
+  const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering + leg.spilled
   const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
   sum.admitted += leg.admitted
   sum.deadLettered += total(leg.deadLettered)

@@ -189,19 +189,22 @@ export class SequenceAudit {
     const known = ofUnlisted + ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
-    const onItsWay = tail + ofLetters
+    // What it has left in a spill the next process sends, whatever has become of this one.
+    const ofSpill = state === "closed" || state === "gone" ? Math.min(tail - ofTail, announced?.spilled ?? 0) : 0
+    const onItsWay = tail + ofLetters - ofSpill
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
-    if (state === "closed") missing.push(...ends)
+    if (state === "closed" && ofSpill < tail) missing.push(...ends)
     return {
       stream,
       incarnation,
       dropped: known === 0 ? dropped : Object.assign(dropped, { unannounced: known }),
       droppedRanges,
       missing,
-      missingEvents: eventsOf(missing) - ofBetween - ofLetters - (state === "closed" ? ofTail : 0),
+      missingEvents:
+        eventsOf(missing) - ofBetween - ofLetters - (state === "closed" && ofSpill < tail ? ofTail + ofSpill : 0),
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
       crashLost: state === "gone" ? onItsWay - ofTail : 0,
-      pending: state === "running" ? onItsWay : 0
+      pending: state === "running" ? onItsWay : ofSpill
     }
   }
 
@@ -269,6 +272,8 @@ interface Announced {
   readonly dropped: number
   /** Events that wait to be set aside there. */
   readonly deadLettering: number
+  /** Events that it has in its spill, or has left there. */
+  readonly spilled: number
 }
 
 function announcedOf(
@@ -285,9 +290,11 @@ function announcedOf(
         0
       )
       const deadLettering = own.reduce((sum, leg) => sum + leg.deadLettering, 0)
+      const spilled = own.reduce((sum, leg) => sum + (leg.spilled ?? 0), 0)
       const tag = taggedStream(stream)
       const known = state ?? (isClosed ? "closed" : "elsewhere")
-      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, sequences, dropped, deadLettering })
+      const counts = { sequences, dropped, deadLettering, spilled }
+      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found
 }

@@ -73,7 +73,11 @@ export function handleFaults(
     found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))
   if (inbox !== undefined) found.push(...inboxFaults(inbox))
-  return [...found, ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))]
+  return [
+    ...found,
+    ...spillFaults(policy),
+    ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))
+  ]
 }
 
 function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
@@ -87,4 +91,14 @@ function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
     return [{ path: "from.position", message: `${shown(from.position)} is not a position: a bigint from 0n` }]
   }
   return [{ path: "from", message: 'is none of "earliest", "latest", { timeMs: ... } and { position: ... }' }]
+}
+
+/** What only a leg can do. */
+function spillFaults(policy: unknown): ReadonlyArray<RouteFault> {
+  const rules: ReadonlyArray<unknown> = Array.isArray(policy) ? policy : []
+  return rules.flatMap((rule, index) => {
+    if (!isObject(rule) || rule["then"] !== "spill") return []
+    const message = "a subscription cannot spill: its events stand in their topic; say drop, deadLetter or halt"
+    return [{ path: `policy[${index}].then`, message }]
+  })
 }

@@ -4,8 +4,8 @@
  * ```text
  * offered  = admitted + rejected[reason] + waiting                                        per stream
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
- * admitted = stored + deadLettered[reason] + dropped[reason]                              per (stream, sink, epoch)
- *          + queued + inFlight + inDoubt + deadLettering
+ * admitted + recovered = stored + deadLettered[reason] + dropped[reason]                  per (stream, sink, epoch)
+ *          + queued + inFlight + inDoubt + deadLettering + spilled
  * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
  * ```
  *
@@ -15,13 +15,13 @@
  */
 
 /**
- * Where a leg can be that has not ended. `inDoubt`: sent, and the answer never came; `deadLettering`: on its way to the topic of what could not be
+ * Where a leg can be that a lane holds. `inDoubt`: sent, and the answer never came; `deadLettering`: on its way to the topic of what could not be
  * published.
  */
 export type PendingPlace = "queued" | "inFlight" | "inDoubt" | "deadLettering"
 
-/** Where a leg can be. `stored`, `deadLettered` and `dropped` are final. */
-export type Place = PendingPlace | "stored" | "deadLettered" | "dropped"
+/** Where a leg can be. `stored`, `deadLettered` and `dropped` are final; `spilled`: on a disk until its destination takes it. */
+export type Place = PendingPlace | "spilled" | "stored" | "deadLettered" | "dropped"
 
 /**
  * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
@@ -93,6 +93,10 @@ export interface WriteAccount {
   readonly sink: string
   readonly epoch: number
   admitted: number
+  /** Left in the spill by a process before this one, and ended here. */
+  recovered: number
+  /** In the spill; the one pending place that no lane holds. */
+  spilled: number
   stored: number
   readonly deadLettered: Counts
   readonly dropped: Counts
@@ -120,8 +124,8 @@ export interface StreamRow {
 }
 
 /**
- * What became of the admitted events of one stream in one sink: `admitted = stored + deadLettered + dropped + queued + inFlight +
- * inDoubt + deadLettering`, in events.
+ * What became of the admitted events of one stream in one sink: `admitted + recovered = stored + deadLettered + dropped + queued + inFlight +
+ * inDoubt + deadLettering + spilled`, in events.
  */
 export interface LegRow {
   readonly stream: string
@@ -129,6 +133,8 @@ export interface LegRow {
   readonly sink: string
   readonly epoch: number
   readonly admitted: number
+  /** Left in the spill by a process before this one, and ended here. */
+  readonly recovered: number
   readonly stored: number
   /** Set aside in `{topic}.undelivered` by a policy, by the reason of the `TransportError`. */
   readonly deadLettered: Readonly<Counts>
@@ -144,6 +150,8 @@ export interface LegRow {
   readonly inDoubt: number
   /** On their way to `{topic}.undelivered`. */
   readonly deadLettering: number
+  /** In the spill, on disk: sent when the destination takes it again, by this process or the next one. */
+  readonly spilled: number
   /** Whether the equation holds. */
   readonly balanced: boolean
 }
@@ -238,6 +246,8 @@ export class Ledger {
       sink,
       epoch,
       admitted: 0,
+      recovered: 0,
+      spilled: 0,
       stored: 0,
       deadLettered: newCounts(),
       dropped: newCounts(),
@@ -306,13 +316,16 @@ export class Ledger {
     }
     return this.accounts.map((account, index) => {
       const { queued, inFlight, inDoubt, deadLettering } = pending[index] ?? nothingPending
-      const { stream, sink, epoch, admitted, stored, deadLettered, dropped, droppedMayBeStored } = account
+      const { stream, sink, epoch, admitted, recovered, spilled, stored, deadLettered, dropped, droppedMayBeStored } =
+        account
       const ended = stored + sum(deadLettered) + sum(dropped)
+      const held = queued + inFlight + inDoubt + deadLettering
       return {
         stream,
         sink,
         epoch,
         admitted,
+        recovered,
         stored,
         deadLettered: { ...deadLettered },
         dropped: { ...dropped },
@@ -321,7 +334,8 @@ export class Ledger {
         inFlight,
         inDoubt,
         deadLettering,
-        balanced: admitted === ended + queued + inFlight + inDoubt + deadLettering
+        spilled,
+        balanced: admitted + recovered === ended + held + spilled
       }
     })
   }

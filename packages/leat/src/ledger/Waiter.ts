@@ -15,11 +15,13 @@ export interface Outcome {
   readonly dropped: Readonly<Record<string, number>>
   /** Of the dead-lettered and dropped: legs that may nevertheless be stored, because their last answer never came. */
   readonly mayBeStored: number
+  /** Legs that this leat left in the spill when it was closed: on disk, for the next one to send. */
+  readonly spilled: number
 }
 
 /** As plain data: whoever waited is given this, and not the waiter. */
-export function outcomeOf({ stored, deadLettered, deadLetters, dropped, mayBeStored }: Outcome): Outcome {
-  return { stored, deadLettered, deadLetters, dropped, mayBeStored }
+export function outcomeOf({ stored, deadLettered, deadLetters, dropped, mayBeStored, spilled }: Outcome): Outcome {
+  return { stored, deadLettered, deadLetters, dropped, mayBeStored, spilled }
 }
 
 type Told = (outcome: Outcome) => void
@@ -31,15 +33,20 @@ const nothing: Unstored = Object.freeze({
   deadLettered: Object.freeze({}),
   deadLetters: Object.freeze([]),
   dropped: Object.freeze({}),
-  mayBeStored: 0
+  mayBeStored: 0,
+  spilled: 0
 })
 
 export class Waiter implements Outcome {
   stored = 0
   /** Legs whose fate is still open. */
   pending = 0
+  /** Of these: legs that are on disk. */
+  onDisk = 0
   /** Mostly there is one. */
   #done: Told | Set<Told> | undefined
+  /** Whoever waits until what is pending is on disk. */
+  #durable: Told | undefined
   #unstored = nothing
 
   get deadLettered(): Readonly<Record<string, number>> {
@@ -58,6 +65,10 @@ export class Waiter implements Outcome {
     return this.#unstored.mayBeStored
   }
 
+  get spilled(): number {
+    return this.#unstored.spilled
+  }
+
   tellStored(count: number): void {
     this.stored += count
     this.#settle(count)
@@ -72,12 +83,35 @@ export class Waiter implements Outcome {
   /** `topic`: where they are, as `cluster/topic`. */
   tellDeadLettered(count: number, reason: string, topic: string, mayBeStored: boolean): void {
     this.#unstored = {
+      ...this.#unstored,
       deadLettered: added(this.deadLettered, reason, count),
       deadLetters: [...new Set([...this.deadLetters, topic])],
-      dropped: this.dropped,
       mayBeStored: this.mayBeStored + (mayBeStored ? count : 0)
     }
     this.#settle(count)
+  }
+
+  /** Legs are in the spill: on disk, and not stored yet. */
+  tellOnDisk(count: number): void {
+    this.onDisk += count
+    this.#lookDurable()
+  }
+
+  /** Legs that are in the spill end now, or stay there for another leat to send. */
+  tellFromDisk(count: number): void {
+    this.onDisk -= count
+  }
+
+  /** Legs stay in the spill: this leat is closed. */
+  tellSpilled(count: number): void {
+    this.#unstored = { ...this.#unstored, spilled: this.spilled + count }
+    this.#settle(count)
+  }
+
+  /** Calls `done` once what is pending is on disk, or nothing is pending. */
+  whenDurable(done: Told): void {
+    if (this.pending === this.onDisk) done(this)
+    else this.#durable = done
   }
 
   /** Calls `done` once nothing is pending: now, if that is so already. */
@@ -101,11 +135,19 @@ export class Waiter implements Outcome {
 
   #settle(count: number): void {
     this.pending -= count
-    if (this.pending > 0) return
+    if (this.pending > 0) return this.#lookDurable()
+    this.#lookDurable()
     const done = this.#done
     this.#done = undefined
     if (typeof done === "function") done(this)
     else for (const one of done ?? []) one(this)
+  }
+
+  #lookDurable(): void {
+    const done = this.#durable
+    if (done === undefined || this.pending > this.onDisk) return
+    this.#durable = undefined
+    done(this)
   }
 }
 

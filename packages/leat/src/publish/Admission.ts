@@ -116,10 +116,11 @@ export class NotStored extends Data.TaggedError("NotStored")<{
   readonly outcome: Outcome
 }> {
   override get message(): string {
-    const { dropped, deadLettered, deadLetters } = this.outcome
+    const { dropped, deadLettered, deadLetters, spilled } = this.outcome
     const ends = [
       ...(Object.keys(dropped).length === 0 ? [] : [`dropped by policy (${textOf(dropped)})`]),
-      ...(deadLetters.length === 0 ? [] : [`dead-lettered to ${deadLetters.join(", ")} (${textOf(deadLettered)})`])
+      ...(deadLetters.length === 0 ? [] : [`dead-lettered to ${deadLetters.join(", ")} (${textOf(deadLettered)})`]),
+      ...(spilled === 0 ? [] : [`left in the spill when leat was closed (${spilled}), for the next process to send`])
     ]
     return `${this.stream}: the event was admitted, then ${ends.join(", and ")}`
   }

@@ -90,7 +90,7 @@ export class Publishing<T> implements Publication {
       if (!told.admitted) return done(this.#rejected(told, fault))
       call.receipt = this.#numbered(published)
       if (level === "queued") return done(published)
-      this.#whenDone(published, () => done(this.#notStored(published, published.id) ?? published))
+      this.#whenAt(level, published, () => done(this.#notStored(published, published.id) ?? published))
     }
     const told = this.#publisher.offerOrWait(event, options, around, published, true)
     if (told instanceof WaitForRoom) {
@@ -144,7 +144,7 @@ export class Publishing<T> implements Publication {
     all.run((thrown) => {
       if (thrown !== undefined) return done(thrown)
       if (level === "queued" || all.admitted === 0) return done(receipt())
-      this.#whenDone(waiter, () => done(this.#notStored(waiter, undefined) ?? receipt()))
+      this.#whenAt(level, waiter, () => done(this.#notStored(waiter, undefined) ?? receipt()))
     })
     return {
       get receipt() {
@@ -186,7 +186,7 @@ export class Publishing<T> implements Publication {
   #at(level: Level, published: Published): Effect.Effect<Receipt, NotStored> {
     if (level === "queued") return Effect.succeed(published)
     return Effect.callback((resume) => {
-      this.#whenDone(published, () => {
+      this.#whenAt(level, published, () => {
         const failure = this.#notStored(published, published.id)
         resume(failure === undefined ? Effect.succeed(published) : Effect.fail(failure))
       })
@@ -204,9 +204,10 @@ export class Publishing<T> implements Publication {
     return whenEnded(waiter, this.#schedule)
   }
 
-  /** Calls `then` when all legs have ended; never inside the stack of the lane in which they do. */
-  #whenDone(waiter: Waiter, then: () => void): void {
+  /** Calls `then` when all legs have ended, or are on disk where that is enough; never inside the stack of the lane in which they do. */
+  #whenAt(level: Level, waiter: Waiter, then: () => void): void {
     if (waiter.pending === 0) then()
+    else if (level === "durable") waiter.whenDurable(() => this.#schedule(then))
     else waiter.whenDone(() => this.#schedule(then))
   }
 
@@ -224,7 +225,7 @@ export class Publishing<T> implements Publication {
   }
 
   #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
-    const isStored = isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered)
+    const isStored = isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered) && outcome.spilled === 0
     return isStored ? undefined : new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
   }
 }

@@ -149,6 +149,15 @@ export class Pump implements Alarmed, PartitionRunner {
     partition.fencing?.interruptUnsafe()
   }
 
+  /** Waits for no answer of the partition any more. */
+  giveUp(partition: PumpedPartition): void {
+    for (const sending of partition.unanswered) {
+      const detail = "closing has given up waiting for an answer"
+      this.#answered(partition, sending, [unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+    partition.fencing?.interruptUnsafe()
+  }
+
   /** A sink has closed: without anything due there is nothing to sleep for. */
   rest(): void {
     for (const partition of this.#waiting) if (partition.unanswered.length === 0) this.#waiting.delete(partition)
@@ -276,7 +285,8 @@ export class Pump implements Alarmed, PartitionRunner {
     if (partition.isClosed) return
     const nowMs = partition === this.#driving ? this.#nowMs : monotonicMs(this.#clock)
     this.#durations.record((nowMs - sending.sentAtMs) / 1000)
-    if (sending.runs?.some(isStored) === true) this.standstills.stores(partition.home, partition.partition)
+    if (!sending.isOfSpill && sending.runs?.some(isStored) === true)
+      this.standstills.stores(partition.home, partition.partition)
     const failed = sending.runs?.find((run) => !isStored(run))
     if (failed !== undefined) this.#fails(partition, sending.sentAtMs, whyOf(failed))
     if (partition !== this.#driving) this.schedule(partition)

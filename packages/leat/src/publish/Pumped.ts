@@ -7,7 +7,8 @@ import type { Leg } from "../routes/Route.ts"
 import type { Writer } from "../transport/index.ts"
 import type { Fiber } from "effect"
 import type { Alarmed } from "./Calendar.ts"
-import { type Halted, type LaneHome, WriteLane } from "./WriteLane.ts"
+import type { Halted, LaneHome } from "./LaneHome.ts"
+import { WriteLane } from "./WriteLane.ts"
 import { WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
 
 /** What runs partitions. */

@@ -6,8 +6,8 @@ import type { EventContext } from "../record/ContextHeaders.ts"
 import type { Rejected } from "./Admission.ts"
 
 /**
- * What `publish` completes at: admitted to the buffer, on local disk or better (today the same as `stored`), or
- * acknowledged by every required leg's cluster.
+ * What `publish` completes at: admitted to the buffer; on disk, in the cluster of every required leg or in its spill; or acknowledged by every
+ * required leg's cluster.
  */
 export type Level = "queued" | "durable" | "stored"
 

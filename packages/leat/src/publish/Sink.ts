@@ -14,7 +14,7 @@ import { OutageWatch } from "../OutageWatch.ts"
 import type { Policy } from "../Policy.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
-import type { TransportError, Writer } from "../transport/index.ts"
+import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
@@ -23,11 +23,17 @@ import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
 import type { LaneRules } from "./LaneRules.ts"
-import type { Halted, LaneHome, WriteLane } from "./WriteLane.ts"
-import type { WritePartitionOptions } from "./WritePartition.ts"
+import { SinkSpill } from "./spill/SinkSpill.ts"
+import type { SpillPlace } from "./spill/Spill.ts"
+import type { Halted, LaneHome } from "./LaneHome.ts"
+import type { WriteLane } from "./WriteLane.ts"
+import type { WritePartition, WritePartitionOptions } from "./WritePartition.ts"
 
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
+
+/** How much of the time for closing is kept for giving what is left to the spill, at most, in milliseconds. */
+const toSpillMs = 2000
 
 /** What a person can do about a record that the backend refuses for good. */
 const whenRejected =
@@ -63,6 +69,8 @@ export interface SinkOptions {
   readonly isCompacted: boolean
   /** How long closing waits for what is buffered, in milliseconds. */
   readonly drainMs: number
+  /** Opens the spill of the sink, with so many partitions; absent: it has none. */
+  readonly spill?: (partitions: number) => Effect.Effect<SpillPlace, TransportError, Scope.Scope>
 }
 
 export class Sink implements LaneMaker, LaneHome, PartitionHome {
@@ -80,6 +88,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly rules: LaneRules
   readonly writing: WritePartitionOptions
   readonly #undelivered: Undelivered
+  readonly #spill: SinkSpill | undefined
   readonly #buffer: SinkBuffer
   readonly #pump: Pump
   readonly #incarnation: Uint8Array
@@ -93,12 +102,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   #givenUp = 0
   #drained: (() => void) | undefined
 
-  constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer) {
-    const { recordBytesMax, fencing, pipeline } = pump.transport.capabilities
+  constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer, place?: SpillPlace) {
+    const { fencing, pipeline } = pump.transport.capabilities
+    const ofSpill = place?.transport.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY
+    const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofSpill)
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
     this.partitions = writer.partitions
-    this.writer = writer
     this.waiting = pump.roomQueue()
     this.#buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
     this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
@@ -107,18 +117,23 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.canFence = fencing !== "none"
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
-    this.writing = { rules: this.rules, pipeline, canFence: this.canFence }
+    const trip = (partition: WritePartition, failure: Halted) =>
+      this.#spill?.trip(partition as PumpedPartition, failure) ?? false
+    this.writing = { rules: this.rules, pipeline, canFence: this.canFence, trip }
     this.#pump = pump
     this.#incarnation = incarnation
     this.#isCompacted = isCompacted
+    this.#spill = place && new SinkSpill(place, writer, this, pump, this.#undelivered)
+    this.writer = this.#spill?.spill.writer ?? writer
   }
 
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
-    Effect.flatMap(contained(options.pump.transport.openWriter(options.leg.topic), options.leg.sink), (writer) =>
+    Effect.flatMap(opened(options), ([writer, place]) =>
       Effect.flatMap(Effect.scope, (scope) =>
         Effect.suspend(() => {
-          const sink = new Sink(options, writer)
+          const sink = new Sink(options, writer, place)
+          sink.#spill?.start()
           const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
           // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
           return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
@@ -165,6 +180,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#buffer.fullBytesMax
   }
 
+  /** What its spill holds; undefined where it has none. */
+  get spilling(): { readonly records: number; readonly bytes: number } | undefined {
+    const { records, bytes } = this.#spill?.spill ?? {}
+    return records === undefined || bytes === undefined ? undefined : { records, bytes }
+  }
+
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
     return this.#pump.standstills.troubleOf(this)
@@ -179,15 +200,18 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   get halted(): ReadonlyArray<HaltedLane> {
-    return this.#all.flatMap((lane) => {
+    const { sink } = this.leg
+    const ofLanes = this.#all.flatMap((lane) => {
       const halted = lane.halted ?? lane.partition.halted
       if (halted === undefined || lane.isEmpty) return []
-      return [{ ...halted, sink: this.leg.sink, partition: lane.partition.partition, stream: lane.account.stream }]
+      return [{ ...halted, sink, partition: lane.partition.partition, stream: lane.account.stream }]
     })
+    return [...ofLanes, ...(this.#spill?.halted ?? []).map((halted) => ({ ...halted, sink }))]
   }
 
   /** Lets halted lanes go on. */
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
+    this.#spill?.resume()
     for (const partition of this.#partitions) {
       if (partition?.halted === undefined) continue
       partition.resume()
@@ -244,6 +268,23 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.#undelivered.put(one as PumpedLane, span, failure)
   }
 
+  trip(one: WriteLane, failure: Halted): boolean {
+    return this.#spill?.trip((one as PumpedLane).partition, failure) ?? false
+  }
+
+  spilled(one: WriteLane, span: Span, base: Position | undefined): void {
+    this.#spill?.add(one as PumpedLane, span, base)
+  }
+
+  /** The lanes of each stream. */
+  get legs(): ReadonlyMap<WriteAccount, LegLanes> {
+    return this.#legs
+  }
+
+  find(partition: number): PumpedPartition | undefined {
+    return this.#partitions[partition]
+  }
+
   /** What became of letters: the lane may have halted, or have nothing left. */
   #answered(lane: PumpedLane, hasHalted: boolean): void {
     if (hasHalted) lane.partition.haltedLanes.push(lane)
@@ -267,6 +308,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   driven(partition: PumpedPartition, hasFailed: boolean): void {
     if (partition.halted !== undefined || partition.haltedLanes.length > 0) this.#tellHalts(partition)
     if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()
+    this.#spill?.driven(partition.partition)
     this.#leave(partition)
   }
 
@@ -304,7 +346,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   #partitionOf(partition: number): PumpedPartition {
-    return (this.#partitions[partition] ??= this.#pump.begin(this, partition))
+    const found = this.#partitions[partition]
+    if (found !== undefined) return found
+    const begun = this.#pump.begin(this, partition)
+    this.#partitions[partition] = begun
+    this.#spill?.begin(begun)
+    return begun
   }
 
   recycle(one: WriteLane, queued: Queued): void {
@@ -326,20 +373,18 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 
   #close(drainMs: number): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
+    const begin = () => {
       this.#closing = "draining"
-      this.#drained = () => resume(Effect.void)
       for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
         else this.#readied(lane)
       }
       this.#dropStanding()
-      if (this.#lanes === 0) resume(Effect.void)
-    }).pipe(
-      // Never inside the stack of the pump.
-      Effect.andThen(Effect.yieldNow),
-      Effect.timeoutOption(drainMs),
+    }
+    const spillMs = this.#spill === undefined ? 0 : Math.min(toSpillMs, drainMs / 2)
+    return this.#emptied(drainMs - spillMs, begin).pipe(
+      Effect.andThen(this.#spill === undefined ? Effect.void : this.#emptied(spillMs, () => this.#giveToSpill())),
       Effect.andThen(
         Effect.sync(() => {
           this.#closing = "closed"
@@ -352,15 +397,40 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
         })
       ),
       Effect.andThen(this.#undelivered.close),
+      Effect.andThen(this.#spill?.close ?? Effect.void),
       Effect.andThen(this.#tellGivenUp)
     )
+  }
+
+  /** Waits until no lane is left, or the time is over. */
+  #emptied(ms: number, begin: () => void): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.#drained = () => resume(Effect.void)
+      begin()
+      if (this.#lanes === 0) resume(Effect.void)
+    }).pipe(
+      // Never inside the stack of the pump.
+      Effect.andThen(Effect.yieldNow),
+      Effect.timeoutOption(ms),
+      Effect.asVoid
+    )
+  }
+
+  /** Closing is nearly over: what the destination has not taken by now, the next process finds in the spill. */
+  #giveToSpill(): void {
+    for (const lane of this.#all) {
+      if (lane.isEmpty) continue
+      this.#pump.giveUp(lane.partition)
+      this.#spill?.giveUp(lane)
+    }
   }
 
   /** Nobody resumes a lane while it is being closed: what it holds is given up as soon as nothing of it may still become a dead letter. */
   #dropStanding(): void {
     for (const lane of this.#all) {
       const isStanding = lane.halted !== undefined || lane.partition.halted !== undefined
-      if (isStanding && !lane.isDeadLettering) this.#abandon(lane)
+      if (!isStanding || lane.isDeadLettering) continue
+      if (this.#spill?.giveUp(lane) !== true) this.#abandon(lane)
     }
   }
 
@@ -426,3 +496,14 @@ const kinds: ReadonlyArray<Pulled<Sink>> = [
   { name: metricNames.bufferBytes, type: "Gauge", read: ({ bufferedBytes }) => bufferedBytes },
   { name: metricNames.retries, type: "Counter", read: ({ rules }) => rules.retries }
 ]
+
+/** The writer of a sink, and its spill where it has one. */
+function opened({ pump, leg, spill }: SinkOptions): Effect.Effect<Opened, TransportError, Scope.Scope> {
+  return Effect.flatMap(contained(pump.transport.openWriter(leg.topic), leg.sink), (writer) =>
+    spill === undefined
+      ? Effect.succeed<Opened>([writer, undefined])
+      : Effect.map(spill(writer.partitions), (place): Opened => [writer, place])
+  )
+}
+
+type Opened = readonly [Writer, SpillPlace | undefined]

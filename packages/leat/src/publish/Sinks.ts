@@ -11,7 +11,8 @@ import { type Transport, TransportError } from "../transport/index.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
-import { Sink } from "./Sink.ts"
+import { Sink, type SinkOptions } from "./Sink.ts"
+import { openSpill } from "./spill/openSpill.ts"
 import * as Telemetry from "../Telemetry.ts"
 
 export type OpenError = RouteError | TransportError
@@ -209,7 +210,9 @@ export class Sinks {
       )
       const { transports, pumps, ledger, incarnation, drainMs } = this.#options
       const transport = yield* transports.get(leg.cluster)
-      const opening = Sink.open({ leg, pump: pumps.of(transport), ledger, incarnation, isCompacted, drainMs })
+      const spill = yield* this.#spillOf(leg)
+      const pump = pumps.of(transport)
+      const opening = Sink.open({ leg, pump, ledger, incarnation, isCompacted, drainMs, ...spill })
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
@@ -219,6 +222,15 @@ export class Sinks {
       if (waiting !== undefined) yield* Deferred.succeed(waiting.again, undefined)
       return sink
     })
+  }
+
+  /** How the spill of a sink is opened, in a cluster that is held as long as the sink is. */
+  #spillOf(leg: Leg): Effect.Effect<Pick<SinkOptions, "spill">, OpenError, Scope.Scope> {
+    const { sink, spill } = leg
+    if (spill === undefined) return Effect.succeed({})
+    return Effect.map(this.#options.transports.get(spill.cluster), (transport) => ({
+      spill: (partitions) => openSpill(transport, leg, partitions, () => this.#open.get(sink)?.leg ?? leg)
+    }))
   }
 }
 

@@ -12,7 +12,7 @@ import { DeadLetters } from "../transport/DeadLetters.ts"
 import type { Pump } from "./Pump.ts"
 import type { PumpedLane } from "./Pumped.ts"
 import type { Span } from "./Span.ts"
-import type { Halted } from "./WriteLane.ts"
+import type { Halted } from "./LaneHome.ts"
 
 /** Records of a lane that may wait for their letters at once: each is looked at whenever something is sent. */
 export const lettersMax = 1024
@@ -60,6 +60,28 @@ export class Undelivered {
     }
   }
 
+  /** The same for a record that no lane holds. Completes when its letter is stored, or with why it is refused for good. */
+  putRecord(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {
+    return Effect.callback((resume) => {
+      const letters = (this.#letters ??= this.#open())
+      const { headers = [], timeMs = 0 } = record
+      const { wallMs } = this.#options.pump
+      const letter = () => ({
+        ...record,
+        headers: [...this.#headers(partition, failure, wallMs, timeMs), ...headers],
+        timeMs: wallMs
+      })
+      let isWanted = true
+      letters.put({
+        partition,
+        record: letter,
+        isWanted: () => isWanted,
+        done: (fault) => resume(Effect.succeed(fault))
+      })
+      return Effect.sync(() => (isWanted = false))
+    })
+  }
+
   /** Ends what is on its way, for which nobody waits any more. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => this.#letters?.close ?? Effect.void)
 
@@ -78,33 +100,20 @@ export class Undelivered {
   }
 
   /** The bytes are copied: the arena is used again. Its own time may be what it was refused for. */
-  #letterOf(
-    batch: RecordBatch,
-    index: number,
-    partition: number,
-    { tag, attempts, detail }: Halted,
-    atMs: number
-  ): PlainRecord {
-    const { leg, pump } = this.#options
-    const letter = deadLetterHeaders({
-      by: "leat",
-      topic: leg.topic,
-      partition,
-      stage: "publish",
-      tag,
-      message: detail,
-      attempts,
-      atMs,
-      timeMs: batch.timeMs(index),
-      replays: 0
-    })
+  #letterOf(batch: RecordBatch, index: number, partition: number, failure: Halted, atMs: number): PlainRecord {
     const own = batch.headers(index).map(([name, value]) => [name, new Uint8Array(value)] as const)
     return {
       key: copyOf(batch.key(index)),
       value: copyOf(batch.value(index)),
-      headers: [...letter, ...own],
-      timeMs: pump.wallMs
+      headers: [...this.#headers(partition, failure, atMs, batch.timeMs(index)), ...own],
+      timeMs: this.#options.pump.wallMs
     }
+  }
+
+  #headers(partition: number, { tag, attempts, detail }: Halted, atMs: number, timeMs: number) {
+    const { topic } = this.#options.leg
+    const failure = { stage: "publish", tag, attempts, message: detail } as const
+    return deadLetterHeaders({ by: "leat", topic, partition, ...failure, atMs, timeMs, replays: 0 })
   }
 }
 

@@ -13,63 +13,30 @@
  * @example
  * ```ts
  * const range = lane.take(nowMs)
- * if (range !== undefined) lane.settled(range, [{ from: range.from, to: range.to, fate: "stored" }], { nowMs, random, isBehind: false })
+ * const facts = { nowMs, random, isBehind: false }
+ * if (range !== undefined) lane.settled(range, [{ from: range.from, to: range.to, fate: "stored" }], facts)
  * ```
  */
-import type { Ledger, PendingPlace, Place, WriteAccount } from "../ledger/Ledger.ts"
-import { decide, type Decision } from "../Policy.ts"
+import type { PendingPlace, Place, WriteAccount } from "../ledger/Ledger.ts"
+import { decide } from "../Policy.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
+import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
 import { LaneQueue } from "./LaneQueue.ts"
-import type { LaneRules } from "./LaneRules.ts"
-import { retryDelayMs } from "./retryDelayMs.ts"
+import { waitMsOf } from "./waitMsOf.ts"
 import { isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
-
-/** What all lanes of a sink share. */
-export interface LaneHome {
-  readonly ledger: Ledger
-  readonly rules: LaneRules
-  /** Largest record that the transport takes, in bytes. */
-  readonly recordBytesMax: number
-  /** Whether the transport can promise that nothing sent earlier still lands. */
-  readonly canFence: boolean
-  /** Records that may wait for their letters at once; from then on the lane waits too. */
-  readonly lettersMax: number
-  /** Where dead letters go, as `cluster/topic`. */
-  readonly deadLetters: string
-  /** Has a copy of the records stored there; never answers (`letterAnswered`) before it returns. */
-  readonly setAside: (lane: WriteLane, span: Span, failure: Halted) => void
-  /** Nothing of the batch is left. */
-  readonly recycle: (lane: WriteLane, queued: Queued) => void
-}
-
-/** Why a lane stands still until a person says `resume`, or a record is set aside. */
-export interface Halted {
-  /** What the policy was asked about. */
-  readonly tag: string
-  /** Attempts made so far. */
-  readonly attempts: number
-  /** One sentence for a person. */
-  readonly detail: string
-}
-
-/** When an answer came, chance, and whether a range that was handed over earlier had failed. */
-export interface AnswerFacts {
-  readonly nowMs: number
-  /** In [0, 1). */
-  readonly random: number
-  readonly isBehind: boolean
-}
 
 /** The worst that became of a range. */
 export type Fate = "stored" | "notStored" | "unknown"
 
-/** Waits of a range for the end of an outage: the first, and the longest, in milliseconds. */
-const outageMs = 1000
-const outageMsMax = 30_000
+/** What the policy is asked about while the spill takes no more. */
+export const spillFull = "SpillFull"
+
+/** Pause before the spill is tried again, in milliseconds. */
+const spillAgainMs = 250
 
 /** Ranges of drops that one attempt says while a refused record is looked for: all there are, thousands, cost a millisecond each time. */
 const saidMaxOfHalves = 64
@@ -215,10 +182,8 @@ export class WriteLane implements QueueOwner {
     const at = queued.spans.indexOf(span)
     span.state = "ended"
     const [only] = runs
-    const { outage } = this.#home.rules
     if (runs.length === 1 && only?.fate === "stored") {
-      outage?.handled(span.to - span.from, facts.nowMs)
-      this.#end(queued.batch, span, "inFlight", "stored")
+      this.#stored(queued.batch, span, only, facts)
       if (queued.spans.length === 1) queued.spans.pop()
       else queued.spans.splice(at, 1)
       this.#removeEnded(queued)
@@ -230,10 +195,8 @@ export class WriteLane implements QueueOwner {
       const said = run.from === span.from ? span.said : []
       const part: Span = { ...span, from: run.from, to: run.to, state: "inFlight", said }
       const isBehind = facts.isBehind || (isExplained && run.fate === "notStored" && run.error === undefined)
-      if (run.fate === "stored") {
-        outage?.handled(part.to - part.from, facts.nowMs)
-        this.#end(queued.batch, part, "inFlight", "stored")
-      } else left.push(...this.#failed(queued, part, run, { ...facts, isBehind }))
+      if (run.fate === "stored") this.#stored(queued.batch, part, run, facts)
+      else left.push(...this.#failed(queued, part, run, { ...facts, isBehind }))
     }
     this.#replace(queued, at, left)
     return worstOf(runs)
@@ -393,6 +356,16 @@ export class WriteLane implements QueueOwner {
     return span
   }
 
+  #stored(batch: RecordBatch, part: Span, run: Run, { nowMs, isOfSpill }: AnswerFacts): void {
+    if (isOfSpill === true) {
+      this.#move(batch, part, "inFlight", "spilled")
+      this.#home.spilled?.(this, part, run.base)
+      return
+    }
+    this.#home.rules.outage?.handled(part.to - part.from, nowMs)
+    this.#end(batch, part, "inFlight", "stored")
+  }
+
   /** Returns what of the part is left to try again. */
   #failed(queued: Queued, part: Span, run: Run, facts: AnswerFacts): ReadonlyArray<Span> {
     const { batch } = queued
@@ -410,6 +383,7 @@ export class WriteLane implements QueueOwner {
       return [this.#again(batch, part, isUnknown)]
     }
     const isOne = isUnknown || part.to - part.from === 1
+    if (facts.isOfSpill === true && !(tag === "TooLarge" && !isOne)) return this.#unspilled(batch, part, run, facts)
     if (tag === "TooLarge" && !isOne) return this.#halves(batch, part)
     if (tag === "TooLarge" && announced > 0 && !part.mayBeStored) return [this.#shortened(batch, part, announced)]
     const elapsedMs = facts.nowMs - part.firstSentMs
@@ -423,7 +397,12 @@ export class WriteLane implements QueueOwner {
       return []
     }
     const failure = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
-    const waitMs = this.#waitMs(part, decision, tag, facts)
+    if ("ending" in decision && decision.ending === "spill" && this.#home.trip?.(this, failure) === true) {
+      // What the spill does not know is fenced before anything is sent from it.
+      part.attempts = 0
+      return [this.#again(batch, part, false)]
+    }
+    const waitMs = waitMsOf(part, decision, tag, facts, this.#home.rules.outage)
     if (waitMs !== undefined) this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + waitMs)
     else if ("ending" in decision && decision.ending === "deadLetter")
       return [this.#setAside(batch, part, announced, failure)]
@@ -431,16 +410,34 @@ export class WriteLane implements QueueOwner {
     return [this.#again(batch, part, isUnknown)]
   }
 
-  /** How long until the part is sent again; undefined: it is not, by itself. */
-  #waitMs(part: Span, decision: Decision, tag: string, { nowMs, random }: AnswerFacts): number | undefined {
-    if ("retryAfterMs" in decision) return retryDelayMs(decision.retryAfterMs, part.attempts)
-    const { outage } = this.#home.rules
-    // What is refused for good says something of the record; everything else may be the same for all of them.
-    if (decision.ending !== "deadLetter" || tag === "Rejected" || tag === "TooLarge" || outage === undefined)
-      return undefined
-    part.countedMs = outage.failed(nowMs, part.countedMs, part.to - part.from)
-    if (!outage.isOutage(nowMs)) return undefined
-    return Math.min(outageMs * 2 ** (part.attempts - 1), outageMsMax) * (1 - 0.2 * random)
+  /** The spill has not taken it. While that is full the policy is asked; everything else of it passes. */
+  #unspilled(batch: RecordBatch, part: Span, { fate, error }: Run, facts: AnswerFacts): ReadonlyArray<Span> {
+    const tag = error?.reason ?? "Unknown"
+    const failure = {
+      tag: tag === "Full" ? spillFull : tag,
+      attempts: part.attempts,
+      detail: error?.detail ?? "no detail"
+    }
+    if (tag === "Full") {
+      const asked = { tag: spillFull, attempts: part.attempts, elapsedMs: facts.nowMs - part.firstSentMs }
+      const decision = decide(this.#home.rules.policy, { ...asked, random: facts.random })
+      if ("ending" in decision && decision.ending === "drop") {
+        this.#ending(batch, part, "inFlight", "dropped", spillFull)
+        return []
+      }
+      if ("ending" in decision && decision.ending === "deadLetter" && !batch.isMarker(part.from))
+        return [this.#setAside(batch, part, part.said.length, failure)]
+    }
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + spillAgainMs)
+    return [this.#again(batch, part, fate === "unknown")]
+  }
+
+  /** Where it goes has changed: what waits for its next attempt is due, and its attempts count from zero. */
+  turn(): void {
+    this.#notBeforeMs = 0
+    this.flush()
+    for (const { spans } of this.#queue.all)
+      for (const span of spans ?? []) if (span.state === "queued") span.attempts = 0
   }
 
   /** From here on the part is passed over. What it was to announce is for a later record to say. */

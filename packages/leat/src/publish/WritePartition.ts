@@ -25,13 +25,16 @@ import { answeredRuns } from "../transport/answeredRuns.ts"
 import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import type { Span } from "./Span.ts"
-import type { Fate, Halted, WriteLane } from "./WriteLane.ts"
+import type { Halted } from "./LaneHome.ts"
+import type { Fate, WriteLane } from "./WriteLane.ts"
 
 /** A range that is to be handed to the driver. */
 export class Sending {
   readonly _tag = "Send"
   readonly lane: WriteLane
   readonly span: Span
+  /** Whether it goes to the spill. */
+  readonly isOfSpill: boolean
   /** When it was handed over, in milliseconds of the monotonic clock. */
   sentAtMs = 0
   /** When the driver must have answered, in milliseconds of the monotonic clock. */
@@ -42,9 +45,10 @@ export class Sending {
   trace: ((errorType: string | undefined) => void) | undefined
   #runs: ReadonlyArray<Run> | undefined
 
-  constructor(lane: WriteLane, span: Span) {
+  constructor(lane: WriteLane, span: Span, isOfSpill: boolean) {
     this.lane = lane
     this.span = span
+    this.isOfSpill = isOfSpill
   }
 
   get batch(): RecordBatch {
@@ -92,6 +96,8 @@ export interface WritePartitionOptions {
   readonly pipeline: number
   /** Whether the transport can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
+  /** The policy spills: calls `trip`, with everything that goes with it. False, or absent: there is no spill. */
+  readonly trip?: (partition: WritePartition, failure: Halted) => boolean
 }
 
 /** How long it waits before it asks again for a fence that the policy has given up waiting for, in milliseconds. */
@@ -102,6 +108,10 @@ const idle: WriteCommand = { _tag: "Idle" }
 export class WritePartition {
   /** Why nothing is sent to the partition: the policy does not ask for its fence again. Undefined while it does. */
   halted: Halted | undefined
+  /** Whether what is sent there goes to the spill. */
+  isSpilling = false
+  /** Whether nothing is sent for the time being: what is in the spill has its turn. */
+  isHeldBack = false
   /** Lanes that have halted and that nobody was told of. */
   readonly haltedLanes: Array<WriteLane> = []
   #options: WritePartitionOptions
@@ -126,10 +136,29 @@ export class WritePartition {
   serve(options: WritePartitionOptions): void {
     this.#options = options
     this.halted = undefined
+    this.isSpilling = false
+    this.isHeldBack = false
     // Emptying a set makes another table for it.
     if (this.#doubted.size > 0) this.#doubted.clear()
     this.#fenceAttempts = 0
     this.#notBeforeMs = 0
+  }
+
+  /** Whether nothing is on its way, nor may be. */
+  get isQuiet(): boolean {
+    return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing
+  }
+
+  /** From now on what is sent there goes to the spill; before that is sent on, the destination is fenced. */
+  trip(): void {
+    this.isSpilling = true
+    this.halted = undefined
+    this.#isFenceDue = false
+    this.#isFencing = false
+    this.#fenceAttempts = 0
+    this.#notBeforeMs = 0
+    for (const lane of this.#doubted) lane.clearDoubt()
+    this.#doubted.clear()
   }
 
   /** Whether nothing is on its way, in doubt or waiting. */
@@ -158,14 +187,16 @@ export class WritePartition {
   next(nowMs: number): WriteCommand {
     if (this.halted !== undefined || this.#isFencing) return idle
     if (this.#isFenceDue) return this.#fence(nowMs)
-    if (this.#window.length >= this.#options.pipeline || this.#behind > 0 || this.#hasFailure) return idle
+    if (this.isHeldBack) return idle
+    if (this.#window.length >= (this.isSpilling ? 1 : this.#options.pipeline) || this.#behind > 0 || this.#hasFailure)
+      return idle
     for (;;) {
       const lane = this.#line.shift()
       if (lane === undefined) return idle
       const span = lane.take(nowMs)
       if (span !== undefined) {
         this.#line.push(lane)
-        const sending = new Sending(lane, span)
+        const sending = new Sending(lane, span, this.isSpilling)
         this.#window.push(sending)
         return sending
       }
@@ -179,16 +210,22 @@ export class WritePartition {
     let worst: Fate = "stored"
     for (let first = this.#window.at(0); first?.runs !== undefined; first = this.#window.at(0)) {
       this.#window.shift()
-      const { lane, isBehind, runs } = first
+      const { lane, isBehind, isOfSpill, runs } = first
       if (isBehind) this.#behind--
       const { halted } = lane
-      const fate = lane.settled(first.span, runs ?? [], { nowMs, random, isBehind })
+      // What the destination had before the spill took over is no attempt: the spill has its own.
+      const isPassedOver = this.isSpilling && !isOfSpill
+      const facts = { nowMs, random, isBehind: isBehind || isPassedOver, isOfSpill }
+      const fate = lane.settled(first.span, runs ?? [], facts)
       this.ready(lane)
       if (fate === "stored") continue
       if (lane.halted !== halted) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
-      if (fate === "unknown" && this.#options.canFence) {
+      if (fate !== "unknown" || !this.#options.canFence) continue
+      // What the destination does not know when the spill takes over is fenced by that.
+      if (this.isSpilling && !isOfSpill) lane.clearDoubt()
+      else {
         this.#isFenceDue = true
         this.#doubted.add(lane)
       }
@@ -209,6 +246,11 @@ export class WritePartition {
     }
     const { tag, detail } = failure
     const attempts = this.#fenceAttempts
+    if (this.isSpilling) {
+      // Of the spill, whose failures pass.
+      this.#notBeforeMs = nowMs + fenceRetryMs
+      return
+    }
     const decision = decide(this.#options.rules.policy, {
       tag,
       attempts,
@@ -226,7 +268,8 @@ export class WritePartition {
       this.#fenceAttempts = 1
       this.#fenceSinceMs = nowMs
       this.#notBeforeMs = nowMs + fenceRetryMs
-    } else this.halted = { tag, attempts, detail }
+    } else if (decision.ending === "spill" && this.#options.trip?.(this, { tag, attempts, detail }) === true) return
+    else this.halted = { tag, attempts, detail }
   }
 
   /** Goes on after a halt, with the attempts counted from zero. */

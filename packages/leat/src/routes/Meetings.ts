@@ -115,6 +115,7 @@ function sharing(visit: Visit, other: Visit): RouteFault | undefined {
 
 const settings = {
   policy: ({ policy }: Leg) => JSON.stringify(policy),
+  spill: ({ spill }: Leg) => JSON.stringify(spill),
   "buffer.bytes": ({ bufferBytesMax }: Leg) => bufferBytesMax,
   "buffer.overflow": ({ overflow }: Leg) => overflow,
   linger: ({ lingerMs }: Leg) => lingerMs,

@@ -21,6 +21,8 @@ export interface Leg {
   readonly required: boolean
   readonly wire: Wire
   readonly policy: Policy
+  /** Where the policy spills to; undefined: nowhere. */
+  readonly spill: SpillSettings | undefined
   /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
   readonly bufferBytesMax: number
   /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
@@ -35,6 +37,16 @@ export interface Leg {
   readonly timeoutMs: number
   /** Which epoch of the stream is written here, 1 unless the document says otherwise; accounts are kept by it. */
   readonly epoch: number
+}
+
+/** The spill of a sink, in a topic of a cluster whose acknowledgements are on disk. */
+export interface SpillSettings {
+  /** Name of a cluster of the document. */
+  readonly cluster: string
+  /** Most bytes of records that it holds; beyond it the policy is asked about `SpillFull`. */
+  readonly bytesMax: number
+  /** Events per second that are sent on from it; undefined: as fast as the destination takes them. */
+  readonly ratePerSecond: number | undefined
 }
 
 /** Where one stream goes, as `Routes.lookup` gives it. */
@@ -75,6 +87,9 @@ export interface SubscriptionSettings {
   /** So many records before where a lane begins are looked through for ids, so that no second copy is handled; undefined: copies are handled. */
   readonly dedupeRecords: number | undefined
 }
+
+/** Most bytes of a spill: an hour of some megabytes a second. */
+const spillBytesMax = 10 * 1024 ** 3
 
 /** Defaults of a leg, and why: */
 export const legDefaults = {
@@ -160,6 +175,14 @@ export class RouteBuilder {
       required: spec.required ?? true,
       wire: spec.wire ?? "compact",
       policy: spec.policy === undefined ? strict : this.#policy(spec.policy),
+      spill:
+        spec.spill === undefined
+          ? undefined
+          : Object.freeze({
+              cluster: spec.spill.cluster,
+              bytesMax: spec.spill.bytes ?? spillBytesMax,
+              ratePerSecond: spec.spill.rate
+            }),
       bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
       overflow: spec.buffer?.overflow ?? "block",
       lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),

@@ -37,7 +37,7 @@ const RuleSchema = Schema.Struct({
   on: Schema.NonEmptyArray(Name),
   retry: Schema.optionalKey(RetrySchema),
   timeout: Schema.optionalKey(DurationText),
-  then: Schema.Literals(["drop", "deadLetter", "halt"])
+  then: Schema.Literals(["drop", "deadLetter", "spill", "halt"])
 })
 
 /** Of one policy, or of several whose rules are asked one after the other. */
@@ -49,6 +49,12 @@ const BufferSchema = Schema.Struct({
 })
 const BatchSchema = Schema.Struct({ bytes: Schema.optionalKey(Positive), records: Schema.optionalKey(Positive) })
 
+const SpillSchema = Schema.Struct({
+  cluster: Name,
+  bytes: Schema.optionalKey(Positive),
+  rate: Schema.optionalKey(Positive)
+})
+
 const LegSchema = Schema.Struct({
   cluster: Name,
   topic: Name,
@@ -56,6 +62,7 @@ const LegSchema = Schema.Struct({
   required: Schema.optionalKey(Schema.Boolean),
   wire: Schema.optionalKey(Schema.Literals(["compact", "cloudevents"])),
   policy: Schema.optionalKey(PolicyNames),
+  spill: Schema.optionalKey(SpillSchema),
   buffer: Schema.optionalKey(BufferSchema),
   linger: Schema.optionalKey(DurationText),
   batch: Schema.optionalKey(BatchSchema),
@@ -120,6 +127,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["routes.#.match", ["the match of a route", Object.keys(RouteMatchSchema.fields)]],
   ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
+  ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
   ["routes.#.to.#.batch", ["the batch of a leg", Object.keys(BatchSchema.fields)]],
   ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],

@@ -3,6 +3,7 @@ import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
 import { known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
+import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
@@ -25,6 +26,8 @@ export const dedupeRecordsMax = 1_000_000
 const bounds = {
   bufferBytes: [64 * kiB, 4 * giB, "bytes"],
   batchBytes: [1, 64 * kiB * kiB, "bytes"],
+  spillBytes: [64 * kiB, kiB * giB, "bytes"],
+  spillRate: [1, 10_000_000, "events per second"],
   batchRecords: [1, 1_000_000, "records"],
   lingerMs: [0, 10 * minuteMs, "millis"],
   // Below it no send can be answered.
@@ -83,12 +86,15 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   if (unknown !== undefined) {
     faults.push({ path: `${path}.topic`, message: `${unknown} stands for nothing; the one placeholder is {stream}` })
   }
+  faults.push(...spillFaults(document, leg, path))
   const wrongName = nameFault("a topic", topic, topicBytesMax)
   if (wrongName !== undefined) faults.push({ path: `${path}.topic`, message: wrongName })
   faults.push(
     ...namedPolicy(document, leg.policy, path),
     ...legPolicyFaults(document, leg.policy, path),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.bufferBytes),
+    ...within(`${path}.spill.bytes`, leg.spill?.bytes, bounds.spillBytes),
+    ...within(`${path}.spill.rate`, leg.spill?.rate, bounds.spillRate),
     ...within(`${path}.batch.bytes`, batch?.bytes, bounds.batchBytes),
     ...within(`${path}.batch.records`, batch?.records, bounds.batchRecords),
     ...within(`${path}.linger`, millis(linger), bounds.lingerMs),
@@ -114,6 +120,7 @@ function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, pat
   const { policy, from, concurrency, buffer, settleEvery, drain, crashLoop, dedupe } = spec
   const faults = [
     ...namedPolicy(document, policy, path),
+    ...subscriptionPolicyFaults(document, policy, path),
     ...within(`${path}.concurrency`, concurrency, bounds.concurrency),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.readBufferBytes),
     ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),

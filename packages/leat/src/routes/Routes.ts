@@ -13,6 +13,7 @@ import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
+import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
 import type { Driver } from "../transport/index.ts"
@@ -120,7 +121,8 @@ export class Routes {
     const { faults: ofForm, document: decoded } = decodeDocument(value.success)
     if (decoded === undefined) return Result.fail(new RouteError({ faults: ofForm }))
     const compiled = compileClusters(decoded, drivers)
-    const faults = [...ofForm, ...[...compiled.faults, ...documentFaults(decoded)].filter(isApart(ofForm))]
+    const own = [...compiled.faults, ...documentFaults(decoded), ...spillPlaceFaults(decoded, compiled.clusters)]
+    const faults = [...ofForm, ...own.filter(isApart(ofForm))]
     const routes = new Routes(Object.freeze(decoded), compiled.clusters, version)
     if (!faults.some(({ path }) => isAboutPlaces(path))) faults.push(...routes.#documentMeetings())
     if (faults.length > 0) return Result.fail(new RouteError({ faults }))
@@ -247,5 +249,6 @@ function legText(leg: Leg, readLeg: Leg | undefined): string {
     `buffer ${leg.bufferBytesMax} bytes`
   ]
   if (leg === readLeg) words.push("read")
+  if (leg.spill !== undefined) words.push(`spills to ${leg.spill.cluster}`)
   return `-> ${leg.sink} (${words.join(", ")})`
 }

@@ -135,7 +135,17 @@ function versionFaults(before: Routes, after: Routes): ReadonlyArray<RouteFault>
 }
 
 function placeOf(route: Route | undefined): unknown {
-  return [route?.partitioner, route?.readLeg.sink, route?.legs.map(({ sink, epoch }) => `${sink} ${epoch}`).toSorted()]
+  return [
+    route?.partitioner,
+    route?.readLeg.sink,
+    route?.legs.map(({ sink, epoch }) => `${sink} ${epoch}`).toSorted(),
+    spillsOf(route)
+  ]
+}
+
+/** What is in a spill does not move to another one. */
+function spillsOf(route: Route | undefined): unknown {
+  return route?.legs.map(({ sink, spill }) => `${sink} ${spill?.cluster ?? ""}`).toSorted()
 }
 
 function sinksOf(route: Route | undefined): ReadonlyArray<string> {

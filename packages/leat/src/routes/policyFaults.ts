@@ -17,7 +17,8 @@ export function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault>
   })
 }
 
-const failuresOfLegs = [...reasonNames, "passing", "*"]
+/** Beside those of transports: the spill of a leg takes no more. */
+const failuresOfLegs = [...reasonNames, "SpillFull", "passing", "*"]
 
 /** A leg meets failures of its transport and nothing else: a rule for another one would never be asked. */
 function unmetNames(policy: Policy): ReadonlyArray<PolicyFault> {

@@ -112,6 +112,25 @@ describe("an audit of what leat published", () => {
       })
     ))
 
+  it("takes what a process has left in its spill for what is on its way, by the ledger", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 2 })
+        const [ledger] = yield* announced(broker, 40)
+        const last = new Set(["text 38", "text 39"])
+        const cut = without(broker, ({ value }) => last.has(textOf(value)))
+        const audit = (state: "closed" | "gone" | "running", spilled: number) => {
+          const legs = ledger?.legs.map((leg) => ({ ...leg, spilled })) ?? []
+          return Audit.topic(cut, "notes", { ledgers: ledger === undefined ? [] : [{ ...ledger, legs, state }] })
+        }
+        expect(yield* audit("closed", 2)).toMatchObject({ missing: 0, missingRanges: [], pending: 2, crashLost: 0 })
+        expect(yield* audit("closed", 1)).toMatchObject({ missing: 1, pending: 1 })
+        expect(yield* audit("gone", 2)).toMatchObject({ missing: 0, pending: 2, crashLost: 0 })
+        expect(yield* audit("gone", 1)).toMatchObject({ missing: 0, pending: 1, crashLost: 1 })
+        expect(yield* audit("running", 2)).toMatchObject({ missing: 0, pending: 2 })
+      })
+    ))
+
   it("counts what a policy dropped as dropped, and not as missing", () =>
     story(
       Effect.gen(function* () {

@@ -91,7 +91,7 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit takes what is on its way for lost",
     file: "audit/SequenceAudit.ts",
-    find: `if (state === "closed") missing.push(...ends)`,
+    find: `if (state === "closed" && ofSpill < tail) missing.push(...ends)`,
     replace: `missing.push(...ends)`,
     foundBy: published,
     test: "by its ledger"

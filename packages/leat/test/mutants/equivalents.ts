@@ -2,6 +2,7 @@
 export const equivalents: ReadonlyArray<{ readonly file: string; readonly why: string }> = [
   { file: "audit/Audit.ts", why: "exports" },
   { file: "publish/LaneRules.ts", why: "types only" },
+  { file: "publish/LaneHome.ts", why: "types only" },
   { file: "publish/Receipt.ts", why: "types only" },
   { file: "publish/Admission.ts", why: "constants and errors, whose words nothing reads" },
   { file: "publish/reportStream.ts", why: "names counters; Telemetry.test.ts reads each of them" },

@@ -17,6 +17,7 @@ import { routesMutants } from "./routesMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
+import { spillMutants } from "./spillMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
@@ -27,6 +28,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...sinkMutants,
   ...bufferMutants,
+  ...spillMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
   ...consumeMutants,
@@ -55,8 +57,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate === "unknown" && this.#options.canFence) {`,
-    replace: `if (fate === "stored") {`
+    find: `if (fate !== "unknown" || !this.#options.canFence) continue`,
+    replace: `if (fate !== "stored") continue`
   },
   {
     name: "what failed is tried again behind what came later",

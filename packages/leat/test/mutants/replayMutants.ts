@@ -48,7 +48,7 @@ export const replayMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a replay keeps to no rate",
-    file: "deadLetters/Pace.ts",
+    file: "transport/Pace.ts",
     find: `this.#dueMs = atMs +`,
     replace: `this.#dueMs = 0 *`,
     foundBy: replaying,

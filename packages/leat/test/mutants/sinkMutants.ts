@@ -107,8 +107,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing waits a thousand times as long as it may",
     file: "publish/Sink.ts",
-    find: `Effect.timeoutOption(drainMs)`,
-    replace: `Effect.timeoutOption(drainMs * 1000)`,
+    find: `this.#emptied(drainMs - spillMs, begin)`,
+    replace: `this.#emptied(drainMs * 1000, begin)`,
     foundBy: "publish/closing.test.ts",
     test: "waits for its drain and no longer"
   },

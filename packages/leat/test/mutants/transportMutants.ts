@@ -26,8 +26,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a driver opens of a topic is closed with the rest of its sink",
     file: "publish/Sink.ts",
-    find: `contained(options.pump.transport.openWriter(options.leg.topic), options.leg.sink)`,
-    replace: `options.pump.transport.openWriter(options.leg.topic)`,
+    find: `contained(pump.transport.openWriter(leg.topic), leg.sink)`,
+    replace: `pump.transport.openWriter(leg.topic)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "closes a topic"
   },

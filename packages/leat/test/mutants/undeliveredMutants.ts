@@ -76,7 +76,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an outage drains the topic into its dead letters, published",
-    file: "publish/WriteLane.ts",
+    file: "publish/waitMsOf.ts",
     find: `if (!outage.isOutage(nowMs)) return undefined`,
     replace: `return undefined`,
     foundBy: "publish/deadLetters.test.ts",
@@ -84,7 +84,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an outage is counted in ranges",
-    file: "publish/WriteLane.ts",
+    file: "publish/waitMsOf.ts",
     find: `outage.failed(nowMs, part.countedMs, part.to - part.from)`,
     replace: `outage.failed(nowMs, part.countedMs)`,
     foundBy: "publish/deadLetters.test.ts",
@@ -93,7 +93,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is stored is no sign against an outage",
     file: "publish/WriteLane.ts",
-    find: `outage?.handled(span.to - span.from, facts.nowMs)`,
+    find: `this.#home.rules.outage?.handled(part.to - part.from, nowMs)`,
     replace: ``,
     foundBy: "publish/deadLetters.test.ts",
     test: "is waited out and told once"
@@ -125,8 +125,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing gives up letters of a lane that stands",
     file: "publish/Sink.ts",
-    find: `if (isStanding && !lane.isDeadLettering) this`,
-    replace: `if (isStanding) this`,
+    find: `if (!isStanding || lane.isDeadLettering) continue`,
+    replace: `if (!isStanding) continue`,
     foundBy: "publish/deadLetters.test.ts",
     test: "waits for letters of a lane that halts too"
   },
@@ -150,18 +150,16 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "a letter has the time of its record",
     file: "publish/Undelivered.ts",
-    find: `      timeMs: pump.wallMs
-    }`,
-    replace: `      timeMs: batch.timeMs(index)
-    }`,
+    find: `timeMs: this.#options.pump.wallMs`,
+    replace: `timeMs: batch.timeMs(index)`,
     foundBy: "publish/deadLetters.test.ts",
     test: "stores the record as its wire wrote it"
   },
   {
     name: "a letter has no headers of its own",
     file: "publish/Undelivered.ts",
-    find: `[...letter, ...own]`,
-    replace: `[...letter]`,
+    find: `batch.timeMs(index)), ...own]`,
+    replace: `batch.timeMs(index))]`,
     foundBy: "publish/deadLetters.test.ts",
     test: "stores the record as its wire wrote it"
   },

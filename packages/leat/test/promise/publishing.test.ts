@@ -118,10 +118,18 @@ describe("flush", () => {
       deadLettered: {},
       deadLetters: [],
       dropped: {},
-      mayBeStored: 0
+      mayBeStored: 0,
+      spilled: 0
     })
     const { outcome } = await opened.notes.publish(note("k", "3"))
-    expect(await outcome()).toStrictEqual({ stored: 1, deadLettered: {}, deadLetters: [], dropped: {}, mayBeStored: 0 })
+    expect(await outcome()).toStrictEqual({
+      stored: 1,
+      deadLettered: {},
+      deadLetters: [],
+      dropped: {},
+      mayBeStored: 0,
+      spilled: 0
+    })
   })
 })
 

@@ -5,7 +5,8 @@ import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError, type TransportReason } from "../../src/transport/index.js"
 import type { Queued, Span } from "../../src/publish/Span.js"
 import { retryDelayMs } from "../../src/publish/retryDelayMs.js"
-import { type Halted, WriteLane } from "../../src/publish/WriteLane.js"
+import type { Halted } from "../../src/publish/LaneHome.js"
+import { WriteLane } from "../../src/publish/WriteLane.js"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.js"
 
 const again: Policy = [{ on: ["*"], retry: { baseMs: 0, jitter: 0 }, then: "halt" }]

@@ -49,7 +49,14 @@ describe("a flush", () => {
       Effect.gen(function* () {
         const { leat, notes } = yield* openNotes({ faults, policy })
         notes.offer(note("k", "1"))
-        expect(yield* leat.flush).toEqual({ stored: 1, deadLettered: {}, deadLetters: [], dropped: {}, mayBeStored: 0 })
+        expect(yield* leat.flush).toEqual({
+          stored: 1,
+          deadLettered: {},
+          deadLetters: [],
+          dropped: {},
+          mayBeStored: 0,
+          spilled: 0
+        })
       })
     )
     expect(warnings).toEqual([])
@@ -67,7 +74,8 @@ describe("a flush", () => {
           deadLettered: {},
           deadLetters: [],
           dropped: {},
-          mayBeStored: 0
+          mayBeStored: 0,
+          spilled: 0
         })
       })
     )

@@ -216,7 +216,7 @@ const shapeFaults: ReadonlyArray<readonly [path: string, change: object]> = [
 /** ... and in what it means. */
 const meaningFaults: ReadonlyArray<readonly [path: string, change: object]> = [
   ["clusters.far.transport", { clusters: { local: { transport: "memory" }, far: { transport: "carrier-pigeon" } } }],
-  ["policies.keep[0].then", { policies: { keep: [{ on: ["*"], then: "spill" }] } }],
+  ["policies.keep[0].retry.base", { policies: { keep: [{ on: ["*"], retry: { base: "2 days" }, then: "halt" }] } }],
   ["subscriptions[0].from.time", { subscriptions: [{ match: { stream: "*" }, from: { time: "yesterday" } }] }],
   ["routes[0].to[0].policy", { routes: [route("*", [leg({ policy: "absent" })])] }]
 ]

@@ -12,7 +12,8 @@ import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type ReceivedRecord, type Run, TransportError, type TransportReason } from "../../src/transport/index.ts"
 import { Backlog } from "../../src/publish/Backlog.ts"
 import type { Span } from "../../src/publish/Span.ts"
-import { type Halted, type LaneHome, WriteLane } from "../../src/publish/WriteLane.ts"
+import type { Halted, LaneHome } from "../../src/publish/LaneHome.ts"
+import { WriteLane } from "../../src/publish/WriteLane.ts"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.ts"
 
 /** A mistake in the driver of the machines, which the exploration has to find. */
@@ -34,7 +35,8 @@ const places = [
   "deadLettering",
   "stored",
   "deadLettered",
-  "dropped"
+  "dropped",
+  "spilled"
 ] as const satisfies ReadonlyArray<Place>
 const policy: Policy = [
   { on: ["Rejected"], then: "drop" },
@@ -62,7 +64,16 @@ class Exploring {
   #read: ReadLane
   /** Where each leg is, by sequence: index into `places`; and how many are where. */
   readonly #place: Int8Array
-  readonly #count = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0, stored: 0, deadLettered: 0, dropped: 0 }
+  readonly #count = {
+    queued: 0,
+    inFlight: 0,
+    inDoubt: 0,
+    deadLettering: 0,
+    spilled: 0,
+    stored: 0,
+    deadLettered: 0,
+    dropped: 0
+  }
   /** Sequence at each position of the partition. */
   readonly #log: Array<number> = []
   /** Requests that may still land, oldest first. */

@@ -1,0 +1,48 @@
+/** What a lane needs of its sink, is told with an answer, and says when it stands. */
+import type { Ledger } from "../ledger/Ledger.ts"
+import type { Position } from "../transport/index.ts"
+import type { LaneRules } from "./LaneRules.ts"
+import type { Queued, Span } from "./Span.ts"
+import type { WriteLane } from "./WriteLane.ts"
+
+/** What all lanes of a sink share. */
+export interface LaneHome {
+  readonly ledger: Ledger
+  readonly rules: LaneRules
+  /** Largest record that the transport takes, in bytes. */
+  readonly recordBytesMax: number
+  /** Whether the transport can promise that nothing sent earlier still lands. */
+  readonly canFence: boolean
+  /** Records that may wait for their letters at once; from then on the lane waits too. */
+  readonly lettersMax: number
+  /** Where dead letters go, as `cluster/topic`. */
+  readonly deadLetters: string
+  /** Has a copy of the records stored there; never answers (`letterAnswered`) before it returns. */
+  readonly setAside: (lane: WriteLane, span: Span, failure: Halted) => void
+  /** The policy spills: from now on what the partition of the lane is sent goes to the spill. False, or absent: there is none. */
+  readonly trip?: (lane: WriteLane, failure: Halted) => boolean
+  /** Records are in the spill, from a position on where it says one. */
+  readonly spilled?: (lane: WriteLane, span: Span, base: Position | undefined) => void
+  /** Nothing of the batch is left. */
+  readonly recycle: (lane: WriteLane, queued: Queued) => void
+}
+
+/** Why a lane stands still until a person says `resume`, or a record is set aside. */
+export interface Halted {
+  /** What the policy was asked about. */
+  readonly tag: string
+  /** Attempts made so far. */
+  readonly attempts: number
+  /** One sentence for a person. */
+  readonly detail: string
+}
+
+/** When an answer came, chance, and whether a range that was handed over earlier had failed. */
+export interface AnswerFacts {
+  readonly nowMs: number
+  /** In [0, 1). */
+  readonly random: number
+  readonly isBehind: boolean
+  /** Whether it is the answer of the spill, and not of the destination; no when absent. */
+  readonly isOfSpill?: boolean
+}

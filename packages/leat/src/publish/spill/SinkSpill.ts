@@ -1,0 +1,163 @@
+/** What a sink has of its spill: which of its partitions go there, and what the drain asks of the sink. */
+import { Effect, Fiber } from "effect"
+import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
+import type { PlainRecord } from "../../record/batchOf.ts"
+import { taggedStream } from "../../record/CompactHeader.ts"
+import type { DroppedRange } from "../../record/DropNotice.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import type { Position, Writer } from "../../transport/index.ts"
+import type { Halted } from "../LaneHome.ts"
+import type { LegLanes } from "../LegLanes.ts"
+import type { Pump } from "../Pump.ts"
+import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
+import type { Span } from "../Span.ts"
+import type { Undelivered } from "../Undelivered.ts"
+import { Spill, type SpillHalt, type SpillPlace } from "./Spill.ts"
+import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
+
+/** What the spill asks of its sink. */
+export interface SpilledSink extends PartitionHome {
+  readonly ledger: Ledger
+  /** The lanes of each stream. */
+  readonly legs: ReadonlyMap<WriteAccount, LegLanes>
+  /** A partition that something is written to; undefined: there is none at the moment. */
+  readonly find: (partition: number) => PumpedPartition | undefined
+}
+
+/** A record that stands in the spill, and where. */
+export type HaltedSpill = SpillHalt & { readonly partition: number }
+
+export class SinkSpill implements DrainHome {
+  readonly spill: Spill
+  readonly deadLetters: string
+  readonly #sink: SpilledSink
+  readonly #pump: Pump
+  readonly #undelivered: Undelivered
+  readonly #drain: SpillDrain
+  #running: Fiber.Fiber<never> | undefined
+
+  constructor(place: SpillPlace, destination: Writer, sink: SpilledSink, pump: Pump, undelivered: Undelivered) {
+    this.spill = new Spill(place, destination)
+    this.deadLetters = undelivered.name
+    this.#sink = sink
+    this.#pump = pump
+    this.#undelivered = undelivered
+    this.#drain = new SpillDrain(this.spill, this, pump)
+  }
+
+  get leg(): Leg {
+    return this.#sink.leg
+  }
+
+  get ledger(): Ledger {
+    return this.#sink.ledger
+  }
+
+  /** Finds what an earlier process has left, and sends on what is there, until `close`. */
+  start(): void {
+    this.#running = this.#drain.start()
+  }
+
+  /** A partition that is written to begins: where it goes is known already. */
+  begin(partition: PumpedPartition): void {
+    partition.isSpilling = this.spill.isOn(partition.partition)
+    partition.isHeldBack = this.spill.isHeldBack(partition.partition)
+  }
+
+  /** From now on what the partition is sent goes to the spill. */
+  trip({ partition }: PumpedPartition, failure: Halted): boolean {
+    this.#drain.trip(partition, failure)
+    this.looked(partition)
+    return true
+  }
+
+  /** Records of a lane are in the spill. */
+  add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position | undefined): void {
+    this.spill.add(partition.partition, { account, batch: queued.batch, from, to, mayBeStored }, base)
+  }
+
+  driven(partition: number): void {
+    this.#drain.driven(partition)
+  }
+
+  /** Nobody resumes a lane while its sink is being closed: the next process finds what it holds. False where that cannot be. */
+  giveUp(lane: PumpedLane): boolean {
+    if (!this.spill.isReady) return false
+    this.spill.isClosing = true
+    lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+    this.trip(lane.partition, { tag: "closed", attempts: 0, detail: "it is being closed" })
+    lane.partition.ready(lane)
+    this.#pump.schedule(lane.partition)
+    return true
+  }
+
+  /** What stands until `resume`. */
+  get halted(): ReadonlyArray<HaltedSpill> {
+    return this.spill.parts.flatMap(({ halted }, partition) => (halted === undefined ? [] : [{ ...halted, partition }]))
+  }
+
+  resume(): void {
+    this.#drain.resume()
+  }
+
+  /** Sends nothing on any more; whoever waits is told that the next process does. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const running = this.#running
+    return Effect.andThen(running === undefined ? Effect.void : Fiber.interrupt(running), this.#leave)
+  })
+
+  readonly #leave: Effect.Effect<void> = Effect.suspend(() => {
+    for (const { book } of this.spill.parts) book.leave()
+    const { records, name } = this.spill
+    if (records === 0) return Effect.void
+    return warn(`${records} events for ${this.leg.sink} stay in ${name}: the next process that opens it sends them`)
+  })
+
+  /** Whether a partition is held back, or where it goes, has changed. */
+  looked(number: number): void {
+    const partition = this.#sink.find(number)
+    if (partition === undefined) return
+    partition.isHeldBack = this.spill.isHeldBack(number)
+    const isOn = this.spill.isOn(number)
+    if (partition.isSpilling !== isOn) {
+      if (isOn) partition.trip()
+      else partition.isSpilling = false
+      for (const lanes of this.#sink.legs.values()) {
+        for (const lane of lanes.all) {
+          if (lane.partition !== partition) continue
+          lane.turn()
+          partition.ready(lane)
+        }
+      }
+    }
+    this.#pump.schedule(partition)
+  }
+
+  isQuiet(partition: number): boolean {
+    return this.#sink.find(partition)?.isQuiet ?? true
+  }
+
+  /** A compact record has a tag in place of the name of its stream. */
+  accountOf(stream: string): WriteAccount {
+    const { sink, epoch } = this.leg
+    const isOf = (one: WriteAccount) => one.stream === stream || taggedStream(one.stream) === stream
+    return Array.from(this.#sink.legs.keys()).find(isOf) ?? this.ledger.account(stream, sink, epoch)
+  }
+
+  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): void {
+    this.#sink.legs.get(account)?.announce(ranges)
+  }
+
+  setAside(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {
+    return this.#undelivered.putRecord(partition, record, failure)
+  }
+
+  stores(partition: number): void {
+    this.#pump.standstills.stores(this.#sink, partition)
+  }
+
+  fails(partition: number, sentAtMs: number, why: string): void {
+    this.#pump.standstills.fails(this.#sink, partition, sentAtMs, why)
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The spill of a sink: a topic on a local disk that takes what the destination does not, partition by partition. While a partition is on, what
+ * is sent there goes to the spill; the `SpillDrain` sends it on in order, and turns the partition off in the step in which nothing of it is
+ * left. So an event never overtakes one before it, and what this process leaves behind the next one finds.
+ */
+import { Effect } from "effect"
+import type { WriteAccount } from "../../ledger/Ledger.ts"
+import { type Position, type Run, type Transport, TransportError, type Writer } from "../../transport/index.ts"
+import { answeredRuns } from "../../transport/answeredRuns.ts"
+import { SpillBook, type SpillEnding, type Spilled } from "./SpillBook.ts"
+
+/** Where a sink spills to, open. */
+export interface SpillPlace {
+  readonly transport: Transport
+  /** Of the topic there. */
+  readonly topic: string
+  /** Opened with as many partitions as the destination has. */
+  readonly writer: Writer
+  /** Of all its partitions. */
+  readonly bytesMax: () => number
+}
+
+/** A record that the destination refuses, and that its policy neither drops nor sets aside, stands in front of all behind it. */
+export interface SpillHalt {
+  readonly tag: string
+  readonly attempts: number
+  readonly detail: string
+  readonly stream: string
+}
+
+/** One partition of the destination, and of the spill. */
+export class SpillPart {
+  readonly book = new SpillBook()
+  /** Whether what is sent there goes to the spill. */
+  isOn = false
+  /** Whether nothing more goes into the spill until what is in it is sent on. */
+  isHeld = false
+  /** Whether nothing has gone there since it is on. */
+  isFresh = false
+  /** Next position to send on; what is before it has ended. */
+  at: Position = 0n
+  /** Position behind the last record. */
+  end: Position = 0n
+  /** The first position of this leat's own. */
+  ownFrom: Position = 0n
+  /** Where the last fence of the spill found its end. */
+  fencedEnd: Position = 0n
+  /** Bytes of what is in it, as records. */
+  bytes = 0
+  /** Why nothing is sent on until `resume`. */
+  halted: SpillHalt | undefined
+}
+
+export class Spill {
+  readonly place: SpillPlace
+  readonly parts: ReadonlyArray<SpillPart>
+  /** What the lanes of the sink write to: the destination, or the spill where a partition is on. */
+  readonly writer: Writer
+  /** Whether it is this process that the spill belongs to, and what an earlier one has left is known: before that nothing is sent. */
+  isReady = false
+  /** Whether its sink is being closed: what is on stays so, for the next process. */
+  isClosing = false
+  readonly #destination: Writer
+
+  constructor(place: SpillPlace, destination: Writer) {
+    this.place = place
+    this.#destination = destination
+    this.parts = Array.from({ length: destination.partitions }, () => new SpillPart())
+    this.writer = {
+      partitions: destination.partitions,
+      send: (partition, ...sent) =>
+        this.parts[partition]?.isOn === true ? this.#spill(partition, ...sent) : destination.send(partition, ...sent),
+      fence: (partition) => {
+        const part = this.parts[partition]
+        return part?.isOn === true ? this.#fence(partition, part) : destination.fence(partition)
+      }
+    }
+  }
+
+  /** What writes to the destination itself. */
+  get destination(): Writer {
+    return this.#destination
+  }
+
+  /** As warnings call it. */
+  get name(): string {
+    return `the spill ${this.place.topic}`
+  }
+
+  get bytes(): number {
+    return this.parts.reduce((total, part) => total + part.bytes, 0)
+  }
+
+  /** Records in it that have not ended, those of earlier processes included. */
+  get records(): number {
+    return this.parts.reduce((total, { at, end }) => total + Number(end - at), 0)
+  }
+
+  /** Whether nothing is sent to the partition for the time being. */
+  isHeldBack(partition: number): boolean {
+    return !this.isReady || this.parts[partition]?.isHeld === true
+  }
+
+  isOn(partition: number): boolean {
+    return this.parts[partition]?.isOn === true
+  }
+
+  /** From now on what is sent to the partition goes to the spill. */
+  trip(partition: number): void {
+    const part = this.parts[partition]
+    if (part === undefined || part.isOn) return
+    part.isOn = true
+    part.isFresh = true
+  }
+
+  /** Records of this leat are in the spill. */
+  add(partition: number, spilled: Spilled, base: Position | undefined): void {
+    const part = this.parts[partition]
+    if (part === undefined) return
+    const count = BigInt(spilled.to - spilled.from)
+    // What the fence found there already is not told where it stands: it was the last thing on its way.
+    const from = base ?? part.fencedEnd - count
+    part.book.add(spilled, from)
+    const end = from + count
+    part.isFresh = false
+    if (end > part.end) part.end = end
+    for (let index = spilled.from; index < spilled.to; index++) part.bytes += spilled.batch.recordBytes(index)
+  }
+
+  /** Positions [at, to) of a partition have ended. Returns how many of them this leat had put there. */
+  end(
+    part: SpillPart,
+    to: Position,
+    how: SpillEnding,
+    told: (account: WriteAccount, from: Position, to: Position) => void
+  ): number {
+    const own = part.book.end(part.at, to, how, told)
+    if (to > part.at) part.at = to
+    return own
+  }
+
+  #spill(partition: number, ...[batch, from, to, timeoutMs, answer]: SendRest): void {
+    const { bytesMax, transport, writer } = this.place
+    const room = bytesMax() - this.bytes
+    let fits = to
+    while (fits > from && batch.rangeBytes(from, fits) + batch.noticeBytes > room) fits = from + ((fits - from) >> 1)
+    if (fits === to) return writer.send(partition, batch, from, to, timeoutMs, answer)
+    const detail = `${this.name} has ${this.bytes} of ${bytesMax()} bytes, and more do not fit`
+    const error = new TransportError({ reason: "Full", transport: transport.name, operation: "send", detail })
+    const rest: Run = { from: fits, to, fate: "notStored", error }
+    if (fits === from) return answer([rest])
+    writer.send(partition, batch, from, fits, timeoutMs, (runs) => answer([...answeredRuns(runs, from, fits), rest]))
+  }
+
+  #fence(partition: number, part: SpillPart) {
+    return Effect.tap(this.place.writer.fence(partition), (end) =>
+      Effect.sync(() => {
+        part.fencedEnd = end
+      })
+    )
+  }
+}
+
+type SendRest = Parameters<Writer["send"]> extends [number, ...infer R] ? R : never

@@ -1,0 +1,456 @@
+/**
+ * Sends on what a spill holds, in order, and turns a partition off when nothing of it is left. It begins when the spill belongs to this process
+ * alone, with what earlier ones have left there.
+ *
+ * What is sent on is settled in the spill behind the answer of the destination: a crash in between sends at most one portion twice. The
+ * destination is fenced before the first of it, so that nothing sent earlier lands behind.
+ */
+import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
+import { textOfThrown } from "../../given/thrown.ts"
+import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
+import { decide } from "../../Policy.ts"
+import { batchOf, type PlainRecord, sizeOf } from "../../record/batchOf.ts"
+import type { DroppedRange } from "../../record/DropNotice.ts"
+import type { EventId } from "../../record/EventId.ts"
+import type { RecordBatch } from "../../record/RecordBatch.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import { answeredRuns } from "../../transport/answeredRuns.ts"
+import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
+import { Pace } from "../../transport/Pace.ts"
+import { sendEffect } from "../../transport/Sending.ts"
+import { Wake } from "../../Wake.ts"
+import { boundedFence } from "../boundedFence.ts"
+import type { Pump } from "../Pump.ts"
+import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
+import type { SpillEnding } from "./SpillBook.ts"
+import { SpillLanes } from "./SpillLanes.ts"
+
+/** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
+const againMs = 100
+const againMsMax = 5000
+
+/** Records that are sent on at once. */
+const portionMax = 500
+
+/** How long a partition that was turned on is waited for to send something, in milliseconds. */
+const freshMs = 1000
+
+/** What the drain asks of its sink. */
+export interface DrainHome {
+  readonly leg: Leg
+  readonly ledger: Pick<Ledger, "journal">
+  /** Something of a partition has changed: whether it is held back, or where it goes. */
+  readonly looked: (partition: number) => void
+  /** Whether nothing of a partition is on its way. */
+  readonly isQuiet: (partition: number) => boolean
+  /** The account of a stream that has this tag in this sink. */
+  readonly accountOf: (tag: string) => WriteAccount
+  /** Events of a stream were dropped: a gap, for a later record of it to announce. */
+  readonly announce: (account: WriteAccount, ranges: ReadonlyArray<DroppedRange>) => void
+  /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
+  readonly setAside: (
+    partition: number,
+    record: PlainRecord,
+    failure: Omit<SpillHalt, "stream">
+  ) => Effect.Effect<string | undefined>
+  /** Of the topic of dead letters, as `cluster/topic`. */
+  readonly deadLetters: string
+  /** A send was stored, or failed: what is told of standstills. */
+  readonly stores: (partition: number) => void
+  readonly fails: (partition: number, sentAtMs: number, why: string) => void
+}
+
+/** What was sent on since the spill had been empty. */
+interface Tally {
+  sinceMs: number
+  stored: number
+  dropped: number
+  deadLettered: number
+}
+
+export class SpillDrain {
+  readonly #spill: Spill
+  readonly #home: DrainHome
+  readonly #pump: Pick<Pump, "context" | "scheduler" | "nowMs">
+  readonly #wake: Wake
+  /** By partition: what is being sent on. */
+  readonly #running = new Map<number, Wake>()
+  #resumed = Deferred.makeUnsafe<void>()
+  #tally: Tally | undefined
+
+  constructor(spill: Spill, home: DrainHome, pump: Pick<Pump, "context" | "scheduler" | "nowMs">) {
+    this.#spill = spill
+    this.#home = home
+    this.#pump = pump
+    this.#wake = new Wake(pump.scheduler)
+  }
+
+  /** Runs until it is interrupted. */
+  start(): Fiber.Fiber<never> {
+    return Effect.runForkWith(this.#pump.context)(Effect.forever(Effect.scoped(this.#own)))
+  }
+
+  /** From now on what a partition is sent goes to the spill. */
+  trip(partition: number, { tag, detail }: Omit<SpillHalt, "stream">): void {
+    if (this.#spill.isOn(partition)) return
+    const isFirst = this.#tally === undefined
+    this.#turnOn(partition)
+    if (isFirst)
+      this.#tell(
+        `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
+      )
+  }
+
+  /** Something of a partition was answered, or is not on its way any more. */
+  driven(partition: number): void {
+    this.#running.get(partition)?.signal()
+  }
+
+  /** Lets what stands go on. */
+  resume(): void {
+    if (!this.#spill.parts.some(({ halted }) => halted !== undefined)) return
+    for (const part of this.#spill.parts) part.halted = undefined
+    const resumed = this.#resumed
+    this.#resumed = Deferred.makeUnsafe<void>()
+    Deferred.doneUnsafe(resumed, Effect.void)
+  }
+
+  #turnOn(partition: number): void {
+    this.#tally ??= { sinceMs: this.#pump.nowMs, stored: 0, dropped: 0, deadLettered: 0 }
+    this.#spill.trip(partition)
+    this.#wake.signal()
+  }
+
+  /** The spill belongs to this process until another one has taken it. */
+  get #own(): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const lanes = yield* SpillLanes.open(this.#spill.place, this.#home.leg.sink)
+      yield* this.#recover(lanes)
+      this.#setReady(true)
+      yield* Effect.raceFirst(lanes.lost, this.#serve(lanes))
+      this.#setReady(false)
+    })
+  }
+
+  #setReady(isReady: boolean): void {
+    this.#spill.isReady = isReady
+    for (const partition of this.#spill.parts.keys()) this.#home.looked(partition)
+  }
+
+  /** Finds what is there: what an earlier process has left is sent before anything of this one. */
+  #recover(lanes: SpillLanes): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      let found = 0
+      for (const { partition, settled, end } of yield* lanes.bounds) {
+        const part = this.#spill.parts[partition]
+        if (part === undefined) continue
+        if (settled > part.at) this.#end(part, partition, settled, { ending: "stored" }, [])
+        part.at = settled
+        if (part.end === 0n) part.ownFrom = end
+        part.end = end
+        part.bytes = yield* lanes.bytes(partition, settled, end)
+        if (settled === end) continue
+        found += Number(end - settled)
+        this.#turnOn(partition)
+      }
+      if (found > 0)
+        yield* warn(
+          `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
+        )
+    })
+  }
+
+  /** Sends on what is on, each partition for itself. */
+  #serve(lanes: SpillLanes): Effect.Effect<never, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      this.#running.clear()
+      for (;;) {
+        for (const [partition, part] of this.#spill.parts.entries()) {
+          if (!part.isOn || this.#running.has(partition)) continue
+          this.#running.set(partition, new Wake(this.#pump.scheduler))
+          yield* Effect.forkScoped(this.#persistently(this.#drain(partition, part, lanes)))
+        }
+        yield* this.#wake.wait
+      }
+    })
+  }
+
+  /** A defect must not look like an outage without end. */
+  #persistently(drain: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchDefect(drain, (defect) =>
+      Effect.andThen(
+        warn(`sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`),
+        Effect.andThen(
+          Effect.sleep(againMsMax),
+          Effect.suspend(() => this.#persistently(drain))
+        )
+      )
+    )
+  }
+
+  #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
+      yield* this.#fence(partition)
+      for (;;) {
+        if (part.at < part.end) {
+          const { records, next } = yield* lanes.read(partition, part.at, part.end)
+          // What is published meanwhile waits in its buffer, so that there is an end.
+          if (next >= part.end) this.#hold(partition, part, true)
+          yield* this.#sendOn(partition, part, records, pace)
+          if (next > part.at) this.#missing(partition, part, next)
+          yield* lanes.settle(partition, next)
+          continue
+        }
+        const wake = this.#running.get(partition)
+        // What the partition was turned on for goes there first, or a cluster that answers now and then would never be spared.
+        if (part.isFresh) {
+          yield* Effect.timeoutOption(this.#used(part, wake), freshMs)
+          part.isFresh = false
+          continue
+        }
+        if (this.#spill.isClosing) {
+          yield* wake?.waitFor(freshMs) ?? Effect.yieldNow
+          continue
+        }
+        this.#hold(partition, part, true)
+        if (this.#home.isQuiet(partition) && part.at >= part.end) {
+          if (part.fencedEnd <= part.end) break
+          // What had no answer and was then given up may stand there all the same: it must not come behind what is published now.
+          part.end = part.fencedEnd
+          continue
+        }
+        yield* wake?.wait ?? Effect.yieldNow
+      }
+      this.#turnOff(partition, part)
+    })
+  }
+
+  /** Until something has gone to a partition that was turned on. */
+  #used(part: SpillPart, wake: Wake | undefined): Effect.Effect<void> {
+    const used: Effect.Effect<void> = Effect.suspend(() =>
+      part.isFresh && wake !== undefined ? Effect.andThen(wake.wait, used) : Effect.void
+    )
+    return used
+  }
+
+  #turnOff(partition: number, part: SpillPart): void {
+    part.isOn = false
+    part.isHeld = false
+    part.bytes = 0
+    this.#running.delete(partition)
+    this.#home.looked(partition)
+    if (this.#tally === undefined || this.#spill.parts.some(({ isOn }) => isOn)) return
+    const { sinceMs, stored, dropped, deadLettered } = this.#tally
+    this.#tally = undefined
+    const others = [
+      ...(dropped === 0 ? [] : [`${dropped} dropped`]),
+      ...(deadLettered === 0 ? [] : [`${deadLettered} set aside`])
+    ]
+    const lost = others.length === 0 ? "" : `, ${others.join(" and ")}`
+    const seconds = Math.round((this.#pump.nowMs - sinceMs) / 1000)
+    this.#tell(
+      `${this.#home.leg.sink} stores again: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
+    )
+  }
+
+  #hold(partition: number, part: SpillPart, isHeld: boolean): void {
+    if (part.isHeld === isHeld) return
+    part.isHeld = isHeld
+    this.#home.looked(partition)
+  }
+
+  /** Sends records on, one portion after the other, until each has ended. */
+  #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const batch = batchOf(records)
+      const most = pace.pageMax(portionMax)
+      let failures = 0
+      let limit = most
+      for (let from = 0; from < batch.count;) {
+        const to = Math.min(from + limit, batch.count)
+        const sentAtMs = this.#pump.nowMs
+        yield* pace.wait(to - from)
+        const runs = yield* this.#send(partition, batch, from, to)
+        const stored = storedOf(runs, from)
+        if (stored > from) {
+          this.#ended(partition, part, records.slice(from, stored), { ending: "stored" })
+          this.#home.stores(partition)
+          from = stored
+          failures = 0
+          limit = most
+          if (from === to) continue
+        }
+        const failed = runs.find(({ fate }) => fate !== "stored")
+        if (runs.some(({ fate }) => fate === "unknown")) yield* this.#fence(partition)
+        if (isRefused(failed) && to - from > 1) {
+          limit = Math.max(1, (to - from) >> 1)
+          continue
+        }
+        failures++
+        const record = records[from]
+        if (isRefused(failed) && record !== undefined) {
+          const how = yield* this.#refused(partition, part, record, failed, failures)
+          if (how !== undefined) {
+            this.#ended(partition, part, [record], how)
+            from++
+            failures = 0
+            limit = most
+            continue
+          }
+        }
+        this.#home.fails(partition, sentAtMs, whyOf(failed))
+        this.#hold(partition, part, false)
+        yield* pause(failures)
+      }
+    })
+  }
+
+  #send(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
+    const { timeoutMs } = this.#home.leg
+    return sendEffect(this.#spill.destination, partition, batch, from, to, timeoutMs).pipe(
+      Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
+      Effect.map((runs) => answeredRuns(runs, from, to))
+    )
+  }
+
+  /** A record that the destination refuses, alone. How it ends; undefined: it is sent again. */
+  #refused(
+    partition: number,
+    part: SpillPart,
+    record: ReceivedRecord,
+    { error }: Run,
+    attempts: number
+  ): Effect.Effect<SpillEnding | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const tag = error?.reason ?? "Unknown"
+      const detail = error?.detail ?? "no detail"
+      const decision = decide(this.#home.leg.policy, { tag, attempts, elapsedMs: 0, random: yield* Random.next })
+      if (!("ending" in decision) || decision.ending === "spill") return undefined
+      if (decision.ending === "drop") return { ending: "dropped", reason: tag }
+      const stream = part.book.accountAt(record.position)?.stream ?? idOf(record)?.stream ?? "an unknown stream"
+      let why = detail
+      if (decision.ending === "deadLetter") {
+        const fault = yield* this.#home.setAside(partition, record, { tag, attempts, detail })
+        if (fault === undefined) return { ending: "deadLettered", reason: tag, topic: this.#home.deadLetters }
+        why = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
+      }
+      part.halted = { tag, attempts, detail: why, stream }
+      this.#hold(partition, part, false)
+      yield* warn(
+        `what ${this.#spill.name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${tag}: ${why}`
+      )
+      yield* Deferred.await(this.#resumed)
+      return undefined
+    })
+  }
+
+  /** Records have ended, one behind the other. */
+  #ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
+    for (let from = 0; from < records.length;) {
+      let to = from + 1
+      while (to < records.length && records[to]?.position === (records[to - 1]?.position ?? 0n) + 1n) to++
+      const [first] = records.slice(from, to)
+      if (first !== undefined) this.#missing(partition, part, first.position)
+      this.#end(part, partition, (records[to - 1]?.position ?? 0n) + 1n, how, records.slice(from, to))
+      from = to
+    }
+    for (const record of records) if (record.position < part.ownFrom) this.#recovered(record, how)
+    if (this.#tally !== undefined) this.#tally[how.ending] += records.length
+    part.bytes = Math.max(0, part.bytes - records.reduce((total, record) => total + sizeOf(record), 0))
+  }
+
+  /** Records of this leat end; a journal sees each. */
+  #end(
+    part: SpillPart,
+    partition: number,
+    to: Position,
+    how: SpillEnding,
+    records: ReadonlyArray<ReceivedRecord>
+  ): void {
+    const { journal } = this.#home.ledger
+    this.#spill.end(part, to, how, (account, from, until) => {
+      if (journal === undefined && how.ending === "stored") return
+      for (const record of records) {
+        const id = record.position >= from && record.position < until ? idOf(record) : undefined
+        if (id === undefined) continue
+        const reason = how.ending === "stored" ? undefined : how.reason
+        journal?.moved(account, id.bucket, id.seq, "spilled", how.ending, reason)
+        if (reason === undefined) continue
+        const said = how.ending === "dropped" ? reason : "deadLettered"
+        this.#home.announce(account, [{ bucket: id.bucket, from: id.seq, to: id.seq + 1, reason: said }])
+      }
+    })
+    this.driven(partition)
+  }
+
+  /** One that an earlier process has left. */
+  #recovered(record: ReceivedRecord, how: SpillEnding): void {
+    const id = idOf(record)
+    if (id === undefined) return
+    const account = this.#home.accountOf(id.stream)
+    account.recovered++
+    if (how.ending === "stored") account.stored++
+    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
+  }
+
+  /** Positions before `to` that cannot be read any more. */
+  #missing(partition: number, part: SpillPart, to: Position): void {
+    if (to <= part.at) return
+    const count = Number(to - part.at)
+    this.#tell(
+      `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
+    )
+    this.#end(part, partition, to, { ending: "dropped", reason: "Corrupt" }, [])
+    if (this.#tally !== undefined) this.#tally.dropped += count
+  }
+
+  /** Until it has returned: what is in doubt must not land behind what is sent on. */
+  #fence(partition: number): Effect.Effect<void> {
+    const { leg } = this.#home
+    return Effect.gen({ self: this }, function* () {
+      for (let failures = 1; ; failures++) {
+        const sentAtMs = this.#pump.nowMs
+        const failure = yield* boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
+        if (failure === undefined || failure.tag === "Unsupported") return
+        this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
+        const part = this.#spill.parts[partition]
+        if (part !== undefined) this.#hold(partition, part, false)
+        yield* pause(failures)
+      }
+    })
+  }
+
+  #tell(sentence: string): void {
+    Effect.runForkWith(this.#pump.context)(warn(sentence))
+  }
+}
+
+function idOf({ headers }: ReceivedRecord): EventId | undefined {
+  return readMeta(headers, "").id
+}
+
+/** Index behind the last of those that were stored before the first that was not. */
+function storedOf(runs: ReadonlyArray<Run>, from: number): number {
+  let stored = from
+  for (const { fate, to } of runs) {
+    if (fate !== "stored") break
+    stored = to
+  }
+  return stored
+}
+
+function isRefused(run: Run | undefined): run is Run {
+  return run?.fate === "notStored" && run.error !== undefined && !run.error.isRetryable
+}
+
+function whyOf(run: Run | undefined): string {
+  return run?.error === undefined ? "the cluster does not say why" : `${run.error.reason}: ${run.error.detail}`
+}
+
+function pause(failures: number): Effect.Effect<void> {
+  const ms = Math.min(againMs * 2 ** (failures - 1), againMsMax)
+  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
+}

@@ -1,0 +1,246 @@
+/**
+ * What a drain reads of its spill, and settles there. The topic of an owner beside it, with one partition, is given to one process at a time:
+ * whoever holds it is the only one that writes to the spill and sends it on.
+ */
+import { Cause, Deferred, Effect, Exit, Pull, Scope, Stream } from "effect"
+import { warn } from "../../Telemetry.ts"
+import type { Lane, Position, ReceivedBatch, Subscription } from "../../transport/index.ts"
+import { TransportError } from "../../transport/index.ts"
+import { sizeOf } from "../../record/batchOf.ts"
+import type { SpillPlace } from "./Spill.ts"
+
+/** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
+const spillGroup = "leat.spill"
+
+/** Pause before something of the spill is asked for again, in milliseconds. */
+const againMs = 1000
+
+/** How long nothing is said of a spill that another process has, in milliseconds. */
+const tellMs = 10_000
+
+/** Of one partition: from where on it holds what was not sent on. */
+export interface SpillBounds {
+  readonly partition: number
+  readonly settled: Position
+  readonly end: Position
+}
+
+/** Records that follow each other, and the position behind them. */
+export type Portion = Pick<ReceivedBatch, "records" | "next">
+
+/** A lane of the spill, and how far it was read. */
+interface Held {
+  readonly lane: Lane
+  readonly pull: Pull.Pull<ReadonlyArray<ReceivedBatch>, TransportError>
+  /** Pulled, and not looked at. */
+  readonly ahead: Array<Portion>
+  next: Position
+}
+
+export class SpillLanes {
+  /** Completes when another process has the spill. */
+  readonly lost: Effect.Effect<void>
+  readonly #place: SpillPlace
+  readonly #scope: Scope.Scope
+  readonly #lanes = new Map<number, Held>()
+  /** Completed, and made anew, with each lane that comes. */
+  #given = Deferred.makeUnsafe<void>()
+  /** Completed, and made anew, when the member has to join again. */
+  #broken = Deferred.makeUnsafe<void>()
+  #isSubscribed = false
+
+  private constructor(place: SpillPlace, scope: Scope.Scope, lost: Effect.Effect<void>) {
+    this.#place = place
+    this.#scope = scope
+    this.lost = lost
+  }
+
+  /** Waits until the spill belongs to this process; says so when that takes long. */
+  static open(place: SpillPlace, sink: string): Effect.Effect<SpillLanes, never, Scope.Scope> {
+    return Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const topic = `${place.topic}.owner`
+      const owner = Deferred.makeUnsafe<Lane>()
+      yield* asked(place.transport.ensure({ topic, partitions: 1 }), place)
+      yield* Effect.forkIn(
+        subscribed(place, topic, (lane) => Effect.asVoid(Deferred.succeed(owner, lane)), Effect.never),
+        scope
+      )
+      const waiting = Effect.andThen(
+        Effect.sleep(tellMs),
+        warn(
+          `the spill ${place.topic} belongs to another process, or to one that ended a moment ago: nothing is sent to ${sink} until it is free; give each process a spill of its own`
+        )
+      )
+      const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
+      return new SpillLanes(place, scope, Effect.andThen(lane.revoked, lane.release))
+    })
+  }
+
+  /** Of all partitions. */
+  get bounds(): Effect.Effect<ReadonlyArray<SpillBounds>> {
+    const { transport, topic } = this.#place
+    return Effect.map(asked(transport.bounds(topic, spillGroup), this.#place), (rows) =>
+      rows.map(({ partition, start, end, settled }) => ({
+        partition,
+        settled: settled !== undefined && settled > start ? settled : start,
+        end
+      }))
+    )
+  }
+
+  /** Bytes of the records in [from, to). */
+  bytes(partition: number, from: Position, to: Position): Effect.Effect<number> {
+    if (from >= to) return Effect.succeed(0)
+    const { transport, topic } = this.#place
+    const read = transport.read(topic, partition, { fromPosition: from, toPosition: to })
+    return asked(
+      Stream.runFold(
+        read,
+        () => 0,
+        (total, { records }) => records.reduce((sum, record) => sum + sizeOf(record), total)
+      ),
+      this.#place
+    )
+  }
+
+  /**
+   * What stands first in [from, to); `next` is behind it, also where nothing of it can be read. What is there behind `to` has no answer yet,
+   * and so nobody has noted whose it is.
+   */
+  read(partition: number, from: Position, to: Position): Effect.Effect<Portion> {
+    return Effect.gen({ self: this }, function* () {
+      for (;;) {
+        const { held, portion } = yield* this.#pull(partition)
+        const { records, next } = portion
+        if (next <= from) continue
+        if (next <= to) return { records: records.filter(({ position }) => position >= from), next }
+        held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
+        return { records: records.filter(({ position }) => position >= from && position < to), next: to }
+      }
+    })
+  }
+
+  /** What stands before a position has ended: it is not sent on again, and its room is given back. */
+  settle(partition: number, position: Position): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { transport, topic } = this.#place
+      for (;;) {
+        const held = yield* this.#laneOf(partition)
+        // A lane that has come anew settles what it has been read to.
+        if (held.next < position) {
+          const { held: now, portion } = yield* this.#pull(partition)
+          if (portion.next > position) now.ahead.unshift(portion)
+          continue
+        }
+        const exit = yield* Effect.exit(held.lane.settle(position))
+        if (Exit.isSuccess(exit)) break
+        if (reasonOf(exit.cause) === "LaneLost") yield* this.#lost(partition, held, exit.cause)
+        else yield* Effect.sleep(againMs)
+      }
+      const { trim } = transport
+      if (trim !== undefined) yield* Effect.ignore(trim(topic, partition, position))
+    })
+  }
+
+  #pull(partition: number): Effect.Effect<{ readonly held: Held; readonly portion: Portion }> {
+    return Effect.gen({ self: this }, function* () {
+      for (;;) {
+        const held = yield* this.#laneOf(partition)
+        if (held.ahead.length === 0) {
+          const exit = yield* Effect.exit(held.pull)
+          if (Exit.isSuccess(exit)) held.ahead.push(...exit.value)
+          else yield* this.#lost(partition, held, exit.cause)
+        }
+        const portion = held.ahead.shift()
+        if (portion === undefined) continue
+        held.next = portion.next
+        return { held, portion }
+      }
+    })
+  }
+
+  /** Its stream has ended, or failed: unless the lane itself is gone the member has to join anew, for its broker takes it for the holder. */
+  #lost(partition: number, held: Held, cause: Cause.Cause<unknown>): Effect.Effect<void> {
+    if (this.#lanes.get(partition) === held) this.#lanes.delete(partition)
+    if (Pull.isDoneCause(cause)) return held.lane.release
+    if (reasonOf(cause) === "LaneLost") return Effect.void
+    this.#lanes.clear()
+    const broken = this.#broken
+    this.#broken = Deferred.makeUnsafe<void>()
+    return Effect.asVoid(Deferred.succeed(broken, undefined))
+  }
+
+  #laneOf(partition: number): Effect.Effect<Held> {
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isSubscribed) {
+        this.#isSubscribed = true
+        yield* Effect.forkIn(
+          subscribed(
+            this.#place,
+            this.#place.topic,
+            (lane) => this.#take(lane),
+            Effect.suspend(() => Deferred.await(this.#broken))
+          ),
+          this.#scope
+        )
+      }
+      for (;;) {
+        const held = this.#lanes.get(partition)
+        if (held !== undefined) return held
+        yield* Deferred.await(this.#given)
+      }
+    })
+  }
+
+  #take(lane: Lane): Effect.Effect<void> {
+    return Effect.map(Scope.provide(Stream.toPull(lane.batches), this.#scope), (pull) => {
+      this.#lanes.set(lane.partition, { lane, pull, ahead: [], next: lane.start })
+      const given = this.#given
+      this.#given = Deferred.makeUnsafe<void>()
+      Deferred.doneUnsafe(given, Effect.void)
+    })
+  }
+}
+
+/** A member of the group, again and again; each until it fails, or `broken` completes. */
+function subscribed(
+  place: SpillPlace,
+  topic: string,
+  taken: (lane: Lane) => Effect.Effect<void>,
+  broken: Effect.Effect<void>
+): Effect.Effect<never> {
+  const subscription: Subscription = { topic, group: spillGroup, from: "earliest", drainMs: 0 }
+  // Asked for anew each time: a stream of lanes is of one member.
+  const once = Effect.suspend(() => Stream.runForEach(place.transport.subscribe(subscription), taken))
+  const member = Effect.exit(Effect.scoped(Effect.raceFirst(once, broken)))
+  return Effect.forever(Effect.andThen(member, Effect.sleep(againMs)))
+}
+
+/** Asks until there is an answer; says once why there is none. */
+function asked<A>(effect: Effect.Effect<A, TransportError>, { topic }: SpillPlace): Effect.Effect<A> {
+  let isTold = false
+  const once: Effect.Effect<A> = effect.pipe(
+    Effect.catchCause((cause) => {
+      const told = isTold
+        ? Effect.void
+        : warn(`the spill ${topic} does not answer, and is asked again: ${textOf(cause)}`)
+      isTold = true
+      return Effect.andThen(
+        Effect.andThen(told, Effect.sleep(againMs)),
+        Effect.suspend(() => once)
+      )
+    })
+  )
+  return once
+}
+
+function textOf(cause: Cause.Cause<unknown>): string {
+  const error = Cause.squash(cause)
+  return error instanceof TransportError ? error.message : String(error)
+}
+
+function reasonOf(cause: Cause.Cause<unknown>): string | undefined {
+  const error = Cause.squash(cause)
+  return error instanceof TransportError ? error.reason : undefined
+}

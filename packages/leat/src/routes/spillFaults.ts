@@ -1,0 +1,79 @@
+/** What is wrong with the spills of a document: where policies spill to, and what a cluster must be able to do to hold what others do not take. */
+import type { Cluster } from "./Clusters.ts"
+import { known } from "./policyFaults.ts"
+import type { LegSpec, RouteDocument, RouteFault } from "./RouteDocument.ts"
+import type { Capabilities } from "../transport/index.ts"
+
+type PolicyNames = LegSpec["policy"]
+
+/** A rule that spills needs a place, and a place needs a rule that spills to it. */
+export function spillFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {
+  const { spill } = leg
+  const spilling = [leg.policy ?? []].flat().filter((name) => spills(document, name))
+  if (spill === undefined) {
+    if (spilling.length === 0) return []
+    const message = `the policy ${spilling.join(" and ")} spills, and this leg does not say where; add spill: { cluster: ... } with a cluster on a local disk, as @leat/log is one`
+    return [{ path: `${path}.policy`, message }]
+  }
+  if (!Object.hasOwn(document.clusters, spill.cluster))
+    return [
+      { path: `${path}.spill.cluster`, message: `no cluster named ${spill.cluster}; ${known(document.clusters)}` }
+    ]
+  if (spilling.length > 0) return []
+  const message = "no policy of this leg spills, so nothing would ever go there; add a rule with then: spill"
+  return [{ path: `${path}.spill`, message }]
+}
+
+/** What a spill asks of its cluster, and a word for each that a person can look up. */
+const needs: ReadonlyArray<readonly [need: string, isMet: (capabilities: Capabilities) => boolean]> = [
+  ["fsync", ({ acks, ephemeral }) => acks.includes("fsync") && !ephemeral],
+  ["order of a partition", ({ ordering }) => ordering === "perPartition"],
+  ["a hard fence", ({ fencing }) => fencing === "hard"],
+  ["positions of what it stores", ({ appendWithPosition }) => appendWithPosition],
+  ["groups", ({ groups }) => groups !== "none"]
+]
+
+/** Clusters that are named as spills and cannot be one. */
+export function spillPlaceFaults(
+  document: RouteDocument,
+  clusters: ReadonlyMap<string, Cluster>
+): ReadonlyArray<RouteFault> {
+  return document.routes.flatMap(({ to }, index) =>
+    to.flatMap(({ cluster, spill }, position) => {
+      const place = spill === undefined ? undefined : clusters.get(spill.cluster)
+      if (place === undefined) return []
+      const path = `routes[${index}].to[${position}].spill.cluster`
+      if (place.place === (clusters.get(cluster)?.place ?? cluster))
+        return [
+          {
+            path,
+            message: `${place.name} is the cluster that it is to stand in for: it is away when that is; name another`
+          }
+        ]
+      const unmet = needs.filter(([, isMet]) => !isMet(place.capabilities)).map(([need]) => need)
+      if (unmet.length === 0) return []
+      const message = `a spill needs ${unmet.join(" and ")}, which cluster ${place.name} does not declare; @leat/log does`
+      return [{ path, message }]
+    })
+  )
+}
+
+/** What a subscription cannot do that a leg can. */
+export function subscriptionPolicyFaults(
+  document: RouteDocument,
+  names: PolicyNames,
+  path: string
+): ReadonlyArray<RouteFault> {
+  return [names ?? []]
+    .flat()
+    .filter((name) => spills(document, name))
+    .map((name) => ({
+      path: `${path}.policy`,
+      message: `the policy ${name} spills, which a subscription cannot: its events stand in their topic; say drop, deadLetter or halt`
+    }))
+}
+
+function spills(document: RouteDocument, name: string): boolean {
+  const own = document.policies ?? {}
+  return Object.hasOwn(own, name) && (own[name] ?? []).some(({ then }) => then === "spill")
+}

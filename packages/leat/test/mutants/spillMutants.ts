@@ -1,0 +1,168 @@
+import type { Mutant } from "./Mutant.ts"
+
+const foundBy = "publish/spill.test.ts"
+
+/** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
+export const spillMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "what is in the spill is told stored",
+    file: "publish/WriteLane.ts",
+    find: `if (isOfSpill === true) {`,
+    replace: `if (isOfSpill === undefined) {`,
+    foundBy,
+    test: "keeps what is published while its cluster is away"
+  },
+  {
+    name: "a spill that is full halts nothing and drops what it may not",
+    file: "publish/WriteLane.ts",
+    find: `if ("ending" in decision && decision.ending === "drop") {
+        this.#ending(batch, part, "inFlight", "dropped", spillFull)`,
+    replace: `if ("ending" in decision) {
+        this.#ending(batch, part, "inFlight", "dropped", spillFull)`,
+    foundBy,
+    test: "keeps events in the buffer while the spill is full"
+  },
+  {
+    name: "what a frozen cluster has left in doubt does not go to the spill",
+    file: "publish/WritePartition.ts",
+    find: `    this.#notBeforeMs = 0
+    for (const lane of this.#doubted) lane.clearDoubt()`,
+    replace: `    this.#notBeforeMs = 0`,
+    foundBy,
+    test: "keeps what is published while its cluster is frozen"
+  },
+  {
+    name: "what is published overtakes what is in the spill",
+    file: "publish/WritePartition.ts",
+    find: `if (this.isHeldBack) return idle`,
+    replace: ``,
+    foundBy,
+    test: "belongs to one process at a time"
+  },
+  {
+    name: "a spill has no bound",
+    file: "publish/spill/Spill.ts",
+    find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,
+    replace: `batch.rangeBytes(from, fits) + batch.noticeBytes > Number.POSITIVE_INFINITY`,
+    foundBy,
+    test: "keeps events in the buffer while the spill is full"
+  },
+  {
+    name: "what is on disk is told stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `waiter.tellOnDisk(count)`,
+    replace: `waiter.tellStored(count)`,
+    foundBy,
+    test: "at the level durable when it is on disk"
+  },
+  {
+    name: "what is sent on stays spilled in the books",
+    file: "publish/spill/SpillBook.ts",
+    find: `account.spilled -= count`,
+    replace: `account.spilled -= 0`,
+    foundBy,
+    test: "keeps what is published while its cluster is away"
+  },
+  {
+    name: "nothing is fenced before a spill is sent on",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* this.#fence(partition)
+      for (;;) {`,
+    replace: `      for (;;) {`,
+    foundBy,
+    test: "fences off what was on its way"
+  },
+  {
+    name: "what is in the spill is settled before it is stored",
+    file: "publish/spill/SpillDrain.ts",
+    find: `          yield* this.#sendOn(partition, part, records, pace)`,
+    replace: `          yield* lanes.settle(partition, next)
+          yield* this.#sendOn(partition, part, records, pace)`,
+    foundBy,
+    test: "keeps what its cluster has not stored when it is closed"
+  },
+  {
+    name: "a partition leaves the spill while something is on its way there",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (this.#home.isQuiet(partition) && part.at >= part.end) {`,
+    replace: `if (part.at >= part.end) {`,
+    foundBy,
+    test: "waits for what is on its way to the disk"
+  },
+  {
+    name: "what was given up in the spill comes behind what is published later",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part.fencedEnd <= part.end) break`,
+    replace: `if (part.fencedEnd <= part.end || part.at > 0n) break`,
+    foundBy,
+    test: "sends what was given up there"
+  },
+  {
+    name: "a drop from the spill is not announced",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (reason === undefined) continue
+        const said`,
+    replace: `if (reason !== undefined) continue
+        const said`,
+    foundBy,
+    test: "asks the policy about what the destination refuses"
+  },
+  {
+    name: "a member whose pull has failed does not join again",
+    file: "publish/spill/SpillLanes.ts",
+    find: `return Effect.asVoid(Deferred.succeed(broken, undefined))`,
+    replace: `return Effect.void`,
+    foundBy,
+    test: "joins again"
+  },
+  {
+    name: "what came without an answer is taken for nobody's",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (next <= to) return { records: records.filter(({ position }) => position >= from), next }`,
+    replace: `if (next > from) return { records: records.filter(({ position }) => position >= from), next }`,
+    foundBy,
+    test: "goes on while events come faster"
+  },
+  {
+    name: "closing gives nothing to the spill",
+    file: "publish/spill/SinkSpill.ts",
+    find: `if (!this.spill.isReady) return false`,
+    replace: `return false`,
+    foundBy,
+    test: "gives what is buffered to the spill"
+  },
+  {
+    name: "the spill of a topic has no partitions in its name",
+    file: "publish/spill/openSpill.ts",
+    find: `.\${partitions}\${spillSuffix}`,
+    replace: `\${spillSuffix}`,
+    foundBy,
+    test: "keeps what is published while its cluster is away"
+  },
+  {
+    name: "a spill may be in memory",
+    file: "routes/spillFaults.ts",
+    find: `acks.includes("fsync") && !ephemeral`,
+    replace: `acks.length > 0 && ephemeral !== undefined`,
+    foundBy: "routes/spillFaults.test.ts",
+    test: "needs a cluster on disk"
+  },
+  {
+    name: "a rule may spill nowhere",
+    file: "routes/spillFaults.ts",
+    find: `if (spilling.length === 0) return []
+    const`,
+    replace: `if (spilling.length < 2) return []
+    const`,
+    foundBy: "routes/spillFaults.test.ts",
+    test: "names the leg that does not say where"
+  },
+  {
+    name: "what a process has left in its spill is told missing",
+    file: "audit/SequenceAudit.ts",
+    find: `Math.min(tail - ofTail, announced?.spilled ?? 0)`,
+    replace: `Math.min(tail - ofTail, 0)`,
+    foundBy: "audit/published.test.ts",
+    test: "takes what a process has left in its spill"
+  }
+]

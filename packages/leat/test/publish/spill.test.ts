@@ -1,0 +1,398 @@
+import { type Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Leat, type Journal, MemoryBroker, memoryDriver, NotStored } from "leat"
+import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, waitUntil } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.js"
+import { legRow, note, stored, story } from "./stories.js"
+
+const spilling = [
+  { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "spill" },
+  { on: ["Rejected"], then: "drop" }
+]
+
+interface Place {
+  readonly broker: MemoryBroker
+  readonly disk: PowerLossBroker
+  /** What the far cluster does, and the disk; swapped while a story runs. */
+  faults: FaultPlan
+  diskFaults: FaultPlan
+}
+
+const placeOf = (partitions = 1): Place => ({
+  broker: new MemoryBroker({ partitions }),
+  disk: new PowerLossBroker({ partitions: 1 }),
+  faults: {},
+  diskFaults: {}
+})
+
+const away: FaultPlan = { send: () => ({ kind: "fail", reason: "Unavailable" }), fence: () => "Unavailable" }
+/** Requests are written, and no answer comes: everything is in doubt, and no fence returns. */
+const frozen: FaultPlan = { send: () => ({ kind: "cut" }), fence: () => "Timeout" }
+
+interface Setting {
+  readonly policy?: ReadonlyArray<object>
+  readonly spill?: object
+  readonly leg?: object
+  readonly level?: string
+  readonly journal?: Journal
+  readonly drain?: Duration.Input
+}
+
+const open = Effect.fnUntraced(function* (place: Place, setting: Setting = {}) {
+  const { policy = spilling, spill = {}, leg = {}, level = "stored", journal } = setting
+  const live = (plan: () => FaultPlan): FaultPlan => ({
+    send: (call) => plan().send?.(call),
+    fence: (call) => plan().fence?.(call),
+    pull: (call) => plan().pull?.(call)
+  })
+  const leat = yield* Leat.make({
+    source: "test",
+    routes: {
+      version: 1,
+      clusters: { local: { transport: "memory" }, disk: { transport: "powerLoss" } },
+      policies: { leg: policy },
+      routes: [
+        {
+          match: { stream: "*" },
+          level,
+          to: [
+            {
+              cluster: "local",
+              topic: "notes",
+              policy: "leg",
+              linger: "1 milli",
+              timeout: "500 millis",
+              spill: { cluster: "disk", ...spill },
+              ...leg
+            }
+          ]
+        }
+      ]
+    },
+    drain: setting.drain ?? "10 seconds",
+    ...(journal === undefined ? {} : { journal }),
+    drivers: [
+      faultDriver(
+        memoryDriver(place.broker),
+        live(() => place.faults)
+      ),
+      faultDriver(
+        powerLossDriver(place.disk),
+        live(() => place.diskFaults)
+      )
+    ]
+  })
+  return { leat, notes: yield* leat.stream(noteContract()) }
+})
+
+/** The same story as the scheduler draws it from several seeds. */
+const stories = <E>(program: Effect.Effect<void, E, Scope.Scope>, seeds: number) => {
+  for (let seed = 1; seed <= seeds; seed++) story(program, seed)
+}
+const until = (what: string, is: () => boolean) => waitUntil(what, Effect.sync(is))
+const texts = (place: Place) => Effect.map(stored(place.broker), (all) => all.map(({ text }) => text))
+const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => String(from + index))
+
+describe("a leg that spills", () => {
+  for (const [name, faults] of [
+    ["away", away],
+    ["frozen", frozen]
+  ] as const)
+    it(`keeps what is published while its cluster is ${name}, and sends it on in order`, () =>
+      story(
+        Effect.gen(function* () {
+          const place = placeOf()
+          const { leat, notes } = yield* open(place)
+          yield* notes.publish(note("k", "0"))
+          place.faults = faults
+          for (const text of numbers(50, 1)) {
+            notes.offer(note("k", text))
+            yield* Effect.sleep(20)
+          }
+          yield* until("all of it is in the spill", () => legRow(leat)?.spilled === 50)
+          expect(legRow(leat)).toMatchObject({ stored: 1, queued: 0, inFlight: 0, inDoubt: 0, balanced: true })
+          expect(leat.sinks()[0]).toMatchObject({ bufferedBytes: 0, spilled: { records: 50 } })
+          expect(leat.sinks()[0]?.spilled?.bytes).toBeGreaterThan(50 * 20)
+          place.faults = {}
+          yield* until("all is stored", () => legRow(leat)?.stored === 51)
+          expect(legRow(leat)).toMatchObject({ spilled: 0, balanced: true })
+          expect(yield* texts(place)).toEqual(numbers(51))
+          // It goes to the cluster again, not through the disk.
+          yield* notes.publish(note("k", "51"))
+          expect(yield* texts(place)).toEqual(numbers(52))
+          expect(place.disk.disk.topic("local.notes.1.spill").partitions[0]?.end).toBe(50n)
+        })
+      ))
+
+  it("tells `publish` at the level durable when it is on disk, and at the level stored when it is stored", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        const patient = yield* Effect.forkChild(notes.publish(note("k", "0")))
+        yield* Effect.sleep(1)
+        yield* Effect.sleep(1)
+        const receipt = yield* notes.publish(note("k", "1"), { level: "durable" })
+        expect(legRow(leat)).toMatchObject({ spilled: 2, stored: 0 })
+        expect(patient.pollUnsafe()).toBeUndefined()
+        place.faults = {}
+        yield* Fiber.join(patient)
+        expect(yield* receipt.outcome).toMatchObject({ stored: 1, dropped: {}, spilled: 0 })
+        expect(yield* texts(place)).toEqual(["0", "1"])
+      })
+    ))
+
+  it("goes on while events come faster than the disk is emptied, and ends all the same", () =>
+    stories(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        yield* Effect.forkChild(
+          Effect.forEach(numbers(2000), (text) =>
+            Effect.andThen(
+              Effect.sync(() => notes.offer(note("k", text))),
+              Effect.sleep(1)
+            )
+          )
+        )
+        yield* Effect.sleep(800)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 2000)
+        expect(yield* texts(place)).toEqual(numbers(2000))
+        expect(Number(place.disk.disk.topic("local.notes.1.spill").partitions[0]?.end)).toBeLessThan(1900)
+      }),
+      6
+    ))
+
+  it("leaves what it holds to the next process, which sends it before its own", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        place.faults = away
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place), first)
+        const waiting = yield* Effect.forkChild(Effect.flip(notes.publish(note("k", "0"))))
+        yield* Effect.sleep(1)
+        notes.offer(note("k", "1"))
+        yield* until("both are in the spill", () => legRow(leat)?.spilled === 2)
+        notes.offer(note("k", "2"))
+        yield* Scope.close(first, Exit.void)
+        const told = yield* Fiber.join(waiting)
+        expect(told).toBeInstanceOf(NotStored)
+        expect(told.message).toContain("left in the spill when leat was closed (1)")
+        expect(legRow(leat)).toMatchObject({ spilled: 3, balanced: true })
+        expect(legRow(leat)?.dropped).toEqual({})
+        const next = yield* open(place)
+        next.notes.offer(note("k", "3"))
+        yield* Effect.sleep(5000)
+        expect(legRow(next.leat)).toMatchObject({ stored: 0, spilled: 1, balanced: true })
+        place.faults = {}
+        yield* until("all is stored", () => legRow(next.leat)?.stored === 4)
+        expect(legRow(next.leat)).toMatchObject({ admitted: 1, recovered: 3, stored: 4, spilled: 0, balanced: true })
+        expect(yield* texts(place)).toEqual(numbers(4))
+      })
+    ))
+
+  it("gives what is buffered to the spill when it is closed", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        place.faults = { send: () => ({ kind: "silence" }) }
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place, { leg: { timeout: "5 minutes" } }), first)
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* Scope.close(first, Exit.void)
+        expect(legRow(leat)).toMatchObject({ spilled: 3, balanced: true })
+        expect(legRow(leat)?.dropped).toEqual({})
+        place.faults = {}
+        const next = yield* open(place)
+        next.notes.offer(note("k", "3"))
+        yield* until("all is stored", () => legRow(next.leat)?.stored === 4)
+        expect(yield* texts(place)).toEqual(numbers(4))
+      })
+    ))
+
+  it("spares a cluster that fences and stores nothing: what its policy spills goes to the disk", () =>
+    stories(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = { send: () => ({ kind: "fail", reason: "Throttled" }) }
+        for (const text of numbers(200)) {
+          notes.offer(note("k", text))
+          yield* Effect.sleep(10)
+        }
+        yield* until("nothing is left in the buffer", () => legRow(leat)?.queued === 0)
+        expect(legRow(leat)).toMatchObject({ spilled: 200, stored: 0, balanced: true })
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 200)
+        expect(yield* texts(place)).toEqual(numbers(200))
+      }),
+      6
+    ))
+
+  it("fences off what was on its way before it sends on what is in the spill", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        let sends = 0
+        place.faults = {
+          send: () => (sends++ === 0 ? { kind: "lateWrite", ms: 1500 } : undefined),
+          fence: () => "Timeout"
+        }
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* until("they are in the spill", () => legRow(leat)?.spilled === 3)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 3)
+        yield* Effect.sleep(5000)
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("waits for what is on its way to the disk before anything goes to the cluster again", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place, { leg: { batch: { records: 1 }, timeout: "5 seconds" } })
+        place.faults = away
+        for (const text of numbers(2)) notes.offer(note("k", text))
+        let sends = 0
+        place.diskFaults = { send: () => (sends++ === 1 ? { kind: "delay", ms: 3000 } : undefined) }
+        yield* until("one is in the spill, and one is on its way there", () => legRow(leat)?.inFlight === 1)
+        place.faults = {}
+        yield* until("the first is stored", () => legRow(leat)?.stored === 1)
+        notes.offer(note("k", "2"))
+        yield* until("all is stored", () => legRow(leat)?.stored === 3)
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("sends what was given up there, and stands there all the same, before what is published later", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const policy = [...spilling, { on: ["SpillFull"], then: "drop" }]
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place, { policy }), first)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        // Nobody is told that it stands there, and then there is no room for it.
+        let sends = 0
+        place.diskFaults = {
+          send: () => (sends++ === 0 ? { kind: "loseResponse" } : { kind: "fail", reason: "Full" })
+        }
+        notes.offer(note("k", "1"))
+        yield* until("it is given up", () => legRow(leat)?.dropped["SpillFull"] === 1)
+        place.faults = {}
+        place.diskFaults = {}
+        yield* until("the spill is left", () => legRow(leat)?.spilled === 0)
+        yield* notes.publish(note("k", "2"))
+        yield* Scope.close(first, Exit.void)
+        const next = yield* open(place)
+        yield* next.notes.publish(note("k", "3"))
+        expect(yield* texts(place)).toEqual(numbers(4))
+        expect(legRow(leat)).toMatchObject({ droppedMayBeStored: 1, balanced: true })
+      })
+    ))
+
+  it("joins again when its disk cannot be read", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* until("they are in the spill", () => legRow(leat)?.spilled === 3)
+        let pulls = 0
+        place.diskFaults = { pull: () => (pulls++ === 0 ? "Unavailable" : undefined) }
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 3)
+        expect(pulls).toBeGreaterThan(1)
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("keeps what its cluster has not stored when it is closed, also where that fences", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        place.faults = { send: () => ({ kind: "fail", reason: "Throttled" }) }
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place), first)
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* until("they are in the spill", () => legRow(leat)?.spilled === 3)
+        yield* Effect.sleep(3000)
+        yield* Scope.close(first, Exit.void)
+        place.faults = {}
+        const next = yield* open(place)
+        yield* until("all is stored", () => legRow(next.leat)?.stored === 3)
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("belongs to one process at a time: another one sends nothing until it has it", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place), first)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        const next = yield* open(place)
+        next.notes.offer(note("k", "1"))
+        place.faults = {}
+        yield* until("the first has sent it on", () => legRow(leat)?.stored === 1)
+        yield* Effect.sleep(20_000)
+        expect(legRow(next.leat)).toMatchObject({ queued: 1, stored: 0, balanced: true })
+        yield* Scope.close(first, Exit.void)
+        yield* until("the next has it", () => legRow(next.leat)?.stored === 1)
+        expect(yield* texts(place)).toEqual(numbers(2))
+      })
+    ))
+
+  it("asks the policy about what the destination refuses when it is sent on", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        for (const text of numbers(10)) notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 10)
+        let refusals = 0
+        place.faults = {
+          send: ({ count }) => (count > 1 || refusals++ === 3 ? { kind: "fail", reason: "Rejected" } : undefined)
+        }
+        yield* until("all has ended", () => legRow(leat)?.spilled === 0)
+        expect(legRow(leat)).toMatchObject({ stored: 9, dropped: { Rejected: 1 }, balanced: true })
+        place.faults = {}
+        yield* notes.publish(note("k", "10"))
+        const all = yield* stored(place.broker)
+        expect(all.map(({ text }) => text)).toEqual(["0", "1", "2", "4", "5", "6", "7", "8", "9", "10"])
+        expect(all.at(-1)?.dropped).toMatchObject([{ from: 3, to: 4, reason: "Rejected" }])
+      })
+    ))
+
+  it("keeps events in the buffer while the spill is full", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place, { spill: { bytes: 65_536 } })
+        place.faults = away
+        for (const text of numbers(100)) notes.offer(note("k", text.padEnd(1000, ".")))
+        yield* Effect.sleep(10_000)
+        const row = legRow(leat)
+        expect(row?.spilled).toBeGreaterThan(40)
+        expect(row?.spilled).toBeLessThan(66)
+        expect(row).toMatchObject({ balanced: true })
+        expect(row?.dropped).toEqual({})
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 100)
+        expect((yield* texts(place)).map((text) => text?.replaceAll(".", ""))).toEqual(numbers(100))
+      })
+    ))
+})

@@ -1,0 +1,348 @@
+/**
+ * Worlds of one stream that spills, on virtual time: a cluster that is away, frozen, slow or refuses, a disk that loses its power or is full,
+ * processes that close and crash. At the end everything is healed, and what the topic holds is judged by ids alone.
+ */
+import { Effect, Exit, References, Scope, Stream } from "effect"
+import { Leat, MemoryBroker, memoryDriver, type EventStream, type OpenLeat } from "leat"
+import {
+  type FaultPlan,
+  faultDriver,
+  PowerLossBroker,
+  powerLossDriver,
+  randomFaults,
+  seededRandom,
+  simulate,
+  waitUntil
+} from "leat/testing"
+import { type Driver, type OutgoingBatch, type Transport, TransportError } from "leat/transport"
+import { readMeta } from "../../src/record/Wire.ts"
+import { type Note, noteContract } from "../contracts/Note.ts"
+
+export interface SpillWorld {
+  /** What is wrong; empty: nothing. */
+  readonly wrong: ReadonlyArray<string>
+  /** Events that were told stored or durable, that stand in the topic, that were in the spill, and those of closed processes. */
+  readonly told: number
+  readonly stored: number
+  readonly spilled: number
+  readonly recovered: number
+  readonly dropped: number
+  readonly crashes: number
+}
+
+/** What one process has offered, and what it was told. */
+interface Process {
+  readonly leat: OpenLeat
+  readonly notes: EventStream<Note>
+  readonly scope: Scope.Closeable
+  readonly gate: { isDead: boolean }
+  /** Texts of events that were told to be safe. */
+  readonly safe: Set<string>
+  isCrashed: boolean
+}
+
+const contract = noteContract()
+
+export function spillWorld(seed: number): SpillWorld {
+  const random = seededRandom(seed)
+  const chance = (part: number) => random() < part
+  const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
+  const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1))
+
+  const partitions = pick([1, 2, 4])
+  const far = new MemoryBroker({ partitions })
+  const disk = new PowerLossBroker({ partitions: 1, flushMs: between(1, 20) })
+  const faults: { far: FaultPlan; disk: FaultPlan } = { far: {}, disk: {} }
+  const refuses = chance(0.3)
+  const policy = [
+    {
+      on: ["passing"],
+      ...(chance(0.7) ? { retry: { times: between(0, 3), base: "10 millis", factor: 2 } } : {}),
+      then: "spill"
+    },
+    { on: ["Rejected"], then: "drop" },
+    ...(chance(0.3) ? [{ on: ["SpillFull"], then: "drop" }] : [])
+  ]
+  const routes = {
+    version: 1,
+    clusters: { far: { transport: "memory" }, disk: { transport: "powerLoss" } },
+    policies: { leg: policy },
+    routes: [
+      {
+        match: { stream: "*" },
+        to: [
+          {
+            cluster: "far",
+            topic: "notes",
+            policy: "leg",
+            linger: `${between(0, 5)} millis`,
+            timeout: `${pick([50, 300, 1000])} millis`,
+            spill: { cluster: "disk", bytes: chance(0.3) ? 65_536 : 50_000_000 },
+            buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
+            batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) }
+          }
+        ]
+      }
+    ]
+  }
+
+  const draws = (): FaultPlan =>
+    randomFaults(random, {
+      fail: 0.2,
+      delay: 0.1,
+      loseResponse: 0.1,
+      cut: 0.05,
+      lateWrite: 0.1,
+      throw: 0.02,
+      silence: 0.02,
+      fence: 0.2,
+      settle: 0.1,
+      pull: 0.05,
+      loseLane: 0.03,
+      msMax: 200
+    })
+  const farPlans: ReadonlyArray<() => FaultPlan> = [
+    () => ({ send: () => ({ kind: "fail", reason: "Unavailable" }), fence: () => "Unavailable" }),
+    () => ({ send: () => ({ kind: "cut" }), fence: () => "Timeout" }),
+    () => ({ send: () => ({ kind: "silence" }), fence: () => "Timeout" }),
+    draws,
+    () => ({})
+  ]
+  const diskPlans: ReadonlyArray<() => FaultPlan> = [
+    () => ({}),
+    () => ({}),
+    draws,
+    () => ({ send: () => ({ kind: "fail", reason: "Full" }) })
+  ]
+
+  const wrong: Array<string> = []
+  const processes: Array<Process> = []
+  let counter = 0
+  let dropped = 0
+  let crashes = 0
+
+  const open = Effect.fnUntraced(function* () {
+    const gate = { isDead: false }
+    const scope = yield* Scope.make()
+    const leat = yield* Scope.provide(
+      Leat.make({
+        source: "test",
+        routes,
+        drain: `${pick([0, 100, 3000])} millis`,
+        drivers: [
+          gated(
+            faultDriver(
+              memoryDriver(far),
+              live(() => faults.far)
+            ),
+            gate
+          ),
+          gated(
+            faultDriver(
+              powerLossDriver(disk),
+              live(() => faults.disk)
+            ),
+            gate
+          )
+        ]
+      }),
+      scope
+    )
+    const notes = yield* leat.stream(contract)
+    const one: Process = { leat, notes, scope, gate, safe: new Set(), isCrashed: false }
+    processes.push(one)
+    return one
+  })
+
+  const publish = (one: Process) => {
+    const poison = refuses && chance(0.05) ? "poison " : ""
+    const text = `${poison}${processes.length} ${counter++} `.padEnd(between(5, chance(0.1) ? 3000 : 60), ".")
+    const event = { key: `k${between(0, 5)}`, text }
+    if (chance(0.5)) {
+      one.notes.offer(event)
+      return Effect.void
+    }
+    const level = pick(["durable", "stored", "queued"] as const)
+    const publishing = one.notes.publish(event, { level }).pipe(
+      Effect.map(() => {
+        // What is on disk may still be refused, and dropped as the policy says.
+        if ((level === "stored" || (level === "durable" && !refuses)) && !one.isCrashed) one.safe.add(text)
+      }),
+      Effect.ignore
+    )
+    return Effect.asVoid(
+      Effect.forkDetach(chance(0.05) ? Effect.timeoutOption(publishing, between(0, 300)) : publishing)
+    )
+  }
+
+  const check = (one: Process, when: string) => {
+    const snapshot = one.leat.ledger.snapshot()
+    if (!snapshot.balanced)
+      wrong.push(`${when}: unbalanced ${JSON.stringify(snapshot.legs)} ${JSON.stringify(snapshot.streams)}`)
+  }
+
+  const program = Effect.gen(function* () {
+    let one = yield* open()
+    for (let step = 0; step < 150; step++) {
+      for (let count = between(0, 8); count > 0; count--) yield* publish(one)
+      yield* Effect.sleep(pick([0, 1, 5, 20, 200]))
+      check(one, `step ${step}`)
+      if (chance(0.08)) faults.far = pick(farPlans)()
+      if (chance(0.05)) faults.disk = pick(diskPlans)()
+      if (chance(0.02)) yield* disk.losePower(between(0, 3))
+      if (chance(0.03)) yield* one.leat.resume
+      if (chance(0.02)) {
+        const isCrash = chance(0.5)
+        if (isCrash) {
+          crashes++
+          one.isCrashed = true
+          one.gate.isDead = true
+          yield* disk.losePower(between(0, 3))
+          yield* Effect.forkDetach(Scope.close(one.scope, Exit.void))
+        } else {
+          yield* Scope.close(one.scope, Exit.void)
+          check(one, `closed in step ${step}`)
+        }
+        // What was on its way when it ended has landed, or never will.
+        yield* Effect.sleep(1000)
+        one = yield* open()
+      }
+    }
+    faults.far = {}
+    faults.disk = {}
+    yield* one.leat.resume
+    yield* waitUntil(
+      "the spill is empty",
+      Effect.sync(() => {
+        const [leg] = one.leat.ledger.snapshot().legs
+        return leg !== undefined && leg.queued + leg.inFlight + leg.inDoubt + leg.spilled === 0
+      }),
+      { withinMs: 300_000 }
+    )
+    // What earlier processes have left is not in this one's accounts until it has ended.
+    yield* Effect.sleep(60_000)
+    check(one, "the end")
+    yield* Scope.close(one.scope, Exit.void)
+    check(one, "closed at the end")
+  })
+
+  const quiet = Effect.provideService(program, References.MinimumLogLevel, "None")
+  const { exit } = simulate(seed, quiet, { stepsMax: 3_000_000 })
+  if (Exit.isFailure(exit)) wrong.push(`it broke: ${JSON.stringify(exit.cause).slice(0, 500)}`)
+
+  const found = readAll(far, partitions)
+  for (const text of new Set(found.order)) wrong.push(text)
+  for (const [index, { leat, safe, isCrashed }] of processes.entries()) {
+    for (const text of safe)
+      if (!found.texts.has(text)) wrong.push(`process ${index}: ${text} was told safe, and is not stored`)
+    const leg = leat.ledger.snapshot().legs[0]
+    if (leg === undefined) continue
+    const lost = Object.values(leg.dropped).reduce((total, one) => total + one, 0)
+    dropped += lost
+    // Of what a process has left in the spill another one may have dropped what is refused.
+    if (isCrashed || refuses) continue
+    const own = found.count.get(leat.incarnation) ?? 0
+    if (own < leg.admitted - lost || own > leg.admitted - lost + leg.droppedMayBeStored)
+      wrong.push(`process ${index}: admitted ${leg.admitted}, dropped ${lost}, stored ${own}: ${JSON.stringify(leg)}`)
+    if (own < leg.admitted && Object.keys(leg.dropped).length === 0) wrong.push(`process ${index}: lost without a word`)
+  }
+  const legs = processes.map(({ leat }) => leat.ledger.snapshot().legs[0])
+  return {
+    wrong,
+    told: processes.reduce((total, { safe }) => total + safe.size, 0),
+    stored: found.texts.size,
+    spilled: disk.disk.topics
+      .filter((name) => name.endsWith(".spill"))
+      .reduce(
+        (total, name) => total + disk.disk.topic(name).partitions.reduce((sum, { end }) => sum + Number(end), 0),
+        0
+      ),
+    recovered: legs.reduce((total, leg) => total + (leg?.recovered ?? 0), 0),
+    dropped,
+    crashes
+  }
+}
+
+const rejected = new TransportError({ reason: "Rejected", transport: "far", operation: "send", detail: "poison" })
+
+function holdsPoison(batch: OutgoingBatch, from: number, to: number): boolean {
+  for (let index = from; index < to; index++) {
+    const value = batch.value(index)
+    if (value !== null && contract.decode(value).text.startsWith("poison")) return true
+  }
+  return false
+}
+
+function live(plan: () => FaultPlan): FaultPlan {
+  return {
+    send: (call) => plan().send?.(call),
+    fence: (call) => plan().fence?.(call),
+    settle: (call) => plan().settle?.(call),
+    pull: (call) => plan().pull?.(call)
+  }
+}
+
+/** A process that is dead asks for nothing any more, and hears of nothing. */
+function gated(driver: Driver, gate: { readonly isDead: boolean }): Driver {
+  const alive = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() =>
+      gate.isDead ? Effect.never : Effect.flatMap(effect, (told) => (gate.isDead ? Effect.never : Effect.succeed(told)))
+    )
+  return {
+    ...driver,
+    open: (...asked) =>
+      Effect.map(driver.open(...asked), (inner): Transport => ({
+        ...inner,
+        openWriter: (topic) =>
+          Effect.map(inner.openWriter(topic), (writer) => ({
+            ...writer,
+            fence: (partition) => alive(writer.fence(partition)),
+            send: (partition, batch, from, to, timeoutMs, answer) => {
+              const isPoison = topic === "notes" && holdsPoison(batch, from, to)
+              if (isPoison && !gate.isDead) answer([{ from, to, fate: "notStored", error: rejected }])
+              else if (!gate.isDead)
+                writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+                  if (!gate.isDead) answer(runs)
+                })
+            }
+          })),
+        bounds: (topic, group) => alive(inner.bounds(topic, group)),
+        ensure: (spec) => alive(inner.ensure(spec)),
+        subscribe: (subscription) =>
+          Stream.suspend(() =>
+            gate.isDead
+              ? Stream.never
+              : Stream.map(inner.subscribe(subscription), (lane) => ({
+                  ...lane,
+                  settle: (position) => alive(lane.settle(position))
+                }))
+          )
+      }))
+  }
+}
+
+/** The distinct texts of the topic, those of each publisher, and what is out of order in first deliveries of a bucket. */
+function readAll(broker: MemoryBroker, partitions: number) {
+  const texts = new Set<string>()
+  const count = new Map<string, number>()
+  const order: Array<string> = []
+  const highest = new Map<string, number>()
+  const ids = new Set<string>()
+  for (let partition = 0; partition < partitions; partition++) {
+    const log = broker.topic("notes").partitions[partition]
+    for (let batch = log?.read(0n, log.end); batch !== undefined; batch = log?.read(batch.next, log.end))
+      for (const { headers, value } of batch.records) {
+        const { id } = readMeta(headers, contract.stream)
+        if (id === undefined || value === null) continue
+        const name = `${id.incarnation} ${id.bucket}`
+        const key = `${name} ${id.seq}`
+        if (ids.has(key)) continue
+        ids.add(key)
+        count.set(id.incarnation, (count.get(id.incarnation) ?? 0) + 1)
+        texts.add(contract.decode(value).text)
+        if (id.seq < (highest.get(name) ?? -1)) order.push(`${name}: ${id.seq} stands behind ${highest.get(name)}`)
+        highest.set(name, Math.max(id.seq, highest.get(name) ?? -1))
+      }
+  }
+  return { texts, count, order }
+}
