@@ -66,6 +66,7 @@ export class SeenIds {
       const bucket = buckets.get(number)
       if (bucket === undefined) continue
       this.#close(bucket, range.from, range.to)
+      if (range.to >= bucket.unseenBelow) bucket.unseenBelow = Math.min(bucket.unseenBelow, range.from)
       if (range.to > bucket.highest) bucket.announced = [...bucket.announced, range].slice(-announcedMax)
     }
     return isSeen

@@ -226,7 +226,7 @@ describe("seen ids", () => {
           if (what === "aside") continue
           const late = what === "late" ? aside.splice(which % aside.length, 1)[0] : undefined
           const copied = what === "copy" ? stored[which % stored.length] : undefined
-          const drops = what === "dropped" && stored.length > 0 ? lane.next++ : undefined
+          const drops = what === "dropped" ? lane.next++ : undefined
           const seq = late ?? copied ?? lane.next++
           stored.push(seq)
           const said = drops === undefined ? undefined : `${bucket}:${drops}-${drops + 1}:overflow`
@@ -258,9 +258,13 @@ describe("seen ids", () => {
     () => {
       const seen = new SeenIds("s")
       seen.lookBackAt(one(headersOf(1, 0, 7)), 0)
-      const see = (bucket: number, seq: number) => seen.see(one(headersOf(1, bucket, seq)), 0)
+      const see = (bucket: number, seq: number, dropped?: string) =>
+        seen.see(one(headersOf(1, bucket, seq, dropped)), 0)
       expect([6, 8, 6, 7].map((seq) => see(0, seq))).toEqual([true, false, true, true])
       expect([7, 6, 8, 6, 5, 5, 7].map((seq) => see(1, seq))).toEqual([false, false, false, true, false, true, true])
+      // Those that were dropped just before the first were announced with it.
+      see(2, 3, "2:1-3:overflow")
+      expect([1, 2, 0, 0].map((seq) => see(2, seq))).toEqual([true, true, false, true])
     }
   )
 

@@ -425,6 +425,14 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     test: "are all those below the first"
   },
   {
+    name: "what was dropped before the first of a bucket may still come",
+    file: "consume/SeenIds.ts",
+    find: `if (range.to >= bucket.unseenBelow) bucket`,
+    replace: `if (range.to < 0) bucket`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "are all those below the first"
+  },
+  {
     name: "a lane that looks back to the begin of the log takes it for the middle",
     file: "consume/lookBack.ts",
     find: `isWhole = range.fromPosition === 0n`,
