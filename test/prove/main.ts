@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -39,6 +39,16 @@ const proofs: ReadonlyArray<Proof> = [
     msMax: 10_000,
     aroundMsMax: 30_000,
     fault: () => undefined
+  },
+  {
+    name: "spill",
+    says: "a process is killed while its cluster comes and goes: nothing that was told safe is lost, and the next one sends it in order",
+    script: new URL("spill/crashSpill.ts", scripts),
+    flag: "n",
+    times: 12,
+    msMax: 20_000,
+    aroundMsMax: 60_000,
+    fault: ({ recovered }) => (Number(recovered) > 0 ? undefined : "nothing was left in the spill")
   },
   {
     name: "corrupt",

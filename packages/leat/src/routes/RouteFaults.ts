@@ -183,10 +183,11 @@ function droppingFaults(
   { name }: ContractInfo,
   { path, cluster, policy }: Pick<Leg, "path" | "cluster" | "policy">
 ): ReadonlyArray<RouteFault> {
-  const dropping = policy.filter(({ then }) => then !== "halt").flatMap(({ on }) => on)
+  // What is spilled is not given up: it is sent again, in its place.
+  const dropping = policy.filter(({ then }) => then !== "halt" && then !== "spill").flatMap(({ on }) => on)
   if (dropping.length === 0) return []
   const message =
     `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy gives up after ` +
-    `${[...new Set(dropping)].join(", ")}; let it retry or halt, or take a driver that keeps order in any case`
+    `${[...new Set(dropping)].join(", ")}; let it retry, spill or halt, or take a driver that keeps order in any case`
   return [{ path: `${path}.policy`, message }]
 }

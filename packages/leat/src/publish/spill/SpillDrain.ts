@@ -73,14 +73,14 @@ interface Tally {
 export class SpillDrain {
   readonly #spill: Spill
   readonly #home: DrainHome
-  readonly #pump: Pick<Pump, "context" | "scheduler" | "nowMs">
+  readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">
   readonly #wake: Wake
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
   #tally: Tally | undefined
 
-  constructor(spill: Spill, home: DrainHome, pump: Pick<Pump, "context" | "scheduler" | "nowMs">) {
+  constructor(spill: Spill, home: DrainHome, pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">) {
     this.#spill = spill
     this.#home = home
     this.#pump = pump
@@ -411,10 +411,11 @@ export class SpillDrain {
   #fence(partition: number): Effect.Effect<void> {
     const { leg } = this.#home
     return Effect.gen({ self: this }, function* () {
+      if (this.#pump.transport.capabilities.fencing === "none") return
       for (let failures = 1; ; failures++) {
         const sentAtMs = this.#pump.nowMs
         const failure = yield* boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
-        if (failure === undefined || failure.tag === "Unsupported") return
+        if (failure === undefined) return
         this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
         const part = this.#spill.parts[partition]
         if (part !== undefined) this.#hold(partition, part, false)
