@@ -8,6 +8,7 @@ import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream }
 import { deadLetterOf } from "./deadLetterOf.ts"
 import type { DeadLetters } from "../transport/DeadLetters.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { HaltTeller } from "./HaltTeller.ts"
 import { Handling } from "./Handling.ts"
 import type { OutageWatch } from "../OutageWatch.ts"
 import { ReadLane, type ReadHalted } from "./ReadLane.ts"
@@ -80,7 +81,7 @@ export class LaneShell<T> {
   /** The backend has taken the lane away, or is about to. */
   #isTaken = false
   #defect: ReadHalted | undefined
-  #toldHalts: ReadonlySet<ReadHalted> = new Set()
+  readonly #teller: HaltTeller
   #isResumed = false
   /** Somebody waits until this position is settled. */
   #settleAt: Position | undefined
@@ -107,6 +108,10 @@ export class LaneShell<T> {
     this.#groupDrainMs = ports.groupDrainMs
     this.#onChanged = ports.onChanged
     this.#deadLetters = ports.deadLetters
+    const { group, stream } = options
+    this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
+      this.#fork(Telemetry.warn(text))
+    })
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
@@ -251,7 +256,7 @@ export class LaneShell<T> {
         handling.expire(nowMs)
         this.#startHandlers(handling, nowMs)
         for (const one of this.machine.takeAside()) this.#setAside(one)
-        this.#tellHalt()
+        this.#tellHalts()
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
         if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
@@ -270,25 +275,10 @@ export class LaneShell<T> {
     return true
   }
 
-  /** Each halt once: a lane that stands is seen by nobody else. */
-  #tellHalt(): void {
+  #tellHalts(): void {
     const { halted, haltedKeys } = this.machine
     if (halted !== undefined || haltedKeys.length > 0) this.#onChanged()
-    if (halted === undefined && haltedKeys.length === 0 && this.#toldHalts.size === 0) return
-    const halts = new Set(halted === undefined ? haltedKeys : [halted, ...haltedKeys])
-    const before = this.#toldHalts
-    this.#toldHalts = halts
-    const { group, stream } = this.#options
-    for (const halt of halts) {
-      if (before.has(halt)) continue
-      const { scope, tag, detail, attempts, position } = halt
-      const what = scope === "lane" ? "stands" : "stands with one key"
-      this.#fork(
-        Telemetry.warn(
-          `the group ${group} of ${stream} ${what} on partition ${this.lane.partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
-        )
-      )
-    }
+    this.#teller.tell(halted, haltedKeys)
   }
 
   #setAside(one: ToSetAside): void {

@@ -20,6 +20,7 @@ import { Bundling } from "./Bundling.ts"
 import { bytesOf, cutHeld, doneEnd, type End, HeldRecord, takeApart } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import type { OutageWatch } from "../OutageWatch.ts"
+import { ReadyLine } from "./ReadyLine.ts"
 import { RetryHeap } from "./RetryHeap.ts"
 import { SetAside, type ToSetAside } from "./SetAside.ts"
 import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
@@ -71,7 +72,7 @@ const alonePositionsDefault = 512
 const outageMs = 1000
 const outageMsMax = 30_000
 
-/** In place of what is behind the watermark, or was taken: a record holds the whole batch that it was pulled in. */
+/** In place of what is behind the watermark: a record holds the whole batch that it was pulled in. */
 const passed = new HeldRecord(undefined, "", 0, 0, 0)
 
 /** What the policy is asked about, and a sentence for a person. */
@@ -122,9 +123,7 @@ export class ReadLane {
   #order = 0
   /** The last one that is held of each key. */
   readonly #lastOfKey = new Map<string, HeldRecord>()
-  /** The first unfinished one of each key that waits for a handler. What is before `#readyHead` was taken. */
-  #ready: Array<HeldRecord> = []
-  #readyHead = 0
+  readonly #ready = new ReadyLine()
   readonly #parked = new RetryHeap()
   readonly #aside = new SetAside()
   /** Positions in each state. */
@@ -316,7 +315,7 @@ export class ReadLane {
     if (this.halted !== undefined || this.#revoked || this.#heldBytes >= bufferBytesMax) return false
     // A batch that waits for more has work for no handler yet.
     const waiting = (this.#bundling?.dueMs ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY ? 0 : 1
-    return this.#ready.length - this.#readyHead - waiting < concurrency
+    return this.#ready.length - waiting < concurrency
   }
 
   /** The position that keeps the watermark back while the lane is full. */
@@ -468,18 +467,13 @@ export class ReadLane {
   #nextReady(nowMs: number): HeldRecord | undefined {
     const parked = this.#parked.size + this.#aside.standing + this.#aside.moving
     if (parked >= parkedMax || (this.#isAlone && parked > 0)) return undefined
-    const held = this.#ready[this.#readyHead]
+    const held = this.#ready.first
     if (held === undefined) return undefined
     if (this.#bundling !== undefined) {
       const mayGrow = held === this.#held.at(-1) && this.#heldBytes < this.#settings.bufferBytesMax
       if (this.#bundling.waits(held, mayGrow, nowMs)) return undefined
     }
-    this.#ready[this.#readyHead++] = passed
-    if (this.#readyHead === this.#ready.length) this.#ready.length = this.#readyHead = 0
-    else if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#readyHead)
-      this.#readyHead = 0
-    }
+    this.#ready.shift()
     this.#waitingSpan -= held.span
     return held
   }

@@ -31,9 +31,9 @@ export const batchMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "batches are kept until no record of them waits for a handler",
-    file: "consume/ReadLane.ts",
-    find: `this.#ready[this.#readyHead++] = passed`,
-    replace: `this.#readyHead++`,
+    file: "consume/ReadyLine.ts",
+    find: `this.#line[this.#head++] = taken`,
+    replace: `this.#head++`,
     foundBy: "consume/longLanes.test.ts",
     test: "the next one is always there"
   },

@@ -191,7 +191,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lane that halts tells nobody",
-    file: "consume/LaneShell.ts",
+    file: "consume/HaltTeller.ts",
     find: `      if (before.has(halt)) continue`,
     replace: `      if (!before.has(halt)) continue`,
     foundBy: "consume/endings.test.ts"

@@ -121,7 +121,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     replace: `    this.#parkedSpan += held.span
     this.#parked.push(held)
     const waiting = held.following
-    if (waiting?.state === "waiting" && !this.#ready.includes(waiting)) this.#ready.push(waiting)`
+    if (waiting?.state === "waiting" && held.attempts === 1) this.#ready.push(waiting)`
   },
   {
     name: "a failed record is done",
