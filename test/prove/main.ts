@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -98,6 +98,18 @@ const proofs: ReadonlyArray<Proof> = [
     msMax: 240_000,
     aroundMsMax: 600_000,
     fault: ({ real }) => (real === undefined ? "it did not run" : undefined)
+  },
+  {
+    name: "isolation",
+    says: "what publish takes beside clusters that are dead in five ways, against what it takes beside one that is well",
+    script: new URL("../isolation/measureNeighbours.ts", import.meta.url),
+    flag: "n",
+    // Turns of each kind: four seconds.
+    times: 3,
+    msMax: 60_000,
+    aroundMsMax: 120_000,
+    fault: ({ p99Ms }) =>
+      typeof p99Ms === "object" && p99Ms !== null && Object.keys(p99Ms).length === 5 ? undefined : "it did not run"
   },
   {
     name: "mutants",
