@@ -234,7 +234,8 @@ export class Source<T> {
 function whenOver(earlier: ReadonlyArray<Pick<LaneShell<never>, "giveUp">>, { revoked }: Lane): Effect.Effect<void> {
   if (earlier.length === 0) return Effect.void
   const over = Effect.forEach(earlier, ({ giveUp }) => giveUp, { concurrency: "unbounded", discard: true })
-  return Effect.raceFirst(over, revoked)
+  // What its driver dies of halts the lane when it runs.
+  return Effect.raceFirst(over, Effect.asVoid(Effect.exit(revoked)))
 }
 
 function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {

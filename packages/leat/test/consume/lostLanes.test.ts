@@ -101,6 +101,33 @@ describe("a partition that comes back while handlers of its lost lane run", () =
   })
 })
 
+/** The first lane is lost while its handler runs, and the driver of the next one dies of telling when that is revoked. What stands then. */
+function haltedAfterDeath() {
+  const program = Effect.gen(function* () {
+    const isTime = yield* Deferred.make<void>()
+    let lanes = 0
+    const driver = withLanes(
+      (lane) => (lanes++ > 0 ? { ...lane, revoked: Effect.die("planted") } : ways.told(lane, Deferred.await(isTime))),
+      new MemoryBroker({ partitions: 1 })
+    )
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const subscription = yield* notes.handle("g", () => Effect.uninterruptible(Effect.sleep(2000)))
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(50)
+    yield* Deferred.succeed(isTime, undefined)
+    yield* Effect.sleep(10_000)
+    return subscription.halted().map(({ scope, tag, partition, detail }) => ({ scope, tag, partition, detail }))
+  })
+  return resultOf(program, 1)
+}
+
+describe("a lane that waits for handlers of before", () => {
+  it("stands because of a driver that dies, as every lane does", () => {
+    expect(haltedAfterDeath()).toEqual([{ scope: "lane", tag: "Defect", partition: 0, detail: "planted" }])
+  })
+})
+
 /** The first lane fails at its first pull; after how many milliseconds its one event is handled. */
 function afterFailure(seed: number): number {
   const failed = new TransportError({

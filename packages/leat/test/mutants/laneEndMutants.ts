@@ -35,6 +35,14 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "waits for them"
   },
   {
+    name: "a lane whose driver dies while it waits for handlers of before is held by nobody",
+    file: "consume/Source.ts",
+    find: `Effect.asVoid(Effect.exit(revoked))`,
+    replace: `revoked`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "stands because of a driver that dies"
+  },
+  {
     name: "what a consumer has in his hands is given again before he has ended it",
     file: "consume/Handling.ts",
     find: `if (!isInHand || isConsumerGone) fiber`,
@@ -62,7 +70,7 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that waits for handlers of before is kept although it was taken away",
     file: "consume/Source.ts",
-    find: `return Effect.raceFirst(over, revoked)`,
+    find: `return Effect.raceFirst(over, Effect.asVoid(Effect.exit(revoked)))`,
     replace: `return Effect.as(over, void revoked)`,
     foundBy: "consume/lostLanes.test.ts",
     test: "is given to another member at once"
