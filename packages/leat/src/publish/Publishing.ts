@@ -132,12 +132,15 @@ export class Publishing<T> implements Publication {
     }
     const level = this.#levelOf(options)
     const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
+    let last: Rejected | undefined
     const all = new PublishingAll(
       this.#publisher,
       events,
       { context: options, around, waiter },
       (index, told, fault) => {
-        rejected.push({ index, error: this.#rejected(told, fault) })
+        // In an outage a million may be rejected for one reason, and each error has a stack of its own.
+        if (last?.reason !== told.reason || last.detail !== fault) last = this.#rejected(told, fault)
+        rejected.push({ index, error: last })
       }
     )
     const receipt = (): ReceiptAll => ({ admitted: all.admitted, rejected, outcome: this.outcomeOf(waiter) })

@@ -29,7 +29,7 @@ export interface Receipt {
 export interface ReceiptAll {
   /** Events that were admitted. */
   readonly admitted: number
-  /** The events that were not admitted, by their index in the input. */
+  /** The events that were not admitted, by their index in the input. Those in a row with the same reason have the same error. */
   readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Rejected }>
   /** What became of the required legs of all of them, when all have ended. */
   readonly outcome: Effect.Effect<Outcome>

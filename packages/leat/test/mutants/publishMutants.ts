@@ -155,6 +155,22 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     foundBy: "worlds"
   },
   {
+    name: "each event that is rejected has an error of its own",
+    file: "publish/Publishing.ts",
+    find: `if (last?.reason !== told.reason || last.detail !== fault) last =`,
+    replace: `last =`,
+    foundBy: "publish/publishing.test.ts",
+    test: "one error tells each reason"
+  },
+  {
+    name: "events are rejected for the reason of the first",
+    file: "publish/Publishing.ts",
+    find: `if (last?.reason !== told.reason || last.detail !== fault) last =`,
+    replace: `last ??=`,
+    foundBy: "publish/publishing.test.ts",
+    test: "one error tells each reason"
+  },
+  {
     name: "what a policy dropped is told stored",
     file: "publish/Publishing.ts",
     find: `isEmpty(outcome.dropped) && isEmpty`,

@@ -176,6 +176,23 @@ describe("an event that cannot be taken", () => {
       })
     ))
 
+  it("of many, one error tells each reason as long as it is the same: a stack for each of a million costs a gigabyte", () =>
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes()
+        const all = ["invalid", "invalid", "good"].map((text) => note("k", text))
+        const { rejected } = yield* notes.publishAll([...all, note("", "no key"), ...all])
+        const [first, second, other, later] = rejected.map(({ error }) => error)
+        expect(rejected.map(({ index }) => index)).toEqual([0, 1, 3, 4, 5])
+        expect(second).toBe(first)
+        expect([first, other, later]).toMatchObject([
+          { reason: "invalid" },
+          { reason: "emptyKey" },
+          { reason: "invalid", detail: first?.detail }
+        ])
+      })
+    ))
+
   it("is no event that is merely large: its batch makes room", () =>
     story(
       Effect.gen(function* () {
