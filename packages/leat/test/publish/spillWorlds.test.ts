@@ -10,7 +10,7 @@ describe("worlds of a stream that spills", () => {
     { timeout: 120_000 },
     () => {
       const sum = { told: 0, stored: 0, spilled: 0, recovered: 0, dropped: 0, crashes: 0 }
-      for (let seed = first; seed < first + 24; seed++) {
+      for (let seed = first; seed < first + 12; seed++) {
         const { wrong, ...counts } = spillWorld(seed)
         expect({ seed, wrong }).toEqual({ seed, wrong: [] })
         for (const name of ["told", "stored", "spilled", "recovered", "dropped", "crashes"] as const)
@@ -18,7 +18,7 @@ describe("worlds of a stream that spills", () => {
       }
       // What was not reached was not judged.
       for (const [name, count] of Object.entries(sum)) expect(`${name}: ${count > 0}`).toBe(`${name}: true`)
-      expect(sum.spilled).toBeGreaterThan(500)
+      expect(sum.spilled).toBeGreaterThan(300)
       expect(sum.recovered).toBeGreaterThan(100)
     }
   )
