@@ -38,6 +38,12 @@ export interface Retry {
   readonly maxDelayMs?: number
   /** Part of each delay that chance may take away, 0 to 1; absent: 0.2, so that many lanes do not come back in step. */
   readonly jitter?: number
+  /**
+   * Legs only: retries of the destination, of all its partitions together, are at most this share of its first sends, 0 to 1, and one in a second
+   * in any case. A retry beyond it waits; it is not given up for that. Of several rules that say one the first counts, for the retries of
+   * all. Absent in all: no limit.
+   */
+  readonly budget?: number
 }
 
 /** What to do about some failures: perhaps retries, then an ending. */
@@ -125,6 +131,19 @@ export function attemptMs(policy: Policy): number {
   return policy.find(({ timeoutMs }) => timeoutMs !== undefined)?.timeoutMs ?? Number.POSITIVE_INFINITY
 }
 
+/**
+ * The most retries of a destination, as a share of what is sent to it for the first time; undefined where no rule says.
+ *
+ * @example
+ * ```ts
+ * Policy.retryBudget([{ on: ["passing"], retry: { baseMs: 100, budget: 0.2 }, then: "halt" }]) // 0.2
+ * ```
+ */
+export function retryBudget(policy: Policy): number | undefined {
+  takes("Policy.retryBudget", "a policy", Array.isArray(policy), policy)
+  return policy.find(({ retry }) => retry?.budget !== undefined)?.retry?.budget
+}
+
 /** One fault of a policy: where, as in `[0].retry.baseMs`, and what to do, one sentence. */
 export interface PolicyFault {
   readonly path: string
@@ -141,7 +160,8 @@ const retryBounds = [
   ["baseMs", 0, delayMsMax, "milliseconds"],
   ["factor", 1, 100, "a number"],
   ["maxDelayMs", 0, delayMsMax, "milliseconds"],
-  ["jitter", 0, 1, "a number"]
+  ["jitter", 0, 1, "a number"],
+  ["budget", 0, 1, "a number"]
 ] as const
 
 /**
@@ -268,6 +288,7 @@ export function print(policy: Policy): ReadonlyArray<string> {
         ? ""
         : `${retry.times ?? "unlimited"} retries from ${retry.baseMs} ms x${retry.factor ?? 1}` +
           (retry.deadlineMs === undefined ? "" : ` within ${retry.deadlineMs} ms`) +
+          (retry.budget === undefined ? "" : `, at most ${retry.budget} of first sends`) +
           ", "
     const limit = timeoutMs === undefined ? "" : `, ${timeoutMs} ms for each attempt`
     return `on ${on.join(", ")}: ${tries}then ${then}${limit}`

@@ -192,7 +192,7 @@ describe("faults", () => {
     expect(Policy.faults(strict)).toEqual([])
   })
 
-  it.each(["times", "deadlineMs", "baseMs", "factor", "maxDelayMs", "jitter"])(
+  it.each(["times", "deadlineMs", "baseMs", "factor", "maxDelayMs", "jitter", "budget"])(
     "name %s where it is no number of its kind",
     (field) => {
       const nonsense = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, -0.5, 1e300]
@@ -206,6 +206,15 @@ describe("faults", () => {
       }
     }
   )
+
+  it("are none of a budget, of which the first that is said counts", () => {
+    const rule = (budget?: number): Policy.Rule => {
+      return { on: ["Full"], retry: { baseMs: 1, ...(budget === undefined ? {} : { budget }) }, then: "halt" }
+    }
+    expect(Policy.faults([rule(0), rule(1)])).toEqual([])
+    expect(Policy.retryBudget([{ on: ["*"], then: "halt" }, rule(), rule(0), rule(1)])).toBe(0)
+    expect(Policy.retryBudget(strict)).toBeUndefined()
+  })
 
   it("name a rule for no failure, and an ending that no sink has", () => {
     const policy: Policy.Policy = [
@@ -309,6 +318,9 @@ describe("strict", () => {
 
   it("prints no limit that a rule does not have", () => {
     expect(Policy.print([{ on: ["*"], then: "halt" }])).toEqual(["on *: then halt"])
+    expect(Policy.print([{ on: ["*"], retry: { baseMs: 5, budget: 0.2 }, then: "drop" }])).toEqual([
+      "on *: unlimited retries from 5 ms x1, at most 0.2 of first sends, then drop"
+    ])
     expect(Policy.print([{ on: ["*"], retry: { baseMs: 5 }, then: "drop" }])).toEqual([
       "on *: unlimited retries from 5 ms x1, then drop"
     ])

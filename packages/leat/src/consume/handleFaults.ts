@@ -2,7 +2,8 @@
 import { isObject, kindOf, shown } from "../given/takes.ts"
 import { meant } from "../given/nearest.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { faults } from "../Policy.ts"
+import { faults, retryBudget } from "../Policy.ts"
+import { noBudgetHere } from "../routes/policyFaults.ts"
 import { concurrencyMax, dedupeRecordsMax } from "../routes/RouteFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import { inboxFaults } from "./inboxFaults.ts"
@@ -73,11 +74,10 @@ export function handleFaults(
     found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))
   if (inbox !== undefined) found.push(...inboxFaults(inbox))
-  return [
-    ...found,
-    ...spillFaults(policy),
-    ...faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))
-  ]
+  const ofPolicy = faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))
+  if (ofPolicy.length === 0 && retryBudget(policy ?? []) !== undefined)
+    return [...found, { path: "policy", message: noBudgetHere }]
+  return [...found, ...spillFaults(policy), ...ofPolicy]
 }
 
 function fromFaults(from: unknown): ReadonlyArray<RouteFault> {

@@ -1,5 +1,6 @@
 import type { OutageWatch } from "../OutageWatch.ts"
 import type { Policy } from "../Policy.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 
 /** The rules of all lanes of a sink; changed in place when another table is put in force. */
 export interface LaneRules {
@@ -12,6 +13,8 @@ export interface LaneRules {
   batchRecords: number
   /** Records sent again so far. */
   retries: number
+  /** Bounds retries; absent where the policy does not. */
+  budget?: RetryBudget | undefined
   /** Tells an outage from poison; undefined where the policy dead-letters nothing. */
   outage: OutageWatch | undefined
 }

@@ -11,13 +11,14 @@ import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { OutageWatch } from "../OutageWatch.ts"
-import type { Policy } from "../Policy.ts"
+import { type Policy, retryBudget } from "../Policy.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
+import { RetryBudget } from "./RetryBudget.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
 import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
@@ -115,7 +116,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.ledger = ledger
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
-    this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, outage: this.#watchFor(policy, undefined) }
+    const watched = { budget: budgetFor(policy, undefined), outage: this.#watchFor(policy, undefined) }
+    this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, ...watched }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const trip = (partition: WritePartition, failure: Halted) =>
       this.#spill?.trip(partition as PumpedPartition, failure) ?? false
@@ -148,6 +150,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.leg = leg
     if (settingNames.every((name) => was[name] === leg[name])) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
+    this.rules.budget = budgetFor(policy, this.rules.budget)
     this.rules.outage = this.#watchFor(policy, this.rules.outage)
     this.#buffer.configure(leg)
     this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)
@@ -490,6 +493,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
         for (let at = from; at < to; at++) if (!batch.isMarker(at)) add(lane.account.index, place, 1)
       })
   }
+}
+
+function budgetFor(policy: Policy, budget: RetryBudget | undefined): RetryBudget | undefined {
+  const share = retryBudget(policy)
+  if (share === undefined) return undefined
+  budget?.configure(share)
+  return budget ?? new RetryBudget(share)
 }
 
 const kinds: ReadonlyArray<Pulled<Sink>> = [

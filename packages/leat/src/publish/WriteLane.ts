@@ -164,6 +164,7 @@ export class WriteLane implements QueueOwner {
       if (spans?.some(isInFlight) === true) {
         // What is left of this batch comes before the next one.
         if (spans.some(isQueued)) return undefined
+        if (this.#home.rules.budget?.isBehind(spans) === true) return undefined
         continue
       }
       if (queue.passes(at)) continue
@@ -348,6 +349,8 @@ export class WriteLane implements QueueOwner {
     queued.spans ??= [wholeOf(queued)]
     const span = queued.spans.find(isQueued)
     if (span === undefined) return undefined
+    const mayMs = this.#home.rules.budget?.admit(span, nowMs) ?? nowMs
+    if (mayMs > nowMs) return this.#wait(mayMs)
     if (span.attempts === 0) span.firstSentMs = nowMs
     if (span.attempts++ > 0) this.#home.rules.retries += span.to - span.from
     span.state = "inFlight"

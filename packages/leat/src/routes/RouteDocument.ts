@@ -30,7 +30,8 @@ const RetrySchema = Schema.Struct({
   base: DurationText,
   factor: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 1, maximum: 100 }))),
   maxDelay: Schema.optionalKey(DurationText),
-  jitter: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+  jitter: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  budget: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
 })
 
 const RuleSchema = Schema.Struct({
@@ -225,7 +226,7 @@ export function policyOf(rules: ReadonlyArray<RuleSpec>): Policy {
   return rules.map(({ on, retry, timeout, then }) => {
     const limit = timeout === undefined ? {} : { timeoutMs: millisOf(timeout) }
     if (retry === undefined) return { on, ...limit, then }
-    const { times, deadline, base, factor, maxDelay, jitter } = retry
+    const { times, deadline, base, factor, maxDelay, jitter, budget } = retry
     return {
       on,
       ...limit,
@@ -236,7 +237,8 @@ export function policyOf(rules: ReadonlyArray<RuleSpec>): Policy {
         ...(deadline === undefined ? {} : { deadlineMs: millisOf(deadline) }),
         ...(factor === undefined ? {} : { factor }),
         ...(maxDelay === undefined ? {} : { maxDelayMs: millisOf(maxDelay) }),
-        ...(jitter === undefined ? {} : { jitter })
+        ...(jitter === undefined ? {} : { jitter }),
+        ...(budget === undefined ? {} : { budget })
       }
     }
   })

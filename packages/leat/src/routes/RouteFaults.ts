@@ -2,7 +2,7 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
+import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
@@ -121,6 +121,7 @@ function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, pat
   const faults = [
     ...namedPolicy(document, policy, path),
     ...subscriptionPolicyFaults(document, policy, path),
+    ...budgetFaults(document, policy, path),
     ...within(`${path}.concurrency`, concurrency, bounds.concurrency),
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.readBufferBytes),
     ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),

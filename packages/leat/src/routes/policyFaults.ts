@@ -1,6 +1,6 @@
 /** What is wrong with the policies of a document, and with the names by which legs and subscriptions ask for them. */
 import { meant } from "../given/nearest.ts"
-import { builtIn, faults as faultsOf, type Policy, type PolicyFault } from "../Policy.ts"
+import { builtIn, faults as faultsOf, type Policy, type PolicyFault, retryBudget } from "../Policy.ts"
 import { reasonNames } from "../reasons.ts"
 import { type LegSpec, policyOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 
@@ -33,6 +33,19 @@ function unmetNames(policy: Policy): ReadonlyArray<PolicyFault> {
 }
 
 type PolicyNames = LegSpec["policy"]
+
+/** Of the policy of a subscription that says one. */
+export const noBudgetHere =
+  "bounds retries by a budget, which a subscription does not have: its concurrency bounds them; say times and maxDelay"
+
+/** What a subscription cannot do that a leg can. */
+export function budgetFaults(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
+  const own = document.policies ?? {}
+  return [names ?? []].flat().flatMap((name) => {
+    if (!Object.hasOwn(own, name) || retryBudget(policyOf(own[name] ?? [])) === undefined) return []
+    return [{ path: `${path}.policy`, message: `the policy ${name} ${noBudgetHere}` }]
+  })
+}
 
 export function namedPolicy(document: RouteDocument, names: PolicyNames, path: string): ReadonlyArray<RouteFault> {
   const policies = { ...builtIn, ...document.policies }

@@ -328,7 +328,11 @@ describe("options that are no numbers", () => {
     [{ concurrency: Number.POSITIVE_INFINITY }, "concurrency: Infinity"],
     [{ from: { timeMs: Number.NaN } }, "from.timeMs: NaN"],
     [{ from: { position: -1n } }, "from.position: -1"],
-    [{ policy: [{ on: ["*"], retry: { baseMs: Number.NaN }, then: "drop" }] }, "policy[0].retry.baseMs: NaN"]
+    [{ policy: [{ on: ["*"], retry: { baseMs: Number.NaN }, then: "drop" }] }, "policy[0].retry.baseMs: NaN"],
+    [
+      { policy: [{ on: ["*"], retry: { baseMs: 1, budget: 0.2 }, then: "drop" }] },
+      "policy: bounds retries by a budget, which a subscription does not have"
+    ]
   ]
   it.live.each(wrongOptions)("%o are refused", ([options, message]) =>
     Effect.gen(function* () {

@@ -13,6 +13,7 @@ import { letterWorldMutants } from "./letterWorldMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
+import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
@@ -29,6 +30,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
   ...consumeMutants,

@@ -4,6 +4,7 @@ import type { Policy } from "../../src/Policy.js"
 import { RecordBatch } from "../../src/record/RecordBatch.js"
 import { type Run, TransportError, type TransportReason } from "../../src/transport/index.js"
 import type { Queued, Span } from "../../src/publish/Span.js"
+import { RetryBudget } from "../../src/publish/RetryBudget.js"
 import { retryDelayMs } from "../../src/publish/retryDelayMs.js"
 import type { Halted } from "../../src/publish/LaneHome.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
@@ -17,7 +18,13 @@ function given<A>(value: A | undefined): A {
 }
 
 /** A partition with lanes, each record a batch of its own unless told otherwise. */
-function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lanes = 1 } = {}) {
+function partitionWith({
+  pipeline = 3,
+  policy = again,
+  recordsPerBatch = 1,
+  lanes = 1,
+  budget = undefined as RetryBudget | undefined
+} = {}) {
   const ledger = new Ledger()
   const rules = {
     policy,
@@ -25,7 +32,8 @@ function partitionWith({ pipeline = 3, policy = again, recordsPerBatch = 1, lane
     batchBytes: 1 << 20,
     batchRecords: recordsPerBatch,
     retries: 0,
-    outage: undefined
+    outage: undefined,
+    budget
   }
   const partition = new WritePartition({ rules, pipeline, canFence: true })
   const recycled: Array<boolean> = []
@@ -116,6 +124,17 @@ describe("ranges on their way to one partition", () => {
     for (const sending of retried) answer(sending, "notStored")
     expect(lane.account.dropped).toEqual({ Unavailable: 1 })
     expect(seqs(sends())).toEqual([[1], [2]])
+  })
+
+  it("are not sent behind a retry where retries have a budget: they would fail with it", () => {
+    const { append, sends, answer, seqs } = partitionWith({ budget: new RetryBudget(1) })
+    for (let index = 0; index < 3; index++) append()
+    const first = sends(1)
+    for (const sending of first) answer(sending, "notStored", "Unavailable", 1)
+    const [retried, ...behind] = sends(1000)
+    expect([seqs([given(retried)]), behind]).toEqual([[[0]], []])
+    answer(given(retried), "stored", "Unavailable", 1000)
+    expect(seqs(sends(1000))).toEqual([[1], [2]])
   })
 
   it("are all answered before a fence is asked for, and nothing is sent before it returns", () => {

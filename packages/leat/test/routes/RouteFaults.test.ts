@@ -106,6 +106,19 @@ describe("names", () => {
     }
   )
 
+  it("of policies with a budget of retries are for legs only", () => {
+    const policies = { p: [{ on: ["*"], retry: { base: "1 s", budget: 0.2 }, then: "halt" }] }
+    const subscriptions = [{ match: { stream: "*", group: "g" }, policy: ["standard", "p"] }]
+    expect(faultsOf(documentOf(leg({ policy: "p" }), { policies }))).toEqual([])
+    expect(faultsOf(documentOf(leg(), { policies, subscriptions }))).toEqual([
+      {
+        path: "subscriptions[0].policy",
+        message:
+          "the policy p bounds retries by a budget, which a subscription does not have: its concurrency bounds them; say times and maxDelay"
+      }
+    ])
+  })
+
   it("of streams, topics, groups and policies are not empty", () => {
     const policies = { "": [{ on: ["*"], then: "drop" }] }
     expect(faultsOf(documentOf(leg(), { policies })).map(({ path }) => path)).toEqual(["policies"])
