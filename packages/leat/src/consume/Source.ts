@@ -172,7 +172,7 @@ export class Source<T> {
         Effect.raceFirst(
           Deferred.await(failed),
           Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs })).pipe(
-            Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane, drainMs), membership)),
+            Stream.runForEach((lane) => this.#holdLane(lane, drainMs, membership)),
             Scope.provide(membership)
           )
         ),
@@ -194,7 +194,8 @@ export class Source<T> {
     })
   }
 
-  #holdLane(lane: Lane, groupDrainMs: number): Effect.Effect<void> {
+  /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
+  #holdLane(lane: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
     const { ledger, group, stream } = this.#options
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
@@ -215,7 +216,7 @@ export class Source<T> {
       this.#changed(lane, machine)
       if (this.#stopping) shell.stop(this.#isForGood)
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
-      yield* Effect.ensuring(
+      const hold = Effect.ensuring(
         Effect.andThen(whenOver(earlier, lane), shell.run),
         Effect.sync(() => {
           machine.handBack()
@@ -226,6 +227,7 @@ export class Source<T> {
           if (this.#shells.size === 0) this.#whenEmpty?.()
         })
       )
+      yield* Effect.forkIn(Effect.uninterruptible(hold), membership)
     }).pipe(Effect.uninterruptible)
   }
 }

@@ -1,8 +1,8 @@
 /** A lane that is lost, and whose partition comes back to the same subscription while handlers of it have not ended yet. */
 import { Deferred, Effect, Exit, References, type Scope, Stream } from "effect"
-import { Leat, MemoryBroker } from "leat"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
-import { type Lane, TransportError } from "leat/transport"
+import { type Driver, type Lane, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { routes, withLanes } from "./support.ts"
@@ -159,4 +159,41 @@ describe("a lane that fails before anybody waits for that", () => {
     // In the last three the lane had failed before the subscription waited for it.
     for (const seed of [1, 2, 3, 343, 676, 1278]) expect(afterFailure(seed)).toBeLessThan(1000)
   })
+})
+
+/** A partition is taken back in the moment in which it is given, and given again: both lanes come at once. Says what was handled. */
+function handledAfterTwo(seed: number) {
+  const program = Effect.gen(function* () {
+    const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+    const gone = (lane: Lane): Lane => ({
+      ...lane,
+      id: `${lane.id} before`,
+      batches: Stream.empty,
+      revoked: Effect.void,
+      settle: () => Effect.fail(lost),
+      release: Effect.void
+    })
+    const driver: Driver = {
+      ...inner,
+      open: (...asked) =>
+        Effect.map(inner.open(...asked), (transport) => ({
+          ...transport,
+          subscribe: (subscription) =>
+            Stream.flatMap(transport.subscribe(subscription), (lane) => Stream.make(gone(lane), lane))
+        }))
+    }
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const handled: Array<string> = []
+    const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => handled.push(text)))
+    yield* notes.publish({ key: "k", text: "1" })
+    yield* Effect.sleep(20_000)
+    return { handled, lag: yield* subscription.lag }
+  })
+  return resultOf(program, seed)
+}
+
+it("of two lanes of a partition that come at once the one that came last is read, in whatever order their fibers begin", () => {
+  for (let seed = 1; seed <= 30; seed++)
+    expect({ seed, ...handledAfterTwo(seed) }).toEqual({ seed, handled: ["1"], lag: 0n })
 })

@@ -247,5 +247,13 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `parked: earlier.parked + later.parked`,
     replace: `parked: later.parked`,
     foundBy: "ledger/lanes.test.ts"
+  },
+  {
+    name: "of two lanes of a partition the one whose fiber begins later is the newer one",
+    file: "consume/Source.ts",
+    find: `Stream.runForEach((lane) => this.#holdLane(lane, drainMs, membership)),`,
+    replace: `Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane, drainMs, membership), membership)),`,
+    foundBy: "consume/lostLanes.test.ts",
+    test: "of two lanes of a partition that come at once"
   }
 ]
