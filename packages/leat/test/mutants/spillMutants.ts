@@ -56,6 +56,24 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "at the level durable when it is on disk"
   },
   {
+    name: "closing leaves in memory what is held back for the end of a spill",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part !== undefined) this.#hold(partition, part, false)
+  }`,
+    replace: `}`,
+    foundBy,
+    test: "also while the last of that is on its way"
+  },
+  {
+    name: "what is published is held back as long as a cluster gives no answer",
+    file: "publish/spill/SpillDrain.ts",
+    find: `            this.#hold(partition, part, false)
+            return Effect.never`,
+    replace: `            return Effect.never`,
+    foundBy,
+    test: "keeps nothing in memory for long"
+  },
+  {
     name: "what is sent on stays spilled in the books",
     file: "publish/spill/SpillBook.ts",
     find: `account.spilled -= count`,
@@ -75,9 +93,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `          yield* this.#sendOn(partition, part, records, pace)`,
+    find: `          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
     replace: `          yield* lanes.settle(partition, next)
-          yield* this.#sendOn(partition, part, records, pace)`,
+          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
   },

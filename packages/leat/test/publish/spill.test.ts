@@ -214,6 +214,54 @@ describe("a leg that spills", () => {
       })
     ))
 
+  /** The last of the spill is on its way to a cluster that fences, and then answers nothing. */
+  const unanswered = (setting: Setting) =>
+    Effect.gen(function* () {
+      const place = placeOf()
+      place.faults = away
+      const first = yield* Scope.make()
+      const { leat, notes } = yield* Scope.provide(open(place, setting), first)
+      for (const text of numbers(2)) notes.offer(note("k", text))
+      yield* until("they are in the spill", () => legRow(leat)?.spilled === 2)
+      let sends = 0
+      place.faults = {
+        send: () => {
+          sends++
+          return { kind: "silence" }
+        }
+      }
+      yield* until("they are on their way", () => sends === 1)
+      return { place, first, leat, notes }
+    })
+
+  it("gives what is buffered to the spill when it is closed, also while the last of that is on its way", () =>
+    story(
+      Effect.gen(function* () {
+        const { place, first, leat, notes } = yield* unanswered({ leg: { timeout: "5 minutes" }, drain: "200 millis" })
+        for (const text of numbers(3, 2)) notes.offer(note("k", text))
+        yield* Scope.close(first, Exit.void)
+        expect(legRow(leat)).toMatchObject({ spilled: 5, dropped: {}, balanced: true })
+        place.faults = {}
+        const next = yield* open(place)
+        yield* until("all is stored", () => legRow(next.leat)?.stored === 5)
+        expect(yield* texts(place)).toEqual(numbers(5))
+      })
+    ))
+
+  it("keeps nothing in memory for long while the last of its spill has no answer", () =>
+    story(
+      Effect.gen(function* () {
+        const { place, first, leat, notes } = yield* unanswered({ leg: { timeout: "3 seconds" } })
+        const receipt = yield* Effect.timeout(notes.publish(note("k", "2"), { level: "durable" }), "3 seconds")
+        expect(legRow(leat)).toMatchObject({ spilled: 3, queued: 0, balanced: true })
+        expect(receipt.id.seq).toBe(2)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 3)
+        expect(yield* texts(place)).toEqual(numbers(3))
+        yield* Scope.close(first, Exit.void)
+      })
+    ))
+
   it("spares a cluster that fences and stores nothing: what its policy spills goes to the disk", () =>
     stories(
       Effect.gen(function* () {

@@ -84,7 +84,7 @@ export class SinkSpill implements DrainHome {
   /** Nobody resumes a lane while its sink is being closed: the next process finds what it holds. False where that cannot be. */
   giveUp(lane: PumpedLane): boolean {
     if (!this.spill.isReady) return false
-    this.spill.isClosing = true
+    this.#drain.close(lane.partition.partition)
     lane.resume(this.#pump.nowMs, this.#pump.wallMs)
     this.trip(lane.partition, { tag: "closed", attempts: 0, detail: "it is being closed" })
     lane.partition.ready(lane)

@@ -92,7 +92,12 @@ export class SpillBook {
 
   /** Of whose streams the event at a position is. */
   accountAt(position: Position): WriteAccount | undefined {
-    return this.#entries.all.find(({ from, to }) => from <= position && position < to)?.account
+    // What stands before it has ended: it is among the first.
+    for (let at = 0; at < this.#entries.length; at++) {
+      const entry = this.#entries.at(at)
+      if (entry !== undefined && position < entry.to) return entry.from <= position ? entry.account : undefined
+    }
+    return undefined
   }
 
   #endPart({ account, mayBeStored, waiting = [] }: Entry, from: Position, to: Position, how: SpillEnding): number {

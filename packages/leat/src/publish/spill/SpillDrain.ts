@@ -37,6 +37,9 @@ const portionMax = 500
 /** How long a partition that was turned on is waited for to send something, in milliseconds. */
 const freshMs = 1000
 
+/** How long what is published waits in its buffer for the last of a spill to be sent on; twice as long each time that was too short. */
+const heldMs = 1000
+
 /** What the drain asks of its sink. */
 export interface DrainHome {
   readonly leg: Leg
@@ -101,6 +104,13 @@ export class SpillDrain {
       this.#tell(
         `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
       )
+  }
+
+  /** Its sink is being closed: what waits in the buffer goes to the spill, and for nothing else. */
+  close(partition: number): void {
+    this.#spill.isClosing = true
+    const part = this.#spill.parts[partition]
+    if (part !== undefined) this.#hold(partition, part, false)
   }
 
   /** Something of a partition was answered, or is not on its way any more. */
@@ -193,13 +203,20 @@ export class SpillDrain {
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
+      let longestMs = heldMs
       yield* this.#fence(partition)
       for (;;) {
         if (part.at < part.end) {
           const { records, next } = yield* lanes.read(partition, part.at, part.end)
           // What is published meanwhile waits in its buffer, so that there is an end.
-          if (next >= part.end) this.#hold(partition, part, true)
-          yield* this.#sendOn(partition, part, records, pace)
+          if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
+          // A cluster that takes its time keeps nothing in memory: the disk is there.
+          const released = Effect.andThen(Effect.sleep(longestMs), () => {
+            if (part.isHeld) longestMs *= 2
+            this.#hold(partition, part, false)
+            return Effect.never
+          })
+          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)
           if (next > part.at) this.#missing(partition, part, next)
           yield* lanes.settle(partition, next)
           continue
