@@ -15,7 +15,10 @@ export interface Outcome {
   readonly dropped: Readonly<Record<string, number>>
   /** Of the dead-lettered and dropped: legs that may nevertheless be stored, because their last answer never came. */
   readonly mayBeStored: number
-  /** Legs that this leat left in the spill when it was closed: on disk, for the next one to send. */
+  /**
+   * Legs that are in the spill and are not followed any more: left on disk when this leat was closed, or among so many that nobody waits for
+   * that only the latest 100,000 of a sink are followed.
+   */
   readonly spilled: number
 }
 
@@ -126,6 +129,11 @@ export class Waiter implements Outcome {
   forget(done: Told): void {
     if (this.#done === done) this.#done = new Set()
     else if (typeof this.#done === "object") this.#done.delete(done)
+  }
+
+  /** Whether somebody waits for it at this moment. */
+  get isAwaited(): boolean {
+    return this.#durable !== undefined || (this.#done !== undefined && !this.isForgotten)
   }
 
   /** Whether somebody asked, and nobody does any more. */

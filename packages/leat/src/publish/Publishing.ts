@@ -90,7 +90,7 @@ export class Publishing<T> implements Publication {
       if (!told.admitted) return done(this.#rejected(told, fault))
       call.receipt = this.#numbered(published)
       if (level === "queued") return done(published)
-      this.#whenAt(level, published, () => done(this.#notStored(published, published.id) ?? published))
+      this.#whenAt(level, published, () => done(this.#notStored(published, published.id, level) ?? published))
     }
     const told = this.#publisher.offerOrWait(event, options, around, published, true)
     if (told instanceof WaitForRoom) {
@@ -147,7 +147,7 @@ export class Publishing<T> implements Publication {
     all.run((thrown) => {
       if (thrown !== undefined) return done(thrown)
       if (level === "queued" || all.admitted === 0) return done(receipt())
-      this.#whenAt(level, waiter, () => done(this.#notStored(waiter, undefined) ?? receipt()))
+      this.#whenAt(level, waiter, () => done(this.#notStored(waiter, undefined, level) ?? receipt()))
     })
     return {
       get receipt() {
@@ -190,7 +190,7 @@ export class Publishing<T> implements Publication {
     if (level === "queued") return Effect.succeed(published)
     return Effect.callback((resume) => {
       this.#whenAt(level, published, () => {
-        const failure = this.#notStored(published, published.id)
+        const failure = this.#notStored(published, published.id, level)
         resume(failure === undefined ? Effect.succeed(published) : Effect.fail(failure))
       })
     })
@@ -227,8 +227,9 @@ export class Publishing<T> implements Publication {
     return new Rejected({ reason: told.reason, stream: this.stream, detail })
   }
 
-  #notStored(outcome: Outcome, id: EventId | undefined): NotStored | undefined {
-    const isStored = isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered) && outcome.spilled === 0
+  #notStored(outcome: Outcome, id: EventId | undefined, level: Level): NotStored | undefined {
+    const isSafe = outcome.spilled === 0 || level === "durable"
+    const isStored = isSafe && isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered)
     return isStored ? undefined : new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
   }
 }

@@ -74,6 +74,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "keeps nothing in memory for long"
   },
   {
+    name: "every receipt is followed through an outage",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (++this.#followed.receipts <= receiptsMax) return`,
+    replace: `if (++this.#followed.receipts > 0) return`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "follows the latest receipts"
+  },
+  {
+    name: "what nobody has noted in a spill is counted",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (!this.#noted.take(position)) return undefined`,
+    replace: `if (position < 0n) return undefined`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "knows each event by its record"
+  },
+  {
     name: "what is sent on stays spilled in the books",
     file: "publish/spill/SpillBook.ts",
     find: `account.spilled -= count`,

@@ -382,6 +382,26 @@ describe("a leg that spills", () => {
       })
     ))
 
+  it("stands with a record that is refused when it is sent on, where the policy would spill it again", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place, { policy: [{ on: ["*"], then: "spill" }] })
+        place.faults = away
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 3)
+        place.faults = { send: () => ({ kind: "fail", reason: "Rejected" }) }
+        yield* until("it stands", () => leat.halted().length === 1)
+        expect(leat.halted()).toMatchObject([
+          { sink: "local/notes", partition: 0, stream: "test.notes", tag: "Rejected" }
+        ])
+        place.faults = {}
+        yield* leat.resume
+        yield* until("all is stored", () => legRow(leat)?.stored === 3)
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
   it("belongs to one process at a time: another one sends nothing until it has it", () =>
     story(
       Effect.gen(function* () {

@@ -4,10 +4,9 @@
  * left. So an event never overtakes one before it, and what this process leaves behind the next one finds.
  */
 import { Effect } from "effect"
-import type { WriteAccount } from "../../ledger/Ledger.ts"
 import { type Position, type Run, type Transport, TransportError, type Writer } from "../../transport/index.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
-import { SpillBook, type SpillEnding, type Spilled } from "./SpillBook.ts"
+import { type Followed, SpillBook, type Spilled } from "./SpillBook.ts"
 
 /** Where a sink spills to, open. */
 export interface SpillPlace {
@@ -30,7 +29,7 @@ export interface SpillHalt {
 
 /** One partition of the destination, and of the spill. */
 export class SpillPart {
-  readonly book = new SpillBook()
+  readonly book: SpillBook
   /** Whether what is sent there goes to the spill. */
   isOn = false
   /** Whether nothing more goes into the spill until what is in it is sent on. */
@@ -49,6 +48,10 @@ export class SpillPart {
   bytes = 0
   /** Why nothing is sent on until `resume`. */
   halted: SpillHalt | undefined
+
+  constructor(followed: Followed) {
+    this.book = new SpillBook(followed)
+  }
 }
 
 export class Spill {
@@ -65,7 +68,8 @@ export class Spill {
   constructor(place: SpillPlace, destination: Writer) {
     this.place = place
     this.#destination = destination
-    this.parts = Array.from({ length: destination.partitions }, () => new SpillPart())
+    const followed = { receipts: 0 }
+    this.parts = Array.from({ length: destination.partitions }, () => new SpillPart(followed))
     this.writer = {
       partitions: destination.partitions,
       send: (partition, ...sent) =>
@@ -125,18 +129,6 @@ export class Spill {
     part.isFresh = false
     if (end > part.end) part.end = end
     for (let index = spilled.from; index < spilled.to; index++) part.bytes += spilled.batch.recordBytes(index)
-  }
-
-  /** Positions [at, to) of a partition have ended. Returns how many of them this leat had put there. */
-  end(
-    part: SpillPart,
-    to: Position,
-    how: SpillEnding,
-    told: (account: WriteAccount, from: Position, to: Position) => void
-  ): number {
-    const own = part.book.end(part.at, to, how, told)
-    if (to > part.at) part.at = to
-    return own
   }
 
   #spill(partition: number, ...[batch, from, to, timeoutMs, answer]: SendRest): void {

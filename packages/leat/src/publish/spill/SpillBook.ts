@@ -1,28 +1,31 @@
 /**
- * What this leat has in one partition of its spill, by position: whose events they are, and who waits for them. Neighbours of one stream that
- * nobody waits for are one entry, so that a long outage costs the memory of a few.
+ * What this leat has in one partition of its spill: which positions, how many events of each account, and who waits for them. Whose an event
+ * is its record says when it is sent on; so a long outage costs the memory of those who wait, and of a few stretches of positions.
  */
 import type { WriteAccount } from "../../ledger/Ledger.ts"
 import type { Waiter } from "../../ledger/Waiter.ts"
+import { taggedStream } from "../../record/CompactHeader.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
+import type { RecordMeta } from "../../record/Wire.ts"
 import type { Position } from "../../transport/index.ts"
 import { Fifo } from "../Fifo.ts"
 
-/** Positions [from, to) of one stream. */
-interface Entry {
-  from: Position
-  to: Position
-  readonly account: WriteAccount
-  /** Whether any of them had an answer of the destination which never came. */
-  readonly mayBeStored: boolean
-  /** By position; undefined where nobody waits. */
-  readonly waiting: ReadonlyArray<Waiting> | undefined
-}
+/**
+ * Receipts of a sink that are followed although nobody waits for them: their level was reached when they were on disk, and their outcome may be
+ * asked for later. Of older ones it says that they stay in the spill.
+ */
+export const receiptsMax = 100_000
 
+/** Who is told of the event at a position. */
 interface Waiting {
   readonly at: Position
   readonly waiter: Waiter
   readonly count: number
+}
+
+/** How many receipts of a sink are followed, over all its partitions. */
+export interface Followed {
+  receipts: number
 }
 
 /** How records in a spill end: as legs do. */
@@ -40,91 +43,163 @@ export interface Spilled {
   readonly mayBeStored: boolean
 }
 
+/** Positions in rising order; what is looked at is before what comes later. */
+class Stretches {
+  readonly #all = new Fifo<{ from: Position; to: Position }>()
+
+  add(from: Position, to: Position): void {
+    const last = this.#all.at(this.#all.length - 1)
+    if (last?.to === from) last.to = to
+    else this.#all.push({ from, to })
+  }
+
+  /** Whether the position is among them: no more from now on, nor are those before it. What is sent on once more counts once. */
+  take(position: Position): boolean {
+    let first = this.#all.at(0)
+    while (first !== undefined && first.to <= position) {
+      this.#all.shift()
+      first = this.#all.at(0)
+    }
+    if (first === undefined || first.from > position) return false
+    first.from = position + 1n
+    return true
+  }
+
+  /** How many there are in [from, to). */
+  countWithin(from: Position, to: Position): number {
+    let total = 0n
+    for (let at = 0; at < this.#all.length; at++) {
+      const one = this.#all.at(at)
+      if (one === undefined || one.from >= to) break
+      const start = one.from > from ? one.from : from
+      const end = one.to < to ? one.to : to
+      if (end > start) total += end - start
+    }
+    return Number(total)
+  }
+}
+
 export class SpillBook {
-  readonly #entries = new Fifo<Entry>()
+  readonly #followed: Followed
+  readonly #noted = new Stretches()
+  /** Of these: what had an answer of the destination which never came. */
+  readonly #doubtful = new Stretches()
+  readonly #counts = new Map<WriteAccount, number>()
+  /** Callers who wait, and receipts that nobody waits for. */
+  readonly #awaited = new Fifo<Waiting>()
+  readonly #receipts = new Fifo<Waiting>()
+  /** Ended without that anybody has read whose they were. */
+  #unread = { stored: 0, dropped: 0 }
+
+  constructor(followed: Followed) {
+    this.#followed = followed
+  }
 
   /** Records stand in the spill, the first of them at `base`. A record that announces drops and is no event is not noted. */
   add({ account, batch, from, to, mayBeStored }: Spilled, base: Position): void {
     if (batch.isMarker(from)) return
-    account.spilled += to - from
-    const last = this.#entries.at(this.#entries.length - 1)
-    const waiting = batch.isAwaited ? waitingOf(batch, from, to, base) : undefined
-    const end = base + BigInt(to - from)
-    const isMore =
-      last !== undefined && last.to === base && last.account === account && last.mayBeStored === mayBeStored
-    if (isMore && last.waiting === undefined && waiting === undefined) last.to = end
-    else this.#entries.push({ from: base, to: end, account, mayBeStored, waiting })
+    const count = to - from
+    account.spilled += count
+    this.#counts.set(account, (this.#counts.get(account) ?? 0) + count)
+    this.#noted.add(base, base + BigInt(count))
+    if (mayBeStored) this.#doubtful.add(base, base + BigInt(count))
+    if (!batch.isAwaited) return
+    for (let index = from; index < to; index++)
+      batch.awaited(index, index + 1, (waiter, legs) => this.#follow(waiter, legs, base + BigInt(index - from)))
   }
 
-  /**
-   * Positions [from, to) have ended; those before them have, too. Calls `told` for each stretch of one stream. Returns how many of them were
-   * noted here.
-   */
-  end(
-    from: Position,
-    to: Position,
-    how: SpillEnding,
-    told: (account: WriteAccount, from: Position, to: Position) => void
-  ): number {
-    let total = 0
-    for (let entry = this.#entries.at(0); entry !== undefined && entry.from < to; entry = this.#entries.at(0)) {
-      const start = from > entry.from ? from : entry.from
-      const end = to < entry.to ? to : entry.to
-      if (end > start) {
-        total += this.#endPart(entry, start, end, how)
-        told(entry.account, start, end)
-      }
-      entry.from = end > entry.from ? end : entry.from
-      if (entry.from < entry.to) break
-      this.#entries.shift()
+  /** The event at a position has ended, as its record says whose it is; undefined: this leat has not put it there, or has given it up. */
+  end(position: Position, { id, epoch }: RecordMeta, how: SpillEnding): WriteAccount | undefined {
+    if (!this.#noted.take(position)) return undefined
+    const account = id === undefined ? undefined : this.#accountOf(id.stream, epoch)
+    const mayBeStored = this.#doubtful.take(position)
+    this.#tell(position, how, mayBeStored)
+    if (account === undefined) {
+      this.#unread.dropped++
+      return undefined
     }
-    return total
+    this.#count(account, how, 1)
+    if (how.ending !== "stored" && mayBeStored) account.droppedMayBeStored++
+    return account
+  }
+
+  /** What stands in [from, to) has ended, and cannot be read. Returns how many events of this leat that were. */
+  skip(from: Position, to: Position, ending: "stored" | "dropped"): number {
+    const count = this.#noted.countWithin(from, to)
+    this.#unread[ending] += count
+    this.#tell(to - 1n, ending === "stored" ? { ending } : { ending, reason: "Corrupt" }, false)
+    if (this.#counts.size === 1) this.#countUnread()
+    return count
+  }
+
+  /** Nothing is left: what was never read is counted where events are missing. */
+  empty(): void {
+    this.#countUnread()
+    this.#counts.clear()
   }
 
   /** This leat is closed: whoever waits is told that the next one sends them. The account keeps them as spilled. */
   leave(): void {
-    for (const { waiting = [] } of this.#entries.all)
-      for (const { waiter, count } of waiting) {
-        waiter.tellFromDisk(count)
-        waiter.tellSpilled(count)
-      }
+    for (const waiting of [...this.#awaited.all, ...this.#receipts.all]) leaveBehind(waiting)
+    this.#followed.receipts -= this.#receipts.length
   }
 
-  /** Of whose streams the event at a position is. */
-  accountAt(position: Position): WriteAccount | undefined {
-    // What stands before it has ended: it is among the first.
-    for (let at = 0; at < this.#entries.length; at++) {
-      const entry = this.#entries.at(at)
-      if (entry !== undefined && position < entry.to) return entry.from <= position ? entry.account : undefined
+  #accountOf(stream: string, epoch: number | undefined): WriteAccount | undefined {
+    let found: WriteAccount | undefined
+    for (const account of this.#counts.keys()) {
+      if (account.stream !== stream && taggedStream(account.stream) !== stream) continue
+      if (epoch === undefined || account.epoch === epoch) return account
+      found ??= account
     }
-    return undefined
+    return found
   }
 
-  #endPart({ account, mayBeStored, waiting = [] }: Entry, from: Position, to: Position, how: SpillEnding): number {
-    const count = Number(to - from)
+  #count(account: WriteAccount, how: SpillEnding, count: number): void {
     account.spilled -= count
+    this.#counts.set(account, (this.#counts.get(account) ?? 0) - count)
     if (how.ending === "stored") account.stored += count
-    else {
-      account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + count
-      if (mayBeStored) account.droppedMayBeStored += count
+    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + count
+  }
+
+  #countUnread(): void {
+    for (const [account, left] of this.#counts) {
+      const stored = Math.min(left, this.#unread.stored)
+      const dropped = Math.min(left - stored, this.#unread.dropped)
+      this.#unread = { stored: this.#unread.stored - stored, dropped: this.#unread.dropped - dropped }
+      if (stored > 0) this.#count(account, { ending: "stored" }, stored)
+      if (dropped > 0) this.#count(account, { ending: "dropped", reason: "Corrupt" }, dropped)
     }
-    for (const { at, waiter, count: legs } of waiting) {
-      if (at < from || at >= to) continue
-      waiter.tellFromDisk(legs)
-      if (how.ending === "stored") waiter.tellStored(legs)
-      else if (how.ending === "dropped") waiter.tellDropped(legs, how.reason, mayBeStored)
-      else waiter.tellDeadLettered(legs, how.reason, how.topic, mayBeStored)
-    }
-    return count
+  }
+
+  #follow(waiter: Waiter, count: number, at: Position): void {
+    waiter.tellOnDisk(count)
+    if (waiter.isAwaited) return this.#awaited.push({ at, waiter, count })
+    this.#receipts.push({ at, waiter, count })
+    if (++this.#followed.receipts <= receiptsMax) return
+    const oldest = this.#receipts.shift()
+    this.#followed.receipts--
+    if (oldest !== undefined) leaveBehind(oldest)
+  }
+
+  /** Tells those who follow the events up to a position. */
+  #tell(position: Position, how: SpillEnding, mayBeStored: boolean): void {
+    for (const line of [this.#awaited, this.#receipts])
+      for (let first = line.at(0); first !== undefined && first.at <= position; first = line.at(0)) {
+        line.shift()
+        if (line === this.#receipts) this.#followed.receipts--
+        endOf(first, how, mayBeStored)
+      }
   }
 }
 
-function waitingOf(batch: RecordBatch, from: number, to: number, base: Position): ReadonlyArray<Waiting> | undefined {
-  const waiting: Array<Waiting> = []
-  for (let index = from; index < to; index++)
-    batch.awaited(index, index + 1, (waiter, count) => {
-      waiting.push({ at: base + BigInt(index - from), waiter, count })
-      waiter.tellOnDisk(count)
-    })
-  return waiting.length === 0 ? undefined : waiting
+function endOf({ waiter, count }: Waiting, how: SpillEnding, mayBeStored: boolean): void {
+  waiter.tellFromDisk(count)
+  if (how.ending === "stored") waiter.tellStored(count)
+  else if (how.ending === "dropped") waiter.tellDropped(count, how.reason, mayBeStored)
+  else waiter.tellDeadLettered(count, how.reason, how.topic, mayBeStored)
+}
+
+function leaveBehind({ waiter, count }: Waiting): void {
+  waiter.tellFromDisk(count)
+  waiter.tellSpilled(count)
 }

@@ -152,23 +152,22 @@ export class SpillDrain {
   /** Finds what is there: what an earlier process has left is sent before anything of this one. */
   #recover(lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      let found = 0
-      for (const { partition, settled, end } of yield* lanes.bounds) {
-        const part = this.#spill.parts[partition]
-        if (part === undefined) continue
-        if (settled > part.at) this.#end(part, partition, settled, { ending: "stored" }, [])
-        part.at = settled
-        if (part.end === 0n) part.ownFrom = end
-        part.end = end
-        part.bytes = yield* lanes.bytes(partition, settled, end)
-        if (settled === end) continue
-        found += Number(end - settled)
-        this.#turnOn(partition)
-      }
+      const bounds = yield* lanes.bounds
+      const found = bounds.reduce((total, { settled, end }) => total + Number(end - settled), 0)
       if (found > 0)
         yield* warn(
           `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
         )
+      for (const { partition, settled, end } of bounds) {
+        const part = this.#spill.parts[partition]
+        if (part === undefined) continue
+        if (settled > part.at) part.book.skip(part.at, settled, "stored")
+        part.at = settled
+        if (part.end === 0n) part.ownFrom = end
+        part.end = end
+        part.bytes = yield* lanes.bytes(partition, settled, end)
+        if (settled < end) this.#turnOn(partition)
+      }
     })
   }
 
@@ -257,6 +256,7 @@ export class SpillDrain {
     part.isOn = false
     part.isHeld = false
     part.bytes = 0
+    part.book.empty()
     this.#running.delete(partition)
     this.#home.looked(partition)
     if (this.#tally === undefined || this.#spill.parts.some(({ isOn }) => isOn)) return
@@ -345,9 +345,12 @@ export class SpillDrain {
       const tag = error?.reason ?? "Unknown"
       const detail = error?.detail ?? "no detail"
       const decision = decide(this.#home.leg.policy, { tag, attempts, elapsedMs: 0, random: yield* Random.next })
-      if (!("ending" in decision) || decision.ending === "spill") return undefined
+      // A missing right may pass; what is wrong with the record itself does not, and it is in the spill already.
+      const isOfRecord = tag === "Rejected" || tag === "TooLarge"
+      if (!("ending" in decision) || (decision.ending === "spill" && !isOfRecord)) return undefined
       if (decision.ending === "drop") return { ending: "dropped", reason: tag }
-      const stream = part.book.accountAt(record.position)?.stream ?? idOf(record)?.stream ?? "an unknown stream"
+      const { id } = readMeta(record.headers, "")
+      const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
       let why = detail
       if (decision.ending === "deadLetter") {
         const fault = yield* this.#home.setAside(partition, record, { tag, attempts, detail })
@@ -366,46 +369,30 @@ export class SpillDrain {
 
   /** Records have ended, one behind the other. */
   #ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
-    for (let from = 0; from < records.length;) {
-      let to = from + 1
-      while (to < records.length && records[to]?.position === (records[to - 1]?.position ?? 0n) + 1n) to++
-      const [first] = records.slice(from, to)
-      if (first !== undefined) this.#missing(partition, part, first.position)
-      this.#end(part, partition, (records[to - 1]?.position ?? 0n) + 1n, how, records.slice(from, to))
-      from = to
+    for (const record of records) {
+      this.#missing(partition, part, record.position)
+      part.at = record.position + 1n
+      const meta = readMeta(record.headers, "")
+      const account = part.book.end(record.position, meta, how)
+      if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
+      else if (record.position < part.ownFrom) this.#recovered(meta.id, how)
+      part.bytes = Math.max(0, part.bytes - sizeOf(record))
     }
-    for (const record of records) if (record.position < part.ownFrom) this.#recovered(record, how)
     if (this.#tally !== undefined) this.#tally[how.ending] += records.length
-    part.bytes = Math.max(0, part.bytes - records.reduce((total, record) => total + sizeOf(record), 0))
-  }
-
-  /** Records of this leat end; a journal sees each. */
-  #end(
-    part: SpillPart,
-    partition: number,
-    to: Position,
-    how: SpillEnding,
-    records: ReadonlyArray<ReceivedRecord>
-  ): void {
-    const { journal } = this.#home.ledger
-    this.#spill.end(part, to, how, (account, from, until) => {
-      if (journal === undefined && how.ending === "stored") return
-      for (const record of records) {
-        const id = record.position >= from && record.position < until ? idOf(record) : undefined
-        if (id === undefined) continue
-        const reason = how.ending === "stored" ? undefined : how.reason
-        journal?.moved(account, id.bucket, id.seq, "spilled", how.ending, reason)
-        if (reason === undefined) continue
-        const said = how.ending === "dropped" ? reason : "deadLettered"
-        this.#home.announce(account, [{ bucket: id.bucket, from: id.seq, to: id.seq + 1, reason: said }])
-      }
-    })
     this.driven(partition)
   }
 
+  /** An event of this leat has ended: the journal sees it, and consumers are told of what is not stored. */
+  #told(account: WriteAccount, { bucket, seq }: EventId, how: SpillEnding): void {
+    const reason = how.ending === "stored" ? undefined : how.reason
+    this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
+    if (reason === undefined) return
+    const said = how.ending === "dropped" ? reason : "deadLettered"
+    this.#home.announce(account, [{ bucket, from: seq, to: seq + 1, reason: said }])
+  }
+
   /** One that an earlier process has left. */
-  #recovered(record: ReceivedRecord, how: SpillEnding): void {
-    const id = idOf(record)
+  #recovered(id: EventId | undefined, how: SpillEnding): void {
     if (id === undefined) return
     const account = this.#home.accountOf(id.stream)
     account.recovered++
@@ -420,7 +407,8 @@ export class SpillDrain {
     this.#tell(
       `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
     )
-    this.#end(part, partition, to, { ending: "dropped", reason: "Corrupt" }, [])
+    part.book.skip(part.at, to, "dropped")
+    part.at = to
     if (this.#tally !== undefined) this.#tally.dropped += count
   }
 
@@ -444,10 +432,6 @@ export class SpillDrain {
   #tell(sentence: string): void {
     Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
-}
-
-function idOf({ headers }: ReceivedRecord): EventId | undefined {
-  return readMeta(headers, "").id
 }
 
 /** Index behind the last of those that were stored before the first that was not. */

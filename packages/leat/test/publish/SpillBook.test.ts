@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest"
+import { Ledger } from "../../src/ledger/Ledger.js"
+import { Waiter } from "../../src/ledger/Waiter.js"
+import { batchOf } from "../../src/record/batchOf.js"
+import { receiptsMax, SpillBook } from "../../src/publish/spill/SpillBook.js"
+
+const account = (stream = "a", epoch = 1) => new Ledger().account(stream, "main/a", epoch)
+const idOf = (stream: string, epoch = 1) => ({
+  id: { incarnation: "i", stream, bucket: 0, seq: 0 },
+  epoch,
+  dropped: [],
+  isMarker: false
+})
+const isStored = { ending: "stored" } as const
+
+/** Records that each of these waits for. */
+const batchFor = (waiters: ReadonlyArray<Waiter>) => {
+  const batch = batchOf(waiters.map((_, index) => ({ key: "k", value: `${index}` })))
+  for (const [index, waiter] of waiters.entries()) {
+    waiter.pending++
+    batch.await(index, index + 1, waiter)
+  }
+  return { batch, from: 0, to: waiters.length, mayBeStored: false }
+}
+
+describe("the book of a spill", () => {
+  it("follows the latest receipts that nobody waits for; of older ones it says that they stay", () => {
+    const followed = { receipts: 0 }
+    const book = new SpillBook(followed)
+    const own = account()
+    const waiters = Array.from({ length: receiptsMax + 2 }, () => new Waiter())
+    for (let at = 0; at < waiters.length; at += 100)
+      book.add({ account: own, ...batchFor(waiters.slice(at, at + 100)) }, BigInt(at))
+    expect(followed.receipts).toBe(receiptsMax)
+    expect(waiters.slice(0, 3).map(({ pending, spilled }) => ({ pending, spilled }))).toEqual([
+      { pending: 0, spilled: 1 },
+      { pending: 0, spilled: 1 },
+      { pending: 1, spilled: 0 }
+    ])
+    // All of them are in the books all the same.
+    expect(own.spilled).toBe(waiters.length)
+    for (let at = 0; at < waiters.length; at++) expect(book.end(BigInt(at), idOf("a"), isStored)).toBe(own)
+    expect(waiters.at(2)).toMatchObject({ pending: 0, stored: 1 })
+    expect(own).toMatchObject({ spilled: 0, stored: waiters.length })
+    expect(followed.receipts).toBe(0)
+  })
+
+  it("follows everybody who waits", () => {
+    const followed = { receipts: receiptsMax }
+    const book = new SpillBook(followed)
+    const told: Array<number> = []
+    const waiters = Array.from({ length: 5 }, () => new Waiter())
+    const one = batchFor(waiters)
+    for (const waiter of waiters) waiter.whenDone(({ stored }) => told.push(stored))
+    book.add({ account: account(), ...one }, 0n)
+    for (let at = 0; at < 5; at++) book.end(BigInt(at), idOf("a"), isStored)
+    expect(told).toEqual([1, 1, 1, 1, 1])
+    expect(followed.receipts).toBe(receiptsMax)
+  })
+
+  it("knows each event by its record, of whatever stream and epoch its neighbours are", () => {
+    const book = new SpillBook({ receipts: 0 })
+    const accounts = [account("a"), account("b"), account("a", 2)]
+    for (const [at, one] of accounts.entries())
+      book.add(
+        { account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: at === 1 },
+        BigInt(at)
+      )
+    // What stands between was given up, or is a copy: nobody has noted it.
+    expect(book.end(7n, idOf("a"), isStored)).toBeUndefined()
+    const again = new SpillBook({ receipts: 0 })
+    for (const [at, one] of accounts.entries())
+      again.add(
+        { account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: at === 1 },
+        BigInt(at * 2)
+      )
+    expect(again.end(0n, idOf("a"), isStored)).toBe(accounts[0])
+    // Sent on once more, because the first time was not settled.
+    expect(again.end(0n, idOf("a"), isStored)).toBeUndefined()
+    expect(again.end(1n, idOf("a"), isStored)).toBeUndefined()
+    expect(again.end(2n, idOf("b"), { ending: "dropped", reason: "Rejected" })).toBe(accounts[1])
+    expect(again.end(4n, idOf("a", 2), isStored)).toBe(accounts[2])
+    expect(
+      accounts.map(({ stored, dropped, droppedMayBeStored }) => ({
+        stored,
+        dropped: { ...dropped },
+        droppedMayBeStored
+      }))
+    ).toEqual([
+      { stored: 1, dropped: {}, droppedMayBeStored: 0 },
+      { stored: 0, dropped: { Rejected: 1 }, droppedMayBeStored: 1 },
+      { stored: 1, dropped: {}, droppedMayBeStored: 0 }
+    ])
+  })
+
+  it("counts what cannot be read as dropped, where events are missing when nothing is left", () => {
+    const book = new SpillBook({ receipts: 0 })
+    const [one, other] = [account("a"), account("b")]
+    const lost = new Waiter()
+    book.add({ account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: false }, 0n)
+    book.add({ account: other, ...batchFor([lost]) }, 1n)
+    book.end(0n, idOf("a"), isStored)
+    expect(book.skip(1n, 2n, "dropped")).toBe(1)
+    expect(lost).toMatchObject({ pending: 0, dropped: { Corrupt: 1 } })
+    book.empty()
+    expect(one).toMatchObject({ stored: 1, spilled: 0 })
+    expect({ ...other, dropped: { ...other.dropped } }).toMatchObject({
+      stored: 0,
+      spilled: 0,
+      dropped: { Corrupt: 1 }
+    })
+  })
+})
