@@ -30,9 +30,6 @@ export class Source<T> {
   readonly #deadLetters: DeadLetters
   readonly #outage: OutageWatch
   #settings: SubscriptionSettings
-  #stopping = false
-  /** It does not join its group again. */
-  #isForGood = false
   #whenEmpty: (() => void) | undefined
   /** Lanes that it has taken so far. */
   lanesTaken = 0
@@ -161,7 +158,6 @@ export class Source<T> {
   #membership(): Effect.Effect<void, TransportError> {
     const { transport, topic, group } = this.#options
     const { from, drainMs } = this.#settings
-    this.#stopping = false
     this.#whenEmpty = undefined
     // There before the first lane is: a lane may fail before anybody waits for that.
     const failed = Deferred.makeUnsafe<never, TransportError>()
@@ -184,8 +180,6 @@ export class Source<T> {
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
   #stop(isForGood: boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.#stopping = true
-      this.#isForGood = isForGood
       for (const shell of this.#shells) shell.stop(isForGood)
       return Effect.callback<void>((resume) => {
         if (this.#shells.size === 0) resume(Effect.void)
@@ -214,7 +208,6 @@ export class Source<T> {
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
-      if (this.#stopping) shell.stop(this.#isForGood)
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
       const hold = Effect.ensuring(
         Effect.andThen(whenOver(earlier, lane), shell.run),

@@ -173,12 +173,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     replace: `if (last !== undefined && last !== first && this.#items.length > 1) this.#sink(last)`
   },
   {
-    name: "lanes that come while the subscription stops are not stopped",
-    file: "consume/Source.ts",
-    find: `if (this.#stopping) shell.stop(this.#isForGood)`,
-    replace: ``
-  },
-  {
     name: "the broker keeps views of the arena that it was sent",
     file: "transport/memory/MemoryChunk.ts",
     find: `this.#arena.set(bytes, this.bytes)`,

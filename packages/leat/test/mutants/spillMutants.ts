@@ -134,10 +134,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a drop from the spill is not announced",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (reason === undefined) continue
-        const said`,
-    replace: `if (reason !== undefined) continue
-        const said`,
+    find: `if (reason === undefined) return
+    const said`,
+    replace: `if (reason !== undefined) return
+    const said`,
     foundBy,
     test: "asks the policy about what the destination refuses"
   },
