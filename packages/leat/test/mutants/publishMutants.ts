@@ -145,7 +145,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `    this.#sink?.waiting.leave(this)
     this.#sink = next`,
     replace: `    this.#sink = next`,
-    foundBy: "worlds"
+    foundBy: "publish/WaitForRoom.test.ts",
+    test: "stands in one line at a time"
   },
   {
     name: "publish at the level stored does not wait for it",
