@@ -25,7 +25,8 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
       send()`,
     replace: `      sending.trace = end
       Effect.runForkWith(this.context)(Effect.sync(send))`,
-    foundBy: "worlds"
+    foundBy: "publish/pumping.test.ts",
+    test: "hands sends over in order where they are traced"
   },
   {
     name: "the span of a send without an answer is left open when its sink closes",
