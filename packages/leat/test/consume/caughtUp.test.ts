@@ -8,8 +8,8 @@ import { type Note, noteContract } from "../contracts/Note.ts"
 import { bent, routes } from "./support.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-const run = <A>(program: Effect.Effect<A, unknown, Scope.Scope>): A => {
-  const { exit } = simulate(1, quiet(Effect.scoped(program)))
+const run = <A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed = 1): A => {
+  const { exit } = simulate(seed, quiet(Effect.scoped(program)))
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
   return exit.value
 }
@@ -288,19 +288,19 @@ describe("caughtUp", () => {
   })
 
   it("completes when stopping settles the last of it", () => {
-    expect(
-      run(
-        Effect.gen(function* () {
-          const notes = yield* streamOf(yield* open(new MemoryBroker({ partitions: 1 })))
-          const subscription = yield* notes.handle("g", () => Effect.sleep(100))
-          yield* notes.publish({ key: "a", text: "1" })
-          const waiting = yield* Effect.forkScoped(subscription.caughtUp)
-          yield* Effect.sleep(20)
-          yield* subscription.stop
-          return yield* Effect.exit(Fiber.join(waiting))
-        })
-      )
-    ).toEqual(Exit.void)
+    // In some orders of what runs the group is asked once more after its lane has gone, and knows it from there.
+    for (let seed = 1; seed <= 20; seed++) {
+      const program = Effect.gen(function* () {
+        const notes = yield* streamOf(yield* open(new MemoryBroker({ partitions: 1 })))
+        const subscription = yield* notes.handle("g", () => Effect.sleep(100))
+        yield* notes.publish({ key: "a", text: "1" })
+        const waiting = yield* Effect.forkScoped(subscription.caughtUp)
+        yield* Effect.sleep(20)
+        yield* subscription.stop
+        return yield* Effect.exit(Fiber.join(waiting))
+      })
+      expect(run(program, seed)).toEqual(Exit.void)
+    }
   })
 
   it("fails for a handler that waits for itself", () => {
