@@ -45,30 +45,31 @@ const open = Effect.fnUntraced(function* (place: Place, setting: Setting = {}) {
     fence: (call) => plan().fence?.(call),
     pull: (call) => plan().pull?.(call)
   })
+  const routes = (version: number, bytes?: number) => ({
+    version,
+    clusters: { local: { transport: "memory" }, disk: { transport: "powerLoss" } },
+    policies: { leg: policy },
+    routes: [
+      {
+        match: { stream: "*" },
+        level,
+        to: [
+          {
+            cluster: "local",
+            topic: "notes",
+            policy: "leg",
+            linger: "1 milli",
+            timeout: "500 millis",
+            spill: { cluster: "disk", ...spill, ...(bytes === undefined ? {} : { bytes }) },
+            ...leg
+          }
+        ]
+      }
+    ]
+  })
   const leat = yield* Leat.make({
     source: "test",
-    routes: {
-      version: 1,
-      clusters: { local: { transport: "memory" }, disk: { transport: "powerLoss" } },
-      policies: { leg: policy },
-      routes: [
-        {
-          match: { stream: "*" },
-          level,
-          to: [
-            {
-              cluster: "local",
-              topic: "notes",
-              policy: "leg",
-              linger: "1 milli",
-              timeout: "500 millis",
-              spill: { cluster: "disk", ...spill },
-              ...leg
-            }
-          ]
-        }
-      ]
-    },
+    routes: routes(1),
     drain: setting.drain ?? "10 seconds",
     ...(journal === undefined ? {} : { journal }),
     drivers: [
@@ -82,7 +83,7 @@ const open = Effect.fnUntraced(function* (place: Place, setting: Setting = {}) {
       )
     ]
   })
-  return { leat, notes: yield* leat.stream(noteContract()) }
+  return { leat, routes, notes: yield* leat.stream(noteContract()) }
 })
 
 /** The same story as the scheduler draws it from several seeds. */
@@ -379,6 +380,21 @@ describe("a leg that spills", () => {
         const next = yield* open(place)
         yield* until("all is stored", () => legRow(next.leat)?.stored === 3)
         expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("takes more at once when a table gives it more room while it is full", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes, routes } = yield* open(place, { spill: { bytes: 65_536 } })
+        place.faults = away
+        for (const text of numbers(100)) notes.offer(note("k", text.padEnd(1000, ".")))
+        yield* Effect.sleep(5000)
+        expect(legRow(leat)?.queued).toBeGreaterThan(20)
+        yield* leat.swapRoutes(routes(2, 10_000_000))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 100)
+        expect(legRow(leat)).toMatchObject({ queued: 0, balanced: true })
       })
     ))
 
