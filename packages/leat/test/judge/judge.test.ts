@@ -95,6 +95,20 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "handled again, having been done ahead of one that had been done ahead and came again",
+    kinds: [],
+    tell: (hand) => {
+      hand.stored(1, 0, "stored", "i")
+      hand.stored(2, 1, "stored", "j")
+      hand.stored(3, 2)
+      hand.handle(2, 1, { key: "j" })
+      hand.handle(1, 0, { member: 1, key: "i" })
+      hand.handle(3, 2, { member: 1 })
+      hand.handle(2, 1, { member: 1, key: "j" })
+      hand.handle(3, 2, { member: 1 })
+    }
+  },
+  {
     says: "handled again where lanes may be lost",
     group: { mayRepeat: true },
     kinds: [],

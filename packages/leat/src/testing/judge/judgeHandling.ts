@@ -34,12 +34,19 @@ function* doubled({ lettersStored }: Chronicle, group: GroupFact, own: ReadonlyA
     const known = firstEnded.get(placeOf(one))
     if (at !== undefined && (known === undefined || at < known.at)) firstEnded.set(placeOf(one), { ...one, at })
   }
-  /** What was done ahead of one that was not is past the watermark, and comes again to the next holder of the lane. */
-  const isAhead = (first: Handling) =>
-    Array.from(firstEnded.values()).some(
-      ({ topic, partition, position, at }) =>
-        topic === first.topic && partition === first.partition && position < first.position && at > (first.endedAt ?? 0)
+  /**
+   * What was done ahead of one that was not is past the watermark, and comes again to the next holder of the lane; also where that one had been
+   * done ahead itself, and comes again.
+   */
+  const isAhead = (first: Handling) => {
+    const isBefore = ({ topic, partition, position }: Handling) =>
+      topic === first.topic && partition === first.partition && position < first.position
+    const endedAt = first.endedAt ?? 0
+    return (
+      Array.from(firstEnded.values()).some((one) => isBefore(one) && one.at > endedAt) ||
+      own.some((one) => isBefore(one) && one.beganAt > endedAt)
     )
+  }
   for (const [place, same] of Map.groupBy(own, placeOf)) {
     const done = same.filter(({ isDone }) => isDone).length
     const first = firstDone.get(place)
