@@ -10,7 +10,15 @@ export { judge } from "./judge/judge.ts"
 export { calm, type Scenario, type Stage } from "./story/Scenario.ts"
 export { mishaps, type Mishap, occasionName, type Occasion, Occasions, states, type State } from "./story/Occasions.ts"
 export { type Told, tellWorld } from "./story/tellWorld.ts"
-export { drawWorld, type World, type WorldGroup, type WorldLeg, type WorldStream } from "./story/World.ts"
+export {
+  drawWorld,
+  type World,
+  type WorldDisk,
+  type WorldGroup,
+  type WorldLeg,
+  type WorldSpill,
+  type WorldStream
+} from "./story/World.ts"
 export { simulateWorld, type SimulatedWorld } from "./story/simulateWorld.ts"
 export { shrinkWorld, type ShrinkOptions } from "./story/shrinkWorld.ts"
 export { storyLines, worldLines } from "./story/storyLines.ts"

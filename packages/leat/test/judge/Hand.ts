@@ -104,7 +104,8 @@ export class Hand {
       waiting: changes.waiting ?? 0
     })
     const stored = changes.stored ?? admitted
-    this.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted, stored, deadLettered: 0, dropped: 0 })
+    const counts = { stored, deadLettered: 0, dropped: 0, spilled: 0, recovered: 0 }
+    this.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted, ...counts })
   }
 
   get kinds(): ReadonlyArray<VerdictKind> {

@@ -131,7 +131,7 @@ describe("simulateWorld", () => {
   })
 
   it("has lines for each call, leg, handling and record", () => {
-    const { chronicle } = simulateWorld(drawWorld(7))
+    const { chronicle } = simulateWorld(drawWorld(16))
     const lines = storyLines(chronicle)
     expect(lines.filter((line) => / is told /.test(line))).toHaveLength(chronicle.calls.size)
     expect(lines.filter((line) => / is admitted, /.test(line))).toHaveLength(chronicle.legs.size)

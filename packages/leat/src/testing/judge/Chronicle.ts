@@ -6,8 +6,11 @@ import type { Header } from "../../record/Headers.ts"
 import type { Place } from "../../ledger/Ledger.ts"
 import type { RejectReason } from "../../publish/Admission.ts"
 
-/** What a caller was told. `gone`: the call was interrupted, which says nothing of the event. */
-export type Said = RejectReason | "admitted" | "stored" | "notStored" | "gone"
+/**
+ * What a caller was told. `durable`: stored, or on a disk; `gone`: the call was interrupted, or its process crashed, which says nothing of the
+ * event.
+ */
+export type Said = RejectReason | "admitted" | "durable" | "stored" | "notStored" | "gone"
 
 /** One event that was offered, by whatever call. */
 export interface Call {
@@ -52,6 +55,8 @@ export interface LegFact {
   mayBeStored: boolean
   /** How often it was to be dead-lettered, whatever became of that. */
   timesSetAside: number
+  /** How often it was told to be in the spill. */
+  timesSpilled: number
 }
 
 /** One record in the topic of what could not be published to a sink. */
@@ -165,6 +170,20 @@ export interface LegBooks {
   readonly stored: number
   readonly deadLettered: number
   readonly dropped: number
+  /** In the spill. */
+  readonly spilled: number
+  /** Of the ended: what an earlier process had left in the spill. */
+  readonly recovered: number
+}
+
+/** A leat that ran in the story: a process of its own. */
+export interface ProcessFact {
+  readonly leat: number
+  /** The disk that its legs spill to; undefined: there is none. */
+  readonly disk: number | undefined
+  /** Whether processes with that disk ran at the same time; otherwise each has it when the one before has gone. */
+  readonly isShared: boolean
+  isCrashed: boolean
 }
 
 /** What an audit said of one sink at the end. */
@@ -264,10 +283,14 @@ export class Chronicle {
   readonly resolved: Array<Pick<LetterFact, "group" | "partition" | "position">> = []
   /** What raw reads found in topics of what could not be published; the headers are those that the records had. */
   readonly undelivered: Array<UndeliveredFact> = []
-  /** How many sends of an event were answered without a word of what became of it, by the `cluster/topic` that they were for, and its id. */
+  /** How many sends of an event were answered without a word of what became of it, by the `cluster/topic` that they were for, and its id; of a spill its name ends with `.spill`. */
   readonly doubts = new Map<string, number>()
   /** How many sends to a partition of a topic of such letters have had no answer at all, by `cluster/topic/partition`. */
   readonly unanswered = new Map<string, number>()
+  /** The leats that there were. */
+  readonly processes: Array<ProcessFact> = []
+  /** How often a spill was given to a process, by `disk cluster/topic`. */
+  readonly owners = new Map<string, number>()
   /** When a dead letter was first stored, by `placeName` of its record. */
   readonly lettersStored = new Map<string, number>()
   /** What the ledgers said of streams at the end. */
@@ -339,16 +362,29 @@ export class Chronicle {
     const found = this.legs.get(name)
     if (found === undefined) {
       if (from !== undefined) this.notice("unbalanced", `${leg.id} left ${from} of ${leg.sink} before it was admitted`)
-      const fresh = { admittedAt: this.tick(), serial: undefined, attempts: 0, mayBeStored: false, timesSetAside: 0 }
-      this.legs.set(name, { ...leg, ...fresh, place: to })
+      const fresh = { admittedAt: this.tick(), serial: undefined, attempts: 0, mayBeStored: false }
+      const counts = { timesSetAside: 0, timesSpilled: to === "spilled" ? 1 : 0 }
+      this.legs.set(name, { ...leg, ...fresh, ...counts, place: to })
       return
     }
     if (found.place !== from)
       this.notice("unbalanced", `${leg.id} moved from ${from ?? "nowhere"} to ${to}, but was ${found.place}`)
     if (to === "inFlight") found.attempts++
     if (to === "deadLettering") found.timesSetAside++
+    if (to === "spilled") found.timesSpilled++
     if (from === "inFlight" && to !== "stored") found.mayBeStored = true
     found.place = to
+  }
+
+  /** A send of an event was answered without a word of what became of it. */
+  doubt(name: string): void {
+    this.doubts.set(name, (this.doubts.get(name) ?? 0) + 1)
+  }
+
+  /** How often the spill of a sink was given to a process, on the disk of a leat. */
+  ownersOf({ leat, sink }: Pick<LegFact, "leat" | "sink">): number {
+    const disk = this.processes.find((process) => process.leat === leat)?.disk
+    return disk === undefined ? 0 : (this.owners.get(`${disk} ${sink}`) ?? 0)
   }
 
   /** Finds out which event each leg is of, by what callers were told and by what raw reads show. */

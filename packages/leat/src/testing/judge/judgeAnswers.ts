@@ -12,19 +12,28 @@ export function judgeAnswers(chronicle: Chronicle): ReadonlyArray<Verdict> {
 function* toldWrongly(chronicle: Chronicle): Iterable<Verdict> {
   const legs = Map.groupBy(chronicle.legs.values(), ({ serial }) => serial)
   for (const call of chronicle.calls.values()) {
-    const evidence = wrongAnswer(call, requiredOf(chronicle, call), legs.get(call.serial) ?? [])
+    const own = legs.get(call.serial) ?? []
+    // What another process has sent on and settled is stored, and the journal of this one has not seen it.
+    const isStored = (leg: LegFact) =>
+      leg.place === "stored" || (leg.place === "spilled" && chronicle.ownersOf(leg) > 1)
+    const evidence = wrongAnswer(call, requiredOf(chronicle, call), own, isStored)
     if (evidence !== undefined) yield { kind: "toldWrongly", evidence: `event ${call.serial} ${evidence}` }
   }
 }
 
 /** What is wrong with the answer to one call; undefined when nothing is. */
-function wrongAnswer(call: Call, required: ReadonlyArray<string>, legs: ReadonlyArray<LegFact>): string | undefined {
+function wrongAnswer(
+  call: Call,
+  required: ReadonlyArray<string>,
+  legs: ReadonlyArray<LegFact>,
+  isStored: (leg: LegFact) => boolean
+): string | undefined {
   const [first] = legs
   const own = required.map((sink) => legs.find((leg) => leg.sink === sink))
   const { said, saidId, room, api, admittedAt = 0, endedAt = Number.POSITIVE_INFINITY } = call
   if (admittedAt > endedAt) return "was admitted after its call had ended"
   if (said === undefined || said === "gone") return undefined
-  if (said !== "admitted" && said !== "stored" && said !== "notStored") {
+  if (said !== "admitted" && said !== "durable" && said !== "stored" && said !== "notStored") {
     if (first !== undefined) return `was told rejected (${said}), and is admitted as ${first.id}`
     return room === undefined ? undefined : `was told rejected (${said}), although ${room}`
   }
@@ -33,7 +42,10 @@ function wrongAnswer(call: Call, required: ReadonlyArray<string>, legs: Readonly
   if (own.includes(undefined)) return `was told ${said}, and is not admitted to every required leg`
   if (saidId !== undefined && saidId !== first?.id) return `was told the id ${saidId}, and has ${first?.id}`
   const areStored = own.every((leg) => leg?.place === "stored")
-  if (said === "stored" && !areStored) return "was told stored, and the journal says something else"
+  const isTrue = (isSo: (leg: LegFact) => boolean) => own.every((leg) => leg !== undefined && isSo(leg))
+  if (said === "stored" && !isTrue(isStored)) return "was told stored, and the journal says something else"
+  if (said === "durable" && !isTrue((leg) => leg.timesSpilled > 0 || isStored(leg)))
+    return "was told durable, and was neither stored nor in a spill"
   return said === "notStored" && api === "publish" && areStored
     ? "was told not stored, and every required leg is"
     : undefined

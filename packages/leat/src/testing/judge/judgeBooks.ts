@@ -19,7 +19,7 @@ function* streams(chronicle: Chronicle): Iterable<string> {
     const own = Array.from(chronicle.legs.values()).filter((leg) => leg.leat === leat && leg.stream === stream)
     const ids = new Set(own.map(({ id }) => id)).size
     if (admitted !== ids) yield `${name}: ${admitted} admitted, and the journal has ${ids}`
-    const told = calls.filter(({ said }) => said === "admitted" || said === "stored" || said === "notStored").length
+    const told = calls.filter(({ said }) => isOfAdmitted(said)).length
     const gone = calls.filter(({ said }) => said === "gone").length
     if (admitted < told || admitted > told + gone)
       yield `${name}: ${admitted} admitted, ${told} were told so, and ${gone} did not wait for the answer`
@@ -40,7 +40,7 @@ function* rejections({ leat, stream, rejected }: StreamBooks, name: string, { ca
     if (call.leat === leat && call.stream === stream && call.said !== undefined)
       told[call.said] = (told[call.said] ?? 0) + 1
   for (const reason of new Set([...Object.keys(rejected), ...Object.keys(told)])) {
-    if (reason === "admitted" || reason === "stored" || reason === "notStored" || reason === "gone") continue
+    if (reason === "gone" || isOfAdmitted(reason)) continue
     const [counted, heard] = [rejected[reason] ?? 0, told[reason] ?? 0]
     // Who was interrupted has not heard why, and may have been rejected for anything.
     const isTrue =
@@ -51,18 +51,36 @@ function* rejections({ leat, stream, rejected }: StreamBooks, name: string, { ca
   }
 }
 
+/** Whether who is told so has published an event that was admitted. */
+function isOfAdmitted(said: string | undefined): boolean {
+  return said === "admitted" || said === "durable" || said === "stored" || said === "notStored"
+}
+
+const endings = { stored: "stored", deadLettered: "dead-lettered", dropped: "dropped" } as const
+
 function* legs(chronicle: Chronicle): Iterable<string> {
   const required = new Set(chronicle.streams.flatMap((stream) => stream.required))
-  for (const { leat, stream, sink, admitted, stored, deadLettered, dropped } of chronicle.legBooks) {
+  for (const books of chronicle.legBooks) {
+    const { leat, stream, sink, admitted, spilled, recovered } = books
     const own = Array.from(chronicle.legs.values()).filter(
       (leg) => leg.leat === leat && leg.stream === stream && leg.sink === sink
     )
     const name = `leat ${leat}, ${stream} in ${sink}${required.has(sink) ? "" : " (best effort)"}`
     const of = (place: string) => own.filter((leg) => leg.place === place).length
     if (admitted !== own.length) yield `${name}: ${admitted} admitted, and the journal has ${own.length}`
-    if (stored !== of("stored")) yield `${name}: ${stored} stored, and the journal has ${of("stored")}`
-    if (deadLettered !== of("deadLettered"))
-      yield `${name}: ${deadLettered} dead-lettered, and the journal has ${of("deadLettered")}`
-    if (dropped !== of("dropped")) yield `${name}: ${dropped} dropped, and the journal has ${of("dropped")}`
+    // What another process has sent on and settled meanwhile is counted when the spill is given back, and the journal is not told.
+    const taken = chronicle.ownersOf(books) > 1 ? of("spilled") - spilled : 0
+    if (spilled !== of("spilled") - taken) yield `${name}: ${spilled} spilled, and the journal has ${of("spilled")}`
+    let others = 0
+    for (const [place, word] of Object.entries(endings)) {
+      const counted = books[place as keyof typeof endings]
+      const more = counted - of(place)
+      others += more
+      // What was recovered is of no journal.
+      if (more < 0 || (more > 0 && recovered + taken === 0))
+        yield `${name}: ${counted} ${word}, and the journal has ${of(place)}`
+    }
+    if (others !== recovered + taken)
+      yield `${name}: ${recovered} recovered, and ${others} more have ended than the journal has`
   }
 }

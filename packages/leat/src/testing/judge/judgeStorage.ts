@@ -38,10 +38,12 @@ function* doubled(chronicle: Chronicle): Iterable<Verdict> {
   const legs = legsById(chronicle)
   for (const [name, same] of copiesById(chronicle)) {
     const leg = legs.get(name)
-    if (leg !== undefined && leg.attempts > 0 && same.length > leg.attempts)
+    if (leg === undefined || leg.attempts === 0) continue
+    const most = attemptsMax(chronicle, leg)
+    if (same.length > most)
       yield {
         kind: "doubled",
-        evidence: `${leg.sink} holds ${same.length} copies of ${leg.id} after ${leg.attempts} attempts`
+        evidence: `${leg.sink} holds ${same.length} copies of ${leg.id} after ${most} attempts`
       }
   }
   const idOf = new Map<string, string | undefined>()
@@ -56,7 +58,8 @@ function* doubled(chronicle: Chronicle): Iterable<Verdict> {
 
 /**
  * The first copies of a bucket stand in the order of their sequences, and sequences rise in the order of the calls. What was to be set aside,
- * and is stored all the same because its letter was refused, stands behind later ones.
+ * and is stored all the same because its letter was refused, stands behind later ones; and so may what one process has set aside or dropped out of
+ * a spill and not settled, and the next one has sent.
  */
 function* reordered(chronicle: Chronicle): Iterable<Verdict> {
   const legs = legsById(chronicle)
@@ -65,7 +68,9 @@ function* reordered(chronicle: Chronicle): Iterable<Verdict> {
   for (const { sink, partition, lane, seq, id } of chronicle.copies) {
     if (id === undefined || seen.has(`${sink} ${id}`)) continue
     const leg = legs.get(`${sink} ${id}`)
-    if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" ? 1 : 0)) continue
+    if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" && leg.timesSpilled === 0 ? 1 : 0))
+      continue
+    if (leg !== undefined && mayEndTwice(chronicle, leg)) continue
     seen.add(`${sink} ${id}`)
     const bucket = `${sink}/${partition} ${lane}`
     const before = highest.get(bucket) ?? -1
@@ -129,6 +134,39 @@ export function differenceOf(call: Call, copy: Pick<Copy, "key" | "value" | "hea
 function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
   if (one === null || other === null) return one === other
   return Buffer.compare(one, other) === 0
+}
+
+/** Whether it is, or may be, that it was in a spill: a process that is gone, or had no answer, may not know. */
+export function mayHaveSpilled(chronicle: Chronicle, leg: LegFact): boolean {
+  return leg.timesSpilled > 0 || chronicle.ownersOf(leg) > 1 || chronicle.doubts.has(`${leg.sink}.spill ${leg.id}`)
+}
+
+/**
+ * How often what was in a spill may be sent on, or set aside: once for each time that it stands there, once more for each answer that was lost,
+ * and once more for each process that was given the spill: what the one before has sent on and not settled it sends again.
+ */
+export function timesSentMax(chronicle: Chronicle, leg: LegFact): number {
+  const { doubts } = chronicle
+  const inDoubt = (place: string) => doubts.get(`${place} ${leg.id}`) ?? 0
+  return Math.max(1, chronicle.ownersOf(leg)) + inDoubt(leg.sink) + inDoubt(`${leg.sink}.spill`)
+}
+
+/**
+ * Whether it may have ended twice: a process has set it aside, or dropped it, out of a spill, and another one has sent it again; or it stood there
+ * twice, because the answer to its first append was lost.
+ */
+export function mayEndTwice(chronicle: Chronicle, leg: LegFact): boolean {
+  if (chronicle.doubts.has(`${leg.sink}.spill ${leg.id}`)) return true
+  const hasEnded = leg.place === "deadLettered" || leg.place === "dropped"
+  return leg.timesSpilled > 0 && chronicle.ownersOf(leg) > (hasEnded ? 1 : 2)
+}
+
+/** How often it may have been sent to its destination. */
+function attemptsMax(chronicle: Chronicle, leg: LegFact): number {
+  if (!mayHaveSpilled(chronicle, leg)) return leg.attempts
+  // Of the attempts that were not answered by the spill, each copy is one whose answer was lost.
+  if (leg.timesSpilled > 0) return timesSentMax(chronicle, leg)
+  return leg.attempts + timesSentMax(chronicle, leg) - 1
 }
 
 /** Legs by sink and id; ids name the incarnation, so a sink of two leats is no trouble. */

@@ -1,12 +1,12 @@
 /** What legs have set aside because it could not be published: what raw reads show of it, against the journal and against what was offered. */
 import type { Chronicle, LegFact, UndeliveredFact, Verdict } from "./Chronicle.ts"
-import { differenceOf, legsById } from "./judgeStorage.ts"
+import { differenceOf, legsById, mayHaveSpilled, timesSentMax } from "./judgeStorage.ts"
 
 export function judgeUndelivered(chronicle: Chronicle): ReadonlyArray<Verdict> {
   const legs = legsById(chronicle)
   return [
     ...lost(chronicle),
-    ...doubled(chronicle),
+    ...doubled(chronicle, legs),
     ...baseless(chronicle, legs),
     ...reordered(chronicle, legs),
     ...garbled(chronicle, legs)
@@ -28,35 +28,46 @@ function* lost({ legs, undelivered }: Chronicle): Iterable<Verdict> {
 
 /**
  * A letter stands once for each answer to it that was lost, and once more. Letters of one range are stored with one send or several: where one has no
- * answer at all, the range is stored again.
+ * answer at all, the range is stored again. What was in a spill is set aside again by whoever is given that before it was settled.
  */
-function* doubled({ undelivered, doubts, unanswered }: Chronicle): Iterable<Verdict> {
+function* doubled(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
+  const { undelivered, doubts, unanswered } = chronicle
   for (const [name, same] of Map.groupBy(undelivered, nameOf)) {
     const [one] = same
     const silent = unanswered.get(`${one?.sink}.undelivered/${one?.partition}`) ?? 0
-    if (same.length > 1 + silent + doubtsOf(doubts, one))
+    const leg = legs.get(name)
+    const most = leg !== undefined && mayHaveSpilled(chronicle, leg) ? timesSentMax(chronicle, leg) : 1
+    if (same.length > most + silent + doubtsOf(doubts, one))
       yield { kind: "doubled", evidence: `${name} has ${same.length} letters` }
   }
 }
 
-/** What has a letter is dead-lettered; or it was to be, and the answer was lost, or its leat closed before it came. */
-function* baseless({ undelivered, doubts }: Chronicle, legs: Legs): Iterable<Verdict> {
+/**
+ * What has a letter is dead-lettered; or it was to be, and the answer was lost, or its leat closed or crashed before it came; or another process
+ * has set aside what was left in a spill.
+ */
+function* baseless(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
+  const { undelivered, doubts, processes } = chronicle
+  const crashed = new Set(processes.flatMap(({ leat, isCrashed }) => (isCrashed ? [leat] : [])))
   for (const letter of undelivered) {
     const leg = legs.get(nameOf(letter))
     if (leg === undefined || leg.place === "deadLettered") continue
-    const mayBe = leg.timesSetAside > 0 && (leg.place === "dropped" || doubtsOf(doubts, letter) > 0)
+    const isUnheard = leg.place === "dropped" || crashed.has(leg.leat) || doubtsOf(doubts, letter) > 0
+    const mayBe = (leg.timesSetAside > 0 && isUnheard) || mayHaveSpilled(chronicle, leg)
     if (!mayBe)
       yield { kind: "toldWrongly", evidence: `${letter.sink} holds a letter of ${letter.id}, which is ${leg.place}` }
   }
 }
 
 /** Letters of a bucket stand in the order of their sequences, but for those that were in doubt. */
-function* reordered({ undelivered, doubts }: Chronicle, legs: Legs): Iterable<Verdict> {
+function* reordered(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
+  const { undelivered, doubts } = chronicle
   const highest = new Map<string, number>()
   for (const letter of undelivered) {
     const leg = legs.get(nameOf(letter))
-    if (leg === undefined || leg.timesSetAside > 1 || doubtsOf(doubts, letter) > 0 || doubts.has(nameOf(letter)))
-      continue
+    const isInDoubt = doubtsOf(doubts, letter) > 0 || doubts.has(nameOf(letter))
+    // What is refused behind a full spill is set aside before what is in it.
+    if (leg === undefined || leg.timesSetAside > 1 || mayHaveSpilled(chronicle, leg) || isInDoubt) continue
     const bucket = `${letter.sink}/${letter.partition} ${leg.id.slice(0, leg.id.lastIndexOf("/"))}`
     const before = highest.get(bucket) ?? -1
     if (leg.seq < before)

@@ -11,6 +11,15 @@ const focusTimes = 4
 /** How long a send of dead letters takes where a story is about them, in milliseconds. */
 const letterMs = 30
 
+/** How a cluster is away: it refuses, it takes requests and says nothing of them, or it gives no answer at all. */
+type Away = "refuses" | "breaksOff" | "isSilent"
+
+const awayFaults: Readonly<Record<Away, SendFault>> = {
+  refuses: { kind: "fail", reason: "Unavailable" },
+  breaksOff: { kind: "cut" },
+  isSilent: { kind: "silence" }
+}
+
 /** What mischief is made of. */
 interface MischiefOptions {
   readonly world: World
@@ -31,6 +40,10 @@ export class Mischief {
   readonly #chronicle: Chronicle
   readonly #statesOf: (leat: number) => ReadonlyArray<State>
   readonly #poison = new Set<number>()
+  /** Clusters that are away, by `leat cluster`. */
+  readonly #away = new Map<string, Away>()
+  /** Leats whose disk is full. */
+  readonly #full = new Set<number>()
   #focusLeft = focusTimes
   #struck = 0
 
@@ -68,6 +81,34 @@ export class Mischief {
     return !this.isOver && serial !== undefined && this.#poison.has(serial)
   }
 
+  /** As `strikes`, of what most stories do without: then nothing is drawn. */
+  lasts(mishap: Mishap, leat: number): boolean {
+    const { focus, rates } = this.#world
+    return (rates[mishap] !== undefined || focus?.mishap === mishap) && this.strikes(mishap, leat)
+  }
+
+  /** A cluster is away for one leat, until the returned function is called. */
+  beginOutage(leat: number, cluster: number): () => void {
+    const name = `${leat} ${cluster}`
+    this.#away.set(name, one(this.random, ["refuses", "refuses", "breaksOff", "isSilent"]))
+    return () => void this.#away.delete(name)
+  }
+
+  /** Whether a cluster is away for a leat. */
+  isAway(leat: number): boolean {
+    return Array.from(this.#away.keys()).some((name) => name.startsWith(`${leat} `))
+  }
+
+  isFull(leat: number): boolean {
+    return this.#full.has(leat)
+  }
+
+  /** The disk of a leat takes nothing, until the returned function is called. */
+  fillDisk(leat: number): () => void {
+    this.#full.add(leat)
+    return () => void this.#full.delete(leat)
+  }
+
   /** Whether the story is after this mishap in a state that the leat is not in yet. */
   isTooEarly(mishap: Mishap, leat: number): boolean {
     const { focus } = this.#world
@@ -94,15 +135,37 @@ export class Mischief {
     }
     return {
       send: ({ topic }) => {
+        const away = this.#awayFor(leat, cluster)
+        if (away !== undefined) return awayFaults[away]
         const fault = this.#sendFault(leat, topic)
         if (fault !== undefined || this.isOver) return fault
         if (isLetterTopic(topic) && focus?.state === "deadLettering") return { kind: "delay", ms: letterMs }
         return slow?.cluster === cluster ? { kind: "delay", ms: slow.ms } : undefined
       },
-      fence: ({ topic }) => (this.strikes("fence", leat, this.#sendStates(leat, topic)) ? "Unavailable" : undefined),
+      fence: ({ topic }) => {
+        const away = this.#awayFor(leat, cluster)
+        if (away !== undefined) return away === "refuses" ? "Unavailable" : "Timeout"
+        return this.strikes("fence", leat, this.#sendStates(leat, topic)) ? "Unavailable" : undefined
+      },
       settle: () => (breaks("settle") ? "Unavailable" : breaks("hangSettle") ? "silence" : undefined),
       pull: () => (breaks("loseLane") ? "LaneLost" : breaks("pull") ? "Unavailable" : undefined)
     }
+  }
+
+  /** What the disk of one leat does: what any cluster does, but that it is full now and then; and what is settled there has an answer. */
+  planOfDisk(leat: number): FaultPlan {
+    const fails = (mishap: Mishap) => this.strikes(mishap, leat)
+    return {
+      send: ({ topic }) =>
+        this.#full.has(leat) && !this.isOver ? { kind: "fail", reason: "Full" } : this.#sendFault(leat, topic),
+      fence: ({ topic }) => (this.strikes("fence", leat, this.#sendStates(leat, topic)) ? "Unavailable" : undefined),
+      settle: () => (fails("settle") ? "Unavailable" : undefined),
+      pull: () => (fails("loseLane") ? "LaneLost" : fails("pull") ? "Unavailable" : undefined)
+    }
+  }
+
+  #awayFor(leat: number, cluster: number): Away | undefined {
+    return this.isOver ? undefined : this.#away.get(`${leat} ${cluster}`)
   }
 
   /** A send of a letter is in the state that a letter is on its way, and no other send is. */

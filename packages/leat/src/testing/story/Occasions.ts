@@ -47,7 +47,12 @@ export const mishaps = [
   "leave",
   "close",
   "replay",
-  "openStream"
+  "openStream",
+  // of a machine, and for a while
+  "outage",
+  "diskFull",
+  "losePower",
+  "crash"
 ] as const
 /** Something that goes wrong, or comes in between. */
 export type Mishap = (typeof mishaps)[number]
@@ -69,9 +74,10 @@ export const states = [
   "halted",
   "closing",
   "handling",
-  "deadLettering"
+  "deadLettering",
+  "spilled"
 ] as const
-/** Where a leat is, by its ledger; `deadLettering`: a dead letter is on its way, or waits to be sent again. */
+/** Where a leat is, by its ledger; `deadLettering`: a dead letter is on its way, or waits to be sent again; `spilled`: events are on its disk. */
 export type State = (typeof states)[number]
 
 /** A mishap in a state. */
@@ -101,6 +107,7 @@ export function statesOf(leat: OpenLeat, isClosing: boolean, isDeadLettering: bo
   if (legs.some(({ queued }) => queued > 0)) found.push("queued")
   if (legs.some(({ inFlight }) => inFlight > 0)) found.push("inFlight")
   if (legs.some(({ inDoubt }) => inDoubt > 0)) found.push("inDoubt")
+  if (legs.some(({ spilled }) => spilled > 0)) found.push("spilled")
   if (streams.some(({ waiting }) => waiting > 0)) found.push("waiting")
   if (leat.halted().length > 0) found.push("halted")
   if (lanes.some(({ inFlight }) => inFlight > 0)) found.push("handling")

@@ -8,6 +8,7 @@ import { formatEventId } from "../../record/EventId.ts"
 import type { EventStream } from "../../Stream.ts"
 import type { Driver } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
+import type { Gate } from "./Gate.ts"
 import { type StoryNote, storyNotes } from "./storyNotes.ts"
 import type { World, WorldStream } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
@@ -21,6 +22,12 @@ interface TellerOptions {
   readonly chronicle: Chronicle
   readonly drivers: ReadonlyArray<Driver>
   readonly routes: unknown
+  /** Between it and its drivers. */
+  readonly gate: Gate
+  /** What legs spill to. */
+  readonly disk: number | undefined
+  /** Number of the leat whose place it takes, the first of them; its own when it is one of the first. */
+  readonly slot: number
   /** Kept by its drivers. */
   readonly lettersOnWay: ReadonlySet<string>
 }
@@ -31,29 +38,36 @@ export class Teller {
   readonly chronicle: Chronicle
   /** Partitions of topics of dead letters whose last ones are not stored yet. */
   readonly lettersOnWay: ReadonlySet<string>
-  isClosing = false
+  readonly disk: number | undefined
+  readonly slot: number
   isClosed = false
+  #isClosing = false
+  readonly #gate: Gate
   readonly #scope: Scope.Closeable
   readonly #closed = Deferred.makeUnsafe<void>()
   readonly #contracts: ReadonlyArray<Contract<StoryNote>>
 
   private constructor(
     leat: OpenLeat,
-    { index, chronicle, world, lettersOnWay }: TellerOptions,
+    { index, chronicle, world, lettersOnWay, gate, disk, slot }: TellerOptions,
     scope: Scope.Closeable
   ) {
     this.leat = leat
     this.index = index
     this.lettersOnWay = lettersOnWay
+    this.disk = disk
+    this.slot = slot
+    this.#gate = gate
     this.chronicle = chronicle
     this.#scope = scope
     this.#contracts = world.streams.map((stream) => this.#contract(stream))
   }
 
   static readonly open = Effect.fnUntraced(function* (asked: TellerOptions) {
-    const { index, world, chronicle, drivers, routes } = asked
+    const { index, world, chronicle, drivers, routes, gate, disk } = asked
     const scope = yield* Scope.make()
-    const opened = { incarnation: "" }
+    const opened = { incarnation: "", gate }
+    chronicle.processes.push({ leat: index, disk, isShared: world.disk?.isShared ?? false, isCrashed: false })
     const journal = journalOf(index, world, chronicle, opened)
     const buffers = world.buffersBytes === undefined ? {} : { buffers: { bytes: world.buffersBytes } }
     const options = { source: `leat-${index}`, journal, drain, drivers, routes, ...buffers }
@@ -75,10 +89,35 @@ export class Teller {
     )
   }
 
+  /** Whether its process has crashed: nothing that it does is known to anybody any more. */
+  get isCrashed(): boolean {
+    return this.#gate.isDead
+  }
+
+  /** Whether it takes nothing new: it closes, or it is gone. */
+  get isClosing(): boolean {
+    return this.#isClosing || this.isCrashed
+  }
+
+  /** Its process crashes, now. Its books are as they are at that moment. */
+  readonly crash: Effect.Effect<void> = Effect.suspend(() => {
+    const { chronicle, index } = this
+    for (const fact of chronicle.processes) if (fact.leat === index) fact.isCrashed = true
+    this.#keepLegs()
+    this.endCalls()
+    return Effect.andThen(this.#gate.close, Effect.forkDetach(this.close))
+  })
+
+  /** Nobody hears any more what became of the calls that have no answer. */
+  endCalls(): void {
+    for (const call of this.chronicle.calls.values())
+      if (call.leat === this.index && call.endedAt === undefined) this.chronicle.end(call, "gone")
+  }
+
   /** Waits until it is closed, whoever began that. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.isClosing) return Deferred.await(this.#closed)
-    this.isClosing = true
+    if (this.#isClosing) return Deferred.await(this.#closed)
+    this.#isClosing = true
     const closed = Effect.suspend(() => {
       this.isClosed = true
       return Deferred.succeed(this.#closed, undefined)
@@ -86,16 +125,23 @@ export class Teller {
     return Effect.ensuring(Scope.close(this.#scope, Exit.void), closed)
   })
 
-  /** Copies what the ledger says at the end. */
+  /** Copies what the ledger says at the end; of one that has crashed that is known already. */
   keepBooks(): void {
-    const { streams, legs, balanced } = this.leat.ledger.snapshot()
+    if (this.isCrashed) return
+    const { streams } = this.leat.ledger.snapshot()
     const leat = this.index
-    if (!balanced) this.chronicle.notice("unbalanced", `the ledger of leat ${leat} does not balance`)
+    this.#keepLegs()
     for (const { stream, offered, admitted, rejected, waiting } of streams)
       this.chronicle.streamBooks.push({ leat, stream, offered, admitted, rejected, waiting })
-    for (const { stream, sink, admitted, stored, ...counts } of legs) {
+  }
+
+  #keepLegs(): void {
+    const { legs, balanced } = this.leat.ledger.snapshot()
+    const leat = this.index
+    if (!balanced) this.chronicle.notice("unbalanced", `the ledger of leat ${leat} does not balance`)
+    for (const { stream, sink, admitted, stored, spilled, recovered, ...counts } of legs) {
       const ended = { stored, deadLettered: sumOf(counts.deadLettered), dropped: sumOf(counts.dropped) }
-      this.chronicle.legBooks.push({ leat, stream, sink, admitted, ...ended })
+      this.chronicle.legBooks.push({ leat, stream, sink, admitted, spilled, recovered, ...ended })
     }
   }
 
@@ -121,16 +167,19 @@ function journalOf(
   index: number,
   { streams }: World,
   chronicle: Chronicle,
-  opened: { readonly incarnation: string }
+  opened: { readonly incarnation: string; readonly gate: Gate }
 ): Journal {
   const sinks = new Set(streams.flatMap(({ legs }) => legs.map(sinkOf)))
   return {
     moved: ({ stream, sink }, bucket, seq, from, to) => {
+      if (opened.gate.isDead) return
       if (!sinks.has(sink)) chronicle.notice("unbalanced", `a leg moved in ${sink}, which is no sink of the story`)
       const id = formatEventId({ incarnation: opened.incarnation, stream, bucket, seq })
       chronicle.move({ leat: index, sink, stream, id, bucket, seq }, from, to)
     },
-    rejected: (stream, reason) => chronicle.reject(index, stream, reason)
+    rejected: (stream, reason) => {
+      if (!opened.gate.isDead) chronicle.reject(index, stream, reason)
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
+import { drawSpills } from "./drawSpills.ts"
 
 /** One leg of a stream of a world. */
 export interface WorldLeg {
@@ -22,6 +23,28 @@ export interface WorldLeg {
   readonly wire: "compact" | "cloudevents"
   readonly lingerMs: number
   readonly timeoutMs: number
+  /** Share of the first sends that retries may be; undefined: there is no limit. */
+  readonly budget?: number | undefined
+  /** What a disk takes while the cluster takes nothing; undefined: its policy does without. */
+  readonly spill?: WorldSpill | undefined
+}
+
+/** How a leg spills: what fails for a passing reason goes to the disk, and the rules of its policy come after that. */
+export interface WorldSpill {
+  /** Retries before it. */
+  readonly retries: number
+  /** Bytes that it may hold. */
+  readonly bytes: number
+  /** Events a second that are sent on; undefined: as fast as they are taken. */
+  readonly rate: number | undefined
+}
+
+/** What legs spill to: a disk that can lose its power. */
+export interface WorldDisk {
+  /** One for all leats, of which one has it at a time; otherwise each leat has its own. */
+  readonly isShared: boolean
+  /** How long what is written waits for its flush, in milliseconds. */
+  readonly flushMs: number
 }
 
 /** One stream of a world, and its legs. */
@@ -72,6 +95,8 @@ export interface World {
   readonly msMax: number
   /** Bound over all buffers of each leat, in bytes; undefined: each buffer has its own only. */
   readonly buffersBytes: number | undefined
+  /** What legs spill to; undefined: none does. */
+  readonly disk?: WorldDisk | undefined
   /** Whether an application's tracer is there: then sends, handlings and settles have spans. */
   readonly isTraced: boolean
   /** What this story is after: the mishap is brought about where the state is found. */
@@ -80,6 +105,9 @@ export interface World {
 
 /** What stories about dead letters have beside what all have. */
 const letterMishaps: ReadonlyArray<Mishap> = ["hangSettle", "poison", "replay"]
+
+/** What has to do with disks, processes and whole clusters is drawn beside the rest too. */
+const lastingMishaps: ReadonlyArray<Mishap> = ["outage", "diskFull", "losePower", "crash"]
 
 /** Largest record of the clusters of stories, in bytes. */
 export const recordBytesMax = 20_000
@@ -120,18 +148,20 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     lingerMs: focus?.state === "queued" ? 20 : Math.floor(random() * 8),
     timeoutMs: one(random, [200, 2000, 30_000])
   })
-  const streams = Array.from({ length: focus?.mishap === "openStream" ? 3 : upTo(3) }, (_, index): WorldStream => {
+  const plain = Array.from({ length: focus?.mishap === "openStream" ? 3 : upTo(3) }, (_, index): WorldStream => {
     const legs = [leg(`s${index}`, true)]
     while (legs.length < 3 && chance(0.35)) legs.push(leg(`s${index}-${legs.length}`, chance(0.5)))
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
+  const { streams, disk, rates: ofSpills } = drawSpills(seed, plain, focus)
   const rates: Partial<Record<Mishap, number>> = {}
   for (const mishap of mishaps) {
+    if (lastingMishaps.includes(mishap)) continue
     if (letterMishaps.includes(mishap)) {
       if (letters() < 0.5) rates[mishap] = letters() * 0.12
     } else if (chance(0.3)) rates[mishap] = random() * 0.12
   }
-  Object.assign(rates, undeliveredRates(streams, undelivered), focus === undefined ? {} : focusRates(focus))
+  Object.assign(rates, undeliveredRates(streams, undelivered), ofSpills, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
   const groups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,
@@ -161,6 +191,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
         : undefined,
     msMax: one(random, [5, 50, 200]),
     buffersBytes: drawBuffersBytes(seed),
+    disk,
     isTraced: chance(0.3),
     focus
   }

@@ -9,7 +9,7 @@ import { sinkOf } from "./worldRoutes.ts"
 
 export const audit = Effect.fnUntraced(function* (
   chronicle: Chronicle,
-  { streams }: World,
+  { streams, disk }: World,
   transports: ReadonlyArray<Transport>
 ) {
   for (const { stream, isCompacted, legs } of streams)
@@ -18,7 +18,11 @@ export const audit = Effect.fnUntraced(function* (
       const sink = sinkOf(leg)
       if (transport === undefined || !Array.from(chronicle.legs.values()).some((one) => one.sink === sink)) continue
       const { events, copies, dropped, missing } = yield* topic(transport, leg.topic, { streams: [stream] })
-      const isAnnounced = !isCompacted && !chronicle.mishaps.some(({ mishap }) => mishap === "close")
+      // What a process has left to another one is announced by nobody, and neither is what was lost with one.
+      const isTroubled = chronicle.mishaps.some(({ mishap }) => mishap === "close" || mishap === "crash")
+      const hasOneOwner =
+        disk?.isShared !== true && chronicle.processes.every(({ leat }) => chronicle.ownersOf({ leat, sink }) < 2)
+      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner
       chronicle.audits.push({ sink, events, copies, dropped: sumOf(dropped), missing, isAnnounced })
     }
 })

@@ -19,6 +19,8 @@ export interface Callers {
   readonly world: World
   readonly teller: Teller
   readonly mischief: Mischief
+  /** Calls of each caller. */
+  readonly calls: number
   /** The next serial, over all callers. */
   readonly serial: () => number
   /** How many looks in a row have found room in every required leg of a stream, by its index. */
@@ -36,6 +38,9 @@ const impatientSteps = 80
 /** Looks that have to have found room before a time-out is wrong. */
 const looksMin = 25
 
+/** What a call is told whose level is reached. */
+const saidBy = { queued: "admitted", durable: "durable", stored: "stored" } as const
+
 /** Of the caller of a `publishAll`: what it has begun. */
 const asyncContext = new AsyncLocalStorage<unknown>()
 
@@ -51,7 +56,7 @@ export const caller = Effect.fnUntraced(function* (callers: Callers) {
   const { random } = mischief
   // Who has a stream keeps it, and may go on calling when the leat is closed.
   const opened = new Map<number, EventStream<StoryNote>>()
-  for (let call = 0; call < world.calls; call++) {
+  for (let call = 0; call < callers.calls; call++) {
     const index = Math.floor(random() * world.streams.length)
     const fact = world.streams[index]
     const known = teller.leat.ledger.snapshot().streams.some(({ stream }) => stream === fact?.stream)
@@ -148,7 +153,7 @@ const publish = Effect.fnUntraced(function* (callers: Callers, asked: Asked) {
   if (begun === undefined) return
   const { call } = begun
   if (Exit.isSuccess(exit)) {
-    end(callers, call, level === "queued" ? "admitted" : "stored", exit.value.id)
+    end(callers, call, saidBy[level], exit.value.id)
     callers.outcomes.push(yield* Effect.forkDetach(outcomeOf(callers, asked, call, exit.value)))
     return
   }
@@ -181,7 +186,7 @@ const publishAll = Effect.fnUntraced(function* (callers: Callers, asked: Asked) 
   for (const [index, { call }] of begun.entries()) {
     const reason = rejected.get(index)?.reason
     if (!Exit.isSuccess(exit)) gone(callers, call, exit)
-    else if (reason === undefined) end(callers, call, level === "queued" ? "admitted" : "stored", undefined)
+    else if (reason === undefined) end(callers, call, saidBy[level], undefined)
     else end(callers, call, reason, undefined)
   }
 })
@@ -202,20 +207,29 @@ function impatiently(mischief: Mischief, leat: number) {
 
 /** What an outcome says is what the journal says. */
 function outcomeOf({ teller }: Callers, { fact }: Asked, call: Call, receipt: Receipt): Effect.Effect<void> {
-  return Effect.map(receipt.outcome, ({ stored, deadLettered, dropped }) => {
+  return Effect.map(receipt.outcome, ({ stored, deadLettered, dropped, spilled }) => {
+    if (teller.isCrashed) return
     const { chronicle, index } = teller
     const id = formatEventId(receipt.id)
     const places = fact.legs
       .filter(({ isRequired }) => isRequired)
       .map((leg) => chronicle.legs.get(`${index} ${sinkOf(leg)} ${id}`)?.place)
-    const told = { stored, deadLettered: sumOf(deadLettered), dropped: sumOf(dropped) }
-    const isSo = (place: keyof typeof told) => places.filter((found) => found === place).length === told[place]
-    if (!isSo("stored") || !isSo("deadLettered") || !isSo("dropped"))
+    const told = { stored, deadLettered: sumOf(deadLettered), dropped: sumOf(dropped), spilled }
+    const inJournal = (place: keyof typeof told) => places.filter((found) => found === place).length
+    // What another process has sent on and settled meanwhile is not in the journal of this one.
+    const isTaken = fact.legs.some((leg) => chronicle.ownersOf({ leat: index, sink: sinkOf(leg) }) > 1)
+    const taken = isTaken ? inJournal("spilled") - spilled : 0
+    const isSo = (place: keyof typeof told) => {
+      const more = told[place] - inJournal(place)
+      return place === "spilled" ? more === -taken : more >= 0 && more <= taken
+    }
+    if (!isSo("stored") || !isSo("deadLettered") || !isSo("dropped") || !isSo("spilled"))
       chronicle.notice("toldWrongly", `the outcome of event ${call.serial} is ${JSON.stringify(told)}`)
   })
 }
 
 function gone({ teller }: Callers, call: Call, exit: Exit.Exit<unknown, unknown>): void {
+  if (teller.isCrashed) return
   if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
     teller.chronicle.notice("toldWrongly", `the ${call.api} of event ${call.serial} died: ${Cause.pretty(exit.cause)}`)
   teller.chronicle.end(call, "gone")
@@ -244,5 +258,6 @@ export function hasRoom({ leat }: Teller, { legs }: WorldStream, bytes: number):
 }
 
 function end({ teller }: Callers, call: Call, said: Said, id: EventStream<StoryNote>["lastId"]): void {
+  if (teller.isCrashed) return
   teller.chronicle.end(call, said, id === undefined ? undefined : formatEventId(id))
 }

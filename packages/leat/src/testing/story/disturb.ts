@@ -1,30 +1,12 @@
 /** What happens to everybody in a story: clocks jump, tables change, lanes are resumed, members come and go, a leat closes. */
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { replay } from "../../deadLetters/replayLetters.ts"
-import type { Chronicle } from "../judge/Chronicle.ts"
-import { join, type Member } from "./members.ts"
-import type { Mischief } from "./Mischief.ts"
-import type { Mishap, Occasions } from "./Occasions.ts"
-import type { Stage } from "./Scenario.ts"
+import type { Mishap } from "./Occasions.ts"
+import { joinParty, type Party, resumeOne } from "./party.ts"
+import { crash, restart } from "./processes.ts"
 import type { Teller } from "./Teller.ts"
-import type { WallClock } from "./WallClock.ts"
-import type { World, WorldGroup } from "./World.ts"
+import { one, type World, type WorldGroup } from "./World.ts"
 import { clusterName, worldRoutes } from "./worldRoutes.ts"
-
-/** Everything that a story is played with. */
-export interface Party {
-  readonly world: World
-  readonly stages: ReadonlyArray<Stage>
-  readonly wall: WallClock
-  readonly chronicle: Chronicle
-  readonly occasions: Occasions
-  readonly mischief: Mischief
-  readonly tellers: ReadonlyArray<Teller>
-  readonly members: Array<Member>
-  /** Replays that were begun. */
-  readonly replaying: Array<Fiber.Fiber<unknown, unknown>>
-  memberCount: number
-}
 
 /** An hour, in milliseconds. */
 const hourMs = 3_600_000
@@ -37,6 +19,12 @@ const membersMax = 4
 
 /** Steps after which a replay is killed, at most. */
 const replaySteps = 200
+
+/** How long a cluster is away, or a disk full, in milliseconds. */
+const outagesMs = [100, 500, 3000] as const
+
+/** Processes at most that take the place of others, while the story goes on. */
+const restartsMax = 3
 
 /** Looks a lane stays halted before somebody resumes it. */
 const haltedLooks = 10
@@ -51,7 +39,7 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
     const ms = look < hastyLooks ? 12 : 120
     yield* Effect.sleep(1 + Math.floor(mischief.random() * ms))
     for (const teller of tellers) {
-      if (teller.isClosed) continue
+      if (teller.isClosed || teller.isCrashed) continue
       const { index, leat } = teller
       const looks = leat.halted().length > 0 ? (halted.get(teller) ?? 0) + 1 : 0
       halted.set(teller, looks)
@@ -70,9 +58,40 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
       // One leat sees the story to its end, unless closing is what the story is about.
       const mayClose = !teller.isClosing && (index > 0 || isFocus(world, "close"))
       if (mayClose && mischief.strikes("close", index)) yield* Effect.forkScoped(teller.close)
+      yield* disturbMachine(party, teller)
     }
   }
 })
+
+/** What happens to the machines of a leat: its cluster is away, its disk is full or loses its power, its process crashes. */
+const disturbMachine = Effect.fnUntraced(function* (party: Party, teller: Teller) {
+  const { mischief, disks, world } = party
+  const { index, disk } = teller
+  if (!mischief.isAway(index) && mischief.lasts("outage", index)) yield* awayForAWhile(party, teller)
+  if (disk !== undefined && !mischief.isFull(index) && mischief.lasts("diskFull", index))
+    yield* forAWhile(party, mischief.fillDisk(index))
+  if (disk !== undefined && mischief.lasts("losePower", index))
+    yield* disks.losePower(disk, Math.floor(mischief.random() * 4))
+  const mayCrash = party.tellers.length < world.leats + restartsMax
+  if (mayCrash && mischief.lasts("crash", index)) {
+    yield* crash(party, teller)
+    yield* restart(party, teller)
+  }
+})
+
+/** A cluster is away for one leat: that of a leg that spills, where there is one. */
+export function awayForAWhile(party: Party, { index }: Teller): Effect.Effect<unknown, never, Scope.Scope> {
+  const { mischief, world } = party
+  const legs = world.streams.flatMap((stream) => stream.legs)
+  const leg = legs.find(({ spill }) => spill !== undefined) ?? legs[0]
+  const isAny = mischief.random() < 0.3
+  const cluster = isAny ? Math.floor(mischief.random() * world.clusters) : (leg?.cluster ?? 0)
+  return forAWhile(party, mischief.beginOutage(index, cluster))
+}
+
+function forAWhile({ mischief }: Party, end: () => void): Effect.Effect<unknown, never, Scope.Scope> {
+  return Effect.forkScoped(Effect.delay(Effect.sync(end), one(mischief.random, outagesMs)))
+}
 
 function isFocus({ focus }: World, mishap: Mishap): boolean {
   return focus?.mishap === mishap
@@ -91,12 +110,6 @@ function swap({ stages, world, chronicle }: Party, teller: Teller, versions: Map
   )
 }
 
-export const joinParty = Effect.fnUntraced(function* (party: Party, group: WorldGroup, teller: Teller | undefined) {
-  if (teller === undefined) return
-  const member = yield* join({ group, teller, mischief: party.mischief, member: party.memberCount++ })
-  if (member !== undefined) party.members.push(member)
-})
-
 function hasLetters({ chronicle }: Party, { group }: WorldGroup): boolean {
   return Array.from(chronicle.lettersStored.keys()).some((name) => name.startsWith(`${group} `))
 }
@@ -114,26 +127,13 @@ const replayOnce = Effect.fnUntraced(function* (
     .transport(clusterName(leg.cluster))
     .pipe(Effect.flatMap((transport) => replay(transport, { topic: leg.topic, group: group.group })))
   const fiber = yield* Effect.forkDetach(replayed)
-  replaying.push(fiber)
-  if (steps !== undefined)
-    replaying.push(
-      yield* Effect.forkDetach(Effect.andThen(Effect.repeat(Effect.yieldNow, { times: steps }), Fiber.interrupt(fiber)))
-    )
+  replaying.push({ teller, fiber })
+  if (steps === undefined) return
+  const killing = Effect.andThen(Effect.repeat(Effect.yieldNow, { times: steps }), Fiber.interrupt(fiber))
+  replaying.push({ teller, fiber: yield* Effect.forkDetach(killing) })
 })
 
 function leaveParty({ members, mischief }: Party): Effect.Effect<unknown> {
   const [member] = members.splice(Math.floor(mischief.random() * members.length), 1)
   return Effect.forkDetach(member?.leave ?? Effect.void)
-}
-
-function resumeOne(teller: Teller): Effect.Effect<void> {
-  return Effect.andThen(
-    teller.leat.resume,
-    Effect.forEach(teller.leat.subscriptions(), ({ resume }) => resume, { discard: true })
-  )
-}
-
-/** Lets everything go on that was halted. */
-export function resumeAll(party: Party): Effect.Effect<void> {
-  return Effect.forEach(party.tellers, resumeOne, { discard: true })
 }

@@ -3,7 +3,7 @@ import { Effect, Option } from "effect"
 import { replay } from "../../deadLetters/replayLetters.ts"
 import { deadLetterTopics } from "../../record/DeadLetter.ts"
 import type { PartitionBounds, Transport } from "../../transport/index.ts"
-import { joinParty, type Party, resumeAll } from "./disturb.ts"
+import { joinParty, type Party, resumeAll } from "./party.ts"
 import type { WorldGroup } from "./World.ts"
 import { clusterName, sinkOf } from "./worldRoutes.ts"
 

@@ -82,11 +82,14 @@ function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effec
 function work({ group, mischief, teller }: Joining, handlings: ReadonlyArray<Handling>) {
   const { chronicle } = teller
   return Effect.gen(function* () {
+    // A process that is dead does nothing.
+    if (teller.isCrashed) return yield* Effect.never
     if (mischief.random() < 0.4) yield* Effect.sleep(Math.floor(mischief.random() * 20))
     if (mischief.strikes("handler", teller.index)) return yield* new Planted()
     const poison = group.ending === "retry" ? [] : handlings.filter(({ serial }) => mischief.isPoison(serial))
     for (const handling of poison) handling.isPoison = true
     if (poison.length > 0) return yield* new Poison()
+    if (teller.isCrashed) return yield* Effect.never
     for (const handling of handlings) handling.isDone = true
   }).pipe(
     Effect.ensuring(
@@ -125,6 +128,6 @@ function begin(
     // What a consumer has in his hands may be taken back before he looks at it.
     isTakenBack: signal.aborted && !(info instanceof RecordDelivery && info.isTaken)
   }
-  chronicle.handlings.push(handling)
+  if (!teller.isCrashed) chronicle.handlings.push(handling)
   return handling
 }

@@ -78,6 +78,7 @@ type Step = (world: World, index: number) => World | undefined
 const steps: ReadonlyArray<Step> = [
   (world, index) =>
     choice([{ isTraced: false }, { slow: undefined }, { buffersBytes: undefined }, { focus: undefined }], world, index),
+  withoutDisk,
   (world, index) => (index < world.streams.length ? withoutStream(world, index) : undefined),
   (world, index) => fewer(world, "leats", index),
   (world, index) => fewer(world, "callers", index),
@@ -134,6 +135,19 @@ function withoutStream(world: World, index: number): World {
   return { ...world, streams: world.streams.filter((_, at) => at !== index), groups }
 }
 
+/** Nothing spills; or at least each leat has a disk of its own. */
+function withoutDisk(world: World, index: number): World | undefined {
+  const { disk } = world
+  if (index > 1) return undefined
+  if (disk === undefined || (index === 1 && !disk.isShared)) return world
+  if (index === 1) return { ...world, disk: { ...disk, isShared: false } }
+  const streams = world.streams.map((stream) => ({
+    ...stream,
+    legs: stream.legs.map((leg) => ({ ...leg, spill: undefined }))
+  }))
+  return { ...world, disk: undefined, streams }
+}
+
 /** The first leg stays: it is read. */
 function withoutLeg(world: World, index: number): World | undefined {
   const places = world.streams.flatMap(({ legs }, stream) => legs.slice(1).map((leg) => ({ stream, leg })))
@@ -167,6 +181,8 @@ function onOneCluster(world: World): World {
 }
 
 const plain: ReadonlyArray<Partial<WorldLeg>> = [
+  { budget: undefined },
+  { spill: undefined },
   { wire: "compact" },
   { policy: "keep" },
   { overflow: "block" },

@@ -1,6 +1,6 @@
 /** A story in words: the world that it played in, and everything that happened, one line for each thing. */
 import type { Call, Chronicle, Handling, LegFact } from "../judge/Chronicle.ts"
-import type { World } from "./World.ts"
+import type { World, WorldDisk, WorldLeg } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
 /**
@@ -12,7 +12,7 @@ import { sinkOf } from "./worldRoutes.ts"
  * ```
  */
 export function worldLines(world: World): ReadonlyArray<string> {
-  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, buffersBytes, focus } = world
+  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, buffersBytes, disk, focus } = world
   const rates = Object.entries(world.rates).map(([mishap, rate]) => `${mishap} ${(rate * 100).toFixed(1)} %`)
   const most = mishapsMax === undefined ? "" : `, the first ${mishapsMax}`
   const after = focus === undefined ? [] : [`${focus.mishap} is brought about while ${focus.state}`]
@@ -24,7 +24,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
       ...legs.map(
         (leg) =>
           `  leg ${sinkOf(leg)}: ${leg.isRequired ? "required" : "best-effort"}, ${leg.overflow}, ${leg.policy}, ${leg.wire}, ` +
-          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms`
+          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${spillWords(leg)}`
       )
     ]),
     ...world.groups.map(
@@ -32,9 +32,24 @@ export function worldLines(world: World): ReadonlyArray<string> {
         `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}${isReplayed ? ", replayed at the end" : ""}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
+    ...(disk === undefined ? [] : [diskWords(disk)]),
     ...(buffersBytes === undefined ? [] : [`the buffers of each leat have ${buffersBytes} bytes together`]),
     `mishaps${most}: ${[...rates, ...after].join(", ") || "none"}`
   ]
+}
+
+function budgetWords({ budget }: WorldLeg): string {
+  return budget === undefined ? "" : `, retries up to ${budget * 100} %`
+}
+
+function spillWords({ spill }: WorldLeg): string {
+  if (spill === undefined) return ""
+  const rate = spill.rate === undefined ? "" : `, sent on at ${spill.rate} a second`
+  return `, spills up to ${spill.bytes} bytes after ${many(spill.retries + 1, "attempt")}${rate}`
+}
+
+function diskWords({ isShared, flushMs }: WorldDisk): string {
+  return `${isShared ? "all leats share a disk, which flushes" : "each leat has a disk, which flushes"} after ${flushMs} ms`
 }
 
 interface Line {

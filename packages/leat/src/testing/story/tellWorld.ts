@@ -1,12 +1,13 @@
 /** Stories of a whole world, through the front door: told, ended well, read back and judged. */
 import { Clock, Effect, Fiber, Option, References, Tracer } from "effect"
-import { faultDriver } from "../FaultTransport.ts"
 import { Chronicle, type Verdict } from "../judge/Chronicle.ts"
 import { judge } from "../judge/judge.ts"
 import { deadLetterTopics } from "../../record/DeadLetter.ts"
 import { seededRandom } from "../seededRandom.ts"
-import { type Callers, caller, hasRoom } from "./callers.ts"
-import { disturb, joinParty, type Party, resumeAll } from "./disturb.ts"
+import { Disks } from "./Disks.ts"
+import { awayForAWhile, disturb } from "./disturb.ts"
+import { joinParty, type Party, resumeAll } from "./party.ts"
+import { emptyDisks, leaveDisk, leaveToOne } from "./diskEndings.ts"
 import { endGroup, within } from "./endings.ts"
 import { Mischief } from "./Mischief.ts"
 import { Occasions, statesOf } from "./Occasions.ts"
@@ -15,12 +16,11 @@ import { readLetters } from "./readLetters.ts"
 import { audit } from "./audit.ts"
 import { readUndelivered } from "./readUndelivered.ts"
 import type { Stage } from "./Scenario.ts"
-import { Teller } from "./Teller.ts"
+import { beginCalling, openTeller } from "./processes.ts"
+import type { Teller } from "./Teller.ts"
 import { WallClock } from "./WallClock.ts"
-import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
-import { watchSettles } from "./watchSettles.ts"
 import type { World } from "./World.ts"
-import { clusterName, sinkOf, worldRoutes } from "./worldRoutes.ts"
+import { sinkOf } from "./worldRoutes.ts"
 
 /** What became of a story. */
 export interface Told {
@@ -95,42 +95,27 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
       sinks: legs.map(sinkOf),
       required: legs.filter(({ isRequired }) => isRequired).map(sinkOf)
     })
-  for (let index = 0; index < world.leats; index++) {
-    const lettersOnWay = new Set<string>()
-    const drivers = stages.map(({ driver }, cluster) => {
-      const faulty = faultDriver(watchStored(driver, chronicle), mischief.planOf(index, cluster))
-      const doubted = watchDoubts(watchSent(faulty, lettersOnWay), chronicle, cluster, world)
-      return { ...watchSettles(doubted, chronicle, world), name: clusterName(cluster) }
-    })
-    const routes = worldRoutes(stages, world, 1)
-    tellers.push(yield* Teller.open({ index, world, chronicle, drivers, routes, lettersOnWay }))
-  }
-  const several = { members: [], replaying: [], memberCount: 0 }
-  const party: Party = { world, stages, wall, chronicle, occasions, mischief, tellers, ...several }
+  const several = { members: [], calling: [], crashing: [], replaying: [], outcomes: [], memberCount: 0, serial: 0 }
+  const own = { world, stages, wall, disks: new Disks(world) }
+  const party: Party = { ...own, chronicle, occasions, mischief, tellers, ...several }
+  for (let index = 0; index < world.leats; index++) yield* openTeller(party)
   return party
 })
 
 const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: Party) {
-  const { world, chronicle, tellers, mischief } = party
-  let serial = 0
-  const outcomes: Array<Fiber.Fiber<unknown>> = []
-  const calling: Array<Fiber.Fiber<void>> = []
-  const looking: Array<Fiber.Fiber<never>> = []
+  const { world, chronicle, tellers, mischief, outcomes } = party
+  const first = tellers.slice()
   for (const group of world.groups)
-    for (let index = 0; index < group.members; index++) yield* joinParty(party, group, tellers[index % tellers.length])
-  for (const teller of tellers) {
-    const roomSeen = new Map<number, number>()
-    looking.push(yield* Effect.forkScoped(lookForRoom(world, teller, roomSeen)))
-    const callers: Callers = { world, teller, mischief, roomSeen, outcomes, serial: () => serial++ }
-    for (let index = 0; index < world.callers; index++) calling.push(yield* Effect.forkScoped(caller(callers)))
-  }
+    for (let index = 0; index < group.members; index++) yield* joinParty(party, group, first[index % first.length])
+  for (const teller of first) yield* beginCalling(party, teller, world.calls)
+  if (world.focus?.state === "spilled") for (const teller of first) yield* awayForAWhile(party, teller)
+  if (world.disk?.isShared === true) yield* Effect.forkScoped(leaveDisk(party))
   const disturbing = yield* Effect.forkScoped(disturb(party))
-  const calls = Fiber.awaitAll(calling)
+  const calls = allCalls(party)
   const isDone = yield* Effect.timeoutOption(calls, "2 minutes")
   yield* Fiber.interrupt(disturbing)
   mischief.isOver = true
-  if (Option.isNone(isDone)) yield* within(party, "the calls", Effect.andThen(resumeAll(party), calls))
-  yield* Fiber.interruptAll(looking)
+  if (Option.isNone(isDone)) yield* within(party, "the calls", resuming(party, calls))
   yield* bringToEnd(party)
   yield* within(party, "what was waited for", Fiber.awaitAll(outcomes))
   // What is still on its way lands, or is refused.
@@ -150,18 +135,34 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   yield* audit(chronicle, world, transports)
 })
 
+/** Until every caller has made its calls, those of processes that came later too. */
+function allCalls(party: Party): Effect.Effect<unknown> {
+  return Effect.suspend(() => {
+    const { length } = party.calling
+    const all = Fiber.awaitAll(party.calling.map(({ fiber }) => fiber))
+    return Effect.flatMap(all, () => (party.calling.length > length ? allCalls(party) : Effect.void))
+  })
+}
+
+/** Waits, and lets go on what halts meanwhile: a letter that is refused late halts its lane. */
+function resuming(party: Party, waited: Effect.Effect<unknown>): Effect.Effect<unknown> {
+  const again = Effect.forever(Effect.delay(resumeAll(party), 1000))
+  return Effect.raceFirst(Effect.andThen(resumeAll(party), waited), again)
+}
+
 /** Brings everything to its end, each part within its time. */
 const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   const { world, chronicle, tellers, members } = party
+  yield* Fiber.awaitAll(party.crashing)
   yield* resumeAll(party)
+  yield* leaveToOne(party)
   const running = tellers.filter(({ isClosing }) => !isClosing)
   yield* within(
     party,
     "a flush",
-    // A letter that is refused late halts its lane.
-    Effect.raceFirst(
-      Effect.forEach(running, ({ leat }) => leat.flush, { discard: true }),
-      Effect.forever(Effect.delay(resumeAll(party), 1000))
+    resuming(
+      party,
+      Effect.forEach(running, ({ leat }) => leat.flush, { discard: true })
     )
   )
   // A leat that closes goes on sending what it holds.
@@ -171,7 +172,8 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
     "a close",
     Effect.forEach(closing, ({ close }) => close, { discard: true })
   )
-  yield* within(party, "a replay", Fiber.awaitAll(party.replaying))
+  yield* emptyDisks(party)
+  yield* within(party, "a replay", Fiber.awaitAll(party.replaying.map(({ fiber }) => fiber)))
   for (const group of world.groups) yield* endGroup(party, group)
   for (const { leat, index, isClosing } of tellers)
     for (const { sink, bufferedBytes } of isClosing ? [] : leat.sinks())
@@ -188,12 +190,3 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   )
   for (const teller of tellers) teller.keepBooks()
 })
-
-/** Looks again and again whether the legs of each stream have room for a small event. */
-function lookForRoom(world: World, teller: Teller, seen: Map<number, number>): Effect.Effect<never> {
-  const look = Effect.sync(() => {
-    for (const [index, stream] of world.streams.entries())
-      seen.set(index, hasRoom(teller, stream, 0) ? (seen.get(index) ?? 0) + 1 : 0)
-  })
-  return Effect.forever(Effect.delay(look, 20))
-}

@@ -1,7 +1,8 @@
 /** Looks at dead letters on their way: when each is stored, and of which leat one is being sent. */
-import { Effect, Stream } from "effect"
+import { Clock, Effect, Stream } from "effect"
 import { readDeadLetter, undeliveredTopic } from "../../record/DeadLetter.ts"
 import { formatEventId } from "../../record/EventId.ts"
+import type { Header } from "../../record/Headers.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Driver, OutgoingBatch, Run, Transport, Writer } from "../../transport/index.ts"
 import { type Chronicle, placeName } from "../judge/Chronicle.ts"
@@ -59,12 +60,15 @@ export function watchSent(driver: Driver, onWay: Set<string>): Driver {
   }))
 }
 
-/** A driver that tells the chronicle what was answered without a word of what became of it: to be put over one with faults. */
+/**
+ * A driver that tells the chronicle what was answered without a word of what became of it, or too late to be heard: to be put over one with
+ * faults.
+ */
 export function watchDoubts(driver: Driver, chronicle: Chronicle, cluster: number, { streams }: World): Driver {
   const legs = streams.flatMap((stream) => stream.legs.map((leg) => ({ leg, stream: stream.stream })))
   const unanswered = (place: string, add: number) =>
     chronicle.unanswered.set(place, (chronicle.unanswered.get(place) ?? 0) + add)
-  return withWriters(driver, (writer, topic) => {
+  return withWriters(driver, (writer, topic, nowMs) => {
     const isLetter = topic.endsWith(undeliveredTopic(""))
     const found = legs.find(
       ({ leg }) => leg.cluster === cluster && (isLetter ? undeliveredTopic(leg.topic) : leg.topic) === topic
@@ -76,16 +80,14 @@ export function watchDoubts(driver: Driver, chronicle: Chronicle, cluster: numbe
       send: (partition, batch, from, to, timeoutMs, answer) => {
         let isOpen = isLetter
         if (isOpen) unanswered(`${where}/${partition}`, 1)
+        const sentAtMs = nowMs()
         writer.send(partition, batch, from, to, timeoutMs, (runs) => {
           if (isOpen) unanswered(`${where}/${partition}`, -1)
           isOpen = false
-          for (const run of runs)
-            for (let index = run.from; run.fate === "unknown" && index < run.to; index++) {
-              const headers = batch.headers(index)
-              const { id } = readMeta(isLetter ? (readDeadLetter(headers)?.headers ?? []) : headers, found.stream)
-              const name = `${where} ${id === undefined ? "no id" : formatEventId(id)}`
-              chronicle.doubts.set(name, (chronicle.doubts.get(name) ?? 0) + 1)
-            }
+          for (const headers of unheard(batch, runs, nowMs() - sentAtMs >= timeoutMs)) {
+            const { id } = readMeta(isLetter ? (readDeadLetter(headers)?.headers ?? []) : headers, found.stream)
+            chronicle.doubt(`${where} ${id === undefined ? "no id" : formatEventId(id)}`)
+          }
           answer(runs)
         })
       }
@@ -93,13 +95,31 @@ export function watchDoubts(driver: Driver, chronicle: Chronicle, cluster: numbe
   })
 }
 
-function withWriters(driver: Driver, watched: (writer: Writer, topic: string) => Writer): Driver {
+/** The headers of each record of which an answer says nothing, or of all of them where it comes too late. */
+export function* unheard(
+  batch: OutgoingBatch,
+  runs: ReadonlyArray<Run>,
+  isLate: boolean
+): Iterable<ReadonlyArray<Header>> {
+  for (const { from, to, fate } of runs) {
+    if (fate !== "unknown" && !isLate) continue
+    for (let index = from; index < to; index++) yield batch.headers(index)
+  }
+}
+
+type Watched = (writer: Writer, topic: string, nowMs: () => number) => Writer
+
+/** A driver whose writers are watched, each with the topic that it writes to, and a clock. */
+export function withWriters(driver: Driver, watched: Watched): Driver {
   return withTransports(driver, (transport) => ({
     ...transport,
-    openWriter: (topic) => Effect.map(transport.openWriter(topic), (writer) => watched(writer, topic))
+    openWriter: (topic) =>
+      Effect.zipWith(transport.openWriter(topic), Clock.Clock, (writer, clock) =>
+        watched(writer, topic, () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
+      )
   }))
 }
 
-function withTransports(driver: Driver, watched: (transport: Transport) => Transport): Driver {
+export function withTransports(driver: Driver, watched: (transport: Transport) => Transport): Driver {
   return { ...driver, open: (cluster, config, reread) => Effect.map(driver.open(cluster, config, reread), watched) }
 }

@@ -1,18 +1,30 @@
 /** The route document of a world. */
 import type { Stage } from "./Scenario.ts"
-import type { World, WorldLeg } from "./World.ts"
+import type { World, WorldLeg, WorldSpill } from "./World.ts"
 
 const retry = { base: "10 millis", factor: 2, maxDelay: "500 millis" }
+
+/** Of a leg. */
+function policyOf({ policy, budget, spill }: WorldLeg): ReadonlyArray<unknown> {
+  const within = <A extends object>(own: A) => ({ ...own, ...(budget === undefined ? {} : { budget }) })
+  const rules = {
+    keep: [
+      { on: ["Rejected"], then: "halt" },
+      { on: ["*"], retry: within(retry), then: "halt" }
+    ],
+    drop: [{ on: ["*"], retry: within({ times: 1, base: "5 millis" }), then: "drop" }],
+    setAside: [
+      { on: ["Rejected", "TooLarge"], then: "deadLetter" },
+      { on: ["*"], retry: within({ times: 2, base: "5 millis" }), then: "deadLetter" }
+    ]
+  }
+  if (spill === undefined) return rules[policy]
+  const spilling = { on: ["passing"], retry: within({ times: spill.retries, base: "10 millis" }), then: "spill" }
+  return [spilling, ...rules[policy]]
+}
+
+/** Of groups. */
 const policies = {
-  keep: [
-    { on: ["Rejected"], then: "halt" },
-    { on: ["*"], retry, then: "halt" }
-  ],
-  drop: [{ on: ["*"], retry: { times: 1, base: "5 millis" }, then: "drop" }],
-  setAside: [
-    { on: ["Rejected", "TooLarge"], then: "deadLetter" },
-    { on: ["*"], retry: { times: 2, base: "5 millis" }, then: "deadLetter" }
-  ],
   retry: [{ on: ["*"], retry, then: "halt" }],
   deadLetter: [
     { on: ["Poison"], then: "deadLetter" },
@@ -28,6 +40,9 @@ const policies = {
 /** Of subscriptions. */
 const settings = { concurrency: 3, settleEvery: "20 millis", drain: "5 seconds" }
 
+/** Name of the disk, and of its driver. */
+export const diskName = "disk"
+
 /** Name of the cluster, and of its driver. */
 export function clusterName(index: number): string {
   return `c${index}`
@@ -38,25 +53,29 @@ export function sinkOf({ cluster, topic }: WorldLeg): string {
 }
 
 /** Each version is another table for the same places. */
-export function worldRoutes(stages: ReadonlyArray<Stage>, { streams, groups }: World, version: number): unknown {
-  const leg = ({ cluster, topic, isRequired, policy, wire, lingerMs, timeoutMs, ...one }: WorldLeg, read: boolean) => ({
-    cluster: clusterName(cluster),
-    topic,
-    required: isRequired,
+export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version: number): unknown {
+  const { streams, groups, disk } = world
+  const leg = (one: WorldLeg, read: boolean) => ({
+    cluster: clusterName(one.cluster),
+    topic: one.topic,
+    required: one.isRequired,
     read,
-    policy,
-    wire,
-    linger: `${lingerMs + (version % 3)} millis`,
-    timeout: `${timeoutMs} millis`,
+    policy: `of ${sinkOf(one)}`,
+    wire: one.wire,
+    linger: `${one.lingerMs + (version % 3)} millis`,
+    timeout: `${one.timeoutMs} millis`,
     buffer: { bytes: one.bufferBytes + 1024 * (version % 5), overflow: one.overflow },
-    batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 }
+    batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 },
+    ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) })
   })
+  const sections = stages.map(({ config }, index) => [clusterName(index), { transport: clusterName(index), ...config }])
   return {
     version,
-    clusters: Object.fromEntries(
-      stages.map(({ config }, index) => [clusterName(index), { transport: clusterName(index), ...config }])
-    ),
-    policies,
+    clusters: Object.fromEntries(disk === undefined ? sections : [...sections, [diskName, { transport: diskName }]]),
+    policies: {
+      ...policies,
+      ...Object.fromEntries(streams.flatMap(({ legs }) => legs.map((one) => [`of ${sinkOf(one)}`, policyOf(one)])))
+    },
     routes: streams.map(({ stream, legs }) => ({
       match: { stream },
       to: legs.map((one, index) => leg(one, index === 0))
@@ -67,4 +86,9 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, { streams, groups }: W
       ...settings
     }))
   }
+}
+
+/** A full one gets more room with another table. */
+function spillOf({ bytes, rate }: WorldSpill, version: number): object {
+  return { cluster: diskName, bytes: bytes + 8192 * (version % 3), ...(rate === undefined ? {} : { rate }) }
 }
