@@ -19,6 +19,7 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillWorldMutants } from "./spillWorldMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
@@ -30,6 +31,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...spillWorldMutants,
   ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
