@@ -178,6 +178,7 @@ function readableFault(message: string): string {
     return 'a * that begins a value is an alias in YAML; write it in quotes, as stream: "*"'
   if (message.includes("multiple documents"))
     return "it holds several documents, divided by ---; a route document is one"
+  if (message.includes("call stack")) return "it has too many lists or objects within each other"
   return message
 }
 
