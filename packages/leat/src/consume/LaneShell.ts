@@ -73,6 +73,8 @@ export class LaneShell<T> {
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
   #isLost = false
+  /** It is lost by the backend's own word: this member has nothing to give back. */
+  #isTheirs = false
   /** Who takes the deliveries of the subscription takes no more of them. */
   #isConsumerGone = false
   #isSettling = false
@@ -208,7 +210,8 @@ export class LaneShell<T> {
     yield* this.#guarded(this.#finish(this.#handling))
     Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
-    if (!this.#isLost) yield* this.#guarded(this.lane.release)
+    // Also one that has failed: whoever leaves with a lane in hand is taken for one that has died.
+    if (!this.#isTheirs) yield* this.#guarded(this.lane.release)
     // What is answered later is no word about the lanes that are held by then.
     this.#isLost = true
     this.#settling?.interruptUnsafe()
@@ -432,7 +435,8 @@ export class LaneShell<T> {
     this.machine.revoke()
     this.#signal()
     const error = transportErrorOf(this.#options.transport.name, operation, cause)
-    if (error.reason !== "LaneLost") this.#fail(error)
+    this.#isTheirs = error.reason === "LaneLost"
+    if (!this.#isTheirs) this.#fail(error)
   }
 
   /** What the group has settled says nothing about another log: the lane begins anew, with the group. */
