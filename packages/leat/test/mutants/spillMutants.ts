@@ -5,6 +5,50 @@ const foundBy = "publish/spill.test.ts"
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a publish whose signal is aborted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `if (this.told !== undefined) this.#published.forget(this.told)`,
+    replace: ``,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "a publishAll whose signal is aborted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `if (told !== undefined) waiter.forget(told)`,
+    replace: ``,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "a publish whose fiber is interrupted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `return told === undefined ? undefined : Effect.sync`,
+    replace: `return told === undefined || level !== "queued" ? undefined : Effect.sync`,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "who waits for the disk cannot be forgotten",
+    file: "ledger/Waiter.ts",
+    find: `if (this.#durable === done) this.#durable = undefined`,
+    replace: `if (this.#durable === done) this.#durable = done`,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "those who gave up waiting for what is in a spill are kept for ever",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (this.#awaited.length >= this.#sweptAt) this.#sweep()`,
+    replace: ``,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "takes those who waited"
+  },
+  {
+    name: "whoever has gone is put behind later receipts",
+    file: "publish/spill/SpillBook.ts",
+    find: `first !== undefined && first.at < one.at; first`,
+    replace: `first !== undefined; first`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "takes those who waited"
+  },
+  {
     name: "what is in the spill is told stored",
     file: "publish/WriteLane.ts",
     find: `if (isOfSpill === true) {`,

@@ -16,6 +16,9 @@ import { Fifo } from "../Fifo.ts"
  */
 export const receiptsMax = 100_000
 
+/** So many callers of a partition are looked through for those who have gone, and again once there are twice as many as are left then. */
+const sweptMin = 10_000
+
 /** Who is told of the event at a position. */
 interface Waiting {
   readonly at: Position
@@ -85,9 +88,10 @@ export class SpillBook {
   /** Of these: what had an answer of the destination which never came. */
   readonly #doubtful = new Stretches()
   readonly #counts = new Map<WriteAccount, number>()
-  /** Callers who wait, and receipts that nobody waits for. */
-  readonly #awaited = new Fifo<Waiting>()
-  readonly #receipts = new Fifo<Waiting>()
+  /** Callers who wait, and receipts that nobody waits for; each by rising positions. */
+  #awaited = new Fifo<Waiting>()
+  #receipts = new Fifo<Waiting>()
+  #sweptAt = sweptMin
   /** Ended without that anybody has read whose they were. */
   #unread = { stored: 0, dropped: 0 }
 
@@ -173,12 +177,44 @@ export class SpillBook {
 
   #follow(waiter: Waiter, count: number, at: Position): void {
     waiter.tellOnDisk(count)
-    if (waiter.isAwaited) return this.#awaited.push({ at, waiter, count })
+    if (waiter.isAwaited) {
+      this.#awaited.push({ at, waiter, count })
+      if (this.#awaited.length >= this.#sweptAt) this.#sweep()
+      return
+    }
     this.#receipts.push({ at, waiter, count })
-    if (++this.#followed.receipts <= receiptsMax) return
-    const oldest = this.#receipts.shift()
-    this.#followed.receipts--
-    if (oldest !== undefined) leaveBehind(oldest)
+    this.#followed.receipts++
+    this.#forgetOldest()
+  }
+
+  /** Who waited may wait no longer: a signal was aborted, or the level was reached once the last leg was on disk. Then it is a receipt. */
+  #sweep(): void {
+    const [awaited, receipts] = [new Fifo<Waiting>(), new Fifo<Waiting>()]
+    for (const one of this.#awaited.all) {
+      if (one.waiter.isAwaited) awaited.push(one)
+      else {
+        for (let first = this.#receipts.at(0); first !== undefined && first.at < one.at; first = this.#receipts.at(0)) {
+          receipts.push(first)
+          this.#receipts.shift()
+        }
+        receipts.push(one)
+        this.#followed.receipts++
+      }
+    }
+    for (const one of this.#receipts.all) receipts.push(one)
+    this.#awaited = awaited
+    this.#receipts = receipts
+    this.#sweptAt = Math.max(sweptMin, awaited.length * 2)
+    this.#forgetOldest()
+  }
+
+  #forgetOldest(): void {
+    while (this.#followed.receipts > receiptsMax) {
+      const oldest = this.#receipts.shift()
+      if (oldest === undefined) return
+      this.#followed.receipts--
+      leaveBehind(oldest)
+    }
   }
 
   /** Tells those who follow the events up to a position. */
