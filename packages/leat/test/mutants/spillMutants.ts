@@ -120,8 +120,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "every receipt is followed through an outage",
     file: "publish/spill/SpillBook.ts",
-    find: `if (++this.#followed.receipts <= receiptsMax) return`,
-    replace: `if (++this.#followed.receipts > 0) return`,
+    find: `while (this.#followed.receipts > receiptsMax)`,
+    replace: `while (this.#followed.receipts > Infinity)`,
     foundBy: "publish/SpillBook.test.ts",
     test: "follows the latest receipts"
   },
