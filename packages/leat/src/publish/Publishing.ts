@@ -137,7 +137,7 @@ export class Publishing<T> implements Publication {
     const all = new PublishingAll(
       this.#publisher,
       events,
-      { context: options, around, waiter },
+      { context: options, around, waiter, schedule: this.#schedule },
       (index, told, fault) => {
         // In an outage a million may be rejected for one reason, and each error has a stack of its own.
         if (last?.reason !== told.reason || last.detail !== fault) last = this.#rejected(told, fault)
