@@ -235,6 +235,11 @@ export class Ledger {
     return account
   }
 
+  /** Of all streams that were opened. */
+  get streams(): Iterable<StreamAccount> {
+    return this.#streams.values()
+  }
+
   account(stream: string, sink: string, epoch: number): WriteAccount {
     const own = this.accountsOf(stream)
     const found = own.find((one) => one.sink === sink && one.epoch === epoch)

@@ -2,7 +2,14 @@
 import { globCovers, globMatches } from "./Glob.ts"
 import { builtIn, type Policy, standard, strict } from "../Policy.ts"
 import type { Wire } from "../record/Wire.ts"
-import { type LegSpec, millisOf, policyOf, type RouteDocument, type SubscriptionSpec } from "./RouteDocument.ts"
+import {
+  type LegSpec,
+  millisOf,
+  type ObjectiveSpec,
+  policyOf,
+  type RouteDocument,
+  type SubscriptionSpec
+} from "./RouteDocument.ts"
 import type { From } from "../transport/index.ts"
 
 /** One destination of a stream, with every default filled in: what an entry of `to` says. */
@@ -49,6 +56,14 @@ export interface SpillSettings {
   readonly ratePerSecond: number | undefined
 }
 
+/** How much of a stream may be lost. */
+export interface Objective {
+  /** The share of the events that may be given up on each required leg, of those that end there. */
+  readonly loss: number
+  /** Within what time, in milliseconds. */
+  readonly windowMs: number
+}
+
 /** Where one stream goes, as `Routes.lookup` gives it. */
 export interface Route {
   /** Index in the document's list. */
@@ -62,6 +77,8 @@ export interface Route {
    * modulo partitions.
    */
   readonly partitioner: "murmur2" | "bucket"
+  /** How much may be lost; undefined: nothing is said, and nothing watched. */
+  readonly objective: Objective | undefined
   /** Required legs first. */
   readonly legs: ReadonlyArray<Leg>
   /** The one leg that subscriptions read. */
@@ -150,6 +167,7 @@ export class RouteBuilder {
       source: spec?.match.source ?? "*",
       level: spec?.level ?? "stored",
       partitioner: spec?.partitioner ?? "murmur2",
+      objective: objectiveOf(spec?.objective),
       legs: Object.freeze([...legs.filter(({ required }) => required), ...legs.filter(({ required }) => !required)]),
       readLeg
     })
@@ -211,4 +229,8 @@ export class RouteBuilder {
   #policy(names: string | ReadonlyArray<string>): Policy {
     return [names].flat().flatMap((name) => this.#policies.get(name) ?? [])
   }
+}
+
+function objectiveOf(spec: ObjectiveSpec | undefined): Objective | undefined {
+  return spec === undefined ? undefined : Object.freeze({ loss: spec.loss, windowMs: millisOf(spec.window) })
 }

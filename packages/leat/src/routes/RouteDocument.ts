@@ -90,11 +90,14 @@ const SubscriptionSchema = Schema.Struct({
   dedupe: Schema.optionalKey(DedupeSchema)
 })
 
+const ObjectiveSchema = Schema.Struct({ loss: Schema.Number, window: DurationText })
+
 const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })
 const RouteSchema = Schema.Struct({
   match: RouteMatchSchema,
   level: Schema.optionalKey(Schema.Literals(["queued", "durable", "stored"])),
   partitioner: Schema.optionalKey(Schema.Literals(["murmur2", "bucket"])),
+  objective: Schema.optionalKey(ObjectiveSchema),
   to: Schema.NonEmptyArray(LegSchema)
 })
 
@@ -116,6 +119,7 @@ export const RouteDocument = Schema.Struct({
 export type RouteDocument = typeof RouteDocument.Type
 export type LegSpec = typeof LegSchema.Type
 export type SubscriptionSpec = typeof SubscriptionSchema.Type
+export type ObjectiveSpec = typeof ObjectiveSchema.Type
 export type RuleSpec = typeof RuleSchema.Type
 
 /** What an object of the document is called, and its fields, by where it stands: `#` is an index, `*` a name. */
@@ -126,6 +130,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["policies.*.#.retry", ["a retry", Object.keys(RetrySchema.fields)]],
   ["routes.#", ["a route", Object.keys(RouteSchema.fields)]],
   ["routes.#.match", ["the match of a route", Object.keys(RouteMatchSchema.fields)]],
+  ["routes.#.objective", ["the objective of a route", Object.keys(ObjectiveSchema.fields)]],
   ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],

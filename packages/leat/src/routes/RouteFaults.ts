@@ -3,6 +3,7 @@ import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
 import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
+import { objectiveFaults } from "./objectiveFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
@@ -59,7 +60,7 @@ function routeFaults(document: RouteDocument, index: number): ReadonlyArray<Rout
   const path = `routes[${index}]`
   const route = document.routes[index]
   if (route === undefined) return faults
-  const { match, to } = route
+  const { match, to, objective } = route
   const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
   if (earlier >= 0) {
     const message = `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
@@ -72,6 +73,7 @@ function routeFaults(document: RouteDocument, index: number): ReadonlyArray<Rout
     const message = "no leg is required; an event must have one place where it has to arrive"
     faults.push({ path: `${path}.to`, message })
   }
+  faults.push(...objectiveFaults(objective, `${path}.objective`))
   faults.push(...to.flatMap((leg, position) => legFaults(document, leg, `${path}.to[${position}]`)))
   return faults
 }

@@ -20,7 +20,7 @@ import type { Driver } from "../transport/index.ts"
 
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
-export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
+export type { Leg, Objective, Route, SubscriptionSettings } from "./Route.ts"
 
 /**
  * A route document, what was asked of a table, or an option or argument in code has faults; all of them. Opening a leat, a stream or a
@@ -201,6 +201,8 @@ export class Routes {
       lines.push(`  routes[${index}] (${pattern}): yes, the first that matches`)
       for (const leg of this.lookup(stream, source)?.legs ?? [])
         lines.push(`    ${legText(leg, this.lookup(stream, source)?.readLeg)}`)
+      if (route.objective !== undefined)
+        lines.push(`    objective: a share of ${route.objective.loss} may be lost in ${route.objective.window}`)
       return lines.join("\n")
     }
     lines.push("  no route matches: the stream cannot be opened")

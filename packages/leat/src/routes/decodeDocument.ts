@@ -101,6 +101,8 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["routes.#", { match: nobody, to: [leg] }],
   ["routes.#.match", nobody],
   ["routes.#.match.stream", nobody.stream],
+  ["routes.#.objective.loss", 0.0001],
+  ["routes.#.objective.window", "1 day"],
   ["routes.#.to", [leg]],
   ["routes.#.to.#", leg],
   ["routes.#.to.#.cluster", leg.cluster],

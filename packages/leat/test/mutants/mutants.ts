@@ -7,6 +7,7 @@ import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
+import { lossMutants } from "./lossMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
@@ -44,6 +45,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...recordMutants,
   ...routesMutants,
   ...auditMutants,
+  ...lossMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",
