@@ -131,11 +131,11 @@ class OpenedLeat implements OpenLeat {
     this.#scopes = scopes
     this.#runtime = runtime
     const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
-    this.#announcer = new Announcer(options.ledger, ledger, this, sequences)
     const nowMs = () => monotonicMs(runtime.clock)
     const windows = new Windows(ledger, nowMs())
     this.#losses = new LossWatch({ windows, nowMs, context: runtime.context, watched: () => this.#watched() })
     this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
+    this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),

@@ -2,10 +2,8 @@
  * When a loss objective is used up too fast: alerts over several windows and burn rates, as Google's SRE workbook has them for 30 days, scaled
  * to the window of the objective. A burn rate of 1 uses up exactly what may be lost.
  */
+import type { LossState } from "../ledger/ObjectiveRow.ts"
 import type { Objective } from "../routes/Routes.ts"
-
-/** What a person has to do: nothing, look at it in the next days, look at it now. */
-export type LossState = "ok" | "ticket" | "page"
 
 /** Begins when both windows burn faster than the rate; ends when the short one does not. */
 export interface BurnAlert {

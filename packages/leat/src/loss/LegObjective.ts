@@ -1,15 +1,9 @@
 /** How fast one required leg uses up the loss objective of its stream, as it was looked at last. */
 import { sum, type WriteAccount } from "../ledger/Ledger.ts"
+import type { Burn, LossState } from "../ledger/ObjectiveRow.ts"
 import type { Ended, Windows } from "../ledger/Windows.ts"
 import type { Objective } from "../routes/Routes.ts"
-import { alertsOf, type BurnAlert, Burning, burnOf, type LossState } from "./BurnAlert.ts"
-
-/** What was lost within one window. */
-export interface Burn extends Ended {
-  readonly windowMs: number
-  /** The lost share over the share that may be lost. */
-  readonly burn: number
-}
+import { alertsOf, type BurnAlert, Burning, burnOf } from "./BurnAlert.ts"
 
 const nothing: Ended = { coversMs: 0, ended: 0, lost: 0 }
 

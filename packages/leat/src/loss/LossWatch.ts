@@ -4,11 +4,12 @@
  */
 import { type Context, Duration, Effect, type Fiber } from "effect"
 import type { WriteAccount } from "../ledger/Ledger.ts"
+import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { Windows } from "../ledger/Windows.ts"
 import type { Objective } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
-import type { BurnAlert, LossState } from "./BurnAlert.ts"
-import { type Burn, LegObjective } from "./LegObjective.ts"
+import type { BurnAlert } from "./BurnAlert.ts"
+import { LegObjective } from "./LegObjective.ts"
 import { reportLoss } from "./reportLoss.ts"
 
 /** How often it looks, in milliseconds. */
@@ -22,22 +23,6 @@ export interface WatchedStream {
   readonly objective: Objective
   /** Its required legs. */
   readonly legs: Iterable<WriteAccount>
-}
-
-/** The loss objective of one stream in the sink of one required leg, and how fast it is used up now. */
-export interface ObjectiveRow {
-  readonly stream: string
-  /** `cluster/topic`. */
-  readonly sink: string
-  readonly epoch: number
-  /** The share of the events that may be lost. */
-  readonly loss: number
-  /** Within what time, in milliseconds. */
-  readonly windowMs: number
-  /** `ticket`: look at it in the next days; `page`: look at it now. */
-  readonly state: LossState
-  /** Windows that decide about the state, the shortest first. */
-  readonly burns: ReadonlyArray<Burn>
 }
 
 /** What is watched, and who is told. */
@@ -71,15 +56,13 @@ export class LossWatch {
 
   /** Looks once more, and no more after that. */
   close(): void {
+    this.#looking?.interruptUnsafe()
+    if (this.#looking !== undefined) this.look()
     this.#isClosed = true
-    if (this.#looking === undefined) return
-    this.#looking.interruptUnsafe()
-    this.look()
     for (const { unreport } of this.#legs.values()) unreport()
-    this.#legs.clear()
   }
 
-  /** The objectives as they are now. */
+  /** The objectives as they are now, or were when the leat was closed. */
   rows(): ReadonlyArray<ObjectiveRow> {
     this.look()
     const nowMs = this.#parts.nowMs()
@@ -92,6 +75,7 @@ export class LossWatch {
 
   /** Looks at all legs, and tells what has changed. */
   look(): void {
+    if (this.#isClosed) return
     const { windows, watched } = this.#parts
     const nowMs = this.#parts.nowMs()
     windows.read(nowMs)

@@ -2,8 +2,9 @@
 import { Duration, Option } from "effect"
 import { takes } from "../given/takes.ts"
 import type { Ledger, LedgerSnapshot } from "../ledger/Ledger.ts"
+import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { LedgerWindow, Windows } from "../ledger/Windows.ts"
-import type { LossWatch, ObjectiveRow } from "./LossWatch.ts"
+import type { LossWatch } from "./LossWatch.ts"
 
 /** Where every event is, what was counted lately, and how fast loss objectives are used up. */
 export interface LedgerView {

@@ -1,8 +1,8 @@
 /** How fast loss objectives are used up, as metrics: a gauge for each window of an alert, and the state. */
 import { type Context, Duration } from "effect"
+import type { LossState } from "../ledger/ObjectiveRow.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames } from "../Telemetry.ts"
-import type { LossState } from "./BurnAlert.ts"
 import type { LegObjective } from "./LegObjective.ts"
 
 interface WindowOfLeg {

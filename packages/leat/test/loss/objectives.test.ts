@@ -1,6 +1,14 @@
 /** Windows and loss objectives at the front door, on virtual time. */
 import { Effect, Exit, Logger, Metric, References, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver, type OpenLeat, WrongArgument } from "leat"
+import {
+  type Announcement,
+  Leat,
+  type LedgerStore,
+  MemoryBroker,
+  memoryDriver,
+  type OpenLeat,
+  WrongArgument
+} from "leat"
 import { PromiseLeat } from "leat/promise"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
@@ -59,7 +67,11 @@ const documentOf = ({ objective = day, version = 1, legs = [{}] }: Setting = {})
 })
 
 /** A leat whose legs drop what fails, and a switch that lets all fail. */
-const openDropping = Effect.fnUntraced(function* (setting: Setting = {}, document: object = documentOf(setting)) {
+const openDropping = Effect.fnUntraced(function* (
+  setting: Setting = {},
+  document: object = documentOf(setting),
+  ledger?: { readonly store: LedgerStore }
+) {
   const broken = new Set<string>()
   const faults: FaultPlan = {
     send: ({ topic }) => (broken.has(topic) ? { kind: "fail", reason: "Rejected" } : undefined)
@@ -68,6 +80,7 @@ const openDropping = Effect.fnUntraced(function* (setting: Setting = {}, documen
   const leat = yield* Leat.make({
     source: "test",
     routes: document,
+    ...(ledger === undefined ? {} : { ledger }),
     drivers: [faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), faults)]
   })
   const notes = yield* leat.stream(noteContract())
@@ -336,6 +349,28 @@ describe("a loss objective", () => {
       })
     )
     expect(textsOf(lines)).toEqual([expect.stringMatching(/\(page\): 1 of 1 were dropped in 1h \(closed 1\)$/)])
+  })
+
+  it("is announced with the ledger, also for the last time", () => {
+    const saved: Array<Announcement> = []
+    const store = { save: (announcement: Announcement) => Effect.sync(() => void saved.push(announcement)) }
+    const open = (setting: Setting) =>
+      Effect.gen(function* () {
+        const { offer, broken } = yield* openDropping(setting, documentOf(setting), { store })
+        broken.add("t0")
+        yield* steadily(offer, 5)
+      }).pipe(Effect.scoped)
+    told(open({}))
+    expect(saved[0]).not.toHaveProperty("objectives")
+    for (const last of saved.slice(-2))
+      expect(last.objectives).toMatchObject([
+        { sink: "main/t0", state: "page", burns: [{ lost: 500, ended: 500 }, {}, {}, {}] }
+      ])
+    expect(saved.at(-1)?.isClosed).toBe(true)
+    saved.length = 0
+    told(open({ objective: "none" }))
+    expect(saved.length).toBeGreaterThan(5)
+    for (const announced of saved) expect(announced).not.toHaveProperty("objectives")
   })
 
   it("has a metric for each of its windows, and one for its state", () => {

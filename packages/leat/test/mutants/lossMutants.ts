@@ -110,9 +110,8 @@ export const lossMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is given up while the leat closes is not looked at",
     file: "loss/LossWatch.ts",
-    find: `    this.look()
-    for`,
-    replace: `    for`,
+    find: `if (this.#looking !== undefined) this.look()`,
+    replace: ``,
     foundBy: "loss/objectives.test.ts",
     test: "tells what is given up when the leat closes"
   },
