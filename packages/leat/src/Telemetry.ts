@@ -23,9 +23,7 @@ export const attribute = {
   position: "leat.position",
   attempt: "leat.attempt",
   reason: "leat.reason",
-  window: "leat.window",
-  lossState: "leat.loss.state",
-  lossBurn: "leat.loss.burn"
+  window: "leat.window"
 } as const
 
 /** Counters, read from the ledger when somebody scrapes. */

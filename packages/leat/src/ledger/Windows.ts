@@ -1,7 +1,7 @@
 /**
  * What was counted in the last minutes, hours and days. Counters only rise, so what they read now less what they read at a past moment is what
- * came between; nothing is done for an event. Readings are kept as `Rings` has them: a counter that has ever moved costs a kilobyte, one that
- * has not costs nothing.
+ * came between; nothing is done for an event. Readings are kept of the moments that `Rings` has: a counter that has ever moved costs a kilobyte,
+ * one that has not costs nothing.
  *
  * A window begins at the youngest reading that is old enough. It holds all that it should, and mostly somewhat more: `coversMs` says how much.
  * All counters were 0 when the leat was opened, so a window that is longer than the leat is old counts from there.
@@ -9,7 +9,8 @@
  * Times are milliseconds of the monotonic clock.
  */
 import { type Counts, type Ledger, newCounts, type StreamAccount, sum, type WriteAccount } from "./Ledger.ts"
-import { Rings, slotsMax } from "./Rings.ts"
+import { Readings } from "./Readings.ts"
+import { Rings } from "./Rings.ts"
 
 /** What was answered to those who offered events of one stream, within a window. */
 export interface StreamWindow {
@@ -61,20 +62,36 @@ export interface Ended {
   readonly lost: number
 }
 
-type Account = StreamAccount | WriteAccount
-
 /** Where a window begins: the slot of its first reading; undefined: at the opening, when nothing was counted. */
 interface Begin {
   readonly slot: number | undefined
   readonly coversMs: number
 }
 
+/** Where the counters by reason stand in the readings. */
+type Reasons = Map<string, number>
+
+/** Where the counters of an account stand in the readings. */
+interface Indexes {
+  readonly admitted: number
+  readonly stored: number
+  recovered: number | undefined
+  spilled: number | undefined
+  rejected: Reasons | undefined
+  deadLettered: Reasons | undefined
+  dropped: Reasons | undefined
+}
+
 export class Windows {
   readonly #ledger: Ledger
   readonly #openedAtMs: number
   readonly #rings = new Rings()
-  /** What counters read in each slot, by account and name; those that were always 0 have no readings. */
-  readonly #readings = new Map<Account, Map<string, Float64Array>>()
+  readonly #readings = new Readings()
+  /** Of accounts that have counted anything. */
+  readonly #indexes = new Map<StreamAccount | WriteAccount, Indexes>()
+  /** Where windows that end at one moment begin, by length: thousands of legs are asked for the same ones. */
+  readonly #begins = new Map<number, Begin>()
+  #begunAtMs = Number.NaN
   #lastMs: number
 
   constructor(ledger: Ledger, openedAtMs: number) {
@@ -88,9 +105,10 @@ export class Windows {
   read(nowMs: number): void {
     if (!this.#rings.isDue(nowMs)) return
     this.#lastMs = nowMs
-    const slots = this.#rings.note(nowMs)
-    for (const account of this.#ledger.streams) readStream(account, this.#keeper(account, slots))
-    for (const account of this.#ledger.accounts) readLeg(account, this.#keeper(account, slots))
+    for (const account of this.#ledger.streams) this.#readStream(account)
+    for (const account of this.#ledger.accounts) this.#readLeg(account)
+    this.#readings.keep(this.#rings.note(nowMs))
+    this.#begins.clear()
   }
 
   /** What was counted in the last so many milliseconds. */
@@ -99,11 +117,7 @@ export class Windows {
     return {
       lengthMs,
       coversMs: begin.coversMs,
-      streams: Array.from(this.#ledger.streams, (account) => {
-        const since = this.#since(account, begin)
-        const { stream, admitted, rejected } = account
-        return { stream, admitted: since("admitted", admitted), rejected: countsSince(since, "rejected", rejected) }
-      }),
+      streams: Array.from(this.#ledger.streams, (account) => this.#stream(account, begin)),
       legs: this.#ledger.accounts.map((account) => this.#leg(account, begin))
     }
   }
@@ -115,87 +129,118 @@ export class Windows {
 
   /** How many events of one leg have ended in the last so many milliseconds. */
   ended(account: WriteAccount, lengthMs: number, nowMs: number): Ended {
-    const begin = this.#begin(lengthMs, nowMs)
-    const { stored, deadLettered, dropped } = this.#leg(account, begin)
-    const lost = sum(dropped)
-    return { coversMs: begin.coversMs, ended: stored + sum(deadLettered) + lost, lost }
+    const { slot, coversMs } = this.#begin(lengthMs, nowMs)
+    const was = this.#indexes.get(account)
+    const stored = account.stored - this.#readings.at(was?.stored, slot)
+    const lost = sum(account.dropped) - this.#sumAt(was?.dropped, slot)
+    const setAside = sum(account.deadLettered) - this.#sumAt(was?.deadLettered, slot)
+    return { coversMs, ended: stored + setAside + lost, lost }
   }
 
-  #leg(account: WriteAccount, begin: Begin): LegWindow {
-    const since = this.#since(account, begin)
+  #stream(account: StreamAccount, { slot }: Begin): StreamWindow {
+    const { stream, admitted, rejected } = account
+    const was = this.#indexes.get(account)
+    return {
+      stream,
+      admitted: admitted - this.#readings.at(was?.admitted, slot),
+      rejected: this.#risen(rejected, was?.rejected, slot)
+    }
+  }
+
+  #leg(account: WriteAccount, { slot }: Begin): LegWindow {
     const { stream, sink, epoch, admitted, recovered, stored, deadLettered, dropped, spilled } = account
+    const was = this.#indexes.get(account)
     return {
       stream,
       sink,
       epoch,
-      admitted: since("admitted", admitted),
-      recovered: since("recovered", recovered),
-      stored: since("stored", stored),
-      deadLettered: countsSince(since, "deadLettered", deadLettered),
-      dropped: countsSince(since, "dropped", dropped),
+      admitted: admitted - this.#readings.at(was?.admitted, slot),
+      recovered: recovered - this.#readings.at(was?.recovered, slot),
+      stored: stored - this.#readings.at(was?.stored, slot),
+      deadLettered: this.#risen(deadLettered, was?.deadLettered, slot),
+      dropped: this.#risen(dropped, was?.dropped, slot),
       spilled,
-      spilledBefore: spilled - since("spilled", spilled)
+      spilledBefore: this.#readings.at(was?.spilled, slot)
     }
   }
 
   #begin(lengthMs: number, nowMs: number): Begin {
     // A clock that went back stands still.
     const endMs = Math.max(nowMs, this.#lastMs)
-    const slot = this.#rings.slotBy(endMs - lengthMs)
-    return { slot, coversMs: endMs - (slot === undefined ? this.#openedAtMs : this.#rings.timeAt(slot)) }
-  }
-
-  /** By how much a counter of an account has risen since a window began. */
-  #since(account: Account, { slot }: Begin): Since {
-    const readings = this.#readings.get(account)
-    return (name, count) => count - (slot === undefined ? 0 : (readings?.get(name)?.[slot] ?? 0))
-  }
-
-  #keeper(account: Account, slots: ReadonlyArray<number>): Keep {
-    let readings = this.#readings.get(account)
-    return (name, count) => {
-      let values = readings?.get(name)
-      if (values === undefined) {
-        if (count === 0) return
-        if (readings === undefined) {
-          readings = new Map()
-          this.#readings.set(account, readings)
-        }
-        values = new Float64Array(slotsMax)
-        readings.set(name, values)
-      }
-      for (const slot of slots) values[slot] = count
+    if (endMs !== this.#begunAtMs) this.#begins.clear()
+    this.#begunAtMs = endMs
+    let begin = this.#begins.get(lengthMs)
+    if (begin === undefined) {
+      const slot = this.#rings.slotBy(endMs - lengthMs)
+      begin = { slot, coversMs: endMs - (slot === undefined ? this.#openedAtMs : this.#rings.timeAt(slot)) }
+      this.#begins.set(lengthMs, begin)
     }
+    return begin
   }
-}
 
-type Since = (name: string, count: number) => number
-type Keep = (name: string, count: number) => void
-
-function readStream({ admitted, rejected }: StreamAccount, keep: Keep): void {
-  keep("admitted", admitted)
-  keepCounts(keep, "rejected", rejected)
-}
-
-function readLeg({ admitted, recovered, stored, deadLettered, dropped, spilled }: WriteAccount, keep: Keep): void {
-  keep("admitted", admitted)
-  keep("recovered", recovered)
-  keep("stored", stored)
-  keep("spilled", spilled)
-  keepCounts(keep, "deadLettered", deadLettered)
-  keepCounts(keep, "dropped", dropped)
-}
-
-function keepCounts(keep: Keep, kind: string, counts: Readonly<Counts>): void {
-  for (const reason in counts) keep(`${kind} ${reason}`, counts[reason] ?? 0)
-}
-
-/** The reasons that came within the window; others are left out. */
-function countsSince(since: Since, kind: string, counts: Readonly<Counts>): Counts {
-  const risen = newCounts()
-  for (const reason in counts) {
-    const count = since(`${kind} ${reason}`, counts[reason] ?? 0)
-    if (count > 0) risen[reason] = count
+  /** By how much counts have risen since a slot was read; reasons that have not are left out. */
+  #risen(counts: Readonly<Counts>, was: Reasons | undefined, slot: number | undefined): Counts {
+    const found = newCounts()
+    for (const reason in counts) {
+      const count = (counts[reason] ?? 0) - this.#readings.at(was?.get(reason), slot)
+      if (count > 0) found[reason] = count
+    }
+    return { ...found }
   }
-  return { ...risen }
+
+  #sumAt(was: Reasons | undefined, slot: number | undefined): number {
+    let total = 0
+    for (const index of was?.values() ?? []) total += this.#readings.at(index, slot)
+    return total
+  }
+
+  #readStream(account: StreamAccount): void {
+    if (account.offered === 0) return
+    const own = this.#indexesOf(account)
+    this.#readings.set(own.admitted, account.admitted)
+    own.rejected = this.#readCounts(own.rejected, account.rejected)
+  }
+
+  #readLeg(account: WriteAccount): void {
+    const { admitted, recovered, stored, spilled, deadLettered, dropped } = account
+    // Nothing ends that was neither admitted nor recovered.
+    if (admitted + recovered === 0) return
+    const own = this.#indexesOf(account)
+    this.#readings.set(own.admitted, admitted)
+    this.#readings.set(own.stored, stored)
+    if (recovered > 0) this.#readings.set((own.recovered ??= this.#readings.add()), recovered)
+    if (spilled > 0 || own.spilled !== undefined) this.#readings.set((own.spilled ??= this.#readings.add()), spilled)
+    own.deadLettered = this.#readCounts(own.deadLettered, deadLettered)
+    own.dropped = this.#readCounts(own.dropped, dropped)
+  }
+
+  #readCounts(own: Reasons | undefined, counts: Readonly<Counts>): Reasons | undefined {
+    let reasons = own
+    for (const reason in counts) {
+      reasons ??= new Map()
+      let index = reasons.get(reason)
+      if (index === undefined) {
+        index = this.#readings.add()
+        reasons.set(reason, index)
+      }
+      this.#readings.set(index, counts[reason] ?? 0)
+    }
+    return reasons
+  }
+
+  #indexesOf(account: StreamAccount | WriteAccount): Indexes {
+    const found = this.#indexes.get(account)
+    if (found !== undefined) return found
+    const indexes = {
+      admitted: this.#readings.add(),
+      stored: this.#readings.add(),
+      recovered: undefined,
+      spilled: undefined,
+      rejected: undefined,
+      deadLettered: undefined,
+      dropped: undefined
+    }
+    this.#indexes.set(account, indexes)
+    return indexes
+  }
 }

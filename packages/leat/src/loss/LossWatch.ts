@@ -118,16 +118,9 @@ export class LossWatch {
   }
 
   #tell(leg: LegObjective, nowMs: number): void {
-    const { account, alert, state } = leg
-    const burn = alert === undefined ? leg.burnIn(leg.windowsMs[0] ?? 0) : leg.burnIn(alert.longMs)
-    const fields = {
-      [Telemetry.attribute.stream]: account.stream,
-      [Telemetry.attribute.sink]: account.sink,
-      [Telemetry.attribute.lossState]: state,
-      [Telemetry.attribute.lossBurn]: burn
-    }
+    const { alert } = leg
     const sentence = alert === undefined ? endOf(leg, nowMs) : beginOf(leg, alert, this.#parts.windows, nowMs)
-    Effect.runForkWith(this.#parts.context)(Effect.annotateLogs(Telemetry.warn(sentence), fields))
+    Effect.runForkWith(this.#parts.context)(Telemetry.warn(sentence))
   }
 
   readonly #run: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
@@ -145,13 +138,14 @@ function isSame(one: Objective, other: Objective): boolean {
 
 function beginOf(leg: LegObjective, { state, longMs }: BurnAlert, windows: Windows, nowMs: number): string {
   const { account, objective } = leg
-  const { lost, ended } = leg.endedIn(longMs)
+  const { lost, ended, coversMs } = leg.endedIn(longMs)
   const { dropped } = windows.leg(account, longMs, nowMs)
   const reasons = Object.entries(dropped).toSorted(([, one], [, other]) => other - one)
   const named = reasons.slice(0, reasonsMax).map(([reason, count]) => `${reason} ${count}`)
   const allowed = `${Number((objective.loss * 100).toPrecision(6))} % in ${lengthText(objective.windowMs)}`
   const times = `${Number(leg.burnIn(longMs).toPrecision(2))} times`
-  return `${account.sink} loses events of ${account.stream} ${times} as fast as the objective of ${allowed} allows (${state}): ${lost} of ${ended} were dropped in ${lengthText(longMs)} (${named.join(", ")})`
+  const within = coversMs < longMs ? `${lengthText(coversMs)} since the opening` : lengthText(longMs)
+  return `${account.sink} loses events of ${account.stream} ${times} as fast as the objective of ${allowed} allows (${state}): ${lost} of ${ended} were dropped in ${within} (${named.join(", ")})`
 }
 
 function endOf({ account, burnsSinceMs }: LegObjective, nowMs: number): string {

@@ -90,7 +90,7 @@ const SubscriptionSchema = Schema.Struct({
   dedupe: Schema.optionalKey(DedupeSchema)
 })
 
-const ObjectiveSchema = Schema.Struct({ loss: Schema.Number, window: DurationText })
+const ObjectiveSchema = Schema.Struct({ loss: Schema.Finite, window: DurationText })
 
 const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })
 const RouteSchema = Schema.Struct({

@@ -36,6 +36,11 @@ const zeros = (): Totals => ({
 function count(account: WriteAccount, totals: Totals, name: (typeof names)[number], by: number): void {
   const [kind, reason = ""] = name.split(" ")
   totals[name] += by
+  // Nothing ends, or is spilled, that was not admitted.
+  if (kind !== "admitted" && kind !== "recovered" && by > 0) {
+    totals.admitted += by
+    account.admitted += by
+  }
   if (kind === "dropped" || kind === "deadLettered") account[kind][reason] = (account[kind][reason] ?? 0) + by
   else account[kind as "admitted" | "recovered" | "stored" | "spilled"] += by
 }
@@ -152,6 +157,7 @@ describe("a window", () => {
     const windows = new Windows(ledger, 1000)
     const stream = ledger.stream("orders")
     windows.read(1000 + 2 * minute)
+    stream.offered += 10
     stream.admitted += 7
     stream.rejected["overflow"] = 3
     expect(windows.over(hour, 1000 + 3 * minute)).toEqual({
@@ -169,11 +175,32 @@ describe("a window", () => {
     })
   })
 
+  it("of many streams is that of each, whenever they were opened", () => {
+    const ledger = new Ledger()
+    const windows = new Windows(ledger, 0)
+    const told: Array<number> = []
+    for (let at = 1; at <= 100; at++) {
+      const account = ledger.account(`s${at}`, "main/all", 1)
+      account.admitted = at
+      for (const { dropped } of ledger.accounts) dropped["overflow"] = (dropped["overflow"] ?? 0) + 1
+      windows.read(at * 10 * second)
+      told.push(windows.over(20 * second, at * 10 * second).legs.filter((leg) => leg.dropped["overflow"] === 2).length)
+    }
+    // The last two rounds, of those that were there before the last one.
+    expect(told).toEqual([0, ...Array.from({ length: 99 }, (_, index) => index + 1)])
+    expect(windows.over(20 * second, 1000 * second).legs.map(({ admitted }) => admitted)).toEqual([
+      ...Array.from({ length: 98 }, () => 0),
+      99,
+      100
+    ])
+  })
+
   it("knows reasons that objects have a member of", () => {
     const ledger = new Ledger()
     const windows = new Windows(ledger, 0)
     const account = ledger.account("orders", "main/orders", 1)
     expect(Object.keys(newCounts())).toEqual([])
+    account.admitted = 5
     account.dropped["constructor"] = 2
     windows.read(10 * second)
     account.dropped["constructor"] = 5

@@ -28,9 +28,26 @@ export const lossMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a reading is kept for the last minutes only",
+    file: "ledger/Readings.ts",
+    find: `for (const slot of slots) {`,
+    replace: `for (const slot of slots.slice(0, 1)) {`,
+    foundBy: "ledger/Windows.test.ts",
+    test: "begins at the youngest that is old enough"
+  },
+  {
+    name: "counters that are added move those before them",
+    file: "ledger/Readings.ts",
+    find: `      larger.set(this.#now)
+`,
+    replace: ``,
+    foundBy: "ledger/Windows.test.ts",
+    test: "of many streams"
+  },
+  {
+    name: "what was found of another moment is told again",
     file: "ledger/Windows.ts",
-    find: `for (const slot of slots) values[slot] = count`,
-    replace: `for (const slot of slots.slice(0, 1)) values[slot] = count`,
+    find: `if (endMs !== this.#begunAtMs) this`,
+    replace: `if (endMs < this.#begunAtMs) this`,
     foundBy: "ledger/Windows.test.ts",
     test: "begins at the youngest that is old enough"
   },
@@ -86,7 +103,7 @@ export const lossMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is set aside has not ended",
     file: "ledger/Windows.ts",
-    find: `ended: stored + sum(deadLettered) + lost`,
+    find: `ended: stored + setAside + lost`,
     replace: `ended: stored + lost`,
     foundBy: "loss/objectives.test.ts",
     test: "does not count what is set aside as lost"

@@ -103,11 +103,7 @@ describe("an objective", () => {
       { loss: 0.06, window: "1 day" },
       "0.06 is not between 0.000001 and 0.05; say the share of events that may be lost: 0.0001 is 0.01 %"
     ],
-    [
-      "loss",
-      { loss: Number.NaN, window: "1 day" },
-      "NaN is not between 0.000001 and 0.05; say the share of events that may be lost: 0.0001 is 0.01 %"
-    ],
+    ["loss", { loss: Number.NaN, window: "1 day" }, "Expected a finite number"],
     [
       "loss",
       { loss: -0.1, window: "1 day" },
