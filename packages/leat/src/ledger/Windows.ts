@@ -74,7 +74,7 @@ type Reasons = Map<string, number>
 /** Where the counters of an account stand in the readings. */
 interface Indexes {
   readonly admitted: number
-  readonly stored: number
+  stored: number | undefined
   recovered: number | undefined
   spilled: number | undefined
   rejected: Reasons | undefined
@@ -207,7 +207,7 @@ export class Windows {
     if (admitted + recovered === 0) return
     const own = this.#indexesOf(account)
     this.#readings.set(own.admitted, admitted)
-    this.#readings.set(own.stored, stored)
+    if (stored > 0) this.#readings.set((own.stored ??= this.#readings.add()), stored)
     if (recovered > 0) this.#readings.set((own.recovered ??= this.#readings.add()), recovered)
     if (spilled > 0 || own.spilled !== undefined) this.#readings.set((own.spilled ??= this.#readings.add()), spilled)
     own.deadLettered = this.#readCounts(own.deadLettered, deadLettered)
@@ -233,7 +233,7 @@ export class Windows {
     if (found !== undefined) return found
     const indexes = {
       admitted: this.#readings.add(),
-      stored: this.#readings.add(),
+      stored: undefined,
       recovered: undefined,
       spilled: undefined,
       rejected: undefined,
