@@ -1,9 +1,11 @@
 /** Windows and loss objectives at the front door, on virtual time. */
-import { Effect, Exit, Logger, Metric, References, Scope } from "effect"
+import { Clock, Effect, Exit, Logger, Metric, References, Scope } from "effect"
+import fc from "fast-check"
 import {
   type Announcement,
+  type Journal,
   Leat,
-  type LedgerStore,
+  type LeatOptions,
   MemoryBroker,
   memoryDriver,
   type OpenLeat,
@@ -62,7 +64,7 @@ const documentOf = ({ objective = day, version = 1, legs = [{}] }: Setting = {})
 const openDropping = Effect.fnUntraced(function* (
   setting: Setting = {},
   document: object = documentOf(setting),
-  ledger?: { readonly store: LedgerStore }
+  more: Partial<LeatOptions> = {}
 ) {
   const broken = new Set<string>()
   const faults: FaultPlan = {
@@ -72,7 +74,7 @@ const openDropping = Effect.fnUntraced(function* (
   const leat = yield* Leat.make({
     source: "test",
     routes: document,
-    ...(ledger === undefined ? {} : { ledger }),
+    ...more,
     drivers: [faultDriver(memoryDriver(new MemoryBroker({ partitions: 1 })), faults)]
   })
   const notes = yield* leat.stream(noteContract())
@@ -144,6 +146,64 @@ describe("what was counted lately", () => {
           /^ledger\.window: takes a duration above 0, as "1 hour", and not (a number|a text|undefined)$/
         )
       })
+    )
+  })
+
+  it("is what a journal of every move says, in any story", () => {
+    const step = fc.record({
+      pauseMs: fc.oneof(fc.nat(3000), fc.nat(120_000), fc.nat(2 * 3_600_000)),
+      events: fc.nat(20),
+      isBroken: fc.boolean(),
+      objective: fc.boolean()
+    })
+    const asked = ["1 second", "5 minutes", "1 hour", "6 hours", "1 day"] as const
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+        const moves: Array<{ readonly atMs: number; readonly to: string }> = []
+        told(
+          Effect.gen(function* () {
+            const clock = yield* Clock.Clock
+            const journal: Journal = {
+              moved: (_account, _bucket, _seq, from, to) => {
+                moves.push({ atMs: clock.currentTimeMillisUnsafe(), to: from === undefined ? "admitted" : to })
+              }
+            }
+            const { leat, offer, broken } = yield* openDropping({}, documentOf({}), { journal })
+            let version = 1
+            for (const { pauseMs, events, isBroken, objective } of steps) {
+              if (isBroken) broken.add("t0")
+              else broken.clear()
+              yield* leat.swapRoutes(documentOf({ version: ++version, objective: objective ? day : "none" }))
+              yield* offer(events)
+              yield* Effect.sleep(pauseMs)
+              const nowMs = clock.currentTimeMillisUnsafe()
+              for (const length of asked) {
+                const { coversMs, legs } = leat.ledger.window(length)
+                // What moved in the millisecond of the first reading may be on either side of it.
+                const bounds = (to: string) => {
+                  const times = moves.filter((move) => move.to === to).map(({ atMs }) => atMs - (nowMs - coversMs))
+                  return [times.filter((atMs) => atMs > 0).length, times.filter((atMs) => atMs >= 0).length] as const
+                }
+                const [leg] = legs
+                const counted = {
+                  admitted: leg?.admitted ?? 0,
+                  stored: leg?.stored ?? 0,
+                  dropped: leg?.dropped["Rejected"] ?? 0
+                }
+                for (const [to, count] of Object.entries(counted)) {
+                  const [least, most] = bounds(to)
+                  expect({ length, to, isWithin: count >= least && count <= most }).toEqual({
+                    length,
+                    to,
+                    isWithin: true
+                  })
+                }
+              }
+            }
+          })
+        )
+      }),
+      { numRuns: 40 }
     )
   })
 
@@ -335,7 +395,7 @@ describe("a loss objective", () => {
     const store = { save: (announcement: Announcement) => Effect.sync(() => void saved.push(announcement)) }
     const open = (setting: Setting) =>
       Effect.gen(function* () {
-        const { offer, broken } = yield* openDropping(setting, documentOf(setting), { store })
+        const { offer, broken } = yield* openDropping(setting, documentOf(setting), { ledger: { store } })
         broken.add("t0")
         yield* steadily(offer, 5)
       }).pipe(Effect.scoped)
@@ -369,6 +429,14 @@ describe("a loss objective", () => {
         const burns = yield* valuesOf("leat.loss.burn")
         expect(burns.map(([window]) => window)).toEqual(["5m", "12m", "1h", "2h 24m"])
         for (const [, burn] of burns) expect(burn).toBeCloseTo(10, 6)
+        // Of two leats of one process the worse one shows.
+        const other = yield* openDropping()
+        other.broken.add("t0")
+        yield* other.offer(1)
+        other.broken.clear()
+        yield* other.offer(499)
+        yield* Effect.sleep("11 seconds")
+        for (const [, burn] of yield* valuesOf("leat.loss.burn")) expect(burn).toBeCloseTo(20, 6)
         expect(yield* valuesOf("leat.loss.state")).toEqual([[undefined, 2]])
       }).pipe(
         Effect.scoped,

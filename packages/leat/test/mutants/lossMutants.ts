@@ -139,5 +139,13 @@ export const lossMutants: ReadonlyArray<Mutant> = [
     replace: `windowMs < 1 ||`,
     foundBy: "routes/RouteFaults.test.ts",
     test: "has its fault told at"
+  },
+  {
+    name: "burn rates of two leats are added",
+    file: "ledger/pulled.ts",
+    find: `value = isMost === true ? Math.max(value, read(one)) : value + read(one)`,
+    replace: `value = isMost === undefined ? value + read(one) : value + read(one)`,
+    foundBy: "loss/objectives.test.ts",
+    test: "has a metric for each of its windows"
   }
 ]
