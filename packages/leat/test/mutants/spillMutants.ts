@@ -218,6 +218,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "keeps what is published while its cluster is away"
   },
   {
+    name: "a spill keeps what its cluster keeps of a topic",
+    file: "publish/spill/openSpill.ts",
+    find: `transport.ensure({ topic, partitions, retention: everything })`,
+    replace: `transport.ensure({ topic, partitions })`,
+    foundBy,
+    test: "keeps what is on disk whatever the cluster there keeps"
+  },
+  {
+    name: "a topic with a retention may be a spill",
+    file: "publish/spill/openSpill.ts",
+    find: `if (faults.length > 0) return`,
+    replace: `if (faults.length > 9) return`,
+    foundBy,
+    test: "does not take a topic that may delete"
+  },
+  {
     name: "a spill may be in memory",
     file: "routes/spillFaults.ts",
     find: `acks.includes("fsync") && !ephemeral`,

@@ -2,11 +2,16 @@
 import { Effect, type Scope } from "effect"
 import type { Leg } from "../../routes/Route.ts"
 import { contained } from "../../transport/contained.ts"
-import { type Transport, TransportError } from "../../transport/index.ts"
+import { type TopicStatus, type Transport, TransportError } from "../../transport/index.ts"
 import type { SpillPlace } from "./Spill.ts"
+
+type Difference = Extract<TopicStatus, { readonly status: "differs" }>["differences"][number]
 
 /** What the names of spills end with. */
 const spillSuffix = ".spill"
+
+/** What was told durable goes when it was sent on, and never for its age or its size. */
+const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
 /**
  * The partitions stand in the name: a key keeps its partition there as long as the destination has as many.
@@ -28,17 +33,24 @@ export function openSpill(
 ): Effect.Effect<SpillPlace, TransportError, Scope.Scope> {
   return Effect.gen(function* () {
     const topic = spillTopic(leg, partitions)
-    yield* transport.ensure({ topic, partitions })
+    const kept = yield* transport.ensure({ topic, partitions, retention: everything })
+    const faults = kept.status === "differs" ? kept.differences.filter(({ property }) => property !== "partitions") : []
+    if (faults.length > 0) return yield* refused(transport, "ensure", whyDeletes(topic, leg, faults))
     const writer = yield* contained(transport.openWriter(topic), topic)
     if (writer.partitions !== partitions) {
       const detail = `topic ${topic} has ${writer.partitions} partitions, and a spill of ${leg.sink} has ${partitions}`
-      return yield* new TransportError({
-        reason: "Unsupported",
-        transport: transport.name,
-        operation: "openWriter",
-        detail
-      })
+      return yield* refused(transport, "openWriter", detail)
     }
     return { transport, topic, writer, bytesMax: () => latest().spill?.bytesMax ?? 0 }
   })
+}
+
+/** Why a topic that is there already is no spill. */
+function whyDeletes(topic: string, { spill }: Leg, faults: ReadonlyArray<Difference>): string {
+  const found = faults.map(({ property, found: has }) => `${property}: ${has}`).join(", ")
+  return `topic ${topic} of ${spill?.cluster} may delete what was not sent on yet (${found}), and a spill keeps everything: take the retention out of the section of that cluster, or name another cluster`
+}
+
+function refused(transport: Transport, operation: string, detail: string): TransportError {
+  return new TransportError({ reason: "Unsupported", transport: transport.name, operation, detail })
 }
