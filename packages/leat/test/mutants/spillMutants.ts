@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/spill.test.ts"
+const silent = "publish/spillSilence.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
@@ -111,9 +112,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is published is held back as long as a cluster gives no answer",
     file: "publish/spill/SpillDrain.ts",
-    find: `            this.#hold(partition, part, false)
-            return Effect.never`,
-    replace: `            return Effect.never`,
+    find: `              this.#hold(partition, part, false)
+              return Effect.void`,
+    replace: `              return Effect.void`,
     foundBy,
     test: "keeps nothing in memory for long"
   },
@@ -153,9 +154,11 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
-    replace: `          yield* lanes.settle(partition, next)
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
+    find: `      yield* this.#sendOn(partition, part, records, pace)
+      if`,
+    replace: `      yield* lanes.settle(partition, next)
+      yield* this.#sendOn(partition, part, records, pace)
+      if`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
   },
@@ -192,6 +195,54 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `return Effect.void`,
     foundBy,
     test: "joins again"
+  },
+  {
+    name: "a settle without an answer keeps everything waiting",
+    file: "publish/spill/SpillSettles.ts",
+    find: `Effect.raceFirst(Deferred.await(running), late)`,
+    replace: `Effect.andThen(Deferred.await(running), late)`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a settle without an answer is not begun anew",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined) return position`,
+    replace: `if (why !== "") return position`,
+    foundBy: silent,
+    test: "has that settle begun anew"
+  },
+  {
+    name: "nobody is told that a spill cannot settle",
+    file: "publish/spill/SpillSettles.ts",
+    find: `monotonicMs(clock) - sinceMs >= tellUnsettledMs`,
+    replace: `monotonicMs(clock) - sinceMs < 0`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a trim without an answer is not told",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined || wasTold) return`,
+    replace: `if (why !== "") return`,
+    foundBy: silent,
+    test: "goes on beside a trim of its disk that never answers"
+  },
+  {
+    name: "a pull of the disk without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `answered(held.pull, this.#place, "pull")`,
+    replace: `held.pull`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
+    name: "a disk that gives nothing is not told",
+    file: "publish/spill/SpillDrain.ts",
+    find: `does not give what it holds`,
+    replace: `x`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
   },
   {
     name: "what came without an answer is taken for nobody's",

@@ -108,10 +108,17 @@ export function spillWorld(seed: number): SpillWorld {
     draws,
     () => ({})
   ]
+  /** What the disk is asked for has no answer, now and then or ever. */
+  const silences = (part: number): FaultPlan => ({
+    settle: () => (chance(part) ? "silence" : undefined),
+    pull: () => (chance(part / 4) ? "silence" : undefined)
+  })
   const diskPlans: ReadonlyArray<() => FaultPlan> = [
     () => ({}),
     () => ({}),
     draws,
+    () => ({ ...draws(), ...silences(0.1) }),
+    () => silences(pick([0.2, 1])),
     () => ({ send: () => ({ kind: "fail", reason: "Full" }) })
   ]
 
@@ -142,7 +149,8 @@ export function spillWorld(seed: number): SpillWorld {
               powerLossDriver(disk),
               live(() => faults.disk)
             ),
-            gate
+            gate,
+            () => chance(0.02)
           )
         ]
       }),
@@ -283,15 +291,15 @@ function live(plan: () => FaultPlan): FaultPlan {
 }
 
 /** A process that is dead asks for nothing any more, and hears of nothing. */
-function gated(driver: Driver, gate: { readonly isDead: boolean }): Driver {
+function gated(driver: Driver, gate: { readonly isDead: boolean }, isTrimSilent = () => false): Driver {
   const alive = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() =>
       gate.isDead ? Effect.never : Effect.flatMap(effect, (told) => (gate.isDead ? Effect.never : Effect.succeed(told)))
     )
   return {
     ...driver,
-    open: (...asked) =>
-      Effect.map(driver.open(...asked), (inner): Transport => ({
+    open: (...opened) =>
+      Effect.map(driver.open(...opened), (inner): Transport => ({
         ...inner,
         openWriter: (topic) =>
           Effect.map(inner.openWriter(topic), (writer) => ({
@@ -308,6 +316,8 @@ function gated(driver: Driver, gate: { readonly isDead: boolean }): Driver {
           })),
         bounds: (topic, group) => alive(inner.bounds(topic, group)),
         ensure: (spec) => alive(inner.ensure(spec)),
+        trim: (...asked) =>
+          Effect.suspend(() => (isTrimSilent() ? Effect.never : alive(inner.trim?.(...asked) ?? Effect.void))),
         subscribe: (subscription) =>
           Stream.suspend(() =>
             gate.isDead

@@ -25,7 +25,7 @@ import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
-import { SpillLanes } from "./SpillLanes.ts"
+import { type Portion, SpillLanes } from "./SpillLanes.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -206,18 +206,15 @@ export class SpillDrain {
       yield* this.#fence(partition)
       for (;;) {
         if (part.at < part.end) {
-          const { records, next } = yield* lanes.read(partition, part.at, part.end)
-          // What is published meanwhile waits in its buffer, so that there is an end.
-          if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
-          // A cluster that takes its time keeps nothing in memory: the disk is there.
-          const released = Effect.andThen(Effect.sleep(longestMs), () => {
-            if (part.isHeld) longestMs *= 2
-            this.#hold(partition, part, false)
-            return Effect.never
-          })
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)
-          if (next > part.at) this.#missing(partition, part, next)
-          yield* lanes.settle(partition, next)
+          // A cluster, or a disk, that takes its time keeps nothing in memory: the disk is there.
+          const released = Effect.forever(
+            Effect.andThen(Effect.sleep(longestMs), () => {
+              if (part.isHeld) longestMs *= 2
+              this.#hold(partition, part, false)
+              return Effect.void
+            })
+          )
+          yield* Effect.raceFirst(this.#portion(partition, part, lanes, pace), released)
           continue
         }
         const wake = this.#running.get(partition)
@@ -242,6 +239,27 @@ export class SpillDrain {
       }
       this.#turnOff(partition, part)
     })
+  }
+
+  /** Reads what stands first, sends it on, and has it settled. */
+  #portion(partition: number, part: SpillPart, lanes: SpillLanes, pace: Pace): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { records, next } = yield* this.#read(partition, part, lanes)
+      // What is published meanwhile waits in its buffer, so that there is an end.
+      if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
+      yield* this.#sendOn(partition, part, records, pace)
+      if (next > part.at) this.#missing(partition, part, next)
+      yield* lanes.settle(partition, next)
+    })
+  }
+
+  /** While the disk gives nothing, nothing is stored either, and that is told as any standstill. */
+  #read(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<Portion> {
+    const sinceMs = this.#pump.nowMs
+    const telling = Effect.andThen(Effect.sleep(againMsMax), () =>
+      Effect.sync(() => this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds`))
+    )
+    return Effect.raceFirst(lanes.read(partition, part.at, part.end), Effect.forever(telling))
   }
 
   /** Until something has gone to a partition that was turned on. */
