@@ -119,6 +119,31 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "keeps nothing in memory for long"
   },
   {
+    name: "what another process has sent on is told stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)`,
+    replace: `this.#tell(to - 1n, { ending: "stored" }, false)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is surely not stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (reason === takenOver) account.droppedMayBeStored += count`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is counted once more",
+    file: "publish/spill/SpillBook.ts",
+    find: `    this.#noted.take(to - 1n)
+    this.#unread`,
+    replace: `    this.#unread`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "does not know what became of"
+  },
+  {
     name: "every receipt is followed through an outage",
     file: "publish/spill/SpillBook.ts",
     find: `while (this.#followed.receipts > receiptsMax)`,

@@ -39,6 +39,7 @@ export interface SpillSetting {
   readonly spill?: object
   readonly journal?: Journal
   readonly drain?: Duration.Input
+  readonly far?: (transport: Transport) => Partial<Transport>
   readonly disk?: (transport: Transport) => Partial<Transport>
 }
 
@@ -48,6 +49,7 @@ export const openSpilling = Effect.fnUntraced(function* (places: SpillPlaces, se
       { on: ["passing"], then: "spill" },
       { on: ["Rejected"], then: "drop" }
     ],
+    far = () => ({}),
     disk = () => ({}),
     journal
   } = setting
@@ -72,7 +74,7 @@ export const openSpilling = Effect.fnUntraced(function* (places: SpillPlaces, se
       }
     ]
   })
-  const far = faultDriver(
+  const away = faultDriver(
     memoryDriver(places.far),
     live(() => places.faults)
   )
@@ -85,7 +87,7 @@ export const openSpilling = Effect.fnUntraced(function* (places: SpillPlaces, se
     routes: routes(1),
     drain: setting.drain ?? "10 seconds",
     ...(journal === undefined ? {} : { journal }),
-    drivers: [far, changed(near, disk)]
+    drivers: [changed(away, far), changed(near, disk)]
   })
   return { leat, routes, notes: yield* leat.stream(noteContract()) }
 })

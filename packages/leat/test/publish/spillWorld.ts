@@ -191,8 +191,20 @@ export function spillWorld(seed: number): SpillWorld {
 
   const program = Effect.gen(function* () {
     let one = yield* open()
+    // Another process that names the same spill, which is a mistake: they take turns, with what belongs to whom told honestly.
+    let rival: Process | undefined
+    const isShared = chance(0.2)
     for (let step = 0; step < 150; step++) {
       for (let count = between(0, 8); count > 0; count--) yield* publish(one)
+      if (isShared && chance(0.05)) {
+        if (rival === undefined) rival = yield* open()
+        else {
+          yield* Scope.close(rival.scope, Exit.void)
+          check(rival, `rival closed in step ${step}`)
+          rival = undefined
+        }
+      }
+      if (rival !== undefined && chance(0.3)) yield* publish(rival)
       yield* Effect.sleep(pick([0, 1, 5, 20, 200]))
       check(one, `step ${step}`)
       if (chance(0.08)) faults.far = pick(farPlans)()
@@ -218,6 +230,7 @@ export function spillWorld(seed: number): SpillWorld {
     }
     faults.far = {}
     faults.disk = {}
+    if (rival !== undefined) yield* Scope.close(rival.scope, Exit.void)
     yield* one.leat.resume
     yield* waitUntil(
       "the spill is empty",

@@ -21,6 +21,7 @@ import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
+import { takenOver } from "../Admission.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
@@ -158,16 +159,21 @@ export class SpillDrain {
         yield* warn(
           `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
         )
+      let taken = 0
       for (const { partition, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
-        if (settled > part.at) part.book.skip(part.at, settled, "stored")
+        if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver)
         part.at = settled
         if (part.end === 0n) part.ownFrom = end
         part.end = end
         part.bytes = yield* lanes.bytes(partition, settled, end)
         if (settled < end) this.#turnOn(partition)
       }
+      if (taken > 0)
+        yield* warn(
+          `another process has sent on ${taken} events of ${this.#spill.name}: what became of them is not known here, and they are counted as dropped (${takenOver}), which may be stored; give each process a spill of its own`
+        )
     })
   }
 
@@ -425,7 +431,7 @@ export class SpillDrain {
     this.#tell(
       `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
     )
-    part.book.skip(part.at, to, "dropped")
+    part.book.skip(part.at, to, "Corrupt")
     part.at = to
     if (this.#tally !== undefined) this.#tally.dropped += count
   }
