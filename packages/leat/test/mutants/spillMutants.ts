@@ -144,6 +144,27 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "does not know what became of"
   },
   {
+    name: "each partition of a spill has a rate of its own",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      const pace = this.#pace
+`,
+    replace: `      const pace = new Pace(
+        () => this.#pump.nowMs,
+        () => this.#home.leg.spill?.ratePerSecond
+      )
+`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "sends on no more than its rate"
+  },
+  {
+    name: "the rate of a spill is that with which a portion began",
+    file: "publish/spill/SpillDrain.ts",
+    find: `from + Math.min(limit, pace.pageMax(portionMax))`,
+    replace: `from + Math.min(limit, (limit = pace.pageMax(limit)))`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "takes over another rate"
+  },
+  {
     name: "every receipt is followed through an outage",
     file: "publish/spill/SpillBook.ts",
     find: `while (this.#followed.receipts > receiptsMax)`,

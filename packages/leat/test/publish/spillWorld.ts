@@ -63,28 +63,31 @@ export function spillWorld(seed: number): SpillWorld {
     { on: ["Rejected"], then: "drop" },
     ...(chance(0.3) ? [{ on: ["SpillFull"], then: "drop" }] : [])
   ]
-  const routes = {
-    version: 1,
+  const spill = { cluster: "disk", bytes: chance(0.3) ? 65_536 : 50_000_000 }
+  const settings = {
+    cluster: "far",
+    topic: "notes",
+    policy: "leg",
+    linger: `${between(0, 5)} millis`,
+    timeout: `${pick([50, 300, 1000])} millis`,
+    buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
+    batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) }
+  }
+  let version = 1
+  /** No rate: none. */
+  const documentOf = (rate?: number) => ({
+    version: version++,
     clusters: { far: { transport: "memory" }, disk: { transport: "powerLoss" } },
     policies: { leg: policy },
     routes: [
       {
         match: { stream: "*" },
-        to: [
-          {
-            cluster: "far",
-            topic: "notes",
-            policy: "leg",
-            linger: `${between(0, 5)} millis`,
-            timeout: `${pick([50, 300, 1000])} millis`,
-            spill: { cluster: "disk", bytes: chance(0.3) ? 65_536 : 50_000_000 },
-            buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
-            batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) }
-          }
-        ]
+        to: [{ ...settings, spill: { ...spill, ...(rate === undefined ? {} : { rate }) } }]
       }
     ]
-  }
+  })
+  /** Of those that come; who is there is given a table too. */
+  let routes = documentOf(chance(0.2) ? 50 : undefined)
 
   const draws = (): FaultPlan =>
     randomFaults(random, {
@@ -212,6 +215,10 @@ export function spillWorld(seed: number): SpillWorld {
       if (chance(0.02)) yield* disk.losePower(between(0, 3))
       if (chance(0.03)) yield* one.leat.resume
       if (chance(0.02)) {
+        routes = documentOf(pick([undefined, 20, 1000]))
+        yield* one.leat.swapRoutes(routes)
+      }
+      if (chance(0.02)) {
         const isCrash = chance(0.5)
         if (isCrash) {
           crashes++
@@ -231,6 +238,8 @@ export function spillWorld(seed: number): SpillWorld {
     faults.far = {}
     faults.disk = {}
     if (rival !== undefined) yield* Scope.close(rival.scope, Exit.void)
+    routes = documentOf()
+    yield* one.leat.swapRoutes(routes)
     yield* one.leat.resume
     yield* waitUntil(
       "the spill is empty",

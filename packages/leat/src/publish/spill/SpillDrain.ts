@@ -5,7 +5,7 @@
  * What is sent on is settled in the spill behind the answer of the destination: a crash in between sends at most one portion twice. The
  * destination is fenced before the first of it, so that nothing sent earlier lands behind.
  */
-import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
+import { Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import { decide } from "../../Policy.ts"
@@ -79,6 +79,8 @@ export class SpillDrain {
   readonly #home: DrainHome
   readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">
   readonly #wake: Wake
+  /** Of all partitions together, and as the table in force says. */
+  readonly #pace: Pace
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
@@ -89,6 +91,10 @@ export class SpillDrain {
     this.#home = home
     this.#pump = pump
     this.#wake = new Wake(pump.scheduler)
+    this.#pace = new Pace(
+      () => pump.nowMs,
+      () => home.leg.spill?.ratePerSecond
+    )
   }
 
   /** Runs until it is interrupted. */
@@ -207,7 +213,7 @@ export class SpillDrain {
 
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
+      const pace = this.#pace
       let longestMs = heldMs
       yield* this.#fence(partition)
       for (;;) {
@@ -307,11 +313,10 @@ export class SpillDrain {
   #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const batch = batchOf(records)
-      const most = pace.pageMax(portionMax)
       let failures = 0
-      let limit = most
+      let limit = portionMax
       for (let from = 0; from < batch.count;) {
-        const to = Math.min(from + limit, batch.count)
+        const to = Math.min(from + Math.min(limit, pace.pageMax(portionMax)), batch.count)
         const sentAtMs = this.#pump.nowMs
         yield* pace.wait(to - from)
         const runs = yield* this.#send(partition, batch, from, to)
@@ -321,7 +326,7 @@ export class SpillDrain {
           this.#home.stores(partition)
           from = stored
           failures = 0
-          limit = most
+          limit = portionMax
           if (from === to) continue
         }
         const failed = runs.find(({ fate }) => fate !== "stored")
@@ -338,7 +343,7 @@ export class SpillDrain {
             this.#ended(partition, part, [record], how)
             from++
             failures = 0
-            limit = most
+            limit = portionMax
             continue
           }
         }
