@@ -157,10 +157,12 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "sends on no more than its rate"
   },
   {
-    name: "the rate of a spill is that with which a portion began",
+    name: "the rate of a spill is that with which its sink was opened",
     file: "publish/spill/SpillDrain.ts",
-    find: `from + Math.min(limit, pace.pageMax(portionMax))`,
-    replace: `from + Math.min(limit, (limit = pace.pageMax(limit)))`,
+    find: `      () => home.leg.spill?.ratePerSecond
+    )`,
+    replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
+    )`,
     foundBy: "publish/spillRate.test.ts",
     test: "takes over another rate"
   },
@@ -329,6 +331,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `if (faults.length > 9) return`,
     foundBy,
     test: "does not take a topic that may delete"
+  },
+  {
+    name: "two destinations have one spill",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(".", "_2e")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
+  },
+  {
+    name: "what stands for a dot may stand in the name of another cluster",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(/_(?=2e|5f)/g, "_5f")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
   },
   {
     name: "a spill may be in memory",

@@ -14,15 +14,18 @@ const spillSuffix = ".spill"
 const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
 /**
- * The partitions stand in the name: a key keeps its partition there as long as the destination has as many.
+ * The partitions stand in the name: a key keeps its partition there as long as the destination has as many. No two destinations come to one
+ * name, or each would send to its own topic what the other has left there: the name of the cluster has no dot.
  *
  * @example
  * ```ts
  * spillTopic({ cluster: "kafka", topic: "risk.beacons.sighting" }, 8) // "kafka.risk.beacons.sighting.8.spill"
+ * spillTopic({ cluster: "kafka.eu", topic: "orders" }, 8) // "kafka_2eeu.orders.8.spill"
  * ```
  */
-function spillTopic({ cluster, topic }: Pick<Leg, "cluster" | "topic">, partitions: number): string {
-  return `${cluster}.${topic}.${partitions}${spillSuffix}`
+export function spillTopic({ cluster, topic }: Pick<Leg, "cluster" | "topic">, partitions: number): string {
+  const first = cluster.replaceAll(/_(?=2e|5f)/g, "_5f").replaceAll(".", "_2e")
+  return `${first}.${topic}.${partitions}${spillSuffix}`
 }
 
 export function openSpill(
