@@ -333,6 +333,14 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "does not take a topic that may delete"
   },
   {
+    name: "what is left of a stream that is not open yet is counted under its tag",
+    file: "publish/spill/SinkSpill.ts",
+    find: `Array.from(this.#sink.streams).find(isOf) ?? stream`,
+    replace: `stream`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "counts what is left under its stream"
+  },
+  {
     name: "two destinations have one spill",
     file: "publish/spill/openSpill.ts",
     find: `.replaceAll(".", "_2e")`,

@@ -1,7 +1,10 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { NotStored } from "leat"
+import { Leat, MemoryBroker, memoryDriver, NotStored } from "leat"
+import { faultDriver, powerLossDriver } from "leat/testing"
+import type { Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
+import { noteContract } from "../contracts/Note.js"
+import { isAway, live, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
 /** Two processes take turns with one spill, and the second drops what the first has put there. Gives what was warned of; nothing: they did not. */
@@ -51,5 +54,54 @@ describe("a leg that spills", () => {
       []
     )
     expect(lines.filter((line) => line.includes("another process has sent on 1 events"))).toHaveLength(1)
+  })
+  it("counts what is left under its stream, also while the cluster of another leg of it is not open", () => {
+    const places = spillPlaces()
+    const other = new MemoryBroker({ partitions: 1 })
+    let slowMs = 0
+    const slowly: Driver = {
+      ...memoryDriver(other),
+      name: "slow",
+      open: (...asked) => Effect.delay(memoryDriver(other).open(...asked), slowMs)
+    }
+    const routes = {
+      version: 1,
+      clusters: { far: { transport: "memory" }, other: { transport: "slow" }, disk: { transport: "powerLoss" } },
+      policies: { leg: [{ on: ["passing"], then: "spill" }] },
+      routes: [
+        {
+          match: { stream: "*" },
+          to: [
+            { cluster: "far", topic: "notes", wire: "compact", policy: "leg", spill: { cluster: "disk" } },
+            { cluster: "other", topic: "notes", wire: "compact" }
+          ]
+        }
+      ]
+    }
+    const far = faultDriver(
+      memoryDriver(places.far),
+      live(() => places.faults)
+    )
+    const open = Effect.gen(function* () {
+      const drivers = [far, slowly, powerLossDriver(places.disk)]
+      const leat = yield* Leat.make({ source: "test", routes, drain: "2 seconds", drivers })
+      return { leat, notes: yield* leat.stream(noteContract()) }
+    })
+    spillStory(
+      Effect.gen(function* () {
+        const first = yield* Scope.make()
+        const one = yield* Scope.provide(open, first)
+        places.faults = isAway
+        for (const text of ["0", "1", "2"]) one.notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(one.leat)?.spilled === 3)
+        yield* Scope.close(first, Exit.void)
+        places.faults = {}
+        slowMs = 5000
+        const { leat } = yield* open
+        yield* Effect.sleep("5 seconds")
+        const rows = leat.ledger.snapshot().legs.filter(({ sink }) => sink === "far/notes")
+        expect(rows).toMatchObject([{ stream: "test.notes", recovered: 3, stored: 3, balanced: true }])
+      })
+    )
   })
 })
