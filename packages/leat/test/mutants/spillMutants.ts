@@ -341,6 +341,14 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "counts what is left under its stream"
   },
   {
+    name: "what is left and is sent on once more is counted once more",
+    file: "publish/spill/SpillDrain.ts",
+    find: `part.recoveredTo = record.position + 1n`,
+    replace: `part.recoveredTo = 0n`,
+    foundBy: silent,
+    test: "counts once what it sends on once more"
+  },
+  {
     name: "two destinations have one spill",
     file: "publish/spill/openSpill.ts",
     find: `.replaceAll(".", "_2e")`,

@@ -103,4 +103,22 @@ describe("a leg that spills", () => {
     )
     expect(lines.filter((line) => line.includes("does not give what it holds"))).toHaveLength(1)
   })
+  it("counts once what it sends on once more, because its disk has forgotten the settle", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const first = yield* Scope.make()
+        yield* Scope.provide(spilledOne(places), first)
+        yield* Scope.close(first, Exit.void)
+        places.diskFaults = { settle: () => "silence" }
+        places.faults = {}
+        const { leat } = yield* openSpilling(places)
+        yield* until("it is stored", () => legRow(leat)?.stored === 1)
+        yield* places.disk.losePower(0)
+        yield* until("it is stored once more", () => places.far.topic("notes").partitions[0]?.end === 2n)
+        yield* Effect.sleep("1 second")
+        expect(legRow(leat)).toMatchObject({ admitted: 0, recovered: 1, stored: 1, balanced: true })
+      })
+    )
+  })
 })

@@ -404,7 +404,10 @@ export class SpillDrain {
       const meta = readMeta(record.headers, "")
       const account = part.book.end(record.position, meta, how)
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
-      else if (record.position < part.ownFrom) this.#recovered(meta.id, how)
+      else if (record.position < part.ownFrom && record.position >= part.recoveredTo) {
+        part.recoveredTo = record.position + 1n
+        this.#recovered(meta.id, how)
+      }
       part.bytes = Math.max(0, part.bytes - sizeOf(record))
     }
     if (this.#tally !== undefined) this.#tally[how.ending] += records.length
