@@ -114,6 +114,21 @@ export function decide(policy: Policy, failure: Failure): Decision {
   return { retryAfterMs }
 }
 
+/**
+ * Whether the rule that decides about a failure tries again at all. One without `retry` says that no retry helps; so does a policy that has no
+ * rule for it.
+ *
+ * @example
+ * ```ts
+ * Policy.isRetried(Policy.standard, "Malformed") // false
+ * Policy.isRetried(Policy.standard, "CardDeclined") // true
+ * ```
+ */
+export function isRetried(policy: Policy, tag: string): boolean {
+  takes("Policy.isRetried", "a policy", Array.isArray(policy), policy)
+  return policy.find(({ on }) => names(on, tag))?.retry !== undefined
+}
+
 function names(on: ReadonlyArray<string>, tag: string): boolean {
   return on.includes(tag) || on.includes("*") || (on.includes("passing") && isPassing(tag))
 }

@@ -123,8 +123,16 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
     parts.push(table(headings, rows))
   }
   if (groups.length > 0) {
-    const rows = groups.map((row) => [row.group, row.stream, row.positions, row.done, row.deadLettered, row.dropped])
-    parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "DEAD", "DROPPED"], rows))
+    const rows = groups.map(({ group, stream, positions, done, moved, deadLettered, dropped }) => [
+      group,
+      stream,
+      positions,
+      done,
+      moved,
+      deadLettered,
+      dropped
+    ])
+    parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "MOVED", "DEAD", "DROPPED"], rows))
   }
   const objectives = objectiveRows(ledgers)
   if (objectives.length > 0) parts.push(table(["SINK", "STREAM", "SOURCE", "OBJECTIVE", "STATE", "BURN"], objectives))

@@ -6,7 +6,7 @@
 import { Cause, Clock, Effect, Exit, type Fiber, type Scheduler } from "effect"
 import { CurrentDelivery } from "./DeliveryInfo.ts"
 import { NotCaughtUp } from "./NotCaughtUp.ts"
-import type { Replays } from "./Replays.ts"
+import type { SideTopics } from "./SideTopics.ts"
 import type { Source } from "./Source.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { PartitionBounds, Position, TransportError } from "../transport/index.ts"
@@ -27,7 +27,7 @@ export interface CatchingUpParts<T> {
   readonly stream: string
   readonly source: Source<T>
   /** Beside it: they are not waited for, but one of its handlers may wait. */
-  readonly replays: Pick<Replays<T>, "isHandling">
+  readonly sides: Pick<SideTopics<T>, "isHandling">
   /** Runs the source. */
   readonly fiber: Fiber.Fiber<never, TransportError>
   /** Of the group, as they are when asked. */
@@ -89,14 +89,14 @@ class CatchingUp<T> {
   readonly run: Effect.Effect<void, NotCaughtUp | TransportError> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const delivery = yield* CurrentDelivery
-    const { source, replays } = this.#parts
+    const { source, sides } = this.#parts
     this.#movedAtMs = monotonicMs(clock)
     for (;;) {
       if (monotonicMs(clock) >= this.#askAtMs || source.lanesTaken !== this.#lanesTaken) yield* this.#ask
       const nowMs = monotonicMs(clock)
       this.#look(nowMs)
       if (this.#ends?.size === 0) return
-      if (delivery !== undefined && (source.isHandling(delivery) || replays.isHandling(delivery)))
+      if (delivery !== undefined && (source.isHandling(delivery) || sides.isHandling(delivery)))
         return yield* this.#not("OwnHandler")
       yield* this.#endedOrHalted
       yield* this.#tell(nowMs)

@@ -3,7 +3,7 @@ import type { Position, ReceivedRecords } from "../transport/index.ts"
 
 /** What ended positions: taken back if the lane is given up before the watermark has passed them. */
 export interface End {
-  readonly term: "done" | "duplicate" | "deadLettered" | "dropped" | "skipped"
+  readonly term: "done" | "duplicate" | "moved" | "deadLettered" | "dropped" | "skipped"
   readonly reason: string
   /** Of the positions of one that is done those whose effect was there already. */
   readonly copies?: number

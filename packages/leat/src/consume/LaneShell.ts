@@ -5,18 +5,17 @@
  * trusted; nothing it counted after its last settle is used.
  */
 import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream } from "effect"
-import { deadLetterOf } from "./deadLetterOf.ts"
-import type { DeadLetters } from "../transport/DeadLetters.ts"
+import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { HaltTeller } from "./HaltTeller.ts"
 import { Handling } from "./Handling.ts"
-import type { OutageWatch } from "../OutageWatch.ts"
-import { ReadLane, type ReadHalted } from "./ReadLane.ts"
+import type { ReadHalted } from "./Failure.ts"
+import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"
-import type { ToSetAside } from "./SetAside.ts"
+import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -49,8 +48,8 @@ export interface ShellPorts {
   /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
   readonly groupDrainMs: number
   /** Of all lanes of the subscription. */
-  readonly outage: OutageWatch
-  readonly deadLetters: DeadLetters
+  readonly outage: SeenOutage
+  readonly aside: AsideTopics
   /** Called when it has settled or halted, and when a handler ends while it is halted. */
   readonly onChanged: () => void
 }
@@ -65,7 +64,7 @@ export class LaneShell<T> {
   readonly #clock: Clock.Clock
   readonly #groupDrainMs: number
   readonly #onChanged: () => void
-  readonly #deadLetters: DeadLetters
+  readonly #aside: AsideTopics
   readonly #seen: SeenIds | undefined
   /** Done when no handler of it runs any more, or those that do are given up. */
   readonly #handlersOver = Deferred.makeUnsafe<void>()
@@ -109,7 +108,7 @@ export class LaneShell<T> {
     this.#clock = ports.clock
     this.#groupDrainMs = ports.groupDrainMs
     this.#onChanged = ports.onChanged
-    this.#deadLetters = ports.deadLetters
+    this.#aside = ports.aside
     const { group, stream } = options
     this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
       this.#fork(Telemetry.warn(text))
@@ -286,19 +285,15 @@ export class LaneShell<T> {
 
   #setAside(one: ToSetAside): void {
     const { machine } = this
-    const { topic, group } = this.#options
-    const record = deadLetterOf(
-      one,
-      { topic, group, partition: this.lane.partition },
-      this.#clock.currentTimeMillisUnsafe()
-    )
-    const done = (fault: string | undefined) => {
-      machine.setAside(one.held, fault, this.#now())
-      this.#wake.signal()
-    }
-    if (record === undefined) return done("there is no record")
-    const isWanted = () => !machine.isGiven
-    this.#deadLetters.put({ partition: this.lane.partition, record: () => record, isWanted, done })
+    this.#aside.put(one, {
+      partition: this.lane.partition,
+      atMs: () => this.#clock.currentTimeMillisUnsafe(),
+      isWanted: () => !machine.isGiven,
+      done: (fault) => {
+        machine.setAside(one.held, fault, this.#now())
+        this.#wake.signal()
+      }
+    })
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {
@@ -509,9 +504,11 @@ export class LaneShell<T> {
     return monotonicMs(this.#clock)
   }
 
-  #laneSettings(settings: SubscriptionSettings): SubscriptionSettings {
+  #laneSettings(settings: SubscriptionSettings): ReadLaneSettings {
+    const { handler, tier = 0 } = this.#options
+    const nextTier = nextTierOf(settings, tier)
     // A lane has one batch at a time in the hands of a handler.
-    return this.#options.handler.kind === "batch" ? { ...settings, concurrency: 1 } : settings
+    return handler.kind === "batch" ? { ...settings, nextTier, concurrency: 1 } : { ...settings, nextTier }
   }
 }
 

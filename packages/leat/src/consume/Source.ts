@@ -3,14 +3,14 @@
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
 import { Cause, Clock, Deferred, Effect, Exit, Option, Random, Scope, Stream } from "effect"
-import { deadLetterTopics } from "../record/DeadLetter.ts"
-import { DeadLetters } from "../transport/DeadLetters.ts"
+import { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { dueLane } from "./dueLane.ts"
 import { OutageWatch } from "../OutageWatch.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -27,8 +27,9 @@ export class Source<T> {
   readonly #shells = new Set<LaneShell<T>>()
   /** By partition: of two, where one still ends while it has come back already, the later. */
   readonly #latest = new Map<number, LaneShell<T>>()
-  readonly #deadLetters: DeadLetters
-  readonly #outage: OutageWatch
+  readonly #aside: AsideTopics
+  /** Of all its lanes. */
+  readonly outage: SeenOutage
   #settings: SubscriptionSettings
   #whenEmpty: (() => void) | undefined
   /** Lanes that it has taken so far. */
@@ -40,17 +41,8 @@ export class Source<T> {
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
-    const { transport, topic, lettersOf = topic, group, stream, context, scheduler } = options
-    this.#deadLetters = new DeadLetters({
-      transport,
-      deadLetters: deadLetterTopics(lettersOf, group).deadLetters,
-      topic,
-      who: `the group ${group} of ${stream}`,
-      waiting: "their keys wait",
-      context,
-      scheduler
-    })
-    this.#outage = new OutageWatch((isOutage) => this.#tellOutage(isOutage))
+    this.#aside = new AsideTopics(options)
+    this.outage = options.outage ?? new OutageWatch((isOutage) => this.#tellOutage(isOutage))
     this.#settings = settings
   }
 
@@ -118,7 +110,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
-    yield* Effect.addFinalizer(() => this.#deadLetters.close)
+    yield* Effect.addFinalizer(() => this.#aside.close)
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {
@@ -189,8 +181,9 @@ export class Source<T> {
   }
 
   /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
-  #holdLane(lane: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
-    const { ledger, group, stream } = this.#options
+  #holdLane(given: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
+    const { ledger, group, stream, tier } = this.#options
+    const lane = tier === undefined ? given : dueLane(given, () => this.#settings.retryDelaysMs[tier - 1])
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
@@ -198,8 +191,8 @@ export class Source<T> {
         clock,
         random: () => random.nextDoubleUnsafe(),
         groupDrainMs,
-        outage: this.#outage,
-        deadLetters: this.#deadLetters,
+        outage: this.outage,
+        aside: this.#aside,
         onChanged: () => this.#changed(lane, shell.machine)
       })
       const { machine } = shell
@@ -237,7 +230,8 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
   const { done } = machine
   const positions = Number(end - lane.start)
-  const ended = done + machine.duplicate + total(machine.deadLettered) + total(machine.dropped) + total(machine.skipped)
+  const aside = total(machine.moved) + total(machine.deadLettered) + total(machine.dropped)
+  const ended = done + machine.duplicate + aside + total(machine.skipped)
   return {
     group,
     stream,
@@ -246,6 +240,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
     end,
     positions,
     done,
+    moved: { ...machine.moved },
     deadLettered: { ...machine.deadLettered },
     dropped: { ...machine.dropped },
     duplicate: machine.duplicate,

@@ -25,6 +25,12 @@ export interface HandleOptions {
   readonly inbox?: Inbox
   /** What to do when a handler fails; instead of what the route document says. */
   readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
+  /**
+   * What fails after its retries is moved to a retry topic and handled again later, while the events behind it go on: one topic for each delay, 1 to 8
+   * delays from a second to a day, each longer than the one before. Behind the last one the policy's `then` is done. Only for contracts that do
+   * not need order. Instead of what the route document says.
+   */
+  readonly retryTopics?: { readonly delaysMs: ReadonlyArray<number> }
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }

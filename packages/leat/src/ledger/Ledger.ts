@@ -6,7 +6,8 @@
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
  * admitted + recovered = stored + deadLettered[reason] + dropped[reason]                  per (stream, sink, epoch)
  *          + queued + inFlight + inDoubt + deadLettering + spilled
- * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
+ * end - start = done + moved[reason] + deadLettered[reason] + dropped[reason]             per (group, lane)
+ *             + duplicate + skipped[reason] + parked + inFlight + unread
  * ```
  *
  * What has ended is counted where it ends; what is pending is counted afresh in the lanes when somebody looks. So the
@@ -169,6 +170,8 @@ export interface ReadRow {
   readonly positions: number
   /** Whose handler succeeded. */
   readonly done: number
+  /** Moved to a retry topic of the group, by tag: handled again there. */
+  readonly moved: Readonly<Counts>
   /** Set aside in the topic of dead letters of the group, by tag. */
   readonly deadLettered: Readonly<Counts>
   /** Given up by the policy, by tag. */
@@ -372,6 +375,7 @@ function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
     ...later,
     positions: earlier.positions + later.positions,
     done: earlier.done + later.done,
+    moved: added(earlier.moved, later.moved),
     deadLettered: added(earlier.deadLettered, later.deadLettered),
     dropped: added(earlier.dropped, later.dropped),
     duplicate: earlier.duplicate + later.duplicate,

@@ -103,6 +103,8 @@ export interface SubscriptionSettings {
   readonly crashLoop: number
   /** So many records before where a lane begins are looked through for ids, so that no second copy is handled; undefined: copies are handled. */
   readonly dedupeRecords: number | undefined
+  /** How long a record waits in each retry topic of the group, in milliseconds, rising; empty: the group has none. */
+  readonly retryDelaysMs: ReadonlyArray<number>
 }
 
 /** Most bytes of a spill: an hour of some megabytes a second. */
@@ -128,7 +130,8 @@ const subscriptionDefaults: SubscriptionSettings = {
   settleEveryMs: 100,
   drainMs: 10_000,
   crashLoop: 3,
-  dedupeRecords: undefined
+  dedupeRecords: undefined,
+  retryDelaysMs: []
 }
 
 /** Fills a document in: for one stream, or one stream and group. Nothing is checked here. */
@@ -211,7 +214,8 @@ export class RouteBuilder {
     })
   }
 
-  #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop, dedupe }: SubscriptionSpec) {
+  #settings(spec: SubscriptionSpec): SubscriptionSettings {
+    const { from, settleEvery, drain, policy, concurrency, buffer, crashLoop, dedupe, retryTopics } = spec
     const other = subscriptionDefaults
     return {
       policy: policy === undefined ? other.policy : this.#policy(policy),
@@ -221,7 +225,8 @@ export class RouteBuilder {
       settleEveryMs: settleEvery === undefined ? other.settleEveryMs : millisOf(settleEvery),
       drainMs: drain === undefined ? other.drainMs : millisOf(drain),
       crashLoop: crashLoop ?? other.crashLoop,
-      dedupeRecords: dedupe?.records
+      dedupeRecords: dedupe?.records,
+      retryDelaysMs: retryTopics?.delays.map(millisOf) ?? other.retryDelaysMs
     }
   }
 

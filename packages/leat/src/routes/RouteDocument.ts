@@ -78,6 +78,8 @@ const ReadBufferSchema = Schema.Struct({ bytes: Positive })
 
 const DedupeSchema = Schema.Struct({ records: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) })
 
+const RetryTopicsSchema = Schema.Struct({ delays: Schema.NonEmptyArray(DurationText) })
+
 const SubscriptionSchema = Schema.Struct({
   match: SubscriptionMatchSchema,
   policy: Schema.optionalKey(PolicyNames),
@@ -87,7 +89,8 @@ const SubscriptionSchema = Schema.Struct({
   settleEvery: Schema.optionalKey(DurationText),
   drain: Schema.optionalKey(DurationText),
   crashLoop: Schema.optionalKey(Positive),
-  dedupe: Schema.optionalKey(DedupeSchema)
+  dedupe: Schema.optionalKey(DedupeSchema),
+  retryTopics: Schema.optionalKey(RetryTopicsSchema)
 })
 
 const ObjectiveSchema = Schema.Struct({ loss: Schema.Finite, window: DurationText })
@@ -139,6 +142,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],
   ["subscriptions.#.buffer", ["the buffer of a subscription", Object.keys(ReadBufferSchema.fields)]],
   ["subscriptions.#.dedupe", ["the dedupe of a subscription", Object.keys(DedupeSchema.fields)]],
+  ["subscriptions.#.retryTopics", ["the retry topics of a subscription", Object.keys(RetryTopicsSchema.fields)]],
   ["subscriptions.#.from", ["a place to begin", Object.keys(TimeSchema.fields)]]
 ])
 

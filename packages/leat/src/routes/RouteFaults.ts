@@ -2,8 +2,9 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
+import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults, policyOfNames } from "./policyFaults.ts"
 import { objectiveFaults } from "./objectiveFaults.ts"
+import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
@@ -129,7 +130,8 @@ function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, pat
     ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),
     ...within(`${path}.drain`, millis(drain), bounds.drainMs),
     ...within(`${path}.crashLoop`, crashLoop, bounds.crashLoop),
-    ...within(`${path}.dedupe.records`, dedupe?.records, bounds.dedupeRecords)
+    ...within(`${path}.dedupe.records`, dedupe?.records, bounds.dedupeRecords),
+    ...retryTopicSpecFaults(spec, policyOfNames(document, policy), path)
   ]
   if (typeof from === "object" && !isTime(from.time)) {
     const message = `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`

@@ -13,6 +13,7 @@ import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
+import { orderFaults } from "./retryTopicFaults.ts"
 import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
@@ -174,7 +175,10 @@ export class Routes {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
       return [{ path: "routes", message }]
     }
-    return routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg)))
+    return [
+      ...routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg))),
+      ...orderFaults(contract, this.document)
+    ]
   }
 
   /**

@@ -114,6 +114,8 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["subscriptions.#.policy.#", "standard"],
   ["subscriptions.#.buffer.bytes", 1],
   ["subscriptions.#.dedupe.records", 0],
+  ["subscriptions.#.retryTopics.delays", ["1 second"]],
+  ["subscriptions.#.retryTopics.delays.#", "1 second"],
   ["subscriptions.#.from.time", "2026-01-01"]
 ])
 

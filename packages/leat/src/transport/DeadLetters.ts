@@ -50,6 +50,8 @@ export interface DeadLetterOptions {
   readonly deadLetters: string
   /** Whose partitions that topic gets. */
   readonly topic: string
+  /** What is stored there, as a warning tells it; dead letters when absent. */
+  readonly what?: string
   /** Who writes to it, and what waits meanwhile, as a warning tells it. */
   readonly who: string
   readonly waiting: string
@@ -244,9 +246,9 @@ export class DeadLetters {
 
   /** When it lasts, somebody has to know. */
   #tellWaiting(partition: number, { message }: TransportError): void {
-    const { context, deadLetters, who, waiting } = this.#options
+    const { context, deadLetters, what = "dead letters", who, waiting } = this.#options
     if (this.#clock === undefined || !this.#watch.failed(partition, monotonicMs(this.#clock))) return
-    const told = `${who} cannot store dead letters in ${deadLetters}, and tries again; ${waiting}: ${message}`
+    const told = `${who} cannot store ${what} in ${deadLetters}, and tries again; ${waiting}: ${message}`
     Effect.runForkWith(context)(Telemetry.warn(told))
   }
 }

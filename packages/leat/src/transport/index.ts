@@ -29,6 +29,7 @@ export {
   readResolution,
   replayHeader,
   resolutionHeader,
+  retryTopic,
   undeliveredTopic
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"

@@ -3,7 +3,8 @@ import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
 import { OutageWatch } from "../../src/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
-import { type Failure, ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import type { Failure } from "../../src/consume/Failure.ts"
+import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>

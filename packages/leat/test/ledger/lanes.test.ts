@@ -10,6 +10,7 @@ const row = (counts: Partial<ReadRow>): ReadRow => ({
   end: 10n,
   positions: 10,
   done: 4,
+  moved: {},
   deadLettered: {},
   dropped: {},
   duplicate: 0,

@@ -13,6 +13,7 @@ import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
+import { retryTopicMutants } from "./retryTopicMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
@@ -39,6 +40,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...deadLetterMutants,
   ...letterWorldMutants,
   ...replayMutants,
+  ...retryTopicMutants,
   ...batchMutants,
   ...laneEndMutants,
   ...inboxMutants,

@@ -62,6 +62,8 @@ const Lane = Schema.Struct({
   end: Schema.String,
   positions: Count,
   done: Count,
+  // Files of earlier versions do not say it.
+  moved: Counts.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   deadLettered: Counts,
   dropped: Counts,
   duplicate: Count,

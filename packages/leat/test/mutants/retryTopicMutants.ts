@@ -1,0 +1,237 @@
+import type { Mutant } from "./Mutant.ts"
+
+const line = "consume/DueLine.test.ts"
+const stories = "consume/retryTopics.test.ts"
+const moved = "record/movedRecord.test.ts"
+const verdicts = "consume/verdictOf.test.ts"
+const faults = "routes/retryTopicFaults.test.ts"
+
+/** Bugs of retry topics: what is moved there, when it comes again, and what is refused. */
+export const retryTopicMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a record passes one that is not due",
+    file: "consume/DueLine.ts",
+    find: `findIndex(({ dueMs }) => dueMs > nowMs)`,
+    replace: `filter(({ dueMs }) => dueMs <= nowMs).length`,
+    foundBy: line,
+    test: "keeps the order of the topic"
+  },
+  {
+    name: "a record is given a millisecond before it is due",
+    file: "consume/DueLine.ts",
+    find: `findIndex(({ dueMs }) => dueMs > nowMs)`,
+    replace: `findIndex(({ dueMs }) => dueMs > nowMs + 1)`,
+    foundBy: line,
+    test: "gives each when it is due"
+  },
+  {
+    name: "a wrong clock keeps a record waiting for a year",
+    file: "consume/DueLine.ts",
+    find: `return Math.max(0, Math.min(movedAtMs + boundMs - wallMs, boundMs))`,
+    replace: `return Math.max(0, movedAtMs + boundMs - wallMs)`,
+    foundBy: line,
+    test: "waits one delay at most"
+  },
+  {
+    name: "a delay that was shortened holds for new records only",
+    file: "consume/DueLine.ts",
+    find: `Math.min(delayMs, dueMs - movedAtMs)`,
+    replace: `Math.min(delayMs * 1000, dueMs - movedAtMs)`,
+    foundBy: line,
+    test: "waits for a shorter delay"
+  },
+  {
+    name: "the first part of a batch stands for all of it",
+    file: "consume/DueLine.ts",
+    find: `this.isEmpty || last === undefined ? this.#next`,
+    replace: `last !== undefined || this.isEmpty ? this.#next`,
+    foundBy: line,
+    test: "gives each when it is due"
+  },
+  {
+    name: "a part of a batch does not say why positions are missing",
+    file: "consume/DueLine.ts",
+    find: `...(this.#gap === undefined ? {} : { gap: this.#gap })`,
+    replace: `...(this.#gap === undefined ? {} : {})`,
+    foundBy: line,
+    test: "gives each when it is due"
+  },
+  {
+    name: "a record without a due time waits",
+    file: "consume/DueLine.ts",
+    find: `  if (moved === undefined) return 0`,
+    replace: `  if (moved === undefined) return delayMs`,
+    foundBy: line,
+    test: "gives what says nothing of a time at once"
+  },
+  {
+    name: "a dead letter that is read as an event is one that was moved",
+    file: "record/movedRecord.ts",
+    find: `found === undefined || dueMs === undefined ? undefined`,
+    replace: `found === undefined ? undefined`,
+    foundBy: moved,
+    test: "is not a dead letter"
+  },
+  {
+    name: "what was moved is read with the headers of the move",
+    file: "record/Wire.ts",
+    find: `of moved?.headers ?? headers`,
+    replace: `of headers`,
+    foundBy: moved,
+    test: "is read as the event that it is"
+  },
+  {
+    name: "what was moved was replayed",
+    file: "record/Wire.ts",
+    find: `if (letter.replays > 0) meta.replays`,
+    replace: `if (letter.replays >= 0) meta.replays`,
+    foundBy: moved,
+    test: "is read as the event that it is"
+  },
+  {
+    name: "what no retry helps is moved",
+    file: "consume/verdictOf.ts",
+    find: ` || !isRetried(policy, failure.tag) ? decision`,
+    replace: ` ? decision`,
+    foundBy: verdicts,
+    test: "not where nothing says that waiting may help"
+  },
+  {
+    name: "what cannot be read is moved",
+    file: "consume/verdictOf.ts",
+    find: `["Malformed", "CrashLoop"]`,
+    replace: `["CrashLoop"]`,
+    foundBy: verdicts,
+    test: "not as Malformed"
+  },
+  {
+    name: "what ends processes is moved",
+    file: "consume/verdictOf.ts",
+    find: `["Malformed", "CrashLoop"]`,
+    replace: `["Malformed"]`,
+    foundBy: verdicts,
+    test: "not as CrashLoop"
+  },
+  {
+    name: "what is retried for ever is moved",
+    file: "consume/verdictOf.ts",
+    find: `"retryAfterMs" in decision || nextTier`,
+    replace: `nextTier`,
+    foundBy: verdicts,
+    test: "when the retries of its rule are used up"
+  },
+  {
+    name: "a rule that is hidden by an earlier one counts as one that moves",
+    file: "routes/retryTopicFaults.ts",
+    find: `return isBounded && on.some((tag) => isRetried(policy, tag))`,
+    replace: `return isBounded && on.length > 0`,
+    foundBy: faults,
+    test: "with the policy never are refused"
+  },
+  {
+    name: "a rule that retries for ever counts as one that moves",
+    file: "routes/retryTopicFaults.ts",
+    find: `return isBounded && on.some`,
+    replace: `return retry !== undefined && on.some`,
+    foundBy: faults,
+    test: "with the policy endless are refused"
+  },
+  {
+    name: "delays may fall",
+    file: "routes/retryTopicFaults.ts",
+    find: `typeof before !== "number" || delayMs > before`,
+    replace: `typeof before !== "number" || delayMs >= 0`,
+    foundBy: faults,
+    test: "2 minutes"
+  },
+  {
+    name: "a group has nine retry topics",
+    file: "routes/retryTopicFaults.ts",
+    find: `delaysMs.length > retryTopicsMax`,
+    replace: `delaysMs.length > retryTopicsMax + 1`,
+    foundBy: faults,
+    test: "9 minutes"
+  },
+  {
+    name: "a contract that needs order takes retry topics of code",
+    file: "routes/retryTopicFaults.ts",
+    find: `  if (needs.includes("order")) return [{ path`,
+    replace: `  if (needs.includes("fsync")) return [{ path`,
+    foundBy: faults,
+    test: "need a contract without a need of order"
+  },
+  {
+    name: "a contract that needs order takes retry topics of an entry for some groups",
+    file: "routes/retryTopicFaults.ts",
+    find: `globCovers(one.group ?? "*", match.group ?? "*")`,
+    replace: `one.stream !== match.group`,
+    foundBy: faults,
+    test: "are refused for a contract that needs order"
+  },
+  {
+    name: "a table is not asked whether its retry topics fit the contracts",
+    file: "routes/Routes.ts",
+    find: `      ...orderFaults(contract, this.document)
+`,
+    replace: ``,
+    foundBy: faults,
+    test: "are refused for a contract that needs order"
+  },
+  {
+    name: "the delays of a document are not read",
+    file: "routes/Route.ts",
+    find: `retryTopics?.delays.map(millisOf) ?? other.retryDelaysMs`,
+    replace: `other.retryDelaysMs`,
+    foundBy: faults,
+    test: "are the delays, one for each"
+  },
+  {
+    name: "a record is dead-lettered from the retry topic that it stood in",
+    file: "consume/deadLetterOf.ts",
+    find: `      ...place,
+`,
+    replace: ``,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a dead letter tells the attempts of the last retry topic alone",
+    file: "consume/deadLetterOf.ts",
+    find: `attempts: attempts + held.attempts`,
+    replace: `attempts: held.attempts`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a handler is told the attempts of the last retry topic alone",
+    file: "consume/DeliveryInfo.ts",
+    find: `attempt + (meta?.attemptsBefore ?? 0)`,
+    replace: `attempt`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "what is moved is due at once",
+    file: "consume/deadLetterOf.ts",
+    find: `dueMs: nowMs + move.delayMs`,
+    replace: `dueMs: nowMs`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a retry topic is moved to itself",
+    file: "consume/AsideTopics.ts",
+    find: `retryTopic(lettersOf, group, tier + 1)`,
+    replace: `retryTopic(lettersOf, group, Math.max(1, tier))`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a retry topic is read as soon as it is written",
+    file: "consume/dueLane.ts",
+    find: `leftMs > 0; leftMs = leftOf`,
+    replace: `leftMs > 1e9; leftMs = leftOf`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  }
+]
