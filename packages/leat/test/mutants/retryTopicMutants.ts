@@ -2,6 +2,8 @@ import type { Mutant } from "./Mutant.ts"
 
 const line = "consume/DueLine.test.ts"
 const stories = "consume/retryTopics.test.ts"
+const troubles = "consume/retryTopicTroubles.test.ts"
+const lanes = "consume/dueLane.test.ts"
 const moved = "record/movedRecord.test.ts"
 const verdicts = "consume/verdictOf.test.ts"
 const faults = "routes/retryTopicFaults.test.ts"
@@ -233,5 +235,192 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `leftMs > 1e9; leftMs = leftOf`,
     foundBy: stories,
     test: "waits in one retry topic after the other"
+  },
+  {
+    name: "what is moved becomes a dead letter",
+    file: "consume/AsideTopics.ts",
+    find: `if (one.move === undefined) return`,
+    replace: `if (one.held !== undefined) return`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "nobody is told of a retry topic that is new",
+    file: "consume/AsideTopics.ts",
+    find: `if (fault === undefined) onMoved?.()`,
+    replace: `if (fault !== undefined) onMoved?.()`,
+    foundBy: troubles,
+    test: "is read at once by who has made it"
+  },
+  {
+    name: "what cannot be moved counts as moved",
+    file: "consume/AsideTopics.ts",
+    find: `      done(fault)
+`,
+    replace: `      done(undefined)
+`,
+    foundBy: troubles,
+    test: "for good halts its key"
+  },
+  {
+    name: "the writer of a retry topic is never closed",
+    file: "consume/AsideTopics.ts",
+    find: `[this.#letters.close, this.#retries.close]`,
+    replace: `[this.#letters.close]`,
+    foundBy: troubles,
+    test: "is closed with the subscription"
+  },
+  {
+    name: "the place of a moved record is the retry topic that it is written to",
+    file: "consume/AsideTopics.ts",
+    find: `{ topic, group, partition }, atMs()`,
+    replace: `{ topic: \`\${topic}.x\`, group, partition }, atMs()`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a retry topic is named after the one before it",
+    file: "consume/AsideTopics.ts",
+    find: `const { transport, topic, lettersOf = topic, tier`,
+    replace: `const { transport, topic, topic: lettersOf, tier`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a lane of a retry topic that is lost is told so when its record is due",
+    file: "consume/dueLane.ts",
+    find: `Effect.as(revoked, true)`,
+    replace: `Effect.never`,
+    foundBy: lanes,
+    test: "says at once that it is lost"
+  },
+  {
+    name: "a lane of a retry topic pulls on behind what waits",
+    file: "consume/dueLane.ts",
+    find: `if (line.isEmpty) {`,
+    replace: `if (line.dueMs > -1) {`,
+    foundBy: lanes,
+    test: "gives what is due"
+  },
+  {
+    name: "of batches that came at once the first one counts",
+    file: "consume/dueLane.ts",
+    find: `pulled.splice(0, 1)`,
+    replace: `pulled.splice(0)`,
+    foundBy: lanes,
+    test: "gives what is due"
+  },
+  {
+    name: "who waits in a retry topic counts as killed by it",
+    file: "consume/dueLane.ts",
+    find: `abandoned: 0`,
+    replace: `abandoned: lane.abandoned`,
+    foundBy: troubles,
+    test: "is not asked whether its records end processes"
+  },
+  {
+    name: "a lane of a retry topic settles nothing",
+    file: "consume/dueLane.ts",
+    find: `(position) => lane.settle(position)`,
+    replace: `(position) => lane.settle(position - 1n)`,
+    foundBy: lanes,
+    test: "is the lane that it was"
+  },
+  {
+    name: "what fails in a retry topic is a sign of an outage",
+    file: "consume/SideTopics.ts",
+    find: `failed: (_, countedMs) => countedMs`,
+    replace: `failed: (nowMs, countedMs) => outage.failed(nowMs, countedMs)`,
+    foundBy: troubles,
+    test: "is none where only a retry topic fails"
+  },
+  {
+    name: "what fails in a retry topic goes on in an outage",
+    file: "consume/SideTopics.ts",
+    find: `isOutage: (nowMs) => outage.isOutage(nowMs)`,
+    replace: `isOutage: () => false`,
+    foundBy: troubles,
+    test: "is waited out in the lane"
+  },
+  {
+    name: "a retry topic tells an outage by itself",
+    file: "consume/SideTopics.ts",
+    find: `tier, outage: seen }`,
+    replace: `tier }`,
+    foundBy: troubles,
+    test: "is none where only a retry topic fails"
+  },
+  {
+    name: "what was moved behind a topic that is gone is not found",
+    file: "consume/SideTopics.ts",
+    find: `if (!isThere && !isFirst) break`,
+    replace: `if (!isThere) break`,
+    foundBy: troubles,
+    test: "leaves nothing behind"
+  },
+  {
+    name: "retry topics are read as replays, before they are due",
+    file: "consume/SideTopics.ts",
+    find: `tier), tier, outage`,
+    replace: `tier), outage`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "a group that waits asks for its topics without a pause",
+    file: "consume/SideTopics.ts",
+    find: `const lookMs = 30_000`,
+    replace: `const lookMs = 3000`,
+    foundBy: stories,
+    test: "are waited for with one timer"
+  },
+  {
+    name: "what was moved a second time is a copy",
+    file: "consume/SideTopic.ts",
+    find: `tier === undefined ? settings`,
+    replace: `tier !== 0 ? settings`,
+    foundBy: troubles,
+    test: "move twice"
+  },
+  {
+    name: "the first retry topic comes behind each",
+    file: "consume/SetAside.ts",
+    find: `retryDelaysMs[tier]`,
+    replace: `retryDelaysMs[0]`,
+    foundBy: verdicts,
+    test: "the tier behind one"
+  },
+  {
+    name: "what was moved is told dead-lettered",
+    file: "consume/ReadLane.ts",
+    find: `isMove ? "moved" : "deadLettered"`,
+    replace: `isMove && tag === "" ? "moved" : "deadLettered"`,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "retry topics of code are not asked whether they fit",
+    file: "consume/Consuming.ts",
+    find: `if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const leg`,
+    replace: `const leg`,
+    foundBy: stories,
+    test: "of a contract that needs order"
+  },
+  {
+    name: "a header is believed wherever it stands",
+    file: "record/movedRecord.ts",
+    find: `if (headers[0]?.[0] !== deadLetterHeader) return undefined`,
+    replace: `if (headers.length === 0) return undefined`,
+    foundBy: moved,
+    test: "is not what says so behind another header"
+  },
+  {
+    name: "the number of moves is lost",
+    file: "record/movedRecord.ts",
+    find: `{ ...found, dueMs, moves }`,
+    replace: `{ ...found, dueMs, moves: 1 }`,
+    foundBy: moved,
+    test: "says when it is due"
   }
 ]

@@ -27,6 +27,7 @@ describe("a record in a retry topic", () => {
     ["a replay", [replayHeader(1), ...own]],
     ["an event", own],
     ["nothing", []],
+    ["what says so behind another header", [["x", Uint8Array.of(1)] as const, ...headersOf({ moves: 1, dueMs: 70 })]],
     ["a due time that is none", [["leat-dlq", new TextEncoder().encode('{"dueMs":-5}')] as const]],
     ["a header that is no JSON", [["leat-dlq", Uint8Array.of(255)] as const]]
   ])("is not %s", (_, headers) => {
