@@ -83,6 +83,25 @@ describe("the findings of a log", () => {
     ])
   })
 
+  it("tell of events in a retry topic that they wait for one group", () => {
+    const log = logWith(1, mebibyte)
+    const topics = log.topics.map((one) => ({
+      ...one,
+      topic: "orders.billing.retry.1",
+      groups: [],
+      partitions: one.partitions.map((partition) => ({ ...partition, end: 19n }))
+    }))
+    expect(findings({ ...log, topics }, 0)).toEqual([
+      {
+        severity: "note",
+        about: "unread",
+        message: expect.stringMatching(
+          /^nobody reads orders\.billing\.retry\.1 yet, which has 19 records that wait .*start a consumer of that group/
+        )
+      }
+    ])
+  })
+
   it.each([
     ["few of a small file", logWith(3840, 200_000)],
     ["many of a file with more events", logWith(400_000, 100 * mebibyte)]
