@@ -61,5 +61,7 @@ function waitMs({ headers }: ReceivedRecord, wallMs: number, delayMs = delayMsMa
   const movedAtMs = letter.atMs ?? dueMs
   // Of a tier whose delay was shortened the shorter one counts, from when the record was moved.
   const boundMs = Math.min(delayMs, dueMs - movedAtMs)
-  return Math.max(0, Math.min(movedAtMs + boundMs - wallMs, boundMs))
+  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs)
+  // Both clocks show whole milliseconds: without one more it could be given one before its time.
+  return leftMs > 0 ? leftMs + 1 : 0
 }

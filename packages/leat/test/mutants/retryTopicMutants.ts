@@ -27,10 +27,18 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     test: "gives each when it is due"
   },
   {
+    name: "the parts of a millisecond that clocks leave out make a record come early",
+    file: "consume/DueLine.ts",
+    find: `leftMs > 0 ? leftMs + 1 : 0`,
+    replace: `Math.max(0, leftMs)`,
+    foundBy: line,
+    test: "gives nothing a millisecond too early"
+  },
+  {
     name: "a wrong clock keeps a record waiting for a year",
     file: "consume/DueLine.ts",
-    find: `return Math.max(0, Math.min(movedAtMs + boundMs - wallMs, boundMs))`,
-    replace: `return Math.max(0, movedAtMs + boundMs - wallMs)`,
+    find: `const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs)`,
+    replace: `const leftMs = movedAtMs + boundMs - wallMs`,
     foundBy: line,
     test: "waits one delay at most"
   },
