@@ -49,7 +49,8 @@ export class AsideTopics {
     const { slice } = one.held
     if (slice === undefined) return done("there is no record")
     const { topic, group, onMoved } = this.#options
-    const record = () => deadLetterOf(one, slice, { topic, group, partition }, atMs())
+    const recordAt = deadLetterOf(one, slice, { topic, group, partition })
+    const record = () => recordAt(atMs())
     if (one.move === undefined) return this.#letters.put({ partition, record, isWanted, done })
     const moved = (fault: string | undefined) => {
       done(fault)

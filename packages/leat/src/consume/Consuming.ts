@@ -217,7 +217,7 @@ export class Consuming<T> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
     const { inbox } = options
     const settings = this.#settings(group, options)
-    const wrong = settings.retryDelaysMs.length === 0 ? [] : retryTopicUseFaults(contract, settings.policy)
+    const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
     const taken = groups.enter(leg, group, contract.stream)

@@ -2,12 +2,14 @@
  * A topic of a group's own, read beside that of the stream with the same handler, from its begin: what was replayed for the group, or what waits for
  * another attempt. It need not be there.
  */
-import { Effect, Exit } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Source } from "./Source.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { textOfThrown } from "../given/thrown.ts"
+import { TransportError } from "../transport/index.ts"
 
 /** How long an answer is waited for, in milliseconds. */
 const answerMs = 30_000
@@ -55,12 +57,14 @@ export class SideTopic<T> {
   readonly read: Effect.Effect<never> = Effect.suspend(() => {
     const { topic, group, stream } = this.#options
     this.#source = new Source(this.#options, this.#own)
-    return Effect.flatMap(Effect.flip(this.#source.run), ({ message }) =>
-      Effect.andThen(
-        Telemetry.warn(`the group ${group} of ${stream} no longer reads ${topic}: ${message}`),
+    return Effect.catchCause(this.#source.run, (cause) => {
+      const error = Cause.squash(cause)
+      const why = error instanceof TransportError ? error.message : textOfThrown(error)
+      return Effect.andThen(
+        Telemetry.warn(`the group ${group} of ${stream} no longer reads ${topic}: ${why}`),
         Effect.never
       )
-    )
+    })
   })
 
   /** What came before this member did is for it too; and what comes again because it was moved is no copy. */

@@ -77,7 +77,7 @@ export interface Subscription {
   readonly lag: Effect.Effect<bigint, TransportError>
   /**
    * Completes when the group has settled everything that was stored when it was asked for, the lanes of its other members included:
-   * handled, dropped by a policy or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
+   * handled, dropped, dead-lettered or moved to a retry topic by a policy, or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
    * (`flush` first).
    *
    * Fails with `NotCaughtUp` as soon as a lane that is held here halts before that point (`resume`, and wait again), when the subscription

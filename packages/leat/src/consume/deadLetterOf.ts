@@ -18,17 +18,19 @@ interface ReadBy {
   readonly group: string
 }
 
-/** The dead letter of one record, or what goes to a retry topic, as it is to be stored. What was moved before keeps the place where it was read first. */
+/**
+ * The dead letter of one record, or what goes to a retry topic, as it is to be stored at a time. What was moved before keeps the place where it was read
+ * first. The record is read at once: what a driver gives against its type may throw, and that halts its lane.
+ */
 export function deadLetterOf(
   { held, tag, detail, move }: ToSetAside,
   { records, from }: Slice,
-  by: ReadBy,
-  nowMs: number
-): PlainRecord {
+  by: ReadBy
+): (nowMs: number) => PlainRecord {
   const { headers, ...before } = withoutOwn(records.headers(from))
   const { attempts = 0, moves = 0, ...origin } = before
   const counted = move === undefined ? moves : moves + 1
-  const letter = deadLetterHeaders({
+  const letter: DeadLetter = {
     ...by,
     position: held.position,
     timeMs: records.timeMs(from),
@@ -38,11 +40,18 @@ export function deadLetterOf(
     tag,
     message: detail,
     attempts: attempts + held.attempts,
-    atMs: nowMs,
-    ...(counted === 0 ? {} : { moves: counted }),
-    ...(move === undefined ? {} : { dueMs: nowMs + move.delayMs })
-  })
-  return { key: records.key(from), value: records.value(from), headers: [...letter, ...headers], timeMs: nowMs }
+    ...(counted === 0 ? {} : { moves: counted })
+  }
+  const [key, value] = [records.key(from), records.value(from)]
+  return (nowMs) => {
+    const due = move === undefined ? {} : { dueMs: nowMs + move.delayMs }
+    return {
+      key,
+      value,
+      headers: [...deadLetterHeaders({ ...letter, atMs: nowMs, ...due }), ...headers],
+      timeMs: nowMs
+    }
+  }
 }
 
 const stages: Readonly<Partial<Record<string, "decode" | "crash">>> = { Malformed: "decode", CrashLoop: "crash" }

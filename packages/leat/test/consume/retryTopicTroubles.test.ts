@@ -9,7 +9,7 @@ import { describe } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { effectsIn, opened as openedDatabase, write } from "./inboxes.ts"
 import { failure, lettersIn, minute, recordsIn, RetryCalls, twice } from "./RetryCalls.ts"
-import { bent, open, routes } from "./support.ts"
+import { bent, open, routes, withLanes } from "./support.ts"
 
 const tier1 = "notes.g.retry.1"
 /** Moved after one attempt. */
@@ -92,6 +92,44 @@ describe("what cannot be moved", () => {
       for (let second = 0; second < 10; second++) yield* TestClock.adjust("1 second")
       expect(subscription.halted()).toEqual([])
       expect(leat.ledger.snapshot().lanes[0]).toMatchObject({ done: 1, moved: { Bug: 1 }, balanced: true })
+    })
+  )
+})
+
+describe("a record that a driver cannot give a second time", () => {
+  it.effect("halts the lane when it is to be moved, instead of keeping its key waiting in silence", () =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const driver = withLanes((lane) => ({
+        ...lane,
+        batches: Stream.map(lane.batches, ({ records, next }) => ({
+          next,
+          records: records.map((record) => {
+            let reads = 0
+            return Object.defineProperty({ ...record }, "headers", {
+              get: () => {
+                if (isBroken && reads++ > 0) throw new Error("planted: gone")
+                return record.headers
+              }
+            })
+          })
+        }))
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      const subscription = yield* notes.handle("g", calls.handler, {
+        policy: once,
+        retryTopics: { delaysMs: [minute] }
+      })
+      notes.offer({ key: "bad", text: "1" })
+      yield* TestClock.adjust("10 seconds")
+      expect(subscription.halted()).toMatchObject([{ tag: "Defect", topic: "notes" }])
+      isBroken = false
+      yield* subscription.resume
+      for (let second = 0; second < 20; second++) yield* TestClock.adjust("1 second")
+      expect(subscription.halted()).toEqual([])
+      expect(leat.ledger.snapshot().lanes).toContainEqual(expect.objectContaining({ moved: { Bug: 1 } }))
     })
   )
 })

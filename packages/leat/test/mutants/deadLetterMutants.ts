@@ -222,8 +222,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter loses the headers of its record",
     file: "consume/deadLetterOf.ts",
-    find: `headers: [...letter, ...headers]`,
-    replace: `headers: [...letter]`,
+    find: `...due }), ...headers],`,
+    replace: `...due })],`,
     foundBy: frontDoor
   },
   {

@@ -281,8 +281,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "the place of a moved record is the retry topic that it is written to",
     file: "consume/AsideTopics.ts",
-    find: `{ topic, group, partition }, atMs()`,
-    replace: `{ topic: \`\${topic}.x\`, group, partition }, atMs()`,
+    find: `{ topic, group, partition })`,
+    replace: `{ topic: \`\${topic}.x\`, group, partition })`,
     foundBy: stories,
     test: "waits in one retry topic after the other"
   },
