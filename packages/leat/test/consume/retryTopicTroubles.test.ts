@@ -100,24 +100,23 @@ describe("a record that a driver cannot give a second time", () => {
   it.effect("halts the lane when it is to be moved, instead of keeping its key waiting in silence", () =>
     Effect.gen(function* () {
       let isBroken = true
+      const calls = new RetryCalls()
       const driver = withLanes((lane) => ({
         ...lane,
         batches: Stream.map(lane.batches, ({ records, next }) => ({
           next,
-          records: records.map((record) => {
-            let reads = 0
-            return Object.defineProperty({ ...record }, "headers", {
+          records: records.map((record) =>
+            Object.defineProperty({ ...record }, "headers", {
               get: () => {
-                if (isBroken && reads++ > 0) throw new Error("planted: gone")
+                if (isBroken && calls.seen.length > 0) throw new Error("planted: gone")
                 return record.headers
               }
             })
-          })
+          )
         }))
       }))
       const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
       const notes = yield* leat.stream(noteContract())
-      const calls = new RetryCalls()
       const subscription = yield* notes.handle("g", calls.handler, {
         policy: once,
         retryTopics: { delaysMs: [minute] }

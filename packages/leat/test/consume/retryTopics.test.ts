@@ -293,6 +293,18 @@ describe("retry topics are refused", () => {
     })
   )
 
+  it.effect("of a document are no fault of a handler whose own policy moves nothing", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes({ retryTopics: { delays: ["1 minute"] } }))
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      const subscription = yield* notes.handle("g", calls.handler, { policy: [] })
+      notes.offer({ key: "bad", text: "1" })
+      yield* TestClock.adjust("1 second")
+      expect(subscription.halted()).toMatchObject([{ scope: "lane", tag: "Bug" }])
+    })
+  )
+
   it.effect("of a table that is swapped in while a stream is open whose contract needs order", () =>
     Effect.gen(function* () {
       const leat = yield* open(routes())

@@ -4,6 +4,7 @@ const line = "consume/DueLine.test.ts"
 const stories = "consume/retryTopics.test.ts"
 const troubles = "consume/retryTopicTroubles.test.ts"
 const lanes = "consume/dueLane.test.ts"
+const worlds = "consume/retryTopicWorlds.test.ts"
 const moved = "record/movedRecord.test.ts"
 const verdicts = "consume/verdictOf.test.ts"
 const faults = "routes/retryTopicFaults.test.ts"
@@ -430,5 +431,45 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `{ ...found, dueMs, moves: 1 }`,
     foundBy: moved,
     test: "says when it is due"
+  },
+  {
+    name: "in a drawn world a record comes before it is due",
+    file: "consume/DueLine.ts",
+    find: `leftMs > 0 ? leftMs + 1 : 0`,
+    replace: `leftMs > 1500 ? leftMs + 1 : 0`,
+    foundBy: worlds,
+    test: "none before it is due"
+  },
+  {
+    name: "in a drawn world what a member has moved is not for who comes next",
+    file: "consume/SideTopic.ts",
+    find: `from: "earliest" as const }`,
+    replace: `from: "latest" as const }`,
+    foundBy: worlds,
+    test: "every event is handled or dead-lettered"
+  },
+  {
+    name: "the tier behind each is the first one",
+    file: "consume/SetAside.ts",
+    find: `{ tier: tier + 1, delayMs }`,
+    replace: `{ tier: 1, delayMs }`,
+    foundBy: verdicts,
+    test: "the tier behind one"
+  },
+  {
+    name: "what is to be moved is read when its turn has come",
+    file: "consume/AsideTopics.ts",
+    find: `const recordAt = deadLetterOf(one, slice, { topic, group, partition })`,
+    replace: `const recordAt = (nowMs: number) => deadLetterOf(one, slice, { topic, group, partition })(nowMs)`,
+    foundBy: troubles,
+    test: "halts the lane when it is to be moved"
+  },
+  {
+    name: "retry topics of a document keep a handler from starting that has a policy of its own",
+    file: "consume/Consuming.ts",
+    find: `options.retryTopics === undefined ? []`,
+    replace: `settings.retryDelaysMs.length === 0 ? []`,
+    foundBy: stories,
+    test: "of a document are no fault"
   }
 ]
