@@ -42,7 +42,8 @@ for (const driver of [kafkajs, confluent])
           // One is handled at its third attempt, one never.
           expect(by(1)).toEqual(["#1", ".g.retry.1#2", ".g.retry.2#3"])
           expect(by(4)).toEqual(["#1", ".g.retry.1#2", ".g.retry.2#3"])
-          for (const number of numbers(0, count)) if (number !== 1 && number !== 4) expect(by(number)).toEqual(["#1"])
+          const others = numbers(0, count).filter((number) => number !== 1 && number !== 4)
+          expect(others.map(by)).toEqual(others.map(() => ["#1"]))
           const retried = calls.filter(({ attempt }) => attempt > 1)
           // Those of their key too, which came behind them.
           expect(calls.slice(-retried.length)).toEqual(retried)

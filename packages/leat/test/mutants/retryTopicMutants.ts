@@ -471,5 +471,22 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `settings.retryDelaysMs.length === 0 ? []`,
     foundBy: stories,
     test: "of a document are no fault"
+  },
+  {
+    name: "what was moved is missing in the balance of its lane",
+    file: "consume/Source.ts",
+    find: `const aside = total(machine.moved) + `,
+    replace: `const aside = `,
+    foundBy: stories,
+    test: "waits in one retry topic after the other"
+  },
+  {
+    name: "what a lane moved is forgotten when it is held again",
+    file: "ledger/Ledger.ts",
+    find: `    moved: added(earlier.moved, later.moved),
+`,
+    replace: ``,
+    foundBy: "ledger/lanes.test.ts",
+    test: "adds up"
   }
 ]
