@@ -26,12 +26,24 @@ export class DueLine {
   #waiting: Array<Waiting> = []
   #next: Position = 0n
   #gap: ReceivedBatch["gap"]
+  /** When the batch came. */
+  #clocks: Clocks = { wallMs: 0, nowMs: 0 }
+  #delayMs: number | undefined
 
   /** Takes a batch; what was there before has gone. `delayMs`: of the tier as it is set now; undefined: it is not listed. */
-  received({ records, next, gap }: ReceivedBatch, { wallMs, nowMs }: Clocks, delayMs: number | undefined): void {
+  received({ records, next, gap }: ReceivedBatch, clocks: Clocks, delayMs: number | undefined): void {
     this.#next = next
     this.#gap = gap
-    this.#waiting = records.map((record) => ({ record, dueMs: nowMs + waitMs(record, wallMs, delayMs) }))
+    this.#clocks = clocks
+    this.#delayMs = delayMs
+    this.#waiting = records.map((record) => this.#waitingOf(record))
+  }
+
+  /** The tier has another delay, which counts from when the records were moved. */
+  configure(delayMs: number | undefined): void {
+    if (delayMs === this.#delayMs) return
+    this.#delayMs = delayMs
+    this.#waiting = this.#waiting.map(({ record }) => this.#waitingOf(record))
   }
 
   get isEmpty(): boolean {
@@ -50,6 +62,11 @@ export class DueLine {
     const last = records.at(-1)
     const next = this.isEmpty || last === undefined ? this.#next : last.position + 1n
     return { records, next, ...(this.#gap === undefined ? {} : { gap: this.#gap }) }
+  }
+
+  #waitingOf(record: ReceivedRecord): Waiting {
+    const { wallMs, nowMs } = this.#clocks
+    return { record, dueMs: nowMs + waitMs(record, wallMs, this.#delayMs) }
   }
 }
 

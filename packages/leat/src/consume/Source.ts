@@ -12,7 +12,7 @@ import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
-import { monotonicMs } from "../Wake.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
 
 /** How long a subscription waits before it joins its group again: after the first failure, and at most, in milliseconds. */
@@ -25,6 +25,8 @@ const goodStayMs = 10_000
 export class Source<T> {
   readonly #options: SourceOptions<T>
   readonly #shells = new Set<LaneShell<T>>()
+  /** Signalled when there are other settings: for lanes that wait until their records are due. */
+  readonly #configured = new Set<Wake>()
   /** By partition: of two, where one still ends while it has come back already, the later. */
   readonly #latest = new Map<number, LaneShell<T>>()
   readonly #aside: AsideTopics
@@ -99,6 +101,7 @@ export class Source<T> {
   configure(settings: SubscriptionSettings): void {
     this.#settings = settings
     for (const shell of this.#shells) shell.configure(settings)
+    for (const changed of this.#configured) changed.signal()
   }
 
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
@@ -183,7 +186,8 @@ export class Source<T> {
   /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
   #holdLane(given: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
     const { ledger, group, stream, tier } = this.#options
-    const lane = tier === undefined ? given : dueLane(given, () => this.#settings.retryDelaysMs[tier - 1])
+    const changed = new Wake(this.#options.scheduler)
+    const lane = tier === undefined ? given : dueLane(given, () => this.#settings.retryDelaysMs[tier - 1], changed)
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
@@ -198,6 +202,7 @@ export class Source<T> {
       const { machine } = shell
       const earlier = Array.from(this.#shells).filter((one) => one.lane.partition === lane.partition)
       this.#shells.add(shell)
+      this.#configured.add(changed)
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
@@ -208,6 +213,7 @@ export class Source<T> {
           machine.handBack()
           close()
           this.#shells.delete(shell)
+          this.#configured.delete(changed)
           if (this.#latest.get(lane.partition) === shell) this.#latest.delete(lane.partition)
           this.#changed(lane, machine)
           if (this.#shells.size === 0) this.#whenEmpty?.()

@@ -1,16 +1,17 @@
 import { Clock, Effect, Stream } from "effect"
 import { DueLine } from "./DueLine.ts"
 import type { Lane, ReceivedBatch } from "../transport/index.ts"
-import { monotonicMs } from "../Wake.ts"
+import { monotonicMs, type Wake } from "../Wake.ts"
 
 /**
  * A lane of a retry topic that gives its records when they are due, and not before. Who reads it knows nothing of due times. Nothing is pulled behind
- * what waits, and a lane that ends does not wait for what is not due. `delayMs`: of the tier as it is set; undefined: it is not listed.
+ * what waits, and a lane that ends does not wait for what is not due. `delayMs`: of the tier as it is set; undefined: it is not listed. `changed` is
+ * signalled when that may be another one.
  *
  * It tells of no holders that vanished: its position stands for as long as its first record waits, and each process that is killed meanwhile would
  * count as one that the record killed.
  */
-export function dueLane(lane: Lane, delayMs: () => number | undefined): Lane {
+export function dueLane(lane: Lane, delayMs: () => number | undefined, changed: Wake): Lane {
   const { id, partition, start, revoked, release } = lane
   const batches = Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -25,9 +26,10 @@ export function dueLane(lane: Lane, delayMs: () => number | undefined): Lane {
         if (batch !== undefined) line.received(batch, clocks, delayMs())
       }
       for (let leftMs = leftOf(line, clock); leftMs > 0; leftMs = leftOf(line, clock)) {
-        const isOver = yield* Effect.raceFirst(Effect.as(Effect.sleep(leftMs), false), Effect.as(revoked, true))
+        const isOver = yield* Effect.raceFirst(Effect.as(changed.waitFor(leftMs), false), Effect.as(revoked, true))
         // What is no longer held gives nothing more, and says why.
         if (isOver) return yield* pull
+        line.configure(delayMs())
       }
       return [line.take(monotonicMs(clock))] as const
     })

@@ -53,6 +53,18 @@ describe("a line of records that are due later", () => {
     expect(line.dueMs).toBe(30_001)
   })
 
+  it("takes over another delay while records wait, and goes back to their own where the tier is no longer listed", () => {
+    const line = new DueLine()
+    line.received(batchOf([moved(0, 0, 3_600_000), moved(1, 500, 3_600_000)]), { wallMs: 1000, nowMs: 0 }, 3_600_000)
+    expect(line.dueMs).toBe(3_599_001)
+    line.configure(60_000)
+    expect(line.dueMs).toBe(59_001)
+    expect(positions(line.take(59_001))).toEqual([0])
+    expect(line.dueMs).toBe(59_501)
+    line.configure(undefined)
+    expect(line.dueMs).toBe(3_599_501)
+  })
+
   it("waits one delay at most, whatever a clock or a header says", () => {
     const line = new DueLine()
     const due = (record: ReceivedRecord, wallMs: number, delayMs: number | undefined) => {

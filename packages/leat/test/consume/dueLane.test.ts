@@ -1,9 +1,10 @@
 import { expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Scheduler, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { deadLetterHeaders, type Lane, type ReceivedBatch, TransportError } from "leat/transport"
 import { describe } from "vitest"
 import { dueLane } from "../../src/consume/dueLane.ts"
+import { Wake } from "../../src/Wake.ts"
 
 const lost = new TransportError({ reason: "LaneLost", transport: "memory", operation: "pull", detail: "gone" })
 
@@ -41,14 +42,16 @@ const scripted = (batches: ReadonlyArray<ReadonlyArray<ReceivedBatch>>, end: Eff
     settle: (position) => Effect.sync(() => void log.push(`settle ${position}`)),
     release: Effect.sync(() => void log.push("release"))
   }
-  const lane = dueLane(inner, () => undefined)
+  const set: { delayMs: number | undefined } = { delayMs: undefined }
+  const changed = new Wake(Scheduler.Scheduler.defaultValue())
+  const lane = dueLane(inner, () => set.delayMs, changed)
   const given: Array<number> = []
   const running = Effect.forkChild(
     Stream.runForEach(lane.batches, ({ records }) =>
       Effect.sync(() => void given.push(...records.map(({ position }) => Number(position))))
     )
   )
-  return { lane, given, log, running, over: Deferred.succeed(isOver, undefined) }
+  return { lane, given, log, running, set, changed, over: Deferred.succeed(isOver, undefined) }
 }
 
 const never = Effect.never
@@ -72,6 +75,21 @@ describe("a lane of a retry topic", () => {
       expect(given).toEqual([0, 1])
       yield* TestClock.adjust("2 seconds")
       expect(given).toEqual([0, 1, 2, 3, 4])
+    })
+  )
+
+  it.effect("takes over a shorter delay at once, and a signal that changes nothing", () =>
+    Effect.gen(function* () {
+      const { given, running, set, changed } = scripted([[batch(0, 3600)]], never)
+      yield* running
+      yield* TestClock.adjust("70 seconds")
+      changed.signal()
+      yield* TestClock.adjust("1 second")
+      expect(given).toEqual([])
+      set.delayMs = 60_000
+      changed.signal()
+      yield* TestClock.adjust("1 second")
+      expect(given).toEqual([0])
     })
   )
 

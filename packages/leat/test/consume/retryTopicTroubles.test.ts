@@ -219,6 +219,28 @@ describe("a setting that changes", () => {
   )
 })
 
+describe("a setting that is swapped", () => {
+  it.effect("is taken over by what waits already: an hour that became a minute is over", () =>
+    Effect.gen(function* () {
+      const policies = { p: [{ on: ["Bug"], retry: { times: 0, base: "10 millis" }, then: "deadLetter" }] }
+      const document = (delay: string, version: number) =>
+        routes({ policy: "p", retryTopics: { delays: [delay] } }, policies, version)
+      const leat = yield* open(document("1 hour", 1))
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      yield* notes.handle("g", calls.handler)
+      notes.offer({ key: "bad", text: "1" })
+      yield* TestClock.adjust("30 seconds")
+      yield* leat.swapRoutes(document("1 minute", 2))
+      yield* TestClock.adjust("20 seconds")
+      expect(calls.take()).toEqual(["bad1#1@0"])
+      calls.fails = () => undefined
+      yield* TestClock.adjust("20 seconds")
+      expect(calls.take()).toEqual(["bad1#2@60"])
+    })
+  )
+})
+
 describe("an outage", () => {
   it.effect("is waited out in the lane, and in the retry topics: they do not take over the topic", () =>
     Effect.gen(function* () {

@@ -488,5 +488,22 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "ledger/lanes.test.ts",
     test: "adds up"
+  },
+  {
+    name: "records that wait do not hear of another delay",
+    file: "consume/Source.ts",
+    find: `    for (const changed of this.#configured) changed.signal()
+`,
+    replace: ``,
+    foundBy: troubles,
+    test: "is taken over by what waits already"
+  },
+  {
+    name: "records that wait hear of another delay and keep the old one",
+    file: "consume/DueLine.ts",
+    find: `    if (delayMs === this.#delayMs) return`,
+    replace: `    if (delayMs !== 5) return`,
+    foundBy: lanes,
+    test: "takes over a shorter delay at once"
   }
 ]
