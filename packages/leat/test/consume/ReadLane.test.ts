@@ -4,6 +4,7 @@ import { OutageWatch } from "../../src/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { type Failure, ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import type { Policy } from "../../src/Policy.ts"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
@@ -72,6 +73,18 @@ describe("a lane that is a crash loop", () => {
     expect({ done: one.done, halted: one.halted, watermark: one.watermark }).toEqual({
       done: 1,
       halted: undefined,
+      watermark: 1n
+    })
+  })
+
+  it("is not tried again, whatever retries the policy has: each would be the death of one more process", () => {
+    const policy: Policy = [{ on: ["*"], retry: { baseMs: 10 }, then: "drop" }]
+    const one = lane({ abandoned: 4 }, { concurrency: 1, policy })
+    one.received(batch(0, [1]))
+    expect(one.next(0)).toBeUndefined()
+    expect({ dropped: one.dropped, retryDueMs: one.retryDueMs, watermark: one.watermark }).toEqual({
+      dropped: { CrashLoop: 1 },
+      retryDueMs: Number.POSITIVE_INFINITY,
       watermark: 1n
     })
   })

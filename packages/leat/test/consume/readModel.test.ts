@@ -11,7 +11,8 @@ import { type ModelSettings, ReadModel, type Ruled, type Share } from "./ReadMod
 const policy: Policy = [
   { on: ["drop"], then: "drop" },
   { on: ["twice"], retry: { times: 1, baseMs: 10 }, then: "drop" },
-  { on: ["aside", "CrashLoop"], then: "deadLetter" },
+  { on: ["aside"], then: "deadLetter" },
+  { on: ["CrashLoop"], retry: { baseMs: 10 }, then: "deadLetter" },
   { on: ["asideLater"], retry: { times: 1, baseMs: 10 }, then: "deadLetter" },
   { on: ["late"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
   { on: ["again"], retry: { baseMs: 20 }, then: "halt" }

@@ -2,6 +2,14 @@ import type { Mutant } from "./Mutant.ts"
 
 export const consumeMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a crash loop is retried as any failure",
+    file: "Policy.ts",
+    find: `failure.tag === "CrashLoop" ? undefined : rule.retry`,
+    replace: `rule.retry`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is not tried again, whatever retries the policy has"
+  },
+  {
     name: "a lane hears of its revocation only by pulling",
     file: "consume/LaneShell.ts",
     find: `this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]`,
