@@ -17,7 +17,7 @@
  */
 import { newCounts } from "../ledger/Ledger.ts"
 import { Bundling } from "./Bundling.ts"
-import { bytesOf, cutHeld, doneEnd, type End, HeldRecord, takeApart } from "./HeldRecord.ts"
+import { bytesOf, cutHeld, doneEnd, type End, endedAtOnce, endsAlike, HeldRecord, takeApart } from "./HeldRecord.ts"
 import { decide, type Policy } from "../Policy.ts"
 import type { OutageWatch } from "../OutageWatch.ts"
 import { ReadyLine } from "./ReadyLine.ts"
@@ -438,13 +438,14 @@ export class ReadLane {
     this.#endAtOnce({ term: "skipped", reason }, span)
   }
 
-  /** Positions that no handler gets. */
+  /** Positions that no handler gets. Behind a record that waits there may be any number: neighbours that end alike are held as one. */
   #endAtOnce(end: End, span: number): void {
-    const held = new HeldRecord(undefined, "", this.#order++, span, 0)
-    held.state = "ended"
-    held.ended = end
-    this.#held.push(held)
     this.#count(end, span)
+    const last = this.#held.at(-1)
+    if (endsAlike(last, end)) return void (last.span += span)
+    const held = endedAtOnce(end, this.#order++, span)
+    this.#held.push(held)
+    this.#heldBytes += held.bytes
   }
 
   #count({ term, reason, copies = 0 }: End, count: number): void {

@@ -275,6 +275,38 @@ describe("a bundle that was cut", () => {
   })
 })
 
+describe("what ends at once behind a record that waits", () => {
+  const waiting = (isSeen: (key: number) => boolean) => {
+    const one = lane(
+      { isSeen: (records, index) => isSeen(records.keyText(index).charCodeAt(0)) },
+      { bufferBytesMax: 4096 }
+    )
+    one.received(batch(0, [1]))
+    given(one.next(0))
+    return one
+  }
+
+  it("is held as one where it ends alike, and is read on", () => {
+    const one = waiting((key) => key === 2)
+    one.received(
+      batch(
+        1,
+        Array.from({ length: 1000 }, () => 2)
+      )
+    )
+    expect([one.duplicate, one.wantsMore, one.blockedAt]).toEqual([1000, true, undefined])
+    one.handBack()
+    expect([one.duplicate, one.end]).toEqual([0, 0n])
+  })
+
+  it("counts for the bytes that a lane may hold where its neighbours end otherwise", () => {
+    const one = waiting((key) => key === 2)
+    // Copies, with a position that is gone before each.
+    for (let position = 2; position < 100; position += 2) one.received(batch(position, [2]))
+    expect([one.duplicate, one.skipped, one.wantsMore, one.blockedAt]).toEqual([49, { compacted: 49 }, false, 0n])
+  })
+})
+
 describe("retries", () => {
   it("do not come before their time", () => {
     const again = [{ on: ["*"], retry: { baseMs: 100, jitter: 0 }, then: "halt" }] as const
