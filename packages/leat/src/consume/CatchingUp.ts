@@ -62,6 +62,8 @@ class CatchingUp<T> {
   #ends: Map<number, Position> | undefined
   /** Where each is, as was heard last. */
   readonly #settled = new Map<number, Position>()
+  /** Partitions whose lane here reads another log than the transport tells of, as it was when that was asked last. */
+  readonly #strange = new Set<number>()
   #askAtMs = Number.NEGATIVE_INFINITY
   #delayMs = askEveryMs
   /** Lanes that the source had taken when the transport was asked last. */
@@ -77,7 +79,7 @@ class CatchingUp<T> {
     const changed = () => this.#wake.signal()
     const unobserve = parts.fiber.addObserver(changed)
     const unwatch = parts.source.watch((partition, settled) => {
-      this.#settled.set(partition, settled)
+      if (!this.#strange.has(partition)) this.#settled.set(partition, settled)
       changed()
     })
     this.leave = () => {
@@ -109,6 +111,7 @@ class CatchingUp<T> {
   readonly #ask: Effect.Effect<void, TransportError> = Effect.gen({ self: this }, function* () {
     const { bounds, source } = this.#parts
     this.#lanesTaken = source.lanesTaken
+    const came = source.ends
     const asked = yield* Effect.result(bounds)
     this.#failure = asked._tag === "Failure" ? asked.failure : undefined
     if (asked._tag === "Failure") return asked.failure.isRetryable ? undefined : yield* asked.failure
@@ -116,7 +119,11 @@ class CatchingUp<T> {
     const ends = (this.#ends = new Map<number, Position>())
     for (const row of asked.success) {
       const { partition, end } = row
-      this.#settled.set(partition, firstToDo(row, source.startOf(partition)))
+      // What came before it was asked lies behind the end: the topic was made anew, and the lane does not know yet.
+      const isStrange = (came.get(partition) ?? 0n) > end
+      if (isStrange) this.#strange.add(partition)
+      else this.#strange.delete(partition)
+      this.#settled.set(partition, firstToDo(row, isStrange ? undefined : source.startOf(partition)))
       const wanted = before === undefined ? end : before.get(partition)
       // An end that went back is of another log: what was waited for is gone.
       if (wanted !== undefined) ends.set(partition, wanted < end ? wanted : end)
@@ -125,12 +132,11 @@ class CatchingUp<T> {
 
   /** Strikes out what has been reached, and says when the transport is to be asked again. */
   #look(nowMs: number): void {
-    const { source } = this.#parts
     const ends = this.#ends ?? new Map<number, Position>()
     let progress = BigInt(-ends.size)
     let isElsewhere = this.#ends === undefined
     for (const [partition, end] of ends) {
-      const here = source.progressOf(partition, end)
+      const here = this.#progressHere(partition, end)
       const settled = here?.settled ?? this.#settled.get(partition) ?? 0n
       progress += here?.done ?? settled
       if (settled >= end) ends.delete(partition)
@@ -147,6 +153,10 @@ class CatchingUp<T> {
       this.#askAtMs = nowMs + this.#delayMs
       this.#delayMs = Math.min(this.#delayMs * 2, askEveryMsMax)
     }
+  }
+
+  #progressHere(partition: number, end: Position): ReturnType<Source<T>["progressOf"]> {
+    return this.#strange.has(partition) ? undefined : this.#parts.source.progressOf(partition, end)
   }
 
   readonly #endedOrHalted = Effect.suspend((): Effect.Effect<void, NotCaughtUp | TransportError> => {
@@ -168,9 +178,9 @@ class CatchingUp<T> {
   #tell(nowMs: number): Effect.Effect<void> {
     if (this.#isTold || nowMs - this.#movedAtMs < tellMs) return Effect.void
     this.#isTold = true
-    const { group, stream, source } = this.#parts
+    const { group, stream } = this.#parts
     const left = [...(this.#ends ?? [])].slice(0, toldMax).map(([partition, end]) => {
-      const here = source.progressOf(partition, end)
+      const here = this.#progressHere(partition, end)
       if (here !== undefined) return `partition ${partition}, held here, is done up to ${here.done} of ${end}`
       return `partition ${partition}, not held here, is settled up to ${this.#settled.get(partition) ?? 0n} of ${end}`
     })

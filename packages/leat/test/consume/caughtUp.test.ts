@@ -393,6 +393,48 @@ describe("caughtUp", () => {
     ).toEqual(Exit.void)
   })
 
+  it("waits for a topic that was made anew, while its lane still reads the one of before", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          // What the name stands for; whoever holds a lane learns of it three seconds later.
+          let named = "notes"
+          const noticed = new TransportError({
+            reason: "Unavailable",
+            transport: "memory",
+            operation: "pull",
+            detail: "made anew"
+          })
+          const of = (topic: string) => (topic === "notes" ? named : topic)
+          const driver = bent((transport) => ({
+            ...transport,
+            openWriter: (topic) => transport.openWriter(of(topic)),
+            bounds: (topic, group) => Effect.suspend(() => transport.bounds(of(topic), group)),
+            subscribe: (asked) =>
+              Stream.suspend(() => {
+                const own = of(asked.topic)
+                const isAnew = Effect.repeat(Effect.sleep("3 seconds"), { until: () => of(asked.topic) !== own })
+                return Stream.map(transport.subscribe({ ...asked, topic: own }), (lane) => ({
+                  ...lane,
+                  batches: Stream.interruptWhen(lane.batches, Effect.andThen(isAnew, Effect.fail(noticed)))
+                }))
+              })
+          }))
+          const member = Effect.flatMap(Leat.make({ source: "test", routes: document(1), drivers: [driver] }), streamOf)
+          const notes = yield* member
+          const seen: Array<string> = []
+          const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+          yield* notes.publishAll(notesOf(10))
+          yield* subscription.caughtUp
+          named = "notes2"
+          yield* (yield* member).publishAll(notesOf(5))
+          yield* subscription.caughtUp
+          return seen.length
+        })
+      )
+    ).toBe(15)
+  })
+
   it("warns once of what does not move, and of each partition where it stands", () => {
     const lines: Array<string> = []
     const program = Effect.gen(function* () {

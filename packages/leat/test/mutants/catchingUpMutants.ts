@@ -2,6 +2,22 @@ import type { Mutant } from "./Mutant.ts"
 
 export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
+    name: "whoever waits to catch up believes a lane of a log that is gone",
+    file: "consume/CatchingUp.ts",
+    find: `if (isStrange) this`,
+    replace: `if (isStrange && !isStrange) this`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "waits for a topic that was made anew"
+  },
+  {
+    name: "what a lane of a log that is gone has settled is told to those who wait",
+    file: "consume/CatchingUp.ts",
+    find: `if (!this.#strange.has(partition)) this`,
+    replace: `this`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "waits for a topic that was made anew"
+  },
+  {
     name: "whoever waits to catch up does not ask about the lanes of others",
     file: "consume/CatchingUp.ts",
     find: `else isElsewhere ||= here === undefined`,
@@ -94,9 +110,9 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a lane settles at its end is not told to those who wait",
     file: "consume/CatchingUp.ts",
-    find: `      this.#settled.set(partition, settled)
+    find: `if (!this.#strange.has(partition)) this.#settled.set(partition, settled)
       changed()`,
-    replace: `      changed()`,
+    replace: `changed()`,
     foundBy: "consume/caughtUp.test.ts",
     test: "completes when stopping settles the last of it"
   },
