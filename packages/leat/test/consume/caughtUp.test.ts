@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, Fiber, Logger, References, Result, Scope, Stream } from "effect"
+import { Clock, Deferred, type Duration, Effect, Exit, Fiber, Logger, References, Result, Scope, Stream } from "effect"
 import fc from "fast-check"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
 import { faultDriver, randomFaults, seededRandom, simulate } from "leat/testing"
@@ -433,6 +433,41 @@ describe("caughtUp", () => {
         })
       )
     ).toBe(15)
+  })
+
+  it("says so once where the transport has no answer, ends with a stop all the same, and goes on with the next question", () => {
+    const lines: Array<string> = []
+    const waited = (questions: number, stopsAfter: Duration.Input) =>
+      Effect.gen(function* () {
+        let asked = 0
+        const driver = bent((transport) => ({
+          ...transport,
+          bounds: (topic, group) =>
+            Effect.suspend(() =>
+              topic === "notes" && asked++ < questions ? Effect.never : transport.bounds(topic, group)
+            )
+        }))
+        const leat = yield* Leat.make({ source: "test", routes: document(1), drivers: [driver] })
+        const notes = yield* streamOf(leat)
+        yield* notes.publish({ key: "a", text: "1" })
+        const subscription = yield* notes.handle("g", () => Effect.void)
+        const startMs = yield* nowMs
+        const waiting = yield* Effect.forkScoped(Effect.result(subscription.caughtUp))
+        yield* Effect.forkScoped(Effect.delay(subscription.stop, stopsAfter))
+        const result = yield* Fiber.join(waiting)
+        return [Result.isFailure(result) ? result.failure : "caught up", (yield* nowMs) - startMs] as const
+      }).pipe(Effect.scoped)
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    const told = Effect.all([waited(Infinity, "45 seconds"), waited(1, "10 minutes")])
+    const { exit } = simulate(1, Effect.provide(told, Logger.layer([logger])))
+    const [[stopped, stoppedMs], [goesOn, wentOnMs]] = Exit.isSuccess(exit) ? exit.value : [[], []]
+    expect([stopped, goesOn]).toMatchObject([{ reason: "Stopped" }, "caught up"])
+    expect(stoppedMs).toBeLessThan(47_000)
+    expect(wentOnMs).toBeLessThan(35_000)
+    expect(lines.filter((line) => line.includes("has not moved"))).toEqual([
+      expect.stringContaining("the transport has not said where its partitions end"),
+      expect.stringContaining("the transport has not said where its partitions end")
+    ])
   })
 
   it("warns once of what does not move, and of each partition where it stands", () => {

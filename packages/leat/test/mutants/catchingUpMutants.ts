@@ -2,6 +2,22 @@ import type { Mutant } from "./Mutant.ts"
 
 export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
+    name: "whoever waits to catch up hears of no stop while a transport does not answer",
+    file: "consume/CatchingUp.ts",
+    find: `if (isOver && question.pollUnsafe() === undefined) yield* this.#endedOrHalted`,
+    replace: ``,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "says so once where the transport has no answer"
+  },
+  {
+    name: "whoever waits to catch up asks a transport that does not answer once",
+    file: "consume/CatchingUp.ts",
+    find: `answer !== undefined || nowMs >= untilMs`,
+    replace: `answer !== undefined`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "says so once where the transport has no answer"
+  },
+  {
     name: "whoever waits to catch up believes a lane of a log that is gone",
     file: "consume/CatchingUp.ts",
     find: `if (isStrange) this`,
@@ -68,8 +84,8 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fault that passes ends the wait to catch up",
     file: "consume/CatchingUp.ts",
-    find: `return asked.failure.isRetryable ? undefined : yield* asked.failure`,
-    replace: `return yield* asked.failure`,
+    find: `if (error?.isRetryable !== true) return`,
+    replace: `return`,
     foundBy: "consume/caughtUp.test.ts",
     test: "waits out passing faults"
   },
