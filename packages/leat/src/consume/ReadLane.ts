@@ -355,6 +355,11 @@ export class ReadLane {
     return watermark
   }
 
+  /** The backend may not have it: the next settle is due by then. */
+  notSettled(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
+  }
+
   /** The backend has the position. */
   settled(position: Position): void {
     if (position <= this.#settled) return

@@ -251,6 +251,10 @@ export class ReadModel {
     return this.watermark
   }
 
+  notStored(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
+  }
+
   stored(position: number): void {
     if (this.#isAlone) {
       this.#aloneLeft -= position - this.settled

@@ -5,7 +5,7 @@ import { faultDriver, randomFaults, seededRandom, simulate } from "leat/testing"
 import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { type Note, noteContract } from "../contracts/Note.ts"
-import { bent, routes } from "./support.ts"
+import { bent, routes, withLanes } from "./support.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const run = <A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed = 1): A => {
@@ -87,6 +87,34 @@ describe("caughtUp", () => {
         })
       )
     ).toBeLessThan(200)
+  })
+
+  it("is not kept waiting for settleEvery by a settle that failed", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          let settles = 0
+          const lost = new TransportError({
+            reason: "Unavailable",
+            transport: "memory",
+            operation: "settle",
+            detail: "planted"
+          })
+          const driver = withLanes((lane) => ({
+            ...lane,
+            settle: (position) => (settles++ < 3 ? Effect.fail(lost) : lane.settle(position))
+          }))
+          const leat = yield* Leat.make({ source: "test", routes: document(1), drivers: [driver] })
+          const notes = yield* streamOf(leat)
+          yield* notes.publish({ key: "a", text: "1" })
+          const subscription = yield* notes.handle("g", () => Effect.void)
+          const startMs = yield* nowMs
+          yield* subscription.caughtUp
+          return [settles, (yield* nowMs) - startMs]
+        })
+      )
+      // After 100, 200 and 400 ms.
+    ).toEqual([4, 700])
   })
 
   it("does not wait for what is stored later", () => {

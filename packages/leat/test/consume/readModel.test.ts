@@ -113,7 +113,7 @@ class Both {
     if (does === "receive") this.#receive(records)
     else if (does === "next") this.#next()
     else if (does === "outage") model.isOutage = !model.isOutage
-    else if (does === "settle") this.#settle(at < 3, at !== 5)
+    else if (does === "settle") this.#settle(at < 3, at < 5)
     else if (does === "resume") {
       lane.resume(this.#nowMs)
       model.resume(this.#nowMs)
@@ -204,7 +204,12 @@ class Both {
     const due = this.model.settleDue(this.#nowMs, isFinal)
     const position = this.lane.settleDue(this.#nowMs, isFinal)
     expect(position === undefined ? undefined : Number(position)).toBe(due)
-    if (position === undefined || !isStored) return
+    if (position === undefined) return
+    if (!isStored) {
+      const againAtMs = this.#nowMs + 4
+      this.lane.notSettled(againAtMs)
+      return this.model.notStored(againAtMs)
+    }
     this.lane.settled(position)
     // An answer that comes late changes nothing.
     this.lane.settled(position - 1n)

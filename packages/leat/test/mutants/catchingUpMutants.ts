@@ -2,6 +2,14 @@ import type { Mutant } from "./Mutant.ts"
 
 export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a settle that failed is tried again after settleEvery",
+    file: "consume/ReadLane.ts",
+    find: `this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)`,
+    replace: ``,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "is not kept waiting for settleEvery by a settle that failed"
+  },
+  {
     name: "whoever waits to catch up hears of no stop while a transport does not answer",
     file: "consume/CatchingUp.ts",
     find: `if (isOver && question.pollUnsafe() === undefined) yield* this.#endedOrHalted`,
