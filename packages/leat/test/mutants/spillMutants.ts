@@ -196,10 +196,18 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (next <= to) return { records: records.filter(({ position }) => position >= from), next }`,
-    replace: `if (next > from) return { records: records.filter(({ position }) => position >= from), next }`,
+    find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `held.given = withinPortion(portion, from, next)`,
     foundBy,
     test: "goes on while events come faster"
+  },
+  {
+    name: "what a spill has given out and was not sent on is lost",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (given !== undefined && from < given.next)`,
+    replace: `if (given !== undefined && from < 0n)`,
+    foundBy,
+    test: "skips nothing when sending on breaks down"
   },
   {
     name: "closing gives nothing to the spill",

@@ -179,30 +179,31 @@ export class SpillDrain {
         for (const [partition, part] of this.#spill.parts.entries()) {
           if (!part.isOn || this.#running.has(partition)) continue
           this.#running.set(partition, new Wake(this.#pump.scheduler))
-          yield* Effect.forkScoped(this.#persistently(this.#drain(partition, part, lanes)))
+          yield* Effect.forkScoped(this.#persistently(partition, part, this.#drain(partition, part, lanes)))
         }
         yield* this.#wake.wait
       }
     })
   }
 
-  /** A defect must not look like an outage without end. */
-  #persistently(drain: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.catchDefect(drain, (defect) =>
-      Effect.andThen(
-        warn(`sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`),
-        Effect.andThen(
-          Effect.sleep(againMsMax),
-          Effect.suspend(() => this.#persistently(drain))
-        )
+  /** A defect must not look like an outage without end, nor keep in memory what is published meanwhile. */
+  #persistently(partition: number, part: SpillPart, drain: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchDefect(drain, (defect) => {
+      this.#hold(partition, part, false)
+      return warn(
+        `sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`
+      ).pipe(
+        Effect.andThen(Effect.sleep(againMsMax)),
+        Effect.andThen(Effect.suspend(() => this.#persistently(partition, part, drain)))
       )
-    )
+    })
   }
 
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
       let longestMs = heldMs
+      part.halted = undefined
       yield* this.#fence(partition)
       for (;;) {
         if (part.at < part.end) {

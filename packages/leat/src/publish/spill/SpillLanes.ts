@@ -35,6 +35,8 @@ interface Held {
   /** Pulled, and not looked at. */
   readonly ahead: Array<Portion>
   next: Position
+  /** What was read last and is not settled: whoever has failed with it reads it once more. */
+  given?: Portion | undefined
 }
 
 export class SpillLanes {
@@ -110,13 +112,15 @@ export class SpillLanes {
    */
   read(partition: number, from: Position, to: Position): Effect.Effect<Portion> {
     return Effect.gen({ self: this }, function* () {
+      const given = this.#lanes.get(partition)?.given
+      if (given !== undefined && from < given.next) return withinPortion(given, from, given.next)
       for (;;) {
         const { held, portion } = yield* this.#pull(partition)
         const { records, next } = portion
         if (next <= from) continue
-        if (next <= to) return { records: records.filter(({ position }) => position >= from), next }
-        held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
-        return { records: records.filter(({ position }) => position >= from && position < to), next: to }
+        if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
+        held.given = withinPortion(portion, from, next <= to ? next : to)
+        return held.given
       }
     })
   }
@@ -133,6 +137,7 @@ export class SpillLanes {
           if (portion.next > position) now.ahead.unshift(portion)
           continue
         }
+        held.given = undefined
         const exit = yield* Effect.exit(held.lane.settle(position))
         if (Exit.isSuccess(exit)) break
         if (reasonOf(exit.cause) === "LaneLost") yield* this.#lost(partition, held, exit.cause)
@@ -201,6 +206,11 @@ export class SpillLanes {
       Deferred.doneUnsafe(given, Effect.void)
     })
   }
+}
+
+/** What of a portion stands in [from, to). */
+function withinPortion({ records }: Portion, from: Position, to: Position): Portion {
+  return { records: records.filter(({ position }) => position >= from && position < to), next: to }
 }
 
 /** A member of the group, again and again; each until it fails, or `broken` completes. */
