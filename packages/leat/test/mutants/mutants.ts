@@ -20,6 +20,7 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillRefusalMutants } from "./spillRefusalMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
@@ -31,6 +32,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...spillRefusalMutants,
   ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,

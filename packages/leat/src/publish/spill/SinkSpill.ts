@@ -8,6 +8,7 @@ import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Position, Writer } from "../../transport/index.ts"
 import type { Halted } from "../LaneHome.ts"
+import type { LaneRules } from "../LaneRules.ts"
 import type { LegLanes } from "../LegLanes.ts"
 import type { Pump } from "../Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
@@ -18,6 +19,7 @@ import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 
 /** What the spill asks of its sink. */
 export interface SpilledSink extends PartitionHome {
+  readonly rules: LaneRules
   readonly ledger: Ledger
   /** The lanes of each stream. */
   readonly legs: ReadonlyMap<WriteAccount, LegLanes>
@@ -48,6 +50,10 @@ export class SinkSpill implements DrainHome {
 
   get leg(): Leg {
     return this.#sink.leg
+  }
+
+  get rules(): LaneRules {
+    return this.#sink.rules
   }
 
   get ledger(): Ledger {

@@ -8,7 +8,6 @@
 import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
-import { decide } from "../../Policy.ts"
 import { batchOf, type PlainRecord, sizeOf } from "../../record/batchOf.ts"
 import type { DroppedRange } from "../../record/DropNotice.ts"
 import type { EventId } from "../../record/EventId.ts"
@@ -22,7 +21,9 @@ import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
+import type { LaneRules } from "../LaneRules.ts"
 import type { Pump } from "../Pump.ts"
+import { isRefused, Refusals, type Verdict } from "./Refusals.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
 import { SpillLanes } from "./SpillLanes.ts"
@@ -43,6 +44,7 @@ const heldMs = 1000
 /** What the drain asks of its sink. */
 export interface DrainHome {
   readonly leg: Leg
+  readonly rules: LaneRules
   readonly ledger: Pick<Ledger, "journal">
   /** Something of a partition has changed: whether it is held back, or where it goes. */
   readonly looked: (partition: number) => void
@@ -284,11 +286,10 @@ export class SpillDrain {
   #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const batch = batchOf(records)
-      const most = pace.pageMax(portionMax)
+      const refusals = new Refusals(this.#home.rules, pace.pageMax(portionMax))
       let failures = 0
-      let limit = most
       for (let from = 0; from < batch.count;) {
-        const to = Math.min(from + limit, batch.count)
+        const to = refusals.until(from, batch.count)
         const sentAtMs = this.#pump.nowMs
         yield* pace.wait(to - from)
         const runs = yield* this.#send(partition, batch, from, to)
@@ -296,32 +297,37 @@ export class SpillDrain {
         if (stored > from) {
           this.#ended(partition, part, records.slice(from, stored), { ending: "stored" })
           this.#home.stores(partition)
+          refusals.stored(stored - from, this.#pump.nowMs)
           from = stored
           failures = 0
-          limit = most
           if (from === to) continue
         }
         const failed = runs.find(({ fate }) => fate !== "stored")
         if (runs.some(({ fate }) => fate === "unknown")) yield* this.#fence(partition)
-        if (isRefused(failed) && to - from > 1) {
-          limit = Math.max(1, (to - from) >> 1)
-          continue
-        }
-        failures++
+        let waitMs: number | undefined
         const record = records[from]
         if (isRefused(failed) && record !== undefined) {
-          const how = yield* this.#refused(partition, part, record, failed, failures)
-          if (how !== undefined) {
-            this.#ended(partition, part, [record], how)
-            from++
+          const refused = { from, to: failed.to, isMarker: false }
+          const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+          const verdict = refusals.judge(refused, failed.error, facts)
+          if (verdict._tag === "Halve") continue
+          if (verdict._tag === "Again") waitMs = verdict.waitMs
+          else {
+            const how = yield* this.#end(partition, part, record, failed.error.reason, verdict)
+            if (how === undefined) refusals.resume()
+            else {
+              this.#ended(partition, part, [record], how)
+              refusals.ended()
+              from++
+            }
             failures = 0
-            limit = most
             continue
           }
         }
+        failures++
         this.#home.fails(partition, sentAtMs, whyOf(failed))
         this.#hold(partition, part, false)
-        yield* pause(failures)
+        yield* waitMs === undefined ? pause(failures) : Effect.sleep(waitMs)
       }
     })
   }
@@ -334,34 +340,29 @@ export class SpillDrain {
     )
   }
 
-  /** A record that the destination refuses, alone. How it ends; undefined: it is sent again. */
-  #refused(
+  /** How a record ends that the destination refuses, alone; undefined: it stood, and is sent again. */
+  #end(
     partition: number,
     part: SpillPart,
     record: ReceivedRecord,
-    { error }: Run,
-    attempts: number
+    reason: string,
+    verdict: Exclude<Verdict, { readonly _tag: "Again" | "Halve" }>
   ): Effect.Effect<SpillEnding | undefined> {
     return Effect.gen({ self: this }, function* () {
-      const tag = error?.reason ?? "Unknown"
-      const detail = error?.detail ?? "no detail"
-      const decision = decide(this.#home.leg.policy, { tag, attempts, elapsedMs: 0, random: yield* Random.next })
-      // A missing right may pass; what is wrong with the record itself does not, and it is in the spill already.
-      const isOfRecord = tag === "Rejected" || tag === "TooLarge"
-      if (!("ending" in decision) || (decision.ending === "spill" && !isOfRecord)) return undefined
-      if (decision.ending === "drop") return { ending: "dropped", reason: tag }
+      if (verdict._tag === "Drop") return { ending: "dropped", reason }
+      const { failure } = verdict
+      let { detail } = failure
+      if (verdict._tag === "SetAside") {
+        const fault = yield* this.#home.setAside(partition, record, failure)
+        if (fault === undefined) return { ending: "deadLettered", reason, topic: this.#home.deadLetters }
+        detail = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
+      }
       const { id } = readMeta(record.headers, "")
       const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
-      let why = detail
-      if (decision.ending === "deadLetter") {
-        const fault = yield* this.#home.setAside(partition, record, { tag, attempts, detail })
-        if (fault === undefined) return { ending: "deadLettered", reason: tag, topic: this.#home.deadLetters }
-        why = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
-      }
-      part.halted = { tag, attempts, detail: why, stream }
+      part.halted = { ...failure, detail, stream }
       this.#hold(partition, part, false)
       yield* warn(
-        `what ${this.#spill.name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${tag}: ${why}`
+        `what ${this.#spill.name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${reason}: ${detail}`
       )
       yield* Deferred.await(this.#resumed)
       return undefined
@@ -443,10 +444,6 @@ function storedOf(runs: ReadonlyArray<Run>, from: number): number {
     stored = to
   }
   return stored
-}
-
-function isRefused(run: Run | undefined): run is Run {
-  return run?.fate === "notStored" && run.error !== undefined && !run.error.isRetryable
 }
 
 function whyOf(run: Run | undefined): string {
