@@ -20,6 +20,7 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillNoticeMutants } from "./spillNoticeMutants.ts"
 import { spillRefusalMutants } from "./spillRefusalMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
@@ -33,6 +34,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...bufferMutants,
   ...spillMutants,
   ...spillRefusalMutants,
+  ...spillNoticeMutants,
   ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,

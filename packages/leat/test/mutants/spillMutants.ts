@@ -177,11 +177,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillDrain.ts",
-    find: `if (reason === undefined) return
-    const said`,
-    replace: `if (reason !== undefined) return
-    const said`,
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (how.ending !== "stored") this.#announce(partition, account, record, how)`,
+    replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
   },

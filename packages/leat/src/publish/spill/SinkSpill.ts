@@ -4,6 +4,7 @@ import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
 import type { DroppedRange } from "../../record/DropNotice.ts"
+import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Position, Writer } from "../../transport/index.ts"
@@ -20,6 +21,10 @@ import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 /** What the spill asks of its sink. */
 export interface SpilledSink extends PartitionHome {
   readonly rules: LaneRules
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
+  readonly isCompacted: boolean
+  readonly recordBytesMax: number
   readonly ledger: Ledger
   /** The lanes of each stream. */
   readonly legs: ReadonlyMap<WriteAccount, LegLanes>
@@ -54,6 +59,15 @@ export class SinkSpill implements DrainHome {
 
   get rules(): LaneRules {
     return this.#sink.rules
+  }
+
+  get incarnation(): string {
+    return formatUuid(this.#sink.incarnation)
+  }
+
+  /** A record without a key has no place in a compacted topic. */
+  get markerBytesMax(): number {
+    return this.#sink.isCompacted ? 0 : this.#sink.recordBytesMax
   }
 
   get ledger(): Ledger {
@@ -151,8 +165,8 @@ export class SinkSpill implements DrainHome {
     return Array.from(this.#sink.legs.keys()).find(isOf) ?? this.ledger.account(stream, sink, epoch)
   }
 
-  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): void {
-    this.#sink.legs.get(account)?.announce(ranges)
+  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): boolean {
+    return this.#sink.legs.get(account)?.announce(ranges) === true
   }
 
   setAside(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {

@@ -7,16 +7,12 @@
  */
 import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
-import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
-import { batchOf, type PlainRecord, sizeOf } from "../../record/batchOf.ts"
-import type { DroppedRange } from "../../record/DropNotice.ts"
-import type { EventId } from "../../record/EventId.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
 import { readMeta } from "../../record/Wire.ts"
-import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
-import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
+import type { ReceivedRecord, Run } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
@@ -26,6 +22,7 @@ import type { Pump } from "../Pump.ts"
 import { isRefused, Refusals, type Verdict } from "./Refusals.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
+import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { SpillLanes } from "./SpillLanes.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
@@ -42,18 +39,14 @@ const freshMs = 1000
 const heldMs = 1000
 
 /** What the drain asks of its sink. */
-export interface DrainHome {
-  readonly leg: Leg
+export interface DrainHome extends EndingsHome {
   readonly rules: LaneRules
-  readonly ledger: Pick<Ledger, "journal">
   /** Something of a partition has changed: whether it is held back, or where it goes. */
   readonly looked: (partition: number) => void
   /** Whether nothing of a partition is on its way. */
   readonly isQuiet: (partition: number) => boolean
-  /** The account of a stream that has this tag in this sink. */
-  readonly accountOf: (tag: string) => WriteAccount
-  /** Events of a stream were dropped: a gap, for a later record of it to announce. */
-  readonly announce: (account: WriteAccount, ranges: ReadonlyArray<DroppedRange>) => void
+  /** Bytes of the largest marker that the destination takes; 0: none. */
+  readonly markerBytesMax: number
   /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
   readonly setAside: (
     partition: number,
@@ -67,29 +60,26 @@ export interface DrainHome {
   readonly fails: (partition: number, sentAtMs: number, why: string) => void
 }
 
-/** What was sent on since the spill had been empty. */
-interface Tally {
-  sinceMs: number
-  stored: number
-  dropped: number
-  deadLettered: number
-}
-
 export class SpillDrain {
   readonly #spill: Spill
   readonly #home: DrainHome
-  readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">
+  readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs" | "wallMs">
   readonly #wake: Wake
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
-  #tally: Tally | undefined
+  readonly #endings: SpillEndings
 
-  constructor(spill: Spill, home: DrainHome, pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">) {
+  constructor(
+    spill: Spill,
+    home: DrainHome,
+    pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs" | "wallMs">
+  ) {
     this.#spill = spill
     this.#home = home
     this.#pump = pump
     this.#wake = new Wake(pump.scheduler)
+    this.#endings = new SpillEndings(spill, home, pump)
   }
 
   /** Runs until it is interrupted. */
@@ -100,12 +90,10 @@ export class SpillDrain {
   /** From now on what a partition is sent goes to the spill. */
   trip(partition: number, { tag, detail }: Omit<SpillHalt, "stream">): void {
     if (this.#spill.isOn(partition)) return
-    const isFirst = this.#tally === undefined
     this.#turnOn(partition)
-    if (isFirst)
-      this.#tell(
-        `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
-      )
+    this.#endings.tellOnce(
+      `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
+    )
   }
 
   /** Its sink is being closed: what waits in the buffer goes to the spill, and for nothing else. */
@@ -130,7 +118,7 @@ export class SpillDrain {
   }
 
   #turnOn(partition: number): void {
-    this.#tally ??= { sinceMs: this.#pump.nowMs, stored: 0, dropped: 0, deadLettered: 0 }
+    this.#endings.begin()
     this.#spill.trip(partition)
     this.#wake.signal()
   }
@@ -155,11 +143,7 @@ export class SpillDrain {
   #recover(lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const bounds = yield* lanes.bounds
-      const found = bounds.reduce((total, { settled, end }) => total + Number(end - settled), 0)
-      if (found > 0)
-        yield* warn(
-          `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
-        )
+      let found = 0
       for (const { partition, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
@@ -167,9 +151,16 @@ export class SpillDrain {
         part.at = settled
         if (part.end === 0n) part.ownFrom = end
         part.end = end
-        part.bytes = yield* lanes.bytes(partition, settled, end)
+        const { bytes, markers } = yield* lanes.sizes(partition, settled, end)
+        part.bytes = bytes
+        part.markers = markers
+        found += Number(end - settled) - markers
         if (settled < end) this.#turnOn(partition)
       }
+      if (found === 0) return
+      this.#endings.tell(
+        `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
+      )
     })
   }
 
@@ -219,7 +210,8 @@ export class SpillDrain {
             return Effect.never
           })
           yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)
-          if (next > part.at) this.#missing(partition, part, next)
+          if (next > part.at) this.#endings.missing(partition, part, next)
+          yield* this.#announceCarried(partition, part)
           yield* lanes.settle(partition, next)
           continue
         }
@@ -259,21 +251,11 @@ export class SpillDrain {
     part.isOn = false
     part.isHeld = false
     part.bytes = 0
+    part.markers = 0
     part.book.empty()
     this.#running.delete(partition)
     this.#home.looked(partition)
-    if (this.#tally === undefined || this.#spill.parts.some(({ isOn }) => isOn)) return
-    const { sinceMs, stored, dropped, deadLettered } = this.#tally
-    this.#tally = undefined
-    const others = [
-      ...(dropped === 0 ? [] : [`${dropped} dropped`]),
-      ...(deadLettered === 0 ? [] : [`${deadLettered} set aside`])
-    ]
-    const lost = others.length === 0 ? "" : `, ${others.join(" and ")}`
-    const seconds = Math.round((this.#pump.nowMs - sinceMs) / 1000)
-    this.#tell(
-      `${this.#home.leg.sink} stores again: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
-    )
+    if (!this.#spill.parts.some(({ isOn }) => isOn)) this.#endings.empty()
   }
 
   #hold(partition: number, part: SpillPart, isHeld: boolean): void {
@@ -307,7 +289,7 @@ export class SpillDrain {
         let waitMs: number | undefined
         const record = records[from]
         if (isRefused(failed) && record !== undefined) {
-          const refused = { from, to: failed.to, isMarker: false }
+          const refused = { from, to: failed.to, isMarker: readMeta(record.headers, "").isMarker }
           const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
           const verdict = refusals.judge(refused, failed.error, facts)
           if (verdict._tag === "Halve") continue
@@ -371,47 +353,32 @@ export class SpillDrain {
 
   /** Records have ended, one behind the other. */
   #ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
-    for (const record of records) {
-      this.#missing(partition, part, record.position)
-      part.at = record.position + 1n
-      const meta = readMeta(record.headers, "")
-      const account = part.book.end(record.position, meta, how)
-      if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
-      else if (record.position < part.ownFrom) this.#recovered(meta.id, how)
-      part.bytes = Math.max(0, part.bytes - sizeOf(record))
-    }
-    if (this.#tally !== undefined) this.#tally[how.ending] += records.length
+    this.#endings.ended(partition, part, records, how)
     this.driven(partition)
   }
 
-  /** An event of this leat has ended: the journal sees it, and consumers are told of what is not stored. */
-  #told(account: WriteAccount, { bucket, seq }: EventId, how: SpillEnding): void {
-    const reason = how.ending === "stored" ? undefined : how.reason
-    this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
-    if (reason === undefined) return
-    const said = how.ending === "dropped" ? reason : "deadLettered"
-    this.#home.announce(account, [{ bucket, from: seq, to: seq + 1, reason: said }])
-  }
-
-  /** One that an earlier process has left. */
-  #recovered(id: EventId | undefined, how: SpillEnding): void {
-    if (id === undefined) return
-    const account = this.#home.accountOf(id.stream)
-    account.recovered++
-    if (how.ending === "stored") account.stored++
-    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
-  }
-
-  /** Positions before `to` that cannot be read any more. */
-  #missing(partition: number, part: SpillPart, to: Position): void {
-    if (to <= part.at) return
-    const count = Number(to - part.at)
-    this.#tell(
-      `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
-    )
-    part.book.skip(part.at, to, "dropped")
-    part.at = to
-    if (this.#tally !== undefined) this.#tally.dropped += count
+  /** Stores what no lane announces. Markers that are refused are tried again with the next ones. */
+  #announceCarried(partition: number, part: SpillPart): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { markerBytesMax } = this.#home
+      if (markerBytesMax === 0) return this.#endings.notices.forget(partition)
+      for (let failures = 0; ;) {
+        const notice = this.#endings.notices.next(partition, markerBytesMax, this.#pump.wallMs)
+        if (notice === undefined) return
+        const sentAtMs = this.#pump.nowMs
+        const [run] = yield* this.#send(partition, batchOf([notice.record]), 0, 1)
+        if (run?.fate === "unknown") yield* this.#fence(partition)
+        if (isRefused(run)) return
+        if (run?.fate === "stored") {
+          notice.told()
+          failures = 0
+          continue
+        }
+        this.#home.fails(partition, sentAtMs, whyOf(run))
+        this.#hold(partition, part, false)
+        yield* pause(++failures)
+      }
+    })
   }
 
   /** Until it has returned: what is in doubt must not land behind what is sent on. */
@@ -429,10 +396,6 @@ export class SpillDrain {
         yield* pause(failures)
       }
     })
-  }
-
-  #tell(sentence: string): void {
-    Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import { Cause, Deferred, Effect, Exit, Pull, Scope, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
-import type { Lane, Position, ReceivedBatch, Subscription } from "../../transport/index.ts"
+import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from "../../transport/index.ts"
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
+import { readMeta } from "../../record/Wire.ts"
 import type { SpillPlace } from "./Spill.ts"
 
 /** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
@@ -27,6 +28,17 @@ export interface SpillBounds {
 
 /** Records that follow each other, and the position behind them. */
 export type Portion = Pick<ReceivedBatch, "records" | "next">
+
+interface Sizes {
+  readonly bytes: number
+  readonly markers: number
+}
+
+const nothing: Sizes = { bytes: 0, markers: 0 }
+
+function withRecord({ bytes, markers }: Sizes, record: ReceivedRecord): Sizes {
+  return { bytes: bytes + sizeOf(record), markers: markers + (readMeta(record.headers, "").isMarker ? 1 : 0) }
+}
 
 /** A lane of the spill, and how far it was read. */
 interface Held {
@@ -91,16 +103,16 @@ export class SpillLanes {
     )
   }
 
-  /** Bytes of the records in [from, to). */
-  bytes(partition: number, from: Position, to: Position): Effect.Effect<number> {
-    if (from >= to) return Effect.succeed(0)
+  /** Of the records in [from, to): their bytes, and how many are no events. */
+  sizes(partition: number, from: Position, to: Position): Effect.Effect<Sizes> {
+    if (from >= to) return Effect.succeed(nothing)
     const { transport, topic } = this.#place
     const read = transport.read(topic, partition, { fromPosition: from, toPosition: to })
     return asked(
       Stream.runFold(
         read,
-        () => 0,
-        (total, { records }) => records.reduce((sum, record) => sum + sizeOf(record), total)
+        () => nothing,
+        (total, { records }) => records.reduce(withRecord, total)
       ),
       this.#place
     )
