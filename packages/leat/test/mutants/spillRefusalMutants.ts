@@ -68,5 +68,22 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
     replace: `  resume(): void {`,
     foundBy,
     test: "stands when the deadline of its rule is over"
+  },
+  {
+    name: "resume leaves a record of a spill a time that is refused",
+    file: "publish/spill/SpillDrain.ts",
+    find: `              refusals.resume()
+              batch = this.#batchOf(partition, records)`,
+    replace: `              refusals.resume()`,
+    foundBy,
+    test: "have the present one after"
+  },
+  {
+    name: "resume gives a time to one record of a spill alone",
+    file: "publish/spill/SpillDrain.ts",
+    find: `{ before: part.end, timeMs: this.#pump.wallMs }`,
+    replace: `{ before: part.at + 1n, timeMs: this.#pump.wallMs }`,
+    foundBy,
+    test: "have the present one after"
   }
 ]

@@ -1,7 +1,9 @@
-import { Effect } from "effect"
+import { Clock, Effect, Exit, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import type { FaultPlan } from "leat/testing"
-import { legRow, note, stored } from "./stories.js"
+import { type Transport, TransportError } from "leat/transport"
+import { WallClock } from "../../src/testing/story/WallClock.js"
+import { big, legRow, note, stored } from "./stories.js"
 import { isAway, openSpilling, type SpillPlaces, spillPlaces, spillStory, until } from "./spillStory.js"
 
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => String(from + index))
@@ -129,4 +131,69 @@ describe("a record of a spill that its destination refuses", () => {
         expect(yield* texts(places)).toEqual(numbers(64))
       })
     ))
+})
+
+const hourMs = 3_600_000
+const ahead = new TransportError({ reason: "Rejected", transport: "far", operation: "send", detail: "of tomorrow" })
+
+/** Refuses a time that is more than an hour ahead, as Kafka does. */
+const refusesTomorrow =
+  (nowMs: () => number) =>
+  (transport: Transport): Partial<Transport> => ({
+    openWriter: (topic) =>
+      Effect.map(transport.openWriter(topic), (writer) => ({
+        ...writer,
+        send: (partition, batch, from, to, timeoutMs, answer) => {
+          for (let index = from; index < to; index++)
+            if (batch.timeMs(index) > nowMs() + hourMs) return answer([{ from, to, fate: "notStored", error: ahead }])
+          writer.send(partition, batch, from, to, timeoutMs, answer)
+        }
+      }))
+  })
+
+describe("records of a spill whose time is ahead of the clock", () => {
+  for (const isLeft of [false, true])
+    it(`have the present one after \`resume\`, all that stood there: ${isLeft ? "left by an earlier process" : "own"}`, () =>
+      void spillStory(
+        Effect.gen(function* () {
+          const inner = yield* Clock.Clock
+          const wall = new WallClock(inner)
+          const places = spillPlaces()
+          const setting = {
+            policy: [
+              { on: ["passing"], then: "spill" },
+              { on: ["Rejected"], then: "halt" }
+            ],
+            far: refusesTomorrow(() => (places.faults === isAway ? Infinity : inner.currentTimeMillisUnsafe()))
+          }
+          yield* Effect.gen(function* () {
+            const scope = yield* Scope.make()
+            let { leat, notes } = yield* Scope.provide(openSpilling(places, setting), scope)
+            places.faults = isAway
+            wall.jump(2 * hourMs)
+            // More than one portion of them.
+            for (const text of numbers(700)) notes.offer(big(text, 40))
+            yield* until("they are in the spill", () => legRow(leat)?.spilled === 700)
+            wall.jump(-2 * hourMs)
+            if (isLeft) {
+              yield* Scope.close(scope, Exit.void)
+              ;({ leat, notes } = yield* openSpilling(places, setting))
+            }
+            places.faults = {}
+            yield* until("it stands", () => leat.halted().length === 1)
+            const resumedMs = inner.currentTimeMillisUnsafe()
+            yield* leat.resume
+            yield* until("all is stored", () => legRow(leat)?.stored === 700)
+            yield* notes.publish(note("k", "700"))
+            const log = places.far.topic("notes").partitions[0]
+            const times: Array<number> = []
+            for (let batch = log?.read(0n, log.end); batch !== undefined; batch = log?.read(batch.next, log.end))
+              times.push(...batch.records.map(({ timeMs }) => timeMs))
+            expect(times).toHaveLength(701)
+            expect(new Set(times.slice(0, 700))).toEqual(new Set([resumedMs]))
+            expect(times[700]).toBeGreaterThan(resumedMs)
+            if (!isLeft) yield* Scope.close(scope, Exit.void)
+          }).pipe(Effect.provideService(Clock.Clock, wall))
+        })
+      ))
 })

@@ -12,7 +12,7 @@ import type { RecordBatch } from "../../record/RecordBatch.ts"
 import { readMeta } from "../../record/Wire.ts"
 import { warn } from "../../Telemetry.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
-import type { ReceivedRecord, Run } from "../../transport/index.ts"
+import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
@@ -68,6 +68,8 @@ export class SpillDrain {
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
+  /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
+  readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
   readonly #endings: SpillEndings
 
   constructor(
@@ -111,7 +113,11 @@ export class SpillDrain {
   /** Lets what stands go on. */
   resume(): void {
     if (!this.#spill.parts.some(({ halted }) => halted !== undefined)) return
-    for (const part of this.#spill.parts) part.halted = undefined
+    for (const [partition, part] of this.#spill.parts.entries()) {
+      if (part.halted === undefined) continue
+      part.halted = undefined
+      this.#latest.set(partition, { before: part.end, timeMs: this.#pump.wallMs })
+    }
     const resumed = this.#resumed
     this.#resumed = Deferred.makeUnsafe<void>()
     Deferred.doneUnsafe(resumed, Effect.void)
@@ -252,6 +258,7 @@ export class SpillDrain {
     part.isHeld = false
     part.bytes = 0
     part.markers = 0
+    this.#latest.delete(partition)
     part.book.empty()
     this.#running.delete(partition)
     this.#home.looked(partition)
@@ -267,7 +274,7 @@ export class SpillDrain {
   /** Sends records on, one portion after the other, until each has ended. */
   #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const batch = batchOf(records)
+      let batch = this.#batchOf(partition, records)
       const refusals = new Refusals(this.#home.rules, pace.pageMax(portionMax))
       let failures = 0
       for (let from = 0; from < batch.count;) {
@@ -296,8 +303,10 @@ export class SpillDrain {
           if (verdict._tag === "Again") waitMs = verdict.waitMs
           else {
             const how = yield* this.#end(partition, part, record, failed.error.reason, verdict)
-            if (how === undefined) refusals.resume()
-            else {
+            if (how === undefined) {
+              refusals.resume()
+              batch = this.#batchOf(partition, records)
+            } else {
               this.#ended(partition, part, [record], how)
               refusals.ended()
               from++
@@ -312,6 +321,16 @@ export class SpillDrain {
         yield* waitMs === undefined ? pause(failures) : Effect.sleep(waitMs)
       }
     })
+  }
+
+  /** Made anew for other times: a driver may hold the one before. */
+  #batchOf(partition: number, records: ReadonlyArray<ReceivedRecord>): RecordBatch {
+    const batch = batchOf(records)
+    const latest = this.#latest.get(partition)
+    if (latest === undefined) return batch
+    const count = records.filter(({ position }) => position < latest.before).length
+    batch.limitTime(0, count, latest.timeMs)
+    return batch
   }
 
   #send(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
