@@ -374,7 +374,7 @@ class OpenedLeat implements OpenLeat {
   /** Required legs wait for their sink; a best-effort leg joins the stream between two events, once its sink is open. */
   #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
     const wrong = (partitions: number) => partitionFault(contract, route, leg, partitions)
-    const request = { leg, isCompacted: contract.compacted, wrong }
+    const request = { leg, stream: contract.stream, isCompacted: contract.compacted, wrong }
     if (leg.required) return Effect.asVoid(this.#sinks.open(request))
     return this.#sinks.openLater(request, this.#scopes.streams, () => {
       const now = this.#routes.lookup(contract.stream, this.source)

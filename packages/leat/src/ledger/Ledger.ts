@@ -25,7 +25,8 @@ export type Place = PendingPlace | "spilled" | "stored" | "deadLettered" | "drop
 
 /**
  * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
- * quick and must not throw.
+ * quick and must not throw. What ends in a spill without that this leat can read it, because it is damaged or another process has sent it on, it
+ * does not see: nobody here knows the ids.
  *
  * @example
  * ```ts
@@ -138,7 +139,7 @@ export interface LegRow {
   readonly stored: number
   /** Set aside in `{topic}.undelivered` by a policy, by the reason of the `TransportError`. */
   readonly deadLettered: Readonly<Counts>
-  /** By reason: `overflow`, `tooLarge`, `closed`, or that of the `TransportError`. */
+  /** By reason: `overflow`, `tooLarge`, `closed`, `takenOver` (another process had its spill), or that of the `TransportError`. */
   readonly dropped: Readonly<Counts>
   /** Of the dead-lettered and dropped: legs that may nevertheless be stored. */
   readonly droppedMayBeStored: number

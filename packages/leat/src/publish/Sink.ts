@@ -70,6 +70,8 @@ export interface SinkOptions {
   readonly isCompacted: boolean
   /** How long closing waits for what is buffered, in milliseconds. */
   readonly drainMs: number
+  /** Those that asked for the sink, also before they are open. */
+  readonly streams: ReadonlySet<string>
   /** Opens the spill of the sink, with so many partitions; absent: it has none. */
   readonly spill?: (partitions: number) => Effect.Effect<SpillPlace, TransportError, Scope.Scope>
 }
@@ -83,6 +85,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   largest: number
   readonly writer: Writer
   readonly ledger: Ledger
+  /** Those that asked for it, also before they are open. */
+  readonly streams: ReadonlySet<string>
   readonly recordBytesMax: number
   readonly lettersMax = lettersMax
   readonly canFence: boolean
@@ -103,7 +107,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   #givenUp = 0
   #drained: (() => void) | undefined
 
-  constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer, place?: SpillPlace) {
+  constructor(
+    { leg, pump, ledger, incarnation, isCompacted, streams }: SinkOptions,
+    writer: Writer,
+    place?: SpillPlace
+  ) {
     const { fencing, pipeline } = pump.transport.capabilities
     const ofSpill = place?.transport.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY
     const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofSpill)
@@ -114,6 +122,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.#buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
     this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
     this.ledger = ledger
+    this.streams = streams
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
     const watched = { budget: budgetFor(policy, undefined), outage: this.#watchFor(policy, undefined) }

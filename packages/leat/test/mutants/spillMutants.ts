@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/spill.test.ts"
+const silent = "publish/spillSilence.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
@@ -111,11 +112,59 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is published is held back as long as a cluster gives no answer",
     file: "publish/spill/SpillDrain.ts",
-    find: `            this.#hold(partition, part, false)
-            return Effect.never`,
-    replace: `            return Effect.never`,
+    find: `              this.#hold(partition, part, false)
+              return Effect.void`,
+    replace: `              return Effect.void`,
     foundBy,
     test: "keeps nothing in memory for long"
+  },
+  {
+    name: "what another process has sent on is told stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)`,
+    replace: `this.#tell(to - 1n, { ending: "stored" }, false)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is surely not stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (reason === takenOver) account.droppedMayBeStored += count`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is counted once more",
+    file: "publish/spill/SpillBook.ts",
+    find: `    this.#noted.take(to - 1n)
+    this.#unread`,
+    replace: `    this.#unread`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "does not know what became of"
+  },
+  {
+    name: "each partition of a spill has a rate of its own",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      const pace = this.#pace
+`,
+    replace: `      const pace = new Pace(
+        () => this.#pump.nowMs,
+        () => this.#home.leg.spill?.ratePerSecond
+      )
+`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "sends on no more than its rate"
+  },
+  {
+    name: "the rate of a spill is that with which its sink was opened",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      () => home.leg.spill?.ratePerSecond
+    )`,
+    replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
+    )`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "takes over another rate"
   },
   {
     name: "every receipt is followed through an outage",
@@ -153,9 +202,11 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
-    replace: `          yield* lanes.settle(partition, next)
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
+    find: `      yield* this.#sendOn(partition, part, records, pace)
+      if`,
+    replace: `      yield* lanes.settle(partition, next)
+      yield* this.#sendOn(partition, part, records, pace)
+      if`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
   },
@@ -192,6 +243,54 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "joins again"
   },
   {
+    name: "a settle without an answer keeps everything waiting",
+    file: "publish/spill/SpillSettles.ts",
+    find: `Effect.raceFirst(Deferred.await(running), late)`,
+    replace: `Effect.andThen(Deferred.await(running), late)`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a settle without an answer is not begun anew",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined) return position`,
+    replace: `if (why !== "") return position`,
+    foundBy: silent,
+    test: "has that settle begun anew"
+  },
+  {
+    name: "nobody is told that a spill cannot settle",
+    file: "publish/spill/SpillSettles.ts",
+    find: `monotonicMs(clock) - sinceMs >= tellUnsettledMs`,
+    replace: `monotonicMs(clock) - sinceMs < 0`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a trim without an answer is not told",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined || wasTold) return`,
+    replace: `if (why !== "") return`,
+    foundBy: silent,
+    test: "goes on beside a trim of its disk that never answers"
+  },
+  {
+    name: "a pull of the disk without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `answered(held.pull, this.#place, "pull")`,
+    replace: `held.pull`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
+    name: "a disk that gives nothing is not told",
+    file: "publish/spill/SpillDrain.ts",
+    find: `does not give what it holds`,
+    replace: `x`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
     find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
@@ -222,6 +321,54 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `\${spillSuffix}`,
     foundBy,
     test: "keeps what is published while its cluster is away"
+  },
+  {
+    name: "a spill keeps what its cluster keeps of a topic",
+    file: "publish/spill/openSpill.ts",
+    find: `transport.ensure({ topic, partitions, retention: everything })`,
+    replace: `transport.ensure({ topic, partitions })`,
+    foundBy,
+    test: "keeps what is on disk whatever the cluster there keeps"
+  },
+  {
+    name: "a topic with a retention may be a spill",
+    file: "publish/spill/openSpill.ts",
+    find: `if (faults.length > 0) return`,
+    replace: `if (faults.length > 9) return`,
+    foundBy,
+    test: "does not take a topic that may delete"
+  },
+  {
+    name: "what is left of a stream that is not open yet is counted under its tag",
+    file: "publish/spill/SinkSpill.ts",
+    find: `Array.from(this.#sink.streams).find(isOf) ?? stream`,
+    replace: `stream`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "counts what is left under its stream"
+  },
+  {
+    name: "what is left and is sent on once more is counted once more",
+    file: "publish/spill/SpillEndings.ts",
+    find: `part.recoveredTo = record.position + 1n`,
+    replace: `part.recoveredTo = 0n`,
+    foundBy: silent,
+    test: "counts once what it sends on once more"
+  },
+  {
+    name: "two destinations have one spill",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(".", "_2e")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
+  },
+  {
+    name: "what stands for a dot may stand in the name of another cluster",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(/_(?=2e|5f)/g, "_5f")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
   },
   {
     name: "a spill may be in memory",

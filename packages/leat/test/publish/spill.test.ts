@@ -368,6 +368,31 @@ describe("a leg that spills", () => {
       })
     ))
 
+  it("keeps what is on disk whatever the cluster there keeps of a topic", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const disk = new PowerLossBroker({ partitions: 1, retentionBytes: 4096 })
+        const { leat, notes } = yield* open({ ...place, disk, faults: away, diskFaults: {} })
+        for (const text of numbers(50)) notes.offer(note("k", text.padEnd(1000, ".")))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 50)
+        const log = disk.disk.topic("local.notes.1.spill").partitions[0]
+        expect([log?.start, log?.end]).toEqual([0n, 50n])
+      })
+    ))
+
+  it("does not take a topic that may delete what was not sent on", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        place.disk.disk.ensure({ topic: "local.notes.1.spill", partitions: 1, retention: { timeMs: 1000 } })
+        const refused = yield* Effect.flip(open(place))
+        expect(String(refused)).toContain(
+          "topic local.notes.1.spill of disk may delete what was not sent on yet (retention.timeMs: 1000, retention.bytes: default), and a spill keeps everything: take the retention out of the section of that cluster, or name another cluster"
+        )
+      })
+    ))
+
   it("joins again when its disk cannot be read", () =>
     story(
       Effect.gen(function* () {

@@ -77,28 +77,31 @@ export function spillWorld(seed: number): SpillWorld {
     ...(noRight === undefined ? [] : [{ on: ["Unauthorized"], ...retries(), then: noRight }]),
     ...(chance(0.3) ? [{ on: ["SpillFull"], then: "drop" }] : [])
   ]
-  const routes = {
-    version: 1,
+  const spill = { cluster: "disk", bytes: chance(0.3) ? 65_536 : 50_000_000 }
+  const settings = {
+    cluster: "far",
+    topic: "notes",
+    policy: "leg",
+    linger: `${between(0, 5)} millis`,
+    timeout: `${pick([50, 300, 1000])} millis`,
+    buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
+    batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) }
+  }
+  let version = 1
+  /** No rate: none. */
+  const documentOf = (rate?: number) => ({
+    version: version++,
     clusters: { far: { transport: "memory" }, disk: { transport: "powerLoss" } },
     policies: { leg: policy },
     routes: [
       {
         match: { stream: "*" },
-        to: [
-          {
-            cluster: "far",
-            topic: "notes",
-            policy: "leg",
-            linger: `${between(0, 5)} millis`,
-            timeout: `${pick([50, 300, 1000])} millis`,
-            spill: { cluster: "disk", bytes: chance(0.3) ? 65_536 : 50_000_000 },
-            buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
-            batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) }
-          }
-        ]
+        to: [{ ...settings, spill: { ...spill, ...(rate === undefined ? {} : { rate }) } }]
       }
     ]
-  }
+  })
+  /** Of those that come; who is there is given a table too. */
+  let routes = documentOf(chance(0.2) ? 50 : undefined)
 
   const draws = (): FaultPlan =>
     randomFaults(random, {
@@ -126,10 +129,17 @@ export function spillWorld(seed: number): SpillWorld {
         : { send: ({ topic }) => (topic === "notes" ? { kind: "fail", reason: "Unauthorized" } : undefined) },
     () => ({})
   ]
+  /** What the disk is asked for has no answer, now and then or ever. */
+  const silences = (part: number): FaultPlan => ({
+    settle: () => (chance(part) ? "silence" : undefined),
+    pull: () => (chance(part / 4) ? "silence" : undefined)
+  })
   const diskPlans: ReadonlyArray<() => FaultPlan> = [
     () => ({}),
     () => ({}),
     draws,
+    () => ({ ...draws(), ...silences(0.1) }),
+    () => silences(pick([0.2, 1])),
     () => ({ send: () => ({ kind: "fail", reason: "Full" }) })
   ]
 
@@ -154,14 +164,15 @@ export function spillWorld(seed: number): SpillWorld {
               live(() => faults.far)
             ),
             gate,
-            () => chance(odd)
+            { isOdd: () => chance(odd) }
           ),
           gated(
             faultDriver(
               powerLossDriver(disk),
               live(() => faults.disk)
             ),
-            gate
+            gate,
+            { isTrimSilent: () => chance(0.02) }
           )
         ]
       }),
@@ -202,14 +213,30 @@ export function spillWorld(seed: number): SpillWorld {
 
   const program = Effect.gen(function* () {
     let one = yield* open()
+    // Another process that names the same spill, which is a mistake: they take turns, with what belongs to whom told honestly.
+    let rival: Process | undefined
+    const isShared = chance(0.2)
     for (let step = 0; step < 150; step++) {
       for (let count = between(0, 8); count > 0; count--) yield* publish(one)
+      if (isShared && chance(0.05)) {
+        if (rival === undefined) rival = yield* open()
+        else {
+          yield* Scope.close(rival.scope, Exit.void)
+          check(rival, `rival closed in step ${step}`)
+          rival = undefined
+        }
+      }
+      if (rival !== undefined && chance(0.3)) yield* publish(rival)
       yield* Effect.sleep(pick([0, 1, 5, 20, 200]))
       check(one, `step ${step}`)
       if (chance(0.08)) faults.far = pick(farPlans)()
       if (chance(0.05)) faults.disk = pick(diskPlans)()
       if (chance(0.02)) yield* disk.losePower(between(0, 3))
       if (chance(0.03)) yield* one.leat.resume
+      if (chance(0.02)) {
+        routes = documentOf(pick([undefined, 20, 1000]))
+        yield* one.leat.swapRoutes(routes)
+      }
       if (chance(0.02)) {
         const isCrash = chance(isPatient ? 0.1 : 0.5)
         if (isCrash) {
@@ -229,6 +256,9 @@ export function spillWorld(seed: number): SpillWorld {
     }
     faults.far = {}
     faults.disk = {}
+    if (rival !== undefined) yield* Scope.close(rival.scope, Exit.void)
+    routes = documentOf()
+    yield* one.leat.swapRoutes(routes)
     yield* one.leat.resume
     yield* waitUntil(
       "the spill is empty",
@@ -308,15 +338,19 @@ function live(plan: () => FaultPlan): FaultPlan {
 }
 
 /** A process that is dead asks for nothing any more, and hears of nothing. */
-function gated(driver: Driver, gate: { readonly isDead: boolean }, isOdd = () => false): Driver {
+function gated(
+  driver: Driver,
+  gate: { readonly isDead: boolean },
+  { isTrimSilent = () => false, isOdd = () => false }: Readonly<Record<string, () => boolean>>
+): Driver {
   const alive = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() =>
       gate.isDead ? Effect.never : Effect.flatMap(effect, (told) => (gate.isDead ? Effect.never : Effect.succeed(told)))
     )
   return {
     ...driver,
-    open: (...asked) =>
-      Effect.map(driver.open(...asked), (inner): Transport => ({
+    open: (...opened) =>
+      Effect.map(driver.open(...opened), (inner): Transport => ({
         ...inner,
         openWriter: (topic) =>
           Effect.map(inner.openWriter(topic), (writer) => ({
@@ -335,6 +369,8 @@ function gated(driver: Driver, gate: { readonly isDead: boolean }, isOdd = () =>
           })),
         bounds: (topic, group) => alive(inner.bounds(topic, group)),
         ensure: (spec) => alive(inner.ensure(spec)),
+        trim: (...asked) =>
+          Effect.suspend(() => (isTrimSilent() ? Effect.never : alive(inner.trim?.(...asked) ?? Effect.void))),
         subscribe: (subscription) =>
           Stream.suspend(() =>
             gate.isDead

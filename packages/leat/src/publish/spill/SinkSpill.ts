@@ -26,6 +26,8 @@ export interface SpilledSink extends PartitionHome {
   readonly isCompacted: boolean
   readonly recordBytesMax: number
   readonly ledger: Ledger
+  /** Those that asked for the sink. What an earlier process has left is sent on before the other sinks of its stream are open. */
+  readonly streams: ReadonlySet<string>
   /** The lanes of each stream. */
   readonly legs: ReadonlyMap<WriteAccount, LegLanes>
   /** A partition that something is written to; undefined: there is none at the moment. */
@@ -161,8 +163,9 @@ export class SinkSpill implements DrainHome {
   /** A compact record has a tag in place of the name of its stream. */
   accountOf(stream: string): WriteAccount {
     const { sink, epoch } = this.leg
-    const isOf = (one: WriteAccount) => one.stream === stream || taggedStream(one.stream) === stream
-    return Array.from(this.#sink.legs.keys()).find(isOf) ?? this.ledger.account(stream, sink, epoch)
+    const isOf = (name: string) => name === stream || taggedStream(name) === stream
+    const open = Array.from(this.#sink.legs.keys()).find((one) => isOf(one.stream))
+    return open ?? this.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
   }
 
   announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): boolean {

@@ -42,6 +42,8 @@ export class SpillPart {
   end: Position = 0n
   /** The first position of this leat's own. */
   ownFrom: Position = 0n
+  /** Before this position everything that an earlier process had left is counted: what is sent on once more is not. */
+  recoveredTo: Position = 0n
   /** Where the last fence of the spill found its end. */
   fencedEnd: Position = 0n
   /** Bytes of what is in it, as records. */

@@ -8,6 +8,7 @@ import { taggedStream } from "../../record/CompactHeader.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
 import type { RecordMeta } from "../../record/Wire.ts"
 import type { Position } from "../../transport/index.ts"
+import { takenOver } from "../Admission.ts"
 import { Fifo } from "../Fifo.ts"
 
 /**
@@ -92,8 +93,8 @@ export class SpillBook {
   #awaited = new Fifo<Waiting>()
   #receipts = new Fifo<Waiting>()
   #sweptAt = sweptMin
-  /** Ended without that anybody has read whose they were. */
-  #unread = { stored: 0, dropped: 0 }
+  /** Ended without that anybody has read whose they were, by the reason. */
+  readonly #unread = { Corrupt: 0, [takenOver]: 0 }
 
   constructor(followed: Followed) {
     this.#followed = followed
@@ -119,7 +120,7 @@ export class SpillBook {
     const mayBeStored = this.#doubtful.take(position)
     this.#tell(position, how, mayBeStored)
     if (account === undefined) {
-      this.#unread.dropped++
+      this.#unread.Corrupt++
       return undefined
     }
     this.#count(account, how, 1)
@@ -127,11 +128,15 @@ export class SpillBook {
     return account
   }
 
-  /** What stands in [from, to) has ended, and cannot be read. Returns how many events of this leat that were. */
-  skip(from: Position, to: Position, ending: "stored" | "dropped"): number {
+  /**
+   * What stands in [from, to) cannot be read, or another process has sent it on: then nobody here knows what became of it, and it may be
+   * stored. Returns how many events of this leat that were.
+   */
+  skip(from: Position, to: Position, reason: "Corrupt" | typeof takenOver): number {
     const count = this.#noted.countWithin(from, to)
-    this.#unread[ending] += count
-    this.#tell(to - 1n, ending === "stored" ? { ending } : { ending, reason: "Corrupt" }, false)
+    this.#noted.take(to - 1n)
+    this.#unread[reason] += count
+    this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)
     if (this.#counts.size === 1) this.#countUnread()
     return count
   }
@@ -166,13 +171,14 @@ export class SpillBook {
   }
 
   #countUnread(): void {
-    for (const [account, left] of this.#counts) {
-      const stored = Math.min(left, this.#unread.stored)
-      const dropped = Math.min(left - stored, this.#unread.dropped)
-      this.#unread = { stored: this.#unread.stored - stored, dropped: this.#unread.dropped - dropped }
-      if (stored > 0) this.#count(account, { ending: "stored" }, stored)
-      if (dropped > 0) this.#count(account, { ending: "dropped", reason: "Corrupt" }, dropped)
-    }
+    for (const account of this.#counts.keys())
+      for (const reason of [takenOver, "Corrupt"] as const) {
+        const count = Math.min(this.#counts.get(account) ?? 0, this.#unread[reason])
+        if (count === 0) continue
+        this.#unread[reason] -= count
+        this.#count(account, { ending: "dropped", reason }, count)
+        if (reason === takenOver) account.droppedMayBeStored += count
+      }
   }
 
   #follow(waiter: Waiter, count: number, at: Position): void {

@@ -5,7 +5,7 @@
  * What is sent on is settled in the spill behind the answer of the destination: a crash in between sends at most one portion twice. The
  * destination is fenced before the first of it, so that nothing sent earlier lands behind.
  */
-import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
+import { Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
@@ -16,6 +16,7 @@ import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
+import { takenOver } from "../Admission.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { LaneRules } from "../LaneRules.ts"
 import type { Pump } from "../Pump.ts"
@@ -23,7 +24,7 @@ import { isRefused, Refusals, type Verdict } from "./Refusals.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
-import { SpillLanes } from "./SpillLanes.ts"
+import { type Portion, SpillLanes } from "./SpillLanes.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -65,6 +66,8 @@ export class SpillDrain {
   readonly #home: DrainHome
   readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs" | "wallMs">
   readonly #wake: Wake
+  /** Of all partitions together, and as the table in force says. */
+  readonly #pace: Pace
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
@@ -81,6 +84,10 @@ export class SpillDrain {
     this.#home = home
     this.#pump = pump
     this.#wake = new Wake(pump.scheduler)
+    this.#pace = new Pace(
+      () => pump.nowMs,
+      () => home.leg.spill?.ratePerSecond
+    )
     this.#endings = new SpillEndings(spill, home, pump)
   }
 
@@ -150,10 +157,11 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       const bounds = yield* lanes.bounds
       let found = 0
+      let taken = 0
       for (const { partition, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
-        if (settled > part.at) part.book.skip(part.at, settled, "stored")
+        if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver)
         part.at = settled
         if (part.end === 0n) part.ownFrom = end
         part.end = end
@@ -163,6 +171,10 @@ export class SpillDrain {
         found += Number(end - settled) - markers
         if (settled < end) this.#turnOn(partition)
       }
+      if (taken > 0)
+        yield* warn(
+          `another process has sent on ${taken} events of ${this.#spill.name}: what became of them is not known here, and they are counted as dropped (${takenOver}), which may be stored; give each process a spill of its own`
+        )
       if (found === 0) return
       this.#endings.tell(
         `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
@@ -200,25 +212,21 @@ export class SpillDrain {
 
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
+      const pace = this.#pace
       let longestMs = heldMs
       part.halted = undefined
       yield* this.#fence(partition)
       for (;;) {
         if (part.at < part.end) {
-          const { records, next } = yield* lanes.read(partition, part.at, part.end)
-          // What is published meanwhile waits in its buffer, so that there is an end.
-          if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
-          // A cluster that takes its time keeps nothing in memory: the disk is there.
-          const released = Effect.andThen(Effect.sleep(longestMs), () => {
-            if (part.isHeld) longestMs *= 2
-            this.#hold(partition, part, false)
-            return Effect.never
-          })
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)
-          if (next > part.at) this.#endings.missing(partition, part, next)
-          yield* this.#announceCarried(partition, part)
-          yield* lanes.settle(partition, next)
+          // A cluster, or a disk, that takes its time keeps nothing in memory: the disk is there.
+          const released = Effect.forever(
+            Effect.andThen(Effect.sleep(longestMs), () => {
+              if (part.isHeld) longestMs *= 2
+              this.#hold(partition, part, false)
+              return Effect.void
+            })
+          )
+          yield* Effect.raceFirst(this.#portion(partition, part, lanes, pace), released)
           continue
         }
         const wake = this.#running.get(partition)
@@ -243,6 +251,28 @@ export class SpillDrain {
       }
       this.#turnOff(partition, part)
     })
+  }
+
+  /** Reads what stands first, sends it on, and has it settled. */
+  #portion(partition: number, part: SpillPart, lanes: SpillLanes, pace: Pace): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { records, next } = yield* this.#read(partition, part, lanes)
+      // What is published meanwhile waits in its buffer, so that there is an end.
+      if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
+      yield* this.#sendOn(partition, part, records, pace)
+      if (next > part.at) this.#endings.missing(partition, part, next)
+      yield* this.#announceCarried(partition, part)
+      yield* lanes.settle(partition, next)
+    })
+  }
+
+  /** While the disk gives nothing, nothing is stored either, and that is told as any standstill. */
+  #read(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<Portion> {
+    const sinceMs = this.#pump.nowMs
+    const telling = Effect.andThen(Effect.sleep(againMsMax), () =>
+      Effect.sync(() => this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds`))
+    )
+    return Effect.raceFirst(lanes.read(partition, part.at, part.end), Effect.forever(telling))
   }
 
   /** Until something has gone to a partition that was turned on. */
@@ -275,10 +305,10 @@ export class SpillDrain {
   #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       let batch = this.#batchOf(partition, records)
-      const refusals = new Refusals(this.#home.rules, pace.pageMax(portionMax))
+      const refusals = new Refusals(this.#home.rules, portionMax)
       let failures = 0
       for (let from = 0; from < batch.count;) {
-        const to = refusals.until(from, batch.count)
+        const to = refusals.until(from, Math.min(batch.count, from + pace.pageMax(portionMax)))
         const sentAtMs = this.#pump.nowMs
         yield* pace.wait(to - from)
         const runs = yield* this.#send(partition, batch, from, to)

@@ -92,7 +92,10 @@ export class SpillEndings {
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
       else if (this.#tally !== undefined) this.#tally[how.ending]++
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
-      else if (record.position < part.ownFrom) this.#recovered(meta.id, how)
+      else if (record.position < part.ownFrom && record.position >= part.recoveredTo) {
+        part.recoveredTo = record.position + 1n
+        this.#recovered(meta.id, how)
+      }
       if (how.ending !== "stored") this.#announce(partition, account, record, how)
     }
   }
@@ -140,7 +143,7 @@ export class SpillEndings {
     this.#say(
       `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
     )
-    part.book.skip(part.at, to, "dropped")
+    part.book.skip(part.at, to, "Corrupt")
     part.at = to
     if (this.#tally !== undefined) this.#tally.dropped += count
   }
