@@ -229,6 +229,14 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "answers with an empty array"
   },
   {
+    name: "a driver that refuses need not say why",
+    file: "transport/answeredRuns.ts",
+    find: `run.error === undefined || isError(run.error))`,
+    replace: `run.error === undefined || run.error !== undefined)`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "without an error that says why"
+  },
+  {
     name: "the second of two words about a record counts",
     file: "transport/answeredRuns.ts",
     find: `const start = Math.max(run.from, at)`,

@@ -20,6 +20,8 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillNoticeMutants } from "./spillNoticeMutants.ts"
+import { spillRefusalMutants } from "./spillRefusalMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
@@ -31,6 +33,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...spillRefusalMutants,
+  ...spillNoticeMutants,
   ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,

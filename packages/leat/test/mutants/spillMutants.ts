@@ -228,11 +228,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillDrain.ts",
-    find: `if (reason === undefined) return
-    const said`,
-    replace: `if (reason !== undefined) return
-    const said`,
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (how.ending !== "stored") this.#announce(partition, account, record, how)`,
+    replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
   },
@@ -295,10 +293,18 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (next <= to) return { records: records.filter(({ position }) => position >= from), next }`,
-    replace: `if (next > from) return { records: records.filter(({ position }) => position >= from), next }`,
+    find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `held.given = withinPortion(portion, from, next)`,
     foundBy,
     test: "goes on while events come faster"
+  },
+  {
+    name: "what a spill has given out and was not sent on is lost",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (given !== undefined && from < given.next)`,
+    replace: `if (given !== undefined && from < 0n)`,
+    foundBy,
+    test: "skips nothing when sending on breaks down"
   },
   {
     name: "closing gives nothing to the spill",
@@ -342,7 +348,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is left and is sent on once more is counted once more",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillEndings.ts",
     find: `part.recoveredTo = record.position + 1n`,
     replace: `part.recoveredTo = 0n`,
     foundBy: silent,

@@ -48,6 +48,8 @@ export class SpillPart {
   fencedEnd: Position = 0n
   /** Bytes of what is in it, as records. */
   bytes = 0
+  /** How many of these are no events: they only announce drops. */
+  markers = 0
   /** Why nothing is sent on until `resume`. */
   halted: SpillHalt | undefined
 
@@ -97,9 +99,9 @@ export class Spill {
     return this.parts.reduce((total, part) => total + part.bytes, 0)
   }
 
-  /** Records in it that have not ended, those of earlier processes included. */
+  /** Events in it that have not ended, those of earlier processes included. */
   get records(): number {
-    return this.parts.reduce((total, { at, end }) => total + Number(end - at), 0)
+    return this.parts.reduce((total, { at, end, markers }) => total + Math.max(0, Number(end - at) - markers), 0)
   }
 
   /** Whether nothing is sent to the partition for the time being. */
@@ -129,6 +131,7 @@ export class Spill {
     part.book.add(spilled, from)
     const end = from + count
     part.isFresh = false
+    if (spilled.batch.isMarker(spilled.from)) part.markers++
     if (end > part.end) part.end = end
     for (let index = spilled.from; index < spilled.to; index++) part.bytes += spilled.batch.recordBytes(index)
   }
