@@ -11,7 +11,7 @@ export interface LaneHome {
   readonly rules: LaneRules
   /** Largest record that the transport takes, in bytes. */
   readonly recordBytesMax: number
-  /** Whether the transport can promise that nothing sent earlier still lands. */
+  /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
   /** Records that may wait for their letters at once; from then on the lane waits too. */
   readonly lettersMax: number

@@ -380,10 +380,12 @@ export class WriteLane implements QueueOwner {
       queued.isReusable = false
     }
     if (!part.mayBeStored) this.#drops.takeBack(part)
+    // A spill can fence, whatever its destination can.
+    const isInDoubt = isUnknown && (facts.isOfSpill === true || this.#home.canFence)
     if (facts.isBehind) {
       // It failed because of others: the policy is asked when it fails by itself.
       part.attempts--
-      return [this.#again(batch, part, isUnknown)]
+      return [this.#again(batch, part, isInDoubt)]
     }
     const isOne = isUnknown || part.to - part.from === 1
     if (facts.isOfSpill === true && !(tag === "TooLarge" && !isOne)) return this.#unspilled(batch, part, run, facts)
@@ -410,7 +412,7 @@ export class WriteLane implements QueueOwner {
     else if ("ending" in decision && decision.ending === "deadLetter")
       return [this.#setAside(batch, part, announced, failure)]
     else this.halted = failure
-    return [this.#again(batch, part, isUnknown)]
+    return [this.#again(batch, part, isInDoubt)]
   }
 
   /** The spill has not taken it. While that is full the policy is asked; everything else of it passes. */
@@ -453,8 +455,8 @@ export class WriteLane implements QueueOwner {
     return part
   }
 
-  #again(batch: RecordBatch, part: Span, isUnknown: boolean): Span {
-    part.state = isUnknown && this.#home.canFence ? "inDoubt" : "queued"
+  #again(batch: RecordBatch, part: Span, isInDoubt: boolean): Span {
+    part.state = isInDoubt ? "inDoubt" : "queued"
     this.#move(batch, part, "inFlight", part.state)
     return part
   }

@@ -94,7 +94,7 @@ export interface WritePartitionOptions {
   readonly rules: { readonly policy: Policy }
   /** Ranges that may be on their way at once. */
   readonly pipeline: number
-  /** Whether the transport can promise that nothing sent earlier still lands. */
+  /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
   /** The policy spills: calls `trip`, with everything that goes with it. False, or absent: there is no spill. */
   readonly trip?: (partition: WritePartition, failure: Halted) => boolean
@@ -222,7 +222,8 @@ export class WritePartition {
       if (lane.halted !== halted) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
-      if (fate !== "unknown" || !this.#options.canFence) continue
+      // A spill can fence, whatever its destination can.
+      if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue
       // What the destination does not know when the spill takes over is fenced by that.
       if (this.isSpilling && !isOfSpill) lane.clearDoubt()
       else {

@@ -2,6 +2,8 @@ import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/spill.test.ts"
 
+const foundByDoubt = "publish/spillDoubt.test.ts"
+
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
   {
@@ -38,6 +40,14 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy,
     test: "belongs to one process at a time"
+  },
+  {
+    name: "a spill is fenced only where its destination can be",
+    file: "publish/WritePartition.ts",
+    find: `!(isOfSpill || this.#options.canFence)`,
+    replace: `!this.#options.canFence`,
+    foundBy: foundByDoubt,
+    test: "a destination that fences: none"
   },
   {
     name: "a spill has no bound",
