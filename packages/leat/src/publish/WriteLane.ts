@@ -24,22 +24,19 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
+import { type Fate, worstOf } from "./Fate.ts"
 import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
 import { LaneQueue } from "./LaneQueue.ts"
 import { waitMsOf } from "./waitMsOf.ts"
-import { isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
-
-/** The worst that became of a range. */
-export type Fate = "stored" | "notStored" | "unknown"
+import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
 /** What the policy is asked about while the spill takes no more. */
 export const spillFull = "SpillFull"
 
+type Ending = "stored" | "deadLettered" | "dropped"
+
 /** Pause before the spill is tried again, in milliseconds. */
 const spillAgainMs = 250
-
-/** Ranges of drops that one attempt says while a refused record is looked for: all there are, thousands, cost a millisecond each time. */
-const saidMaxOfHalves = 64
 
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
@@ -174,6 +171,19 @@ export class WriteLane implements QueueOwner {
       return this.#take(queued, nowMs)
     }
     return undefined
+  }
+
+  /** Whether a range of it may stand in the spill, whose answer was lost. */
+  get isOwed(): boolean {
+    return this.#queue.owed !== undefined
+  }
+
+  /** As `take`, of the range that may stand in the spill: it goes there again, whatever keeps the lane from going on. */
+  takeOwed(nowMs: number): Span | undefined {
+    this.dueMs = Number.POSITIVE_INFINITY
+    const span = this.#queue.owed
+    if (span === undefined || !isQueued(span)) return undefined
+    return this.#notBeforeMs > nowMs ? this.#wait(this.#notBeforeMs) : this.#begin(span, nowMs)
   }
 
   /** The answer to a range that was taken; returns the worst of it. One that was given up meanwhile is not looked at. */
@@ -351,6 +361,11 @@ export class WriteLane implements QueueOwner {
     if (span === undefined) return undefined
     const mayMs = this.#home.rules.budget?.admit(span, nowMs) ?? nowMs
     if (mayMs > nowMs) return this.#wait(mayMs)
+    return this.#begin(span, nowMs)
+  }
+
+  #begin(span: Span, nowMs: number): Span {
+    const { batch } = span.queued
     if (span.attempts === 0) span.firstSentMs = nowMs
     if (span.attempts++ > 0) this.#home.rules.retries += span.to - span.from
     span.state = "inFlight"
@@ -361,6 +376,11 @@ export class WriteLane implements QueueOwner {
 
   #stored(batch: RecordBatch, part: Span, run: Run, { nowMs, isOfSpill }: AnswerFacts): void {
     if (isOfSpill === true) {
+      if (run.base === undefined) {
+        // The spill has had it, and it stands nowhere there any more: another process may have sent it on.
+        part.mayBeStored = true
+        return this.#ending(batch, part, "inFlight", "dropped", "Corrupt")
+      }
       this.#move(batch, part, "inFlight", "spilled")
       this.#home.spilled?.(this, part, run.base)
       return
@@ -377,6 +397,7 @@ export class WriteLane implements QueueOwner {
     const announced = part.said.length
     if (isUnknown) {
       part.mayBeStored = true
+      part.mayBeSpilled ||= facts.isOfSpill === true
       queued.isReusable = false
     }
     if (!part.mayBeStored) this.#drops.takeBack(part)
@@ -417,21 +438,16 @@ export class WriteLane implements QueueOwner {
 
   /** The spill has not taken it. While that is full the policy is asked; everything else of it passes. */
   #unspilled(batch: RecordBatch, part: Span, { fate, error }: Run, facts: AnswerFacts): ReadonlyArray<Span> {
-    const tag = error?.reason ?? "Unknown"
-    const failure = {
-      tag: tag === "Full" ? spillFull : tag,
-      attempts: part.attempts,
-      detail: error?.detail ?? "no detail"
-    }
-    if (tag === "Full") {
-      const asked = { tag: spillFull, attempts: part.attempts, elapsedMs: facts.nowMs - part.firstSentMs }
-      const decision = decide(this.#home.rules.policy, { ...asked, random: facts.random })
+    if (error?.reason === "Full") {
+      const { attempts } = part
+      const asked = { tag: spillFull, attempts, elapsedMs: facts.nowMs - part.firstSentMs, random: facts.random }
+      const decision = decide(this.#home.rules.policy, asked)
       if ("ending" in decision && decision.ending === "drop") {
         this.#ending(batch, part, "inFlight", "dropped", spillFull)
         return []
       }
       if ("ending" in decision && decision.ending === "deadLetter" && !batch.isMarker(part.from))
-        return [this.#setAside(batch, part, part.said.length, failure)]
+        return [this.#setAside(batch, part, part.said.length, { tag: spillFull, attempts, detail: error.detail })]
     }
     this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + spillAgainMs)
     return [this.#again(batch, part, fate === "unknown")]
@@ -450,6 +466,7 @@ export class WriteLane implements QueueOwner {
     this.#drops.takeBack(part)
     if (announced > 0) batch.withdrawNotice()
     part.state = "deadLettering"
+    part.mayBeSpilled = false
     this.#move(batch, part, "inFlight", "deadLettering")
     this.#home.setAside(this, part, failure)
     return part
@@ -472,13 +489,7 @@ export class WriteLane implements QueueOwner {
   #halves(batch: RecordBatch, part: Span): ReadonlyArray<Span> {
     part.state = "queued"
     this.#move(batch, part, "inFlight", "queued")
-    const middle = part.from + ((part.to - part.from) >> 1)
-    const attempts = part.attempts - 1
-    const saidMax = Math.min(part.saidMax, saidMaxOfHalves)
-    return [
-      { ...part, to: middle, attempts, saidMax },
-      { ...part, from: middle, attempts, saidMax, said: [] }
-    ]
+    return halvesOf(part)
   }
 
   #drop(queued: Queued, span: Span, reason: string): void {
@@ -502,13 +513,7 @@ export class WriteLane implements QueueOwner {
   }
 
   /** Ends records: counters, journal, waiters. */
-  #end(
-    batch: RecordBatch,
-    span: Span,
-    place: Place,
-    ending: "stored" | "deadLettered" | "dropped",
-    reason = "Unknown"
-  ): void {
+  #end(batch: RecordBatch, span: Span, place: Place, ending: Ending, reason = "Unknown"): void {
     const { account } = this
     const { mayBeStored } = span
     let events = span.to - span.from
@@ -548,9 +553,4 @@ export class WriteLane implements QueueOwner {
     if (queued.spans === undefined || queued.spans.length > 0) return
     if (this.#queue.remove(queued)) this.#home.recycle(this, queued)
   }
-}
-
-function worstOf(runs: ReadonlyArray<Run>): Fate {
-  if (runs.some(({ fate }) => fate === "unknown")) return "unknown"
-  return runs.some(({ fate }) => fate === "notStored") ? "notStored" : "stored"
 }

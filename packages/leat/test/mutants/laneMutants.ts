@@ -76,7 +76,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "finding the record that is too large uses up the attempts of the others",
-    file: "publish/WriteLane.ts",
+    file: "publish/Span.ts",
     find: `const attempts = part.attempts - 1`,
     replace: `const { attempts } = part`,
     foundBy: "publish/WritePartition.test.ts",
@@ -107,11 +107,19 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "leave arenas that nobody uses again"
   },
   {
+    name: "a range of which nobody knows all is taken for one that failed",
+    file: "publish/Fate.ts",
+    find: `if (runs.some(({ fate }) => fate === "unknown")) return "unknown"`,
+    replace: `if (runs.every(({ fate }) => fate === "unknown") && runs.length > 1) return "unknown"`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are all answered before a fence"
+  },
+  {
     name: "the arena of what may still land is used again",
     file: "publish/WriteLane.ts",
-    find: `      part.mayBeStored = true
+    find: `facts.isOfSpill === true
       queued.isReusable = false`,
-    replace: `      part.mayBeStored = true`,
+    replace: `facts.isOfSpill === true`,
     foundBy: "publish/WritePartition.test.ts",
     test: "are dropped of only what"
   },

@@ -50,6 +50,72 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "a destination that fences: none"
   },
   {
+    name: "another stream goes to a spill before what it may hold",
+    file: "publish/WritePartition.ts",
+    find: `if (owing !== undefined) return this.#again`,
+    replace: `if (owing !== undefined && this.isHeldBack) return this.#again`,
+    foundBy: foundByDoubt,
+    test: "is asked again before another stream"
+  },
+  {
+    name: "what a spill may hold is sent on unseen, and published as well",
+    file: "publish/WritePartition.ts",
+    find: `!this.#isFencing && this.#owing === undefined`,
+    replace: `!this.#isFencing`,
+    foundBy: foundByDoubt,
+    test: "is asked again before what stands there is sent on"
+  },
+  {
+    name: "what a spill may hold goes there while another process has it",
+    file: "publish/WritePartition.ts",
+    find: `if (this.isBarred || this.#window.length > 0) return idle`,
+    replace: `if (this.#window.length > 0) return idle`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "wait for what may stand in the spill"
+  },
+  {
+    name: "nobody looks where records stand that a spill has",
+    file: "publish/spill/Spill.ts",
+    find: `!runs.some(isUnplaced)`,
+    replace: `runs.length > 0`,
+    foundBy: foundByDoubt,
+    test: "is asked again before another stream"
+  },
+  {
+    name: "what a spill has no more is noted there",
+    file: "publish/WriteLane.ts",
+    find: `      if (run.base === undefined) {
+        // The spill`,
+    replace: `      if (run.base === 0n) {
+        // The spill`,
+    foundBy: foundByDoubt,
+    test: "and that has it no more"
+  },
+  {
+    name: "records of a spill are taken to follow each other",
+    file: "publish/spill/placed.ts",
+    find: `base + BigInt(end - at))) end++`,
+    replace: `base + BigInt(end - at)) || end < to) end++`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is read there, each for itself"
+  },
+  {
+    name: "what was sent on is found in a spill",
+    file: "publish/spill/placed.ts",
+    find: `[part.at, part.ownFrom, part.notedEnd]`,
+    replace: `[part.ownFrom]`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is behind what this leat has noted"
+  },
+  {
+    name: "a spill that cannot be read has nothing",
+    file: "publish/spill/placed.ts",
+    find: `{ ...run, fate: "unknown", error }`,
+    replace: `{ ...run, error }`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is unknown while it cannot be read"
+  },
+  {
     name: "a spill has no bound",
     file: "publish/spill/Spill.ts",
     find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,

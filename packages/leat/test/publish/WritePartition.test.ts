@@ -347,6 +347,29 @@ describe("the lanes of one partition", () => {
     expect(halt()).toEqual([lane])
   })
 
+  it("wait for what may stand in the spill: it goes there again before all else, and not while another process has it", () => {
+    const { lanes, partition, append, sends, answer, seqs } = partitionWith({ lanes: 2 })
+    partition.trip()
+    for (const lane of lanes) append(lane)
+    const [lost] = sends()
+    answer(given(lost), "unknown", "Timeout")
+    expect(partition.next(0)._tag).toBe("Fence")
+    partition.fenced(undefined, 0, 0)
+    partition.isHeldBack = true
+    expect(partition.isQuiet).toBe(false)
+    expect(partition.next(249)).toEqual({ _tag: "Wait", lane: undefined, untilMs: 250 })
+    partition.isBarred = true
+    expect(partition.next(250)._tag).toBe("Idle")
+    partition.isBarred = false
+    const second = sends(250)
+    expect(seqs(second)).toEqual([[0]])
+    given(second[0]).answer([{ from: 0, to: 1, fate: "stored", base: 7n }])
+    partition.settle(250, 0)
+    expect([partition.isQuiet, partition.next(250)._tag]).toEqual([true, "Idle"])
+    partition.isHeldBack = false
+    expect(seqs(sends(250))).toEqual([[1]])
+  })
+
   it("that are gated fill, and nothing of them is sent", () => {
     const { lane, partition, append, sends, seqs } = partitionWith()
     lane.isGated = true

@@ -1,7 +1,7 @@
 /** What becomes of records that a spill may have: its answer was lost, and it does not say where they stand. */
-import { type Duration, Effect, Exit, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver } from "leat"
-import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver } from "leat/testing"
+import { type Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
+import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, waitUntil } from "leat/testing"
 import type { Capabilities, Driver, Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
@@ -99,8 +99,14 @@ const open = Effect.fnUntraced(function* (place: Place, { far = {}, policy, leg 
       )
     ]
   })
-  return { leat, notes: yield* leat.stream(noteContract()) }
+  return {
+    leat,
+    notes: yield* leat.stream(noteContract()),
+    others: leat.stream(noteContract({ stream: "test.others" }))
+  }
 })
+
+const until = (what: string, is: () => boolean) => waitUntil(what, Effect.sync(is))
 
 const texts = (place: Place) => Effect.map(stored(place.broker), (all) => all.map(({ text }) => text))
 
@@ -130,4 +136,70 @@ describe("a spill whose answer is lost", () => {
         })
       )
   )
+
+  it.for([1, 2])("is asked again before another stream goes there, and tells where it stands: %s lost", (lost) =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes, others } = yield* open(place, { leg: { wire: "cloudevents" } })
+        const other = yield* others
+        place.faults = away
+        // That of the first range of one stream, or of each.
+        place.diskFaults = losing(lost)
+        for (const text of ["0", "1", "2", "3", "4"]) notes.offer(note("k", text))
+        for (const text of ["a", "b"]) other.offer(note("k", text))
+        const rows = () => leat.ledger.snapshot().legs
+        const sum = (name: "spilled" | "stored") => rows().reduce((total, row) => total + row[name], 0)
+        yield* until("all is in the spill", () => sum("spilled") === 7)
+        const receipt = yield* notes.publish(note("k", "5"), { level: "durable" })
+        place.faults = {}
+        yield* until("all is stored", () => sum("stored") === 8)
+        expect(rows()).toMatchObject([
+          { stored: 6, spilled: 0, balanced: true },
+          { stored: 2, spilled: 0, balanced: true }
+        ])
+        expect(yield* receipt.outcome).toMatchObject({ stored: 1 })
+        const sent = yield* texts(place)
+        expect(sent.filter((text) => text !== null && text < "a")).toEqual(["0", "1", "2", "3", "4", "5"])
+        expect(sent.filter((text) => text !== null && text >= "a")).toEqual(["a", "b"])
+      })
+    )
+  )
+
+  it("is asked again before what stands there is sent on, so that this is not done twice", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        place.diskFaults = losing(1)
+        const waiting = yield* Effect.forkChild(notes.publish(note("k", "1"), { level: "stored" }))
+        yield* until("it is in doubt", () => (legRow(leat)?.inDoubt ?? 0) > 0)
+        place.faults = {}
+        yield* Fiber.join(waiting)
+        yield* Effect.sleep(10_000)
+        expect(legRow(leat)).toMatchObject({ stored: 2, spilled: 0, balanced: true })
+        expect(yield* texts(place)).toEqual(["0", "1"])
+      })
+    ))
+
+  it("and that has it no more counts it as dropped, and as what may be stored", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        place.diskFaults = losing(1)
+        const waiting = yield* Effect.forkChild(Effect.flip(notes.publish(note("k", "1"), { level: "durable" })))
+        yield* until("it is in doubt", () => (legRow(leat)?.inDoubt ?? 0) > 0)
+        place.known.of("local.notes.1.spill", 0)
+        yield* memoryTransport(place.disk.disk).trim?.("local.notes.1.spill", 0, 2n) ?? Effect.void
+        expect((yield* Fiber.join(waiting)).message).toContain("Corrupt")
+        expect(legRow(leat)).toMatchObject({ dropped: { Corrupt: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    ))
 })

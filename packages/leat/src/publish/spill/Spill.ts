@@ -3,9 +3,10 @@
  * is sent there goes to the spill; the `SpillDrain` sends it on in order, and turns the partition off in the step in which nothing of it is
  * left. So an event never overtakes one before it, and what this process leaves behind the next one finds.
  */
-import { Effect } from "effect"
+import { type Context, Effect, Option } from "effect"
 import { type Position, type Run, type Transport, TransportError, type Writer } from "../../transport/index.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
+import { isUnplaced, placed } from "./placed.ts"
 import { type Followed, SpillBook, type Spilled } from "./SpillBook.ts"
 
 /** Where a sink spills to, open. */
@@ -42,6 +43,8 @@ export class SpillPart {
   end: Position = 0n
   /** The first position of this leat's own. */
   ownFrom: Position = 0n
+  /** Position behind the last record that this leat has noted. */
+  notedEnd: Position = 0n
   /** Where the last fence of the spill found its end. */
   fencedEnd: Position = 0n
   /** Bytes of what is in it, as records. */
@@ -64,9 +67,11 @@ export class Spill {
   /** Whether its sink is being closed: what is on stays so, for the next process. */
   isClosing = false
   readonly #destination: Writer
+  readonly #context: Context.Context<never>
 
-  constructor(place: SpillPlace, destination: Writer) {
+  constructor(place: SpillPlace, destination: Writer, context: Context.Context<never>) {
     this.place = place
+    this.#context = context
     this.#destination = destination
     const followed = { receipts: 0 }
     this.parts = Array.from({ length: destination.partitions }, () => new SpillPart(followed))
@@ -117,31 +122,43 @@ export class Spill {
     part.isFresh = true
   }
 
-  /** Records of this leat are in the spill. */
-  add(partition: number, spilled: Spilled, base: Position | undefined): void {
+  /** Records of this leat are in the spill, one behind the other. */
+  add(partition: number, spilled: Spilled, base: Position): void {
     const part = this.parts[partition]
     if (part === undefined) return
     const count = BigInt(spilled.to - spilled.from)
-    // What the fence found there already is not told where it stands: it was the last thing on its way.
-    const from = base ?? part.fencedEnd - count
-    part.book.add(spilled, from)
-    const end = from + count
+    part.book.add(spilled, base)
+    const end = base + count
     part.isFresh = false
+    part.notedEnd = end
     if (end > part.end) part.end = end
     for (let index = spilled.from; index < spilled.to; index++) part.bytes += spilled.batch.recordBytes(index)
   }
 
   #spill(partition: number, ...[batch, from, to, timeoutMs, answer]: SendRest): void {
-    const { bytesMax, transport, writer } = this.place
+    const { bytesMax, transport } = this.place
     const room = bytesMax() - this.bytes
     let fits = to
     while (fits > from && batch.rangeBytes(from, fits) + batch.noticeBytes > room) fits = from + ((fits - from) >> 1)
-    if (fits === to) return writer.send(partition, batch, from, to, timeoutMs, answer)
+    if (fits === to) return this.#append(partition, batch, from, to, timeoutMs, answer)
     const detail = `${this.name} has ${this.bytes} of ${bytesMax()} bytes, and more do not fit`
     const error = new TransportError({ reason: "Full", transport: transport.name, operation: "send", detail })
     const rest: Run = { from: fits, to, fate: "notStored", error }
     if (fits === from) return answer([rest])
-    writer.send(partition, batch, from, fits, timeoutMs, (runs) => answer([...answeredRuns(runs, from, fits), rest]))
+    this.#append(partition, batch, from, fits, timeoutMs, (runs) => answer([...runs, rest]))
+  }
+
+  /** What the spill has and does not say where is looked for there: a position that is guessed is that of another record. */
+  #append(partition: number, ...[batch, from, to, timeoutMs, answer]: SendRest): void {
+    this.place.writer.send(partition, batch, from, to, timeoutMs, (told) => {
+      const runs = answeredRuns(told, from, to)
+      const part = this.parts[partition]
+      if (part === undefined || !runs.some(isUnplaced)) return answer(runs)
+      const places = placed(this.place, partition, part, batch, runs)
+      Effect.runForkWith(this.#context)(
+        Effect.map(Effect.timeoutOption(places, timeoutMs), (found) => answer(Option.getOrElse(found, () => [])))
+      )
+    })
   }
 
   #fence(partition: number, part: SpillPart) {
