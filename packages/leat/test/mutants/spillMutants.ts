@@ -116,6 +116,29 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "is unknown while it cannot be read"
   },
   {
+    name: "closing gives up the fence of a spill, and with it what the disk would take",
+    file: "publish/Pump.ts",
+    find: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+`,
+    replace: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+    partition.fencing?.interruptUnsafe()
+`,
+    foundBy: foundByDoubt,
+    test: "is waited for, and what is left goes to the disk"
+  },
+  {
+    name: "a fence of the destination is taken for one of its spill",
+    file: "publish/Pumped.ts",
+    find: `    super.trip()
+    // That of the destination is asked for anew by whoever sends on; it is not one of the spill, whenever it returns.
+    this.fencing?.interruptUnsafe()`,
+    replace: `    super.trip()`,
+    foundBy: foundByDoubt,
+    test: "is not taken for returned"
+  },
+  {
     name: "a spill has no bound",
     file: "publish/spill/Spill.ts",
     find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,

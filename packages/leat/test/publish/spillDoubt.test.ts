@@ -16,6 +16,7 @@ const placeOf = () => {
     known: new KnownIds(disk.disk),
     faults: {} as FaultPlan,
     diskFaults: {} as FaultPlan,
+    wrapFar: (driver: Driver) => driver,
     wrapDisk: (driver: Driver) => driver
   }
 }
@@ -84,12 +85,14 @@ const open = Effect.fnUntraced(function* (place: Place, { far = {}, policy, leg 
     },
     drain: drain ?? "10 seconds",
     drivers: [
-      declaring(
-        faultDriver(
-          memoryDriver(place.broker),
-          live(() => place.faults)
-        ),
-        far
+      place.wrapFar(
+        declaring(
+          faultDriver(
+            memoryDriver(place.broker),
+            live(() => place.faults)
+          ),
+          far
+        )
       ),
       place.wrapDisk(
         faultDriver(
@@ -200,6 +203,89 @@ describe("a spill whose answer is lost", () => {
         yield* memoryTransport(place.disk.disk).trim?.("local.notes.1.spill", 0, 2n) ?? Effect.void
         expect((yield* Fiber.join(waiting)).message).toContain("Corrupt")
         expect(legRow(leat)).toMatchObject({ dropped: { Corrupt: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    ))
+})
+
+describe("a fence of a spill that is on its way when its leat is closed", () => {
+  /** Fences take so long. */
+  const slowly =
+    (ms: () => number, done: () => void = () => undefined) =>
+    (driver: Driver): Driver => ({
+      ...driver,
+      open: (...asked) =>
+        Effect.map(driver.open(...asked), (inner): Transport => ({
+          ...inner,
+          openWriter: (topic) =>
+            Effect.map(inner.openWriter(topic), (writer) => ({
+              ...writer,
+              fence: (partition) => Effect.tap(Effect.delay(writer.fence(partition), ms()), () => Effect.sync(done))
+            }))
+        }))
+    })
+
+  it.for([7900, 7300, 6000])("is waited for, and what is left goes to the disk: it began after %s ms", (beganMs) =>
+    story(
+      Effect.gen(function* () {
+        let fenceMs = 0
+        const place = { ...placeOf(), wrapDisk: slowly(() => fenceMs) }
+        const first = yield* Scope.make()
+        const setting = { leg: { timeout: "20 seconds" }, drain: "10 seconds" } as const
+        const { leat, notes } = yield* Scope.provide(open(place, setting), first)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        fenceMs = 1000
+        let sends = 0
+        place.diskFaults = {
+          send: () => {
+            const send = sends++
+            if (send === 0) return { kind: "delay", ms: beganMs - 100 }
+            return send === 1 ? { kind: "cut" } : undefined
+          }
+        }
+        notes.offer(note("k", "1"))
+        yield* Effect.sleep(100)
+        for (const text of ["2", "3"]) notes.offer(note("k", text))
+        yield* Scope.close(first, Exit.void)
+        expect(legRow(leat)).toMatchObject({ spilled: 4, dropped: {}, balanced: true })
+        place.faults = {}
+        fenceMs = 0
+        const next = yield* open(place)
+        yield* until("all is stored", () => legRow(next.leat)?.stored === 4)
+        expect(yield* texts(place)).toEqual(["0", "1", "2", "3"])
+      })
+    )
+  )
+
+  it("is not taken for returned when one of the destination returns that was on its way before", () =>
+    story(
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const place = {
+          ...placeOf(),
+          wrapFar: slowly(() => 8500),
+          wrapDisk: slowly(
+            () => 1000,
+            () => seen.push("fenced")
+          )
+        }
+        const policy = [{ on: ["passing"], retry: { times: 9, base: "10 millis" }, then: "spill" }]
+        const first = yield* Scope.make()
+        const setting = { policy, leg: { timeout: "20 seconds" }, drain: "10 seconds" } as const
+        const { leat, notes } = yield* Scope.provide(open(place, setting), first)
+        place.faults = { send: () => ({ kind: "cut" }) }
+        place.diskFaults = {
+          send: () => {
+            seen.push("sent")
+            return seen.length === 1 ? { kind: "cut" } : undefined
+          }
+        }
+        notes.offer(note("k", "0"))
+        yield* Effect.sleep(1)
+        yield* Scope.close(first, Exit.void)
+        expect(seen).toEqual(["sent", "fenced", "sent"])
+        expect(legRow(leat)).toMatchObject({ spilled: 1, dropped: {}, balanced: true })
       })
     ))
 })
