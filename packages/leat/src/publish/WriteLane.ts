@@ -149,8 +149,11 @@ export class WriteLane implements QueueOwner {
     return this.#open === undefined ? 0 : this.#openedAtMs + this.#home.rules.lingerMs
   }
 
-  /** The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. */
-  take(nowMs: number): Span | undefined {
+  /**
+   * The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. What goes to
+   * the spill has nothing to do with the budget of the destination.
+   */
+  take(nowMs: number, isOfSpill = false): Span | undefined {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated || this.#aside >= this.#home.lettersMax) return undefined
     const queue = this.#queue
@@ -168,7 +171,7 @@ export class WriteLane implements QueueOwner {
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
       if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
-      return this.#take(queued, nowMs)
+      return this.#take(queued, nowMs, isOfSpill)
     }
     return undefined
   }
@@ -353,13 +356,13 @@ export class WriteLane implements QueueOwner {
     this.dueMs = untilMs
   }
 
-  #take(queued: Queued, nowMs: number): Span | undefined {
+  #take(queued: Queued, nowMs: number, isOfSpill: boolean): Span | undefined {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
     queued.spans ??= [wholeOf(queued)]
     const span = queued.spans.find(isQueued)
     if (span === undefined) return undefined
-    const mayMs = this.#home.rules.budget?.admit(span, nowMs) ?? nowMs
+    const mayMs = isOfSpill ? nowMs : (this.#home.rules.budget?.admit(span, nowMs) ?? nowMs)
     if (mayMs > nowMs) return this.#wait(mayMs)
     return this.#begin(span, nowMs)
   }

@@ -203,7 +203,7 @@ export class WritePartition {
     for (;;) {
       const lane = this.#line.shift()
       if (lane === undefined) return idle
-      const span = lane.take(nowMs)
+      const span = lane.take(nowMs, this.isSpilling)
       if (span !== undefined) {
         this.#line.push(lane)
         return this.#send(lane, span)

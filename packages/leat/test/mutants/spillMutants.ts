@@ -139,6 +139,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "is not taken for returned"
   },
   {
+    name: "the budget of a destination bounds what goes to its spill",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts === 0 ? nowMs : (`,
+    foundBy: foundByDoubt,
+    test: "does not bound what goes to its spill"
+  },
+  {
+    name: "what goes to a spill earns retries of its destination",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts > 0 ? nowMs : (`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are not counted in the budget"
+  },
+  {
     name: "a spill has no bound",
     file: "publish/spill/Spill.ts",
     find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,

@@ -137,6 +137,22 @@ describe("ranges on their way to one partition", () => {
     expect(seqs(sends(1000))).toEqual([[1], [2]])
   })
 
+  it("are not counted in the budget of the destination when they go to its spill, nor are those that go again", () => {
+    const budget = new RetryBudget(1)
+    const { partition, append, sends, answer } = partitionWith({ budget })
+    partition.trip()
+    for (let index = 0; index < 3; index++) append()
+    // The pause of the spill is between them, and nothing else.
+    for (const nowMs of [0, 250, 500, 750]) answer(given(sends(nowMs)[0]), "notStored", "Unavailable", nowMs)
+    for (let index = 0; index < 3; index++) {
+      given(sends(1000)[0]).answer([{ from: 0, to: 1, fate: "stored", base: BigInt(index) }])
+      partition.settle(1000, 0)
+    }
+    expect(partition.isQuiet).toBe(true)
+    // Nothing was earned: there is the probe, and no more.
+    expect([budget.spend(1000), budget.spend(1000)]).toEqual([1000, 2000])
+  })
+
   it("are all answered before a fence is asked for, and nothing is sent before it returns", () => {
     const { partition, lane, append, sends, answer, seqs } = partitionWith()
     for (let index = 0; index < 3; index++) append()

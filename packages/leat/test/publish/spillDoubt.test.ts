@@ -8,10 +8,10 @@ import { noteContract } from "../contracts/Note.js"
 import { knowingIds, KnownIds } from "./knownIds.js"
 import { legRow, note, stored, story } from "./stories.js"
 
-const placeOf = () => {
+const placeOf = (partitions = 1) => {
   const disk = new PowerLossBroker({ partitions: 1 })
   return {
-    broker: new MemoryBroker({ partitions: 1 }),
+    broker: new MemoryBroker({ partitions }),
     disk,
     known: new KnownIds(disk.disk),
     faults: {} as FaultPlan,
@@ -286,6 +286,30 @@ describe("a fence of a spill that is on its way when its leat is closed", () => 
         yield* Scope.close(first, Exit.void)
         expect(seen).toEqual(["sent", "fenced", "sent"])
         expect(legRow(leat)).toMatchObject({ spilled: 1, dropped: {}, balanced: true })
+      })
+    ))
+})
+
+describe("a budget of retries of the destination", () => {
+  it("does not bound what goes to its spill", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf(8)
+        const retry = { times: 1, base: "10 millis", budget: 0.2 }
+        const { leat, notes } = yield* open(place, { policy: [{ on: ["passing"], retry, then: "spill" }] })
+        place.faults = away
+        const offer = (from: number) => {
+          for (let key = from; key < from + 100; key++) notes.offer(note(`k${key}`, String(key)))
+        }
+        offer(0)
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 100)
+        place.diskFaults = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        offer(100)
+        yield* Effect.sleep(1000)
+        place.diskFaults = {}
+        // Each of the partitions has failed there. One probe in a second for all of them would take seven.
+        yield* Effect.sleep(1000)
+        expect(legRow(leat)).toMatchObject({ spilled: 200, queued: 0, balanced: true })
       })
     ))
 })
