@@ -400,9 +400,9 @@ export class WriteLane implements QueueOwner {
     const announced = part.said.length
     if (isUnknown) {
       part.mayBeStored = true
-      part.mayBeSpilled ||= facts.isOfSpill === true
       queued.isReusable = false
     }
+    if (facts.isOfSpill === true) part.mayBeSpilled = isUnknown
     if (!part.mayBeStored) this.#drops.takeBack(part)
     // A spill can fence, whatever its destination can.
     const isInDoubt = isUnknown && (facts.isOfSpill === true || this.#home.canFence)

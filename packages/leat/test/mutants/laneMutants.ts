@@ -117,9 +117,9 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "the arena of what may still land is used again",
     file: "publish/WriteLane.ts",
-    find: `facts.isOfSpill === true
+    find: `      part.mayBeStored = true
       queued.isReusable = false`,
-    replace: `facts.isOfSpill === true`,
+    replace: `      part.mayBeStored = true`,
     foundBy: "publish/WritePartition.test.ts",
     test: "are dropped of only what"
   },

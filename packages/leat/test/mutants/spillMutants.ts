@@ -79,7 +79,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     find: `!runs.some(isUnplaced)`,
     replace: `runs.length > 0`,
     foundBy: foundByDoubt,
-    test: "is asked again before another stream"
+    test: "is read where no answer says"
   },
   {
     name: "what a spill has no more is noted there",
@@ -102,8 +102,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was sent on is found in a spill",
     file: "publish/spill/placed.ts",
-    find: `[part.at, part.ownFrom, part.notedEnd]`,
-    replace: `[part.ownFrom]`,
+    find: `{ fromPosition }`,
+    replace: `{ fromPosition: 0n }`,
     foundBy: "publish/spillPlaced.test.ts",
     test: "is behind what this leat has noted"
   },
@@ -153,6 +153,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `const mayMs = isOfSpill && span.attempts > 0 ? nowMs : (`,
     foundBy: "publish/WritePartition.test.ts",
     test: "are not counted in the budget"
+  },
+  {
+    name: "what a spill may hold is not looked for before it goes there again",
+    file: "publish/spill/Spill.ts",
+    find: `if (!isUnseen) return this.#write`,
+    replace: `if (!isUnseen || isUnseen) return this.#write`,
+    foundBy: foundByDoubt,
+    test: "has what stands there, also where there is no room"
+  },
+  {
+    name: "what does not stand in a spill that is full is kept from its destination",
+    file: "publish/WriteLane.ts",
+    find: `part.mayBeSpilled = isUnknown`,
+    replace: `part.mayBeSpilled ||= isUnknown`,
+    foundBy: foundByDoubt,
+    test: "keeps nothing from its destination"
   },
   {
     name: "a spill has no bound",
@@ -243,7 +259,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     file: "publish/spill/SpillDrain.ts",
     find: `if (part.fencedEnd <= part.end) break`,
     replace: `if (part.fencedEnd <= part.end || part.at > 0n) break`,
-    foundBy,
+    foundBy: foundByDoubt,
     test: "sends what was given up there"
   },
   {

@@ -1,7 +1,7 @@
 /** What becomes of records that a spill may have: its answer was lost, and it does not say where they stand. */
-import { type Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { type Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
-import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, waitUntil } from "leat/testing"
+import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, type SendFault, waitUntil } from "leat/testing"
 import type { Capabilities, Driver, Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
@@ -188,6 +188,36 @@ describe("a spill whose answer is lost", () => {
       })
     ))
 
+  it("is read where no answer says where it stands", () =>
+    story(
+      Effect.gen(function* () {
+        const silent = (driver: Driver): Driver => ({
+          ...driver,
+          open: (...asked) =>
+            Effect.map(driver.open(...asked), (inner): Transport => ({
+              ...inner,
+              openWriter: (topic) =>
+                Effect.map(inner.openWriter(topic), (writer) => ({
+                  ...writer,
+                  send: (partition, batch, from, to, timeoutMs, answer) =>
+                    writer.send(partition, batch, from, to, timeoutMs, (runs) =>
+                      answer(runs.map(({ from: first, to: end, fate }) => ({ from: first, to: end, fate })))
+                    )
+                }))
+            }))
+        })
+        const place = { ...placeOf(), wrapDisk: silent }
+        const { leat, notes } = yield* open(place, { leg: { batch: { records: 2 } } })
+        place.faults = away
+        for (const text of ["0", "1", "2", "3", "4"]) notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 5)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 5)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: {}, balanced: true })
+        expect(yield* texts(place)).toEqual(["0", "1", "2", "3", "4"])
+      })
+    ))
+
   it("and that has it no more counts it as dropped, and as what may be stored", () =>
     story(
       Effect.gen(function* () {
@@ -203,6 +233,80 @@ describe("a spill whose answer is lost", () => {
         yield* memoryTransport(place.disk.disk).trim?.("local.notes.1.spill", 0, 2n) ?? Effect.void
         expect((yield* Fiber.join(waiting)).message).toContain("Corrupt")
         expect(legRow(leat)).toMatchObject({ dropped: { Corrupt: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    ))
+
+  const dropping = [
+    { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "spill" },
+    { on: ["SpillFull"], then: "drop" }
+  ]
+  /** One send has this, and then there is no room. */
+  const filling = (first: SendFault): FaultPlan => {
+    let sends = 0
+    return { send: () => (sends++ === 0 ? first : { kind: "fail", reason: "Full" }) }
+  }
+
+  it("has what stands there, also where there is no room to send it again", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place, { policy: dropping })
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        place.diskFaults = filling({ kind: "loseResponse" })
+        notes.offer(note("k", "1"))
+        yield* until("that is too", () => legRow(leat)?.spilled === 2)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 2)
+        expect(yield* texts(place)).toEqual(["0", "1"])
+      })
+    ))
+
+  it("keeps nothing from its destination that does not stand there, while there is no room", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        place.diskFaults = filling({ kind: "cut" })
+        notes.offer(note("k", "1"))
+        yield* Effect.sleep(1000)
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 2)
+        expect(yield* texts(place)).toEqual(["0", "1"])
+      })
+    ))
+
+  it("sends what was given up there, and stands there all the same, before what is published later", () =>
+    story(
+      Effect.gen(function* () {
+        // Nobody is told that it stands there, nor can it be read at that moment.
+        const blind = (driver: Driver): Driver => ({
+          ...driver,
+          open: (...asked) =>
+            Effect.map(driver.open(...asked), (inner): Transport => ({ ...inner, read: () => Stream.empty }))
+        })
+        const place = { ...placeOf(), wrapDisk: blind }
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(open(place, { policy: dropping }), first)
+        place.faults = away
+        notes.offer(note("k", "0"))
+        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
+        place.diskFaults = filling({ kind: "loseResponse" })
+        notes.offer(note("k", "1"))
+        yield* until("it is given up", () => legRow(leat)?.dropped["SpillFull"] === 1)
+        place.faults = {}
+        place.diskFaults = {}
+        yield* until("the spill is left", () => legRow(leat)?.spilled === 0)
+        yield* notes.publish(note("k", "2"), { level: "stored" })
+        yield* Scope.close(first, Exit.void)
+        const next = yield* open(place)
+        yield* next.notes.publish(note("k", "3"), { level: "stored" })
+        expect(yield* texts(place)).toEqual(["0", "1", "2", "3"])
+        expect(legRow(leat)).toMatchObject({ droppedMayBeStored: 1, balanced: true })
       })
     ))
 })

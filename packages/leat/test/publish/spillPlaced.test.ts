@@ -3,7 +3,6 @@ import { MemoryBroker, memoryTransport } from "leat"
 import { batchOf, type Run, sendEffect, TransportError, type Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { placed } from "../../src/publish/spill/placed.js"
-import { SpillPart } from "../../src/publish/spill/Spill.js"
 
 const batchFor = (seqs: ReadonlyArray<number>) =>
   batchOf(
@@ -35,12 +34,11 @@ describe("where records stand in a spill that does not say it", () => {
       Effect.scoped(
         Effect.gen(function* () {
           const place = yield* holding([7, 8, 5, 9])
-          const part = new SpillPart({ receipts: 0 })
-          const runs = yield* placed(place, 0, part, batchFor([7, 8, 9, 10]), [stored(0, 4)])
+          const runs = yield* placed(place, 0, 0n, batchFor([7, 8, 9, 10]), [stored(0, 4)])
           expect(runs).toEqual([stored(0, 2, 0n), stored(2, 3, 3n), stored(3, 4)])
           // What it says is not looked for.
           const rest: Run = { from: 2, to: 3, fate: "unknown" }
-          const mixed = yield* placed(place, 0, part, batchFor([5, 9, 7]), [stored(0, 1, 40n), stored(1, 2), rest])
+          const mixed = yield* placed(place, 0, 0n, batchFor([5, 9, 7]), [stored(0, 1, 40n), stored(1, 2), rest])
           expect(mixed).toEqual([stored(0, 1, 40n), stored(1, 2, 3n), rest])
         })
       )
@@ -51,11 +49,8 @@ describe("where records stand in a spill that does not say it", () => {
       Effect.scoped(
         Effect.gen(function* () {
           const place = yield* holding([1, 2, 1])
-          const part = new SpillPart({ receipts: 0 })
-          part.notedEnd = 1n
-          expect(yield* placed(place, 0, part, batchFor([1]), [stored(0, 1)])).toEqual([stored(0, 1, 2n)])
-          part.at = 3n
-          expect(yield* placed(place, 0, part, batchFor([1]), [stored(0, 1)])).toEqual([stored(0, 1)])
+          expect(yield* placed(place, 0, 1n, batchFor([1]), [stored(0, 1)])).toEqual([stored(0, 1, 2n)])
+          expect(yield* placed(place, 0, 3n, batchFor([1]), [stored(0, 1)])).toEqual([stored(0, 1)])
         })
       )
     ))
@@ -67,8 +62,7 @@ describe("where records stand in a spill that does not say it", () => {
           const place = yield* holding([1])
           const error = new TransportError({ reason: "Unavailable", transport: "t", operation: "read", detail: "away" })
           const transport: Transport = { ...place.transport, read: () => Stream.fail(error) }
-          const part = new SpillPart({ receipts: 0 })
-          const runs = yield* placed({ ...place, transport }, 0, part, batchFor([1]), [stored(0, 1)])
+          const runs = yield* placed({ ...place, transport }, 0, 0n, batchFor([1]), [stored(0, 1)])
           expect(runs).toMatchObject([{ from: 0, to: 1, fate: "unknown", error: { reason: "Unavailable" } }])
         })
       )

@@ -1,6 +1,6 @@
 /**
  * Where records stand in a spill that has told them stored without a position, as a log does of event ids that it had already: it is read behind
- * what this leat has noted there. What stands nowhere has no position then either.
+ * what this leat has noted there. So is a range whose answer was lost. What stands nowhere has no position then either.
  */
 import { Effect, Stream } from "effect"
 import { formatEventId } from "../../record/EventId.ts"
@@ -8,7 +8,7 @@ import type { Header } from "../../record/Headers.ts"
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Position, Run } from "../../transport/index.ts"
-import type { SpillPart, SpillPlace } from "./Spill.ts"
+import type { SpillPlace } from "./Spill.ts"
 
 /** Whether it does not say where the records stand. */
 export function isUnplaced({ base, fate }: Run): boolean {
@@ -19,7 +19,7 @@ export function isUnplaced({ base, fate }: Run): boolean {
 export function placed(
   { transport, topic }: SpillPlace,
   partition: number,
-  part: SpillPart,
+  fromPosition: Position,
   batch: OutgoingBatch,
   runs: ReadonlyArray<Run>
 ): Effect.Effect<ReadonlyArray<Run>> {
@@ -31,7 +31,6 @@ export function placed(
       if (id !== undefined) wanted.set(id, index)
     }
   const found = new Map<number, Position>()
-  const fromPosition = [part.at, part.ownFrom, part.notedEnd].reduce((one, other) => (one > other ? one : other))
   const read = transport.read(topic, partition, { fromPosition }).pipe(
     Stream.tap(({ records }) =>
       Effect.sync(() => {
