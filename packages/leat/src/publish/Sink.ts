@@ -284,7 +284,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#spill?.trip((one as PumpedLane).partition, failure) ?? false
   }
 
-  spilled(one: WriteLane, span: Span, base: Position | undefined): void {
+  spilled(one: WriteLane, span: Span, base: Position): void {
     this.#spill?.add(one as PumpedLane, span, base)
   }
 

@@ -65,7 +65,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !this.#options.canFence) continue`,
+    find: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue`,
     replace: `if (fate !== "stored") continue`
   },
   {

@@ -339,35 +339,6 @@ describe("a leg that spills", () => {
       })
     ))
 
-  it("sends what was given up there, and stands there all the same, before what is published later", () =>
-    story(
-      Effect.gen(function* () {
-        const place = placeOf()
-        const policy = [...spilling, { on: ["SpillFull"], then: "drop" }]
-        const first = yield* Scope.make()
-        const { leat, notes } = yield* Scope.provide(open(place, { policy }), first)
-        place.faults = away
-        notes.offer(note("k", "0"))
-        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
-        // Nobody is told that it stands there, and then there is no room for it.
-        let sends = 0
-        place.diskFaults = {
-          send: () => (sends++ === 0 ? { kind: "loseResponse" } : { kind: "fail", reason: "Full" })
-        }
-        notes.offer(note("k", "1"))
-        yield* until("it is given up", () => legRow(leat)?.dropped["SpillFull"] === 1)
-        place.faults = {}
-        place.diskFaults = {}
-        yield* until("the spill is left", () => legRow(leat)?.spilled === 0)
-        yield* notes.publish(note("k", "2"))
-        yield* Scope.close(first, Exit.void)
-        const next = yield* open(place)
-        yield* next.notes.publish(note("k", "3"))
-        expect(yield* texts(place)).toEqual(numbers(4))
-        expect(legRow(leat)).toMatchObject({ droppedMayBeStored: 1, balanced: true })
-      })
-    ))
-
   it("keeps what is on disk whatever the cluster there keeps of a topic", () =>
     story(
       Effect.gen(function* () {

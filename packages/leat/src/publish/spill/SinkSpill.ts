@@ -47,7 +47,7 @@ export class SinkSpill implements DrainHome {
   #running: Fiber.Fiber<never> | undefined
 
   constructor(place: SpillPlace, destination: Writer, sink: SpilledSink, pump: Pump, undelivered: Undelivered) {
-    this.spill = new Spill(place, destination)
+    this.spill = new Spill(place, destination, pump.context)
     this.deadLetters = undelivered.name
     this.#sink = sink
     this.#pump = pump
@@ -85,6 +85,7 @@ export class SinkSpill implements DrainHome {
   begin(partition: PumpedPartition): void {
     partition.isSpilling = this.spill.isOn(partition.partition)
     partition.isHeldBack = this.spill.isHeldBack(partition.partition)
+    partition.isBarred = !this.spill.isReady
   }
 
   /** From now on what the partition is sent goes to the spill. */
@@ -95,7 +96,7 @@ export class SinkSpill implements DrainHome {
   }
 
   /** Records of a lane are in the spill. */
-  add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position | undefined): void {
+  add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position): void {
     this.spill.add(partition.partition, { account, batch: queued.batch, from, to, mayBeStored }, base)
   }
 
@@ -141,6 +142,7 @@ export class SinkSpill implements DrainHome {
     const partition = this.#sink.find(number)
     if (partition === undefined) return
     partition.isHeldBack = this.spill.isHeldBack(number)
+    partition.isBarred = !this.spill.isReady
     const isOn = this.spill.isOn(number)
     if (partition.isSpilling !== isOn) {
       if (isOn) partition.trip()
