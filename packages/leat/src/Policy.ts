@@ -53,7 +53,7 @@ export interface Rule {
    * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure.
    */
   readonly on: ReadonlyArray<string>
-  /** Absent: the ending at once. */
+  /** Absent: the ending at once. A `CrashLoop` is never tried again. */
   readonly retry?: Retry
   /**
    * Subscriptions only: how long one attempt of a handler may take, in milliseconds; then it is told to end, and fails as `HandlerTimeout`. Of
@@ -101,7 +101,8 @@ export function decide(policy: Policy, failure: Failure): Decision {
   takes("Policy.decide", "a policy and a failure", Array.isArray(policy) && isObject(failure), policy)
   const rule = policy.find(({ on }) => names(on, failure.tag))
   if (rule === undefined) return { ending: "halt" }
-  const { retry } = rule
+  // The attempts of a crash loop were the processes that died: one more of them would die.
+  const retry = failure.tag === "CrashLoop" ? undefined : rule.retry
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
   const delay = Math.min(
     // The power of a lane that retries for ever is Infinity some day, and 0 times Infinity is no delay.

@@ -162,6 +162,9 @@ describe("a topic that keeps everything", () => {
     open.write(() => undefined)
     const topic = open.store.topics.get("kept")
     expect(topic).toMatchObject({ retentionMs: Number.POSITIVE_INFINITY, retentionBytes: Number.POSITIVE_INFINITY })
+    // What a version that knows no such word takes for no bound either.
+    const row = open.store.db.prepare("SELECT retention_ms, retention_bytes FROM topic WHERE name = 'kept'").get()
+    expect({ ...row }).toEqual({ retention_ms: 2 ** 53 - 1, retention_bytes: 2 ** 53 - 1 })
     const limits = { ...noLimits, retentionMs: 1000, retentionBytes: 1 }
     open.append([{ key: "k", value: "old" }], limits, "kept")
     const partition = topic.firstPartition

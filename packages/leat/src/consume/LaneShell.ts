@@ -33,6 +33,10 @@ const cleanupMs = 5000
 /** How long one settle may take, in milliseconds: what has no answer by then is begun again. */
 const settleMs = 30_000
 
+/** Until a settle that failed is made up for: after the first failure, and at most, in milliseconds; `settleEvery` where that is less. */
+const settleAgainMs = 100
+const settleAgainMsMax = 10_000
+
 /** How long settles may fail for passing reasons before it is told, in milliseconds. */
 const tellUnsettledMs = 10_000
 
@@ -91,6 +95,7 @@ export class LaneShell<T> {
 
   /** When settles began to fail, in milliseconds of the monotonic clock; infinite once that was told. */
   #unsettledSinceMs: number | undefined
+  #settleFailures = 0
 
   /** `fail` ends the membership that the lane belongs to. */
   constructor(
@@ -149,7 +154,7 @@ export class LaneShell<T> {
 
   /** Settles as soon as everything before a position is done, without waiting for `settleEvery`: once. */
   settleAt(position: Position): void {
-    // Settles that fail are tried again in their own time: whoever waits may ask again and again.
+    // Settles that fail are tried again soon, each later than the last: whoever waits may ask again and again.
     if (this.#unsettledSinceMs !== undefined) return
     if (this.#settleAt !== undefined && this.#settleAt <= position) return
     this.#settleAt = position
@@ -397,6 +402,7 @@ export class LaneShell<T> {
         onSuccess: () =>
           Effect.sync(() => {
             this.#unsettledSinceMs = undefined
+            this.#settleFailures = 0
             machine.settled(position)
             this.#onChanged()
           }),
@@ -413,6 +419,7 @@ export class LaneShell<T> {
   /** Handlers go on meanwhile; when it lasts, somebody has to know. */
   #notSettled({ message }: TransportError): Effect.Effect<void> {
     const nowMs = this.#now()
+    this.machine.notSettled(nowMs + Math.min(settleAgainMs * 2 ** this.#settleFailures++, settleAgainMsMax))
     this.#unsettledSinceMs ??= nowMs
     if (nowMs - this.#unsettledSinceMs < tellUnsettledMs) return Effect.void
     const { group, stream } = this.#options

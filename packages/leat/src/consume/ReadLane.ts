@@ -18,7 +18,7 @@
 import { newCounts } from "../ledger/Ledger.ts"
 import { Bundling } from "./Bundling.ts"
 import type { FailedWith, Failure, ReadHalted } from "./Failure.ts"
-import { bytesOf, cutHeld, doneEnd, type End, HeldRecord, takeApart } from "./HeldRecord.ts"
+import { bytesOf, cutHeld, doneEnd, type End, endedAtOnce, endsAlike, HeldRecord, takeApart } from "./HeldRecord.ts"
 import type { Policy } from "../Policy.ts"
 import { ReadyLine } from "./ReadyLine.ts"
 import { RetryHeap } from "./RetryHeap.ts"
@@ -331,6 +331,11 @@ export class ReadLane {
     return watermark
   }
 
+  /** The backend may not have it: the next settle is due by then. */
+  notSettled(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
+  }
+
   /** The backend has the position. */
   settled(position: Position): void {
     if (position <= this.#settled) return
@@ -414,13 +419,14 @@ export class ReadLane {
     this.#endAtOnce({ term: "skipped", reason }, span)
   }
 
-  /** Positions that no handler gets. */
+  /** Positions that no handler gets. Behind a record that waits there may be any number: neighbours that end alike are held as one. */
   #endAtOnce(end: End, span: number): void {
-    const held = new HeldRecord(undefined, "", this.#order++, span, 0)
-    held.state = "ended"
-    held.ended = end
-    this.#held.push(held)
     this.#count(end, span)
+    const last = this.#held.at(-1)
+    if (endsAlike(last, end)) return void (last.span += span)
+    const held = endedAtOnce(end, this.#order++, span)
+    this.#held.push(held)
+    this.#heldBytes += held.bytes
   }
 
   #count({ term, reason, copies = 0 }: End, count: number): void {

@@ -65,6 +65,11 @@ export class Source<T> {
     return this.#latest.get(partition)?.lane.start
   }
 
+  /** What lies behind all that came to the lanes that are held here, by partition. */
+  get ends(): ReadonlyMap<number, Position> {
+    return new Map(Array.from(this.#latest, ([partition, { machine }]) => [partition, machine.end]))
+  }
+
   /** Calls `changed` when a lane has settled, halted, or is no longer held; returns how to stop that. */
   watch(changed: (partition: number, settled: Position) => void): () => void {
     this.#watchers.add(changed)

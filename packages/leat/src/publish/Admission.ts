@@ -98,6 +98,11 @@ export class Rejected extends Data.TaggedError("Rejected")<{
 /**
  * Why a leg counts as dropped that stood in a spill which another process then had, and sent on: nobody here knows what became of it. Each of
  * them may be stored.
+ *
+ * @example
+ * ```ts
+ * const taken = leat.ledger.snapshot().legs.map(({ dropped }) => dropped[takenOver] ?? 0)
+ * ```
  */
 export const takenOver = "takenOver"
 

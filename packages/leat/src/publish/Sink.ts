@@ -96,8 +96,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly #spill: SinkSpill | undefined
   readonly #buffer: SinkBuffer
   readonly #pump: Pump
-  readonly #incarnation: Uint8Array
-  readonly #isCompacted: boolean
+  readonly incarnation: Uint8Array
+  readonly isCompacted: boolean
   readonly #legs = new Map<WriteAccount, LegLanes>()
   readonly #partitions: Array<PumpedPartition | undefined> = []
   /** How many there are. */
@@ -132,8 +132,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
       this.#spill?.trip(partition as PumpedPartition, failure) ?? false
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence, trip }
     this.#pump = pump
-    this.#incarnation = incarnation
-    this.#isCompacted = isCompacted
+    this.incarnation = incarnation
+    this.isCompacted = isCompacted
     this.#spill = place && new SinkSpill(place, writer, this, pump, this.#undelivered)
     this.writer = this.#spill?.spill.writer ?? writer
   }
@@ -284,7 +284,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#spill?.trip((one as PumpedLane).partition, failure) ?? false
   }
 
-  spilled(one: WriteLane, span: Span, base: Position | undefined): void {
+  spilled(one: WriteLane, span: Span, base: Position): void {
     this.#spill?.add(one as PumpedLane, span, base)
   }
 
@@ -468,10 +468,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
   #mark(lane: PumpedLane): boolean {
-    if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
+    if (lane.isMarked || this.isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
     const batch = this.#buffer.takeAnyway(markerBytes)
     lane.isMarked = true
-    const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
+    const [name, value] = markerHeader({ incarnation: this.incarnation, stream: lane.account.stream })
     const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
     batch.place(0, 0, Float64Array.of(this.#pump.wallMs))
     batch.commit(false, 0, end, end, "marker")

@@ -1,3 +1,4 @@
+import { reasons } from "../reasons.ts"
 import type { Run } from "./index.ts"
 
 const fates: ReadonlyArray<unknown> = ["stored", "notStored", "unknown"]
@@ -30,6 +31,15 @@ function isRun(run: Run | undefined | null): run is Run {
     run !== null &&
     Number.isInteger(run.from) &&
     Number.isInteger(run.to) &&
-    fates.includes(run.fate)
+    fates.includes(run.fate) &&
+    (run.fate === "stored" || run.error === undefined || isError(run.error))
   )
+}
+
+/** By its fields: the driver may have loaded a `TransportError` of its own. */
+function isError(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false
+  const { reason, detail, isRetryable } = error as Partial<Record<keyof NonNullable<Run["error"]>, unknown>>
+  const isKnown = typeof reason === "string" && Object.hasOwn(reasons, reason)
+  return isKnown && typeof detail === "string" && typeof isRetryable === "boolean"
 }

@@ -256,6 +256,10 @@ export class ReadModel {
     return this.watermark
   }
 
+  notStored(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
+  }
+
   stored(position: number): void {
     if (this.#isAlone) {
       this.#aloneLeft -= position - this.settled
@@ -331,12 +335,17 @@ export class ReadModel {
   }
 
   #gap(next: number, reason: string): void {
-    for (; this.end < next; this.end++) this.shares.push(shareOf("", this.end, 0, `skipped ${reason}`, false))
+    for (; this.end < next; this.end++) this.#endAtOnce(this.end, `skipped ${reason}`)
+  }
+
+  /** Neighbours that end alike are kept as one. */
+  #endAtOnce(at: number, how: string): void {
+    this.shares.push(shareOf("", at, this.shares.at(-1)?.ended === how ? 0 : 128, how, false))
   }
 
   #hold(at: number, key: string, bytes: number): void {
     const { bundleRecords, seenKey, unordered } = this.#options
-    if (key === seenKey) return void this.shares.push(shareOf("", at, 0, "duplicate", false))
+    if (key === seenKey) return this.#endAtOnce(at, "duplicate")
     const last = this.shares.at(-1)
     const joins = last?.state === "waiting" && last.isOpen && last.positions.length < (bundleRecords ?? 1)
     if (joins) last.positions.push({ at, bytes })

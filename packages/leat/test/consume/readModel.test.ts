@@ -11,7 +11,8 @@ import { type ModelSettings, ReadModel, type Ruled, type Share } from "./ReadMod
 const policy: Policy = [
   { on: ["drop"], then: "drop" },
   { on: ["twice"], retry: { times: 1, baseMs: 10 }, then: "drop" },
-  { on: ["aside", "CrashLoop"], then: "deadLetter" },
+  { on: ["aside"], then: "deadLetter" },
+  { on: ["CrashLoop"], retry: { baseMs: 10 }, then: "deadLetter" },
   { on: ["asideLater"], retry: { times: 1, baseMs: 10 }, then: "deadLetter" },
   { on: ["late"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
   { on: ["again"], retry: { baseMs: 20 }, then: "halt" }
@@ -115,7 +116,7 @@ class Both {
     if (does === "receive") this.#receive(records)
     else if (does === "next") this.#next()
     else if (does === "outage") model.isOutage = !model.isOutage
-    else if (does === "settle") this.#settle(at < 3, at !== 5)
+    else if (does === "settle") this.#settle(at < 3, at < 5)
     else if (does === "resume") {
       lane.resume(this.#nowMs)
       model.resume(this.#nowMs)
@@ -206,7 +207,12 @@ class Both {
     const due = this.model.settleDue(this.#nowMs, isFinal)
     const position = this.lane.settleDue(this.#nowMs, isFinal)
     expect(position === undefined ? undefined : Number(position)).toBe(due)
-    if (position === undefined || !isStored) return
+    if (position === undefined) return
+    if (!isStored) {
+      const againAtMs = this.#nowMs + 4
+      this.lane.notSettled(againAtMs)
+      return this.model.notStored(againAtMs)
+    }
     this.lane.settled(position)
     // An answer that comes late changes nothing.
     this.lane.settled(position - 1n)

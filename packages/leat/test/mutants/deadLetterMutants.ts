@@ -5,6 +5,23 @@ const partitions = "consume/deadLetterPartitions.test.ts"
 
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a topic of dead letters whose opening has no answer is waited for without an end",
+    file: "transport/DeadLetters.ts",
+    find: `duration: openMs, orElse`,
+    replace: `duration: openMs * 1e6, orElse`,
+    foundBy: partitions,
+    test: "is opened again after half a minute"
+  },
+  {
+    name: "that a topic of dead letters is not opened is told late",
+    file: "transport/DeadLetters.ts",
+    find: `      this.#isLongSince(opening)
+`,
+    replace: ``,
+    foundBy: partitions,
+    test: "is opened again after half a minute"
+  },
+  {
     name: "a dead letter is done before it is stored",
     file: "transport/DeadLetters.ts",
     find: `    this.#letters.push(letter)`,

@@ -21,6 +21,8 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillNoticeMutants } from "./spillNoticeMutants.ts"
+import { spillRefusalMutants } from "./spillRefusalMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
@@ -32,6 +34,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...spillRefusalMutants,
+  ...spillNoticeMutants,
   ...retryMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
@@ -63,7 +67,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !this.#options.canFence) continue`,
+    find: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue`,
     replace: `if (fate !== "stored") continue`
   },
   {

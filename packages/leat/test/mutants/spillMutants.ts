@@ -3,6 +3,8 @@ import type { Mutant } from "./Mutant.ts"
 const foundBy = "publish/spill.test.ts"
 const silent = "publish/spillSilence.test.ts"
 
+const foundByDoubt = "publish/spillDoubt.test.ts"
+
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
   {
@@ -83,6 +85,135 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy,
     test: "belongs to one process at a time"
+  },
+  {
+    name: "a spill is fenced only where its destination can be",
+    file: "publish/WritePartition.ts",
+    find: `!(isOfSpill || this.#options.canFence)`,
+    replace: `!this.#options.canFence`,
+    foundBy: foundByDoubt,
+    test: "a destination that fences: none"
+  },
+  {
+    name: "another stream goes to a spill before what it may hold",
+    file: "publish/WritePartition.ts",
+    find: `if (owing !== undefined) return this.#again`,
+    replace: `if (owing !== undefined && this.isHeldBack) return this.#again`,
+    foundBy: foundByDoubt,
+    test: "is asked again before another stream"
+  },
+  {
+    name: "what a spill may hold is sent on unseen, and published as well",
+    file: "publish/WritePartition.ts",
+    find: `!this.#isFencing && this.#owing === undefined`,
+    replace: `!this.#isFencing`,
+    foundBy: foundByDoubt,
+    test: "is asked again before what stands there is sent on"
+  },
+  {
+    name: "what a spill may hold goes there while another process has it",
+    file: "publish/WritePartition.ts",
+    find: `if (this.isBarred || this.#window.length > 0) return idle`,
+    replace: `if (this.#window.length > 0) return idle`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "wait for what may stand in the spill"
+  },
+  {
+    name: "nobody looks where records stand that a spill has",
+    file: "publish/spill/Spill.ts",
+    find: `!runs.some(isUnplaced)`,
+    replace: `runs.length > 0`,
+    foundBy: foundByDoubt,
+    test: "is read where no answer says"
+  },
+  {
+    name: "what a spill has no more is noted there",
+    file: "publish/WriteLane.ts",
+    find: `      if (run.base === undefined) {
+        // The spill`,
+    replace: `      if (run.base === 0n) {
+        // The spill`,
+    foundBy: foundByDoubt,
+    test: "and that has it no more"
+  },
+  {
+    name: "records of a spill are taken to follow each other",
+    file: "publish/spill/placed.ts",
+    find: `base + BigInt(end - at))) end++`,
+    replace: `base + BigInt(end - at)) || end < to) end++`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is read there, each for itself"
+  },
+  {
+    name: "what was sent on is found in a spill",
+    file: "publish/spill/placed.ts",
+    find: `{ fromPosition }`,
+    replace: `{ fromPosition: 0n }`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is behind what this leat has noted"
+  },
+  {
+    name: "a spill that cannot be read has nothing",
+    file: "publish/spill/placed.ts",
+    find: `{ ...run, fate: "unknown", error }`,
+    replace: `{ ...run, error }`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is unknown while it cannot be read"
+  },
+  {
+    name: "closing gives up the fence of a spill, and with it what the disk would take",
+    file: "publish/Pump.ts",
+    find: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+`,
+    replace: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+    partition.fencing?.interruptUnsafe()
+`,
+    foundBy: foundByDoubt,
+    test: "is waited for, and what is left goes to the disk"
+  },
+  {
+    name: "a fence of the destination is taken for one of its spill",
+    file: "publish/Pumped.ts",
+    find: `    super.trip()
+    // That of the destination is asked for anew by whoever sends on; it is not one of the spill, whenever it returns.
+    this.fencing?.interruptUnsafe()`,
+    replace: `    super.trip()`,
+    foundBy: foundByDoubt,
+    test: "is not taken for returned"
+  },
+  {
+    name: "the budget of a destination bounds what goes to its spill",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts === 0 ? nowMs : (`,
+    foundBy: foundByDoubt,
+    test: "does not bound what goes to its spill"
+  },
+  {
+    name: "what goes to a spill earns retries of its destination",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts > 0 ? nowMs : (`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are not counted in the budget"
+  },
+  {
+    name: "what a spill may hold is not looked for before it goes there again",
+    file: "publish/spill/Spill.ts",
+    find: `if (!isUnseen) return this.#write`,
+    replace: `if (!isUnseen || isUnseen) return this.#write`,
+    foundBy: foundByDoubt,
+    test: "has what stands there, also where there is no room"
+  },
+  {
+    name: "what does not stand in a spill that is full is kept from its destination",
+    file: "publish/WriteLane.ts",
+    find: `part.mayBeSpilled = isUnknown`,
+    replace: `part.mayBeSpilled ||= isUnknown`,
+    foundBy: foundByDoubt,
+    test: "keeps nothing from its destination"
   },
   {
     name: "a spill has no bound",
@@ -223,16 +354,14 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     file: "publish/spill/SpillDrain.ts",
     find: `if (part.fencedEnd <= part.end) break`,
     replace: `if (part.fencedEnd <= part.end || part.at > 0n) break`,
-    foundBy,
+    foundBy: foundByDoubt,
     test: "sends what was given up there"
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillDrain.ts",
-    find: `if (reason === undefined) return
-    const said`,
-    replace: `if (reason !== undefined) return
-    const said`,
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (how.ending !== "stored") this.#announce(partition, account, record, how)`,
+    replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
   },
@@ -295,10 +424,18 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (next <= to) return { records: records.filter(({ position }) => position >= from), next }`,
-    replace: `if (next > from) return { records: records.filter(({ position }) => position >= from), next }`,
+    find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `held.given = withinPortion(portion, from, next)`,
     foundBy,
     test: "goes on while events come faster"
+  },
+  {
+    name: "what a spill has given out and was not sent on is lost",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (given !== undefined && from < given.next)`,
+    replace: `if (given !== undefined && from < 0n)`,
+    foundBy,
+    test: "skips nothing when sending on breaks down"
   },
   {
     name: "closing gives nothing to the spill",
@@ -342,7 +479,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is left and is sent on once more is counted once more",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillEndings.ts",
     find: `part.recoveredTo = record.position + 1n`,
     replace: `part.recoveredTo = 0n`,
     foundBy: silent,

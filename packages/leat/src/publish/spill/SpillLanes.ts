@@ -4,9 +4,10 @@
  */
 import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
-import type { Lane, Position, ReceivedBatch, Subscription } from "../../transport/index.ts"
+import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from "../../transport/index.ts"
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
+import { readMeta } from "../../record/Wire.ts"
 import type { SpillPlace } from "./Spill.ts"
 import { SpillSettles } from "./SpillSettles.ts"
 
@@ -32,6 +33,17 @@ export interface SpillBounds {
 /** Records that follow each other, and the position behind them. */
 export type Portion = Pick<ReceivedBatch, "records" | "next">
 
+interface Sizes {
+  readonly bytes: number
+  readonly markers: number
+}
+
+const nothing: Sizes = { bytes: 0, markers: 0 }
+
+function withRecord({ bytes, markers }: Sizes, record: ReceivedRecord): Sizes {
+  return { bytes: bytes + sizeOf(record), markers: markers + (readMeta(record.headers, "").isMarker ? 1 : 0) }
+}
+
 /** A lane of the spill, and how far it was read. */
 interface Held {
   readonly lane: Lane
@@ -39,6 +51,8 @@ interface Held {
   /** Pulled, and not looked at. */
   readonly ahead: Array<Portion>
   next: Position
+  /** What was read last and is not settled: whoever has failed with it reads it once more. */
+  given?: Portion | undefined
 }
 
 export class SpillLanes {
@@ -104,16 +118,16 @@ export class SpillLanes {
     )
   }
 
-  /** Bytes of the records in [from, to). */
-  bytes(partition: number, from: Position, to: Position): Effect.Effect<number> {
-    if (from >= to) return Effect.succeed(0)
+  /** Of the records in [from, to): their bytes, and how many are no events. */
+  sizes(partition: number, from: Position, to: Position): Effect.Effect<Sizes> {
+    if (from >= to) return Effect.succeed(nothing)
     const { transport, topic } = this.#place
     const read = transport.read(topic, partition, { fromPosition: from, toPosition: to })
     return asked(
       Stream.runFold(
         read,
-        () => 0,
-        (total, { records }) => records.reduce((sum, record) => sum + sizeOf(record), total)
+        () => nothing,
+        (total, { records }) => records.reduce(withRecord, total)
       ),
       this.#place
     )
@@ -125,13 +139,15 @@ export class SpillLanes {
    */
   read(partition: number, from: Position, to: Position): Effect.Effect<Portion> {
     const reading = Effect.gen({ self: this }, function* () {
+      const given = this.#lanes.get(partition)?.given
+      if (given !== undefined && from < given.next) return withinPortion(given, from, given.next)
       for (;;) {
         const { held, portion } = yield* this.#pull(partition)
         const { records, next } = portion
         if (next <= from) continue
-        if (next <= to) return { records: records.filter(({ position }) => position >= from), next }
-        held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
-        return { records: records.filter(({ position }) => position >= from && position < to), next: to }
+        if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
+        held.given = withinPortion(portion, from, next <= to ? next : to)
+        return held.given
       }
     })
     return this.#alone(partition, reading)
@@ -139,6 +155,8 @@ export class SpillLanes {
 
   /** What stands before a position has ended: it is not sent on again, and its room is given back. Waits for the disk, and not for long. */
   settle(partition: number, position: Position): Effect.Effect<void> {
+    const held = this.#lanes.get(partition)
+    if (held !== undefined) held.given = undefined
     return this.#settles.settle(partition, position)
   }
 
@@ -233,6 +251,11 @@ export class SpillLanes {
       Deferred.doneUnsafe(given, Effect.void)
     })
   }
+}
+
+/** What of a portion stands in [from, to). */
+function withinPortion({ records }: Portion, from: Position, to: Position): Portion {
+  return { records: records.filter(({ position }) => position >= from && position < to), next: to }
 }
 
 /** A member of the group, again and again; each until it fails, or `broken` completes. */
