@@ -45,7 +45,7 @@ const rooms: Rooms = [
   ["Leat"],
   ["OpenLeat", "leatFaults"],
   ["Stream", "audit"],
-  ["publish", "consume", "deadLetters"],
+  ["publish", "consume", "deadLetters", "loss"],
   ["routes"],
   ["transport"],
   ["record"],

@@ -23,6 +23,7 @@ const document = {
   routes: [
     {
       match: { stream: "risk.*", source: "mobile-*" },
+      objective: { loss: 0.0001, window: "1 day" },
       to: [
         {
           cluster: "local",

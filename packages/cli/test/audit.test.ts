@@ -49,7 +49,7 @@ describe("leat audit", () => {
 
   it("leaves out what leat writes beside a topic, unless it is named", async () => {
     using project = new Project()
-    for (const ending of [".billing.dlq", ".billing.replay", ".undelivered"])
+    for (const ending of [".billing.dlq", ".billing.replay", ".undelivered", ".billing.retry.2"])
       await fillLog(`${project.folder}/data`, `shop.orders${ending}`, 0, records([0, 7]))
     expect(await project.leat(["audit"])).toMatchObject({ code: 0, stdout: "0 topics\n" })
     expect(await project.leat(["audit", "--topic", "shop.orders.undelivered"])).toMatchObject({ code: 3 })

@@ -48,7 +48,7 @@ async function withLetters(): Promise<Project> {
   await fillLog(directory, dlq, 1, [
     letterOf("o-1"),
     letterOf("o-2", { position: 4712n, tag: "Malformed", stage: "decode", atMs: atMs + 3_600_000 }),
-    letterOf("o-3", { position: 4713n, replays: 3 })
+    letterOf("o-3", { position: 4713n, replays: 3, moves: 2 })
   ])
   return project
 }
@@ -204,7 +204,7 @@ describe("leat dlq show", () => {
       "set aside   2026-11-24T09:00:00.000Z by leat, replayed 3 times before",
       "from        shop.orders/1@4713",
       "group       billing",
-      "failure     handle CardDeclined (6 attempts)",
+      "failure     handle CardDeclined (6 attempts, moved 2 times)",
       "message     no money",
       "headers     source (3 bytes)",
       'event       2026-11-24T08:59:00.000Z shop.orders/1@4713 o-3 {"id":"o-3","address":"***"}',

@@ -83,6 +83,48 @@ describe("the findings of a log", () => {
     ])
   })
 
+  it("tell of events in a retry topic that they wait for one group", () => {
+    const log = logWith(1, mebibyte)
+    const topics = log.topics.map((one) => ({
+      ...one,
+      topic: "orders.billing.retry.1",
+      groups: [],
+      partitions: one.partitions.map((partition) => ({ ...partition, end: 19n }))
+    }))
+    expect(findings({ ...log, topics }, 0)).toEqual([
+      {
+        severity: "note",
+        about: "unread",
+        message: expect.stringMatching(
+          /^nobody reads orders\.billing\.retry\.1 yet, which has 19 records that wait .*start a consumer of that group/
+        )
+      }
+    ])
+  })
+
+  it("tell of a group whose events wait in a retry topic, without asking for more members", () => {
+    const log = logWith(1, mebibyte)
+    const of = (topic: string) =>
+      log.topics.map((one) => ({
+        ...one,
+        topic,
+        groups: [
+          {
+            group: "billing",
+            members: [{ id: 1, owner: "h/1/0", leaseMs: 1000, seenAtMs: 0 }],
+            lanes: [
+              { partition: 0, settled: 3n, lag: 7n, generation: 1, state: "held" as const, abandoned: 0, holder: 1 }
+            ]
+          }
+        ]
+      }))
+    const told = (topic: string) => findings({ ...log, topics: of(topic) }, 0).map(({ message }) => message)
+    expect(told("orders")).toEqual([expect.stringMatching(/not settled 7 of orders: .*add members/)])
+    expect(told("orders.billing.retry.1")).toEqual([
+      expect.stringMatching(/not settled 7 of orders\.billing\.retry\.1: they are tried again when they are due/)
+    ])
+  })
+
   it.each([
     ["few of a small file", logWith(3840, 200_000)],
     ["many of a file with more events", logWith(400_000, 100 * mebibyte)]

@@ -1,4 +1,7 @@
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { ledgerStore } from "@leat/log"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { Project } from "./Project.js"
 import { Running } from "./Running.js"
@@ -52,6 +55,30 @@ describe("leat ledger", () => {
     expect(stdout).toMatch(
       /\n1 process announced: 1 gone; \+ is what those that are gone admitted after their last announcement, which no file says\n$/
     )
+  })
+
+  it("tells what groups have done, moved to retry topics and set aside", async () => {
+    using project = new Project()
+    const lane = { group: "g", stream: "s", start: "0", end: "9", duplicate: 0, skipped: {}, parked: 0, inFlight: 0 }
+    const ended = { dropped: { Bug: 1 }, unread: 0, balanced: true }
+    const store = ledgerStore(join(project.folder, "data"))
+    await Effect.runPromise(
+      store.save({
+        incarnation: "01930000-0000-7000-8000-000000000000",
+        source: "test",
+        announcedAtMs: 0,
+        isClosed: true,
+        streams: [],
+        legs: [],
+        lanes: [
+          { ...lane, ...ended, lane: "t/0", positions: 9, done: 3, moved: { Bug: 4, Late: 1 }, deadLettered: {} },
+          { ...lane, ...ended, lane: "t.g.retry.1/0", positions: 5, done: 2, moved: {}, deadLettered: { Bug: 2 } }
+        ]
+      })
+    )
+    const { code, stdout } = await project.leat(["ledger"])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^GROUP +STREAM +POSITIONS +DONE +MOVED +DEAD +DROPPED\ng +s +14 +5 +5 +2 +2\n/)
   })
 
   it("says that nobody has announced anything, and that there is no log", async () => {

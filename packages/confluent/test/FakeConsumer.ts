@@ -21,6 +21,8 @@ export class FakeConsumer implements Consumer {
   /** The code with which every commit fails; 0: none does. */
   commitCode = 0
   commits = 0
+  /** Partitions that are not fetched. As in librdkafka, neither giving a partition nor taking it away changes that. */
+  readonly paused = new Set<number>()
   #isLost = false
   readonly #rebalanced: Told
   readonly #committed: Told
@@ -86,8 +88,14 @@ export class FakeConsumer implements Consumer {
   incrementalAssign(): void {}
   incrementalUnassign(): void {}
   setDefaultConsumeTimeout(): void {}
-  pause(): void {}
-  resume(): void {}
+
+  pause(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition } of partitions) this.paused.add(partition)
+  }
+
+  resume(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition } of partitions) this.paused.delete(partition)
+  }
 }
 
 /** A client whose consumers are put into `made`. */

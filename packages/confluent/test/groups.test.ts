@@ -2,9 +2,9 @@ import { SleptClock } from "@leat/brokers"
 import { describeKafka } from "@leat/brokers/vitest"
 import { confluentTransport } from "@leat/confluent"
 import { Effect, Exit, Pull, Scope, Stream } from "effect"
-import { batchOf, type Transport, type TransportError } from "leat/transport"
+import { batchOf, type Lane, type ReceivedBatch, type Transport, type TransportError } from "leat/transport"
 import { expect, it } from "vitest"
-import { firstLane, numbered, readValues, send, topicOf, valuesOf } from "./bench.ts"
+import { firstLane, numbered, readValues, send, topicOf, until, valuesOf } from "./bench.ts"
 
 describeKafka(
   "@leat/confluent in a group",
@@ -45,6 +45,43 @@ describeKafka(
             end: BigInt(count),
             settled: BigInt(count)
           })
+        })
+      ))
+
+    it("T45 a partition that was paused when another member got it is fetched when it comes back", () =>
+      run((transport) =>
+        Effect.gen(function* () {
+          const { topic, writer } = yield* topicOf(transport, 2)
+          const count = 12_000
+          for (const partition of [0, 1])
+            for (let from = 0; from < count; from += 2000)
+              yield* send(writer, partition, numbered(2000, `${from}-`), 20_000)
+          const seen = new Map<number, number>()
+          const last = new Map<number, Lane>()
+          // Nothing is pulled at first, so both partitions are paused.
+          const own = transport.subscribe({ topic, group: topic, from: "earliest", drainMs: 2000 }).pipe(
+            Stream.runForEach((lane) => {
+              const isFirst = !last.has(lane.partition)
+              last.set(lane.partition, lane)
+              seen.set(lane.partition, 0)
+              if (isFirst) return Effect.forkScoped(Effect.andThen(lane.revoked, lane.release))
+              const pulled = ({ records }: ReceivedBatch) =>
+                Effect.sync(() => seen.set(lane.partition, (seen.get(lane.partition) ?? 0) + records.length))
+              return Effect.forkScoped(Stream.runForEach(lane.batches, pulled))
+            }),
+            Effect.forkScoped
+          )
+          yield* own
+          yield* until(() => last.size === 2)
+          yield* Effect.sleep(2000)
+          const other = yield* Scope.make()
+          const given = yield* Scope.provide(firstLane(transport, topic), other)
+          yield* given.release
+          const moved = last.get(given.partition)
+          yield* Scope.close(other, Exit.void)
+          yield* until(() => last.get(given.partition) !== moved, 30_000)
+          yield* until(() => (seen.get(given.partition) ?? 0) >= count, 30_000)
+          expect(seen.get(given.partition)).toBe(count)
         })
       ))
 

@@ -59,8 +59,8 @@ export function newKafkaTopic(spec: TopicSpec, { topic }: Pick<KafkaOptions, "to
   const configs: Array<{ readonly name: string; readonly value: string }> = []
   // Said even where it is Kafka's own default, because an operator may have changed that.
   configs.push({ name: "cleanup.policy", value: policyOf(compacted, deletes(spec)) })
-  if (retention?.timeMs !== undefined) configs.push({ name: "retention.ms", value: String(retention.timeMs) })
-  if (retention?.bytes !== undefined) configs.push({ name: "retention.bytes", value: String(retention.bytes) })
+  if (retention?.timeMs !== undefined) configs.push({ name: "retention.ms", value: valueFor(retention.timeMs) })
+  if (retention?.bytes !== undefined) configs.push({ name: "retention.bytes", value: valueFor(retention.bytes) })
   return { topic: spec.topic, partitions: spec.partitions, replicationFactor: topic?.replicationFactor ?? -1, configs }
 }
 
@@ -99,7 +99,15 @@ function retentionRows({ retention }: TopicSpec, found: FoundKafkaTopic) {
   return [
     ["retention.timeMs", retention?.timeMs, "retention.ms"] as const,
     ["retention.bytes", retention?.bytes, "retention.bytes"] as const
-  ].map(([property, asked, name]) => [property, asked, valueOf(found, name, asked === undefined)] as const)
+  ].map(([property, asked, name]) => {
+    const value = asked === undefined ? undefined : valueFor(asked)
+    return [property, value, valueOf(found, name, asked === undefined)] as const
+  })
+}
+
+/** Kafka's word for no bound is -1. */
+function valueFor(bound: number): string {
+  return String(bound === Number.POSITIVE_INFINITY ? -1 : bound)
 }
 
 /** Undefined: not described, or, where only what somebody set counts, nobody did. */
@@ -108,7 +116,8 @@ function valueOf(found: FoundKafkaTopic, name: string, onlyWhenSet = false): str
   return config === undefined || (onlyWhenSet && config.isDefault) ? undefined : (config.value ?? undefined)
 }
 
-const retains = ({ retention }: TopicSpec): boolean => retention?.timeMs !== undefined || retention?.bytes !== undefined
+const retains = ({ retention: { timeMs = Infinity, bytes = Infinity } = {} }: TopicSpec): boolean =>
+  Number.isFinite(timeMs) || Number.isFinite(bytes)
 
 /** Whether a topic deletes by age or size: every one that is not compacted, and one that is where a retention is asked for. */
 const deletes = (spec: TopicSpec): boolean => spec.compacted !== true || retains(spec)

@@ -22,6 +22,14 @@ const specs: ReadonlyArray<readonly [spec: Omit<TopicSpec, "topic">, configs: Re
     { "cleanup.policy": "delete", "retention.ms": "60000" }
   ],
   [
+    { partitions: 1, retention: { timeMs: Infinity, bytes: Infinity } },
+    { "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1" }
+  ],
+  [
+    { partitions: 1, compacted: true, retention: { timeMs: Infinity, bytes: Infinity } },
+    { "cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1" }
+  ],
+  [
     { partitions: 1, retention: { bytes: 4096 } },
     { "cleanup.policy": "delete", "retention.bytes": "4096" }
   ],

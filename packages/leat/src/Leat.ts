@@ -8,6 +8,9 @@ import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { Ledger } from "./ledger/Ledger.ts"
+import { Windows } from "./ledger/Windows.ts"
+import { type LedgerView, ledgerView } from "./loss/ledgerView.ts"
+import { LossWatch, type WatchedStream } from "./loss/LossWatch.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
@@ -35,6 +38,7 @@ import type { Driver, Transport } from "./transport/index.ts"
 import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
+import { monotonicMs } from "./Wake.ts"
 
 /** How long closing waits for what is buffered. */
 const drainDefault = Duration.seconds(30)
@@ -86,7 +90,9 @@ interface SharedParts {
 class OpenedLeat implements OpenLeat {
   readonly source: string
   readonly incarnation: string
-  readonly ledger: Ledger
+  readonly ledger: LedgerView
+  readonly #ledger: Ledger
+  readonly #losses: LossWatch
   readonly #drivers: ReadonlyArray<Driver>
   readonly #scopes: Scopes
   readonly #runtime: Runtime
@@ -116,7 +122,8 @@ class OpenedLeat implements OpenLeat {
     runtime: Runtime
   ) {
     this.source = options.source
-    this.ledger = new Ledger(options.journal)
+    const ledger = new Ledger(options.journal)
+    this.#ledger = ledger
     this.incarnation = formatUuid(identity)
     this.#drivers = drivers
     this.#routes = routes
@@ -124,8 +131,12 @@ class OpenedLeat implements OpenLeat {
     this.#scopes = scopes
     this.#runtime = runtime
     const sequences = (stream: string) => this.#streams.get(stream)?.publisher.sequences ?? []
+    const nowMs = () => monotonicMs(runtime.clock)
+    const windows = new Windows(ledger, nowMs())
+    this.#losses = new LossWatch({ windows, nowMs, context: runtime.context, watched: () => this.#watched() })
+    this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
-    this.#clock = new TurnClock(runtime.clock, runtime.scheduler)
+    this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
       streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
@@ -134,12 +145,12 @@ class OpenedLeat implements OpenLeat {
       transports: this.#shared.transports,
       pumps: new Pumps(runtime.context, this.#clock, options.buffers?.bytes),
       watch: this.#watch,
-      ledger: this.ledger,
+      ledger,
       incarnation: identity,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
       scope: scopes.transports
     })
-    this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, this.ledger)
+    this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, ledger)
   }
 
   readonly routes = (): Routes => this.#routes
@@ -293,6 +304,7 @@ class OpenedLeat implements OpenLeat {
     yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
     for (const { counted } of this.#streams.values()) unreportStream(counted, this.#runtime.context)
+    this.#losses.close()
     yield* this.#announcer.announce(true)
   })
 
@@ -329,12 +341,12 @@ class OpenedLeat implements OpenLeat {
     const { stream } = contract
     // A table may have been put in force meanwhile; it moves nothing that is being opened.
     const route = this.#routes.lookup(stream, this.source) ?? asked
-    const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.ledger, this.#clock)
+    const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.#ledger, this.#clock)
     const opened = new EventStream({
       contract,
       publisher,
       incarnation: this.incarnation,
-      ledger: this.ledger,
+      ledger: this.#ledger,
       route: () => this.#routes.lookup(stream, this.source) ?? route,
       readTransport: () => readTransport,
       settings: (group) => this.#routes.subscription(stream, group),
@@ -342,9 +354,10 @@ class OpenedLeat implements OpenLeat {
       scope: this.#scopes.subscriptions,
       scheduler: this.#runtime.scheduler
     })
-    const counted = reportStream(this.ledger, stream, this.#runtime.context)
+    const counted = reportStream(this.#ledger, stream, this.#runtime.context)
     const open = { contract, stream: opened, publisher, counted }
     this.#streams.set(stream, open)
+    if (route.objective !== undefined) this.#losses.begin()
     return open
   }
 
@@ -361,7 +374,7 @@ class OpenedLeat implements OpenLeat {
   /** Required legs wait for their sink; a best-effort leg joins the stream between two events, once its sink is open. */
   #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
     const wrong = (partitions: number) => partitionFault(contract, route, leg, partitions)
-    const request = { leg, isCompacted: contract.compacted, wrong }
+    const request = { leg, stream: contract.stream, isCompacted: contract.compacted, wrong }
     if (leg.required) return Effect.asVoid(this.#sinks.open(request))
     return this.#sinks.openLater(request, this.#scopes.streams, () => {
       const now = this.#routes.lookup(contract.stream, this.source)
@@ -380,6 +393,16 @@ class OpenedLeat implements OpenLeat {
       const open = this.#streams.get(contract.stream)
       open?.publisher.swap(this.#legs.destinations(contract, route))
       open?.stream.configureSubscriptions()
+      if (open !== undefined && route.objective !== undefined) this.#losses.begin()
+    }
+  }
+
+  /** The open streams whose loss is watched. */
+  *#watched(): Iterable<WatchedStream> {
+    for (const { contract, counted } of this.#streams.values()) {
+      const objective = this.#routes.lookup(contract.stream, this.source)?.objective
+      if (objective === undefined) continue
+      yield { objective, legs: counted.account.required.map(({ account }) => account) }
     }
   }
 }

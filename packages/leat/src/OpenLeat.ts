@@ -2,8 +2,9 @@
 import type { Duration, Effect } from "effect"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
-import type { Journal, LedgerSnapshot } from "./ledger/Ledger.ts"
+import type { Journal } from "./ledger/Ledger.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
+import type { LedgerView } from "./loss/ledgerView.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import type { RouteError, Routes } from "./routes/Routes.ts"
 import type { EventStream } from "./Stream.ts"
@@ -52,8 +53,8 @@ export interface OpenLeat {
   readonly incarnation: string
   /** The table in force. */
   readonly routes: () => Routes
-  /** Where every event is, as of now. */
-  readonly ledger: { readonly snapshot: () => LedgerSnapshot }
+  /** Where every event is, what was counted lately, and how fast loss objectives are used up. */
+  readonly ledger: LedgerView
   /**
    * Opens the stream of a contract: checks its route and opens those of its sinks that are not open yet. The same object every time.
    *

@@ -53,7 +53,7 @@ export interface Rule {
    * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure.
    */
   readonly on: ReadonlyArray<string>
-  /** Absent: the ending at once. */
+  /** Absent: the ending at once. A `CrashLoop` is never tried again. */
   readonly retry?: Retry
   /**
    * Subscriptions only: how long one attempt of a handler may take, in milliseconds; then it is told to end, and fails as `HandlerTimeout`. Of
@@ -101,7 +101,8 @@ export function decide(policy: Policy, failure: Failure): Decision {
   takes("Policy.decide", "a policy and a failure", Array.isArray(policy) && isObject(failure), policy)
   const rule = policy.find(({ on }) => names(on, failure.tag))
   if (rule === undefined) return { ending: "halt" }
-  const { retry } = rule
+  // The attempts of a crash loop were the processes that died: one more of them would die.
+  const retry = failure.tag === "CrashLoop" ? undefined : rule.retry
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
   const delay = Math.min(
     // The power of a lane that retries for ever is Infinity some day, and 0 times Infinity is no delay.
@@ -112,6 +113,21 @@ export function decide(policy: Policy, failure: Failure): Decision {
   const retryAfterMs = failure.attempts > retriesUnbounded ? Math.max(shortened, delayMsFloor) : shortened
   if (failure.elapsedMs + retryAfterMs > (retry.deadlineMs ?? Infinity)) return { ending: rule.then }
   return { retryAfterMs }
+}
+
+/**
+ * Whether the rule that decides about a failure tries again at all. One without `retry` says that no retry helps; so does a policy that has no
+ * rule for it.
+ *
+ * @example
+ * ```ts
+ * Policy.isRetried(Policy.standard, "Malformed") // false
+ * Policy.isRetried(Policy.standard, "CardDeclined") // true
+ * ```
+ */
+export function isRetried(policy: Policy, tag: string): boolean {
+  takes("Policy.isRetried", "a policy", Array.isArray(policy), policy)
+  return policy.find(({ on }) => names(on, tag))?.retry !== undefined
 }
 
 function names(on: ReadonlyArray<string>, tag: string): boolean {

@@ -22,7 +22,8 @@ export const attribute = {
   sink: "leat.sink",
   position: "leat.position",
   attempt: "leat.attempt",
-  reason: "leat.reason"
+  reason: "leat.reason",
+  window: "leat.window"
 } as const
 
 /** Counters, read from the ledger when somebody scrapes. */
@@ -35,7 +36,9 @@ export const metricNames = {
   dropped: "leat.dropped",
   pending: "leat.pending",
   retries: "leat.retries",
-  bufferBytes: "leat.buffer.bytes"
+  bufferBytes: "leat.buffer.bytes",
+  lossBurn: "leat.loss.burn",
+  lossState: "leat.loss.state"
 } as const
 
 /** Seconds, with the buckets that the conventions ask for. */

@@ -7,11 +7,22 @@ export * as DeadLetters from "./deadLetters/DeadLetters.ts"
 export { type EventId, formatEventId, parseEventId } from "./record/EventId.ts"
 export { Leat } from "./Leat.ts"
 export type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
+export type { LedgerView } from "./loss/ledgerView.ts"
+export type { Burn, LossState, ObjectiveRow } from "./ledger/ObjectiveRow.ts"
+export type { LedgerWindow, LegWindow, StreamWindow } from "./ledger/Windows.ts"
 export type { Journal, LedgerSnapshot, LegRow, Place, ReadRow, StreamRow } from "./ledger/Ledger.ts"
 export { memory, memoryDriver, memoryTransport, MemoryBroker } from "./transport/memory/MemoryTransport.ts"
 export * as Policy from "./Policy.ts"
 export { type JsonValue, maskEvent, printEvent } from "./contract/printEvent.ts"
-export { type Leg, type Route, RouteError, type RouteFault, routeJsonSchema, Routes } from "./routes/Routes.ts"
+export {
+  type Leg,
+  type Objective,
+  type Route,
+  RouteError,
+  type RouteFault,
+  routeJsonSchema,
+  Routes
+} from "./routes/Routes.ts"
 export type { HaltedLane } from "./publish/Sink.ts"
 export { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 export { type FailedPart, PartlyFailed } from "./consume/PartlyFailed.ts"

@@ -51,6 +51,15 @@ describe("decide", () => {
     )
   })
 
+  it("says at once what becomes of a crash loop, whatever retries the rule has", () => {
+    fc.assert(
+      fc.property(policies, failures, (policy, failure) => {
+        const decision = decide(policy, { ...failure, tag: "CrashLoop" })
+        expect(decision).toEqual({ ending: policy.find(({ on }) => on.includes("*"))?.then ?? "halt" })
+      })
+    )
+  })
+
   it("never retries more often than the rule says, nor begins a retry after its deadline", () => {
     const took = fc.array(fc.nat(3000), { minLength: 40, maxLength: 40 })
     const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })

@@ -99,7 +99,7 @@ describe("a group", () => {
           }
           const shares = members.map((id) => lanesOf(open, groups).filter(({ holder }) => holder === id).length)
           if (shares.reduce((total, share) => total + share, 0) !== partitions) wrong.push("a partition has no holder")
-          if (Math.max(...shares) > Math.ceil(partitions / members.length)) wrong.push(`uneven: ${shares.join(" ")}`)
+          if (Math.max(...shares) - Math.min(...shares) > 1) wrong.push(`uneven: ${shares.join(" ")}`)
         }
         expect(wrong).toEqual([])
       }),
@@ -202,5 +202,100 @@ describe("a group", () => {
     const free = [{ partition: 0, holder: undefined, state: "free" }] as const
     const given = Array.from({ length: 30 }, (_, topic) => shareOut(free, [7, 8, 9], topic).get(0))
     expect([7, 8, 9].map((id) => given.filter((one) => one === id).length)).toEqual([10, 10, 10])
+  })
+})
+
+interface Lane {
+  readonly partition: number
+  readonly holder: number | undefined
+  readonly state: "free" | "held" | "revoked"
+}
+
+/** Every way to give so many partitions to members. */
+function* allWays(partitions: number, members: ReadonlyArray<number>): Generator<ReadonlyArray<number>> {
+  if (partitions === 0) return yield []
+  for (const way of allWays(partitions - 1, members)) for (const member of members) yield [...way, member]
+}
+
+const isFair = (way: ReadonlyArray<number>, members: ReadonlyArray<number>) => {
+  const shares = members.map((id) => way.filter((one) => one === id).length)
+  return Math.max(...shares) - Math.min(...shares) <= 1
+}
+
+describe("shares of a topic", () => {
+  // Mostly as they were shared out among fewer or more members; also lanes of members that have left, or that are to give them back.
+  const laneDrawn = fc.record({
+    other: fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, fc.integer({ min: 1, max: 4 })),
+    state: fc.oneof({ weight: 8, arbitrary: fc.constant("held" as const) }, fc.constantFrom("free", "revoked"))
+  })
+  const drawn = fc.record({
+    given: fc.array(laneDrawn, { maxLength: 5 }),
+    before: fc.integer({ min: 1, max: 4 }),
+    count: fc.integer({ min: 1, max: 4 }),
+    turn: fc.nat(9)
+  })
+
+  it("differ by one partition at most, and no other such shares leave more partitions where they are", () => {
+    fc.assert(
+      fc.property(drawn, ({ given, before, count, turn }) => {
+        const members = Array.from({ length: count }, (_, index) => index + 1)
+        const lanes = given.map(({ other, state }, partition): Lane => {
+          const holder = other ?? (partition % before) + 1
+          return { partition, holder: state === "free" ? undefined : holder, state }
+        })
+        const stayIn = (way: ReadonlyArray<number>) =>
+          lanes.filter(({ holder, state, partition }) => state === "held" && way[partition] === holder).length
+        const fair = [...allWays(lanes.length, members)].filter((way) => isFair(way, members))
+        const target = shareOut(lanes, members, turn)
+        const way = lanes.map(({ partition }) => target.get(partition) ?? 0)
+        expect([isFair(way, members), stayIn(way)]).toEqual([true, Math.max(...fair.map(stayIn))])
+      }),
+      { numRuns: 400 }
+    )
+  })
+
+  it("stay as they are once everybody has what is his", () => {
+    fc.assert(
+      fc.property(drawn, ({ given, count, turn }) => {
+        const members = Array.from({ length: count }, (_, index) => index + 1)
+        const free = given.map((_, partition): Lane => ({ partition, holder: undefined, state: "free" }))
+        const target = shareOut(free, members, turn)
+        const held = free.map(({ partition }): Lane => ({ partition, holder: target.get(partition), state: "held" }))
+        expect(shareOut(held, members, turn)).toEqual(target)
+      })
+    )
+  })
+
+  it("are the same for all over as many topics as there are members", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.nat(99),
+        (partitions, count, from) => {
+          const members = Array.from({ length: count }, (_, index) => index + 1)
+          const free = Array.from({ length: partitions }, (_, partition): Lane => ({
+            partition,
+            holder: undefined,
+            state: "free"
+          }))
+          const given = members.flatMap((_, index) => [...shareOut(free, members, from + index).values()])
+          expect(members.map((id) => given.filter((one) => one === id).length)).toEqual(members.map(() => partitions))
+        }
+      )
+    )
+  })
+
+  it("let the odd partitions stay with different members, where one more comes", () => {
+    const held = [1, 1, 2, 2].map((holder, partition): Lane => ({ partition, holder, state: "held" }))
+    const ways = [0, 1, 2].map((topic) => {
+      const target = shareOut(held, [1, 2, 3], topic)
+      return held.map(({ partition }) => target.get(partition))
+    })
+    expect(ways).toEqual([
+      [1, 1, 2, 3],
+      [1, 3, 2, 2],
+      [1, 1, 2, 3]
+    ])
   })
 })

@@ -6,6 +6,7 @@ import { finish, rewrite, survey, type Survey } from "../src/store/compaction.js
 import { replayHeader } from "leat/transport"
 import { positionAt } from "../src/store/read.js"
 import { retain } from "../src/store/retention.js"
+import { compareTopic } from "../src/store/tables/Topics.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.js"
 
 const small = fc.array(fc.nat(12), { minLength: 1, maxLength: 6 })
@@ -148,6 +149,41 @@ describe("retention", () => {
     const keep = (nowMs: number) => open.write((store) => retain(store, topic, store.heads.get(0), limits, nowMs, 9))
     expect(keep(Date.now()).start).toBe(0)
     expect(keep(Date.now() + 2000).start).toBe(1)
+  })
+})
+
+describe("a topic that keeps everything", () => {
+  const forEver = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+
+  it("is deleted from neither by age nor by size, also by a process that reads it anew", () => {
+    using open = storeWithTopic()
+    open.write(({ topics }) => topics.create({ topic: "kept", partitions: 1, retention: forEver }))
+    open.reopen()
+    open.write(() => undefined)
+    const topic = open.store.topics.get("kept")
+    expect(topic).toMatchObject({ retentionMs: Number.POSITIVE_INFINITY, retentionBytes: Number.POSITIVE_INFINITY })
+    // What a version that knows no such word takes for no bound either.
+    const row = open.store.db.prepare("SELECT retention_ms, retention_bytes FROM topic WHERE name = 'kept'").get()
+    expect({ ...row }).toEqual({ retention_ms: 2 ** 53 - 1, retention_bytes: 2 ** 53 - 1 })
+    const limits = { ...noLimits, retentionMs: 1000, retentionBytes: 1 }
+    open.append([{ key: "k", value: "old" }], limits, "kept")
+    const partition = topic.firstPartition
+    const head = open.write((store) => retain(store, topic, store.heads.get(partition), limits, Date.now() + 10_000, 9))
+    expect(head).toMatchObject({ start: 0, end: 1 })
+  })
+
+  it("is one that was made without a word in a log that keeps everything, and no other", () => {
+    using open = storeWithTopic()
+    const found = open.store.topics.get("t")
+    const { partitions } = found
+    const spec = { topic: "t", partitions, retention: forEver }
+    expect(compareTopic(found, spec, noLimits)).toEqual({ status: "exists", partitions })
+    expect(compareTopic(found, spec, { ...noLimits, retentionBytes: 4096 })).toEqual({
+      status: "differs",
+      partitions,
+      differences: [{ property: "retention.bytes", asked: "Infinity", found: "default" }]
+    })
+    expect(compareTopic(found, { topic: "t", partitions }, noLimits)).toEqual({ status: "exists", partitions })
   })
 })
 

@@ -223,6 +223,35 @@ describe("announced ledgers", () => {
     })
   )
 
+  it.live("say what groups have moved to retry topics; files of earlier versions say nothing of it, and are read", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const lane = {
+        group: "g",
+        stream: "s",
+        lane: "t/0",
+        start: "0",
+        end: "3",
+        positions: 3,
+        done: 1,
+        moved: { Bug: 2 },
+        deadLettered: {},
+        dropped: {},
+        duplicate: 0,
+        skipped: {},
+        parked: 0,
+        inFlight: 0,
+        unread: 0,
+        balanced: true
+      }
+      yield* ledgerStore(directory).save({ ...nothing, isClosed: true, lanes: [lane] })
+      expect((yield* readLedgers(directory)).ledgers).toMatchObject([{ lanes: [{ moved: { Bug: 2 } }] }])
+      const { moved: _, ...before } = lane
+      orphan(directory, () => ({ isClosed: true, lanes: [before] }))
+      expect(yield* readLedgers(directory)).toMatchObject({ ledgers: [{ lanes: [{ moved: {} }] }], unreadable: [] })
+    })
+  )
+
   it.live("need a log, and never keep one from being opened", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -72,7 +72,7 @@ const checkObjective = Effect.fnUntraced(function* (percent: number | undefined)
 })
 
 /** What leat itself writes beside topics: it is audited when it is named. */
-const ownEndings = [".dlq", ".replay", ".undelivered"]
+const ownEndings = /\.(dlq|replay|undelivered|retry\.[1-8])$/
 
 const topicsOf = Effect.fnUntraced(function* (
   { transport }: OpenedCluster<Looking>,
@@ -81,9 +81,7 @@ const topicsOf = Effect.fnUntraced(function* (
   if (Option.isSome(named)) return [named.value]
   if (transport.topics === undefined) return yield* misuse("this cluster does not tell its topics; name one by --topic")
   const names = yield* Effect.mapError(transport.topics, transportFailure)
-  return names
-    .filter((name) => !ownEndings.some((ending) => name.endsWith(ending)) && !name.startsWith("__"))
-    .toSorted()
+  return names.filter((name) => !ownEndings.test(name) && !name.startsWith("__")).toSorted()
 })
 
 const ledgersOf = Effect.fnUntraced(function* (flags: {

@@ -21,7 +21,7 @@ function placeName({ partition, position }: DeadLetters.ListedLetter): string {
 /** The letter for `--json`. */
 export function letterJson(listed: DeadLetters.ListedLetter, describing: LetterDescribing) {
   const { letter, duplicates, resolution } = listed
-  const { by, topic, partition, position, group, stage, tag, message, attempts, replays } = letter
+  const { by, topic, partition, position, group, stage, tag, message, attempts, moves, replays } = letter
   const { record, place } = originalOf(listed, describing)
   const describe: (...one: Parameters<typeof describeMasked>) => { readonly line: object } = describing.isUnmasked
     ? describeLine
@@ -32,7 +32,7 @@ export function letterJson(listed: DeadLetters.ListedLetter, describing: LetterD
     setAside: timeText(setAsideMs(listed)),
     by,
     ...said({ topic, partition, position: position === undefined ? undefined : Number(position), group }),
-    ...said({ stage, tag, message, attempts }),
+    ...said({ stage, tag, message, attempts, moves }),
     replays,
     duplicates,
     ...said({ resolution: resolution && resolutionOf(resolution) }),
@@ -57,13 +57,14 @@ export function letterText(listed: DeadLetters.ListedLetter, describing: LetterD
 /** The letter with all that is known of it, a line for each thing. */
 export function letterLines(listed: DeadLetters.ListedLetter, describing: LetterDescribing): ReadonlyArray<string> {
   const { deadLetters, letter, headers, duplicates, resolution } = listed
-  const { by, topic, partition, position, group, attempts, message, replays } = letter
+  const { by, topic, partition, position, group, attempts, moves, message, replays } = letter
   const { record, place } = originalOf(listed, describing)
   const known = (name: string, text: string | undefined) =>
     text === undefined ? [] : [oneLine(`${name.padEnd(12)}${text}`)]
   const again = replays === 0 ? "" : `, replayed ${plural(replays, "time")} before`
   const more = duplicates === 0 ? "" : `; said ${plural(duplicates, "more time")}`
-  const tried = attempts === undefined ? "" : ` (${plural(attempts, "attempt")})`
+  const waited = moves === undefined ? "" : `, moved ${plural(moves, "time")}`
+  const tried = attempts === undefined ? "" : ` (${plural(attempts, "attempt")}${waited})`
   return [
     ...known("letter", `${deadLetters} ${placeName(listed)}${more}`),
     ...known("state", resolution === undefined ? "open" : resolvedText(resolution)),

@@ -19,6 +19,9 @@ export function findings(inspection: LogInspection, nowMs: number): ReadonlyArra
 /** What is replayed is for the group that a topic of dead letters is named after. */
 const replaysEnding = ".replay"
 
+/** What waits there for another attempt of one group. */
+const retries = /\.retry\.[1-8]$/
+
 /** A topic may be there to be kept, so nobody has to act. Dead letters are read by no group. */
 function ofUnread({ topic, partitions, groups }: TopicInspection, names: ReadonlySet<string>): ReadonlyArray<Finding> {
   const count = partitions.reduce((sum, { start, end }) => sum + (end - start), 0n)
@@ -26,6 +29,10 @@ function ofUnread({ topic, partitions, groups }: TopicInspection, names: Readonl
   const holds = count === 1n ? "1 record" : `${count} records`
   if (topic.endsWith(replaysEnding) && names.has(topic.replace(/replay$/, "dlq"))) {
     const message = `nobody reads ${topic} yet, which has ${holds} that \`leat dlq replay\` wrote for one group: start a consumer of that group; it reads them beside the topic of its stream`
+    return [note("unread", message)]
+  }
+  if (retries.test(topic) && names.has(topic.replace(/\d$/, "1"))) {
+    const message = `nobody reads ${topic} yet, which has ${holds} that wait for another attempt of one group: start a consumer of that group; it reads them when they are due`
     return [note("unread", message)]
   }
   return [
@@ -71,7 +78,9 @@ function ofGroup(topic: TopicInspection, group: GroupInspection, nowMs: number):
     const message = `nobody alive reads ${topic.topic} for group ${group.group}, and ${records(lag)} not settled: start a consumer of that group`
     found.push(wrong("backlog", message))
   } else if (lag > 0n) {
-    const message = `group ${group.group} has not settled ${lag} of ${topic.topic}: look again; when the number grows, add members or make the handler faster`
+    const message = retries.test(topic.topic)
+      ? `group ${group.group} has not settled ${lag} of ${topic.topic}: they are tried again when they are due; look at why they failed (leat events tail --topic ${topic.topic})`
+      : `group ${group.group} has not settled ${lag} of ${topic.topic}: look again; when the number grows, add members or make the handler faster`
     found.push(note("backlog", message))
   }
   return found

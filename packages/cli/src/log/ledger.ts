@@ -1,25 +1,38 @@
 import { resolve } from "node:path"
 import { type Ledgers, readLedgers } from "@leat/log"
-import { Console, Effect } from "effect"
-import { Command } from "effect/cli"
+import { Console, Duration, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
 import { directory, json } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
+import { misuse } from "../openCluster.ts"
+import { growthOf } from "./growth.ts"
 import { openFailure } from "./openLog.ts"
+import { printGrowth } from "./printGrowth.ts"
 import { sumLedgers } from "./sumLedgers.ts"
 
 /** Sums what processes announced of their events. */
 export const ledger = Command.make(
   "ledger",
-  { directory, json },
+  {
+    directory,
+    for: Flag.String("for").pipe(
+      Flag.optional,
+      Flag.withDescription("Look for so long, and count what came meanwhile: 10 seconds")
+    ),
+    json
+  },
   Effect.fnUntraced(function* (flags) {
+    if (Option.isSome(flags.for)) return yield* look(flags.directory, yield* parseTime(flags.for.value), flags.json)
     const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(flags.directory), openFailure)
     const sums = sumLedgers(ledgers)
     const crashLost = sums.legs.reduce((sum, leg) => sum + leg.crashLost, 0)
     const rows = ledgers.flatMap(({ streams, legs, lanes }) => [...streams, ...legs, ...lanes])
     const isBalanced = rows.every(({ balanced }) => balanced)
-    const incarnations = ledgers.map(({ incarnation, source, owner, announcedAtMs, state, crashLosses }) => {
-      return { incarnation, source, owner, announcedAt: new Date(announcedAtMs).toISOString(), state, crashLosses }
+    const incarnations = ledgers.map(({ announcedAtMs, objectives = [], ...one }) => {
+      const { incarnation, source, owner, state, crashLosses } = one
+      const announcedAt = new Date(announcedAtMs).toISOString()
+      return { incarnation, source, owner, announcedAt, state, crashLosses, objectives }
     })
     const report = {
       directory: resolve(flags.directory),
@@ -41,6 +54,49 @@ export const ledger = Command.make(
 ).pipe(
   Command.withDescription("Sum what processes announced of their events: offered, stored, dropped, lost in crashes")
 )
+
+/** Shortest and longest time that is looked for, in milliseconds. */
+const lookMsMin = 1000
+const lookMsMax = 3_600_000
+
+const parseTime = Effect.fnUntraced(function* (text: string) {
+  // The form is looked at where the value is made.
+  const duration = Duration.fromInput(text as Duration.Input)
+  const ms = Option.match(duration, { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  if (ms >= lookMsMin && ms <= lookMsMax) return ms
+  return yield* misuse(`--for ${text} is no time from 1 second to 1 hour; say one as "10 seconds"`)
+})
+
+/** Counts what processes announce meanwhile. */
+const look = Effect.fnUntraced(function* (folder: string, forMs: number, isJson: boolean) {
+  const read = Effect.mapError(readLedgers(folder), openFailure)
+  const before = yield* read
+  yield* Console.error(`leat: counters are read; they are read again in ${lengthText(forMs)}`)
+  yield* Effect.sleep(forMs)
+  const after = yield* read
+  for (const { path, why } of after.unreadable) yield* Console.error(`leat: ${path}: ${why}`)
+  const growth = growthOf(before.ledgers, after.ledgers)
+  yield* isJson
+    ? printJson({ directory: resolve(folder), ...growth, unreadable: after.unreadable })
+    : printGrowth(growth)
+})
+
+/** How the loss objectives of processes stand that run, or may run. */
+function objectiveRows(ledgers: Ledgers["ledgers"]) {
+  return ledgers
+    .filter(({ state }) => state === "running" || state === "elsewhere")
+    .flatMap(({ source, objectives = [] }) =>
+      objectives.map(({ sink, stream, loss, windowMs, state, burns }) => {
+        const rates = burns.map((one) => `${Number(one.burn.toPrecision(2))} in ${lengthText(one.windowMs)}`)
+        const objective = `${Number((loss * 100).toPrecision(6))} % in ${lengthText(windowMs)}`
+        return [sink, stream, source, objective, state, rates.join(", ")]
+      })
+    )
+}
+
+function lengthText(ms: number): string {
+  return Duration.format(Duration.millis(ms))
+}
 
 function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
   const parts: Array<string> = []
@@ -67,9 +123,19 @@ function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnTyp
     parts.push(table(headings, rows))
   }
   if (groups.length > 0) {
-    const rows = groups.map((row) => [row.group, row.stream, row.positions, row.done, row.deadLettered, row.dropped])
-    parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "DEAD", "DROPPED"], rows))
+    const rows = groups.map(({ group, stream, positions, done, moved, deadLettered, dropped }) => [
+      group,
+      stream,
+      positions,
+      done,
+      moved,
+      deadLettered,
+      dropped
+    ])
+    parts.push(table(["GROUP", "STREAM", "POSITIONS", "DONE", "MOVED", "DEAD", "DROPPED"], rows))
   }
+  const objectives = objectiveRows(ledgers)
+  if (objectives.length > 0) parts.push(table(["SINK", "STREAM", "SOURCE", "OBJECTIVE", "STATE", "BURN"], objectives))
   const states = (["running", "closed", "gone", "forgotten", "elsewhere"] as const).flatMap((state) => {
     const count = ledgers.filter((one) => one.state === state).length
     return count === 0 ? [] : [`${count} ${state}`]

@@ -31,6 +31,8 @@ export interface GroupSum {
   readonly stream: string
   positions: number
   done: number
+  /** To a retry topic of the group, where they are positions again. */
+  moved: number
   deadLettered: number
   dropped: number
 }
@@ -49,12 +51,13 @@ export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
       sum.waiting += waiting
     }
     for (const leg of ledger.legs) addLeg(legs, ledger, leg)
-    for (const { group, stream, positions, done, deadLettered, dropped } of ledger.lanes) {
+    for (const { group, stream, positions, done, moved, deadLettered, dropped } of ledger.lanes) {
       const sum = of(groups, `${group}\n${stream}`, () => {
-        return { group, stream, positions: 0, done: 0, deadLettered: 0, dropped: 0 }
+        return { group, stream, positions: 0, done: 0, moved: 0, deadLettered: 0, dropped: 0 }
       })
       sum.positions += positions
       sum.done += done
+      sum.moved += total(moved)
       sum.deadLettered += total(deadLettered)
       sum.dropped += total(dropped)
     }

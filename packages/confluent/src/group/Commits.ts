@@ -110,8 +110,13 @@ export class Commits {
 
   #answered(commit: Commit, error: ClientError | undefined): void {
     if (error === undefined) return this.#end(commit, undefined)
-    if (!passing.has(error.code) || commit.attempts++ >= retriesMax)
-      return this.#end(commit, failureOf(error, "settle", `${commit.lane.held.lane.id} of group ${this.#group}`))
+    const what = `${commit.lane.held.lane.id} of group ${this.#group}`
+    if (!passing.has(error.code)) return this.#end(commit, failureOf(error, "settle", what))
+    if (commit.attempts++ >= retriesMax) {
+      // Not `LaneLost`, whatever the code: librdkafka may keep the partition, and only a revocation says that it is gone.
+      const { detail } = failureOf(error, "settle", what)
+      return this.#end(commit, failure("Unavailable", "settle", detail))
+    }
     setTimeout(() => {
       if (this.#commits.get(commit.lane.partition) === commit) this.#send(commit)
     }, retryMs)

@@ -1,4 +1,5 @@
 /** One lane of a member: the records that librdkafka delivered and leat has not pulled, and the commits of the lane. */
+import { monotonicMs } from "../client/clock.ts"
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, TransportError } from "leat/transport"
 import type { ClientMessage } from "../client/client.ts"
 import { failure, transportName } from "../client/failure.ts"
@@ -7,6 +8,9 @@ import { batchOfMessages, offsetOf } from "../client/received.ts"
 /** Records and bytes that may wait in a lane. Beyond that its partition is paused until they are pulled. */
 const waitingRecordsMax = 5000
 const waitingBytesMax = 4 * 1024 * 1024
+
+/** How long the client may keep the partition of a lane that is over, in milliseconds: after a real loss its heartbeats tell it sooner. */
+const forgottenMs = 10_000
 
 /** The member, as its lanes use it. */
 export interface LaneOwner {
@@ -26,6 +30,9 @@ export class GroupLane implements LaneSource {
   readonly topicId: string | undefined
   /** True once the partition may be given back. */
   mayGo = false
+  /** The client has asked for its partition. */
+  isAskedFor = false
+  #overAtMs = Number.POSITIVE_INFINITY
   #isPaused = false
   #isOtherLog = false
   readonly #owner: LaneOwner
@@ -74,6 +81,11 @@ export class GroupLane implements LaneSource {
     this.#end("the topic was made anew")
   }
 
+  /** Whether leat is done with it, and the client keeps its partition all the same: nobody reads that any more. */
+  isForgotten(nowMs: number): boolean {
+    return !this.isAskedFor && nowMs - this.#overAtMs >= forgottenMs
+  }
+
   /** There is nothing more to read before this offset. */
   passed(offset: number): void {
     if (offset > this.#known) this.#known = offset
@@ -108,6 +120,7 @@ export class GroupLane implements LaneSource {
 
   over(): void {
     this.mayGo = true
+    this.#overAtMs = monotonicMs()
     this.#owner.over()
   }
 

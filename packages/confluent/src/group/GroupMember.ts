@@ -65,6 +65,8 @@ export class GroupMember {
   readonly lanes: OfferedLanes
   readonly #options: MemberOptions
   readonly #held = new Map<number, GroupLane>()
+  /** Partitions whose fetching is paused. librdkafka keeps that when a partition is given back, and given to this member again. */
+  readonly #paused = new Set<number>()
   #consumer: Consumer | undefined
   readonly #commits: Commits
   /** The answers to librdkafka's callbacks, in order. */
@@ -162,6 +164,7 @@ export class GroupMember {
       for (const lane of this.#held.values()) lane.flow()
       this.#probe()
       this.#look()
+      this.#leaveForgotten()
       if (!error && (this.#hasMore || messages.length === consumeRecords)) this.#consume()
       else this.#timer = setTimeout(() => this.#consume(), lookMs)
     })
@@ -189,6 +192,17 @@ export class GroupMember {
     })
     // A topic that is not there now may be made anew: the next look tells.
     Effect.runFork(Effect.ignore(Effect.raceFirst(compared, Deferred.await(this.#closing))))
+  }
+
+  /** A partition whose lane is over, by a commit that was refused for example, and that the client keeps, comes back by joining again. */
+  #leaveForgotten(): void {
+    const nowMs = monotonicMs()
+    const { topic, group } = this.#options.subscription
+    for (const lane of this.#held.values()) {
+      if (!lane.isForgotten(nowMs)) continue
+      const detail = `${topic}/${lane.partition} in group ${group}: its lane is over, and librdkafka keeps it`
+      return this.#fail(failure("Unavailable", "subscribe", detail))
+    }
   }
 
   #received(messages: ReadonlyArray<ClientMessage>): void {
@@ -238,6 +252,7 @@ export class GroupMember {
     // At once, even while others still drain: a lost partition may be held by another member already.
     for (const { partition } of partitions) {
       const lane = this.#held.get(partition)
+      if (lane !== undefined) lane.isAskedFor = true
       if (isLost) lane?.held.lose()
       else lane?.held.revoke()
     }
@@ -287,6 +302,7 @@ export class GroupMember {
     }
     const lane = new GroupLane(owner, partition, start, topicId)
     this.#held.set(partition, lane)
+    if (this.#paused.has(partition)) this.#pause(lane, false)
     if (isToBeKept) this.#keep(lane, start)
     else this.lanes.offer(lane.held)
   }
@@ -305,10 +321,15 @@ export class GroupMember {
 
   #pause({ topic, partition }: GroupLane, isPaused: boolean): void {
     try {
-      if (isPaused) this.#consumer?.pause([{ topic, partition }])
-      else this.#consumer?.resume([{ topic, partition }])
+      if (isPaused) {
+        this.#consumer?.pause([{ topic, partition }])
+        this.#paused.add(partition)
+      } else {
+        this.#consumer?.resume([{ topic, partition }])
+        this.#paused.delete(partition)
+      }
     } catch {
-      // The partition is no longer assigned.
+      // The partition is no longer assigned; what is noted of it is made good when it is.
     }
   }
 

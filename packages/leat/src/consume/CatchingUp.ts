@@ -3,10 +3,10 @@
  * lanes that other members hold only the transport knows, and it has to be asked again and again: after 50 ms, then after twice as long
  * each time while nothing moves, up to a second.
  */
-import { Cause, Clock, Effect, Exit, type Fiber, type Scheduler } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Option, type Scheduler } from "effect"
 import { CurrentDelivery } from "./DeliveryInfo.ts"
 import { NotCaughtUp } from "./NotCaughtUp.ts"
-import type { Replays } from "./Replays.ts"
+import type { SideTopics } from "./SideTopics.ts"
 import type { Source } from "./Source.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { PartitionBounds, Position, TransportError } from "../transport/index.ts"
@@ -19,15 +19,21 @@ const askEveryMsMax = 1000
 /** How long nothing may move until a warning says what is waited for, in milliseconds. */
 const tellMs = 10_000
 
+/** How long the transport may take to answer, and how long after the subscription has ended or halted, in milliseconds. */
+const answerMs = 30_000
+const lastAnswerMs = 1000
+
 /** Most partitions that one warning names. */
 const toldMax = 5
+
+const unanswered = "the transport has not said where its partitions end"
 
 export interface CatchingUpParts<T> {
   readonly group: string
   readonly stream: string
   readonly source: Source<T>
   /** Beside it: they are not waited for, but one of its handlers may wait. */
-  readonly replays: Pick<Replays<T>, "isHandling">
+  readonly sides: Pick<SideTopics<T>, "isHandling">
   /** Runs the source. */
   readonly fiber: Fiber.Fiber<never, TransportError>
   /** Of the group, as they are when asked. */
@@ -62,11 +68,14 @@ class CatchingUp<T> {
   #ends: Map<number, Position> | undefined
   /** Where each is, as was heard last. */
   readonly #settled = new Map<number, Position>()
+  /** Partitions whose lane here reads another log than the transport tells of, as it was when that was asked last. */
+  readonly #strange = new Set<number>()
   #askAtMs = Number.NEGATIVE_INFINITY
   #delayMs = askEveryMs
   /** Lanes that the source had taken when the transport was asked last. */
   #lanesTaken = 0
-  #failure: TransportError | undefined
+  /** Why the transport did not answer when it was asked last. */
+  #failure: string | undefined
   #progress = -1n
   #movedAtMs = 0
   #isTold = false
@@ -77,7 +86,7 @@ class CatchingUp<T> {
     const changed = () => this.#wake.signal()
     const unobserve = parts.fiber.addObserver(changed)
     const unwatch = parts.source.watch((partition, settled) => {
-      this.#settled.set(partition, settled)
+      if (!this.#strange.has(partition)) this.#settled.set(partition, settled)
       changed()
     })
     this.leave = () => {
@@ -89,14 +98,14 @@ class CatchingUp<T> {
   readonly run: Effect.Effect<void, NotCaughtUp | TransportError> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const delivery = yield* CurrentDelivery
-    const { source, replays } = this.#parts
+    const { source, sides } = this.#parts
     this.#movedAtMs = monotonicMs(clock)
     for (;;) {
-      if (monotonicMs(clock) >= this.#askAtMs || source.lanesTaken !== this.#lanesTaken) yield* this.#ask
+      if (monotonicMs(clock) >= this.#askAtMs || source.lanesTaken !== this.#lanesTaken) yield* this.#ask(clock)
       const nowMs = monotonicMs(clock)
       this.#look(nowMs)
       if (this.#ends?.size === 0) return
-      if (delivery !== undefined && (source.isHandling(delivery) || replays.isHandling(delivery)))
+      if (delivery !== undefined && (source.isHandling(delivery) || sides.isHandling(delivery)))
         return yield* this.#not("OwnHandler")
       yield* this.#endedOrHalted
       yield* this.#tell(nowMs)
@@ -106,37 +115,77 @@ class CatchingUp<T> {
   })
 
   /** Asks the transport. What passes is waited out, as the subscription itself does. */
-  readonly #ask: Effect.Effect<void, TransportError> = Effect.gen({ self: this }, function* () {
+  #ask(clock: Clock.Clock): Effect.Effect<void, NotCaughtUp | TransportError> {
     const { bounds, source } = this.#parts
     this.#lanesTaken = source.lanesTaken
-    const asked = yield* Effect.result(bounds)
-    this.#failure = asked._tag === "Failure" ? asked.failure : undefined
-    if (asked._tag === "Failure") return asked.failure.isRetryable ? undefined : yield* asked.failure
+    const came = source.ends
+    return Effect.gen({ self: this }, function* () {
+      const answer = yield* this.#answerOf(yield* Effect.forkDetach(bounds, { startImmediately: true }), clock)
+      if (answer === undefined) this.#failure = unanswered
+      else if (Exit.isSuccess(answer)) {
+        this.#failure = undefined
+        this.#hear(answer.value, came)
+      } else {
+        const error = Option.getOrUndefined(Cause.findErrorOption(answer.cause))
+        if (error?.isRetryable !== true) return yield* Effect.failCause(answer.cause)
+        this.#failure = error.message
+      }
+    })
+  }
+
+  /** Undefined: there is none in time. Nobody waits for a driver that does not even end when it is told to. */
+  #answerOf<A, E>(
+    question: Fiber.Fiber<A, E>,
+    clock: Clock.Clock
+  ): Effect.Effect<Exit.Exit<A, E> | undefined, NotCaughtUp | TransportError> {
+    const untilMs = monotonicMs(clock) + answerMs
+    question.addObserver(() => this.#wake.signal())
+    return Effect.gen({ self: this }, function* () {
+      for (;;) {
+        const answer = question.pollUnsafe()
+        const nowMs = monotonicMs(clock)
+        if (answer !== undefined || nowMs >= untilMs) return answer
+        yield* this.#tell(nowMs)
+        const isOver = Exit.isFailure(yield* Effect.exit(this.#endedOrHalted))
+        // What was settled at the end is known from the answer only.
+        const leftMs = isOver ? lastAnswerMs : Math.min(untilMs - nowMs, tellMs)
+        yield* Effect.raceFirst(Fiber.await(question), isOver ? Effect.sleep(leftMs) : this.#wake.waitFor(leftMs))
+        if (isOver && question.pollUnsafe() === undefined) yield* this.#endedOrHalted
+      }
+    }).pipe(Effect.onExit(() => Effect.sync(() => question.interruptUnsafe())))
+  }
+
+  /** What the transport says, and what had come to the lanes here before it was asked. */
+  #hear(rows: ReadonlyArray<PartitionBounds>, came: ReadonlyMap<number, Position>): void {
+    const { source } = this.#parts
     const before = this.#ends
     const ends = (this.#ends = new Map<number, Position>())
-    for (const row of asked.success) {
+    for (const row of rows) {
       const { partition, end } = row
-      this.#settled.set(partition, firstToDo(row, source.startOf(partition)))
+      // What came before it was asked lies behind the end: the topic was made anew, and the lane does not know yet.
+      const isStrange = (came.get(partition) ?? 0n) > end
+      if (isStrange) this.#strange.add(partition)
+      else this.#strange.delete(partition)
+      this.#settled.set(partition, firstToDo(row, isStrange ? undefined : source.startOf(partition)))
       const wanted = before === undefined ? end : before.get(partition)
       // An end that went back is of another log: what was waited for is gone.
       if (wanted !== undefined) ends.set(partition, wanted < end ? wanted : end)
     }
-  })
+  }
 
   /** Strikes out what has been reached, and says when the transport is to be asked again. */
   #look(nowMs: number): void {
-    const { source } = this.#parts
     const ends = this.#ends ?? new Map<number, Position>()
     let progress = BigInt(-ends.size)
     let isElsewhere = this.#ends === undefined
     for (const [partition, end] of ends) {
-      const here = source.progressOf(partition, end)
+      const here = this.#progressHere(partition, end)
       const settled = here?.settled ?? this.#settled.get(partition) ?? 0n
       progress += here?.done ?? settled
       if (settled >= end) ends.delete(partition)
       else isElsewhere ||= here === undefined
     }
-    if (progress !== this.#progress) {
+    if (this.#ends !== undefined && progress !== this.#progress) {
       this.#progress = progress
       this.#movedAtMs = nowMs
       this.#delayMs = askEveryMs
@@ -147,6 +196,10 @@ class CatchingUp<T> {
       this.#askAtMs = nowMs + this.#delayMs
       this.#delayMs = Math.min(this.#delayMs * 2, askEveryMsMax)
     }
+  }
+
+  #progressHere(partition: number, end: Position): ReturnType<Source<T>["progressOf"]> {
+    return this.#strange.has(partition) ? undefined : this.#parts.source.progressOf(partition, end)
   }
 
   readonly #endedOrHalted = Effect.suspend((): Effect.Effect<void, NotCaughtUp | TransportError> => {
@@ -168,13 +221,14 @@ class CatchingUp<T> {
   #tell(nowMs: number): Effect.Effect<void> {
     if (this.#isTold || nowMs - this.#movedAtMs < tellMs) return Effect.void
     this.#isTold = true
-    const { group, stream, source } = this.#parts
+    const { group, stream } = this.#parts
     const left = [...(this.#ends ?? [])].slice(0, toldMax).map(([partition, end]) => {
-      const here = source.progressOf(partition, end)
+      const here = this.#progressHere(partition, end)
       if (here !== undefined) return `partition ${partition}, held here, is done up to ${here.done} of ${end}`
       return `partition ${partition}, not held here, is settled up to ${this.#settled.get(partition) ?? 0n} of ${end}`
     })
-    const why = this.#failure === undefined ? left : [...left, this.#failure.message]
+    const failure = this.#failure ?? (this.#ends === undefined ? unanswered : undefined)
+    const why = failure === undefined ? left : [...left, failure]
     const seconds = tellMs / 1000
     return Telemetry.warn(
       `the group ${group} of ${stream} is waited for to catch up, and has not moved for ${seconds} seconds: ${why.join("; ")}`

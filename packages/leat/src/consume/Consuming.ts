@@ -19,11 +19,12 @@ import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
+import { retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
 import { onceEach } from "./onceEach.ts"
-import { Replays } from "./Replays.ts"
+import { SideTopics } from "./SideTopics.ts"
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
@@ -66,7 +67,7 @@ export interface ConsumingParts<T> {
 interface RunningSubscription<T> {
   readonly subscription: Subscription
   readonly source: Source<T>
-  readonly replays: Replays<T>
+  readonly sides: SideTopics<T>
   readonly group: string
   readonly options: HandleOptions
 }
@@ -169,20 +170,21 @@ export class Consuming<T> {
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
-    for (const { source, replays, group, options } of this.#running ?? []) {
+    for (const { source, sides, group, options } of this.#running ?? []) {
       source.configure(this.#settings(group, options))
-      replays.configure(this.#settings(group, options))
+      sides.configure(this.#settings(group, options))
     }
   }
 
-  #settings(group: string, { concurrency, dedupe, from, policy }: HandleOptions): SubscriptionSettings {
+  #settings(group: string, { concurrency, dedupe, from, policy, retryTopics }: HandleOptions): SubscriptionSettings {
     const settings = this.#parts.settings(group)
     return {
       ...settings,
       concurrency: concurrency ?? settings.concurrency,
       dedupeRecords: dedupe?.records ?? settings.dedupeRecords,
       from: from ?? settings.from,
-      policy: policy ?? settings.policy
+      policy: policy ?? settings.policy,
+      retryDelaysMs: retryTopics?.delaysMs ?? settings.retryDelaysMs
     }
   }
 
@@ -214,6 +216,9 @@ export class Consuming<T> {
   ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
     const { inbox } = options
+    const settings = this.#settings(group, options)
+    const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
+    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
     const taken = groups.enter(leg, group, contract.stream)
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
@@ -233,14 +238,14 @@ export class Consuming<T> {
       context,
       scheduler
     }
-    const source = new Source<T>(sourceOptions, this.#settings(group, options))
-    const replays = new Replays<T>(sourceOptions, this.#settings(group, options))
+    const source = new Source<T>({ ...sourceOptions, onMoved: () => sides.look() }, settings)
+    const sides = new SideTopics<T>(sourceOptions, settings, source.outage)
     const unreported = this.#reported(group, context)
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
-    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, replays.run, forgetting]))
+    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
-      const subscription = this.#subscription(group, source, replays, fiber)
-      const running = { subscription, source, replays, group, options }
+      const subscription = this.#subscription(group, source, sides, fiber)
+      const running = { subscription, source, sides, group, options }
       this.#running ??= new Set()
       this.#running.add(running)
       // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
@@ -256,7 +261,7 @@ export class Consuming<T> {
   #subscription(
     group: string,
     source: Source<T>,
-    replays: Replays<T>,
+    sides: SideTopics<T>,
     fiber: Fiber.Fiber<never, TransportError>
   ): Subscription {
     const { scheduler, contract } = this.#parts
@@ -265,13 +270,13 @@ export class Consuming<T> {
     return {
       group,
       stream,
-      halted: () => [...source.halted, ...replays.halted],
-      blocked: () => [...source.blocked, ...replays.blocked],
-      resume: Effect.andThen(source.resume, replays.resume),
+      halted: () => [...source.halted, ...sides.halted],
+      blocked: () => [...source.blocked, ...sides.blocked],
+      resume: Effect.andThen(source.resume, sides.resume),
       lag: Effect.map(bounds, (rows) =>
         rows.reduce((sum, row) => sum + row.end - firstToDo(row, source.startOf(row.partition)), 0n)
       ),
-      caughtUp: caughtUp({ group, stream, source, replays, fiber, bounds, scheduler }),
+      caughtUp: caughtUp({ group, stream, source, sides, fiber, bounds, scheduler }),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void

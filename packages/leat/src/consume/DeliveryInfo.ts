@@ -8,7 +8,7 @@ import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
 /** What a record may say of itself; undefined where it does not. */
 type Said = {
-  readonly [Field in Exclude<keyof RecordMeta, "dropped" | "isMarker" | "isOtherStream">]-?:
+  readonly [Field in Exclude<keyof RecordMeta, "dropped" | "isMarker" | "isOtherStream" | "attemptsBefore">]-?:
     | RecordMeta[Field]
     | undefined
 }
@@ -23,7 +23,7 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
   readonly partition: number
   /** Position in the partition. */
   readonly position: bigint
-  /** 1 for the first attempt of this process. */
+  /** 1 for the first attempt of this process; those that were made before the event was moved to a retry topic are counted too. */
   readonly attempt: number
   /** Epoch milliseconds the backend gives for the record. */
   readonly storedAtMs: number
@@ -77,7 +77,7 @@ export class RecordDelivery implements DeliveryInfo {
     this.#records = records
     this.#index = index
     this.#from = from
-    this.attempt = attempt
+    this.attempt = attempt + (meta?.attemptsBefore ?? 0)
     this.#meta = meta
   }
 
@@ -121,6 +121,9 @@ export class RecordDelivery implements DeliveryInfo {
   }
   get replays(): number | undefined {
     return this.#says.replays
+  }
+  get moves(): number | undefined {
+    return this.#says.moves
   }
   get dropped(): RecordMeta["dropped"] {
     return this.#says.dropped

@@ -1,5 +1,5 @@
 /** Tells of each halt once: a lane that stands is seen by nobody else. */
-import type { ReadHalted } from "./ReadLane.ts"
+import type { ReadHalted } from "./Failure.ts"
 
 /** Whose lane it is. */
 interface ToldOf {

@@ -9,7 +9,8 @@ import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import { InboxVerdict } from "./InboxVerdict.ts"
 import { attemptMs, type Policy } from "../Policy.ts"
 import { PartlyFailed } from "./PartlyFailed.ts"
-import type { FailedWith, ReadLane } from "./ReadLane.ts"
+import type { FailedWith } from "./Failure.ts"
+import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
@@ -270,7 +271,7 @@ export class Handling<T> {
         {
           count: infos.length,
           position: held.position,
-          attempt: held.attempts,
+          attempt: infos[0]?.attempt ?? held.attempts,
           id: id === undefined ? undefined : formatEventId(id)
         },
         infos.flatMap(({ traceparent }) => (traceparent === undefined ? [] : [traceparent]))

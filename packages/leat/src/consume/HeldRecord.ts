@@ -3,7 +3,7 @@ import type { Position, ReceivedRecords } from "../transport/index.ts"
 
 /** What ended positions: taken back if the lane is given up before the watermark has passed them. */
 export interface End {
-  readonly term: "done" | "duplicate" | "deadLettered" | "dropped" | "skipped"
+  readonly term: "done" | "duplicate" | "moved" | "deadLettered" | "dropped" | "skipped"
   readonly reason: string
   /** Of the positions of one that is done those whose effect was there already. */
   readonly copies?: number
@@ -59,9 +59,25 @@ export class HeldRecord {
   }
 }
 
-/** Bytes a held record stands for; the constant is what its objects cost in V8, so that empty records are bounded too. */
+/** What the objects of one that is held cost in V8. */
+const objectBytes = 128
+
+/** Bytes a held record stands for, its objects too, so that empty records are bounded. */
 export function bytesOf(records: ReceivedRecords, index: number): number {
-  return 128 + records.bytes(index)
+  return objectBytes + records.bytes(index)
+}
+
+/** Positions that no handler gets. */
+export function endedAtOnce(end: End, order: number, span: number): HeldRecord {
+  const held = new HeldRecord(undefined, "", order, span, objectBytes)
+  held.state = "ended"
+  held.ended = end
+  return held
+}
+
+/** Whether this one stands for positions that no handler gets, and that ended so. */
+export function endsAlike(held: HeldRecord | undefined, { term, reason }: End): held is HeldRecord {
+  return held?.slice === undefined && held?.ended?.term === term && held.ended.reason === reason
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What an inbox says of one call of a handler, in place of the handler. */
-import type { Failure } from "./ReadLane.ts"
+import type { Failure } from "./Failure.ts"
 
 type Verdict = Extract<Failure, { readonly copies: number } | { readonly apart: true }>
 

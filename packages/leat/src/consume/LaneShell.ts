@@ -5,18 +5,17 @@
  * trusted; nothing it counted after its last settle is used.
  */
 import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream } from "effect"
-import { deadLetterOf } from "./deadLetterOf.ts"
-import type { DeadLetters } from "../transport/DeadLetters.ts"
+import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { HaltTeller } from "./HaltTeller.ts"
 import { Handling } from "./Handling.ts"
-import type { OutageWatch } from "../OutageWatch.ts"
-import { ReadLane, type ReadHalted } from "./ReadLane.ts"
+import type { ReadHalted } from "./Failure.ts"
+import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"
-import type { ToSetAside } from "./SetAside.ts"
+import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -34,6 +33,10 @@ const cleanupMs = 5000
 /** How long one settle may take, in milliseconds: what has no answer by then is begun again. */
 const settleMs = 30_000
 
+/** Until a settle that failed is made up for: after the first failure, and at most, in milliseconds; `settleEvery` where that is less. */
+const settleAgainMs = 100
+const settleAgainMsMax = 10_000
+
 /** How long settles may fail for passing reasons before it is told, in milliseconds. */
 const tellUnsettledMs = 10_000
 
@@ -49,8 +52,8 @@ export interface ShellPorts {
   /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
   readonly groupDrainMs: number
   /** Of all lanes of the subscription. */
-  readonly outage: OutageWatch
-  readonly deadLetters: DeadLetters
+  readonly outage: SeenOutage
+  readonly aside: AsideTopics
   /** Called when it has settled or halted, and when a handler ends while it is halted. */
   readonly onChanged: () => void
 }
@@ -65,7 +68,7 @@ export class LaneShell<T> {
   readonly #clock: Clock.Clock
   readonly #groupDrainMs: number
   readonly #onChanged: () => void
-  readonly #deadLetters: DeadLetters
+  readonly #aside: AsideTopics
   readonly #seen: SeenIds | undefined
   /** Done when no handler of it runs any more, or those that do are given up. */
   readonly #handlersOver = Deferred.makeUnsafe<void>()
@@ -73,6 +76,8 @@ export class LaneShell<T> {
   #handling: Handling<T> | undefined
   #ending: Ending | undefined
   #isLost = false
+  /** It is lost by the backend's own word: this member has nothing to give back. */
+  #isTheirs = false
   /** Who takes the deliveries of the subscription takes no more of them. */
   #isConsumerGone = false
   #isSettling = false
@@ -90,6 +95,7 @@ export class LaneShell<T> {
 
   /** When settles began to fail, in milliseconds of the monotonic clock; infinite once that was told. */
   #unsettledSinceMs: number | undefined
+  #settleFailures = 0
 
   /** `fail` ends the membership that the lane belongs to. */
   constructor(
@@ -107,7 +113,7 @@ export class LaneShell<T> {
     this.#clock = ports.clock
     this.#groupDrainMs = ports.groupDrainMs
     this.#onChanged = ports.onChanged
-    this.#deadLetters = ports.deadLetters
+    this.#aside = ports.aside
     const { group, stream } = options
     this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
       this.#fork(Telemetry.warn(text))
@@ -148,7 +154,7 @@ export class LaneShell<T> {
 
   /** Settles as soon as everything before a position is done, without waiting for `settleEvery`: once. */
   settleAt(position: Position): void {
-    // Settles that fail are tried again in their own time: whoever waits may ask again and again.
+    // Settles that fail are tried again soon, each later than the last: whoever waits may ask again and again.
     if (this.#unsettledSinceMs !== undefined) return
     if (this.#settleAt !== undefined && this.#settleAt <= position) return
     this.#settleAt = position
@@ -208,7 +214,8 @@ export class LaneShell<T> {
     yield* this.#guarded(this.#finish(this.#handling))
     Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
-    if (!this.#isLost) yield* this.#guarded(this.lane.release)
+    // Also one that has failed: whoever leaves with a lane in hand is taken for one that has died.
+    if (!this.#isTheirs) yield* this.#guarded(this.lane.release)
     // What is answered later is no word about the lanes that are held by then.
     this.#isLost = true
     this.#settling?.interruptUnsafe()
@@ -283,19 +290,15 @@ export class LaneShell<T> {
 
   #setAside(one: ToSetAside): void {
     const { machine } = this
-    const { topic, group } = this.#options
-    const record = deadLetterOf(
-      one,
-      { topic, group, partition: this.lane.partition },
-      this.#clock.currentTimeMillisUnsafe()
-    )
-    const done = (fault: string | undefined) => {
-      machine.setAside(one.held, fault, this.#now())
-      this.#wake.signal()
-    }
-    if (record === undefined) return done("there is no record")
-    const isWanted = () => !machine.isGiven
-    this.#deadLetters.put({ partition: this.lane.partition, record: () => record, isWanted, done })
+    this.#aside.put(one, {
+      partition: this.lane.partition,
+      atMs: () => this.#clock.currentTimeMillisUnsafe(),
+      isWanted: () => !machine.isGiven,
+      done: (fault) => {
+        machine.setAside(one.held, fault, this.#now())
+        this.#wake.signal()
+      }
+    })
   }
 
   #startHandlers(handling: Handling<T>, nowMs: number): void {
@@ -399,6 +402,7 @@ export class LaneShell<T> {
         onSuccess: () =>
           Effect.sync(() => {
             this.#unsettledSinceMs = undefined
+            this.#settleFailures = 0
             machine.settled(position)
             this.#onChanged()
           }),
@@ -415,6 +419,7 @@ export class LaneShell<T> {
   /** Handlers go on meanwhile; when it lasts, somebody has to know. */
   #notSettled({ message }: TransportError): Effect.Effect<void> {
     const nowMs = this.#now()
+    this.machine.notSettled(nowMs + Math.min(settleAgainMs * 2 ** this.#settleFailures++, settleAgainMsMax))
     this.#unsettledSinceMs ??= nowMs
     if (nowMs - this.#unsettledSinceMs < tellUnsettledMs) return Effect.void
     const { group, stream } = this.#options
@@ -432,7 +437,8 @@ export class LaneShell<T> {
     this.machine.revoke()
     this.#signal()
     const error = transportErrorOf(this.#options.transport.name, operation, cause)
-    if (error.reason !== "LaneLost") this.#fail(error)
+    this.#isTheirs = error.reason === "LaneLost"
+    if (!this.#isTheirs) this.#fail(error)
   }
 
   /** What the group has settled says nothing about another log: the lane begins anew, with the group. */
@@ -505,9 +511,11 @@ export class LaneShell<T> {
     return monotonicMs(this.#clock)
   }
 
-  #laneSettings(settings: SubscriptionSettings): SubscriptionSettings {
+  #laneSettings(settings: SubscriptionSettings): ReadLaneSettings {
+    const { handler, tier = 0 } = this.#options
+    const nextTier = nextTierOf(settings, tier)
     // A lane has one batch at a time in the hands of a handler.
-    return this.#options.handler.kind === "batch" ? { ...settings, concurrency: 1 } : settings
+    return handler.kind === "batch" ? { ...settings, nextTier, concurrency: 1 } : { ...settings, nextTier }
   }
 }
 

@@ -17,14 +17,16 @@
  */
 import { newCounts } from "../ledger/Ledger.ts"
 import { Bundling } from "./Bundling.ts"
-import { bytesOf, cutHeld, doneEnd, type End, HeldRecord, takeApart } from "./HeldRecord.ts"
-import { decide, type Policy } from "../Policy.ts"
-import type { OutageWatch } from "../OutageWatch.ts"
+import type { FailedWith, Failure, ReadHalted } from "./Failure.ts"
+import { bytesOf, cutHeld, doneEnd, type End, endedAtOnce, endsAlike, HeldRecord, takeApart } from "./HeldRecord.ts"
+import type { Policy } from "../Policy.ts"
 import { ReadyLine } from "./ReadyLine.ts"
 import { RetryHeap } from "./RetryHeap.ts"
-import { SetAside, type ToSetAside } from "./SetAside.ts"
+import { type NextTier, SetAside, type ToSetAside } from "./SetAside.ts"
+import type { SeenOutage } from "./SourceOptions.ts"
 import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
 import { recordsOf } from "../transport/ReceivedRecords.ts"
+import { verdictOf } from "./verdictOf.ts"
 
 /** What may be changed while the lane runs. */
 export interface ReadLaneSettings {
@@ -35,6 +37,8 @@ export interface ReadLaneSettings {
   readonly bufferBytesMax: number
   /** Least time between two settles, in milliseconds. */
   readonly settleEveryMs: number
+  /** Where records are moved whose retries are used up; undefined: nowhere. */
+  readonly nextTier?: NextTier | undefined
 }
 
 export interface ReadLaneOptions {
@@ -56,7 +60,7 @@ export interface ReadLaneOptions {
   /** Whether the event of a record was seen before; undefined where copies are handled too. Asked once for each, in order. */
   readonly isSeen?: (records: ReceivedRecords, index: number) => boolean
   /** Of all lanes of the subscription. */
-  readonly outage: Pick<OutageWatch, "handled" | "failed" | "isOutage">
+  readonly outage: SeenOutage
 }
 
 /** Keys that may be parked at once: more means an outage, not poison, and retries are looked for one by one. */
@@ -75,43 +79,13 @@ const outageMsMax = 30_000
 /** In place of what is behind the watermark: a record holds the whole batch that it was pulled in. */
 const passed = new HeldRecord(undefined, "", 0, 0, 0)
 
-/** What the policy is asked about, and a sentence for a person. */
-export interface FailedWith {
-  readonly tag: string
-  readonly detail?: string
-}
-
-/** How a handler ended, when it did not succeed. */
-export type Failure =
-  | FailedWith
-  | { readonly skip: "control" | "otherStream" | "otherType" }
-  /** Of a bundle: by the index of the record, from 0; the others are done. */
-  | { readonly parts: ReadonlyMap<number, FailedWith> }
-  /** It is done, but so many of its records had been done before. */
-  | { readonly copies: number }
-  /** Of a bundle: nothing of it is done, and each record is to be handled by itself. */
-  | { readonly apart: true }
-
-/** Why a lane, or one key of it, stands still until a person says `resume`. */
-export interface ReadHalted {
-  /** `key`: the others go on. */
-  readonly scope: "lane" | "key"
-  /** What the policy was asked about; `Defect` when leat itself, or the driver, has a fault. */
-  readonly tag: string
-  /** The record that failed; the first that is not finished, when no single one did. */
-  readonly position: Position
-  /** Attempts made so far. */
-  readonly attempts: number
-  /** One sentence for a person. */
-  readonly detail: string
-}
-
 export class ReadLane {
   /** Why the lane stands still until a person says `resume`; undefined while it runs. */
   halted: ReadHalted | undefined
   done = 0
   /** Copies of events that the lane had before. */
   duplicate = 0
+  readonly moved = newCounts()
   readonly deadLettered = newCounts()
   readonly dropped = newCounts()
   readonly skipped = newCounts()
@@ -220,7 +194,7 @@ export class ReadLane {
 
   /** Asks the policy what becomes of what failed. */
   #judge(held: HeldRecord, { tag, detail = "no detail" }: FailedWith, nowMs: number): void {
-    const decision = decide(this.#settings.policy, {
+    const decision = verdictOf(this.#settings, {
       tag,
       attempts: held.attempts,
       elapsedMs: nowMs - held.firstAttemptMs,
@@ -228,31 +202,33 @@ export class ReadLane {
     })
     if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)
     else if (held.span > 1) this.#isolate(held, nowMs)
+    else if ("move" in decision) this.#setAside({ held, tag, detail, ...decision }, nowMs)
     else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
     else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs)
     else this.#halt(held, { tag, detail }, nowMs)
   }
 
-  /** What is to be dead-lettered, each once. To be answered with `deadLettered`. */
+  /** What is to be moved or dead-lettered, each once. To be answered with `setAside`. */
   takeAside(): ReadonlyArray<ToSetAside> {
     return this.#aside.take()
   }
 
-  /** A dead letter is stored, or cannot be: then its key stands. */
+  /** It is stored where it was to be set aside, or cannot be: then its key stands. */
   setAside(held: HeldRecord, fault: string | undefined, nowMs: number): void {
     const one = this.#aside.ended(held)
     if (one === undefined || this.#isGiven) return
-    const { tag, detail } = one
-    if (fault === undefined) return this.#finish(held, { term: "deadLettered", reason: tag })
+    const { tag, detail, move } = one
+    const isMove = move !== undefined
+    if (fault === undefined) return this.#finish(held, { term: isMove ? "moved" : "deadLettered", reason: tag })
     held.state = "parked"
     held.retryAtMs = nowMs
     this.#parkedSpan += held.span
     const { attempts, position } = held
-    const why = `${detail}; it cannot be dead-lettered: ${fault}`
+    const why = `${detail}; it cannot be ${isMove ? "moved to a retry topic" : "dead-lettered"}: ${fault}`
     this.#aside.stand(held, { scope: "key", tag, position, attempts, detail: why })
   }
 
-  /** Keys that stand because their records cannot be dead-lettered. */
+  /** Keys that stand because their records cannot be set aside. */
   get haltedKeys(): ReadonlyArray<ReadHalted> {
     return this.#aside.halts
   }
@@ -304,7 +280,7 @@ export class ReadLane {
     return this.#isGiven
   }
 
-  /** Positions whose handlers run, or whose dead letters are on their way. */
+  /** Positions whose handlers run, or which are on their way to where they are set aside. */
   get running(): number {
     return this.#runningSpan + this.#aside.moving
   }
@@ -353,6 +329,11 @@ export class ReadLane {
     if (!isFinal && nowMs < this.#settledAtMs + this.#settings.settleEveryMs) return undefined
     this.#settledAtMs = nowMs
     return watermark
+  }
+
+  /** The backend may not have it: the next settle is due by then. */
+  notSettled(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
   }
 
   /** The backend has the position. */
@@ -438,13 +419,14 @@ export class ReadLane {
     this.#endAtOnce({ term: "skipped", reason }, span)
   }
 
-  /** Positions that no handler gets. */
+  /** Positions that no handler gets. Behind a record that waits there may be any number: neighbours that end alike are held as one. */
   #endAtOnce(end: End, span: number): void {
-    const held = new HeldRecord(undefined, "", this.#order++, span, 0)
-    held.state = "ended"
-    held.ended = end
-    this.#held.push(held)
     this.#count(end, span)
+    const last = this.#held.at(-1)
+    if (endsAlike(last, end)) return void (last.span += span)
+    const held = endedAtOnce(end, this.#order++, span)
+    this.#held.push(held)
+    this.#heldBytes += held.bytes
   }
 
   #count({ term, reason, copies = 0 }: End, count: number): void {

@@ -1,9 +1,24 @@
 /**
- * Records of a lane that are to become dead letters: those to be handed over, those on their way, and those that cannot be dead-lettered, whose
- * keys stand still until somebody resumes the lane.
+ * Records of a lane that are to be moved to a retry topic, or to become dead letters: those to be handed over, those on their way, and those that
+ * cannot be stored there, whose keys stand still until somebody resumes the lane.
  */
 import type { HeldRecord } from "./HeldRecord.ts"
-import type { ReadHalted } from "./ReadLane.ts"
+import type { ReadHalted } from "./Failure.ts"
+
+/** A retry topic, from 1, and how long a record waits there. */
+export interface NextTier {
+  readonly tier: number
+  readonly delayMs: number
+}
+
+/** The one behind a tier, as it is set; 0: the first. Undefined behind the last, and behind one that is not listed any more. */
+export function nextTierOf(
+  { retryDelaysMs }: { readonly retryDelaysMs: ReadonlyArray<number> },
+  tier: number
+): NextTier | undefined {
+  const delayMs = retryDelaysMs[tier]
+  return delayMs === undefined ? undefined : { tier: tier + 1, delayMs }
+}
 
 /** One record, and why it is set aside. */
 export interface ToSetAside {
@@ -11,6 +26,8 @@ export interface ToSetAside {
   /** Tag of the failure. */
   readonly tag: string
   readonly detail: string
+  /** Absent: as a dead letter. */
+  readonly move?: NextTier
 }
 
 export class SetAside {
@@ -18,12 +35,12 @@ export class SetAside {
   readonly #moving = new Map<HeldRecord, ToSetAside>()
   readonly #standing = new Map<HeldRecord, ReadHalted>()
 
-  /** Records whose dead letters are not stored yet. */
+  /** Records that are not stored yet where they are set aside. */
   get moving(): number {
     return this.#moving.size
   }
 
-  /** Records that cannot be dead-lettered. */
+  /** Records that cannot be stored there. */
   get standing(): number {
     return this.#standing.size
   }

@@ -3,16 +3,16 @@
  * is given back. All decisions are the lanes'; joining, leaving and joining again are here.
  */
 import { Cause, Clock, Deferred, Effect, Exit, Option, Random, Scope, Stream } from "effect"
-import { deadLetterTopics } from "../record/DeadLetter.ts"
-import { DeadLetters } from "../transport/DeadLetters.ts"
+import { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { dueLane } from "./dueLane.ts"
 import { OutageWatch } from "../OutageWatch.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
-import { monotonicMs } from "../Wake.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
 
 /** How long a subscription waits before it joins its group again: after the first failure, and at most, in milliseconds. */
@@ -25,10 +25,13 @@ const goodStayMs = 10_000
 export class Source<T> {
   readonly #options: SourceOptions<T>
   readonly #shells = new Set<LaneShell<T>>()
+  /** Signalled when there are other settings: for lanes that wait until their records are due. */
+  readonly #configured = new Set<Wake>()
   /** By partition: of two, where one still ends while it has come back already, the later. */
   readonly #latest = new Map<number, LaneShell<T>>()
-  readonly #deadLetters: DeadLetters
-  readonly #outage: OutageWatch
+  readonly #aside: AsideTopics
+  /** Of all its lanes. */
+  readonly outage: SeenOutage
   #settings: SubscriptionSettings
   #whenEmpty: (() => void) | undefined
   /** Lanes that it has taken so far. */
@@ -40,17 +43,8 @@ export class Source<T> {
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
-    const { transport, topic, lettersOf = topic, group, stream, context, scheduler } = options
-    this.#deadLetters = new DeadLetters({
-      transport,
-      deadLetters: deadLetterTopics(lettersOf, group).deadLetters,
-      topic,
-      who: `the group ${group} of ${stream}`,
-      waiting: "their keys wait",
-      context,
-      scheduler
-    })
-    this.#outage = new OutageWatch((isOutage) => this.#tellOutage(isOutage))
+    this.#aside = new AsideTopics(options)
+    this.outage = options.outage ?? new OutageWatch((isOutage) => this.#tellOutage(isOutage))
     this.#settings = settings
   }
 
@@ -69,6 +63,11 @@ export class Source<T> {
   /** Where the lane of a partition begins that is held here; undefined when none is. */
   startOf(partition: number): bigint | undefined {
     return this.#latest.get(partition)?.lane.start
+  }
+
+  /** What lies behind all that came to the lanes that are held here, by partition. */
+  get ends(): ReadonlyMap<number, Position> {
+    return new Map(Array.from(this.#latest, ([partition, { machine }]) => [partition, machine.end]))
   }
 
   /** Calls `changed` when a lane has settled, halted, or is no longer held; returns how to stop that. */
@@ -107,6 +106,7 @@ export class Source<T> {
   configure(settings: SubscriptionSettings): void {
     this.#settings = settings
     for (const shell of this.#shells) shell.configure(settings)
+    for (const changed of this.#configured) changed.signal()
   }
 
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
@@ -118,7 +118,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
-    yield* Effect.addFinalizer(() => this.#deadLetters.close)
+    yield* Effect.addFinalizer(() => this.#aside.close)
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {
@@ -189,8 +189,10 @@ export class Source<T> {
   }
 
   /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
-  #holdLane(lane: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
-    const { ledger, group, stream } = this.#options
+  #holdLane(given: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
+    const { ledger, group, stream, tier } = this.#options
+    const changed = new Wake(this.#options.scheduler)
+    const lane = tier === undefined ? given : dueLane(given, () => this.#settings.retryDelaysMs[tier - 1], changed)
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
@@ -198,13 +200,14 @@ export class Source<T> {
         clock,
         random: () => random.nextDoubleUnsafe(),
         groupDrainMs,
-        outage: this.#outage,
-        deadLetters: this.#deadLetters,
+        outage: this.outage,
+        aside: this.#aside,
         onChanged: () => this.#changed(lane, shell.machine)
       })
       const { machine } = shell
       const earlier = Array.from(this.#shells).filter((one) => one.lane.partition === lane.partition)
       this.#shells.add(shell)
+      this.#configured.add(changed)
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
@@ -215,6 +218,7 @@ export class Source<T> {
           machine.handBack()
           close()
           this.#shells.delete(shell)
+          this.#configured.delete(changed)
           if (this.#latest.get(lane.partition) === shell) this.#latest.delete(lane.partition)
           this.#changed(lane, machine)
           if (this.#shells.size === 0) this.#whenEmpty?.()
@@ -237,7 +241,8 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
   const { done } = machine
   const positions = Number(end - lane.start)
-  const ended = done + machine.duplicate + total(machine.deadLettered) + total(machine.dropped) + total(machine.skipped)
+  const aside = total(machine.moved) + total(machine.deadLettered) + total(machine.dropped)
+  const ended = done + machine.duplicate + aside + total(machine.skipped)
   return {
     group,
     stream,
@@ -246,6 +251,7 @@ function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
     end,
     positions,
     done,
+    moved: { ...machine.moved },
     deadLettered: { ...machine.deadLettered },
     dropped: { ...machine.dropped },
     duplicate: machine.duplicate,

@@ -2,7 +2,8 @@
 import type { Context, Effect, Scheduler } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
-import type { Failure, ReadHalted } from "./ReadLane.ts"
+import type { Failure, ReadHalted } from "./Failure.ts"
+import type { OutageWatch } from "../OutageWatch.ts"
 import type { Histogram } from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 
@@ -43,6 +44,12 @@ export interface SourceOptions<T> {
   readonly topic: string
   /** The topic whose dead letters it has; `topic` when absent. */
   readonly lettersOf?: string
+  /** Which retry topic it is, from 1; absent: none. */
+  readonly tier?: number
+  /** What tells an outage from poison, where it is not to be told by this topic. */
+  readonly outage?: SeenOutage
+  /** Called when a record was moved to a retry topic. */
+  readonly onMoved?: () => void
   readonly stream: string
   /** Full protobuf message name: records that say another one are skipped. */
   readonly type: string
@@ -63,9 +70,12 @@ export interface SourceOptions<T> {
   readonly scheduler: Scheduler.Scheduler
 }
 
+/** What a lane asks of an `OutageWatch`. */
+export type SeenOutage = Pick<OutageWatch, "handled" | "failed" | "isOutage">
+
 /** Why and where a lane of a subscription stands still until `resume`. */
 export interface HaltedReadLane extends ReadHalted {
-  /** That of the stream, or that of what is replayed for the group. */
+  /** That of the stream, or one of the group's own: what is replayed for it, or a retry topic. */
   readonly topic: string
   readonly partition: number
 }

@@ -25,6 +25,12 @@ export interface HandleOptions {
   readonly inbox?: Inbox
   /** What to do when a handler fails; instead of what the route document says. */
   readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
+  /**
+   * What fails after its retries is moved to a retry topic and handled again later, while the events behind it go on: one topic for each delay, 1 to 8
+   * delays from a second to a day, each longer than the one before. Behind the last one the policy's `then` is done. Only for contracts that do
+   * not need order. Instead of what the route document says.
+   */
+  readonly retryTopics?: { readonly delaysMs: ReadonlyArray<number> }
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
   readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
 }
@@ -71,7 +77,7 @@ export interface Subscription {
   readonly lag: Effect.Effect<bigint, TransportError>
   /**
    * Completes when the group has settled everything that was stored when it was asked for, the lanes of its other members included:
-   * handled, dropped by a policy or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
+   * handled, dropped, dead-lettered or moved to a retry topic by a policy, or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
    * (`flush` first).
    *
    * Fails with `NotCaughtUp` as soon as a lane that is held here halts before that point (`resume`, and wait again), when the subscription

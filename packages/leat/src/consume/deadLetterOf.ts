@@ -1,6 +1,14 @@
 import type { PlainRecord } from "../record/batchOf.ts"
-import { deadLetterFamily, deadLetterHeader, deadLetterHeaders, readReplays } from "../record/DeadLetter.ts"
+import {
+  type DeadLetter,
+  deadLetterFamily,
+  deadLetterHeader,
+  deadLetterHeaders,
+  readReplays
+} from "../record/DeadLetter.ts"
 import type { Header } from "../record/Headers.ts"
+import type { Slice } from "./HeldRecord.ts"
+import { readMoved } from "../record/movedRecord.ts"
 import type { ToSetAside } from "./SetAside.ts"
 
 /** Where a record was read. */
@@ -10,34 +18,68 @@ interface ReadBy {
   readonly group: string
 }
 
-/** The dead letter of one record, as it is to be stored; undefined for positions without a record, which nobody handles. */
-export function deadLetterOf({ held, tag, detail }: ToSetAside, by: ReadBy, nowMs: number): PlainRecord | undefined {
-  const { slice, attempts, position } = held
-  if (slice === undefined) return undefined
-  const { records, from } = slice
-  const { headers, replays } = beforeReplay(records.headers(from))
-  const letter = deadLetterHeaders({
+/**
+ * The dead letter of one record, or what goes to a retry topic, as it is to be stored at a time. What was moved before keeps the place where it was read
+ * first. The record is read at once: what a driver gives against its type may throw, and that halts its lane.
+ */
+export function deadLetterOf(
+  { held, tag, detail, move }: ToSetAside,
+  { records, from }: Slice,
+  by: ReadBy
+): (nowMs: number) => PlainRecord {
+  const { headers, ...before } = withoutOwn(records.headers(from))
+  const { attempts = 0, moves = 0, ...origin } = before
+  const counted = move === undefined ? moves : moves + 1
+  const letter: DeadLetter = {
     ...by,
+    position: held.position,
+    timeMs: records.timeMs(from),
+    ...origin,
     by: "leat",
-    position,
     stage: stages[tag] ?? "handle",
     tag,
     message: detail,
-    attempts,
-    atMs: nowMs,
-    timeMs: records.timeMs(from),
-    replays
-  })
-  return { key: records.key(from), value: records.value(from), headers: [...letter, ...headers], timeMs: nowMs }
+    attempts: attempts + held.attempts,
+    ...(counted === 0 ? {} : { moves: counted })
+  }
+  const [key, value] = [records.key(from), records.value(from)]
+  return (nowMs) => {
+    const due = move === undefined ? {} : { dueMs: nowMs + move.delayMs }
+    return {
+      key,
+      value,
+      headers: [...deadLetterHeaders({ ...letter, atMs: nowMs, ...due }), ...headers],
+      timeMs: nowMs
+    }
+  }
 }
 
 const stages: Readonly<Partial<Record<string, "decode" | "crash">>> = { Malformed: "decode", CrashLoop: "crash" }
 
-/** The headers of a record without the one that says that it is a replay; of a dead letter that is read as an event it stays. */
-function beforeReplay(headers: ReadonlyArray<Header>): {
+/** What a record says of how it came here, and the headers that it had before. */
+interface Before extends Pick<
+  DeadLetter,
+  "topic" | "partition" | "position" | "timeMs" | "attempts" | "moves" | "replays"
+> {
   readonly headers: ReadonlyArray<Header>
-  readonly replays: number
-} {
+}
+
+/** Without the header that says that it is a replay, or those that say that it was moved; of a dead letter that is read as an event they stay. */
+function withoutOwn(headers: ReadonlyArray<Header>): Before {
+  const moved = readMoved(headers)
+  if (moved !== undefined) {
+    const { topic, partition, position, timeMs, attempts, replays } = moved.letter
+    const place =
+      topic === undefined || partition === undefined || position === undefined ? {} : { topic, partition, position }
+    return {
+      headers: moved.headers,
+      ...place,
+      ...(timeMs === undefined ? {} : { timeMs }),
+      ...(attempts === undefined ? {} : { attempts }),
+      moves: moved.moves,
+      replays
+    }
+  }
   const [first, second] = headers
   if (first?.[0] !== deadLetterHeader || second?.[0].startsWith(deadLetterFamily) === true)
     return { headers, replays: 0 }

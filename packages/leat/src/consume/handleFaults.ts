@@ -5,6 +5,7 @@ import { nameFault } from "../given/nameFault.ts"
 import { faults, retryBudget } from "../Policy.ts"
 import { noBudgetHere } from "../routes/policyFaults.ts"
 import { concurrencyMax, dedupeRecordsMax } from "../routes/RouteFaults.ts"
+import { retryTopicFaults } from "../routes/retryTopicFaults.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import { inboxFaults } from "./inboxFaults.ts"
 import type { HandleBatchOptions, HandleOptions } from "./Subscription.ts"
@@ -31,6 +32,7 @@ const optionNames: ReadonlyArray<string> = [
   "onTombstone",
   "policy",
   "records",
+  "retryTopics",
   "waitMs"
 ]
 
@@ -43,7 +45,7 @@ export function handleFaults(
   const given: unknown = options
   if (!isObject(given))
     return [{ path: "options", message: `are an object, as { concurrency: 4 }, and not ${kindOf(given)}` }]
-  const { concurrency, records, from, inbox, policy, onTombstone, dedupe, waitMs } = options
+  const { concurrency, records, from, inbox, policy, onTombstone, dedupe, waitMs, retryTopics } = options
   const found: Array<RouteFault> = []
   const wrongName = groupFault(group)
   if (wrongName !== undefined) found.push({ path: "group", message: wrongName })
@@ -74,6 +76,7 @@ export function handleFaults(
     found.push({ path: "onTombstone", message: "is no function" })
   if (from !== undefined) found.push(...fromFaults(from))
   if (inbox !== undefined) found.push(...inboxFaults(inbox))
+  found.push(...retryTopicFaults(retryTopics))
   const ofPolicy = faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))
   if (ofPolicy.length === 0 && retryBudget(policy ?? []) !== undefined)
     return [...found, { path: "policy", message: noBudgetHere }]

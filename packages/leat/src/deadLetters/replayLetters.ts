@@ -5,6 +5,7 @@ import type { Transport, TransportError } from "../transport/index.ts"
 import { checked } from "./givenArguments.ts"
 import type { ListedLetter, OwnLetters } from "./listLetters.ts"
 import { Pace } from "../transport/Pace.ts"
+import { monotonicMs } from "../Wake.ts"
 import { type ChosenLetters, choosing, eachPage, pageLettersMax } from "./pages.ts"
 import { openBoth, resolve } from "./resolve.ts"
 import { storePage } from "./storePage.ts"
@@ -52,7 +53,11 @@ export const replay = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReplayReport, TransportError, Scope.Scope> {
   yield* checked("replay", [...choosing, "rate", "replaysMax"], { transport, which, options })
   const { rate, replaysMax = replaysMaxDefault } = options
-  const pace = new Pace(yield* Clock.Clock, rate)
+  const clock = yield* Clock.Clock
+  const pace = new Pace(
+    () => monotonicMs(clock),
+    () => rate
+  )
   const left: Left = { guarded: 0, refused: 0, refusal: undefined }
   const isTaken = ({ letter }: ListedLetter): boolean => {
     if (letter.replays < replaysMax) return true

@@ -6,7 +6,8 @@
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
  * admitted + recovered = stored + deadLettered[reason] + dropped[reason]                  per (stream, sink, epoch)
  *          + queued + inFlight + inDoubt + deadLettering + spilled
- * end - start = done + dropped[reason] + skipped[reason] + parked + inFlight + unread     per (group, lane)
+ * end - start = done + moved[reason] + deadLettered[reason] + dropped[reason]             per (group, lane)
+ *             + duplicate + skipped[reason] + parked + inFlight + unread
  * ```
  *
  * What has ended is counted where it ends; what is pending is counted afresh in the lanes when somebody looks. So the
@@ -25,7 +26,8 @@ export type Place = PendingPlace | "spilled" | "stored" | "deadLettered" | "drop
 
 /**
  * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
- * quick and must not throw.
+ * quick and must not throw. What ends in a spill without that this leat can read it, because it is damaged or another process has sent it on, it
+ * does not see: nobody here knows the ids.
  *
  * @example
  * ```ts
@@ -138,7 +140,7 @@ export interface LegRow {
   readonly stored: number
   /** Set aside in `{topic}.undelivered` by a policy, by the reason of the `TransportError`. */
   readonly deadLettered: Readonly<Counts>
-  /** By reason: `overflow`, `tooLarge`, `closed`, or that of the `TransportError`. */
+  /** By reason: `overflow`, `tooLarge`, `closed`, `takenOver` (another process had its spill), or that of the `TransportError`. */
   readonly dropped: Readonly<Counts>
   /** Of the dead-lettered and dropped: legs that may nevertheless be stored. */
   readonly droppedMayBeStored: number
@@ -168,6 +170,8 @@ export interface ReadRow {
   readonly positions: number
   /** Whose handler succeeded. */
   readonly done: number
+  /** Moved to a retry topic of the group, by tag: handled again there. */
+  readonly moved: Readonly<Counts>
   /** Set aside in the topic of dead letters of the group, by tag. */
   readonly deadLettered: Readonly<Counts>
   /** Given up by the policy, by tag. */
@@ -233,6 +237,11 @@ export class Ledger {
       this.#streams.set(stream, account)
     }
     return account
+  }
+
+  /** Of all streams that were opened. */
+  get streams(): Iterable<StreamAccount> {
+    return this.#streams.values()
   }
 
   account(stream: string, sink: string, epoch: number): WriteAccount {
@@ -366,6 +375,7 @@ function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
     ...later,
     positions: earlier.positions + later.positions,
     done: earlier.done + later.done,
+    moved: added(earlier.moved, later.moved),
     deadLettered: added(earlier.deadLettered, later.deadLettered),
     dropped: added(earlier.dropped, later.dropped),
     duplicate: earlier.duplicate + later.duplicate,

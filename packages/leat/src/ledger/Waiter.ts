@@ -127,7 +127,8 @@ export class Waiter implements Outcome {
 
   /** Does not call `done` any more. */
   forget(done: Told): void {
-    if (this.#done === done) this.#done = new Set()
+    if (this.#durable === done) this.#durable = undefined
+    else if (this.#done === done) this.#done = new Set()
     else if (typeof this.#done === "object") this.#done.delete(done)
   }
 

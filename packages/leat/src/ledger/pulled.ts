@@ -8,12 +8,14 @@ import { Context, Metric } from "effect"
 export interface Pulled<A> {
   readonly name: string
   readonly type: "Counter" | "Gauge"
+  /** Of a gauge: it says the most of those that have one, and not their sum. */
+  readonly isMost?: boolean
   readonly read: (of: A) => number
 }
 
 type Attributes = Readonly<Record<string, string>>
 
-/** One series: the sum over whoever has it. Mostly that is one; a stream of one name in several leats of a process has several. */
+/** One series: the sum over whoever has it, or the most. Mostly that is one; a stream of one name in several leats of a process has several. */
 class Reading<A> {
   readonly #kind: Pulled<A>
   #first: A | undefined
@@ -29,9 +31,9 @@ class Reading<A> {
   }
 
   get() {
-    const { read, type } = this.#kind
+    const { read, type, isMost } = this.#kind
     let value = this.#first === undefined ? this.#ended : this.#ended + read(this.#first)
-    for (const one of this.#others ?? []) value += read(one)
+    for (const one of this.#others ?? []) value = isMost === true ? Math.max(value, read(one)) : value + read(one)
     if (type !== "Counter") return { value }
     this.#most = Math.max(this.#most, value)
     return { count: this.#most, incremental: true }

@@ -67,7 +67,10 @@ export class PromiseLeat implements AsyncDisposable {
     return this.#leat.incarnation
   }
 
-  /** Where every event is: `ledger.snapshot()` gives one row for each stream, leg and lane. */
+  /**
+   * Where every event is: `ledger.snapshot()` gives one row for each stream, leg and lane, `ledger.window("1 hour")` what was counted in that
+   * time, and `ledger.objectives()` how fast loss objectives are used up.
+   */
   get ledger(): OpenLeat["ledger"] {
     return this.#leat.ledger
   }

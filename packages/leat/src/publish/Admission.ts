@@ -96,6 +96,17 @@ export class Rejected extends Data.TaggedError("Rejected")<{
 }
 
 /**
+ * Why a leg counts as dropped that stood in a spill which another process then had, and sent on: nobody here knows what became of it. Each of
+ * them may be stored.
+ *
+ * @example
+ * ```ts
+ * const taken = leat.ledger.snapshot().legs.map(({ dropped }) => dropped[takenOver] ?? 0)
+ * ```
+ */
+export const takenOver = "takenOver"
+
+/**
  * The event was admitted, and then given up or set aside as a dead letter by a policy, so the level asked for was not reached on every required
  * leg. `publish` and `publishAll` fail with it; `outcome` counts the legs. Of a `publishAll` it names
  * no event.
@@ -116,8 +127,10 @@ export class NotStored extends Data.TaggedError("NotStored")<{
   readonly outcome: Outcome
 }> {
   override get message(): string {
-    const { dropped, deadLettered, deadLetters, spilled } = this.outcome
+    const { dropped: given, deadLettered, deadLetters, spilled } = this.outcome
+    const { [takenOver]: taken = 0, ...dropped } = given
     const ends = [
+      ...(taken === 0 ? [] : [`taken over by another process (${taken}), and what became of it is not known here`]),
       ...(Object.keys(dropped).length === 0 ? [] : [`dropped by policy (${textOf(dropped)})`]),
       ...(deadLetters.length === 0 ? [] : [`dead-lettered to ${deadLetters.join(", ")} (${textOf(deadLettered)})`]),
       ...(spilled === 0 ? [] : [`left in the spill when leat was closed (${spilled}), for the next process to send`])

@@ -11,7 +11,7 @@ export interface LaneHome {
   readonly rules: LaneRules
   /** Largest record that the transport takes, in bytes. */
   readonly recordBytesMax: number
-  /** Whether the transport can promise that nothing sent earlier still lands. */
+  /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
   /** Records that may wait for their letters at once; from then on the lane waits too. */
   readonly lettersMax: number
@@ -21,8 +21,8 @@ export interface LaneHome {
   readonly setAside: (lane: WriteLane, span: Span, failure: Halted) => void
   /** The policy spills: from now on what the partition of the lane is sent goes to the spill. False, or absent: there is none. */
   readonly trip?: (lane: WriteLane, failure: Halted) => boolean
-  /** Records are in the spill, from a position on where it says one. */
-  readonly spilled?: (lane: WriteLane, span: Span, base: Position | undefined) => void
+  /** Records are in the spill, one behind the other from a position on. */
+  readonly spilled?: (lane: WriteLane, span: Span, base: Position) => void
   /** Nothing of the batch is left. */
   readonly recycle: (lane: WriteLane, queued: Queued) => void
 }

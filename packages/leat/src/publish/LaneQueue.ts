@@ -3,7 +3,7 @@
  * be written there may be a thousand, and each range that is sent comes behind them.
  */
 import { Fifo } from "./Fifo.ts"
-import { isDeadLettering, type Queued } from "./Span.ts"
+import { isDeadLettering, isOwed, type Queued, type Span } from "./Span.ts"
 
 export class LaneQueue extends Fifo<Queued> {
   #passed = 0
@@ -11,6 +11,15 @@ export class LaneQueue extends Fifo<Queued> {
   /** Where to begin to look for what is to be sent. */
   get passed(): number {
     return this.#passed
+  }
+
+  /** What the spill may hold. */
+  get owed(): Span | undefined {
+    for (let at = 0; at < this.length; at++) {
+      const span = this.at(at)?.spans?.find(isOwed)
+      if (span !== undefined) return span
+    }
+    return undefined
   }
 
   /** Whether all of the batch at this place is on its way to the dead letters. */

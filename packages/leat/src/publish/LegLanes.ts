@@ -73,18 +73,21 @@ export class LegLanes implements LaneKeeper {
     lane?.refused(bucket, seq, reason)
   }
 
-  /** Drops that were counted while the sink was not open, for the next record of their lanes to announce. */
-  announce(ranges: ReadonlyArray<DroppedRange>): void {
+  /** Drops that no lane has counted, for the next record of their lanes to announce. False: there are no lanes any more. */
+  announce(ranges: ReadonlyArray<DroppedRange>): boolean {
     const { partitions } = this.#maker
     const isForgotten = (range: DroppedRange) => range.bucket === forgotten.bucket
     // Nobody knows where those would have gone that were not remembered.
     const told = ranges.some(isForgotten)
       ? Array.from({ length: partitions }, (_, partition) => partition)
       : new Set(ranges.map(({ bucket }) => bucket % partitions))
+    let hasLanes = true
     for (const partition of told) {
       const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
       lane?.announce(ranges.filter((range) => isForgotten(range) || range.bucket % partitions === partition))
+      hasLanes &&= lane !== undefined
     }
+    return hasLanes
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */

@@ -84,18 +84,19 @@ export class Publishing<T> implements Publication {
     done: (told: Receipt | Rejected | NotStored) => void
   ): PublishCall {
     const published = new Published(this)
-    const call = { receipt: undefined as Receipt | undefined, giveUp: () => undefined as void }
+    const call = new Calling(published)
     const level = this.#levelOf(options)
     const answer = (told: Admission, fault: string) => {
       if (!told.admitted) return done(this.#rejected(told, fault))
       call.receipt = this.#numbered(published)
       if (level === "queued") return done(published)
-      this.#whenAt(level, published, () => done(this.#notStored(published, published.id, level) ?? published))
+      const reached = () => done(this.#notStored(published, published.id, level) ?? published)
+      call.told = this.#whenAt(level, published, reached)
     }
     const told = this.#publisher.offerOrWait(event, options, around, published, true)
     if (told instanceof WaitForRoom) {
       told.told = answer
-      call.giveUp = () => told.giveUp()
+      call.wait = told
     } else answer(told, this.#publisher.fault)
     return call
   }
@@ -136,24 +137,28 @@ export class Publishing<T> implements Publication {
     const all = new PublishingAll(
       this.#publisher,
       events,
-      { context: options, around, waiter },
+      { context: options, around, waiter, schedule: this.#schedule },
       (index, told, fault) => {
         // In an outage a million may be rejected for one reason, and each error has a stack of its own.
         if (last?.reason !== told.reason || last.detail !== fault) last = this.#rejected(told, fault)
         rejected.push({ index, error: last })
       }
     )
+    let told: (() => void) | undefined
     const receipt = (): ReceiptAll => ({ admitted: all.admitted, rejected, outcome: this.outcomeOf(waiter) })
     all.run((thrown) => {
       if (thrown !== undefined) return done(thrown)
       if (level === "queued" || all.admitted === 0) return done(receipt())
-      this.#whenAt(level, waiter, () => done(this.#notStored(waiter, undefined, level) ?? receipt()))
+      told = this.#whenAt(level, waiter, () => done(this.#notStored(waiter, undefined, level) ?? receipt()))
     })
     return {
       get receipt() {
         return receipt()
       },
-      giveUp: () => all.giveUp()
+      giveUp: () => {
+        all.giveUp()
+        if (told !== undefined) waiter.forget(told)
+      }
     }
   }
 
@@ -189,10 +194,11 @@ export class Publishing<T> implements Publication {
   #at(level: Level, published: Published): Effect.Effect<Receipt, NotStored> {
     if (level === "queued") return Effect.succeed(published)
     return Effect.callback((resume) => {
-      this.#whenAt(level, published, () => {
+      const told = this.#whenAt(level, published, () => {
         const failure = this.#notStored(published, published.id, level)
         resume(failure === undefined ? Effect.succeed(published) : Effect.fail(failure))
       })
+      return told === undefined ? undefined : Effect.sync(() => published.forget(told))
     })
   }
 
@@ -207,11 +213,19 @@ export class Publishing<T> implements Publication {
     return whenEnded(waiter, this.#schedule)
   }
 
-  /** Calls `then` when all legs have ended, or are on disk where that is enough; never inside the stack of the lane in which they do. */
-  #whenAt(level: Level, waiter: Waiter, then: () => void): void {
-    if (waiter.pending === 0) then()
-    else if (level === "durable") waiter.whenDurable(() => this.#schedule(then))
-    else waiter.whenDone(() => this.#schedule(then))
+  /**
+   * Calls `then` when all legs have ended, or are on disk where that is enough; never inside the stack of the lane in which they do. Returns
+   * what the waiter is to forget when nobody waits any more.
+   */
+  #whenAt(level: Level, waiter: Waiter, then: () => void): (() => void) | undefined {
+    if (waiter.pending === 0) {
+      then()
+      return undefined
+    }
+    const told = () => this.#schedule(then)
+    if (level === "durable") waiter.whenDurable(told)
+    else waiter.whenDone(told)
+    return told
   }
 
   /** The level of a call. Where it cannot be read, the event will be rejected: then it does not matter. */
@@ -231,6 +245,24 @@ export class Publishing<T> implements Publication {
     const isSafe = outcome.spilled === 0 || level === "durable"
     const isStored = isSafe && isEmpty(outcome.dropped) && isEmpty(outcome.deadLettered)
     return isStored ? undefined : new NotStored({ stream: this.stream, id, outcome: outcomeOf(outcome) })
+  }
+}
+
+/** A call that waits for room, then for its level; one object for each. */
+class Calling implements PublishCall {
+  receipt: Receipt | undefined
+  wait: WaitForRoom | undefined
+  told: (() => void) | undefined
+  readonly #published: Published
+
+  constructor(published: Published) {
+    this.#published = published
+  }
+
+  giveUp(): void {
+    // Of no use once it is admitted: then it waits for its level.
+    this.wait?.giveUp()
+    if (this.told !== undefined) this.#published.forget(this.told)
   }
 }
 

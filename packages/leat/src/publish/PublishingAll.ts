@@ -10,11 +10,16 @@ import type { Admission } from "./Admission.ts"
 import type { Publisher } from "./Publisher.ts"
 import { WaitForRoom } from "./WaitForRoom.ts"
 
+/** After so many events a call gives way: an iterable without an end would hold the process, and no signal could be heard. */
+const eventsPerTurn = 16_384
+
 /** What all events of the call have in common. */
 interface Shared {
   readonly context: EventContext | undefined
   readonly around: Surroundings | undefined
   readonly waiter: Waiter
+  /** Runs a task in a later turn. */
+  readonly schedule: (task: () => void) => void
 }
 
 /** What an iterable threw. */
@@ -68,6 +73,7 @@ export class PublishingAll<T> {
 
   #next(): void {
     const { context, around, waiter } = this.#shared
+    const turnEnd = this.#index + eventsPerTurn
     try {
       for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
         // Whoever makes the events may have given up meanwhile: what was told by then is to stay true.
@@ -77,11 +83,16 @@ export class PublishingAll<T> {
         if (told instanceof WaitForRoom) return this.#waitFor(told, index)
         this.#note(index, told, told.admitted ? "" : this.#publisher.fault)
         if (this.#finished === undefined) return
+        if (this.#index === turnEnd) return this.#giveWay()
       }
     } catch (thrown) {
       return this.#end({ thrown })
     }
     this.#end()
+  }
+
+  #giveWay(): void {
+    this.#shared.schedule(AsyncResource.bind(() => this.#finished && this.#next(), "leat.publishAll"))
   }
 
   #waitFor(wait: WaitForRoom, index: number): void {

@@ -149,13 +149,12 @@ export class Pump implements Alarmed, PartitionRunner {
     partition.fencing?.interruptUnsafe()
   }
 
-  /** Waits for no answer of the partition any more. */
+  /** Waits for no answer of the partition any more. A fence that is on its way goes on: until it has returned nothing is sent. */
   giveUp(partition: PumpedPartition): void {
     for (const sending of partition.unanswered) {
       const detail = "closing has given up waiting for an answer"
       this.#answered(partition, sending, [unknownRun(this.transport.name, sending.from, sending.to, detail)])
     }
-    partition.fencing?.interruptUnsafe()
   }
 
   /** A sink has closed: without anything due there is nothing to sleep for. */

@@ -71,6 +71,13 @@ export class PumpedPartition extends WritePartition implements Alarmed {
     this.toldHalt = undefined
   }
 
+  override trip(): void {
+    super.trip()
+    // That of the destination is asked for anew by whoever sends on; it is not one of the spill, whenever it returns.
+    this.fencing?.interruptUnsafe()
+    this.fencing = undefined
+  }
+
   /** A lane that writes to it. */
   add(home: LaneHome, keeper: LaneKeeper): PumpedLane {
     this.lanes++

@@ -70,6 +70,8 @@ export interface SinkOptions {
   readonly isCompacted: boolean
   /** How long closing waits for what is buffered, in milliseconds. */
   readonly drainMs: number
+  /** Those that asked for the sink, also before they are open. */
+  readonly streams: ReadonlySet<string>
   /** Opens the spill of the sink, with so many partitions; absent: it has none. */
   readonly spill?: (partitions: number) => Effect.Effect<SpillPlace, TransportError, Scope.Scope>
 }
@@ -83,6 +85,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   largest: number
   readonly writer: Writer
   readonly ledger: Ledger
+  /** Those that asked for it, also before they are open. */
+  readonly streams: ReadonlySet<string>
   readonly recordBytesMax: number
   readonly lettersMax = lettersMax
   readonly canFence: boolean
@@ -92,8 +96,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly #spill: SinkSpill | undefined
   readonly #buffer: SinkBuffer
   readonly #pump: Pump
-  readonly #incarnation: Uint8Array
-  readonly #isCompacted: boolean
+  readonly incarnation: Uint8Array
+  readonly isCompacted: boolean
   readonly #legs = new Map<WriteAccount, LegLanes>()
   readonly #partitions: Array<PumpedPartition | undefined> = []
   /** How many there are. */
@@ -103,7 +107,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   #givenUp = 0
   #drained: (() => void) | undefined
 
-  constructor({ leg, pump, ledger, incarnation, isCompacted }: SinkOptions, writer: Writer, place?: SpillPlace) {
+  constructor(
+    { leg, pump, ledger, incarnation, isCompacted, streams }: SinkOptions,
+    writer: Writer,
+    place?: SpillPlace
+  ) {
     const { fencing, pipeline } = pump.transport.capabilities
     const ofSpill = place?.transport.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY
     const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofSpill)
@@ -114,6 +122,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.#buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
     this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
     this.ledger = ledger
+    this.streams = streams
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
     const watched = { budget: budgetFor(policy, undefined), outage: this.#watchFor(policy, undefined) }
@@ -123,8 +132,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
       this.#spill?.trip(partition as PumpedPartition, failure) ?? false
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence, trip }
     this.#pump = pump
-    this.#incarnation = incarnation
-    this.#isCompacted = isCompacted
+    this.incarnation = incarnation
+    this.isCompacted = isCompacted
     this.#spill = place && new SinkSpill(place, writer, this, pump, this.#undelivered)
     this.writer = this.#spill?.spill.writer ?? writer
   }
@@ -275,7 +284,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return this.#spill?.trip((one as PumpedLane).partition, failure) ?? false
   }
 
-  spilled(one: WriteLane, span: Span, base: Position | undefined): void {
+  spilled(one: WriteLane, span: Span, base: Position): void {
     this.#spill?.add(one as PumpedLane, span, base)
   }
 
@@ -459,10 +468,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
 
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
   #mark(lane: PumpedLane): boolean {
-    if (lane.isMarked || this.#isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
+    if (lane.isMarked || this.isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
     const batch = this.#buffer.takeAnyway(markerBytes)
     lane.isMarked = true
-    const [name, value] = markerHeader({ incarnation: this.#incarnation, stream: lane.account.stream })
+    const [name, value] = markerHeader({ incarnation: this.incarnation, stream: lane.account.stream })
     const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
     batch.place(0, 0, Float64Array.of(this.#pump.wallMs))
     batch.commit(false, 0, end, end, "marker")

@@ -28,6 +28,8 @@ export const closedError = new TransportError({
 /** How a sink is asked for. */
 export interface SinkRequest {
   readonly leg: Leg
+  /** Who asks. */
+  readonly stream: string
   readonly isCompacted: boolean
   /** Why so many partitions will not do; asked before the topic is created. */
   readonly wrong: (partitions: number) => RouteFault | undefined
@@ -71,6 +73,8 @@ export class Sinks {
   readonly #shared: Shared<Sink, OpenError>
   /** By sink: what was asked for last, with the settings of the table in force. */
   readonly #requests = new Map<string, SinkRequest>()
+  /** By sink: the streams that asked for it, also those that wait for another one of their sinks. */
+  readonly #streams = new Map<string, Set<string>>()
   readonly #open = new Map<string, Sink>()
   readonly #unopened = new Map<string, Unopened>()
   readonly #watch: PartitionWatch
@@ -118,6 +122,7 @@ export class Sinks {
     }
     return Effect.gen({ self: this }, function* () {
       this.#requests.set(leg.sink, request)
+      this.#streamsOf(leg.sink).add(request.stream)
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
         const transport = yield* this.#options.transports.get(leg.cluster)
@@ -212,7 +217,8 @@ export class Sinks {
       const transport = yield* transports.get(leg.cluster)
       const spill = yield* this.#spillOf(leg)
       const pump = pumps.of(transport)
-      const opening = Sink.open({ leg, pump, ledger, incarnation, isCompacted, drainMs, ...spill })
+      const streams = this.#streamsOf(name)
+      const opening = Sink.open({ leg, pump, ledger, incarnation, isCompacted, drainMs, streams, ...spill })
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
@@ -222,6 +228,14 @@ export class Sinks {
       if (waiting !== undefined) yield* Deferred.succeed(waiting.again, undefined)
       return sink
     })
+  }
+
+  #streamsOf(sink: string): Set<string> {
+    const found = this.#streams.get(sink)
+    if (found !== undefined) return found
+    const made = new Set<string>()
+    this.#streams.set(sink, made)
+    return made
   }
 
   /** How the spill of a sink is opened, in a cluster that is held as long as the sink is. */

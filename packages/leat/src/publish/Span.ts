@@ -15,6 +15,8 @@ export interface Span {
   firstSentMs: number
   /** Whether any attempt had an unknown outcome: the record may be stored whatever comes later. */
   mayBeStored: boolean
+  /** Whether its last answer of the spill was lost: it may stand there. */
+  mayBeSpilled: boolean
   /** When its failure was counted last as a sign of an outage; milliseconds of the monotonic clock. */
   countedMs: number
   /** The drops that its first record announces: a retry of what may be stored says the same. */
@@ -68,10 +70,25 @@ export function wholeOf(queued: Queued): Span {
     attempts: 0,
     firstSentMs: 0,
     mayBeStored: false,
+    mayBeSpilled: false,
     countedMs: Number.NEGATIVE_INFINITY,
     said: nothing,
     saidMax: Number.POSITIVE_INFINITY
   }
+}
+
+/** Ranges of drops that one attempt says while a refused record is looked for: all there are, thousands, cost a millisecond each time. */
+const saidMaxOfHalves = 64
+
+/** Halving is no attempt. */
+export function halvesOf(part: Span): ReadonlyArray<Span> {
+  const middle = part.from + ((part.to - part.from) >> 1)
+  const attempts = part.attempts - 1
+  const saidMax = Math.min(part.saidMax, saidMaxOfHalves)
+  return [
+    { ...part, to: middle, attempts, saidMax },
+    { ...part, from: middle, attempts, saidMax, said: [] }
+  ]
 }
 
 export function isInFlight({ state }: Span): boolean {
@@ -80,6 +97,11 @@ export function isInFlight({ state }: Span): boolean {
 
 export function isQueued({ state }: Span): boolean {
   return state === "queued"
+}
+
+/** Whether it is to be sent again, because the spill may hold it. */
+export function isOwed({ mayBeSpilled, state }: Span): boolean {
+  return mayBeSpilled && (state === "queued" || state === "inDoubt" || state === "inFlight")
 }
 
 export function isDeadLettering({ state }: Span): boolean {

@@ -18,9 +18,12 @@ export class TurnClock {
   #isReset = true
   readonly #clock: Clock.Clock
   readonly #schedule: () => void
+  readonly #looks: ((nowMs: number) => void) | undefined
 
-  constructor(clock: Clock.Clock, scheduler: Scheduler) {
+  /** `looks` is called with the time of the monotonic clock whenever that is read: before the event is counted for which it is. */
+  constructor(clock: Clock.Clock, scheduler: Scheduler, looks?: (nowMs: number) => void) {
     this.#clock = clock
+    this.#looks = looks
     const dispatcher = scheduler.makeDispatcher()
     const reset = () => {
       this.#isReset = true
@@ -37,6 +40,7 @@ export class TurnClock {
   #read(): void {
     this.timeMs[0] = this.#clock.currentTimeMillisUnsafe()
     this.monotonicMs = monotonicMs(this.#clock)
+    this.#looks?.(this.monotonicMs)
     this.#events = 1
     if (!this.#isReset) return
     this.#isReset = false

@@ -24,22 +24,19 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { DropsToTell } from "./DropsToTell.ts"
+import { type Fate, worstOf } from "./Fate.ts"
 import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
 import { LaneQueue } from "./LaneQueue.ts"
 import { waitMsOf } from "./waitMsOf.ts"
-import { isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
-
-/** The worst that became of a range. */
-export type Fate = "stored" | "notStored" | "unknown"
+import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
 /** What the policy is asked about while the spill takes no more. */
 export const spillFull = "SpillFull"
 
+type Ending = "stored" | "deadLettered" | "dropped"
+
 /** Pause before the spill is tried again, in milliseconds. */
 const spillAgainMs = 250
-
-/** Ranges of drops that one attempt says while a refused record is looked for: all there are, thousands, cost a millisecond each time. */
-const saidMaxOfHalves = 64
 
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
@@ -152,8 +149,11 @@ export class WriteLane implements QueueOwner {
     return this.#open === undefined ? 0 : this.#openedAtMs + this.#home.rules.lingerMs
   }
 
-  /** The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. */
-  take(nowMs: number): Span | undefined {
+  /**
+   * The next range, when one is due: it is on its way now, and `settled` is its answer. Otherwise `dueMs` says when to ask again. What goes to
+   * the spill has nothing to do with the budget of the destination.
+   */
+  take(nowMs: number, isOfSpill = false): Span | undefined {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated || this.#aside >= this.#home.lettersMax) return undefined
     const queue = this.#queue
@@ -171,9 +171,22 @@ export class WriteLane implements QueueOwner {
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
       if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
-      return this.#take(queued, nowMs)
+      return this.#take(queued, nowMs, isOfSpill)
     }
     return undefined
+  }
+
+  /** Whether a range of it may stand in the spill, whose answer was lost. */
+  get isOwed(): boolean {
+    return this.#queue.owed !== undefined
+  }
+
+  /** As `take`, of the range that may stand in the spill: it goes there again, whatever keeps the lane from going on. */
+  takeOwed(nowMs: number): Span | undefined {
+    this.dueMs = Number.POSITIVE_INFINITY
+    const span = this.#queue.owed
+    if (span === undefined || !isQueued(span)) return undefined
+    return this.#notBeforeMs > nowMs ? this.#wait(this.#notBeforeMs) : this.#begin(span, nowMs)
   }
 
   /** The answer to a range that was taken; returns the worst of it. One that was given up meanwhile is not looked at. */
@@ -343,14 +356,19 @@ export class WriteLane implements QueueOwner {
     this.dueMs = untilMs
   }
 
-  #take(queued: Queued, nowMs: number): Span | undefined {
+  #take(queued: Queued, nowMs: number, isOfSpill: boolean): Span | undefined {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
     queued.spans ??= [wholeOf(queued)]
     const span = queued.spans.find(isQueued)
     if (span === undefined) return undefined
-    const mayMs = this.#home.rules.budget?.admit(span, nowMs) ?? nowMs
+    const mayMs = isOfSpill ? nowMs : (this.#home.rules.budget?.admit(span, nowMs) ?? nowMs)
     if (mayMs > nowMs) return this.#wait(mayMs)
+    return this.#begin(span, nowMs)
+  }
+
+  #begin(span: Span, nowMs: number): Span {
+    const { batch } = span.queued
     if (span.attempts === 0) span.firstSentMs = nowMs
     if (span.attempts++ > 0) this.#home.rules.retries += span.to - span.from
     span.state = "inFlight"
@@ -361,6 +379,11 @@ export class WriteLane implements QueueOwner {
 
   #stored(batch: RecordBatch, part: Span, run: Run, { nowMs, isOfSpill }: AnswerFacts): void {
     if (isOfSpill === true) {
+      if (run.base === undefined) {
+        // The spill has had it, and it stands nowhere there any more: another process may have sent it on.
+        part.mayBeStored = true
+        return this.#ending(batch, part, "inFlight", "dropped", "Corrupt")
+      }
       this.#move(batch, part, "inFlight", "spilled")
       this.#home.spilled?.(this, part, run.base)
       return
@@ -379,11 +402,14 @@ export class WriteLane implements QueueOwner {
       part.mayBeStored = true
       queued.isReusable = false
     }
+    if (facts.isOfSpill === true) part.mayBeSpilled = isUnknown
     if (!part.mayBeStored) this.#drops.takeBack(part)
+    // A spill can fence, whatever its destination can.
+    const isInDoubt = isUnknown && (facts.isOfSpill === true || this.#home.canFence)
     if (facts.isBehind) {
       // It failed because of others: the policy is asked when it fails by itself.
       part.attempts--
-      return [this.#again(batch, part, isUnknown)]
+      return [this.#again(batch, part, isInDoubt)]
     }
     const isOne = isUnknown || part.to - part.from === 1
     if (facts.isOfSpill === true && !(tag === "TooLarge" && !isOne)) return this.#unspilled(batch, part, run, facts)
@@ -410,26 +436,21 @@ export class WriteLane implements QueueOwner {
     else if ("ending" in decision && decision.ending === "deadLetter")
       return [this.#setAside(batch, part, announced, failure)]
     else this.halted = failure
-    return [this.#again(batch, part, isUnknown)]
+    return [this.#again(batch, part, isInDoubt)]
   }
 
   /** The spill has not taken it. While that is full the policy is asked; everything else of it passes. */
   #unspilled(batch: RecordBatch, part: Span, { fate, error }: Run, facts: AnswerFacts): ReadonlyArray<Span> {
-    const tag = error?.reason ?? "Unknown"
-    const failure = {
-      tag: tag === "Full" ? spillFull : tag,
-      attempts: part.attempts,
-      detail: error?.detail ?? "no detail"
-    }
-    if (tag === "Full") {
-      const asked = { tag: spillFull, attempts: part.attempts, elapsedMs: facts.nowMs - part.firstSentMs }
-      const decision = decide(this.#home.rules.policy, { ...asked, random: facts.random })
+    if (error?.reason === "Full") {
+      const { attempts } = part
+      const asked = { tag: spillFull, attempts, elapsedMs: facts.nowMs - part.firstSentMs, random: facts.random }
+      const decision = decide(this.#home.rules.policy, asked)
       if ("ending" in decision && decision.ending === "drop") {
         this.#ending(batch, part, "inFlight", "dropped", spillFull)
         return []
       }
       if ("ending" in decision && decision.ending === "deadLetter" && !batch.isMarker(part.from))
-        return [this.#setAside(batch, part, part.said.length, failure)]
+        return [this.#setAside(batch, part, part.said.length, { tag: spillFull, attempts, detail: error.detail })]
     }
     this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + spillAgainMs)
     return [this.#again(batch, part, fate === "unknown")]
@@ -448,13 +469,14 @@ export class WriteLane implements QueueOwner {
     this.#drops.takeBack(part)
     if (announced > 0) batch.withdrawNotice()
     part.state = "deadLettering"
+    part.mayBeSpilled = false
     this.#move(batch, part, "inFlight", "deadLettering")
     this.#home.setAside(this, part, failure)
     return part
   }
 
-  #again(batch: RecordBatch, part: Span, isUnknown: boolean): Span {
-    part.state = isUnknown && this.#home.canFence ? "inDoubt" : "queued"
+  #again(batch: RecordBatch, part: Span, isInDoubt: boolean): Span {
+    part.state = isInDoubt ? "inDoubt" : "queued"
     this.#move(batch, part, "inFlight", part.state)
     return part
   }
@@ -470,13 +492,7 @@ export class WriteLane implements QueueOwner {
   #halves(batch: RecordBatch, part: Span): ReadonlyArray<Span> {
     part.state = "queued"
     this.#move(batch, part, "inFlight", "queued")
-    const middle = part.from + ((part.to - part.from) >> 1)
-    const attempts = part.attempts - 1
-    const saidMax = Math.min(part.saidMax, saidMaxOfHalves)
-    return [
-      { ...part, to: middle, attempts, saidMax },
-      { ...part, from: middle, attempts, saidMax, said: [] }
-    ]
+    return halvesOf(part)
   }
 
   #drop(queued: Queued, span: Span, reason: string): void {
@@ -500,13 +516,7 @@ export class WriteLane implements QueueOwner {
   }
 
   /** Ends records: counters, journal, waiters. */
-  #end(
-    batch: RecordBatch,
-    span: Span,
-    place: Place,
-    ending: "stored" | "deadLettered" | "dropped",
-    reason = "Unknown"
-  ): void {
+  #end(batch: RecordBatch, span: Span, place: Place, ending: Ending, reason = "Unknown"): void {
     const { account } = this
     const { mayBeStored } = span
     let events = span.to - span.from
@@ -546,9 +556,4 @@ export class WriteLane implements QueueOwner {
     if (queued.spans === undefined || queued.spans.length > 0) return
     if (this.#queue.remove(queued)) this.#home.recycle(this, queued)
   }
-}
-
-function worstOf(runs: ReadonlyArray<Run>): Fate {
-  if (runs.some(({ fate }) => fate === "unknown")) return "unknown"
-  return runs.some(({ fate }) => fate === "notStored") ? "notStored" : "stored"
 }

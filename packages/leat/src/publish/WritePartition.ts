@@ -6,6 +6,7 @@
  * - when a range is not stored, nothing is sent before those handed over behind it are answered; they are sent again in order, and
  *   their failure is no attempt of theirs;
  * - after an unknown outcome nothing is sent before `fence` has returned, even if the records in doubt are given up;
+ * - what may stand in the spill goes there again before anything else, so that where it stands is known before what is behind it;
  * - lanes take turns, a range each.
  *
  * @example
@@ -26,7 +27,8 @@ import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
 import type { Span } from "./Span.ts"
 import type { Halted } from "./LaneHome.ts"
-import type { Fate, WriteLane } from "./WriteLane.ts"
+import type { Fate } from "./Fate.ts"
+import type { WriteLane } from "./WriteLane.ts"
 
 /** A range that is to be handed to the driver. */
 export class Sending {
@@ -85,7 +87,7 @@ export class Sending {
 export type WriteCommand =
   | Sending
   | { readonly _tag: "Fence" }
-  /** The lane, or the fence when it is undefined, has nothing to do before this time (milliseconds of the monotonic clock). */
+  /** The lane, or when it is undefined the partition, has nothing to do before this time (milliseconds of the monotonic clock). */
   | { readonly _tag: "Wait"; readonly lane: WriteLane | undefined; readonly untilMs: number }
   /** Nothing until something happens. */
   | { readonly _tag: "Idle" }
@@ -94,7 +96,7 @@ export interface WritePartitionOptions {
   readonly rules: { readonly policy: Policy }
   /** Ranges that may be on their way at once. */
   readonly pipeline: number
-  /** Whether the transport can promise that nothing sent earlier still lands. */
+  /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
   /** The policy spills: calls `trip`, with everything that goes with it. False, or absent: there is no spill. */
   readonly trip?: (partition: WritePartition, failure: Halted) => boolean
@@ -110,8 +112,10 @@ export class WritePartition {
   halted: Halted | undefined
   /** Whether what is sent there goes to the spill. */
   isSpilling = false
-  /** Whether nothing is sent for the time being: what is in the spill has its turn. */
+  /** Whether nothing is sent for the time being: what is in the spill has its turn, and with it what may stand there. */
   isHeldBack = false
+  /** Whether the spill belongs to another process: nothing goes there. */
+  isBarred = false
   /** Lanes that have halted and that nobody was told of. */
   readonly haltedLanes: Array<WriteLane> = []
   #options: WritePartitionOptions
@@ -121,6 +125,8 @@ export class WritePartition {
   readonly #line = new Fifo<WriteLane>()
   /** Lanes with records in doubt. */
   readonly #doubted = new Set<WriteLane>()
+  /** The lane that had a range whose answer of the spill was lost. */
+  #owed: WriteLane | undefined
   #behind = 0
   #isFenceDue = false
   #isFencing = false
@@ -138,15 +144,17 @@ export class WritePartition {
     this.halted = undefined
     this.isSpilling = false
     this.isHeldBack = false
+    this.isBarred = false
+    this.#owed = undefined
     // Emptying a set makes another table for it.
     if (this.#doubted.size > 0) this.#doubted.clear()
     this.#fenceAttempts = 0
     this.#notBeforeMs = 0
   }
 
-  /** Whether nothing is on its way, nor may be. */
+  /** Whether nothing is on its way, nor may be, nor may stand in the spill unseen. */
   get isQuiet(): boolean {
-    return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing
+    return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing && this.#owing === undefined
   }
 
   /** From now on what is sent there goes to the spill; before that is sent on, the destination is fenced. */
@@ -187,18 +195,18 @@ export class WritePartition {
   next(nowMs: number): WriteCommand {
     if (this.halted !== undefined || this.#isFencing) return idle
     if (this.#isFenceDue) return this.#fence(nowMs)
+    const owing = this.#owing
+    if (owing !== undefined) return this.#again(owing, nowMs)
     if (this.isHeldBack) return idle
     if (this.#window.length >= (this.isSpilling ? 1 : this.#options.pipeline) || this.#behind > 0 || this.#hasFailure)
       return idle
     for (;;) {
       const lane = this.#line.shift()
       if (lane === undefined) return idle
-      const span = lane.take(nowMs)
+      const span = lane.take(nowMs, this.isSpilling)
       if (span !== undefined) {
         this.#line.push(lane)
-        const sending = new Sending(lane, span, this.isSpilling)
-        this.#window.push(sending)
-        return sending
+        return this.#send(lane, span)
       }
       lane.isReady = false
       if (lane.dueMs < Number.POSITIVE_INFINITY) return { _tag: "Wait", lane, untilMs: lane.dueMs }
@@ -222,7 +230,9 @@ export class WritePartition {
       if (lane.halted !== halted) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
-      if (fate !== "unknown" || !this.#options.canFence) continue
+      if (fate === "unknown" && isOfSpill) this.#owed = lane
+      // A spill can fence, whatever its destination can.
+      if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue
       // What the destination does not know when the spill takes over is fenced by that.
       if (this.isSpilling && !isOfSpill) lane.clearDoubt()
       else {
@@ -284,6 +294,25 @@ export class WritePartition {
     for (let at = 0; at < this.#window.length; at++)
       if (this.#window.at(at)?.runs?.some(({ fate }) => fate !== "stored") === true) return true
     return false
+  }
+
+  #send(lane: WriteLane, span: Span): Sending {
+    const sending = new Sending(lane, span, this.isSpilling)
+    this.#window.push(sending)
+    return sending
+  }
+
+  /** The lane with a range that may stand in the spill. */
+  get #owing(): WriteLane | undefined {
+    if (this.#owed?.isOwed === false) this.#owed = undefined
+    return this.#owed
+  }
+
+  #again(lane: WriteLane, nowMs: number): WriteCommand {
+    if (this.isBarred || this.#window.length > 0) return idle
+    const span = lane.takeOwed(nowMs)
+    if (span !== undefined) return this.#send(lane, span)
+    return lane.dueMs < Number.POSITIVE_INFINITY ? { _tag: "Wait", lane: undefined, untilMs: lane.dueMs } : idle
   }
 
   #fence(nowMs: number): WriteCommand {

@@ -11,10 +11,10 @@ const outageMsMax = 30_000
 
 /** How long until the part is sent again; undefined: it is not, by itself. */
 export function waitMsOf(
-  part: Span,
+  part: Pick<Span, "from" | "to" | "attempts" | "countedMs">,
   decision: Decision,
   tag: string,
-  { nowMs, random }: AnswerFacts,
+  { nowMs, random }: Pick<AnswerFacts, "nowMs" | "random">,
   outage: OutageWatch | undefined
 ): number | undefined {
   if ("retryAfterMs" in decision) return retryDelayMs(decision.retryAfterMs, part.attempts)

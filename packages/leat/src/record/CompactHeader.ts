@@ -55,12 +55,13 @@ export function readTag(bytes: Uint8Array, at: number): number {
   return tagAt(bytes, at + compactFields.tag)
 }
 
-/** The header of a record that announces drops of a stream and is no event. */
+/** The header of a record that announces drops of a stream, by its name or what stands for it, and is no event. */
 export function markerOf(incarnation: Uint8Array, stream: string): Uint8Array {
   const bytes = new Uint8Array(markerFields.end)
   bytes[0] = formatMarker
   bytes.set(incarnation, markerFields.incarnation)
-  new DataView(bytes.buffer).setUint32(markerFields.tag, streamTag(stream))
+  const tag = stream.startsWith("#") ? Number.parseInt(stream.slice(1), 16) : streamTag(stream)
+  new DataView(bytes.buffer).setUint32(markerFields.tag, tag)
   return bytes
 }
 

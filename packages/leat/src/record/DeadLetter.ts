@@ -33,6 +33,10 @@ export interface DeadLetter {
   readonly timeMs?: number
   /** How often it was replayed before; 0 when never. */
   readonly replays: number
+  /** How often it was moved to a retry topic, this time included; absent when never. */
+  readonly moves?: number
+  /** Epoch milliseconds from which on it may be tried again. Only in a retry topic: there it is no dead letter yet. */
+  readonly dueMs?: number
 }
 
 export const deadLetterHeader = "leat-dlq"
@@ -51,11 +55,27 @@ export function deadLetterTopics(
   topic: string,
   group: string
 ): { readonly deadLetters: string; readonly replays: string } {
-  // Groups have names that no topic of Kafka may have; and no two, with their topics, may come to one name.
-  const name = group
+  const name = nameInTopic(group)
+  return { deadLetters: `${topic}.${name}.dlq`, replays: `${topic}.${name}.replay` }
+}
+
+/**
+ * The topic in which what a group could not handle waits for another attempt; the first tier is 1.
+ *
+ * @example
+ * ```ts
+ * retryTopic("shop.orders", "billing", 1) // "shop.orders.billing.retry.1"
+ * ```
+ */
+export function retryTopic(topic: string, group: string, tier: number): string {
+  return `${topic}.${nameInTopic(group)}.retry.${tier}`
+}
+
+/** Groups have names that no topic of Kafka may have; and no two, with their topics, may come to one name. */
+function nameInTopic(group: string): string {
+  return group
     .replaceAll(/_(?=[0-9a-f]{2})/g, "_5f")
     .replaceAll(/[^\w-]/gu, (character) => Array.from(encoder.encode(character), escaped).join(""))
-  return { deadLetters: `${topic}.${name}.dlq`, replays: `${topic}.${name}.replay` }
 }
 
 /**
@@ -94,9 +114,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
  * ```
  */
 export function deadLetterHeaders(letter: DeadLetter): ReadonlyArray<Header> {
-  const { topic, partition, position, group, stage, tag, attempts, atMs, timeMs, replays } = letter
+  const { topic, partition, position, group, stage, tag, attempts, atMs, timeMs, replays, moves, dueMs } = letter
   const message = letter.message?.toWellFormed().slice(0, messageMax)
-  const own = { version: 1, stage, tag, atMs, timeMs, replays }
+  const own = { version: 1, stage, tag, atMs, timeMs, replays, moves, dueMs }
   const others = { topic, partition, offset: position, group, "delivery.count": attempts, message }
   return [
     [deadLetterHeader, encoder.encode(JSON.stringify(own))],
@@ -296,8 +316,10 @@ function placeOf(field: Fields): Pick<DeadLetter, "topic" | "partition" | "posit
 }
 
 /** What the header `leat-dlq` says; nothing of it where it is none. */
-function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "atMs" | "timeMs" | "replays">> {
-  const { stage, tag, atMs, timeMs, replays } = fieldsOf(value)
+function ownOf(
+  value: Uint8Array
+): Partial<Pick<DeadLetter, "stage" | "tag" | "atMs" | "timeMs" | "replays" | "moves" | "dueMs">> {
+  const { stage, tag, atMs, timeMs, replays, moves, dueMs } = fieldsOf(value)
   return {
     ...said(
       "stage",
@@ -306,7 +328,9 @@ function ownOf(value: Uint8Array): Partial<Pick<DeadLetter, "stage" | "tag" | "a
     ...said("tag", typeof tag === "string" ? tag : undefined),
     ...said("atMs", countOf(atMs)),
     ...said("timeMs", countOf(timeMs)),
-    ...said("replays", countOf(replays))
+    ...said("replays", countOf(replays)),
+    ...said("moves", countOf(moves)),
+    ...said("dueMs", countOf(dueMs))
   }
 }
 

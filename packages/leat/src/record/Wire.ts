@@ -24,6 +24,7 @@ import { deadLetterHeader, readReplays } from "./DeadLetter.ts"
 import { droppedHeader, readDropNotice, type DroppedRange } from "./DropNotice.ts"
 import type { Header } from "./Headers.ts"
 import { spelled } from "./keptHeaders.ts"
+import { type MovedRecord, readMoved } from "./movedRecord.ts"
 
 /** How what stands beside the value is written: in 40 bytes of leat's own, or as CloudEvents in 300. */
 export type Wire = "compact" | "cloudevents"
@@ -43,6 +44,10 @@ export interface RecordMeta extends EventContext {
   readonly timeMs?: number
   /** How often somebody has replayed the event's dead letter; absent where nobody has. */
   readonly replays?: number
+  /** How often its group has moved the event to a retry topic; absent when never. */
+  readonly moves?: number
+  /** Attempts that its group had made when it moved the event last; absent when it never did. */
+  readonly attemptsBefore?: number
   /** Sequences that the writer dropped on this lane since the record before. */
   readonly dropped: ReadonlyArray<DroppedRange>
   /** Whether the record only announces drops and is no event. */
@@ -66,10 +71,12 @@ const fromText = new TextDecoder("utf-8", { ignoreBOM: true })
 export function readMeta(headers: ReadonlyArray<Header>, stream: string): RecordMeta {
   takes("readMeta", "a list of headers", Array.isArray(headers), headers)
   const meta: Mutable<RecordMeta> = { dropped: nothingDropped, isMarker: false }
+  const moved = readMoved(headers)
+  if (moved !== undefined) readMoves(meta, moved)
   let others: Array<Header> | undefined
   let notice: Uint8Array | undefined
   let isCompact = false
-  for (const one of headers) {
+  for (const one of moved?.headers ?? headers) {
     const [name, value] = one
     if (name === "leat" && meta.id === undefined) {
       readLeat(meta, value, stream)
@@ -157,6 +164,12 @@ function readLeat(meta: Mutable<RecordMeta>, value: Uint8Array, stream: string):
     meta.isOtherStream = true
   }
   meta.epoch = epoch
+}
+
+function readMoves(meta: Mutable<RecordMeta>, { letter, moves }: MovedRecord): void {
+  meta.moves = moves
+  meta.attemptsBefore = letter.attempts ?? 0
+  if (letter.replays > 0) meta.replays = letter.replays
 }
 
 /** Returns whether the header was one of those that leat knows in the record's wire. */

@@ -2,7 +2,14 @@
 import { globCovers, globMatches } from "./Glob.ts"
 import { builtIn, type Policy, standard, strict } from "../Policy.ts"
 import type { Wire } from "../record/Wire.ts"
-import { type LegSpec, millisOf, policyOf, type RouteDocument, type SubscriptionSpec } from "./RouteDocument.ts"
+import {
+  type LegSpec,
+  millisOf,
+  type ObjectiveSpec,
+  policyOf,
+  type RouteDocument,
+  type SubscriptionSpec
+} from "./RouteDocument.ts"
 import type { From } from "../transport/index.ts"
 
 /** One destination of a stream, with every default filled in: what an entry of `to` says. */
@@ -49,6 +56,14 @@ export interface SpillSettings {
   readonly ratePerSecond: number | undefined
 }
 
+/** How much of a stream may be lost. */
+export interface Objective {
+  /** The share of the events that may be given up on each required leg, of those that end there. */
+  readonly loss: number
+  /** Within what time, in milliseconds. */
+  readonly windowMs: number
+}
+
 /** Where one stream goes, as `Routes.lookup` gives it. */
 export interface Route {
   /** Index in the document's list. */
@@ -62,6 +77,8 @@ export interface Route {
    * modulo partitions.
    */
   readonly partitioner: "murmur2" | "bucket"
+  /** How much may be lost; undefined: nothing is said, and nothing watched. */
+  readonly objective: Objective | undefined
   /** Required legs first. */
   readonly legs: ReadonlyArray<Leg>
   /** The one leg that subscriptions read. */
@@ -86,6 +103,8 @@ export interface SubscriptionSettings {
   readonly crashLoop: number
   /** So many records before where a lane begins are looked through for ids, so that no second copy is handled; undefined: copies are handled. */
   readonly dedupeRecords: number | undefined
+  /** How long a record waits in each retry topic of the group, in milliseconds, rising; empty: the group has none. */
+  readonly retryDelaysMs: ReadonlyArray<number>
 }
 
 /** Most bytes of a spill: an hour of some megabytes a second. */
@@ -111,7 +130,8 @@ const subscriptionDefaults: SubscriptionSettings = {
   settleEveryMs: 100,
   drainMs: 10_000,
   crashLoop: 3,
-  dedupeRecords: undefined
+  dedupeRecords: undefined,
+  retryDelaysMs: []
 }
 
 /** Fills a document in: for one stream, or one stream and group. Nothing is checked here. */
@@ -150,6 +170,7 @@ export class RouteBuilder {
       source: spec?.match.source ?? "*",
       level: spec?.level ?? "stored",
       partitioner: spec?.partitioner ?? "murmur2",
+      objective: objectiveOf(spec?.objective),
       legs: Object.freeze([...legs.filter(({ required }) => required), ...legs.filter(({ required }) => !required)]),
       readLeg
     })
@@ -193,7 +214,8 @@ export class RouteBuilder {
     })
   }
 
-  #settings({ from, settleEvery, drain, policy, concurrency, buffer, crashLoop, dedupe }: SubscriptionSpec) {
+  #settings(spec: SubscriptionSpec): SubscriptionSettings {
+    const { from, settleEvery, drain, policy, concurrency, buffer, crashLoop, dedupe, retryTopics } = spec
     const other = subscriptionDefaults
     return {
       policy: policy === undefined ? other.policy : this.#policy(policy),
@@ -203,7 +225,8 @@ export class RouteBuilder {
       settleEveryMs: settleEvery === undefined ? other.settleEveryMs : millisOf(settleEvery),
       drainMs: drain === undefined ? other.drainMs : millisOf(drain),
       crashLoop: crashLoop ?? other.crashLoop,
-      dedupeRecords: dedupe?.records
+      dedupeRecords: dedupe?.records,
+      retryDelaysMs: retryTopics?.delays.map(millisOf) ?? other.retryDelaysMs
     }
   }
 
@@ -211,4 +234,8 @@ export class RouteBuilder {
   #policy(names: string | ReadonlyArray<string>): Policy {
     return [names].flat().flatMap((name) => this.#policies.get(name) ?? [])
   }
+}
+
+function objectiveOf(spec: ObjectiveSpec | undefined): Objective | undefined {
+  return spec === undefined ? undefined : Object.freeze({ loss: spec.loss, windowMs: millisOf(spec.window) })
 }

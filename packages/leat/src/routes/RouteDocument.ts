@@ -78,6 +78,8 @@ const ReadBufferSchema = Schema.Struct({ bytes: Positive })
 
 const DedupeSchema = Schema.Struct({ records: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)) })
 
+const RetryTopicsSchema = Schema.Struct({ delays: Schema.NonEmptyArray(DurationText) })
+
 const SubscriptionSchema = Schema.Struct({
   match: SubscriptionMatchSchema,
   policy: Schema.optionalKey(PolicyNames),
@@ -87,14 +89,18 @@ const SubscriptionSchema = Schema.Struct({
   settleEvery: Schema.optionalKey(DurationText),
   drain: Schema.optionalKey(DurationText),
   crashLoop: Schema.optionalKey(Positive),
-  dedupe: Schema.optionalKey(DedupeSchema)
+  dedupe: Schema.optionalKey(DedupeSchema),
+  retryTopics: Schema.optionalKey(RetryTopicsSchema)
 })
+
+const ObjectiveSchema = Schema.Struct({ loss: Schema.Finite, window: DurationText })
 
 const RouteMatchSchema = Schema.Struct({ stream: Name, source: Schema.optionalKey(Name) })
 const RouteSchema = Schema.Struct({
   match: RouteMatchSchema,
   level: Schema.optionalKey(Schema.Literals(["queued", "durable", "stored"])),
   partitioner: Schema.optionalKey(Schema.Literals(["murmur2", "bucket"])),
+  objective: Schema.optionalKey(ObjectiveSchema),
   to: Schema.NonEmptyArray(LegSchema)
 })
 
@@ -116,6 +122,7 @@ export const RouteDocument = Schema.Struct({
 export type RouteDocument = typeof RouteDocument.Type
 export type LegSpec = typeof LegSchema.Type
 export type SubscriptionSpec = typeof SubscriptionSchema.Type
+export type ObjectiveSpec = typeof ObjectiveSchema.Type
 export type RuleSpec = typeof RuleSchema.Type
 
 /** What an object of the document is called, and its fields, by where it stands: `#` is an index, `*` a name. */
@@ -126,6 +133,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["policies.*.#.retry", ["a retry", Object.keys(RetrySchema.fields)]],
   ["routes.#", ["a route", Object.keys(RouteSchema.fields)]],
   ["routes.#.match", ["the match of a route", Object.keys(RouteMatchSchema.fields)]],
+  ["routes.#.objective", ["the objective of a route", Object.keys(ObjectiveSchema.fields)]],
   ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
@@ -134,6 +142,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],
   ["subscriptions.#.buffer", ["the buffer of a subscription", Object.keys(ReadBufferSchema.fields)]],
   ["subscriptions.#.dedupe", ["the dedupe of a subscription", Object.keys(DedupeSchema.fields)]],
+  ["subscriptions.#.retryTopics", ["the retry topics of a subscription", Object.keys(RetryTopicsSchema.fields)]],
   ["subscriptions.#.from", ["a place to begin", Object.keys(TimeSchema.fields)]]
 ])
 
@@ -178,6 +187,7 @@ function readableFault(message: string): string {
     return 'a * that begins a value is an alias in YAML; write it in quotes, as stream: "*"'
   if (message.includes("multiple documents"))
     return "it holds several documents, divided by ---; a route document is one"
+  if (message.includes("call stack")) return "it has too many lists or objects within each other"
   return message
 }
 

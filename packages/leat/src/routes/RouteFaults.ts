@@ -2,7 +2,9 @@
 import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
-import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults } from "./policyFaults.ts"
+import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults, policyOfNames } from "./policyFaults.ts"
+import { objectiveFaults } from "./objectiveFaults.ts"
+import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
@@ -59,7 +61,7 @@ function routeFaults(document: RouteDocument, index: number): ReadonlyArray<Rout
   const path = `routes[${index}]`
   const route = document.routes[index]
   if (route === undefined) return faults
-  const { match, to } = route
+  const { match, to, objective } = route
   const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
   if (earlier >= 0) {
     const message = `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
@@ -72,6 +74,7 @@ function routeFaults(document: RouteDocument, index: number): ReadonlyArray<Rout
     const message = "no leg is required; an event must have one place where it has to arrive"
     faults.push({ path: `${path}.to`, message })
   }
+  faults.push(...objectiveFaults(objective, `${path}.objective`))
   faults.push(...to.flatMap((leg, position) => legFaults(document, leg, `${path}.to[${position}]`)))
   return faults
 }
@@ -127,7 +130,8 @@ function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, pat
     ...within(`${path}.settleEvery`, millis(settleEvery), bounds.settleEveryMs),
     ...within(`${path}.drain`, millis(drain), bounds.drainMs),
     ...within(`${path}.crashLoop`, crashLoop, bounds.crashLoop),
-    ...within(`${path}.dedupe.records`, dedupe?.records, bounds.dedupeRecords)
+    ...within(`${path}.dedupe.records`, dedupe?.records, bounds.dedupeRecords),
+    ...retryTopicSpecFaults(spec, policyOfNames(document, policy), path)
   ]
   if (typeof from === "object" && !isTime(from.time)) {
     const message = `${from.time} is not a time; write it as 2026-11-24T08:00:00Z`

@@ -13,6 +13,7 @@ import { covers, globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
+import { orderFaults } from "./retryTopicFaults.ts"
 import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
@@ -20,7 +21,7 @@ import type { Driver } from "../transport/index.ts"
 
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
-export type { Leg, Route, SubscriptionSettings } from "./Route.ts"
+export type { Leg, Objective, Route, SubscriptionSettings } from "./Route.ts"
 
 /**
  * A route document, what was asked of a table, or an option or argument in code has faults; all of them. Opening a leat, a stream or a
@@ -174,7 +175,10 @@ export class Routes {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
       return [{ path: "routes", message }]
     }
-    return routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg)))
+    return [
+      ...routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg))),
+      ...orderFaults(contract, this.document)
+    ]
   }
 
   /**
@@ -201,6 +205,8 @@ export class Routes {
       lines.push(`  routes[${index}] (${pattern}): yes, the first that matches`)
       for (const leg of this.lookup(stream, source)?.legs ?? [])
         lines.push(`    ${legText(leg, this.lookup(stream, source)?.readLeg)}`)
+      if (route.objective !== undefined)
+        lines.push(`    objective: a share of ${route.objective.loss} may be lost in ${route.objective.window}`)
       return lines.join("\n")
     }
     lines.push("  no route matches: the stream cannot be opened")

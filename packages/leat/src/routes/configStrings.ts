@@ -1,4 +1,5 @@
 /** The texts of a cluster section, wherever they stand in it; keys are not among them, and neither are values with a class. */
+import { isPlain } from "../given/plain.ts"
 import type { ClusterConfig } from "../transport/index.ts"
 
 /** One text, and where: `brokers[1]`, `sasl.password`. */
@@ -45,12 +46,4 @@ export function mapTexts(config: ClusterConfig, replace: (text: string) => strin
     return made
   }
   return copy(config) as ClusterConfig
-}
-
-/** Anything else, a broker or a function that a test puts into a section, is handed on as it is. */
-function isPlain(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false
-  if (Array.isArray(value)) return true
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }

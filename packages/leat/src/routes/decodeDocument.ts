@@ -3,6 +3,8 @@ import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { lengthMissing } from "../given/formFault.ts"
 import { meant } from "../given/nearest.ts"
 import { isObject, kindOf } from "../given/takes.ts"
+import { ownCopy } from "./ownCopy.ts"
+import { pathText } from "./pathText.ts"
 import { objects, RouteDocument, type RouteFault } from "./RouteDocument.ts"
 
 /** What a value is as a document. */
@@ -14,7 +16,10 @@ export interface Decoded {
 }
 
 /** Decodes a value; tells every fault, and every key that it does not know. */
-export function decodeDocument(value: unknown): Decoded {
+export function decodeDocument(given: unknown): Decoded {
+  const copied = ownCopy(given)
+  if (Result.isFailure(copied)) return { faults: [copied.failure], document: undefined }
+  const value = copied.success
   if (value instanceof Uint8Array) {
     const message = 'is a Buffer; read the document as text: routes: readFileSync("routes.yaml", "utf8")'
     return { faults: [{ path: "routes", message }], document: undefined }
@@ -96,6 +101,8 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["routes.#", { match: nobody, to: [leg] }],
   ["routes.#.match", nobody],
   ["routes.#.match.stream", nobody.stream],
+  ["routes.#.objective.loss", 0.0001],
+  ["routes.#.objective.window", "1 day"],
   ["routes.#.to", [leg]],
   ["routes.#.to.#", leg],
   ["routes.#.to.#.cluster", leg.cluster],
@@ -107,6 +114,8 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["subscriptions.#.policy.#", "standard"],
   ["subscriptions.#.buffer.bytes", 1],
   ["subscriptions.#.dedupe.records", 0],
+  ["subscriptions.#.retryTopics.delays", ["1 second"]],
+  ["subscriptions.#.retryTopics.delays.#", "1 second"],
   ["subscriptions.#.from.time", "2026-01-01"]
 ])
 
@@ -191,13 +200,4 @@ function sentenceOf(message: string, value: unknown): string {
 
 function valueAt(value: unknown, path: ReadonlyArray<PropertyKey>): unknown {
   return path.reduce((whole: unknown, key) => (isObject(whole) ? whole[String(key)] : undefined), value)
-}
-
-function pathText(path: ReadonlyArray<PropertyKey>): string {
-  let text = ""
-  for (const key of path) {
-    if (typeof key === "number") text += `[${key}]`
-    else text += text === "" ? String(key) : `.${String(key)}`
-  }
-  return text
 }

@@ -30,6 +30,8 @@ export interface RouteDifference {
   }>
   /** Streams whose `level` differs. */
   readonly levels: ReadonlyArray<{ readonly stream: string; readonly level: Route["level"] }>
+  /** Streams whose loss objective differs. */
+  readonly objectives: ReadonlyArray<{ readonly stream: string; readonly objective: Route["objective"] }>
   /** Legs that stay where they are, and which of their settings differ. */
   readonly legs: ReadonlyArray<{
     readonly stream: string
@@ -70,6 +72,11 @@ export function difference(before: Routes, after: Routes, streams: ReadonlyArray
     }),
     levels: pairs.flatMap(({ stream, old, now }) =>
       now === undefined || old?.level === now.level ? [] : [{ stream, level: now.level }]
+    ),
+    objectives: pairs.flatMap(({ stream, old, now }) =>
+      now === undefined || isSameValue(old?.objective, now.objective, "inOrder")
+        ? []
+        : [{ stream, objective: now.objective }]
     ),
     legs: pairs.flatMap(({ stream, old, now }) =>
       (now?.legs ?? []).flatMap((leg) => {

@@ -1,6 +1,6 @@
 /** What is wrong with the policies of a document, and with the names by which legs and subscriptions ask for them. */
 import { meant } from "../given/nearest.ts"
-import { builtIn, faults as faultsOf, type Policy, type PolicyFault, retryBudget } from "../Policy.ts"
+import { builtIn, faults as faultsOf, type Policy, type PolicyFault, retryBudget, standard } from "../Policy.ts"
 import { reasonNames } from "../reasons.ts"
 import { type LegSpec, policyOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 
@@ -53,6 +53,15 @@ export function namedPolicy(document: RouteDocument, names: PolicyNames, path: s
     if (Object.hasOwn(policies, name)) return []
     return [{ path: `${path}.policy`, message: `no policy named ${name}; ${known(policies)}` }]
   })
+}
+
+/** The rules that a subscription names; those that it has when it names none. */
+export function policyOfNames(document: RouteDocument, names: PolicyNames): Policy {
+  if (names === undefined) return standard
+  const own = document.policies ?? {}
+  return [names]
+    .flat()
+    .flatMap((name) => (Object.hasOwn(own, name) ? policyOf(own[name] ?? []) : (builtIn[name] ?? [])))
 }
 
 /** What a leg cannot do that a subscription can. */

@@ -1,3 +1,5 @@
+import { isPlain } from "../given/plain.ts"
+
 /**
  * Whether two values of documents are the same apart from the order of keys, and of lists where `lists` says so. A value with a class is
  * the same only as itself; a value that contains itself is compared once.
@@ -21,16 +23,11 @@ function isSame(one: unknown, other: unknown, lists: "inOrder" | "inAnyOrder", s
       return at >= 0
     })
   }
-  if (!isPlain(one) || !isPlain(other)) return false
+  if (Array.isArray(one) || Array.isArray(other) || !isPlain(one) || !isPlain(other)) return false
   const entries = Object.entries(one)
   const others = new Map<string, unknown>(Object.entries(other))
   return (
     entries.length === others.size &&
     entries.every(([key, value]) => others.has(key) && isSame(value, others.get(key), lists, seen))
   )
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }

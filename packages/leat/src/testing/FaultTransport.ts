@@ -62,8 +62,14 @@ export interface FaultPlan {
     readonly partition: number
     readonly position: bigint
   }) => TransportReason | "silence" | undefined
-  /** Fails a pull. After `LaneLost` the backend gives the lane to somebody; after other reasons it still takes us for its holder. */
-  readonly pull?: (call: { readonly call: number; readonly partition: number }) => TransportReason | undefined
+  /**
+   * Fails a pull. After `LaneLost` the backend gives the lane to somebody; after other reasons it still takes us for its holder. `silence`: no
+   * answer ever comes.
+   */
+  readonly pull?: (call: {
+    readonly call: number
+    readonly partition: number
+  }) => TransportReason | "silence" | undefined
   /** Plants a mutant: a fence that lets late writes land all the same. */
   readonly isFenceBroken?: boolean
   /** Plants a mutant: what was handed over behind a range that failed is stored all the same. */
@@ -117,6 +123,7 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
     batches: Stream.mapEffect(lane.batches, (batch) => {
       const reason = plan.pull?.({ call: calls.pull++, partition })
       if (reason === undefined) return Effect.succeed(batch)
+      if (reason === "silence") return Effect.never
       return Effect.andThen(
         reason === "LaneLost" ? lane.release : Effect.void,
         Effect.fail(errorOf(inner, "pull", reason))

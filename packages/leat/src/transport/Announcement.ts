@@ -3,7 +3,8 @@
  * lost. What came after the last announcement is unknown, and never taken for nothing.
  */
 import type { Effect } from "effect"
-import type { Ledger, LegRow, ReadRow, StreamRow } from "../ledger/Ledger.ts"
+import type { LedgerSnapshot, LegRow, ReadRow, StreamRow } from "../ledger/Ledger.ts"
+import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { TransportError } from "./TransportError.ts"
 
 /** Next sequence of a bucket; what is below was admitted. `[17, 205]`: sequences 0 to 204. */
@@ -39,6 +40,14 @@ export interface Announcement {
   readonly legs: ReadonlyArray<LegRow>
   /** Lanes that it reads or has read, by group. */
   readonly lanes: ReadonlyArray<AnnouncedLane>
+  /** How its loss objectives stand; absent where it has none. */
+  readonly objectives?: ReadonlyArray<ObjectiveRow>
+}
+
+/** What is announced. */
+export interface Books {
+  readonly snapshot: () => LedgerSnapshot
+  readonly objectives: () => ReadonlyArray<ObjectiveRow>
 }
 
 /**
@@ -59,9 +68,9 @@ export interface LedgerStore {
   readonly save: (announcement: Announcement) => Effect.Effect<void, TransportError>
 }
 
-/** The ledger as it stands now; `sequences` gives the buckets of a stream. */
+/** The books as they stand now; `sequences` gives the buckets of a stream. */
 export function announcementOf(
-  ledger: Ledger,
+  books: Books,
   sequences: (stream: string) => ReadonlyArray<BucketNext>,
   {
     incarnation,
@@ -70,7 +79,8 @@ export function announcementOf(
     isClosed
   }: Pick<Announcement, "incarnation" | "source" | "announcedAtMs" | "isClosed">
 ): Announcement {
-  const { streams, legs, lanes } = ledger.snapshot()
+  const { streams, legs, lanes } = books.snapshot()
+  const objectives = books.objectives()
   return {
     incarnation,
     source,
@@ -78,6 +88,7 @@ export function announcementOf(
     isClosed,
     streams: streams.map((row) => ({ ...row, sequences: sequences(row.stream) })),
     legs,
-    lanes: lanes.map((row) => ({ ...row, start: String(row.start), end: String(row.end) }))
+    lanes: lanes.map((row) => ({ ...row, start: String(row.start), end: String(row.end) })),
+    ...(objectives.length === 0 ? {} : { objectives })
   }
 }

@@ -1,7 +1,6 @@
 import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
-import type { Ledger } from "../ledger/Ledger.ts"
 import { textOfThrown } from "../given/thrown.ts"
-import { type Announcement, announcementOf, type BucketNext, type LedgerStore } from "./Announcement.ts"
+import { type Announcement, announcementOf, type Books, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import * as Telemetry from "../Telemetry.ts"
 
 /** How often the ledger is announced: what a crash may leave unknown. */
@@ -18,7 +17,7 @@ export interface AnnouncerOptions {
 /** Announces the ledger of one leat now and then. Events go on whatever becomes of it: that the books are behind is told, and tried again. */
 export class Announcer {
   readonly #options: AnnouncerOptions | undefined
-  readonly #ledger: Ledger
+  readonly #books: Books
   readonly #origin: Pick<Announcement, "incarnation" | "source">
   readonly #sequences: (stream: string) => ReadonlyArray<BucketNext>
   /** What the store has not answered yet. One at a time: an older one that is late must not take the place of a newer one. */
@@ -30,12 +29,12 @@ export class Announcer {
   /** Without options nothing is announced. */
   constructor(
     options: AnnouncerOptions | undefined,
-    ledger: Ledger,
+    books: Books,
     origin: Pick<Announcement, "incarnation" | "source">,
     sequences: (stream: string) => ReadonlyArray<BucketNext>
   ) {
     this.#options = options
-    this.#ledger = ledger
+    this.#books = books
     this.#origin = origin
     this.#sequences = sequences
   }
@@ -68,7 +67,7 @@ export class Announcer {
   /** Saves in a fiber that nobody waits for longer than he wants: a store may not let itself be interrupted. */
   #save(store: LedgerStore, isClosed: boolean): Effect.Effect<string | undefined> {
     const saving = Effect.flatMap(Clock.currentTimeMillis, (announcedAtMs) =>
-      store.save(announcementOf(this.#ledger, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
+      store.save(announcementOf(this.#books, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
     ).pipe(
       Effect.as(undefined),
       Effect.catch((error) => Effect.succeed(error.message)),

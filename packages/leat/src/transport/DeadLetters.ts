@@ -15,6 +15,9 @@ import { StorageWatch } from "./StorageWatch.ts"
 const againMs = 100
 const againMsMax = 10_000
 
+/** How long a driver may take to open the topic until it is asked anew, in milliseconds. */
+const openMs = 30_000
+
 /** How long a driver may take to close its writers until nobody waits for it any more, in milliseconds. */
 const closeMs = 10_000
 
@@ -50,6 +53,8 @@ export interface DeadLetterOptions {
   readonly deadLetters: string
   /** Whose partitions that topic gets. */
   readonly topic: string
+  /** What is stored there, as a warning tells it; dead letters when absent. */
+  readonly what?: string
   /** Who writes to it, and what waits meanwhile, as a warning tells it. */
   readonly who: string
   readonly waiting: string
@@ -224,10 +229,10 @@ export class DeadLetters {
 
   /** Until it is open; fails where trying again is of no use. */
   #open(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
-    const { transport, topic, deadLetters } = this.#options
     return Effect.gen({ self: this }, function* () {
+      this.#isLongSince(opening)
       for (let failures = 0; ;) {
-        const exit = yield* Effect.exit(LetterWriter.open({ transport, deadLetters, topic, writers }))
+        const exit = yield* Effect.exit(this.#openOnce(writers))
         if (Exit.isSuccess(exit)) return exit.value
         const error = Option.getOrElse(Cause.findErrorOption(exit.cause), () => this.#unknown(exit.cause))
         if (!error.isRetryable) return yield* error
@@ -237,22 +242,49 @@ export class DeadLetters {
     })
   }
 
+  /** Nobody waits for a driver that does not even end when it is told to. */
+  #openOnce(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
+    const { transport, topic, deadLetters } = this.#options
+    return Effect.flatMap(
+      Effect.forkIn(LetterWriter.open({ transport, deadLetters, topic, writers }), writers, { startImmediately: true }),
+      (fiber) =>
+        Fiber.join(fiber).pipe(
+          Effect.timeoutOrElse({ duration: openMs, orElse: () => Effect.fail(unanswered(transport.name)) }),
+          Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe()))
+        )
+    )
+  }
+
   #unknown(cause: Cause.Cause<unknown>): TransportError {
     const { name } = this.#options.transport
     return new TransportError({ reason: "Unknown", transport: name, operation: "open", detail: textOf(cause), cause })
   }
 
+  /** Since this was first asked, while letters of a partition wait. */
+  #isLongSince(partition: number): boolean {
+    return this.#clock !== undefined && this.#watch.failed(partition, monotonicMs(this.#clock))
+  }
+
   /** When it lasts, somebody has to know. */
   #tellWaiting(partition: number, { message }: TransportError): void {
-    const { context, deadLetters, who, waiting } = this.#options
-    if (this.#clock === undefined || !this.#watch.failed(partition, monotonicMs(this.#clock))) return
-    const told = `${who} cannot store dead letters in ${deadLetters}, and tries again; ${waiting}: ${message}`
+    const { context, deadLetters, what = "dead letters", who, waiting } = this.#options
+    if (!this.#isLongSince(partition)) return
+    const told = `${who} cannot store ${what} in ${deadLetters}, and tries again; ${waiting}: ${message}`
     Effect.runForkWith(context)(Telemetry.warn(told))
   }
 }
 
 function isWanted(letter: Letter): boolean {
   return letter.isWanted()
+}
+
+function unanswered(transport: string): TransportError {
+  return new TransportError({
+    reason: "Timeout",
+    transport,
+    operation: "open",
+    detail: `no answer within ${openMs} ms`
+  })
 }
 
 function textOf(cause: Cause.Cause<unknown>): string {

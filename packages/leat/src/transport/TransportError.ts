@@ -33,10 +33,15 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   }
   /** Whether trying the same again may succeed without anybody changing anything. */
   get isRetryable(): boolean {
-    return reasons[this.reason].isRetryable
+    return known(this.reason)?.isRetryable ?? false
   }
   /** Whether the records of the failed request may nevertheless be stored. */
   get mayBeStored(): boolean {
-    return reasons[this.reason].mayBeStored
+    return known(this.reason)?.mayBeStored ?? true
   }
+}
+
+/** Undefined for a reason that leat has not: a driver without types may say any. */
+function known(reason: TransportReason) {
+  return Object.hasOwn(reasons, reason) ? reasons[reason] : undefined
 }

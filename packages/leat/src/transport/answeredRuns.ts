@@ -30,6 +30,14 @@ function isRun(run: Run | undefined | null): run is Run {
     run !== null &&
     Number.isInteger(run.from) &&
     Number.isInteger(run.to) &&
-    fates.includes(run.fate)
+    fates.includes(run.fate) &&
+    (run.fate === "stored" || run.error === undefined || isError(run.error))
   )
+}
+
+/** By its fields, for the driver may have loaded a `TransportError` of its own; a reason is any text. */
+function isError(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false
+  const { reason, detail, isRetryable } = error as Partial<Record<keyof NonNullable<Run["error"]>, unknown>>
+  return typeof reason === "string" && typeof detail === "string" && typeof isRetryable === "boolean"
 }

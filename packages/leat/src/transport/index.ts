@@ -29,6 +29,7 @@ export {
   readResolution,
   replayHeader,
   resolutionHeader,
+  retryTopic,
   undeliveredTopic
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
@@ -267,7 +268,7 @@ export interface TopicSpec {
   readonly compacted?: boolean
   /**
    * What each partition keeps: records younger than `timeMs` (milliseconds), and the newest `bytes`. The backend's default
-   * when absent.
+   * when absent; `Infinity`: nothing is deleted for its age or for its size, whatever the default is.
    */
   readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
 }

@@ -304,6 +304,16 @@ const liars: ReadonlyArray<Liar> = [
     because: /the topic was created/
   },
   {
+    says: "a topic that keeps everything, and deletes what is old",
+    lie: (honest) => ({
+      ...honest,
+      ensure: ({ retention, ...spec }) =>
+        honest.ensure(retention === undefined ? spec : { ...spec, retention: { bytes: 4096 } })
+    }),
+    foundBy: "a topic that is to keep everything keeps it, and is found to be so",
+    because: /a topic that keeps everything is not one with a bound/
+  },
+  {
     says: "how many partitions there would be, and creates others",
     lie: (honest) => ({
       ...honest,

@@ -3,7 +3,9 @@ import type { ReceivedBatch, ReceivedRecords } from "leat/transport"
 import { OutageWatch } from "../../src/OutageWatch.js"
 import { describe, expect, it } from "vitest"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
-import { type Failure, ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import type { Failure } from "../../src/consume/Failure.ts"
+import { ReadLane, type ReadLaneOptions, type ReadLaneSettings } from "../../src/consume/ReadLane.ts"
+import type { Policy } from "../../src/Policy.ts"
 import { recordsOf } from "../../src/transport/ReceivedRecords.ts"
 
 const lane = (options: Partial<ReadLaneOptions> = {}, settings: Partial<ReadLaneSettings> = {}) =>
@@ -72,6 +74,18 @@ describe("a lane that is a crash loop", () => {
     expect({ done: one.done, halted: one.halted, watermark: one.watermark }).toEqual({
       done: 1,
       halted: undefined,
+      watermark: 1n
+    })
+  })
+
+  it("is not tried again, whatever retries the policy has: each would be the death of one more process", () => {
+    const policy: Policy = [{ on: ["*"], retry: { baseMs: 10 }, then: "drop" }]
+    const one = lane({ abandoned: 4 }, { concurrency: 1, policy })
+    one.received(batch(0, [1]))
+    expect(one.next(0)).toBeUndefined()
+    expect({ dropped: one.dropped, retryDueMs: one.retryDueMs, watermark: one.watermark }).toEqual({
+      dropped: { CrashLoop: 1 },
+      retryDueMs: Number.POSITIVE_INFINITY,
       watermark: 1n
     })
   })
@@ -259,6 +273,38 @@ describe("a bundle that was cut", () => {
     expect([one.blockedAt, one.wantsMore]).toEqual([1n, false])
     one.finished(given(one.next(0)), undefined, 0)
     expect([one.blockedAt, one.wantsMore]).toEqual([undefined, true])
+  })
+})
+
+describe("what ends at once behind a record that waits", () => {
+  const waiting = (isSeen: (key: number) => boolean) => {
+    const one = lane(
+      { isSeen: (records, index) => isSeen(records.keyText(index).charCodeAt(0)) },
+      { bufferBytesMax: 4096 }
+    )
+    one.received(batch(0, [1]))
+    given(one.next(0))
+    return one
+  }
+
+  it("is held as one where it ends alike, and is read on", () => {
+    const one = waiting((key) => key === 2)
+    one.received(
+      batch(
+        1,
+        Array.from({ length: 1000 }, () => 2)
+      )
+    )
+    expect([one.duplicate, one.wantsMore, one.blockedAt]).toEqual([1000, true, undefined])
+    one.handBack()
+    expect([one.duplicate, one.end]).toEqual([0, 0n])
+  })
+
+  it("counts for the bytes that a lane may hold where its neighbours end otherwise", () => {
+    const one = waiting((key) => key === 2)
+    // Copies, with a position that is gone before each.
+    for (let position = 2; position < 100; position += 2) one.received(batch(position, [2]))
+    expect([one.duplicate, one.skipped, one.wantsMore, one.blockedAt]).toEqual([49, { compacted: 49 }, false, 0n])
   })
 })
 

@@ -23,7 +23,7 @@ export interface Share {
   waits: number
   /** Why its key stands, and what it failed with before it was set aside. */
   stands: Halt | undefined
-  failedWith: { readonly tag: string; readonly detail: string }
+  failedWith: { readonly tag: string; readonly detail: string; readonly move?: ModelSettings["nextTier"] }
 }
 
 interface Halt {
@@ -50,11 +50,13 @@ export interface ModelSettings {
   readonly concurrency: number
   readonly bufferBytesMax: number
   readonly settleEveryMs: number
+  /** A retry topic, for what fails when its retries are used up. */
+  readonly nextTier: { readonly tier: number; readonly delayMs: number } | undefined
 }
 
 /** What the policy of the test says, by hand: again in so many milliseconds, dropped, dead-lettered, or the lane halts. */
-export type Ruled = number | "drop" | "aside" | "halt"
-export type Ruling = (tag: string, attempts: number, elapsedMs: number) => Ruled
+export type Ruled = number | "drop" | "aside" | "move" | "halt"
+export type Ruling = (tag: string, attempts: number, elapsedMs: number, hasTier: boolean) => Ruled
 
 export class ReadModel {
   end: number
@@ -152,14 +154,16 @@ export class ReadModel {
 
   failed(share: Share, tag: string, detail: string, nowMs: number): void {
     if (share.state !== "running") return
-    const ruled = this.#rule(tag, share.attempts, nowMs - share.firstMs)
+    const { nextTier } = this.#settings
+    const ruled = this.#rule(tag, share.attempts, nowMs - share.firstMs, nextTier !== undefined)
     if (typeof ruled === "string" && share.positions.length > 1) {
       this.#takeApart(share)
       return this.park(share, nowMs)
     }
     if (ruled === "drop") this.ended(share, `dropped ${tag}`)
     else if (ruled === "halt") this.halt(share, tag, detail, nowMs)
-    else if (ruled === "aside") this.#setAside(share, tag, detail, nowMs)
+    else if (ruled === "aside") this.#setAside(share, { tag, detail }, nowMs)
+    else if (ruled === "move") this.#setAside(share, { tag, detail, move: nextTier }, nowMs)
     else this.park(share, nowMs + ruled)
   }
 
@@ -187,29 +191,30 @@ export class ReadModel {
     this.#findReady()
   }
 
-  #setAside(share: Share, tag: string, detail: string, nowMs: number): void {
-    if (this.isOutage && tag !== "CrashLoop") {
+  #setAside(share: Share, failedWith: Share["failedWith"], nowMs: number): void {
+    if (this.isOutage && failedWith.tag !== "CrashLoop") {
       // The jitter of 0.2 at a chance of 0.5 takes a tenth away.
       const waitMs = 0.9 * Math.min(1000 * 2 ** share.waits, 30_000)
       share.waits++
       return this.park(share, nowMs + waitMs)
     }
     share.state = "aside"
-    share.failedWith = { tag, detail }
+    share.failedWith = failedWith
   }
 
-  /** Its dead letter is stored, or refused for good. */
+  /** It is stored where it was set aside, or refused for good. */
   setAside(share: Share, fault: string | undefined, nowMs: number): void {
     if (share.state !== "aside") return
-    const { tag, detail } = share.failedWith
+    const { tag, detail, move } = share.failedWith
     if (fault === undefined) {
       share.state = "ended"
-      share.ended = `deadLettered ${tag}`
+      share.ended = `${move === undefined ? "deadLettered" : "moved"} ${tag}`
       return this.#findReady()
     }
     share.state = "parked"
     share.retryAtMs = nowMs
-    const why = `${detail}; it cannot be dead-lettered: ${fault}`
+    const where = move === undefined ? "dead-lettered" : "moved to a retry topic"
+    const why = `${detail}; it cannot be ${where}: ${fault}`
     share.stands = { scope: "key", tag, position: first(share), attempts: share.attempts, detail: why }
   }
 
@@ -249,6 +254,10 @@ export class ReadModel {
     if (this.watermark <= this.settled || !isDue) return undefined
     this.#settledAtMs = nowMs
     return this.watermark
+  }
+
+  notStored(againAtMs: number): void {
+    this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)
   }
 
   stored(position: number): void {
@@ -326,12 +335,17 @@ export class ReadModel {
   }
 
   #gap(next: number, reason: string): void {
-    for (; this.end < next; this.end++) this.shares.push(shareOf("", this.end, 0, `skipped ${reason}`, false))
+    for (; this.end < next; this.end++) this.#endAtOnce(this.end, `skipped ${reason}`)
+  }
+
+  /** Neighbours that end alike are kept as one. */
+  #endAtOnce(at: number, how: string): void {
+    this.shares.push(shareOf("", at, this.shares.at(-1)?.ended === how ? 0 : 128, how, false))
   }
 
   #hold(at: number, key: string, bytes: number): void {
     const { bundleRecords, seenKey, unordered } = this.#options
-    if (key === seenKey) return void this.shares.push(shareOf("", at, 0, "duplicate", false))
+    if (key === seenKey) return this.#endAtOnce(at, "duplicate")
     const last = this.shares.at(-1)
     const joins = last?.state === "waiting" && last.isOpen && last.positions.length < (bundleRecords ?? 1)
     if (joins) last.positions.push({ at, bytes })

@@ -1,11 +1,11 @@
-import { Clock, Deferred, Effect, Exit, Fiber, Logger, References, Result, Scope, Stream } from "effect"
+import { Clock, Deferred, type Duration, Effect, Exit, Fiber, Logger, References, Result, Scope, Stream } from "effect"
 import fc from "fast-check"
 import { Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
 import { faultDriver, randomFaults, seededRandom, simulate } from "leat/testing"
 import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { type Note, noteContract } from "../contracts/Note.ts"
-import { bent, routes } from "./support.ts"
+import { bent, routes, withLanes } from "./support.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const run = <A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed = 1): A => {
@@ -87,6 +87,34 @@ describe("caughtUp", () => {
         })
       )
     ).toBeLessThan(200)
+  })
+
+  it("is not kept waiting for settleEvery by a settle that failed", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          let settles = 0
+          const lost = new TransportError({
+            reason: "Unavailable",
+            transport: "memory",
+            operation: "settle",
+            detail: "planted"
+          })
+          const driver = withLanes((lane) => ({
+            ...lane,
+            settle: (position) => (settles++ < 3 ? Effect.fail(lost) : lane.settle(position))
+          }))
+          const leat = yield* Leat.make({ source: "test", routes: document(1), drivers: [driver] })
+          const notes = yield* streamOf(leat)
+          yield* notes.publish({ key: "a", text: "1" })
+          const subscription = yield* notes.handle("g", () => Effect.void)
+          const startMs = yield* nowMs
+          yield* subscription.caughtUp
+          return [settles, (yield* nowMs) - startMs]
+        })
+      )
+      // After 100, 200 and 400 ms.
+    ).toEqual([4, 700])
   })
 
   it("does not wait for what is stored later", () => {
@@ -391,6 +419,83 @@ describe("caughtUp", () => {
         })
       )
     ).toEqual(Exit.void)
+  })
+
+  it("waits for a topic that was made anew, while its lane still reads the one of before", () => {
+    expect(
+      run(
+        Effect.gen(function* () {
+          // What the name stands for; whoever holds a lane learns of it three seconds later.
+          let named = "notes"
+          const noticed = new TransportError({
+            reason: "Unavailable",
+            transport: "memory",
+            operation: "pull",
+            detail: "made anew"
+          })
+          const of = (topic: string) => (topic === "notes" ? named : topic)
+          const driver = bent((transport) => ({
+            ...transport,
+            openWriter: (topic) => transport.openWriter(of(topic)),
+            bounds: (topic, group) => Effect.suspend(() => transport.bounds(of(topic), group)),
+            subscribe: (asked) =>
+              Stream.suspend(() => {
+                const own = of(asked.topic)
+                const isAnew = Effect.repeat(Effect.sleep("3 seconds"), { until: () => of(asked.topic) !== own })
+                return Stream.map(transport.subscribe({ ...asked, topic: own }), (lane) => ({
+                  ...lane,
+                  batches: Stream.interruptWhen(lane.batches, Effect.andThen(isAnew, Effect.fail(noticed)))
+                }))
+              })
+          }))
+          const member = Effect.flatMap(Leat.make({ source: "test", routes: document(1), drivers: [driver] }), streamOf)
+          const notes = yield* member
+          const seen: Array<string> = []
+          const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+          yield* notes.publishAll(notesOf(10))
+          yield* subscription.caughtUp
+          named = "notes2"
+          yield* (yield* member).publishAll(notesOf(5))
+          yield* subscription.caughtUp
+          return seen.length
+        })
+      )
+    ).toBe(15)
+  })
+
+  it("says so once where the transport has no answer, ends with a stop all the same, and goes on with the next question", () => {
+    const lines: Array<string> = []
+    const waited = (questions: number, stopsAfter: Duration.Input) =>
+      Effect.gen(function* () {
+        let asked = 0
+        const driver = bent((transport) => ({
+          ...transport,
+          bounds: (topic, group) =>
+            Effect.suspend(() =>
+              topic === "notes" && asked++ < questions ? Effect.never : transport.bounds(topic, group)
+            )
+        }))
+        const leat = yield* Leat.make({ source: "test", routes: document(1), drivers: [driver] })
+        const notes = yield* streamOf(leat)
+        yield* notes.publish({ key: "a", text: "1" })
+        const subscription = yield* notes.handle("g", () => Effect.void)
+        const startMs = yield* nowMs
+        const waiting = yield* Effect.forkScoped(Effect.result(subscription.caughtUp))
+        yield* Effect.forkScoped(Effect.delay(subscription.stop, stopsAfter))
+        const result = yield* Fiber.join(waiting)
+        return [Result.isFailure(result) ? result.failure : "caught up", (yield* nowMs) - startMs] as const
+      }).pipe(Effect.scoped)
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    const told = Effect.all([waited(Infinity, "45 seconds"), waited(1, "10 minutes")])
+    const { exit } = simulate(1, Effect.provide(told, Logger.layer([logger])))
+    const [[stopped, stoppedMs], [goesOn, wentOnMs]] = Exit.isSuccess(exit) ? exit.value : [[], []]
+    expect([stopped, goesOn]).toMatchObject([{ reason: "Stopped" }, "caught up"])
+    expect(stoppedMs).toBeLessThan(47_000)
+    expect(wentOnMs).toBeLessThan(35_000)
+    expect(lines.filter((line) => line.includes("has not moved"))).toEqual([
+      expect.stringContaining("the transport has not said where its partitions end"),
+      expect.stringContaining("the transport has not said where its partitions end")
+    ])
   })
 
   it("warns once of what does not move, and of each partition where it stands", () => {

@@ -20,7 +20,7 @@ interface Script {
   readonly answers: (writer: number, partition: number) => TransportReason | "silence" | undefined
   /** How many records a send has. */
   readonly onSend?: (count: number) => void
-  readonly opens?: (writer: number) => TransportReason | undefined
+  readonly opens?: (writer: number) => TransportReason | "silence" | undefined
   /** How long a writer takes to close. */
   readonly closingMs?: (writer: number) => number
 }
@@ -35,6 +35,8 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
   const openWriter = Effect.fnUntraced(function* (topic: string) {
     const number = writers++
     const refusal = opens?.(number)
+    // As a driver does that is opening when it is told to end.
+    if (refusal === "silence") return yield* Effect.uninterruptible(Effect.never)
     if (refusal !== undefined) return yield* errorOf("open", refusal)
     const inner = yield* memory.openWriter(topic)
     log.push(`opened ${number}`)
@@ -275,6 +277,30 @@ describe("a writer of dead letters that refuses one", () => {
       expect(ended.slice(2).toSorted()).toEqual(["a", "b"])
     })
   )
+})
+
+describe("a topic of dead letters whose opening has no answer", () => {
+  it.effect("is opened again after half a minute, is told once, and keeps nobody from closing", () => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
+    return Effect.gen(function* () {
+      const opens = (writer: number) => (writer < 3 ? ("silence" as const) : undefined)
+      const { letters, put, ended } = yield* scripted({ partitions: 1, answers: () => undefined, opens })
+      put(0, "a")
+      yield* TestClock.adjust("40 seconds")
+      expect([ended, told]).toEqual([
+        [],
+        [
+          "the group g of s cannot store dead letters in notes.g.dlq, and tries again; their keys wait: memory open: Timeout: no answer within 30000 ms"
+        ]
+      ])
+      yield* TestClock.adjust("1 minute")
+      expect([ended, told.length]).toEqual([["a"], 1])
+      const closing = yield* Effect.forkChild(letters.close)
+      yield* TestClock.adjust("11 seconds")
+      expect(closing.pollUnsafe()).toBeDefined()
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
 })
 
 describe("the end of dead letters", () => {

@@ -87,3 +87,40 @@ describe("a handler that fails after it was interrupted", () => {
     expect(told).toEqual({ lag: 1n, dropped: [{}] })
   })
 })
+
+it("a lane whose pulls fail is given back: no process has died, and no event is taken for one that kills", () => {
+  const away = new TransportError({ reason: "Unavailable", transport: "memory", operation: "pull", detail: "away" })
+  const broker = new MemoryBroker({ partitions: 1 })
+  const seen = run(
+    Effect.gen(function* () {
+      const abandoned: Array<number> = []
+      // Twelve stays: the first batch comes, and what is asked for after it fails before anything of it is handled.
+      const driver = withLanes((lane) => {
+        abandoned.push(lane.abandoned)
+        const failing = Stream.unwrap(Effect.delay(Effect.succeed(Stream.fail(away)), 50))
+        return abandoned.length > 12 ? lane : { ...lane, batches: Stream.concat(Stream.take(lane.batches, 1), failing) }
+      }, broker)
+      const leat = yield* Leat.make({ source: "test", drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll(["0", "1", "2"].map((text) => ({ key: text, text })))
+      const handled = new Set<string>()
+      yield* notes.handle("g", ({ text }) =>
+        Effect.as(
+          Effect.delay(
+            Effect.sync(() => handled.add(text)),
+            200
+          ),
+          undefined
+        )
+      )
+      yield* Effect.sleep("5 minutes")
+      const { lanes } = leat.ledger.snapshot()
+      return {
+        handled: handled.size,
+        abandoned: new Set(abandoned),
+        deadLettered: lanes.map((row) => row.deadLettered)
+      }
+    }).pipe(Effect.scoped)
+  )
+  expect(seen).toEqual({ handled: 3, abandoned: new Set([0]), deadLettered: [{}] })
+})

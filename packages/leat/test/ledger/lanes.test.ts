@@ -10,6 +10,7 @@ const row = (counts: Partial<ReadRow>): ReadRow => ({
   end: 10n,
   positions: 10,
   done: 4,
+  moved: {},
   deadLettered: {},
   dropped: {},
   duplicate: 0,
@@ -23,12 +24,22 @@ const row = (counts: Partial<ReadRow>): ReadRow => ({
 
 it("adds up while one holder still ends and the next one has begun", () => {
   const ledger = new Ledger()
-  let first = row({})
+  let first = row({ moved: { Bug: 1, Late: 1 } })
   const close = ledger.watchRead(() => first)
-  ledger.watchRead(() => row({ start: 4n, end: 5n, positions: 1, done: 0, parked: 0, inFlight: 1, unread: 0 }))
-  const both = { positions: 11, done: 4, parked: 3, inFlight: 3, unread: 1, start: 4n, end: 5n }
+  const moved = { Bug: 2 }
+  ledger.watchRead(() => row({ start: 4n, end: 5n, positions: 1, done: 0, moved, parked: 0, inFlight: 1, unread: 0 }))
+  const both = {
+    positions: 11,
+    done: 4,
+    moved: { Bug: 3, Late: 1 },
+    parked: 3,
+    inFlight: 3,
+    unread: 1,
+    start: 4n,
+    end: 5n
+  }
   expect(ledger.snapshot().lanes).toMatchObject([both])
-  first = row({ end: 4n, positions: 4, parked: 0, inFlight: 0, unread: 0 })
+  first = row({ moved: { Bug: 1, Late: 1 }, end: 4n, positions: 4, parked: 0, inFlight: 0, unread: 0 })
   close()
   expect(ledger.snapshot().lanes).toMatchObject([{ ...both, positions: 5, parked: 0, inFlight: 1, unread: 0 }])
 })

@@ -2,6 +2,46 @@ import type { Mutant } from "./Mutant.ts"
 
 export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a settle that failed is tried again after settleEvery",
+    file: "consume/ReadLane.ts",
+    find: `this.#settledAtMs = Math.min(this.#settledAtMs, againAtMs - this.#settings.settleEveryMs)`,
+    replace: ``,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "is not kept waiting for settleEvery by a settle that failed"
+  },
+  {
+    name: "whoever waits to catch up hears of no stop while a transport does not answer",
+    file: "consume/CatchingUp.ts",
+    find: `if (isOver && question.pollUnsafe() === undefined) yield* this.#endedOrHalted`,
+    replace: ``,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "says so once where the transport has no answer"
+  },
+  {
+    name: "whoever waits to catch up asks a transport that does not answer once",
+    file: "consume/CatchingUp.ts",
+    find: `answer !== undefined || nowMs >= untilMs`,
+    replace: `answer !== undefined`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "says so once where the transport has no answer"
+  },
+  {
+    name: "whoever waits to catch up believes a lane of a log that is gone",
+    file: "consume/CatchingUp.ts",
+    find: `if (isStrange) this`,
+    replace: `if (isStrange && !isStrange) this`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "waits for a topic that was made anew"
+  },
+  {
+    name: "what a lane of a log that is gone has settled is told to those who wait",
+    file: "consume/CatchingUp.ts",
+    find: `if (!this.#strange.has(partition)) this`,
+    replace: `this`,
+    foundBy: "consume/caughtUp.test.ts",
+    test: "waits for a topic that was made anew"
+  },
+  {
     name: "whoever waits to catch up does not ask about the lanes of others",
     file: "consume/CatchingUp.ts",
     find: `else isElsewhere ||= here === undefined`,
@@ -52,8 +92,8 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fault that passes ends the wait to catch up",
     file: "consume/CatchingUp.ts",
-    find: `return asked.failure.isRetryable ? undefined : yield* asked.failure`,
-    replace: `return yield* asked.failure`,
+    find: `if (error?.isRetryable !== true) return`,
+    replace: `return`,
     foundBy: "consume/caughtUp.test.ts",
     test: "waits out passing faults"
   },
@@ -94,9 +134,9 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a lane settles at its end is not told to those who wait",
     file: "consume/CatchingUp.ts",
-    find: `      this.#settled.set(partition, settled)
+    find: `if (!this.#strange.has(partition)) this.#settled.set(partition, settled)
       changed()`,
-    replace: `      changed()`,
+    replace: `changed()`,
     foundBy: "consume/caughtUp.test.ts",
     test: "completes when stopping settles the last of it"
   },

@@ -2,6 +2,30 @@ import type { Mutant } from "./Mutant.ts"
 
 export const consumeMutants: ReadonlyArray<Mutant> = [
   {
+    name: "each copy behind a record that waits is held by itself",
+    file: "consume/HeldRecord.ts",
+    find: `held?.ended?.term === term`,
+    replace: `held?.ended?.term === "dropped"`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is held as one where it ends alike"
+  },
+  {
+    name: "what ends at once is held for nothing",
+    file: "consume/ReadLane.ts",
+    find: `this.#heldBytes += held.bytes`,
+    replace: ``,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "counts for the bytes that a lane may hold"
+  },
+  {
+    name: "a crash loop is retried as any failure",
+    file: "Policy.ts",
+    find: `failure.tag === "CrashLoop" ? undefined : rule.retry`,
+    replace: `rule.retry`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is not tried again, whatever retries the policy has"
+  },
+  {
     name: "a lane hears of its revocation only by pulling",
     file: "consume/LaneShell.ts",
     find: `this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]`,

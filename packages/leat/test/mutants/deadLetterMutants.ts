@@ -5,6 +5,23 @@ const partitions = "consume/deadLetterPartitions.test.ts"
 
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a topic of dead letters whose opening has no answer is waited for without an end",
+    file: "transport/DeadLetters.ts",
+    find: `duration: openMs, orElse`,
+    replace: `duration: openMs * 1e6, orElse`,
+    foundBy: partitions,
+    test: "is opened again after half a minute"
+  },
+  {
+    name: "that a topic of dead letters is not opened is told late",
+    file: "transport/DeadLetters.ts",
+    find: `      this.#isLongSince(opening)
+`,
+    replace: ``,
+    foundBy: partitions,
+    test: "is opened again after half a minute"
+  },
+  {
     name: "a dead letter is done before it is stored",
     file: "transport/DeadLetters.ts",
     find: `    this.#letters.push(letter)`,
@@ -222,8 +239,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter loses the headers of its record",
     file: "consume/deadLetterOf.ts",
-    find: `headers: [...letter, ...headers]`,
-    replace: `headers: [...letter]`,
+    find: `...due }), ...headers],`,
+    replace: `...due })],`,
     foundBy: frontDoor
   },
   {
@@ -271,33 +288,32 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what was replayed before a group came is not for it",
-    file: "consume/Replays.ts",
-    find: `from: "earliest" }`,
-    replace: `from: "latest" }`,
+    file: "consume/SideTopic.ts",
+    find: `from: "earliest" as const }`,
+    replace: `from: "latest" as const }`,
     foundBy: "consume/replays.test.ts"
   },
   {
     name: "what is replayed while a group reads is not found",
-    file: "consume/Replays.ts",
-    find: `while (!(yield* isThere)) yield* Effect.sleep(lookMs)`,
-    replace: `if (!(yield* isThere)) return yield* Effect.never`,
+    file: "consume/SideTopics.ts",
+    find: `yield* this.#wake.waitFor(lookMs)`,
+    replace: `yield* this.#wake.waitFor(lookMs * 100)`,
     foundBy: "consume/replays.test.ts",
     test: "is found while"
   },
   {
     name: "a replay that fails is set aside where nobody looks",
-    file: "consume/Replays.ts",
-    find: `topic: replays, lettersOf: topic }`,
-    replace: `topic: replays }`,
+    file: "consume/SideTopics.ts",
+    find: `const own = { ...options, lettersOf: topic,`,
+    replace: `const own = { ...options,`,
     foundBy: "consume/replays.test.ts",
     test: "is set aside again"
   },
   {
     name: "a driver that fails of the question for replays ends its subscription",
-    file: "consume/Replays.ts",
-    find: `      Effect.exit,
-      Effect.map(Exit.isSuccess)`,
-    replace: `      Effect.match({ onFailure: () => false, onSuccess: () => Exit.isSuccess(Exit.void) })`,
+    file: "consume/SideTopic.ts",
+    find: `Effect.exit, Effect.map(Exit.isSuccess))`,
+    replace: `Effect.match({ onFailure: () => false, onSuccess: () => Exit.isSuccess(Exit.void) }))`,
     foundBy: "consume/replays.test.ts",
     test: "never answers"
   },

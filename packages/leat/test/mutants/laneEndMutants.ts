@@ -19,6 +19,22 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "ends with its lane"
   },
   {
+    name: "a member that leaves because a lane fails is taken for one that has died",
+    file: "consume/LaneShell.ts",
+    find: `if (!this.#isTheirs) yield*`,
+    replace: `if (!this.#isLost) yield*`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "no process has died"
+  },
+  {
+    name: "a lane that is somebody else's is given back",
+    file: "consume/LaneShell.ts",
+    find: `if (!this.#isTheirs) yield*`,
+    replace: `if (this.#isLost || !this.#isTheirs) yield*`,
+    foundBy: "consume/laneEnds.test.ts",
+    test: "it is somebody else's"
+  },
+  {
     name: "a lane that fails does not end the stay in its group",
     file: "consume/Source.ts",
     find: `void Deferred.doneUnsafe(failed, Effect.fail(error))`,

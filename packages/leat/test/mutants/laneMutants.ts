@@ -76,7 +76,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "finding the record that is too large uses up the attempts of the others",
-    file: "publish/WriteLane.ts",
+    file: "publish/Span.ts",
     find: `const attempts = part.attempts - 1`,
     replace: `const { attempts } = part`,
     foundBy: "publish/WritePartition.test.ts",
@@ -105,6 +105,14 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "publish/WritePartition.test.ts",
     test: "leave arenas that nobody uses again"
+  },
+  {
+    name: "a range of which nobody knows all is taken for one that failed",
+    file: "publish/Fate.ts",
+    find: `if (runs.some(({ fate }) => fate === "unknown")) return "unknown"`,
+    replace: `if (runs.every(({ fate }) => fate === "unknown") && runs.length > 1) return "unknown"`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are all answered before a fence"
   },
   {
     name: "the arena of what may still land is used again",
@@ -227,6 +235,14 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     replace: `if (at < to) result.push({ from: at, to, fate: "stored" })`,
     foundBy: "publish/brokenDrivers.test.ts",
     test: "answers with an empty array"
+  },
+  {
+    name: "a driver that refuses need not say why",
+    file: "transport/answeredRuns.ts",
+    find: `run.error === undefined || isError(run.error))`,
+    replace: `run.error === undefined || run.error !== undefined)`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "without an error that says why"
   },
   {
     name: "the second of two words about a record counts",

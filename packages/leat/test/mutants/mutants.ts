@@ -7,11 +7,13 @@ import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
+import { lossMutants } from "./lossMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
+import { retryTopicMutants } from "./retryTopicMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
@@ -19,6 +21,8 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
+import { spillNoticeMutants } from "./spillNoticeMutants.ts"
+import { spillRefusalMutants } from "./spillRefusalMutants.ts"
 import { spillWorldMutants } from "./spillWorldMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
@@ -31,6 +35,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...spillMutants,
+  ...spillRefusalMutants,
+  ...spillNoticeMutants,
   ...spillWorldMutants,
   ...retryMutants,
   ...undeliveredMutants,
@@ -40,12 +46,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...deadLetterMutants,
   ...letterWorldMutants,
   ...replayMutants,
+  ...retryTopicMutants,
   ...batchMutants,
   ...laneEndMutants,
   ...inboxMutants,
   ...recordMutants,
   ...routesMutants,
   ...auditMutants,
+  ...lossMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",
@@ -61,7 +69,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !this.#options.canFence) continue`,
+    find: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue`,
     replace: `if (fate !== "stored") continue`
   },
   {

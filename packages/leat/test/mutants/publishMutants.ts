@@ -2,6 +2,14 @@ import type { Mutant } from "./Mutant.ts"
 
 export const publishMutants: ReadonlyArray<Mutant> = [
   {
+    name: "an iterable without an end seldom gives way",
+    file: "publish/PublishingAll.ts",
+    find: `const eventsPerTurn = 16_384`,
+    replace: `const eventsPerTurn = 1_000_000`,
+    foundBy: "promise/publishing.test.ts",
+    test: "gives way to others"
+  },
+  {
     name: "an iterable goes on in the async context of whoever makes room for it",
     file: "publish/PublishingAll.ts",
     find: `wait.told = AsyncResource.bind((told: Admission, fault: string) => {

@@ -218,9 +218,9 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     name: "a lane with much to send has all turns",
     file: "publish/WritePartition.ts",
     find: `        this.#line.push(lane)
-        const sending`,
+        return this.#send(lane, span)`,
     replace: `        this.#line.unshift(lane)
-        const sending`,
+        return this.#send(lane, span)`,
     foundBy: "publish/WritePartition.test.ts",
     test: "take turns, a range each"
   },

@@ -49,7 +49,7 @@ export const replayMutants: ReadonlyArray<Mutant> = [
   {
     name: "a replay keeps to no rate",
     file: "transport/Pace.ts",
-    find: `this.#dueMs = atMs +`,
+    find: `this.#dueMs = (hasWaited ? this.#dueMs : nowMs) +`,
     replace: `this.#dueMs = 0 *`,
     foundBy: replaying,
     test: "rate"

@@ -98,6 +98,27 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     foundBy: "routes/references.test.ts"
   },
   {
+    name: "a document is copied one level deep",
+    file: "routes/ownCopy.ts",
+    find: `if (!read(path, () => isPlain(value))) return value`,
+    replace: `if (path.length > 0 || !read(path, () => isPlain(value))) return value`,
+    foundBy: "routes/ownCopy.test.ts"
+  },
+  {
+    name: "an index in a list is told as a field",
+    file: "routes/pathText.ts",
+    find: `if (typeof key === "number") text`,
+    replace: `if (typeof key === "bigint") text`,
+    foundBy: "routes/ownCopy.test.ts"
+  },
+  {
+    name: "what contains itself is copied for ever",
+    file: "routes/ownCopy.ts",
+    find: `if (known !== undefined) return known`,
+    replace: `if (known !== undefined && path.length === 0) return known`,
+    foundBy: "routes/ownCopy.test.ts"
+  },
+  {
     name: "opening is tried again whatever the reason",
     file: "routes/openCluster.ts",
     find: `failure._tag === "TransportError" && failure.isRetryable`,

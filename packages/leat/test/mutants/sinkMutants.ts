@@ -299,7 +299,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a publish goes on inside the stack of the lane",
     file: "publish/Publishing.ts",
-    find: `else waiter.whenDone(() => this.#schedule(then))`,
+    find: `else waiter.whenDone(told)`,
     replace: `else waiter.whenDone(then)`,
     foundBy: "publish/sinks.test.ts",
     test: "is told when the books are right"

@@ -1,9 +1,56 @@
 import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/spill.test.ts"
+const silent = "publish/spillSilence.test.ts"
+
+const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a publish whose signal is aborted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `if (this.told !== undefined) this.#published.forget(this.told)`,
+    replace: ``,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "a publishAll whose signal is aborted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `if (told !== undefined) waiter.forget(told)`,
+    replace: ``,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "a publish whose fiber is interrupted is waited for on",
+    file: "publish/Publishing.ts",
+    find: `return told === undefined ? undefined : Effect.sync`,
+    replace: `return told === undefined || level !== "queued" ? undefined : Effect.sync`,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "who waits for the disk cannot be forgotten",
+    file: "ledger/Waiter.ts",
+    find: `if (this.#durable === done) this.#durable = undefined`,
+    replace: `if (this.#durable === done) this.#durable = done`,
+    foundBy: "publish/givingUp.test.ts"
+  },
+  {
+    name: "those who gave up waiting for what is in a spill are kept for ever",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (this.#awaited.length >= this.#sweptAt) this.#sweep()`,
+    replace: ``,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "takes those who waited"
+  },
+  {
+    name: "whoever has gone is put behind later receipts",
+    file: "publish/spill/SpillBook.ts",
+    find: `first !== undefined && first.at < one.at; first`,
+    replace: `first !== undefined; first`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "takes those who waited"
+  },
   {
     name: "what is in the spill is told stored",
     file: "publish/WriteLane.ts",
@@ -40,6 +87,135 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "belongs to one process at a time"
   },
   {
+    name: "a spill is fenced only where its destination can be",
+    file: "publish/WritePartition.ts",
+    find: `!(isOfSpill || this.#options.canFence)`,
+    replace: `!this.#options.canFence`,
+    foundBy: foundByDoubt,
+    test: "a destination that fences: none"
+  },
+  {
+    name: "another stream goes to a spill before what it may hold",
+    file: "publish/WritePartition.ts",
+    find: `if (owing !== undefined) return this.#again`,
+    replace: `if (owing !== undefined && this.isHeldBack) return this.#again`,
+    foundBy: foundByDoubt,
+    test: "is asked again before another stream"
+  },
+  {
+    name: "what a spill may hold is sent on unseen, and published as well",
+    file: "publish/WritePartition.ts",
+    find: `!this.#isFencing && this.#owing === undefined`,
+    replace: `!this.#isFencing`,
+    foundBy: foundByDoubt,
+    test: "is asked again before what stands there is sent on"
+  },
+  {
+    name: "what a spill may hold goes there while another process has it",
+    file: "publish/WritePartition.ts",
+    find: `if (this.isBarred || this.#window.length > 0) return idle`,
+    replace: `if (this.#window.length > 0) return idle`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "wait for what may stand in the spill"
+  },
+  {
+    name: "nobody looks where records stand that a spill has",
+    file: "publish/spill/Spill.ts",
+    find: `!runs.some(isUnplaced)`,
+    replace: `runs.length > 0`,
+    foundBy: foundByDoubt,
+    test: "is read where no answer says"
+  },
+  {
+    name: "what a spill has no more is noted there",
+    file: "publish/WriteLane.ts",
+    find: `      if (run.base === undefined) {
+        // The spill`,
+    replace: `      if (run.base === 0n) {
+        // The spill`,
+    foundBy: foundByDoubt,
+    test: "and that has it no more"
+  },
+  {
+    name: "records of a spill are taken to follow each other",
+    file: "publish/spill/placed.ts",
+    find: `base + BigInt(end - at))) end++`,
+    replace: `base + BigInt(end - at)) || end < to) end++`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is read there, each for itself"
+  },
+  {
+    name: "what was sent on is found in a spill",
+    file: "publish/spill/placed.ts",
+    find: `{ fromPosition }`,
+    replace: `{ fromPosition: 0n }`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is behind what this leat has noted"
+  },
+  {
+    name: "a spill that cannot be read has nothing",
+    file: "publish/spill/placed.ts",
+    find: `{ ...run, fate: "unknown", error }`,
+    replace: `{ ...run, error }`,
+    foundBy: "publish/spillPlaced.test.ts",
+    test: "is unknown while it cannot be read"
+  },
+  {
+    name: "closing gives up the fence of a spill, and with it what the disk would take",
+    file: "publish/Pump.ts",
+    find: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+`,
+    replace: `unknownRun(this.transport.name, sending.from, sending.to, detail)])
+    }
+    partition.fencing?.interruptUnsafe()
+`,
+    foundBy: foundByDoubt,
+    test: "is waited for, and what is left goes to the disk"
+  },
+  {
+    name: "a fence of the destination is taken for one of its spill",
+    file: "publish/Pumped.ts",
+    find: `    super.trip()
+    // That of the destination is asked for anew by whoever sends on; it is not one of the spill, whenever it returns.
+    this.fencing?.interruptUnsafe()`,
+    replace: `    super.trip()`,
+    foundBy: foundByDoubt,
+    test: "is not taken for returned"
+  },
+  {
+    name: "the budget of a destination bounds what goes to its spill",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts === 0 ? nowMs : (`,
+    foundBy: foundByDoubt,
+    test: "does not bound what goes to its spill"
+  },
+  {
+    name: "what goes to a spill earns retries of its destination",
+    file: "publish/WriteLane.ts",
+    find: `const mayMs = isOfSpill ? nowMs : (`,
+    replace: `const mayMs = isOfSpill && span.attempts > 0 ? nowMs : (`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "are not counted in the budget"
+  },
+  {
+    name: "what a spill may hold is not looked for before it goes there again",
+    file: "publish/spill/Spill.ts",
+    find: `if (!isUnseen) return this.#write`,
+    replace: `if (!isUnseen || isUnseen) return this.#write`,
+    foundBy: foundByDoubt,
+    test: "has what stands there, also where there is no room"
+  },
+  {
+    name: "what does not stand in a spill that is full is kept from its destination",
+    file: "publish/WriteLane.ts",
+    find: `part.mayBeSpilled = isUnknown`,
+    replace: `part.mayBeSpilled ||= isUnknown`,
+    foundBy: foundByDoubt,
+    test: "keeps nothing from its destination"
+  },
+  {
     name: "a spill has no bound",
     file: "publish/spill/Spill.ts",
     find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,
@@ -67,17 +243,65 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is published is held back as long as a cluster gives no answer",
     file: "publish/spill/SpillDrain.ts",
-    find: `            this.#hold(partition, part, false)
-            return Effect.never`,
-    replace: `            return Effect.never`,
+    find: `              this.#hold(partition, part, false)
+              return Effect.void`,
+    replace: `              return Effect.void`,
     foundBy,
     test: "keeps nothing in memory for long"
   },
   {
+    name: "what another process has sent on is told stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)`,
+    replace: `this.#tell(to - 1n, { ending: "stored" }, false)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is surely not stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (reason === takenOver) account.droppedMayBeStored += count`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "what another process has sent on is counted once more",
+    file: "publish/spill/SpillBook.ts",
+    find: `    this.#noted.take(to - 1n)
+    this.#unread`,
+    replace: `    this.#unread`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "does not know what became of"
+  },
+  {
+    name: "each partition of a spill has a rate of its own",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      const pace = this.#pace
+`,
+    replace: `      const pace = new Pace(
+        () => this.#pump.nowMs,
+        () => this.#home.leg.spill?.ratePerSecond
+      )
+`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "sends on no more than its rate"
+  },
+  {
+    name: "the rate of a spill is that with which its sink was opened",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      () => home.leg.spill?.ratePerSecond
+    )`,
+    replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
+    )`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "takes over another rate"
+  },
+  {
     name: "every receipt is followed through an outage",
     file: "publish/spill/SpillBook.ts",
-    find: `if (++this.#followed.receipts <= receiptsMax) return`,
-    replace: `if (++this.#followed.receipts > 0) return`,
+    find: `while (this.#followed.receipts > receiptsMax)`,
+    replace: `while (this.#followed.receipts > Infinity)`,
     foundBy: "publish/SpillBook.test.ts",
     test: "follows the latest receipts"
   },
@@ -109,9 +333,11 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
-    replace: `          yield* lanes.settle(partition, next)
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)`,
+    find: `      yield* this.#sendOn(partition, part, records, pace)
+      if`,
+    replace: `      yield* lanes.settle(partition, next)
+      yield* this.#sendOn(partition, part, records, pace)
+      if`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
   },
@@ -128,16 +354,14 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     file: "publish/spill/SpillDrain.ts",
     find: `if (part.fencedEnd <= part.end) break`,
     replace: `if (part.fencedEnd <= part.end || part.at > 0n) break`,
-    foundBy,
+    foundBy: foundByDoubt,
     test: "sends what was given up there"
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillDrain.ts",
-    find: `if (reason === undefined) return
-    const said`,
-    replace: `if (reason !== undefined) return
-    const said`,
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (how.ending !== "stored") this.#announce(partition, account, record, how)`,
+    replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
   },
@@ -150,12 +374,68 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "joins again"
   },
   {
+    name: "a settle without an answer keeps everything waiting",
+    file: "publish/spill/SpillSettles.ts",
+    find: `Effect.raceFirst(Deferred.await(running), late)`,
+    replace: `Effect.andThen(Deferred.await(running), late)`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a settle without an answer is not begun anew",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined) return position`,
+    replace: `if (why !== "") return position`,
+    foundBy: silent,
+    test: "has that settle begun anew"
+  },
+  {
+    name: "nobody is told that a spill cannot settle",
+    file: "publish/spill/SpillSettles.ts",
+    find: `monotonicMs(clock) - sinceMs >= tellUnsettledMs`,
+    replace: `monotonicMs(clock) - sinceMs < 0`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a trim without an answer is not told",
+    file: "publish/spill/SpillSettles.ts",
+    find: `if (why === undefined || wasTold) return`,
+    replace: `if (why !== "") return`,
+    foundBy: silent,
+    test: "goes on beside a trim of its disk that never answers"
+  },
+  {
+    name: "a pull of the disk without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `answered(held.pull, this.#place, "pull")`,
+    replace: `held.pull`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
+    name: "a disk that gives nothing is not told",
+    file: "publish/spill/SpillDrain.ts",
+    find: `does not give what it holds`,
+    replace: `x`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (next <= to) return { records: records.filter(({ position }) => position >= from), next }`,
-    replace: `if (next > from) return { records: records.filter(({ position }) => position >= from), next }`,
+    find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `held.given = withinPortion(portion, from, next)`,
     foundBy,
     test: "goes on while events come faster"
+  },
+  {
+    name: "what a spill has given out and was not sent on is lost",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (given !== undefined && from < given.next)`,
+    replace: `if (given !== undefined && from < 0n)`,
+    foundBy,
+    test: "skips nothing when sending on breaks down"
   },
   {
     name: "closing gives nothing to the spill",
@@ -172,6 +452,54 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `\${spillSuffix}`,
     foundBy,
     test: "keeps what is published while its cluster is away"
+  },
+  {
+    name: "a spill keeps what its cluster keeps of a topic",
+    file: "publish/spill/openSpill.ts",
+    find: `transport.ensure({ topic, partitions, retention: everything })`,
+    replace: `transport.ensure({ topic, partitions })`,
+    foundBy,
+    test: "keeps what is on disk whatever the cluster there keeps"
+  },
+  {
+    name: "a topic with a retention may be a spill",
+    file: "publish/spill/openSpill.ts",
+    find: `if (faults.length > 0) return`,
+    replace: `if (faults.length > 9) return`,
+    foundBy,
+    test: "does not take a topic that may delete"
+  },
+  {
+    name: "what is left of a stream that is not open yet is counted under its tag",
+    file: "publish/spill/SinkSpill.ts",
+    find: `Array.from(this.#sink.streams).find(isOf) ?? stream`,
+    replace: `stream`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "counts what is left under its stream"
+  },
+  {
+    name: "what is left and is sent on once more is counted once more",
+    file: "publish/spill/SpillEndings.ts",
+    find: `part.recoveredTo = record.position + 1n`,
+    replace: `part.recoveredTo = 0n`,
+    foundBy: silent,
+    test: "counts once what it sends on once more"
+  },
+  {
+    name: "two destinations have one spill",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(".", "_2e")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
+  },
+  {
+    name: "what stands for a dot may stand in the name of another cluster",
+    file: "publish/spill/openSpill.ts",
+    find: `.replaceAll(/_(?=2e|5f)/g, "_5f")`,
+    replace: ``,
+    foundBy: "publish/openSpill.test.ts",
+    test: "never has the name of another"
   },
   {
     name: "a spill may be in memory",

@@ -222,7 +222,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "halves of what is refused announce all there is",
-    file: "publish/WriteLane.ts",
+    file: "publish/Span.ts",
     find: `Math.min(part.saidMax, saidMaxOfHalves)`,
     replace: `part.saidMax`,
     foundBy: "publish/WriteLane.test.ts",

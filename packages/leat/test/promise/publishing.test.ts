@@ -375,6 +375,37 @@ describe("publishAll", () => {
     expect(error).toMatchObject({ admitted: opened.row()?.admitted })
     expect(opened.row()).toMatchObject({ offered: opened.row()?.admitted, waiting: 0, balanced: true })
   })
+
+  it.each([
+    [
+      "where the oldest are dropped",
+      { leg: { ...full.leg, buffer: { bytes: 65_536, overflow: "dropOldest" } } },
+      16_385
+    ],
+    ["where what finds no room is rejected", { leg: { ...full.leg, buffer: { bytes: 65_536, overflow: "reject" } } }, 0]
+  ])("gives way to others while an iterable has no end: %s", async (_, setting, admittedMin) => {
+    await using opened = await openNotes({ ...setting, faults: never })
+    const giving = new AbortController()
+    let made = 0
+    function* events() {
+      for (;;) {
+        made++
+        yield big("x")
+      }
+    }
+    // As a server's request would have one.
+    const timer = setInterval(() => {
+      if (made > 40_000) giving.abort("enough")
+    }, 1)
+    const error = await caught(opened.notes.publishAll(events(), { signal: giving.signal }))
+    clearInterval(timer)
+    expect(error).toBeInstanceOf(NotAwaited)
+    const { offered = 0, admitted = 0, balanced } = opened.row() ?? {}
+    expect(offered).toBe(made)
+    expect(made).toBeLessThan(500_000)
+    expect(admitted).toBeGreaterThanOrEqual(admittedMin)
+    expect(balanced).toBe(true)
+  })
 })
 
 describe("closing", () => {

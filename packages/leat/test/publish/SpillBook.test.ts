@@ -58,6 +58,47 @@ describe("the book of a spill", () => {
     expect(followed.receipts).toBe(receiptsMax)
   })
 
+  it("takes those who waited and have gone for receipts, and tells each of its own event all the same", () => {
+    const others = receiptsMax - 20_000
+    const followed = { receipts: others }
+    const book = new SpillBook(followed)
+    const own = account()
+    const told: Array<number> = []
+    // Of each four: one who waits on, one who waits until it is on disk, one who gives up, and a receipt.
+    const waiters = Array.from({ length: 60_000 }, (_, at) => {
+      const waiter = new Waiter()
+      waiter.pending++
+      const gone = () => told.push(-1)
+      if (at % 4 === 0 && at % 1000 === 0) waiter.whenDone(() => told.push(at))
+      else if (at % 4 === 1) waiter.whenDurable(() => undefined)
+      else if (at % 4 === 2) waiter.whenDone(gone)
+      // A second leg, which is on disk later: then the level is reached.
+      if (at % 4 === 1) waiter.pending++
+      return { waiter, gone }
+    })
+    for (const [at, { waiter, gone }] of waiters.entries()) {
+      const batch = batchOf([{ key: "k", value: `${at}` }])
+      batch.await(0, 1, waiter)
+      book.add({ account: own, batch, from: 0, to: 1, mayBeStored: false }, BigInt(at))
+      if (at % 4 === 1) waiter.tellOnDisk(1)
+      if (at % 4 === 2) waiter.forget(gone)
+    }
+    // What is kept for nobody: the latest receipts, and those who gave up since the last look.
+    const isKept = ({ waiter }: (typeof waiters)[number]) => waiter.spilled === 0
+    expect(waiters.filter(isKept).length).toBeLessThan(20_000 + 10_100)
+    expect(followed.receipts).toBeLessThanOrEqual(receiptsMax)
+    let late = 0
+    for (const [at, one] of waiters.entries()) {
+      book.end(BigInt(at), idOf("a"), isStored)
+      // Two legs of those who waited until both were on disk: the other is still there.
+      if (isKept(one) && one.waiter.stored !== 1) late++
+    }
+    expect(late).toBe(0)
+    expect(told).toEqual(Array.from({ length: waiters.length / 1000 }, (_, index) => index * 1000))
+    expect(followed.receipts).toBe(others)
+    expect(own).toMatchObject({ spilled: 0, stored: waiters.length })
+  })
+
   it("knows each event by its record, of whatever stream and epoch its neighbours are", () => {
     const book = new SpillBook({ receipts: 0 })
     const accounts = [account("a"), account("b"), account("a", 2)]
@@ -93,6 +134,27 @@ describe("the book of a spill", () => {
     ])
   })
 
+  it("does not know what became of what another process has sent on", () => {
+    const book = new SpillBook({ receipts: 0 })
+    const own = account()
+    const [one, other] = [new Waiter(), new Waiter()]
+    book.add({ account: own, ...batchFor([one, other]) }, 0n)
+    expect(book.skip(0n, 1n, "takenOver")).toBe(1)
+    expect(one).toMatchObject({ pending: 0, stored: 0, dropped: { takenOver: 1 }, mayBeStored: 1 })
+    expect(other).toMatchObject({ pending: 1 })
+    expect({ ...own, dropped: { ...own.dropped } }).toMatchObject({
+      stored: 0,
+      spilled: 1,
+      dropped: { takenOver: 1 },
+      droppedMayBeStored: 1
+    })
+    // The disk has lost how far the other one had settled: it is not counted twice.
+    expect(book.end(0n, idOf("a"), isStored)).toBeUndefined()
+    book.end(1n, idOf("a"), isStored)
+    book.empty()
+    expect(own).toMatchObject({ stored: 1, spilled: 0 })
+  })
+
   it("counts what cannot be read as dropped, where events are missing when nothing is left", () => {
     const book = new SpillBook({ receipts: 0 })
     const [one, other] = [account("a"), account("b")]
@@ -100,7 +162,7 @@ describe("the book of a spill", () => {
     book.add({ account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: false }, 0n)
     book.add({ account: other, ...batchFor([lost]) }, 1n)
     book.end(0n, idOf("a"), isStored)
-    expect(book.skip(1n, 2n, "dropped")).toBe(1)
+    expect(book.skip(1n, 2n, "Corrupt")).toBe(1)
     expect(lost).toMatchObject({ pending: 0, dropped: { Corrupt: 1 } })
     book.empty()
     expect(one).toMatchObject({ stored: 1, spilled: 0 })

@@ -137,6 +137,22 @@ describe("ranges on their way to one partition", () => {
     expect(seqs(sends(1000))).toEqual([[1], [2]])
   })
 
+  it("are not counted in the budget of the destination when they go to its spill, nor are those that go again", () => {
+    const budget = new RetryBudget(1)
+    const { partition, append, sends, answer } = partitionWith({ budget })
+    partition.trip()
+    for (let index = 0; index < 3; index++) append()
+    // The pause of the spill is between them, and nothing else.
+    for (const nowMs of [0, 250, 500, 750]) answer(given(sends(nowMs)[0]), "notStored", "Unavailable", nowMs)
+    for (let index = 0; index < 3; index++) {
+      given(sends(1000)[0]).answer([{ from: 0, to: 1, fate: "stored", base: BigInt(index) }])
+      partition.settle(1000, 0)
+    }
+    expect(partition.isQuiet).toBe(true)
+    // Nothing was earned: there is the probe, and no more.
+    expect([budget.spend(1000), budget.spend(1000)]).toEqual([1000, 2000])
+  })
+
   it("are all answered before a fence is asked for, and nothing is sent before it returns", () => {
     const { partition, lane, append, sends, answer, seqs } = partitionWith()
     for (let index = 0; index < 3; index++) append()
@@ -345,6 +361,29 @@ describe("the lanes of one partition", () => {
     lane.resume(0, 1)
     partition.ready(lane)
     expect(halt()).toEqual([lane])
+  })
+
+  it("wait for what may stand in the spill: it goes there again before all else, and not while another process has it", () => {
+    const { lanes, partition, append, sends, answer, seqs } = partitionWith({ lanes: 2 })
+    partition.trip()
+    for (const lane of lanes) append(lane)
+    const [lost] = sends()
+    answer(given(lost), "unknown", "Timeout")
+    expect(partition.next(0)._tag).toBe("Fence")
+    partition.fenced(undefined, 0, 0)
+    partition.isHeldBack = true
+    expect(partition.isQuiet).toBe(false)
+    expect(partition.next(249)).toEqual({ _tag: "Wait", lane: undefined, untilMs: 250 })
+    partition.isBarred = true
+    expect(partition.next(250)._tag).toBe("Idle")
+    partition.isBarred = false
+    const second = sends(250)
+    expect(seqs(second)).toEqual([[0]])
+    given(second[0]).answer([{ from: 0, to: 1, fate: "stored", base: 7n }])
+    partition.settle(250, 0)
+    expect([partition.isQuiet, partition.next(250)._tag]).toEqual([true, "Idle"])
+    partition.isHeldBack = false
+    expect(seqs(sends(250))).toEqual([[1]])
   })
 
   it("that are gated fill, and nothing of them is sent", () => {

@@ -1,6 +1,7 @@
 import { type Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { Leat, type Journal, MemoryBroker, memoryDriver, NotStored } from "leat"
 import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, waitUntil } from "leat/testing"
+import type { Driver, Writer } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { legRow, note, stored, story } from "./stories.js"
@@ -29,12 +30,28 @@ const away: FaultPlan = { send: () => ({ kind: "fail", reason: "Unavailable" }),
 /** Requests are written, and no answer comes: everything is in doubt, and no fence returns. */
 const frozen: FaultPlan = { send: () => ({ kind: "cut" }), fence: () => "Timeout" }
 
+type Send = Writer["send"]
+
+const bent = (driver: Driver, send: (honest: Send) => Send): Driver => ({
+  ...driver,
+  open: (...asked) =>
+    Effect.map(driver.open(...asked), (transport) => ({
+      ...transport,
+      openWriter: (topic) =>
+        Effect.map(transport.openWriter(topic), (writer) =>
+          topic === "notes" ? { ...writer, send: send((...call) => writer.send(...call)) } : writer
+        )
+    }))
+})
+
 interface Setting {
   readonly policy?: ReadonlyArray<object>
   readonly spill?: object
   readonly leg?: object
   readonly level?: string
   readonly journal?: Journal
+  /** What a send to the destination does. */
+  readonly send?: (honest: Send) => Send
   readonly drain?: Duration.Input
 }
 
@@ -73,9 +90,12 @@ const open = Effect.fnUntraced(function* (place: Place, setting: Setting = {}) {
     drain: setting.drain ?? "10 seconds",
     ...(journal === undefined ? {} : { journal }),
     drivers: [
-      faultDriver(
-        memoryDriver(place.broker),
-        live(() => place.faults)
+      bent(
+        faultDriver(
+          memoryDriver(place.broker),
+          live(() => place.faults)
+        ),
+        setting.send ?? ((honest) => honest)
       ),
       faultDriver(
         powerLossDriver(place.disk),
@@ -319,32 +339,28 @@ describe("a leg that spills", () => {
       })
     ))
 
-  it("sends what was given up there, and stands there all the same, before what is published later", () =>
+  it("keeps what is on disk whatever the cluster there keeps of a topic", () =>
     story(
       Effect.gen(function* () {
         const place = placeOf()
-        const policy = [...spilling, { on: ["SpillFull"], then: "drop" }]
-        const first = yield* Scope.make()
-        const { leat, notes } = yield* Scope.provide(open(place, { policy }), first)
-        place.faults = away
-        notes.offer(note("k", "0"))
-        yield* until("it is in the spill", () => legRow(leat)?.spilled === 1)
-        // Nobody is told that it stands there, and then there is no room for it.
-        let sends = 0
-        place.diskFaults = {
-          send: () => (sends++ === 0 ? { kind: "loseResponse" } : { kind: "fail", reason: "Full" })
-        }
-        notes.offer(note("k", "1"))
-        yield* until("it is given up", () => legRow(leat)?.dropped["SpillFull"] === 1)
-        place.faults = {}
-        place.diskFaults = {}
-        yield* until("the spill is left", () => legRow(leat)?.spilled === 0)
-        yield* notes.publish(note("k", "2"))
-        yield* Scope.close(first, Exit.void)
-        const next = yield* open(place)
-        yield* next.notes.publish(note("k", "3"))
-        expect(yield* texts(place)).toEqual(numbers(4))
-        expect(legRow(leat)).toMatchObject({ droppedMayBeStored: 1, balanced: true })
+        const disk = new PowerLossBroker({ partitions: 1, retentionBytes: 4096 })
+        const { leat, notes } = yield* open({ ...place, disk, faults: away, diskFaults: {} })
+        for (const text of numbers(50)) notes.offer(note("k", text.padEnd(1000, ".")))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 50)
+        const log = disk.disk.topic("local.notes.1.spill").partitions[0]
+        expect([log?.start, log?.end]).toEqual([0n, 50n])
+      })
+    ))
+
+  it("does not take a topic that may delete what was not sent on", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        place.disk.disk.ensure({ topic: "local.notes.1.spill", partitions: 1, retention: { timeMs: 1000 } })
+        const refused = yield* Effect.flip(open(place))
+        expect(String(refused)).toContain(
+          "topic local.notes.1.spill of disk may delete what was not sent on yet (retention.timeMs: 1000, retention.bytes: default), and a spill keeps everything: take the retention out of the section of that cluster, or name another cluster"
+        )
       })
     ))
 
@@ -458,6 +474,50 @@ describe("a leg that spills", () => {
         const all = yield* stored(place.broker)
         expect(all.map(({ text }) => text)).toEqual(["0", "1", "2", "4", "5", "6", "7", "8", "9", "10"])
         expect(all.at(-1)?.dropped).toMatchObject([{ from: 3, to: 4, reason: "Rejected" }])
+      })
+    ))
+
+  it("takes for unknown what a driver refuses without an error", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        let isOdd = false
+        const { leat, notes } = yield* open(place, {
+          send: (honest) => (partition, batch, from, to, timeoutMs, answer) => {
+            if (!isOdd) return honest(partition, batch, from, to, timeoutMs, answer)
+            isOdd = false
+            answer([{ from, to, fate: "notStored", error: null as never }])
+          }
+        })
+        place.faults = away
+        for (const text of numbers(3)) notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 3)
+        isOdd = true
+        place.faults = {}
+        yield* until("all has ended", () => legRow(leat)?.spilled === 0)
+        expect(legRow(leat)).toMatchObject({ stored: 3, dropped: {}, balanced: true })
+        expect(yield* texts(place)).toEqual(numbers(3))
+      })
+    ))
+
+  it("skips nothing when sending on breaks down", () =>
+    story(
+      Effect.gen(function* () {
+        const place = placeOf()
+        let broken = 0
+        const journal: Journal = {
+          moved: (_account, _bucket, _seq, from, to) => {
+            if (from === "spilled" && to === "stored" && ++broken === 100) throw new Error("not today")
+          }
+        }
+        const { leat, notes } = yield* open(place, { journal })
+        place.faults = away
+        for (const text of numbers(1200)) notes.offer(note("k", text))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 1200)
+        place.faults = {}
+        yield* until("all has ended", () => legRow(leat)?.spilled === 0)
+        expect(legRow(leat)).toMatchObject({ stored: 1200, dropped: {}, balanced: true })
+        expect([...new Set(yield* texts(place))]).toEqual(numbers(1200))
       })
     ))
 

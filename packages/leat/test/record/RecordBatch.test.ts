@@ -421,6 +421,7 @@ describe("the ledger", () => {
       end,
       positions: done,
       done,
+      moved: {},
       deadLettered: {},
       dropped: { Timeout: 1 },
       duplicate: 0,

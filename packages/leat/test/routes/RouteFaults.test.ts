@@ -80,6 +80,69 @@ describe("a number of a document that is out of its bounds is a fault with its p
   })
 })
 
+describe("an objective", () => {
+  const withObjective = (objective: unknown) =>
+    documentOf(leg(), { routes: [{ match: { stream: "*" }, objective, to: [leg()] }] })
+
+  it.each([
+    { loss: 0.0001, window: "1 day" },
+    { loss: 0.05, window: "30 days" },
+    { loss: 0.000001, window: "36 hours" }
+  ])("may be $loss in $window", (objective) => {
+    expect(faultsOf(withObjective(objective))).toEqual([])
+  })
+
+  it.each([
+    [
+      "loss",
+      { loss: 0, window: "1 day" },
+      "0 leaves nothing that may be lost; say the share of events that may be lost: 0.0001 is 0.01 %"
+    ],
+    [
+      "loss",
+      { loss: 0.06, window: "1 day" },
+      "0.06 is not between 0.000001 and 0.05; say the share of events that may be lost: 0.0001 is 0.01 %"
+    ],
+    ["loss", { loss: Number.NaN, window: "1 day" }, "Expected a finite number"],
+    [
+      "loss",
+      { loss: -0.1, window: "1 day" },
+      "-0.1 is not between 0.000001 and 0.05; say the share of events that may be lost: 0.0001 is 0.01 %"
+    ],
+    ["loss", { loss: "0.01 %", window: "1 day" }, "is a text, and must be a number"],
+    ["loss", { window: "1 day" }, "is missing; the objective of a route has loss, window"],
+    ["window", { loss: 0.0001 }, "is missing; the objective of a route has loss, window"],
+    [
+      "window",
+      { loss: 0.0001, window: "1 hour" },
+      "1 hour is not between 1 day and 30 days; an alert looks at an hour at least, which is too much of a shorter window"
+    ],
+    [
+      "window",
+      { loss: 0.0001, window: "31 days" },
+      "31 days is not between 1 day and 30 days; an alert looks at an hour at least, which is too much of a shorter window"
+    ],
+    [
+      "window",
+      { loss: 0.0001, window: "a day" },
+      "is no duration; write it as `50 millis`, `30 seconds` or `10 minutes`"
+    ],
+    [
+      "los",
+      { los: 1, loss: 0.0001, window: "1 day" },
+      "is no field of the objective of a route, which has loss, window; did you mean loss?"
+    ]
+  ])("has its fault told at %s: %j", (field, objective, message) => {
+    expect(faultsOf(withObjective(objective))).toEqual([{ path: `routes[0].objective.${field}`, message }])
+  })
+
+  it("is an object", () => {
+    expect(faultsOf(withObjective(0.0001))).toEqual([
+      { path: "routes[0].objective", message: "is a number, and must be an object" }
+    ])
+  })
+})
+
 it("a linger is below the time-out, within which what was published is to be sent", () => {
   expect(faultsOf(documentOf(leg({ linger: "2 s", timeout: "2 s" }))).map(({ path }) => path)).toEqual([
     "routes[0].to[0].linger"

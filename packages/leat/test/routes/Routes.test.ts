@@ -38,6 +38,7 @@ const full = documentOf(
       match: { stream: "risk.*", source: "mobile-*" },
       level: "queued",
       partitioner: "bucket",
+      objective: { loss: 0.01, window: "7 days" },
       to: [
         leg({ policy: "keep", buffer: { bytes: 1_000_000, overflow: "reject" }, linger: "1 milli", read: true }),
         leg({

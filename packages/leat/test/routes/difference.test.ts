@@ -15,7 +15,7 @@ const documentOf = (to: ReadonlyArray<object> = [leg()], settings: object = {}, 
 const tableOf = (document: object): Routes => Result.getOrThrow(Routes.compile(document, { drivers: [memory] }))
 const open: ReadonlyArray<OpenStream> = [{ stream: "orders", source: "s", groups: ["g", "h"] }]
 const changes = (before: object, after: object) => difference(tableOf(before), tableOf(after), open)
-const none = { moved: [], levels: [], legs: [], subscriptions: [], clusters: [] }
+const none = { moved: [], levels: [], objectives: [], legs: [], subscriptions: [], clusters: [] }
 const refusal = (before: object, after: object, openClusters: ReadonlyArray<string> = ["a"]) =>
   swapFaults(tableOf(before), tableOf(after), changes(before, after), openClusters)
 
@@ -25,6 +25,11 @@ const single: ReadonlyArray<readonly [name: string, after: object, expected: obj
   ["the order of keys", { routes: documentOf().routes, clusters, version: 2 }, {}],
   ["a leg written out", documentOf([leg({ topic: "orders" })]), {}],
   ["a level", documentOf([leg()], {}, { level: "queued" }), { levels: [{ stream: "orders", level: "queued" }] }],
+  [
+    "an objective",
+    documentOf([leg()], {}, { objective: { loss: 0.001, window: "2 days" } }),
+    { objectives: [{ stream: "orders", objective: { loss: 0.001, windowMs: 172_800_000 } }] }
+  ],
   [
     "another stream's route",
     documentOf([leg()], { routes: [{ match: { stream: "x" }, to: [leg({ topic: "y" })] }, ...documentOf().routes] }),
@@ -55,7 +60,7 @@ describe("the difference of two tables", () => {
   it.each(ofLegs)("lists the settings of a leg: %s", (_, settings, names) => {
     const policies = { p: [{ on: ["*"], then: "drop" }] }
     const { legs, ...others } = changes(documentOf([leg()], { policies }), documentOf([leg(settings)], { policies }))
-    expect(others).toEqual({ moved: [], levels: [], subscriptions: [], clusters: [] })
+    expect(others).toEqual({ moved: [], levels: [], objectives: [], subscriptions: [], clusters: [] })
     expect(legs.map(({ stream, leg: { sink }, settings: found }) => ({ stream, sink, found }))).toEqual([
       { stream: "orders", sink: "a/orders", found: [...names] }
     ])
@@ -99,7 +104,7 @@ describe("the difference of two tables", () => {
         expect(changes(one, one)).toEqual(none)
         const there = changes(one, other)
         const back = changes(other, one)
-        for (const part of ["moved", "levels", "legs", "subscriptions", "clusters"] as const)
+        for (const part of ["moved", "levels", "objectives", "legs", "subscriptions", "clusters"] as const)
           expect(there[part].length).toBe(back[part].length)
         expect(there.moved.map(({ from, to }) => [from, to])).toEqual(back.moved.map(({ from, to }) => [to, from]))
       })

@@ -103,6 +103,18 @@ describe("what is forwarded", () => {
     })
   )
 
+  it.effect("is in doubt where a driver refuses it without an error that says why", () =>
+    Effect.gen(function* () {
+      for (const odd of [null, "no", new Error("no"), { reason: "Rejected" }, { reason: "No", detail: "no" }]) {
+        const { transport, calls } = scripted([
+          (from, to) => [{ from, to, fate: "notStored", error: odd as TransportError }]
+        ])
+        expect(yield* append(transport, 2)).toEqual([undefined, undefined])
+        expect(calls).toEqual(["1: 0-2", "fence", "1: 0-2"])
+      }
+    })
+  )
+
   it.effect("is halved until the broker takes it, and no further", () =>
     Effect.gen(function* () {
       const atMost: Answer = (from, to) => (to - from > 100 ? fails("TooLarge")(from, to) : stored(from, to))

@@ -62,6 +62,8 @@ const Lane = Schema.Struct({
   end: Schema.String,
   positions: Count,
   done: Count,
+  // Files of earlier versions do not say it.
+  moved: Counts.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   deadLettered: Counts,
   dropped: Counts,
   duplicate: Count,
@@ -70,6 +72,16 @@ const Lane = Schema.Struct({
   inFlight: Count,
   unread: Count,
   balanced: Schema.Boolean
+})
+
+const Objective = Schema.Struct({
+  stream: Schema.String,
+  sink: Schema.String,
+  epoch: Count,
+  loss: Count,
+  windowMs: Count,
+  state: Schema.Literals(["ok", "ticket", "page"]),
+  burns: Schema.Array(Schema.Struct({ windowMs: Count, coversMs: Count, ended: Count, lost: Count, burn: Count }))
 })
 
 const File = Schema.Struct({
@@ -82,7 +94,8 @@ const File = Schema.Struct({
   isClosed: Schema.Boolean,
   streams: Schema.Array(Stream),
   legs: Schema.Array(Leg),
-  lanes: Schema.Array(Lane)
+  lanes: Schema.Array(Lane),
+  objectives: Schema.optionalKey(Schema.Array(Objective))
 })
 
 /** Reads the text of a file; none where it is not one of this version. */

@@ -116,7 +116,7 @@ export class LogServer {
       const run = () => {
         const { topics } = this.#store
         const found = topics.find(spec.topic)
-        if (found !== undefined) return compareTopic(found, spec)
+        if (found !== undefined) return compareTopic(found, spec, this.#settings)
         return { status: "created" as const, partitions: topics.create(spec).partitions }
       }
       this.#commit.push({ wakes: "nobody", run, ...answer })

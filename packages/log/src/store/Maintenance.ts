@@ -6,9 +6,9 @@ import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
-import { retain, retainedPerWrite, type RetentionDefaults } from "./retention.ts"
+import { retain, retainedPerWrite } from "./retention.ts"
 import type { Store } from "./tables/Store.ts"
-import type { Topic } from "./tables/Topics.ts"
+import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
 
 /** Interval of the passes, in milliseconds. */
 const everyMs = 5000
@@ -89,7 +89,8 @@ export class Maintenance {
         retentionBytes !== undefined ||
         retentionMs !== undefined ||
         this.#store.topics.all.some(
-          (topic) => topic.compacted || topic.retentionBytes !== undefined || topic.retentionMs !== undefined
+          ({ compacted, retentionBytes: bytes = Infinity, retentionMs: ms = Infinity }) =>
+            compacted || Number.isFinite(bytes) || Number.isFinite(ms)
         )
     )
   }

@@ -2,8 +2,9 @@ import { wallMs } from "../clock.ts"
 import { Block, mergeBlocks } from "../Block.ts"
 import { Refusal } from "../Fault.ts"
 import type { AppendResult } from "../Message.ts"
-import { retain, type RetentionDefaults } from "./retention.ts"
+import { retain } from "./retention.ts"
 import type { Store } from "./tables/Store.ts"
+import type { RetentionDefaults } from "./tables/Topics.ts"
 
 export interface AppendLimits extends RetentionDefaults {
   readonly recordBytesMax: number

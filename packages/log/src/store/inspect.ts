@@ -29,8 +29,8 @@ export function inspect(store: Store): LogInspection {
     const ofTopic = (topic: Topic): TopicInspection => ({
       topic: topic.name,
       compacted: topic.compacted,
-      ...(topic.retentionMs === undefined ? {} : { retentionMs: topic.retentionMs }),
-      ...(topic.retentionBytes === undefined ? {} : { retentionBytes: topic.retentionBytes }),
+      ...(isBound(topic.retentionMs) ? { retentionMs: topic.retentionMs } : {}),
+      ...(isBound(topic.retentionBytes) ? { retentionBytes: topic.retentionBytes } : {}),
       partitions: Array.from({ length: topic.partitions }, (_, number): PartitionInspection => {
         const { start, end, bytes } = store.heads.get(topic.firstPartition + number)
         const partition = topic.firstPartition + number
@@ -104,4 +104,8 @@ function damageOf(store: Store, row: Record<string, unknown>): QuarantineInspect
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+function isBound(bound: number | undefined): bound is number {
+  return bound !== undefined && Number.isFinite(bound)
 }

@@ -1,16 +1,10 @@
 /** What is deleted from the start of a partition: by its retention, or because a reader asks for it. In writes of bounded size. */
 import type { Head } from "./tables/Heads.ts"
 import type { Store } from "./tables/Store.ts"
-import type { Topic } from "./tables/Topics.ts"
+import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
 
 /** Most rows that one write deletes. */
 export const retainedPerWrite = 256
-
-/** Retention of topics without a setting of their own. */
-export interface RetentionDefaults {
-  readonly retentionMs: number | undefined
-  readonly retentionBytes: number | undefined
-}
 
 /**
  * Deletes whole batches from the start of a partition: those older than the retention time, then the oldest beyond the retention bytes, at

@@ -4,10 +4,12 @@ import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
 import type { DroppedRange } from "../../record/DropNotice.ts"
+import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Position, Writer } from "../../transport/index.ts"
 import type { Halted } from "../LaneHome.ts"
+import type { LaneRules } from "../LaneRules.ts"
 import type { LegLanes } from "../LegLanes.ts"
 import type { Pump } from "../Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
@@ -18,7 +20,14 @@ import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 
 /** What the spill asks of its sink. */
 export interface SpilledSink extends PartitionHome {
+  readonly rules: LaneRules
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
+  readonly isCompacted: boolean
+  readonly recordBytesMax: number
   readonly ledger: Ledger
+  /** Those that asked for the sink. What an earlier process has left is sent on before the other sinks of its stream are open. */
+  readonly streams: ReadonlySet<string>
   /** The lanes of each stream. */
   readonly legs: ReadonlyMap<WriteAccount, LegLanes>
   /** A partition that something is written to; undefined: there is none at the moment. */
@@ -38,7 +47,7 @@ export class SinkSpill implements DrainHome {
   #running: Fiber.Fiber<never> | undefined
 
   constructor(place: SpillPlace, destination: Writer, sink: SpilledSink, pump: Pump, undelivered: Undelivered) {
-    this.spill = new Spill(place, destination)
+    this.spill = new Spill(place, destination, pump.context)
     this.deadLetters = undelivered.name
     this.#sink = sink
     this.#pump = pump
@@ -48,6 +57,19 @@ export class SinkSpill implements DrainHome {
 
   get leg(): Leg {
     return this.#sink.leg
+  }
+
+  get rules(): LaneRules {
+    return this.#sink.rules
+  }
+
+  get incarnation(): string {
+    return formatUuid(this.#sink.incarnation)
+  }
+
+  /** A record without a key has no place in a compacted topic. */
+  get markerBytesMax(): number {
+    return this.#sink.isCompacted ? 0 : this.#sink.recordBytesMax
   }
 
   get ledger(): Ledger {
@@ -63,6 +85,7 @@ export class SinkSpill implements DrainHome {
   begin(partition: PumpedPartition): void {
     partition.isSpilling = this.spill.isOn(partition.partition)
     partition.isHeldBack = this.spill.isHeldBack(partition.partition)
+    partition.isBarred = !this.spill.isReady
   }
 
   /** From now on what the partition is sent goes to the spill. */
@@ -73,7 +96,7 @@ export class SinkSpill implements DrainHome {
   }
 
   /** Records of a lane are in the spill. */
-  add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position | undefined): void {
+  add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position): void {
     this.spill.add(partition.partition, { account, batch: queued.batch, from, to, mayBeStored }, base)
   }
 
@@ -119,6 +142,7 @@ export class SinkSpill implements DrainHome {
     const partition = this.#sink.find(number)
     if (partition === undefined) return
     partition.isHeldBack = this.spill.isHeldBack(number)
+    partition.isBarred = !this.spill.isReady
     const isOn = this.spill.isOn(number)
     if (partition.isSpilling !== isOn) {
       if (isOn) partition.trip()
@@ -141,12 +165,13 @@ export class SinkSpill implements DrainHome {
   /** A compact record has a tag in place of the name of its stream. */
   accountOf(stream: string): WriteAccount {
     const { sink, epoch } = this.leg
-    const isOf = (one: WriteAccount) => one.stream === stream || taggedStream(one.stream) === stream
-    return Array.from(this.#sink.legs.keys()).find(isOf) ?? this.ledger.account(stream, sink, epoch)
+    const isOf = (name: string) => name === stream || taggedStream(name) === stream
+    const open = Array.from(this.#sink.legs.keys()).find((one) => isOf(one.stream))
+    return open ?? this.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
   }
 
-  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): void {
-    this.#sink.legs.get(account)?.announce(ranges)
+  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): boolean {
+    return this.#sink.legs.get(account)?.announce(ranges) === true
   }
 
   setAside(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {

@@ -8,6 +8,7 @@ import { taggedStream } from "../../record/CompactHeader.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
 import type { RecordMeta } from "../../record/Wire.ts"
 import type { Position } from "../../transport/index.ts"
+import { takenOver } from "../Admission.ts"
 import { Fifo } from "../Fifo.ts"
 
 /**
@@ -15,6 +16,9 @@ import { Fifo } from "../Fifo.ts"
  * asked for later. Of older ones it says that they stay in the spill.
  */
 export const receiptsMax = 100_000
+
+/** So many callers of a partition are looked through for those who have gone, and again once there are twice as many as are left then. */
+const sweptMin = 10_000
 
 /** Who is told of the event at a position. */
 interface Waiting {
@@ -85,11 +89,12 @@ export class SpillBook {
   /** Of these: what had an answer of the destination which never came. */
   readonly #doubtful = new Stretches()
   readonly #counts = new Map<WriteAccount, number>()
-  /** Callers who wait, and receipts that nobody waits for. */
-  readonly #awaited = new Fifo<Waiting>()
-  readonly #receipts = new Fifo<Waiting>()
-  /** Ended without that anybody has read whose they were. */
-  #unread = { stored: 0, dropped: 0 }
+  /** Callers who wait, and receipts that nobody waits for; each by rising positions. */
+  #awaited = new Fifo<Waiting>()
+  #receipts = new Fifo<Waiting>()
+  #sweptAt = sweptMin
+  /** Ended without that anybody has read whose they were, by the reason. */
+  readonly #unread = { Corrupt: 0, [takenOver]: 0 }
 
   constructor(followed: Followed) {
     this.#followed = followed
@@ -115,7 +120,7 @@ export class SpillBook {
     const mayBeStored = this.#doubtful.take(position)
     this.#tell(position, how, mayBeStored)
     if (account === undefined) {
-      this.#unread.dropped++
+      this.#unread.Corrupt++
       return undefined
     }
     this.#count(account, how, 1)
@@ -123,11 +128,15 @@ export class SpillBook {
     return account
   }
 
-  /** What stands in [from, to) has ended, and cannot be read. Returns how many events of this leat that were. */
-  skip(from: Position, to: Position, ending: "stored" | "dropped"): number {
+  /**
+   * What stands in [from, to) cannot be read, or another process has sent it on: then nobody here knows what became of it, and it may be
+   * stored. Returns how many events of this leat that were.
+   */
+  skip(from: Position, to: Position, reason: "Corrupt" | typeof takenOver): number {
     const count = this.#noted.countWithin(from, to)
-    this.#unread[ending] += count
-    this.#tell(to - 1n, ending === "stored" ? { ending } : { ending, reason: "Corrupt" }, false)
+    this.#noted.take(to - 1n)
+    this.#unread[reason] += count
+    this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)
     if (this.#counts.size === 1) this.#countUnread()
     return count
   }
@@ -162,23 +171,56 @@ export class SpillBook {
   }
 
   #countUnread(): void {
-    for (const [account, left] of this.#counts) {
-      const stored = Math.min(left, this.#unread.stored)
-      const dropped = Math.min(left - stored, this.#unread.dropped)
-      this.#unread = { stored: this.#unread.stored - stored, dropped: this.#unread.dropped - dropped }
-      if (stored > 0) this.#count(account, { ending: "stored" }, stored)
-      if (dropped > 0) this.#count(account, { ending: "dropped", reason: "Corrupt" }, dropped)
-    }
+    for (const account of this.#counts.keys())
+      for (const reason of [takenOver, "Corrupt"] as const) {
+        const count = Math.min(this.#counts.get(account) ?? 0, this.#unread[reason])
+        if (count === 0) continue
+        this.#unread[reason] -= count
+        this.#count(account, { ending: "dropped", reason }, count)
+        if (reason === takenOver) account.droppedMayBeStored += count
+      }
   }
 
   #follow(waiter: Waiter, count: number, at: Position): void {
     waiter.tellOnDisk(count)
-    if (waiter.isAwaited) return this.#awaited.push({ at, waiter, count })
+    if (waiter.isAwaited) {
+      this.#awaited.push({ at, waiter, count })
+      if (this.#awaited.length >= this.#sweptAt) this.#sweep()
+      return
+    }
     this.#receipts.push({ at, waiter, count })
-    if (++this.#followed.receipts <= receiptsMax) return
-    const oldest = this.#receipts.shift()
-    this.#followed.receipts--
-    if (oldest !== undefined) leaveBehind(oldest)
+    this.#followed.receipts++
+    this.#forgetOldest()
+  }
+
+  /** Who waited may wait no longer: a signal was aborted, or the level was reached once the last leg was on disk. Then it is a receipt. */
+  #sweep(): void {
+    const [awaited, receipts] = [new Fifo<Waiting>(), new Fifo<Waiting>()]
+    for (const one of this.#awaited.all) {
+      if (one.waiter.isAwaited) awaited.push(one)
+      else {
+        for (let first = this.#receipts.at(0); first !== undefined && first.at < one.at; first = this.#receipts.at(0)) {
+          receipts.push(first)
+          this.#receipts.shift()
+        }
+        receipts.push(one)
+        this.#followed.receipts++
+      }
+    }
+    for (const one of this.#receipts.all) receipts.push(one)
+    this.#awaited = awaited
+    this.#receipts = receipts
+    this.#sweptAt = Math.max(sweptMin, awaited.length * 2)
+    this.#forgetOldest()
+  }
+
+  #forgetOldest(): void {
+    while (this.#followed.receipts > receiptsMax) {
+      const oldest = this.#receipts.shift()
+      if (oldest === undefined) return
+      this.#followed.receipts--
+      leaveBehind(oldest)
+    }
   }
 
   /** Tells those who follow the events up to a position. */

@@ -5,27 +5,26 @@
  * What is sent on is settled in the spill behind the answer of the destination: a crash in between sends at most one portion twice. The
  * destination is fenced before the first of it, so that nothing sent earlier lands behind.
  */
-import { Clock, Deferred, Effect, type Fiber, Random, type Scope } from "effect"
+import { Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
-import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
-import { decide } from "../../Policy.ts"
-import { batchOf, type PlainRecord, sizeOf } from "../../record/batchOf.ts"
-import type { DroppedRange } from "../../record/DropNotice.ts"
-import type { EventId } from "../../record/EventId.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
 import { readMeta } from "../../record/Wire.ts"
-import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
 import type { Position, ReceivedRecord, Run } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { Wake } from "../../Wake.ts"
+import { takenOver } from "../Admission.ts"
 import { boundedFence } from "../boundedFence.ts"
+import type { LaneRules } from "../LaneRules.ts"
 import type { Pump } from "../Pump.ts"
+import { isRefused, Refusals, type Verdict } from "./Refusals.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
-import { SpillLanes } from "./SpillLanes.ts"
+import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
+import { type Portion, SpillLanes } from "./SpillLanes.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -41,17 +40,14 @@ const freshMs = 1000
 const heldMs = 1000
 
 /** What the drain asks of its sink. */
-export interface DrainHome {
-  readonly leg: Leg
-  readonly ledger: Pick<Ledger, "journal">
+export interface DrainHome extends EndingsHome {
+  readonly rules: LaneRules
   /** Something of a partition has changed: whether it is held back, or where it goes. */
   readonly looked: (partition: number) => void
   /** Whether nothing of a partition is on its way. */
   readonly isQuiet: (partition: number) => boolean
-  /** The account of a stream that has this tag in this sink. */
-  readonly accountOf: (tag: string) => WriteAccount
-  /** Events of a stream were dropped: a gap, for a later record of it to announce. */
-  readonly announce: (account: WriteAccount, ranges: ReadonlyArray<DroppedRange>) => void
+  /** Bytes of the largest marker that the destination takes; 0: none. */
+  readonly markerBytesMax: number
   /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
   readonly setAside: (
     partition: number,
@@ -65,29 +61,34 @@ export interface DrainHome {
   readonly fails: (partition: number, sentAtMs: number, why: string) => void
 }
 
-/** What was sent on since the spill had been empty. */
-interface Tally {
-  sinceMs: number
-  stored: number
-  dropped: number
-  deadLettered: number
-}
-
 export class SpillDrain {
   readonly #spill: Spill
   readonly #home: DrainHome
-  readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">
+  readonly #pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs" | "wallMs">
   readonly #wake: Wake
+  /** Of all partitions together, and as the table in force says. */
+  readonly #pace: Pace
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   #resumed = Deferred.makeUnsafe<void>()
-  #tally: Tally | undefined
+  /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
+  readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
+  readonly #endings: SpillEndings
 
-  constructor(spill: Spill, home: DrainHome, pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs">) {
+  constructor(
+    spill: Spill,
+    home: DrainHome,
+    pump: Pick<Pump, "transport" | "context" | "scheduler" | "nowMs" | "wallMs">
+  ) {
     this.#spill = spill
     this.#home = home
     this.#pump = pump
     this.#wake = new Wake(pump.scheduler)
+    this.#pace = new Pace(
+      () => pump.nowMs,
+      () => home.leg.spill?.ratePerSecond
+    )
+    this.#endings = new SpillEndings(spill, home, pump)
   }
 
   /** Runs until it is interrupted. */
@@ -98,12 +99,10 @@ export class SpillDrain {
   /** From now on what a partition is sent goes to the spill. */
   trip(partition: number, { tag, detail }: Omit<SpillHalt, "stream">): void {
     if (this.#spill.isOn(partition)) return
-    const isFirst = this.#tally === undefined
     this.#turnOn(partition)
-    if (isFirst)
-      this.#tell(
-        `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
-      )
+    this.#endings.tellOnce(
+      `what is published to ${this.#home.leg.sink} goes to ${this.#spill.name} until it is stored there again: ${tag}: ${detail}`
+    )
   }
 
   /** Its sink is being closed: what waits in the buffer goes to the spill, and for nothing else. */
@@ -121,14 +120,18 @@ export class SpillDrain {
   /** Lets what stands go on. */
   resume(): void {
     if (!this.#spill.parts.some(({ halted }) => halted !== undefined)) return
-    for (const part of this.#spill.parts) part.halted = undefined
+    for (const [partition, part] of this.#spill.parts.entries()) {
+      if (part.halted === undefined) continue
+      part.halted = undefined
+      this.#latest.set(partition, { before: part.end, timeMs: this.#pump.wallMs })
+    }
     const resumed = this.#resumed
     this.#resumed = Deferred.makeUnsafe<void>()
     Deferred.doneUnsafe(resumed, Effect.void)
   }
 
   #turnOn(partition: number): void {
-    this.#tally ??= { sinceMs: this.#pump.nowMs, stored: 0, dropped: 0, deadLettered: 0 }
+    this.#endings.begin()
     this.#spill.trip(partition)
     this.#wake.signal()
   }
@@ -153,21 +156,29 @@ export class SpillDrain {
   #recover(lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const bounds = yield* lanes.bounds
-      const found = bounds.reduce((total, { settled, end }) => total + Number(end - settled), 0)
-      if (found > 0)
-        yield* warn(
-          `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
-        )
+      let found = 0
+      let taken = 0
       for (const { partition, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
-        if (settled > part.at) part.book.skip(part.at, settled, "stored")
+        if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver)
         part.at = settled
         if (part.end === 0n) part.ownFrom = end
         part.end = end
-        part.bytes = yield* lanes.bytes(partition, settled, end)
+        const { bytes, markers } = yield* lanes.sizes(partition, settled, end)
+        part.bytes = bytes
+        part.markers = markers
+        found += Number(end - settled) - markers
         if (settled < end) this.#turnOn(partition)
       }
+      if (taken > 0)
+        yield* warn(
+          `another process has sent on ${taken} events of ${this.#spill.name}: what became of them is not known here, and they are counted as dropped (${takenOver}), which may be stored; give each process a spill of its own`
+        )
+      if (found === 0) return
+      this.#endings.tell(
+        `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
+      )
     })
   }
 
@@ -179,45 +190,43 @@ export class SpillDrain {
         for (const [partition, part] of this.#spill.parts.entries()) {
           if (!part.isOn || this.#running.has(partition)) continue
           this.#running.set(partition, new Wake(this.#pump.scheduler))
-          yield* Effect.forkScoped(this.#persistently(this.#drain(partition, part, lanes)))
+          yield* Effect.forkScoped(this.#persistently(partition, part, this.#drain(partition, part, lanes)))
         }
         yield* this.#wake.wait
       }
     })
   }
 
-  /** A defect must not look like an outage without end. */
-  #persistently(drain: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.catchDefect(drain, (defect) =>
-      Effect.andThen(
-        warn(`sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`),
-        Effect.andThen(
-          Effect.sleep(againMsMax),
-          Effect.suspend(() => this.#persistently(drain))
-        )
+  /** A defect must not look like an outage without end, nor keep in memory what is published meanwhile. */
+  #persistently(partition: number, part: SpillPart, drain: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchDefect(drain, (defect) => {
+      this.#hold(partition, part, false)
+      return warn(
+        `sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`
+      ).pipe(
+        Effect.andThen(Effect.sleep(againMsMax)),
+        Effect.andThen(Effect.suspend(() => this.#persistently(partition, part, drain)))
       )
-    )
+    })
   }
 
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const pace = new Pace(yield* Clock.Clock, this.#home.leg.spill?.ratePerSecond)
+      const pace = this.#pace
       let longestMs = heldMs
+      part.halted = undefined
       yield* this.#fence(partition)
       for (;;) {
         if (part.at < part.end) {
-          const { records, next } = yield* lanes.read(partition, part.at, part.end)
-          // What is published meanwhile waits in its buffer, so that there is an end.
-          if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
-          // A cluster that takes its time keeps nothing in memory: the disk is there.
-          const released = Effect.andThen(Effect.sleep(longestMs), () => {
-            if (part.isHeld) longestMs *= 2
-            this.#hold(partition, part, false)
-            return Effect.never
-          })
-          yield* Effect.raceFirst(this.#sendOn(partition, part, records, pace), released)
-          if (next > part.at) this.#missing(partition, part, next)
-          yield* lanes.settle(partition, next)
+          // A cluster, or a disk, that takes its time keeps nothing in memory: the disk is there.
+          const released = Effect.forever(
+            Effect.andThen(Effect.sleep(longestMs), () => {
+              if (part.isHeld) longestMs *= 2
+              this.#hold(partition, part, false)
+              return Effect.void
+            })
+          )
+          yield* Effect.raceFirst(this.#portion(partition, part, lanes, pace), released)
           continue
         }
         const wake = this.#running.get(partition)
@@ -244,6 +253,28 @@ export class SpillDrain {
     })
   }
 
+  /** Reads what stands first, sends it on, and has it settled. */
+  #portion(partition: number, part: SpillPart, lanes: SpillLanes, pace: Pace): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { records, next } = yield* this.#read(partition, part, lanes)
+      // What is published meanwhile waits in its buffer, so that there is an end.
+      if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
+      yield* this.#sendOn(partition, part, records, pace)
+      if (next > part.at) this.#endings.missing(partition, part, next)
+      yield* this.#announceCarried(partition, part)
+      yield* lanes.settle(partition, next)
+    })
+  }
+
+  /** While the disk gives nothing, nothing is stored either, and that is told as any standstill. */
+  #read(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<Portion> {
+    const sinceMs = this.#pump.nowMs
+    const telling = Effect.andThen(Effect.sleep(againMsMax), () =>
+      Effect.sync(() => this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds`))
+    )
+    return Effect.raceFirst(lanes.read(partition, part.at, part.end), Effect.forever(telling))
+  }
+
   /** Until something has gone to a partition that was turned on. */
   #used(part: SpillPart, wake: Wake | undefined): Effect.Effect<void> {
     const used: Effect.Effect<void> = Effect.suspend(() =>
@@ -256,21 +287,12 @@ export class SpillDrain {
     part.isOn = false
     part.isHeld = false
     part.bytes = 0
+    part.markers = 0
+    this.#latest.delete(partition)
     part.book.empty()
     this.#running.delete(partition)
     this.#home.looked(partition)
-    if (this.#tally === undefined || this.#spill.parts.some(({ isOn }) => isOn)) return
-    const { sinceMs, stored, dropped, deadLettered } = this.#tally
-    this.#tally = undefined
-    const others = [
-      ...(dropped === 0 ? [] : [`${dropped} dropped`]),
-      ...(deadLettered === 0 ? [] : [`${deadLettered} set aside`])
-    ]
-    const lost = others.length === 0 ? "" : `, ${others.join(" and ")}`
-    const seconds = Math.round((this.#pump.nowMs - sinceMs) / 1000)
-    this.#tell(
-      `${this.#home.leg.sink} stores again: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
-    )
+    if (!this.#spill.parts.some(({ isOn }) => isOn)) this.#endings.empty()
   }
 
   #hold(partition: number, part: SpillPart, isHeld: boolean): void {
@@ -282,12 +304,11 @@ export class SpillDrain {
   /** Sends records on, one portion after the other, until each has ended. */
   #sendOn(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, pace: Pace): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const batch = batchOf(records)
-      const most = pace.pageMax(portionMax)
+      let batch = this.#batchOf(partition, records)
+      const refusals = new Refusals(this.#home.rules, portionMax)
       let failures = 0
-      let limit = most
       for (let from = 0; from < batch.count;) {
-        const to = Math.min(from + limit, batch.count)
+        const to = refusals.until(from, Math.min(batch.count, from + pace.pageMax(portionMax)))
         const sentAtMs = this.#pump.nowMs
         yield* pace.wait(to - from)
         const runs = yield* this.#send(partition, batch, from, to)
@@ -295,34 +316,51 @@ export class SpillDrain {
         if (stored > from) {
           this.#ended(partition, part, records.slice(from, stored), { ending: "stored" })
           this.#home.stores(partition)
+          refusals.stored(stored - from, this.#pump.nowMs)
           from = stored
           failures = 0
-          limit = most
           if (from === to) continue
         }
         const failed = runs.find(({ fate }) => fate !== "stored")
         if (runs.some(({ fate }) => fate === "unknown")) yield* this.#fence(partition)
-        if (isRefused(failed) && to - from > 1) {
-          limit = Math.max(1, (to - from) >> 1)
-          continue
-        }
-        failures++
+        let waitMs: number | undefined
         const record = records[from]
         if (isRefused(failed) && record !== undefined) {
-          const how = yield* this.#refused(partition, part, record, failed, failures)
-          if (how !== undefined) {
-            this.#ended(partition, part, [record], how)
-            from++
+          const refused = { from, to: failed.to, isMarker: readMeta(record.headers, "").isMarker }
+          const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+          const verdict = refusals.judge(refused, failed.error, facts)
+          if (verdict._tag === "Halve") continue
+          if (verdict._tag === "Again") waitMs = verdict.waitMs
+          else {
+            const how = yield* this.#end(partition, part, record, failed.error.reason, verdict)
+            if (how === undefined) {
+              refusals.resume()
+              batch = this.#batchOf(partition, records)
+            } else {
+              this.#ended(partition, part, [record], how)
+              refusals.ended()
+              from++
+            }
             failures = 0
-            limit = most
             continue
           }
         }
+        failures++
         this.#home.fails(partition, sentAtMs, whyOf(failed))
         this.#hold(partition, part, false)
-        yield* pause(failures)
+        yield* waitMs === undefined ? pause(failures) : Effect.sleep(waitMs)
       }
     })
+  }
+
+  /** Made anew for other times: a driver may hold the one before. */
+  #batchOf(partition: number, records: ReadonlyArray<ReceivedRecord>): RecordBatch {
+    const batch = batchOf(records)
+    const latest = this.#latest.get(partition)
+    if (latest === undefined) return batch
+    const count = records.filter(({ position }) => position < latest.before).length
+    batch.limitTime(0, count, latest.timeMs)
+    return batch
   }
 
   #send(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
@@ -333,34 +371,29 @@ export class SpillDrain {
     )
   }
 
-  /** A record that the destination refuses, alone. How it ends; undefined: it is sent again. */
-  #refused(
+  /** How a record ends that the destination refuses, alone; undefined: it stood, and is sent again. */
+  #end(
     partition: number,
     part: SpillPart,
     record: ReceivedRecord,
-    { error }: Run,
-    attempts: number
+    reason: string,
+    verdict: Exclude<Verdict, { readonly _tag: "Again" | "Halve" }>
   ): Effect.Effect<SpillEnding | undefined> {
     return Effect.gen({ self: this }, function* () {
-      const tag = error?.reason ?? "Unknown"
-      const detail = error?.detail ?? "no detail"
-      const decision = decide(this.#home.leg.policy, { tag, attempts, elapsedMs: 0, random: yield* Random.next })
-      // A missing right may pass; what is wrong with the record itself does not, and it is in the spill already.
-      const isOfRecord = tag === "Rejected" || tag === "TooLarge"
-      if (!("ending" in decision) || (decision.ending === "spill" && !isOfRecord)) return undefined
-      if (decision.ending === "drop") return { ending: "dropped", reason: tag }
+      if (verdict._tag === "Drop") return { ending: "dropped", reason }
+      const { failure } = verdict
+      let { detail } = failure
+      if (verdict._tag === "SetAside") {
+        const fault = yield* this.#home.setAside(partition, record, failure)
+        if (fault === undefined) return { ending: "deadLettered", reason, topic: this.#home.deadLetters }
+        detail = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
+      }
       const { id } = readMeta(record.headers, "")
       const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
-      let why = detail
-      if (decision.ending === "deadLetter") {
-        const fault = yield* this.#home.setAside(partition, record, { tag, attempts, detail })
-        if (fault === undefined) return { ending: "deadLettered", reason: tag, topic: this.#home.deadLetters }
-        why = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
-      }
-      part.halted = { tag, attempts, detail: why, stream }
+      part.halted = { ...failure, detail, stream }
       this.#hold(partition, part, false)
       yield* warn(
-        `what ${this.#spill.name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${tag}: ${why}`
+        `what ${this.#spill.name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${reason}: ${detail}`
       )
       yield* Deferred.await(this.#resumed)
       return undefined
@@ -369,47 +402,32 @@ export class SpillDrain {
 
   /** Records have ended, one behind the other. */
   #ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
-    for (const record of records) {
-      this.#missing(partition, part, record.position)
-      part.at = record.position + 1n
-      const meta = readMeta(record.headers, "")
-      const account = part.book.end(record.position, meta, how)
-      if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
-      else if (record.position < part.ownFrom) this.#recovered(meta.id, how)
-      part.bytes = Math.max(0, part.bytes - sizeOf(record))
-    }
-    if (this.#tally !== undefined) this.#tally[how.ending] += records.length
+    this.#endings.ended(partition, part, records, how)
     this.driven(partition)
   }
 
-  /** An event of this leat has ended: the journal sees it, and consumers are told of what is not stored. */
-  #told(account: WriteAccount, { bucket, seq }: EventId, how: SpillEnding): void {
-    const reason = how.ending === "stored" ? undefined : how.reason
-    this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
-    if (reason === undefined) return
-    const said = how.ending === "dropped" ? reason : "deadLettered"
-    this.#home.announce(account, [{ bucket, from: seq, to: seq + 1, reason: said }])
-  }
-
-  /** One that an earlier process has left. */
-  #recovered(id: EventId | undefined, how: SpillEnding): void {
-    if (id === undefined) return
-    const account = this.#home.accountOf(id.stream)
-    account.recovered++
-    if (how.ending === "stored") account.stored++
-    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
-  }
-
-  /** Positions before `to` that cannot be read any more. */
-  #missing(partition: number, part: SpillPart, to: Position): void {
-    if (to <= part.at) return
-    const count = Number(to - part.at)
-    this.#tell(
-      `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
-    )
-    part.book.skip(part.at, to, "dropped")
-    part.at = to
-    if (this.#tally !== undefined) this.#tally.dropped += count
+  /** Stores what no lane announces. Markers that are refused are tried again with the next ones. */
+  #announceCarried(partition: number, part: SpillPart): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { markerBytesMax } = this.#home
+      if (markerBytesMax === 0) return this.#endings.notices.forget(partition)
+      for (let failures = 0; ;) {
+        const notice = this.#endings.notices.next(partition, markerBytesMax, this.#pump.wallMs)
+        if (notice === undefined) return
+        const sentAtMs = this.#pump.nowMs
+        const [run] = yield* this.#send(partition, batchOf([notice.record]), 0, 1)
+        if (run?.fate === "unknown") yield* this.#fence(partition)
+        if (isRefused(run)) return
+        if (run?.fate === "stored") {
+          notice.told()
+          failures = 0
+          continue
+        }
+        this.#home.fails(partition, sentAtMs, whyOf(run))
+        this.#hold(partition, part, false)
+        yield* pause(++failures)
+      }
+    })
   }
 
   /** Until it has returned: what is in doubt must not land behind what is sent on. */
@@ -428,10 +446,6 @@ export class SpillDrain {
       }
     })
   }
-
-  #tell(sentence: string): void {
-    Effect.runForkWith(this.#pump.context)(warn(sentence))
-  }
 }
 
 /** Index behind the last of those that were stored before the first that was not. */
@@ -442,10 +456,6 @@ function storedOf(runs: ReadonlyArray<Run>, from: number): number {
     stored = to
   }
   return stored
-}
-
-function isRefused(run: Run | undefined): run is Run {
-  return run?.fate === "notStored" && run.error !== undefined && !run.error.isRetryable
 }
 
 function whyOf(run: Run | undefined): string {

@@ -2,18 +2,23 @@
  * What a drain reads of its spill, and settles there. The topic of an owner beside it, with one partition, is given to one process at a time:
  * whoever holds it is the only one that writes to the spill and sends it on.
  */
-import { Cause, Deferred, Effect, Exit, Pull, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
-import type { Lane, Position, ReceivedBatch, Subscription } from "../../transport/index.ts"
+import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from "../../transport/index.ts"
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
+import { readMeta } from "../../record/Wire.ts"
 import type { SpillPlace } from "./Spill.ts"
+import { SpillSettles } from "./SpillSettles.ts"
 
 /** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
 const spillGroup = "leat.spill"
 
 /** Pause before something of the spill is asked for again, in milliseconds. */
 const againMs = 1000
+
+/** How long something that is asked of the spill may take before it is asked anew, in milliseconds. */
+const answerMs = 30_000
 
 /** How long nothing is said of a spill that another process has, in milliseconds. */
 const tellMs = 10_000
@@ -28,6 +33,17 @@ export interface SpillBounds {
 /** Records that follow each other, and the position behind them. */
 export type Portion = Pick<ReceivedBatch, "records" | "next">
 
+interface Sizes {
+  readonly bytes: number
+  readonly markers: number
+}
+
+const nothing: Sizes = { bytes: 0, markers: 0 }
+
+function withRecord({ bytes, markers }: Sizes, record: ReceivedRecord): Sizes {
+  return { bytes: bytes + sizeOf(record), markers: markers + (readMeta(record.headers, "").isMarker ? 1 : 0) }
+}
+
 /** A lane of the spill, and how far it was read. */
 interface Held {
   readonly lane: Lane
@@ -35,6 +51,8 @@ interface Held {
   /** Pulled, and not looked at. */
   readonly ahead: Array<Portion>
   next: Position
+  /** What was read last and is not settled: whoever has failed with it reads it once more. */
+  given?: Portion | undefined
 }
 
 export class SpillLanes {
@@ -43,6 +61,9 @@ export class SpillLanes {
   readonly #place: SpillPlace
   readonly #scope: Scope.Scope
   readonly #lanes = new Map<number, Held>()
+  /** By partition: who may read its lane. Whoever sends on reads it, and a settle of a lane that has come anew does. */
+  readonly #readers = new Map<number, Semaphore.Semaphore>()
+  readonly #settles: SpillSettles
   /** Completed, and made anew, with each lane that comes. */
   #given = Deferred.makeUnsafe<void>()
   /** Completed, and made anew, when the member has to join again. */
@@ -53,6 +74,12 @@ export class SpillLanes {
     this.#place = place
     this.#scope = scope
     this.lost = lost
+    const { trim } = place.transport
+    this.#settles = new SpillSettles(`the spill ${place.topic}`, scope, {
+      answerMs,
+      settle: (partition, position) => this.#settle(partition, position),
+      trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void
+    })
   }
 
   /** Waits until the spill belongs to this process; says so when that takes long. */
@@ -61,7 +88,7 @@ export class SpillLanes {
       const scope = yield* Effect.scope
       const topic = `${place.topic}.owner`
       const owner = Deferred.makeUnsafe<Lane>()
-      yield* asked(place.transport.ensure({ topic, partitions: 1 }), place)
+      yield* asked(answered(place.transport.ensure({ topic, partitions: 1 }), place, "ensure"), place)
       yield* Effect.forkIn(
         subscribed(place, topic, (lane) => Effect.asVoid(Deferred.succeed(owner, lane)), Effect.never),
         scope
@@ -80,25 +107,27 @@ export class SpillLanes {
   /** Of all partitions. */
   get bounds(): Effect.Effect<ReadonlyArray<SpillBounds>> {
     const { transport, topic } = this.#place
-    return Effect.map(asked(transport.bounds(topic, spillGroup), this.#place), (rows) =>
-      rows.map(({ partition, start, end, settled }) => ({
-        partition,
-        settled: settled !== undefined && settled > start ? settled : start,
-        end
-      }))
+    return Effect.map(
+      asked(answered(transport.bounds(topic, spillGroup), this.#place, "bounds"), this.#place),
+      (rows) =>
+        rows.map(({ partition, start, end, settled }) => ({
+          partition,
+          settled: settled !== undefined && settled > start ? settled : start,
+          end
+        }))
     )
   }
 
-  /** Bytes of the records in [from, to). */
-  bytes(partition: number, from: Position, to: Position): Effect.Effect<number> {
-    if (from >= to) return Effect.succeed(0)
+  /** Of the records in [from, to): their bytes, and how many are no events. */
+  sizes(partition: number, from: Position, to: Position): Effect.Effect<Sizes> {
+    if (from >= to) return Effect.succeed(nothing)
     const { transport, topic } = this.#place
     const read = transport.read(topic, partition, { fromPosition: from, toPosition: to })
     return asked(
       Stream.runFold(
         read,
-        () => 0,
-        (total, { records }) => records.reduce((sum, record) => sum + sizeOf(record), total)
+        () => nothing,
+        (total, { records }) => records.reduce(withRecord, total)
       ),
       this.#place
     )
@@ -109,37 +138,58 @@ export class SpillLanes {
    * and so nobody has noted whose it is.
    */
   read(partition: number, from: Position, to: Position): Effect.Effect<Portion> {
-    return Effect.gen({ self: this }, function* () {
+    const reading = Effect.gen({ self: this }, function* () {
+      const given = this.#lanes.get(partition)?.given
+      if (given !== undefined && from < given.next) return withinPortion(given, from, given.next)
       for (;;) {
         const { held, portion } = yield* this.#pull(partition)
         const { records, next } = portion
         if (next <= from) continue
-        if (next <= to) return { records: records.filter(({ position }) => position >= from), next }
-        held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
-        return { records: records.filter(({ position }) => position >= from && position < to), next: to }
+        if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
+        held.given = withinPortion(portion, from, next <= to ? next : to)
+        return held.given
       }
+    })
+    return this.#alone(partition, reading)
+  }
+
+  /** What stands before a position has ended: it is not sent on again, and its room is given back. Waits for the disk, and not for long. */
+  settle(partition: number, position: Position): Effect.Effect<void> {
+    const held = this.#lanes.get(partition)
+    if (held !== undefined) held.given = undefined
+    return this.#settles.settle(partition, position)
+  }
+
+  #settle(partition: number, position: Position): Effect.Effect<void, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const held = yield* this.#caughtUp(partition, position)
+      const exit = yield* Effect.exit(Effect.suspend(() => held.lane.settle(position)))
+      if (Exit.isSuccess(exit)) return
+      if (reasonOf(exit.cause) === "LaneLost") yield* this.#lost(partition, held, exit.cause)
+      return yield* errorOf(this.#place, "settle", exit.cause)
     })
   }
 
-  /** What stands before a position has ended: it is not sent on again, and its room is given back. */
-  settle(partition: number, position: Position): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { transport, topic } = this.#place
+  /** A lane that has come anew settles what it has been read to. */
+  #caughtUp(partition: number, position: Position): Effect.Effect<Held> {
+    const reading = Effect.gen({ self: this }, function* () {
       for (;;) {
         const held = yield* this.#laneOf(partition)
-        // A lane that has come anew settles what it has been read to.
-        if (held.next < position) {
-          const { held: now, portion } = yield* this.#pull(partition)
-          if (portion.next > position) now.ahead.unshift(portion)
-          continue
-        }
-        const exit = yield* Effect.exit(held.lane.settle(position))
-        if (Exit.isSuccess(exit)) break
-        if (reasonOf(exit.cause) === "LaneLost") yield* this.#lost(partition, held, exit.cause)
-        else yield* Effect.sleep(againMs)
+        if (held.next >= position) return held
+        const { held: now, portion } = yield* this.#pull(partition)
+        if (portion.next > position) now.ahead.unshift(portion)
       }
-      const { trim } = transport
-      if (trim !== undefined) yield* Effect.ignore(trim(topic, partition, position))
+    })
+    return this.#alone(partition, reading)
+  }
+
+  /** One after the other: a lane has one reader at a time. */
+  #alone<A>(partition: number, reading: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      const found = this.#readers.get(partition)
+      const readers = found ?? Semaphore.makeUnsafe(1)
+      if (found === undefined) this.#readers.set(partition, readers)
+      return readers.withPermits(1)(reading)
     })
   }
 
@@ -148,7 +198,7 @@ export class SpillLanes {
       for (;;) {
         const held = yield* this.#laneOf(partition)
         if (held.ahead.length === 0) {
-          const exit = yield* Effect.exit(held.pull)
+          const exit = yield* Effect.exit(answered(held.pull, this.#place, "pull"))
           if (Exit.isSuccess(exit)) held.ahead.push(...exit.value)
           else yield* this.#lost(partition, held, exit.cause)
         }
@@ -203,6 +253,11 @@ export class SpillLanes {
   }
 }
 
+/** What of a portion stands in [from, to). */
+function withinPortion({ records }: Portion, from: Position, to: Position): Portion {
+  return { records: records.filter(({ position }) => position >= from && position < to), next: to }
+}
+
 /** A member of the group, again and again; each until it fails, or `broken` completes. */
 function subscribed(
   place: SpillPlace,
@@ -233,6 +288,23 @@ function asked<A>(effect: Effect.Effect<A, TransportError>, { topic }: SpillPlac
     })
   )
   return once
+}
+
+/** What does not answer has failed. */
+function answered<A, E>(
+  effect: Effect.Effect<A, E>,
+  { transport }: SpillPlace,
+  operation: string
+): Effect.Effect<A, E | TransportError> {
+  const detail = `no answer within ${answerMs} ms`
+  const error = new TransportError({ reason: "Timeout", transport: transport.name, operation, detail })
+  return Effect.timeoutOrElse(effect, { duration: answerMs, orElse: () => Effect.fail(error) })
+}
+
+function errorOf({ transport }: SpillPlace, operation: string, cause: Cause.Cause<unknown>): TransportError {
+  const error = Cause.squash(cause)
+  if (error instanceof TransportError) return error
+  return new TransportError({ reason: "Unknown", transport: transport.name, operation, detail: String(error) })
 }
 
 function textOf(cause: Cause.Cause<unknown>): string {

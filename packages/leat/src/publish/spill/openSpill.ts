@@ -2,22 +2,30 @@
 import { Effect, type Scope } from "effect"
 import type { Leg } from "../../routes/Route.ts"
 import { contained } from "../../transport/contained.ts"
-import { type Transport, TransportError } from "../../transport/index.ts"
+import { type TopicStatus, type Transport, TransportError } from "../../transport/index.ts"
 import type { SpillPlace } from "./Spill.ts"
+
+type Difference = Extract<TopicStatus, { readonly status: "differs" }>["differences"][number]
 
 /** What the names of spills end with. */
 const spillSuffix = ".spill"
 
+/** What was told durable goes when it was sent on, and never for its age or its size. */
+const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+
 /**
- * The partitions stand in the name: a key keeps its partition there as long as the destination has as many.
+ * The partitions stand in the name: a key keeps its partition there as long as the destination has as many. No two destinations come to one
+ * name, or each would send to its own topic what the other has left there: the name of the cluster has no dot.
  *
  * @example
  * ```ts
  * spillTopic({ cluster: "kafka", topic: "risk.beacons.sighting" }, 8) // "kafka.risk.beacons.sighting.8.spill"
+ * spillTopic({ cluster: "kafka.eu", topic: "orders" }, 8) // "kafka_2eeu.orders.8.spill"
  * ```
  */
-function spillTopic({ cluster, topic }: Pick<Leg, "cluster" | "topic">, partitions: number): string {
-  return `${cluster}.${topic}.${partitions}${spillSuffix}`
+export function spillTopic({ cluster, topic }: Pick<Leg, "cluster" | "topic">, partitions: number): string {
+  const first = cluster.replaceAll(/_(?=2e|5f)/g, "_5f").replaceAll(".", "_2e")
+  return `${first}.${topic}.${partitions}${spillSuffix}`
 }
 
 export function openSpill(
@@ -28,17 +36,24 @@ export function openSpill(
 ): Effect.Effect<SpillPlace, TransportError, Scope.Scope> {
   return Effect.gen(function* () {
     const topic = spillTopic(leg, partitions)
-    yield* transport.ensure({ topic, partitions })
+    const kept = yield* transport.ensure({ topic, partitions, retention: everything })
+    const faults = kept.status === "differs" ? kept.differences.filter(({ property }) => property !== "partitions") : []
+    if (faults.length > 0) return yield* refused(transport, "ensure", whyDeletes(topic, leg, faults))
     const writer = yield* contained(transport.openWriter(topic), topic)
     if (writer.partitions !== partitions) {
       const detail = `topic ${topic} has ${writer.partitions} partitions, and a spill of ${leg.sink} has ${partitions}`
-      return yield* new TransportError({
-        reason: "Unsupported",
-        transport: transport.name,
-        operation: "openWriter",
-        detail
-      })
+      return yield* refused(transport, "openWriter", detail)
     }
     return { transport, topic, writer, bytesMax: () => latest().spill?.bytesMax ?? 0 }
   })
+}
+
+/** Why a topic that is there already is no spill. */
+function whyDeletes(topic: string, { spill }: Leg, faults: ReadonlyArray<Difference>): string {
+  const found = faults.map(({ property, found: has }) => `${property}: ${has}`).join(", ")
+  return `topic ${topic} of ${spill?.cluster} may delete what was not sent on yet (${found}), and a spill keeps everything: take the retention out of the section of that cluster, or name another cluster`
+}
+
+function refused(transport: Transport, operation: string, detail: string): TransportError {
+  return new TransportError({ reason: "Unsupported", transport: transport.name, operation, detail })
 }

@@ -61,6 +61,28 @@ export const writingCases: ReadonlyArray<TransportCase> = [
     })
   ),
 
+  testCase(
+    "a topic that is to keep everything keeps it, and is found to be so",
+    ({ transport, topic }) =>
+      Effect.gen(function* () {
+        const kept = `${topic}-kept`
+        const forEver = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+        const made = yield* transport.ensure({ topic: kept, partitions: 1, retention: forEver })
+        assert.deepEqual(made, { status: "created", partitions: 1 })
+        const again = yield* transport.ensure({ topic: kept, partitions: 1, retention: forEver })
+        assert.deepEqual(again, { status: "exists", partitions: 1 })
+        const bounded = yield* transport.ensure({ topic: kept, partitions: 1, retention: { bytes: 4096 } })
+        assert.equal(bounded.status, "differs", "a topic that keeps everything is not one with a bound")
+        const writer = yield* transport.openWriter(kept)
+        const value = "v".repeat(500)
+        for (let sent = 0; sent < 20; sent++) yield* store(writer, 0, [{ key: "k", value, headers: [] }])
+        const [bounds] = yield* transport.bounds(kept)
+        assert.deepEqual([bounds?.start, bounds?.end], [0n, 20n])
+      }),
+    // What can be a spill.
+    { applies: ({ acks, ephemeral }) => acks.includes("fsync") || ephemeral }
+  ),
+
   testCase("a transport that tells which topics there are tells those that were made", ({ transport, topic }) =>
     Effect.gen(function* () {
       const { topics } = transport

@@ -11,6 +11,13 @@ export interface Topic {
   readonly firstPartition: number
   readonly partitions: number
   readonly compacted: boolean
+  /** Infinity: nothing is deleted for it, whatever the defaults are. */
+  readonly retentionMs: number | undefined
+  readonly retentionBytes: number | undefined
+}
+
+/** Retention of topics without a setting of their own. */
+export interface RetentionDefaults {
   readonly retentionMs: number | undefined
   readonly retentionBytes: number | undefined
 }
@@ -88,8 +95,8 @@ export class Topics {
     const last = this.#known.at(-1)
     const id = (last?.id ?? 0) + 1
     const first = last === undefined ? 0 : last.firstPartition + last.partitions
-    const { timeMs = null, bytes: bytesMax = null } = retention ?? {}
-    this.#insert.run(id, topic, first, partitions, compacted === true ? 1 : 0, timeMs, bytesMax)
+    const { timeMs, bytes: bytesMax } = retention ?? {}
+    this.#insert.run(id, topic, first, partitions, compacted === true ? 1 : 0, columnOf(timeMs), columnOf(bytesMax))
     for (let number = 0; number < partitions; number++)
       this.#insertHead.run(first + number, 0, rowSum(first + number, 0, 0, 0, 0, 0, 0))
     this.#load()
@@ -119,12 +126,15 @@ export class Topics {
 }
 
 /** The differences between an existing topic and the requested one. */
-export function compareTopic(found: Topic, spec: TopicSpec): TopicStatus {
+export function compareTopic(found: Topic, spec: TopicSpec, defaults: RetentionDefaults): TopicStatus {
+  // A topic that was made without a word keeps everything, as long as the log does.
+  const timeMs = found.retentionMs ?? impliedBy(spec.retention?.timeMs, defaults.retentionMs)
+  const bytes = found.retentionBytes ?? impliedBy(spec.retention?.bytes, defaults.retentionBytes)
   const differences = [
     ["partitions", spec.partitions, found.partitions] as const,
     ["compacted", spec.compacted ?? false, found.compacted] as const,
-    ["retention.timeMs", spec.retention?.timeMs, found.retentionMs] as const,
-    ["retention.bytes", spec.retention?.bytes, found.retentionBytes] as const
+    ["retention.timeMs", spec.retention?.timeMs, timeMs] as const,
+    ["retention.bytes", spec.retention?.bytes, bytes] as const
   ].flatMap(([property, asked, has]) =>
     asked === has ? [] : [{ property, asked: String(asked ?? "default"), found: String(has ?? "default") }]
   )
@@ -140,12 +150,24 @@ function sumOf(topics: ReadonlyArray<Topic>): number {
       firstPartition,
       partitions,
       compacted ? 1 : 0,
-      retentionMs ?? null,
-      retentionBytes ?? null
+      columnOf(retentionMs),
+      columnOf(retentionBytes)
     ])
   )
 }
 
+/** Of what is never reached, in the file: a log that knows no such word keeps everything too. */
+const unreached = Number.MAX_SAFE_INTEGER
+
+function columnOf(bound: number | undefined): number | null {
+  return bound === Number.POSITIVE_INFINITY ? unreached : (bound ?? null)
+}
+
 function optional(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined
+  if (typeof value !== "number") return undefined
+  return value === unreached ? Number.POSITIVE_INFINITY : value
+}
+
+function impliedBy(asked: number | undefined, ofLog: number | undefined): number | undefined {
+  return asked === Number.POSITIVE_INFINITY && ofLog === undefined ? asked : undefined
 }

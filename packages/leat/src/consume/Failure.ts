@@ -1,0 +1,33 @@
+/** How handling a record can fail, and what stands still because of it. */
+import type { Position } from "../transport/index.ts"
+
+/** What the policy is asked about, and a sentence for a person. */
+export interface FailedWith {
+  readonly tag: string
+  readonly detail?: string
+}
+
+/** How a handler ended, when it did not succeed. */
+export type Failure =
+  | FailedWith
+  | { readonly skip: "control" | "otherStream" | "otherType" }
+  /** Of a bundle: by the index of the record, from 0; the others are done. */
+  | { readonly parts: ReadonlyMap<number, FailedWith> }
+  /** It is done, but so many of its records had been done before. */
+  | { readonly copies: number }
+  /** Of a bundle: nothing of it is done, and each record is to be handled by itself. */
+  | { readonly apart: true }
+
+/** Why a lane, or one key of it, stands still until a person says `resume`. */
+export interface ReadHalted {
+  /** `key`: the others go on. */
+  readonly scope: "lane" | "key"
+  /** What the policy was asked about; `Defect` when leat itself, or the driver, has a fault. */
+  readonly tag: string
+  /** The record that failed; the first that is not finished, when no single one did. */
+  readonly position: Position
+  /** Attempts made so far. */
+  readonly attempts: number
+  /** One sentence for a person. */
+  readonly detail: string
+}

@@ -1,0 +1,107 @@
+/**
+ * The topics of a group's own: what was replayed for it, and its retry topics. Each is read from when it is there; until then it is looked for now
+ * and then. All eight tiers are looked for, whatever the setting says: a list that was shortened leaves records behind it.
+ */
+import { Effect, Exit, Scope } from "effect"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { deadLetterTopics, retryTopic } from "../record/DeadLetter.ts"
+import { retryTopicsMax } from "../routes/retryTopicFaults.ts"
+import type { SubscriptionSettings } from "../routes/Routes.ts"
+import { SideTopic } from "./SideTopic.ts"
+import type { Source } from "./Source.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import { Wake } from "../Wake.ts"
+
+/** Time between two looks for topics, in milliseconds. */
+const lookMs = 30_000
+
+export class SideTopics<T> {
+  readonly #replays: SideTopic<T>
+  /** The first tier first. */
+  readonly #tiers: ReadonlyArray<SideTopic<T>>
+  readonly #wake: Wake
+
+  /** `outage`: of the lanes of the stream. */
+  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, outage: SeenOutage) {
+    const { topic, group, scheduler } = options
+    this.#wake = new Wake(scheduler)
+    const own = { ...options, lettersOf: topic, onMoved: () => this.look() }
+    this.#replays = new SideTopic({ ...own, topic: deadLetterTopics(topic, group).replays }, settings)
+    const seen = unsuspected(outage)
+    this.#tiers = Array.from({ length: retryTopicsMax }, (_, index) => {
+      const tier = index + 1
+      return new SideTopic({ ...own, topic: retryTopic(topic, group, tier), tier, outage: seen }, settings)
+    })
+  }
+
+  get halted(): ReadonlyArray<HaltedReadLane> {
+    return this.#all.flatMap(({ halted }) => halted)
+  }
+
+  get blocked(): Source<T>["blocked"] {
+    return this.#all.flatMap(({ blocked }) => blocked)
+  }
+
+  configure(settings: SubscriptionSettings): void {
+    for (const one of this.#all) one.configure(settings)
+  }
+
+  isHandling(delivery: DeliveryInfo): boolean {
+    return this.#all.some((one) => one.isHandling(delivery))
+  }
+
+  readonly resume: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
+  )
+
+  /** A topic may be there that was not: it is looked for at once. */
+  look(): void {
+    this.#wake.signal()
+  }
+
+  /** Until it is interrupted; then all of them drain at the same time. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.acquireUseRelease(
+      Scope.make("parallel"),
+      (readers) => this.#lookOut(readers),
+      (readers) => Scope.close(readers, Exit.void)
+    )
+  )
+
+  #lookOut(readers: Scope.Scope): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      for (let isFirst = true; ; isFirst = false) {
+        yield* this.#find(this.#replays, readers)
+        for (const tier of this.#tiers) {
+          const isThere = yield* this.#find(tier, readers)
+          // A tier is made by who moves a record on from the one before. Only somebody who deletes topics makes a gap, which is looked behind once.
+          if (!isThere && !isFirst) break
+        }
+        yield* this.#wake.waitFor(lookMs)
+      }
+    })
+  }
+
+  /** Reads it from when it is there; says whether it is. */
+  #find(topic: SideTopic<T>, readers: Scope.Scope): Effect.Effect<boolean> {
+    return Effect.gen(function* () {
+      if (topic.isRead) return true
+      if (!(yield* topic.isThere)) return false
+      yield* Effect.forkIn(topic.read, readers, { startImmediately: true })
+      return true
+    })
+  }
+
+  get #all(): ReadonlyArray<SideTopic<T>> {
+    return [this.#replays, ...this.#tiers]
+  }
+}
+
+/** Of retry topics: what has failed before fails again, which says nothing of an outage; but while there is one, what fails waits too. */
+function unsuspected(outage: SeenOutage): SeenOutage {
+  return {
+    handled: (count, nowMs) => outage.handled(count, nowMs),
+    failed: (_, countedMs) => countedMs,
+    isOutage: (nowMs) => outage.isOutage(nowMs)
+  }
+}

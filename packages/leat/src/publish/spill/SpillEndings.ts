@@ -1,0 +1,154 @@
+/** What is told when records of a spill end: the accounts of their streams, the journal, consumers, and once for all whoever runs the process. */
+import { Effect } from "effect"
+import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
+import { sizeOf } from "../../record/batchOf.ts"
+import { type DroppedRange, droppedHeader, forgotten, noticeHasForgotten } from "../../record/DropNotice.ts"
+import type { EventId } from "../../record/EventId.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import type { Position, ReceivedRecord } from "../../transport/index.ts"
+import type { Pump } from "../Pump.ts"
+import type { Spill, SpillPart } from "./Spill.ts"
+import type { SpillEnding } from "./SpillBook.ts"
+import { markerOfEvent, SpillNotices } from "./SpillNotices.ts"
+
+/** What is asked of the sink. */
+export interface EndingsHome {
+  readonly leg: Leg
+  readonly ledger: Pick<Ledger, "journal">
+  /** The account of a stream that has this tag in this sink. */
+  readonly accountOf: (tag: string) => WriteAccount
+  /** Of this leat. */
+  readonly incarnation: string
+  /** Events of a stream were dropped: a gap, for a later record of it to announce. False: there is none any more. */
+  readonly announce: (account: WriteAccount, ranges: ReadonlyArray<DroppedRange>) => boolean
+}
+
+/** What was sent on since the spill had been empty. */
+interface Tally {
+  sinceMs: number
+  /** Whether it was told that something is in the spill. */
+  isTold: boolean
+  stored: number
+  dropped: number
+  deadLettered: number
+}
+
+export class SpillEndings {
+  readonly notices = new SpillNotices()
+  readonly #spill: Spill
+  readonly #home: EndingsHome
+  readonly #pump: Pick<Pump, "context" | "nowMs">
+  #tally: Tally | undefined
+
+  constructor(spill: Spill, home: EndingsHome, pump: Pick<Pump, "context" | "nowMs">) {
+    this.#spill = spill
+    this.#home = home
+    this.#pump = pump
+  }
+
+  /** A partition is turned on. */
+  begin(): void {
+    this.#tally ??= { sinceMs: this.#pump.nowMs, isTold: false, stored: 0, dropped: 0, deadLettered: 0 }
+  }
+
+  /** Tells that something is in the spill, or will be; once until it is empty. */
+  tellOnce(sentence: string): void {
+    if (this.#tally?.isTold === false) this.tell(sentence)
+  }
+
+  /** Tells what is in the spill. */
+  tell(sentence: string): void {
+    if (this.#tally !== undefined) this.#tally.isTold = true
+    this.#say(sentence)
+  }
+
+  /** Nothing of it is left. */
+  empty(): void {
+    if (this.#tally === undefined) return
+    const { sinceMs, isTold, stored, dropped, deadLettered } = this.#tally
+    this.#tally = undefined
+    if (!isTold) return
+    const others = [
+      ...(dropped === 0 ? [] : [`${dropped} dropped`]),
+      ...(deadLettered === 0 ? [] : [`${deadLettered} set aside`])
+    ]
+    const lost = others.length === 0 ? "" : `, ${others.join(" and ")}`
+    const seconds = Math.round((this.#pump.nowMs - sinceMs) / 1000)
+    this.#say(
+      `${this.#home.leg.sink} stores again: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
+    )
+  }
+
+  /** Records have ended, one behind the other. */
+  ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
+    for (const record of records) {
+      this.missing(partition, part, record.position)
+      part.at = record.position + 1n
+      const meta = readMeta(record.headers, "")
+      const account = part.book.end(record.position, meta, how)
+      part.bytes = Math.max(0, part.bytes - sizeOf(record))
+      if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
+      else if (this.#tally !== undefined) this.#tally[how.ending]++
+      if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
+      else if (record.position < part.ownFrom && record.position >= part.recoveredTo) {
+        part.recoveredTo = record.position + 1n
+        this.#recovered(meta.id, how)
+      }
+      if (how.ending !== "stored") this.#announce(partition, account, record, how)
+    }
+  }
+
+  /** An event of this leat has ended: the journal sees it. */
+  #told(account: WriteAccount, { bucket, seq }: EventId, how: SpillEnding): void {
+    const reason = how.ending === "stored" ? undefined : how.reason
+    this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
+  }
+
+  /** Consumers are told of a record that is not stored, and of what it was to announce. */
+  #announce(
+    partition: number,
+    account: WriteAccount | undefined,
+    { headers }: ReceivedRecord,
+    how: Exclude<SpillEnding, { readonly ending: "stored" }>
+  ): void {
+    const { id, isMarker, dropped } = readMeta(headers, "")
+    const notice = headers.find(([name]) => name === droppedHeader)?.[1]
+    const said = notice !== undefined && noticeHasForgotten(notice) ? [...dropped, forgotten] : dropped
+    const [marker] = isMarker ? headers : []
+    if (marker !== undefined) this.notices.add(partition, marker, said)
+    if (id === undefined) return
+    const { incarnation, bucket, seq } = id
+    const reason = how.ending === "dropped" ? how.reason : how.ending
+    const ranges = [...said, { bucket, from: seq, to: seq + 1, reason }]
+    // What this leat has given up on its way to the spill was announced then.
+    if (account === undefined ? incarnation === this.#home.incarnation : this.#home.announce(account, ranges)) return
+    this.notices.add(partition, markerOfEvent(id), ranges)
+  }
+
+  /** One that an earlier process has left. */
+  #recovered(id: EventId | undefined, how: SpillEnding): void {
+    if (id === undefined) return
+    const account = this.#home.accountOf(id.stream)
+    account.recovered++
+    if (how.ending === "stored") account.stored++
+    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
+  }
+
+  /** Positions before `to` that cannot be read any more. */
+  missing(partition: number, part: SpillPart, to: Position): void {
+    if (to <= part.at) return
+    const count = Number(to - part.at)
+    this.#say(
+      `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
+    )
+    part.book.skip(part.at, to, "Corrupt")
+    part.at = to
+    if (this.#tally !== undefined) this.#tally.dropped += count
+  }
+
+  #say(sentence: string): void {
+    Effect.runForkWith(this.#pump.context)(warn(sentence))
+  }
+}

@@ -1,0 +1,124 @@
+import { Effect, Exit, Scope } from "effect"
+import { describe, expect, it } from "vitest"
+import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
+import { legRow, note, stored } from "./stories.js"
+
+const texts = Effect.fnUntraced(function* (places: ReturnType<typeof spillPlaces>) {
+  return (yield* stored(places.far)).map(({ text }) => text)
+})
+
+/** One event in the spill, and the cluster there again. */
+const spilledOne = Effect.fnUntraced(function* (
+  places: ReturnType<typeof spillPlaces>,
+  setting: Parameters<typeof openSpilling>[1] = {}
+) {
+  const opened = yield* openSpilling(places, setting)
+  places.faults = isAway
+  yield* opened.notes.publish(note("k", "0"), { level: "durable" })
+  return opened
+})
+
+describe("a leg that spills", () => {
+  it("goes on beside a settle of its disk that never answers, and tells", () => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* spilledOne(places)
+        places.diskFaults = { settle: () => "silence" }
+        places.faults = {}
+        yield* until("it is stored", () => legRow(leat)?.stored === 1)
+        yield* Effect.timeout(notes.publish(note("k", "1")), "3 seconds")
+        // Not once more for each portion either.
+        places.faults = isAway
+        for (let text = 2; text < 12; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
+        places.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 12, 8000)
+        expect(yield* texts(places)).toEqual(Array.from({ length: 12 }, (_, index) => String(index)))
+        yield* Effect.sleep("2 minutes")
+      })
+    )
+    const told = lines.filter((line) => line.includes("cannot settle"))
+    expect(told).toEqual([
+      "the spill far.notes.1.spill cannot settle partition 0, and is tried again; what was sent on from it is sent once more if this process ends: no answer within 30000 ms"
+    ])
+  })
+
+  it("has that settle begun anew: nothing comes twice from the next process", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        let settles = 0
+        const first = yield* Scope.make()
+        const { leat, notes } = yield* Scope.provide(spilledOne(places), first)
+        places.diskFaults = { settle: () => (settles++ === 0 ? "silence" : undefined) }
+        places.faults = {}
+        yield* until("it is stored", () => legRow(leat)?.stored === 1)
+        yield* notes.publish(note("k", "1"))
+        yield* until("it is settled", () => settles === 2, 40_000)
+        yield* Effect.sleep(100)
+        yield* Scope.close(first, Exit.void)
+        const next = yield* openSpilling(places)
+        yield* next.notes.publish(note("k", "2"))
+        expect(yield* texts(places)).toEqual(["0", "1", "2"])
+        expect(places.disk.disk.topic("far.notes.1.spill").partitions[0]?.start).toBe(1n)
+      })
+    )
+  })
+
+  it("goes on beside a trim of its disk that never answers, and tells", () => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* spilledOne(places, { disk: () => ({ trim: () => Effect.never }) })
+        for (let text = 1; text < 5; text++) {
+          places.faults = {}
+          yield* until("it is stored", () => legRow(leat)?.stored === text)
+          yield* Effect.sleep("1 minute")
+          places.faults = isAway
+          yield* Effect.timeout(notes.publish(note("k", String(text)), { level: "durable" }), "3 seconds")
+        }
+        expect(yield* texts(places)).toEqual(["0", "1", "2", "3"])
+      })
+    )
+    expect(lines.filter((line) => line.includes("room"))).toEqual([
+      "the spill far.notes.1.spill does not give back the room of what was sent on from partition 0, and is asked again with the next: no answer within 30000 ms"
+    ])
+  })
+
+  it("joins again when a pull of its disk never answers, and keeps nothing in memory meanwhile", () => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* spilledOne(places)
+        let pulls = 0
+        places.diskFaults = { pull: () => (pulls++ === 0 ? "silence" : undefined) }
+        places.faults = {}
+        yield* until("it is read", () => pulls === 1)
+        yield* Effect.timeout(notes.publish(note("k", "1"), { level: "durable" }), "3 seconds")
+        yield* Effect.sleep("20 seconds")
+        expect(leat.sinks()[0]?.trouble).toMatch(/the spill far.notes.1.spill does not give what it holds$/)
+        yield* until("all is stored", () => legRow(leat)?.stored === 2, 20_000)
+        expect(yield* texts(places)).toEqual(["0", "1"])
+      })
+    )
+    expect(lines.filter((line) => line.includes("does not give what it holds"))).toHaveLength(1)
+  })
+  it("counts once what it sends on once more, because its disk has forgotten the settle", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const first = yield* Scope.make()
+        yield* Scope.provide(spilledOne(places), first)
+        yield* Scope.close(first, Exit.void)
+        places.diskFaults = { settle: () => "silence" }
+        places.faults = {}
+        const { leat } = yield* openSpilling(places)
+        yield* until("it is stored", () => legRow(leat)?.stored === 1)
+        yield* places.disk.losePower(0)
+        yield* until("it is stored once more", () => places.far.topic("notes").partitions[0]?.end === 2n)
+        yield* Effect.sleep("1 second")
+        expect(legRow(leat)).toMatchObject({ admitted: 0, recovered: 1, stored: 1, balanced: true })
+      })
+    )
+  })
+})
