@@ -53,7 +53,7 @@ export interface Rule {
    * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure.
    */
   readonly on: ReadonlyArray<string>
-  /** Absent: the ending at once. A `CrashLoop` is never tried again. */
+  /** Absent: the ending at once. A `CrashLoop` is tried again only where this has no limit. */
   readonly retry?: Retry
   /**
    * Subscriptions only: how long one attempt of a handler may take, in milliseconds; then it is told to end, and fails as `HandlerTimeout`. Of
@@ -101,8 +101,8 @@ export function decide(policy: Policy, failure: Failure): Decision {
   takes("Policy.decide", "a policy and a failure", Array.isArray(policy) && isObject(failure), policy)
   const rule = policy.find(({ on }) => names(on, failure.tag))
   if (rule === undefined) return { ending: "halt" }
-  // The attempts of a crash loop were the processes that died: one more of them would die.
-  const retry = failure.tag === "CrashLoop" ? undefined : rule.retry
+  // The attempts of a crash loop were the processes that died, and each process would count them anew: only a rule that never gives up goes on.
+  const retry = failure.tag === "CrashLoop" && isLimited(rule.retry) ? undefined : rule.retry
   if (retry === undefined || failure.attempts > (retry.times ?? Infinity)) return { ending: rule.then }
   const delay = Math.min(
     // The power of a lane that retries for ever is Infinity some day, and 0 times Infinity is no delay.
@@ -113,6 +113,10 @@ export function decide(policy: Policy, failure: Failure): Decision {
   const retryAfterMs = failure.attempts > retriesUnbounded ? Math.max(shortened, delayMsFloor) : shortened
   if (failure.elapsedMs + retryAfterMs > (retry.deadlineMs ?? Infinity)) return { ending: rule.then }
   return { retryAfterMs }
+}
+
+function isLimited(retry: Retry | undefined): boolean {
+  return retry?.times !== undefined || retry?.deadlineMs !== undefined
 }
 
 /**

@@ -78,8 +78,8 @@ describe("a lane that is a crash loop", () => {
     })
   })
 
-  it("is not tried again, whatever retries the policy has: each would be the death of one more process", () => {
-    const policy: Policy = [{ on: ["*"], retry: { baseMs: 10 }, then: "drop" }]
+  it("is not tried again where its retries are counted: each would be the death of one more process", () => {
+    const policy: Policy = [{ on: ["*"], retry: { times: 5, baseMs: 10 }, then: "drop" }]
     const one = lane({ abandoned: 4 }, { concurrency: 1, policy })
     one.received(batch(0, [1]))
     expect(one.next(0)).toBeUndefined()

@@ -12,7 +12,7 @@ const policy: Policy = [
   { on: ["drop"], then: "drop" },
   { on: ["twice"], retry: { times: 1, baseMs: 10 }, then: "drop" },
   { on: ["aside"], then: "deadLetter" },
-  { on: ["CrashLoop"], retry: { baseMs: 10 }, then: "deadLetter" },
+  { on: ["CrashLoop"], retry: { times: 9, baseMs: 10 }, then: "deadLetter" },
   { on: ["asideLater"], retry: { times: 1, baseMs: 10 }, then: "deadLetter" },
   { on: ["late"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
   { on: ["again"], retry: { baseMs: 20 }, then: "halt" }

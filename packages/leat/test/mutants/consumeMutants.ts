@@ -20,10 +20,10 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a crash loop is retried as any failure",
     file: "Policy.ts",
-    find: `failure.tag === "CrashLoop" ? undefined : rule.retry`,
+    find: `failure.tag === "CrashLoop" && isLimited(rule.retry) ? undefined : rule.retry`,
     replace: `rule.retry`,
     foundBy: "consume/ReadLane.test.ts",
-    test: "is not tried again, whatever retries the policy has"
+    test: "is not tried again where its retries are counted"
   },
   {
     name: "a lane hears of its revocation only by pulling",

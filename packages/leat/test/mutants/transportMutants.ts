@@ -177,8 +177,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a connection that broke is known not to have stored",
     file: "transport/TransportError.ts",
-    find: `return reasons[this.reason].mayBeStored`,
-    replace: `return this.reason !== "Disconnected" && this.reason !== "Timeout" && reasons[this.reason].mayBeStored`,
+    find: `known(this.reason)?.mayBeStored ?? true`,
+    replace: `this.reason !== "Disconnected" && this.reason !== "Timeout" && (known(this.reason)?.mayBeStored ?? true)`,
     foundBy: "transport/TransportError.test.ts"
   },
   {
