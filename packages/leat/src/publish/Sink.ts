@@ -105,6 +105,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   #closing: "draining" | "closed" | undefined
   /** Events that were dropped because it closes. */
   #givenUp = 0
+  /** Lanes that were given to the spill because they stood while closing. */
+  readonly #givenToSpill = new Set<PumpedLane>()
   #drained: (() => void) | undefined
 
   constructor(
@@ -433,7 +435,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     for (const lane of this.#all) {
       if (lane.isEmpty) continue
       this.#pump.giveUp(lane.partition)
-      this.#spill?.giveUp(lane)
+      this.#givesToSpill(lane)
     }
   }
 
@@ -442,8 +444,15 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     for (const lane of this.#all) {
       const isStanding = lane.halted !== undefined || lane.partition.halted !== undefined
       if (!isStanding || lane.isDeadLettering) continue
-      if (this.#spill?.giveUp(lane) !== true) this.#abandon(lane)
+      if (!this.#givesToSpill(lane)) this.#abandon(lane)
     }
+  }
+
+  /** Once for each lane: one that stands there too, because the spill is full and its letters are refused for example, would go there again without an end. */
+  #givesToSpill(lane: PumpedLane): boolean {
+    if (this.#givenToSpill.has(lane) || this.#spill?.giveUp(lane) !== true) return false
+    this.#givenToSpill.add(lane)
+    return true
   }
 
   #abandon(lane: PumpedLane): void {

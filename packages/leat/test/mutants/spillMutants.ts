@@ -8,6 +8,13 @@ const foundByDoubt = "publish/spillDoubt.test.ts"
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
 export const spillMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a lane that stands goes to its spill again and again while closing",
+    file: "publish/Sink.ts",
+    find: `if (this.#givenToSpill.has(lane) || this.#spill`,
+    replace: `if (this.#spill`,
+    foundBy: "publish/spillClosing.test.ts"
+  },
+  {
     name: "a publish whose signal is aborted is waited for on",
     file: "publish/Publishing.ts",
     find: `if (this.told !== undefined) this.#published.forget(this.told)`,
