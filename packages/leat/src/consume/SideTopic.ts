@@ -10,18 +10,25 @@ import type { SubscriptionSettings } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import { TransportError } from "../transport/index.ts"
+import { Wake } from "../Wake.ts"
 
 /** How long an answer is waited for, in milliseconds. */
 const answerMs = 30_000
+
+/** How long after a reading that ended the next one begins: the first time, and at most, in milliseconds. */
+const againMs = 30_000
+const againMsMax = 1_800_000
 
 export class SideTopic<T> {
   readonly #options: SourceOptions<T>
   #settings: SubscriptionSettings
   #source: Source<T> | undefined
+  readonly #wake: Wake
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
     this.#settings = settings
+    this.#wake = new Wake(options.scheduler)
   }
 
   get halted(): ReadonlyArray<HaltedReadLane> {
@@ -46,26 +53,42 @@ export class SideTopic<T> {
     return this.#source?.isHandling(delivery) ?? false
   }
 
-  readonly resume: Effect.Effect<void> = Effect.suspend(() => this.#source?.resume ?? Effect.void)
+  readonly resume: Effect.Effect<void> = Effect.suspend(() => {
+    this.#wake.signal()
+    return this.#source?.resume ?? Effect.void
+  })
 
-  /** Whatever a driver does of the question, or does not: it is asked again, and the stream is read all the same. */
-  readonly isThere: Effect.Effect<boolean> = Effect.suspend(() =>
+  /**
+   * Whether it is there; why that is not known, where it is not. Whatever a driver does of the question, or does not: it is asked again, and the
+   * stream is read all the same.
+   */
+  readonly isThere: Effect.Effect<boolean | string> = Effect.suspend(() =>
     this.#options.transport.bounds(this.#options.topic)
-  ).pipe(Effect.timeout(answerMs), Effect.exit, Effect.map(Exit.isSuccess))
+  ).pipe(
+    Effect.timeout(answerMs),
+    Effect.exit,
+    Effect.map((exit) => {
+      if (Exit.isSuccess(exit)) return true
+      const error = Cause.squash(exit.cause)
+      return error instanceof TransportError && error.reason === "UnknownTopic" ? false : textOf(error)
+    })
+  )
 
-  /** Until it is interrupted: what ends the reading of it does not end the reading of the stream. */
-  readonly read: Effect.Effect<never> = Effect.suspend(() => {
+  /** Until it is interrupted: what ends the reading of it does not end the reading of the stream, and it begins anew after a pause, or by `resume`. */
+  readonly read: Effect.Effect<never> = Effect.suspend(() => this.#reading(againMs))
+
+  #reading(pauseMs: number): Effect.Effect<never> {
     const { topic, group, stream } = this.#options
     this.#source = new Source(this.#options, this.#own)
     return Effect.catchCause(this.#source.run, (cause) => {
-      const error = Cause.squash(cause)
-      const why = error instanceof TransportError ? error.message : textOfThrown(error)
-      return Effect.andThen(
-        Telemetry.warn(`the group ${group} of ${stream} no longer reads ${topic}: ${why}`),
-        Effect.never
+      const pause = `begins again in ${pauseMs / 1000} seconds, or when it is resumed`
+      const why = textOf(Cause.squash(cause))
+      return Telemetry.warn(`the group ${group} of ${stream} does not read ${topic} now, and ${pause}: ${why}`).pipe(
+        Effect.andThen(this.#wake.waitFor(pauseMs)),
+        Effect.andThen(Effect.suspend(() => this.#reading(Math.min(pauseMs * 2, againMsMax))))
       )
     })
-  })
+  }
 
   /** What came before this member did is for it too; and what comes again because it was moved is no copy. */
   get #own(): SubscriptionSettings {
@@ -73,4 +96,8 @@ export class SideTopic<T> {
     const settings = { ...this.#settings, from: "earliest" as const }
     return tier === undefined ? settings : { ...settings, dedupeRecords: undefined }
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof TransportError ? error.message : textOfThrown(error)
 }

@@ -10,6 +10,7 @@ import type { SubscriptionSettings } from "../routes/Routes.ts"
 import { SideTopic } from "./SideTopic.ts"
 import type { Source } from "./Source.ts"
 import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import * as Telemetry from "../Telemetry.ts"
 import { Wake } from "../Wake.ts"
 
 /** Time between two looks for topics, in milliseconds. */
@@ -20,10 +21,14 @@ export class SideTopics<T> {
   /** The first tier first. */
   readonly #tiers: ReadonlyArray<SideTopic<T>>
   readonly #wake: Wake
+  readonly #who: string
+  /** Looks in a row in which it was not known of some topic whether it is there. */
+  #unknownLooks = 0
 
   /** `outage`: of the lanes of the stream. */
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings, outage: SeenOutage) {
-    const { topic, group, scheduler } = options
+    const { topic, group, stream, scheduler } = options
+    this.#who = `the group ${group} of ${stream}`
     this.#wake = new Wake(scheduler)
     const own = { ...options, lettersOf: topic, onMoved: () => this.look() }
     this.#replays = new SideTopic({ ...own, topic: deadLetterTopics(topic, group).replays }, settings)
@@ -71,22 +76,34 @@ export class SideTopics<T> {
   #lookOut(readers: Scope.Scope): Effect.Effect<never> {
     return Effect.gen({ self: this }, function* () {
       for (let isFirst = true; ; isFirst = false) {
-        yield* this.#find(this.#replays, readers)
+        const found = [yield* this.#find(this.#replays, readers)]
         for (const tier of this.#tiers) {
           const isThere = yield* this.#find(tier, readers)
+          found.push(isThere)
           // A tier is made by who moves a record on from the one before. Only somebody who deletes topics makes a gap, which is looked behind once.
-          if (!isThere && !isFirst) break
+          if (isThere === false && !isFirst) break
         }
+        yield* this.#tellUnknown(found.find((one) => typeof one === "string"))
         yield* this.#wake.waitFor(lookMs)
       }
     })
   }
 
-  /** Reads it from when it is there; says whether it is. */
-  #find(topic: SideTopic<T>, readers: Scope.Scope): Effect.Effect<boolean> {
+  /** The second time in a row, and no more until all are known again. */
+  #tellUnknown(why: string | undefined): Effect.Effect<void> {
+    this.#unknownLooks = why === undefined ? 0 : this.#unknownLooks + 1
+    if (this.#unknownLooks !== 2) return Effect.void
+    return Telemetry.warn(
+      `${this.#who} cannot see which of its own topics are there, and asks again; what waits in one of them is not handled meanwhile: ${why}`
+    )
+  }
+
+  /** Reads it from when it is there; says whether it is, or why that is not known. */
+  #find(topic: SideTopic<T>, readers: Scope.Scope): Effect.Effect<boolean | string> {
     return Effect.gen(function* () {
       if (topic.isRead) return true
-      if (!(yield* topic.isThere)) return false
+      const isThere = yield* topic.isThere
+      if (isThere !== true) return isThere
       yield* Effect.forkIn(topic.read, readers, { startImmediately: true })
       return true
     })

@@ -44,12 +44,14 @@ export function deadLetterOf(
   }
   const [key, value] = [records.key(from), records.value(from)]
   return (nowMs) => {
-    const due = move === undefined ? {} : { dueMs: nowMs + move.delayMs }
+    // Headers have whole milliseconds: of a fraction nothing would be read.
+    const due = move === undefined ? {} : { dueMs: Math.ceil(nowMs + move.delayMs) }
+    const atMs = Math.floor(nowMs)
     return {
       key,
       value,
-      headers: [...deadLetterHeaders({ ...letter, atMs: nowMs, ...due }), ...headers],
-      timeMs: nowMs
+      headers: [...deadLetterHeaders({ ...letter, atMs, ...due }), ...headers],
+      timeMs: atMs
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Retry topics where something else happens: topics that cannot be written, settings that change, members that come, go and die, wrong clocks. */
 import { expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { faultDriver } from "leat/testing"
@@ -487,6 +487,110 @@ describe("a wall clock that jumps", () => {
       offMs = jumpMs
       yield* TestClock.adjust("10 minutes")
       expect(seen).toEqual([0, atSecond])
+    })
+  )
+})
+
+describe("a retry topic", () => {
+  const unable = (reason: "Unavailable" | "Unauthenticated", operation: string) =>
+    new TransportError({ reason, transport: "memory", operation, detail: "planted" })
+
+  it.effect("is a delay in parts of a millisecond too", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const leat = yield* open(routes(), broker)
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      const delaysMs = [minute + 1 / 3, 2 * minute + 0.1]
+      yield* notes.handle("g", calls.handler, { policy: once, retryTopics: { delaysMs } })
+      notes.offer({ key: "bad", text: "1" })
+      for (let seconds = 0; seconds < 300; seconds++) yield* TestClock.adjust("1 second")
+      expect(calls.take().map((call) => call.replace(/@6\d$/, "@6x").replace(/@18\d$/, "@18x"))).toEqual([
+        "bad1#1@0",
+        "bad1#2@6x",
+        "bad1#3@18x"
+      ])
+      expect(yield* lettersIn(broker, "notes.g.dlq")).toMatchObject([{ topic: "notes", attempts: 3, moves: 2 }])
+    })
+  )
+
+  it.effect("is read again after its reading ended: after a pause, and by `resume`", () =>
+    Effect.gen(function* () {
+      let refusals = 0
+      const driver = bent((transport) => ({
+        ...transport,
+        subscribe: (asked) =>
+          asked.topic === tier1 && refusals-- > 0
+            ? Stream.fail(unable("Unauthenticated", "subscribe"))
+            : transport.subscribe(asked)
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      calls.fails = (_, { attempt }) => (attempt === 1 ? "Bug" : undefined)
+      const subscription = yield* notes.handle("g", calls.handler, {
+        policy: once,
+        retryTopics: { delaysMs: [minute] }
+      })
+      refusals = 1
+      notes.offer({ key: "a", text: "1" })
+      yield* TestClock.adjust("2 minutes")
+      expect(calls.take()).toEqual(["a1#1@0", expect.stringMatching(/^a1#2@/)])
+      // A longer pause each time, which nobody has to wait for.
+      refusals = 3
+      yield* subscription.stop
+      const again = yield* notes.handle("g", calls.handler, { policy: once, retryTopics: { delaysMs: [minute] } })
+      notes.offer({ key: "a", text: "2" })
+      yield* TestClock.adjust("62 seconds")
+      expect(calls.take()).toEqual([expect.stringMatching(/^a2#1@/)])
+      yield* again.resume
+      yield* TestClock.adjust("2 seconds")
+      yield* again.resume
+      yield* TestClock.adjust("2 seconds")
+      expect(calls.take()).toEqual([expect.stringMatching(/^a2#2@/)])
+    })
+  )
+
+  it.effect("is looked behind where nobody says whether it is there, which is told once", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const settings = { policy: once, retryTopics: { delaysMs: [minute, 10 * minute] } }
+      const first = yield* Scope.make()
+      const calls = new RetryCalls()
+      const before = yield* Scope.provide(open(routes(), broker), first)
+      const earlier = yield* before.stream(noteContract())
+      yield* Scope.provide(earlier.handle("g", calls.handler, settings), first)
+      earlier.offer({ key: "bad", text: "1" })
+      yield* TestClock.adjust("2 minutes")
+      yield* Effect.forkChild(Scope.close(first, Exit.void))
+      yield* TestClock.adjust("1 second")
+      calls.take()
+      // One stands in the second tier. At the start nothing can be asked, and then the first tier still cannot.
+      let isAway = true
+      const driver = bent(
+        (transport) => ({
+          ...transport,
+          bounds: (topic, group) =>
+            topic === tier1 || (isAway && topic !== "notes")
+              ? Effect.fail(unable("Unavailable", "bounds"))
+              : transport.bounds(topic, group)
+        }),
+        broker
+      )
+      const told: Array<string> = []
+      const logger = Logger.make(({ message }) => void told.push(String(message)))
+      yield* Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        calls.fails = () => undefined
+        yield* notes.handle("g", calls.handler, settings)
+        yield* TestClock.adjust("1 minute")
+        isAway = false
+        for (let minutes = 0; minutes < 20; minutes++) yield* TestClock.adjust("1 minute")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      expect(calls.take()).toEqual([expect.stringMatching(/^bad1#3@/)])
+      const unseen = told.filter((line) => line.includes("cannot see which of its own topics are there"))
+      expect(unseen).toEqual([expect.stringContaining("the group g of test.notes cannot see which")])
     })
   )
 })

@@ -312,8 +312,12 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that fails of the question for replays ends its subscription",
     file: "consume/SideTopic.ts",
-    find: `Effect.exit, Effect.map(Exit.isSuccess))`,
-    replace: `Effect.match({ onFailure: () => false, onSuccess: () => Exit.isSuccess(Exit.void) }))`,
+    find: `    Effect.exit,
+    Effect.map((exit) => {`,
+    replace: `    Effect.map(Exit.succeed),
+    Effect.catchTag("TransportError", (error) => Effect.succeed(Exit.fail(error))),
+    Effect.catchTag("TimeoutError", (error) => Effect.succeed(Exit.fail(error))),
+    Effect.map((exit: Exit.Exit<unknown, unknown>) => {`,
     foundBy: "consume/replays.test.ts",
     test: "never answers"
   },

@@ -224,8 +224,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is moved is due at once",
     file: "consume/deadLetterOf.ts",
-    find: `dueMs: nowMs + move.delayMs`,
-    replace: `dueMs: nowMs`,
+    find: `dueMs: Math.ceil(nowMs + move.delayMs)`,
+    replace: `dueMs: Math.ceil(nowMs)`,
     foundBy: stories,
     test: "waits in one retry topic after the other"
   },
@@ -362,10 +362,42 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was moved behind a topic that is gone is not found",
     file: "consume/SideTopics.ts",
-    find: `if (!isThere && !isFirst) break`,
-    replace: `if (!isThere) break`,
+    find: `if (isThere === false && !isFirst) break`,
+    replace: `if (isThere === false) break`,
     foundBy: troubles,
     test: "leaves nothing behind"
+  },
+  {
+    name: "a fraction of a millisecond is no delay",
+    file: "consume/deadLetterOf.ts",
+    find: `dueMs: Math.ceil(nowMs + move.delayMs)`,
+    replace: `dueMs: nowMs + move.delayMs`,
+    foundBy: troubles,
+    test: "is a delay in parts of a millisecond too"
+  },
+  {
+    name: "a retry topic whose reading ended is never read again",
+    file: "consume/SideTopic.ts",
+    find: `Effect.andThen(this.#wake.waitFor(pauseMs)),`,
+    replace: `Effect.andThen(Effect.never),`,
+    foundBy: troubles,
+    test: "is read again after its reading ended"
+  },
+  {
+    name: "a retry topic that cannot be asked for hides those behind it",
+    file: "consume/SideTopic.ts",
+    find: `error.reason === "UnknownTopic" ? false : textOf(error)`,
+    replace: `error.reason === "UnknownTopic" ? false : false`,
+    foundBy: troubles,
+    test: "is looked behind where nobody says"
+  },
+  {
+    name: "that topics cannot be asked for is told again and again",
+    file: "consume/SideTopics.ts",
+    find: `if (this.#unknownLooks !== 2) return Effect.void`,
+    replace: `if (this.#unknownLooks < 2) return Effect.void`,
+    foundBy: troubles,
+    test: "is looked behind where nobody says"
   },
   {
     name: "retry topics are read as replays, before they are due",
