@@ -10,8 +10,11 @@ import type { Admission } from "./Admission.ts"
 import type { Publisher } from "./Publisher.ts"
 import { WaitForRoom } from "./WaitForRoom.ts"
 
-/** After so many events a call gives way: an iterable without an end would hold the process, and no signal could be heard. */
-const eventsPerTurn = 16_384
+/**
+ * After so many events of an iterable that may have no end a call gives way: it would hold the process, and no signal could be heard. So many,
+ * and never in an array: what is published meanwhile comes before the rest.
+ */
+const eventsPerTurn = 1_000_000
 
 /** What all events of the call have in common. */
 interface Shared {
@@ -34,6 +37,7 @@ export class PublishingAll<T> {
   admitted = 0
   readonly #publisher: Publisher<T>
   readonly #events: Iterator<T>
+  readonly #perTurn: number
   readonly #shared: Shared
   readonly #rejected: (index: number, told: Refusal, fault: string) => void
   #finished: ((thrown?: Thrown) => void) | undefined
@@ -49,6 +53,7 @@ export class PublishingAll<T> {
   ) {
     this.#publisher = publisher
     this.#events = events[Symbol.iterator]()
+    this.#perTurn = Array.isArray(events) ? Number.POSITIVE_INFINITY : eventsPerTurn
     this.#shared = shared
     this.#rejected = rejected
   }
@@ -73,7 +78,7 @@ export class PublishingAll<T> {
 
   #next(): void {
     const { context, around, waiter } = this.#shared
-    const turnEnd = this.#index + eventsPerTurn
+    const turnEnd = this.#index + this.#perTurn
     try {
       for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
         // Whoever makes the events may have given up meanwhile: what was told by then is to stay true.

@@ -8,7 +8,8 @@ const fates: ReadonlyArray<unknown> = ["stored", "notStored", "unknown"]
  */
 export function answeredRuns(runs: ReadonlyArray<Run>, from: number, to: number): ReadonlyArray<Run> {
   const [first] = Array.isArray(runs) ? (runs as ReadonlyArray<Run>) : []
-  if (isRun(first) && first.from === from && first.to === to) return runs.length === 1 ? runs : [first]
+  if (isRun(first) && first.from === from && first.to === to && isPlaced(first))
+    return runs.length === 1 ? runs : [first]
   const result: Array<Run> = []
   let at = from
   for (const run of Array.isArray(runs) ? (runs as ReadonlyArray<Run>) : []) {
@@ -17,7 +18,8 @@ export function answeredRuns(runs: ReadonlyArray<Run>, from: number, to: number)
     const end = Math.min(run.to, to)
     if (end <= start) continue
     if (start > at) result.push({ from: at, to: start, fate: "unknown" })
-    result.push(start === run.from && end === run.to ? run : { ...run, from: start, to: end })
+    if (isPlaced(run)) result.push(start === run.from && end === run.to ? run : { ...run, from: start, to: end })
+    else result.push({ from: start, to: end, fate: "stored" })
     at = end
   }
   if (at < to) result.push({ from: at, to, fate: "unknown" })
@@ -33,6 +35,12 @@ function isRun(run: Run | undefined | null): run is Run {
     fates.includes(run.fate) &&
     (run.fate === "stored" || run.error === undefined || isError(run.error))
   )
+}
+
+/** Whether a position that was said can be one. What is stored somewhere else is stored all the same. */
+function isPlaced(run: Run): boolean {
+  if (run.fate !== "stored" || run.base === undefined) return true
+  return typeof run.base === "bigint" && run.base >= 0n
 }
 
 /** By its fields, for the driver may have loaded a `TransportError` of its own; a reason is any text. */

@@ -229,6 +229,13 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "are dropped of only what"
   },
   {
+    name: "a position that a driver made up is taken",
+    file: "transport/answeredRuns.ts",
+    find: `return typeof run.base === "bigint" && run.base >= 0n`,
+    replace: `return typeof run.base === "bigint"`,
+    foundBy: "transport/answeredRuns.test.ts"
+  },
+  {
     name: "what a driver has not said is stored",
     file: "transport/answeredRuns.ts",
     find: `if (at < to) result.push({ from: at, to, fate: "unknown" })`,

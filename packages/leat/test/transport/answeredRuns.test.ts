@@ -1,0 +1,15 @@
+import type { Run } from "leat/transport"
+import { expect, it } from "vitest"
+import { answeredRuns } from "../../src/transport/answeredRuns.js"
+
+const odd: ReadonlyArray<unknown> = [null, 0, 7, "7", -1n, Number.NaN, {}, true]
+
+it.each(odd.map((base) => [typeof base === "bigint" ? `${base}n` : JSON.stringify(base), base] as const))(
+  "what is stored at no position that can be, %s, is stored, and nobody has said where",
+  (_, base) => {
+    const run = (from: number, to: number) => ({ from, to, fate: "stored", base }) as unknown as Run
+    expect(answeredRuns([run(2, 6)], 2, 6)).toEqual([{ from: 2, to: 6, fate: "stored" }])
+    const sound: Run = { from: 4, to: 6, fate: "stored", base: 0n }
+    expect(answeredRuns([run(2, 4), sound], 2, 6)).toEqual([{ from: 2, to: 4, fate: "stored" }, sound])
+  }
+)
