@@ -2,8 +2,9 @@
  * Sends on what a spill holds, in order, and turns a partition off when nothing of it is left. It begins when the spill belongs to this process
  * alone, with what earlier ones have left there.
  *
- * What is sent on is settled in the spill behind the answer of the destination: a crash in between sends at most one portion twice. The
- * destination is fenced before the first of it, so that nothing sent earlier lands behind.
+ * What is sent on is settled in the spill behind the answer of the destination, a portion at a time. What has ended and is not settled when this
+ * process ends is sent once more by the next one: part of a portion, or all since a settle that has no answer. The destination is
+ * fenced before the first of it, so that nothing sent earlier lands behind.
  */
 import { Deferred, Effect, type Fiber, Random, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
