@@ -125,8 +125,8 @@ export class WritePartition {
   readonly #line = new Fifo<WriteLane>()
   /** Lanes with records in doubt. */
   readonly #doubted = new Set<WriteLane>()
-  /** The lane that had a range whose answer of the spill was lost. */
-  #owed: WriteLane | undefined
+  /** Lanes that had ranges whose answers of the spill were lost. */
+  readonly #owed = new Set<WriteLane>()
   #behind = 0
   #isFenceDue = false
   #isFencing = false
@@ -145,7 +145,7 @@ export class WritePartition {
     this.isSpilling = false
     this.isHeldBack = false
     this.isBarred = false
-    this.#owed = undefined
+    if (this.#owed.size > 0) this.#owed.clear()
     // Emptying a set makes another table for it.
     if (this.#doubted.size > 0) this.#doubted.clear()
     this.#fenceAttempts = 0
@@ -154,7 +154,7 @@ export class WritePartition {
 
   /** Whether nothing is on its way, nor may be, nor may stand in the spill unseen. */
   get isQuiet(): boolean {
-    return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing && this.#owing === undefined
+    return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing && !this.isOwing
   }
 
   /** From now on what is sent there goes to the spill; before that is sent on, the destination is fenced. */
@@ -230,7 +230,7 @@ export class WritePartition {
       if (lane.halted !== halted) this.haltedLanes.push(lane)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
-      if (fate === "unknown" && isOfSpill) this.#owed = lane
+      if (fate === "unknown" && isOfSpill) this.#owed.add(lane)
       // A spill can fence, whatever its destination can.
       if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue
       // What the destination does not know when the spill takes over is fenced by that.
@@ -302,10 +302,19 @@ export class WritePartition {
     return sending
   }
 
-  /** The lane with a range that may stand in the spill. */
+  /** Whether a range goes to the spill again that may stand there. */
+  get isOwing(): boolean {
+    return this.#owing !== undefined
+  }
+
+  /** The first lane with a range that may stand in the spill. */
   get #owing(): WriteLane | undefined {
-    if (this.#owed?.isOwed === false) this.#owed = undefined
-    return this.#owed
+    if (this.#owed.size === 0) return undefined
+    for (const lane of this.#owed) {
+      if (lane.isOwed) return lane
+      this.#owed.delete(lane)
+    }
+    return undefined
   }
 
   #again(lane: WriteLane, nowMs: number): WriteCommand {

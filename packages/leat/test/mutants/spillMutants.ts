@@ -3,6 +3,8 @@ import type { Mutant } from "./Mutant.ts"
 const foundBy = "publish/spill.test.ts"
 const silent = "publish/spillSilence.test.ts"
 
+const settled = "publish/spillSettled.test.ts"
+
 const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
@@ -112,10 +114,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a spill may hold is sent on unseen, and published as well",
     file: "publish/WritePartition.ts",
-    find: `!this.#isFencing && this.#owing === undefined`,
+    find: `!this.#isFencing && !this.isOwing`,
     replace: `!this.#isFencing`,
     foundBy: foundByDoubt,
-    test: "is asked again before what stands there is sent on"
+    test: "says nothing of some records of a range, and has none of it"
   },
   {
     name: "what a spill may hold goes there while another process has it",
@@ -209,8 +211,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a spill may hold is not looked for before it goes there again",
     file: "publish/spill/Spill.ts",
-    find: `if (!isUnseen) return this.#write`,
-    replace: `if (!isUnseen || isUnseen) return this.#write`,
+    find: `if (this.#isOwing(partition)) answer`,
+    replace: `if (part.isHeld && this.#isOwing(partition)) answer`,
     foundBy: foundByDoubt,
     test: "has what stands there, also where there is no room"
   },
@@ -225,8 +227,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill has no bound",
     file: "publish/spill/Spill.ts",
-    find: `batch.rangeBytes(from, fits) + batch.noticeBytes > room`,
-    replace: `batch.rangeBytes(from, fits) + batch.noticeBytes > Number.POSITIVE_INFINITY`,
+    find: `batch.noticeBytes > bytesMax() - used`,
+    replace: `batch.noticeBytes > Number.POSITIVE_INFINITY - used`,
     foundBy,
     test: "keeps events in the buffer while the spill is full"
   },
@@ -241,16 +243,15 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing leaves in memory what is held back for the end of a spill",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (part !== undefined) this.#hold(partition, part, false)
-  }`,
-    replace: `}`,
+    find: `if (part !== undefined) this.#sender.hold(partition, part, false)`,
+    replace: ``,
     foundBy,
     test: "also while the last of that is on its way"
   },
   {
     name: "what is published is held back as long as a cluster gives no answer",
     file: "publish/spill/SpillDrain.ts",
-    find: `              this.#hold(partition, part, false)
+    find: `              this.#sender.hold(partition, part, false)
               return Effect.void`,
     replace: `              return Effect.void`,
     foundBy,
@@ -283,7 +284,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each partition of a spill has a rate of its own",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillSender.ts",
     find: `      const pace = this.#pace
 `,
     replace: `      const pace = new Pace(
@@ -296,7 +297,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the rate of a spill is that with which its sink was opened",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillSender.ts",
     find: `      () => home.leg.spill?.ratePerSecond
     )`,
     replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
@@ -331,7 +332,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced before a spill is sent on",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#fence(partition)
+    find: `      yield* this.#sender.fence(partition)
       for (;;) {`,
     replace: `      for (;;) {`,
     foundBy,
@@ -340,10 +341,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#sendOn(partition, part, records, pace)
+    find: `      yield* this.#sender.send(partition, part, records, lanes)
       if`,
     replace: `      yield* lanes.settle(partition, next)
-      yield* this.#sendOn(partition, part, records, pace)
+      yield* this.#sender.send(partition, part, records, lanes)
       if`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
@@ -366,8 +367,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillEndings.ts",
-    find: `if (how.ending !== "stored") this.#announce(partition, account, record, how)`,
+    file: "publish/spill/SpillSender.ts",
+    find: `      this.#endings.announce(partition, part, record, how)
+`,
     replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
@@ -383,8 +385,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a settle without an answer keeps everything waiting",
     file: "publish/spill/SpillSettles.ts",
-    find: `Effect.raceFirst(Deferred.await(running), late)`,
-    replace: `Effect.andThen(Deferred.await(running), late)`,
+    find: `Effect.raceFirst(Deferred.await(waiting), late)`,
+    replace: `Effect.andThen(Deferred.await(waiting), late)`,
     foundBy: silent,
     test: "goes on beside a settle of its disk that never answers"
   },
@@ -407,8 +409,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a trim without an answer is not told",
     file: "publish/spill/SpillSettles.ts",
-    find: `if (why === undefined || wasTold) return`,
-    replace: `if (why !== "") return`,
+    find: `      if (!wasTold)
+`,
+    replace: `      if (wasTold)
+`,
     foundBy: silent,
     test: "goes on beside a trim of its disk that never answers"
   },
@@ -431,8 +435,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what came without an answer is taken for nobody's",
     file: "publish/spill/SpillLanes.ts",
-    find: `held.given = withinPortion(portion, from, next <= to ? next : to)`,
-    replace: `held.given = withinPortion(portion, from, next)`,
+    find: `withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `withinPortion(portion, from, next)`,
     foundBy,
     test: "goes on while events come faster"
   },
@@ -485,14 +489,6 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     test: "counts what is left under its stream"
   },
   {
-    name: "what is left and is sent on once more is counted once more",
-    file: "publish/spill/SpillEndings.ts",
-    find: `part.recoveredTo = record.position + 1n`,
-    replace: `part.recoveredTo = 0n`,
-    foundBy: silent,
-    test: "counts once what it sends on once more"
-  },
-  {
     name: "two destinations have one spill",
     file: "publish/spill/openSpill.ts",
     find: `.replaceAll(".", "_2e")`,
@@ -533,5 +529,178 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `Math.min(tail - ofTail, 0)`,
     foundBy: "audit/published.test.ts",
     test: "takes what a process has left in its spill"
+  },
+  {
+    name: "what ends otherwise than stored is told before it is settled",
+    file: "publish/spill/SpillSender.ts",
+    find: `Effect.onExit(lanes.settle(partition, record.position + 1n), (exit) =>`,
+    replace: `Effect.onExit(Effect.succeed(true), (exit) =>`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "what is not settled is surely not stored",
+    file: "publish/spill/SpillSender.ts",
+    find: `Exit.isSuccess(exit) && exit.value`,
+    replace: `Exit.isSuccess(exit)`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "closing settles nothing",
+    file: "publish/spill/SpillDrain.ts",
+    find: `Effect.onInterrupt(serving, () => this.#leave(lanes))`,
+    replace: `serving`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "closing waits for a settle that hangs, and settles nothing beside it",
+    file: "publish/spill/SpillSettles.ts",
+    find: `      if (settling.running !== undefined) yield* Fiber.interrupt(settling.running)
+`,
+    replace: `      if (settling.running !== undefined) return 0
+`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "nobody is told that the next process sends something once more",
+    file: "publish/spill/SpillDrain.ts",
+    find: `return count === 0
+        ?`,
+    replace: `return count >= 0
+        ?`,
+    foundBy: settled,
+    test: "is told once more by the next process"
+  },
+  {
+    name: "what was sent on is sent on again when its disk has lost its power",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part.at < settled || part.at > end) part.at = settled`,
+    replace: `part.at = settled`,
+    foundBy: settled,
+    test: "is not sent on again when the disk"
+  },
+  {
+    name: "what had no answer before it was refused is surely not stored",
+    file: "publish/spill/SpillSender.ts",
+    find: `if (last.position >= part.doubtEnd) part.doubtEnd = last.position + 1n`,
+    replace: ``,
+    foundBy: settled,
+    test: "may be stored where a send of it had no answer"
+  },
+  {
+    name: "what an earlier process has left and is dropped is surely not stored",
+    file: "publish/spill/SpillEndings.ts",
+    find: `      account.droppedMayBeStored++
+`,
+    replace: ``,
+    foundBy: settled,
+    test: "may be stored where an earlier process has left it"
+  },
+  {
+    name: "what was sent on has no room in a spill",
+    file: "publish/spill/SpillRoom.ts",
+    find: `return this.waiting + this.#underway + this.#endedBytes`,
+    replace: `return this.waiting + this.#underway`,
+    foundBy: settled,
+    test: "is that of all on disk"
+  },
+  {
+    name: "what is trimmed keeps its room",
+    file: "publish/spill/SpillRoom.ts",
+    find: `this.#endedBytes -= first.bytes`,
+    replace: `this.#endedBytes -= 0`,
+    foundBy: settled,
+    test: "is that of all on disk"
+  },
+  {
+    name: "a trim that has failed is not begun anew",
+    file: "publish/spill/SpillSettles.ts",
+    find: `else yield* Effect.sleep(Math.min(againMs * 2 ** failures++, trimAgainMsMax))`,
+    replace: `else return`,
+    foundBy: settled,
+    test: "comes back also when a trim has failed"
+  },
+  {
+    name: "a receipt on whose outcome somebody waits is told to stay in the spill",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (oldest.waiter.isAwaited) this.#await(oldest)
+      else leaveBehind`,
+    replace: `leaveBehind`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "follows a receipt on whose outcome"
+  },
+  {
+    name: "who waits is told of the event of another",
+    file: "publish/spill/SpillBook.ts",
+    find: `  line.insert(index, one)`,
+    replace: `  line.push(one)`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "follows a receipt on whose outcome"
+  },
+  {
+    name: "what is noted late is taken for what stands behind",
+    file: "publish/spill/SpillBook.ts",
+    find: `    else this.#all.insert(index, { from, to })`,
+    replace: `    else this.#all.push({ from, to })`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "notes what had no answer at first"
+  },
+  {
+    name: "what a leat finds in its spill again is counted by nobody",
+    file: "publish/spill/SpillEndings.ts",
+    find: `else if (meta.id?.incarnation !== this.#home.incarnation)`,
+    replace: `else if (record.position < 1n)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "counts what another process has left there meanwhile"
+  },
+  {
+    name: "what comes to a spill while it is looked at is behind its end",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* this.#answered
+`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "sends on what comes to its disk while it looks"
+  },
+  {
+    name: "what has no answer is sent on before anybody knows whose it is",
+    file: "publish/spill/Unnoted.ts",
+    find: `const all = [first?.begun, ...(isOwed ? [this.#from, ...this.#found.values()] : [])]`,
+    replace: `const all = [first?.begun]`,
+    foundBy: foundByDoubt,
+    test: "says nothing of some records of a range, and has them"
+  },
+  {
+    name: "what does not stand in a spill goes there before what is in front of it",
+    file: "publish/spill/Spill.ts",
+    find: `answer(part.unnoted.take(batch, from, to, part.at))
+    else`,
+    replace: `{
+      const found = part.unnoted.take(batch, from, to, part.at)
+      if (found.some(({ fate }) => fate === "stored")) answer(found)
+      else this.#write(partition, part, ...sent)
+    } else`,
+    foundBy: foundByDoubt,
+    test: "says nothing of some records of a range, and has none of it"
+  },
+  {
+    name: "a fence looks for nothing in a spill",
+    file: "publish/spill/Spill.ts",
+    find: `      yield* part.unnoted.look(place, partition, part, end)
+`,
+    replace: ``,
+    foundBy: foundByDoubt,
+    test: "says nothing of some records of a range, and has them"
+  },
+  {
+    name: "what a lane passes over is given up",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (records.length === Number(next - from)) return`,
+    replace: `if (records.length >= 0) return`,
+    foundBy: silent,
+    test: "reads what its lane has passed over"
   }
 ]

@@ -54,7 +54,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "notices of a spill that are refused once are told no more",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillSender.ts",
     find: `if (isRefused(run)) return`,
     replace: `if (isRefused(run)) return notice.told()`,
     foundBy,

@@ -71,7 +71,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "resume leaves a record of a spill a time that is refused",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillSender.ts",
     find: `              refusals.resume()
               batch = this.#batchOf(partition, records)`,
     replace: `              refusals.resume()`,
@@ -80,7 +80,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "resume gives a time to one record of a spill alone",
-    file: "publish/spill/SpillDrain.ts",
+    file: "publish/spill/SpillSender.ts",
     find: `{ before: part.end, timeMs: this.#pump.wallMs }`,
     replace: `{ before: part.at + 1n, timeMs: this.#pump.wallMs }`,
     foundBy,

@@ -14,8 +14,8 @@ export const spillWorldMutants: ReadonlyArray<Mutant> = [
   {
     name: "what an earlier process has left in its spill is given up",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (settled < end) this.#turnOn(partition)`,
-    replace: `if (settled < end) part.at = end`,
+    find: `if (part.at < end) this.#turnOn(partition)`,
+    replace: `if (part.at < end) part.at = end`,
     foundBy: "worlds"
   },
   {

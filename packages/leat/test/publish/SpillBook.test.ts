@@ -12,6 +12,7 @@ const idOf = (stream: string, epoch = 1) => ({
   isMarker: false
 })
 const isStored = { ending: "stored" } as const
+const isDropped = { ending: "dropped", reason: "Rejected" } as const
 
 /** Records that each of these waits for. */
 const batchFor = (waiters: ReadonlyArray<Waiter>) => {
@@ -39,10 +40,52 @@ describe("the book of a spill", () => {
     ])
     // All of them are in the books all the same.
     expect(own.spilled).toBe(waiters.length)
-    for (let at = 0; at < waiters.length; at++) expect(book.end(BigInt(at), idOf("a"), isStored)).toBe(own)
+    for (let at = 0; at < waiters.length; at++) expect(book.end(BigInt(at), idOf("a"), isStored, false)).toBe(own)
     expect(waiters.at(2)).toMatchObject({ pending: 0, stored: 1 })
     expect(own).toMatchObject({ spilled: 0, stored: waiters.length })
     expect(followed.receipts).toBe(0)
+  })
+
+  it("follows a receipt on whose outcome somebody waits by then, however old it is, and tells each of its own event", () => {
+    const followed = { receipts: receiptsMax - 3 }
+    const book = new SpillBook(followed)
+    const told: Array<string> = []
+    const waiters = Array.from({ length: 8 }, () => new Waiter())
+    const own = account()
+    const first = batchFor(waiters.slice(0, 3))
+    // The second of these waits from the beginning, and 0 and 2 only later.
+    const ask = (index: number) => waiters[index]?.whenDone(({ stored }) => told.push(`${index}: ${stored}`))
+    ask(1)
+    book.add({ account: own, ...first }, 0n)
+    ask(0)
+    ask(2)
+    book.add({ account: own, ...batchFor(waiters.slice(3, 8)) }, 3n)
+    expect(told).toEqual([])
+    expect(waiters.map(({ spilled }) => spilled)).toEqual([0, 0, 0, 1, 1, 0, 0, 0])
+    for (let at = 0; at < 8; at++) book.end(BigInt(at), idOf("a"), at === 1 ? isDropped : isStored, false)
+    expect(told).toEqual(["0: 1", "1: 0", "2: 1"])
+    expect(own).toMatchObject({ spilled: 0, stored: 7 })
+  })
+
+  it("notes what had no answer at first where it stands: before what is noted already", () => {
+    const book = new SpillBook({ receipts: 0 })
+    const own = account()
+    const waiters = Array.from({ length: 6 }, () => new Waiter())
+    const add = (from: number, to: number, mayBeStored = false) =>
+      book.add({ account: own, ...batchFor(waiters.slice(from, to)), mayBeStored }, BigInt(from))
+    add(0, 1)
+    add(5, 6)
+    add(3, 4)
+    add(4, 5, true)
+    add(1, 3)
+    for (let at = 0; at < 6; at++) {
+      expect(book.isNoted(BigInt(at))).toBe(true)
+      expect(book.end(BigInt(at), idOf("a"), at === 4 ? isDropped : isStored, false)).toBe(own)
+      expect(waiters.filter(({ pending }) => pending === 0)).toHaveLength(at + 1)
+      expect(book.isNoted(BigInt(at))).toBe(false)
+    }
+    expect(own).toMatchObject({ spilled: 0, stored: 5, dropped: { Rejected: 1 }, droppedMayBeStored: 1 })
+    expect(waiters[4]).toMatchObject({ stored: 0, mayBeStored: 1 })
   })
 
   it("follows everybody who waits", () => {
@@ -53,7 +96,7 @@ describe("the book of a spill", () => {
     const one = batchFor(waiters)
     for (const waiter of waiters) waiter.whenDone(({ stored }) => told.push(stored))
     book.add({ account: account(), ...one }, 0n)
-    for (let at = 0; at < 5; at++) book.end(BigInt(at), idOf("a"), isStored)
+    for (let at = 0; at < 5; at++) book.end(BigInt(at), idOf("a"), isStored, false)
     expect(told).toEqual([1, 1, 1, 1, 1])
     expect(followed.receipts).toBe(receiptsMax)
   })
@@ -89,7 +132,7 @@ describe("the book of a spill", () => {
     expect(followed.receipts).toBeLessThanOrEqual(receiptsMax)
     let late = 0
     for (const [at, one] of waiters.entries()) {
-      book.end(BigInt(at), idOf("a"), isStored)
+      book.end(BigInt(at), idOf("a"), isStored, false)
       // Two legs of those who waited until both were on disk: the other is still there.
       if (isKept(one) && one.waiter.stored !== 1) late++
     }
@@ -108,19 +151,19 @@ describe("the book of a spill", () => {
         BigInt(at)
       )
     // What stands between was given up, or is a copy: nobody has noted it.
-    expect(book.end(7n, idOf("a"), isStored)).toBeUndefined()
+    expect(book.end(7n, idOf("a"), isStored, false)).toBeUndefined()
     const again = new SpillBook({ receipts: 0 })
     for (const [at, one] of accounts.entries())
       again.add(
         { account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: at === 1 },
         BigInt(at * 2)
       )
-    expect(again.end(0n, idOf("a"), isStored)).toBe(accounts[0])
+    expect(again.end(0n, idOf("a"), isStored, false)).toBe(accounts[0])
     // Sent on once more, because the first time was not settled.
-    expect(again.end(0n, idOf("a"), isStored)).toBeUndefined()
-    expect(again.end(1n, idOf("a"), isStored)).toBeUndefined()
-    expect(again.end(2n, idOf("b"), { ending: "dropped", reason: "Rejected" })).toBe(accounts[1])
-    expect(again.end(4n, idOf("a", 2), isStored)).toBe(accounts[2])
+    expect(again.end(0n, idOf("a"), isStored, false)).toBeUndefined()
+    expect(again.end(1n, idOf("a"), isStored, false)).toBeUndefined()
+    expect(again.end(2n, idOf("b"), { ending: "dropped", reason: "Rejected" }, false)).toBe(accounts[1])
+    expect(again.end(4n, idOf("a", 2), isStored, false)).toBe(accounts[2])
     expect(
       accounts.map(({ stored, dropped, droppedMayBeStored }) => ({
         stored,
@@ -149,8 +192,8 @@ describe("the book of a spill", () => {
       droppedMayBeStored: 1
     })
     // The disk has lost how far the other one had settled: it is not counted twice.
-    expect(book.end(0n, idOf("a"), isStored)).toBeUndefined()
-    book.end(1n, idOf("a"), isStored)
+    expect(book.end(0n, idOf("a"), isStored, false)).toBeUndefined()
+    book.end(1n, idOf("a"), isStored, false)
     book.empty()
     expect(own).toMatchObject({ stored: 1, spilled: 0 })
   })
@@ -161,7 +204,7 @@ describe("the book of a spill", () => {
     const lost = new Waiter()
     book.add({ account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: false }, 0n)
     book.add({ account: other, ...batchFor([lost]) }, 1n)
-    book.end(0n, idOf("a"), isStored)
+    book.end(0n, idOf("a"), isStored, false)
     expect(book.skip(1n, 2n, "Corrupt")).toBe(1)
     expect(lost).toMatchObject({ pending: 0, dropped: { Corrupt: 1 } })
     book.empty()

@@ -236,6 +236,85 @@ describe("a spill whose answer is lost", () => {
       })
     ))
 
+  /** The first answer for so many records says something of each alone, and nothing of those. */
+  const holed =
+    (count: number, holes: ReadonlyArray<number>, done: () => void) =>
+    (driver: Driver): Driver => {
+      let isDone = false
+      return {
+        ...driver,
+        open: (...asked) =>
+          Effect.map(driver.open(...asked), (inner): Transport => ({
+            ...inner,
+            openWriter: (topic) =>
+              Effect.map(inner.openWriter(topic), (writer) => ({
+                ...writer,
+                send: (partition, batch, from, to, timeoutMs, answer) =>
+                  writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+                    const [run] = runs
+                    if (isDone || run === undefined || to - from !== count) return answer(runs)
+                    isDone = true
+                    const each = Array.from({ length: count }, (_, index) => {
+                      const base = run.base === undefined ? {} : { base: run.base + BigInt(index) }
+                      return { ...run, from: from + index, to: from + index + 1, ...base }
+                    })
+                    answer(each.filter((_, index) => !holes.includes(index)))
+                    done()
+                  })
+              }))
+          }))
+      }
+    }
+
+  const holes = [[2], [2, 4], [0, 5]].flatMap((all) => ["later", "at once"].map((when) => [all.join(), when] as const))
+
+  it.for(holes)("says nothing of some records of a range, and has them: %s, the cluster is there %s", ([all, when]) =>
+    story(
+      Effect.gen(function* () {
+        const back = () => {
+          if (when === "at once") place.faults = {}
+        }
+        const place: Place = { ...placeOf(), wrapDisk: holed(6, all.split(",").map(Number), back) }
+        const { leat, notes } = yield* open(place)
+        place.faults = away
+        for (let text = 0; text < 6; text++) notes.offer(note("k", String(text)))
+        yield* until("all is in the spill, or sent on", () => {
+          const { spilled = 0, stored: sent = 0 } = legRow(leat) ?? {}
+          return spilled + sent === 6
+        })
+        for (let text = 6; text < 8; text++) notes.offer(note("k", String(text)))
+        place.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 8)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: {}, balanced: true })
+        expect(yield* texts(place)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"])
+      })
+    )
+  )
+
+  it.for(holes)(
+    "says nothing of some records of a range, and has none of it: %s, the cluster is there %s",
+    ([all, when]) =>
+      story(
+        Effect.gen(function* () {
+          const back = () => {
+            if (when === "at once") place.faults = {}
+          }
+          const place: Place = { ...placeOf(), wrapDisk: holed(6, all.split(",").map(Number), back) }
+          const { leat, notes } = yield* open(place)
+          place.faults = away
+          yield* notes.publish(note("k", "first"), { level: "durable" })
+          let sends = 0
+          place.diskFaults = { send: () => (sends++ === 0 ? { kind: "fail", reason: "Unavailable" } : undefined) }
+          for (let text = 0; text < 6; text++) notes.offer(note("k", String(text)))
+          yield* until("the disk was asked", () => sends > 0)
+          yield* Effect.sleep(when === "later" ? 3000 : 0)
+          place.faults = {}
+          yield* until("all is stored", () => legRow(leat)?.stored === 7)
+          expect(yield* texts(place)).toEqual(["first", "0", "1", "2", "3", "4", "5"])
+        })
+      )
+  )
+
   const dropping = [
     { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "spill" },
     { on: ["SpillFull"], then: "drop" }

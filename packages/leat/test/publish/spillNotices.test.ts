@@ -96,7 +96,7 @@ describe("drops that a record of a spill was to announce", () => {
         const scope = yield* Scope.make()
         const { leat } = yield* Scope.provide(inSpill(places, "drop"), scope)
         yield* Scope.close(scope, Exit.void)
-        refuse(places, 2)
+        refuse(places, 3)
         const { leat: second, notes } = yield* openSpilling(places, { policy: policyOf("drop") })
         yield* until("2 is given up", () => legRow(second)?.dropped["Rejected"] === 1)
         yield* notes.publish(note("k", "3"))

@@ -55,6 +55,91 @@ describe("a leg that spills", () => {
     )
     expect(lines.filter((line) => line.includes("another process has sent on 1 events"))).toHaveLength(1)
   })
+  it.for(["stored", "Rejected"] as const)(
+    "counts what another process has left there meanwhile as recovered: %s",
+    (how) => {
+      /** Whether the first process had the spill again, and sent on what the second has left. */
+      const hasTurned = (seed: number) => {
+        const places = spillPlaces()
+        let isOurs = false
+        spillStory(
+          Effect.gen(function* () {
+            const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+            const one = yield* Scope.provide(openSpilling(places), first)
+            places.faults = isAway
+            yield* one.notes.publish(note("k", "0"), { level: "durable" })
+            places.faults = {}
+            yield* until("it is sent on", () => legRow(one.leat)?.stored === 1)
+            const other = yield* Scope.provide(openSpilling(places), second)
+            yield* places.disk.losePower(0)
+            yield* Effect.sleep("3 seconds")
+            places.faults = isAway
+            for (const text of ["1", "2", "3"]) other.notes.offer(note("k", text))
+            yield* Effect.sleep("1 second")
+            yield* Scope.close(second, Exit.void)
+            const left = legRow(other.leat)?.spilled
+            places.faults = how === "stored" ? {} : { send: () => ({ kind: "fail", reason: "Rejected" }) }
+            yield* Effect.sleep("20 seconds")
+            isOurs = left === 3
+            if (isOurs) {
+              const all = how === "stored" ? { stored: 4, dropped: {} } : { stored: 1, dropped: { Rejected: 3 } }
+              expect(legRow(one.leat)).toMatchObject({ admitted: 1, recovered: 3, ...all, balanced: true })
+            }
+            yield* Scope.close(first, Exit.void)
+          }),
+          seed
+        )
+        return isOurs
+      }
+      expect(Array.from({ length: 40 }, (_, seed) => seed).some(hasTurned)).toBe(true)
+    }
+  )
+
+  it("sends on what comes to its disk while it looks what that has, after a loss of power", () => {
+    const places = spillPlaces()
+    let held: (() => void) | undefined
+    const release = () => {
+      held?.()
+      held = undefined
+    }
+    spillStory(
+      Effect.gen(function* () {
+        let isHolding = false
+        // The end is known, then the record lands behind it and is answered, and then the end is told.
+        const { leat, notes } = yield* openSpilling(places, {
+          disk: ({ bounds, openWriter }) => ({
+            bounds: (...asked) =>
+              Effect.tap(bounds(...asked), () =>
+                Effect.delay(Effect.sync(release), 10).pipe(Effect.andThen(Effect.sleep(100)))
+              ),
+            openWriter: (topic) =>
+              Effect.map(openWriter(topic), (writer) => ({
+                ...writer,
+                send: (...sent) => {
+                  if (isHolding) held = () => writer.send(...sent)
+                  else writer.send(...sent)
+                }
+              }))
+          })
+        })
+        places.faults = isAway
+        yield* notes.publish(note("k", "0"), { level: "durable" })
+        isHolding = true
+        notes.offer(note("k", "1"))
+        yield* until("it is on its way", () => held !== undefined)
+        isHolding = false
+        yield* places.disk.losePower(0)
+        // Its answer comes in time, whatever is looked at.
+        yield* Effect.sleep(1300)
+        release()
+        yield* Effect.sleep("3 seconds")
+        places.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 2, 30_000)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, balanced: true })
+      })
+    )
+  })
+
   it("counts what is left under its stream, also while the cluster of another leg of it is not open", () => {
     const places = spillPlaces()
     const other = new MemoryBroker({ partitions: 1 })

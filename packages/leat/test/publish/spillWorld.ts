@@ -4,7 +4,7 @@
  * judged by ids alone.
  */
 import { Effect, Exit, References, Scope, Stream } from "effect"
-import { Leat, MemoryBroker, memoryDriver, type EventStream, type LegRow, type OpenLeat } from "leat"
+import { Leat, MemoryBroker, memoryDriver, type EventStream, type LegRow, NotStored, type OpenLeat } from "leat"
 import {
   type FaultPlan,
   faultDriver,
@@ -15,8 +15,16 @@ import {
   simulate,
   waitUntil
 } from "leat/testing"
-import { type Capabilities, type Driver, type OutgoingBatch, type Transport, TransportError } from "leat/transport"
+import {
+  type Capabilities,
+  type Driver,
+  type OutgoingBatch,
+  type Run,
+  type Transport,
+  TransportError
+} from "leat/transport"
 import { auditedRecord } from "../../src/audit/auditedRecord.ts"
+import { sizeOf } from "../../src/record/batchOf.ts"
 import { readMeta } from "../../src/record/Wire.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
 import { knowingIds, KnownIds } from "./knownIds.ts"
@@ -42,8 +50,9 @@ interface Process {
   readonly drainMs: number
   readonly scope: Scope.Closeable
   readonly gate: { isDead: boolean }
-  /** Texts of events that were told to be safe. */
+  /** Texts of events that were told to be safe, and of those that were told not to be stored, for certain. */
   readonly safe: Set<string>
+  readonly unstored: Map<string, string>
   isCrashed: boolean
 }
 
@@ -67,6 +76,8 @@ export function spillWorld(seed: number): SpillWorld {
   const refuses = isPoisoned || isGivenUp
   const isPatient = chance(0.5)
   const odd = chance(0.3) ? 0.02 : 0
+  /** How often the disk says of some records of a range what became of them, and of others nothing. */
+  const holes = chance(0.2) ? 0.1 : 0
   const isFenced = chance(0.7)
   const known = chance(0.5) ? new KnownIds(disk.disk) : undefined
   const isOfTwo = chance(0.4)
@@ -188,14 +199,14 @@ export function spillWorld(seed: number): SpillWorld {
               live(() => faults.disk)
             ),
             gate,
-            { isTrimSilent: () => chance(0.02), fenceMs: () => faults.fenceMs }
+            { isTrimSilent: () => chance(0.02), fenceMs: () => faults.fenceMs, isHoled: () => chance(holes) }
           )
         ]
       }),
       scope
     )
     const streams = [yield* leat.stream(contract), ...(isOfTwo ? [yield* leat.stream(other)] : [])]
-    const one: Process = { leat, streams, drainMs, scope, gate, safe: new Set(), isCrashed: false }
+    const one: Process = { leat, streams, drainMs, scope, gate, safe: new Set(), unstored: new Map(), isCrashed: false }
     processes.push(one)
     return one
   })
@@ -215,7 +226,11 @@ export function spillWorld(seed: number): SpillWorld {
         // What is on disk may still be refused, and dropped as the policy says.
         if ((level === "stored" || (level === "durable" && !refuses)) && !one.isCrashed) one.safe.add(text)
       }),
-      Effect.ignore
+      Effect.catch((error) => {
+        const isCertain = !(error instanceof NotStored) || error.outcome.mayBeStored + error.outcome.spilled === 0
+        if (isCertain && !one.isCrashed) one.unstored.set(text, error.message)
+        return Effect.void
+      })
     )
     return Effect.asVoid(
       Effect.forkDetach(chance(0.05) ? Effect.timeoutOption(publishing, between(0, 300)) : publishing)
@@ -226,6 +241,10 @@ export function spillWorld(seed: number): SpillWorld {
     const snapshot = one.leat.ledger.snapshot()
     if (!snapshot.balanced)
       wrong.push(`${when}: unbalanced ${JSON.stringify(snapshot.legs)} ${JSON.stringify(snapshot.streams)}`)
+    // Beside the bound: what had no answer and stands there all the same, of each partition.
+    const most = bytes + partitions * 2 * (settings.batch.bytes + 4000)
+    const used = bytesOnDisk(disk.disk)
+    if (used > most) wrong.push(`${when}: ${used} bytes on disk of ${bytes}`)
   }
 
   /** The disk is well, and fences slowly: it takes what is left while its process closes. */
@@ -340,9 +359,11 @@ export function spillWorld(seed: number): SpillWorld {
     leat.ledger.snapshot().legs.some((leg) => leg.dropped["closed"] !== undefined)
   const isCertain = crashes === 0 && !processes.some(isInHurry) && !isGivenUp
   if (isPatient && isCertain) wrong.push(...found.gaps)
-  for (const [index, { leat, safe, isCrashed }] of processes.entries()) {
+  for (const [index, { leat, safe, unstored, isCrashed }] of processes.entries()) {
     for (const text of safe)
       if (!found.texts.has(text)) wrong.push(`process ${index}: ${text} was told safe, and is not stored`)
+    for (const [text, why] of unstored)
+      if (found.texts.has(text)) wrong.push(`process ${index}: ${text.slice(0, 20)} is stored, and was told: ${why}`)
     const leg = totalOf(leat)
     const lost = Object.values(leg.dropped).reduce((total, one) => total + one, 0)
     dropped += lost
@@ -353,6 +374,10 @@ export function spillWorld(seed: number): SpillWorld {
       wrong.push(`process ${index}: admitted ${leg.admitted}, dropped ${lost}, stored ${own}: ${JSON.stringify(leg)}`)
     if (own < leg.admitted && Object.keys(leg.dropped).length === 0) wrong.push(`process ${index}: lost without a word`)
   }
+  // What closed processes have left in the spill is somebody's when it ends.
+  const left = processes.reduce((total, { leat, isCrashed }) => total + (isCrashed ? 0 : totalOf(leat).spilled), 0)
+  const recovered = processes.reduce((total, { leat }) => total + totalOf(leat).recovered, 0)
+  if (recovered < left) wrong.push(`${left} were left in the spill, and ${recovered} of them recovered`)
   return {
     wrong,
     told: processes.reduce((total, { safe }) => total + safe.size, 0),
@@ -363,7 +388,7 @@ export function spillWorld(seed: number): SpillWorld {
         (total, name) => total + disk.disk.topic(name).partitions.reduce((sum, { end }) => sum + Number(end), 0),
         0
       ),
-    recovered: processes.reduce((total, { leat }) => total + totalOf(leat).recovered, 0),
+    recovered,
     dropped,
     crashes,
     fencedCloses
@@ -422,13 +447,24 @@ interface Gating {
   readonly fenceMs?: () => number
   readonly isTrimSilent?: () => boolean
   readonly isOdd?: () => boolean
+  readonly isHoled?: () => boolean
+}
+
+/** An answer that says nothing of every third record. */
+function holed(runs: ReadonlyArray<Run>): ReadonlyArray<Run> {
+  return runs.flatMap((run) =>
+    Array.from({ length: run.to - run.from }, (_, index): Run => {
+      const base = run.base === undefined ? {} : { base: run.base + BigInt(index) }
+      return { ...run, from: run.from + index, to: run.from + index + 1, ...base }
+    }).filter((_, index) => index % 3 !== 1)
+  )
 }
 
 /** A process that is dead asks for nothing any more, and hears of nothing. */
 function gated(
   driver: Driver,
   gate: { readonly isDead: boolean },
-  { over = {}, fenceMs = () => 0, isTrimSilent = () => false, isOdd = () => false }: Gating
+  { over = {}, fenceMs = () => 0, isTrimSilent = () => false, isOdd = () => false, isHoled = () => false }: Gating
 ): Driver {
   const alive = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() =>
@@ -451,7 +487,8 @@ function gated(
               else if (isPoison && !gate.isDead) answer([{ from, to, fate: "notStored", error: rejected }])
               else if (!gate.isDead)
                 writer.send(partition, batch, from, to, timeoutMs, (runs) => {
-                  if (!gate.isDead) answer(runs)
+                  if (gate.isDead) return
+                  answer(topic.endsWith(".spill") && isHoled() ? holed(runs) : runs)
                 })
             }
           })),
@@ -470,6 +507,16 @@ function gated(
           )
       }))
   }
+}
+
+/** Of all spills, as records. */
+function bytesOnDisk(disk: MemoryBroker): number {
+  let bytes = 0
+  for (const name of disk.topics.filter((one) => one.endsWith(".spill")))
+    for (const log of disk.topic(name).partitions)
+      for (let batch = log.read(log.start, log.end); batch !== undefined; batch = log.read(batch.next, log.end))
+        for (const record of batch.records) bytes += sizeOf(record)
+  return bytes
 }
 
 /** The distinct texts of the topic, those of each publisher, and what is out of order in first deliveries of a bucket, or missing without a word. */

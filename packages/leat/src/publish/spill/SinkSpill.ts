@@ -47,7 +47,7 @@ export class SinkSpill implements DrainHome {
   #running: Fiber.Fiber<never> | undefined
 
   constructor(place: SpillPlace, destination: Writer, sink: SpilledSink, pump: Pump, undelivered: Undelivered) {
-    this.spill = new Spill(place, destination, pump.context)
+    this.spill = new Spill(place, destination, (partition) => this.isOwing(partition), pump.context)
     this.deadLetters = undelivered.name
     this.#sink = sink
     this.#pump = pump
@@ -160,6 +160,10 @@ export class SinkSpill implements DrainHome {
 
   isQuiet(partition: number): boolean {
     return this.#sink.find(partition)?.isQuiet ?? true
+  }
+
+  isOwing(partition: number): boolean {
+    return this.#sink.find(partition)?.isOwing === true
   }
 
   /** A compact record has a tag in place of the name of its stream. */

@@ -9,6 +9,8 @@ import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
 import { isUnplaced, placed } from "./placed.ts"
 import { type Followed, SpillBook, type Spilled } from "./SpillBook.ts"
+import { SpillRoom } from "./SpillRoom.ts"
+import { Unnoted } from "./Unnoted.ts"
 
 /** Where a sink spills to, open. */
 export interface SpillPlace {
@@ -32,6 +34,9 @@ export interface SpillHalt {
 /** One partition of the destination, and of the spill. */
 export class SpillPart {
   readonly book: SpillBook
+  readonly room = new SpillRoom()
+  /** What this leat has put there without an answer that said so. */
+  readonly unnoted = new Unnoted()
   /** Whether what is sent there goes to the spill. */
   isOn = false
   /** Whether nothing more goes into the spill until what is in it is sent on. */
@@ -40,23 +45,15 @@ export class SpillPart {
   isFresh = false
   /** Next position to send on; what is before it has ended. */
   at: Position = 0n
+  /** What stands before this position may be stored in the destination: a send of it had no answer. */
+  doubtEnd: Position = 0n
   /** Position behind the last record. */
   end: Position = 0n
-  /** The first position of this leat's own. */
-  ownFrom: Position = 0n
-  /** Before this position everything that an earlier process had left is counted: what is sent on once more is not. */
-  recoveredTo: Position = 0n
-  /** Position behind the last record that this leat has noted. */
-  notedEnd: Position = 0n
+  /** Position behind what was there when this leat got the spill, and behind the last record that it has noted. */
+  seenEnd: Position = 0n
   /** Where the last fence of the spill found its end. */
   fencedEnd: Position = 0n
-  /** Whether nothing was sent there since: what is sent next may stand there already. */
-  isFenced = false
-  /** Fences of the spill that were asked for. */
-  fences = 0
-  /** Bytes of what is in it, as records. */
-  bytes = 0
-  /** How many of these are no events: they only announce drops. */
+  /** How many records of it are no events: they only announce drops. */
   markers = 0
   /** Why nothing is sent on until `resume`. */
   halted: SpillHalt | undefined
@@ -76,10 +73,18 @@ export class Spill {
   /** Whether its sink is being closed: what is on stays so, for the next process. */
   isClosing = false
   readonly #destination: Writer
+  readonly #isOwing: (partition: number) => boolean
   readonly #context: Context.Context<never>
 
-  constructor(place: SpillPlace, destination: Writer, context: Context.Context<never>) {
+  /** `isOwing`: whether what goes there may stand there already. */
+  constructor(
+    place: SpillPlace,
+    destination: Writer,
+    isOwing: (partition: number) => boolean,
+    context: Context.Context<never>
+  ) {
     this.place = place
+    this.#isOwing = isOwing
     this.#context = context
     this.#destination = destination
     const followed = { receipts: 0 }
@@ -108,8 +113,9 @@ export class Spill {
     return `the spill ${this.place.topic}`
   }
 
+  /** Bytes of what has not ended. */
   get bytes(): number {
-    return this.parts.reduce((total, part) => total + part.bytes, 0)
+    return this.parts.reduce((total, { room }) => total + room.waiting, 0)
   }
 
   /** Events in it that have not ended, those of earlier processes included. */
@@ -138,38 +144,35 @@ export class Spill {
   add(partition: number, spilled: Spilled, base: Position): void {
     const part = this.parts[partition]
     if (part === undefined) return
-    const count = BigInt(spilled.to - spilled.from)
+    const end = base + BigInt(spilled.to - spilled.from)
     part.book.add(spilled, base)
-    const end = base + count
     part.isFresh = false
     if (spilled.batch.isMarker(spilled.from)) part.markers++
-    part.notedEnd = end
+    if (end > part.seenEnd) part.seenEnd = end
     if (end > part.end) part.end = end
-    for (let index = spilled.from; index < spilled.to; index++) part.bytes += spilled.batch.recordBytes(index)
+    part.room.waiting += bytesOf(spilled.batch, spilled.from, spilled.to)
   }
 
-  /** Before it goes there again it is looked for: what stands there needs no room, nor a disk that takes anything. */
+  /**
+   * What may stand there is looked for, which needs no room, nor a disk that takes anything. What does not stand there goes there in its turn:
+   * something before it may not stand there either.
+   */
   #spill(partition: number, part: SpillPart, ...sent: SendRest): void {
-    const isUnseen = part.isFenced && unseenFrom(part) < part.fencedEnd
-    part.isFenced = false
-    if (!isUnseen) return this.#write(partition, part, ...sent)
-    const [batch, from, to, timeoutMs, answer] = sent
-    const { fences } = part
-    this.#place(partition, part, batch, [{ from, to, fate: "stored" }], timeoutMs, (runs) => {
-      // Its answer is not waited for any more: nothing may land behind the fence.
-      if (part.fences !== fences) return answer([])
-      if (runs.length === 1 && runs.every(isUnplaced)) return this.#write(partition, part, ...sent)
-      answer(runs.map((run) => (isUnplaced(run) ? { ...run, fate: "notStored" } : run)))
-    })
+    const [batch, from, to, , answer] = sent
+    if (this.#isOwing(partition)) answer(part.unnoted.take(batch, from, to, part.at))
+    else this.#write(partition, part, ...sent)
   }
 
   #write(partition: number, part: SpillPart, ...[batch, from, to, timeoutMs, answer]: SendRest): void {
     const { bytesMax, transport } = this.place
-    const room = bytesMax() - this.bytes
+    const used = this.parts.reduce((total, { room }) => total + room.used, 0)
     let fits = to
-    while (fits > from && batch.rangeBytes(from, fits) + batch.noticeBytes > room) fits = from + ((fits - from) >> 1)
+    while (fits > from && batch.rangeBytes(from, fits) + batch.noticeBytes > bytesMax() - used)
+      fits = from + ((fits - from) >> 1)
     if (fits === to) return this.#append(partition, part, batch, from, to, timeoutMs, answer)
-    const detail = `${this.name} has ${this.bytes} of ${bytesMax()} bytes, and more do not fit`
+    const untrimmed = this.parts.reduce((total, { room }) => total + room.untrimmed, 0)
+    const ended = untrimmed === 0 ? "" : `, ${untrimmed} of them of what was sent on and is not given back yet`
+    const detail = `${this.name} has ${used} of ${bytesMax()} bytes${ended}, and more do not fit`
     const error = new TransportError({ reason: "Full", transport: transport.name, operation: "send", detail })
     const rest: Run = { from: fits, to, fate: "notStored", error }
     if (fits === from) return answer([rest])
@@ -178,44 +181,46 @@ export class Spill {
 
   /** What the spill has and does not say where is looked for there: a position that is guessed is that of another record. */
   #append(partition: number, part: SpillPart, ...[batch, from, to, timeoutMs, answer]: SendRest): void {
+    const begun = part.seenEnd
+    const bytes = bytesOf(batch, from, to)
+    part.room.sent(bytes)
+    const sending = part.unnoted.send(begun, () => part.room.answered(bytes))
     this.place.writer.send(partition, batch, from, to, timeoutMs, (told) => {
+      // Its answer is not waited for any more: nothing may land behind the fence.
+      if (!sending.isOpen) return answer([])
       const runs = answeredRuns(told, from, to)
-      if (!runs.some(isUnplaced)) return answer(runs)
-      this.#place(partition, part, batch, runs, timeoutMs, answer)
+      if (!runs.some(isUnplaced)) {
+        sending.answered(runs)
+        return answer(runs)
+      }
+      const places = placed(this.place, partition, begun, batch, runs)
+      Effect.runForkWith(this.#context)(
+        Effect.map(Effect.timeoutOption(places, timeoutMs), (found) => {
+          const known = sending.isOpen ? Option.getOrElse(found, () => []) : []
+          sending.answered(known)
+          answer(known)
+        })
+      )
     })
   }
 
-  #place(
-    partition: number,
-    part: SpillPart,
-    batch: OutgoingBatch,
-    runs: ReadonlyArray<Run>,
-    timeoutMs: number,
-    answer: (runs: ReadonlyArray<Run>) => void
-  ): void {
-    const places = placed(this.place, partition, unseenFrom(part), batch, runs)
-    Effect.runForkWith(this.#context)(
-      Effect.map(Effect.timeoutOption(places, timeoutMs), (found) => answer(Option.getOrElse(found, () => [])))
-    )
-  }
-
+  /** Before anything goes there again, what stands there and nobody has noted is looked for. */
   #fence(partition: number, part: SpillPart) {
-    const fence = Effect.suspend(() => {
-      part.fences++
-      return this.place.writer.fence(partition)
+    const { place } = this
+    return Effect.gen(function* () {
+      part.unnoted.fence()
+      const end = yield* place.writer.fence(partition)
+      yield* part.unnoted.look(place, partition, part, end)
+      part.fencedEnd = end
+      return end
     })
-    return Effect.tap(fence, (end) =>
-      Effect.sync(() => {
-        part.fencedEnd = end
-        part.isFenced = true
-      })
-    )
   }
 }
 
-/** From here on there may be what nobody has noted. */
-function unseenFrom({ at, ownFrom, notedEnd }: SpillPart): Position {
-  return [at, ownFrom, notedEnd].reduce((one, other) => (one > other ? one : other))
+function bytesOf(batch: OutgoingBatch, from: number, to: number): number {
+  let bytes = 0
+  for (let index = from; index < to; index++) bytes += batch.recordBytes(index)
+  return bytes
 }
 
 type SendRest = Parameters<Writer["send"]> extends [number, ...infer R] ? R : never

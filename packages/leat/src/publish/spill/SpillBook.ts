@@ -52,9 +52,12 @@ class Stretches {
   readonly #all = new Fifo<{ from: Position; to: Position }>()
 
   add(from: Position, to: Position): void {
-    const last = this.#all.at(this.#all.length - 1)
-    if (last?.to === from) last.to = to
-    else this.#all.push({ from, to })
+    let index = this.#all.length
+    let before = this.#all.at(index - 1)
+    // What had no answer at first may stand before what is noted already.
+    for (; before !== undefined && before.from >= to; before = this.#all.at(index - 1)) index--
+    if (before?.to === from) before.to = to
+    else this.#all.insert(index, { from, to })
   }
 
   /** Whether the position is among them: no more from now on, nor are those before it. What is sent on once more counts once. */
@@ -67,6 +70,10 @@ class Stretches {
     if (first === undefined || first.from > position) return false
     first.from = position + 1n
     return true
+  }
+
+  has(position: Position): boolean {
+    return this.countWithin(position, position + 1n) > 0
   }
 
   /** How many there are in [from, to). */
@@ -113,11 +120,24 @@ export class SpillBook {
       batch.awaited(index, index + 1, (waiter, legs) => this.#follow(waiter, legs, base + BigInt(index - from)))
   }
 
-  /** The event at a position has ended, as its record says whose it is; undefined: this leat has not put it there, or has given it up. */
-  end(position: Position, { id, epoch }: RecordMeta, how: SpillEnding): WriteAccount | undefined {
+  /** Whether this leat knows that it has put an event there, which has not ended. */
+  isNoted(position: Position): boolean {
+    return this.#noted.has(position)
+  }
+
+  /** Whose the event at a position is, as its record says; undefined: this leat has not put it there, or has given it up. */
+  accountAt(position: Position, { id, epoch }: RecordMeta): WriteAccount | undefined {
+    return id === undefined || !this.isNoted(position) ? undefined : this.#accountOf(id.stream, epoch)
+  }
+
+  /**
+   * The event at a position has ended, as its record says whose it is; undefined: this leat has not put it there, or has given it up. One that is
+   * not stored may be so all the same: the destination has not answered, or the spill has not settled it, and a process that comes sends it on.
+   */
+  end(position: Position, { id, epoch }: RecordMeta, how: SpillEnding, isDoubtful: boolean): WriteAccount | undefined {
     if (!this.#noted.take(position)) return undefined
     const account = id === undefined ? undefined : this.#accountOf(id.stream, epoch)
-    const mayBeStored = this.#doubtful.take(position)
+    const mayBeStored = this.#doubtful.take(position) || isDoubtful
     this.#tell(position, how, mayBeStored)
     if (account === undefined) {
       this.#unread.Corrupt++
@@ -184,13 +204,17 @@ export class SpillBook {
   #follow(waiter: Waiter, count: number, at: Position): void {
     waiter.tellOnDisk(count)
     if (waiter.isAwaited) {
-      this.#awaited.push({ at, waiter, count })
-      if (this.#awaited.length >= this.#sweptAt) this.#sweep()
+      this.#await({ at, waiter, count })
       return
     }
-    this.#receipts.push({ at, waiter, count })
+    insert(this.#receipts, { at, waiter, count })
     this.#followed.receipts++
     this.#forgetOldest()
+  }
+
+  #await(one: Waiting): void {
+    insert(this.#awaited, one)
+    if (this.#awaited.length >= this.#sweptAt) this.#sweep()
   }
 
   /** Who waited may wait no longer: a signal was aborted, or the level was reached once the last leg was on disk. Then it is a receipt. */
@@ -214,12 +238,14 @@ export class SpillBook {
     this.#forgetOldest()
   }
 
+  /** Somebody may have asked for the outcome of a receipt since: then it is one of those who wait. */
   #forgetOldest(): void {
     while (this.#followed.receipts > receiptsMax) {
       const oldest = this.#receipts.shift()
       if (oldest === undefined) return
       this.#followed.receipts--
-      leaveBehind(oldest)
+      if (oldest.waiter.isAwaited) this.#await(oldest)
+      else leaveBehind(oldest)
     }
   }
 
@@ -232,6 +258,13 @@ export class SpillBook {
         endOf(first, how, mayBeStored)
       }
   }
+}
+
+/** By rising positions; mostly this one is the last. */
+function insert(line: Fifo<Waiting>, one: Waiting): void {
+  let index = line.length
+  while (index > 0 && (line.at(index - 1)?.at ?? 0n) > one.at) index--
+  line.insert(index, one)
 }
 
 function endOf({ waiter, count }: Waiting, how: SpillEnding, mayBeStored: boolean): void {

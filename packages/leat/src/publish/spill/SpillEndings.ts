@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { type DroppedRange, droppedHeader, forgotten, noticeHasForgotten } from "../../record/DropNotice.ts"
-import type { EventId } from "../../record/EventId.ts"
+import { type EventId, formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
@@ -81,23 +81,29 @@ export class SpillEndings {
     )
   }
 
-  /** Records have ended, one behind the other. */
-  ended(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, how: SpillEnding): void {
+  /** Records have ended, one behind the other. What is not settled when it is told may be sent on once more, by a process that comes. */
+  ended(
+    partition: number,
+    part: SpillPart,
+    records: ReadonlyArray<ReceivedRecord>,
+    how: SpillEnding,
+    isSettled: boolean
+  ): void {
+    let bytes = 0
     for (const record of records) {
       this.missing(partition, part, record.position)
       part.at = record.position + 1n
+      bytes += sizeOf(record)
       const meta = readMeta(record.headers, "")
-      const account = part.book.end(record.position, meta, how)
-      part.bytes = Math.max(0, part.bytes - sizeOf(record))
+      const mayBeStored = !isSettled || record.position < part.doubtEnd
+      const account = part.book.end(record.position, meta, how, mayBeStored)
+      if (meta.id !== undefined && !part.unnoted.isEmpty) part.unnoted.ended(formatEventId(meta.id))
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
       else if (this.#tally !== undefined) this.#tally[how.ending]++
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
-      else if (record.position < part.ownFrom && record.position >= part.recoveredTo) {
-        part.recoveredTo = record.position + 1n
-        this.#recovered(meta.id, how)
-      }
-      if (how.ending !== "stored") this.#announce(partition, account, record, how)
+      else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
+    part.room.ended(part.at, bytes)
   }
 
   /** An event of this leat has ended: the journal sees it. */
@@ -106,34 +112,38 @@ export class SpillEndings {
     this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
   }
 
-  /** Consumers are told of a record that is not stored, and of what it was to announce. */
-  #announce(
-    partition: number,
-    account: WriteAccount | undefined,
-    { headers }: ReceivedRecord,
-    how: Exclude<SpillEnding, { readonly ending: "stored" }>
-  ): void {
-    const { id, isMarker, dropped } = readMeta(headers, "")
+  /**
+   * A record will end otherwise than stored: consumers are told of it, and of what it was to announce, by a later record of its lane. What no lane
+   * of this process announces is carried until a marker has told it, which has to be before the record is settled.
+   */
+  announce(partition: number, part: SpillPart, { position, headers }: ReceivedRecord, how: Unstored): void {
+    const meta = readMeta(headers, "")
+    const { id, isMarker, dropped } = meta
     const notice = headers.find(([name]) => name === droppedHeader)?.[1]
     const said = notice !== undefined && noticeHasForgotten(notice) ? [...dropped, forgotten] : dropped
     const [marker] = isMarker ? headers : []
     if (marker !== undefined) this.notices.add(partition, marker, said)
     if (id === undefined) return
-    const { incarnation, bucket, seq } = id
-    const reason = how.ending === "dropped" ? how.reason : how.ending
-    const ranges = [...said, { bucket, from: seq, to: seq + 1, reason }]
-    // What this leat has given up on its way to the spill was announced then.
-    if (account === undefined ? incarnation === this.#home.incarnation : this.#home.announce(account, ranges)) return
+    const { bucket, seq } = id
+    const ranges = [...said, { bucket, from: seq, to: seq + 1, reason: reasonOf(how) }]
+    if (id.incarnation === this.#home.incarnation) {
+      const account = part.book.accountAt(position, meta)
+      // What this leat has given up on its way to the spill was announced then.
+      if (account === undefined || this.#home.announce(account, ranges)) return
+    }
     this.notices.add(partition, markerOfEvent(id), ranges)
   }
 
-  /** One that an earlier process has left. */
+  /** One that an earlier process has left. What that had on its way when it ended may be stored. */
   #recovered(id: EventId | undefined, how: SpillEnding): void {
     if (id === undefined) return
     const account = this.#home.accountOf(id.stream)
     account.recovered++
     if (how.ending === "stored") account.stored++
-    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
+    else {
+      account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
+      account.droppedMayBeStored++
+    }
   }
 
   /** Positions before `to` that cannot be read any more. */
@@ -151,4 +161,11 @@ export class SpillEndings {
   #say(sentence: string): void {
     Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
+}
+
+/** How a record ends that its destination has refused. */
+export type Unstored = Exclude<SpillEnding, { readonly ending: "stored" }>
+
+function reasonOf(how: Unstored): string {
+  return how.ending === "dropped" ? how.reason : how.ending
 }

@@ -8,7 +8,7 @@ import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
-import type { SpillPlace } from "./Spill.ts"
+import type { Spill, SpillPlace } from "./Spill.ts"
 import { SpillSettles } from "./SpillSettles.ts"
 
 /** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
@@ -70,7 +70,7 @@ export class SpillLanes {
   #broken = Deferred.makeUnsafe<void>()
   #isSubscribed = false
 
-  private constructor(place: SpillPlace, scope: Scope.Scope, lost: Effect.Effect<void>) {
+  private constructor({ place, parts }: Spill, scope: Scope.Scope, lost: Effect.Effect<void>) {
     this.#place = place
     this.#scope = scope
     this.lost = lost
@@ -78,13 +78,15 @@ export class SpillLanes {
     this.#settles = new SpillSettles(`the spill ${place.topic}`, scope, {
       answerMs,
       settle: (partition, position) => this.#settle(partition, position),
-      trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void
+      trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void,
+      trimmed: (partition, position) => parts[partition]?.room.trimmed(position)
     })
   }
 
   /** Waits until the spill belongs to this process; says so when that takes long. */
-  static open(place: SpillPlace, sink: string): Effect.Effect<SpillLanes, never, Scope.Scope> {
+  static open(spill: Spill, sink: string): Effect.Effect<SpillLanes, never, Scope.Scope> {
     return Effect.gen(function* () {
+      const { place } = spill
       const scope = yield* Effect.scope
       const topic = `${place.topic}.owner`
       const owner = Deferred.makeUnsafe<Lane>()
@@ -100,7 +102,7 @@ export class SpillLanes {
         )
       )
       const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      return new SpillLanes(place, scope, Effect.andThen(lane.revoked, lane.release))
+      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, lane.release))
     })
   }
 
@@ -146,18 +148,47 @@ export class SpillLanes {
         const { records, next } = portion
         if (next <= from) continue
         if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
-        held.given = withinPortion(portion, from, next <= to ? next : to)
+        held.given = yield* this.#whole(partition, withinPortion(portion, from, next <= to ? next : to), from)
         return held.given
       }
     })
     return this.#alone(partition, reading)
   }
 
-  /** What stands before a position has ended: it is not sent on again, and its room is given back. Waits for the disk, and not for long. */
-  settle(partition: number, position: Position): Effect.Effect<void> {
+  /**
+   * Of records that are not in a portion, whether they can be read: before they are given up they are asked for once more. A pull that was
+   * interrupted may have taken them, where a driver has lanes of its own.
+   */
+  #whole(partition: number, portion: Portion, from: Position): Effect.Effect<Portion> {
+    const { records, next } = portion
+    if (records.length === Number(next - from)) return Effect.succeed(portion)
+    const { transport, topic } = this.#place
+    const read = transport.read(topic, partition, { fromPosition: from, toPosition: next })
+    const whole = Effect.map(Stream.runCollect(read), (batches) => {
+      const all = { records: batches.flatMap((batch) => batch.records), next }
+      return all.records.length > records.length ? withinPortion(all, from, next) : portion
+    })
+    return asked(answered(whole, this.#place, "read"), this.#place)
+  }
+
+  /**
+   * What stands before a position has ended: it is not sent on again, and its room is given back. Waits for the disk, and not for long; says whether
+   * it is settled.
+   */
+  settle(partition: number, position: Position): Effect.Effect<boolean> {
     const held = this.#lanes.get(partition)
-    if (held !== undefined) held.given = undefined
+    if (held?.given !== undefined && held.given.next <= position) held.given = undefined
     return this.#settles.settle(partition, position)
+  }
+
+  /** Before they are given out of the hand: settles what has ended. Says how many records of the partition stay unsettled. */
+  last(partition: number, position: Position): Effect.Effect<number> {
+    return this.#settles.last(partition, position)
+  }
+
+  /** What stands before a position was settled by an earlier process. */
+  trim(partition: number, position: Position): Effect.Effect<void> {
+    return this.#settles.trim(partition, position)
   }
 
   #settle(partition: number, position: Position): Effect.Effect<void, TransportError> {

@@ -2,7 +2,7 @@
  * What was sent on is settled in the spill, beside the sending: one settle of a partition at a time, and always the latest position. What a
  * settle is for is known in memory, so a disk that does not answer it keeps nobody waiting; it costs copies, if this process dies meanwhile.
  */
-import { Clock, Deferred, Effect, type Scope } from "effect"
+import { Clock, Deferred, Effect, Fiber, type Scope } from "effect"
 import { warn } from "../../Telemetry.ts"
 import type { Position, TransportError } from "../../transport/index.ts"
 import { monotonicMs } from "../../Wake.ts"
@@ -10,8 +10,14 @@ import { monotonicMs } from "../../Wake.ts"
 /** How long whoever sends on waits for a settle, in milliseconds: with that little is sent twice after a crash, and nothing stands for long. */
 const patienceMs = 500
 
-/** Pause before a settle is begun anew, in milliseconds. */
+/** Pause before a settle, or a trim, is begun anew, in milliseconds. */
 const againMs = 1000
+
+/** The longest pause between two trims, in milliseconds: nobody is in a hurry for the room, but a spill that is full needs it. */
+const trimAgainMsMax = 60_000
+
+/** How long closing waits for what was sent on to be settled, in milliseconds. */
+const lastMs = 2000
 
 /** How long nothing may be settled until that is told, in milliseconds. */
 const tellUnsettledMs = 10_000
@@ -22,6 +28,8 @@ export interface SettledSpill {
   readonly answerMs: number
   readonly settle: (partition: number, position: Position) => Effect.Effect<void, TransportError>
   readonly trim: (partition: number, position: Position) => Effect.Effect<void, TransportError>
+  /** The room of what stands before a position was given back. */
+  readonly trimmed: (partition: number, position: Position) => void
 }
 
 /** Of one partition. */
@@ -29,7 +37,9 @@ interface Settling {
   wanted: Position
   settled: Position
   /** Completes when what is wanted is settled; undefined: it is. */
-  running: Deferred.Deferred<void> | undefined
+  waiting: Deferred.Deferred<void> | undefined
+  running: Fiber.Fiber<void> | undefined
+  isTrimming: boolean
   /** Whether the last one has taken longer than anybody waits. */
   isLate: boolean
   /** Whether it was told that its room is not given back. */
@@ -49,31 +59,62 @@ export class SpillSettles {
     this.#spill = spill
   }
 
-  /** Completes when everything before the position is settled, or after half a second; at once while that was too short. */
-  settle(partition: number, position: Position): Effect.Effect<void> {
+  /** Completes when everything before the position is settled, or after half a second; at once while that was too short. Says whether it is. */
+  settle(partition: number, position: Position): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
       const settling = this.#of(partition)
       if (position > settling.wanted) settling.wanted = position
-      if (settling.wanted === settling.settled) return
-      let { running } = settling
-      if (running === undefined) {
-        running = Deferred.makeUnsafe<void>()
-        settling.running = running
-        yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
-      }
-      if (settling.isLate) return
+      if (settling.settled >= settling.wanted) return true
+      const waiting = settling.waiting ?? Deferred.makeUnsafe<void>()
+      settling.waiting = waiting
+      settling.running ??= yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
+      if (settling.isLate) return false
       const late = Effect.andThen(Effect.sleep(patienceMs), () => {
         settling.isLate = true
         return Effect.void
       })
-      yield* Effect.raceFirst(Deferred.await(running), late)
+      yield* Effect.raceFirst(Deferred.await(waiting), late)
+      return settling.settled >= position
+    })
+  }
+
+  /** What an earlier process has settled may not be trimmed yet. */
+  trim(partition: number, position: Position): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const settling = this.#of(partition)
+      if (position > settling.settled) settling.settled = position
+      if (position > settling.wanted) settling.wanted = position
+      return this.#trimming(partition, settling)
+    })
+  }
+
+  /**
+   * Settles everything that is wanted before the spill is given out of the hand, beside whatever hangs, and not for long. Says how many records
+   * of the partition stay unsettled.
+   */
+  last(partition: number, position: Position): Effect.Effect<number> {
+    return Effect.gen({ self: this }, function* () {
+      const settling = this.#of(partition)
+      if (settling.settled >= position) return 0
+      if (settling.running !== undefined) yield* Fiber.interrupt(settling.running)
+      const settle = this.#failureOf(this.#spill.settle(partition, position), lastMs)
+      if ((yield* settle) === undefined) return 0
+      return Number(position - settling.settled)
     })
   }
 
   #of(partition: number): Settling {
     const found = this.#settlings.get(partition)
     if (found !== undefined) return found
-    const made: Settling = { wanted: 0n, settled: 0n, running: undefined, isLate: false, isTrimTold: false }
+    const made: Settling = {
+      wanted: 0n,
+      settled: 0n,
+      waiting: undefined,
+      running: undefined,
+      isTrimming: false,
+      isLate: false,
+      isTrimTold: false
+    }
     this.#settlings.set(partition, made)
     return made
   }
@@ -84,12 +125,29 @@ export class SpillSettles {
         settling.settled = yield* this.#settled(partition, settling)
         settling.isLate = false
       }
-      const { running } = settling
+      const { waiting } = settling
+      settling.waiting = undefined
       settling.running = undefined
-      if (running !== undefined) yield* Deferred.succeed(running, undefined)
-      // Whoever waited goes on: nobody is in a hurry for the room.
-      yield* this.#trim(partition, settling.settled, settling)
+      if (waiting !== undefined) yield* Deferred.succeed(waiting, undefined)
+      // Whoever waited goes on, and so does the next settle.
+      yield* this.#trimming(partition, settling)
     })
+  }
+
+  /** Trims until what is settled has gone; one at a time. */
+  #trimming(partition: number, settling: Settling): Effect.Effect<void> {
+    if (settling.isTrimming) return Effect.void
+    settling.isTrimming = true
+    const all = Effect.gen({ self: this }, function* () {
+      let trimmed = 0n
+      for (let failures = 0; trimmed < settling.settled;) {
+        const { settled } = settling
+        if (yield* this.#trim(partition, settled, settling)) trimmed = settled
+        else yield* Effect.sleep(Math.min(againMs * 2 ** failures++, trimAgainMsMax))
+      }
+      settling.isTrimming = false
+    })
+    return Effect.asVoid(Effect.forkIn(all, this.#scope))
   }
 
   /** Settles the latest position that is wanted, however long that takes. Returns it. */
@@ -105,7 +163,7 @@ export class SpillSettles {
         if (!isTold && monotonicMs(clock) - sinceMs >= tellUnsettledMs) {
           isTold = true
           yield* warn(
-            `${this.#name} cannot settle partition ${partition}, and is tried again; what was sent on from it is sent once more if this process ends: ${why}`
+            `${this.#name} cannot settle partition ${partition}, and is tried again; what was sent on from it is sent once more if this process ends, and keeps its room: ${why}`
           )
         }
         yield* Effect.sleep(againMs)
@@ -113,22 +171,29 @@ export class SpillSettles {
     })
   }
 
-  /** The next one makes up for what has failed. */
-  #trim(partition: number, position: Position, settling: Settling): Effect.Effect<void> {
+  /** Whether the room was given back. */
+  #trim(partition: number, position: Position, settling: Settling): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
       const why = yield* this.#failureOf(this.#spill.trim(partition, position))
       const wasTold = settling.isTrimTold
       settling.isTrimTold = why !== undefined
-      if (why === undefined || wasTold) return
-      yield* warn(
-        `${this.#name} does not give back the room of what was sent on from partition ${partition}, and is asked again with the next: ${why}`
-      )
+      if (why === undefined) {
+        this.#spill.trimmed(partition, position)
+        return true
+      }
+      if (!wasTold)
+        yield* warn(
+          `${this.#name} does not give back the room of what was sent on from partition ${partition}, and is asked again: ${why}`
+        )
+      return false
     })
   }
 
   /** Why it has failed, or has no answer; undefined: it has not. */
-  #failureOf(asked: Effect.Effect<void, TransportError>): Effect.Effect<string | undefined> {
-    const { answerMs } = this.#spill
+  #failureOf(
+    asked: Effect.Effect<void, TransportError>,
+    answerMs = this.#spill.answerMs
+  ): Effect.Effect<string | undefined> {
     return Effect.suspend(() => asked).pipe(
       Effect.as(undefined),
       Effect.catch((error) => Effect.succeed(error.message)),

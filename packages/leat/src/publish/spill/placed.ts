@@ -1,6 +1,6 @@
 /**
  * Where records stand in a spill that has told them stored without a position, as a log does of event ids that it had already: it is read behind
- * what this leat has noted there. So is a range whose answer was lost. What stands nowhere has no position then either.
+ * what this leat has noted there. What stands nowhere has no position then either.
  */
 import { Effect, Stream } from "effect"
 import { formatEventId } from "../../record/EventId.ts"
@@ -54,7 +54,8 @@ export function placed(
   )
 }
 
-function partsOf({ from, to }: Run, found: ReadonlyMap<number, Position>): ReadonlyArray<Run> {
+/** The same run in parts: with the positions of those that were found, and without one where none was. */
+export function partsOf({ from, to }: Run, found: ReadonlyMap<number, Position>): ReadonlyArray<Run> {
   const parts: Array<Run> = []
   for (let at = from; at < to;) {
     const base = found.get(at)
@@ -66,7 +67,8 @@ function partsOf({ from, to }: Run, found: ReadonlyMap<number, Position>): Reado
   return parts
 }
 
-function idOf(headers: ReadonlyArray<Header>): string | undefined {
+/** Of an event; undefined: it is none. */
+export function idOf(headers: ReadonlyArray<Header>): string | undefined {
   const { id } = readMeta(headers, "")
   return id === undefined ? undefined : formatEventId(id)
 }
