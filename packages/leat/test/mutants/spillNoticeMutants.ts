@@ -55,7 +55,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   {
     name: "notices of a spill that are refused once are told no more",
     file: "publish/spill/SpillSender.ts",
-    find: `if (isRefused(run)) return`,
+    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
     replace: `if (isRefused(run)) return notice.told()`,
     foundBy,
     test: "wait for the next marker"
@@ -67,5 +67,21 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
     replace: `dropped.all.length`,
     foundBy,
     test: "are as many as the bytes"
+  },
+  {
+    name: "a notice of a spill is given up while a right is missing",
+    file: "publish/spill/SpillSender.ts",
+    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
+    replace: `if (isRefused(run)) return`,
+    foundBy,
+    test: "are told by the next process where a right is missing"
+  },
+  {
+    name: "what is judged again is announced again",
+    file: "publish/spill/SpillSender.ts",
+    find: `if (record.position >= part.announcedEnd) this.#endings`,
+    replace: `this.#endings`,
+    foundBy,
+    test: "are announced once where the spill is lost"
   }
 ]

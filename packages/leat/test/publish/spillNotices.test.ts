@@ -113,6 +113,60 @@ describe("drops that a record of a spill was to announce", () => {
       })
     ))
 
+  it("are told by the next process where a right is missing that the policy waits for: what was dropped stays until then", () =>
+    void spillStory(
+      Effect.gen(function* () {
+        const places = spillPlaces()
+        const policy = [...policyOf("drop"), { on: ["Unauthorized"], then: "spill" }]
+        const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+        const { leat } = yield* Scope.provide(inSpill(places, "drop"), first)
+        yield* Scope.close(first, Exit.void)
+        let sends = 0
+        places.faults = {
+          send: ({ topic }) =>
+            topic === "notes" ? { kind: "fail", reason: sends++ === 0 ? "Rejected" : "Unauthorized" } : undefined
+        }
+        const one = yield* Scope.provide(openSpilling(places, { policy }), second)
+        yield* until("it is tried again", () => sends > 4)
+        expect(legRow(one.leat)?.recovered ?? 0).toBe(0)
+        yield* Scope.close(second, Exit.void)
+        refuse(places, 1)
+        const next = yield* openSpilling(places, { policy })
+        yield* next.notes.publish(note("k", "3"))
+        expect(announced(places.far)).toEqual([
+          { incarnation: leat.incarnation, tag, from: 1, to: 3, reason: "Rejected" }
+        ])
+        expect(legRow(next.leat)).toMatchObject({ recovered: 1, dropped: { Rejected: 1 } })
+      })
+    ))
+
+  it("are announced once where the spill is lost before that is settled", () =>
+    void spillStory(
+      Effect.gen(function* () {
+        const places = spillPlaces()
+        const scope = yield* Scope.make()
+        const { leat } = yield* Scope.provide(inSpill(places, "drop"), scope)
+        yield* Scope.close(scope, Exit.void)
+        let sends = 0
+        places.faults = {
+          send: ({ topic }) =>
+            topic !== "notes"
+              ? undefined
+              : { kind: "fail", reason: sends++ === 0 || sends > 4 ? "Rejected" : "Unavailable" }
+        }
+        const { notes } = yield* openSpilling(places, { policy: policyOf("drop") })
+        yield* until("its marker fails", () => sends > 2)
+        yield* places.disk.losePower(0)
+        yield* until("it is refused again", () => sends > 5)
+        places.faults = {}
+        yield* notes.publish(note("k", "3"))
+        yield* Effect.sleep("10 seconds")
+        expect(announced(places.far)).toEqual([
+          { incarnation: leat.incarnation, tag, from: 1, to: 3, reason: "Rejected" }
+        ])
+      })
+    ))
+
   for (const then of ["drop", "deadLetter", "halt"])
     it(`are not lost with a marker that is refused, which is no event: ${then}`, () => {
       const warnings = spillStory(

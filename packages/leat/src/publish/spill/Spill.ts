@@ -47,6 +47,8 @@ export class SpillPart {
   at: Position = 0n
   /** What stands before this position may be stored in the destination: a send of it had no answer. */
   doubtEnd: Position = 0n
+  /** Before this position consumers are told of what ends otherwise than stored. */
+  announcedEnd: Position = 0n
   /** Position behind the last record. */
   end: Position = 0n
   /** Position behind what was there when this leat got the spill, and behind the last record that it has noted. */

@@ -7,6 +7,7 @@
 import { Deferred, Effect, Exit, Random } from "effect"
 import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
 import type { RecordBatch } from "../../record/RecordBatch.ts"
+import { decide } from "../../Policy.ts"
 import { readMeta } from "../../record/Wire.ts"
 import { warn } from "../../Telemetry.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
@@ -224,7 +225,9 @@ export class SpillSender {
     lanes: SpillLanes
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      this.#endings.announce(partition, part, record, how)
+      // One that is judged again, because the spill was lost in between, is announced already.
+      if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)
+      part.announcedEnd = record.position + 1n
       yield* this.announce(partition, part)
       // It has ended also where nobody waits for the settle any more.
       yield* Effect.onExit(lanes.settle(partition, record.position + 1n), (exit) =>
@@ -247,7 +250,7 @@ export class SpillSender {
         const sentAtMs = this.#pump.nowMs
         const [run] = yield* this.#sent(partition, batchOf([notice.record]), 0, 1)
         if (run?.fate === "unknown") yield* this.fence(partition)
-        if (isRefused(run)) return
+        if (isRefused(run) && this.#isForGood(run.error.reason)) return
         if (run?.fate === "stored") {
           notice.told()
           failures = 0
@@ -258,6 +261,14 @@ export class SpillSender {
         yield* pause(++failures)
       }
     })
+  }
+
+  /** Whether a notice that is refused so is given up for now: the record is at fault, or the policy gives up what is refused so. */
+  #isForGood(tag: string): boolean {
+    if (tag === "Rejected" || tag === "TooLarge") return true
+    const asked = { tag, attempts: Number.POSITIVE_INFINITY, elapsedMs: Number.POSITIVE_INFINITY, random: 0 }
+    const decision = decide(this.#home.rules.policy, asked)
+    return "ending" in decision && (decision.ending === "drop" || decision.ending === "deadLetter")
   }
 
   /** Until it has returned: what is in doubt must not land behind what is sent on. */
