@@ -368,8 +368,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a drop from the spill is not announced",
     file: "publish/spill/SpillSender.ts",
-    find: `      this.#endings.announce(partition, part, record, how)
-`,
+    find: `if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)`,
     replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"

@@ -79,8 +79,8 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is judged again is announced again",
     file: "publish/spill/SpillSender.ts",
-    find: `if (record.position >= part.announcedEnd) this.#endings`,
-    replace: `this.#endings`,
+    find: `part.announcedEnd = record.position + 1n`,
+    replace: ``,
     foundBy,
     test: "are announced once where the spill is lost"
   }
