@@ -25,7 +25,12 @@ export function ownCopy(value: unknown): Result.Result<unknown, RouteFault> {
 }
 
 function copyOf(value: unknown, path: ReadonlyArray<string | number>, copies: Map<unknown, unknown>): unknown {
-  if (!read(path, () => isPlain(value))) return value
+  if (!read(path, () => isPlain(value))) {
+    const kind = value instanceof Map ? "Map" : value instanceof Set ? "Set" : undefined
+    // What a driver takes is its own matter. Elsewhere it would be read as an object without a key.
+    if (kind === undefined || path[0] === "clusters") return value
+    throw new Unreadable({ fault: faultAt(path, `is a ${kind}, and a document is made of objects and lists`) })
+  }
   const known = copies.get(value)
   if (known !== undefined) return known
   if (path.length > levelsMax) throw new Unreadable({ fault: faultAt(path.slice(0, 3), deeper) })

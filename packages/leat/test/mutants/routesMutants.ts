@@ -98,6 +98,14 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     foundBy: "routes/references.test.ts"
   },
   {
+    name: "a Map in a document is an object without a key",
+    file: "routes/ownCopy.ts",
+    find: `if (kind === undefined || path[0] === "clusters") return value`,
+    replace: `return value`,
+    foundBy: "routes/ownCopy.test.ts",
+    test: "is refused by one sentence"
+  },
+  {
     name: "a document is copied one level deep",
     file: "routes/ownCopy.ts",
     find: `if (!read(path, () => isPlain(value))) return value`,

@@ -81,6 +81,17 @@ describe("a document that cannot be read", () => {
       "routes[0][0]: has more than 100 levels of objects and lists within each other"
     ],
     [
+      "policies in a Map",
+      { ...document({}), policies: new Map([["money", []]]) },
+      "policies: is a Map, and a document is made of objects and lists"
+    ],
+    [
+      "routes in a Set",
+      { ...document({}), routes: new Set(["a"]) },
+      "routes: is a Set, and a document is made of objects and lists"
+    ],
+    ["a Map", new Map([["version", 1]]), "routes: is a Map, and a document is made of objects and lists"],
+    [
       "text without an end",
       "[".repeat(20_000),
       "line 1: not YAML or JSON: it has too many lists or objects within each other"
