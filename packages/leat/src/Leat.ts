@@ -143,6 +143,7 @@ class OpenedLeat implements OpenLeat {
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
+      declared: (cluster) => this.#routes.clusters.get(cluster),
       pumps: new Pumps(runtime.context, this.#clock, options.buffers?.bytes),
       watch: this.#watch,
       ledger,
@@ -322,7 +323,7 @@ class OpenedLeat implements OpenLeat {
         concurrency: "unbounded",
         discard: true
       })
-      const readTransport = yield* this.#shared.transports.get(asked.readLeg.cluster)
+      const readTransport = yield* this.#sinks.transportOf(asked.readLeg)
       let open: OpenStream | undefined
       const closed = Effect.sync(() => {
         // What is closing is counted and announced until its sinks are empty.

@@ -4,6 +4,7 @@
  */
 import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
+import type { Cluster } from "../routes/Clusters.ts"
 import { persistently } from "../routes/openCluster.ts"
 import type { OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
@@ -12,7 +13,8 @@ import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
 import { Sink, type SinkOptions } from "./Sink.ts"
-import { openSpill } from "./spill/openSpill.ts"
+import { awayTransport } from "./spill/awayTransport.ts"
+import { openSpill, spilledPartitions } from "./spill/openSpill.ts"
 import * as Telemetry from "../Telemetry.ts"
 
 export type OpenError = RouteError | TransportError
@@ -37,6 +39,8 @@ export interface SinkRequest {
 
 export interface SinksOptions {
   readonly transports: Shared<Transport, OpenError>
+  /** What a cluster of the table in force declares, by its name. */
+  readonly declared: (cluster: string) => Pick<Cluster, "driver" | "capabilities"> | undefined
   readonly pumps: Pumps
   readonly watch: OpeningWatch
   readonly ledger: Ledger
@@ -64,6 +68,9 @@ interface Unopened {
 /** How long a stream that is opened waits for the sinks of its best-effort legs, so that a healthy one misses no event. */
 const patience = Duration.seconds(2)
 
+/** How long a cluster whose leg has a spill is waited for, where the spill knows of its topic, in milliseconds. */
+const awayMs = 3000
+
 /** Delays between two attempts to open the sink of a best-effort leg, in milliseconds. */
 const againMs = 500
 const againMsMax = 30_000
@@ -78,6 +85,10 @@ export class Sinks {
   readonly #open = new Map<string, Sink>()
   readonly #unopened = new Map<string, Unopened>()
   readonly #watch: PartitionWatch
+  /** Sinks whose clusters were away when they were asked for. */
+  readonly #isAway = new Set<string>()
+  /** What stands for those clusters, by sinks that are open. */
+  readonly #standIns = new Map<string, Transport>()
 
   constructor(options: SinksOptions) {
     this.#options = options
@@ -125,8 +136,8 @@ export class Sinks {
       this.#streamsOf(leg.sink).add(request.stream)
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
-        const transport = yield* this.#options.transports.get(leg.cluster)
-        yield* check(yield* this.#persistently(leg.sink, transport.partitionsOf(leg.topic)))
+        const asked = Effect.map(this.#reached(leg), ({ partitions }) => partitions)
+        yield* check(yield* leg.spill === undefined ? asked : unlessAway(asked, this.#partitionsOfAway(leg, awayMs)))
       }
       const sink = yield* this.#shared.get(leg.sink)
       yield* check(sink.partitions)
@@ -211,10 +222,13 @@ export class Sinks {
       const { leg, isCompacted } = request
       yield* Scope.addFinalizer(
         yield* Effect.scope,
-        Effect.sync(() => this.#open.delete(name))
+        Effect.sync(() => {
+          this.#open.delete(name)
+          this.#standIns.delete(name)
+        })
       )
-      const { transports, pumps, ledger, incarnation, drainMs } = this.#options
-      const transport = yield* transports.get(leg.cluster)
+      const { pumps, ledger, incarnation, drainMs } = this.#options
+      const transport = yield* this.#openCluster(leg)
       const spill = yield* this.#spillOf(leg)
       const pump = pumps.of(transport)
       const streams = this.#streamsOf(name)
@@ -223,6 +237,7 @@ export class Sinks {
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
       this.#open.set(name, sink)
+      this.#isAway.delete(name)
       const waiting = this.#unopened.get(name)
       // Another stream has opened it: whoever waits for it joins now.
       if (waiting !== undefined) yield* Deferred.succeed(waiting.again, undefined)
@@ -238,6 +253,53 @@ export class Sinks {
     return made
   }
 
+  /** The cluster of a leg, once it says how many partitions the topic has, or would have. */
+  #reached({ cluster, sink, topic }: Leg) {
+    return Effect.gen({ self: this }, function* () {
+      const transport = yield* this.#options.transports.get(cluster)
+      const partitions = yield* this.#persistently(sink, transport.partitionsOf(topic))
+      return { transport, partitions }
+    })
+  }
+
+  /** The cluster of a leg whose sink was asked for; where it was away then, what stands for it. */
+  transportOf({ cluster, sink }: Leg): Effect.Effect<Transport, OpenError, Scope.Scope> {
+    return Effect.suspend(() => {
+      const standIn = this.#standIns.get(sink)
+      return standIn === undefined ? this.#options.transports.get(cluster) : Effect.succeed(standIn)
+    })
+  }
+
+  /** The cluster of a leg; where it is away and a spill knows of it, what stands for it. */
+  #openCluster(leg: Leg): Effect.Effect<Transport, OpenError, Scope.Scope> {
+    const { cluster, sink, topic } = leg
+    const declared = this.#options.declared(cluster)
+    if (leg.spill === undefined || declared === undefined) return this.#options.transports.get(cluster)
+    const { capabilities, driver } = declared
+    const standIn = Effect.flatMap(this.#partitionsOfAway(leg, 0), (partitions) => {
+      const opening = this.#options.transports.get(cluster)
+      return Effect.tap(awayTransport({ name: driver.name, capabilities, topic, sink, partitions, opening }), (one) =>
+        Effect.sync(() => this.#standIns.set(sink, one))
+      )
+    })
+    const reached = Effect.map(this.#reached(leg), ({ transport }) => transport)
+    return unlessAway(reached, Effect.delay(standIn, this.#isAway.has(sink) ? 0 : awayMs))
+  }
+
+  /** After so long, how many partitions the spill says that the topic of a leg has. Never where there is none. */
+  #partitionsOfAway(leg: Leg, afterMs: number): Effect.Effect<number, never, Scope.Scope> {
+    const { spill, sink } = leg
+    if (spill === undefined) return Effect.never
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(afterMs)
+      const disk = yield* this.#options.transports.get(spill.cluster)
+      const all = yield* spilledPartitions(disk, leg)
+      if (all.length === 0) return yield* Effect.never
+      this.#isAway.add(sink)
+      return Math.max(...all)
+    }).pipe(Effect.catch(() => Effect.never))
+  }
+
   /** How the spill of a sink is opened, in a cluster that is held as long as the sink is. */
   #spillOf(leg: Leg): Effect.Effect<Pick<SinkOptions, "spill">, OpenError, Scope.Scope> {
     const { sink, spill } = leg
@@ -246,6 +308,21 @@ export class Sinks {
       spill: (partitions) => openSpill(transport, leg, partitions, () => this.#open.get(sink)?.leg ?? leg)
     }))
   }
+}
+
+/** What reaches a cluster is let go where it is away: what stands for the cluster opens it anew, and would be told the failure of this attempt for ever. */
+function unlessAway<A>(
+  reaching: Effect.Effect<A, OpenError, Scope.Scope>,
+  away: Effect.Effect<A, never, Scope.Scope>
+): Effect.Effect<A, OpenError, Scope.Scope> {
+  return Effect.gen(function* () {
+    const holding = yield* Scope.fork(yield* Effect.scope)
+    const reached = Effect.map(Scope.provide(reaching, holding), (found) => ({ found, isAway: false }))
+    const instead = Effect.map(away, (found) => ({ found, isAway: true }))
+    const { found, isAway } = yield* Effect.raceFirst(reached, instead)
+    if (isAway) yield* Scope.close(holding, Exit.void)
+    return found
+  })
 }
 
 function unopenedOf(request: SinkRequest): Unopened {

@@ -108,8 +108,8 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a document is copied one level deep",
     file: "routes/ownCopy.ts",
-    find: `if (!read(path, () => isPlain(value))) return value`,
-    replace: `if (path.length > 0 || !read(path, () => isPlain(value))) return value`,
+    find: `if (!read(path, () => isPlain(value))) {`,
+    replace: `if (path.length > 0 || !read(path, () => isPlain(value))) {`,
     foundBy: "routes/ownCopy.test.ts"
   },
   {

@@ -5,6 +5,8 @@ const silent = "publish/spillSilence.test.ts"
 
 const settled = "publish/spillSettled.test.ts"
 
+const away = "publish/spillAway.test.ts"
+
 const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
@@ -458,7 +460,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "the spill of a topic has no partitions in its name",
     file: "publish/spill/openSpill.ts",
-    find: `.\${partitions}\${spillSuffix}`,
+    find: `\${partitions}\${spillSuffix}`,
     replace: `\${spillSuffix}`,
     foundBy,
     test: "keeps what is published while its cluster is away"
@@ -701,5 +703,38 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `if (records.length >= 0) return`,
     foundBy: silent,
     test: "reads what its lane has passed over"
+  },
+  {
+    name: "what stands for a cluster hears for ever why it could not be opened once",
+    file: "publish/Sinks.ts",
+    find: `    if (isAway) yield* Scope.close(holding, Exit.void)
+`,
+    replace: ``,
+    foundBy: away,
+    test: "takes what is published, and sends all on"
+  },
+  {
+    name: "a stream waits for a cluster that its spill stands for",
+    file: "publish/Sinks.ts",
+    find: `Effect.sync(() => this.#standIns.set(sink, one))`,
+    replace: `Effect.void`,
+    foundBy: away,
+    test: "takes what is published, and sends all on"
+  },
+  {
+    name: "a topic of another number of partitions takes what was spilled",
+    file: "publish/spill/awayTransport.ts",
+    find: `if (writer.partitions === partitions) return come(cluster, writer)`,
+    replace: `if (writer.partitions > 0) return come(cluster, writer)`,
+    foundBy: away,
+    test: "is told to be started again"
+  },
+  {
+    name: "the spill of another destination says how many partitions there are",
+    file: "publish/spill/openSpill.ts",
+    find: `/^[1-9][0-9]{0,5}$/.test(count)`,
+    replace: `/[0-9]{1,6}$/.test(count)`,
+    foundBy: "publish/openSpill.test.ts",
+    test: "says of its own destination alone"
   }
 ]

@@ -1,6 +1,8 @@
+import { Effect } from "effect"
 import fc from "fast-check"
+import { MemoryBroker, memoryTransport } from "leat"
 import { describe, expect, it } from "vitest"
-import { spillTopic } from "../../src/publish/spill/openSpill.js"
+import { spilledPartitions, spillTopic } from "../../src/publish/spill/openSpill.js"
 
 /** Names that are made of what could be taken for something else. */
 const name = fc.array(fc.constantFrom("a", "1", "2e", "5f", "_", ".", "-", " ", "1.spill"), {
@@ -33,6 +35,30 @@ describe("the topic of a spill", () => {
         expect(spillTopic(one, one.partitions) === spillTopic(other, other.partitions)).toBe(isSame)
       }),
       { numRuns: 20_000 }
+    )
+  })
+
+  it("says of its own destination alone how many partitions there are", async () => {
+    const of = (topics: ReadonlyArray<string>, one: { readonly cluster: string; readonly topic: string }) =>
+      Effect.runPromise(
+        spilledPartitions({ ...memoryTransport(new MemoryBroker()), topics: Effect.succeed(topics) }, one)
+      )
+    const orders = { cluster: "main", topic: "shop.orders" }
+    expect(
+      await of(["main.shop.orders.8.spill", "main.shop.orders.8.spill.owner", "main.shop.orders"], orders)
+    ).toEqual([8])
+    expect(await of(["main.shop.orders.12.spill", "main.shop.orders.8.spill"], orders)).toEqual([12, 8])
+    expect(
+      await of(["main.shop.orders.new.4.spill", "main.shop.4.spill", "main.shop.orders.04.spill"], orders)
+    ).toEqual([])
+    const { topics: _, ...silent } = memoryTransport(new MemoryBroker())
+    expect(await Effect.runPromise(spilledPartitions(silent, orders))).toEqual([])
+    await fc.assert(
+      fc.asyncProperty(fc.array(destination, { maxLength: 5 }), destination, async (others, one) => {
+        const all = [...others, one].map((each) => spillTopic(each, each.partitions))
+        const own = [...others, one].filter(({ cluster, topic }) => cluster === one.cluster && topic === one.topic)
+        expect(await of(all, one)).toEqual(own.map(({ partitions }) => partitions))
+      })
     )
   })
 })

@@ -41,6 +41,8 @@ export interface SpillWorld {
   readonly crashes: number
   /** Closed while their spill was being fenced. */
   readonly fencedCloses: number
+  /** Started while the cluster could not be reached. */
+  readonly gone: number
 }
 
 /** What one process has offered, and what it was told. */
@@ -68,7 +70,12 @@ export function spillWorld(seed: number): SpillWorld {
   const partitions = pick([1, 2, 4])
   const far = new MemoryBroker({ partitions })
   const disk = new PowerLossBroker({ partitions: 1, flushMs: between(1, 20) })
-  const faults: { far: FaultPlan; disk: FaultPlan; fenceMs: number } = { far: {}, disk: {}, fenceMs: 0 }
+  const faults: { far: FaultPlan; disk: FaultPlan; fenceMs: number; isGone: boolean } = {
+    far: {},
+    disk: {},
+    fenceMs: 0,
+    isGone: false
+  }
   const isPoisoned = chance(0.3)
   /** A right that is missing for a while: what becomes of it then. */
   const noRight = pick([undefined, undefined, undefined, "drop", "deadLetter", "spill"])
@@ -174,6 +181,7 @@ export function spillWorld(seed: number): SpillWorld {
   let dropped = 0
   let crashes = 0
   let fencedCloses = 0
+  let gone = 0
 
   const open = Effect.fnUntraced(function* () {
     const gate = { isDead: false }
@@ -191,7 +199,7 @@ export function spillWorld(seed: number): SpillWorld {
               live(() => faults.far)
             ),
             gate,
-            { isOdd: () => chance(odd), over: isFenced ? {} : { fencing: "none" } }
+            { isOdd: () => chance(odd), isGone: () => faults.isGone, over: isFenced ? {} : { fencing: "none" } }
           ),
           gated(
             faultDriver(
@@ -296,6 +304,7 @@ export function spillWorld(seed: number): SpillWorld {
       if (rival !== undefined && chance(0.3)) yield* publish(rival)
       yield* Effect.sleep(pick([0, 1, 5, 20, 200]))
       check(one, `step ${step}`)
+      if (chance(0.05)) faults.isGone = false
       if (chance(0.08)) faults.far = pick(farPlans)()
       if (chance(0.05)) {
         faults.disk = pick(diskPlans)()
@@ -322,11 +331,15 @@ export function spillWorld(seed: number): SpillWorld {
         }
         // What was on its way when it ended has landed, or never will.
         yield* Effect.sleep(1000)
+        // How many partitions there are says the spill then.
+        faults.isGone = chance(0.3) && disk.disk.topics.some((name) => name.endsWith(".spill"))
+        if (faults.isGone) gone++
         one = yield* open()
       }
     }
     faults.far = {}
     faults.disk = {}
+    faults.isGone = false
     if (rival !== undefined) yield* Scope.close(rival.scope, Exit.void)
     routes = documentOf()
     yield* one.leat.swapRoutes(routes)
@@ -391,7 +404,8 @@ export function spillWorld(seed: number): SpillWorld {
     recovered,
     dropped,
     crashes,
-    fencedCloses
+    fencedCloses,
+    gone
   }
 }
 
@@ -423,6 +437,7 @@ function pendingOf({ queued, inFlight, inDoubt }: Total): number {
   return queued + inFlight + inDoubt
 }
 
+const gone = new TransportError({ reason: "Unavailable", transport: "far", operation: "open", detail: "not there" })
 const rejected = new TransportError({ reason: "Rejected", transport: "far", operation: "send", detail: "poison" })
 
 function holdsPoison(batch: OutgoingBatch, from: number, to: number): boolean {
@@ -448,6 +463,7 @@ interface Gating {
   readonly isTrimSilent?: () => boolean
   readonly isOdd?: () => boolean
   readonly isHoled?: () => boolean
+  readonly isGone?: () => boolean
 }
 
 /** An answer that says nothing of every third record. */
@@ -464,20 +480,30 @@ function holed(runs: ReadonlyArray<Run>): ReadonlyArray<Run> {
 function gated(
   driver: Driver,
   gate: { readonly isDead: boolean },
-  { over = {}, fenceMs = () => 0, isTrimSilent = () => false, isOdd = () => false, isHoled = () => false }: Gating
+  {
+    over = {},
+    fenceMs = () => 0,
+    isTrimSilent = () => false,
+    isOdd = () => false,
+    isHoled = () => false,
+    isGone = () => false
+  }: Gating
 ): Driver {
   const alive = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() =>
       gate.isDead ? Effect.never : Effect.flatMap(effect, (told) => (gate.isDead ? Effect.never : Effect.succeed(told)))
     )
+  const there = <A, R>(effect: Effect.Effect<A, TransportError, R>): Effect.Effect<A, TransportError, R> =>
+    Effect.suspend(() => (isGone() ? Effect.fail(gone) : effect))
   return {
     ...driver,
     open: (...opened) =>
-      Effect.map(driver.open(...opened), (inner): Transport => ({
+      Effect.map(there(driver.open(...opened)), (inner): Transport => ({
         ...inner,
+        partitionsOf: (topic) => there(inner.partitionsOf(topic)),
         capabilities: { ...inner.capabilities, ...over },
         openWriter: (topic) =>
-          Effect.map(inner.openWriter(topic), (writer) => ({
+          Effect.map(there(inner.openWriter(topic)), (writer) => ({
             ...writer,
             fence: (partition) => alive(Effect.suspend(() => Effect.delay(writer.fence(partition), fenceMs()))),
             send: (partition, batch, from, to, timeoutMs, answer) => {

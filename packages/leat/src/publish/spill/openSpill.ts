@@ -23,9 +23,28 @@ const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_IN
  * spillTopic({ cluster: "kafka.eu", topic: "orders" }, 8) // "kafka_2eeu.orders.8.spill"
  * ```
  */
-export function spillTopic({ cluster, topic }: Pick<Leg, "cluster" | "topic">, partitions: number): string {
-  const first = cluster.replaceAll(/_(?=2e|5f)/g, "_5f").replaceAll(".", "_2e")
-  return `${first}.${topic}.${partitions}${spillSuffix}`
+export function spillTopic(leg: Pick<Leg, "cluster" | "topic">, partitions: number): string {
+  return `${spillPrefix(leg)}${partitions}${spillSuffix}`
+}
+
+function spillPrefix({ cluster, topic }: Pick<Leg, "cluster" | "topic">): string {
+  return `${cluster.replaceAll(/_(?=2e|5f)/g, "_5f").replaceAll(".", "_2e")}.${topic}.`
+}
+
+/** Of how many partitions the spills of a destination are that are there; empty where the disk cannot tell. */
+export function spilledPartitions(
+  { topics }: Transport,
+  leg: Pick<Leg, "cluster" | "topic">
+): Effect.Effect<ReadonlyArray<number>, TransportError> {
+  if (topics === undefined) return Effect.succeed([])
+  const prefix = spillPrefix(leg)
+  return Effect.map(topics, (all) =>
+    all.flatMap((topic) => {
+      const isOne = topic.startsWith(prefix) && topic.endsWith(spillSuffix)
+      const count = isOne ? topic.slice(prefix.length, -spillSuffix.length) : ""
+      return /^[1-9][0-9]{0,5}$/.test(count) ? [Number(count)] : []
+    })
+  )
 }
 
 export function openSpill(
