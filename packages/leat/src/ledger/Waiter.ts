@@ -13,7 +13,7 @@ export interface Outcome {
   readonly deadLetters: ReadonlyArray<string>
   /** Legs given up, by reason. */
   readonly dropped: Readonly<Record<string, number>>
-  /** Of the dead-lettered and dropped: legs that may nevertheless be stored, because their last answer never came. */
+  /** Of the dead-lettered, dropped and spilled: legs that may nevertheless be stored, because their last answer never came. */
   readonly mayBeStored: number
   /**
    * Legs that are in the spill and are not followed any more: left on disk when this leat was closed, or among so many that nobody waits for
@@ -106,8 +106,12 @@ export class Waiter implements Outcome {
   }
 
   /** Legs stay in the spill: this leat is closed. */
-  tellSpilled(count: number): void {
-    this.#unstored = { ...this.#unstored, spilled: this.spilled + count }
+  tellSpilled(count: number, mayBeStored: boolean): void {
+    this.#unstored = {
+      ...this.#unstored,
+      spilled: this.spilled + count,
+      mayBeStored: this.mayBeStored + (mayBeStored ? count : 0)
+    }
     this.#settle(count)
   }
 

@@ -81,13 +81,14 @@ export class LegLanes implements LaneKeeper {
     const told = ranges.some(isForgotten)
       ? Array.from({ length: partitions }, (_, partition) => partition)
       : new Set(ranges.map(({ bucket }) => bucket % partitions))
-    let hasLanes = true
-    for (const partition of told) {
-      const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
-      lane?.announce(ranges.filter((range) => isForgotten(range) || range.bucket % partitions === partition))
-      hasLanes &&= lane !== undefined
-    }
-    return hasLanes
+    const lanes = Array.from(told, (partition) => this.#lanes[partition] ?? this.#maker.makeLane(this, partition))
+    // One that is closing has made its last record.
+    if (lanes.some((lane) => lane === undefined || lane.isMarked)) return false
+    for (const lane of lanes)
+      lane?.announce(
+        ranges.filter((range) => isForgotten(range) || range.bucket % partitions === lane.partition.partition)
+      )
+    return true
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */

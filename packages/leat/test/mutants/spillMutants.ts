@@ -7,6 +7,8 @@ const settled = "publish/spillSettled.test.ts"
 
 const away = "publish/spillAway.test.ts"
 
+const closing = "publish/spillClosing.test.ts"
+
 const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in spills: `publish/spill`, and what lane, partition, sink and routes do about them. */
@@ -262,16 +264,16 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what another process has sent on is told stored",
     file: "publish/spill/SpillBook.ts",
-    find: `this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)`,
-    replace: `this.#tell(to - 1n, { ending: "stored" }, false)`,
+    find: `this.#tell(to - 1n, { ending: "dropped", reason }, mayBeStored)`,
+    replace: `this.#tell(to - 1n, { ending: "stored" }, mayBeStored)`,
     foundBy: "publish/spillOwners.test.ts",
     test: "does not say that it is stored what another process has sent on"
   },
   {
     name: "what another process has sent on is surely not stored",
-    file: "publish/spill/SpillBook.ts",
-    find: `if (reason === takenOver) account.droppedMayBeStored += count`,
-    replace: ``,
+    file: "publish/spill/SpillDrain.ts",
+    find: `part.book.skip(part.at, settled, takenOver, true)`,
+    replace: `part.book.skip(part.at, settled, takenOver, false)`,
     foundBy: "publish/spillOwners.test.ts",
     test: "does not say that it is stored what another process has sent on"
   },
@@ -279,21 +281,22 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     name: "what another process has sent on is counted once more",
     file: "publish/spill/SpillBook.ts",
     find: `    this.#noted.take(to - 1n)
-    this.#unread`,
-    replace: `    this.#unread`,
+    this.#doubtful.take`,
+    replace: `    this.#doubtful.take`,
     foundBy: "publish/SpillBook.test.ts",
     test: "does not know what became of"
   },
   {
     name: "each partition of a spill has a rate of its own",
     file: "publish/spill/SpillSender.ts",
-    find: `      const pace = this.#pace
-`,
-    replace: `      const pace = new Pace(
-        () => this.#pump.nowMs,
-        () => this.#home.leg.spill?.ratePerSecond
-      )
-`,
+    find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+        yield* this.#pace.wait(to - from)`,
+    replace: `        const own = new Pace(
+          () => this.#pump.nowMs,
+          () => this.#home.leg.spill?.ratePerSecond
+        )
+        const { from, to } = portion.next(own.pageMax(portionMax))
+        yield* own.wait(to - from)`,
     foundBy: "publish/spillRate.test.ts",
     test: "sends on no more than its rate"
   },
@@ -310,8 +313,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "every receipt is followed through an outage",
     file: "publish/spill/SpillBook.ts",
-    find: `while (this.#followed.receipts > receiptsMax)`,
-    replace: `while (this.#followed.receipts > Infinity)`,
+    find: `while (this.receipts > receiptsMax) {`,
+    replace: `while (this.receipts > Infinity) {`,
     foundBy: "publish/SpillBook.test.ts",
     test: "follows the latest receipts"
   },
@@ -378,8 +381,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a member whose pull has failed does not join again",
     file: "publish/spill/SpillLanes.ts",
-    find: `return Effect.asVoid(Deferred.succeed(broken, undefined))`,
-    replace: `return Effect.void`,
+    find: `return Effect.asVoid(Effect.all([closed, ...others, Deferred.succeed(broken, undefined)]))`,
+    replace: `return Effect.asVoid(Effect.all([closed, ...others]))`,
     foundBy,
     test: "joins again"
   },
@@ -550,35 +553,35 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing settles nothing",
     file: "publish/spill/SpillDrain.ts",
-    find: `Effect.onInterrupt(serving, () => this.#leave(lanes))`,
-    replace: `serving`,
+    find: `yield* Effect.onInterrupt(serving, () => settles)`,
+    replace: `yield* serving`,
     foundBy: settled,
     test: "is told as what may be stored while its disk settles nothing"
   },
   {
     name: "closing waits for a settle that hangs, and settles nothing beside it",
     file: "publish/spill/SpillSettles.ts",
-    find: `      if (settling.running !== undefined) yield* Fiber.interrupt(settling.running)
+    find: `      settling.running?.interruptUnsafe()
 `,
-    replace: `      if (settling.running !== undefined) return 0
+    replace: `      if (settling.running !== undefined) return Effect.void
 `,
     foundBy: settled,
     test: "is told as what may be stored while its disk settles nothing"
   },
   {
     name: "nobody is told that the next process sends something once more",
-    file: "publish/spill/SpillDrain.ts",
-    find: `return count === 0
-        ?`,
-    replace: `return count >= 0
-        ?`,
+    file: "publish/spill/SinkSpill.ts",
+    find: `    if (unsettled > 0)
+`,
+    replace: `    if (unsettled < 0)
+`,
     foundBy: settled,
     test: "is told once more by the next process"
   },
   {
     name: "what was sent on is sent on again when its disk has lost its power",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (part.at < settled || part.at > end) part.at = settled`,
+    find: `if (part.at < settled) part.at = settled`,
     replace: `part.at = settled`,
     foundBy: settled,
     test: "is not sent on again when the disk"
@@ -586,7 +589,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what had no answer before it was refused is surely not stored",
     file: "publish/spill/SpillSender.ts",
-    find: `if (last.position >= part.doubtEnd) part.doubtEnd = last.position + 1n`,
+    find: `      if (doubtEnd !== undefined) doubt(doubtEnd)
+`,
     replace: ``,
     foundBy: settled,
     test: "may be stored where a send of it had no answer"
@@ -628,7 +632,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     name: "a receipt on whose outcome somebody waits is told to stay in the spill",
     file: "publish/spill/SpillBook.ts",
     find: `if (oldest.waiter.isAwaited) this.#await(oldest)
-      else leaveBehind`,
+    else leaveBehind`,
     replace: `leaveBehind`,
     foundBy: "publish/SpillBook.test.ts",
     test: "follows a receipt on whose outcome"
@@ -736,5 +740,154 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `/[0-9]{1,6}$/.test(count)`,
     foundBy: "publish/openSpill.test.ts",
     test: "says of its own destination alone"
+  },
+  {
+    name: "a record that others fail because of is never sent first",
+    file: "publish/spill/SpillPortion.ts",
+    find: `    this.refusals.limit(cause.from - this.#from)
+    return undefined`,
+    replace: `    return failed`,
+    foundBy: "publish/spillRefusals.test.ts",
+    test: "may be refused as Kafka does"
+  },
+  {
+    name: "what is stored behind a record of a spill that is not is sent again",
+    file: "publish/spill/SpillPortion.ts",
+    find: `while (to < limit && !this.#stored.has(to)) to++`,
+    replace: `while (to < limit) to++`,
+    foundBy: "publish/SpillPortion.test.ts",
+    test: "end once each and in order"
+  },
+  {
+    name: "what is stored behind a record of a spill ends before it is known",
+    file: "publish/spill/SpillPortion.ts",
+    find: `while (this.#stored.delete(this.#from)) this.#from++`,
+    replace: `while (this.#stored.delete(this.#from)) this.#from += 1 + this.#stored.size * 0
+    this.#stored.clear()`,
+    foundBy: "publish/SpillPortion.test.ts",
+    test: "end once each and in order"
+  },
+  {
+    name: "what is stored behind a record of a spill is surely not stored",
+    file: "publish/spill/SpillPortion.ts",
+    find: `to > this.#from && fate !== "notStored")`,
+    replace: `to > this.#from && fate === "unknown")`,
+    foundBy: "publish/SpillPortion.test.ts",
+    test: "end once each and in order"
+  },
+  {
+    name: "closing waits for no answer to what is sent on",
+    file: "publish/spill/SinkSpill.ts",
+    find: `      yield* this.#drain.leave
+`,
+    replace: ``,
+    foundBy: closing,
+    test: "closing waits for what is on its way from the spill"
+  },
+  {
+    name: "what is on its way when a leat is closed is surely not stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `leaveBehind(waiting, waiting.at < doubtEnd)`,
+    replace: `leaveBehind(waiting, false)`,
+    foundBy: closing,
+    test: "closing waits for what is on its way from the spill"
+  },
+  {
+    name: "closing waits for drivers without an end",
+    file: "publish/spill/SinkSpill.ts",
+    find: `Effect.timeoutOption(Fiber.join(ending), endMs)`,
+    replace: `Effect.option(Fiber.join(ending))`,
+    foundBy: closing,
+    test: "closing has an end where the driver"
+  },
+  {
+    name: "a lane that has made its last record announces drops",
+    file: "publish/LegLanes.ts",
+    find: `lane === undefined || lane.isMarked)`,
+    replace: `lane === undefined)`,
+    foundBy: closing,
+    test: "what is dropped from the spill while its lane closes"
+  },
+  {
+    name: "a read of the spill without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `orElse: () => Stream.fail(lateOf(this.#place, "read"))`,
+    replace: `orElse: () => Stream.never`,
+    foundBy: silent,
+    test: "asks again what its disk holds"
+  },
+  {
+    name: "lanes of a spill that are lost are never closed",
+    file: "publish/spill/SpillLanes.ts",
+    find: `return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.#scope))`,
+    replace: `return scope === this.#scope ? Effect.never : Effect.void`,
+    foundBy: silent,
+    test: "closes each lane that comes anew"
+  },
+  {
+    name: "partitions of a spill that comes again wait for each other's settles",
+    file: "publish/spill/SpillDrain.ts",
+    find: `yield* Effect.forkChild(lanes.settle(partition, part.at))`,
+    replace: `yield* lanes.settle(partition, part.at)`,
+    foundBy: silent,
+    test: "sends on at once in many partitions"
+  },
+  {
+    name: "a disk that cannot trim may have a spill",
+    file: "publish/spill/openSpill.ts",
+    find: `if (transport.trim === undefined) {`,
+    replace: `if (transport.topics === undefined) {`,
+    foundBy: silent,
+    test: "is refused where its disk gives no room back"
+  },
+  {
+    name: "a spill that takes nothing tells of each try",
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (stored + dropped + deadLettered === 0) {`,
+    replace: `if (stored + dropped + deadLettered < 0) {`,
+    foundBy: silent,
+    test: "tells once of an outage in which its disk takes nothing"
+  },
+  {
+    name: "receipts are forgotten in the partition that has the next one",
+    file: "publish/spill/SpillBook.ts",
+    find: `for (const book of this.#books) if (book.oldest < (oldest?.oldest ?? Number.POSITIVE_INFINITY)) oldest = book`,
+    replace: `oldest = this.#books.findLast((book) => book.oldest < Number.POSITIVE_INFINITY)`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "follows the latest receipts of a destination"
+  },
+  {
+    name: "what cannot be read is surely not stored",
+    file: "publish/spill/SpillBook.ts",
+    find: `isDoubtful || this.#doubtful.countWithin(from, to) > 0`,
+    replace: `isDoubtful`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "says of what cannot be read"
+  },
+  {
+    name: "the topic of a spill is never made anew",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (end < part.seenEnd) this.#endings.anew(partition, part)`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "says that what stood in a topic which was made anew"
+  },
+  {
+    name: "records at the front of a spill are gone without a word",
+    file: "publish/spill/SpillDrain.ts",
+    find: `        this.#endings.missing(partition, part, start)
+`,
+    replace: `        if (part.at < start) part.at = start
+`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "says that records at the front of it are gone"
+  },
+  {
+    name: "any position is taken for that of what was sent to a spill",
+    file: "publish/spill/Spill.ts",
+    find: `run.base !== undefined && run.base < begun`,
+    replace: `run.base !== undefined && run.base < 0n`,
+    foundBy: foundByDoubt,
+    test: "is looked for where its position cannot be"
   }
 ]

@@ -72,9 +72,8 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   {
     name: "resume leaves a record of a spill a time that is refused",
     file: "publish/spill/SpillSender.ts",
-    find: `              refusals.resume()
-              batch = this.#batchOf(partition, records)`,
-    replace: `              refusals.resume()`,
+    find: `          if (how === undefined && latest !== undefined) portion.resume(latest.before, latest.timeMs)`,
+    replace: `          if (how === undefined) portion.refusals.resume()`,
     foundBy,
     test: "have the present one after"
   },

@@ -21,7 +21,7 @@ export const spillWorldMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill of which nothing was settled is taken for empty",
     file: "publish/spill/SpillLanes.ts",
-    find: `settled: settled !== undefined && settled > start ? settled : start,`,
+    find: `settled: settled ?? 0n,`,
     replace: `settled: settled ?? end,`,
     foundBy: "worlds"
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { Ledger } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
 import { batchOf } from "../../src/record/batchOf.js"
-import { receiptsMax, SpillBook } from "../../src/publish/spill/SpillBook.js"
+import { Followed, receiptsMax, SpillBook } from "../../src/publish/spill/SpillBook.js"
 
 const account = (stream = "a", epoch = 1) => new Ledger().account(stream, "main/a", epoch)
 const idOf = (stream: string, epoch = 1) => ({
@@ -13,6 +13,8 @@ const idOf = (stream: string, epoch = 1) => ({
 })
 const isStored = { ending: "stored" } as const
 const isDropped = { ending: "dropped", reason: "Rejected" } as const
+
+const followedOf = (receipts: number) => Object.assign(new Followed(), { receipts })
 
 /** Records that each of these waits for. */
 const batchFor = (waiters: ReadonlyArray<Waiter>) => {
@@ -26,7 +28,7 @@ const batchFor = (waiters: ReadonlyArray<Waiter>) => {
 
 describe("the book of a spill", () => {
   it("follows the latest receipts that nobody waits for; of older ones it says that they stay", () => {
-    const followed = { receipts: 0 }
+    const followed = new Followed()
     const book = new SpillBook(followed)
     const own = account()
     const waiters = Array.from({ length: receiptsMax + 2 }, () => new Waiter())
@@ -47,7 +49,7 @@ describe("the book of a spill", () => {
   })
 
   it("follows a receipt on whose outcome somebody waits by then, however old it is, and tells each of its own event", () => {
-    const followed = { receipts: receiptsMax - 3 }
+    const followed = followedOf(receiptsMax - 3)
     const book = new SpillBook(followed)
     const told: Array<string> = []
     const waiters = Array.from({ length: 8 }, () => new Waiter())
@@ -68,7 +70,7 @@ describe("the book of a spill", () => {
   })
 
   it("notes what had no answer at first where it stands: before what is noted already", () => {
-    const book = new SpillBook({ receipts: 0 })
+    const book = new SpillBook(new Followed())
     const own = account()
     const waiters = Array.from({ length: 6 }, () => new Waiter())
     const add = (from: number, to: number, mayBeStored = false) =>
@@ -89,7 +91,7 @@ describe("the book of a spill", () => {
   })
 
   it("follows everybody who waits", () => {
-    const followed = { receipts: receiptsMax }
+    const followed = followedOf(receiptsMax)
     const book = new SpillBook(followed)
     const told: Array<number> = []
     const waiters = Array.from({ length: 5 }, () => new Waiter())
@@ -103,7 +105,7 @@ describe("the book of a spill", () => {
 
   it("takes those who waited and have gone for receipts, and tells each of its own event all the same", () => {
     const others = receiptsMax - 20_000
-    const followed = { receipts: others }
+    const followed = followedOf(others)
     const book = new SpillBook(followed)
     const own = account()
     const told: Array<number> = []
@@ -143,7 +145,7 @@ describe("the book of a spill", () => {
   })
 
   it("knows each event by its record, of whatever stream and epoch its neighbours are", () => {
-    const book = new SpillBook({ receipts: 0 })
+    const book = new SpillBook(new Followed())
     const accounts = [account("a"), account("b"), account("a", 2)]
     for (const [at, one] of accounts.entries())
       book.add(
@@ -152,7 +154,7 @@ describe("the book of a spill", () => {
       )
     // What stands between was given up, or is a copy: nobody has noted it.
     expect(book.end(7n, idOf("a"), isStored, false)).toBeUndefined()
-    const again = new SpillBook({ receipts: 0 })
+    const again = new SpillBook(new Followed())
     for (const [at, one] of accounts.entries())
       again.add(
         { account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: at === 1 },
@@ -178,11 +180,11 @@ describe("the book of a spill", () => {
   })
 
   it("does not know what became of what another process has sent on", () => {
-    const book = new SpillBook({ receipts: 0 })
+    const book = new SpillBook(new Followed())
     const own = account()
     const [one, other] = [new Waiter(), new Waiter()]
     book.add({ account: own, ...batchFor([one, other]) }, 0n)
-    expect(book.skip(0n, 1n, "takenOver")).toBe(1)
+    expect(book.skip(0n, 1n, "takenOver", true)).toBe(1)
     expect(one).toMatchObject({ pending: 0, stored: 0, dropped: { takenOver: 1 }, mayBeStored: 1 })
     expect(other).toMatchObject({ pending: 1 })
     expect({ ...own, dropped: { ...own.dropped } }).toMatchObject({
@@ -199,13 +201,13 @@ describe("the book of a spill", () => {
   })
 
   it("counts what cannot be read as dropped, where events are missing when nothing is left", () => {
-    const book = new SpillBook({ receipts: 0 })
+    const book = new SpillBook(new Followed())
     const [one, other] = [account("a"), account("b")]
     const lost = new Waiter()
     book.add({ account: one, batch: batchOf([{ key: "k", value: "v" }]), from: 0, to: 1, mayBeStored: false }, 0n)
     book.add({ account: other, ...batchFor([lost]) }, 1n)
     book.end(0n, idOf("a"), isStored, false)
-    expect(book.skip(1n, 2n, "Corrupt")).toBe(1)
+    expect(book.skip(1n, 2n, "Corrupt", false)).toBe(1)
     expect(lost).toMatchObject({ pending: 0, dropped: { Corrupt: 1 } })
     book.empty()
     expect(one).toMatchObject({ stored: 1, spilled: 0 })
@@ -214,5 +216,34 @@ describe("the book of a spill", () => {
       spilled: 0,
       dropped: { Corrupt: 1 }
     })
+  })
+
+  it("follows the latest receipts of a destination, whatever their partitions are", () => {
+    const followed = new Followed()
+    const [one, other] = [new SpillBook(followed), new SpillBook(followed)]
+    const own = account()
+    const waiters = Array.from({ length: receiptsMax }, () => new Waiter())
+    for (let at = 0; at < waiters.length; at += 100)
+      one.add({ account: own, ...batchFor(waiters.slice(at, at + 100)) }, BigInt(at))
+    const late = [new Waiter(), new Waiter()]
+    other.add({ account: own, ...batchFor(late) }, 0n)
+    expect(late.map(({ spilled }) => spilled)).toEqual([0, 0])
+    expect(waiters.slice(0, 3).map(({ spilled }) => spilled)).toEqual([1, 1, 0])
+    other.end(0n, idOf("a"), isStored, false)
+    expect(late[0]).toMatchObject({ pending: 0, stored: 1 })
+  })
+
+  it("says of what cannot be read that it may be stored where an answer had not come", () => {
+    const book = new SpillBook(new Followed())
+    const own = account()
+    const [one, other] = [new Waiter(), new Waiter()]
+    book.add({ account: own, ...batchFor([one]), mayBeStored: true }, 0n)
+    book.add({ account: own, ...batchFor([other]) }, 1n)
+    expect(book.skip(0n, 1n, "Corrupt", false)).toBe(1)
+    expect(one).toMatchObject({ dropped: { Corrupt: 1 }, mayBeStored: 1 })
+    expect(book.skip(1n, 2n, "Corrupt", false)).toBe(1)
+    expect(other).toMatchObject({ dropped: { Corrupt: 1 }, mayBeStored: 0 })
+    book.empty()
+    expect(own).toMatchObject({ dropped: { Corrupt: 2 }, droppedMayBeStored: 1 })
   })
 })

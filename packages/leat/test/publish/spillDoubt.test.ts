@@ -315,6 +315,43 @@ describe("a spill whose answer is lost", () => {
       )
   )
 
+  it.for([0, 1])(
+    "is looked for where its position cannot be that of what was sent: %s too low, or none at all",
+    (less) =>
+      story(
+        Effect.gen(function* () {
+          const wrong = (driver: Driver): Driver => ({
+            ...driver,
+            open: (...asked) =>
+              Effect.map(driver.open(...asked), (inner): Transport => ({
+                ...inner,
+                openWriter: (topic) =>
+                  Effect.map(inner.openWriter(topic), (writer) => ({
+                    ...writer,
+                    send: (partition, batch, from, to, timeoutMs, answer) =>
+                      writer.send(partition, batch, from, to, timeoutMs, (runs) =>
+                        answer(
+                          runs.map((run) => ({
+                            ...run,
+                            base: less === 0 || run.base === 0n ? 0n : (run.base ?? 0n) - BigInt(less)
+                          }))
+                        )
+                      )
+                  }))
+              }))
+          })
+          const place: Place = { ...placeOf(), wrapDisk: wrong }
+          const { leat, notes } = yield* open(place)
+          place.faults = away
+          for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
+          place.faults = {}
+          yield* until("all is stored", () => legRow(leat)?.stored === 5)
+          expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: {}, balanced: true })
+          expect(yield* texts(place)).toEqual(["0", "1", "2", "3", "4"])
+        })
+      )
+  )
+
   const dropping = [
     { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "spill" },
     { on: ["SpillFull"], then: "drop" }

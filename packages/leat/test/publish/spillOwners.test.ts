@@ -5,7 +5,7 @@ import type { Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { isAway, live, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
-import { legRow, note } from "./stories.js"
+import { legRow, note, stored } from "./stories.js"
 
 /** Two processes take turns with one spill, and the second drops what the first has put there. Gives what was warned of; nothing: they did not. */
 function takenTurns(seed: number): ReadonlyArray<string> {
@@ -188,5 +188,63 @@ describe("a leg that spills", () => {
         expect(rows).toMatchObject([{ stream: "test.notes", recovered: 3, stored: 3, balanced: true }])
       })
     )
+  })
+
+  it("says that what stood in a topic which was made anew is lost, and tells nobody that it is stored", () => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSpilling(places)
+        places.faults = isAway
+        const old: Array<Fiber.Fiber<unknown, unknown>> = []
+        for (let text = 0; text < 4; text++)
+          old.push(
+            yield* Effect.forkChild(Effect.flip(notes.publish(note("k", String(text)))), { startImmediately: true })
+          )
+        yield* until("all is on disk", () => legRow(leat)?.spilled === 4)
+        const topic = places.disk.disk.topic("far.notes.1.spill")
+        const anew = new MemoryBroker({ partitions: 1 }).topic("anew")
+        Object.assign(topic.partitions, { 0: anew.partitions[0] })
+        topic.groups.clear()
+        yield* places.disk.losePower(0)
+        yield* Effect.sleep("3 seconds")
+        for (const one of old)
+          expect(yield* Fiber.join(one)).toMatchObject({ outcome: { stored: 0, dropped: { Corrupt: 1 } } })
+        const texts = ["a", "b", "c", "d", "e", "f"]
+        for (const text of texts) yield* notes.publish(note("k", text), { level: "durable" })
+        places.faults = {}
+        yield* until("what came since is stored", () => legRow(leat)?.stored === 6)
+        expect(legRow(leat)).toMatchObject({ admitted: 10, spilled: 0, dropped: { Corrupt: 4 }, balanced: true })
+        expect((yield* stored(places.far)).map(({ text }) => text)).toEqual(texts)
+        yield* notes.publish(note("k", "g"))
+      })
+    )
+    expect(lines.filter((line) => line.includes("was made anew"))).toHaveLength(1)
+  })
+
+  it.for(["its own", "left"] as const)("says that records at the front of it are gone: %s", (whose) => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const one = yield* Scope.provide(openSpilling(places), scope)
+        places.faults = isAway
+        for (let text = 0; text < 5; text++) yield* one.notes.publish(note("k", String(text)), { level: "durable" })
+        if (whose === "left") yield* Scope.close(scope, Exit.void)
+        places.disk.disk.topic("far.notes.1.spill").partitions[0]?.trim(2n)
+        if (whose === "its own") yield* places.disk.losePower(0)
+        const { leat } = whose === "left" ? yield* openSpilling(places) : one
+        yield* Effect.sleep("3 seconds")
+        places.faults = {}
+        yield* until("the rest is stored", () => legRow(leat)?.stored === 3)
+        yield* Effect.sleep("1 second")
+        const row = { ...legRow(leat), dropped: { ...legRow(leat)?.dropped } }
+        expect(row).toMatchObject({ spilled: 0, dropped: whose === "left" ? {} : { Corrupt: 2 }, balanced: true })
+      })
+    )
+    expect(lines.filter((line) => line.includes("another process"))).toEqual([])
+    expect(lines.filter((line) => line.includes("cannot be read"))).toEqual([
+      "2 records of the spill far.notes.1.spill, partition 0, cannot be read any more: the events are lost, and counted as dropped"
+    ])
   })
 })

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { FaultPlan } from "leat/testing"
 import { type Transport, TransportError } from "leat/transport"
 import { WallClock } from "../../src/testing/story/WallClock.js"
+import { noteContract } from "../contracts/Note.js"
 import { big, legRow, note, stored } from "./stories.js"
 import { isAway, openSpilling, type SpillPlaces, spillPlaces, spillStory, until } from "./spillStory.js"
 
@@ -196,4 +197,75 @@ describe("records of a spill whose time is ahead of the clock", () => {
           }).pipe(Effect.provideService(Clock.Clock, wall))
         })
       ))
+})
+
+describe("records of a spill, of each of which something else is said,", () => {
+  const rejected = new TransportError({ reason: "Rejected", transport: "memory", operation: "send", detail: "no" })
+  /** What the topic says of records, by their texts. */
+  const answering =
+    (said: (notes: ReadonlyArray<string>) => ReadonlyArray<"stored" | "refused" | "behind"> | undefined) =>
+    ({ openWriter }: Transport): Partial<Transport> => ({
+      openWriter: (topic) =>
+        Effect.map(openWriter(topic), (writer) => ({
+          ...writer,
+          send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+            const sent = Array.from({ length: to - from }, (_, index) => {
+              const value = batch.value(from + index)
+              return value === null ? "" : noteContract().decode(value).text
+            })
+            const each = topic === "notes" ? said(sent) : undefined
+            if (each === undefined) return writer.send(partition, batch, from, to, timeoutMs, answer)
+            for (const [index, one] of each.entries())
+              if (one === "stored")
+                writer.send(partition, batch, from + index, from + index + 1, timeoutMs, () => undefined)
+            answer(
+              each.map((one, index) => {
+                const at = { from: from + index, to: from + index + 1 }
+                if (one === "stored") return { ...at, fate: "stored" }
+                return { ...at, fate: "notStored", ...(one === "refused" ? { error: rejected } : {}) }
+              })
+            )
+          }
+        }))
+    })
+
+  it.for([0, 2, 4])("may be refused as Kafka does: a batch for one of its records, which is named: %s", (bad) => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        let isOn = false
+        const far = answering((sent) =>
+          isOn && sent.includes(String(bad))
+            ? sent.map((text) => (text === String(bad) ? "refused" : "behind"))
+            : undefined
+        )
+        const { leat, notes } = yield* openSpilling(places, { far })
+        places.faults = isAway
+        for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
+        isOn = true
+        places.faults = {}
+        yield* until("all has ended", () => legRow(leat)?.stored === 4)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: { Rejected: 1 }, droppedMayBeStored: 0 })
+        expect(yield* texts(places)).toEqual(["0", "1", "2", "3", "4"].filter((text) => text !== String(bad)))
+      })
+    )
+  })
+
+  it("may be refused while those behind it are stored: they are not sent again", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        let isOn = false
+        const far = answering((sent) => (isOn ? sent.map((text) => (text === "0" ? "refused" : "stored")) : undefined))
+        const { leat, notes } = yield* openSpilling(places, { far })
+        places.faults = isAway
+        for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
+        isOn = true
+        places.faults = {}
+        yield* until("all has ended", () => legRow(leat)?.stored === 4)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: { Rejected: 1 } })
+        expect((yield* stored(places.far)).map(({ text }) => text)).toEqual(["1", "2", "3", "4"])
+      })
+    )
+  })
 })

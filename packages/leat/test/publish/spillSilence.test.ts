@@ -149,4 +149,112 @@ describe("a leg that spills", () => {
       })
     )
   })
+
+  it("asks again what its disk holds when a read of it never answers", () => {
+    const places = spillPlaces()
+    let silent = 0
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const first = yield* Scope.make()
+        yield* Scope.provide(spilledOne(places), first)
+        yield* Scope.close(first, Exit.void)
+        places.faults = {}
+        silent = 1
+        const { leat, notes } = yield* openSpilling(places, {
+          disk: ({ read }) => ({ read: (...asked) => (silent-- > 0 ? Stream.never : read(...asked)) })
+        })
+        notes.offer(note("k", "1"))
+        yield* until("all is stored", () => legRow(leat)?.stored === 2, 60_000)
+        expect(yield* texts(places)).toEqual(["0", "1"])
+      })
+    )
+    expect(lines.filter((line) => line.includes("does not answer"))).toHaveLength(1)
+  })
+
+  it.for(["Unavailable", "LaneLost"] as const)(
+    "closes each lane that comes anew, and is in no hurry for the next: %s",
+    (reason) => {
+      const places = spillPlaces()
+      const lanes = { open: 0, ever: 0 }
+      spillStory(
+        Effect.gen(function* () {
+          const opening = Effect.acquireRelease(
+            Effect.sync(() => {
+              lanes.open++
+              lanes.ever++
+            }),
+            () => Effect.sync(() => lanes.open--)
+          )
+          const { leat } = yield* spilledOne(places, {
+            disk: ({ subscribe }) => ({
+              subscribe: (asked) =>
+                Stream.map(subscribe(asked), (lane) => ({
+                  ...lane,
+                  batches: Stream.unwrap(Effect.as(opening, lane.batches))
+                }))
+            })
+          })
+          places.faults = {}
+          places.diskFaults = { pull: () => reason }
+          yield* Effect.sleep("10 minutes")
+          expect(lanes.ever).toBeGreaterThan(100)
+          expect(lanes.ever).toBeLessThan(10_000)
+          expect(lanes.open).toBeLessThan(3)
+          places.diskFaults = {}
+          yield* until("it is stored", () => legRow(leat)?.stored === 1, 20_000)
+        })
+      )
+    }
+  )
+
+  it("sends on at once in many partitions that nothing can be settled in", () => {
+    const places = spillPlaces(8)
+    spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSpilling(places)
+        places.faults = isAway
+        for (let key = 0; key < 500; key++) notes.offer(note(`k${key}`, String(key)))
+        yield* until("all is in the spill", () => legRow(leat)?.spilled === 500)
+        places.diskFaults = { settle: () => "silence" }
+        places.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 500)
+        yield* places.disk.losePower(0)
+        yield* Effect.sleep("1500 millis")
+        for (let key = 0; key < 100; key++) notes.offer(note(`k${key}`, String(key)))
+        yield* until("what comes then is stored too", () => legRow(leat)?.stored === 600, 2000)
+        expect(legRow(leat)).toMatchObject({ stored: 600, spilled: 0, balanced: true })
+      })
+    )
+  })
+
+  it.for(["Full", "Unavailable"] as const)(
+    "tells once of an outage in which its disk takes nothing either: %s",
+    (reason) => {
+      const places = spillPlaces()
+      const lines = spillStory(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openSpilling(places)
+          places.faults = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+          places.diskFaults = { send: () => ({ kind: "fail", reason }) }
+          notes.offer(note("k", "0"))
+          yield* Effect.sleep("10 minutes")
+          places.faults = {}
+          yield* until("it is stored", () => legRow(leat)?.stored === 1, 20_000)
+        })
+      )
+      expect(lines.filter((line) => line.includes("goes to the spill"))).toHaveLength(1)
+      expect(lines.filter((line) => line.includes("is empty after"))).toEqual([])
+    }
+  )
+
+  it("is refused where its disk gives no room back", () => {
+    spillStory(
+      Effect.gen(function* () {
+        const failed = yield* Effect.flip(openSpilling(spillPlaces(), { disk: () => ({ trim: undefined as never }) }))
+        expect(failed.message).toContain(
+          "disk cannot trim a topic, so what was sent on from a spill would stay there for ever; name another cluster"
+        )
+      })
+    )
+  })
 })

@@ -66,6 +66,11 @@ export class Refusals {
     return Math.min(from + this.#limit, count, ofTrial)
   }
 
+  /** What follows is sent without a record that others fail because of: so many at most. */
+  limit(count: number): void {
+    this.#limit = Math.max(1, count)
+  }
+
   /** A record has ended otherwise than stored. */
   ended(): void {
     this.#limit = this.#most

@@ -1,5 +1,5 @@
 /** What a sink has of its spill: which of its partitions go there, and what the drain asks of the sink. */
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
@@ -17,6 +17,9 @@ import type { Span } from "../Span.ts"
 import type { Undelivered } from "../Undelivered.ts"
 import { Spill, type SpillHalt, type SpillPlace } from "./Spill.ts"
 import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
+
+/** How long closing waits for what was asked of drivers to end, in milliseconds. */
+const endMs = 5000
 
 /** What the spill asks of its sink. */
 export interface SpilledSink extends PartitionHome {
@@ -127,14 +130,34 @@ export class SinkSpill implements DrainHome {
   /** Sends nothing on any more; whoever waits is told that the next process does. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const running = this.#running
-    return Effect.andThen(running === undefined ? Effect.void : Fiber.interrupt(running), this.#leave)
+    if (running === undefined) return this.#leave
+    return Effect.gen({ self: this }, function* () {
+      yield* this.#drain.leave
+      // In a fiber that nobody waits for longer: a driver may not let itself be interrupted.
+      const ending = yield* Effect.forkDetach(Fiber.interrupt(running))
+      const ended = yield* Effect.timeoutOption(Fiber.join(ending), endMs)
+      if (Option.isNone(ended))
+        yield* warn(`${this.spill.name} is not closed within ${endMs} ms, and is not waited for any longer`)
+      yield* this.#leave
+    })
   })
 
   readonly #leave: Effect.Effect<void> = Effect.suspend(() => {
-    for (const { book } of this.spill.parts) book.leave()
-    const { records, name } = this.spill
-    if (records === 0) return Effect.void
-    return warn(`${records} events for ${this.leg.sink} stay in ${name}: the next process that opens it sends them`)
+    const { parts, records, name } = this.spill
+    for (const { book, doubtEnd } of parts) book.leave(doubtEnd)
+    const lines: Array<string> = []
+    const unsettled = parts.reduce((total, part) => total + part.unsettled, 0)
+    if (unsettled > 0)
+      lines.push(
+        `${name} could not settle ${unsettled} records that were sent on, or given up: the next process sends them once more`
+      )
+    const doubtful = parts.reduce((total, { at, doubtEnd }) => total + Math.max(0, Number(doubtEnd - at)), 0)
+    const inDoubt = doubtful === 0 ? "" : `; ${doubtful} of them had no answer, and may be stored already`
+    if (records > 0)
+      lines.push(
+        `${records} events for ${this.leg.sink} stay in ${name}: the next process that opens it sends them${inDoubt}`
+      )
+    return Effect.forEach(lines, warn, { discard: true })
   })
 
   /** Whether a partition is held back, or where it goes, has changed. */

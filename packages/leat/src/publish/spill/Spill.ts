@@ -8,7 +8,7 @@ import { type Position, type Run, type Transport, TransportError, type Writer } 
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
 import { isUnplaced, placed } from "./placed.ts"
-import { type Followed, SpillBook, type Spilled } from "./SpillBook.ts"
+import { Followed, SpillBook, type Spilled } from "./SpillBook.ts"
 import { SpillRoom } from "./SpillRoom.ts"
 import { Unnoted } from "./Unnoted.ts"
 
@@ -34,9 +34,9 @@ export interface SpillHalt {
 /** One partition of the destination, and of the spill. */
 export class SpillPart {
   readonly book: SpillBook
-  readonly room = new SpillRoom()
+  room = new SpillRoom()
   /** What this leat has put there without an answer that said so. */
-  readonly unnoted = new Unnoted()
+  unnoted = new Unnoted()
   /** Whether what is sent there goes to the spill. */
   isOn = false
   /** Whether nothing more goes into the spill until what is in it is sent on. */
@@ -45,6 +45,8 @@ export class SpillPart {
   isFresh = false
   /** Next position to send on; what is before it has ended. */
   at: Position = 0n
+  /** What stands before this position is settled there: a process that comes does not send it on. */
+  settled: Position = 0n
   /** What stands before this position may be stored in the destination: a send of it had no answer. */
   doubtEnd: Position = 0n
   /** Before this position consumers are told of what ends otherwise than stored. */
@@ -62,6 +64,25 @@ export class SpillPart {
 
   constructor(followed: Followed) {
     this.book = new SpillBook(followed)
+  }
+
+  /** Its topic was made anew: of what stood there nothing does. */
+  renew(): void {
+    this.room = new SpillRoom()
+    this.unnoted = new Unnoted()
+    this.markers = 0
+    this.at = 0n
+    this.end = 0n
+    this.settled = 0n
+    this.seenEnd = 0n
+    this.fencedEnd = 0n
+    this.doubtEnd = 0n
+    this.announcedEnd = 0n
+  }
+
+  /** Records that have ended, and that a process that comes sends on once more. */
+  get unsettled(): number {
+    return this.at > this.settled ? Number(this.at - this.settled) : 0
   }
 }
 
@@ -89,7 +110,7 @@ export class Spill {
     this.#isOwing = isOwing
     this.#context = context
     this.#destination = destination
-    const followed = { receipts: 0 }
+    const followed = new Followed()
     this.parts = Array.from({ length: destination.partitions }, () => new SpillPart(followed))
     this.writer = {
       partitions: destination.partitions,
@@ -190,7 +211,10 @@ export class Spill {
     this.place.writer.send(partition, batch, from, to, timeoutMs, (told) => {
       // Its answer is not waited for any more: nothing may land behind the fence.
       if (!sending.isOpen) return answer([])
-      const runs = answeredRuns(told, from, to)
+      // A position before the end that was there cannot be that of these records.
+      const runs = answeredRuns(told, from, to).map((run) =>
+        run.base !== undefined && run.base < begun ? { from: run.from, to: run.to, fate: run.fate } : run
+      )
       if (!runs.some(isUnplaced)) {
         sending.answered(runs)
         return answer(runs)

@@ -22,14 +22,36 @@ const sweptMin = 10_000
 
 /** Who is told of the event at a position. */
 interface Waiting {
+  /** Of the sink: who came before has a lower one. */
+  readonly order: number
   readonly at: Position
   readonly waiter: Waiter
   readonly count: number
 }
 
-/** How many receipts of a sink are followed, over all its partitions. */
-export interface Followed {
-  receipts: number
+/** The receipts of a sink that are followed, over all its partitions. */
+export class Followed {
+  receipts = 0
+  #order = 0
+  readonly #books: Array<SpillBook> = []
+
+  add(book: SpillBook): void {
+    this.#books.push(book)
+  }
+
+  get next(): number {
+    return this.#order++
+  }
+
+  /** Those beyond the bound that came first, whatever their partitions are. */
+  forgetOldest(): void {
+    while (this.receipts > receiptsMax) {
+      let oldest: SpillBook | undefined
+      for (const book of this.#books) if (book.oldest < (oldest?.oldest ?? Number.POSITIVE_INFINITY)) oldest = book
+      if (oldest === undefined) return
+      oldest.forgetOldest()
+    }
+  }
 }
 
 /** How records in a spill end: as legs do. */
@@ -100,11 +122,18 @@ export class SpillBook {
   #awaited = new Fifo<Waiting>()
   #receipts = new Fifo<Waiting>()
   #sweptAt = sweptMin
-  /** Ended without that anybody has read whose they were, by the reason. */
+  /** Ended without that anybody has read whose they were, by the reason; and how many of these may be stored. */
   readonly #unread = { Corrupt: 0, [takenOver]: 0 }
+  #unreadDoubtful = 0
 
   constructor(followed: Followed) {
     this.#followed = followed
+    followed.add(this)
+  }
+
+  /** When the first receipt came; Infinity: there is none. */
+  get oldest(): number {
+    return this.#receipts.at(0)?.order ?? Number.POSITIVE_INFINITY
   }
 
   /** Records stand in the spill, the first of them at `base`. A record that announces drops and is no event is not noted. */
@@ -141,6 +170,7 @@ export class SpillBook {
     this.#tell(position, how, mayBeStored)
     if (account === undefined) {
       this.#unread.Corrupt++
+      if (mayBeStored) this.#unreadDoubtful++
       return undefined
     }
     this.#count(account, how, 1)
@@ -149,14 +179,17 @@ export class SpillBook {
   }
 
   /**
-   * What stands in [from, to) cannot be read, or another process has sent it on: then nobody here knows what became of it, and it may be
-   * stored. Returns how many events of this leat that were.
+   * What stands in [from, to) cannot be read, or another process has sent it on: then nobody here knows what became of it. Whether it may be
+   * stored is told of all together. Returns how many events of this leat that were.
    */
-  skip(from: Position, to: Position, reason: "Corrupt" | typeof takenOver): number {
+  skip(from: Position, to: Position, reason: "Corrupt" | typeof takenOver, isDoubtful: boolean): number {
     const count = this.#noted.countWithin(from, to)
+    const mayBeStored = isDoubtful || this.#doubtful.countWithin(from, to) > 0
     this.#noted.take(to - 1n)
+    this.#doubtful.take(to - 1n)
     this.#unread[reason] += count
-    this.#tell(to - 1n, { ending: "dropped", reason }, reason === takenOver)
+    if (mayBeStored) this.#unreadDoubtful += count
+    this.#tell(to - 1n, { ending: "dropped", reason }, mayBeStored)
     if (this.#counts.size === 1) this.#countUnread()
     return count
   }
@@ -167,9 +200,9 @@ export class SpillBook {
     this.#counts.clear()
   }
 
-  /** This leat is closed: whoever waits is told that the next one sends them. The account keeps them as spilled. */
-  leave(): void {
-    for (const waiting of [...this.#awaited.all, ...this.#receipts.all]) leaveBehind(waiting)
+  /** This leat is closed: whoever waits is told that the next one sends them. The account keeps them as spilled. What stands before `doubtEnd` may be stored. */
+  leave(doubtEnd: Position): void {
+    for (const waiting of [...this.#awaited.all, ...this.#receipts.all]) leaveBehind(waiting, waiting.at < doubtEnd)
     this.#followed.receipts -= this.#receipts.length
   }
 
@@ -197,19 +230,22 @@ export class SpillBook {
         if (count === 0) continue
         this.#unread[reason] -= count
         this.#count(account, { ending: "dropped", reason }, count)
-        if (reason === takenOver) account.droppedMayBeStored += count
+        const doubtful = Math.min(count, this.#unreadDoubtful)
+        this.#unreadDoubtful -= doubtful
+        account.droppedMayBeStored += doubtful
       }
   }
 
   #follow(waiter: Waiter, count: number, at: Position): void {
     waiter.tellOnDisk(count)
+    const one: Waiting = { at, waiter, count, order: this.#followed.next }
     if (waiter.isAwaited) {
-      this.#await({ at, waiter, count })
+      this.#await(one)
       return
     }
-    insert(this.#receipts, { at, waiter, count })
+    insert(this.#receipts, one)
     this.#followed.receipts++
-    this.#forgetOldest()
+    this.#followed.forgetOldest()
   }
 
   #await(one: Waiting): void {
@@ -235,18 +271,16 @@ export class SpillBook {
     this.#awaited = awaited
     this.#receipts = receipts
     this.#sweptAt = Math.max(sweptMin, awaited.length * 2)
-    this.#forgetOldest()
+    this.#followed.forgetOldest()
   }
 
   /** Somebody may have asked for the outcome of a receipt since: then it is one of those who wait. */
-  #forgetOldest(): void {
-    while (this.#followed.receipts > receiptsMax) {
-      const oldest = this.#receipts.shift()
-      if (oldest === undefined) return
-      this.#followed.receipts--
-      if (oldest.waiter.isAwaited) this.#await(oldest)
-      else leaveBehind(oldest)
-    }
+  forgetOldest(): void {
+    const oldest = this.#receipts.shift()
+    if (oldest === undefined) return
+    this.#followed.receipts--
+    if (oldest.waiter.isAwaited) this.#await(oldest)
+    else leaveBehind(oldest, false)
   }
 
   /** Tells those who follow the events up to a position. */
@@ -274,7 +308,7 @@ function endOf({ waiter, count }: Waiting, how: SpillEnding, mayBeStored: boolea
   else waiter.tellDeadLettered(count, how.reason, how.topic, mayBeStored)
 }
 
-function leaveBehind({ waiter, count }: Waiting): void {
+function leaveBehind({ waiter, count }: Waiting, mayBeStored: boolean): void {
   waiter.tellFromDisk(count)
-  waiter.tellSpilled(count)
+  waiter.tellSpilled(count, mayBeStored)
 }

@@ -90,6 +90,11 @@ export class SpillDrain {
     this.#running.get(partition)?.signal()
   }
 
+  /** Begins nothing any more, and waits for what is on its way to the destination; not for long. Then it may be interrupted. */
+  get leave(): Effect.Effect<void> {
+    return this.#sender.leave
+  }
+
   /** Lets what stands go on. */
   resume(): void {
     this.#sender.resume()
@@ -109,21 +114,15 @@ export class SpillDrain {
       yield* this.#recover(lanes)
       this.#setReady(true)
       const serving = Effect.scoped(Effect.raceFirst(lanes.lost, this.#serve(lanes)))
-      yield* Effect.onInterrupt(serving, () => this.#leave(lanes))
+      // What has ended is not sent on by the next process.
+      const settles = Effect.suspend(() =>
+        Effect.all(
+          this.#spill.parts.map(({ at }, partition) => lanes.last(partition, at)),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      yield* Effect.onInterrupt(serving, () => settles)
       this.#setReady(false)
-    })
-  }
-
-  /** What has ended is not sent on by the next process. */
-  #leave(lanes: SpillLanes): Effect.Effect<void> {
-    const settles = this.#spill.parts.map(({ at }, partition) => lanes.last(partition, at))
-    return Effect.flatMap(Effect.all(settles, { concurrency: "unbounded" }), (unsettled) => {
-      const count = unsettled.reduce((total, one) => total + one, 0)
-      return count === 0
-        ? Effect.void
-        : warn(
-            `${this.#spill.name} could not settle ${count} records that were sent on, or given up: the next process sends them once more`
-          )
     })
   }
 
@@ -148,19 +147,23 @@ export class SpillDrain {
       const bounds = yield* lanes.bounds
       let found = 0
       let taken = 0
-      for (const { partition, settled, end } of bounds) {
+      for (const { partition, start, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
-        if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver)
-        // What has ended here and is not settled yet has ended all the same. Of a topic that was made anew nothing has.
-        if (part.at < settled || part.at > end) part.at = settled
+        if (end < part.seenEnd) this.#endings.anew(partition, part)
+        if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver, true)
+        // What has ended here and is not settled yet has ended all the same.
+        if (part.at < settled) part.at = settled
+        // What was sent on is trimmed once it is settled: this was not.
+        this.#endings.missing(partition, part, start)
+        part.settled = settled
         part.end = end
         if (part.seenEnd < end) part.seenEnd = end
         const { bytes, markers } = yield* lanes.sizes(partition, part.at, end)
         part.room.waiting = bytes
         part.markers = markers
         found += Number(end - part.at) - markers
-        if (part.at > settled) yield* lanes.settle(partition, part.at)
+        if (part.at > settled) yield* Effect.forkChild(lanes.settle(partition, part.at))
         else if (settled > 0n) yield* lanes.trim(partition, settled)
         if (part.at < end) this.#turnOn(partition)
       }

@@ -13,6 +13,9 @@ import type { Spill, SpillPart } from "./Spill.ts"
 import type { SpillEnding } from "./SpillBook.ts"
 import { markerOfEvent, SpillNotices } from "./SpillNotices.ts"
 
+/** A spill that is tried again so long after it had nothing is another matter, in milliseconds. */
+const quietMs = 60_000
+
 /** What is asked of the sink. */
 export interface EndingsHome {
   readonly leg: Leg
@@ -41,6 +44,8 @@ export class SpillEndings {
   readonly #home: EndingsHome
   readonly #pump: Pick<Pump, "context" | "nowMs">
   #tally: Tally | undefined
+  /** When the last partition was turned off without that anything of it was sent on; Infinity: something was. */
+  #unusedMs = Number.POSITIVE_INFINITY
 
   constructor(spill: Spill, home: EndingsHome, pump: Pick<Pump, "context" | "nowMs">) {
     this.#spill = spill
@@ -50,6 +55,8 @@ export class SpillEndings {
 
   /** A partition is turned on. */
   begin(): void {
+    if (this.#pump.nowMs - this.#unusedMs > quietMs) this.#tally = undefined
+    this.#unusedMs = Number.POSITIVE_INFINITY
     this.#tally ??= { sinceMs: this.#pump.nowMs, isTold: false, stored: 0, dropped: 0, deadLettered: 0 }
   }
 
@@ -68,6 +75,11 @@ export class SpillEndings {
   empty(): void {
     if (this.#tally === undefined) return
     const { sinceMs, isTold, stored, dropped, deadLettered } = this.#tally
+    // Nothing has come there, because it takes nothing: that its partition tries the destination now and then is no news.
+    if (stored + dropped + deadLettered === 0) {
+      this.#unusedMs = this.#pump.nowMs
+      return
+    }
     this.#tally = undefined
     if (!isTold) return
     const others = [
@@ -146,6 +158,16 @@ export class SpillEndings {
     }
   }
 
+  /** The topic of the spill was made anew: what stood there is lost. */
+  anew(partition: number, part: SpillPart): void {
+    const count = part.book.skip(part.at, part.seenEnd, "Corrupt", true)
+    part.renew()
+    this.#say(
+      `${this.#spill.name}, partition ${partition}, was made anew while it was in use: ${count} events that stood there are lost, and counted as dropped (Corrupt), which may be stored`
+    )
+    if (this.#tally !== undefined) this.#tally.dropped += count
+  }
+
   /** Positions before `to` that cannot be read any more. */
   missing(partition: number, part: SpillPart, to: Position): void {
     if (to <= part.at) return
@@ -153,7 +175,8 @@ export class SpillEndings {
     this.#say(
       `${count} records of ${this.#spill.name}, partition ${partition}, cannot be read any more: the events are lost, and counted as dropped`
     )
-    part.book.skip(part.at, to, "Corrupt")
+    // Of one that had no answer nobody knows which it is.
+    part.book.skip(part.at, to, "Corrupt", part.at < part.doubtEnd)
     part.at = to
     if (this.#tally !== undefined) this.#tally.dropped += count
   }

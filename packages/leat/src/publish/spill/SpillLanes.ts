@@ -17,6 +17,9 @@ const spillGroup = "leat.spill"
 /** Pause before something of the spill is asked for again, in milliseconds. */
 const againMs = 1000
 
+/** Pause after a lane is lost, in milliseconds. */
+const lostMs = 100
+
 /** How long something that is asked of the spill may take before it is asked anew, in milliseconds. */
 const answerMs = 30_000
 
@@ -26,6 +29,8 @@ const tellMs = 10_000
 /** Of one partition: from where on it holds what was not sent on. */
 export interface SpillBounds {
   readonly partition: number
+  /** What stood before it is not there any more. */
+  readonly start: Position
   readonly settled: Position
   readonly end: Position
 }
@@ -47,6 +52,8 @@ function withRecord({ bytes, markers }: Sizes, record: ReceivedRecord): Sizes {
 /** A lane of the spill, and how far it was read. */
 interface Held {
   readonly lane: Lane
+  /** Of its stream. */
+  readonly scope: Scope.Closeable
   readonly pull: Pull.Pull<ReadonlyArray<ReceivedBatch>, TransportError>
   /** Pulled, and not looked at. */
   readonly ahead: Array<Portion>
@@ -79,6 +86,10 @@ export class SpillLanes {
       answerMs,
       settle: (partition, position) => this.#settle(partition, position),
       trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void,
+      settled: (partition, position) => {
+        const part = parts[partition]
+        if (part !== undefined && position > part.settled) part.settled = position
+      },
       trimmed: (partition, position) => parts[partition]?.room.trimmed(position)
     })
   }
@@ -110,11 +121,19 @@ export class SpillLanes {
   get bounds(): Effect.Effect<ReadonlyArray<SpillBounds>> {
     const { transport, topic } = this.#place
     return Effect.map(
-      asked(answered(transport.bounds(topic, spillGroup), this.#place, "bounds"), this.#place),
+      asked(
+        answered(
+          Effect.suspend(() => transport.bounds(topic, spillGroup)),
+          this.#place,
+          "bounds"
+        ),
+        this.#place
+      ),
       (rows) =>
         rows.map(({ partition, start, end, settled }) => ({
           partition,
-          settled: settled !== undefined && settled > start ? settled : start,
+          start,
+          settled: settled ?? 0n,
           end
         }))
     )
@@ -124,7 +143,11 @@ export class SpillLanes {
   sizes(partition: number, from: Position, to: Position): Effect.Effect<Sizes> {
     if (from >= to) return Effect.succeed(nothing)
     const { transport, topic } = this.#place
-    const read = transport.read(topic, partition, { fromPosition: from, toPosition: to })
+    const asking = Stream.suspend(() => transport.read(topic, partition, { fromPosition: from, toPosition: to }))
+    const read = Stream.timeoutOrElse(asking, {
+      duration: answerMs,
+      orElse: () => Stream.fail(lateOf(this.#place, "read"))
+    })
     return asked(
       Stream.runFold(
         read,
@@ -163,7 +186,7 @@ export class SpillLanes {
     const { records, next } = portion
     if (records.length === Number(next - from)) return Effect.succeed(portion)
     const { transport, topic } = this.#place
-    const read = transport.read(topic, partition, { fromPosition: from, toPosition: next })
+    const read = Stream.suspend(() => transport.read(topic, partition, { fromPosition: from, toPosition: next }))
     const whole = Effect.map(Stream.runCollect(read), (batches) => {
       const all = { records: batches.flatMap((batch) => batch.records), next }
       return all.records.length > records.length ? withinPortion(all, from, next) : portion
@@ -181,8 +204,8 @@ export class SpillLanes {
     return this.#settles.settle(partition, position)
   }
 
-  /** Before they are given out of the hand: settles what has ended. Says how many records of the partition stay unsettled. */
-  last(partition: number, position: Position): Effect.Effect<number> {
+  /** Before they are given out of the hand: settles what has ended. */
+  last(partition: number, position: Position): Effect.Effect<void> {
     return this.#settles.last(partition, position)
   }
 
@@ -244,12 +267,20 @@ export class SpillLanes {
   /** Its stream has ended, or failed: unless the lane itself is gone the member has to join anew, for its broker takes it for the holder. */
   #lost(partition: number, held: Held, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     if (this.#lanes.get(partition) === held) this.#lanes.delete(partition)
-    if (Pull.isDoneCause(cause)) return held.lane.release
-    if (reasonOf(cause) === "LaneLost") return Effect.void
+    const closed = this.#close(held)
+    if (Pull.isDoneCause(cause)) return Effect.andThen(held.lane.release, closed)
+    // A broker may give it again at once, and again.
+    if (reasonOf(cause) === "LaneLost") return Effect.andThen(closed, Effect.sleep(lostMs))
+    const others = Array.from(this.#lanes.values(), (other) => this.#close(other))
     this.#lanes.clear()
     const broken = this.#broken
     this.#broken = Deferred.makeUnsafe<void>()
-    return Effect.asVoid(Deferred.succeed(broken, undefined))
+    return Effect.asVoid(Effect.all([closed, ...others, Deferred.succeed(broken, undefined)]))
+  }
+
+  /** Whoever reads it still may keep it open for a while. */
+  #close({ scope }: Held): Effect.Effect<void> {
+    return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.#scope))
   }
 
   #laneOf(partition: number): Effect.Effect<Held> {
@@ -275,11 +306,15 @@ export class SpillLanes {
   }
 
   #take(lane: Lane): Effect.Effect<void> {
-    return Effect.map(Scope.provide(Stream.toPull(lane.batches), this.#scope), (pull) => {
-      this.#lanes.set(lane.partition, { lane, pull, ahead: [], next: lane.start })
+    return Effect.gen({ self: this }, function* () {
+      const scope = yield* Scope.fork(this.#scope)
+      const pull = yield* Scope.provide(Stream.toPull(lane.batches), scope)
+      const before = this.#lanes.get(lane.partition)
+      this.#lanes.set(lane.partition, { lane, scope, pull, ahead: [], next: lane.start })
       const given = this.#given
       this.#given = Deferred.makeUnsafe<void>()
       Deferred.doneUnsafe(given, Effect.void)
+      if (before !== undefined) yield* this.#close(before)
     })
   }
 }
@@ -324,12 +359,15 @@ function asked<A>(effect: Effect.Effect<A, TransportError>, { topic }: SpillPlac
 /** What does not answer has failed. */
 function answered<A, E>(
   effect: Effect.Effect<A, E>,
-  { transport }: SpillPlace,
+  place: SpillPlace,
   operation: string
 ): Effect.Effect<A, E | TransportError> {
+  return Effect.timeoutOrElse(effect, { duration: answerMs, orElse: () => Effect.fail(lateOf(place, operation)) })
+}
+
+function lateOf({ transport }: SpillPlace, operation: string): TransportError {
   const detail = `no answer within ${answerMs} ms`
-  const error = new TransportError({ reason: "Timeout", transport: transport.name, operation, detail })
-  return Effect.timeoutOrElse(effect, { duration: answerMs, orElse: () => Effect.fail(error) })
+  return new TransportError({ reason: "Timeout", transport: transport.name, operation, detail })
 }
 
 function errorOf({ transport }: SpillPlace, operation: string, cause: Cause.Cause<unknown>): TransportError {

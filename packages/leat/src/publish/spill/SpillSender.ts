@@ -17,10 +17,11 @@ import { sendEffect } from "../../transport/Sending.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { LaneRules } from "../LaneRules.ts"
 import type { Pump } from "../Pump.ts"
-import { isRefused, Refusals, type Verdict } from "./Refusals.ts"
+import { isRefused, type Verdict } from "./Refusals.ts"
 import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
 import type { EndingsHome, SpillEndings, Unstored } from "./SpillEndings.ts"
 import type { SpillLanes } from "./SpillLanes.ts"
+import { SpillPortion } from "./SpillPortion.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -28,6 +29,10 @@ const againMsMax = 5000
 
 /** Records that are sent on at once. */
 const portionMax = 500
+
+/** How long closing waits for what is on its way, and how often it looks, in milliseconds. */
+const leaveMs = 2000
+const answeredMs = 10
 
 /** What is asked of the sink. */
 export interface SenderHome extends EndingsHome {
@@ -58,6 +63,9 @@ export class SpillSender {
   /** Of all partitions together, and as the table in force says. */
   readonly #pace: Pace
   #resumed = Deferred.makeUnsafe<void>()
+  /** Partitions in which something is on its way, or is being ended. */
+  readonly #busy = new Set<number>()
+  #isLeaving = false
   /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
   readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
 
@@ -93,6 +101,15 @@ export class SpillSender {
     Deferred.doneUnsafe(resumed, Effect.void)
   }
 
+  /** Begins nothing any more, and waits for the answers to what is on its way; not for long. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isLeaving = true
+    const quiet: Effect.Effect<void> = Effect.suspend(() =>
+      this.#busy.size > 0 ? Effect.andThen(Effect.sleep(answeredMs), quiet) : Effect.void
+    )
+    return Effect.asVoid(Effect.timeoutOption(quiet, leaveMs))
+  })
+
   /** Nothing of the partition is left. */
   forget(partition: number): void {
     this.#latest.delete(partition)
@@ -105,7 +122,7 @@ export class SpillSender {
     this.#home.looked(partition)
   }
 
-  /** Sends records on, one portion after the other, until each has ended. */
+  /** Sends records on until each has ended. */
   send(
     partition: number,
     part: SpillPart,
@@ -113,70 +130,79 @@ export class SpillSender {
     lanes: SpillLanes
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const pace = this.#pace
-      let batch = this.#batchOf(partition, records)
-      const refusals = new Refusals(this.#home.rules, portionMax)
-      let failures = 0
-      for (let from = 0; from < batch.count;) {
-        const to = refusals.until(from, Math.min(batch.count, from + pace.pageMax(portionMax)))
-        const sentAtMs = this.#pump.nowMs
-        yield* pace.wait(to - from)
-        const runs = yield* this.#sent(partition, batch, from, to)
-        const stored = storedOf(runs, from)
-        if (stored > from) {
-          this.#endings.ended(partition, part, records.slice(from, stored), { ending: "stored" }, true)
-          this.#onEnded(partition)
-          this.#home.stores(partition)
-          refusals.stored(stored - from, this.#pump.nowMs)
-          from = stored
-          failures = 0
-          if (from === to) continue
-        }
-        const failed = runs.find(({ fate }) => fate !== "stored")
-        const doubtful = runs.findLast(({ fate }) => fate === "unknown")
-        const last = doubtful === undefined ? undefined : records[doubtful.to - 1]
-        if (last !== undefined) {
-          if (last.position >= part.doubtEnd) part.doubtEnd = last.position + 1n
-          yield* this.fence(partition)
-        }
-        let waitMs: number | undefined
-        const record = records[from]
-        if (isRefused(failed) && record !== undefined) {
-          const refused = { from, to: failed.to, isMarker: readMeta(record.headers, "").isMarker }
-          const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
-          const verdict = refusals.judge(refused, failed.error, facts)
-          if (verdict._tag === "Halve") continue
-          if (verdict._tag === "Again") waitMs = verdict.waitMs
-          else {
-            const how = yield* this.#end(partition, part, record, failed.error.reason, verdict)
-            if (how === undefined) {
-              refusals.resume()
-              batch = this.#batchOf(partition, records)
-            } else {
-              yield* this.#unstored(partition, part, record, how, lanes)
-              refusals.ended()
-              from++
-            }
-            failures = 0
-            continue
-          }
-        }
-        failures++
-        this.#home.fails(partition, sentAtMs, whyOf(failed))
-        this.hold(partition, part, false)
-        yield* waitMs === undefined ? pause(failures) : Effect.sleep(waitMs)
+      const portion = new SpillPortion(records, this.#home.rules, portionMax)
+      const latest = this.#latest.get(partition)
+      if (latest !== undefined) portion.limitTimes(latest.before, latest.timeMs)
+      for (let failures = 0; portion.first !== undefined;) {
+        // What was begun has its answer; nothing is begun any more.
+        if (this.#isLeaving) return yield* Effect.never
+        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+        yield* this.#pace.wait(to - from)
+        const again = yield* this.#step(partition, part, portion, [from, to], lanes)
+        if (again === undefined) failures = 0
+        else yield* again.waitMs === undefined ? pause(++failures) : Effect.sleep(again.waitMs)
       }
     })
   }
 
-  /** Made anew for other times: a driver may hold the one before. */
-  #batchOf(partition: number, records: ReadonlyArray<ReceivedRecord>): RecordBatch {
-    const batch = batchOf(records)
-    const latest = this.#latest.get(partition)
-    if (latest === undefined) return batch
-    const count = records.filter(({ position }) => position < latest.before).length
-    batch.limitTime(0, count, latest.timeMs)
-    return batch
+  /** Sends a range once. Undefined: it went on; else when it is sent again, after so long or after a pause that grows. */
+  #step(
+    partition: number,
+    part: SpillPart,
+    portion: SpillPortion,
+    [from, to]: readonly [from: number, to: number],
+    lanes: SpillLanes
+  ): Effect.Effect<{ readonly waitMs: number | undefined } | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const sentAtMs = this.#pump.nowMs
+      const doubt = (end: Position) => {
+        if (end > part.doubtEnd) part.doubtEnd = end
+      }
+      const last = portion.records[to - 1]
+      this.#busy.add(partition)
+      const runs = yield* Effect.onInterrupt(this.#sent(partition, portion.batch, from, to), () =>
+        Effect.sync(() => last !== undefined && doubt(last.position + 1n))
+      )
+      const { stored, doubtEnd, isUnknown, failed } = portion.answered(runs, this.#pump.nowMs)
+      if (stored.length > 0) this.#stored(partition, part, stored)
+      this.#busy.delete(partition)
+      if (doubtEnd !== undefined) doubt(doubtEnd)
+      if (isUnknown) yield* this.fence(partition)
+      if (failed === undefined) return undefined
+      let waitMs: number | undefined
+      const { first } = portion
+      if (isRefused(failed) && first !== undefined) {
+        const refused = {
+          from: portion.records.indexOf(first),
+          to: failed.to,
+          isMarker: readMeta(first.headers, "").isMarker
+        }
+        const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+        const verdict = portion.refusals.judge(refused, failed.error, facts)
+        if (verdict._tag === "Halve") return undefined
+        if (verdict._tag !== "Again") {
+          const how = yield* this.#end(partition, part, first, failed.error.reason, verdict)
+          const latest = this.#latest.get(partition)
+          if (how !== undefined) {
+            this.#busy.add(partition)
+            yield* this.#unstored(partition, part, portion, how, lanes)
+            this.#busy.delete(partition)
+          }
+          if (how === undefined && latest !== undefined) portion.resume(latest.before, latest.timeMs)
+          return undefined
+        }
+        waitMs = verdict.waitMs
+      }
+      this.#home.fails(partition, sentAtMs, whyOf(failed))
+      this.hold(partition, part, false)
+      return { waitMs }
+    })
+  }
+
+  #stored(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>): void {
+    this.#endings.ended(partition, part, records, { ending: "stored" }, true)
+    this.#onEnded(partition)
+    this.#home.stores(partition)
   }
 
   #sent(partition: number, batch: RecordBatch, from: number, to: number): Effect.Effect<ReadonlyArray<Run>> {
@@ -216,15 +242,17 @@ export class SpillSender {
     })
   }
 
-  /** A record ends that the destination has refused. */
+  /** The first record of a portion ends, which the destination has refused. */
   #unstored(
     partition: number,
     part: SpillPart,
-    record: ReceivedRecord,
+    portion: SpillPortion,
     how: Unstored,
     lanes: SpillLanes
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
+      const { first: record } = portion
+      if (record === undefined) return
       // One that is judged again, because the spill was lost in between, is announced already.
       if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)
       part.announcedEnd = record.position + 1n
@@ -233,6 +261,8 @@ export class SpillSender {
       yield* Effect.onExit(lanes.settle(partition, record.position + 1n), (exit) =>
         Effect.sync(() => {
           this.#endings.ended(partition, part, [record], how, Exit.isSuccess(exit) && exit.value)
+          const behind = portion.ended()
+          if (behind.length > 0) this.#stored(partition, part, behind)
         })
       )
       this.#onEnded(partition)
@@ -287,16 +317,6 @@ export class SpillSender {
       }
     })
   }
-}
-
-/** Index behind the last of those that were stored before the first that was not. */
-function storedOf(runs: ReadonlyArray<Run>, from: number): number {
-  let stored = from
-  for (const { fate, to } of runs) {
-    if (fate !== "stored") break
-    stored = to
-  }
-  return stored
 }
 
 function whyOf(run: Run | undefined): string {

@@ -2,7 +2,7 @@
  * What was sent on is settled in the spill, beside the sending: one settle of a partition at a time, and always the latest position. What a
  * settle is for is known in memory, so a disk that does not answer it keeps nobody waiting; it costs copies, if this process dies meanwhile.
  */
-import { Clock, Deferred, Effect, Fiber, type Scope } from "effect"
+import { Clock, Deferred, Effect, type Fiber, type Scope } from "effect"
 import { warn } from "../../Telemetry.ts"
 import type { Position, TransportError } from "../../transport/index.ts"
 import { monotonicMs } from "../../Wake.ts"
@@ -28,6 +28,8 @@ export interface SettledSpill {
   readonly answerMs: number
   readonly settle: (partition: number, position: Position) => Effect.Effect<void, TransportError>
   readonly trim: (partition: number, position: Position) => Effect.Effect<void, TransportError>
+  /** What stands before a position is settled. */
+  readonly settled: (partition: number, position: Position) => void
   /** The room of what stands before a position was given back. */
   readonly trimmed: (partition: number, position: Position) => void
 }
@@ -88,18 +90,17 @@ export class SpillSettles {
     })
   }
 
-  /**
-   * Settles everything that is wanted before the spill is given out of the hand, beside whatever hangs, and not for long. Says how many records
-   * of the partition stay unsettled.
-   */
-  last(partition: number, position: Position): Effect.Effect<number> {
-    return Effect.gen({ self: this }, function* () {
+  /** Settles what has ended before the spill is given out of the hand, beside whatever hangs, and not for long. */
+  last(partition: number, position: Position): Effect.Effect<void> {
+    return Effect.suspend(() => {
       const settling = this.#of(partition)
-      if (settling.settled >= position) return 0
-      if (settling.running !== undefined) yield* Fiber.interrupt(settling.running)
+      if (settling.settled >= position) return Effect.void
+      // Not waited for: a driver may not let itself be interrupted.
+      settling.running?.interruptUnsafe()
       const settle = this.#failureOf(this.#spill.settle(partition, position), lastMs)
-      if ((yield* settle) === undefined) return 0
-      return Number(position - settling.settled)
+      return Effect.map(settle, (why) => {
+        if (why === undefined) this.#spill.settled(partition, position)
+      })
     })
   }
 
@@ -123,6 +124,7 @@ export class SpillSettles {
     return Effect.gen({ self: this }, function* () {
       while (settling.settled < settling.wanted) {
         settling.settled = yield* this.#settled(partition, settling)
+        this.#spill.settled(partition, settling.settled)
         settling.isLate = false
       }
       const { waiting } = settling

@@ -55,6 +55,10 @@ export function openSpill(
 ): Effect.Effect<SpillPlace, TransportError, Scope.Scope> {
   return Effect.gen(function* () {
     const topic = spillTopic(leg, partitions)
+    if (transport.trim === undefined) {
+      const detail = `${leg.spill?.cluster} cannot trim a topic, so what was sent on from a spill would stay there for ever; name another cluster`
+      return yield* refused(transport, "trim", detail)
+    }
     const kept = yield* transport.ensure({ topic, partitions, retention: everything })
     const faults = kept.status === "differs" ? kept.differences.filter(({ property }) => property !== "partitions") : []
     if (faults.length > 0) return yield* refused(transport, "ensure", whyDeletes(topic, leg, faults))
