@@ -45,7 +45,7 @@ const rooms: Rooms = [
   ["Leat"],
   ["OpenLeat", "leatFaults"],
   ["Stream", "audit"],
-  ["publish", "consume", "deadLetters", "loss"],
+  ["publish", "consume", "deadLetters", "loss", "metrics"],
   ["routes"],
   ["transport"],
   ["record"],

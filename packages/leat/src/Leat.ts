@@ -9,13 +9,13 @@ import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { Ledger } from "./ledger/Ledger.ts"
 import { Windows } from "./ledger/Windows.ts"
+import { LedgerReport } from "./metrics/LedgerReport.ts"
 import { type LedgerView, ledgerView } from "./loss/ledgerView.ts"
 import { LossWatch, type WatchedStream } from "./loss/LossWatch.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
-import { type Counted, reportStream, unreportStream } from "./publish/reportStream.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
 import { kindOf } from "./given/takes.ts"
@@ -68,7 +68,6 @@ interface OpenStream {
     readonly close: () => void
     readonly swap: (to: Destinations) => void
   }
-  readonly counted: Counted
 }
 
 /** A stream that is open or being opened. */
@@ -92,6 +91,7 @@ class OpenedLeat implements OpenLeat {
   readonly incarnation: string
   readonly ledger: LedgerView
   readonly #ledger: Ledger
+  readonly #report: LedgerReport
   readonly #losses: LossWatch
   readonly #drivers: ReadonlyArray<Driver>
   readonly #scopes: Scopes
@@ -122,7 +122,8 @@ class OpenedLeat implements OpenLeat {
     runtime: Runtime
   ) {
     this.source = options.source
-    const ledger = new Ledger(options.journal)
+    this.#report = new LedgerReport(runtime.context)
+    const ledger = new Ledger(options.journal, this.#report)
     this.#ledger = ledger
     this.incarnation = formatUuid(identity)
     this.#drivers = drivers
@@ -304,7 +305,7 @@ class OpenedLeat implements OpenLeat {
     for (const { publisher } of this.#streams.values()) publisher.close()
     yield* Scope.close(this.#scopes.streams, Exit.void)
     yield* Scope.close(this.#scopes.transports, Exit.void)
-    for (const { counted } of this.#streams.values()) unreportStream(counted, this.#runtime.context)
+    this.#report.close()
     this.#losses.close()
     yield* this.#announcer.announce(true)
   })
@@ -327,9 +328,7 @@ class OpenedLeat implements OpenLeat {
       let open: OpenStream | undefined
       const closed = Effect.sync(() => {
         // What is closing is counted and announced until its sinks are empty.
-        if (open === undefined || this.isClosing) return
-        unreportStream(open.counted, this.#runtime.context)
-        this.#streams.delete(stream)
+        if (open !== undefined && !this.isClosing) this.#streams.delete(stream)
       })
       yield* Scope.addFinalizer(yield* Effect.scope, closed)
       open = this.#opened(contract, asked, readTransport)
@@ -355,8 +354,7 @@ class OpenedLeat implements OpenLeat {
       scope: this.#scopes.subscriptions,
       scheduler: this.#runtime.scheduler
     })
-    const counted = reportStream(this.#ledger, stream, this.#runtime.context)
-    const open = { contract, stream: opened, publisher, counted }
+    const open = { contract, stream: opened, publisher }
     this.#streams.set(stream, open)
     if (route.objective !== undefined) this.#losses.begin()
     return open
@@ -400,10 +398,10 @@ class OpenedLeat implements OpenLeat {
 
   /** The open streams whose loss is watched. */
   *#watched(): Iterable<WatchedStream> {
-    for (const { contract, counted } of this.#streams.values()) {
+    for (const { contract } of this.#streams.values()) {
       const objective = this.#routes.lookup(contract.stream, this.source)?.objective
       if (objective === undefined) continue
-      yield { objective, legs: counted.account.required.map(({ account }) => account) }
+      yield { objective, legs: this.#ledger.stream(contract.stream).required.map(({ account }) => account) }
     }
   }
 }

@@ -149,9 +149,10 @@ describe("metrics", () => {
       yield* notes.publishAll(["0", "1", "2"].map((text) => ({ key: "k", text })))
       const stream = { "leat.stream": "test.notes" }
       expect(yield* valueOf("leat.offered", stream)).toEqual([4])
-      expect(yield* valueOf("leat.rejected", stream)).toEqual([1])
+      expect(yield* valueOf("leat.rejected", { ...stream, "leat.reason": "emptyKey" })).toEqual([1])
+      expect(yield* valueOf("leat.admitted", { ...stream, "leat.sink": "memory/test.notes" })).toEqual([3])
       expect(yield* valueOf("messaging.client.sent.messages", stream)).toEqual([3])
-      expect(yield* valueOf("leat.dropped", stream)).toEqual([0])
+      expect(yield* valueOf("leat.dropped", stream)).toEqual([])
       expect(yield* valueOf("leat.retries", { "leat.sink": "memory/test.notes" })).toEqual([3])
       expect(yield* valueOf("leat.buffer.bytes", { "leat.sink": "memory/test.notes" })).toEqual([0])
       const subscription = yield* notes.handle("g", () => Effect.void)
@@ -267,7 +268,9 @@ describe("metrics", () => {
         )
       const stream = { "leat.stream": "test.notes" }
       expect(yield* valueOf("messaging.client.sent.messages", stream)).toEqual([3])
-      expect(yield* valueOf("leat.dropped", stream)).toEqual([3])
+      expect(yield* valueOf("leat.dropped", { ...stream, "leat.sink": "local/t", "leat.reason": "Rejected" })).toEqual([
+        3
+      ])
     }).pipe(Effect.scoped)
   )
 

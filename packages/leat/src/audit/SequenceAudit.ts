@@ -5,7 +5,7 @@
  */
 import { taggedStream } from "../record/CompactHeader.ts"
 import type { EventId } from "../record/EventId.ts"
-import { type Counts, newCounts } from "../ledger/Ledger.ts"
+import { type Counts, newCounts } from "../ledger/Counts.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
 import { auditedRecord } from "./auditedRecord.ts"

@@ -1,7 +1,7 @@
 /** Reads a topic once, as it is when the reading begins, and says what of its events is there, missing, doubled or out of order. */
 import { Effect, Stream } from "effect"
 import { list } from "../deadLetters/listLetters.ts"
-import { type Counts, newCounts } from "../ledger/Ledger.ts"
+import { type Counts, newCounts } from "../ledger/Counts.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
 import {

@@ -28,8 +28,7 @@ import { SideTopics } from "./SideTopics.ts"
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
-import { type Pulled, register, unregister } from "../ledger/pulled.ts"
-import { attribute, metricNames, processDuration } from "../Telemetry.ts"
+import { processDuration } from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
 
@@ -78,24 +77,10 @@ interface Started {
   readonly fiber: Fiber.Fiber<never, TransportError>
 }
 
-/** What the counter of a group is read from, and how many subscriptions share it. */
-interface ReportedGroup {
-  readonly group: string
-  readonly stream: string
-  readonly ledger: Ledger
-  subscriptions: number
-}
-
-const consumed: ReadonlyArray<Pulled<ReportedGroup>> = [
-  { name: metricNames.consumed, type: "Counter", read: ({ ledger, group, stream }) => ledger.consumed(group, stream) }
-]
-
 export class Consuming<T> {
   readonly #parts: ConsumingParts<T>
-  /** Undefined until there is one, as what is reported: most of many streams are not read where they are published. */
+  /** Undefined until there is one: most of many streams are not read where they are published. */
   #running: Set<RunningSubscription<T>> | undefined
-  /** The groups that are read. */
-  #reporting: Map<string, ReportedGroup> | undefined
 
   constructor(parts: ConsumingParts<T>) {
     this.#parts = parts
@@ -240,7 +225,8 @@ export class Consuming<T> {
     }
     const source = new Source<T>({ ...sourceOptions, onMoved: () => sides.look() }, settings)
     const sides = new SideTopics<T>(sourceOptions, settings, source.outage)
-    const unreported = this.#reported(group, context)
+    // Counts of a group are there from when it is read, and not only from its first lane.
+    ledger.group(group, contract.stream)
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
     const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
@@ -252,7 +238,6 @@ export class Consuming<T> {
       fiber.addObserver(() => {
         this.#running?.delete(running)
         groups.leave(leg, group)
-        unreported()
       })
       return { subscription, fiber }
     })
@@ -281,22 +266,6 @@ export class Consuming<T> {
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
       )
-    }
-  }
-
-  /** Counts what the group has consumed here for as long as somebody in this process reads for it; returns how to leave. */
-  #reported(group: string, context: Context.Context<never>): () => void {
-    const { ledger } = this.#parts
-    const { stream } = this.#parts.contract
-    const attributes = { [attribute.stream]: stream, [attribute.group]: group }
-    const reporting = (this.#reporting ??= new Map())
-    const found = reporting.get(group) ?? { subscriptions: 0, group, stream, ledger }
-    if (found.subscriptions++ === 0) register(consumed, found, attributes, context)
-    reporting.set(group, found)
-    return () => {
-      if (--found.subscriptions > 0) return
-      unregister(consumed, found, attributes, context)
-      reporting.delete(group)
     }
   }
 

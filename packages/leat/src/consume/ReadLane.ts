@@ -15,7 +15,7 @@
  * lane.finished(one, { tag: "SensorUnknown" }, nowMs) // the policy says: again in 50 ms
  * ```
  */
-import { newCounts } from "../ledger/Ledger.ts"
+import { countReason, newCounts } from "../ledger/Counts.ts"
 import { Bundling } from "./Bundling.ts"
 import type { FailedWith, Failure, ReadHalted } from "./Failure.ts"
 import { bytesOf, cutHeld, doneEnd, type End, endedAtOnce, endsAlike, HeldRecord, takeApart } from "./HeldRecord.ts"
@@ -429,11 +429,11 @@ export class ReadLane {
     this.#heldBytes += held.bytes
   }
 
-  #count({ term, reason, copies = 0 }: End, count: number): void {
-    const before = count < 0 ? -copies : copies
+  #count({ term, reason, copies = 0 }: End, by: number): void {
+    const before = by < 0 ? -copies : copies
     this.duplicate += before
-    if (term === "done" || term === "duplicate") this[term] += count - before
-    else this[term][reason] = (this[term][reason] ?? 0) + count
+    if (term === "done" || term === "duplicate") this[term] += by - before
+    else countReason(this[term], reason, by)
   }
 
   get #isAlone(): boolean {

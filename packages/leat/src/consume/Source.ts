@@ -211,7 +211,7 @@ export class Source<T> {
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
       this.#changed(lane, machine)
-      const close = ledger.watchRead(() => rowOf(machine, lane, group, stream))
+      const close = ledger.watchRead(() => rowOf(machine, lane, group, stream), machine)
       const hold = Effect.ensuring(
         Effect.andThen(whenOver(earlier, lane), shell.run),
         Effect.sync(() => {

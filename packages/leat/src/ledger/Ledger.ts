@@ -15,6 +15,9 @@
  * `Journal` sees every single move by id: tests keep the sets themselves with it.
  */
 
+import { type Counts, newCounts, sum } from "./Counts.ts"
+import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
+
 /**
  * Where a leg can be that a lane holds. `inDoubt`: sent, and the answer never came; `deadLettering`: on its way to the topic of what could not be
  * published.
@@ -49,14 +52,6 @@ export interface Journal {
   ) => void
   /** An event of the stream was not admitted. */
   readonly rejected?: (stream: string, reason: string) => void
-}
-
-/** Number of events by reason. */
-export type Counts = Record<string, number>
-
-/** Counts that begin. Without a prototype: a reason is any text, also one that objects have a member of. */
-export function newCounts(): Counts {
-  return Object.create(null) as Counts
 }
 
 export interface StreamAccount {
@@ -104,6 +99,15 @@ export interface WriteAccount {
   readonly dropped: Counts
   /** Of the dead-lettered and dropped: those that had an answer which never came. */
   droppedMayBeStored: number
+}
+
+/** Hears of accounts when they begin. */
+export interface LedgerWatch {
+  readonly streamBegan: (account: StreamAccount) => void
+  readonly legBegan: (account: WriteAccount) => void
+  /** The sink of a leg has a spill; called again and again. */
+  readonly spillBegan: (account: WriteAccount) => void
+  readonly groupBegan: (account: GroupAccount) => void
 }
 
 /** Who holds what is pending. */
@@ -209,12 +213,6 @@ export interface LedgerSnapshot {
   readonly balanced: boolean
 }
 
-export function sum(counts: Readonly<Counts>): number {
-  let total = 0
-  for (const reason in counts) total += counts[reason] ?? 0
-  return total
-}
-
 const nothingPending: Readonly<Record<PendingPlace, number>> = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0 }
 
 export class Ledger {
@@ -222,12 +220,13 @@ export class Ledger {
   readonly #streams = new Map<string, StreamAccount>()
   readonly #accountsOf = new Map<string, ReadonlyArray<WriteAccount>>()
   readonly #pending = new Set<PendingCensus>()
-  readonly #reading = new Set<() => ReadRow>()
-  readonly #read = new Map<string, ReadRow>()
+  readonly #groups = new Map<string, GroupAccount>()
+  readonly #watch: LedgerWatch | undefined
   readonly journal: Journal | undefined
 
-  constructor(journal?: Journal) {
+  constructor(journal?: Journal, watch?: LedgerWatch) {
     this.journal = journal
+    this.#watch = watch
   }
 
   stream(stream: string): StreamAccount {
@@ -235,6 +234,7 @@ export class Ledger {
     if (account === undefined) {
       account = { stream, offered: 0, admitted: 0, rejected: newCounts(), waiting: 0, inLine: () => 0, required: [] }
       this.#streams.set(stream, account)
+      this.#watch?.streamBegan(account)
     }
     return account
   }
@@ -264,6 +264,25 @@ export class Ledger {
     }
     this.accounts.push(account)
     this.#accountsOf.set(stream, [...own, account])
+    this.#watch?.legBegan(account)
+    return account
+  }
+
+  /** An account of a sink that has a spill. */
+  spillingAccount(stream: string, sink: string, epoch: number): WriteAccount {
+    const account = this.account(stream, sink, epoch)
+    this.#watch?.spillBegan(account)
+    return account
+  }
+
+  group(group: string, stream: string): GroupAccount {
+    const key = `${group}\n${stream}`
+    let account = this.#groups.get(key)
+    if (account === undefined) {
+      account = new GroupAccount(group, stream)
+      this.#groups.set(key, account)
+      this.#watch?.groupBegan(account)
+    }
     return account
   }
 
@@ -282,37 +301,17 @@ export class Ledger {
     this.#pending.delete(lanes)
   }
 
-  /** Registers a lane being read; returns how to close its row when the lane is given back. */
-  watchRead(row: () => ReadRow): () => void {
-    this.#reading.add(row)
-    return () => {
-      this.#reading.delete(row)
-      const last = row()
-      const key = readKey(last)
-      this.#read.set(key, merged(this.#read.get(key), last))
-    }
-  }
-
-  /** Events of a stream that handlers of a group have done in this process. */
-  consumed(group: string, stream: string): number {
-    const rows = this.#lanes().filter((row) => row.group === group && row.stream === stream)
-    return rows.reduce((total, { done }) => total + done, 0)
+  /** Registers a lane being read, and its counters by reason; returns how to close its row when the lane is given back. */
+  watchRead(row: () => ReadRow, counts?: Readonly<Record<ReadTerm, Counts>>): () => void {
+    const { group, stream } = row()
+    return this.group(group, stream).watch(row, counts)
   }
 
   snapshot(): LedgerSnapshot {
     const streams = Array.from(this.#streams.values(), streamRow)
     const legs = this.#legs()
-    const lanes = this.#lanes()
+    const lanes = Array.from(this.#groups.values()).flatMap(({ rows }) => rows)
     return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
-  }
-
-  #lanes(): ReadonlyArray<ReadRow> {
-    const read = new Map(this.#read)
-    for (const row of this.#reading) {
-      const now = row()
-      read.set(readKey(now), merged(read.get(readKey(now)), now))
-    }
-    return Array.from(read.values())
   }
 
   #legs(): ReadonlyArray<LegRow> {
@@ -356,33 +355,4 @@ function streamRow({ stream, offered, admitted, rejected, waiting, inLine, requi
     waiting === inLine() &&
     required.every(({ account, ahead }) => account.admitted - ahead === admitted)
   return { stream, offered, admitted, rejected: { ...rejected }, waiting, balanced }
-}
-
-function readKey({ group, stream, lane }: ReadRow): string {
-  return `${group}\n${stream}\n${lane}`
-}
-
-function added(left: Readonly<Counts>, right: Readonly<Counts>): Counts {
-  const result = Object.assign(newCounts(), left)
-  for (const [reason, count] of Object.entries(right)) result[reason] = (result[reason] ?? 0) + count
-  return { ...result }
-}
-
-/** A lane held twice is one row: all counts add up, because one holder may still end while the next one reads; the range is the latest. */
-function merged(earlier: ReadRow | undefined, later: ReadRow): ReadRow {
-  if (earlier === undefined) return later
-  return {
-    ...later,
-    positions: earlier.positions + later.positions,
-    done: earlier.done + later.done,
-    moved: added(earlier.moved, later.moved),
-    deadLettered: added(earlier.deadLettered, later.deadLettered),
-    dropped: added(earlier.dropped, later.dropped),
-    duplicate: earlier.duplicate + later.duplicate,
-    skipped: added(earlier.skipped, later.skipped),
-    parked: earlier.parked + later.parked,
-    inFlight: earlier.inFlight + later.inFlight,
-    unread: earlier.unread + later.unread,
-    balanced: earlier.balanced && later.balanced
-  }
 }

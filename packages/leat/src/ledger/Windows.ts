@@ -8,7 +8,8 @@
  *
  * Times are milliseconds of the monotonic clock.
  */
-import { type Counts, type Ledger, newCounts, type StreamAccount, sum, type WriteAccount } from "./Ledger.ts"
+import { type Counts, newCounts, sum } from "./Counts.ts"
+import type { Ledger, StreamAccount, WriteAccount } from "./Ledger.ts"
 import { Readings } from "./Readings.ts"
 import { Rings } from "./Rings.ts"
 

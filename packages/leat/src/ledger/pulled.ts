@@ -55,6 +55,10 @@ class Reading<A> {
     if (!isFirst && this.#others?.delete(of) !== true) return false
     if (isFirst) this.#first = undefined
     if (this.#kind.type === "Counter") this.#ended += this.#kind.read(of)
+    return this.isEmpty
+  }
+
+  get isEmpty(): boolean {
     return this.#first === undefined && (this.#others?.size ?? 0) === 0
   }
 }
@@ -77,20 +81,36 @@ export function register<A>(
   }
 }
 
-/** Takes out what was registered for `of`, and not what others have added or put in its place. */
+/** Series of counters that nobody has any more and that stay all the same, by registry. */
+const kept = new WeakMap<object, Set<string>>()
+
+/** Takes out what was registered for `of`, and not what others have added or put in its place. `isKept`: what it has counted stays, until `forgetKept`. */
 export function unregister<A>(
   kinds: ReadonlyArray<Pulled<A>>,
   of: A,
   attributes: Attributes,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  isKept = false
 ): void {
   const registry = Context.get(context, Metric.MetricRegistry)
   const all = withContextual(attributes, context)
   for (const { name, type } of kinds) {
     const key = keyOf(name, type, all)
     const hooks = registry.get(key)?.hooks
-    if (hooks instanceof Reading && hooks.remove(of)) registry.delete(key)
+    if (!(hooks instanceof Reading) || !hooks.remove(of)) continue
+    if (!isKept) registry.delete(key)
+    else kept.set(registry, (kept.get(registry) ?? new Set<string>()).add(key))
   }
+}
+
+/** Takes out the series that were kept. */
+export function forgetKept(context: Context.Context<never>): void {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  for (const key of kept.get(registry) ?? []) {
+    const hooks = registry.get(key)?.hooks
+    if (hooks instanceof Reading && hooks.isEmpty) registry.delete(key)
+  }
+  kept.delete(registry)
 }
 
 /** With what the context adds to all metrics. */

@@ -1,5 +1,6 @@
 /** How fast one required leg uses up the loss objective of its stream, as it was looked at last. */
-import { sum, type WriteAccount } from "../ledger/Ledger.ts"
+import { sum } from "../ledger/Counts.ts"
+import type { WriteAccount } from "../ledger/Ledger.ts"
 import type { Burn, LossState } from "../ledger/ObjectiveRow.ts"
 import type { Ended, Windows } from "../ledger/Windows.ts"
 import type { Objective } from "../routes/Routes.ts"

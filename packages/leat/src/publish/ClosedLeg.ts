@@ -1,3 +1,4 @@
+import { countReason } from "../ledger/Counts.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import { DroppedRanges } from "../record/DropNotice.ts"
 
@@ -24,7 +25,7 @@ export class ClosedLeg {
     const { account } = this
     const reason = this.#reason()
     account.admitted++
-    account.dropped[reason] = (account.dropped[reason] ?? 0) + 1
+    countReason(account.dropped, reason)
     this.#journal?.moved(account, bucket, seq, undefined, "dropped", reason)
     this.drops.add(bucket, seq, reason)
   }

@@ -50,7 +50,7 @@ export class Legs {
     for (const leg of route.legs) {
       this.#sinks.configure(leg)
       const sink = this.#sinks.find(leg.sink)
-      const account = this.#ledger.account(contract.stream, leg.sink, leg.epoch)
+      const account = this.#accountOf(contract.stream, leg)
       const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
       if (!isFit) {
         closed.push(this.#missing(leg, account))
@@ -61,6 +61,11 @@ export class Legs {
       outlets.push(this.#outlet(contract, leg, sink, account))
     }
     return { outlets, closed, level: route.level }
+  }
+
+  #accountOf(stream: string, { sink, epoch, spill }: Leg): WriteAccount {
+    if (spill === undefined) return this.#ledger.account(stream, sink, epoch)
+    return this.#ledger.spillingAccount(stream, sink, epoch)
   }
 
   #missing({ sink }: Leg, account: WriteAccount): ClosedLeg {

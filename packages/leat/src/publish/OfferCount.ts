@@ -1,4 +1,5 @@
 /** Counts what is offered to one stream: nothing else counts offers, admissions, rejections and those that wait. */
+import { countReason } from "../ledger/Counts.ts"
 import type { Ledger, StreamAccount } from "../ledger/Ledger.ts"
 import type { Admission, RejectReason } from "./Admission.ts"
 
@@ -36,7 +37,7 @@ export class OfferCount {
 
   #rejected(reason: RejectReason): void {
     const { rejected, stream } = this.#account
-    rejected[reason] = (rejected[reason] ?? 0) + 1
+    countReason(rejected, reason)
     this.#journal?.rejected?.(stream, reason)
   }
 }

@@ -17,6 +17,7 @@
  * if (range !== undefined) lane.settled(range, [{ from: range.from, to: range.to, fate: "stored" }], facts)
  * ```
  */
+import { countReason } from "../ledger/Counts.ts"
 import type { PendingPlace, Place, WriteAccount } from "../ledger/Ledger.ts"
 import { decide } from "../Policy.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
@@ -134,7 +135,7 @@ export class WriteLane implements QueueOwner {
   refused(bucket: number, seq: number, reason: string): void {
     const { account } = this
     account.admitted++
-    account.dropped[reason] = (account.dropped[reason] ?? 0) + 1
+    countReason(account.dropped, reason)
     this.#home.ledger.journal?.moved(account, bucket, seq, undefined, "dropped", reason)
     this.#drops.note(bucket, seq, reason)
   }
@@ -523,7 +524,7 @@ export class WriteLane implements QueueOwner {
     for (let index = span.from; index < span.to; index++) if (batch.isMarker(index)) events--
     if (ending === "stored") account.stored += events
     else if (events > 0) {
-      account[ending][reason] = (account[ending][reason] ?? 0) + events
+      countReason(account[ending], reason, events)
       if (mayBeStored) account.droppedMayBeStored += events
     }
     this.#move(batch, span, place, ending, ending === "stored" ? undefined : reason)

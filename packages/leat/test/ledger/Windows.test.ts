@@ -1,7 +1,8 @@
 /** What windows hold, against a model that keeps every reading of every counter. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { Ledger, newCounts, type WriteAccount } from "../../src/ledger/Ledger.js"
+import { newCounts } from "../../src/ledger/Counts.js"
+import { Ledger, type WriteAccount } from "../../src/ledger/Ledger.js"
 import { Rings, slotsMax } from "../../src/ledger/Rings.js"
 import { Windows } from "../../src/ledger/Windows.js"
 

@@ -267,7 +267,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lane with two holders shows what is pending at one of them",
-    file: "ledger/Ledger.ts",
+    file: "ledger/GroupAccount.ts",
     find: `parked: earlier.parked + later.parked`,
     replace: `parked: later.parked`,
     foundBy: "ledger/lanes.test.ts"

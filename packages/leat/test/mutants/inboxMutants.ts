@@ -72,7 +72,7 @@ export const inboxMutants: ReadonlyArray<Mutant> = [
   {
     name: "copies are not taken back with their lane",
     file: "consume/ReadLane.ts",
-    find: `count < 0 ? -copies : copies`,
+    find: `by < 0 ? -copies : copies`,
     replace: `copies`,
     foundBy: "consume/ReadLane.test.ts",
     test: "each from its counter"

@@ -111,7 +111,7 @@ export const lossMutants: ReadonlyArray<Mutant> = [
   {
     name: "gaps of a best-effort leg burn the objective",
     file: "Leat.ts",
-    find: `counted.account.required.map(({ account }) => account)`,
+    find: `this.#ledger.stream(contract.stream).required.map(({ account }) => account)`,
     replace: `this.#ledger.accountsOf(contract.stream)`,
     foundBy: "loss/objectives.test.ts",
     test: "is about what is given up on required legs"

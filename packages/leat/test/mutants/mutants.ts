@@ -8,6 +8,7 @@ import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import { lossMutants } from "./lossMutants.ts"
+import { metricsMutants } from "./metricsMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
@@ -54,6 +55,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...routesMutants,
   ...auditMutants,
   ...lossMutants,
+  ...metricsMutants,
   {
     name: "a record that failed is told stored",
     file: "publish/WriteLane.ts",

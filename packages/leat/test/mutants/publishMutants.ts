@@ -320,7 +320,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "reasons are counted among the members of an object",
-    file: "ledger/Ledger.ts",
+    file: "ledger/Counts.ts",
     find: `Object.create(null)`,
     replace: `{}`,
     foundBy: "ledger/reasons.test.ts"

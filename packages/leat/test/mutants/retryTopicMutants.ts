@@ -514,7 +514,7 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a lane moved is forgotten when it is held again",
-    file: "ledger/Ledger.ts",
+    file: "ledger/GroupAccount.ts",
     find: `    moved: added(earlier.moved, later.moved),
 `,
     replace: ``,

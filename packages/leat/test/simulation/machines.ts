@@ -3,7 +3,8 @@
  * and what must hold is checked as it goes, on sets that every move changes by one.
  */
 import { seededRandom } from "leat/testing"
-import { Ledger, type WriteAccount, type Place, sum } from "../../src/ledger/Ledger.ts"
+import { sum } from "../../src/ledger/Counts.ts"
+import { Ledger, type WriteAccount, type Place } from "../../src/ledger/Ledger.ts"
 import type { Policy } from "../../src/Policy.ts"
 import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { OutageWatch } from "../../src/OutageWatch.ts"

@@ -194,7 +194,7 @@ export class SinkSpill implements DrainHome {
     const { sink, epoch } = this.leg
     const isOf = (name: string) => name === stream || taggedStream(name) === stream
     const open = Array.from(this.#sink.legs.keys()).find((one) => isOf(one.stream))
-    return open ?? this.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
+    return open ?? this.ledger.spillingAccount(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
   }
 
   announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): boolean {

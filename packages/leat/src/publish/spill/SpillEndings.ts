@@ -1,5 +1,6 @@
 /** What is told when records of a spill end: the accounts of their streams, the journal, consumers, and once for all whoever runs the process. */
 import { Effect } from "effect"
+import { countReason } from "../../ledger/Counts.ts"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { type DroppedRange, droppedHeader, forgotten, noticeHasForgotten } from "../../record/DropNotice.ts"
@@ -153,7 +154,7 @@ export class SpillEndings {
     account.recovered++
     if (how.ending === "stored") account.stored++
     else {
-      account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + 1
+      countReason(account[how.ending], how.reason)
       account.droppedMayBeStored++
     }
   }
