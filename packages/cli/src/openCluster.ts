@@ -58,7 +58,7 @@ export const openForWriting = Effect.fnUntraced(function* (
   return { transport: yield* Effect.mapError(opening, transportFailure), name: flags.directory }
 })
 
-function withoutCluster({ cluster }: ClusterFlags): Effect.Effect<void, CommandFailure> {
+export function withoutCluster({ cluster }: Pick<ClusterFlags, "cluster">): Effect.Effect<void, CommandFailure> {
   if (Option.isNone(cluster)) return Effect.void
   return misuse("--cluster names a cluster of a route document; name the document too, by --routes")
 }
@@ -67,6 +67,25 @@ export function misuse(message: string): Effect.Effect<never, CommandFailure> {
   return Effect.fail(new CommandFailure({ code: exitCode.misuse, message }))
 }
 
+/** A cluster of a document that was chosen, and not opened. */
+export interface ChosenCluster {
+  readonly name: string
+  /** Of all clusters of the document. */
+  readonly routes: Routes
+  readonly open: Effect.Effect<OpenedCluster<Looking>, CommandFailure, Scope.Scope>
+}
+
+/** Chooses a cluster of a document. No driver of a broker is imported yet. */
+export const chooseCluster = Effect.fnUntraced(function* (
+  path: string,
+  named: Option.Option<string>
+): Effect.fn.Return<ChosenCluster, CommandFailure> {
+  const text = yield* readDocument(path)
+  const routes = yield* compile(path, text, [memory, lookingLog, ...brokerStubs()])
+  const name = yield* choose(path, routes, named)
+  return { name, routes, open: openOfDocument(path, Option.some(name), lookingLog) }
+})
+
 /** Opens a cluster of a document as a service does, with the references of its section. */
 const openOfDocument = Effect.fnUntraced(function* (
   path: string,
@@ -74,7 +93,7 @@ const openOfDocument = Effect.fnUntraced(function* (
   logDriver: Driver
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
   const text = yield* readDocument(path)
-  const stubs = [...brokerDrivers.keys()].map(stubOf)
+  const stubs = brokerStubs()
   // Which drivers there are to be imported, the compiled document says.
   const first = yield* compile(path, text, [memory, logDriver, ...stubs])
   const cluster = yield* choose(path, first, named)
@@ -129,6 +148,10 @@ function choose(
   if (Option.isNone(named)) return misuse(`name the cluster by --cluster; in ${path} there is ${names.join(", ")}`)
   if (clusters.has(named.value)) return Effect.succeed(named.value)
   return misuse(`there is no cluster ${named.value} in ${path}; there is ${names.join(", ")}`)
+}
+
+function brokerStubs(): ReadonlyArray<Driver> {
+  return Array.from(brokerDrivers.keys(), stubOf)
 }
 
 /** In the place of a driver whose clusters are not opened. */

@@ -3,8 +3,10 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Audit, formatEventId } from "leat"
 import { clusterFlags, json, topic } from "../flags.ts"
-import { openFailure, topicFailure, transportFailure } from "../log/openLog.ts"
+import { ledgerFolderOf, noLedger } from "../log/ledgerFolder.ts"
+import { openFailure, topicFailure } from "../log/openLog.ts"
 import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
+import { auditedTopics } from "./auditedTopics.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
 
@@ -20,7 +22,9 @@ export const audit = Command.make(
     group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Tell too how far this group has got")),
     ledger: Flag.String("ledger").pipe(
       Flag.optional,
-      Flag.withDescription("Folder that processes give to ledgerStore; that of --directory, where there is no --routes")
+      Flag.withDescription(
+        "Folder that processes give to ledgerStore; that of --directory, or of a log in the route document, when not given"
+      )
     ),
     from: Flag.String("from").pipe(
       Flag.optional,
@@ -36,8 +40,8 @@ export const audit = Command.make(
     const fromTimeMs = yield* parseTime(flags.from)
     const objective = yield* checkObjective(Option.getOrUndefined(flags.objective))
     const cluster = yield* openForLooking(flags)
-    const topics = yield* topicsOf(cluster, flags.topic)
-    const ledgers = yield* ledgersOf(flags)
+    const topics = Option.isSome(flags.topic) ? [flags.topic.value] : yield* auditedTopics(cluster.transport)
+    const ledgers = yield* ledgersOf(flags, cluster)
     const named = Option.isSome(flags.routes) ? { cluster: cluster.name } : {}
     const reports = yield* Effect.forEach(topics, (name) =>
       Audit.topic(cluster.transport, name, {
@@ -71,39 +75,22 @@ const checkObjective = Effect.fnUntraced(function* (percent: number | undefined)
   return yield* misuse(`--objective is from 0 to 100, and not ${percent}; see leat audit --help`)
 })
 
-/** What leat itself writes beside topics: it is audited when it is named. */
-const ownEndings = /\.(dlq|replay|undelivered|retry\.[1-8])$/
-
-const topicsOf = Effect.fnUntraced(function* (
-  { transport }: OpenedCluster<Looking>,
-  named: Option.Option<string>
-): Effect.fn.Return<ReadonlyArray<string>, CommandFailure> {
-  if (Option.isSome(named)) return [named.value]
-  if (transport.topics === undefined) return yield* misuse("this cluster does not tell its topics; name one by --topic")
-  const names = yield* Effect.mapError(transport.topics, transportFailure)
-  return names.filter((name) => !ownEndings.test(name) && !name.startsWith("__")).toSorted()
-})
-
-const ledgersOf = Effect.fnUntraced(function* (flags: {
-  readonly directory: string
-  readonly routes: Option.Option<string>
-  readonly ledger: Option.Option<string>
-}): Effect.fn.Return<ReadonlyArray<AnnouncedLedger>, CommandFailure> {
-  const asked = Option.isSome(flags.ledger) ? flags.ledger.value : undefined
-  const folder = asked ?? (Option.isSome(flags.routes) ? undefined : flags.directory)
+const ledgersOf = Effect.fnUntraced(function* (
+  flags: { readonly directory: string; readonly ledger: Option.Option<string> },
+  { name, routes }: OpenedCluster<Looking>
+): Effect.fn.Return<ReadonlyArray<AnnouncedLedger>, CommandFailure> {
+  const asked = Option.getOrUndefined(flags.ledger)
+  // Where several logs of the document have ledgers none is guessed: an audit needs none.
+  const found = routes === undefined ? undefined : ledgerFolderOf({ name, routes }, flags.ledger)
+  const folder = found === undefined ? (asked ?? flags.directory) : yield* Effect.orElseSucceed(found, () => undefined)
   if (folder === undefined) return []
   const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), (error) =>
     asked === undefined || error.reason !== "UnknownTopic" ? openFailure(error) : noLedger(asked)
   )
   for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
   // Another cluster of such a process may have a topic of the same name.
-  return Option.isSome(flags.routes) ? ledgers : ledgers.map(ofThisLog)
+  return routes === undefined ? ledgers.map(ofThisLog) : ledgers
 })
-
-function noLedger(folder: string): CommandFailure {
-  const message = `no process has announced a ledger in ${folder}; --ledger names the folder that services give to ledgerStore`
-  return new CommandFailure({ code: exitCode.failed, message })
-}
 
 function ofThisLog(ledger: AnnouncedLedger): AnnouncedLedger {
   const { clusters, legs } = ledger

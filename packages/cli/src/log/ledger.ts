@@ -2,20 +2,29 @@ import { resolve } from "node:path"
 import { type Ledgers, readLedgers } from "@leat/log"
 import { Console, Duration, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { directory, json } from "../flags.ts"
+import { clusterFlags, json } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
-import { misuse } from "../openCluster.ts"
+import { type ChosenCluster, chooseCluster, misuse, withoutCluster } from "../openCluster.ts"
 import { growthOf } from "./growth.ts"
+import { ledgerFolderOf, noLedger } from "./ledgerFolder.ts"
+import { ofCluster, withCrashLosses } from "./ledgersOfCluster.ts"
 import { openFailure } from "./openLog.ts"
 import { printGrowth } from "./printGrowth.ts"
-import { sumLedgers } from "./sumLedgers.ts"
+import { printStoredTopics } from "./storedTopics.ts"
+import { type SummedLedger, sumLedgers } from "./sumLedgers.ts"
 
 /** Sums what processes announced of their events. */
 export const ledger = Command.make(
   "ledger",
   {
-    directory,
+    ...clusterFlags,
+    ledger: Flag.String("ledger").pipe(
+      Flag.optional,
+      Flag.withDescription(
+        "Folder that processes give to ledgerStore; that of --directory, or of a log in the route document, when not given"
+      )
+    ),
     for: Flag.String("for").pipe(
       Flag.optional,
       Flag.withDescription("Look for so long, and count what came meanwhile: 10 seconds")
@@ -23,37 +32,70 @@ export const ledger = Command.make(
     json
   },
   Effect.fnUntraced(function* (flags) {
-    if (Option.isSome(flags.for)) return yield* look(flags.directory, yield* parseTime(flags.for.value), flags.json)
-    const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(flags.directory), openFailure)
-    const sums = sumLedgers(ledgers)
-    const crashLost = sums.legs.reduce((sum, leg) => sum + leg.crashLost, 0)
-    const rows = ledgers.flatMap(({ streams, legs, lanes }) => [...streams, ...legs, ...lanes])
-    const isBalanced = rows.every(({ balanced }) => balanced)
-    const incarnations = ledgers.map(({ announcedAtMs, objectives = [], ...one }) => {
-      const { incarnation, source, owner, state, crashLosses } = one
-      const announcedAt = new Date(announcedAtMs).toISOString()
-      return { incarnation, source, owner, announcedAt, state, crashLosses, objectives }
-    })
-    const report = {
-      directory: resolve(flags.directory),
-      balanced: isBalanced,
-      crashLost,
-      ...sums,
-      incarnations,
-      unreadable
-    }
+    const forMs = Option.isSome(flags.for) ? yield* parseTime(flags.for.value) : undefined
+    if (Option.isNone(flags.routes)) yield* withoutCluster(flags)
+    const cluster = Option.isSome(flags.routes) ? yield* chooseCluster(flags.routes.value, flags.cluster) : undefined
+    const folder =
+      cluster === undefined
+        ? Option.getOrElse(flags.ledger, () => flags.directory)
+        : yield* ledgerFolderOf(cluster, flags.ledger)
+    const read = folder === undefined ? Effect.succeed(nothing) : readOf(folder, cluster, Option.isSome(flags.ledger))
+    if (forMs !== undefined && folder === undefined)
+      return yield* misuse(
+        "--for reads ledgers, and no log of the route document has any; name their folder by --ledger"
+      )
+    if (forMs !== undefined) return yield* look(folder ?? "", read, forMs, flags.json)
+    const { ledgers, unreadable } = yield* read
     for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
-    if (!flags.json) yield* print(ledgers, sums)
-    if (!isBalanced) {
-      const message =
-        "what was announced does not balance; that is a fault of leat, keep the folder and tell its makers"
-      return yield* new CommandFailure({ code: exitCode.violations, message, report })
-    }
-    if (flags.json) yield* printJson(report)
-  })
+    if (cluster === undefined) return yield* tell(folder ?? "", ledgers, unreadable, flags.json)
+    if (ledgers.length === 0) return yield* printStoredTopics(cluster, flags.json)
+    yield* tell(folder ?? "", yield* withCrashLosses(ledgers, cluster), unreadable, flags.json)
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription("Sum what processes announced of their events: offered, stored, dropped, lost in crashes")
 )
+
+const nothing: Ledgers = { ledgers: [], unreadable: [] }
+
+/** Reads the ledgers of a folder: all of them, or what they say of a cluster. */
+function readOf(
+  folder: string,
+  cluster: ChosenCluster | undefined,
+  isNamed: boolean
+): Effect.Effect<Ledgers, CommandFailure> {
+  return readLedgers(folder).pipe(
+    Effect.mapError((error) => (isNamed && error.reason === "UnknownTopic" ? noLedger(folder) : openFailure(error))),
+    Effect.map(({ ledgers, unreadable }) => ({
+      ledgers: cluster === undefined ? ledgers : ofCluster(ledgers, cluster),
+      unreadable
+    }))
+  )
+}
+
+/** Sums, and says whether what was announced balances. */
+const tell = Effect.fnUntraced(function* (
+  folder: string,
+  ledgers: ReadonlyArray<SummedLedger>,
+  unreadable: Ledgers["unreadable"],
+  isJson: boolean
+) {
+  const sums = sumLedgers(ledgers)
+  const crashLost = sums.legs.reduce((sum, leg) => sum + leg.crashLost, 0)
+  const rows = ledgers.flatMap(({ streams, legs, lanes }) => [...streams, ...legs, ...lanes])
+  const isBalanced = rows.every(({ balanced }) => balanced)
+  const incarnations = ledgers.map(({ announcedAtMs, objectives = [], ...one }) => {
+    const { incarnation, source, owner, state, crashLosses } = one
+    const announcedAt = new Date(announcedAtMs).toISOString()
+    return { incarnation, source, owner, announcedAt, state, crashLosses, objectives }
+  })
+  const report = { directory: resolve(folder), balanced: isBalanced, crashLost, ...sums, incarnations, unreadable }
+  if (!isJson) yield* print(ledgers, sums)
+  if (!isBalanced) {
+    const message = "what was announced does not balance; that is a fault of leat, keep the folder and tell its makers"
+    return yield* new CommandFailure({ code: exitCode.violations, message, report })
+  }
+  if (isJson) yield* printJson(report)
+})
 
 /** Shortest and longest time that is looked for, in milliseconds. */
 const lookMsMin = 1000
@@ -68,8 +110,12 @@ const parseTime = Effect.fnUntraced(function* (text: string) {
 })
 
 /** Counts what processes announce meanwhile. */
-const look = Effect.fnUntraced(function* (folder: string, forMs: number, isJson: boolean) {
-  const read = Effect.mapError(readLedgers(folder), openFailure)
+const look = Effect.fnUntraced(function* (
+  folder: string,
+  read: Effect.Effect<Ledgers, CommandFailure>,
+  forMs: number,
+  isJson: boolean
+) {
   const before = yield* read
   yield* Console.error(`leat: counters are read; they are read again in ${lengthText(forMs)}`)
   yield* Effect.sleep(forMs)
@@ -98,7 +144,7 @@ function lengthText(ms: number): string {
   return Duration.format(Duration.millis(ms))
 }
 
-function print(ledgers: Ledgers["ledgers"], { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
+function print(ledgers: ReadonlyArray<SummedLedger>, { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
   const parts: Array<string> = []
   const gone = ledgers.filter(({ state }) => state === "gone" || state === "forgotten")
   const hasGone = ({ stream, sink }: { readonly stream: string; readonly sink: string }) =>

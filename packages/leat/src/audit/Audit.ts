@@ -16,6 +16,7 @@ export {
   type AuditOptions,
   type AuditReport,
   type AuditWindow,
+  type GonePublisher,
   type GroupAudit,
   topic
 } from "./auditTopic.ts"

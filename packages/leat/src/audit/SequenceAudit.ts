@@ -72,6 +72,8 @@ export interface Verdict {
   readonly missingEvents: number
   /** Taken away by retention or compaction, or behind a notice that was cut: nobody can tell. */
   readonly unauditable: number
+  /** Whether its process is gone. */
+  readonly isGone: boolean
   /** Admitted by a process that is gone, and not there. */
   readonly crashLost: number
   /** On their way in a process that is there. */
@@ -203,6 +205,7 @@ export class SequenceAudit {
       missingEvents:
         eventsOf(missing) - ofBetween - ofLetters - (state === "closed" && ofSpill < tail ? ofTail + ofSpill : 0),
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
+      isGone: state === "gone",
       crashLost: state === "gone" ? onItsWay - ofTail : 0,
       pending: state === "running" ? onItsWay : ofSpill
     }

@@ -58,6 +58,17 @@ export interface GroupAudit {
   readonly deadLetters: { readonly open: number; readonly replayed: number; readonly dropped: number }
 }
 
+/** What is not there of what a process that is gone had announced as admitted, of one stream; counts are of events. */
+export interface GonePublisher {
+  readonly incarnation: string
+  readonly stream: string
+  readonly crashLost: number
+  /** In its spill, as far as is known: the next process sends them. */
+  readonly spilled: number
+  /** Nobody can tell. */
+  readonly unauditable: number
+}
+
 /** What an audit has found; counts are of events, unless they say otherwise. */
 export interface AuditReport extends Tally {
   readonly topic: string
@@ -72,6 +83,8 @@ export interface AuditReport extends Tally {
   readonly crashLost: number
   /** On their way in processes that run, by their ledgers. */
   readonly pending: number
+  /** What became of the events of each process that is gone, by its ledger. */
+  readonly gone: ReadonlyArray<GonePublisher>
   /** Nobody can tell: before the first record that is kept, or taken away by compaction. */
   readonly unauditable: number
   /** (missing + dropped + crashLost) / (the same + events), 0 to 1. */
@@ -174,6 +187,9 @@ function summed(verdicts: ReadonlyArray<Verdict>, events: number) {
   return {
     publishers: new Set(verdicts.map(({ incarnation }) => incarnation)).size,
     ...sums,
+    gone: verdicts.flatMap(({ isGone, incarnation, stream, crashLost, pending, unauditable }) =>
+      isGone ? [{ incarnation, stream, crashLost, spilled: pending, unauditable }] : []
+    ),
     missingRanges: verdicts.flatMap(({ missing, missingEvents }) => (missingEvents > 0 ? missing : [])),
     dropped: { ...dropped },
     lossRatio: lost === 0 ? 0 : lost / (lost + events)
