@@ -7,6 +7,7 @@ import { deadLetterOf } from "./deadLetterOf.ts"
 import { deadLetterTopics, retryTopic } from "../record/DeadLetter.ts"
 import type { ToSetAside } from "./SetAside.ts"
 import type { SourceOptions } from "./SourceOptions.ts"
+import type { TransportReason } from "../reasons.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
 
 /** One record that is to be stored there, and who hears of it. */
@@ -17,8 +18,8 @@ export interface Putting {
   readonly atMs: () => number
   /** False: it ended otherwise meanwhile. */
   readonly isWanted: () => boolean
-  /** Called with why it cannot be stored, or undefined when it is. */
-  readonly done: (fault: string | undefined) => void
+  /** Called with why it cannot be stored, or undefined when it is; `reason`: of a refusal of this record alone. */
+  readonly done: (fault: string | undefined, reason?: TransportReason) => void
 }
 
 type Options = Pick<
@@ -52,8 +53,8 @@ export class AsideTopics {
     const recordAt = deadLetterOf(one, slice, { topic, group, partition })
     const record = () => recordAt(atMs())
     if (one.move === undefined) return this.#letters.put({ partition, record, isWanted, done })
-    const moved = (fault: string | undefined) => {
-      done(fault)
+    const moved: Putting["done"] = (fault, reason) => {
+      done(fault, reason)
       if (fault === undefined) onMoved?.()
     }
     this.#retries.put({ partition, record, isWanted, done: moved })

@@ -294,8 +294,8 @@ export class LaneShell<T> {
       partition: this.lane.partition,
       atMs: () => this.#clock.currentTimeMillisUnsafe(),
       isWanted: () => !machine.isGiven,
-      done: (fault) => {
-        machine.setAside(one.held, fault, this.#now())
+      done: (fault, reason) => {
+        machine.setAside(one.held, fault, this.#now(), reason === "TooLarge")
         this.#wake.signal()
       }
     })

@@ -192,9 +192,10 @@ export class ReadLane {
     this.#judge(held, failure, nowMs)
   }
 
-  /** Asks the policy what becomes of what failed. */
-  #judge(held: HeldRecord, { tag, detail = "no detail" }: FailedWith, nowMs: number): void {
-    const decision = verdictOf(this.#settings, {
+  /** Asks the policy what becomes of what failed. `isMovable`: it may go to a retry topic, where there is one. */
+  #judge(held: HeldRecord, { tag, detail = "no detail" }: FailedWith, nowMs: number, isMovable = true): void {
+    const { policy, nextTier } = this.#settings
+    const decision = verdictOf(isMovable ? { policy, nextTier } : { policy }, {
       tag,
       attempts: held.attempts,
       elapsedMs: nowMs - held.firstAttemptMs,
@@ -213,18 +214,22 @@ export class ReadLane {
     return this.#aside.take()
   }
 
-  /** It is stored where it was to be set aside, or cannot be: then its key stands. */
-  setAside(held: HeldRecord, fault: string | undefined, nowMs: number): void {
+  /**
+   * It is stored where it was to be set aside, or cannot be: then its key stands. One that is too large for a retry topic always will be: it ends as its
+   * rule says.
+   */
+  setAside(held: HeldRecord, fault: string | undefined, nowMs: number, isTooLarge = false): void {
     const one = this.#aside.ended(held)
     if (one === undefined || this.#isGiven) return
     const { tag, detail, move } = one
     const isMove = move !== undefined
     if (fault === undefined) return this.#finish(held, { term: isMove ? "moved" : "deadLettered", reason: tag })
+    const why = `${detail}; it cannot be ${isMove ? "moved to a retry topic" : "dead-lettered"}: ${fault}`
+    if (isMove && isTooLarge) return this.#judge(held, { tag, detail: why }, nowMs, false)
     held.state = "parked"
     held.retryAtMs = nowMs
     this.#parkedSpan += held.span
     const { attempts, position } = held
-    const why = `${detail}; it cannot be ${isMove ? "moved to a retry topic" : "dead-lettered"}: ${fault}`
     this.#aside.stand(held, { scope: "key", tag, position, attempts, detail: why })
   }
 

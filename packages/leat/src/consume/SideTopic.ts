@@ -2,7 +2,7 @@
  * A topic of a group's own, read beside that of the stream with the same handler, from its begin: what was replayed for the group, or what waits for
  * another attempt. It need not be there.
  */
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Source } from "./Source.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
@@ -24,6 +24,8 @@ export class SideTopic<T> {
   #settings: SubscriptionSettings
   #source: Source<T> | undefined
   readonly #wake: Wake
+  /** The question that was asked last. */
+  #asking: Fiber.Fiber<unknown, TransportError> | undefined
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
@@ -62,10 +64,7 @@ export class SideTopic<T> {
    * Whether it is there; why that is not known, where it is not. Whatever a driver does of the question, or does not: it is asked again, and the
    * stream is read all the same.
    */
-  readonly isThere: Effect.Effect<boolean | string> = Effect.suspend(() =>
-    this.#options.transport.bounds(this.#options.topic)
-  ).pipe(
-    Effect.timeout(answerMs),
+  readonly isThere: Effect.Effect<boolean | string> = Effect.suspend(() => this.#answer).pipe(
     Effect.exit,
     Effect.map((exit) => {
       if (Exit.isSuccess(exit)) return true
@@ -73,6 +72,23 @@ export class SideTopic<T> {
       return error instanceof TransportError && error.reason === "UnknownTopic" ? false : textOf(error)
     })
   )
+
+  /** Nobody waits for a driver that does not even end when it is told to; and it is asked nothing more until it has ended. */
+  get #answer(): Effect.Effect<unknown, TransportError | Cause.TimeoutError> {
+    const { transport, topic } = this.#options
+    const question = Effect.suspend(() => transport.bounds(topic))
+    const asked =
+      this.#asking?.pollUnsafe() === undefined && this.#asking !== undefined
+        ? Effect.succeed(this.#asking)
+        : Effect.forkDetach(question, { startImmediately: true })
+    return Effect.flatMap(asked, (fiber) => {
+      this.#asking = fiber
+      return Fiber.join(fiber).pipe(
+        Effect.timeout(answerMs),
+        Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe()))
+      )
+    })
+  }
 
   /** Until it is interrupted: what ends the reading of it does not end the reading of the stream, and it begins anew after a pause, or by `resume`. */
   readonly read: Effect.Effect<never> = Effect.suspend(() => this.#reading(againMs))

@@ -4,6 +4,7 @@
  */
 import { Cause, Clock, type Context, Effect, Exit, Fiber, Option, type Scheduler, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
+import type { TransportReason } from "../reasons.ts"
 import { type PlainRecord, sizeOf } from "../record/batchOf.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Transport, TransportError } from "./index.ts"
@@ -38,8 +39,8 @@ interface Letter {
   readonly record: () => PlainRecord
   /** False: it ended otherwise meanwhile. */
   readonly isWanted: () => boolean
-  /** Called with why it is refused for good, or undefined when it is stored. */
-  readonly done: (fault: string | undefined) => void
+  /** Called with why it is refused for good, or undefined when it is stored. `reason`: of the refusal of this record alone. */
+  readonly done: (fault: string | undefined, reason?: TransportReason) => void
 }
 
 /** What waits to be stored in one partition of the topic. It is there while its fiber runs. */
@@ -187,7 +188,7 @@ export class DeadLetters {
     for (const [index, { done }] of letters.entries()) {
       const refusal = exit.value[index]
       if (refusal !== undefined) writer.isSound = false
-      done(refusal?.message)
+      done(refusal?.message, refusal?.reason)
     }
   }
 

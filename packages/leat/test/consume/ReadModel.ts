@@ -160,6 +160,11 @@ export class ReadModel {
       this.#takeApart(share)
       return this.park(share, nowMs)
     }
+    this.#apply(share, ruled, tag, detail, nowMs)
+  }
+
+  #apply(share: Share, ruled: Ruled, tag: string, detail: string, nowMs: number): void {
+    const { nextTier } = this.#settings
     if (ruled === "drop") this.ended(share, `dropped ${tag}`)
     else if (ruled === "halt") this.halt(share, tag, detail, nowMs)
     else if (ruled === "aside") this.#setAside(share, { tag, detail }, nowMs)
@@ -203,7 +208,7 @@ export class ReadModel {
   }
 
   /** It is stored where it was set aside, or refused for good. */
-  setAside(share: Share, fault: string | undefined, nowMs: number): void {
+  setAside(share: Share, fault: string | undefined, nowMs: number, isTooLarge = false): void {
     if (share.state !== "aside") return
     const { tag, detail, move } = share.failedWith
     if (fault === undefined) {
@@ -211,10 +216,14 @@ export class ReadModel {
       share.ended = `${move === undefined ? "deadLettered" : "moved"} ${tag}`
       return this.#findReady()
     }
-    share.state = "parked"
-    share.retryAtMs = nowMs
     const where = move === undefined ? "dead-lettered" : "moved to a retry topic"
     const why = `${detail}; it cannot be ${where}: ${fault}`
+    if (move !== undefined && isTooLarge) {
+      share.state = "running"
+      return this.#apply(share, this.#rule(tag, share.attempts, nowMs - share.firstMs, false), tag, why, nowMs)
+    }
+    share.state = "parked"
+    share.retryAtMs = nowMs
     share.stands = { scope: "key", tag, position: first(share), attempts: share.attempts, detail: why }
   }
 

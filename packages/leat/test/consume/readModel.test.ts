@@ -50,7 +50,7 @@ const moveDrawn = fc.record({
     { weight: 6, arbitrary: fc.constant("receive" as const) },
     { weight: 18, arbitrary: fc.constantFrom("next" as const, "finish" as const) },
     { weight: 6, arbitrary: fc.constantFrom("fail" as const, "failParts" as const, "resume" as const) },
-    { weight: 6, arbitrary: fc.constantFrom("store" as const, "refuse" as const) },
+    { weight: 6, arbitrary: fc.constantFrom("store" as const, "refuse" as const, "tooLarge" as const) },
     { weight: 1, arbitrary: fc.constant("outage" as const) },
     { weight: 4, arbitrary: fc.constantFrom("split" as const, "settle" as const, "configure" as const) },
     { weight: 1, arbitrary: fc.constantFrom("skip" as const, "failed" as const, "unfinished" as const) }
@@ -241,16 +241,17 @@ class Both {
     const { lane, model } = this
     const nowMs = this.#nowMs
     this.#takeAside()
-    const wanted = does === "store" || does === "refuse" ? "setAside" : "running"
+    const isAnswer = does === "store" || does === "refuse" || does === "tooLarge"
+    const wanted = isAnswer ? "setAside" : "running"
     const running = this.#given.filter(([{ state }]) => state === wanted)
     const all = at < 8 && running.length > 0 ? running : this.#given
     const [held, share] = all[at % all.length] ?? []
     if (held === undefined || share === undefined) return
-    if (does === "store" || does === "refuse") {
+    if (isAnswer) {
       const fault = does === "store" ? undefined : "no room"
       this.#asked.delete(share)
-      lane.setAside(held, fault, nowMs)
-      model.setAside(share, fault, nowMs)
+      lane.setAside(held, fault, nowMs, does === "tooLarge")
+      model.setAside(share, fault, nowMs, does === "tooLarge")
     } else if (does === "failParts") {
       // As `count` says in its bits, and one of them at least.
       const span = share.positions.length

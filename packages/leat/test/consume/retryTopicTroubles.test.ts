@@ -96,6 +96,71 @@ describe("what cannot be moved", () => {
   )
 })
 
+describe("a record that is too large for a retry topic", () => {
+  const story = Effect.fnUntraced(function* (
+    ending: "drop" | "deadLetter" | "halt",
+    reason: "TooLarge" | "Rejected" = "TooLarge"
+  ) {
+    const broker = new MemoryBroker({ partitions: 1 })
+    const driver = faultDriver(memoryDriver(broker), {
+      send: ({ topic }) => (topic === tier1 ? { kind: "fail", reason } : undefined)
+    })
+    const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+    const notes = yield* leat.stream(noteContract())
+    const calls = new RetryCalls()
+    const policy = [{ on: ["Bug"], retry: { times: 1, baseMs: 10, jitter: 0 }, then: ending }]
+    const subscription = yield* notes.handle("g", calls.handler, { policy, retryTopics: { delaysMs: [minute] } })
+    for (const key of ["bad", "bad", "good"]) notes.offer({ key, text: "" })
+    yield* TestClock.adjust("10 seconds")
+    return {
+      subscription,
+      row: leat.ledger.snapshot().lanes[0],
+      letters: yield* lettersIn(broker, "notes.g.dlq"),
+      calls
+    }
+  })
+
+  it.effect("is dropped where its rule drops, and its key goes on", () =>
+    Effect.gen(function* () {
+      const { subscription, row, calls } = yield* story("drop")
+      expect(subscription.halted()).toEqual([])
+      expect(row).toMatchObject({ done: 1, moved: {}, dropped: { Bug: 2 }, parked: 0, balanced: true })
+      // No attempt comes of it.
+      expect(calls.seen.filter((call) => call.startsWith("bad"))).toHaveLength(4)
+    })
+  )
+
+  it.effect("is dead-lettered where its rule dead-letters", () =>
+    Effect.gen(function* () {
+      const { subscription, row, letters } = yield* story("deadLetter")
+      expect(subscription.halted()).toEqual([])
+      expect(row).toMatchObject({ done: 1, moved: {}, deadLettered: { Bug: 2 }, balanced: true })
+      // It never was in a retry topic.
+      expect(letters).toMatchObject([
+        { tag: "Bug", attempts: 2 },
+        { tag: "Bug", attempts: 2 }
+      ])
+      expect(letters[0]?.moves).toBeUndefined()
+    })
+  )
+
+  it.effect("is told from one that is refused for another reason, which somebody may mend: that halts its key", () =>
+    Effect.gen(function* () {
+      const { subscription, row } = yield* story("drop", "Rejected")
+      expect(subscription.halted()).toMatchObject([{ scope: "key", tag: "Bug", position: 0n }])
+      expect(row).toMatchObject({ done: 1, dropped: {}, parked: 1, balanced: true })
+    })
+  )
+
+  it.effect("halts the lane where its rule halts", () =>
+    Effect.gen(function* () {
+      const { subscription } = yield* story("halt")
+      expect(subscription.halted()).toMatchObject([{ scope: "lane", tag: "Bug", position: 0n, attempts: 2 }])
+      expect(subscription.halted()[0]?.detail).toContain("TooLarge")
+    })
+  )
+})
+
 describe("a record that a driver cannot give a second time", () => {
   it.effect("halts the lane when it is to be moved, instead of keeping its key waiting in silence", () =>
     Effect.gen(function* () {
@@ -548,6 +613,38 @@ describe("a retry topic", () => {
       yield* again.resume
       yield* TestClock.adjust("2 seconds")
       expect(calls.take()).toEqual([expect.stringMatching(/^a2#2@/)])
+    })
+  )
+
+  it.effect("is asked about no more while the driver has not answered, and that holds up no end", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const driver = bent((transport) => ({
+        ...transport,
+        bounds: (topic, group) => {
+          if (topic === "notes") return transport.bounds(topic, group)
+          asked++
+          return Effect.uninterruptible(Effect.never)
+        }
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      const subscription = yield* notes.handle("g", calls.handler, {
+        policy: once,
+        retryTopics: { delaysMs: [minute] }
+      })
+      notes.offer({ key: "good", text: "1" })
+      yield* TestClock.adjust("2 minutes")
+      expect(calls.take()).toHaveLength(1)
+      // It is given up, and the next topic is asked about.
+      expect(asked).toBeGreaterThan(2)
+      for (let minutes = 0; minutes < 20; minutes++) yield* TestClock.adjust("1 minute")
+      // The topic of replays, and eight tiers: a question that has not ended is not asked again.
+      expect(asked).toBe(9)
+      const stopping = yield* Effect.forkChild(subscription.stop)
+      yield* TestClock.adjust("1 second")
+      expect(stopping.pollUnsafe()).toEqual(Exit.void)
     })
   )
 

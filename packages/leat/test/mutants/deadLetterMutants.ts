@@ -31,7 +31,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter that is refused counts as stored",
     file: "transport/DeadLetters.ts",
-    find: `done(refusal?.message)`,
+    find: `done(refusal?.message, refusal?.reason)`,
     replace: `done(undefined)`,
     foundBy: frontDoor,
     test: "too large"

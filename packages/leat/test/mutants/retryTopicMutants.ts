@@ -264,7 +264,7 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "what cannot be moved counts as moved",
     file: "consume/AsideTopics.ts",
-    find: `      done(fault)
+    find: `      done(fault, reason)
 `,
     replace: `      done(undefined)
 `,
@@ -537,5 +537,36 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `    if (delayMs !== 5) return`,
     foundBy: lanes,
     test: "takes over a shorter delay at once"
+  },
+  {
+    name: "a record that is too large for a retry topic halts its key",
+    file: "consume/ReadLane.ts",
+    find: `if (isMove && isTooLarge) return`,
+    replace: `if (isMove && isTooLarge && tag === "") return`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "is dropped where its rule drops"
+  },
+  {
+    name: "a record that is too large for a retry topic is moved there again",
+    file: "consume/ReadLane.ts",
+    find: `{ tag, detail: why }, nowMs, false)`,
+    replace: `{ tag, detail: why }, nowMs, true)`,
+    foundBy: "consume/readModel.test.ts"
+  },
+  {
+    name: "whatever a retry topic refuses ends as its rule says",
+    file: "consume/LaneShell.ts",
+    find: `reason === "TooLarge"`,
+    replace: `reason !== undefined`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "is told from one that is refused for another reason"
+  },
+  {
+    name: "a driver that is asked whether a topic is there, and does not end, is asked again",
+    file: "consume/SideTopic.ts",
+    find: `this.#asking?.pollUnsafe() === undefined && this.#asking !== undefined`,
+    replace: `this.#asking?.pollUnsafe() === null && this.#asking !== undefined`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "is asked about no more while the driver has not answered"
   }
 ]
