@@ -23,7 +23,8 @@ export const attribute = {
   position: "leat.position",
   attempt: "leat.attempt",
   reason: "leat.reason",
-  window: "leat.window"
+  window: "leat.window",
+  tier: "leat.tier"
 } as const
 
 /** Counters, read from the ledger when somebody scrapes. */
@@ -43,6 +44,7 @@ export const metricNames = {
   groupDropped: "leat.group.dropped",
   groupDuplicates: "leat.group.duplicates",
   groupParked: "leat.group.parked",
+  groupWaiting: "leat.group.waiting",
   retries: "leat.retries",
   bufferBytes: "leat.buffer.bytes",
   lossBurn: "leat.loss.burn",

@@ -3,13 +3,14 @@
  * another attempt. It need not be there.
  */
 import { Cause, Effect, Exit, Fiber } from "effect"
+import { firstToDo } from "./CatchingUp.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Source } from "./Source.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
-import { TransportError } from "../transport/index.ts"
+import { type PartitionBounds, TransportError } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 
 /** How long an answer is waited for, in milliseconds. */
@@ -25,7 +26,7 @@ export class SideTopic<T> {
   #source: Source<T> | undefined
   readonly #wake: Wake
   /** The question that was asked last. */
-  #asking: Fiber.Fiber<unknown, TransportError> | undefined
+  #asking: Fiber.Fiber<ReadonlyArray<PartitionBounds>, TransportError> | undefined
 
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
@@ -64,7 +65,7 @@ export class SideTopic<T> {
    * Whether it is there; why that is not known, where it is not. Whatever a driver does of the question, or does not: it is asked again, and the
    * stream is read all the same.
    */
-  readonly isThere: Effect.Effect<boolean | string> = Effect.suspend(() => this.#answer).pipe(
+  readonly isThere: Effect.Effect<boolean | string> = Effect.suspend(() => this.#answer()).pipe(
     Effect.exit,
     Effect.map((exit) => {
       if (Exit.isSuccess(exit)) return true
@@ -73,10 +74,16 @@ export class SideTopic<T> {
     })
   )
 
+  /** How many records of it the group has not settled, as far as the driver can tell. */
+  readonly waiting: Effect.Effect<number | undefined> = Effect.suspend(() => this.#answer(this.#options.group)).pipe(
+    Effect.map((rows) => rows.reduce((sum, row) => sum + Number(row.end - firstToDo(row, undefined)), 0)),
+    Effect.catchCause(() => Effect.undefined)
+  )
+
   /** Nobody waits for a driver that does not even end when it is told to; and it is asked nothing more until it has ended. */
-  get #answer(): Effect.Effect<unknown, TransportError | Cause.TimeoutError> {
+  #answer(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError | Cause.TimeoutError> {
     const { transport, topic } = this.#options
-    const question = Effect.suspend(() => transport.bounds(topic))
+    const question = Effect.suspend(() => transport.bounds(topic, group))
     const asked =
       this.#asking?.pollUnsafe() === undefined && this.#asking !== undefined
         ? Effect.succeed(this.#asking)

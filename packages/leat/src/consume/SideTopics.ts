@@ -2,16 +2,17 @@
  * The topics of a group's own: what was replayed for it, and its retry topics. Each is read from when it is there; until then it is looked for now
  * and then. All eight tiers are looked for, whatever the setting says: a list that was shortened leaves records behind it.
  */
-import { Effect, Exit, Scope } from "effect"
+import { Clock, Effect, Exit, Scope } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { deadLetterTopics, retryTopic } from "../record/DeadLetter.ts"
+import type { GroupAccount } from "../ledger/GroupAccount.ts"
 import { retryTopicsMax } from "../routes/retryTopicFaults.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import { SideTopic } from "./SideTopic.ts"
 import type { Source } from "./Source.ts"
 import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Wake } from "../Wake.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
 
 /** Time between two looks for topics, in milliseconds. */
 const lookMs = 30_000
@@ -21,6 +22,9 @@ export class SideTopics<T> {
   /** The first tier first. */
   readonly #tiers: ReadonlyArray<SideTopic<T>>
   readonly #wake: Wake
+  readonly #account: GroupAccount
+  /** When the records of tiers are counted next, in milliseconds of the monotonic clock. */
+  #countAtMs = Number.NEGATIVE_INFINITY
   readonly #who: string
   /** Looks in a row in which it was not known of some topic whether it is there. */
   #unknownLooks = 0
@@ -30,6 +34,7 @@ export class SideTopics<T> {
     const { topic, group, stream, scheduler } = options
     this.#who = `the group ${group} of ${stream}`
     this.#wake = new Wake(scheduler)
+    this.#account = options.ledger.group(group, stream)
     const own = { ...options, lettersOf: topic, onMoved: () => this.look() }
     this.#replays = new SideTopic({ ...own, topic: deadLetterTopics(topic, group).replays }, settings)
     const seen = unsuspected(outage)
@@ -69,7 +74,10 @@ export class SideTopics<T> {
     Effect.acquireUseRelease(
       Scope.make("parallel"),
       (readers) => this.#lookOut(readers),
-      (readers) => Scope.close(readers, Exit.void)
+      (readers) => {
+        for (const index of this.#tiers.keys()) this.#account.waits(index + 1, undefined)
+        return Scope.close(readers, Exit.void)
+      }
     )
   )
 
@@ -84,10 +92,24 @@ export class SideTopics<T> {
           if (isThere === false && !isFirst) break
         }
         yield* this.#tellUnknown(found.find((one) => typeof one === "string"))
+        yield* this.#countWaiting
         yield* this.#wake.waitFor(lookMs)
       }
     })
   }
+
+  /** How many records wait in each tier that is read, for those who look at metrics. Not whenever a record was moved: each is a request. */
+  readonly #countWaiting: Effect.Effect<void> = Effect.flatMap(Clock.Clock, (clock) => {
+    const nowMs = monotonicMs(clock)
+    if (nowMs < this.#countAtMs) return Effect.void
+    this.#countAtMs = nowMs + lookMs
+    return Effect.forEach(
+      this.#tiers.entries(),
+      ([index, tier]) =>
+        tier.isRead ? Effect.map(tier.waiting, (records) => this.#account.waits(index + 1, records)) : Effect.void,
+      { discard: true, concurrency: "unbounded" }
+    )
+  })
 
   /** The second time in a row, and no more until all are known again. */
   #tellUnknown(why: string | undefined): Effect.Effect<void> {

@@ -12,6 +12,10 @@ export class GroupAccount {
   readonly stream: string
   /** Called with a reason that one of its lanes has counted for the first time. */
   began: ((term: ReadTerm, reason: string) => void) | undefined
+  /** Called when it is known how many records wait in a retry topic of the group, and when nobody here knows any more. */
+  tierChanged: ((tier: number, isKnown: boolean) => void) | undefined
+  /** By tier of its retry topics, from 1: records that wait there, as they were counted last. */
+  readonly #waiting = new Map<number, number>()
   readonly #reading = new Set<() => ReadRow>()
   /** By lane, of those that were given back. */
   readonly #read = new Map<string, ReadRow>()
@@ -31,6 +35,18 @@ export class GroupAccount {
       const last = row()
       this.#read.set(last.lane, merged(this.#read.get(last.lane), last))
     }
+  }
+
+  /** So many records wait in a tier; undefined: nobody here counts them any more. */
+  waits(tier: number, records: number | undefined): void {
+    const isNew = !this.#waiting.has(tier)
+    if (records !== undefined) this.#waiting.set(tier, records)
+    else if (!this.#waiting.delete(tier)) return
+    if (records === undefined || isNew) this.tierChanged?.(tier, records !== undefined)
+  }
+
+  waitingIn(tier: number): number {
+    return this.#waiting.get(tier) ?? 0
   }
 
   /** One row for each lane. */

@@ -37,6 +37,17 @@ const ofGroup: ReadonlyArray<Pulled<GroupAccount>> = [
   { name: metricNames.groupParked, type: "Gauge", read: (group) => group.total(({ parked }) => parked) }
 ]
 
+/** A retry topic of a group. */
+interface Tier {
+  readonly account: GroupAccount
+  readonly tier: number
+}
+
+// Each member of a group sees all of a tier.
+const ofTier: ReadonlyArray<Pulled<Tier>> = [
+  { name: metricNames.groupWaiting, type: "Gauge", isMost: true, read: ({ account, tier }) => account.waitingIn(tier) }
+]
+
 const rejected = byReason(metricNames.rejected)
 const legsDeadLettered = byReason(metricNames.legsDeadLettered)
 const dropped = byReason(metricNames.dropped)
@@ -85,6 +96,7 @@ export class LedgerReport implements LedgerWatch {
   groupBegan(account: GroupAccount): void {
     const attributes = { [attribute.stream]: account.stream, [attribute.group]: account.group }
     this.#register(ofGroup, account, attributes)
+    this.#watchTiers(account, attributes)
     const series = new Map<ReadTerm, ReasonSeries>()
     account.began = (term, reason) => {
       const found =
@@ -92,6 +104,25 @@ export class LedgerReport implements LedgerWatch {
       series.set(term, found)
       found.began(reason)
     }
+  }
+
+  #watchTiers(account: GroupAccount, attributes: Attributes): void {
+    const known = new Map<number, () => void>()
+    account.tierChanged = (tier, isKnown) => {
+      known.get(tier)?.()
+      known.delete(tier)
+      if (!isKnown || this.#isClosed) return
+      const [of, own] = [
+        { account, tier },
+        { ...attributes, [attribute.tier]: String(tier) }
+      ]
+      register(ofTier, of, own, this.#context)
+      known.set(tier, () => unregister(ofTier, of, own, this.#context))
+    }
+    this.#unregister.push(() => {
+      for (const one of known.values()) one()
+      known.clear()
+    })
   }
 
   /** Takes all of it out: the leat is closed, and nothing is counted any more. */

@@ -1,12 +1,12 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Metric, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeadLetters, Leat, MemoryBroker, memoryDriver, memoryTransport, PartlyFailed, RouteError } from "leat"
 import { readDeadLetter } from "leat/transport"
 import { describe } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { failure, lettersIn, minute, recordsIn, RetryCalls, twice } from "./RetryCalls.ts"
-import { open, routes } from "./support.ts"
+import { bent, open, routes } from "./support.ts"
 
 const text = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes ?? new Uint8Array())
 
@@ -14,6 +14,54 @@ const opened = Effect.gen(function* () {
   const broker = new MemoryBroker({ partitions: 1 })
   const leat = yield* open(routes(), broker)
   return { broker, leat, notes: yield* leat.stream(noteContract()), calls: new RetryCalls() }
+})
+
+describe("what waits in retry topics", () => {
+  it.effect("is counted by tier, for as long as the group is read, and not for each record that is moved", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      let asked = 0
+      const driver = bent(
+        (transport) => ({
+          ...transport,
+          bounds: (topic, group) => {
+            if (topic.includes(".retry.") && group === "g") asked++
+            return transport.bounds(topic, group)
+          }
+        }),
+        broker
+      )
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      const retryTopics = { delaysMs: [5 * minute, 60 * minute] }
+      const subscription = yield* notes.handle("g", calls.handler, { policy: twice, retryTopics })
+      const waiting = Effect.map(Metric.snapshot, (metrics) =>
+        metrics
+          .filter(({ id }) => id === "leat.group.waiting")
+          .map(({ attributes, state }) => [attributes, "value" in state ? Number(state.value) : undefined])
+      )
+      const labels = { "leat.stream": "test.notes", "messaging.consumer.group.name": "g" }
+      expect(yield* waiting).toEqual([])
+      for (let index = 0; index < 20; index++) {
+        // Were all bad, that would be an outage.
+        for (const key of ["good", `bad${index}`, "good"]) notes.offer({ key, text: "" })
+        yield* TestClock.adjust("1 second")
+      }
+      yield* TestClock.adjust("40 seconds")
+      expect(yield* waiting).toEqual([[{ ...labels, "leat.tier": "1" }, 20]])
+      expect(asked).toBeLessThanOrEqual(3)
+      for (let times = 0; times < 12; times++) yield* TestClock.adjust("30 seconds")
+      expect(yield* waiting).toEqual([
+        [{ ...labels, "leat.tier": "1" }, 0],
+        [{ ...labels, "leat.tier": "2" }, 20]
+      ])
+      const stopping = yield* Effect.forkChild(subscription.stop)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(stopping)
+      expect(yield* waiting).toEqual([])
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
 })
 
 describe("an event that fails", () => {

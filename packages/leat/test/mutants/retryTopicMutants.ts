@@ -568,5 +568,21 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `this.#asking?.pollUnsafe() === null && this.#asking !== undefined`,
     foundBy: "consume/retryTopicTroubles.test.ts",
     test: "is asked about no more while the driver has not answered"
+  },
+  {
+    name: "what waits in tiers is counted whenever a record was moved",
+    file: "consume/SideTopics.ts",
+    find: `if (nowMs < this.#countAtMs) return`,
+    replace: `if (nowMs < 0) return`,
+    foundBy: "consume/retryTopics.test.ts",
+    test: "is counted by tier"
+  },
+  {
+    name: "what waits in tiers is told when nobody counts it any more",
+    file: "ledger/GroupAccount.ts",
+    find: `if (records === undefined || isNew)`,
+    replace: `if (isNew)`,
+    foundBy: "consume/retryTopics.test.ts",
+    test: "is counted by tier"
   }
 ]
