@@ -73,11 +73,14 @@ export class ArenaBudget implements Sharer {
   lacksShared = false
   readonly #pool: ArenaPool
   readonly #freed: (() => void) | undefined
+  /** What its own buffer may hold, whatever the bound is. */
+  #ownBytesMax: number
 
   /** `freed` is called when other sinks have given something back that was wanted here. */
   constructor(pool: ArenaPool, bytesMax: number, freed?: () => void) {
     this.#pool = pool
     this.#freed = freed
+    this.#ownBytesMax = bytesMax
     this.bytesMax = Math.min(bytesMax, pool.bound?.bytesMax ?? bytesMax)
     pool.bound?.join(this)
   }
@@ -85,6 +88,7 @@ export class ArenaBudget implements Sharer {
   /** Takes another budget over. */
   resize(bytesMax: number): void {
     const { bound } = this.#pool
+    this.#ownBytesMax = bytesMax
     if (bound === undefined) this.bytesMax = bytesMax
     else bound.resize(this, Math.min(bytesMax, bound.bytesMax))
   }
@@ -148,12 +152,10 @@ export class ArenaBudget implements Sharer {
   }
 
   #fits(held: number, more: number): boolean {
-    this.lacksShared = false
-    if (held + more > this.bytesMax) return false
     const { bound } = this.#pool
-    if (bound === undefined || bound.hasRoom(this, held, more)) return true
-    this.lacksShared = true
-    return false
+    const isRoom = held + more <= this.bytesMax && (bound === undefined || bound.hasRoom(this, held, more))
+    this.lacksShared = !isRoom && held + more <= this.#ownBytesMax
+    return isRoom
   }
 }
 

@@ -129,11 +129,17 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
   {
     name: "a buffer that is full is told as that of all",
     file: "publish/ArenaPool.ts",
-    find: `    this.lacksShared = false
-    if (held`,
-    replace: `    this.lacksShared = this.#pool.bound !== undefined
-    if (held`,
+    find: `!isRoom && held + more <= this.#ownBytesMax`,
+    replace: `!isRoom && bound !== undefined`,
     foundBy: "publish/BufferBound.test.ts",
     test: "gives what a small buffer leaves"
+  },
+  {
+    name: "the bound over all buffers is told as the buffer of the one destination",
+    file: "publish/ArenaPool.ts",
+    find: `!isRoom && held + more <= this.#ownBytesMax`,
+    replace: `!isRoom && held + more <= this.bytesMax`,
+    foundBy: "publish/buffers.test.ts",
+    test: "is told from the buffer of the one destination"
   }
 ]

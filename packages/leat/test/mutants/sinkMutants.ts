@@ -348,8 +348,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a buffer takes eight times its budget",
     file: "publish/ArenaPool.ts",
-    find: `if (held + more > this.bytesMax) return false`,
-    replace: `if (held + more > this.bytesMax * 8) return false`,
+    find: `held + more <= this.bytesMax &&`,
+    replace: `held + more <= this.bytesMax * 8 &&`,
     foundBy: "publish/ArenaPool.test.ts"
   },
   {

@@ -85,6 +85,34 @@ const held = (leat: OpenLeat) => leat.sinks().map(({ bufferedBytes }) => buffere
 const sumHeld = (leat: OpenLeat) => held(leat).reduce((sum, one) => sum + one, 0)
 
 describe("a bound over all buffers", () => {
+  it.each([
+    ["larger than the bound", 32 * 65_536, "buffersFull", "buffers of all destinations together are full"],
+    ["as large as the bound", 65_536, "overflow", "the buffer of memory/test.notes (65536 bytes) is full"]
+  ] as const)("is told from the buffer of the one destination that there is, %s", (_, ownBytes, reason, words) =>
+    story(
+      Effect.gen(function* () {
+        const buffer = { bytes: ownBytes, overflow: "reject" }
+        const to = [{ cluster: "memory", topic: "{stream}", linger: "1 second", batch: { bytes: 4096 }, buffer }]
+        const routes = {
+          version: 1,
+          clusters: { memory: { transport: "memory" } },
+          routes: [{ match: { stream: "*" }, to }]
+        }
+        const leat = yield* Leat.make({
+          source: "test",
+          routes,
+          buffers: { bytes: 65_536 },
+          drivers: [withoutClosed(memoryDriver(new MemoryBroker({ partitions: 1 })))]
+        })
+        const notes = yield* leat.stream(noteContract())
+        while (notes.offer(big("fill")).admitted);
+        expect(notes.offer(big("late"))).toEqual({ admitted: false, reason })
+        const error = yield* Effect.flip(notes.publish(big("late")))
+        expect(error.message).toContain(words)
+      })
+    )
+  )
+
   it("leaves a neighbour of a dead destination its share, and names itself to who is rejected", () =>
     story(
       Effect.gen(function* () {
