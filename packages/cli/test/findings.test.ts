@@ -102,6 +102,40 @@ describe("the findings of a log", () => {
     ])
   })
 
+  it("tell of a spill who sends it on, and never of consumers to start", () => {
+    const log = logWith(1, mebibyte)
+    const of = (seenAtMs: number) =>
+      log.topics.map((one) => ({
+        ...one,
+        topic: "main.orders.1.spill",
+        groups: [
+          {
+            group: "leat.spill",
+            members: [{ id: 1, owner: "h/1/0", leaseMs: 1000, seenAtMs }],
+            lanes: [
+              { partition: 0, settled: 3n, lag: 7n, generation: 1, state: "held" as const, abandoned: 0, holder: 1 }
+            ]
+          }
+        ]
+      }))
+    const told = (seenAtMs: number) =>
+      findings({ ...log, topics: of(seenAtMs) }, 0).flatMap(({ about, severity, message }) =>
+        about === "backlog" ? [`${severity}: ${message}`] : []
+      )
+    expect(told(0)).toEqual([
+      "note: 7 records are in the spill main.orders.1.spill, and sent on as soon as the cluster takes them: look at that cluster"
+    ])
+    expect(told(-60_000)).toEqual([
+      "wrong: 7 records are in the spill main.orders.1.spill, which belongs to no process: start one of the service that wrote it, on this directory; it sends them on before anything of its own"
+    ])
+  })
+
+  it("tell nothing of dead letters that no group reads", () => {
+    const log = logWith(1, mebibyte)
+    for (const topic of ["orders.billing.dlq", "orders.undelivered"])
+      expect(findings({ ...log, topics: log.topics.map((one) => ({ ...one, topic, groups: [] })) }, 0)).toEqual([])
+  })
+
   it("tell of a group whose events wait in a retry topic, without asking for more members", () => {
     const log = logWith(1, mebibyte)
     const of = (topic: string) =>

@@ -22,10 +22,13 @@ const replaysEnding = ".replay"
 /** What waits there for another attempt of one group. */
 const retries = /\.retry\.[1-8]$/
 
-/** A topic may be there to be kept, so nobody has to act. Dead letters are read by no group. */
+/** What a publisher keeps on disk until its cluster takes it is read by the group of this name: by the publisher itself. */
+const spillGroup = "leat.spill"
+
+/** A topic may be there to be kept, so nobody has to act. Dead letters, of groups and of publishers, are read by no group. */
 function ofUnread({ topic, partitions, groups }: TopicInspection, names: ReadonlySet<string>): ReadonlyArray<Finding> {
   const count = partitions.reduce((sum, { start, end }) => sum + (end - start), 0n)
-  if (count === 0n || groups.length > 0 || topic.endsWith(".dlq")) return []
+  if (count === 0n || groups.length > 0 || /\.(dlq|undelivered)$/.test(topic)) return []
   const holds = count === 1n ? "1 record" : `${count} records`
   if (topic.endsWith(replaysEnding) && names.has(topic.replace(/replay$/, "dlq"))) {
     const message = `nobody reads ${topic} yet, which has ${holds} that \`leat dlq replay\` wrote for one group: start a consumer of that group; it reads them beside the topic of its stream`
@@ -74,16 +77,24 @@ function ofGroup(topic: TopicInspection, group: GroupInspection, nowMs: number):
   })
   for (const partition of topic.partitions) found.push(...ofLane(topic, group, partition, alive))
   const lag = topic.partitions.reduce((sum, partition) => sum + lagOf(group, partition), 0n)
-  if (lag > 0n && alive.length === 0) {
+  if (lag > 0n && group.group === spillGroup) found.push(ofSpill(topic.topic, lag, alive.length > 0))
+  else if (lag > 0n && alive.length === 0) {
     const message = `nobody alive reads ${topic.topic} for group ${group.group}, and ${records(lag)} not settled: start a consumer of that group`
     found.push(wrong("backlog", message))
   } else if (lag > 0n) {
     const message = retries.test(topic.topic)
       ? `group ${group.group} has not settled ${lag} of ${topic.topic}: they are tried again when they are due; look at why they failed (leat events tail --topic ${topic.topic})`
-      : `group ${group.group} has not settled ${lag} of ${topic.topic}: look again; when the number grows, add members or make the handler faster`
+      : `group ${group.group} has not settled ${lag} of ${topic.topic}: look again; when the number grows, look whether the log of a member says that a lane stands, add members, or make the handler faster`
     found.push(note("backlog", message))
   }
   return found
+}
+
+function ofSpill(topic: string, lag: bigint, isOwned: boolean): Finding {
+  const held = `${records(lag)} in the spill ${topic}`
+  if (isOwned) return note("backlog", `${held}, and sent on as soon as the cluster takes them: look at that cluster`)
+  const message = `${held}, which belongs to no process: start one of the service that wrote it, on this directory; it sends them on before anything of its own`
+  return wrong("backlog", message)
 }
 
 function ofLane(

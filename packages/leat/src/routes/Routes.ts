@@ -14,6 +14,7 @@ import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
 import { orderFaults } from "./retryTopicFaults.ts"
+import { levelFaults } from "./levelFaults.ts"
 import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
@@ -122,7 +123,13 @@ export class Routes {
     const { faults: ofForm, document: decoded } = decodeDocument(value.success)
     if (decoded === undefined) return Result.fail(new RouteError({ faults: ofForm }))
     const compiled = compileClusters(decoded, drivers)
-    const own = [...compiled.faults, ...documentFaults(decoded), ...spillPlaceFaults(decoded, compiled.clusters)]
+    const { clusters } = compiled
+    const own = [
+      ...compiled.faults,
+      ...documentFaults(decoded),
+      ...spillPlaceFaults(decoded, clusters),
+      ...levelFaults(decoded, clusters)
+    ]
     const faults = [...ofForm, ...own.filter(isApart(ofForm))]
     const routes = new Routes(Object.freeze(decoded), compiled.clusters, version)
     if (!faults.some(({ path }) => isAboutPlaces(path))) faults.push(...routes.#documentMeetings())

@@ -181,5 +181,19 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `if (isObject(value)) return Result.succeed(value)`,
     replace: `if (isObject(value) || text !== "") return Result.succeed(value)`,
     foundBy: "wrongArguments.test.ts"
+  },
+  {
+    name: "an event that a cluster in memory has is durable",
+    file: "routes/levelFaults.ts",
+    find: `required !== false && spill === undefined &&`,
+    replace: `required !== false && spill !== undefined &&`,
+    foundBy: "routes/levelFaults.test.ts"
+  },
+  {
+    name: "a best-effort leg has to keep what is durable",
+    file: "routes/levelFaults.ts",
+    find: `required !== false && spill === undefined &&`,
+    replace: `spill === undefined &&`,
+    foundBy: "routes/levelFaults.test.ts"
   }
 ]
