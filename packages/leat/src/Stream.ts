@@ -161,7 +161,7 @@ export class EventStream<T> {
 
   /**
    * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
-   * Tombstones are done by being seen. Fails with `RouteError` when an option is no number that it can be.
+   * A tombstone comes by itself, to `onTombstone`; without it tombstones are done by being seen. Fails with `RouteError` when an option is no number that it can be.
    *
    * @example
    * ```ts

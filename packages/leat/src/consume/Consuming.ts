@@ -115,6 +115,7 @@ export class Consuming<T> {
         kind: "batch",
         records: options.records ?? batchRecordsDefault,
         waitMs: options.waitMs ?? 0,
+        onTombstone: options.onTombstone,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
       return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)

@@ -140,14 +140,27 @@ export class Handling<T> {
   }
 
   #startOne(handler: Handler<T> & { readonly kind: "one" }, held: HeldRecord, slice: Slice, nowMs: number): void {
-    const { machine, from, isTraced } = this.#parts
+    const { from, isTraced } = this.#parts
     const event = this.#read(slice.records, slice.from)
-    if (event instanceof NoEvent && (event.failure !== undefined || handler.onTombstone === undefined))
-      return machine.finished(held, event.failure, nowMs)
+    if (event instanceof NoEvent) return this.#startWithout(event, handler.onTombstone, held, slice, nowMs)
     const info = new RecordDelivery(slice.records, slice.from, from, held.attempts, this.#meta)
-    if (event instanceof NoEvent) info.take()
-    const call = () =>
-      event instanceof NoEvent ? (handler.onTombstone?.(info) ?? Effect.void) : handler.onEvent(event, info)
+    const call = () => handler.onEvent(event, info)
+    this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
+  }
+
+  /** Of a record that is no event: a tombstone for those who want one, or what the machine is told at once. */
+  #startWithout(
+    { failure }: NoEvent,
+    onTombstone: Handler<T>["onTombstone"],
+    held: HeldRecord,
+    slice: Slice,
+    nowMs: number
+  ): void {
+    const { machine, from, isTraced } = this.#parts
+    if (failure !== undefined || onTombstone === undefined) return machine.finished(held, failure, nowMs)
+    const info = new RecordDelivery(slice.records, slice.from, from, held.attempts, this.#meta)
+    info.take()
+    const call = () => onTombstone(info)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
   }
 
@@ -162,7 +175,8 @@ export class Handling<T> {
     })
     // What is no event comes by itself, and so does what stands before it.
     if (noEvent !== undefined) machine.split(held, Math.max(1, events.length))
-    if (noEvent !== undefined && events.length === 0) return machine.finished(held, noEvent.failure, nowMs)
+    if (noEvent !== undefined && events.length === 0)
+      return this.#startWithout(noEvent, handler.onTombstone, held, first, nowMs)
     const call = () => handler.onEvents(events)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), infos, nowMs)
   }

@@ -32,6 +32,8 @@ export type Handler<T> =
     }
   | {
       readonly kind: "batch"
+      /** A tombstone comes by itself. */
+      readonly onTombstone: ((info: DeliveryInfo) => Call) | undefined
       /** Records that one call gets at most. */
       readonly records: number
       /** How long a batch that is not full waits for more, in milliseconds. */

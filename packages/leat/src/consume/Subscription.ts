@@ -39,7 +39,7 @@ export interface HandleOptions {
 export type SubscribeOptions = Omit<HandleOptions, "inbox">
 
 /** How a group handles a stream in batches. A lane has one batch at a time in the hands of a handler. */
-export interface HandleBatchOptions extends Omit<HandleOptions, "onTombstone" | "concurrency"> {
+export interface HandleBatchOptions extends Omit<HandleOptions, "concurrency"> {
   /** Events that one call gets at most, 1 or more; 100 when absent. */
   readonly records?: number
   /** How long a batch that has fewer waits for more, in milliseconds; not at all when absent: a call gets what is there. */

@@ -19,18 +19,21 @@ class InboxFault extends Data.TaggedError("InboxFault")<{ readonly detail: strin
 
 /** The same handler, which gets no event again whose effect is committed. */
 export function onceEach<T>(handler: Handler<T>, inbox: Inbox, group: string): Handler<T> {
+  const { onTombstone: ofOne } = handler
+  const onTombstone =
+    ofOne === undefined ? undefined : (info: DeliveryInfo) => once(inbox, group, [info], () => ofOne(info))
   if (handler.kind === "batch") {
     const onEvents = (events: EventBatch<T>) => {
       const infos = events.map(({ info }) => info)
       return once(inbox, group, infos, (isNew) => handler.onEvents(events.filter((_, index) => isNew[index])))
     }
-    return { ...handler, onEvents }
+    return { ...handler, onEvents, onTombstone }
   }
-  const { onEvent, onTombstone } = handler
+  const { onEvent } = handler
   return {
     ...handler,
     onEvent: (event, info) => once(inbox, group, [info], () => onEvent(event, info)),
-    onTombstone: onTombstone === undefined ? undefined : (info) => once(inbox, group, [info], () => onTombstone(info))
+    onTombstone
   }
 }
 

@@ -66,7 +66,9 @@ export interface PromiseHandleOptions<Tx = undefined> extends Omit<HandleOptions
 export type PromiseSubscribeOptions = Omit<PromiseHandleOptions, "inbox">
 
 /** How a group handles a stream in batches. */
-export interface PromiseHandleBatchOptions<Tx = undefined> extends Omit<HandleBatchOptions, "inbox"> {
+export interface PromiseHandleBatchOptions<Tx = undefined> extends Omit<HandleBatchOptions, "onTombstone" | "inbox"> {
+  /** As that of `handle`: a tombstone comes by itself, in its turn. */
+  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>
   /** As that of `handle`; a batch is one transaction. */
   readonly inbox?: PromiseInbox<Tx>
   /** Stops the subscription: it drains, settles and gives its lanes back. */
@@ -277,7 +279,7 @@ export class PromiseStream<T> {
 
   /**
    * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
-   * Tombstones are done by being seen.
+   * A tombstone comes by itself, to `onTombstone`; without it tombstones are done by being seen.
    *
    * @example
    * ```ts
@@ -303,7 +305,11 @@ export class PromiseStream<T> {
       return within((transaction) => handled(first.info, owner, () => handler(deliveries, transaction)))
     }
     const checked = typeof handler === "function" ? onEvents : handler
-    return subscribed(this.#stream.handleBatch(group, checked, { ...rest, ...option }), owner, signal)
+    return subscribed(
+      this.#stream.handleBatch(group, checked, { ...tombstones(rest, owner, within), ...option }),
+      owner,
+      signal
+    )
   }
 
   /**
@@ -348,11 +354,11 @@ export class PromiseStream<T> {
   }
 }
 
-function tombstones<Tx>(
-  { onTombstone, ...rest }: Omit<PromiseHandleOptions<Tx>, "signal" | "inbox">,
+function tombstones<Tx, A extends Pick<PromiseHandleOptions<Tx>, "onTombstone">>(
+  { onTombstone, ...rest }: A,
   owner: HandlerOwner,
   within: InboxParts<Tx>["within"]
-): HandleOptions {
+): Omit<A, "onTombstone"> & Pick<HandleOptions, "onTombstone"> {
   if (onTombstone === undefined) return rest
   const called = (info: DeliveryInfo) =>
     within((transaction) => handled(info, owner, () => onTombstone(info, transaction)))

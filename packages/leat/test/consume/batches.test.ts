@@ -34,6 +34,69 @@ describe("a batch over several pulls", () => {
   )
 })
 
+describe("a tombstone among batches", () => {
+  const story = Effect.fnUntraced(function* (fails: number, options: object = {}) {
+    const leat = yield* open(routes())
+    const notes = yield* leat.stream(noteContract({ compacted: true }))
+    for (const text of ["0", "1", "", "3", "", ""]) {
+      if (text === "") notes.offerTombstone("k")
+      else notes.offer({ key: "k", text })
+    }
+    yield* notes.flush
+    const seen: Array<string> = []
+    const subscription = yield* notes.handleBatch(
+      "g",
+      (deliveries) => Effect.sync(() => void seen.push(deliveries.map(({ event }) => event.text).join(""))),
+      {
+        policy: [{ on: ["Again"], retry: { times: 5, baseMs: 1 }, then: "drop" }],
+        onTombstone: ({ key, attempt, position }) => {
+          seen.push(`${key}@${position}#${attempt}`)
+          return attempt <= fails ? Effect.fail({ _tag: "Again" }) : Effect.void
+        },
+        ...options
+      }
+    )
+    yield* drained(subscription)
+    return { seen, row: leat.ledger.snapshot().lanes[0] }
+  })
+
+  it.live("comes in its turn, by itself", () =>
+    Effect.gen(function* () {
+      const { seen, row } = yield* story(0)
+      expect(seen).toEqual(["01", "k@2#1", "3", "k@4#1", "k@5#1"])
+      expect(row).toMatchObject({ done: 6, balanced: true })
+    })
+  )
+
+  it.live("is tried again as its policy says, before what stands behind it", () =>
+    Effect.gen(function* () {
+      const { seen, row } = yield* story(1)
+      expect(seen).toEqual(["01", "k@2#1", "k@2#2", "3", "k@4#1", "k@4#2", "k@5#1", "k@5#2"])
+      expect(row).toMatchObject({ done: 6, dropped: {}, balanced: true })
+      const dropped = yield* story(9)
+      expect(dropped.row).toMatchObject({ done: 3, dropped: { Again: 3 }, balanced: true })
+    })
+  )
+
+  it.live("is handled once with an inbox", () =>
+    Effect.gen(function* () {
+      const recorded: Array<ReadonlyArray<string>> = []
+      const inbox = {
+        transaction: (work: Effect.Effect<void, unknown>) => work,
+        record: ({ ids }: { readonly ids: ReadonlyArray<string> }) =>
+          Effect.sync(() => {
+            recorded.push(ids)
+            return ids.map(() => recorded.length !== 2)
+          }),
+        forget: () => Effect.void
+      }
+      const { seen, row } = yield* story(0, { inbox })
+      expect(seen).toEqual(["01", "3", "k@4#1", "k@5#1"])
+      expect(row).toMatchObject({ done: 5, duplicate: 1, balanced: true })
+    })
+  )
+})
+
 describe("a batch of which some events fail", () => {
   const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
   const policy = [

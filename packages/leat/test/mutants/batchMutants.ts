@@ -52,5 +52,21 @@ export const batchMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "consume/OutageWatch.test.ts",
     test: "of which nothing was handled"
+  },
+  {
+    name: "a tombstone among batches is done by being seen",
+    file: "consume/Handling.ts",
+    find: `this.#startWithout(noEvent, handler.onTombstone, held`,
+    replace: `this.#startWithout(noEvent, undefined, held`,
+    foundBy: "consume/batches.test.ts",
+    test: "comes in its turn, by itself"
+  },
+  {
+    name: "a tombstone among batches passes the inbox",
+    file: "consume/onceEach.ts",
+    find: `return { ...handler, onEvents, onTombstone }`,
+    replace: `return { ...handler, onEvents }`,
+    foundBy: "consume/batches.test.ts",
+    test: "is handled once with an inbox"
   }
 ]

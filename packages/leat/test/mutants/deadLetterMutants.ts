@@ -340,8 +340,9 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "the handler of tombstones of a consumer who takes events has no end",
     file: "consume/Handling.ts",
-    find: `    if (event instanceof NoEvent) info.take()`,
-    replace: `    void event`,
+    find: `    info.take()
+    const call`,
+    replace: `    const call`,
     foundBy: "consume/timeLimits.test.ts",
     test: "tombstones"
   },
