@@ -110,6 +110,15 @@ describe("the rooms of leat", () => {
     expect(importsOf("packages/leat/src/Telemetry.ts").filter((name) => name.startsWith("packages/"))).toEqual([])
   })
 
+  it("what is counted by reason is counted by `countReason`, which tells metrics of a new reason", () => {
+    const counters = /(\b(dropped|deadLettered|moved|rejected)|\[\w+(\.\w+)?\])\[\w+(\.\w+)?\]\s*\+?=[^=]/
+    const rooms = leat.filter((path) => /^packages\/leat\/src\/(publish|consume)\//.test(path))
+    expect(rooms.filter((path) => counters.test(codeOf(path)))).toEqual([])
+    expect(
+      "account[how.ending][how.reason] = 1 account.dropped[reason] += 1".match(new RegExp(counters, "g"))
+    ).toHaveLength(2)
+  })
+
   it("nothing in a lane waits, forks or runs: the machines are synchronous", () => {
     for (const name of ["publish/WriteLane", "consume/ReadLane", "Policy", "ledger/Ledger", "record/RecordBatch"]) {
       const effects = importsOf(`packages/leat/src/${name}.ts`).filter((one) => one.startsWith("effect"))

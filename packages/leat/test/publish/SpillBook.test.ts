@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { watchReasons } from "../../src/ledger/Counts.js"
 import { Ledger } from "../../src/ledger/Ledger.js"
 import { Waiter } from "../../src/ledger/Waiter.js"
 import { batchOf } from "../../src/record/batchOf.js"
@@ -27,6 +28,16 @@ const batchFor = (waiters: ReadonlyArray<Waiter>) => {
 }
 
 describe("the book of a spill", () => {
+  it("tells of a reason that it counts for the first time", () => {
+    const book = new SpillBook({ receipts: 0 })
+    const own = account()
+    const reasons: Array<string> = []
+    watchReasons(own.dropped, (reason) => reasons.push(reason))
+    book.add({ account: own, ...batchFor([new Waiter(), new Waiter()]) }, 0n)
+    book.skip(0n, 2n, "Corrupt")
+    expect([reasons, own.dropped["Corrupt"]]).toEqual([["Corrupt"], 2])
+  })
+
   it("follows the latest receipts that nobody waits for; of older ones it says that they stay", () => {
     const followed = new Followed()
     const book = new SpillBook(followed)

@@ -2,6 +2,7 @@
  * What this leat has in one partition of its spill: which positions, how many events of each account, and who waits for them. Whose an event
  * is its record says when it is sent on; so a long outage costs the memory of those who wait, and of a few stretches of positions.
  */
+import { countReason } from "../../ledger/Counts.ts"
 import type { WriteAccount } from "../../ledger/Ledger.ts"
 import type { Waiter } from "../../ledger/Waiter.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
@@ -220,7 +221,7 @@ export class SpillBook {
     account.spilled -= count
     this.#counts.set(account, (this.#counts.get(account) ?? 0) - count)
     if (how.ending === "stored") account.stored += count
-    else account[how.ending][how.reason] = (account[how.ending][how.reason] ?? 0) + count
+    else countReason(account[how.ending], how.reason, count)
   }
 
   #countUnread(): void {
