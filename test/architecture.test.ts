@@ -112,8 +112,8 @@ describe("the rooms of leat", () => {
 
   it("what is counted by reason is counted by `countReason`, which tells metrics of a new reason", () => {
     const counters = /(\b(dropped|deadLettered|moved|rejected)|\[\w+(\.\w+)?\])\[\w+(\.\w+)?\]\s*\+?=[^=]/
-    const rooms = leat.filter((path) => /^packages\/leat\/src\/(publish|consume)\//.test(path))
-    expect(rooms.filter((path) => counters.test(codeOf(path)))).toEqual([])
+    const counting = leat.filter((path) => /^packages\/leat\/src\/(publish|consume)\//.test(path))
+    expect(counting.filter((path) => counters.test(codeOf(path)))).toEqual([])
     expect(
       "account[how.ending][how.reason] = 1 account.dropped[reason] += 1".match(new RegExp(counters, "g"))
     ).toHaveLength(2)
