@@ -132,6 +132,31 @@ describe("announced ledgers", () => {
     })
   )
 
+  it.live("of a process that is gone count as lost nothing that it has left in a spill", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { notes } = yield* openNotes(directory)
+          yield* notes.publishAll(Array.from({ length: 40 }, (_, index) => note(index)))
+        })
+      )
+      // As if it had admitted five more, of which three went to its spill and two died with it.
+      orphan(directory, ({ streams, legs }) => ({
+        streams: streams.map((row) => ({
+          ...row,
+          admitted: 45,
+          sequences: row.sequences.map(([bucket, next], index) => [bucket, index === 0 ? next + 5 : next])
+        })),
+        legs: legs.map((leg) => ({ ...leg, admitted: 45, queued: 2, spilled: 3 }))
+      }))
+      const { ledgers } = yield* readLedgers(directory)
+      expect(ledgers).toMatchObject([
+        { state: "gone", crashLosses: [{ admitted: 45, stored: 40, spilled: 3, crashLost: 2 }] }
+      ])
+    })
+  )
+
   it.live("count nothing that came after them", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import { type Ledgers, readLedgers } from "@leat/log"
+import { type AnnouncedLedger, type Ledgers, readLedgers } from "@leat/log"
 import { Console, Duration, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { clusterFlags, json } from "../flags.ts"
@@ -12,7 +12,7 @@ import { ofCluster, withCrashLosses } from "./ledgersOfCluster.ts"
 import { openFailure } from "./openLog.ts"
 import { printGrowth } from "./printGrowth.ts"
 import { printStoredTopics } from "./storedTopics.ts"
-import { type SummedLedger, sumLedgers } from "./sumLedgers.ts"
+import { sumLedgers } from "./sumLedgers.ts"
 
 /** Sums what processes announced of their events. */
 export const ledger = Command.make(
@@ -75,7 +75,7 @@ function readOf(
 /** Sums, and says whether what was announced balances. */
 const tell = Effect.fnUntraced(function* (
   folder: string,
-  ledgers: ReadonlyArray<SummedLedger>,
+  ledgers: ReadonlyArray<AnnouncedLedger>,
   unreadable: Ledgers["unreadable"],
   isJson: boolean
 ) {
@@ -144,7 +144,7 @@ function lengthText(ms: number): string {
   return Duration.format(Duration.millis(ms))
 }
 
-function print(ledgers: ReadonlyArray<SummedLedger>, { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
+function print(ledgers: ReadonlyArray<AnnouncedLedger>, { streams, legs, groups }: ReturnType<typeof sumLedgers>) {
   const parts: Array<string> = []
   const gone = ledgers.filter(({ state }) => state === "gone" || state === "forgotten")
   const hasGone = ({ stream, sink }: { readonly stream: string; readonly sink: string }) =>

@@ -1,10 +1,9 @@
 /** What processes announced of one cluster of a route document, and what was lost with those that are gone: the topics of the cluster tell. */
-import type { AnnouncedLedger } from "@leat/log"
+import type { AnnouncedLedger, CrashLoss } from "@leat/log"
 import { Console, Effect, type Scope } from "effect"
 import { Audit, type Routes } from "leat"
 import type { ChosenCluster } from "../openCluster.ts"
 import type { CommandFailure } from "../outcome.ts"
-import type { KnownLoss, SummedLedger } from "./sumLedgers.ts"
 
 /** The part of the ledgers that is about one cluster. */
 export function ofCluster(
@@ -40,11 +39,11 @@ function openLegs({ state, legs, crashLosses }: AnnouncedLedger): ReadonlyArray<
 export const withCrashLosses = Effect.fnUntraced(function* (
   ledgers: ReadonlyArray<AnnouncedLedger>,
   { name, open }: ChosenCluster
-): Effect.fn.Return<ReadonlyArray<SummedLedger>, CommandFailure, Scope.Scope> {
+): Effect.fn.Return<ReadonlyArray<AnnouncedLedger>, CommandFailure, Scope.Scope> {
   const gone = ledgers.filter((ledger) => openLegs(ledger).length > 0)
   if (gone.length === 0) return ledgers
   const { transport } = yield* open
-  const losses = new Map<AnnouncedLedger, Array<KnownLoss>>()
+  const losses = new Map<AnnouncedLedger, Array<CrashLoss>>()
   for (const topic of new Set(gone.flatMap((ledger) => openLegs(ledger).map(({ sink }) => topicOf(sink, name))))) {
     const report = yield* Audit.topic(transport, topic, { cluster: name, ledgers: gone }).pipe(
       Effect.catch(({ detail }) =>
@@ -66,7 +65,7 @@ export const withCrashLosses = Effect.fnUntraced(function* (
   }))
 })
 
-function lossOf(leg: Leg, { crashLost, spilled }: Audit.GonePublisher): KnownLoss {
+function lossOf(leg: Leg, { crashLost, spilled }: Audit.GonePublisher): CrashLoss {
   const { stream, sink, epoch, admitted } = leg
   const dropped = total(leg.dropped)
   const stored = Math.max(0, admitted + leg.recovered - total(leg.deadLettered) - dropped - crashLost - spilled)

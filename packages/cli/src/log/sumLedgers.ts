@@ -1,15 +1,4 @@
-import type { AnnouncedLedger, CrashLoss } from "@leat/log"
-
-/** What became of the announced events of a leg whose process is gone. */
-export interface KnownLoss extends CrashLoss {
-  /** In its spill, as far as is known: the next process sends them. */
-  readonly spilled?: number
-}
-
-/** A ledger whose losses may be known by more than the log. */
-export interface SummedLedger extends AnnouncedLedger {
-  readonly crashLosses: ReadonlyArray<KnownLoss>
-}
+import type { AnnouncedLedger } from "@leat/log"
 
 /** What all processes together announced of a stream: offered = admitted + rejected + waiting. */
 export interface StreamSum {
@@ -49,7 +38,7 @@ export interface GroupSum {
 }
 
 /** Sums over incarnations, by stream, by sink and by group. */
-export function sumLedgers(ledgers: ReadonlyArray<SummedLedger>) {
+export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
   const streams = new Map<string, StreamSum>()
   const legs = new Map<string, LegSum>()
   const groups = new Map<string, GroupSum>()
@@ -76,7 +65,7 @@ export function sumLedgers(ledgers: ReadonlyArray<SummedLedger>) {
   return { streams: [...streams.values()], legs: [...legs.values()], groups: [...groups.values()] }
 }
 
-function addLeg(legs: Map<string, LegSum>, ledger: SummedLedger, leg: AnnouncedLedger["legs"][number]): void {
+function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: AnnouncedLedger["legs"][number]): void {
   const { stream, sink, epoch } = leg
   const sum = of(legs, `${stream}\n${sink}`, () => {
     return { stream, sink, admitted: 0, stored: 0, deadLettered: 0, dropped: 0, pending: 0, crashLost: 0, unknown: 0 }
@@ -91,7 +80,7 @@ function addLeg(legs: Map<string, LegSum>, ledger: SummedLedger, leg: AnnouncedL
   sum.crashLost += loss?.crashLost ?? 0
   if (ledger.state !== "gone" && ledger.state !== "forgotten") sum.pending += pending
   else if (loss === undefined) sum.unknown += pending
-  else sum.pending += loss.spilled ?? 0
+  else sum.pending += loss.spilled
 }
 
 function of<A>(sums: Map<string, A>, key: string, empty: () => A): A {

@@ -23,7 +23,9 @@ export interface CrashLoss {
   readonly stored: number
   /** Announced as dropped. */
   readonly dropped: number
-  /** Neither stored, set aside nor dropped: lost with the process. */
+  /** In its spill when it announced, and not stored since, as far as is known: the next process sends them. */
+  readonly spilled: number
+  /** Neither stored, set aside, dropped nor in a spill: lost with the process. */
   readonly crashLost: number
 }
 
@@ -121,8 +123,9 @@ function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: Reado
     ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
   )
   // A record that was given up although it may be stored, and is, counts in both.
-  const crashLost = Math.max(0, admitted - stored - sumOf(leg.deadLettered) - dropped)
-  return { stream, sink, epoch, admitted, stored, dropped, crashLost }
+  const missing = Math.max(0, admitted - stored - sumOf(leg.deadLettered) - dropped)
+  const spilled = Math.min(missing, leg.spilled)
+  return { stream, sink, epoch, admitted, stored, dropped, spilled, crashLost: missing - spilled }
 }
 
 /** How many of the announced sequences lie in the ranges. */
