@@ -66,6 +66,9 @@ export interface Rule {
 /** Rules in order; the first whose `on` names the failure decides, and no match is `halt`. */
 export type Policy = ReadonlyArray<Rule>
 
+/** A policy of which a subscription can do all endings. */
+export type HandlerPolicy = ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
+
 /** One failure, as the policy sees it. Attempts and elapsed time count per record, across tags. */
 export interface Failure {
   readonly tag: string
@@ -258,7 +261,7 @@ function unknownNames(given: object, known: ReadonlyArray<string>, at: string): 
  * Policy.concat([{ on: ["Malformed"], then: "drop" }], Policy.standard)
  * ```
  */
-export function concat(...policies: ReadonlyArray<Policy>): Policy {
+export function concat<R extends Rule>(...policies: ReadonlyArray<ReadonlyArray<R>>): ReadonlyArray<R> {
   return policies.flat()
 }
 
@@ -271,7 +274,9 @@ export function concat(...policies: ReadonlyArray<Policy>): Policy {
  * Policy.decide(Policy.strict, { tag: "TooLarge", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "halt" }
  * ```
  */
-export const strict: Policy = [{ on: ["passing"], retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 }, then: "halt" }]
+export const strict: HandlerPolicy = [
+  { on: ["passing"], retry: { baseMs: 100, factor: 2, maxDelayMs: 10_000 }, then: "halt" }
+]
 
 /**
  * What a subscription without a policy does: passing faults are retried for ever; what cannot be read, or ends the process, is dead-lettered at
@@ -282,7 +287,7 @@ export const strict: Policy = [{ on: ["passing"], retry: { baseMs: 100, factor: 
  * Policy.decide(Policy.standard, { tag: "Malformed", attempts: 1, elapsedMs: 0, random: 0 }) // { ending: "deadLetter" }
  * ```
  */
-export const standard: Policy = [
+export const standard: HandlerPolicy = [
   ...strict,
   { on: ["Malformed", "CrashLoop"], then: "deadLetter" },
   { on: ["*"], retry: { times: 5, baseMs: 100, factor: 2 }, then: "deadLetter" }

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { Policy } from "leat"
+import { type HandleOptions, Policy } from "leat"
 import { reasons } from "leat/transport"
 import { describe, expect, it } from "vitest"
 
@@ -249,6 +249,25 @@ describe("concat", () => {
         expect(decide(concat(first, second), failure)).toEqual(decide(asked, failure))
       })
     )
+  })
+
+  it("of policies that a subscription can carry out is one, for the compiler too", () => {
+    const money: Policy.HandlerPolicy = [{ on: ["AmountMismatch"], then: "halt" }]
+    const options: ReadonlyArray<HandleOptions> = [
+      { policy: strict },
+      { policy: [...money, ...standard] },
+      { policy: concat(money, standard) },
+      { policy: concat([{ on: ["Malformed"], then: "drop" }], standard) }
+    ]
+    expect(options.map(({ policy = [] }) => policy.map(({ then }) => then))).toEqual([
+      ["halt"],
+      ["halt", "halt", "deadLetter", "deadLetter"],
+      ["halt", "halt", "deadLetter", "deadLetter"],
+      ["drop", "halt", "deadLetter", "deadLetter"]
+    ])
+    // @ts-expect-error A subscription has nothing to spill.
+    const spilling: HandleOptions = { policy: concat(standard, [{ on: ["Bug"], then: "spill" as const }]) }
+    expect(spilling.policy).toHaveLength(4)
   })
 
   it("is associative, and the empty policy changes nothing", () => {

@@ -28,8 +28,9 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
   /** Epoch milliseconds the backend gives for the record. */
   readonly storedAtMs: number
   /**
-   * Aborted when the handler must end: its lane was taken away or the subscription stopped, and the drain time is over. The
-   * event comes again. In Effect the handler is interrupted as well.
+   * Aborted when the handler must end: its lane was taken away or the subscription stopped, and the drain time is over; the
+   * event comes again. Or the time of its attempt is over: then its `reason` is a `TimeoutError`, as that of `AbortSignal.timeout`. In Effect the
+   * handler is interrupted as well.
    */
   readonly signal: AbortSignal
 }
@@ -171,10 +172,10 @@ export class RecordDelivery implements DeliveryInfo {
     this.#whenTaken = taken
   }
 
-  /** Tells the handler to end. */
-  abort(): void {
+  /** Tells the handler to end; `reason`: of its signal. */
+  abort(reason?: DOMException): void {
     this.#aborting ??= new AbortController()
-    this.#aborting.abort()
+    this.#aborting.abort(reason)
   }
 
   /** For logs: what is there, as one line of JSON has it, without a key that is personal. */

@@ -100,7 +100,8 @@ export class Handling<T> {
     for (const [fiber, one] of Array.from(this.#waiting)) {
       if (one.isLate || one.deadlineMs > nowMs) continue
       one.isLate = true
-      for (const info of one.infos) info.abort()
+      const reason = new DOMException(`the handler has not ended within ${one.limitMs} ms`, "TimeoutError")
+      for (const info of one.infos) info.abort(reason)
       if (!one.isInHand) fiber.interruptUnsafe()
     }
   }

@@ -4,7 +4,7 @@ import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { HaltedReadLane } from "./SourceOptions.ts"
 import type { Inbox } from "./Inbox.ts"
 import type { NotCaughtUp } from "./NotCaughtUp.ts"
-import type { Rule } from "../Policy.ts"
+import type { HandlerPolicy } from "../Policy.ts"
 import type { From, TransportError } from "../transport/index.ts"
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
@@ -24,7 +24,7 @@ export interface HandleOptions {
    */
   readonly inbox?: Inbox
   /** What to do when a handler fails; instead of what the route document says. */
-  readonly policy?: ReadonlyArray<Rule & { readonly then: "drop" | "deadLetter" | "halt" }>
+  readonly policy?: HandlerPolicy
   /**
    * What fails after its retries is moved to a retry topic and handled again later, while the events behind it go on: one topic for each delay, 1 to 8
    * delays from a second to a day, each longer than the one before. Behind the last one the policy's `then` is done. Only for contracts that do

@@ -63,6 +63,30 @@ describe("a handler that takes longer than its policy allows", () => {
     })
   )
 
+  plainIt("is told by the reason of its signal, which another end does not have", async () => {
+    const leat = await openPromise({ source: "test", routes: routes({ drain: "1 millis" }) })
+    const notes = await leat.stream(noteContract())
+    const reasons: Array<string> = []
+    const told = (signal: AbortSignal) =>
+      new Promise<void>((_, reject) => {
+        signal.addEventListener("abort", () => {
+          const reason: unknown = signal.reason
+          reasons.push(reason instanceof Error ? `${reason.name}: ${reason.message}` : String(reason))
+          reject(reason)
+        })
+      })
+    const late = await notes.handle("late", (_, { signal }) => told(signal), { policy: drop })
+    const stopped = await notes.handle("stopped", (_, { signal }) => told(signal), { policy: Policy.strict })
+    await notes.publish({ key: "a", text: "1" })
+    await late.caughtUp()
+    await stopped.stop()
+    await leat.close()
+    expect(reasons).toEqual([
+      "TimeoutError: the handler has not ended within 30 ms",
+      expect.stringMatching(/^AbortError: /)
+    ])
+  })
+
   plainIt(
     "hears of it by its signal, runs beside no retry of its own, and is done when it succeeds even so",
     async () => {
