@@ -164,7 +164,7 @@ function afterFailure(seed: number) {
 describe("a lane that fails before anybody waits for that", () => {
   it("ends the stay in its group, and the next one begins", () => {
     // In the last three the lane had failed before the subscription waited for it.
-    for (const seed of [1, 2, 3, 343, 676, 1278]) {
+    for (const seed of [1, 2, 3, 27, 555, 603]) {
       const { tookMs, joins } = afterFailure(seed)
       expect(tookMs).toBeLessThan(1000)
       expect(joins).toBe(2)
