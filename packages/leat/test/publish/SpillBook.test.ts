@@ -29,12 +29,12 @@ const batchFor = (waiters: ReadonlyArray<Waiter>) => {
 
 describe("the book of a spill", () => {
   it("tells of a reason that it counts for the first time", () => {
-    const book = new SpillBook({ receipts: 0 })
+    const book = new SpillBook(new Followed())
     const own = account()
     const reasons: Array<string> = []
     watchReasons(own.dropped, (reason) => reasons.push(reason))
     book.add({ account: own, ...batchFor([new Waiter(), new Waiter()]) }, 0n)
-    book.skip(0n, 2n, "Corrupt")
+    book.skip(0n, 2n, "Corrupt", false)
     expect([reasons, own.dropped["Corrupt"]]).toEqual([["Corrupt"], 2])
   })
 
