@@ -163,7 +163,7 @@ it("what is dropped from the spill while its lane closes is announced all the sa
                   Effect.runForkWith(context)(
                     Effect.delay(
                       Effect.sync(() => answer([{ from, to, fate: "notStored", error }])),
-                      50
+                      100
                     )
                   )
               }
@@ -205,7 +205,7 @@ it("what is dropped from the spill while its lane closes is announced all the sa
       places.faults = isAway
       for (let text = 0; text < 6; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
       // The marker of the lane takes a while, and what is refused does not.
-      diskMs = 400
+      diskMs = 1000
       places.faults = {}
       isRefusing = true
       yield* until("one is dropped", () => (legRow(leat)?.dropped["Rejected"] ?? 0) > 0)
