@@ -111,11 +111,14 @@ export class PowerLossBroker {
       )
   )
 
-  readonly #flushSoon = Effect.suspend(() => {
-    if (this.#isFlushing) return Effect.void
-    this.#isFlushing = true
-    return Effect.asVoid(Effect.forkDetach(Effect.delay(this.#flush, this.#flushMs)))
-  })
+  /** Whoever writes may be interrupted at any step, and the flush is for all. */
+  readonly #flushSoon = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (this.#isFlushing) return Effect.void
+      this.#isFlushing = true
+      return Effect.asVoid(Effect.forkDetach(Effect.delay(this.#flush, this.#flushMs)))
+    })
+  )
 
   /** One by one, so that the power can be lost in between. */
   readonly #flush: Effect.Effect<void> = Effect.suspend(() => {
