@@ -268,14 +268,17 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
-    ...this.#sinks.all.map(({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, spilling, trouble }) => ({
-      sink,
-      bufferedBytes,
-      bufferBytesMax,
-      ...(shareBytes === undefined ? {} : { shareBytes }),
-      ...(spilling === undefined ? {} : { spilled: spilling }),
-      ...(trouble === undefined ? {} : { trouble })
-    })),
+    ...this.#sinks.all.map(
+      ({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, spilling, trouble, breaker }) => ({
+        sink,
+        bufferedBytes,
+        bufferBytesMax,
+        ...(shareBytes === undefined ? {} : { shareBytes }),
+        ...(spilling === undefined ? {} : { spilled: spilling }),
+        ...(breaker === undefined ? {} : { breaker: breaker.view }),
+        ...(trouble === undefined ? {} : { trouble })
+      })
+    ),
     ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {
       return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }
     })

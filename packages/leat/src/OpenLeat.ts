@@ -6,6 +6,7 @@ import type { Journal } from "./ledger/Ledger.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
 import type { LedgerView } from "./loss/ledgerView.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
+import type { BreakerView } from "./publish/SinkBreaker.ts"
 import type { RouteError, Routes } from "./routes/Routes.ts"
 import type { EventStream } from "./Stream.ts"
 import type { LedgerStore } from "./transport/Announcement.ts"
@@ -109,6 +110,8 @@ export interface SinkFill {
    * 42 seconds: Timeout: ...`. Absent while everything is stored.
    */
   readonly trouble?: string
+  /** Whether its breaker is open, and since when (epoch milliseconds). Absent where it has none. */
+  readonly breaker?: BreakerView
   /** What its spill holds, earlier processes' events included: records, and their bytes. Absent where it has none. */
   readonly spilled?: { readonly records: number; readonly bytes: number }
 }

@@ -15,7 +15,7 @@
  * ```
  */
 import { isObject, shown, takes } from "./given/takes.ts"
-import { isPassing } from "./reasons.ts"
+import { breakerOpen, isPassing } from "./reasons.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter`: a topic keeps it, of a subscription one of the group's own, of a leg
@@ -50,7 +50,8 @@ export interface Retry {
 export interface Rule {
   /**
    * Tags of the failures this rule is for: the `reason` of a `TransportError`, the `_tag` of a typed error, else the name
-   * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure.
+   * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure. `BreakerOpen`, which a leg with a breaker
+   * has, is in neither: such a rule has no `retry`, and says `drop` or `spill`.
    */
   readonly on: ReadonlyArray<string>
   /** Absent: the ending at once. A `CrashLoop` is tried again only where this has no limit. */
@@ -138,6 +139,7 @@ export function isRetried(policy: Policy, tag: string): boolean {
 }
 
 function names(on: ReadonlyArray<string>, tag: string): boolean {
+  if (tag === breakerOpen) return on.includes(tag)
   return on.includes(tag) || on.includes("*") || (on.includes("passing") && isPassing(tag))
 }
 
@@ -152,6 +154,19 @@ function names(on: ReadonlyArray<string>, tag: string): boolean {
 export function attemptMs(policy: Policy): number {
   takes("Policy.attemptMs", "a policy", Array.isArray(policy), policy)
   return policy.find(({ timeoutMs }) => timeoutMs !== undefined)?.timeoutMs ?? Number.POSITIVE_INFINITY
+}
+
+/**
+ * How long after the first attempt the rule for a failure still tries again, in milliseconds; Infinity where it does not say.
+ *
+ * @example
+ * ```ts
+ * Policy.deadlineMs([{ on: ["passing"], retry: { baseMs: 100, deadlineMs: 60_000 }, then: "drop" }], "Timeout") // 60000
+ * ```
+ */
+export function deadlineMs(policy: Policy, tag: string): number {
+  takes("Policy.deadlineMs", "a policy", Array.isArray(policy), policy)
+  return policy.find(({ on }) => names(on, tag))?.retry?.deadlineMs ?? Number.POSITIVE_INFINITY
 }
 
 /**

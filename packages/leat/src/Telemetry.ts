@@ -47,6 +47,7 @@ export const metricNames = {
   groupWaiting: "leat.group.waiting",
   retries: "leat.retries",
   bufferBytes: "leat.buffer.bytes",
+  breakerState: "leat.breaker.state",
   lossBurn: "leat.loss.burn",
   lossState: "leat.loss.state"
 } as const

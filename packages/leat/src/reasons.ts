@@ -54,6 +54,12 @@ export const reasons = {
   Unknown: { isRetryable: true, mayBeStored: true }
 } as const satisfies Record<string, ReasonFacts>
 
+/**
+ * What the policy of a leg is asked about an event that its open breaker keeps from being sent. It is no failure of a transport: only a rule that
+ * names it is for it, and `passing` and `*` are not, because they are for what was tried.
+ */
+export const breakerOpen = "BreakerOpen"
+
 /** Name of a reason; what `on` of a policy's rule matches. */
 export type TransportReason = keyof typeof reasons
 

@@ -167,6 +167,32 @@ describe("the name passing", () => {
   })
 })
 
+describe("an open breaker", () => {
+  it("is judged by a rule that names it alone: the others are for what was tried", () => {
+    const failure = { tag: "BreakerOpen", attempts: 1, elapsedMs: 0, random: 0 }
+    const others: Policy.Policy = [
+      { on: ["passing"], then: "drop" },
+      { on: ["*"], then: "drop" }
+    ]
+    expect(Policy.decide(others, failure)).toEqual({ ending: "halt" })
+    expect(Policy.decide([...others, { on: ["BreakerOpen"], then: "spill" }], failure)).toEqual({ ending: "spill" })
+  })
+})
+
+describe("the deadline", () => {
+  it("is that of the rule for the failure, and none where it says none", () => {
+    const policy: Policy.Policy = [
+      { on: ["Timeout"], retry: { baseMs: 1, deadlineMs: 50 }, then: "drop" },
+      { on: ["passing"], retry: { baseMs: 1 }, then: "drop" }
+    ]
+    expect(["Timeout", "Unavailable", "Rejected"].map((tag) => Policy.deadlineMs(policy, tag))).toEqual([
+      50,
+      Number.POSITIVE_INFINITY,
+      Number.POSITIVE_INFINITY
+    ])
+  })
+})
+
 describe("faults", () => {
   const able = rules.filter(({ then }) => then === "drop" || then === "halt")
 

@@ -22,6 +22,12 @@ export class DropsToTell {
     this.#dropped.add(bucket, seq, reason)
   }
 
+  /** Records of a batch were given up, each but the markers, which nobody would miss. */
+  noteRange(batch: RecordBatch, { from, to }: Span, reason: string): void {
+    for (let index = from; index < to; index++)
+      if (!batch.isMarker(index)) this.note(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, reason)
+  }
+
   /**
    * Puts what was dropped into the headers of the first record. What one has no room for it leaves to the next;
    * one that may be stored already is sent again as it was, so that a transport can know it again and no drop goes unsaid.

@@ -2,6 +2,9 @@
  * The batches of a lane, in order. Those in front that are on their way to the dead letters, all of them, are passed over: while their topic cannot
  * be written there may be a thousand, and each range that is sent comes behind them.
  */
+import type { PendingPlace } from "../ledger/Ledger.ts"
+import type { Waiter } from "../ledger/Waiter.ts"
+import type { RecordBatch } from "../record/RecordBatch.ts"
 import { Fifo } from "./Fifo.ts"
 import { isDeadLettering, isOwed, type Queued, type Span } from "./Span.ts"
 
@@ -20,6 +23,29 @@ export class LaneQueue extends Fifo<Queued> {
       if (span !== undefined) return span
     }
     return undefined
+  }
+
+  /** Calls `visit` for every range of records that has not ended, in order, with where it is. */
+  census(visit: (batch: RecordBatch, from: number, to: number, place: PendingPlace) => void): void {
+    for (const { batch, spans } of this.all) {
+      if (spans === undefined) visit(batch, 0, batch.count, "queued")
+      else for (const { from, to, state } of spans) if (state !== "ended") visit(batch, from, to, state)
+    }
+  }
+
+  /** Number of records that have not ended. */
+  get pending(): number {
+    let total = 0
+    this.census((_, from, to) => (total += to - from))
+    return total
+  }
+
+  /** Has `waiter` told of every record that has not ended. */
+  await(waiter: Waiter): void {
+    this.census((batch, from, to) => {
+      waiter.pending += to - from
+      batch.await(from, to, waiter)
+    })
   }
 
   /** Whether all of the batch at this place is on its way to the dead letters. */

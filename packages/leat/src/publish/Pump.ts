@@ -286,6 +286,7 @@ export class Pump implements Alarmed, PartitionRunner {
     this.#durations.record((nowMs - sending.sentAtMs) / 1000)
     if (!sending.isOfSpill && sending.runs?.some(isStored) === true)
       this.standstills.stores(partition.home, partition.partition)
+    if (!sending.isOfSpill) partition.home.breaker?.answered(partition.partition, sending, nowMs)
     const failed = sending.runs?.find((run) => !isStored(run))
     if (failed !== undefined) this.#fails(partition, sending.sentAtMs, whyOf(failed))
     if (partition !== this.#driving) this.schedule(partition)

@@ -9,7 +9,7 @@ import type { Fiber } from "effect"
 import type { Alarmed } from "./Calendar.ts"
 import type { Halted, LaneHome } from "./LaneHome.ts"
 import { WriteLane } from "./WriteLane.ts"
-import { WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
+import { type Sending, WritePartition, type WritePartitionOptions } from "./WritePartition.ts"
 
 /** What runs partitions. */
 export interface PartitionRunner {
@@ -23,6 +23,8 @@ export interface PartitionHome {
   readonly writer: Writer
   /** Of all its partitions. */
   readonly writing: WritePartitionOptions
+  /** Is told of the answers to its sends; absent: nobody is. */
+  readonly breaker?: { readonly answered: (partition: number, sending: Sending, nowMs: number) => void } | undefined
   /** Lanes may have halted, or have nothing left. */
   readonly driven: (partition: PumpedPartition, hasFailed: boolean) => void
 }

@@ -10,20 +10,20 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
-import { OutageWatch } from "../OutageWatch.ts"
-import { type Policy, retryBudget } from "../Policy.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
+import { tellHalts } from "./haltNotices.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
+import { outageFor } from "./outageFor.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
-import { RetryBudget } from "./RetryBudget.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
+import { type BreakerHome, sentOn, SinkBreaker } from "./SinkBreaker.ts"
 import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
-import type { LaneRules } from "./LaneRules.ts"
+import { budgetFor, type LaneRules } from "./LaneRules.ts"
 import { SinkSpill } from "./spill/SinkSpill.ts"
 import type { SpillPlace } from "./spill/Spill.ts"
 import type { Halted, LaneHome } from "./LaneHome.ts"
@@ -36,13 +36,10 @@ const markerBytes = 64
 /** How much of the time for closing is kept for giving what is left to the spill, at most, in milliseconds. */
 const toSpillMs = 2000
 
-/** What a person can do about a record that the backend refuses for good. */
-const whenRejected =
-  "the backend refuses this record and will again until the cause is gone; `resume` tries it again, with the time of that moment where its own lies ahead; a policy with `on: [Rejected], then: deadLetter` sets such records aside, one with `then: drop` drops them, where that is allowed"
-
 /** What a table may change of a sink. */
 const settingNames = [
   "policy",
+  "breaker",
   "lingerMs",
   "batchBytes",
   "batchRecords",
@@ -76,7 +73,7 @@ export interface SinkOptions {
   readonly spill?: (partitions: number) => Effect.Effect<SpillPlace, TransportError, Scope.Scope>
 }
 
-export class Sink implements LaneMaker, LaneHome, PartitionHome {
+export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   leg: Leg
   readonly partitions: number
   /** Those who wait for room. */
@@ -92,6 +89,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   readonly canFence: boolean
   readonly rules: LaneRules
   readonly writing: WritePartitionOptions
+  /** Absent where the leg has none. */
+  breaker: SinkBreaker | undefined
   readonly #undelivered: Undelivered
   readonly #spill: SinkSpill | undefined
   readonly #buffer: SinkBuffer
@@ -127,7 +126,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.streams = streams
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
-    const watched = { budget: budgetFor(policy, undefined), outage: this.#watchFor(policy, undefined) }
+    const watched = {
+      budget: budgetFor(policy, undefined),
+      outage: outageFor(policy, undefined, leg.sink, pump.context)
+    }
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, ...watched }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const trip = (partition: WritePartition, failure: Halted) =>
@@ -136,7 +138,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     this.#pump = pump
     this.incarnation = incarnation
     this.isCompacted = isCompacted
-    this.#spill = place && new SinkSpill(place, writer, this, pump, this.#undelivered)
+    this.#brokenBy(leg)
+    this.#spill = place && new SinkSpill(place, sentOn(writer, this), this, pump, this.#undelivered)
     this.writer = this.#spill?.spill.writer ?? writer
   }
 
@@ -162,7 +165,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     if (settingNames.every((name) => was[name] === leg[name])) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
     this.rules.budget = budgetFor(policy, this.rules.budget)
-    this.rules.outage = this.#watchFor(policy, this.rules.outage)
+    this.rules.outage = outageFor(policy, this.rules.outage, leg.sink, this.#pump.context)
+    this.#brokenBy(leg)
     this.#buffer.configure(leg)
     this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)
     for (const lane of this.#all) this.#readied(lane)
@@ -200,9 +204,24 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     return records === undefined || bytes === undefined ? undefined : { records, bytes }
   }
 
+  /** Whether a partition goes to the spill: what the destination is sent of it comes from there. */
+  isSpilling(partition: number): boolean {
+    return this.#spill?.spill.isOn(partition) === true
+  }
+
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
     return this.#pump.standstills.troubleOf(this)
+  }
+
+  get pending(): number {
+    return this.#all.reduce((total, lane) => total + lane.pending, 0)
+  }
+
+  wake(partition: number | undefined): boolean {
+    const lanes = this.#all.filter((lane) => partition === undefined || lane.partition.partition === partition)
+    for (const lane of lanes) this.#readied(lane)
+    return lanes.length > 0
   }
 
   /** Sends what is there without waiting for linger, and has `waiter` told of each record. */
@@ -306,41 +325,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     if (!lane.isEmpty) this.#readied(lane)
   }
 
-  /** Only where there is something to tell apart. */
-  #watchFor(policy: Policy, watch: OutageWatch | undefined): OutageWatch | undefined {
-    if (!policy.some(({ then }) => then === "deadLetter")) return undefined
-    return watch ?? new OutageWatch((isOutage) => this.#tellOutage(isOutage))
-  }
-
-  #tellOutage(isOutage: boolean): void {
-    const sentence = isOutage
-      ? `most of what is sent to ${this.leg.sink} fails: what fails for a passing reason is not dead-lettered now, it waits and is tried again`
-      : `most of what is sent to ${this.leg.sink} is stored again; what still fails is dead-lettered`
-    Effect.runForkWith(this.#pump.context)(warn(sentence))
-  }
-
   driven(partition: PumpedPartition, hasFailed: boolean): void {
-    if (partition.halted !== undefined || partition.haltedLanes.length > 0) this.#tellHalts(partition)
-    if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()
+    const hasHalted = partition.halted !== undefined || partition.haltedLanes.length > 0
+    if (hasHalted) tellHalts(this, this.#pump, partition)
+    if (this.#closing === "draining" && (hasFailed || hasHalted)) this.#dropStanding()
     this.#spill?.driven(partition.partition)
+    this.breaker?.driven(partition.partition)
     this.#leave(partition)
-  }
-
-  /** Each halt once: what is published waits behind it without an end, and nobody else sees it. */
-  #tellHalts(partition: PumpedPartition): void {
-    for (const lane of partition.haltedLanes.splice(0))
-      if (lane.halted !== undefined)
-        this.#tellHalt(lane.halted, `${lane.account.stream} to ${this.leg.sink}`, partition)
-    if (partition.halted === partition.toldHalt) return
-    partition.toldHalt = partition.halted
-    if (partition.halted !== undefined) this.#tellHalt(partition.halted, `everything to ${this.leg.sink}`, partition)
-  }
-
-  #tellHalt({ tag, attempts, detail }: Halted, what: string, { partition }: PumpedPartition): void {
-    this.#pump.standstills.forget(this, partition)
-    const way = tag === "Rejected" ? `; ${whenRejected}` : ""
-    const sentence = `publishing ${what} stands on partition ${partition} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}${way}`
-    Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
 
   /** A partition that nobody writes to, and of which nothing is in doubt, is forgotten. */
@@ -348,6 +339,14 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
     if (partition.lanes > 0 || !partition.isIdle || partition.isScheduled) return
     this.#partitions[partition.partition] = undefined
     this.#pump.end(partition)
+  }
+
+  /** Takes the breaker of a leg over, or that it has none. */
+  #brokenBy({ breaker }: Leg): void {
+    if (breaker === undefined) this.breaker?.close()
+    else if (this.breaker !== undefined) return this.breaker.configure(breaker)
+    this.breaker = breaker && new SinkBreaker(this, this.#pump, breaker)
+    this.rules.breaker = this.breaker
   }
 
   get #all(): ReadonlyArray<PumpedLane> {
@@ -406,6 +405,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
           for (const partition of this.#partitions) if (partition !== undefined) this.#pump.close(partition)
           this.#buffer.close()
           this.#pump.standstills.close(this)
+          this.breaker?.close()
           this.#pump.rest()
           this.waiting.freed()
         })
@@ -513,15 +513,15 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome {
   }
 }
 
-function budgetFor(policy: Policy, budget: RetryBudget | undefined): RetryBudget | undefined {
-  const share = retryBudget(policy)
-  if (share === undefined) return undefined
-  budget?.configure(share)
-  return budget ?? new RetryBudget(share)
-}
+const breakerStates = { closed: 0, halfOpen: 1, open: 2 } as const
 
 const kinds: ReadonlyArray<Pulled<Sink>> = [
   { name: metricNames.bufferBytes, type: "Gauge", read: ({ bufferedBytes }) => bufferedBytes },
+  {
+    name: metricNames.breakerState,
+    type: "Gauge",
+    read: ({ breaker }) => breakerStates[breaker?.view.state ?? "closed"]
+  },
   { name: metricNames.retries, type: "Counter", read: ({ rules }) => rules.retries }
 ]
 

@@ -2,6 +2,7 @@
 import type { PendingPlace } from "../ledger/Ledger.ts"
 import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { Halted } from "./LaneHome.ts"
 
 /** Records [from, to) of a batch: what is sent, answered and tried again together. */
 export interface Span {
@@ -17,6 +18,8 @@ export interface Span {
   mayBeStored: boolean
   /** Whether its last answer of the spill was lost: it may stand there. */
   mayBeSpilled: boolean
+  /** Why it failed last; undefined where it has not. */
+  failed: Halted | undefined
   /** When its failure was counted last as a sign of an outage; milliseconds of the monotonic clock. */
   countedMs: number
   /** The drops that its first record announces: a retry of what may be stored says the same. */
@@ -71,6 +74,7 @@ export function wholeOf(queued: Queued): Span {
     firstSentMs: 0,
     mayBeStored: false,
     mayBeSpilled: false,
+    failed: undefined,
     countedMs: Number.NEGATIVE_INFINITY,
     said: nothing,
     saidMax: Number.POSITIVE_INFINITY

@@ -28,13 +28,13 @@ import { DropsToTell } from "./DropsToTell.ts"
 import { type Fate, worstOf } from "./Fate.ts"
 import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
 import { LaneQueue } from "./LaneQueue.ts"
+import { type Ended, journalMove, tellWaiters } from "./told.ts"
+import { heldOf } from "./held.ts"
 import { waitMsOf } from "./waitMsOf.ts"
 import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
 
 /** What the policy is asked about while the spill takes no more. */
 export const spillFull = "SpillFull"
-
-type Ending = "stored" | "deadLettered" | "dropped"
 
 /** Pause before the spill is tried again, in milliseconds. */
 const spillAgainMs = 250
@@ -158,6 +158,7 @@ export class WriteLane implements QueueOwner {
     this.dueMs = Number.POSITIVE_INFINITY
     if (this.halted !== undefined || this.isGated || this.#aside >= this.#home.lettersMax) return undefined
     const queue = this.#queue
+    let isFirst = true
     for (let at = queue.passed; at < queue.length; at++) {
       const queued = queue.at(at)
       if (queued === undefined) return undefined
@@ -166,13 +167,14 @@ export class WriteLane implements QueueOwner {
         // What is left of this batch comes before the next one.
         if (spans.some(isQueued)) return undefined
         if (this.#home.rules.budget?.isBehind(spans) === true) return undefined
+        isFirst = false
         continue
       }
       if (queue.passes(at)) continue
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
       if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
-      return this.#take(queued, nowMs, isOfSpill)
+      return this.#take(queued, nowMs, isOfSpill, isFirst)
     }
     return undefined
   }
@@ -327,25 +329,17 @@ export class WriteLane implements QueueOwner {
 
   /** Number of records that have not ended, markers included. */
   get pending(): number {
-    let total = 0
-    this.census((_, from, to) => (total += to - from))
-    return total
+    return this.#queue.pending
   }
 
   /** Calls `visit` for every range of records that has not ended, in order, with where it is. */
   census(visit: (batch: RecordBatch, from: number, to: number, place: PendingPlace) => void): void {
-    for (const { batch, spans } of this.#queue.all) {
-      if (spans === undefined) visit(batch, 0, batch.count, "queued")
-      else for (const { from, to, state } of spans) if (state !== "ended") visit(batch, from, to, state)
-    }
+    this.#queue.census(visit)
   }
 
   /** Has `waiter` told of every record that has not ended. */
   await(waiter: Waiter): void {
-    this.census((batch, from, to) => {
-      waiter.pending += to - from
-      batch.await(from, to, waiter)
-    })
+    this.#queue.await(waiter)
   }
 
   /** What was dropped since the last record: what a marker has to say when the lane closes. */
@@ -357,15 +351,34 @@ export class WriteLane implements QueueOwner {
     this.dueMs = untilMs
   }
 
-  #take(queued: Queued, nowMs: number, isOfSpill: boolean): Span | undefined {
+  #take(queued: Queued, nowMs: number, isOfSpill: boolean, isFirst: boolean): Span | undefined {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
     queued.spans ??= [wholeOf(queued)]
     const span = queued.spans.find(isQueued)
     if (span === undefined) return undefined
+    const { breaker } = this.#home.rules
+    if (breaker?.isOpen === true && !isOfSpill) {
+      if (breaker.admits(this, span, nowMs)) return this.#begin(span, nowMs)
+      // What is on its way before it is answered first.
+      return isFirst ? this.#held(span, nowMs) : undefined
+    }
     const mayMs = isOfSpill ? nowMs : (this.#home.rules.budget?.admit(span, nowMs) ?? nowMs)
     if (mayMs > nowMs) return this.#wait(mayMs)
     return this.#begin(span, nowMs)
+  }
+
+  /** An open breaker keeps the range. What ends here is due at once: there may be more. */
+  #held(span: Span, nowMs: number): undefined {
+    const held = heldOf(this.#home.rules.policy, span, nowMs)
+    if ("untilMs" in held) return this.#wait(held.untilMs)
+    const { ending, failure } = held
+    if (ending === "spill" && this.#home.trip?.(this, failure) !== true) return undefined
+    if (ending === "halt") this.halted = failure
+    if (ending === "drop") this.#drop(span.queued, span, failure.tag)
+    this.#home.rules.breaker?.ended(span.to - span.from)
+    this.#removeEnded(span.queued)
+    return this.#wait(nowMs)
   }
 
   #begin(span: Span, nowMs: number): Span {
@@ -427,6 +440,7 @@ export class WriteLane implements QueueOwner {
       return []
     }
     const failure = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
+    part.failed = failure
     if ("ending" in decision && decision.ending === "spill" && this.#home.trip?.(this, failure) === true) {
       // What the spill does not know is fenced before anything is sent from it.
       part.attempts = 0
@@ -509,15 +523,12 @@ export class WriteLane implements QueueOwner {
   /** Ends records that are not stored where they were to be: a gap, which is announced. */
   #ending(batch: RecordBatch, span: Span, from: Place, ending: "deadLettered" | "dropped", reason: string): void {
     this.#drops.takeBack(span)
-    for (let index = span.from; index < span.to; index++) {
-      if (batch.isMarker(index)) continue
-      this.#drops.note(batch.bucket[index] ?? 0, batch.seq[index] ?? 0, ending === "dropped" ? reason : ending)
-    }
+    this.#drops.noteRange(batch, span, ending === "dropped" ? reason : ending)
     this.#end(batch, span, from, ending, reason)
   }
 
   /** Ends records: counters, journal, waiters. */
-  #end(batch: RecordBatch, span: Span, place: Place, ending: Ending, reason = "Unknown"): void {
+  #end(batch: RecordBatch, span: Span, place: Place, ending: Ended, reason = "Unknown"): void {
     const { account } = this
     const { mayBeStored } = span
     let events = span.to - span.from
@@ -528,23 +539,14 @@ export class WriteLane implements QueueOwner {
       if (mayBeStored) account.droppedMayBeStored += events
     }
     this.#move(batch, span, place, ending, ending === "stored" ? undefined : reason)
-    if (batch.isAwaited)
-      batch.awaited(span.from, span.to, (waiter, count) => {
-        if (ending === "stored") waiter.tellStored(count)
-        else if (ending === "deadLettered") waiter.tellDeadLettered(count, reason, this.#home.deadLetters, mayBeStored)
-        else waiter.tellDropped(count, reason, mayBeStored)
-      })
+    if (batch.isAwaited) tellWaiters(batch, span, ending, reason, this.#home.deadLetters)
   }
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {
     if (place === "deadLettering") this.#aside -= span.to - span.from
     if (into === "deadLettering") this.#aside += span.to - span.from
     const { journal } = this.#home.ledger
-    if (journal === undefined) return
-    for (let index = span.from; index < span.to; index++) {
-      if (batch.isMarker(index)) continue
-      journal.moved(this.account, batch.bucket[index] ?? 0, batch.seq[index] ?? 0, place, into, reason)
-    }
+    if (journal !== undefined) journalMove(journal, this.account, { batch, span, place, into, reason })
   }
 
   /** In the place of a span stands what is left of it. */

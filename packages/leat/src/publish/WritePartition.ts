@@ -200,13 +200,22 @@ export class WritePartition {
     if (this.isHeldBack) return idle
     if (this.#window.length >= (this.isSpilling ? 1 : this.#options.pipeline) || this.#behind > 0 || this.#hasFailure)
       return idle
+    const { isSpilling } = this
     for (;;) {
       const lane = this.#line.shift()
       if (lane === undefined) return idle
-      const span = lane.take(nowMs, this.isSpilling)
+      const { halted } = lane
+      const span = lane.take(nowMs, isSpilling)
       if (span !== undefined) {
         this.#line.push(lane)
         return this.#send(lane, span)
+      }
+      this.#noteHalt(lane, halted)
+      if (lane.dueMs <= nowMs) {
+        // What an open breaker keeps has ended, or goes to the spill: the lane may have more.
+        this.#line.push(lane)
+        if (this.isSpilling === isSpilling) continue
+        return idle
       }
       lane.isReady = false
       if (lane.dueMs < Number.POSITIVE_INFINITY) return { _tag: "Wait", lane, untilMs: lane.dueMs }
@@ -227,7 +236,7 @@ export class WritePartition {
       const fate = lane.settled(first.span, runs ?? [], facts)
       this.ready(lane)
       if (fate === "stored") continue
-      if (lane.halted !== halted) this.haltedLanes.push(lane)
+      this.#noteHalt(lane, halted)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
       if (fate === "unknown" && isOfSpill) this.#owed.add(lane)
@@ -294,6 +303,11 @@ export class WritePartition {
     for (let at = 0; at < this.#window.length; at++)
       if (this.#window.at(at)?.runs?.some(({ fate }) => fate !== "stored") === true) return true
     return false
+  }
+
+  /** A lane that has halted since is told of. */
+  #noteHalt(lane: WriteLane, halted: Halted | undefined): void {
+    if (lane.halted !== halted) this.haltedLanes.push(lane)
   }
 
   #send(lane: WriteLane, span: Span): Sending {

@@ -3,8 +3,8 @@
  * name filled in: texts that differ (`{stream}` and the name written out, two clusters with one address) may be one topic.
  *
  * One route has one leg to a topic. A topic has one wire; in the compact wire it implies type and stream, so it belongs to one stream,
- * and so does a compacted topic in any wire, because it keeps one record of a key. A sink has one policy, buffer, linger, batch and
- * time-out, since it is one buffer for all streams that a process writes there.
+ * and so does a compacted topic in any wire, because it keeps one record of a key. A sink has one policy, breaker, buffer, linger, batch
+ * and time-out, since it is one buffer for all streams that a process writes there.
  */
 import type { ContractInfo } from "../contract/Contract.ts"
 import { globsMeet } from "./Glob.ts"
@@ -116,6 +116,7 @@ function sharing(visit: Visit, other: Visit): RouteFault | undefined {
 const settings = {
   policy: ({ policy }: Leg) => JSON.stringify(policy),
   spill: ({ spill }: Leg) => JSON.stringify(spill),
+  breaker: ({ breaker }: Leg) => JSON.stringify(breaker),
   "buffer.bytes": ({ bufferBytesMax }: Leg) => bufferBytesMax,
   "buffer.overflow": ({ overflow }: Leg) => overflow,
   linger: ({ lingerMs }: Leg) => lingerMs,

@@ -30,6 +30,8 @@ export interface Leg {
   readonly policy: Policy
   /** Where the policy spills to; undefined: nowhere. */
   readonly spill: SpillSettings | undefined
+  /** What keeps it from being sent to while most of it fails; undefined: nothing. */
+  readonly breaker: BreakerSettings | undefined
   /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
   readonly bufferBytesMax: number
   /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
@@ -54,6 +56,20 @@ export interface SpillSettings {
   readonly bytesMax: number
   /** Events per second that are sent on from it; undefined: as fast as the destination takes them. */
   readonly ratePerSecond: number | undefined
+}
+
+/** When the breaker of a destination opens, and how it probes. */
+export interface BreakerSettings {
+  /** The share of the sends, and of the partitions, that has to fail; above 0, up to 1. */
+  readonly failureRate: number
+  /** Sends that were answered longer ago do not count, in milliseconds. */
+  readonly windowMs: number
+  /** So many of the latest sends are looked at; before there are so many it stays closed. */
+  readonly minSends: number
+  /** Pause before the first probe, in milliseconds. */
+  readonly waitMs: number
+  /** Longest pause between two probes, in milliseconds. */
+  readonly maxWaitMs: number
 }
 
 /** How much of a stream may be lost. */
@@ -120,6 +136,19 @@ export const legDefaults = {
   batchRecords: 4096,
   // As Kafka's request.timeout.ms.
   timeoutMs: 30_000
+} as const
+
+/** Defaults of a breaker, and why: */
+export const breakerDefaults = {
+  // What still stores a fifth of what it is sent is better sent to than probed.
+  failureRate: 0.8,
+  // Twice the time that a send to a cluster that does not answer takes.
+  windowMs: 60_000,
+  minSends: 20,
+  // As a budget of retries lets one through in a second.
+  waitMs: 1000,
+  // As the delays of `strict`.
+  maxWaitMs: 10_000
 } as const
 
 const subscriptionDefaults: SubscriptionSettings = {
@@ -204,6 +233,7 @@ export class RouteBuilder {
               bytesMax: spec.spill.bytes ?? spillBytesMax,
               ratePerSecond: spec.spill.rate
             }),
+      breaker: breakerOf(spec.breaker),
       bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
       overflow: spec.buffer?.overflow ?? "block",
       lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),
@@ -234,6 +264,18 @@ export class RouteBuilder {
   #policy(names: string | ReadonlyArray<string>): Policy {
     return [names].flat().flatMap((name) => this.#policies.get(name) ?? [])
   }
+}
+
+function breakerOf(spec: LegSpec["breaker"]): BreakerSettings | undefined {
+  if (spec === undefined) return undefined
+  const waitMs = spec.wait === undefined ? breakerDefaults.waitMs : millisOf(spec.wait)
+  return Object.freeze({
+    failureRate: spec.failureRate ?? breakerDefaults.failureRate,
+    windowMs: spec.window === undefined ? breakerDefaults.windowMs : millisOf(spec.window),
+    minSends: spec.minSends ?? breakerDefaults.minSends,
+    waitMs,
+    maxWaitMs: spec.maxWait === undefined ? Math.max(breakerDefaults.maxWaitMs, waitMs) : millisOf(spec.maxWait)
+  })
 }
 
 function objectiveOf(spec: ObjectiveSpec | undefined): Objective | undefined {

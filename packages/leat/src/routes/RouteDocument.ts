@@ -56,6 +56,14 @@ const SpillSchema = Schema.Struct({
   rate: Schema.optionalKey(Positive)
 })
 
+const BreakerSchema = Schema.Struct({
+  failureRate: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))),
+  window: Schema.optionalKey(DurationText),
+  minSends: Schema.optionalKey(Positive),
+  wait: Schema.optionalKey(DurationText),
+  maxWait: Schema.optionalKey(DurationText)
+})
+
 const LegSchema = Schema.Struct({
   cluster: Name,
   topic: Name,
@@ -64,6 +72,7 @@ const LegSchema = Schema.Struct({
   wire: Schema.optionalKey(Schema.Literals(["compact", "cloudevents"])),
   policy: Schema.optionalKey(PolicyNames),
   spill: Schema.optionalKey(SpillSchema),
+  breaker: Schema.optionalKey(BreakerSchema),
   buffer: Schema.optionalKey(BufferSchema),
   linger: Schema.optionalKey(DurationText),
   batch: Schema.optionalKey(BatchSchema),
@@ -137,6 +146,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
+  ["routes.#.to.#.breaker", ["the breaker of a leg", Object.keys(BreakerSchema.fields)]],
   ["routes.#.to.#.batch", ["the batch of a leg", Object.keys(BatchSchema.fields)]],
   ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],

@@ -3,10 +3,12 @@ import type { ContractInfo, Need } from "../contract/Contract.ts"
 import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
 import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults, policyOfNames } from "./policyFaults.ts"
+import { breakerFaults } from "./breakerFaults.ts"
 import { objectiveFaults } from "./objectiveFaults.ts"
 import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
+import { within } from "./within.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
 
@@ -89,7 +91,7 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   if (unknown !== undefined) {
     faults.push({ path: `${path}.topic`, message: `${unknown} stands for nothing; the one placeholder is {stream}` })
   }
-  faults.push(...spillFaults(document, leg, path))
+  faults.push(...spillFaults(document, leg, path), ...breakerFaults(document, leg, path))
   const wrongName = nameFault("a topic", topic, topicBytesMax)
   if (wrongName !== undefined) faults.push({ path: `${path}.topic`, message: wrongName })
   faults.push(
@@ -147,15 +149,6 @@ function isTime(text: string): boolean {
 
 function millis(text: string | undefined): number | undefined {
   return text === undefined ? undefined : millisOf(text)
-}
-
-function within(
-  path: string,
-  value: number | undefined,
-  [min, max, unit]: readonly [number, number, string]
-): ReadonlyArray<RouteFault> {
-  if (value === undefined || (value >= min && value <= max)) return []
-  return [{ path, message: `${value} is not between ${min} and ${max} ${unit}` }]
 }
 
 /** Needs of a contract that a leg does not meet. */

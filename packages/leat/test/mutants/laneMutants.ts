@@ -174,8 +174,8 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     name: "a record given up with the drops that it announced takes them along",
     file: "publish/WriteLane.ts",
     find: `    this.#drops.takeBack(span)
-    for`,
-    replace: `    for`,
+    this.#drops.noteRange`,
+    replace: `    this.#drops.noteRange`,
     foundBy: "publish/WriteLane.test.ts",
     test: "one that perhaps said it is given up"
   },

@@ -1,5 +1,6 @@
 import { auditMutants } from "./auditMutants.ts"
 import { batchMutants } from "./batchMutants.ts"
+import { breakerMutants } from "./breakerMutants.ts"
 import { bufferMutants } from "./bufferMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
@@ -40,6 +41,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...spillNoticeMutants,
   ...spillWorldMutants,
   ...retryMutants,
+  ...breakerMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
   ...consumeMutants,

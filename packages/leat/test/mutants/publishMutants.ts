@@ -373,7 +373,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a partition that halts is told again with every turn",
-    file: "publish/Sink.ts",
+    file: "publish/haltNotices.ts",
     find: `partition.toldHalt = partition.halted`,
     replace: `void partition.toldHalt`,
     foundBy: "publish/closing.test.ts"

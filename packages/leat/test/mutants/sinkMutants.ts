@@ -142,7 +142,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that halts while it closes is waited for",
     file: "publish/Sink.ts",
-    find: `if (this.#closing === "draining" && (hasFailed || partition.halted !== undefined)) this.#dropStanding()`,
+    find: `if (this.#closing === "draining" && (hasFailed || hasHalted)) this.#dropStanding()`,
     replace: ``,
     foundBy: "publish/closing.test.ts",
     test: "that halts meanwhile"

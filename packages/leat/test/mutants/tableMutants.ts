@@ -82,7 +82,7 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a number in no bounds is taken",
-    file: "routes/RouteFaults.ts",
+    file: "routes/within.ts",
     find: `value === undefined || (value >= min && value <= max)`,
     replace: `value === undefined || value >= min`
   },

@@ -3,6 +3,22 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in what legs set aside: `publish/Undelivered.ts`, and what lane, partition and sink do about it. */
 export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
+    name: "the end of an outage of a sink is told as its beginning",
+    file: "publish/outageFor.ts",
+    find: `const sentence = isOutage`,
+    replace: `const sentence = isOutage || sink !== ""`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is waited out and told once"
+  },
+  {
+    name: "who waits is told of a dead letter as of a drop",
+    file: "publish/told.ts",
+    find: `else if (ending === "deadLettered") waiter`,
+    replace: `else if (ending !== "deadLettered" && reason === "") waiter`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "sets aside what is refused for good alone"
+  },
+  {
     name: "what is set aside holds up what stands behind it",
     file: "publish/WriteLane.ts",
     find: `if (queue.passes(at)) continue`,

@@ -7,6 +7,7 @@ import type { Queued, Span } from "../../src/publish/Span.js"
 import { RetryBudget } from "../../src/publish/RetryBudget.js"
 import { retryDelayMs } from "../../src/publish/retryDelayMs.js"
 import type { Halted } from "../../src/publish/LaneHome.js"
+import type { LaneBreaker } from "../../src/publish/LaneRules.js"
 import { WriteLane } from "../../src/publish/WriteLane.js"
 import { type Sending, WritePartition } from "../../src/publish/WritePartition.js"
 
@@ -23,7 +24,8 @@ function partitionWith({
   policy = again,
   recordsPerBatch = 1,
   lanes = 1,
-  budget = undefined as RetryBudget | undefined
+  budget = undefined as RetryBudget | undefined,
+  breaker = undefined as LaneBreaker | undefined
 } = {}) {
   const ledger = new Ledger()
   const rules = {
@@ -33,7 +35,8 @@ function partitionWith({
     batchRecords: recordsPerBatch,
     retries: 0,
     outage: undefined,
-    budget
+    budget,
+    breaker
   }
   const partition = new WritePartition({ rules, pipeline, canFence: true })
   const recycled: Array<boolean> = []
@@ -135,6 +138,26 @@ describe("ranges on their way to one partition", () => {
     expect([seqs([given(retried)]), behind]).toEqual([[[0]], []])
     answer(given(retried), "stored", "Unavailable", 1000)
     expect(seqs(sends(1000))).toEqual([[1], [2]])
+  })
+
+  it("behind those on their way are judged when these are answered, where a breaker has opened", () => {
+    const breaker = { isOpen: false, admits: () => false, ended: (count: number) => void (ended += count) }
+    let ended = 0
+    const policy: Policy = [{ on: ["BreakerOpen"], then: "drop" }, ...again]
+    const { partition, append, sends, answer, lanes } = partitionWith({ breaker, policy, lanes: 2 })
+    append()
+    const [first] = sends(100)
+    breaker.isOpen = true
+    append()
+    append(given(lanes[1]))
+    // That of another lane has nothing before it.
+    expect([sends(200), ended, given(lanes[0]).pending, given(lanes[1]).pending]).toEqual([[], 1, 2, 0])
+    answer(given(first), "stored")
+    partition.settle(200, 0)
+    expect([sends(200), ended, given(lanes[0]).pending]).toEqual([[], 2, 0])
+    // What is published later is judged at once too, one after the other.
+    for (let more = 0; more < 3; more++) append()
+    expect([sends(300), ended, given(lanes[0]).account.dropped]).toEqual([[], 5, { BreakerOpen: 4 }])
   })
 
   it("are not counted in the budget of the destination when they go to its spill, nor are those that go again", () => {

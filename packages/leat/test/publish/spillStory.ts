@@ -37,6 +37,7 @@ export const changed = (driver: Driver, change: (transport: Transport) => Partia
 export interface SpillSetting {
   readonly policy?: ReadonlyArray<object>
   readonly spill?: object
+  readonly leg?: object
   readonly journal?: Journal
   readonly drain?: Duration.Input
   readonly far?: (transport: Transport) => Partial<Transport>
@@ -68,7 +69,8 @@ export const openSpilling = Effect.fnUntraced(function* (places: SpillPlaces, se
             policy: "leg",
             linger: "1 milli",
             timeout: "500 millis",
-            spill: { cluster: "disk", ...setting.spill, ...spill }
+            spill: { cluster: "disk", ...setting.spill, ...spill },
+            ...setting.leg
           }
         ]
       }

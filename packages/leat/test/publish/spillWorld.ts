@@ -96,7 +96,11 @@ export function spillWorld(seed: number): SpillWorld {
       { retry: { times: between(1, 3), base: "10 millis" } },
       { retry: { deadline: `${between(10, 500)} millis`, base: "10 millis" } }
     ])
+  // Drawn beside the rest, so that the worlds of the seeds are otherwise what they were.
+  const breaking = seededRandom(Math.imul(seed, 49_979_687) + 3)()
+  const breaker = { failureRate: 0.5, minSends: 2, window: "5 seconds", wait: "20 millis", maxWait: "1 second" }
   const policy = [
+    ...(breaking < 0.3 ? [{ on: ["BreakerOpen"], then: "spill" }] : []),
     {
       on: ["passing"],
       ...(chance(0.7) ? { retry: { times: between(0, 3), base: "10 millis", factor: 2 } } : {}),
@@ -113,6 +117,7 @@ export function spillWorld(seed: number): SpillWorld {
     topic: "notes",
     ...(isOfTwo ? { wire: "cloudevents" } : {}),
     policy: "leg",
+    ...(breaking < 0.5 ? { breaker } : {}),
     linger: `${between(0, 5)} millis`,
     timeout: `${pick([50, 300, 1000])} millis`,
     buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },

@@ -110,6 +110,7 @@ describe("two streams in one topic", () => {
   it.each([
     ["policy", { policy: "p" }, "policy"],
     ["buffer", { buffer: { bytes: 700_000, overflow: "reject" } }, "buffer.bytes and buffer.overflow"],
+    ["breaker", { breaker: { minSends: 5 } }, "breaker"],
     ["linger", { linger: "6 millis" }, "linger"],
     ["batch", { batch: { bytes: 1000, records: 5 } }, "batch.bytes and batch.records"],
     ["timeout", { timeout: "1 s" }, "timeout"]

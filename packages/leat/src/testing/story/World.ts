@@ -25,6 +25,8 @@ export interface WorldLeg {
   readonly timeoutMs: number
   /** Share of the first sends that retries may be; undefined: there is no limit. */
   readonly budget?: number | undefined
+  /** Whether it has a breaker, and a rule for what that keeps; undefined: none. */
+  readonly breaker?: "waits" | "ends" | undefined
   /** What a disk takes while the cluster takes nothing; undefined: its policy does without. */
   readonly spill?: WorldSpill | undefined
 }

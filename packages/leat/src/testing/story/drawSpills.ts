@@ -1,4 +1,4 @@
-/** What of a world has to do with spills, with processes that come and go, and with clusters that are away; and which retries have a budget. */
+/** What of a world has to do with spills, with processes that come and go, and with clusters that are away; and which legs have a budget or a breaker. */
 import { seededRandom } from "../seededRandom.ts"
 import type { Occasion } from "./Occasions.ts"
 import type { World, WorldLeg, WorldSpill, WorldStream } from "./World.ts"
@@ -18,17 +18,29 @@ export function drawSpills(seed: number, streams: ReadonlyArray<WorldStream>, fo
   const chance = (share: number) => random() < share
   const isAfter = focus?.state === "spilled" || focus?.mishap === "losePower" || focus?.mishap === "diskFull"
   const hasDisk = chance(diskShare) || isAfter
+  // Drawn beside the rest, too.
+  const breaking = seededRandom(Math.imul(seed, 32_452_843) + 5)
   const budgetOf = () => (chance(0.2) ? [0, 0.1, 0.5][Math.floor(random() * 3)] : undefined)
   const drawn = streams.map((stream, at) => ({
     ...stream,
     legs: stream.legs.map((leg, index): WorldLeg => {
       const isSpilling = chance(0.6) || (at === 0 && index === 0) || isAfter
       const spill = drawSpill(random, isAfter)
-      return { ...leg, budget: budgetOf(), spill: hasDisk && isSpilling ? spill : undefined }
+      return {
+        ...leg,
+        budget: budgetOf(),
+        breaker: drawBreaker(breaking),
+        spill: hasDisk && isSpilling ? spill : undefined
+      }
     })
   }))
   const disk = { isShared: chance(0.2), flushMs: 1 + Math.floor(random() * 20) }
   return { streams: drawn, disk: hasDisk ? disk : undefined, rates: ratesOf(random, hasDisk, focus) }
+}
+
+function drawBreaker(random: () => number): WorldLeg["breaker"] {
+  const drawn = random()
+  return drawn < 0.2 ? "waits" : drawn < 0.35 ? "ends" : undefined
 }
 
 /** A short one is full at once. Where a story is after what is in it, that is sent on slowly. */

@@ -182,6 +182,7 @@ function onOneCluster(world: World): World {
 
 const plain: ReadonlyArray<Partial<WorldLeg>> = [
   { budget: undefined },
+  { breaker: undefined },
   { spill: undefined },
   { wire: "compact" },
   { policy: "keep" },

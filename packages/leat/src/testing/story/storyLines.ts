@@ -24,7 +24,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
       ...legs.map(
         (leg) =>
           `  leg ${sinkOf(leg)}: ${leg.isRequired ? "required" : "best-effort"}, ${leg.overflow}, ${leg.policy}, ${leg.wire}, ` +
-          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${spillWords(leg)}`
+          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${breakerWords(leg)}${spillWords(leg)}`
       )
     ]),
     ...world.groups.map(
@@ -40,6 +40,11 @@ export function worldLines(world: World): ReadonlyArray<string> {
 
 function budgetWords({ budget }: WorldLeg): string {
   return budget === undefined ? "" : `, retries up to ${budget * 100} %`
+}
+
+function breakerWords({ breaker }: WorldLeg): string {
+  if (breaker === undefined) return ""
+  return breaker === "ends" ? ", a breaker that ends what waits" : ", a breaker"
 }
 
 function spillWords({ spill }: WorldLeg): string {

@@ -5,7 +5,7 @@ import type { World, WorldLeg, WorldSpill } from "./World.ts"
 const retry = { base: "10 millis", factor: 2, maxDelay: "500 millis" }
 
 /** Of a leg. */
-function policyOf({ policy, budget, spill }: WorldLeg): ReadonlyArray<unknown> {
+function policyOf({ policy, budget, breaker, spill }: WorldLeg): ReadonlyArray<unknown> {
   const within = <A extends object>(own: A) => ({ ...own, ...(budget === undefined ? {} : { budget }) })
   const rules = {
     keep: [
@@ -18,10 +18,15 @@ function policyOf({ policy, budget, spill }: WorldLeg): ReadonlyArray<unknown> {
       { on: ["*"], retry: within({ times: 2, base: "5 millis" }), then: "deadLetter" }
     ]
   }
-  if (spill === undefined) return rules[policy]
+  const isEnding = breaker === "ends" && (spill !== undefined || policy === "drop")
+  const open = isEnding ? [{ on: ["BreakerOpen"], then: spill === undefined ? "drop" : "spill" }] : []
+  if (spill === undefined) return [...open, ...rules[policy]]
   const spilling = { on: ["passing"], retry: within({ times: spill.retries, base: "10 millis" }), then: "spill" }
-  return [spilling, ...rules[policy]]
+  return [...open, spilling, ...rules[policy]]
 }
+
+/** Opens after a few failures, since no story sends many. */
+const breaker = { failureRate: 0.5, window: "5 seconds", minSends: 2, wait: "20 millis", maxWait: "500 millis" }
 
 /** Of groups. */
 const policies = {
@@ -66,6 +71,7 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
     timeout: `${one.timeoutMs} millis`,
     buffer: { bytes: one.bufferBytes + 1024 * (version % 5), overflow: one.overflow },
     batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 },
+    ...(one.breaker === undefined ? {} : { breaker }),
     ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) })
   })
   const sections = stages.map(({ config }, index) => [clusterName(index), { transport: clusterName(index), ...config }])
