@@ -24,6 +24,7 @@ export {
   Routes
 } from "./routes/Routes.ts"
 export type { HaltedLane } from "./publish/Sink.ts"
+export type { BreakerView } from "./publish/SinkBreaker.ts"
 export { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 export { type FailedPart, PartlyFailed } from "./consume/PartlyFailed.ts"
 export * as Inbox from "./consume/Inbox.ts"

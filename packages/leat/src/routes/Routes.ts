@@ -263,5 +263,6 @@ function legText(leg: Leg, readLeg: Leg | undefined): string {
   ]
   if (leg === readLeg) words.push("read")
   if (leg.spill !== undefined) words.push(`spills to ${leg.spill.cluster}`)
+  if (leg.breaker !== undefined) words.push(`breaker at ${leg.breaker.failureRate} of ${leg.breaker.minSends} sends`)
   return `-> ${leg.sink} (${words.join(", ")})`
 }

@@ -1,7 +1,7 @@
 /** What a breaker does for a destination that is away, and what it leaves alone. */
-import { Effect, Logger, Metric, References, type Scope } from "effect"
+import { Effect, Exit, Logger, Metric, References, type Scope } from "effect"
 import { MemoryBroker } from "leat"
-import { type FaultPlan, simulate, waitUntil } from "leat/testing"
+import { type FaultPlan, seededRandom, simulate, waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { openSpilling, spillPlaces, spillStory } from "./spillStory.js"
@@ -125,6 +125,104 @@ describe("a destination of 64 partitions that is away", () => {
         expect(yield* leat.flush).toMatchObject({ stored: keys.length })
         // Its own delay of the last failure may have been there without a breaker too: with few attempts it is short.
         expect((yield* now) - since).toBeLessThanOrEqual(4000)
+      })
+    ))
+})
+
+/** What a policy may lose, and how. */
+const ends = {
+  nothing: strict,
+  "what waits": [{ on: ["BreakerOpen"], then: "drop" }, ...strict],
+  "what is over its deadline": [
+    { on: ["passing"], retry: { base: "100 millis", deadline: "3 seconds" }, then: "drop" }
+  ],
+  "what failed three times": [{ on: ["passing"], retry: { times: 2, base: "100 millis" }, then: "drop" }]
+}
+
+describe("a destination whose partitions come and go", () => {
+  it.each(Object.entries(ends))("loses %s, and stores the rest once and in order", (lost, policy) => {
+    const sum = { opened: 0, closed: 0, dropped: 0 }
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = seededRandom(seed)
+      const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1))
+      const breaker = {
+        failureRate: 0.3 + random() * 0.7,
+        minSends: between(1, 20),
+        window: "5 seconds",
+        wait: `${between(10, 2000)} millis`,
+        maxWait: "4 seconds"
+      }
+      /** Of each partition the part of its sends that fails. */
+      let sick = (_: number) => 0
+      const program = Effect.gen(function* () {
+        const outcome = () => (random() < 0.1 ? ({ kind: "silence" } as const) : refuses)
+        const { broker, leat, notes } = yield* openMany(
+          breaker,
+          ({ partition }) => (random() < sick(partition) ? outcome() : undefined),
+          {
+            policy,
+            leg: { timeout: "500 millis" },
+            faults: { fence: () => (random() < sick(0) / 2 ? "Unavailable" : undefined) }
+          }
+        )
+        const rounds = 40
+        for (let round = 0; round < rounds; round++) {
+          const share = random()
+          const part = random() < 0.3 ? 1 : random()
+          if (random() < 0.3) sick = (partition) => (partition % 10 < 10 * share ? part : 0)
+          if (random() < 0.2) sick = () => 0
+          for (const key of keys.slice(0, 100)) notes.offer(note(key, `${round}`))
+          yield* Effect.sleep(between(1, 1500))
+        }
+        sick = () => 0
+        const since = yield* now
+        yield* leat.flush
+        // The longest pause, the longest delay, and a time-out.
+        expect((yield* now) - since).toBeLessThan(4000 + 10_000 + 2000)
+        const stored = byKey(broker)
+        for (const texts of Object.values(stored))
+          expect(texts).toEqual([...new Set(texts)].toSorted((one, other) => Number(one) - Number(other)))
+        const { dropped = {} } = legRow(leat) ?? {}
+        const given = Object.values(dropped).reduce((total, count) => total + count, 0)
+        sum.dropped += given
+        expect(Object.values(stored).flat().length).toBe(100 * rounds - given)
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+      const lines = warned(program, seed)
+      sum.opened += lines.filter((line) => line.includes(" opens: ")).length
+      sum.closed += lines.filter((line) => line.includes(" closes after ")).length
+    }
+    // What was not reached was not judged.
+    expect(sum.opened).toBeGreaterThan(60)
+    expect(sum.closed).toBeGreaterThan(60)
+    expect(sum.dropped > 0).toBe(lost !== "nothing")
+  })
+})
+
+describe("a neighbour of a destination whose breaker is open", () => {
+  it("is stored as if there were none", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat } = yield* openNotes({
+          broker: new MemoryBroker({ partitions: 8 }),
+          policy: strict,
+          leg: { topic: "{stream}", linger: "0 millis", breaker: {} },
+          faults: { send: ({ topic }) => (topic === "test.notes" ? refuses : undefined) },
+          drain: "1 second"
+        })
+        const notes = yield* leat.stream(noteContract())
+        const others = yield* leat.stream(noteContract({ stream: "test.others" }))
+        for (const key of keys) notes.offer(note(key, "text"))
+        yield* Effect.sleep("5 seconds")
+        for (const key of keys) {
+          const since = yield* now
+          yield* others.publish(note(key, "text"))
+          expect((yield* now) - since).toBeLessThan(2)
+        }
+        expect(leat.sinks()).toMatchObject([
+          { sink: "local/test.notes", breaker: { state: expect.stringMatching(/open|halfOpen/) } },
+          { sink: "local/test.others", breaker: { state: "closed" } }
+        ])
       })
     ))
 })
@@ -409,7 +507,7 @@ describe("another table", () => {
 })
 
 /** Runs a story on virtual time; gives what was warned of. */
-function warned(program: Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArray<string> {
+function warned(program: Effect.Effect<void, unknown, Scope.Scope>, seed = 1): ReadonlyArray<string> {
   const lines: Array<string> = []
   const logger = Logger.make(({ message }) => void lines.push(String(message)))
   const quiet = program.pipe(
@@ -417,8 +515,8 @@ function warned(program: Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArr
     Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.MinimumLogLevel, "Warn")
   )
-  const { exit } = simulate(1, quiet)
-  expect(exit).toMatchObject({ _tag: "Success" })
+  const { exit } = simulate(seed, quiet)
+  if (Exit.isFailure(exit)) throw new Error(`the story of seed ${seed} failed`, { cause: exit.cause })
   return lines
 }
 

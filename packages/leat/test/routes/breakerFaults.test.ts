@@ -30,6 +30,13 @@ describe("the breaker of a leg", () => {
     expect(breakerOf(all)).toEqual({ failureRate: 1, windowMs: 2000, minSends: 5, waitMs: 10, maxWaitMs: 3000 })
   })
 
+  it("is told of where a route is explained", () => {
+    const told = Result.getOrThrow(compiled({ breaker: {} })).explain("s", "me")
+    expect(told).toContain(
+      "-> far/s (required, compact, overflow block, buffer 33554432 bytes, read, breaker at 0.8 of 20 sends)"
+    )
+  })
+
   it.each([
     [{ window: "10 millis" }, ".window: 10 is not between 1000 and 3600000 millis"],
     [{ minSends: 20_000 }, ".minSends: 20000 is not between 1 and 10000 sends"],
