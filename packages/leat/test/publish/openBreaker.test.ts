@@ -153,7 +153,7 @@ describe("a destination whose partitions come and go", () => {
         maxWait: "4 seconds"
       }
       /** Of each partition the part of its sends that fails. */
-      let sick = (_: number) => 0
+      let sick: (partition: number) => number = () => 0
       const program = Effect.gen(function* () {
         const outcome = () => (random() < 0.1 ? ({ kind: "silence" } as const) : refuses)
         const { broker, leat, notes } = yield* openMany(
