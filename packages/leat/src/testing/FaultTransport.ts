@@ -36,6 +36,15 @@ export interface SendCall {
   readonly count: number
 }
 
+/** One call of a lane that is read, as a plan sees it. */
+export interface LaneCall {
+  /** Number of this call, from 0, over all lanes. */
+  readonly call: number
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+}
+
 /**
  * Decides for each call; undefined lets it through. `call` counts the calls of its kind from 0, over the whole transport.
  *
@@ -57,19 +66,12 @@ export interface FaultPlan {
     readonly partition: number
   }) => TransportReason | undefined
   /** Fails a settle with this reason; `silence`: nothing is settled, and no answer ever comes. */
-  readonly settle?: (call: {
-    readonly call: number
-    readonly partition: number
-    readonly position: bigint
-  }) => TransportReason | "silence" | undefined
+  readonly settle?: (call: LaneCall & { readonly position: bigint }) => TransportReason | "silence" | undefined
   /**
    * Fails a pull. After `LaneLost` the backend gives the lane to somebody; after other reasons it still takes us for its holder. `silence`: no
    * answer ever comes.
    */
-  readonly pull?: (call: {
-    readonly call: number
-    readonly partition: number
-  }) => TransportReason | "silence" | undefined
+  readonly pull?: (call: LaneCall) => TransportReason | "silence" | undefined
   /** Plants a mutant: a fence that lets late writes land all the same. */
   readonly isFenceBroken?: boolean
   /** Plants a mutant: what was handed over behind a range that failed is stored all the same. */
@@ -112,16 +114,24 @@ export function faultTransport(inner: Transport, plan: FaultPlan): Transport {
         faultWriter({ inner, writer, topic, plan, calls, context })
       ),
     subscribe: (subscription) =>
-      Stream.map(inner.subscribe(subscription), (lane) => faultLane(inner, lane, plan, calls))
+      Stream.map(inner.subscribe(subscription), (lane) => {
+        const { group, topic } = subscription
+        return faultLane(lane, { group, topic, partition: lane.partition }, { inner, plan, calls })
+      })
   }
 }
 
-function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls): Lane {
-  const { partition } = lane
+interface Faulty {
+  readonly inner: Transport
+  readonly plan: FaultPlan
+  readonly calls: Calls
+}
+
+function faultLane(lane: Lane, place: Omit<LaneCall, "call">, { inner, plan, calls }: Faulty): Lane {
   return {
     ...lane,
     batches: Stream.mapEffect(lane.batches, (batch) => {
-      const reason = plan.pull?.({ call: calls.pull++, partition })
+      const reason = plan.pull?.({ call: calls.pull++, ...place })
       if (reason === undefined) return Effect.succeed(batch)
       if (reason === "silence") return Effect.never
       return Effect.andThen(
@@ -131,7 +141,7 @@ function faultLane(inner: Transport, lane: Lane, plan: FaultPlan, calls: Calls):
     }),
     settle: (position) =>
       Effect.suspend(() => {
-        const reason = plan.settle?.({ call: calls.settle++, partition, position })
+        const reason = plan.settle?.({ call: calls.settle++, ...place, position })
         if (reason === "silence") return Effect.never
         return reason === undefined ? lane.settle(position) : Effect.fail(errorOf(inner, "settle", reason))
       })

@@ -279,5 +279,13 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     replace: `Stream.runForEach((lane) => Effect.forkIn(this.#holdLane(lane, drainMs, membership), membership)),`,
     foundBy: "consume/lostLanes.test.ts",
     test: "of two lanes of a partition that come at once"
+  },
+  {
+    name: "a lane that is full does not say so",
+    file: "consume/ReadLane.ts",
+    find: `return this.#heldBytes >= this.#settings.bufferBytesMax ? this.watermark : undefined`,
+    replace: `return undefined`,
+    foundBy: "consume/consuming.test.ts",
+    test: "tells which position holds a full lane back"
   }
 ]

@@ -23,6 +23,8 @@ const impossible: ReadonlyArray<{ readonly mishaps: ReadonlyArray<Mishap>; reado
   },
   // A leat that is closing is not closed again; its subscriptions have been closed first.
   { state: "closing", mishaps: ["close", "settle", "hangSettle", "pull", "loseLane", "handler"] },
+  // A lane that is full is not pulled.
+  { state: "blocked", mishaps: ["pull", "loseLane"] },
   // Who closes a leat replays nothing more with it.
   { state: "closing", mishaps: ["replay"] }
 ]

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { drawWorld, shrinkWorld, simulateWorld, storyLines, type World, worldLines } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { occasions } from "./occasions.ts"
 
 const program = fileURLToPath(new URL("simulateWorlds.ts", import.meta.url))
 
@@ -38,6 +39,34 @@ describe("npm run simulate", () => {
     }
   )
 
+  it("goes on until each fault has met each state of a lane", { timeout: 240_000 }, async () => {
+    const { code, report } = await run("--seeds", "2", "--each", "1")
+    expect({ code, violation: report["violation"], seeds: report["seeds"] }).toEqual({ code: 0, seeds: 2 })
+    expect(Number(report["worlds"])).toBeGreaterThan(50)
+    const faults = report["faults"] as Readonly<Record<string, Readonly<Record<string, number>>>>
+    const missing = occasions.filter(({ mishap, state }) => !(Number(faults[mishap]?.[state]) > 0))
+    expect(missing).toEqual([])
+    // Of 34 faults and 16 states: those that there cannot be stand in `occasions.ts`.
+    expect(occasions.length).toBe(34 * 16 - 20)
+  })
+
+  it("names what a fault does not meet", { timeout: 240_000 }, async () => {
+    const mutant = "a lane that is full does not say so"
+    const { code, report } = await run("--seeds", "1", "--each", "1", "--first", "--mutant", mutant)
+    expect({ code, violation: report["violation"] }).toEqual({
+      code: 3,
+      violation: expect.stringMatching(/"fail while blocked" came 0 times, .*each has to come 1 times$/)
+    })
+  })
+
+  it("tells the same world after an occasion", { timeout: 120_000 }, async () => {
+    const after = ["--seeds", "2", "--seed", "77", "--after", "cut while inDoubt"]
+    const [first, again, plain] = await Promise.all([run(...after), run(...after), run("--seeds", "2", "--seed", "77")])
+    expect(first).toMatchObject({ code: 0, report: { worlds: 2, faults: { cut: { inDoubt: expect.any(Number) } } } })
+    expect(again).toEqual(first)
+    expect(plain.report["traceHash"]).not.toBe(first.report["traceHash"])
+  })
+
   it("counts faults by kind and state", { timeout: 120_000 }, async () => {
     const { report } = await run("--seeds", "6", "--seed", "1")
     expect(report).toMatchObject({ faults: { tooLarge: { queued: expect.any(Number), times: expect.any(Number) } } })
@@ -67,7 +96,9 @@ describe("npm run simulate", () => {
     for (const flags of [
       ["--seeds", "0"],
       ["--seed", "x"],
-      ["--sedes", "3"]
+      ["--sedes", "3"],
+      ["--each", "many"],
+      ["--after", "cut while asleep"]
     ])
       expect(await run(...flags)).toMatchObject({
         code: 2,

@@ -1,6 +1,8 @@
-// `npm run simulate -- --seeds N [--seed S] [--mutant NAME] [--first] [--json]`: the worlds of N seeds from S on, told over memory on virtual
-// time and judged; with a mutant, that bug is planted first; with `--first`, the first seed that fails is the last one. The last line of stdout is a report. The first seeds that fail are named on stderr, each
-// with the smallest story in which the same thing goes wrong. Exit code 0: nothing was wrong; 3: something was; 2: a wrong call.
+// `npm run simulate -- --seeds N [--seed S] [--each N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]`: the worlds of N seeds
+// from S on, told over memory on virtual time and judged. Then more worlds, each after an occasion that has come less than `--each` times: each mishap
+// has to meet each state so often (50 times from 5,000 seeds on, else not at all, when absent). `--after`: all worlds are after that occasion. With a mutant, that bug is planted first; with `--first`,
+// the first seed that fails, and the first occasion that does not come, is the last one. The last line of stdout is a report. The first seeds that fail are named on stderr, each with the
+// smallest story in which the same thing goes wrong. Exit code 0: nothing was wrong; 3: something was; 2: a wrong call.
 import { createHash } from "node:crypto"
 import { parseArgs } from "node:util"
 import type { MishapFact, Verdict, World } from "leat/testing"
@@ -12,14 +14,18 @@ const toldMax = 3
 /** Lines of a screen. */
 const screenLines = 50
 
-/** With so many seeds or more, each occasion has to have come `occasionsMin` times. */
+/** With so many seeds or more, each occasion has to have come `fullEach` times when nothing else is said. */
 const fullSeeds = 5000
-const occasionsMin = 50
+const fullEach = 50
+
+/** Worlds after one occasion in a row that may miss it. */
+const missesMax = 60
+
+const call =
+  'npm run simulate -- --seeds N [--seed S] [--each N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]'
 
 function misuse(sentence: string): never {
-  process.stderr.write(
-    `leat: ${sentence}; say npm run simulate -- --seeds N [--seed S] [--mutant NAME] [--first] [--json]\n`
-  )
+  process.stderr.write(`leat: ${sentence}; say ${call}\n`)
   process.exit(2)
 }
 
@@ -29,13 +35,17 @@ function readArguments() {
       options: {
         seeds: { type: "string", default: "300" },
         seed: { type: "string", default: "1" },
+        each: { type: "string" },
+        after: { type: "string" },
         mutant: { type: "string" },
         first: { type: "boolean", default: false },
         json: { type: "boolean", default: false }
       },
       strict: true
     })
-    return { ...values, seeds: whole("seeds", values.seeds), seed: whole("seed", values.seed) }
+    const seeds = whole("seeds", values.seeds)
+    const each = values.each === undefined ? (seeds < fullSeeds ? 0 : fullEach) : whole("each", values.each)
+    return { ...values, seeds, each, seed: whole("seed", values.seed) }
   } catch (error) {
     const [sentence = ""] = (error instanceof Error ? error.message : String(error)).split(/\. To|\n/)
     return misuse(sentence)
@@ -49,7 +59,7 @@ function whole(flag: string, text: string): number {
     : misuse(`--${flag} ${text}: it must be a whole number above 0`)
 }
 
-const { seeds, seed: from, mutant, first: isFirstOnly, json } = readArguments()
+const { seeds, seed: from, each, after, mutant, first: isFirstOnly, json } = readArguments()
 if (mutant !== undefined) plantInProcess(mutantCalled(mutant))
 
 // After the hook: static imports would load the sources before it.
@@ -57,17 +67,21 @@ const { drawWorld, occasionName, shrinkWorld, storyLines, worldLines } = await i
 const { occasions } = await import("./occasions.ts")
 const { tellInMemory } = await import("./worlds.ts")
 
+const given = occasions.find((occasion) => occasionName(occasion) === after)
+if (after !== undefined && given === undefined) misuse(`--after ${after}: there is no such occasion`)
+
 const history = createHash("sha256")
 const faults: Record<string, Record<string, number>> = {}
 const reached = new Map(occasions.map((occasion) => [occasionName(occasion), 0]))
 const failing: Array<string> = []
+let worlds = 0
 let events = 0
 let legs = 0
 let violations = 0
 
 /** Every second world is after an occasion, one after the other; the others are as they are drawn. */
 function worldOf(seed: number): World {
-  return drawWorld(seed, seed % 2 === 0 ? occasions[(seed / 2) % occasions.length] : undefined)
+  return drawWorld(seed, given ?? (seed % 2 === 0 ? occasions[(seed / 2) % occasions.length] : undefined))
 }
 
 function count({ mishap, states }: MishapFact): void {
@@ -82,7 +96,7 @@ function tellSmallest(world: World, { kind, evidence }: Verdict): void {
   const told = tellInMemory(small)
   const head = [
     `seed ${world.seed}: ${kind}: ${evidence}`,
-    `again: npm run simulate -- --seeds 1 --seed ${world.seed}${mutant === undefined ? "" : ` --mutant "${mutant}"`}`,
+    `again: npm run simulate -- --seeds 1 --seed ${world.seed}${afterOf(world)}${mutant === undefined ? "" : ` --mutant "${mutant}"`}`,
     "the smallest story:",
     ...worldLines(small)
   ]
@@ -106,36 +120,67 @@ function excerpt(lines: ReadonlyArray<string>, evidence: string, most: number): 
   return [...lines.filter((_, index) => kept.has(index)), `(${lines.length - kept.size} other lines are left out)`]
 }
 
-for (let seed = from; seed < from + seeds; seed++) {
-  const world = worldOf(seed)
+/** What has to be said to get a world again that is not what its seed alone draws. */
+function afterOf({ seed, focus }: World): string {
+  const isOwn = given === undefined && worldOf(seed).focus === focus
+  return isOwn || focus === undefined ? "" : ` --after "${occasionName(focus)}"`
+}
+
+/** Tells a world. Returns whether that was the last one. */
+function tell(world: World): boolean {
   const { verdicts, occasions: come, chronicle, trace } = tellInMemory(world)
+  worlds++
   events += chronicle.calls.size
   legs += chronicle.legs.size
   for (const fact of chronicle.mishaps) count(fact)
   for (const [name, times] of come) if (reached.has(name)) reached.set(name, (reached.get(name) ?? 0) + times)
-  history.update(`${seed} ${trace}\n${storyLines(chronicle).join("\n")}\n`)
+  history.update(`${world.seed} ${trace}\n${storyLines(chronicle).join("\n")}\n`)
   violations += verdicts.length
   const [verdict] = verdicts
-  if (verdict === undefined) continue
-  failing.push(`seed ${seed}: ${verdict.kind}: ${verdict.evidence}`.slice(0, 500))
+  if (verdict === undefined) return false
+  failing.push(`seed ${world.seed}: ${verdict.kind}: ${verdict.evidence}`.slice(0, 500))
   if (failing.length <= toldMax) tellSmallest(world, verdict)
-  if (isFirstOnly) break
+  return isFirstOnly
 }
 
+function tellSeeds(): boolean {
+  for (let seed = from; seed < from + seeds; seed++) if (tell(worldOf(seed))) return true
+  return false
+}
+
+/** Worlds after each occasion that has not come often enough, until it has, or does not come. */
+function tellScarce(): void {
+  let seed = from + seeds
+  for (const occasion of occasions) {
+    const name = occasionName(occasion)
+    const times = () => reached.get(name) ?? 0
+    for (let misses = 0; times() < each && misses < missesMax; misses++) {
+      const before = times()
+      if (tell(drawWorld(seed++, occasion))) return
+      if (times() > before) misses = -1
+    }
+    if (times() < each && isFirstOnly) return
+  }
+}
+
+if (!tellSeeds()) tellScarce()
+
 const [[rarest, rarestTimes] = ["", 0]] = Array.from(reached).toSorted(([, one], [, other]) => one - other)
-const isScarce = seeds >= fullSeeds && rarestTimes < occasionsMin
+const scarce = Array.from(reached).flatMap(([name, times]) => (times < each ? [`"${name}" came ${times} times`] : []))
 const found =
   failing.length > 0
     ? failing.slice(0, toldMax).join("; ")
-    : isScarce
-      ? `"${rarest}" came ${rarestTimes} times, and has to come ${occasionsMin} times`
+    : scarce.length > 0
+      ? `${scarce.join(", ")}: each has to come ${each} times`
       : undefined
 const report = {
   seeds,
   seed: from,
+  worlds,
   events,
   legs,
   faults,
+  each,
   rarest: { occasion: rarest, times: rarestTimes },
   violations,
   traceHash: history.digest("hex").slice(0, 32)

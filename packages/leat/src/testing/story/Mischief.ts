@@ -3,7 +3,9 @@ import type { FaultPlan, SendFault } from "../FaultTransport.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
 import { isLetterTopic } from "./letterTopics.ts"
 import type { Mishap, Occasions, State } from "./Occasions.ts"
+import type { ReadFrom, Whose } from "./statesOf.ts"
 import { one, type World } from "./World.ts"
+import { clusterName, sinkOf } from "./worldRoutes.ts"
 
 /** How often the mishap that a story is after is brought about. */
 const focusTimes = 4
@@ -20,13 +22,16 @@ const awayFaults: Readonly<Record<Away, SendFault>> = {
   isSilent: { kind: "silence" }
 }
 
+/** The states of a leat; of one leg or lane of it, where something is of that only. */
+type StatesOf = (leat: number, whose?: Whose) => ReadonlyArray<State>
+
 /** What mischief is made of. */
 interface MischiefOptions {
   readonly world: World
   readonly random: () => number
   readonly occasions: Occasions
   readonly chronicle: Chronicle
-  readonly statesOf: (leat: number) => ReadonlyArray<State>
+  readonly statesOf: StatesOf
 }
 
 export class Mischief {
@@ -38,7 +43,7 @@ export class Mischief {
   readonly #world: World
   readonly #occasions: Occasions
   readonly #chronicle: Chronicle
-  readonly #statesOf: (leat: number) => ReadonlyArray<State>
+  readonly #statesOf: StatesOf
   readonly #poison = new Set<number>()
   /** Clusters that are away, by `leat cluster`. */
   readonly #away = new Map<string, Away>()
@@ -56,7 +61,11 @@ export class Mischief {
   }
 
   /** Whether the mishap happens now, where the leat is in these states. */
-  strikes(mishap: Mishap, leat: number, states = () => this.#statesOf(leat)): boolean {
+  strikes(mishap: Mishap, leat: number, whose?: Whose): boolean {
+    return this.#strikes(mishap, leat, () => this.#statesOf(leat, whose))
+  }
+
+  #strikes(mishap: Mishap, leat: number, states: () => ReadonlyArray<State>): boolean {
     if (this.isOver) return false
     const { focus, rates, mishapsMax } = this.#world
     const isDrawn = this.random() < (rates[mishap] ?? 0)
@@ -128,8 +137,8 @@ export class Mischief {
   /** What the transports of one leat in one cluster do. */
   planOf(leat: number, cluster: number): FaultPlan {
     const { slow, focus } = this.#world
-    const breaks = (mishap: Mishap): boolean => {
-      const isStruck = this.strikes(mishap, leat)
+    const breaks = (mishap: Mishap, lane: ReadFrom): boolean => {
+      const isStruck = this.strikes(mishap, leat, { lane })
       if (isStruck) this.mayRepeat = true
       return isStruck
     }
@@ -137,7 +146,7 @@ export class Mischief {
       send: ({ topic }) => {
         const away = this.#awayFor(leat, cluster)
         if (away !== undefined) return awayFaults[away]
-        const fault = this.#sendFault(leat, topic)
+        const fault = this.#sendFault(leat, topic, `${clusterName(cluster)}/${topic}`)
         if (fault !== undefined || this.isOver) return fault
         if (isLetterTopic(topic) && focus?.state === "deadLettering") return { kind: "delay", ms: letterMs }
         return slow?.cluster === cluster ? { kind: "delay", ms: slow.ms } : undefined
@@ -145,22 +154,31 @@ export class Mischief {
       fence: ({ topic }) => {
         const away = this.#awayFor(leat, cluster)
         if (away !== undefined) return away === "refuses" ? "Unavailable" : "Timeout"
-        return this.strikes("fence", leat, this.#sendStates(leat, topic)) ? "Unavailable" : undefined
+        const states = this.#sendStates(leat, topic, `${clusterName(cluster)}/${topic}`)
+        return this.#strikes("fence", leat, states) ? "Unavailable" : undefined
       },
-      settle: () => (breaks("settle") ? "Unavailable" : breaks("hangSettle") ? "silence" : undefined),
-      pull: () => (breaks("loseLane") ? "LaneLost" : breaks("pull") ? "Unavailable" : undefined)
+      settle: (call) => (breaks("settle", call) ? "Unavailable" : breaks("hangSettle", call) ? "silence" : undefined),
+      pull: (call) => (breaks("loseLane", call) ? "LaneLost" : breaks("pull", call) ? "Unavailable" : undefined)
     }
   }
 
   /** What the disk of one leat does: what any cluster does, but that it is full now and then; and what is settled there has an answer. */
   planOfDisk(leat: number): FaultPlan {
-    const fails = (mishap: Mishap) => this.strikes(mishap, leat)
+    const fails = (mishap: Mishap, lane: ReadFrom) => this.strikes(mishap, leat, { lane })
+    const legs = this.#world.streams.flatMap((stream) => stream.legs)
+    const sinkFor = (topic: string) => {
+      const leg = legs.find((candidate) => topic.startsWith(`${clusterName(candidate.cluster)}.${candidate.topic}.`))
+      return leg === undefined ? undefined : sinkOf(leg)
+    }
     return {
       send: ({ topic }) =>
-        this.#full.has(leat) && !this.isOver ? { kind: "fail", reason: "Full" } : this.#sendFault(leat, topic),
-      fence: ({ topic }) => (this.strikes("fence", leat, this.#sendStates(leat, topic)) ? "Unavailable" : undefined),
-      settle: () => (fails("settle") ? "Unavailable" : undefined),
-      pull: () => (fails("loseLane") ? "LaneLost" : fails("pull") ? "Unavailable" : undefined)
+        this.#full.has(leat) && !this.isOver
+          ? { kind: "fail", reason: "Full" }
+          : this.#sendFault(leat, topic, sinkFor(topic)),
+      fence: ({ topic }) =>
+        this.#strikes("fence", leat, this.#sendStates(leat, topic, sinkFor(topic))) ? "Unavailable" : undefined,
+      settle: (call) => (fails("settle", call) ? "Unavailable" : undefined),
+      pull: (call) => (fails("loseLane", call) ? "LaneLost" : fails("pull", call) ? "Unavailable" : undefined)
     }
   }
 
@@ -169,15 +187,16 @@ export class Mischief {
   }
 
   /** A send of a letter is in the state that a letter is on its way, and no other send is. */
-  #sendStates(leat: number, topic: string): () => ReadonlyArray<State> {
+  #sendStates(leat: number, topic: string, sink: string | undefined): () => ReadonlyArray<State> {
     const isOfLetter = isLetterTopic(topic)
-    return () => this.#statesOf(leat).filter((state) => (state === "deadLettering") === isOfLetter)
+    const whose = isOfLetter ? {} : { sink }
+    return () => this.#statesOf(leat, whose).filter((state) => (state === "deadLettering") === isOfLetter)
   }
 
-  #sendFault(leat: number, topic: string): SendFault | undefined {
+  #sendFault(leat: number, topic: string, sink: string | undefined): SendFault | undefined {
     const { random } = this
-    const states = this.#sendStates(leat, topic)
-    const strikes = (mishap: Mishap) => this.strikes(mishap, leat, states)
+    const states = this.#sendStates(leat, topic, sink)
+    const strikes = (mishap: Mishap) => this.#strikes(mishap, leat, states)
     const ms = Math.floor(random() * this.#world.msMax)
     if (strikes("fail")) return { kind: "fail", reason: one(random, ["Unavailable", "Throttled"]) }
     if (strikes("refuse")) return { kind: "fail", reason: "Rejected" }

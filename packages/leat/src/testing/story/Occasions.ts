@@ -2,8 +2,6 @@
  * What can go wrong, and in which state of a leat it does: the table that stories have to reach, so that a generator which no
  * longer comes to a place is found out.
  */
-import type { OpenLeat } from "../../OpenLeat.ts"
-
 /**
  * Everything that stories bring about.
  *
@@ -58,7 +56,7 @@ export const mishaps = [
 export type Mishap = (typeof mishaps)[number]
 
 /**
- * Where a leat can be; several at once.
+ * Where a leat, or one of its lanes, can be; several at once.
  *
  * @example
  * ```ts
@@ -66,18 +64,30 @@ export type Mishap = (typeof mishaps)[number]
  * ```
  */
 export const states = [
+  // what is published
   "empty",
   "queued",
   "inFlight",
   "inDoubt",
+  "retrying",
   "waiting",
   "halted",
   "closing",
-  "handling",
   "deadLettering",
-  "spilled"
+  "spilled",
+  // what is read
+  "fresh",
+  "handling",
+  "parked",
+  "blocked",
+  "draining",
+  "readHalted"
 ] as const
-/** Where a leat is, by its ledger; `deadLettering`: a dead letter is on its way, or waits to be sent again; `spilled`: events are on its disk. */
+/**
+ * Where a leat is, by its ledger. `retrying`: the last send to a partition failed, and its leg has something left to send; `deadLettering`: a dead letter
+ * is on its way, or waits to be sent again; `spilled`: events are on its disk. Of lanes that are read, `fresh`: nothing of it was settled yet by this
+ * holder; `parked`: an event waits for its next attempt; `blocked`: its buffer is full; `draining`: it was taken back, and is not released yet.
+ */
 export type State = (typeof states)[number]
 
 /** A mishap in a state. */
@@ -96,23 +106,6 @@ export interface Occasion {
  */
 export function occasionName({ mishap, state }: Occasion): string {
   return `${mishap} while ${state}`
-}
-
-/** The states that a leat is in. */
-export function statesOf(leat: OpenLeat, isClosing: boolean, isDeadLettering: boolean): ReadonlyArray<State> {
-  const { streams, legs, lanes } = leat.ledger.snapshot()
-  const found: Array<State> = []
-  if (isClosing) found.push("closing")
-  if (isDeadLettering) found.push("deadLettering")
-  if (legs.some(({ queued }) => queued > 0)) found.push("queued")
-  if (legs.some(({ inFlight }) => inFlight > 0)) found.push("inFlight")
-  if (legs.some(({ inDoubt }) => inDoubt > 0)) found.push("inDoubt")
-  if (legs.some(({ spilled }) => spilled > 0)) found.push("spilled")
-  if (streams.some(({ waiting }) => waiting > 0)) found.push("waiting")
-  if (leat.halted().length > 0) found.push("halted")
-  if (lanes.some(({ inFlight }) => inFlight > 0)) found.push("handling")
-  if (legs.every(({ queued, inFlight, inDoubt }) => queued + inFlight + inDoubt === 0)) found.push("empty")
-  return found
 }
 
 /**

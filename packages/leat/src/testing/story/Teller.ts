@@ -11,6 +11,7 @@ import type { Chronicle } from "../judge/Chronicle.ts"
 import type { Gate } from "./Gate.ts"
 import { type StoryNote, storyNotes } from "./storyNotes.ts"
 import type { World, WorldStream } from "./World.ts"
+import type { SeenAtDrivers } from "./statesOf.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
 /** How long a leat that closes waits for what is buffered. */
@@ -29,15 +30,14 @@ interface TellerOptions {
   /** Number of the leat whose place it takes, the first of them; its own when it is one of the first. */
   readonly slot: number
   /** Kept by its drivers. */
-  readonly lettersOnWay: ReadonlySet<string>
+  readonly seen: SeenAtDrivers
 }
 
 export class Teller {
   readonly leat: OpenLeat
   readonly index: number
   readonly chronicle: Chronicle
-  /** Partitions of topics of dead letters whose last ones are not stored yet. */
-  readonly lettersOnWay: ReadonlySet<string>
+  readonly seen: SeenAtDrivers
   readonly disk: number | undefined
   readonly slot: number
   isClosed = false
@@ -49,12 +49,12 @@ export class Teller {
 
   private constructor(
     leat: OpenLeat,
-    { index, chronicle, world, lettersOnWay, gate, disk, slot }: TellerOptions,
+    { index, chronicle, world, seen, gate, disk, slot }: TellerOptions,
     scope: Scope.Closeable
   ) {
     this.leat = leat
     this.index = index
-    this.lettersOnWay = lettersOnWay
+    this.seen = seen
     this.disk = disk
     this.slot = slot
     this.#gate = gate

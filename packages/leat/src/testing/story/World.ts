@@ -5,6 +5,7 @@
 import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
+import { drawReading } from "./drawReading.ts"
 import { drawSpills } from "./drawSpills.ts"
 
 /** One leg of a stream of a world. */
@@ -67,9 +68,11 @@ export interface WorldGroup {
   readonly members: number
   /**
    * What becomes of an event that fails for good. `retry`: none does. `deadLetter`: at once, others are tried again. `deadLetterAll`: everything
-   * that fails three times. `drop`: at once.
+   * that fails three times. `drop`: at once. `halt`: its lane stands until somebody resumes it.
    */
-  readonly ending: "retry" | "deadLetter" | "deadLetterAll" | "drop"
+  readonly ending: "retry" | "deadLetter" | "deadLetterAll" | "drop" | "halt"
+  /** Bytes that a lane holds, at most; undefined: as many as by default. */
+  readonly readBytes?: number | undefined
   /** All letters are replayed at the end. */
   readonly isReplayed: boolean
 }
@@ -127,16 +130,15 @@ export const textBytes = [1, 1, 10, 10, 200, 200, 3000, 3000, 3000, 15_000, 19_5
  * ```
  */
 export function drawWorld(seed: number, focus?: Occasion): World {
+  const isClosing = focus?.state === "closing"
   const random = seededRandom(Math.imul(seed, 7919) + 17)
-  // What has to do with dead letters is drawn beside the rest: the worlds of the seeds are otherwise what they were.
+  // What has to do with dead letters is drawn beside the rest, and so is which legs set aside: the worlds of the seeds are otherwise what they were.
   const letters = seededRandom(Math.imul(seed, 104_729) + 5)
-  // And so is which legs set aside what they cannot publish.
   const undelivered = seededRandom(Math.imul(seed, 15_485_863) + 11)
   const isLettering = focus?.state === "deadLettering" || focus?.mishap === "poison" || focus?.mishap === "replay"
   const upTo = (count: number) => 1 + Math.floor(random() * count)
   const chance = (share: number) => random() < share
   const clusters = upTo(2)
-  const isClosing = focus?.state === "closing"
   const isFull = focus?.state === "waiting" || chance(0.25)
   const policyOf = (drawn: "keep" | "drop") => (undelivered() < 0.2 ? "setAside" : drawn)
   const leg = (topic: string, isRequired: boolean): WorldLeg => ({
@@ -165,7 +167,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
   }
   Object.assign(rates, undeliveredRates(streams, undelivered), ofSpills, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
-  const groups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
+  const plainGroups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,
     stream: Math.floor(random() * streams.length),
     api: one(random, ["handle", "handle", "handleBatch", "subscribe"]),
@@ -175,6 +177,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
       : one(letters, ["retry", "retry", "deadLetter", "deadLetterAll", "drop"]),
     isReplayed: letters() < 0.5
   }))
+  const groups = drawReading(seed, plainGroups, focus)
   if (groups.some(({ ending }) => ending !== "retry")) rates.poison ??= 0.05 + letters() * 0.2
   return {
     seed,
@@ -205,7 +208,10 @@ function focusRates({ mishap, state }: Occasion): World["rates"] {
     ...(state === "halted" ? { refuse: 0.2 } : {}),
     ...(state === "inDoubt" || mishap === "fence" ? { loseResponse: 0.3 } : {}),
     ...(state === "inDoubt" ? { fence: 0.3 } : {}),
-    ...(state === "closing" ? { close: 0.1 } : {})
+    ...(state === "closing" ? { close: 0.1 } : {}),
+    ...(state === "retrying" ? { fail: 0.3 } : {}),
+    ...(state === "parked" ? { handler: 0.3 } : {}),
+    ...(state === "fresh" || state === "draining" ? { join: 0.1, leave: 0.1 } : {})
   }
 }
 

@@ -41,7 +41,7 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
     for (const teller of tellers) {
       if (teller.isClosed || teller.isCrashed) continue
       const { index, leat } = teller
-      const looks = leat.halted().length > 0 ? (halted.get(teller) ?? 0) + 1 : 0
+      const looks = isHalted(teller) ? (halted.get(teller) ?? 0) + 1 : 0
       halted.set(teller, looks)
       if (looks > haltedLooks || mischief.strikes("resume", index)) yield* resumeOne(teller)
       if (mischief.strikes("wallBack", index)) party.wall.jump(-hourMs)
@@ -62,6 +62,10 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
     }
   }
 })
+
+function isHalted({ leat }: Teller): boolean {
+  return leat.halted().length > 0 || leat.subscriptions().some(({ halted }) => halted().length > 0)
+}
 
 /** What happens to the machines of a leat: its cluster is away, its disk is full or loses its power, its process crashes. */
 const disturbMachine = Effect.fnUntraced(function* (party: Party, teller: Teller) {

@@ -52,7 +52,7 @@ export const endGroup = Effect.fnUntraced(function* (party: Party, group: WorldG
     stream: fact.stream,
     isOrdered: fact.isOrdered,
     isWhole,
-    ending: ending === "deadLetterAll" ? "deadLetter" : ending,
+    ending: ending === "deadLetterAll" ? "deadLetter" : ending === "halt" ? "retry" : ending,
     // Who consumes by hand may be gone between the work and the word that it is done; tombstones are handled unseen.
     mayRepeat: mischief.mayRepeat || group.api === "subscribe" || fact.isCompacted
   })

@@ -85,7 +85,7 @@ function work({ group, mischief, teller }: Joining, handlings: ReadonlyArray<Han
     // A process that is dead does nothing.
     if (teller.isCrashed) return yield* Effect.never
     if (mischief.random() < 0.4) yield* Effect.sleep(Math.floor(mischief.random() * 20))
-    if (mischief.strikes("handler", teller.index)) return yield* new Planted()
+    if (mischief.strikes("handler", teller.index, { lane: handlings[0] })) return yield* new Planted()
     const poison = group.ending === "retry" ? [] : handlings.filter(({ serial }) => mischief.isPoison(serial))
     for (const handling of poison) handling.isPoison = true
     if (poison.length > 0) return yield* new Poison()

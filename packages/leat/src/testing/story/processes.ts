@@ -5,6 +5,8 @@ import { type Callers, caller, hasRoom } from "./callers.ts"
 import { joinParty, type Party } from "./party.ts"
 import { Gate } from "./Gate.ts"
 import { Teller } from "./Teller.ts"
+import type { SeenAtDrivers } from "./statesOf.ts"
+import { watchLanes } from "./watchLanes.ts"
 import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
 import { watchSpills } from "./watchSpills.ts"
@@ -19,10 +21,11 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   const { world, stages, chronicle, mischief, tellers, disks } = party
   const index = tellers.length
   const gate = new Gate()
-  const lettersOnWay = new Set<string>()
+  const seen: SeenAtDrivers = { lettersOnWay: new Set(), failing: new Set(), lanes: new Set() }
   const drivers = stages.map(({ driver }, cluster) => {
     const faulty = faultDriver(watchStored(driver, chronicle), mischief.planOf(index, cluster))
-    const doubted = watchDoubts(watchSent(faulty, lettersOnWay), chronicle, cluster, world)
+    const watched = watchLanes(watchSent(faulty, seen.lettersOnWay), clusterName(cluster), seen)
+    const doubted = watchDoubts(watched, chronicle, cluster, world)
     return { ...gate.driver(watchSettles(doubted, chronicle, world)), name: clusterName(cluster) }
   })
   const disk = world.disk === undefined ? undefined : world.disk.isShared ? 0 : (slot ?? index)
@@ -32,7 +35,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
     drivers.push({ ...gate.driver(watched), name: diskName })
   }
   const routes = worldRoutes(stages, world, 1)
-  const own = { gate, disk, slot: slot ?? index, lettersOnWay }
+  const own = { gate, disk, slot: slot ?? index, seen }
   const teller = yield* Teller.open({ index, world, chronicle, drivers, routes, ...own })
   tellers.push(teller)
   return teller

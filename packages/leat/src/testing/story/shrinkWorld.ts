@@ -167,8 +167,9 @@ function withOneMember(world: World, index: number): World | undefined {
 function plainGroup(world: World, index: number): World | undefined {
   const group = world.groups[Math.floor(index / 2)]
   if (group === undefined) return undefined
-  const change: Partial<WorldGroup> = index % 2 === 0 ? { ending: "retry", isReplayed: false } : { isReplayed: false }
-  if (!group.isReplayed && (index % 2 === 1 || group.ending === "retry")) return world
+  const change: Partial<WorldGroup> =
+    index % 2 === 0 ? { ending: "retry", isReplayed: false } : { isReplayed: false, readBytes: undefined }
+  if (Object.entries(change).every(([name, value]) => group[name as keyof WorldGroup] === value)) return world
   return { ...world, groups: world.groups.map((one) => (one === group ? { ...one, ...change } : one)) }
 }
 

@@ -28,8 +28,9 @@ export function worldLines(world: World): ReadonlyArray<string> {
       )
     ]),
     ...world.groups.map(
-      ({ group, stream, api, members, ending, isReplayed }) =>
-        `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}${isReplayed ? ", replayed at the end" : ""}`
+      ({ group, stream, api, members, ending, isReplayed, readBytes }) =>
+        `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}` +
+        `${isReplayed ? ", replayed at the end" : ""}${readBytes === undefined ? "" : `, lanes of ${readBytes} bytes`}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
     ...(disk === undefined ? [] : [diskWords(disk)]),

@@ -10,7 +10,8 @@ import { joinParty, type Party, resumeAll } from "./party.ts"
 import { emptyDisks, leaveDisk, leaveToOne } from "./diskEndings.ts"
 import { endGroup, within } from "./endings.ts"
 import { Mischief } from "./Mischief.ts"
-import { Occasions, statesOf } from "./Occasions.ts"
+import { Occasions } from "./Occasions.ts"
+import { statesOf, type Whose } from "./statesOf.ts"
 import { joinAfterwards, readBack } from "./readBack.ts"
 import { readLetters } from "./readLetters.ts"
 import { audit } from "./audit.ts"
@@ -83,9 +84,9 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
   const occasions = new Occasions()
   const random = seededRandom(world.seed)
   const tellers: Array<Teller> = []
-  const stateOf = (index: number) => {
+  const stateOf = (index: number, whose?: Whose) => {
     const teller = tellers[index]
-    return teller === undefined ? [] : statesOf(teller.leat, teller.isClosing, teller.lettersOnWay.size > 0)
+    return teller === undefined ? [] : statesOf(teller.leat, teller, whose)
   }
   const mischief = new Mischief({ world, random, occasions, chronicle, statesOf: stateOf })
   for (const { stream, isOrdered, legs } of world.streams)

@@ -1,6 +1,6 @@
 /** The route document of a world. */
 import type { Stage } from "./Scenario.ts"
-import type { World, WorldLeg, WorldSpill } from "./World.ts"
+import type { World, WorldGroup, WorldLeg, WorldSpill } from "./World.ts"
 
 const retry = { base: "10 millis", factor: 2, maxDelay: "500 millis" }
 
@@ -39,8 +39,20 @@ const policies = {
   dropPoison: [
     { on: ["Poison"], then: "drop" },
     { on: ["*"], retry, then: "halt" }
+  ],
+  haltPoison: [
+    { on: ["Poison"], then: "halt" },
+    { on: ["*"], retry, then: "halt" }
   ]
 }
+
+const policyOfGroup = {
+  retry: "retry",
+  deadLetter: "deadLetter",
+  deadLetterAll: "deadLetterAll",
+  drop: "dropPoison",
+  halt: "haltPoison"
+} as const satisfies Record<WorldGroup["ending"], keyof typeof policies>
 
 /** Of subscriptions. */
 const settings = { concurrency: 3, settleEvery: "20 millis", drain: "5 seconds" }
@@ -86,9 +98,10 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
       match: { stream },
       to: legs.map((one, index) => leg(one, index === 0))
     })),
-    subscriptions: groups.map(({ group, ending }) => ({
+    subscriptions: groups.map(({ group, ending, readBytes }) => ({
       match: { stream: "*", group },
-      policy: ending === "drop" ? "dropPoison" : ending,
+      policy: policyOfGroup[ending],
+      ...(readBytes === undefined ? {} : { buffer: { bytes: readBytes } }),
       ...settings
     }))
   }
