@@ -158,13 +158,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
   const { streams, disk, rates: ofSpills } = drawSpills(seed, plain, focus)
-  const rates: Partial<Record<Mishap, number>> = {}
-  for (const mishap of mishaps) {
-    if (lastingMishaps.includes(mishap)) continue
-    if (letterMishaps.includes(mishap)) {
-      if (letters() < 0.5) rates[mishap] = letters() * 0.12
-    } else if (chance(0.3)) rates[mishap] = random() * 0.12
-  }
+  const rates = drawRates(random, letters)
   Object.assign(rates, undeliveredRates(streams, undelivered), ofSpills, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
   const plainGroups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
@@ -200,6 +194,18 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     isTraced: chance(0.3),
     focus
   }
+}
+
+/** Each mishap is left out of most worlds, those of dead letters of half of them. */
+function drawRates(random: () => number, letters: () => number): Partial<Record<Mishap, number>> {
+  const rates: Partial<Record<Mishap, number>> = {}
+  for (const mishap of mishaps) {
+    if (lastingMishaps.includes(mishap)) continue
+    if (letterMishaps.includes(mishap)) {
+      if (letters() < 0.5) rates[mishap] = letters() * 0.12
+    } else if (random() < 0.3) rates[mishap] = random() * 0.12
+  }
+  return rates
 }
 
 /** What brings the state of a focus about. */
