@@ -10,7 +10,7 @@ export const bytes = (text: string) => Buffer.from(text)
 export class Hand {
   readonly chronicle = new Chronicle()
 
-  constructor(group: Partial<Pick<GroupFact, "mayRepeat" | "isWhole" | "ending">> = {}) {
+  constructor(group: Partial<Pick<GroupFact, "mayRepeat" | "isWhole" | "ending" | "delaysMs">> = {}) {
     this.chronicle.streams.push({ stream: "notes", required: [sink], sinks: [sink], isOrdered: true })
     this.chronicle.groups.push({
       group: "readers",
@@ -19,7 +19,8 @@ export class Hand {
       mayRepeat: group.mayRepeat ?? false,
       isWhole: group.isWhole ?? false,
       isOrdered: true,
-      ending: group.ending ?? "retry"
+      ending: group.ending ?? "retry",
+      delaysMs: group.delaysMs
     })
   }
 

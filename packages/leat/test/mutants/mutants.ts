@@ -16,6 +16,7 @@ import { letterWorldMutants } from "./letterWorldMutants.ts"
 import { publishMutants } from "./publishMutants.ts"
 import { pumpMutants } from "./pumpMutants.ts"
 import { retryTopicMutants } from "./retryTopicMutants.ts"
+import { retryWorldMutants } from "./retryWorldMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
@@ -50,6 +51,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...letterWorldMutants,
   ...replayMutants,
   ...retryTopicMutants,
+  ...retryWorldMutants,
   ...batchMutants,
   ...laneEndMutants,
   ...inboxMutants,

@@ -106,6 +106,35 @@ export interface Handling {
   isPoison: boolean
   /** Whether it was begun after its lane had been taken back. */
   readonly isTakenBack: boolean
+  /** Of a record in a retry topic: how it came there. */
+  readonly moved?: MoveFact | undefined
+  /** Wall clock when it began, and how often that had jumped; absent where nobody looked. */
+  readonly wall?: WallTime | undefined
+}
+
+/** What the wall clock showed, in epoch milliseconds, and how often it had jumped. */
+export interface WallTime {
+  readonly ms: number
+  readonly jumps: number
+}
+
+/** What a record in a retry topic says of how it came there. */
+export interface MoveFact {
+  /** Where it was read first. */
+  readonly origin: NonNullable<LetterFact["origin"]>
+  /** How often it was moved, this time included. */
+  readonly moves: number
+  /** Epoch milliseconds when it was moved, and from which on it may be handled. */
+  readonly atMs: number
+  readonly dueMs: number
+}
+
+/** One record that a raw read found in a retry topic. */
+export interface RetryFact extends Omit<LetterFact, "origin"> {
+  /** The number of the topic, from 1. */
+  readonly tier: number
+  /** Undefined: it does not say. */
+  readonly moved: MoveFact | undefined
 }
 
 /** One record as it was set aside, or replayed: in a topic of dead letters, or in that of replays. */
@@ -140,6 +169,8 @@ export interface GroupFact {
   readonly isOrdered: boolean
   /** What becomes of an event that fails for good; `retry`: none ends so. */
   readonly ending: "retry" | "deadLetter" | "drop"
+  /** Delays of its retry topics, in milliseconds, the first tier first; none when absent. */
+  readonly delaysMs?: ReadonlyArray<number> | undefined
 }
 
 /** A stream and its destinations. */
@@ -250,6 +281,18 @@ export function placeName(
 }
 
 /**
+ * Names a move of a record to a retry topic: the one that makes it so many.
+ *
+ * @example
+ * ```ts
+ * moveName("billing", { topic: "orders", partition: 0, position: 17n }, 1) // "billing orders/0/17 moved 1"
+ * ```
+ */
+export function moveName(group: string, origin: MoveFact["origin"], moves: number): string {
+  return `${placeName(group, origin)} moved ${moves}`
+}
+
+/**
  * The facts of one story, in the order they were noted.
  *
  * @example
@@ -293,6 +336,12 @@ export class Chronicle {
   readonly owners = new Map<string, number>()
   /** When a dead letter was first stored, by `placeName` of its record. */
   readonly lettersStored = new Map<string, number>()
+  /** When a record was first stored in a retry topic, by `moveName`. */
+  readonly movesStored = new Map<string, { readonly at: number; readonly wall: WallTime }>()
+  /** What was pulled of retry topics, by `placeName`. */
+  readonly pulledMoves = new Map<string, MoveFact>()
+  /** What raw reads found in retry topics. */
+  readonly retries: Array<RetryFact> = []
   /** What the ledgers said of streams at the end. */
   readonly streamBooks: Array<StreamBooks> = []
   /** What the ledgers said of legs at the end. */

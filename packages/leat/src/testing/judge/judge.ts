@@ -5,6 +5,7 @@ import { judgeBooks } from "./judgeBooks.ts"
 import { judgeHandling } from "./judgeHandling.ts"
 import { judgeLetters } from "./judgeLetters.ts"
 import { judgeOrder } from "./judgeOrder.ts"
+import { judgeRetries } from "./judgeRetries.ts"
 import { judgeSpills } from "./judgeSpills.ts"
 import { judgeStorage } from "./judgeStorage.ts"
 import { judgeUndelivered } from "./judgeUndelivered.ts"
@@ -26,6 +27,7 @@ export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
     ...judgeHandling(chronicle),
     ...judgeOrder(chronicle),
     ...judgeLetters(chronicle),
+    ...judgeRetries(chronicle),
     ...judgeUndelivered(chronicle),
     ...judgeSpills(chronicle),
     ...judgeBooks(chronicle),

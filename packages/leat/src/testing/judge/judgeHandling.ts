@@ -1,6 +1,6 @@
 /** What groups got, against what raw reads show. */
-import { type Chronicle, type GroupFact, type Handling, placeName, type Verdict } from "./Chronicle.ts"
-import { isBeside, isEnded, placeOf } from "./handlings.ts"
+import type { Chronicle, GroupFact, Handling, Verdict } from "./Chronicle.ts"
+import { asideAt, isBeside, isEnded, placeOf } from "./handlings.ts"
 
 export function judgeHandling(chronicle: Chronicle): ReadonlyArray<Verdict> {
   return chronicle.groups.flatMap((group) => {
@@ -20,7 +20,7 @@ function* lost({ copies, letters }: Chronicle, group: GroupFact, own: ReadonlyAr
   }
 }
 
-function* doubled({ lettersStored }: Chronicle, group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
+function* doubled(chronicle: Chronicle, group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
   for (const { id, isTakenBack } of own)
     if (isTakenBack)
       yield { kind: "doubled", evidence: `group ${group.group} was given ${id}, which had been taken back` }
@@ -30,7 +30,7 @@ function* doubled({ lettersStored }: Chronicle, group: GroupFact, own: ReadonlyA
   /** When each record began to be handled or dropped, or was stored as a dead letter. */
   const firstEnded = new Map<string, Handling & { readonly at: number }>()
   for (const one of own) {
-    const at = isEnded(group, one) ? one.beganAt : lettersStored.get(placeName(group.group, one))
+    const at = isEnded(group, one) ? one.beganAt : asideAt(chronicle, one)
     const known = firstEnded.get(placeOf(one))
     if (at !== undefined && (known === undefined || at < known.at)) firstEnded.set(placeOf(one), { ...one, at })
   }

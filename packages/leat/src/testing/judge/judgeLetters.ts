@@ -1,7 +1,7 @@
 /** Dead letters and replays: what raw reads show of them, against what was read and handled. */
 import type { Header } from "../../record/Headers.ts"
-import { deadLetterTopics } from "../../record/DeadLetter.ts"
-import { type Chronicle, type GroupFact, type LetterFact, placeName, type Verdict } from "./Chronicle.ts"
+import { deadLetterTopics, retryTopic } from "../../record/DeadLetter.ts"
+import { type Chronicle, type GroupFact, type LetterFact, moveName, placeName, type Verdict } from "./Chronicle.ts"
 import { isEnded, placeOf } from "./handlings.ts"
 
 export function judgeLetters(chronicle: Chronicle): ReadonlyArray<Verdict> {
@@ -29,7 +29,7 @@ function* garbledLetters(chronicle: Chronicle, group: GroupFact): Iterable<Verdi
 }
 
 /** What was read there, in the topic of the group or in that of its replays. */
-function readAt(
+export function readAt(
   { copies, replays }: Chronicle,
   { sink, group }: GroupFact,
   origin: LetterFact["origin"]
@@ -62,7 +62,8 @@ function* baseless(chronicle: Chronicle, group: GroupFact): Iterable<Verdict> {
       yield { kind: "toldWrongly", evidence: `${letter.id} was set aside by ${group.group}, where it has not failed` }
   }
   const topic = topicOf(group.sink)
-  const topics = [topic, deadLetterTopics(topic, group.group).replays]
+  const retries = (group.delaysMs ?? []).map((_, index) => retryTopic(topic, group.group, index + 1))
+  const topics = [topic, deadLetterTopics(topic, group.group).replays, ...retries]
   for (const one of own)
     if (!topics.includes(one.topic))
       yield { kind: "toldWrongly", evidence: `group ${group.group} was given ${placeOf(one)}, which is not for it` }
@@ -86,16 +87,18 @@ function* lost(chronicle: Chronicle, group: GroupFact): Iterable<Verdict> {
   const ended = new Set(
     chronicle.handlings.flatMap((one) => (one.group === name && isEnded(group, one) ? [placeOf(one)] : []))
   )
+  // What was moved is judged where it went.
+  const isMoved = (replay: LetterFact) => chronicle.movesStored.has(moveName(name, replay, 1))
   for (const replay of chronicle.replays)
-    if (replay.group === name && !ended.has(placeOf(replay)) && !set.has(placeName(name, replay)))
+    if (replay.group === name && !ended.has(placeOf(replay)) && !set.has(placeName(name, replay)) && !isMoved(replay))
       yield { kind: "lost", evidence: `group ${name} settled past the replay at ${placeOf(replay)} without it` }
 }
 
-function topicOf(sink: string): string {
+export function topicOf(sink: string): string {
   return sink.slice(sink.indexOf("/") + 1)
 }
 
-function isSame(one: Bytes, other: Bytes): boolean {
+export function isSame(one: Bytes, other: Bytes): boolean {
   return (
     isEqual(one.key, other.key) &&
     isEqual(one.value, other.value) &&

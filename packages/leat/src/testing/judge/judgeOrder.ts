@@ -1,6 +1,6 @@
 /** The order in which groups got the events of a key. */
-import { type Chronicle, type GroupFact, type Handling, placeName, type Verdict } from "./Chronicle.ts"
-import { isBeside, isEnded } from "./handlings.ts"
+import type { Chronicle, GroupFact, Handling, Verdict } from "./Chronicle.ts"
+import { asideAt, isBeside, isEnded } from "./handlings.ts"
 
 export function judgeOrder(chronicle: Chronicle): ReadonlyArray<Verdict> {
   return chronicle.groups.flatMap((group) => {
@@ -34,19 +34,15 @@ function* ofMembers(group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Ve
     }
 }
 
-/** What comes behind an event of its key is begun when that is handled, dropped by the policy, or stored as a dead letter. */
-function* aroundFailures(
-  { lettersStored }: Chronicle,
-  group: GroupFact,
-  own: ReadonlyArray<Handling>
-): Iterable<Verdict> {
+/** What comes behind an event of its key is begun when that is handled, dropped by the policy, stored as a dead letter, or in a retry topic. */
+function* aroundFailures(chronicle: Chronicle, group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
   if (!group.isOrdered) return
   for (const same of Map.groupBy(own, ({ topic, partition, key }) => `${topic}/${partition} ${key}`).values()) {
     /** When each record ended, by its position; Infinity: it has not. */
     const endedAt = new Map<bigint, number>()
     for (const one of same) {
       const ended = isEnded(group, one) ? (one.endedAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
-      const stored = lettersStored.get(placeName(group.group, one)) ?? Number.POSITIVE_INFINITY
+      const stored = asideAt(chronicle, one) ?? Number.POSITIVE_INFINITY
       endedAt.set(one.position, Math.min(endedAt.get(one.position) ?? Number.POSITIVE_INFINITY, ended, stored))
     }
     for (const later of same) {

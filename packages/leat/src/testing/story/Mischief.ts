@@ -1,7 +1,7 @@
 /** Decides when something goes wrong, and notes in which state of the leat it did. */
 import type { FaultPlan, SendFault } from "../FaultTransport.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
-import { isLetterTopic } from "./letterTopics.ts"
+import { isAsideTopic } from "./letterTopics.ts"
 import type { Mishap, Occasions, State } from "./Occasions.ts"
 import type { ReadFrom, Whose } from "./statesOf.ts"
 import { one, type World } from "./World.ts"
@@ -12,6 +12,9 @@ const focusTimes = 4
 
 /** How long a send of dead letters takes where a story is about them, in milliseconds. */
 const letterMs = 30
+
+/** Failures of an event that works in the end, at most: more than all retry topics of a group allow. */
+const failuresMax = 13
 
 /** How a cluster is away: it refuses, it takes requests and says nothing of them, or it gives no answer at all. */
 type Away = "refuses" | "breaksOff" | "isSilent"
@@ -45,6 +48,8 @@ export class Mischief {
   readonly #chronicle: Chronicle
   readonly #statesOf: StatesOf
   readonly #poison = new Set<number>()
+  /** How often an event has failed for now, by `group serial`. */
+  readonly #failed = new Map<string, number>()
   /** Clusters that are away, by `leat cluster`. */
   readonly #away = new Map<string, Away>()
   /** Leats whose disk is full. */
@@ -88,6 +93,16 @@ export class Mischief {
 
   isPoison(serial: number | undefined): boolean {
     return !this.isOver && serial !== undefined && this.#poison.has(serial)
+  }
+
+  /** Whether it fails now where it is tried again later: an event that is poison fails so and so often there, and works then. */
+  failsForNow(group: string, serial: number | undefined): boolean {
+    if (serial === undefined || !this.#poison.has(serial)) return false
+    const name = `${group} ${serial}`
+    const times = this.#failed.get(name) ?? 0
+    if (times > serial % failuresMax) return false
+    this.#failed.set(name, times + 1)
+    return true
   }
 
   /** As `strikes`, of what most stories do without: then nothing is drawn. */
@@ -148,7 +163,7 @@ export class Mischief {
         if (away !== undefined) return awayFaults[away]
         const fault = this.#sendFault(leat, topic, `${clusterName(cluster)}/${topic}`)
         if (fault !== undefined || this.isOver) return fault
-        if (isLetterTopic(topic) && focus?.state === "deadLettering") return { kind: "delay", ms: letterMs }
+        if (isAsideTopic(topic) && focus?.state === "deadLettering") return { kind: "delay", ms: letterMs }
         return slow?.cluster === cluster ? { kind: "delay", ms: slow.ms } : undefined
       },
       fence: ({ topic }) => {
@@ -188,7 +203,7 @@ export class Mischief {
 
   /** A send of a letter is in the state that a letter is on its way, and no other send is. */
   #sendStates(leat: number, topic: string, sink: string | undefined): () => ReadonlyArray<State> {
-    const isOfLetter = isLetterTopic(topic)
+    const isOfLetter = isAsideTopic(topic)
     const whose = isOfLetter ? {} : { sink }
     return () => this.#statesOf(leat, whose).filter((state) => (state === "deadLettering") === isOfLetter)
   }

@@ -10,6 +10,7 @@ import type { Driver } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
 import type { Gate } from "./Gate.ts"
 import { type StoryNote, storyNotes } from "./storyNotes.ts"
+import type { WallClock } from "./WallClock.ts"
 import type { World, WorldStream } from "./World.ts"
 import type { SeenAtDrivers } from "./statesOf.ts"
 import { sinkOf } from "./worldRoutes.ts"
@@ -29,6 +30,7 @@ interface TellerOptions {
   readonly disk: number | undefined
   /** Number of the leat whose place it takes, the first of them; its own when it is one of the first. */
   readonly slot: number
+  readonly wall: WallClock
   /** Kept by its drivers. */
   readonly seen: SeenAtDrivers
 }
@@ -38,6 +40,7 @@ export class Teller {
   readonly index: number
   readonly chronicle: Chronicle
   readonly seen: SeenAtDrivers
+  readonly wall: WallClock
   readonly disk: number | undefined
   readonly slot: number
   isClosed = false
@@ -49,12 +52,13 @@ export class Teller {
 
   private constructor(
     leat: OpenLeat,
-    { index, chronicle, world, seen, gate, disk, slot }: TellerOptions,
+    { index, chronicle, world, seen, wall, gate, disk, slot }: TellerOptions,
     scope: Scope.Closeable
   ) {
     this.leat = leat
     this.index = index
     this.seen = seen
+    this.wall = wall
     this.disk = disk
     this.slot = slot
     this.#gate = gate

@@ -1,10 +1,13 @@
 import type { Clock, Duration } from "effect"
 import { Effect } from "effect"
+import type { WallTime } from "../judge/Chronicle.ts"
 
 /** A clock whose wall time jumps, as after a correction or a pause of the machine, while its monotonic time goes on. */
 export class WallClock implements Clock.Clock {
   readonly #inner: Clock.Clock
   #offsetMs = 0
+  /** How often it has jumped. */
+  jumps = 0
 
   constructor(inner: Clock.Clock) {
     this.#inner = inner
@@ -12,6 +15,11 @@ export class WallClock implements Clock.Clock {
 
   jump(ms: number): void {
     this.#offsetMs += ms
+    this.jumps++
+  }
+
+  get wallTime(): WallTime {
+    return { ms: this.currentTimeMillisUnsafe(), jumps: this.jumps }
   }
 
   currentTimeMillisUnsafe(): number {

@@ -71,6 +71,11 @@ export interface WorldGroup {
    * that fails three times. `drop`: at once. `halt`: its lane stands until somebody resumes it.
    */
   readonly ending: "retry" | "deadLetter" | "deadLetterAll" | "drop" | "halt"
+  /**
+   * Delays of its retry topics, in milliseconds: what fails three times is tried again after each of them, and events that are poison work after so
+   * and so many attempts. Undefined: it has none.
+   */
+  readonly retryDelaysMs?: ReadonlyArray<number> | undefined
   /** Bytes that a lane holds, at most; undefined: as many as by default. */
   readonly readBytes?: number | undefined
   /** All letters are replayed at the end. */

@@ -1,7 +1,7 @@
 /** How a story ends: each part within its time, and each group with everything that is for it. */
 import { Effect, Option } from "effect"
 import { replay } from "../../deadLetters/replayLetters.ts"
-import { deadLetterTopics } from "../../record/DeadLetter.ts"
+import { deadLetterTopics, retryTopic } from "../../record/DeadLetter.ts"
 import type { PartitionBounds, Transport } from "../../transport/index.ts"
 import { joinParty, type Party, resumeAll } from "./party.ts"
 import type { WorldGroup } from "./World.ts"
@@ -12,7 +12,7 @@ const endsWithin = "5 minutes"
 
 /** Time between two looks, in milliseconds: at what is on its way, and at what is looked for every half minute. */
 const lookMs = 20
-const replayLookMs = 1000
+const ownLookMs = 1000
 
 /** Whether it ends in time; a notice when it does not. */
 export function within(party: Party, what: string, effect: Effect.Effect<unknown, unknown>): Effect.Effect<boolean> {
@@ -52,6 +52,7 @@ export const endGroup = Effect.fnUntraced(function* (party: Party, group: WorldG
     stream: fact.stream,
     isOrdered: fact.isOrdered,
     isWhole,
+    delaysMs: group.retryDelaysMs,
     ending: ending === "deadLetterAll" ? "deadLetter" : ending === "halt" ? "retry" : ending,
     // Who consumes by hand may be gone between the work and the word that it is done; tombstones are handled unseen.
     mayRepeat: mischief.mayRepeat || group.api === "subscribe" || fact.isCompacted
@@ -61,7 +62,7 @@ export const endGroup = Effect.fnUntraced(function* (party: Party, group: WorldG
 /** Waits until a group has settled all there is, and what was replayed for it. */
 const hasAll = Effect.fnUntraced(function* (
   party: Party,
-  { group, isReplayed }: WorldGroup,
+  { group, isReplayed, retryDelaysMs }: WorldGroup,
   topic: string,
   transport: Transport
 ) {
@@ -80,8 +81,11 @@ const hasAll = Effect.fnUntraced(function* (
     const replaying = replay(transport, { topic, group }, { replaysMax: 100 })
     yield* within(party, `the last replay of ${group}`, replaying)
   }
-  if (!(yield* isThere(replays))) return true
-  return yield* within(party, `the replays of ${group}`, settled(replays, replayLookMs))
+  const own = [replays, ...(retryDelaysMs ?? []).map((_, index) => retryTopic(topic, group, index + 1))]
+  for (const name of own)
+    if ((yield* isThere(name)) && !(yield* within(party, `group ${group} in ${name}`, settled(name, ownLookMs))))
+      return false
+  return true
 })
 
 function isSettled({ start, end, settled }: PartitionBounds): boolean {

@@ -3,7 +3,7 @@ import { Data, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { type DeliveryInfo, RecordDelivery } from "../../consume/DeliveryInfo.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import type { EventStream } from "../../Stream.ts"
-import type { Handling } from "../judge/Chronicle.ts"
+import { type Handling, placeName } from "../judge/Chronicle.ts"
 import type { Mischief } from "./Mischief.ts"
 import type { StoryNote } from "./storyNotes.ts"
 import { serialOf, type Teller, textOf } from "./Teller.ts"
@@ -79,14 +79,19 @@ function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effec
   )
 }
 
-function work({ group, mischief, teller }: Joining, handlings: ReadonlyArray<Handling>) {
+function isPoison({ group, mischief }: Joining, serial: number | undefined): boolean {
+  return group.retryDelaysMs === undefined ? mischief.isPoison(serial) : mischief.failsForNow(group.group, serial)
+}
+
+function work(joining: Joining, handlings: ReadonlyArray<Handling>) {
+  const { group, mischief, teller } = joining
   const { chronicle } = teller
   return Effect.gen(function* () {
     // A process that is dead does nothing.
     if (teller.isCrashed) return yield* Effect.never
     if (mischief.random() < 0.4) yield* Effect.sleep(Math.floor(mischief.random() * 20))
     if (mischief.strikes("handler", teller.index, { lane: handlings[0] })) return yield* new Planted()
-    const poison = group.ending === "retry" ? [] : handlings.filter(({ serial }) => mischief.isPoison(serial))
+    const poison = group.ending === "retry" ? [] : handlings.filter(({ serial }) => isPoison(joining, serial))
     for (const handling of poison) handling.isPoison = true
     if (poison.length > 0) return yield* new Poison()
     if (teller.isCrashed) return yield* Effect.never
@@ -126,7 +131,9 @@ function begin(
     isDone: false,
     isPoison: false,
     // What a consumer has in his hands may be taken back before he looks at it.
-    isTakenBack: signal.aborted && !(info instanceof RecordDelivery && info.isTaken)
+    isTakenBack: signal.aborted && !(info instanceof RecordDelivery && info.isTaken),
+    moved: chronicle.pulledMoves.get(placeName(group.group, info)),
+    wall: teller.wall.wallTime
   }
   if (!teller.isCrashed) chronicle.handlings.push(handling)
   return handling

@@ -23,7 +23,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   const gate = new Gate()
   const seen: SeenAtDrivers = { lettersOnWay: new Set(), failing: new Set(), lanes: new Set() }
   const drivers = stages.map(({ driver }, cluster) => {
-    const faulty = faultDriver(watchStored(driver, chronicle), mischief.planOf(index, cluster))
+    const faulty = faultDriver(watchStored(driver, chronicle, party.wall), mischief.planOf(index, cluster))
     const watched = watchLanes(watchSent(faulty, seen.lettersOnWay), clusterName(cluster), seen)
     const doubted = watchDoubts(watched, chronicle, cluster, world)
     return { ...gate.driver(watchSettles(doubted, chronicle, world)), name: clusterName(cluster) }
@@ -36,7 +36,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   }
   const routes = worldRoutes(stages, world, 1)
   const own = { gate, disk, slot: slot ?? index, seen }
-  const teller = yield* Teller.open({ index, world, chronicle, drivers, routes, ...own })
+  const teller = yield* Teller.open({ index, world, chronicle, drivers, routes, wall: party.wall, ...own })
   tellers.push(teller)
   return teller
 })

@@ -5,12 +5,16 @@ import {
   deadLetterTopics,
   readDeadLetter,
   readReplays,
-  readResolution
+  readResolution,
+  retryTopic
 } from "../../record/DeadLetter.ts"
+import { readMoved } from "../../record/movedRecord.ts"
+import { retryTopicsMax } from "../../routes/retryTopicFaults.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord, Transport } from "../../transport/index.ts"
-import type { Chronicle, LetterFact } from "../judge/Chronicle.ts"
+import type { Chronicle, LetterFact, RetryFact } from "../judge/Chronicle.ts"
+import { moveIn } from "./watchLetters.ts"
 import type { World } from "./World.ts"
 
 export const readLetters = Effect.fnUntraced(function* (
@@ -32,6 +36,10 @@ export const readLetters = Effect.fnUntraced(function* (
     }
     chronicle.letters.push(...(yield* readTopic(transport, deadLetters, place, readLetter)))
     chronicle.replays.push(...(yield* readTopic(transport, replays, place, replayOf)))
+    for (let tier = 1; tier <= retryTopicsMax; tier++) {
+      const found = yield* readTopic(transport, retryTopic(leg.topic, group, tier), place, retryOf)
+      chronicle.retries.push(...found.map((one) => ({ ...one, tier, moved: one.moved })))
+    }
   }
 })
 
@@ -40,7 +48,8 @@ interface OfGroup {
   readonly stream: string
 }
 
-type Read = (record: ReceivedRecord) => Pick<LetterFact, "origin" | "replays" | "tag" | "headers"> | undefined
+type Known = Pick<LetterFact, "origin" | "replays" | "tag" | "headers"> & Partial<Pick<RetryFact, "moved">>
+type Read = (record: ReceivedRecord) => Known | undefined
 
 /** Nothing of a topic that is not there. */
 const readTopic = Effect.fnUntraced(function* (
@@ -49,7 +58,7 @@ const readTopic = Effect.fnUntraced(function* (
   { group, stream }: OfGroup,
   read: Read
 ) {
-  const found: Array<LetterFact> = []
+  const found: Array<LetterFact & Pick<Known, "moved">> = []
   const bounds = yield* Effect.orElseSucceed(transport.bounds(topic), () => [])
   for (const { partition, start, end } of bounds) {
     const range = { fromPosition: start, toPosition: end }
@@ -75,6 +84,13 @@ function letterOf({ headers }: ReceivedRecord): ReturnType<Read> {
   const { topic, partition, position, replays, tag } = found.letter
   const isKnown = topic !== undefined && partition !== undefined && position !== undefined
   return { origin: isKnown ? { topic, partition, position } : undefined, replays, tag, headers: found.headers }
+}
+
+/** Also what says nothing of how it came there. */
+function retryOf({ headers }: ReceivedRecord): ReturnType<Read> {
+  const moved = readMoved(headers)
+  const { replays = 0, tag } = moved?.letter ?? {}
+  return { origin: undefined, replays, tag, headers: moved?.headers ?? headers, moved: moveIn(headers) }
 }
 
 function replayOf({ headers }: ReceivedRecord): ReturnType<Read> {

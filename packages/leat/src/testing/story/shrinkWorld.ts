@@ -168,7 +168,9 @@ function plainGroup(world: World, index: number): World | undefined {
   const group = world.groups[Math.floor(index / 2)]
   if (group === undefined) return undefined
   const change: Partial<WorldGroup> =
-    index % 2 === 0 ? { ending: "retry", isReplayed: false } : { isReplayed: false, readBytes: undefined }
+    index % 2 === 0
+      ? { ending: "retry", isReplayed: false, retryDelaysMs: undefined }
+      : { isReplayed: false, readBytes: undefined }
   if (Object.entries(change).every(([name, value]) => group[name as keyof WorldGroup] === value)) return world
   return { ...world, groups: world.groups.map((one) => (one === group ? { ...one, ...change } : one)) }
 }

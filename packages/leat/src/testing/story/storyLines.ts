@@ -28,8 +28,9 @@ export function worldLines(world: World): ReadonlyArray<string> {
       )
     ]),
     ...world.groups.map(
-      ({ group, stream, api, members, ending, isReplayed, readBytes }) =>
+      ({ group, stream, api, members, ending, isReplayed, retryDelaysMs, readBytes }) =>
         `group ${group} of ${world.streams[stream]?.stream}: ${api}, ${many(members, "member")}, ${ending}` +
+        (retryDelaysMs === undefined ? "" : `, tried again after ${retryDelaysMs.join(", ")} ms`) +
         `${isReplayed ? ", replayed at the end" : ""}${readBytes === undefined ? "" : `, lanes of ${readBytes} bytes`}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
@@ -114,8 +115,8 @@ function linesOfCopies({ copies }: Chronicle): ReadonlyArray<string> {
   })
 }
 
-function linesOfLetters({ letters, replays }: Chronicle): ReadonlyArray<string> {
-  const places = Map.groupBy([...letters, ...replays], ({ topic, partition }) => `${topic}/${partition}`)
+function linesOfLetters({ letters, replays, retries }: Chronicle): ReadonlyArray<string> {
+  const places = Map.groupBy([...letters, ...replays, ...retries], ({ topic, partition }) => `${topic}/${partition}`)
   return Array.from(places, ([place, found]) => {
     const events = found.map(({ position, id, replays: count }) => `${position}: ${id} after ${many(count, "replay")}`)
     return `${place} holds ${events.join(", ")}`

@@ -1,8 +1,8 @@
 /** Stories of a whole world, through the front door: told, ended well, read back and judged. */
 import { Clock, Effect, Fiber, Option, References, Tracer } from "effect"
-import { Chronicle, type Verdict } from "../judge/Chronicle.ts"
+import { Chronicle, type GroupFact, type Verdict } from "../judge/Chronicle.ts"
 import { judge } from "../judge/judge.ts"
-import { deadLetterTopics } from "../../record/DeadLetter.ts"
+import { deadLetterTopics, retryTopic } from "../../record/DeadLetter.ts"
 import { seededRandom } from "../seededRandom.ts"
 import { Disks } from "./Disks.ts"
 import { awayForAWhile, disturb } from "./disturb.ts"
@@ -114,6 +114,7 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   const disturbing = yield* Effect.forkScoped(disturb(party))
   const calls = allCalls(party)
   const isDone = yield* Effect.timeoutOption(calls, "2 minutes")
+  yield* Effect.sleep(retryingMs(world))
   yield* Fiber.interrupt(disturbing)
   mischief.isOver = true
   if (Option.isNone(isDone)) yield* within(party, "the calls", resuming(party, calls))
@@ -127,7 +128,7 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
     const leg = fact?.legs[0]
     const transport = transports[leg?.cluster ?? 0]
     if (leg !== undefined && transport !== undefined)
-      for (const topic of [leg.topic, deadLetterTopics(leg.topic, group.group).replays])
+      for (const topic of topicsOf(leg.topic, group))
         yield* joinAfterwards(chronicle, group.group, topic, transport, mischief.mayRepeat)
   }
   yield* readBack(chronicle, world, transports)
@@ -135,6 +136,18 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   yield* readUndelivered(chronicle, world, transports)
   yield* audit(chronicle, world, transports)
 })
+
+/** What a group reads. */
+function topicsOf(topic: string, { group, delaysMs = [] }: GroupFact): ReadonlyArray<string> {
+  const retries = delaysMs.map((_, index) => retryTopic(topic, group, index + 1))
+  return [topic, deadLetterTopics(topic, group).replays, ...retries]
+}
+
+/** Time that the story goes on for what is to be tried again, while everything goes wrong that can, in milliseconds. */
+function retryingMs({ groups }: World): number {
+  const all = groups.map(({ retryDelaysMs = [] }) => retryDelaysMs.reduce((sum, ms) => sum + ms, 0))
+  return Math.max(0, ...all) * 1.2
+}
 
 /** Until every caller has made its calls, those of processes that came later too. */
 function allCalls(party: Party): Effect.Effect<unknown> {

@@ -5,31 +5,49 @@ import { formatEventId } from "../../record/EventId.ts"
 import type { Header } from "../../record/Headers.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Driver, OutgoingBatch, Run, Transport, Writer } from "../../transport/index.ts"
-import { type Chronicle, placeName } from "../judge/Chronicle.ts"
-import { isLetterTopic, letterTopicOf } from "./letterTopics.ts"
+import { readMoved } from "../../record/movedRecord.ts"
+import { type Chronicle, type MoveFact, moveName, placeName } from "../judge/Chronicle.ts"
+import { isAsideTopic, letterTopicOf } from "./letterTopics.ts"
+import type { WallClock } from "./WallClock.ts"
 import type { World } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
 /** A driver that tells the chronicle what is really stored: to be put under one with faults. */
-export function watchStored(driver: Driver, chronicle: Chronicle): Driver {
+export function watchStored(driver: Driver, chronicle: Chronicle, wall: WallClock): Driver {
   return withWriters(driver, (writer, topic) => ({
     ...writer,
     send: (partition, batch, from, to, timeoutMs, answer) =>
       writer.send(partition, batch, from, to, timeoutMs, (runs) => {
-        if (isLetterTopic(topic)) for (const run of runs) noteStored(chronicle, batch, run)
+        if (isAsideTopic(topic)) for (const run of runs) noteStored(chronicle, wall, batch, run)
         answer(runs)
       })
   }))
 }
 
-function noteStored(chronicle: Chronicle, batch: OutgoingBatch, { from, to, fate }: Run): void {
+function noteStored(chronicle: Chronicle, wall: WallClock, batch: OutgoingBatch, { from, to, fate }: Run): void {
   if (fate !== "stored") return
   for (let index = from; index < to; index++) {
-    const { topic, partition, position, group } = readDeadLetter(batch.headers(index))?.letter ?? {}
+    const headers = batch.headers(index)
+    const { topic, partition, position, group } = readDeadLetter(headers)?.letter ?? {}
     if (topic === undefined || partition === undefined || position === undefined || group === undefined) continue
+    const moved = moveIn(headers)
+    if (moved !== undefined) {
+      const move = moveName(group, moved.origin, moved.moves)
+      if (!chronicle.movesStored.has(move))
+        chronicle.movesStored.set(move, { at: chronicle.tick(), wall: wall.wallTime })
+      continue
+    }
     const name = placeName(group, { topic, partition, position })
     if (!chronicle.lettersStored.has(name)) chronicle.lettersStored.set(name, chronicle.tick())
   }
+}
+
+/** How a record came into a retry topic; undefined where it does not say so. */
+export function moveIn(headers: ReadonlyArray<Header>): MoveFact | undefined {
+  const moved = readMoved(headers)
+  const { topic, partition, position, atMs } = moved?.letter ?? {}
+  if (moved === undefined || topic === undefined || partition === undefined || position === undefined) return undefined
+  return { origin: { topic, partition, position }, moves: moved.moves, atMs: atMs ?? Number.NaN, dueMs: moved.dueMs }
 }
 
 /** A driver that keeps in `onWay` the partitions whose last dead letters are not stored yet: to be put over one with faults. */
@@ -38,7 +56,7 @@ export function watchSent(driver: Driver, onWay: Set<string>): Driver {
     ...writer,
     send: (partition, batch, from, to, timeoutMs, answer) => {
       const place = `${topic}/${partition}`
-      const isLetter = isLetterTopic(topic) && readDeadLetter(batch.headers(from)) !== undefined
+      const isLetter = isAsideTopic(topic) && readDeadLetter(batch.headers(from)) !== undefined
       if (isLetter) onWay.add(place)
       writer.send(partition, batch, from, to, timeoutMs, (runs) => {
         if (isLetter && runs.every(({ fate }) => fate === "stored")) onWay.delete(place)
@@ -54,10 +72,19 @@ export function watchSent(driver: Driver, onWay: Set<string>): Driver {
         // Whoever has it next begins anew.
         release: Effect.ensuring(
           lane.release,
-          Effect.sync(() => onWay.delete(`${letterTopicOf(asked.topic, asked.group)}/${lane.partition}`))
+          Effect.sync(() => {
+            const letters = letterTopicOf(asked.topic, asked.group)
+            for (const place of onWay)
+              if (letterTopicOf(topicIn(place), asked.group) === letters && place.endsWith(`/${lane.partition}`))
+                onWay.delete(place)
+          })
         )
       }))
   }))
+}
+
+function topicIn(place: string): string {
+  return place.slice(0, place.lastIndexOf("/"))
 }
 
 /**

@@ -1,9 +1,15 @@
 import { Effect, Stream } from "effect"
-import type { Driver, Lane } from "../../transport/index.ts"
+import type { Driver, Lane, ReceivedRecord } from "../../transport/index.ts"
 import { type Chronicle, placeName } from "../judge/Chronicle.ts"
+import { asideAt } from "../judge/handlings.ts"
+import { tierOf } from "./letterTopics.ts"
+import { moveIn } from "./watchLetters.ts"
 import type { World } from "./World.ts"
 
-/** A driver that looks at what is settled: nothing that is not done, dropped by its policy, or stored as a dead letter. */
+/**
+ * A driver that looks at what is settled: nothing that is not done, dropped by its policy, or stored as a dead letter or in a retry topic. What is
+ * pulled of retry topics it notes.
+ */
 export function watchSettles(driver: Driver, chronicle: Chronicle, { groups }: World): Driver {
   return {
     ...driver,
@@ -27,8 +33,19 @@ interface ReadBy {
 
 function watched(lane: Lane, { group, topic, drops }: ReadBy, chronicle: Chronicle): Lane {
   const { partition } = lane
+  const batches =
+    tierOf(topic) === undefined
+      ? lane.batches
+      : Stream.tap(lane.batches, ({ records }) => Effect.sync(() => notePulled(records)))
+  const notePulled = (records: Iterable<ReceivedRecord>) => {
+    for (const { position, headers } of records) {
+      const moved = moveIn(headers)
+      if (moved !== undefined) chronicle.pulledMoves.set(placeName(group, { topic, partition, position }), moved)
+    }
+  }
   return {
     ...lane,
+    batches,
     settle: (position) =>
       Effect.suspend(() => {
         const own = chronicle.handlings.filter(
@@ -37,9 +54,7 @@ function watched(lane: Lane, { group, topic, drops }: ReadBy, chronicle: Chronic
         const ended = new Set(
           own.flatMap((one) => (one.isDone || (drops && one.isPoison && one.isAlone) ? [one.position] : []))
         )
-        const unfinished = own.find(
-          (one) => !ended.has(one.position) && !chronicle.lettersStored.has(placeName(group, one))
-        )
+        const unfinished = own.find((one) => !ended.has(one.position) && asideAt(chronicle, one) === undefined)
         if (unfinished !== undefined)
           chronicle.notice("lost", `group ${group} settled ${position} of ${lane.id} before ${unfinished.id} was done`)
         return lane.settle(position)

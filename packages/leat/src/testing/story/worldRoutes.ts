@@ -98,10 +98,11 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
       match: { stream },
       to: legs.map((one, index) => leg(one, index === 0))
     })),
-    subscriptions: groups.map(({ group, ending, readBytes }) => ({
+    subscriptions: groups.map(({ group, ending, readBytes, retryDelaysMs }) => ({
       match: { stream: "*", group },
       policy: policyOfGroup[ending],
       ...(readBytes === undefined ? {} : { buffer: { bytes: readBytes } }),
+      ...(retryDelaysMs === undefined ? {} : { retryTopics: { delays: retryDelaysMs.map((ms) => `${ms} millis`) } }),
       ...settings
     }))
   }
