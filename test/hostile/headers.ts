@@ -46,7 +46,7 @@ const valid: ReadonlyArray<Header> = (
   ] satisfies ReadonlyArray<readonly [string, string | Uint8Array]>
 ).map(([name, value]) => [name, typeof value === "string" ? Buffer.from(value) : value])
 
-function drawHeaders(draw: Draw): ReadonlyArray<Header> {
+export function drawHeaders(draw: Draw): ReadonlyArray<Header> {
   return Array.from({ length: upTo(draw, 6) }, (): Header => {
     const [name, value] = oneOf(draw, valid)
     const other = oneOf(draw, valid)[1]

@@ -18,6 +18,7 @@ const { blockTargets } = await import("./blocks.ts")
 const { documentTargets } = await import("./documents.ts")
 const { headerTargets } = await import("./headers.ts")
 const { payloadTargets } = await import("./payloads.ts")
+const { isPolluted } = await import("./prototypes.ts")
 
 /** Longest time that one input may take, in milliseconds of this process. */
 const inputMsMax = 1000
@@ -30,10 +31,6 @@ const lookEvery = 1024
 
 const targets: ReadonlyArray<Target> = [...payloadTargets, ...headerTargets, ...documentTargets, ...blockTargets]
 const shares = targets.reduce((sum, { share }) => sum + share, 0)
-const prototypes = [Object, Array, Function, String, Number, Map, Uint8Array, Error].map(({ prototype }) => ({
-  prototype,
-  names: Reflect.ownKeys(prototype).length
-}))
 const random = seededRandom(seed)
 const answers: Record<string, Record<string, number>> = {}
 
@@ -54,8 +51,7 @@ function shown(input: unknown): string {
 
 /** What is wrong with everything together; undefined when nothing is. */
 function look(heapAtStart: number): string | undefined {
-  const isPolluted = prototypes.some(({ prototype, names }) => Reflect.ownKeys(prototype).length !== names)
-  if (isPolluted || "polluted" in {}) return "a prototype was changed"
+  if (isPolluted()) return "a prototype was changed"
   if (heapUsed() - heapAtStart < heapGrowthMax) return undefined
   globalThis.gc?.()
   const grown = heapUsed() - heapAtStart

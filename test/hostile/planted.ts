@@ -1,7 +1,18 @@
-/** Bugs that hostile inputs have to find, planted one at a time into the sources of leat. */
 import type { Mutant } from "../../packages/leat/test/mutants/Mutant.ts"
 
-export const planted: ReadonlyArray<Mutant> = [
+/** Bugs that hostile inputs have to find, planted one at a time into the sources of leat. `isOfTopics`: hostile records in topics have to find it. */
+type Planted = Mutant & { readonly isOfTopics?: boolean }
+
+export const planted: ReadonlyArray<Planted> = [
+  {
+    name: "what is set aside is counted twice",
+    file: "consume/ReadLane.ts",
+    find: `    this.#count(end, held.span)
+    const { following } = held`,
+    replace: `    this.#count(end, end.term === "deadLettered" ? 2 * held.span : held.span)
+    const { following } = held`,
+    isOfTopics: true
+  },
   {
     name: "a payload's faults are passed on as they are thrown",
     file: "codec/readMessages.ts",

@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|corrupt|simulation|hostile|topics|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|corrupt|simulation|hostile|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|corrupt|simulation|hostile|topics|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -89,6 +89,17 @@ const proofs: ReadonlyArray<Proof> = [
       typeof answers === "object" && answers !== null && Object.keys(answers).length >= 10
         ? undefined
         : "not every kind of input was given"
+  },
+  {
+    name: "topics",
+    says: "mutated records beside healthy ones, in a topic, its dead letters, replays and retries: each healthy event is handled once and in order",
+    script: new URL("../hostile/hostileTopics.ts", import.meta.url),
+    node: ["--expose-gc", "--max-old-space-size=256"],
+    flag: "n",
+    times: 8000,
+    msMax: 50,
+    aroundMsMax: 120_000,
+    fault: ({ memory, log }) => (memory !== undefined && log !== undefined ? undefined : "it did not run")
   },
   {
     name: "memory",
