@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { failure } from "../consume/RetryCalls.ts"
 import { losing } from "./losing.ts"
-import { commandsMax, Move, numRuns, sayTheSame, smallestOf, type Told } from "./Story.ts"
+import { commandsMax, Move, smallestOf, type Told } from "./Story.ts"
 
 const kinds = ["good", "bad", "worse"] as const
 type Kind = (typeof kinds)[number]
@@ -155,7 +155,7 @@ const told = (isLosing: boolean): Told<Model, Real> => ({
 
 describe("dead letters that are replayed", () => {
   it("are open, handled or dropped as their model says", { timeout: 120_000 }, () => {
-    fc.assert(sayTheSame(told(false)), { numRuns })
+    expect(smallestOf(told(false))).toBeUndefined()
   })
 
   it("of which one is lost are told by a few commands", { timeout: 120_000 }, () => {

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 import type { Driver, Writer } from "leat/transport"
 
-/** A driver that says stored of each so manyth send, and has lost it: what models have to find. */
+/** A driver that says stored of each send from a certain one on, and has lost it: what models have to find. */
 export function losing(inner: Driver): Driver {
   let count = 0
   const writerOf = (writer: Writer): Writer => ({
     ...writer,
     send: (partition, batch, from, to, timeoutMs, answer) => {
-      if (++count % losing.sends > 0) return writer.send(partition, batch, from, to, timeoutMs, answer)
+      if (++count < losing.sends) return writer.send(partition, batch, from, to, timeoutMs, answer)
       answer([{ from, to, fate: "stored", base: 0n }])
     }
   })

@@ -6,7 +6,7 @@ import { type FaultPlan, faultDriver } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { losing } from "./losing.ts"
-import { commandsMax, Move, numRuns, sayTheSame, smallestOf, type Told } from "./Story.ts"
+import { commandsMax, Move, smallestOf, type Told } from "./Story.ts"
 
 const names = ["a", "b"] as const
 type Name = (typeof names)[number]
@@ -158,7 +158,7 @@ const told = (isLosing: boolean): Told<Model, Real> => ({
 
 describe("a sink with lanes", () => {
   it("stores, drops, halts and resumes as its model does", { timeout: 60_000 }, () => {
-    fc.assert(sayTheSame(told(false)), { numRuns })
+    expect(smallestOf(told(false))).toBeUndefined()
   })
 
   it("that loses an event is told by a few commands", { timeout: 60_000 }, () => {

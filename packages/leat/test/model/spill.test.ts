@@ -6,7 +6,7 @@ import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver } from "l
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { losing } from "./losing.ts"
-import { commandsMax, Move, numRuns, sayTheSame, smallestOf, type Told } from "./Story.ts"
+import { commandsMax, Move, smallestOf, type Told } from "./Story.ts"
 
 class Model {
   isAway = false
@@ -121,7 +121,7 @@ const told = (isLosing: boolean): Told<Model, Real> => ({
 
 describe("a sink that spills", () => {
   it("sends on what its model has, in order, whichever process has it", { timeout: 120_000 }, () => {
-    fc.assert(sayTheSame(told(false)), { numRuns })
+    expect(smallestOf(told(false))).toBeUndefined()
   })
 
   it("whose disk loses an event is told by a few commands", { timeout: 120_000 }, () => {

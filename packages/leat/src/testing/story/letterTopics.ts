@@ -5,7 +5,7 @@ const endings = deadLetterTopics("", "")
 const letterEnding = endings.deadLetters.slice(1)
 const replayEnding = endings.replays.slice(1)
 
-export function isLetterTopic(topic: string): boolean {
+function isLetterTopic(topic: string): boolean {
   return topic.endsWith(letterEnding)
 }
 
