@@ -244,7 +244,7 @@ describe("records of a spill, of each of which something else is said,", () => {
         for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
         isOn = true
         places.faults = {}
-        yield* until("all has ended", () => legRow(leat)?.stored === 4)
+        yield* until("all has ended", () => legRow(leat)?.stored === 4 && legRow(leat)?.spilled === 0)
         expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: { Rejected: 1 }, droppedMayBeStored: 0 })
         expect(yield* texts(places)).toEqual(["0", "1", "2", "3", "4"].filter((text) => text !== String(bad)))
       })
@@ -262,7 +262,7 @@ describe("records of a spill, of each of which something else is said,", () => {
         for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)), { level: "durable" })
         isOn = true
         places.faults = {}
-        yield* until("all has ended", () => legRow(leat)?.stored === 4)
+        yield* until("all has ended", () => legRow(leat)?.stored === 4 && legRow(leat)?.spilled === 0)
         expect(legRow(leat)).toMatchObject({ spilled: 0, dropped: { Rejected: 1 } })
         expect((yield* stored(places.far)).map(({ text }) => text)).toEqual(["1", "2", "3", "4"])
       })

@@ -95,6 +95,10 @@ class Stretches {
     return true
   }
 
+  get isEmpty(): boolean {
+    return this.#all.length === 0
+  }
+
   has(position: Position): boolean {
     return this.countWithin(position, position + 1n) > 0
   }
@@ -191,7 +195,7 @@ export class SpillBook {
     this.#unread[reason] += count
     if (mayBeStored) this.#unreadDoubtful += count
     this.#tell(to - 1n, { ending: "dropped", reason }, mayBeStored)
-    if (this.#counts.size === 1) this.#countUnread()
+    if (this.#counts.size === 1 || this.#noted.isEmpty) this.#countUnread()
     return count
   }
 
@@ -203,6 +207,7 @@ export class SpillBook {
 
   /** This leat is closed: whoever waits is told that the next one sends them. The account keeps them as spilled. What stands before `doubtEnd` may be stored. */
   leave(doubtEnd: Position): void {
+    this.#countUnread()
     for (const waiting of [...this.#awaited.all, ...this.#receipts.all]) leaveBehind(waiting, waiting.at < doubtEnd)
     this.#followed.receipts -= this.#receipts.length
   }

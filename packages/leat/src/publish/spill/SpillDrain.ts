@@ -66,7 +66,18 @@ export class SpillDrain {
 
   /** Runs until it is interrupted. */
   start(): Fiber.Fiber<never> {
-    return Effect.runForkWith(this.#pump.context)(Effect.forever(Effect.scoped(this.#own)))
+    return Effect.runForkWith(this.#pump.context)(Effect.forever(this.#owned))
+  }
+
+  /** A driver that breaks in between must not end it, nor leave the spill to nobody. */
+  get #owned(): Effect.Effect<void> {
+    return Effect.catchDefect(Effect.scoped(this.#own), (defect) => {
+      this.#setReady(false)
+      return Effect.andThen(
+        warn(`${this.#spill.name} has failed, and is opened anew: ${textOfThrown(defect)}`),
+        Effect.sleep(againMs)
+      )
+    })
   }
 
   /** From now on what a partition is sent goes to the spill. */
@@ -272,7 +283,10 @@ export class SpillDrain {
   #read(partition: number, part: SpillPart, lanes: SpillLanes, to: Position): Effect.Effect<Portion> {
     const sinceMs = this.#pump.nowMs
     const telling = Effect.andThen(Effect.sleep(againMs), () =>
-      Effect.sync(() => this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds`))
+      Effect.sync(() => {
+        const why = lanes.trouble === undefined ? "" : `: ${lanes.trouble}`
+        this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds${why}`)
+      })
     )
     return Effect.raceFirst(lanes.read(partition, part.at, to), Effect.forever(telling))
   }

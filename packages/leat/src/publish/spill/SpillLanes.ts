@@ -76,6 +76,8 @@ export class SpillLanes {
   /** Completed, and made anew, when the member has to join again. */
   #broken = Deferred.makeUnsafe<void>()
   #isSubscribed = false
+  /** Why its lanes do not come, as far as that is known. */
+  trouble: string | undefined
 
   private constructor({ place, parts }: Spill, scope: Scope.Scope, lost: Effect.Effect<void>) {
     this.#place = place
@@ -102,40 +104,46 @@ export class SpillLanes {
       const topic = `${place.topic}.owner`
       const owner = Deferred.makeUnsafe<Lane>()
       yield* asked(answered(place.transport.ensure({ topic, partitions: 1 }), place, "ensure"), place)
+      let why: string | undefined
+      // The topic may have been made with more partitions, and only one of them can be the lock.
+      const taken = (lane: Lane) => (lane.partition === 0 ? Effect.asVoid(Deferred.succeed(owner, lane)) : Effect.void)
       yield* Effect.forkIn(
-        subscribed(place, topic, (lane) => Effect.asVoid(Deferred.succeed(owner, lane)), Effect.never),
+        subscribed(
+          place,
+          topic,
+          taken,
+          () => Effect.never,
+          (failed) => (why = failed)
+        ),
         scope
       )
       const waiting = Effect.andThen(
         Effect.sleep(tellMs),
-        warn(
-          `the spill ${place.topic} belongs to another process, or to one that ended a moment ago: nothing is sent to ${sink} until it is free; give each process a spill of its own`
+        Effect.suspend(() =>
+          warn(
+            why === undefined
+              ? `the spill ${place.topic} belongs to another process, or to one that ended a moment ago: nothing is sent to ${sink} until it is free; give each process a spill of its own`
+              : `the spill ${place.topic} cannot be had, and nothing is sent to ${sink} until it can: ${why}`
+          )
         )
       )
       const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, lane.release))
+      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, Effect.ignoreCause(lane.release)))
     })
   }
 
   /** Of all partitions. */
   get bounds(): Effect.Effect<ReadonlyArray<SpillBounds>> {
     const { transport, topic } = this.#place
-    return Effect.map(
-      asked(
-        answered(
-          Effect.suspend(() => transport.bounds(topic, spillGroup)),
-          this.#place,
-          "bounds"
-        ),
-        this.#place
-      ),
-      (rows) =>
-        rows.map(({ partition, start, end, settled }) => ({
-          partition,
-          start,
-          settled: settled ?? 0n,
-          end
-        }))
+    const bounds = Effect.flatMap(
+      Effect.suspend(() => transport.bounds(topic, spillGroup)),
+      (rows) => {
+        const isOdd = rows.some(({ start, end }) => typeof start !== "bigint" || typeof end !== "bigint")
+        return isOdd ? Effect.fail(oddOf(this.#place)) : Effect.succeed(rows)
+      }
+    )
+    return Effect.map(asked(answered(bounds, this.#place, "bounds"), this.#place), (rows) =>
+      rows.map(({ partition, start, end, settled }) => ({ partition, start, settled: settled ?? 0n, end }))
     )
   }
 
@@ -292,7 +300,8 @@ export class SpillLanes {
             this.#place,
             this.#place.topic,
             (lane) => this.#take(lane),
-            Effect.suspend(() => Deferred.await(this.#broken))
+            () => Deferred.await(this.#broken),
+            (failed) => (this.trouble = failed)
           ),
           this.#scope
         )
@@ -329,12 +338,17 @@ function subscribed(
   place: SpillPlace,
   topic: string,
   taken: (lane: Lane) => Effect.Effect<void>,
-  broken: Effect.Effect<void>
+  broken: () => Effect.Effect<void>,
+  failed: (why: string) => void
 ): Effect.Effect<never> {
   const subscription: Subscription = { topic, group: spillGroup, from: "earliest", drainMs: 0 }
   // Asked for anew each time: a stream of lanes is of one member.
   const once = Effect.suspend(() => Stream.runForEach(place.transport.subscribe(subscription), taken))
-  const member = Effect.exit(Effect.scoped(Effect.raceFirst(once, broken)))
+  // Which `broken` is that of this member is asked before it begins: its first lane may break at once.
+  const begun = Effect.suspend(() => Effect.raceFirst(once, broken()))
+  const member = Effect.map(Effect.exit(Effect.scoped(begun)), (exit) => {
+    if (Exit.isFailure(exit)) failed(textOf(exit.cause))
+  })
   return Effect.forever(Effect.andThen(member, Effect.sleep(againMs)))
 }
 
@@ -363,6 +377,11 @@ function answered<A, E>(
   operation: string
 ): Effect.Effect<A, E | TransportError> {
   return Effect.timeoutOrElse(effect, { duration: answerMs, orElse: () => Effect.fail(lateOf(place, operation)) })
+}
+
+function oddOf({ transport }: SpillPlace): TransportError {
+  const detail = "the driver says positions that are none"
+  return new TransportError({ reason: "Unknown", transport: transport.name, operation: "bounds", detail })
 }
 
 function lateOf({ transport }: SpillPlace, operation: string): TransportError {

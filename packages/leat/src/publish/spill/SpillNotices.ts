@@ -50,6 +50,11 @@ export class SpillNotices {
     return undefined
   }
 
+  /** Whether there is something of which nobody was told yet. */
+  isCarried(partition: number): boolean {
+    return (this.#carried.get(partition)?.size ?? 0) > 0
+  }
+
   /** Nobody is told any more. */
   forget(partition: number): void {
     this.#carried.delete(partition)

@@ -256,10 +256,11 @@ export class SpillSender {
       // One that is judged again, because the spill was lost in between, is announced already.
       if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)
       part.announcedEnd = record.position + 1n
-      yield* this.announce(partition, part)
-      // It has ended also where nobody waits for the settle any more.
-      yield* Effect.onExit(lanes.settle(partition, record.position + 1n), (exit) =>
+      const settled = Effect.andThen(this.announce(partition, part), lanes.settle(partition, record.position + 1n))
+      // What is announced has ended, also where nobody waits for the settle any more.
+      yield* Effect.onExit(settled, (exit) =>
         Effect.sync(() => {
+          if (Exit.isFailure(exit) && this.#endings.notices.isCarried(partition)) return
           this.#endings.ended(partition, part, [record], how, Exit.isSuccess(exit) && exit.value)
           const behind = portion.ended()
           if (behind.length > 0) this.#stored(partition, part, behind)
@@ -278,7 +279,10 @@ export class SpillSender {
         const notice = this.#endings.notices.next(partition, markerBytesMax, this.#pump.wallMs)
         if (notice === undefined) return
         const sentAtMs = this.#pump.nowMs
-        const [run] = yield* this.#sent(partition, batchOf([notice.record]), 0, 1)
+        // One that is on its way when nobody waits for it any more is taken for told.
+        const [run] = yield* Effect.onInterrupt(this.#sent(partition, batchOf([notice.record]), 0, 1), () =>
+          Effect.sync(() => notice.told())
+        )
         if (run?.fate === "unknown") yield* this.fence(partition)
         if (isRefused(run) && this.#isForGood(run.error.reason)) return
         if (run?.fate === "stored") {
