@@ -107,6 +107,7 @@ describe("leat ledger with a route document", () => {
     admitted: 3,
     stored: 2,
     recovered: 0,
+    fellBack: 0,
     deadLettered: {},
     dropped: { overflow: 1 },
     droppedMayBeStored: 0,

@@ -25,6 +25,7 @@ const ledger: LedgerSnapshot = {
       inFlight: 1,
       inDoubt: 0,
       deadLettering: 0,
+      fellBack: 0,
       recovered: 0,
       spilled: 0,
       balanced: true

@@ -268,17 +268,16 @@ class OpenedLeat implements OpenLeat {
   }
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
-    ...this.#sinks.all.map(
-      ({ bufferedBytes, leg: { sink, bufferBytesMax }, shareBytes, spilling, trouble, breaker }) => ({
-        sink,
-        bufferedBytes,
-        bufferBytesMax,
-        ...(shareBytes === undefined ? {} : { shareBytes }),
-        ...(spilling === undefined ? {} : { spilled: spilling }),
-        ...(breaker === undefined ? {} : { breaker: breaker.view }),
-        ...(trouble === undefined ? {} : { trouble })
-      })
-    ),
+    ...this.#sinks.all.map(({ bufferedBytes, leg, shareBytes, spilling, fallingBack, breaker, trouble }) => ({
+      sink: leg.sink,
+      bufferedBytes,
+      bufferBytesMax: leg.bufferBytesMax,
+      ...(shareBytes === undefined ? {} : { shareBytes }),
+      ...(spilling === undefined ? {} : { spilled: spilling }),
+      ...(fallingBack === undefined ? {} : { fallback: fallingBack }),
+      ...(breaker === undefined ? {} : { breaker: breaker.view }),
+      ...(trouble === undefined ? {} : { trouble })
+    })),
     ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {
       return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }
     })
@@ -328,19 +327,26 @@ class OpenedLeat implements OpenLeat {
         discard: true
       })
       const readTransport = yield* this.#sinks.transportOf(asked.readLeg)
+      const { fallback } = asked.readLeg
+      const ofFallback = fallback?.back === "stay" ? yield* this.#shared.transports.get(fallback.cluster) : undefined
       let open: OpenStream | undefined
       const closed = Effect.sync(() => {
         // What is closing is counted and announced until its sinks are empty.
         if (open !== undefined && !this.isClosing) this.#streams.delete(stream)
       })
       yield* Scope.addFinalizer(yield* Effect.scope, closed)
-      open = this.#opened(contract, asked, readTransport)
+      open = this.#opened(contract, asked, readTransport, ofFallback)
       return open
     })
   }
 
   /** All that the stream needs is open: from now on it takes tables over. */
-  #opened<T>(contract: Contract<T>, asked: Route, readTransport: Transport): OpenStream {
+  #opened<T>(
+    contract: Contract<T>,
+    asked: Route,
+    readTransport: Transport,
+    ofFallback: Transport | undefined
+  ): OpenStream {
     const { stream } = contract
     // A table may have been put in force meanwhile; it moves nothing that is being opened.
     const route = this.#routes.lookup(stream, this.source) ?? asked
@@ -352,6 +358,7 @@ class OpenedLeat implements OpenLeat {
       ledger: this.#ledger,
       route: () => this.#routes.lookup(stream, this.source) ?? route,
       readTransport: () => readTransport,
+      readFallback: () => ofFallback && { leg: route.readLeg, transport: ofFallback },
       settings: (group) => this.#routes.subscription(stream, group),
       groups: this.#groups,
       scope: this.#scopes.subscriptions,

@@ -114,4 +114,9 @@ export interface SinkFill {
   readonly breaker?: BreakerView
   /** What its spill holds, earlier processes' events included: records, and their bytes. Absent where it has none. */
   readonly spilled?: { readonly records: number; readonly bytes: number }
+  /**
+   * What goes to its fallback: the partitions, and how many records there wait to be sent on, of all publishers, when it was looked at last; undefined where
+   * they stay. Absent where it has none.
+   */
+  readonly fallback?: { readonly partitions: ReadonlyArray<number>; readonly waiting: number | undefined }
 }

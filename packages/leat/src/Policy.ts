@@ -20,9 +20,9 @@ import { breakerOpen, isPassing } from "./reasons.ts"
 /**
  * Where a record ends when its retries are used up. `deadLetter`: a topic keeps it, of a subscription one of the group's own, of a leg
  * `{topic}.undelivered`; where none can, its key halts, or its lane. `spill`: a local disk keeps it until its destination takes it, in order; of
- * legs only.
+ * legs only. `fallback`: another cluster takes it; of legs only.
  */
-export type Ending = "drop" | "deadLetter" | "spill" | "halt"
+export type Ending = "drop" | "deadLetter" | "spill" | "fallback" | "halt"
 
 /** How often, and with which delays, a rule tries again. Without bounds it never gives up. */
 export interface Retry {
@@ -223,6 +223,14 @@ export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
   })
 }
 
+const endings: ReadonlyArray<unknown> = [
+  "drop",
+  "deadLetter",
+  "spill",
+  "fallback",
+  "halt"
+] satisfies ReadonlyArray<Ending>
+
 /** Names are for documents: in code a policy is a value. */
 const notNamed =
   "is no list of rules: [{ on: [...], then: ... }]; in code policies have no names, and `Policy` of leat has the rules of strict and of standard: Policy.strict, Policy.standard"
@@ -237,8 +245,8 @@ function ruleFaults(
   if (tags.some((tag) => typeof tag !== "string"))
     found.push({ path: `${at}.on`, message: "the names of failures are texts" })
   if (tags.includes("")) found.push({ path: `${at}.on`, message: "a failure without a name is never met" })
-  if (then !== "drop" && then !== "deadLetter" && then !== "spill" && then !== "halt")
-    found.push({ path: `${at}.then`, message: "say drop, deadLetter, spill or halt" })
+  if (!endings.includes(then))
+    found.push({ path: `${at}.then`, message: "say drop, deadLetter, spill, fallback or halt" })
   const limit: unknown = timeoutMs
   if (limit !== undefined && !(typeof limit === "number" && limit >= 1 && limit <= delayMsMax)) {
     const message = `${shown(limit)} is not milliseconds from 1 to ${delayMsMax}`

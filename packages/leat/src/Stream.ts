@@ -5,6 +5,7 @@
 import { Effect, type Fiber, type Scheduler, type Scope, type Stream } from "effect"
 import type { Admission, NotStored, Rejected } from "./publish/Admission.ts"
 import { Consuming } from "./consume/Consuming.ts"
+import type { ReadFallback } from "./consume/FallbackTopics.ts"
 import type { Contract, Key } from "./contract/Contract.ts"
 import { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 import type {
@@ -34,6 +35,7 @@ export interface StreamParts<T> {
   readonly ledger: Ledger
   readonly route: () => Route
   readonly readTransport: () => Transport
+  readonly readFallback: () => ReadFallback | undefined
   readonly settings: (group: string) => SubscriptionSettings
   /** The groups that read in this leat. */
   readonly groups: ReadGroups

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 const { strict, standard, concat, decide, print } = Policy
 
 const tags = ["Timeout", "Unavailable", "Rejected", "Full"]
-const endings = ["drop", "deadLetter", "spill", "halt"] as const
+const endings = ["drop", "deadLetter", "spill", "fallback", "halt"] as const
 const retries: fc.Arbitrary<Policy.Retry> = fc.record(
   {
     times: fc.nat(20),
@@ -215,7 +215,7 @@ describe("faults", () => {
     // Holes, which the methods of lists pass over.
     [holes, "[0]", "is no rule"],
     [[{ on: holes, then: "drop" }], "[0].on", "are texts"],
-    [[{ on: ["*"], then: "retry" }], "[0].then", "say drop, deadLetter, spill or halt"],
+    [[{ on: ["*"], then: "retry" }], "[0].then", "say drop, deadLetter, spill, fallback or halt"],
     [[{ on: ["*"], than: "drop", then: "drop" }], "[0].than", "is not known here"]
   ])("name what JavaScript gives and types would refuse: %j", (given, path, message) => {
     // @ts-expect-error It is what no type lets through.

@@ -191,8 +191,12 @@ export class SequenceAudit {
     const known = ofUnlisted + ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
-    // What it has left in a spill the next process sends, whatever has become of this one.
-    const ofSpill = state === "closed" || state === "gone" ? Math.min(tail - ofTail, announced?.spilled ?? 0) : 0
+    // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process.
+    const fellBack = announced?.fellBack ?? 0
+    const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)
+    // What it has left in a spill the next process sends.
+    const elsewhere = (announced?.spilled ?? 0) + fellBack - ofFallback
+    const ofSpill = state === "closed" || state === "gone" ? Math.min(tail - ofTail, elsewhere) : 0
     const onItsWay = tail + ofLetters - ofSpill
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
     if (state === "closed" && ofSpill < tail) missing.push(...ends)
@@ -203,11 +207,15 @@ export class SequenceAudit {
       droppedRanges,
       missing,
       missingEvents:
-        eventsOf(missing) - ofBetween - ofLetters - (state === "closed" && ofSpill < tail ? ofTail + ofSpill : 0),
+        eventsOf(missing) -
+        ofBetween -
+        ofLetters -
+        ofFallback -
+        (state === "closed" && ofSpill < tail ? ofTail + ofSpill : 0),
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
       isGone: state === "gone",
       crashLost: state === "gone" ? onItsWay - ofTail : 0,
-      pending: state === "running" ? onItsWay : ofSpill
+      pending: ofFallback + (state === "running" ? onItsWay : ofSpill)
     }
   }
 
@@ -277,6 +285,8 @@ interface Announced {
   readonly deadLettering: number
   /** Events that it has in its spill, or has left there. */
   readonly spilled: number
+  /** Events that its fallback has stored. */
+  readonly fellBack: number
 }
 
 function announcedOf(
@@ -296,7 +306,8 @@ function announcedOf(
       const spilled = own.reduce((sum, leg) => sum + (leg.spilled ?? 0), 0)
       const tag = taggedStream(stream)
       const known = state ?? (isClosed ? "closed" : "elsewhere")
-      const counts = { sequences, dropped, deadLettering, spilled }
+      const fellBack = own.reduce((sum, leg) => sum + (leg.fellBack ?? 0), 0)
+      const counts = { sequences, dropped, deadLettering, spilled, fellBack }
       found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found

@@ -33,7 +33,7 @@ export interface CatchingUpParts<T> {
   readonly stream: string
   readonly source: Source<T>
   /** Beside it: they are not waited for, but one of its handlers may wait. */
-  readonly sides: Pick<SideTopics<T>, "isHandling">
+  readonly besides: ReadonlyArray<Pick<SideTopics<T>, "isHandling">>
   /** Runs the source. */
   readonly fiber: Fiber.Fiber<never, TransportError>
   /** Of the group, as they are when asked. */
@@ -98,14 +98,14 @@ class CatchingUp<T> {
   readonly run: Effect.Effect<void, NotCaughtUp | TransportError> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const delivery = yield* CurrentDelivery
-    const { source, sides } = this.#parts
+    const { source, besides } = this.#parts
     this.#movedAtMs = monotonicMs(clock)
     for (;;) {
       if (monotonicMs(clock) >= this.#askAtMs || source.lanesTaken !== this.#lanesTaken) yield* this.#ask(clock)
       const nowMs = monotonicMs(clock)
       this.#look(nowMs)
       if (this.#ends?.size === 0) return
-      if (delivery !== undefined && (source.isHandling(delivery) || sides.isHandling(delivery)))
+      if (delivery !== undefined && (source.isHandling(delivery) || besides.some((one) => one.isHandling(delivery))))
         return yield* this.#not("OwnHandler")
       yield* this.#endedOrHalted
       yield* this.#tell(nowMs)

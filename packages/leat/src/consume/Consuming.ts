@@ -21,6 +21,7 @@ import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
+import { FallbackTopics, type ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
 import { onceEach } from "./onceEach.ts"
@@ -56,6 +57,8 @@ export interface ConsumingParts<T> {
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
   readonly readTransport: () => Transport
+  /** Where what is read may stand too; undefined: nowhere. */
+  readonly readFallback: () => ReadFallback | undefined
   readonly settings: (group: string) => SubscriptionSettings
   /** Scope in which subscriptions run, beside the caller's: each ends with the first of the two. */
   readonly scope: Scope.Scope
@@ -66,10 +69,13 @@ export interface ConsumingParts<T> {
 interface RunningSubscription<T> {
   readonly subscription: Subscription
   readonly source: Source<T>
-  readonly sides: SideTopics<T>
+  readonly besides: Besides<T>
   readonly group: string
   readonly options: HandleOptions
 }
+
+/** What is read beside the topic of the stream. */
+type Besides<T> = readonly [SideTopics<T>, FallbackTopics<T>]
 
 /** A subscription, and the fiber that it runs in. */
 interface Started {
@@ -156,10 +162,8 @@ export class Consuming<T> {
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
-    for (const { source, sides, group, options } of this.#running ?? []) {
-      source.configure(this.#settings(group, options))
-      sides.configure(this.#settings(group, options))
-    }
+    for (const { source, besides, group, options } of this.#running ?? [])
+      for (const one of [source, ...besides]) one.configure(this.#settings(group, options))
   }
 
   #settings(group: string, { concurrency, dedupe, from, policy, retryTopics }: HandleOptions): SubscriptionSettings {
@@ -228,11 +232,13 @@ export class Consuming<T> {
     const sides = new SideTopics<T>(sourceOptions, settings, source.outage)
     // Counts of a group are there from when it is read, and not only from its first lane.
     ledger.group(group, contract.stream)
+    const fallbacks = new FallbackTopics<T>(sourceOptions, settings, this.#parts.readFallback(), source.outage)
+    const besides: Besides<T> = [sides, fallbacks]
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
-    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, forgetting]))
+    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, fallbacks.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
-      const subscription = this.#subscription(group, source, sides, fiber)
-      const running = { subscription, source, sides, group, options }
+      const subscription = this.#subscription(group, source, besides, fiber)
+      const running = { subscription, source, besides, group, options }
       this.#running ??= new Set()
       this.#running.add(running)
       // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
@@ -247,7 +253,7 @@ export class Consuming<T> {
   #subscription(
     group: string,
     source: Source<T>,
-    sides: SideTopics<T>,
+    besides: Besides<T>,
     fiber: Fiber.Fiber<never, TransportError>
   ): Subscription {
     const { scheduler, contract } = this.#parts
@@ -256,13 +262,13 @@ export class Consuming<T> {
     return {
       group,
       stream,
-      halted: () => [...source.halted, ...sides.halted],
-      blocked: () => [...source.blocked, ...sides.blocked],
-      resume: Effect.andThen(source.resume, sides.resume),
+      halted: () => [source, ...besides].flatMap(({ halted }) => halted),
+      blocked: () => [source, ...besides].flatMap(({ blocked }) => blocked),
+      resume: Effect.forEach([source, ...besides], ({ resume }) => resume, { discard: true }),
       lag: Effect.map(bounds, (rows) =>
         rows.reduce((sum, row) => sum + row.end - firstToDo(row, source.startOf(row.partition)), 0n)
       ),
-      caughtUp: caughtUp({ group, stream, source, sides, fiber, bounds, scheduler }),
+      caughtUp: caughtUp({ group, stream, source, besides, fiber, bounds, scheduler }),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void

@@ -10,7 +10,7 @@ import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
-import { type PartitionBounds, TransportError } from "../transport/index.ts"
+import { type From, type PartitionBounds, TransportError } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 
 /** How long an answer is waited for, in milliseconds. */
@@ -24,12 +24,15 @@ export class SideTopic<T> {
   readonly #options: SourceOptions<T>
   #settings: SubscriptionSettings
   #source: Source<T> | undefined
+  readonly #from: From
   readonly #wake: Wake
   /** The question that was asked last. */
   #asking: Fiber.Fiber<ReadonlyArray<PartitionBounds>, TransportError> | undefined
 
-  constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
+  /** `from`: where a group begins in it that was never there; what came before this member did is for it too, when absent. */
+  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, from: From = "earliest") {
     this.#options = options
+    this.#from = from
     this.#settings = settings
     this.#wake = new Wake(options.scheduler)
   }
@@ -113,10 +116,10 @@ export class SideTopic<T> {
     })
   }
 
-  /** What came before this member did is for it too; and what comes again because it was moved is no copy. */
+  /** What comes again because it was moved is no copy. */
   get #own(): SubscriptionSettings {
     const { tier } = this.#options
-    const settings = { ...this.#settings, from: "earliest" as const }
+    const settings = { ...this.#settings, from: this.#from }
     return tier === undefined ? settings : { ...settings, dedupeRecords: undefined }
   }
 }

@@ -100,8 +100,10 @@ function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
 function spillFaults(policy: unknown): ReadonlyArray<RouteFault> {
   const rules: ReadonlyArray<unknown> = Array.isArray(policy) ? policy : []
   return rules.flatMap((rule, index) => {
-    if (!isObject(rule) || rule["then"] !== "spill") return []
-    const message = "a subscription cannot spill: its events stand in their topic; say drop, deadLetter or halt"
+    const ending = isObject(rule) ? rule["then"] : undefined
+    if (ending !== "spill" && ending !== "fallback") return []
+    const verb = ending === "spill" ? "spill" : "fall back"
+    const message = `a subscription cannot ${verb}: its events stand in their topic; say drop, deadLetter or halt`
     return [{ path: `policy[${index}].then`, message }]
   })
 }

@@ -4,7 +4,7 @@
  * ```text
  * offered  = admitted + rejected[reason] + waiting                                        per stream
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
- * admitted + recovered = stored + deadLettered[reason] + dropped[reason]                  per (stream, sink, epoch)
+ * admitted + recovered = stored + fellBack + deadLettered[reason] + dropped[reason]       per (stream, sink, epoch)
  *          + queued + inFlight + inDoubt + deadLettering + spilled
  * end - start = done + moved[reason] + deadLettered[reason] + dropped[reason]             per (group, lane)
  *             + duplicate + skipped[reason] + parked + inFlight + unread
@@ -24,8 +24,11 @@ import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
  */
 export type PendingPlace = "queued" | "inFlight" | "inDoubt" | "deadLettering"
 
-/** Where a leg can be. `stored`, `deadLettered` and `dropped` are final; `spilled`: on a disk until its destination takes it. */
-export type Place = PendingPlace | "spilled" | "stored" | "deadLettered" | "dropped"
+/**
+ * Where a leg can be. `stored`, `fellBack` (the fallback has it), `deadLettered` and `dropped` are final; `spilled`: on a disk until its
+ * destination takes it.
+ */
+export type Place = PendingPlace | "spilled" | "stored" | "fellBack" | "deadLettered" | "dropped"
 
 /**
  * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
@@ -90,11 +93,13 @@ export interface WriteAccount {
   readonly sink: string
   readonly epoch: number
   admitted: number
-  /** Left in the spill by a process before this one, and ended here. */
+  /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   recovered: number
   /** In the spill; the one pending place that no lane holds. */
   spilled: number
   stored: number
+  /** Stored by the fallback. */
+  fellBack: number
   readonly deadLettered: Counts
   readonly dropped: Counts
   /** Of the dead-lettered and dropped: those that had an answer which never came. */
@@ -130,8 +135,8 @@ export interface StreamRow {
 }
 
 /**
- * What became of the admitted events of one stream in one sink: `admitted + recovered = stored + deadLettered + dropped + queued + inFlight +
- * inDoubt + deadLettering + spilled`, in events.
+ * What became of the admitted events of one stream in one sink: `admitted + recovered = stored + fellBack + deadLettered + dropped + queued +
+ * inFlight + inDoubt + deadLettering + spilled`, in events.
  */
 export interface LegRow {
   readonly stream: string
@@ -139,9 +144,11 @@ export interface LegRow {
   readonly sink: string
   readonly epoch: number
   readonly admitted: number
-  /** Left in the spill by a process before this one, and ended here. */
+  /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   readonly recovered: number
   readonly stored: number
+  /** Stored by the fallback: ended here. Whoever sends them on counts them as `recovered`. */
+  readonly fellBack: number
   /** Set aside in `{topic}.undelivered` by a policy, by the reason of the `TransportError`. */
   readonly deadLettered: Readonly<Counts>
   /** By reason: `overflow`, `tooLarge`, `closed`, `takenOver` (another process had its spill), or that of the `TransportError`. */
@@ -258,6 +265,7 @@ export class Ledger {
       recovered: 0,
       spilled: 0,
       stored: 0,
+      fellBack: 0,
       deadLettered: newCounts(),
       dropped: newCounts(),
       droppedMayBeStored: 0
@@ -324,9 +332,9 @@ export class Ledger {
     }
     return this.accounts.map((account, index) => {
       const { queued, inFlight, inDoubt, deadLettering } = pending[index] ?? nothingPending
-      const { stream, sink, epoch, admitted, recovered, spilled, stored, deadLettered, dropped, droppedMayBeStored } =
-        account
-      const ended = stored + sum(deadLettered) + sum(dropped)
+      const { stream, sink, epoch, admitted, recovered, spilled } = account
+      const { stored, fellBack, deadLettered, dropped, droppedMayBeStored } = account
+      const ended = stored + fellBack + sum(deadLettered) + sum(dropped)
       const held = queued + inFlight + inDoubt + deadLettering
       return {
         stream,
@@ -335,6 +343,7 @@ export class Ledger {
         admitted,
         recovered,
         stored,
+        fellBack,
         deadLettered: { ...deadLettered },
         dropped: { ...dropped },
         droppedMayBeStored,

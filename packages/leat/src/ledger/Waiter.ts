@@ -20,11 +20,14 @@ export interface Outcome {
    * that only the latest 100,000 of a sink are followed.
    */
   readonly spilled: number
+  /** Legs acknowledged by the fallback in place of their cluster. */
+  readonly fellBack: number
 }
 
 /** As plain data: whoever waited is given this, and not the waiter. */
-export function outcomeOf({ stored, deadLettered, deadLetters, dropped, mayBeStored, spilled }: Outcome): Outcome {
-  return { stored, deadLettered, deadLetters, dropped, mayBeStored, spilled }
+export function outcomeOf(told: Outcome): Outcome {
+  const { stored, deadLettered, deadLetters, dropped, mayBeStored, spilled, fellBack } = told
+  return { stored, deadLettered, deadLetters, dropped, mayBeStored, spilled, fellBack }
 }
 
 type Told = (outcome: Outcome) => void
@@ -37,7 +40,8 @@ const nothing: Unstored = Object.freeze({
   deadLetters: Object.freeze([]),
   dropped: Object.freeze({}),
   mayBeStored: 0,
-  spilled: 0
+  spilled: 0,
+  fellBack: 0
 })
 
 export class Waiter implements Outcome {
@@ -70,6 +74,16 @@ export class Waiter implements Outcome {
 
   get spilled(): number {
     return this.#unstored.spilled
+  }
+
+  get fellBack(): number {
+    return this.#unstored.fellBack
+  }
+
+  /** Legs stand in the fallback: they have ended. */
+  tellFellBack(count: number): void {
+    this.#unstored = { ...this.#unstored, fellBack: this.fellBack + count }
+    this.#settle(count)
   }
 
   tellStored(count: number): void {

@@ -31,9 +31,11 @@ export interface LegWindow {
   readonly sink: string
   readonly epoch: number
   readonly admitted: number
-  /** Left in the spill by a process before this one, and ended here. */
+  /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   readonly recovered: number
   readonly stored: number
+  /** Stored by the fallback. */
+  readonly fellBack: number
   /** Set aside in `{topic}.undelivered` by a policy, by reason. */
   readonly deadLettered: Readonly<Counts>
   /** Given up, by reason. */
@@ -76,6 +78,7 @@ type Reasons = Map<string, number>
 interface Indexes {
   readonly admitted: number
   stored: number | undefined
+  fellBack: number | undefined
   recovered: number | undefined
   spilled: number | undefined
   rejected: Reasons | undefined
@@ -133,9 +136,10 @@ export class Windows {
     const { slot, coversMs } = this.#begin(lengthMs, nowMs)
     const was = this.#indexes.get(account)
     const stored = account.stored - this.#readings.at(was?.stored, slot)
+    const fellBack = account.fellBack - this.#readings.at(was?.fellBack, slot)
     const lost = sum(account.dropped) - this.#sumAt(was?.dropped, slot)
     const setAside = sum(account.deadLettered) - this.#sumAt(was?.deadLettered, slot)
-    return { coversMs, ended: stored + setAside + lost, lost }
+    return { coversMs, ended: stored + fellBack + setAside + lost, lost }
   }
 
   #stream(account: StreamAccount, { slot }: Begin): StreamWindow {
@@ -149,7 +153,7 @@ export class Windows {
   }
 
   #leg(account: WriteAccount, { slot }: Begin): LegWindow {
-    const { stream, sink, epoch, admitted, recovered, stored, deadLettered, dropped, spilled } = account
+    const { stream, sink, epoch, admitted, recovered, stored, fellBack, deadLettered, dropped, spilled } = account
     const was = this.#indexes.get(account)
     return {
       stream,
@@ -158,6 +162,7 @@ export class Windows {
       admitted: admitted - this.#readings.at(was?.admitted, slot),
       recovered: recovered - this.#readings.at(was?.recovered, slot),
       stored: stored - this.#readings.at(was?.stored, slot),
+      fellBack: fellBack - this.#readings.at(was?.fellBack, slot),
       deadLettered: this.#risen(deadLettered, was?.deadLettered, slot),
       dropped: this.#risen(dropped, was?.dropped, slot),
       spilled,
@@ -203,12 +208,13 @@ export class Windows {
   }
 
   #readLeg(account: WriteAccount): void {
-    const { admitted, recovered, stored, spilled, deadLettered, dropped } = account
+    const { admitted, recovered, stored, fellBack, spilled, deadLettered, dropped } = account
     // Nothing ends that was neither admitted nor recovered.
     if (admitted + recovered === 0) return
     const own = this.#indexesOf(account)
     this.#readings.set(own.admitted, admitted)
     if (stored > 0) this.#readings.set((own.stored ??= this.#readings.add()), stored)
+    if (fellBack > 0) this.#readings.set((own.fellBack ??= this.#readings.add()), fellBack)
     if (recovered > 0) this.#readings.set((own.recovered ??= this.#readings.add()), recovered)
     if (spilled > 0 || own.spilled !== undefined) this.#readings.set((own.spilled ??= this.#readings.add()), spilled)
     own.deadLettered = this.#readCounts(own.deadLettered, deadLettered)
@@ -235,6 +241,7 @@ export class Windows {
     const indexes = {
       admitted: this.#readings.add(),
       stored: undefined,
+      fellBack: undefined,
       recovered: undefined,
       spilled: undefined,
       rejected: undefined,

@@ -21,8 +21,8 @@ const ofLeg: ReadonlyArray<Pulled<WriteAccount>> = [
   {
     name: metricNames.pending,
     type: "Gauge",
-    read: ({ admitted, recovered, stored, deadLettered, dropped }) =>
-      admitted + recovered - stored - sum(deadLettered) - sum(dropped)
+    read: ({ admitted, recovered, stored, fellBack, deadLettered, dropped }) =>
+      admitted + recovered - stored - fellBack - sum(deadLettered) - sum(dropped)
   }
 ]
 

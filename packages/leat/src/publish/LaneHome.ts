@@ -19,12 +19,22 @@ export interface LaneHome {
   readonly deadLetters: string
   /** Has a copy of the records stored there; never answers (`letterAnswered`) before it returns. */
   readonly setAside: (lane: WriteLane, span: Span, failure: Halted) => void
-  /** The policy spills: from now on what the partition of the lane is sent goes to the spill. False, or absent: there is none. */
+  /** The policy spills, or falls back: from now on what the partition of the lane is sent goes there. False, or absent: there is no such place. */
   readonly trip?: (lane: WriteLane, failure: Halted) => boolean
   /** Records are in the spill, one behind the other from a position on. */
   readonly spilled?: (lane: WriteLane, span: Span, base: Position) => void
+  /** What takes the place of the destination while a partition is on, where that is a fallback; absent: it is a spill, or nothing. */
+  readonly fallback?: LaneFallback | undefined
   /** Nothing of the batch is left. */
   readonly recycle: (lane: WriteLane, queued: Queued) => void
+}
+
+/** Where what is sent has ended once it is stored. */
+export interface LaneFallback {
+  /** Whether it can promise that nothing sent earlier still lands. */
+  readonly canFence: boolean
+  /** It has stored records, one behind the other from a position on; undefined: it does not say where. */
+  readonly took: (lane: WriteLane, span: Span, base: Position | undefined) => void
 }
 
 /** Why a lane stands still until a person says `resume`, or a record is set aside. */
@@ -43,6 +53,6 @@ export interface AnswerFacts {
   /** In [0, 1). */
   readonly random: number
   readonly isBehind: boolean
-  /** Whether it is the answer of the spill, and not of the destination; no when absent. */
+  /** Whether it is the answer of the spill, or of the fallback, and not of the destination; no when absent. */
   readonly isOfSpill?: boolean
 }

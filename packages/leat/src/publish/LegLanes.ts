@@ -81,13 +81,14 @@ export class LegLanes implements LaneKeeper {
     const told = ranges.some(isForgotten)
       ? Array.from({ length: partitions }, (_, partition) => partition)
       : new Set(ranges.map(({ bucket }) => bucket % partitions))
-    const lanes = Array.from(told, (partition) => this.#lanes[partition] ?? this.#maker.makeLane(this, partition))
+    const lanes = Array.from(
+      told,
+      (partition) => [partition, this.#lanes[partition] ?? this.#maker.makeLane(this, partition)] as const
+    )
     // One that is closing has made its last record.
-    if (lanes.some((lane) => lane === undefined || lane.isMarked)) return false
-    for (const lane of lanes)
-      lane?.announce(
-        ranges.filter((range) => isForgotten(range) || range.bucket % partitions === lane.partition.partition)
-      )
+    if (lanes.some(([, lane]) => lane === undefined || lane.isMarked)) return false
+    for (const [partition, lane] of lanes)
+      lane?.announce(ranges.filter((range) => isForgotten(range) || range.bucket % partitions === partition))
     return true
   }
 

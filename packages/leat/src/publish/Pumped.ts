@@ -80,6 +80,13 @@ export class PumpedPartition extends WritePartition implements Alarmed {
     this.fencing = undefined
   }
 
+  override turnBack(isOwed: boolean): void {
+    super.turnBack(isOwed)
+    // Of the fallback.
+    this.fencing?.interruptUnsafe()
+    this.fencing = undefined
+  }
+
   /** A lane that writes to it. */
   add(home: LaneHome, keeper: LaneKeeper): PumpedLane {
     this.lanes++

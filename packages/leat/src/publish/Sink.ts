@@ -11,10 +11,10 @@ import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { type Pulled, register, unregister } from "../ledger/pulled.ts"
 import { attribute, metricNames, warn } from "../Telemetry.ts"
-import { contained } from "../transport/contained.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellHalts } from "./haltNotices.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
+import { openPlaces, type Places, type StandIns } from "./openPlaces.ts"
 import { outageFor } from "./outageFor.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
@@ -24,8 +24,8 @@ import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
 import { budgetFor, type LaneRules } from "./LaneRules.ts"
+import { type FallbackState, SinkFallback } from "./fallback/SinkFallback.ts"
 import { SinkSpill } from "./spill/SinkSpill.ts"
-import type { SpillPlace } from "./spill/Spill.ts"
 import type { Halted, LaneHome } from "./LaneHome.ts"
 import type { WriteLane } from "./WriteLane.ts"
 import type { WritePartition, WritePartitionOptions } from "./WritePartition.ts"
@@ -33,7 +33,7 @@ import type { WritePartition, WritePartitionOptions } from "./WritePartition.ts"
 /** Bytes that a marker record needs at most. */
 const markerBytes = 64
 
-/** How much of the time for closing is kept for giving what is left to the spill, at most, in milliseconds. */
+/** How much of the time for closing is kept for giving what is left to the spill, or to the fallback, at most, in milliseconds. */
 const toSpillMs = 2000
 
 /** What a table may change of a sink. */
@@ -56,7 +56,7 @@ export interface HaltedLane extends Halted {
   readonly stream: string
 }
 
-export interface SinkOptions {
+export interface SinkOptions extends StandIns {
   readonly leg: Leg
   /** Of the cluster. */
   readonly pump: Pump
@@ -69,8 +69,6 @@ export interface SinkOptions {
   readonly drainMs: number
   /** Those that asked for the sink, also before they are open. */
   readonly streams: ReadonlySet<string>
-  /** Opens the spill of the sink, with so many partitions; absent: it has none. */
-  readonly spill?: (partitions: number) => Effect.Effect<SpillPlace, TransportError, Scope.Scope>
 }
 
 export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
@@ -92,7 +90,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Absent where the leg has none. */
   breaker: SinkBreaker | undefined
   readonly #undelivered: Undelivered
+  readonly fallback: SinkFallback | undefined
   readonly #spill: SinkSpill | undefined
+  /** One of them. */
+  readonly #standIn: SinkSpill | SinkFallback | undefined
   readonly #buffer: SinkBuffer
   readonly #pump: Pump
   readonly incarnation: Uint8Array
@@ -110,12 +111,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   constructor(
     { leg, pump, ledger, incarnation, isCompacted, streams }: SinkOptions,
-    writer: Writer,
-    place?: SpillPlace
+    { writer, spill, fallback }: Places
   ) {
     const { fencing, pipeline } = pump.transport.capabilities
-    const ofSpill = place?.transport.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY
-    const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofSpill)
+    const { capabilities: ofStandIn } = (spill ?? fallback)?.transport ?? pump.transport
+    const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofStandIn.recordBytesMax)
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
     this.partitions = writer.partitions
@@ -133,23 +133,27 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, ...watched }
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const trip = (partition: WritePartition, failure: Halted) =>
-      this.#spill?.trip(partition as PumpedPartition, failure) ?? false
-    this.writing = { rules: this.rules, pipeline, canFence: this.canFence, trip }
+      this.#standIn?.trip(partition as PumpedPartition, failure) ?? false
+    const ofFallback = fallback && { canFence: fallback.transport.capabilities.fencing !== "none" }
+    this.writing = { rules: this.rules, pipeline, canFence: this.canFence, fallback: ofFallback, trip }
     this.#pump = pump
     this.incarnation = incarnation
     this.isCompacted = isCompacted
     this.#brokenBy(leg)
-    this.#spill = place && new SinkSpill(place, sentOn(writer, this), this, pump, this.#undelivered)
-    this.writer = this.#spill?.spill.writer ?? writer
+    const sent = sentOn(writer, this)
+    this.#spill = spill && new SinkSpill(spill, sent, this, pump, this.#undelivered)
+    this.fallback = fallback && new SinkFallback(fallback, writer, this, pump, this.#undelivered)
+    this.#standIn = this.#spill ?? this.fallback
+    this.writer = this.#spill?.spill.writer ?? this.fallback?.writer ?? writer
   }
 
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
-    Effect.flatMap(opened(options), ([writer, place]) =>
+    Effect.flatMap(openPlaces(options.pump.transport, options.leg, options), (found) =>
       Effect.flatMap(Effect.scope, (scope) =>
         Effect.suspend(() => {
-          const sink = new Sink(options, writer, place)
-          sink.#spill?.start()
+          const sink = new Sink(options, found)
+          sink.#standIn?.start()
           const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
           // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
           return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
@@ -204,9 +208,14 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     return records === undefined || bytes === undefined ? undefined : { records, bytes }
   }
 
-  /** Whether a partition goes to the spill: what the destination is sent of it comes from there. */
+  /** Whether a partition goes to the spill, or to the fallback: what the destination is sent of it comes from there. */
   isSpilling(partition: number): boolean {
-    return this.#spill?.spill.isOn(partition) === true
+    return this.#spill?.spill.isOn(partition) === true || this.fallback?.isOn(partition) === true
+  }
+
+  /** Which of its partitions go to the fallback; undefined where it has none. */
+  get fallingBack(): FallbackState | undefined {
+    return this.fallback?.state
   }
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
@@ -239,12 +248,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       if (halted === undefined || lane.isEmpty) return []
       return [{ ...halted, sink, partition: lane.partition.partition, stream: lane.account.stream }]
     })
-    return [...ofLanes, ...(this.#spill?.halted ?? []).map((halted) => ({ ...halted, sink }))]
+    return [...ofLanes, ...(this.#standIn?.halted ?? []).map((halted) => ({ ...halted, sink }))]
   }
 
   /** Lets halted lanes go on. */
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
-    this.#spill?.resume()
+    this.#standIn?.resume()
     for (const partition of this.#partitions) {
       if (partition?.halted === undefined) continue
       partition.resume()
@@ -302,7 +311,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   }
 
   trip(one: WriteLane, failure: Halted): boolean {
-    return this.#spill?.trip((one as PumpedLane).partition, failure) ?? false
+    return this.#standIn?.trip((one as PumpedLane).partition, failure) ?? false
   }
 
   spilled(one: WriteLane, span: Span, base: Position): void {
@@ -329,7 +338,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     const hasHalted = partition.halted !== undefined || partition.haltedLanes.length > 0
     if (hasHalted) tellHalts(this, this.#pump, partition)
     if (this.#closing === "draining" && (hasFailed || hasHalted)) this.#dropStanding()
-    this.#spill?.driven(partition.partition)
+    this.#standIn?.driven(partition.partition)
     this.breaker?.driven(partition.partition)
     this.#leave(partition)
   }
@@ -363,7 +372,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     if (found !== undefined) return found
     const begun = this.#pump.begin(this, partition)
     this.#partitions[partition] = begun
-    this.#spill?.begin(begun)
+    this.#standIn?.begin(begun)
     return begun
   }
 
@@ -395,9 +404,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       }
       this.#dropStanding()
     }
-    const spillMs = this.#spill === undefined ? 0 : Math.min(toSpillMs, drainMs / 2)
+    const spillMs = this.#standIn === undefined ? 0 : Math.min(toSpillMs, drainMs / 2)
     return this.#emptied(drainMs - spillMs, begin).pipe(
-      Effect.andThen(this.#spill === undefined ? Effect.void : this.#emptied(spillMs, () => this.#giveToSpill())),
+      Effect.andThen(this.#standIn === undefined ? Effect.void : this.#emptied(spillMs, () => this.#giveToSpill())),
       Effect.andThen(
         Effect.sync(() => {
           this.#closing = "closed"
@@ -411,7 +420,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
         })
       ),
       Effect.andThen(this.#undelivered.close),
-      Effect.andThen(this.#spill?.close ?? Effect.void),
+      Effect.andThen(this.#standIn?.close ?? Effect.void),
       Effect.andThen(this.#tellGivenUp)
     )
   }
@@ -450,7 +459,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Once for each lane: one that stands there too, because the spill is full and its letters are refused for example, would go there again without an end. */
   #givesToSpill(lane: PumpedLane): boolean {
-    if (this.#givenToSpill.has(lane) || this.#spill?.giveUp(lane) !== true) return false
+    if (this.#givenToSpill.has(lane) || this.#standIn?.giveUp(lane) !== true) return false
     this.#givenToSpill.add(lane)
     return true
   }
@@ -524,14 +533,3 @@ const kinds: ReadonlyArray<Pulled<Sink>> = [
   },
   { name: metricNames.retries, type: "Counter", read: ({ rules }) => rules.retries }
 ]
-
-/** The writer of a sink, and its spill where it has one. */
-function opened({ pump, leg, spill }: SinkOptions): Effect.Effect<Opened, TransportError, Scope.Scope> {
-  return Effect.flatMap(contained(pump.transport.openWriter(leg.topic), leg.sink), (writer) =>
-    spill === undefined
-      ? Effect.succeed<Opened>([writer, undefined])
-      : Effect.map(spill(writer.partitions), (place): Opened => [writer, place])
-  )
-}
-
-type Opened = readonly [Writer, SpillPlace | undefined]

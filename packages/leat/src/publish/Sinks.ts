@@ -13,6 +13,7 @@ import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
 import { Sink, type SinkOptions } from "./Sink.ts"
+import { fallenPartitions, openFallback } from "./fallback/openFallback.ts"
 import { awayTransport } from "./spill/awayTransport.ts"
 import { openSpill, spilledPartitions } from "./spill/openSpill.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -68,7 +69,7 @@ interface Unopened {
 /** How long a stream that is opened waits for the sinks of its best-effort legs, so that a healthy one misses no event. */
 const patience = Duration.seconds(2)
 
-/** How long a cluster whose leg has a spill is waited for, where the spill knows of its topic, in milliseconds. */
+/** How long a cluster whose leg has a spill or a fallback is waited for, where that knows of its topic, in milliseconds. */
 const awayMs = 3000
 
 /** Delays between two attempts to open the sink of a best-effort leg, in milliseconds. */
@@ -137,7 +138,7 @@ export class Sinks {
       // Before anything is created; and once more, because somebody else may have created it meanwhile.
       if (!this.#open.has(leg.sink)) {
         const asked = Effect.map(this.#reached(leg), ({ partitions }) => partitions)
-        yield* check(yield* leg.spill === undefined ? asked : unlessAway(asked, this.#partitionsOfAway(leg, awayMs)))
+        yield* check(yield* hasStandIn(leg) ? unlessAway(asked, this.#partitionsOfAway(leg, awayMs)) : asked)
       }
       const sink = yield* this.#shared.get(leg.sink)
       yield* check(sink.partitions)
@@ -230,9 +231,11 @@ export class Sinks {
       const { pumps, ledger, incarnation, drainMs } = this.#options
       const transport = yield* this.#openCluster(leg)
       const spill = yield* this.#spillOf(leg)
+      const fallback = yield* this.#fallbackOf(leg)
       const pump = pumps.of(transport)
       const streams = this.#streamsOf(name)
-      const opening = Sink.open({ leg, pump, ledger, incarnation, isCompacted, drainMs, streams, ...spill })
+      const options = { leg, pump, ledger, incarnation, isCompacted, drainMs, streams, ...spill, ...fallback }
+      const opening = Sink.open(options)
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
@@ -270,11 +273,11 @@ export class Sinks {
     })
   }
 
-  /** The cluster of a leg; where it is away and a spill knows of it, what stands for it. */
+  /** The cluster of a leg; where it is away and a spill, or a fallback, knows of it, what stands for it. */
   #openCluster(leg: Leg): Effect.Effect<Transport, OpenError, Scope.Scope> {
     const { cluster, sink, topic } = leg
     const declared = this.#options.declared(cluster)
-    if (leg.spill === undefined || declared === undefined) return this.#options.transports.get(cluster)
+    if (!hasStandIn(leg) || declared === undefined) return this.#options.transports.get(cluster)
     const { capabilities, driver } = declared
     const standIn = Effect.flatMap(this.#partitionsOfAway(leg, 0), (partitions) => {
       const opening = this.#options.transports.get(cluster)
@@ -286,14 +289,15 @@ export class Sinks {
     return unlessAway(reached, Effect.delay(standIn, this.#isAway.has(sink) ? 0 : awayMs))
   }
 
-  /** After so long, how many partitions the spill says that the topic of a leg has. Never where there is none. */
+  /** After so long, how many partitions its spill, or its fallback, says that the topic of a leg has. Never where there is none. */
   #partitionsOfAway(leg: Leg, afterMs: number): Effect.Effect<number, never, Scope.Scope> {
-    const { spill, sink } = leg
-    if (spill === undefined) return Effect.never
+    const { spill, fallback, sink } = leg
+    const place = spill ?? fallback
+    if (place === undefined) return Effect.never
     return Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(afterMs)
-      const disk = yield* this.#options.transports.get(spill.cluster)
-      const all = yield* spilledPartitions(disk, leg)
+      const transport = yield* this.#options.transports.get(place.cluster)
+      const all = yield* spill === undefined ? fallenPartitions(transport, leg) : spilledPartitions(transport, leg)
       if (all.length === 0) return yield* Effect.never
       this.#isAway.add(sink)
       return Math.max(...all)
@@ -308,6 +312,19 @@ export class Sinks {
       spill: (partitions) => openSpill(transport, leg, partitions, () => this.#open.get(sink)?.leg ?? leg)
     }))
   }
+
+  /** The same of its fallback. */
+  #fallbackOf(leg: Leg): Effect.Effect<Pick<SinkOptions, "fallback">, OpenError, Scope.Scope> {
+    const { fallback } = leg
+    if (fallback === undefined) return Effect.succeed({})
+    return Effect.map(this.#options.transports.get(fallback.cluster), (transport) => ({
+      fallback: (partitions) => openFallback(transport, leg, partitions)
+    }))
+  }
+}
+
+function hasStandIn({ spill, fallback }: Leg): boolean {
+  return spill !== undefined || fallback !== undefined
 }
 
 /** What reaches a cluster is let go where it is away: what stands for the cluster opens it anew, and would be told the failure of this attempt for ever. */

@@ -24,20 +24,16 @@ import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
+import { countEnded, type Ending, isKept, journalMove, tellEnded } from "./countEnded.ts"
 import { DropsToTell } from "./DropsToTell.ts"
 import { type Fate, worstOf } from "./Fate.ts"
 import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
 import { LaneQueue } from "./LaneQueue.ts"
-import { type Ended, journalMove, tellWaiters } from "./told.ts"
 import { heldOf } from "./held.ts"
+import { isForStandIn } from "./isForStandIn.ts"
+import { endingWhileFull, spillAgainMs, spillFull } from "./spillIsFull.ts"
 import { waitMsOf } from "./waitMsOf.ts"
 import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
-
-/** What the policy is asked about while the spill takes no more. */
-export const spillFull = "SpillFull"
-
-/** Pause before the spill is tried again, in milliseconds. */
-const spillAgainMs = 250
 
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
@@ -373,7 +369,7 @@ export class WriteLane implements QueueOwner {
     const held = heldOf(this.#home.rules.policy, span, nowMs)
     if ("untilMs" in held) return this.#wait(held.untilMs)
     const { ending, failure } = held
-    if (ending === "spill" && this.#home.trip?.(this, failure) !== true) return undefined
+    if (isForStandIn(held) && this.#home.trip?.(this, failure) !== true) return undefined
     if (ending === "halt") this.halted = failure
     if (ending === "drop") this.#drop(span.queued, span, failure.tag)
     this.#home.rules.breaker?.ended(span.to - span.from)
@@ -392,6 +388,10 @@ export class WriteLane implements QueueOwner {
   }
 
   #stored(batch: RecordBatch, part: Span, run: Run, { nowMs, isOfSpill }: AnswerFacts): void {
+    if (isOfSpill === true && this.#home.fallback !== undefined) {
+      this.#home.fallback.took(this, part, run.base)
+      return this.#end(batch, part, "inFlight", "fellBack")
+    }
     if (isOfSpill === true) {
       if (run.base === undefined) {
         // The spill has had it, and it stands nowhere there any more: another process may have sent it on.
@@ -416,17 +416,21 @@ export class WriteLane implements QueueOwner {
       part.mayBeStored = true
       queued.isReusable = false
     }
-    if (facts.isOfSpill === true) part.mayBeSpilled = isUnknown
+    const { fallback } = this.#home
+    if (facts.isOfSpill === true && fallback === undefined) part.mayBeSpilled = isUnknown
     if (!part.mayBeStored) this.#drops.takeBack(part)
     // A spill can fence, whatever its destination can.
-    const isInDoubt = isUnknown && (facts.isOfSpill === true || this.#home.canFence)
+    const isInDoubt = isUnknown && (facts.isOfSpill === true ? (fallback?.canFence ?? true) : this.#home.canFence)
     if (facts.isBehind) {
       // It failed because of others: the policy is asked when it fails by itself.
       part.attempts--
       return [this.#again(batch, part, isInDoubt)]
     }
     const isOne = isUnknown || part.to - part.from === 1
-    if (facts.isOfSpill === true && !(tag === "TooLarge" && !isOne)) return this.#unspilled(batch, part, run, facts)
+    const isOfRecord = tag === "Rejected" || tag === "TooLarge"
+    const isRefusedThere = facts.isOfSpill === true && fallback !== undefined && isOfRecord
+    if (facts.isOfSpill === true && !isRefusedThere && !(tag === "TooLarge" && !isOne))
+      return this.#unspilled(batch, part, run, isInDoubt, facts)
     if (tag === "TooLarge" && !isOne) return this.#halves(batch, part)
     if (tag === "TooLarge" && announced > 0 && !part.mayBeStored) return [this.#shortened(batch, part, announced)]
     const elapsedMs = facts.nowMs - part.firstSentMs
@@ -441,7 +445,7 @@ export class WriteLane implements QueueOwner {
     }
     const failure = { tag, attempts: part.attempts, detail: run.error?.detail ?? "no detail" }
     part.failed = failure
-    if ("ending" in decision && decision.ending === "spill" && this.#home.trip?.(this, failure) === true) {
+    if (isForStandIn(decision) && !isRefusedThere && this.#home.trip?.(this, failure) === true) {
       // What the spill does not know is fenced before anything is sent from it.
       part.attempts = 0
       return [this.#again(batch, part, false)]
@@ -454,21 +458,21 @@ export class WriteLane implements QueueOwner {
     return [this.#again(batch, part, isInDoubt)]
   }
 
-  /** The spill has not taken it. While that is full the policy is asked; everything else of it passes. */
-  #unspilled(batch: RecordBatch, part: Span, { fate, error }: Run, facts: AnswerFacts): ReadonlyArray<Span> {
-    if (error?.reason === "Full") {
-      const { attempts } = part
-      const asked = { tag: spillFull, attempts, elapsedMs: facts.nowMs - part.firstSentMs, random: facts.random }
-      const decision = decide(this.#home.rules.policy, asked)
-      if ("ending" in decision && decision.ending === "drop") {
+  /** The spill, or the fallback, has not taken it. While a spill is full the policy is asked; everything else of it passes. */
+  #unspilled(batch: RecordBatch, part: Span, run: Run, isInDoubt: boolean, facts: AnswerFacts): ReadonlyArray<Span> {
+    const { error } = run
+    if (error?.reason === "Full" && this.#home.fallback === undefined) {
+      const ending = endingWhileFull(this.#home.rules.policy, part, facts)
+      if (ending === "drop") {
         this.#ending(batch, part, "inFlight", "dropped", spillFull)
         return []
       }
-      if ("ending" in decision && decision.ending === "deadLetter" && !batch.isMarker(part.from))
-        return [this.#setAside(batch, part, part.said.length, { tag: spillFull, attempts, detail: error.detail })]
+      const failure = { tag: spillFull, attempts: part.attempts, detail: error.detail }
+      if (ending === "deadLetter" && !batch.isMarker(part.from))
+        return [this.#setAside(batch, part, part.said.length, failure)]
     }
     this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + spillAgainMs)
-    return [this.#again(batch, part, fate === "unknown")]
+    return [this.#again(batch, part, isInDoubt)]
   }
 
   /** Where it goes has changed: what waits for its next attempt is due, and its attempts count from zero. */
@@ -528,18 +532,10 @@ export class WriteLane implements QueueOwner {
   }
 
   /** Ends records: counters, journal, waiters. */
-  #end(batch: RecordBatch, span: Span, place: Place, ending: Ended, reason = "Unknown"): void {
-    const { account } = this
-    const { mayBeStored } = span
-    let events = span.to - span.from
-    for (let index = span.from; index < span.to; index++) if (batch.isMarker(index)) events--
-    if (ending === "stored") account.stored += events
-    else if (events > 0) {
-      countReason(account[ending], reason, events)
-      if (mayBeStored) account.droppedMayBeStored += events
-    }
-    this.#move(batch, span, place, ending, ending === "stored" ? undefined : reason)
-    if (batch.isAwaited) tellWaiters(batch, span, ending, reason, this.#home.deadLetters)
+  #end(batch: RecordBatch, span: Span, place: Place, ending: Ending, reason = "Unknown"): void {
+    countEnded(this.account, batch, span, ending, reason)
+    this.#move(batch, span, place, ending, isKept(ending) ? undefined : reason)
+    tellEnded(batch, span, ending, reason, this.#home.deadLetters)
   }
 
   #move(batch: RecordBatch, span: Span, place: Place, into: Place, reason?: string): void {

@@ -25,6 +25,7 @@ import type { Run } from "../transport/index.ts"
 import { answeredRuns } from "../transport/answeredRuns.ts"
 import { Fifo } from "./Fifo.ts"
 import { retryDelayMs } from "./retryDelayMs.ts"
+import { isForStandIn } from "./isForStandIn.ts"
 import type { Span } from "./Span.ts"
 import type { Halted } from "./LaneHome.ts"
 import type { Fate } from "./Fate.ts"
@@ -98,7 +99,9 @@ export interface WritePartitionOptions {
   readonly pipeline: number
   /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
-  /** The policy spills: calls `trip`, with everything that goes with it. False, or absent: there is no spill. */
+  /** What takes the place of the destination, where that is a fallback. */
+  readonly fallback?: { readonly canFence: boolean } | undefined
+  /** The policy spills, or falls back: calls `trip`, with everything that goes with it. False, or absent: there is no such place. */
   readonly trip?: (partition: WritePartition, failure: Halted) => boolean
 }
 
@@ -110,7 +113,7 @@ const idle: WriteCommand = { _tag: "Idle" }
 export class WritePartition {
   /** Why nothing is sent to the partition: the policy does not ask for its fence again. Undefined while it does. */
   halted: Halted | undefined
-  /** Whether what is sent there goes to the spill. */
+  /** Whether what is sent there goes to the spill, or to the fallback. */
   isSpilling = false
   /** Whether nothing is sent for the time being: what is in the spill has its turn, and with it what may stand there. */
   isHeldBack = false
@@ -167,6 +170,27 @@ export class WritePartition {
     this.#notBeforeMs = 0
     for (const lane of this.#doubted) lane.clearDoubt()
     this.#doubted.clear()
+  }
+
+  /**
+   * From now on what is sent there goes to the destination again; nothing is on its way. `isOwed`: the destination is fenced before that. What
+   * had no answer of the fallback may stand there too: it is sent again before anything later, so that it stands there as a copy.
+   */
+  turnBack(isOwed: boolean): void {
+    this.isSpilling = false
+    this.isHeldBack = false
+    this.#isFencing = false
+    this.#fenceAttempts = 0
+    this.#notBeforeMs = 0
+    this.#isFenceDue = isOwed && this.#options.canFence
+    if (this.#isFenceDue) return
+    for (const lane of this.#doubted) lane.clearDoubt()
+    this.#doubted.clear()
+  }
+
+  /** Whether nothing is on its way. */
+  get isUnsent(): boolean {
+    return this.#window.length === 0
   }
 
   /** Whether nothing is on its way, in doubt or waiting. */
@@ -239,9 +263,10 @@ export class WritePartition {
       this.#noteHalt(lane, halted)
       if (worst !== "unknown") worst = fate
       this.#putBehind()
-      if (fate === "unknown" && isOfSpill) this.#owed.add(lane)
+      const { fallback, canFence } = this.#options
+      if (fate === "unknown" && isOfSpill && fallback === undefined) this.#owed.add(lane)
       // A spill can fence, whatever its destination can.
-      if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue
+      if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue
       // What the destination does not know when the spill takes over is fenced by that.
       if (this.isSpilling && !isOfSpill) lane.clearDoubt()
       else {
@@ -266,7 +291,7 @@ export class WritePartition {
     const { tag, detail } = failure
     const attempts = this.#fenceAttempts
     if (this.isSpilling) {
-      // Of the spill, whose failures pass.
+      // Of the spill, or the fallback, whose failures pass.
       this.#notBeforeMs = nowMs + fenceRetryMs
       return
     }
@@ -287,7 +312,7 @@ export class WritePartition {
       this.#fenceAttempts = 1
       this.#fenceSinceMs = nowMs
       this.#notBeforeMs = nowMs + fenceRetryMs
-    } else if (decision.ending === "spill" && this.#options.trip?.(this, { tag, attempts, detail }) === true) return
+    } else if (isForStandIn(decision) && this.#options.trip?.(this, { tag, attempts, detail }) === true) return
     else this.halted = { tag, attempts, detail }
   }
 

@@ -17,7 +17,7 @@ const waits: Held = { untilMs: Number.POSITIVE_INFINITY }
  */
 export function heldOf(policy: Policy, { attempts, firstSentMs, failed }: Span, nowMs: number): Held {
   const named = policy.find(({ on }) => on.includes(breakerOpen))?.then
-  if (named === "drop" || named === "spill")
+  if (named === "drop" || named === "spill" || named === "fallback")
     return { ending: named, failure: { tag: breakerOpen, attempts, detail: failed?.detail ?? "the breaker is open" } }
   if (attempts === 0 || failed === undefined) return waits
   const untilMs = firstSentMs + deadlineMs(policy, failed.tag)

@@ -117,6 +117,7 @@ const settings = {
   policy: ({ policy }: Leg) => JSON.stringify(policy),
   spill: ({ spill }: Leg) => JSON.stringify(spill),
   breaker: ({ breaker }: Leg) => JSON.stringify(breaker),
+  fallback: ({ fallback }: Leg) => JSON.stringify(fallback),
   "buffer.bytes": ({ bufferBytesMax }: Leg) => bufferBytesMax,
   "buffer.overflow": ({ overflow }: Leg) => overflow,
   linger: ({ lingerMs }: Leg) => lingerMs,

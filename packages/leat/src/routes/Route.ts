@@ -32,6 +32,8 @@ export interface Leg {
   readonly spill: SpillSettings | undefined
   /** What keeps it from being sent to while most of it fails; undefined: nothing. */
   readonly breaker: BreakerSettings | undefined
+  /** Where the policy falls back to; undefined: nowhere. */
+  readonly fallback: FallbackSettings | undefined
   /** Budget of the sink: capacity of the arenas that hold its records, in bytes. */
   readonly bufferBytesMax: number
   /** What is done when the budget is used up: let `publish` wait, reject, or drop the oldest that are not on their way. */
@@ -70,6 +72,14 @@ export interface BreakerSettings {
   readonly waitMs: number
   /** Longest pause between two probes, in milliseconds. */
   readonly maxWaitMs: number
+}
+
+/** The fallback of a sink, in a topic of another cluster. */
+export interface FallbackSettings {
+  /** Name of a cluster of the document. */
+  readonly cluster: string
+  /** `redrive`: what is there is sent on to the sink, before anything later of its publisher; `stay`: it stays there, and is read there. */
+  readonly back: "redrive" | "stay"
 }
 
 /** How much of a stream may be lost. */
@@ -234,6 +244,7 @@ export class RouteBuilder {
               ratePerSecond: spec.spill.rate
             }),
       breaker: breakerOf(spec.breaker),
+      fallback: spec.fallback === undefined ? undefined : Object.freeze({ ...spec.fallback }),
       bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
       overflow: spec.buffer?.overflow ?? "block",
       lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),

@@ -38,7 +38,7 @@ const RuleSchema = Schema.Struct({
   on: Schema.NonEmptyArray(Name),
   retry: Schema.optionalKey(RetrySchema),
   timeout: Schema.optionalKey(DurationText),
-  then: Schema.Literals(["drop", "deadLetter", "spill", "halt"])
+  then: Schema.Literals(["drop", "deadLetter", "spill", "fallback", "halt"])
 })
 
 /** Of one policy, or of several whose rules are asked one after the other. */
@@ -63,6 +63,7 @@ const BreakerSchema = Schema.Struct({
   wait: Schema.optionalKey(DurationText),
   maxWait: Schema.optionalKey(DurationText)
 })
+const FallbackSchema = Schema.Struct({ cluster: Name, back: Schema.Literals(["redrive", "stay"]) })
 
 const LegSchema = Schema.Struct({
   cluster: Name,
@@ -73,6 +74,7 @@ const LegSchema = Schema.Struct({
   policy: Schema.optionalKey(PolicyNames),
   spill: Schema.optionalKey(SpillSchema),
   breaker: Schema.optionalKey(BreakerSchema),
+  fallback: Schema.optionalKey(FallbackSchema),
   buffer: Schema.optionalKey(BufferSchema),
   linger: Schema.optionalKey(DurationText),
   batch: Schema.optionalKey(BatchSchema),
@@ -147,6 +149,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
   ["routes.#.to.#.breaker", ["the breaker of a leg", Object.keys(BreakerSchema.fields)]],
+  ["routes.#.to.#.fallback", ["the fallback of a leg", Object.keys(FallbackSchema.fields)]],
   ["routes.#.to.#.batch", ["the batch of a leg", Object.keys(BatchSchema.fields)]],
   ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],

@@ -6,6 +6,7 @@ import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults, policy
 import { breakerFaults } from "./breakerFaults.ts"
 import { objectiveFaults } from "./objectiveFaults.ts"
 import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
+import { fallbackFaults } from "./fallbackFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
 import { within } from "./within.ts"
@@ -91,7 +92,11 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
   if (unknown !== undefined) {
     faults.push({ path: `${path}.topic`, message: `${unknown} stands for nothing; the one placeholder is {stream}` })
   }
-  faults.push(...spillFaults(document, leg, path), ...breakerFaults(document, leg, path))
+  faults.push(
+    ...spillFaults(document, leg, path),
+    ...breakerFaults(document, leg, path),
+    ...fallbackFaults(document, leg, path)
+  )
   const wrongName = nameFault("a topic", topic, topicBytesMax)
   if (wrongName !== undefined) faults.push({ path: `${path}.topic`, message: wrongName })
   faults.push(
@@ -181,11 +186,11 @@ function droppingFaults(
   { name }: ContractInfo,
   { path, cluster, policy }: Pick<Leg, "path" | "cluster" | "policy">
 ): ReadonlyArray<RouteFault> {
-  // What is spilled is not given up: it is sent again, in its place.
-  const dropping = policy.filter(({ then }) => then !== "halt" && then !== "spill").flatMap(({ on }) => on)
+  // What stands in a spill or a fallback is not given up: it is sent again, in its place.
+  const dropping = policy.filter(({ then }) => then === "drop" || then === "deadLetter").flatMap(({ on }) => on)
   if (dropping.length === 0) return []
   const message =
     `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy gives up after ` +
-    `${[...new Set(dropping)].join(", ")}; let it retry, spill or halt, or take a driver that keeps order in any case`
+    `${[...new Set(dropping)].join(", ")}; let it retry, spill, fall back or halt, or take a driver that keeps order in any case`
   return [{ path: `${path}.policy`, message }]
 }

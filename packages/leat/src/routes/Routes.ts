@@ -15,6 +15,7 @@ import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
 import { orderFaults } from "./retryTopicFaults.ts"
 import { levelFaults } from "./levelFaults.ts"
+import { fallbackPlaceFaults, fallbackUseFaults, topicCharactersMax } from "./fallbackFaults.ts"
 import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
@@ -61,9 +62,6 @@ export interface CompileOptions {
   /** Who opens the table. Without it the contracts are checked for all sources that the document names. */
   readonly source?: string
 }
-
-/** Longest name of a topic, in characters: Kafka's limit. */
-const topicCharactersMax = 249
 
 /**
  * A compiled table: immutable, and swapped as a whole.
@@ -128,7 +126,8 @@ export class Routes {
       ...compiled.faults,
       ...documentFaults(decoded),
       ...spillPlaceFaults(decoded, clusters),
-      ...levelFaults(decoded, clusters)
+      ...levelFaults(decoded, clusters),
+      ...fallbackPlaceFaults(decoded, clusters)
     ]
     const faults = [...ofForm, ...own.filter(isApart(ofForm))]
     const routes = new Routes(Object.freeze(decoded), compiled.clusters, version)
@@ -222,12 +221,25 @@ export class Routes {
 
   #legFaults(contract: ContractInfo, leg: Leg): ReadonlyArray<RouteFault> {
     const { path, cluster, topic } = leg
-    const faults = [...needFaults(contract, leg, this.clusters.get(cluster)?.capabilities)]
+    const faults = [
+      ...needFaults(contract, leg, this.clusters.get(cluster)?.capabilities),
+      ...this.#fallbackNeedFaults(contract, leg),
+      ...fallbackUseFaults(contract, leg)
+    ]
     if (topic.length > topicCharactersMax) {
       const message = `the topic of ${contract.stream} has ${topic.length} characters; the limit is ${topicCharactersMax}`
       faults.push({ path: `${path}.topic`, message })
     }
     return faults
+  }
+
+  /** What stands in a fallback is as safe, and in as good an order, as the contract needs. */
+  #fallbackNeedFaults(contract: ContractInfo, { path, policy, fallback }: Leg): ReadonlyArray<RouteFault> {
+    if (fallback === undefined) return []
+    const { cluster } = fallback
+    const at = `${path}.fallback`
+    const faults = needFaults(contract, { path: at, cluster, policy }, this.clusters.get(cluster)?.capabilities)
+    return faults.map((fault) => (fault.path === `${at}.policy` ? { ...fault, path: `${path}.policy` } : fault))
   }
 
   /** What meets whatever the contracts are: streams that routes name without a star, and what a star stands for in one text. */
@@ -264,5 +276,6 @@ function legText(leg: Leg, readLeg: Leg | undefined): string {
   if (leg === readLeg) words.push("read")
   if (leg.spill !== undefined) words.push(`spills to ${leg.spill.cluster}`)
   if (leg.breaker !== undefined) words.push(`breaker at ${leg.breaker.failureRate} of ${leg.breaker.minSends} sends`)
+  if (leg.fallback !== undefined) words.push(`falls back to ${leg.fallback.cluster}, back: ${leg.fallback.back}`)
   return `-> ${leg.sink} (${words.join(", ")})`
 }

@@ -55,8 +55,8 @@ export function breakerRuleFaults(policy: Policy): ReadonlyArray<PolicyFault> {
       const message = `${breakerOpen} is no attempt, so there is no retry; give it a rule of its own, without retry`
       found.push({ path: `[${index}].retry`, message })
     }
-    if (then !== "drop" && then !== "spill") {
-      const message = `while a breaker is open, say drop or spill; without a rule for ${breakerOpen} events wait until it closes`
+    if (then !== "drop" && then !== "spill" && then !== "fallback") {
+      const message = `while a breaker is open, say drop, spill or fallback; without a rule for ${breakerOpen} events wait until it closes`
       found.push({ path: `[${index}].then`, message })
     }
     return found

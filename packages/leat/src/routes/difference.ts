@@ -146,13 +146,13 @@ function placeOf(route: Route | undefined): unknown {
     route?.partitioner,
     route?.readLeg.sink,
     route?.legs.map(({ sink, epoch }) => `${sink} ${epoch}`).toSorted(),
-    spillsOf(route)
+    standInsOf(route)
   ]
 }
 
-/** What is in a spill does not move to another one. */
-function spillsOf(route: Route | undefined): unknown {
-  return route?.legs.map(({ sink, spill }) => `${sink} ${spill?.cluster ?? ""}`).toSorted()
+/** What is in a spill or a fallback does not move to another one. */
+function standInsOf(route: Route | undefined): unknown {
+  return route?.legs.map(({ sink, spill, fallback }) => [sink, spill?.cluster, fallback]).toSorted()
 }
 
 function sinksOf(route: Route | undefined): ReadonlyArray<string> {

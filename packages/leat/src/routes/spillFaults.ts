@@ -2,6 +2,7 @@
 import type { Cluster } from "./Clusters.ts"
 import { known } from "./policyFaults.ts"
 import type { LegSpec, RouteDocument, RouteFault } from "./RouteDocument.ts"
+import type { Ending } from "../Policy.ts"
 import type { Capabilities } from "../transport/index.ts"
 
 type PolicyNames = LegSpec["policy"]
@@ -9,7 +10,7 @@ type PolicyNames = LegSpec["policy"]
 /** A rule that spills needs a place, and a place needs a rule that spills to it. */
 export function spillFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {
   const { spill } = leg
-  const spilling = [leg.policy ?? []].flat().filter((name) => spills(document, name))
+  const spilling = [leg.policy ?? []].flat().filter((name) => hasEnding(document, name, "spill"))
   if (spill === undefined) {
     if (spilling.length === 0) return []
     const message = `the policy ${spilling.join(" and ")} spills, and this leg does not say where; add spill: { cluster: ... } with a cluster on a local disk, as @leat/log is one`
@@ -64,16 +65,18 @@ export function subscriptionPolicyFaults(
   names: PolicyNames,
   path: string
 ): ReadonlyArray<RouteFault> {
-  return [names ?? []]
-    .flat()
-    .filter((name) => spills(document, name))
-    .map((name) => ({
-      path: `${path}.policy`,
-      message: `the policy ${name} spills, which a subscription cannot: its events stand in their topic; say drop, deadLetter or halt`
-    }))
+  return [names ?? []].flat().flatMap((name) =>
+    (["spill", "fallback"] as const)
+      .filter((ending) => hasEnding(document, name, ending))
+      .map((ending) => ({
+        path: `${path}.policy`,
+        message: `the policy ${name} ${ending === "spill" ? "spills" : "falls back"}, which a subscription cannot: its events stand in their topic; say drop, deadLetter or halt`
+      }))
+  )
 }
 
-function spills(document: RouteDocument, name: string): boolean {
+/** Whether a policy of the document has a rule with this ending. */
+export function hasEnding(document: RouteDocument, name: string, ending: Ending): boolean {
   const own = document.policies ?? {}
-  return Object.hasOwn(own, name) && (own[name] ?? []).some(({ then }) => then === "spill")
+  return Object.hasOwn(own, name) && (own[name] ?? []).some(({ then }) => then === ending)
 }

@@ -21,13 +21,23 @@ const distances = [
 
 const distanceOf = (lengthMs: number) => distances.find(([reach]) => lengthMs <= reach)?.[1] ?? Number.POSITIVE_INFINITY
 
-const names = ["admitted", "recovered", "stored", "spilled", "dropped a", "dropped b", "deadLettered a"] as const
+const names = [
+  "admitted",
+  "recovered",
+  "stored",
+  "fellBack",
+  "spilled",
+  "dropped a",
+  "dropped b",
+  "deadLettered a"
+] as const
 type Totals = Record<(typeof names)[number], number>
 
 const zeros = (): Totals => ({
   admitted: 0,
   recovered: 0,
   stored: 0,
+  fellBack: 0,
   spilled: 0,
   "dropped a": 0,
   "dropped b": 0,
@@ -43,7 +53,7 @@ function count(account: WriteAccount, totals: Totals, name: (typeof names)[numbe
     account.admitted += by
   }
   if (kind === "dropped" || kind === "deadLettered") account[kind][reason] = (account[kind][reason] ?? 0) + by
-  else account[kind as "admitted" | "recovered" | "stored" | "spilled"] += by
+  else account[kind as "admitted" | "recovered" | "stored" | "fellBack" | "spilled"] += by
 }
 
 /** Times between two steps: from a turn to a machine that sleeps for a week; and a clock that goes back. */
@@ -111,6 +121,7 @@ describe("a window", () => {
                 admitted: risen("admitted"),
                 recovered: risen("recovered"),
                 stored: risen("stored"),
+                fellBack: risen("fellBack"),
                 dropped: withoutZeros({ a: risen("dropped a"), b: risen("dropped b") }),
                 deadLettered: withoutZeros({ a: risen("deadLettered a") }),
                 spilled: totals.spilled,
@@ -121,7 +132,7 @@ describe("a window", () => {
             expect(windows.ended(account, lengthMs, nowMs)).toEqual({
               coversMs,
               lost,
-              ended: lost + risen("stored") + risen("deadLettered a")
+              ended: lost + risen("stored") + risen("fellBack") + risen("deadLettered a")
             })
           }
         }

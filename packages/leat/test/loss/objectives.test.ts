@@ -123,6 +123,7 @@ describe("what was counted lately", () => {
                 deadLettered: {},
                 dropped: { Rejected: 4 },
                 spilled: 0,
+                fellBack: 0,
                 spilledBefore: 0
               }
             ]

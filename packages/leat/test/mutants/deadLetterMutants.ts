@@ -289,8 +289,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was replayed before a group came is not for it",
     file: "consume/SideTopic.ts",
-    find: `from: "earliest" as const }`,
-    replace: `from: "latest" as const }`,
+    find: `from: From = "earliest"`,
+    replace: `from: From = "latest"`,
     foundBy: "consume/replays.test.ts"
   },
   {

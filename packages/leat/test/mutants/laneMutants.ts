@@ -141,13 +141,13 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "a journal is told a reason of what is stored",
     file: "publish/WriteLane.ts",
-    find: `ending === "stored" ? undefined : reason`,
+    find: `isKept(ending) ? undefined : reason`,
     replace: `reason`,
     foundBy: "publish/writeModel.test.ts"
   },
   {
     name: "a record that only announces drops is counted as stored",
-    file: "publish/WriteLane.ts",
+    file: "publish/countEnded.ts",
     find: `if (batch.isMarker(index)) events--`,
     replace: `if (batch.isMarker(index)) events -= 0`,
     foundBy: "publish/closing.test.ts",

@@ -103,8 +103,8 @@ export const lossMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is set aside has not ended",
     file: "ledger/Windows.ts",
-    find: `ended: stored + setAside + lost`,
-    replace: `ended: stored + lost`,
+    find: `ended: stored + fellBack + setAside + lost`,
+    replace: `ended: stored + fellBack + lost`,
     foundBy: "loss/objectives.test.ts",
     test: "does not count what is set aside as lost"
   },

@@ -23,6 +23,7 @@ import { routesMutants } from "./routesMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
+import { fallbackMutants } from "./fallbackMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
 import { spillNoticeMutants } from "./spillNoticeMutants.ts"
 import { spillRefusalMutants } from "./spillRefusalMutants.ts"
@@ -37,6 +38,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...sinkMutants,
   ...bufferMutants,
+  ...fallbackMutants,
   ...spillMutants,
   ...spillRefusalMutants,
   ...spillNoticeMutants,
@@ -75,7 +77,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue`,
+    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
     replace: `if (fate !== "stored") continue`
   },
   {

@@ -475,8 +475,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "in a drawn world what a member has moved is not for who comes next",
     file: "consume/SideTopic.ts",
-    find: `from: "earliest" as const }`,
-    replace: `from: "latest" as const }`,
+    find: `from: From = "earliest"`,
+    replace: `from: From = "latest"`,
     foundBy: worlds,
     test: "every event is handled or dead-lettered"
   },

@@ -185,15 +185,15 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   {
     name: "an event that a cluster in memory has is durable",
     file: "routes/levelFaults.ts",
-    find: `required !== false && spill === undefined &&`,
-    replace: `required !== false && spill !== undefined &&`,
+    find: `const own = spill === undefined ? [cluster] : []`,
+    replace: `const own = spill !== undefined ? [cluster] : []`,
     foundBy: "routes/levelFaults.test.ts"
   },
   {
     name: "a best-effort leg has to keep what is durable",
     file: "routes/levelFaults.ts",
-    find: `required !== false && spill === undefined &&`,
-    replace: `spill === undefined &&`,
+    find: `if (required === false) return []`,
+    replace: ``,
     foundBy: "routes/levelFaults.test.ts"
   }
 ]

@@ -233,8 +233,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic is created with partitions that will not do",
     file: "publish/Sinks.ts",
-    find: `yield* check(yield* leg.spill === undefined ? asked :`,
-    replace: `yield* (leg.spill === undefined ? asked :`,
+    find: `yield* check(yield* hasStandIn(leg) ?`,
+    replace: `yield* (hasStandIn(leg) ?`,
     foundBy: "opening.test.ts",
     test: "for which nothing was created"
   },
@@ -250,7 +250,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "drops of a leg that was away are announced by every lane",
     file: "publish/LegLanes.ts",
-    find: `(range) => isForgotten(range) || range.bucket % partitions === lane.partition.partition`,
+    find: `(range) => isForgotten(range) || range.bucket % partitions === partition`,
     replace: `() => true`,
     foundBy: "publish/sinks.test.ts",
     test: "late announces what its leg lost"

@@ -16,8 +16,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that stands goes to its spill again and again while closing",
     file: "publish/Sink.ts",
-    find: `if (this.#givenToSpill.has(lane) || this.#spill`,
-    replace: `if (this.#spill`,
+    find: `if (this.#givenToSpill.has(lane) || this.#standIn`,
+    replace: `if (this.#standIn`,
     foundBy: "publish/spillClosing.test.ts"
   },
   {
@@ -75,9 +75,9 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill that is full halts nothing and drops what it may not",
     file: "publish/WriteLane.ts",
-    find: `if ("ending" in decision && decision.ending === "drop") {
+    find: `if (ending === "drop") {
         this.#ending(batch, part, "inFlight", "dropped", spillFull)`,
-    replace: `if ("ending" in decision) {
+    replace: `if (ending !== undefined) {
         this.#ending(batch, part, "inFlight", "dropped", spillFull)`,
     foundBy,
     test: "keeps events in the buffer while the spill is full"
@@ -102,8 +102,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill is fenced only where its destination can be",
     file: "publish/WritePartition.ts",
-    find: `!(isOfSpill || this.#options.canFence)`,
-    replace: `!this.#options.canFence`,
+    find: `!(isOfSpill ? (fallback?.canFence ?? true) : canFence)`,
+    replace: `!canFence`,
     foundBy: foundByDoubt,
     test: "a destination that fences: none"
   },
@@ -529,7 +529,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a process has left in its spill is told missing",
     file: "audit/SequenceAudit.ts",
-    find: `Math.min(tail - ofTail, announced?.spilled ?? 0)`,
+    find: `Math.min(tail - ofTail, elsewhere)`,
     replace: `Math.min(tail - ofTail, 0)`,
     foundBy: "audit/published.test.ts",
     test: "takes what a process has left in its spill"
@@ -537,8 +537,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what ends otherwise than stored is told before it is settled",
     file: "publish/spill/SpillSender.ts",
-    find: `Effect.onExit(lanes.settle(partition, record.position + 1n), (exit) =>`,
-    replace: `Effect.onExit(Effect.succeed(true), (exit) =>`,
+    find: `Effect.andThen(this.announce(partition, part), lanes.settle(partition, record.position + 1n))`,
+    replace: `Effect.as(this.announce(partition, part), true)`,
     foundBy: settled,
     test: "is told as what may be stored while its disk settles nothing"
   },
@@ -803,8 +803,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that has made its last record announces drops",
     file: "publish/LegLanes.ts",
-    find: `lane === undefined || lane.isMarked)`,
-    replace: `lane === undefined)`,
+    find: `([, lane]) => lane === undefined || lane.isMarked)`,
+    replace: `([, lane]) => lane === undefined)`,
     foundBy: closing,
     test: "what is dropped from the spill while its lane closes"
   },
@@ -889,5 +889,21 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `run.base !== undefined && run.base < 0n`,
     foundBy: foundByDoubt,
     test: "is looked for where its position cannot be"
+  },
+  {
+    name: "a spill that is full drops what is to be set aside",
+    file: "publish/spillIsFull.ts",
+    find: `return "ending" in decision ? decision.ending : undefined`,
+    replace: `return "ending" in decision ? "drop" : undefined`,
+    foundBy,
+    test: "keeps events in the buffer while the spill is full"
+  },
+  {
+    name: "a first lane that breaks at once ends no member",
+    file: "publish/spill/SpillLanes.ts",
+    find: `Effect.suspend(() => Effect.raceFirst(once, broken()))`,
+    replace: `Effect.raceFirst(once, Effect.suspend(broken))`,
+    foundBy: silent,
+    test: "closes each lane that comes anew"
   }
 ]

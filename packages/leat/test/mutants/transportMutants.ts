@@ -25,9 +25,9 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a driver opens of a topic is closed with the rest of its sink",
-    file: "publish/Sink.ts",
-    find: `contained(pump.transport.openWriter(leg.topic), leg.sink)`,
-    replace: `pump.transport.openWriter(leg.topic)`,
+    file: "publish/openPlaces.ts",
+    find: `contained(transport.openWriter(leg.topic), leg.sink)`,
+    replace: `transport.openWriter(leg.topic)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "closes a topic"
   },

@@ -12,7 +12,7 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "who waits is told of a dead letter as of a drop",
-    file: "publish/told.ts",
+    file: "publish/countEnded.ts",
     find: `else if (ending === "deadLettered") waiter`,
     replace: `else if (ending !== "deadLettered" && reason === "") waiter`,
     foundBy: "publish/deadLetters.test.ts",

@@ -19,8 +19,8 @@ export const undeliveredWorldMutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after a range in doubt that is set aside",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence)) continue`,
-    replace: `if (fate !== "unknown" || !(isOfSpill || this.#options.canFence) || lane.isDeadLettering) continue`,
+    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
+    replace: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence) || lane.isDeadLettering) continue`,
     foundBy: "worlds"
   }
 ]

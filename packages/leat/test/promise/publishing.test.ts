@@ -119,7 +119,8 @@ describe("flush", () => {
       deadLetters: [],
       dropped: {},
       mayBeStored: 0,
-      spilled: 0
+      spilled: 0,
+      fellBack: 0
     })
     const { outcome } = await opened.notes.publish(note("k", "3"))
     expect(await outcome()).toStrictEqual({
@@ -128,7 +129,8 @@ describe("flush", () => {
       deadLetters: [],
       dropped: {},
       mayBeStored: 0,
-      spilled: 0
+      spilled: 0,
+      fellBack: 0
     })
   })
 })

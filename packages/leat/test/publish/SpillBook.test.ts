@@ -225,6 +225,7 @@ describe("the book of a spill", () => {
     expect({ ...other, dropped: { ...other.dropped } }).toMatchObject({
       stored: 0,
       spilled: 0,
+      fellBack: 0,
       dropped: { Corrupt: 1 }
     })
   })

@@ -111,7 +111,8 @@ describe("a leg that dead-letters", () => {
           deadLetters: [`local/${topic}`],
           dropped: {},
           mayBeStored: 0,
-          spilled: 0
+          spilled: 0,
+          fellBack: 0
         })
         expect(told.message).toContain(`dead-lettered to local/${topic} (2 Rejected)`)
         expect((yield* stored(broker)).map(({ text }) => text)).toEqual(["0", "2", "3", "5"])

@@ -55,7 +55,8 @@ describe("a flush", () => {
           deadLetters: [],
           dropped: {},
           mayBeStored: 0,
-          spilled: 0
+          spilled: 0,
+          fellBack: 0
         })
       })
     )
@@ -75,7 +76,8 @@ describe("a flush", () => {
           deadLetters: [],
           dropped: {},
           mayBeStored: 0,
-          spilled: 0
+          spilled: 0,
+          fellBack: 0
         })
       })
     )

@@ -170,7 +170,7 @@ describe("a process that starts while the cluster of its spill is away", () => {
       })
     )
     expect(lines.filter((line) => line.includes("start it again"))).toEqual([
-      "far/notes has 3 partitions, and this process, which could not ask when it started, publishes to a spill for 1: start it again"
+      "far/notes has 3 partitions, and this process, which could not ask when it started, publishes as if it had 1: start it again"
     ])
   })
 })

@@ -34,6 +34,7 @@ function takenTurns(seed: number): ReadonlyArray<string> {
         expect({ ...row, dropped: { ...row?.dropped } }).toMatchObject({
           stored: 0,
           spilled: 0,
+          fellBack: 0,
           dropped: { takenOver: 1 },
           droppedMayBeStored: 1,
           balanced: true

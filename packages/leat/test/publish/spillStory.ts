@@ -3,7 +3,7 @@ import { type Duration, Effect, Exit, Logger, References, type Scope } from "eff
 import { type Journal, Leat, MemoryBroker, memoryDriver } from "leat"
 import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, simulate, waitUntil } from "leat/testing"
 import type { Driver, Transport } from "leat/transport"
-import { noteContract } from "../contracts/Note.js"
+import { noteContract } from "../contracts/Note.ts"
 
 export interface SpillPlaces {
   readonly far: MemoryBroker

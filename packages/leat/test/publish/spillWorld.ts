@@ -453,7 +453,7 @@ function holdsPoison(batch: OutgoingBatch, from: number, to: number): boolean {
   return false
 }
 
-function live(plan: () => FaultPlan): FaultPlan {
+export function live(plan: () => FaultPlan): FaultPlan {
   return {
     send: (call) => plan().send?.(call),
     fence: (call) => plan().fence?.(call),
@@ -462,7 +462,7 @@ function live(plan: () => FaultPlan): FaultPlan {
   }
 }
 
-interface Gating {
+export interface Gating {
   readonly over?: Partial<Capabilities>
   readonly fenceMs?: () => number
   readonly isTrimSilent?: () => boolean
@@ -482,7 +482,7 @@ function holed(runs: ReadonlyArray<Run>): ReadonlyArray<Run> {
 }
 
 /** A process that is dead asks for nothing any more, and hears of nothing. */
-function gated(
+export function gated(
   driver: Driver,
   gate: { readonly isDead: boolean },
   {
@@ -551,7 +551,7 @@ function bytesOnDisk(disk: MemoryBroker): number {
 }
 
 /** The distinct texts of the topic, those of each publisher, and what is out of order in first deliveries of a bucket, or missing without a word. */
-function readAll(broker: MemoryBroker, partitions: number) {
+export function readAll(broker: MemoryBroker, partitions: number) {
   const texts = new Set<string>()
   const count = new Map<string, number>()
   const order: Array<string> = []

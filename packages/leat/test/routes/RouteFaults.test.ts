@@ -348,7 +348,10 @@ describe("the sentence of a fault says what there is, and what may have been mea
       rule({ retry: {} }),
       expect.stringMatching(/^policies\.p\[0\]\.retry\.base: is missing; a retry has times, deadline, base, /)
     ],
-    [rule({ then: "drp" }), "policies.p[0].then: drp is none of drop, deadLetter, spill, halt; did you mean drop?"],
+    [
+      rule({ then: "drp" }),
+      "policies.p[0].then: drp is none of drop, deadLetter, spill, fallback, halt; did you mean drop?"
+    ],
     [rule({ on: [] }), "policies.p[0].on: is empty; it needs one entry at least"],
     [rule({ on: "Full" }), "policies.p[0].on: is a text, and must be a list"],
     [documentOf(leg({ required: "yes" })), "routes[0].to[0].required: is a text, and must be true or false"],

@@ -504,7 +504,7 @@ describe("contracts", () => {
         path: "routes[0].to[0].policy",
         message:
           `test.a needs order, which cluster local keeps only where nothing is given up, and this policy gives up after ${on}; ` +
-          "let it retry, spill or halt, or take a driver that keeps order in any case"
+          "let it retry, spill, fall back or halt, or take a driver that keeps order in any case"
       })
     }
     expect(faultsOf(documentOf([route("*")]), [contract("a", ["order"])], driver)).toEqual([])

@@ -70,7 +70,7 @@ describe("the breaker of a leg", () => {
       { on: ["BreakerOpen"], then: "halt" }
     ]
     const instead =
-      "while a breaker is open, say drop or spill; without a rule for BreakerOpen events wait until it closes"
+      "while a breaker is open, say drop, spill or fallback; without a rule for BreakerOpen events wait until it closes"
     expect(faultsOf({ policy: "p", breaker: {} }, { p: rules })).toEqual([
       "policies.p[0].retry: BreakerOpen is no attempt, so there is no retry; give it a rule of its own, without retry",
       `policies.p[1].then: ${instead}`,

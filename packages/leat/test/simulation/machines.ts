@@ -37,7 +37,8 @@ const places = [
   "stored",
   "deadLettered",
   "dropped",
-  "spilled"
+  "spilled",
+  "fellBack"
 ] as const satisfies ReadonlyArray<Place>
 const policy: Policy = [
   { on: ["Rejected"], then: "drop" },
@@ -71,6 +72,7 @@ class Exploring {
     inDoubt: 0,
     deadLettering: 0,
     spilled: 0,
+    fellBack: 0,
     stored: 0,
     deadLettered: 0,
     dropped: 0

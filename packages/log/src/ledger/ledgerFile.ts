@@ -49,6 +49,7 @@ const Leg = Schema.Struct({
   inDoubt: Count,
   // Files of earlier versions do not say it.
   deadLettering: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  fellBack: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   recovered: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   spilled: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   balanced: Schema.Boolean

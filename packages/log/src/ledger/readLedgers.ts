@@ -23,7 +23,7 @@ export interface CrashLoss {
   readonly stored: number
   /** Announced as dropped. */
   readonly dropped: number
-  /** In its spill when it announced, and not stored since, as far as is known: the next process sends them. */
+  /** In its spill, or in its fallback, when it announced, and not stored here since, as far as is known. */
   readonly spilled: number
   /** Neither stored, set aside, dropped nor in a spill: lost with the process. */
   readonly crashLost: number
@@ -124,7 +124,7 @@ function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: Reado
   )
   // A record that was given up although it may be stored, and is, counts in both.
   const missing = Math.max(0, admitted - stored - sumOf(leg.deadLettered) - dropped)
-  const spilled = Math.min(missing, leg.spilled)
+  const spilled = Math.min(missing, leg.spilled + leg.fellBack)
   return { stream, sink, epoch, admitted, stored, dropped, spilled, crashLost: missing - spilled }
 }
 

@@ -15,6 +15,7 @@ import { decide } from "../../Policy.ts"
 import type { Run, TransportError } from "../../transport/index.ts"
 import type { AnswerFacts, Halted } from "../LaneHome.ts"
 import type { LaneRules } from "../LaneRules.ts"
+import { isForStandIn } from "../isForStandIn.ts"
 import { waitMsOf } from "../waitMsOf.ts"
 
 /** What is done about a refusal. */
@@ -97,7 +98,7 @@ export class Refusals {
     const decision = decide(this.#rules.policy, { tag, attempts, elapsedMs, random: facts.random })
     const isOfRecord = tag === "Rejected" || tag === "TooLarge"
     // A missing right may pass; what is wrong with the record itself does not, and it is in the spill already.
-    const isPassing = "ending" in decision && decision.ending === "spill" && !isOfRecord
+    const isPassing = isForStandIn(decision) && !isOfRecord
     const waitMs = waitMsOf(trial, decision, tag, facts, trial.isLet ? undefined : this.#rules.outage)
     if (waitMs !== undefined || isPassing) {
       trial.attempts++

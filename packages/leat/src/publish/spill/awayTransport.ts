@@ -1,6 +1,6 @@
 /**
- * A cluster that cannot be reached when a sink opens, as the sink sees it: it takes nothing yet, and so its spill takes what is published, as in
- * any other outage. How many partitions the topic has says the spill that an earlier process has had. Once the cluster is there everything
+ * A cluster that cannot be reached when a sink opens, as the sink sees it: it takes nothing yet, and so its spill, or its fallback, takes what is
+ * published, as in any other outage. How many partitions the topic has says the one that an earlier process has had. Once the cluster is there everything
  * goes to it.
  */
 import { Effect, Exit, Scope, Stream } from "effect"
@@ -20,7 +20,7 @@ export interface Away {
   readonly topic: string
   /** `cluster/topic`. */
   readonly sink: string
-  /** Those of its spill. */
+  /** Those of its spill, or of its fallback. */
   readonly partitions: number
   readonly opening: Effect.Effect<Transport, Error, Scope.Scope>
 }
@@ -52,7 +52,9 @@ export function awayTransport(away: Away): Effect.Effect<Transport, never, Scope
     name,
     capabilities,
     openWriter: (one) =>
-      one === topic ? Effect.succeed(writer) : asked("openWriter", (cluster) => cluster.openWriter(one)),
+      one === topic && present.cluster === undefined
+        ? Effect.succeed(writer)
+        : asked("openWriter", (cluster) => cluster.openWriter(one)),
     partitionsOf: (one) =>
       one === topic && present.cluster === undefined
         ? Effect.succeed(partitions)
@@ -92,7 +94,7 @@ function keepOpening(
         if (writer.partitions === partitions) return come(cluster, writer)
         if (writer.partitions !== told)
           yield* warn(
-            `${sink} has ${writer.partitions} partitions, and this process, which could not ask when it started, publishes to a spill for ${partitions}: start it again`
+            `${sink} has ${writer.partitions} partitions, and this process, which could not ask when it started, publishes as if it had ${partitions}: start it again`
           )
         told = writer.partitions
       }

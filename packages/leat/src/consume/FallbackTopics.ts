@@ -1,0 +1,155 @@
+/**
+ * The topics that the stream of a subscription fell back to and stays in: each is read with the same handler in the same group, beside the stream. Order
+ * is kept in each of them, and not across. One is there with the first publisher that has the leg open; a destination that has got more
+ * partitions has another one, and what stands in the one before is read too.
+ */
+import { Cause, Effect, Exit, Scope } from "effect"
+import { textOfThrown } from "../given/thrown.ts"
+import { fallbackPartitions, fallbackTopic } from "../record/fallbackTopic.ts"
+import type { Leg, SubscriptionSettings } from "../routes/Routes.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { Transport } from "../transport/index.ts"
+import { Wake } from "../Wake.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { SideTopic } from "./SideTopic.ts"
+import { SideTopics } from "./SideTopics.ts"
+import type { Source } from "./Source.ts"
+import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+
+/** Time between two looks for topics, in milliseconds. */
+const lookMs = 30_000
+
+/** How long an answer is waited for, in milliseconds. */
+const answerMs = 30_000
+
+/** A topic, and the group's own topics of it: its replays and its retry topics. */
+interface Read<T> {
+  readonly topic: SideTopic<T>
+  readonly sides: SideTopics<T>
+}
+
+/** Where the leg that is read falls back to. */
+export interface ReadFallback {
+  readonly leg: Leg
+  /** Of the cluster of the fallback. */
+  readonly transport: Transport
+}
+
+export class FallbackTopics<T> {
+  readonly #options: SourceOptions<T>
+  readonly #fallback: ReadFallback | undefined
+  readonly #outage: SeenOutage
+  readonly #read = new Map<string, Read<T>>()
+  readonly #wake: Wake
+  #settings: SubscriptionSettings
+  /** Looks in a row that had no answer. */
+  #unknownLooks = 0
+
+  /** `options`: of the stream. `fallback`: undefined where nothing stays in one. `outage`: of the lanes of the stream. */
+  constructor(
+    options: SourceOptions<T>,
+    settings: SubscriptionSettings,
+    fallback: ReadFallback | undefined,
+    outage: SeenOutage
+  ) {
+    this.#options = options
+    this.#settings = settings
+    this.#fallback = fallback
+    this.#outage = outage
+    this.#wake = new Wake(options.scheduler)
+  }
+
+  get halted(): ReadonlyArray<HaltedReadLane> {
+    return this.#all.flatMap(({ halted }) => halted)
+  }
+
+  get blocked(): Source<T>["blocked"] {
+    return this.#all.flatMap(({ blocked }) => blocked)
+  }
+
+  configure(settings: SubscriptionSettings): void {
+    this.#settings = settings
+    for (const one of this.#all) one.configure(settings)
+  }
+
+  isHandling(delivery: DeliveryInfo): boolean {
+    return this.#all.some((one) => one.isHandling(delivery))
+  }
+
+  readonly resume: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
+  )
+
+  /** Until it is interrupted; then all of them drain at the same time. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() =>
+    this.#fallback === undefined
+      ? Effect.never
+      : Effect.acquireUseRelease(
+          Scope.make("parallel"),
+          (readers) => this.#lookOut(readers),
+          (readers) => Scope.close(readers, Exit.void)
+        )
+  )
+
+  #lookOut(readers: Scope.Scope): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      for (let isFirst = true; ; isFirst = false) {
+        for (const name of yield* this.#found) {
+          if (this.#read.has(name)) continue
+          const one = this.#made(name, isFirst)
+          this.#read.set(name, one)
+          yield* Effect.forkIn(one.topic.read, readers, { startImmediately: true })
+          yield* Effect.forkIn(one.sides.run, readers, { startImmediately: true })
+        }
+        yield* this.#wake.waitFor(lookMs)
+      }
+    })
+  }
+
+  /** The topics that are there. Whatever a driver does of the question: it is asked again. */
+  get #found(): Effect.Effect<ReadonlyArray<string>> {
+    const { group, stream, transport: ofStream } = this.#options
+    return Effect.gen({ self: this }, function* () {
+      if (this.#fallback === undefined) return []
+      const { leg, transport } = this.#fallback
+      // Who cannot list topics is asked for the one that publishers have now.
+      const asked =
+        transport.topics === undefined
+          ? Effect.flatMap(ofStream.partitionsOf(leg.topic), (partitions) => {
+              const name = fallbackTopic(leg, partitions)
+              const missing = Effect.succeed<ReadonlyArray<string>>([])
+              const isThere = Effect.as(transport.bounds(name), [name])
+              return Effect.catchIf(
+                isThere,
+                ({ reason }) => reason === "UnknownTopic",
+                () => missing
+              )
+            })
+          : Effect.map(transport.topics, (names) => names.filter((name) => fallbackPartitions(name, leg) !== undefined))
+      const exit = yield* Effect.exit(Effect.timeout(asked, answerMs))
+      this.#unknownLooks = Exit.isSuccess(exit) ? 0 : this.#unknownLooks + 1
+      if (Exit.isSuccess(exit)) return exit.value
+      if (this.#unknownLooks === 2)
+        yield* Telemetry.warn(
+          `the group ${group} of ${stream} cannot see what fell back to ${leg.fallback?.cluster}, and asks again; it is not handled meanwhile: ${textOfThrown(Cause.squash(exit.cause))}`
+        )
+      return []
+    })
+  }
+
+  /** What begins while the group reads is for it from its begin, wherever a new group begins in the stream. */
+  #made(topic: string, isFirst: boolean): Read<T> {
+    const { transport = this.#options.transport } = this.#fallback ?? {}
+    const { onMoved: _, ...own } = { ...this.#options, transport, topic }
+    const { from } = this.#settings
+    // A position is one of the stream.
+    const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"
+    const sides = new SideTopics<T>(own, this.#settings, this.#outage)
+    const options = { ...own, outage: this.#outage, onMoved: () => sides.look() }
+    return { topic: new SideTopic(options, this.#settings, begin), sides }
+  }
+
+  get #all() {
+    return Array.from(this.#read.values()).flatMap(({ topic, sides }) => [topic, sides])
+  }
+}

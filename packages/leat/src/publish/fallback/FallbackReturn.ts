@@ -1,0 +1,224 @@
+/**
+ * When the partitions of a sink go back from its fallback to the destination.
+ *
+ * Where what is there is sent on, a partition goes back once the group that does it has settled everything that this leat has there, and nothing
+ * of the partition is on its way: so nothing is overtaken. Near the end the lanes are held back, or a busy stream would never leave; not for
+ * long. Where it stays, a partition goes back once the destination has fenced it, or says where it ends if it cannot fence; that is asked with
+ * growing pauses. In both cases the destination is fenced before anything is sent there.
+ */
+import { Effect } from "effect"
+import { textOfThrown } from "../../given/thrown.ts"
+import type { PartitionBounds, TransportError } from "../../transport/index.ts"
+import type { Wake } from "../../Wake.ts"
+import { boundedFence } from "../boundedFence.ts"
+import type { Leg } from "../../routes/Route.ts"
+import type { Pump } from "../Pump.ts"
+import { type Fallback, type FallbackPart, firstHeldMs, firstPauseMs, pauseMsMax } from "./Fallback.ts"
+import { fallbackGroup, settledOf } from "./openFallback.ts"
+
+/** Pauses between two looks at what was sent on: the first, and the longest, in milliseconds. */
+const lookMs = 100
+const lookMsMax = 2000
+
+/** How long one look may take, in milliseconds. */
+const answerMs = 10_000
+
+/** A partition is held back for so many records at most: it is not far to the end. */
+const nearRecords = 1000n
+
+/** How long a partition that was turned on is waited for to send something, in milliseconds. */
+const freshMs = 1000
+
+/** How long all partitions have to be back until that is told, in milliseconds. */
+const lastingMs = 3000
+
+export interface ReturnHome {
+  readonly leg: Leg
+  /** Whether nothing of a partition is on its way. */
+  readonly isUnsent: (partition: number) => boolean
+  /** Whether a partition is held back has changed. */
+  readonly looked: (partition: number) => void
+  /** A partition goes back. */
+  readonly back: (partition: number, part: FallbackPart) => void
+  /** Nothing has gone to the fallback for a while, since so many milliseconds of the monotonic clock; told again and again. */
+  readonly over: (sinceMs: number) => void
+  /** What waits in all partitions to be sent on. */
+  readonly waiting: (records: number) => void
+}
+
+export class FallbackReturn {
+  readonly #fallback: Fallback
+  readonly #home: ReturnHome
+  readonly #pump: Pick<Pump, "transport" | "nowMs">
+  readonly #wake: Wake
+  #pauseMs = lookMs
+
+  constructor(fallback: Fallback, home: ReturnHome, pump: Pick<Pump, "transport" | "nowMs">, wake: Wake) {
+    this.#fallback = fallback
+    this.#home = home
+    this.#pump = pump
+    this.#wake = wake
+  }
+
+  /** Something has happened that a look is worth. */
+  signal(): void {
+    this.#wake.signal()
+  }
+
+  /** What is before the position was sent on, by this leat. */
+  settled(partition: number, position: bigint): void {
+    const part = this.#fallback.parts[partition]
+    if (part === undefined || position <= part.settled) return
+    part.settled = position
+    this.#look(partition, part, true)
+  }
+
+  /** Looks until it is interrupted. */
+  get run(): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      const stays = this.#fallback.place.back === "stay"
+      for (;;) {
+        if (this.#fallback.on.length === 0) {
+          yield* this.#idle
+          continue
+        }
+        yield* stays ? this.#probe : this.#read
+      }
+    })
+  }
+
+  /** All is back. That is told when it has lasted: a cluster that answers now and then is not back each time. */
+  get #idle(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#pauseMs = lookMs
+      const sinceMs = Math.max(...this.#fallback.parts.map(({ backSinceMs }) => backSinceMs))
+      const leftMs = sinceMs + lastingMs - this.#pump.nowMs
+      if (leftMs > 0) return this.#wake.waitFor(leftMs)
+      this.#home.over(sinceMs)
+      return this.#wake.wait
+    })
+  }
+
+  /** Reads how far it was sent on: by this leat, which says so itself, or by any other. */
+  get #read(): Effect.Effect<void> {
+    const { parts, place } = this.#fallback
+    return Effect.gen({ self: this }, function* () {
+      yield* this.#wake.waitFor(this.#pauseMs)
+      const unplaced = parts.filter(({ isUnplaced }) => isUnplaced)
+      for (const part of unplaced) part.isUnplaced = false
+      const rows = yield* answered(place.transport.bounds(place.topic, fallbackGroup))
+      if (rows === undefined) for (const part of unplaced) part.isUnplaced = true
+      let hasRisen = false
+      for (const row of rows ?? []) {
+        const part = parts[row.partition]
+        if (part === undefined) continue
+        if (unplaced.includes(part) && row.end > part.end) part.end = row.end
+        const settled = settledOf(row)
+        const isRising = settled > part.settled
+        if (isRising) part.settled = settled
+        if (!part.isOn) continue
+        hasRisen ||= isRising
+        this.#look(row.partition, part, isRising)
+      }
+      if (rows !== undefined)
+        this.#home.waiting(rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0))
+      const isNear = hasRisen || parts.some(({ isHeld }) => isHeld)
+      this.#pauseMs = isNear ? lookMs : Math.min(this.#pauseMs * 2, lookMsMax)
+    })
+  }
+
+  #look(partition: number, part: FallbackPart, isRising: boolean): void {
+    if (!part.isOn) return
+    const { nowMs } = this.#pump
+    if (part.isHeld && nowMs - part.heldSinceMs >= part.heldMs) {
+      part.heldMs *= 2
+      this.#hold(partition, part, false)
+      return
+    }
+    const left = part.end - part.settled
+    if (left > 0n) {
+      if (isRising && left <= nearRecords) this.#hold(partition, part, true)
+      return
+    }
+    // What it was turned on for goes there first, or a cluster that answers now and then would never be spared.
+    if (part.isFresh && nowMs - part.onSinceMs < freshMs) return
+    if (part.isUnplaced || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
+    this.#turnOff(partition, part)
+  }
+
+  #hold(partition: number, part: FallbackPart, isHeld: boolean): void {
+    if (part.isHeld === isHeld) return
+    part.isHeld = isHeld
+    part.heldSinceMs = this.#pump.nowMs
+    this.#home.looked(partition)
+  }
+
+  #turnOff(partition: number, part: FallbackPart): void {
+    part.isOn = false
+    part.isHeld = false
+    part.heldMs = firstHeldMs
+    part.backSinceMs = this.#pump.nowMs
+    this.#home.back(partition, part)
+  }
+
+  /** Asks the destination of each partition that is due, all at the same time. */
+  get #probe(): Effect.Effect<void> {
+    const { parts, on } = this.#fallback
+    return Effect.gen({ self: this }, function* () {
+      const nextMs = Math.min(...on.map((partition) => dueMsOf(parts[partition])))
+      if (nextMs > this.#pump.nowMs) return yield* this.#wake.waitFor(nextMs - this.#pump.nowMs)
+      const due = on.filter((partition) => dueMsOf(parts[partition]) <= this.#pump.nowMs)
+      yield* Effect.forEach(due, (partition) => this.#ask(partition), { concurrency: "unbounded", discard: true })
+    })
+  }
+
+  #ask(partition: number): Effect.Effect<void> {
+    const part = this.#fallback.parts[partition]
+    if (part === undefined) return Effect.void
+    const { sink, topic, timeoutMs } = this.#home.leg
+    const { destination } = this.#fallback
+    const { transport } = this.#pump
+    const asked =
+      transport.capabilities.fencing === "none"
+        ? Effect.map(answered(transport.bounds(topic)), (rows) => rows !== undefined)
+        : Effect.map(boundedFence(destination, partition, sink, timeoutMs), (failure) => failure === undefined)
+    return Effect.gen({ self: this }, function* () {
+      const isBack = yield* asked
+      part.lookedMs = this.#pump.nowMs
+      part.pauseMs = Math.min(part.pauseMs * 2, pauseMsMax)
+      // What is on its way to the fallback is answered soon; nothing else comes meanwhile.
+      if (!isBack) return
+      part.isOwed = false
+      yield* this.#whenUnsent(partition, part)
+    })
+  }
+
+  #whenUnsent(partition: number, part: FallbackPart): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.#hold(partition, part, true)
+      for (let waitedMs = 0; part.isOn && !this.#home.isUnsent(partition); waitedMs += 10) {
+        if (waitedMs >= firstHeldMs) return this.#hold(partition, part, false)
+        yield* Effect.sleep(10)
+      }
+      if (part.isOn) this.#turnOff(partition, part)
+    })
+  }
+}
+
+/** When the destination of a partition is asked next. */
+function dueMsOf(part: FallbackPart | undefined): number {
+  return part === undefined ? Number.POSITIVE_INFINITY : part.lookedMs + part.pauseMs
+}
+
+/** A destination that takes nothing again, so soon after it was back, is asked later. */
+export function pauseAgain(part: FallbackPart, nowMs: number): void {
+  if (nowMs - part.backSinceMs > pauseMsMax * 2) part.pauseMs = firstPauseMs
+}
+
+/** What has no answer, or fails, is asked again later. */
+function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>) {
+  return asked.pipe(
+    Effect.timeout(answerMs),
+    Effect.catchCause((cause) => Effect.as(Effect.logDebug(textOfThrown(cause)), undefined))
+  )
+}

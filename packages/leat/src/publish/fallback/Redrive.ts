@@ -1,0 +1,358 @@
+/**
+ * Sends on what stands in a fallback to the destination of its sink, as a member of the group `leat.fallback`: whoever holds a partition sends its
+ * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
+ * more stands in the destination already, with everything before it: copies, and none of them out of order.
+ */
+import { Cause, Deferred, Effect, Pull, Random, type Scope, Stream } from "effect"
+import { textOfThrown } from "../../given/thrown.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import { answeredRuns } from "../../transport/answeredRuns.ts"
+import { contained } from "../../transport/contained.ts"
+import {
+  type Lane,
+  type Position,
+  type ReceivedBatch,
+  type ReceivedRecord,
+  TransportError
+} from "../../transport/index.ts"
+import type { Run, Writer } from "../../transport/index.ts"
+import { sendEffect } from "../../transport/Sending.ts"
+import { boundedFence } from "../boundedFence.ts"
+import type { Halted } from "../LaneHome.ts"
+import type { LaneRules } from "../LaneRules.ts"
+import type { Pump } from "../Pump.ts"
+import { isRefused, Refusals, type Verdict } from "../spill/Refusals.ts"
+import type { SpillEnding } from "../spill/SpillBook.ts"
+import { type FallbackPlace, fallbackGroup } from "./openFallback.ts"
+import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
+
+/** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
+const againMs = 100
+const againMsMax = 5000
+
+/** Records that are sent on at once. */
+const portionMax = 500
+
+/** How long a settle may take before it is asked anew, in milliseconds. */
+const answerMs = 30_000
+
+/** What sending on asks of its sink. */
+export interface RedriveHome extends RedriveEndingsHome {
+  readonly leg: Leg
+  readonly rules: LaneRules
+  /** What the sink itself writes with. */
+  readonly destination: Writer
+  /** The writer, watched by the breaker of the destination. */
+  readonly watched: (writer: Writer) => Writer
+  /** Bytes of the largest marker that the destination takes; 0: none. */
+  readonly markerBytesMax: number
+  /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
+  readonly setAside: (partition: number, record: PlainRecord, failure: Halted) => Effect.Effect<string | undefined>
+  /** Of the topic of dead letters, as `cluster/topic`. */
+  readonly deadLetters: string
+  /** What is before the position was sent on. */
+  readonly settled: (partition: number, position: Position) => void
+  /** A send was stored, or failed: what is told of standstills. */
+  readonly stores: (partition: number) => void
+  readonly fails: (partition: number, sentAtMs: number, why: string) => void
+}
+
+/** A record that the destination refuses, and that its policy neither drops nor sets aside. */
+export type HaltedRedrive = Halted & { readonly stream: string; readonly partition: number }
+
+/** A partition of the fallback in the hands of this member. */
+interface Held {
+  readonly lane: Lane
+  readonly writer: Writer
+  /** Whether it is to be given back. */
+  isOver: boolean
+  /** Whether nothing may land that was sent when this leat had the partition before, and was given up without an answer. */
+  isFenced: boolean
+}
+
+export class Redrive {
+  readonly #place: FallbackPlace
+  readonly #home: RedriveHome
+  readonly #pump: Pick<Pump, "transport" | "context" | "nowMs" | "wallMs">
+  readonly #endings: RedriveEndings
+  readonly #halted = new Map<number, HaltedRedrive>()
+  #resumed = Deferred.makeUnsafe<void>()
+  #broken = Deferred.makeUnsafe<void>()
+
+  constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
+    this.#place = place
+    this.#home = home
+    this.#pump = pump
+    this.#endings = new RedriveEndings(home)
+  }
+
+  /** Of the cluster of the destination. */
+  get pump(): Pick<Pump, "transport" | "context" | "nowMs" | "wallMs"> {
+    return this.#pump
+  }
+
+  get halted(): ReadonlyArray<HaltedRedrive> {
+    return Array.from(this.#halted.values())
+  }
+
+  /** Lets what stands go on. */
+  resume(): void {
+    this.#halted.clear()
+    const resumed = this.#resumed
+    this.#resumed = Deferred.makeUnsafe<void>()
+    Deferred.doneUnsafe(resumed, Effect.void)
+  }
+
+  /** A member, again and again; each until it fails. */
+  get run(): Effect.Effect<never> {
+    return Effect.forever(Effect.andThen(Effect.exit(Effect.scoped(this.#member)), Effect.sleep(1000)))
+  }
+
+  /** With a writer of its own: what the sink has on its way to a partition is not mixed with what others have left. */
+  get #member(): Effect.Effect<void, TransportError, Scope.Scope> {
+    const { transport, topic } = this.#place
+    return Effect.gen({ self: this }, function* () {
+      const { leg } = this.#home
+      const writer = yield* contained(this.#pump.transport.openWriter(leg.topic), leg.sink)
+      // A cluster that was away when this leat began has but one until it is there.
+      if (writer === this.#home.destination) return
+      const watched = this.#home.watched(writer)
+      const scope = yield* Effect.scope
+      this.#broken = Deferred.makeUnsafe<void>()
+      const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const
+      const lanes = Stream.runForEach(transport.subscribe(subscription), (lane) =>
+        Effect.asVoid(Effect.forkIn(this.#lane({ lane, writer: watched, isOver: false, isFenced: false }), scope))
+      )
+      yield* Effect.raceFirst(lanes, Deferred.await(this.#broken))
+    })
+  }
+
+  /** Until it is revoked; then what is on its way is answered first. Unless the lane itself is gone the member joins anew. */
+  #lane(held: Held): Effect.Effect<void> {
+    const { lane } = held
+    const { timeoutMs } = this.#home.leg
+    const revoked = Effect.andThen(lane.revoked, () => {
+      held.isOver = true
+      return Effect.sleep(timeoutMs)
+    })
+    const work = Stream.runForEach(lane.batches, (batch) => this.#batch(held, batch))
+    return Effect.raceFirst(work, revoked).pipe(
+      Effect.catchCause((cause) => {
+        const error = Cause.squash(cause)
+        if (Pull.isDoneCause(cause) || (error instanceof TransportError && error.reason === "LaneLost"))
+          return Effect.void
+        const why = error instanceof TransportError ? error.message : textOfThrown(error)
+        return Effect.andThen(
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.void
+            : warn(`sending on from ${this.#name} has failed, and begins again: ${why}`),
+          Deferred.succeed(this.#broken, undefined)
+        )
+      }),
+      Effect.ensuring(Effect.suspend(() => lane.release)),
+      Effect.asVoid
+    )
+  }
+
+  get #name(): string {
+    return `the fallback ${this.#place.topic}`
+  }
+
+  #batch(held: Held, { records, next, gap }: ReceivedBatch): Effect.Effect<void, TransportError> {
+    const { partition } = held.lane
+    return Effect.gen({ self: this }, function* () {
+      if (gap === "corrupt" || gap === "expired")
+        yield* warn(
+          `records of ${this.#name}, partition ${partition}, before position ${next} cannot be read any more (${gap}): those events are lost`
+        )
+      if (!held.isFenced) yield* this.#fence(held)
+      const sentTo = yield* this.#sendOn(held, records)
+      if (sentTo < records.length) {
+        // It is revoked: the next holder begins with what was not sent.
+        const position = records[sentTo]?.position
+        return position === undefined ? undefined : yield* this.#settle(held, position)
+      }
+      yield* this.#announce(held)
+      yield* this.#settle(held, next)
+    })
+  }
+
+  #settle({ lane }: Held, position: Position): Effect.Effect<void, TransportError> {
+    const { topic, transport } = this.#place
+    const { partition } = lane
+    const settling: Effect.Effect<void, TransportError> = Effect.suspend(() => lane.settle(position)).pipe(
+      Effect.timeoutOrElse({ duration: answerMs, orElse: () => settling }),
+      Effect.catchIf(
+        ({ reason }) => reason !== "LaneLost",
+        () => Effect.andThen(Effect.sleep(1000), settling)
+      )
+    )
+    const trimmed = Effect.ignoreCause(
+      Effect.timeoutOption(transport.trim?.(topic, partition, position) ?? Effect.void, answerMs)
+    )
+    return Effect.andThen(settling, () => {
+      this.#home.settled(partition, position)
+      return trimmed
+    })
+  }
+
+  /** Sends records on until each has ended, or the lane is over. Returns the index behind the last that has ended. */
+  #sendOn(held: Held, records: ReadonlyArray<ReceivedRecord>): Effect.Effect<number> {
+    const { partition } = held.lane
+    return Effect.gen({ self: this }, function* () {
+      const refusals = new Refusals(this.#home.rules, portionMax)
+      let batch = batchOf(records)
+      let failures = 0
+      let from = 0
+      while (from < batch.count && !held.isOver) {
+        const to = refusals.until(from, Math.min(batch.count, from + portionMax))
+        const sentAtMs = this.#pump.nowMs
+        const runs = yield* this.#send(held, batch, from, to)
+        const stored = storedOf(runs, from)
+        if (stored > from) {
+          this.#endings.ended(partition, records.slice(from, stored), { ending: "stored" })
+          this.#home.stores(partition)
+          refusals.stored(stored - from, this.#pump.nowMs)
+          from = stored
+          failures = 0
+          if (from === to) continue
+        }
+        const failed = runs.find(({ fate }) => fate !== "stored")
+        if (runs.some(({ fate }) => fate === "unknown")) yield* this.#fence(held)
+        let waitMs: number | undefined
+        const record = records[from]
+        if (isRefused(failed) && record !== undefined) {
+          const refused = { from, to: failed.to, isMarker: readMeta(record.headers, "").isMarker }
+          const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+          const verdict = refusals.judge(refused, failed.error, facts)
+          if (verdict._tag === "Halve") continue
+          if (verdict._tag === "Again") waitMs = verdict.waitMs
+          else {
+            const how = yield* this.#end(held, record, failed.error.reason, verdict)
+            if (how === undefined) {
+              refusals.resume()
+              batch = batchOf(records)
+              batch.limitTime(0, batch.count, this.#pump.wallMs)
+            } else {
+              this.#endings.ended(partition, [record], how)
+              refusals.ended()
+              from++
+            }
+            failures = 0
+            continue
+          }
+        }
+        failures++
+        this.#home.fails(partition, sentAtMs, whyOf(failed))
+        yield* this.#unlessOver(held, waitMs === undefined ? pause(failures) : Effect.sleep(waitMs))
+      }
+      return from
+    })
+  }
+
+  #send({ lane, writer }: Held, batch: ReturnType<typeof batchOf>, from: number, to: number) {
+    const { timeoutMs } = this.#home.leg
+    return sendEffect(writer, lane.partition, batch, from, to, timeoutMs).pipe(
+      Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
+      Effect.map((runs) => answeredRuns(runs, from, to))
+    )
+  }
+
+  /** How a record ends that the destination refuses, alone; undefined: it stood, and is sent again. */
+  #end(
+    held: Held,
+    record: ReceivedRecord,
+    reason: string,
+    verdict: Exclude<Verdict, { readonly _tag: "Again" | "Halve" }>
+  ): Effect.Effect<SpillEnding | undefined> {
+    const { partition } = held.lane
+    return Effect.gen({ self: this }, function* () {
+      if (verdict._tag === "Drop") return { ending: "dropped", reason }
+      const { failure } = verdict
+      let { detail } = failure
+      if (verdict._tag === "SetAside") {
+        const fault = yield* this.#home.setAside(partition, record, failure)
+        if (fault === undefined) return { ending: "deadLettered", reason, topic: this.#home.deadLetters }
+        detail = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
+      }
+      const { id } = readMeta(record.headers, "")
+      const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
+      this.#halted.set(partition, { ...failure, detail, stream, partition })
+      yield* warn(
+        `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${reason}: ${detail}`
+      )
+      yield* this.#unlessOver(held, Deferred.await(this.#resumed))
+      this.#halted.delete(partition)
+      return undefined
+    })
+  }
+
+  #unlessOver({ lane }: Held, waiting: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.raceFirst(waiting, lane.revoked)
+  }
+
+  /** Stores what is dropped and no record announces. Markers that are refused are tried again with the next ones. */
+  #announce(held: Held): Effect.Effect<void> {
+    const { partition } = held.lane
+    return Effect.gen({ self: this }, function* () {
+      const { markerBytesMax } = this.#home
+      if (markerBytesMax === 0) return this.#endings.notices.forget(partition)
+      for (let failures = 0; !held.isOver;) {
+        const notice = this.#endings.notices.next(partition, markerBytesMax, this.#pump.wallMs)
+        if (notice === undefined) return
+        const sentAtMs = this.#pump.nowMs
+        const [run] = yield* this.#send(held, batchOf([notice.record]), 0, 1)
+        if (run?.fate === "unknown") yield* this.#fence(held)
+        if (isRefused(run)) return
+        if (run?.fate === "stored") {
+          notice.told()
+          failures = 0
+          continue
+        }
+        this.#home.fails(partition, sentAtMs, whyOf(run))
+        yield* this.#unlessOver(held, pause(++failures))
+      }
+    })
+  }
+
+  /** Until it has returned, or the lane is over: what is in doubt must not land behind what is sent on. */
+  #fence(held: Held): Effect.Effect<void> {
+    const { partition } = held.lane
+    return Effect.gen({ self: this }, function* () {
+      const { leg } = this.#home
+      if (this.#pump.transport.capabilities.fencing === "none") return
+      for (let failures = 1; !held.isOver; failures++) {
+        const sentAtMs = this.#pump.nowMs
+        const failure = yield* boundedFence(held.writer, partition, leg.sink, leg.timeoutMs)
+        if (failure === undefined) {
+          held.isFenced = true
+          return
+        }
+        this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
+        yield* this.#unlessOver(held, pause(failures))
+      }
+    })
+  }
+}
+
+/** Index behind the last of those that were stored before the first that was not. */
+function storedOf(runs: ReadonlyArray<Run>, from: number): number {
+  let stored = from
+  for (const { fate, to } of runs) {
+    if (fate !== "stored") break
+    stored = to
+  }
+  return stored
+}
+
+function whyOf(run: Run | undefined): string {
+  return run?.error === undefined ? "the cluster does not say why" : `${run.error.reason}: ${run.error.detail}`
+}
+
+function pause(failures: number): Effect.Effect<void> {
+  const ms = Math.min(againMs * 2 ** (failures - 1), againMsMax)
+  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
+}

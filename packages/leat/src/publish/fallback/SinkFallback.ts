@@ -1,0 +1,283 @@
+/** What a sink has of its fallback: which of its partitions go there, when they go back, and who sends on what is there. */
+import { Effect, Fiber } from "effect"
+import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
+import type { PlainRecord } from "../../record/batchOf.ts"
+import { taggedStream } from "../../record/CompactHeader.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import type { Position, Writer } from "../../transport/index.ts"
+import { Wake } from "../../Wake.ts"
+import type { Halted, LaneFallback } from "../LaneHome.ts"
+import type { LaneRules } from "../LaneRules.ts"
+import type { LegLanes } from "../LegLanes.ts"
+import type { Pump } from "../Pump.ts"
+import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
+import { type SinkBreaker, sentOn } from "../SinkBreaker.ts"
+import type { Span } from "../Span.ts"
+import type { Undelivered } from "../Undelivered.ts"
+import type { WriteLane } from "../WriteLane.ts"
+import { Fallback, type FallbackPart } from "./Fallback.ts"
+import { FallbackReturn, pauseAgain, type ReturnHome } from "./FallbackReturn.ts"
+import type { FallbackPlace } from "./openFallback.ts"
+import { type HaltedRedrive, Redrive, type RedriveHome } from "./Redrive.ts"
+
+/** What the fallback asks of its sink. */
+export interface FallingSink extends PartitionHome {
+  readonly rules: LaneRules
+  readonly isCompacted: boolean
+  readonly recordBytesMax: number
+  readonly ledger: Ledger
+  /** Undefined where the leg has none. */
+  readonly breaker: SinkBreaker | undefined
+  /** Those that asked for the sink. */
+  readonly streams: ReadonlySet<string>
+  /** The lanes of each stream. */
+  readonly legs: ReadonlyMap<WriteAccount, LegLanes>
+  /** A partition that something is written to; undefined: there is none at the moment. */
+  readonly find: (partition: number) => PumpedPartition | undefined
+}
+
+/** What is shown of a fallback. */
+export interface FallbackState {
+  /** The partitions that go there. */
+  readonly partitions: ReadonlyArray<number>
+  /** Records there that are not sent on yet, of all publishers, when it was looked at last; undefined: they stay, or nobody has looked. */
+  readonly waiting: number | undefined
+}
+
+/** What has gone there since it was told that something does. */
+interface Tally {
+  readonly sinceMs: number
+  fellBack: number
+}
+
+export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
+  readonly canFence: boolean
+  readonly deadLetters: string
+  readonly #fallback: Fallback
+  readonly #sink: FallingSink
+  readonly #pump: Pump
+  readonly #undelivered: Undelivered
+  readonly #return: FallbackReturn
+  readonly #redrive: Redrive | undefined
+  readonly #running: Array<Fiber.Fiber<never>> = []
+  #tally: Tally | undefined
+  #waiting: number | undefined
+
+  constructor(place: FallbackPlace, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
+    this.canFence = place.transport.capabilities.fencing !== "none"
+    this.deadLetters = undelivered.name
+    this.#fallback = new Fallback(place, destination)
+    this.#sink = sink
+    this.#pump = pump
+    this.#undelivered = undelivered
+    this.#return = new FallbackReturn(this.#fallback, this, pump, new Wake(pump.scheduler))
+    this.#redrive = place.back === "redrive" ? new Redrive(place, this, pump) : undefined
+  }
+
+  /** What the lanes of the sink write to. */
+  get writer(): Writer {
+    return this.#fallback.writer
+  }
+
+  isOn(partition: number): boolean {
+    return this.#fallback.isOn(partition)
+  }
+
+  /** What is sent on tells the breaker of the destination how that does. */
+  watched(writer: Writer): Writer {
+    const sink = this.#sink
+    const watching = {
+      get breaker() {
+        return sink.breaker
+      },
+      isSpilling: () => true
+    }
+    return sentOn(writer, watching)
+  }
+
+  get destination(): Writer {
+    return this.#fallback.destination
+  }
+
+  get leg(): Leg {
+    return this.#sink.leg
+  }
+
+  get rules(): LaneRules {
+    return this.#sink.rules
+  }
+
+  /** A record without a key has no place in a compacted topic. */
+  get markerBytesMax(): number {
+    return this.#sink.isCompacted ? 0 : this.#sink.recordBytesMax
+  }
+
+  get state(): FallbackState {
+    return { partitions: this.#fallback.on, waiting: this.#waiting }
+  }
+
+  /** Sends on what is there, and looks when partitions go back, until `close`. */
+  start(): void {
+    const { bounds, back } = this.#fallback.place
+    if (back === "redrive")
+      this.#waiting = bounds.reduce((total, { end, start, settled = start }) => total + Number(end - settled), 0)
+    const found = this.#fallback.on.length
+    if (found > 0)
+      this.#tell(
+        `${this.#fallback.name} holds events for ${found} partitions of ${this.leg.sink} that were not sent on yet: what is published there now goes behind them`
+      )
+    for (const run of [this.#return.run, ...(this.#redrive === undefined ? [] : [this.#redrive.run])])
+      this.#running.push(Effect.runForkWith(this.#pump.context)(run))
+  }
+
+  /** A partition that is written to begins: where it goes is known already. */
+  begin(partition: PumpedPartition): void {
+    const part = this.#fallback.parts[partition.partition]
+    if (part === undefined) return
+    partition.isSpilling = part.isOn
+    partition.isHeldBack = part.isHeld
+    if (!part.isOn && part.isOwed) this.#turnBack(partition, part)
+  }
+
+  /** From now on what the partition is sent goes to the fallback. */
+  trip(partition: PumpedPartition, { tag, detail }: Halted): boolean {
+    const part = this.#fallback.parts[partition.partition]
+    if (part === undefined || part.isOn) return part !== undefined
+    const { nowMs } = this.#pump
+    pauseAgain(part, nowMs)
+    this.#fallback.trip(part, nowMs)
+    this.#tell(
+      `what is published to ${this.leg.sink} goes to ${this.#fallback.name} until it is stored there again: ${tag}: ${detail}`
+    )
+    partition.trip()
+    this.#turn(partition)
+    this.#return.signal()
+    return true
+  }
+
+  took(lane: WriteLane, { from, to, queued }: Span, base: Position | undefined): void {
+    this.#fallback.took((lane as PumpedLane).partition.partition, to - from, base)
+    if (this.#tally !== undefined && !queued.batch.isMarker(from)) this.#tally.fellBack += to - from
+  }
+
+  driven(partition: number): void {
+    if (this.#fallback.isOn(partition) && this.isUnsent(partition)) this.#return.signal()
+  }
+
+  /** Nobody resumes a lane while its sink is being closed: what it holds goes to the fallback. */
+  giveUp(lane: PumpedLane): boolean {
+    lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+    this.trip(lane.partition, { tag: "closed", attempts: 0, detail: "it is being closed" })
+    const part = this.#fallback.parts[lane.partition.partition]
+    if (part?.isHeld === true) {
+      part.isHeld = false
+      this.looked(lane.partition.partition)
+    }
+    lane.partition.ready(lane)
+    this.#pump.schedule(lane.partition)
+    return true
+  }
+
+  /** What stands until `resume`. */
+  get halted(): ReadonlyArray<HaltedRedrive> {
+    return this.#redrive?.halted ?? []
+  }
+
+  resume(): void {
+    this.#redrive?.resume()
+  }
+
+  /** Sends nothing on any more: others do, or the next process. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll(this.#running))
+
+  isUnsent(partition: number): boolean {
+    return this.#sink.find(partition)?.isUnsent ?? true
+  }
+
+  /** Whether a partition is held back has changed. */
+  looked(number: number): void {
+    const partition = this.#sink.find(number)
+    if (partition === undefined) return
+    partition.isHeldBack = this.#fallback.parts[number]?.isHeld === true
+    this.#pump.schedule(partition)
+  }
+
+  /** A partition goes back to the destination. */
+  back(number: number, part: FallbackPart): void {
+    const partition = this.#sink.find(number)
+    if (partition !== undefined) this.#turnBack(partition, part)
+  }
+
+  /** What stood because the fallback refuses it has another place now. */
+  #turnBack(partition: PumpedPartition, part: FallbackPart): void {
+    partition.turnBack(part.isOwed)
+    part.isOwed = false
+    for (const lanes of this.#sink.legs.values())
+      for (const lane of lanes.all)
+        if (lane.partition === partition && lane.halted !== undefined) lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+    this.#turn(partition)
+  }
+
+  /** Where it goes has changed. */
+  #turn(partition: PumpedPartition): void {
+    for (const lanes of this.#sink.legs.values())
+      for (const lane of lanes.all) {
+        if (lane.partition !== partition) continue
+        lane.turn()
+        partition.ready(lane)
+      }
+    this.#pump.schedule(partition)
+  }
+
+  over(sinceMs: number): void {
+    if (this.#tally === undefined) return
+    const { sinceMs: from, fellBack } = this.#tally
+    this.#tally = undefined
+    this.#waiting = this.#redrive === undefined ? undefined : 0
+    const seconds = Math.round((sinceMs - from) / 1000)
+    const where = this.#redrive === undefined ? "they stay there" : "they were sent on"
+    this.#say(
+      `${this.leg.sink} stores again: nothing goes to ${this.#fallback.name} any more after ${seconds} seconds, in which ${fellBack} events went there; ${where}`
+    )
+  }
+
+  waiting(records: number): void {
+    this.#waiting = records
+  }
+
+  /** A compact record has a tag in place of the name of its stream. */
+  accountOf(stream: string): WriteAccount {
+    const { sink, epoch } = this.leg
+    const isOf = (name: string) => name === stream || taggedStream(name) === stream
+    const open = Array.from(this.#sink.legs.keys()).find((one) => isOf(one.stream))
+    return open ?? this.#sink.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
+  }
+
+  settled(partition: number, position: Position): void {
+    this.#return.settled(partition, position)
+  }
+
+  setAside(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {
+    return this.#undelivered.putRecord(partition, record, failure)
+  }
+
+  stores(partition: number): void {
+    this.#pump.standstills.stores(this.#sink, partition)
+  }
+
+  fails(partition: number, sentAtMs: number, why: string): void {
+    this.#pump.standstills.fails(this.#sink, partition, sentAtMs, why)
+  }
+
+  /** Once until it is over. */
+  #tell(sentence: string): void {
+    if (this.#tally !== undefined) return
+    this.#tally = { sinceMs: this.#pump.nowMs, fellBack: 0 }
+    this.#say(sentence)
+  }
+
+  #say(sentence: string): void {
+    Effect.runForkWith(this.#pump.context)(warn(sentence))
+  }
+}

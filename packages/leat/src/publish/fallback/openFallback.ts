@@ -1,0 +1,69 @@
+/** Opens the fallback of a sink: a topic with as many partitions as the destination has, in the cluster that the leg names. */
+import { Effect, type Scope } from "effect"
+import { fallbackPartitions, fallbackTopic } from "../../record/fallbackTopic.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { contained } from "../../transport/contained.ts"
+import { type PartitionBounds, type Transport, TransportError, type Writer } from "../../transport/index.ts"
+
+/** The group whose members send on what stands in fallbacks, and whose settled positions say what was sent on. */
+export const fallbackGroup = "leat.fallback"
+
+/** What was told stored goes when it was sent on, and never for its age or its size. */
+const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+
+/** Where a sink falls back to, open. */
+export interface FallbackPlace {
+  readonly transport: Transport
+  /** Of the topic there. */
+  readonly topic: string
+  /** Opened with as many partitions as the destination has. */
+  readonly writer: Writer
+  readonly back: "redrive" | "stay"
+  /** What is not sent on yet, of each partition; empty where nothing ever is. */
+  readonly bounds: ReadonlyArray<PartitionBounds>
+}
+
+/**
+ * Whoever cannot trim keeps what its cluster keeps by default: a topic that nothing is ever deleted from fills the disk. Where what waits may be
+ * deleted although it could be kept, nothing is opened.
+ */
+export function openFallback(
+  transport: Transport,
+  leg: Leg,
+  partitions: number
+): Effect.Effect<FallbackPlace, TransportError, Scope.Scope> {
+  return Effect.gen(function* () {
+    const back = leg.fallback?.back ?? "redrive"
+    const topic = fallbackTopic(leg, partitions)
+    const keepsAll = back === "redrive" && transport.trim !== undefined
+    const kept = yield* transport.ensure({ topic, partitions, ...(keepsAll ? { retention: everything } : {}) })
+    const faults = kept.status === "differs" ? kept.differences : []
+    if (faults.length > 0) {
+      const found = faults.map(({ property, asked, found: has }) => `${property}: ${has} and not ${asked}`).join(", ")
+      const detail = `topic ${topic} of ${leg.fallback?.cluster} is not as a fallback of ${leg.sink} has to be (${found}); change that topic, or name another cluster`
+      return yield* new TransportError({
+        reason: "Unsupported",
+        transport: transport.name,
+        operation: "ensure",
+        detail
+      })
+    }
+    const writer = yield* contained(transport.openWriter(topic), topic)
+    const bounds = back === "redrive" ? yield* transport.bounds(topic, fallbackGroup) : []
+    return { transport, topic, writer, back, bounds }
+  })
+}
+
+/** Of how many partitions the fallbacks of a destination are that are there; empty where the cluster cannot tell. */
+export function fallenPartitions(
+  { topics }: Transport,
+  leg: Pick<Leg, "cluster" | "topic">
+): Effect.Effect<ReadonlyArray<number>, TransportError> {
+  if (topics === undefined) return Effect.succeed([])
+  return Effect.map(topics, (all) => all.flatMap((topic) => fallbackPartitions(topic, leg) ?? []))
+}
+
+/** Behind what was sent on. */
+export function settledOf({ start, settled }: PartitionBounds): bigint {
+  return settled !== undefined && settled > start ? settled : start
+}

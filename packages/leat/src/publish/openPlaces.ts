@@ -1,0 +1,31 @@
+/** Where a sink writes to: the destination, and what takes its place. */
+import { Effect, type Scope } from "effect"
+import type { Leg } from "../routes/Route.ts"
+import { contained } from "../transport/contained.ts"
+import type { Transport, TransportError, Writer } from "../transport/index.ts"
+import type { FallbackPlace } from "./fallback/openFallback.ts"
+import type { SpillPlace } from "./spill/Spill.ts"
+
+type Opening<A> = Effect.Effect<A, TransportError, Scope.Scope>
+
+/** How they are opened, with so many partitions; absent: the sink has none. At most one of them is there. */
+export interface StandIns {
+  readonly spill?: (partitions: number) => Opening<SpillPlace>
+  readonly fallback?: (partitions: number) => Opening<FallbackPlace>
+}
+
+export interface Places {
+  readonly writer: Writer
+  readonly spill?: SpillPlace | undefined
+  readonly fallback?: FallbackPlace | undefined
+}
+
+export function openPlaces(transport: Transport, leg: Leg, { spill, fallback }: StandIns): Opening<Places> {
+  return Effect.gen(function* () {
+    const writer = yield* contained(transport.openWriter(leg.topic), leg.sink)
+    const { partitions } = writer
+    return { writer, spill: yield* spill?.(partitions) ?? none, fallback: yield* fallback?.(partitions) ?? none }
+  })
+}
+
+const none = Effect.succeed(undefined)

@@ -1,0 +1,292 @@
+import type { Mutant } from "./Mutant.ts"
+
+const foundBy = "publish/fallback.test.ts"
+const worlds = "publish/fallbackWorlds.test.ts"
+const faults = "routes/fallbackFaults.test.ts"
+const stays = "publish/fallbackStay.test.ts"
+
+/** Planted in fallbacks: `publish/fallback`, and what lane, partition, sink and routes do about them. */
+export const fallbackMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "what goes to a fallback goes to the destination too",
+    file: "publish/fallback/Fallback.ts",
+    find: `const of = (partition: number) => (this.isOn(partition) ? place.writer : destination)`,
+    replace: `const of = (_: number) => destination`,
+    foundBy,
+    test: "away in the fallback"
+  },
+  {
+    name: "a process that begins does not ask what its fallback holds",
+    file: "publish/fallback/Fallback.ts",
+    find: `part.isOn = part.settled < part.end`,
+    replace: `part.isOn = false`,
+    foundBy,
+    test: "begins with the fallback"
+  },
+  {
+    name: "a partition goes back although something of it is not sent on",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (left > 0n) {`,
+    replace: `if (left > 5n) {`,
+    foundBy: worlds,
+    test: "lose nothing"
+  },
+  {
+    name: "a partition goes back although something of it is on its way to the fallback",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (part.isUnplaced || !this.#home.isUnsent(partition)) return`,
+    replace: `if (part.isUnplaced) return`,
+    foundBy: worlds,
+    test: "lose nothing"
+  },
+  {
+    name: "a busy publisher is not held back near the end of a fallback",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (isRising && left <= nearRecords) this.#hold(partition, part, true)`,
+    replace: `if (isRising && left <= 0n) this.#hold(partition, part, true)`,
+    foundBy,
+    test: "is left by a busy publisher"
+  },
+  {
+    name: "a destination is not fenced when a partition goes back",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `partition.turnBack(part.isOwed)`,
+    replace: `partition.turnBack(false)`,
+    foundBy,
+    test: "does not go back before its cluster is fenced"
+  },
+  {
+    name: "what fell back is counted as stored",
+    file: "publish/countEnded.ts",
+    find: `if (isKept(ending)) account[ending] += events`,
+    replace: `if (isKept(ending)) account.stored += events`,
+    foundBy,
+    test: "away in the fallback"
+  },
+  {
+    name: "a fallback that refuses a record is asked again for ever",
+    file: "publish/WriteLane.ts",
+    find: `const isOfRecord = tag === "Rejected" || tag === "TooLarge"`,
+    replace: `const isOfRecord = tag === ""`,
+    foundBy,
+    test: "has the policy judge what the fallback refuses"
+  },
+  {
+    name: "a rule that falls back halts",
+    file: "publish/isForStandIn.ts",
+    find: `(decision.ending === "spill" || decision.ending === "fallback")`,
+    replace: `decision.ending === "spill"`,
+    foundBy,
+    test: "away in the fallback"
+  },
+  {
+    name: "what is sent on from a fallback is settled before it is stored",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (sentTo < records.length) {`,
+    replace: `if (sentTo > records.length) {`,
+    foundBy: worlds,
+    test: "lose nothing"
+  },
+  {
+    name: "whoever is given a partition of a fallback does not fence what it had given up there",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (!held.isFenced) yield* this.#fence(held)`,
+    replace: ``,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "fences the destination when a partition comes again"
+  },
+  {
+    name: "what stands in a fallback until it is resumed is sent on nevertheless",
+    file: "publish/fallback/Redrive.ts",
+    find: `yield* this.#unlessOver(held, Deferred.await(this.#resumed))`,
+    replace: `yield* Effect.sleep(1000)`,
+    foundBy,
+    test: "halts where its cluster refuses"
+  },
+  {
+    name: "what is sent on from a fallback is in no account",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `if (!isCounted) {`,
+    replace: `if (isCounted) {`,
+    foundBy,
+    test: "is sent on by whoever is there"
+  },
+  {
+    name: "what is sent on once more from a fallback is counted once more",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `const isCounted = record.position < (this.#countedTo.get(partition) ?? 0n)`,
+    replace: `const isCounted = record.position < 0n`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "fences the destination when a partition comes again"
+  },
+  {
+    name: "consumers are not told what was dropped on its way from a fallback",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `if (how.ending !== "stored") this.#announce(partition, record, how)`,
+    replace: ``,
+    foundBy,
+    test: "tells consumers"
+  },
+  {
+    name: "what waits is dropped at closing although there is a fallback",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `this.trip(lane.partition, { tag: "closed", attempts: 0, detail: "it is being closed" })`,
+    replace: ``,
+    foundBy,
+    test: "when a process closes"
+  },
+  {
+    name: "a fallback keeps what waits only as long as its cluster keeps anything",
+    file: "publish/fallback/openFallback.ts",
+    find: `const keepsAll = back === "redrive" && transport.trim !== undefined`,
+    replace: `const keepsAll = false`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "keeps what waits whatever its age"
+  },
+  {
+    name: "two destinations come to one fallback",
+    file: "record/fallbackTopic.ts",
+    find: `/[^A-Za-z0-9-]/gu`,
+    replace: `/[^A-Za-z0-9.-]/gu`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "a name for each destination"
+  },
+  {
+    name: "a fallback may be the cluster that it stands in for",
+    file: "routes/fallbackFaults.ts",
+    find: `if (place.place === (clusters.get(cluster)?.place ?? cluster)) {`,
+    replace: `if (place.place === "") {`,
+    foundBy: faults,
+    test: "far"
+  },
+  {
+    name: "a fallback whose cluster has no groups is sent on",
+    file: "routes/fallbackFaults.ts",
+    find: `["groups", ({ groups }) => groups !== "none"]`,
+    replace: `["groups", () => true]`,
+    foundBy: faults,
+    test: "bare"
+  },
+  {
+    name: "a fallback gives less than the contract needs",
+    file: "routes/Routes.ts",
+    find: `      ...this.#fallbackNeedFaults(contract, leg),
+`,
+    replace: ``,
+    foundBy: faults,
+    test: "gives what the contract needs"
+  },
+  {
+    name: "what an event's fallback has is told missing",
+    file: "audit/SequenceAudit.ts",
+    find: `const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)`,
+    replace: `const ofFallback = Math.min(between - ofBetween - ofLetters, 0)`,
+    foundBy: "audit/published.test.ts",
+    test: "takes what a fallback has"
+  },
+  {
+    name: "what fell back and stays is not read",
+    file: "consume/FallbackTopics.ts",
+    find: `yield* Effect.forkIn(one.topic.read, readers, { startImmediately: true })`,
+    replace: ``,
+    foundBy: stays,
+    test: "reads both topics in one group"
+  },
+  {
+    name: "what falls back while a group reads is passed over where the group begins with what is new",
+    file: "consume/FallbackTopics.ts",
+    find: `const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"`,
+    replace: `const begin = "earliest"`,
+    foundBy: stays,
+    test: "begins with what is new"
+  },
+  {
+    name: "what is sent on from a fallback is read there too",
+    file: "Leat.ts",
+    find: `fallback?.back === "stay"`,
+    replace: `fallback !== undefined`,
+    foundBy: stays,
+    test: "does not read what is sent on"
+  },
+  {
+    name: "the topic of a fallback is found by its end alone",
+    file: "record/fallbackTopic.ts",
+    find: `return digits !== undefined && fallbackTopic(destination, partitions) === name ? partitions : undefined`,
+    replace: `return digits === undefined ? undefined : partitions`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "a name for each destination"
+  },
+  {
+    name: "a cluster that is away is asked ever again at once",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `part.pauseMs = Math.min(part.pauseMs * 2, pauseMsMax)`,
+    replace: `part.pauseMs = firstPauseMs`,
+    foundBy: stays,
+    test: "asks less and less often"
+  },
+  {
+    name: "what stays in a fallback may be that of a contract that needs order",
+    file: "routes/fallbackFaults.ts",
+    find: `if (needed.includes("order")) {`,
+    replace: `if (needed.includes("fsync")) {`,
+    foundBy: faults,
+    test: "stays where order is not needed"
+  },
+  {
+    name: "what stays in a fallback is sent on by another document",
+    file: "routes/difference.ts",
+    find: `[sink, spill?.cluster, fallback]`,
+    replace: `[sink, spill?.cluster, fallback?.cluster]`,
+    foundBy: stays,
+    test: "is not swapped for one that says redrive"
+  },
+  {
+    name: "a record that stands somewhere in a fallback is not waited for",
+    file: "publish/fallback/Fallback.ts",
+    find: `if (base === undefined) part.isUnplaced = true`,
+    replace: `if (base === undefined) part.isUnplaced = false`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "does not say where a record stands"
+  },
+  {
+    name: "a publisher near the end of a fallback waits for it without an end",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (part.isHeld && nowMs - part.heldSinceMs >= part.heldMs) {`,
+    replace: `if (part.isHeld && nowMs < 0) {`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "holds nobody back for long"
+  },
+  {
+    name: "what has fallen back counts as pending",
+    file: "metrics/LedgerReport.ts",
+    find: `admitted + recovered - stored - fellBack - sum(deadLettered)`,
+    replace: `admitted + recovered - stored - sum(deadLettered)`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "is nothing that is pending"
+  },
+  {
+    name: "a process that starts while its cluster is away waits for it although there is a fallback",
+    file: "publish/Sinks.ts",
+    find: `const place = spill ?? fallback`,
+    replace: `const place = spill`,
+    foundBy: "publish/fallbackAway.test.ts",
+    test: "publishes to the fallback"
+  },
+  {
+    name: "what waits in a fallback is sent on with the writer of the sink",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (writer === this.#home.destination) return
+`,
+    replace: ``,
+    foundBy: "publish/fallbackAway.test.ts",
+    test: "publishes to the fallback"
+  },
+  {
+    name: "an event that a fallback in memory has is durable",
+    file: "routes/levelFaults.ts",
+    find: `fallback === undefined ? [] : [fallback.cluster]`,
+    replace: `fallback === undefined ? [] : []`,
+    foundBy: faults,
+    test: "where the level is durable"
+  }
+]

@@ -1,0 +1,169 @@
+import { Effect, Metric } from "effect"
+import type { TopicSpec } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { fallbackPartitions, fallbackTopic } from "../../src/record/fallbackTopic.js"
+import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
+import { KnownIds } from "./knownIds.js"
+import { isAway, spillStory as story, until } from "./spillStory.js"
+import { legRow, note } from "./stories.js"
+
+describe("sending on what a fallback holds", () => {
+  it("fences the destination when a partition comes again, and counts once what is sent once more", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        places.farFaults = isAway
+        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text))
+        // It is stored, and the settle finds that another member has the partition: a member begins anew.
+        let settles = 0
+        const done: Array<string> = []
+        places.nearFaults = {
+          settle: () => {
+            done.push("settle")
+            return settles++ < 2 ? "LaneLost" : undefined
+          }
+        }
+        places.farFaults = { fence: () => void done.push("fence"), send: () => void done.push("send") }
+        yield* until("all is sent on", () => legRow(leat)?.recovered === 3)
+        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+        expect(new Set(stored(places))).toEqual(new Set(["0", "1", "2"]))
+        expect(stored(places).length).toBeGreaterThan(3)
+        expect(legRow(leat)).toMatchObject({ recovered: 3, stored: 3, balanced: true })
+        const once = ["fence", "send", "settle"]
+        expect(done).toEqual([...once, ...once, ...once])
+      })
+    )
+  })
+
+  it("is waited for also where the fallback does not say where a record stands", () => {
+    const places = fallbackPlaces()
+    const known = new KnownIds(places.near)
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, { knownIds: known })
+        places.farFaults = isAway
+        let sends = 0
+        // Nobody can read it yet. What is sent again is told stored, without a position.
+        places.nearFaults = {
+          send: () => (sends++ === 0 ? { kind: "loseResponse" } : undefined),
+          pull: () => "Unavailable"
+        }
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = {}
+        yield* Effect.sleep(5000)
+        yield* notes.publish(note("k", "1"))
+        expect(legRow(leat)).toMatchObject({ stored: 0, fellBack: 2 })
+        places.nearFaults = {}
+        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 30_000)
+        expect(stored(places)).toEqual(["0", "1"])
+      })
+    )
+  })
+
+  it("holds nobody back for long when its cluster goes away once more near the end", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        let sends = 0
+        const delay = { kind: "delay", ms: 200 } as const
+        const fail = { kind: "fail", reason: "Unavailable" } as const
+        places.farFaults = { send: () => (sends++ === 0 ? delay : fail) }
+        yield* until("it is sent on", () => sends === 1)
+        yield* notes.publish(note("k", "1"))
+        yield* until("it is stored", () => legRow(leat)?.recovered === 1)
+        // One is left, and does not get through: what is published goes behind it after a while.
+        notes.offer(note("k", "2"))
+        yield* Effect.sleep(500)
+        expect(legRow(leat)).toMatchObject({ fellBack: 2 })
+        yield* until("it does not wait any more", () => legRow(leat)?.fellBack === 3, 2000)
+        places.farFaults = {}
+        yield* until("all is there", () => stored(places).length === 3)
+        expect(stored(places)).toEqual(["0", "1", "2"])
+      })
+    )
+  })
+
+  it("is nothing that is pending, in the metrics as in the ledger", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        const pending = Effect.map(Metric.snapshot, (all) => {
+          const found = all.find(({ id }) => id === "leat.pending")?.state
+          return found !== undefined && "value" in found ? found.value : undefined
+        })
+        places.farFaults = isAway
+        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text))
+        expect(yield* pending).toBe(0)
+        places.farFaults = {}
+        yield* until("all is sent on", () => legRow(leat)?.recovered === 3)
+        expect(yield* pending).toBe(0)
+      })
+    )
+  })
+
+  it("keeps what waits whatever its age, where that can be taken away later", () => {
+    for (const canTrim of [true, false]) {
+      const places = fallbackPlaces()
+      const asked: Array<TopicSpec> = []
+      story(
+        Effect.gen(function* () {
+          yield* openFalling(places, {
+            near: ({ ensure, trim, ...rest }) => ({
+              ...rest,
+              ...(canTrim && trim !== undefined ? { trim } : { trim: undefined as never }),
+              ensure: (spec) => {
+                asked.push(spec)
+                return ensure(spec)
+              }
+            })
+          })
+        })
+      )
+      const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+      expect(asked).toEqual([
+        { topic: "far.notes.1.fallback", partitions: 1, ...(canTrim ? { retention: everything } : {}) }
+      ])
+    }
+  })
+
+  it("trims what was sent on", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places)
+        places.farFaults = isAway
+        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text))
+        places.farFaults = {}
+        const [log] = places.near.topic("far.notes.1.fallback").partitions
+        expect(log?.start).toBe(0n)
+        yield* until("nothing is left", () => log?.start === 3n)
+      })
+    )
+  })
+
+  it("finds a name for each destination, which brokers take", () => {
+    const names = [
+      ["eu", "b.notes", 8],
+      ["eu.b", "notes", 8],
+      ["eu", "b.notes.8", 8],
+      ["eu_2eb", "notes", 8],
+      ["eu_b", "notes", 8],
+      ["eu:1", "notes", 8],
+      ["é", "notes", 8]
+    ] as const
+    const topics = names.map(([cluster, topic, partitions]) => fallbackTopic({ cluster, topic }, partitions))
+    expect(new Set(topics).size).toBe(names.length)
+    for (const topic of topics) expect(topic).toMatch(/^[A-Za-z0-9._-]+$/)
+    expect(topics[1]).toBe("eu_2eb.notes.8.fallback")
+    for (const [at, [cluster, topic]] of names.entries())
+      expect(topics.map((name) => fallbackPartitions(name, { cluster, topic }))).toEqual(
+        names.map((_, other) => (other === at ? 8 : undefined))
+      )
+    expect(fallbackPartitions("eu.notes.08.fallback", { cluster: "eu", topic: "notes" })).toBeUndefined()
+  })
+})

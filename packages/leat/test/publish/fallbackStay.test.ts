@@ -1,0 +1,243 @@
+import { Effect, Exit, Scope } from "effect"
+import { Leat, memoryDriver } from "leat"
+import type { FaultPlan } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.js"
+import { fallbackPlaces, inFallback, named, openFalling, stored, textsOf } from "./fallbackStory.js"
+import { isAway, spillStory as story, until } from "./spillStory.js"
+import { legRow, note } from "./stories.js"
+
+const isFrozen: FaultPlan = { send: () => ({ kind: "cut" }), fence: () => "Timeout" }
+const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => String(from + index))
+const sorted = (texts: ReadonlyArray<string>) => texts.toSorted((one, other) => Number(one) - Number(other))
+const stay = { back: "stay" } as const
+
+describe("a leg that falls back, and what is there stays", () => {
+  for (const [name, faults] of [
+    ["away", isAway],
+    ["frozen", isFrozen]
+  ] as const)
+    it(`goes back when its cluster is not ${name} any more, and leaves there what is there`, () => {
+      const places = fallbackPlaces()
+      const warned = story(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openFalling(places, stay)
+          yield* notes.publish(note("k", "0"))
+          places.farFaults = faults
+          for (const text of numbers(5, 1)) yield* notes.publish(note("k", text))
+          yield* Effect.sleep(60_000)
+          expect(leat.sinks()[0]?.fallback).toEqual({ partitions: [0], waiting: undefined })
+          places.farFaults = {}
+          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+          yield* notes.publish(note("k", "6"))
+          expect(inFallback(places)).toEqual(numbers(5, 1))
+          expect(new Set(stored(places)).has("6")).toBe(true)
+          expect(legRow(leat)).toMatchObject({ stored: 2, fellBack: 5, recovered: 0, balanced: true })
+          yield* Effect.sleep(5000)
+        })
+      )
+      expect(warned.filter((line) => line.includes("fallback"))).toEqual([
+        expect.stringContaining("goes to the fallback far.notes.1.fallback until it is stored there again"),
+        expect.stringMatching(/far\/notes stores again: .* in which 5 events went there; they stay there/)
+      ])
+    })
+
+  it("asks less and less often whether its cluster is back", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, stay)
+        let asked = 0
+        places.farFaults = {
+          send: () => ({ kind: "fail", reason: "Unavailable" }),
+          fence: () => {
+            asked++
+            return "Unavailable"
+          }
+        }
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep(300_000)
+        expect(asked).toBeGreaterThan(50)
+        expect(asked).toBeLessThan(75)
+        expect(inFallback(places)).toEqual(["0"])
+      })
+    )
+  })
+
+  it("asks a cluster that cannot fence where it ends", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, {
+          ...stay,
+          far: ({ capabilities, bounds }) => ({
+            capabilities: { ...capabilities, fencing: "none", ordering: "exceptAfterInDoubt" },
+            bounds: (...asked) => (places.farFaults.send === undefined ? bounds(...asked) : Effect.never)
+          })
+        })
+        places.farFaults = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep(60_000)
+        expect(leat.sinks()[0]?.fallback?.partitions).toEqual([0])
+        places.farFaults = {}
+        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 20_000)
+        yield* notes.publish(note("k", "1"))
+        expect(stored(places)).toEqual(["1"])
+      })
+    )
+  })
+})
+
+describe("a subscription of a stream that fell back", () => {
+  it("reads both topics in one group, with one handler", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, stay)
+        const seen: Array<string> = []
+        const subscription = yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = isAway
+        for (const text of numbers(5, 1)) yield* notes.publish(note("k", text))
+        // Its cluster is away, and what is there is handled all the same.
+        yield* until("it is handled", () => seen.length === 6, 60_000)
+        expect(seen).toEqual(numbers(6))
+        places.farFaults = {}
+        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+        yield* notes.publish(note("k", "6"))
+        yield* until("all is handled", () => seen.length === 7)
+        yield* subscription.stop
+        const { lanes, balanced } = leat.ledger.snapshot()
+        expect(balanced).toBe(true)
+        expect(Object.fromEntries(lanes.map(({ lane, done }) => [lane, done]))).toEqual({
+          "notes/0": 2,
+          "far.notes.1.fallback/0": 5
+        })
+        // The group knows what it has done there.
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+        yield* Effect.sleep(60_000)
+        expect(seen).toEqual(numbers(7))
+      })
+    )
+  })
+
+  it("sets aside, replays and halts what it reads there as everywhere", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, stay)
+        let isBroken = true
+        const seen: Array<string> = []
+        const handler = ({ text }: { readonly text: string }) =>
+          Effect.suspend(() => {
+            if (isBroken) return Effect.fail({ _tag: "Bug" })
+            seen.push(text)
+            return Effect.void
+          })
+        const subscription = yield* notes.handle("g", handler, { policy: [{ on: ["*"], then: "halt" }] })
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        yield* until("it halts", () => subscription.halted().length > 0, 60_000)
+        expect(subscription.halted()).toMatchObject([{ topic: "far.notes.1.fallback", partition: 0, tag: "Bug" }])
+        isBroken = false
+        yield* subscription.resume
+        yield* until("it is handled", () => seen.length === 1)
+        yield* subscription.stop
+        isBroken = true
+        yield* notes.handle("g", handler, { policy: [{ on: ["*"], then: "deadLetter" }] })
+        yield* notes.publish(note("k", "1"))
+        yield* until("it is set aside", () => textsOf(places.near, "far.notes.1.fallback.g.dlq").length === 1, 60_000)
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    )
+  })
+
+  it("reads what fell back while nobody read, and begins with what is new where it says so", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const first = yield* Scope.provide(openFalling(places, stay), scope)
+        places.farFaults = isAway
+        for (const text of numbers(3)) yield* first.notes.publish(note("k", text))
+        yield* Scope.close(scope, Exit.void)
+        places.farFaults = {}
+        const { notes } = yield* openFalling(places, stay)
+        const [all, late]: [Array<string>, Array<string>] = [[], []]
+        yield* notes.handle("all", ({ text }) => Effect.sync(() => void all.push(text)))
+        yield* notes.handle("late", ({ text }) => Effect.sync(() => void late.push(text)), { from: "latest" })
+        yield* Effect.sleep(60_000)
+        yield* notes.publish(note("k", "3"))
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "4"))
+        yield* until("all is handled", () => all.length === 5, 60_000)
+        expect(sorted(all)).toEqual(numbers(5))
+        expect(sorted(late)).toEqual(["3", "4"])
+      })
+    )
+  })
+
+  it("does not read what is sent on", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, { back: "redrive" })
+        const seen: Array<string> = []
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+        places.farFaults = isAway
+        for (const text of numbers(3)) yield* notes.publish(note("k", text))
+        yield* Effect.sleep(60_000)
+        expect(seen).toEqual([])
+        places.farFaults = {}
+        yield* until("all is handled", () => seen.length === 3)
+        yield* Effect.sleep(60_000)
+        expect(seen).toEqual(numbers(3))
+      })
+    )
+  })
+
+  it("finds the topic of a cluster that cannot list its topics", () => {
+    const places = fallbackPlaces(2)
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, {
+          ...stay,
+          near: () => ({ topics: undefined as never })
+        })
+        const seen: Array<string> = []
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)))
+        places.farFaults = isAway
+        for (const text of numbers(4)) yield* notes.publish(note(`k${text}`, text))
+        yield* until("it is handled", () => seen.length === 4, 60_000)
+        expect(sorted(seen)).toEqual(numbers(4))
+      })
+    )
+  })
+})
+
+describe("a document that says stay", () => {
+  it("is not swapped for one that says redrive while its stream is open", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const routes = (version: number, back: string) => ({
+          version,
+          clusters: { far: { transport: "memory" }, near: { transport: "near" } },
+          policies: { leg: [{ on: ["passing"], then: "fallback" }] },
+          routes: [
+            {
+              match: { stream: "*" },
+              to: [{ cluster: "far", topic: "notes", policy: "leg", fallback: { cluster: "near", back } }]
+            }
+          ]
+        })
+        const drivers = [memoryDriver(places.far), named("near", memoryDriver(places.near))]
+        const leat = yield* Leat.make({ source: "test", routes: routes(1, "stay"), drivers })
+        yield* leat.stream(noteContract())
+        const exit = yield* Effect.exit(leat.swapRoutes(routes(2, "redrive")))
+        expect(Exit.isFailure(exit)).toBe(true)
+        yield* leat.swapRoutes(routes(3, "stay"))
+      })
+    )
+  })
+})

@@ -1,0 +1,111 @@
+/** Stories of a stream that falls back, on virtual time: two places whose faults are swapped while the story runs, and what was warned of. */
+import { type Duration, Effect } from "effect"
+import { type Journal, Leat, MemoryBroker, memoryDriver } from "leat"
+import { type FaultPlan, faultDriver } from "leat/testing"
+import type { Driver, Transport } from "leat/transport"
+import { fallbackTopic } from "../../src/record/fallbackTopic.ts"
+import { noteContract } from "../contracts/Note.ts"
+import { knowingIds, type KnownIds } from "./knownIds.ts"
+import { changed, live } from "./spillStory.ts"
+
+export interface FallbackPlaces {
+  readonly far: MemoryBroker
+  readonly near: MemoryBroker
+  readonly partitions: number
+  farFaults: FaultPlan
+  nearFaults: FaultPlan
+}
+
+export const fallbackPlaces = (partitions = 1): FallbackPlaces => ({
+  far: new MemoryBroker({ partitions }),
+  near: new MemoryBroker({ partitions: 1 }),
+  partitions,
+  farFaults: {},
+  nearFaults: {}
+})
+
+/** A driver of memory under another name: two places of one document. */
+export const named = (name: string, driver: Driver): Driver => ({ ...driver, name })
+
+export interface FallbackSetting {
+  readonly back?: "redrive" | "stay"
+  readonly policy?: ReadonlyArray<object>
+  readonly level?: string
+  readonly journal?: Journal
+  readonly leg?: object
+  readonly drain?: Duration.Input
+  /** What the fallback has taken, where it knows event ids. */
+  readonly knownIds?: KnownIds
+  readonly farDriver?: (driver: Driver) => Driver
+  readonly far?: (transport: Transport) => Partial<Transport>
+  readonly near?: (transport: Transport) => Partial<Transport>
+}
+
+export const openFalling = Effect.fnUntraced(function* (places: FallbackPlaces, setting: FallbackSetting = {}) {
+  const {
+    policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], then: "drop" }
+    ],
+    far = () => ({}),
+    near = () => ({}),
+    journal
+  } = setting
+  const routes = {
+    version: 1,
+    clusters: { far: { transport: "memory" }, near: { transport: "near" } },
+    policies: { leg: policy },
+    routes: [
+      {
+        match: { stream: "*" },
+        level: setting.level ?? "stored",
+        to: [
+          {
+            cluster: "far",
+            topic: "notes",
+            policy: "leg",
+            linger: "1 milli",
+            timeout: "500 millis",
+            fallback: { cluster: "near", back: setting.back ?? "redrive" },
+            ...setting.leg
+          }
+        ]
+      }
+    ]
+  }
+  const farDriver = faultDriver(
+    memoryDriver(places.far),
+    live(() => places.farFaults)
+  )
+  const inner = memoryDriver(places.near)
+  const nearDriver = faultDriver(
+    setting.knownIds === undefined ? inner : knowingIds(inner, setting.knownIds),
+    live(() => places.nearFaults)
+  )
+  const leat = yield* Leat.make({
+    source: "test",
+    routes,
+    drain: setting.drain ?? "10 seconds",
+    ...(journal === undefined ? {} : { journal }),
+    drivers: [(setting.farDriver ?? same)(changed(farDriver, far)), named("near", changed(nearDriver, near))]
+  })
+  return { leat, notes: yield* leat.stream(noteContract()) }
+})
+
+const same = (driver: Driver): Driver => driver
+
+/** The texts of a topic, partition after partition, in the order in which they stand there. */
+export const textsOf = (broker: MemoryBroker, topic: string): ReadonlyArray<string> => {
+  const contract = noteContract()
+  const texts: Array<string> = []
+  if (!broker.topics.includes(topic)) return texts
+  for (const log of broker.topic(topic).partitions)
+    for (let batch = log.read(0n, log.end); batch !== undefined; batch = log.read(batch.next, log.end))
+      for (const { value } of batch.records) if (value !== null) texts.push(contract.decode(value).text)
+  return texts
+}
+
+export const inFallback = ({ near, partitions }: FallbackPlaces): ReadonlyArray<string> =>
+  textsOf(near, fallbackTopic({ cluster: "far", topic: "notes" }, partitions))
+
+export const stored = ({ far }: FallbackPlaces): ReadonlyArray<string> => textsOf(far, "notes")
