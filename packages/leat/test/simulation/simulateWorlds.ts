@@ -19,7 +19,7 @@ const fullSeeds = 5000
 const fullEach = 50
 
 /** Worlds after one occasion in a row that may miss it. */
-const missesMax = 60
+const missesMax = 250
 
 const call =
   'npm run simulate -- --seeds N [--seed S] [--each N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]'
