@@ -537,8 +537,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what ends otherwise than stored is told before it is settled",
     file: "publish/spill/SpillSender.ts",
-    find: `Effect.andThen(this.announce(partition, part), lanes.settle(partition, record.position + 1n))`,
-    replace: `Effect.as(this.announce(partition, part), true)`,
+    find: `return lanes.settle(partition, record.position + 1n)
+      })`,
+    replace: `return Effect.succeed(true)
+      })`,
     foundBy: settled,
     test: "is told as what may be stored while its disk settles nothing"
   },
@@ -905,5 +907,29 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `Effect.raceFirst(once, Effect.suspend(broken))`,
     foundBy: silent,
     test: "closes each lane that comes anew"
+  },
+  {
+    name: "what another process has sent on of two streams stays spilled",
+    file: "publish/spill/SpillBook.ts",
+    find: `if (this.#counts.size === 1 || this.#noted.isEmpty) this`,
+    replace: `if (this.#counts.size === 1) this`,
+    foundBy: "publish/SpillBook.test.ts",
+    test: "counts what another process has sent on of two streams"
+  },
+  {
+    name: "why a spill cannot be had is not said",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (Exit.isFailure(exit)) failed(`,
+    replace: `if (Exit.isFailure(exit)) void (`,
+    foundBy: silent,
+    test: "says why it cannot be had"
+  },
+  {
+    name: "each partition of the owner's topic is the lock of a spill",
+    file: "publish/spill/SpillLanes.ts",
+    find: `lane.partition === 0 ? Effect.asVoid`,
+    replace: `lane.partition >= 0 ? Effect.asVoid`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "belongs to one process also where the topic"
   }
 ]

@@ -258,4 +258,26 @@ describe("the book of a spill", () => {
     book.empty()
     expect(own).toMatchObject({ dropped: { Corrupt: 2 }, droppedMayBeStored: 1 })
   })
+
+  it("counts what another process has sent on of two streams once nothing else is left, and when it is closed", () => {
+    for (const end of ["skipped", "closed"]) {
+      const book = new SpillBook(new Followed())
+      const [one, other] = [account("a"), account("b")]
+      book.add({ account: one, ...batchFor([new Waiter()]) }, 0n)
+      book.add({ account: other, ...batchFor([new Waiter(), new Waiter()]) }, 1n)
+      book.skip(0n, end === "skipped" ? 3n : 2n, "takenOver", true)
+      if (end === "closed") book.leave(0n)
+      const [dropped, spilled, doubtful] = [one, other].reduce(
+        ([all, left, may], { dropped: { takenOver = 0 }, spilled: still, droppedMayBeStored }) => [
+          all + takenOver,
+          left + still,
+          may + droppedMayBeStored
+        ],
+        [0, 0, 0]
+      )
+      expect({ end, dropped, spilled, doubtful }).toEqual(
+        end === "skipped" ? { end, dropped: 3, spilled: 0, doubtful: 3 } : { end, dropped: 2, spilled: 1, doubtful: 2 }
+      )
+    }
+  })
 })

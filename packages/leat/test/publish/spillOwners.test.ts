@@ -1,6 +1,6 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, NotStored } from "leat"
-import { faultDriver, powerLossDriver } from "leat/testing"
+import { faultDriver, PowerLossBroker, powerLossDriver } from "leat/testing"
 import type { Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
@@ -247,5 +247,26 @@ describe("a leg that spills", () => {
     expect(lines.filter((line) => line.includes("cannot be read"))).toEqual([
       "2 records of the spill far.notes.1.spill, partition 0, cannot be read any more: the events are lost, and counted as dropped"
     ])
+  })
+
+  it("belongs to one process also where the topic of its owner has more partitions", () => {
+    const places = { ...spillPlaces(), disk: new PowerLossBroker({ partitions: 2 }) }
+    const lines = spillStory(
+      Effect.gen(function* () {
+        // A person, or a broker, has made it so.
+        expect(places.disk.disk.topic("far.notes.1.spill.owner").partitions).toHaveLength(2)
+        const first = yield* Scope.make()
+        const one = yield* Scope.provide(openSpilling(places), first)
+        places.faults = isAway
+        yield* one.notes.publish(note("k", "0"), { level: "durable" })
+        const other = yield* openSpilling(places)
+        const publishing = yield* Effect.forkChild(other.notes.publish(note("k", "1"), { level: "durable" }))
+        yield* Effect.sleep("1 minute")
+        expect(legRow(other.leat)?.spilled).toBe(0)
+        yield* Fiber.interrupt(publishing)
+        yield* Scope.close(first, Exit.void)
+      })
+    )
+    expect(lines.filter((line) => line.includes("belongs to another process"))).not.toEqual([])
   })
 })

@@ -1,4 +1,5 @@
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Option, Scope, Stream } from "effect"
+import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
 import { legRow, note, stored } from "./stories.js"
@@ -256,5 +257,58 @@ describe("a leg that spills", () => {
         )
       })
     )
+  })
+
+  it("is opened anew when its driver breaks where nobody looks, and says so", () => {
+    const places = spillPlaces()
+    let isBroken = false
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSpilling(places, {
+          disk: ({ bounds }) => ({
+            bounds: (...asked) =>
+              Effect.map(bounds(...asked), (rows) => {
+                if (!isBroken) return rows
+                isBroken = false
+                return null as never
+              })
+          })
+        })
+        places.faults = isAway
+        yield* notes.publish(note("k", "0"), { level: "durable" })
+        isBroken = true
+        yield* places.disk.losePower(0)
+        yield* Effect.sleep("3 seconds")
+        places.faults = {}
+        notes.offer(note("k", "1"))
+        yield* until("all is stored", () => legRow(leat)?.stored === 2, 30_000)
+        expect(yield* texts(places)).toEqual(["0", "1"])
+      })
+    )
+    expect(lines.filter((line) => /does not answer|is opened anew/.test(line))).toHaveLength(1)
+  })
+
+  it.for([".spill.owner", ".spill"])("says why it cannot be had: the disk refuses %s", (ending) => {
+    const places = spillPlaces()
+    const error = new TransportError({
+      reason: "Unauthorized",
+      transport: "powerLoss",
+      operation: "subscribe",
+      detail: "no right to read the group"
+    })
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat } = yield* spilledOne(places, {
+          disk: ({ subscribe }) => ({
+            subscribe: (asked) => (asked.topic.endsWith(ending) ? Stream.fail(error) : subscribe(asked))
+          })
+        }).pipe(Effect.timeoutOption("20 seconds"), Effect.map(Option.getOrElse(() => ({ leat: undefined }))))
+        places.faults = {}
+        yield* Effect.sleep("30 seconds")
+        expect(leat === undefined || /no right to read the group/.test(leat.sinks()[0]?.trouble ?? "")).toBe(true)
+      })
+    )
+    expect(lines.some((line) => line.includes("belongs to another process"))).toBe(false)
+    expect(lines.some((line) => line.includes("no right to read the group"))).toBe(true)
   })
 })

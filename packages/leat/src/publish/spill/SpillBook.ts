@@ -92,6 +92,7 @@ class Stretches {
     }
     if (first === undefined || first.from > position) return false
     first.from = position + 1n
+    if (first.from === first.to) this.#all.shift()
     return true
   }
 

@@ -256,11 +256,15 @@ export class SpillSender {
       // One that is judged again, because the spill was lost in between, is announced already.
       if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)
       part.announcedEnd = record.position + 1n
-      const settled = Effect.andThen(this.announce(partition, part), lanes.settle(partition, record.position + 1n))
+      let isAnnounced = false
+      const settled = Effect.andThen(this.announce(partition, part), () => {
+        isAnnounced = true
+        return lanes.settle(partition, record.position + 1n)
+      })
       // What is announced has ended, also where nobody waits for the settle any more.
       yield* Effect.onExit(settled, (exit) =>
         Effect.sync(() => {
-          if (Exit.isFailure(exit) && this.#endings.notices.isCarried(partition)) return
+          if (!isAnnounced && this.#endings.notices.isCarried(partition)) return
           this.#endings.ended(partition, part, [record], how, Exit.isSuccess(exit) && exit.value)
           const behind = portion.ended()
           if (behind.length > 0) this.#stored(partition, part, behind)
