@@ -288,5 +288,22 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `fallback === undefined ? [] : []`,
     foundBy: faults,
     test: "where the level is durable"
+  },
+  {
+    name: "what is refused when it is sent on from a fallback is surely not stored",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `      account.droppedMayBeStored++
+`,
+    replace: ``,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "goes on where a record is refused"
+  },
+  {
+    name: "what is stored behind a refused record of a fallback is not counted",
+    file: "publish/fallback/Redrive.ts",
+    find: `this.#endings.ended(partition, portion.ended(), { ending: "stored" })`,
+    replace: `portion.ended()`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "goes on where a record is refused"
   }
 ]

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { fallbackPartitions, fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
 import { KnownIds } from "./knownIds.js"
-import { isAway, spillStory as story, until } from "./spillStory.js"
+import { answering, isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
 describe("sending on what a fallback holds", () => {
@@ -165,5 +165,33 @@ describe("sending on what a fallback holds", () => {
         names.map((_, other) => (other === at ? 8 : undefined))
       )
     expect(fallbackPartitions("eu.notes.08.fallback", { cluster: "eu", topic: "notes" })).toBeUndefined()
+  })
+
+  it.for([
+    ["as Kafka does: a batch for one of its records, which is named", "behind"],
+    ["while those behind it are stored", "stored"]
+  ] as const)("goes on where a record is refused %s", ([, others]) => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        let isOn = false
+        const far = answering((sent) =>
+          isOn && sent.includes("2") ? sent.map((text) => (text === "2" ? "refused" : others)) : undefined
+        )
+        const { leat, notes } = yield* openFalling(places, { far })
+        places.farFaults = isAway
+        for (let text = 0; text < 5; text++) yield* notes.publish(note("k", String(text)))
+        isOn = true
+        places.farFaults = {}
+        yield* until("all is sent on", () => legRow(leat)?.recovered === 5, 30_000)
+        expect(legRow(leat)).toMatchObject({
+          stored: 4,
+          dropped: { Rejected: 1 },
+          droppedMayBeStored: 1,
+          balanced: true
+        })
+        expect(stored(places)).toEqual(["0", "1", "3", "4"])
+      })
+    )
   })
 })

@@ -3,9 +3,8 @@ import { describe, expect, it } from "vitest"
 import type { FaultPlan } from "leat/testing"
 import { type Transport, TransportError } from "leat/transport"
 import { WallClock } from "../../src/testing/story/WallClock.js"
-import { noteContract } from "../contracts/Note.js"
 import { big, legRow, note, stored } from "./stories.js"
-import { isAway, openSpilling, type SpillPlaces, spillPlaces, spillStory, until } from "./spillStory.js"
+import { answering, isAway, openSpilling, type SpillPlaces, spillPlaces, spillStory, until } from "./spillStory.js"
 
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => String(from + index))
 const texts = (places: SpillPlaces, topic = "notes") =>
@@ -201,35 +200,6 @@ describe("records of a spill whose time is ahead of the clock", () => {
 })
 
 describe("records of a spill, of each of which something else is said,", () => {
-  const rejected = new TransportError({ reason: "Rejected", transport: "memory", operation: "send", detail: "no" })
-  /** What the topic says of records, by their texts. */
-  const answering =
-    (said: (notes: ReadonlyArray<string>) => ReadonlyArray<"stored" | "refused" | "behind"> | undefined) =>
-    ({ openWriter }: Transport): Partial<Transport> => ({
-      openWriter: (topic) =>
-        Effect.map(openWriter(topic), (writer) => ({
-          ...writer,
-          send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
-            const sent = Array.from({ length: to - from }, (_, index) => {
-              const value = batch.value(from + index)
-              return value === null ? "" : noteContract().decode(value).text
-            })
-            const each = topic === "notes" ? said(sent) : undefined
-            if (each === undefined) return writer.send(partition, batch, from, to, timeoutMs, answer)
-            for (const [index, one] of each.entries())
-              if (one === "stored")
-                writer.send(partition, batch, from + index, from + index + 1, timeoutMs, () => undefined)
-            answer(
-              each.map((one, index) => {
-                const at = { from: from + index, to: from + index + 1 }
-                if (one === "stored") return { ...at, fate: "stored" }
-                return { ...at, fate: "notStored", ...(one === "refused" ? { error: rejected } : {}) }
-              })
-            )
-          }
-        }))
-    })
-
   it.for([0, 2, 4])("may be refused as Kafka does: a batch for one of its records, which is named: %s", (bad) => {
     const places = spillPlaces()
     spillStory(

@@ -2,7 +2,7 @@
 import { type Duration, Effect, Exit, Logger, References, type Scope } from "effect"
 import { type Journal, Leat, MemoryBroker, memoryDriver } from "leat"
 import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, simulate, waitUntil } from "leat/testing"
-import type { Driver, Transport } from "leat/transport"
+import { type Driver, type Transport, TransportError } from "leat/transport"
 import { noteContract } from "../contracts/Note.ts"
 
 export interface SpillPlaces {
@@ -33,6 +33,35 @@ export const changed = (driver: Driver, change: (transport: Transport) => Partia
   ...driver,
   open: (...asked) => Effect.map(driver.open(...asked), (inner): Transport => ({ ...inner, ...change(inner) }))
 })
+
+const rejected = new TransportError({ reason: "Rejected", transport: "memory", operation: "send", detail: "no" })
+/** A destination that says so of each record of the topic, by their texts; undefined: what the driver says. */
+export const answering =
+  (said: (notes: ReadonlyArray<string>) => ReadonlyArray<"stored" | "refused" | "behind"> | undefined) =>
+  ({ openWriter }: Transport): Partial<Transport> => ({
+    openWriter: (topic) =>
+      Effect.map(openWriter(topic), (writer) => ({
+        ...writer,
+        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+          const sent = Array.from({ length: to - from }, (_, index) => {
+            const value = batch.value(from + index)
+            return value === null ? "" : noteContract().decode(value).text
+          })
+          const each = topic === "notes" ? said(sent) : undefined
+          if (each === undefined) return writer.send(partition, batch, from, to, timeoutMs, answer)
+          for (const [index, one] of each.entries())
+            if (one === "stored")
+              writer.send(partition, batch, from + index, from + index + 1, timeoutMs, () => undefined)
+          answer(
+            each.map((one, index) => {
+              const at = { from: from + index, to: from + index + 1 }
+              if (one === "stored") return { ...at, fate: "stored" }
+              return { ...at, fate: "notStored", ...(one === "refused" ? { error: rejected } : {}) }
+            })
+          )
+        }
+      }))
+  })
 
 export interface SpillSetting {
   readonly policy?: ReadonlyArray<object>

@@ -24,8 +24,9 @@ import { boundedFence } from "../boundedFence.ts"
 import type { Halted } from "../LaneHome.ts"
 import type { LaneRules } from "../LaneRules.ts"
 import type { Pump } from "../Pump.ts"
-import { isRefused, Refusals, type Verdict } from "../spill/Refusals.ts"
+import { isRefused, type Verdict } from "../spill/Refusals.ts"
 import type { SpillEnding } from "../spill/SpillBook.ts"
+import { SpillPortion } from "../spill/SpillPortion.ts"
 import { type FallbackPlace, fallbackGroup } from "./openFallback.ts"
 import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
 
@@ -201,55 +202,58 @@ export class Redrive {
 
   /** Sends records on until each has ended, or the lane is over. Returns the index behind the last that has ended. */
   #sendOn(held: Held, records: ReadonlyArray<ReceivedRecord>): Effect.Effect<number> {
+    return Effect.gen({ self: this }, function* () {
+      const portion = new SpillPortion(records, this.#home.rules, portionMax)
+      let failures = 0
+      while (portion.first !== undefined && !held.isOver) {
+        const { from, to } = portion.next(portionMax)
+        const again = yield* this.#step(held, portion, from, to)
+        if (again === undefined) failures = 0
+        else yield* this.#unlessOver(held, again.waitMs === undefined ? pause(++failures) : Effect.sleep(again.waitMs))
+      }
+      return portion.first === undefined ? records.length : records.indexOf(portion.first)
+    })
+  }
+
+  /** Sends a range once. Undefined: it went on; else when it is sent again, after so long or after a pause that grows. */
+  #step(
+    held: Held,
+    portion: SpillPortion,
+    from: number,
+    to: number
+  ): Effect.Effect<{ readonly waitMs: number | undefined } | undefined> {
     const { partition } = held.lane
     return Effect.gen({ self: this }, function* () {
-      const refusals = new Refusals(this.#home.rules, portionMax)
-      let batch = batchOf(records)
-      let failures = 0
-      let from = 0
-      while (from < batch.count && !held.isOver) {
-        const to = refusals.until(from, Math.min(batch.count, from + portionMax))
-        const sentAtMs = this.#pump.nowMs
-        const runs = yield* this.#send(held, batch, from, to)
-        const stored = storedOf(runs, from)
-        if (stored > from) {
-          this.#endings.ended(partition, records.slice(from, stored), { ending: "stored" })
-          this.#home.stores(partition)
-          refusals.stored(stored - from, this.#pump.nowMs)
-          from = stored
-          failures = 0
-          if (from === to) continue
-        }
-        const failed = runs.find(({ fate }) => fate !== "stored")
-        if (runs.some(({ fate }) => fate === "unknown")) yield* this.#fence(held)
-        let waitMs: number | undefined
-        const record = records[from]
-        if (isRefused(failed) && record !== undefined) {
-          const refused = { from, to: failed.to, isMarker: readMeta(record.headers, "").isMarker }
-          const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
-          const verdict = refusals.judge(refused, failed.error, facts)
-          if (verdict._tag === "Halve") continue
-          if (verdict._tag === "Again") waitMs = verdict.waitMs
-          else {
-            const how = yield* this.#end(held, record, failed.error.reason, verdict)
-            if (how === undefined) {
-              refusals.resume()
-              batch = batchOf(records)
-              batch.limitTime(0, batch.count, this.#pump.wallMs)
-            } else {
-              this.#endings.ended(partition, [record], how)
-              refusals.ended()
-              from++
-            }
-            failures = 0
-            continue
-          }
-        }
-        failures++
-        this.#home.fails(partition, sentAtMs, whyOf(failed))
-        yield* this.#unlessOver(held, waitMs === undefined ? pause(failures) : Effect.sleep(waitMs))
+      const sentAtMs = this.#pump.nowMs
+      const runs = yield* this.#send(held, portion.batch, from, to)
+      const { stored, isUnknown, failed } = portion.answered(runs, this.#pump.nowMs)
+      if (stored.length > 0) {
+        this.#endings.ended(partition, stored, { ending: "stored" })
+        this.#home.stores(partition)
       }
-      return from
+      if (isUnknown) yield* this.#fence(held)
+      if (failed === undefined) return undefined
+      let waitMs: number | undefined
+      const { first } = portion
+      if (isRefused(failed) && first !== undefined) {
+        const { isMarker } = readMeta(first.headers, "")
+        const refused = { from: portion.records.indexOf(first), to: failed.to, isMarker }
+        const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+        const verdict = portion.refusals.judge(refused, failed.error, facts)
+        if (verdict._tag === "Halve") return undefined
+        if (verdict._tag !== "Again") {
+          const how = yield* this.#end(held, first, failed.error.reason, verdict)
+          const last = portion.records.at(-1)
+          if (how !== undefined) {
+            this.#endings.ended(partition, [first], how)
+            this.#endings.ended(partition, portion.ended(), { ending: "stored" })
+          } else if (last !== undefined) portion.resume(last.position + 1n, this.#pump.wallMs)
+          return undefined
+        }
+        waitMs = verdict.waitMs
+      }
+      this.#home.fails(partition, sentAtMs, whyOf(failed))
+      return { waitMs }
     })
   }
 
@@ -336,16 +340,6 @@ export class Redrive {
       }
     })
   }
-}
-
-/** Index behind the last of those that were stored before the first that was not. */
-function storedOf(runs: ReadonlyArray<Run>, from: number): number {
-  let stored = from
-  for (const { fate, to } of runs) {
-    if (fate !== "stored") break
-    stored = to
-  }
-  return stored
 }
 
 function whyOf(run: Run | undefined): string {

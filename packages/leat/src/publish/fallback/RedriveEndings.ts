@@ -39,7 +39,11 @@ export class RedriveEndings {
     const account = this.#home.accountOf(id.stream)
     account.recovered++
     if (how.ending === "stored") account.stored++
-    else countReason(account[how.ending], how.reason)
+    else {
+      countReason(account[how.ending], how.reason)
+      // Who had it before may have stored it, and who comes after may: it is not settled yet.
+      account.droppedMayBeStored++
+    }
   }
 
   /** Consumers are told of a record that is not stored, and of what it was to announce. */
