@@ -154,12 +154,20 @@ function print(ledgers: ReadonlyArray<AnnouncedLedger>, { streams, legs, groups 
     parts.push(table(["STREAM", "OFFERED", "ADMITTED", "REJECTED", "WAITING"], rows))
   }
   if (legs.length > 0) {
-    const headings = ["SINK", "STREAM", "ADMITTED", "STORED", "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
+    // Only where there are such.
+    const some = (name: "recovered" | "fellBack") => legs.some((row) => row[name] > 0)
+    const headings = [
+      ...["SINK", "STREAM", "ADMITTED", ...(some("recovered") ? ["RECOVERED"] : []), "STORED"],
+      ...(some("fellBack") ? ["FELLBACK"] : []),
+      ...["DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
+    ]
     const rows = legs.map((row) => [
       row.sink,
       row.stream,
       row.admitted,
+      ...(some("recovered") ? [row.recovered] : []),
       row.stored,
+      ...(some("fellBack") ? [row.fellBack] : []),
       row.dropped,
       row.pending,
       row.crashLost,

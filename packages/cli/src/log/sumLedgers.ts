@@ -9,12 +9,19 @@ export interface StreamSum {
   waiting: number
 }
 
-/** What became of the events of a stream on one sink: admitted = stored + deadLettered + dropped + pending + crashLost + unknown. */
+/**
+ * What became of the events of a stream on one sink: admitted + recovered = stored + fellBack + deadLettered + dropped + pending + crashLost +
+ * unknown.
+ */
 export interface LegSum {
   readonly stream: string
   readonly sink: string
   admitted: number
+  /** Left in a spill, or in a fallback, by an earlier process, and ended in this one. */
+  recovered: number
   stored: number
+  /** Stored in the fallback. */
+  fellBack: number
   deadLettered: number
   dropped: number
   /** On their way when it was announced. */
@@ -68,11 +75,16 @@ export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
 function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: AnnouncedLedger["legs"][number]): void {
   const { stream, sink, epoch } = leg
   const sum = of(legs, `${stream}\n${sink}`, () => {
-    return { stream, sink, admitted: 0, stored: 0, deadLettered: 0, dropped: 0, pending: 0, crashLost: 0, unknown: 0 }
+    const counts = { admitted: 0, recovered: 0, stored: 0, fellBack: 0, deadLettered: 0, dropped: 0 }
+    return { stream, sink, ...counts, pending: 0, crashLost: 0, unknown: 0 }
   })
   const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering + leg.spilled
   const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
   sum.admitted += leg.admitted
+  sum.recovered += leg.recovered
+  // Of a process that is gone, what was sent on from its fallback is stored, and the rest of what has no place is there or in its spill.
+  const fellBack = loss === undefined ? leg.fellBack : Math.min(leg.fellBack, loss.spilled)
+  sum.fellBack += fellBack
   sum.deadLettered += total(leg.deadLettered)
   sum.dropped += total(leg.dropped)
   // Of a process that is gone the log knows better what was stored.
@@ -80,7 +92,7 @@ function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: Announc
   sum.crashLost += loss?.crashLost ?? 0
   if (ledger.state !== "gone" && ledger.state !== "forgotten") sum.pending += pending
   else if (loss === undefined) sum.unknown += pending
-  else sum.pending += loss.spilled
+  else sum.pending += loss.spilled - fellBack
 }
 
 function of<A>(sums: Map<string, A>, key: string, empty: () => A): A {

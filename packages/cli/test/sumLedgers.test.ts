@@ -1,0 +1,46 @@
+import type { AnnouncedLedger } from "@leat/log"
+import fc from "fast-check"
+import { expect, it } from "vitest"
+import { sumLedgers } from "../src/log/sumLedgers.js"
+
+const count = fc.nat(20)
+const leg = fc
+  .record({
+    recovered: count,
+    stored: count,
+    fellBack: count,
+    deadLettered: count,
+    dropped: count,
+    queued: count,
+    inFlight: count,
+    inDoubt: count,
+    deadLettering: count,
+    spilled: count
+  })
+  .map(({ recovered, deadLettered, dropped, ...rest }) => {
+    const all = Object.values(rest).reduce((sum, one) => sum + one, deadLettered + dropped)
+    const admitted = Math.max(0, all - recovered)
+    return {
+      ...{ stream: "s", sink: "main/s", epoch: 1, ...rest },
+      ...{ admitted, recovered: all - admitted },
+      ...{ deadLettered: { Rejected: deadLettered }, dropped: { Timeout: dropped }, droppedMayBeStored: 0 }
+    }
+  })
+
+it("what became of events is all that was admitted, or left by an earlier process", () => {
+  fc.assert(
+    fc.property(fc.array(leg, { minLength: 1, maxLength: 4 }), (legs) => {
+      const ledgers = legs.map(
+        (one) =>
+          ({ state: "closed", streams: [], lanes: [], legs: [one], crashLosses: [] }) as unknown as AnnouncedLedger
+      )
+      const [sum] = sumLedgers(ledgers).legs
+      const { admitted, recovered, stored, fellBack, deadLettered, dropped, pending, crashLost, unknown } = sum ?? {
+        ...{ admitted: 0, recovered: 0, stored: 0, fellBack: 0, deadLettered: 0, dropped: 0 },
+        ...{ pending: 0, crashLost: 0, unknown: 0 }
+      }
+      expect(admitted + recovered).toBe(stored + fellBack + deadLettered + dropped + pending + crashLost + unknown)
+      expect(fellBack).toBe(legs.reduce((total, one) => total + one.fellBack, 0))
+    })
+  )
+})
