@@ -156,11 +156,10 @@ function print(ledgers: ReadonlyArray<AnnouncedLedger>, { streams, legs, groups 
   if (legs.length > 0) {
     // Only where there are such.
     const some = (name: "recovered" | "fellBack") => legs.some((row) => row[name] > 0)
-    const headings = [
-      ...["SINK", "STREAM", "ADMITTED", ...(some("recovered") ? ["RECOVERED"] : []), "STORED"],
-      ...(some("fellBack") ? ["FELLBACK"] : []),
-      ...["DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
-    ]
+    const recovered = some("recovered") ? ["RECOVERED"] : []
+    const fellBack = some("fellBack") ? ["FELLBACK"] : []
+    const first = ["SINK", "STREAM", "ADMITTED", ...recovered, "STORED", ...fellBack]
+    const headings = [...first, "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
     const rows = legs.map((row) => [
       row.sink,
       row.stream,
