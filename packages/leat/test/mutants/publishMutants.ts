@@ -286,7 +286,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream that has closed again is given to whoever asks for it",
     file: "Leat.ts",
-    find: `this.#streams.delete(stream)`,
+    find: `if (open !== undefined && !this.isClosing) this.#streams.delete(stream)`,
     replace: ``,
     foundBy: "opening.test.ts"
   },

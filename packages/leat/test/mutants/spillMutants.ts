@@ -113,7 +113,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     find: `if (owing !== undefined) return this.#again`,
     replace: `if (owing !== undefined && this.isHeldBack) return this.#again`,
     foundBy: foundByDoubt,
-    test: "is asked again before another stream"
+    test: "says nothing of some records of a range, and has none of it"
   },
   {
     name: "what a spill may hold is sent on unseen, and published as well",

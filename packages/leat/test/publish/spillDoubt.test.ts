@@ -307,7 +307,7 @@ describe("a spill whose answer is lost", () => {
           place.diskFaults = { send: () => (sends++ === 0 ? { kind: "fail", reason: "Unavailable" } : undefined) }
           for (let text = 0; text < 6; text++) notes.offer(note("k", String(text)))
           yield* until("the disk was asked", () => sends > 0)
-          yield* Effect.sleep(when === "later" ? 3000 : 0)
+          if (when === "later") yield* until("all is in the spill", () => legRow(leat)?.spilled === 7)
           place.faults = {}
           yield* until("all is stored", () => legRow(leat)?.stored === 7)
           expect(yield* texts(place)).toEqual(["first", "0", "1", "2", "3", "4", "5"])
