@@ -311,4 +311,46 @@ describe("a leg that spills", () => {
     expect(lines.some((line) => line.includes("belongs to another process"))).toBe(false)
     expect(lines.some((line) => line.includes("no right to read the group"))).toBe(true)
   })
+
+  it("sends nothing on of which its disk has not said yet that it has it", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        let lateMs = 0
+        const { leat, notes } = yield* openSpilling(places, {
+          disk: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              Effect.gen(function* () {
+                const writer = yield* openWriter(topic)
+                const context = yield* Effect.context<never>()
+                return {
+                  ...writer,
+                  send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) =>
+                    writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+                      if (lateMs === 0) answer(runs)
+                      else
+                        Effect.runForkWith(context)(
+                          Effect.delay(
+                            Effect.sync(() => answer(runs)),
+                            lateMs
+                          )
+                        )
+                    })
+                }
+              })
+          })
+        })
+        places.faults = isAway
+        yield* notes.publish(note("k", "0"), { level: "durable" })
+        lateMs = 400
+        notes.offer(note("k", "1"))
+        const log = places.disk.disk.topic("far.notes.1.spill").partitions[0]
+        yield* until("it is on the disk", () => log?.end === 2n)
+        places.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 2)
+        expect(legRow(leat)).toMatchObject({ spilled: 0, balanced: true })
+        expect(yield* texts(places)).toEqual(["0", "1"])
+      })
+    )
+  })
 })
