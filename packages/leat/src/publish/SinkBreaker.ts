@@ -99,7 +99,8 @@ export class SinkBreaker implements LaneBreaker, Alarmed {
     if (isProbe) this.#probe = undefined
     const failed = failedOf(runs)
     // What failed because of others says nothing of its own.
-    if (!isProbe && failed !== undefined && (isBehind || failed.error === undefined)) return
+    const isOfOthers = failed?.fate === "notStored" && failed.error === undefined
+    if (!isProbe && failed !== undefined && (isBehind || isOfOthers)) return
     this.#look(partition, failed, isProbe, nowMs)
   }
 

@@ -81,10 +81,18 @@ export const breakerMutants: ReadonlyArray<Mutant> = [
   {
     name: "what failed because of others opens a breaker",
     file: "publish/SinkBreaker.ts",
-    find: `(isBehind || failed.error === undefined)) return`,
-    replace: `failed.error === undefined) return`,
+    find: `(isBehind || isOfOthers)) return`,
+    replace: `isOfOthers) return`,
     foundBy: "publish/SinkBreaker.test.ts",
     test: "is no range of which something was stored"
+  },
+  {
+    name: "an answer that says nothing opens no breaker",
+    file: "publish/SinkBreaker.ts",
+    find: `failed?.fate === "notStored" && failed.error === undefined`,
+    replace: `failed !== undefined && failed.error === undefined`,
+    foundBy: "publish/SinkBreaker.test.ts",
+    test: "is an answer that says of nothing what became of it"
   },
   {
     name: "any answer is taken for that of the probe",

@@ -98,8 +98,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what stands in a fallback until it is resumed is sent on nevertheless",
     file: "publish/fallback/Redrive.ts",
-    find: `yield* this.#unlessOver(held, Deferred.await(this.#resumed))`,
-    replace: `yield* Effect.sleep(1000)`,
+    find: `this.#unlessOver(held, Deferred.await(this.#resumed))`,
+    replace: `Effect.sleep(1000)`,
     foundBy,
     test: "halts where its cluster refuses"
   },
@@ -251,8 +251,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a publisher near the end of a fallback waits for it without an end",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `if (part.isHeld && nowMs - part.heldSinceMs >= part.heldMs) {`,
-    replace: `if (part.isHeld && nowMs < 0) {`,
+    find: `if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false`,
+    replace: `if (!part.isHeld || part.heldMs > 0) return false`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "holds nobody back for long"
   },
@@ -305,5 +305,47 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `portion.ended()`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "goes on where a record is refused"
+  },
+  {
+    name: "closing waits for nothing that is sent on from a fallback",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `    yield* this.#redrive?.leave ?? Effect.void
+`,
+    replace: ``,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "waits for what is on its way when its process is closed"
+  },
+  {
+    name: "what stands before a record of a fallback that halts is settled by nobody",
+    file: "publish/fallback/Redrive.ts",
+    find: `yield* Effect.raceFirst(resumed, Effect.andThen(settled, Effect.never))`,
+    replace: `yield* Effect.raceFirst(resumed, Effect.andThen(Effect.sleep(0), Effect.never))`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "settles what stands before a record that halts"
+  },
+  {
+    name: "who is held back near the end of a fallback waits for an answer of its cluster",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `      for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
+`,
+    replace: ``,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "holds nobody back for long where nobody can say"
+  },
+  {
+    name: "a fallback that takes nothing tells of each try",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `if (fellBack === 0) {`,
+    replace: `if (fellBack < 0) {`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "tells once of an outage in which its cluster"
+  },
+  {
+    name: "closing a fallback waits for drivers without an end",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `Effect.timeoutOption(Fiber.join(ending), endMs)`,
+    replace: `Effect.option(Fiber.join(ending))`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "has an end when its process is closed"
   }
 ]

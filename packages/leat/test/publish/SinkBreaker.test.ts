@@ -63,6 +63,12 @@ describe("what opens a breaker", () => {
     expect(breaker.isOpen).toBe(isOne)
   })
 
+  it("is an answer that says of nothing what became of it, and why", () => {
+    const { breaker, answered } = breakerOf()
+    for (let send = 0; send < 40; send++) answered(send % 4, [{ from: 0, to: 1, fate: "unknown" }])
+    expect(breaker.isOpen).toBe(true)
+  })
+
   it("is no range of which something was stored, nor one that failed because of another, nor one without a reason", () => {
     const { breaker, answered } = breakerOf()
     for (let send = 0; send < 40; send++) {

@@ -1,5 +1,5 @@
-import { Effect, Metric } from "effect"
-import type { TopicSpec } from "leat/transport"
+import { Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
+import { type TopicSpec, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { fallbackPartitions, fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
@@ -194,4 +194,152 @@ describe("sending on what a fallback holds", () => {
       })
     )
   })
+
+  it("waits for what is on its way when its process is closed: the next one sends nothing twice", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { notes } = yield* Scope.provide(openFalling(places), scope)
+        places.farFaults = isAway
+        for (let text = 0; text < 40; text++) yield* notes.publish(note("k", String(text)))
+        places.farFaults = { send: () => ({ kind: "delay", ms: 300 }) }
+        yield* until(
+          "it is on its way",
+          () => stored(places).length > 0 || places.far.topic("notes").partitions[0]?.end !== 0n
+        )
+        yield* Scope.close(scope, Exit.void)
+        places.farFaults = {}
+        const next = yield* openFalling(places)
+        yield* next.notes.publish(note("k", "40"))
+        yield* Effect.sleep("10 seconds")
+        expect(stored(places)).toEqual(Array.from({ length: 41 }, (_, text) => String(text)))
+      })
+    )
+  })
+
+  it("settles what stands before a record that halts: no process sends it once more", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], then: "halt" }
+    ]
+    let isOn = false
+    const far = answering((sent) =>
+      isOn && sent.includes("3") ? sent.map((text) => (text === "3" ? "refused" : "behind")) : undefined
+    )
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const one = yield* Scope.provide(openFalling(places, { policy, far }), scope)
+        places.farFaults = isAway
+        for (let text = 0; text < 5; text++) yield* one.notes.publish(note("k", String(text)))
+        isOn = true
+        places.farFaults = {}
+        yield* until("it stands", () => one.leat.halted().length === 1, 30_000)
+        yield* Effect.sleep("5 seconds")
+        yield* Scope.close(scope, Exit.void)
+        const next = yield* openFalling(places, { policy, far })
+        yield* until("it stands again", () => next.leat.halted().length === 1, 30_000)
+        isOn = false
+        yield* next.leat.resume
+        yield* until("all is sent on", () => stored(places).length >= 5, 30_000)
+        yield* Effect.sleep("5 seconds")
+        expect(stored(places)).toEqual(["0", "1", "2", "3", "4"])
+      })
+    )
+  })
+
+  it.for(["refused", "broken once"] as const)(
+    "holds nobody back for long where nobody can say how far it is: %s",
+    (how) => {
+      const places = fallbackPlaces()
+      let isSilent = false
+      let isBroken = true
+      story(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openFalling(places, {
+            near: ({ bounds }) => ({
+              bounds: (...asked) => {
+                if (!isSilent) return bounds(...asked)
+                if (how === "broken once") {
+                  if (!isBroken) return bounds(...asked)
+                  isBroken = false
+                  throw new Error("no bounds")
+                }
+                return Effect.fail(
+                  new TransportError({ reason: "Unauthorized", transport: "near", operation: "bounds", detail: "no" })
+                )
+              }
+            })
+          })
+          places.farFaults = isAway
+          for (let text = 0; text < 20; text++) yield* notes.publish(note("k", String(text)))
+          // Near the end the cluster is away again.
+          let sends = 0
+          places.farFaults = { send: () => (sends++ < 1 ? undefined : { kind: "fail", reason: "Unavailable" }) }
+          isSilent = true
+          yield* Effect.sleep("5 seconds")
+          for (let text = 20; text < 30; text++)
+            yield* Effect.timeout(notes.publish(note("k", String(text))), "30 seconds")
+          const { stored: there = 0, fellBack = 0, recovered = 0 } = legRow(leat) ?? {}
+          expect(there + fellBack - recovered).toBe(30)
+        })
+      )
+    }
+  )
+
+  it("tells once of an outage in which its cluster takes nothing either", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        places.farFaults = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        places.nearFaults = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        notes.offer(note("k", "0"))
+        yield* Effect.sleep("5 minutes")
+        places.farFaults = {}
+        yield* until("it is stored", () => legRow(leat)?.stored === 1, 30_000)
+        yield* Effect.sleep("10 seconds")
+      })
+    )
+    expect(lines.filter((line) => line.includes("goes to the fallback"))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes("were sent on"))).toEqual([])
+  })
+
+  it.for(["settle", "bounds"] as const)(
+    "has an end when its process is closed, whatever its driver does: %s",
+    (what) => {
+      const places = fallbackPlaces()
+      let isHung = false
+      const never = Effect.uninterruptible(Effect.never)
+      const lines = story(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const { notes } = yield* Scope.provide(
+            openFalling(places, {
+              drain: "1 second",
+              near: ({ bounds, subscribe }) => ({
+                bounds: (...asked) => (isHung && what === "bounds" ? never : bounds(...asked)),
+                subscribe: (asked) =>
+                  Stream.map(subscribe(asked), (lane) => ({
+                    ...lane,
+                    settle: (position) => (isHung && what === "settle" ? never : lane.settle(position))
+                  }))
+              })
+            }),
+            scope
+          )
+          places.farFaults = isAway
+          yield* notes.publish(note("k", "0"))
+          isHung = true
+          places.farFaults = {}
+          yield* Effect.sleep("5 seconds")
+          const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+          yield* Effect.timeout(Fiber.join(closing), "30 seconds")
+        })
+      )
+      expect(lines.filter((line) => line.includes("is not closed within"))).toHaveLength(1)
+    }
+  )
 })

@@ -9,6 +9,7 @@
 import { Effect } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import type { PartitionBounds, TransportError } from "../../transport/index.ts"
+import { warn } from "../../Telemetry.ts"
 import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Leg } from "../../routes/Route.ts"
@@ -82,7 +83,13 @@ export class FallbackReturn {
           yield* this.#idle
           continue
         }
-        yield* stays ? this.#probe : this.#read
+        // A driver that breaks must not leave the partitions where they are for ever.
+        yield* Effect.catchDefect(stays ? this.#probe : this.#read, (defect) =>
+          Effect.andThen(
+            warn(`looking whether ${this.#home.leg.sink} is back has failed, and goes on: ${textOfThrown(defect)}`),
+            Effect.sleep(lookMsMax)
+          )
+        )
       }
     })
   }
@@ -106,7 +113,9 @@ export class FallbackReturn {
       yield* this.#wake.waitFor(this.#pauseMs)
       const unplaced = parts.filter(({ isUnplaced }) => isUnplaced)
       for (const part of unplaced) part.isUnplaced = false
-      const rows = yield* answered(place.transport.bounds(place.topic, fallbackGroup))
+      const rows = yield* answered(Effect.suspend(() => place.transport.bounds(place.topic, fallbackGroup)))
+      // Also without an answer nobody is held back for longer.
+      for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
       if (rows === undefined) for (const part of unplaced) part.isUnplaced = true
       let hasRisen = false
       for (const row of rows ?? []) {
@@ -128,13 +137,8 @@ export class FallbackReturn {
   }
 
   #look(partition: number, part: FallbackPart, isRising: boolean): void {
-    if (!part.isOn) return
+    if (!part.isOn || this.#letGo(partition, part)) return
     const { nowMs } = this.#pump
-    if (part.isHeld && nowMs - part.heldSinceMs >= part.heldMs) {
-      part.heldMs *= 2
-      this.#hold(partition, part, false)
-      return
-    }
     const left = part.end - part.settled
     if (left > 0n) {
       if (isRising && left <= nearRecords) this.#hold(partition, part, true)
@@ -144,6 +148,14 @@ export class FallbackReturn {
     if (part.isFresh && nowMs - part.onSinceMs < freshMs) return
     if (part.isUnplaced || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
     this.#turnOff(partition, part)
+  }
+
+  /** Whether what is published was held back for long enough, and is not any more. */
+  #letGo(partition: number, part: FallbackPart): boolean {
+    if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false
+    part.heldMs *= 2
+    this.#hold(partition, part, false)
+    return true
   }
 
   #hold(partition: number, part: FallbackPart, isHeld: boolean): void {
@@ -180,7 +192,7 @@ export class FallbackReturn {
     const { transport } = this.#pump
     const asked =
       transport.capabilities.fencing === "none"
-        ? Effect.map(answered(transport.bounds(topic)), (rows) => rows !== undefined)
+        ? Effect.map(answered(Effect.suspend(() => transport.bounds(topic))), (rows) => rows !== undefined)
         : Effect.map(boundedFence(destination, partition, sink, timeoutMs), (failure) => failure === undefined)
     return Effect.gen({ self: this }, function* () {
       const isBack = yield* asked

@@ -37,6 +37,9 @@ const againMsMax = 5000
 /** Records that are sent on at once. */
 const portionMax = 500
 
+/** How long closing waits for what is on its way, in milliseconds. */
+const leaveMs = 2000
+
 /** How long a settle may take before it is asked anew, in milliseconds. */
 const answerMs = 30_000
 
@@ -107,6 +110,10 @@ export class Redrive {
     Deferred.doneUnsafe(resumed, Effect.void)
   }
 
+  /** Lanes in which something is sent on. */
+  readonly #busy = new Set<Held>()
+  #isLeaving = false
+
   /** A member, again and again; each until it fails. */
   get run(): Effect.Effect<never> {
     return Effect.forever(Effect.andThen(Effect.exit(Effect.scoped(this.#member)), Effect.sleep(1000)))
@@ -139,12 +146,22 @@ export class Redrive {
       held.isOver = true
       return Effect.sleep(timeoutMs)
     })
-    const work = Stream.runForEach(lane.batches, (batch) => this.#batch(held, batch))
+    const work = Stream.runForEach(lane.batches, (batch) =>
+      Effect.suspend(() => {
+        if (this.#isLeaving) return Effect.never
+        this.#busy.add(held)
+        return Effect.ensuring(
+          this.#batch(held, batch),
+          Effect.sync(() => this.#busy.delete(held))
+        )
+      })
+    )
     return Effect.raceFirst(work, revoked).pipe(
       Effect.catchCause((cause) => {
         const error = Cause.squash(cause)
-        if (Pull.isDoneCause(cause) || (error instanceof TransportError && error.reason === "LaneLost"))
-          return Effect.void
+        if (Pull.isDoneCause(cause)) return Effect.void
+        // A broker may give it again at once, and again.
+        if (error instanceof TransportError && error.reason === "LaneLost") return Effect.sleep(1000)
         const why = error instanceof TransportError ? error.message : textOfThrown(error)
         return Effect.andThen(
           Cause.hasInterruptsOnly(cause)
@@ -157,6 +174,16 @@ export class Redrive {
       Effect.asVoid
     )
   }
+
+  /** Begins nothing any more, and waits for what is on its way, and for its settle; not for long. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isLeaving = true
+    for (const held of this.#busy) held.isOver = true
+    const quiet: Effect.Effect<void> = Effect.suspend(() =>
+      this.#busy.size > 0 ? Effect.andThen(Effect.sleep(10), quiet) : Effect.void
+    )
+    return Effect.asVoid(Effect.timeoutOption(quiet, leaveMs))
+  })
 
   get #name(): string {
     return `the fallback ${this.#place.topic}`
@@ -173,10 +200,13 @@ export class Redrive {
       const sentTo = yield* this.#sendOn(held, records)
       if (sentTo < records.length) {
         // It is revoked: the next holder begins with what was not sent.
+        // Consumers hear of what is dropped from whoever settles it.
         const position = records[sentTo]?.position
-        return position === undefined ? undefined : yield* this.#settle(held, position)
+        if (position === undefined || this.#endings.notices.isCarried(partition)) return
+        return yield* this.#settle(held, position)
       }
       yield* this.#announce(held)
+      if (held.isOver && this.#endings.notices.isCarried(partition)) return
       yield* this.#settle(held, next)
     })
   }
@@ -288,7 +318,10 @@ export class Redrive {
       yield* warn(
         `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${reason}: ${detail}`
       )
-      yield* this.#unlessOver(held, Deferred.await(this.#resumed))
+      // What stands before it has ended.
+      const settled = Effect.andThen(this.#announce(held), Effect.ignore(this.#settle(held, record.position)))
+      const resumed = this.#unlessOver(held, Deferred.await(this.#resumed))
+      yield* Effect.raceFirst(resumed, Effect.andThen(settled, Effect.never))
       this.#halted.delete(partition)
       return undefined
     })

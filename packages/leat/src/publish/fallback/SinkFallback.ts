@@ -1,5 +1,5 @@
 /** What a sink has of its fallback: which of its partitions go there, when they go back, and who sends on what is there. */
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
@@ -37,6 +37,12 @@ export interface FallingSink extends PartitionHome {
   readonly find: (partition: number) => PumpedPartition | undefined
 }
 
+/** How long closing waits for what was asked of drivers to end, in milliseconds. */
+const endMs = 5000
+
+/** A fallback that is tried again so long after it had nothing is another matter, in milliseconds. */
+const quietMs = 60_000
+
 /** What is shown of a fallback. */
 export interface FallbackState {
   /** The partitions that go there. */
@@ -62,6 +68,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   readonly #redrive: Redrive | undefined
   readonly #running: Array<Fiber.Fiber<never>> = []
   #tally: Tally | undefined
+  /** When it was over without that anything had come there; Infinity: something had. */
+  #unusedMs = Number.POSITIVE_INFINITY
   #waiting: number | undefined
 
   constructor(place: FallbackPlace, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
@@ -189,7 +197,14 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   }
 
   /** Sends nothing on any more: others do, or the next process. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll(this.#running))
+  readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    yield* this.#redrive?.leave ?? Effect.void
+    // In a fiber that nobody waits for longer: a driver may not let itself be interrupted.
+    const ending = yield* Effect.forkDetach(Fiber.interruptAll(this.#running))
+    const ended = yield* Effect.timeoutOption(Fiber.join(ending), endMs)
+    if (Option.isNone(ended))
+      yield* warn(`${this.#fallback.name} is not closed within ${endMs} ms, and is not waited for any longer`)
+  })
 
   isUnsent(partition: number): boolean {
     return this.#sink.find(partition)?.isUnsent ?? true
@@ -233,6 +248,11 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   over(sinceMs: number): void {
     if (this.#tally === undefined) return
     const { sinceMs: from, fellBack } = this.#tally
+    // Nothing has come there, because it takes nothing either: that a partition tries the destination now and then is no news.
+    if (fellBack === 0) {
+      this.#unusedMs = this.#pump.nowMs
+      return
+    }
     this.#tally = undefined
     this.#waiting = this.#redrive === undefined ? undefined : 0
     const seconds = Math.round((sinceMs - from) / 1000)
@@ -272,6 +292,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   /** Once until it is over. */
   #tell(sentence: string): void {
+    if (this.#pump.nowMs - this.#unusedMs > quietMs) this.#tally = undefined
+    this.#unusedMs = Number.POSITIVE_INFINITY
     if (this.#tally !== undefined) return
     this.#tally = { sinceMs: this.#pump.nowMs, fellBack: 0 }
     this.#say(sentence)
