@@ -93,7 +93,8 @@ export class FallbackTopics<T> {
 
   #lookOut(readers: Scope.Scope): Effect.Effect<never> {
     return Effect.gen({ self: this }, function* () {
-      for (let isFirst = true; ; isFirst = false) {
+      // A look without an answer is none: what is found after it was there all the same.
+      for (let isFirst = true; ; isFirst &&= this.#unknownLooks > 0) {
         for (const name of yield* this.#found) {
           if (this.#read.has(name)) continue
           const one = this.#made(name, isFirst)

@@ -347,5 +347,13 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `Effect.option(Fiber.join(ending))`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "has an end when its process is closed"
+  },
+  {
+    name: "a look for a fallback without an answer is the first one",
+    file: "consume/FallbackTopics.ts",
+    find: `isFirst &&= this.#unknownLooks > 0) {`,
+    replace: `isFirst = false) {`,
+    foundBy: "publish/fallbackStay.test.ts",
+    test: "reads what fell back while nobody read"
   }
 ]

@@ -1,6 +1,7 @@
 import { Effect, Exit, Scope } from "effect"
 import { Leat, memoryDriver } from "leat"
 import type { FaultPlan } from "leat/testing"
+import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { fallbackPlaces, inFallback, named, openFalling, stored, textsOf } from "./fallbackStory.js"
@@ -152,30 +153,45 @@ describe("a subscription of a stream that fell back", () => {
     )
   })
 
-  it("reads what fell back while nobody read, and begins with what is new where it says so", () => {
-    const places = fallbackPlaces()
-    story(
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const first = yield* Scope.provide(openFalling(places, stay), scope)
-        places.farFaults = isAway
-        for (const text of numbers(3)) yield* first.notes.publish(note("k", text))
-        yield* Scope.close(scope, Exit.void)
-        places.farFaults = {}
-        const { notes } = yield* openFalling(places, stay)
-        const [all, late]: [Array<string>, Array<string>] = [[], []]
-        yield* notes.handle("all", ({ text }) => Effect.sync(() => void all.push(text)))
-        yield* notes.handle("late", ({ text }) => Effect.sync(() => void late.push(text)), { from: "latest" })
-        yield* Effect.sleep(60_000)
-        yield* notes.publish(note("k", "3"))
-        places.farFaults = isAway
-        yield* notes.publish(note("k", "4"))
-        yield* until("all is handled", () => all.length === 5, 60_000)
-        expect(sorted(all)).toEqual(numbers(5))
-        expect(sorted(late)).toEqual(["3", "4"])
+  it.for([0, 1])(
+    "reads what fell back while nobody read, and begins with what is new where it says so: %s looks fail",
+    (fails) => {
+      const places = fallbackPlaces()
+      let asked = 0
+      const error = new TransportError({
+        reason: "Unavailable",
+        transport: "near",
+        operation: "topics",
+        detail: "not now"
       })
-    )
-  })
+      /** Of each of two groups the first so many looks have no answer. */
+      const near = ({ topics = Effect.succeed([]) }: Transport): Partial<Transport> => ({
+        topics: Effect.suspend(() => (asked++ < fails * 2 ? Effect.fail(error) : topics))
+      })
+      story(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const first = yield* Scope.provide(openFalling(places, stay), scope)
+          places.farFaults = isAway
+          for (const text of numbers(3)) yield* first.notes.publish(note("k", text))
+          yield* Scope.close(scope, Exit.void)
+          places.farFaults = {}
+          const { notes } = yield* openFalling(places, { ...stay, near })
+          asked = 0
+          const [all, late]: [Array<string>, Array<string>] = [[], []]
+          yield* notes.handle("all", ({ text }) => Effect.sync(() => void all.push(text)))
+          yield* notes.handle("late", ({ text }) => Effect.sync(() => void late.push(text)), { from: "latest" })
+          yield* Effect.sleep(60_000)
+          yield* notes.publish(note("k", "3"))
+          places.farFaults = isAway
+          yield* notes.publish(note("k", "4"))
+          yield* until("all is handled", () => all.length === 5, 60_000)
+          expect(sorted(all)).toEqual(numbers(5))
+          expect(sorted(late)).toEqual(["3", "4"])
+        })
+      )
+    }
+  )
 
   it("does not read what is sent on", () => {
     const places = fallbackPlaces()
