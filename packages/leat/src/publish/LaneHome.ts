@@ -45,6 +45,8 @@ export interface Halted {
   readonly attempts: number
   /** One sentence for a person. */
   readonly detail: string
+  /** It is the fallback that refuses it: where its partition goes back, the destination is asked. */
+  readonly isOfFallback?: true
 }
 
 /** When an answer came, chance, and whether a range that was handed over earlier had failed. */

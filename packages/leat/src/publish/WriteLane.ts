@@ -454,7 +454,7 @@ export class WriteLane implements QueueOwner {
     if (waitMs !== undefined) this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + waitMs)
     else if ("ending" in decision && decision.ending === "deadLetter")
       return [this.#setAside(batch, part, announced, failure)]
-    else this.halted = failure
+    else this.halted = isRefusedThere ? { ...failure, isOfFallback: true } : failure
     return [this.#again(batch, part, isInDoubt)]
   }
 

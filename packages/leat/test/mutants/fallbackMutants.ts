@@ -355,5 +355,13 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `isFirst = false) {`,
     foundBy: "publish/fallbackStay.test.ts",
     test: "reads what fell back while nobody read"
+  },
+  {
+    name: "a lane that its own cluster halts is resumed by each fallback",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `lane.halted?.isOfFallback === true)`,
+    replace: `lane.halted !== undefined)`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "leaves a lane halted that its own cluster has refused"
   }
 ]

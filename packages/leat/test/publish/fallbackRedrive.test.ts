@@ -2,6 +2,7 @@ import { Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { type TopicSpec, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { fallbackPartitions, fallbackTopic } from "../../src/record/fallbackTopic.js"
+import { noteContract } from "../contracts/Note.js"
 import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
 import { KnownIds } from "./knownIds.js"
 import { answering, isAway, spillStory as story, until } from "./spillStory.js"
@@ -342,4 +343,39 @@ describe("sending on what a fallback holds", () => {
       expect(lines.filter((line) => line.includes("is not closed within"))).toHaveLength(1)
     }
   )
+
+  it("leaves a lane halted that its own cluster has refused, however often its partition falls back", () => {
+    const places = fallbackPlaces()
+    let poison = 0
+    const far = answering((sent) => {
+      if (places.farFaults === isAway || !sent.includes("poison")) return undefined
+      poison++
+      return sent.map(() => "refused")
+    })
+    const lines = story(
+      Effect.gen(function* () {
+        const policy = [
+          { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+          { on: ["Rejected"], then: "halt" }
+        ]
+        const { leat, notes } = yield* openFalling(places, { policy, far, leg: { wire: "cloudevents" } })
+        const other = yield* leat.stream(noteContract({ stream: "test.others" }))
+        notes.offer(note("k", "poison"))
+        yield* until("it halts", () => leat.halted().length === 1)
+        for (const text of ["0", "1", "2"]) {
+          places.farFaults = isAway
+          yield* other.publish(note("k", text))
+          places.farFaults = {}
+          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 30_000)
+          yield* Effect.sleep("5 seconds")
+        }
+        expect(leat.halted()).toHaveLength(1)
+        expect(poison).toBe(1)
+        expect(stored(places)).toEqual(["0", "1", "2"])
+        yield* leat.resume
+        yield* until("it is tried again", () => poison === 2)
+      })
+    )
+    expect(lines.filter((line) => line.startsWith("publishing test.notes to far/notes stands"))).toHaveLength(2)
+  })
 })

@@ -230,7 +230,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     part.isOwed = false
     for (const lanes of this.#sink.legs.values())
       for (const lane of lanes.all)
-        if (lane.partition === partition && lane.halted !== undefined) lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+        if (lane.partition === partition && lane.halted?.isOfFallback === true)
+          lane.resume(this.#pump.nowMs, this.#pump.wallMs)
     this.#turn(partition)
   }
 
