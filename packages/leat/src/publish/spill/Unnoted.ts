@@ -124,7 +124,7 @@ export class Unnoted {
     this.#found.delete(id)
   }
 
-  /** Whether it stands there as far as anybody knows. */
+  /** Whether nothing stands there that had no answer and was found. */
   get isEmpty(): boolean {
     return this.#found.size === 0
   }
