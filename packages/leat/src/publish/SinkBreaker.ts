@@ -168,7 +168,7 @@ export class SinkBreaker implements LaneBreaker, Alarmed {
     const { probes } = this.#breaker
     const seconds = Math.round((nowMs - this.#openedMs) / 1000)
     this.#tell(
-      `the breaker of ${this.#home.leg.sink} closes after ${seconds} ${seconds === 1 ? "second" : "seconds"} and ${probes} ${probes === 1 ? "probe" : "probes"}: ${this.#home.pending} events have waited, and ${this.#ended} were given up or spilled because it was open`
+      `the breaker of ${this.#home.leg.sink} closes after ${seconds} ${seconds === 1 ? "second" : "seconds"} and ${probes} ${probes === 1 ? "probe" : "probes"}: ${this.#home.pending} events have waited, and ${this.#ended} of them were given up, or went elsewhere, because it was open`
     )
     this.#home.wake(undefined)
   }

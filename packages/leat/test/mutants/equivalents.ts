@@ -3,6 +3,7 @@ export const equivalents: ReadonlyArray<{ readonly file: string; readonly why: s
   { file: "audit/Audit.ts", why: "exports" },
   { file: "publish/LaneRules.ts", why: "types only" },
   { file: "publish/LaneHome.ts", why: "types only" },
+  { file: "publish/sendOn/Ending.ts", why: "types, and a name that the notices' tests read" },
   { file: "publish/Receipt.ts", why: "types only" },
   { file: "publish/Admission.ts", why: "constants and errors, whose words nothing reads" },
   { file: "publish/reportStream.ts", why: "names counters; Telemetry.test.ts reads each of them" },

@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/fallback.test.ts"
+const trouble = "publish/fallbackTrouble.test.ts"
 const worlds = "publish/fallbackWorlds.test.ts"
 const faults = "routes/fallbackFaults.test.ts"
 const stays = "publish/fallbackStay.test.ts"
@@ -82,48 +83,52 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is sent on from a fallback is settled before it is stored",
     file: "publish/fallback/Redrive.ts",
-    find: `if (sentTo < records.length) {`,
-    replace: `if (sentTo > records.length) {`,
+    find: `        yield* this.#sendOn.send(held, some)
+`,
+    replace: `        held.passed((some.at(-1)?.position ?? 0n) + 1n)
+        yield* held.settle(held.at)
+        yield* this.#sendOn.send(held, some)
+`,
     foundBy: worlds,
     test: "lose nothing"
   },
   {
     name: "whoever is given a partition of a fallback does not fence what it had given up there",
     file: "publish/fallback/Redrive.ts",
-    find: `if (!held.isFenced) yield* this.#fence(held)`,
+    find: `if (!held.isFenced) yield* this.#sendOn.fence(held)`,
     replace: ``,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "fences the destination when a partition comes again"
   },
   {
     name: "what stands in a fallback until it is resumed is sent on nevertheless",
-    file: "publish/fallback/Redrive.ts",
-    find: `this.#unlessOver(held, Deferred.await(this.#resumed))`,
-    replace: `Effect.sleep(1000)`,
+    file: "publish/sendOn/SendOn.ts",
+    find: `Effect.raceFirst(Deferred.await(this.#resumed), settled)`,
+    replace: `Effect.raceFirst(Effect.sleep(1000), settled)`,
     foundBy,
     test: "halts where its cluster refuses"
   },
   {
     name: "what is sent on from a fallback is in no account",
     file: "publish/fallback/RedriveEndings.ts",
-    find: `if (!isCounted) {`,
-    replace: `if (isCounted) {`,
+    find: `if (id !== undefined && !isMarker) count(`,
+    replace: `if (id === undefined && !isMarker) count(`,
     foundBy,
     test: "is sent on by whoever is there"
   },
   {
     name: "what is sent on once more from a fallback is counted once more",
     file: "publish/fallback/RedriveEndings.ts",
-    find: `const isCounted = record.position < (this.#countedTo.get(partition) ?? 0n)`,
-    replace: `const isCounted = record.position < 0n`,
+    find: `if (record.position < (this.#countedTo.get(partition) ?? 0n)) continue`,
+    replace: `if (record.position < 0n) continue`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "fences the destination when a partition comes again"
   },
   {
     name: "consumers are not told what was dropped on its way from a fallback",
     file: "publish/fallback/RedriveEndings.ts",
-    find: `if (how.ending !== "stored") this.#announce(partition, record, how)`,
-    replace: ``,
+    find: `this.notices.drop(partition, record, how, () => false)`,
+    replace: `this.notices.drop(partition, record, how, () => true)`,
     foundBy,
     test: "tells consumers"
   },
@@ -292,7 +297,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is refused when it is sent on from a fallback is surely not stored",
     file: "publish/fallback/RedriveEndings.ts",
-    find: `      account.droppedMayBeStored++
+    find: `    account.droppedMayBeStored += events
 `,
     replace: ``,
     foundBy: "publish/fallbackRedrive.test.ts",
@@ -300,9 +305,9 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is stored behind a refused record of a fallback is not counted",
-    file: "publish/fallback/Redrive.ts",
-    find: `this.#endings.ended(partition, portion.ended(), { ending: "stored" })`,
-    replace: `portion.ended()`,
+    file: "publish/sendOn/SendOn.ts",
+    find: `if (behind.length > 0) this.#stored(part, behind)`,
+    replace: ``,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "goes on where a record is refused"
   },
@@ -316,12 +321,12 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     test: "waits for what is on its way when its process is closed"
   },
   {
-    name: "what stands before a record of a fallback that halts is settled by nobody",
-    file: "publish/fallback/Redrive.ts",
-    find: `yield* Effect.raceFirst(resumed, Effect.andThen(settled, Effect.never))`,
-    replace: `yield* Effect.raceFirst(resumed, Effect.andThen(Effect.sleep(0), Effect.never))`,
+    name: "closing settles nothing of what was sent on from a fallback",
+    file: "publish/fallback/HeldPartition.ts",
+    find: `this.at > this.lane.start ? this.#settles.last(this.partition, this.at) : Effect.void`,
+    replace: `Effect.void`,
     foundBy: "publish/fallbackRedrive.test.ts",
-    test: "settles what stands before a record that halts"
+    test: "waits for what is on its way when its process is closed"
   },
   {
     name: "who is held back near the end of a fallback waits for an answer of its cluster",
@@ -363,5 +368,100 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `lane.halted !== undefined)`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "leaves a lane halted that its own cluster has refused"
+  },
+  {
+    name: "a partition of a fallback that cannot be read interrupts its neighbours",
+    file: "publish/fallback/Redrive.ts",
+    find: `(other) => this.#giveBack(other)`,
+    replace: `() => Effect.void`,
+    foundBy: trouble,
+    test: "has no partition that cannot be read"
+  },
+  {
+    name: "a partition of a fallback that cannot be read is tried again each second",
+    file: "publish/fallback/Redrive.ts",
+    find: `yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
+      const others`,
+    replace: `const others`,
+    foundBy: trouble,
+    test: "has no partition that cannot be read"
+  },
+  {
+    name: "nobody is told why nothing of a fallback is sent on",
+    file: "publish/fallback/Redrive.ts",
+    find: `return this.#fails(undefined, Cause.squash(exit.cause))`,
+    replace: `return Effect.void`,
+    foundBy: trouble,
+    test: "says once why nothing is sent on"
+  },
+  {
+    name: "what is sent on from a fallback has to be settled before anything goes back",
+    file: "publish/fallback/HeldPartition.ts",
+    find: `    this.#home.sentOn(this.partition, position)
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "goes back although nothing can be settled there"
+  },
+  {
+    name: "nobody is told that a fallback does not say how far it was sent on",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `yield* this.#unanswered(rows)`,
+    replace: ``,
+    foundBy: trouble,
+    test: "says once that nobody says how far"
+  },
+  {
+    name: "a drop whose marker is refused is announced by nobody",
+    file: "publish/fallback/Redrive.ts",
+    find: `        this.#endings.handOver(held.partition)
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "has a later event announce a drop"
+  },
+  {
+    name: "a topic of a fallback that is made anew is taken for the one before",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `base < part.settled) this.anew(`,
+    replace: `base < 0n) this.anew(`,
+    foundBy: trouble,
+    test: "is known to be another one"
+  },
+  {
+    name: "what is sent on from a topic that was made anew is counted already",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `    this.#countedTo.delete(partition)
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "is known to be another one"
+  },
+  {
+    name: "what is deleted in a fallback before it is sent on is in no account",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `    count(this.#home.unreadAccount, { ending: "dropped", reason: "Corrupt" }, Number(to - first))
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "counts what was deleted there"
+  },
+  {
+    name: "a process that has nothing in a fallback never looks what waits there",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `this.#wake.waitFor(idleLookMs)`,
+    replace: `this.#wake.wait`,
+    foundBy: trouble,
+    test: "shows what waits also to a process"
+  },
+  {
+    name: "a settle that ends before whoever begins it goes on is the last one",
+    file: "publish/sendOn/Settles.ts",
+    find: `settling.isRunning = true
+        settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)`,
+    replace: `settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
+        settling.isRunning = true`,
+    foundBy: "publish/Settles.test.ts",
+    test: "settles each position"
   }
 ]

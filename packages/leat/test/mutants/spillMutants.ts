@@ -247,7 +247,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing leaves in memory what is held back for the end of a spill",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (part !== undefined) this.#sender.hold(partition, part, false)`,
+    find: `if (part !== undefined) this.#hold(partition, part, false)`,
     replace: ``,
     foundBy,
     test: "also while the last of that is on its way"
@@ -255,7 +255,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is published is held back as long as a cluster gives no answer",
     file: "publish/spill/SpillDrain.ts",
-    find: `              this.#sender.hold(partition, part, false)
+    find: `              this.#hold(partition, part, false)
               return Effect.void`,
     replace: `              return Effect.void`,
     foundBy,
@@ -288,7 +288,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each partition of a spill has a rate of its own",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
         yield* this.#pace.wait(to - from)`,
     replace: `        const own = new Pace(
@@ -302,7 +302,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the rate of a spill is that with which its sink was opened",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `      () => home.leg.spill?.ratePerSecond
     )`,
     replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
@@ -337,7 +337,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced before a spill is sent on",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#sender.fence(partition)
+    find: `      yield* this.#sendOn.fence(sent)
       for (;;) {`,
     replace: `      for (;;) {`,
     foundBy,
@@ -346,10 +346,10 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#sender.send(partition, part, records, lanes)
+    find: `      yield* this.#sendOn.send(sent, records)
       if`,
     replace: `      yield* lanes.settle(partition, next)
-      yield* this.#sender.send(partition, part, records, lanes)
+      yield* this.#sendOn.send(sent, records)
       if`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
@@ -372,8 +372,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a drop from the spill is not announced",
-    file: "publish/spill/SpillSender.ts",
-    find: `if (record.position >= part.announcedEnd) this.#endings.announce(partition, part, record, how)`,
+    file: "publish/sendOn/SendOn.ts",
+    find: `if (record.position >= part.announcedEnd) part.announce(record, how)`,
     replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
@@ -388,7 +388,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a settle without an answer keeps everything waiting",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `Effect.raceFirst(Deferred.await(waiting), late)`,
     replace: `Effect.andThen(Deferred.await(waiting), late)`,
     foundBy: silent,
@@ -396,7 +396,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a settle without an answer is not begun anew",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `if (why === undefined) return position`,
     replace: `if (why !== "") return position`,
     foundBy: silent,
@@ -404,7 +404,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "nobody is told that a spill cannot settle",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `monotonicMs(clock) - sinceMs >= tellUnsettledMs`,
     replace: `monotonicMs(clock) - sinceMs < 0`,
     foundBy: silent,
@@ -412,7 +412,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a trim without an answer is not told",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `      if (!wasTold)
 `,
     replace: `      if (wasTold)
@@ -536,8 +536,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what ends otherwise than stored is told before it is settled",
-    file: "publish/spill/SpillSender.ts",
-    find: `return lanes.settle(partition, record.position + 1n)
+    file: "publish/sendOn/SendOn.ts",
+    find: `return part.settle(record.position + 1n)
       })`,
     replace: `return Effect.succeed(true)
       })`,
@@ -546,7 +546,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is not settled is surely not stored",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `Exit.isSuccess(exit) && exit.value`,
     replace: `Exit.isSuccess(exit)`,
     foundBy: settled,
@@ -562,7 +562,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "closing waits for a settle that hangs, and settles nothing beside it",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `      settling.running?.interruptUnsafe()
 `,
     replace: `      if (settling.running !== undefined) return Effect.void
@@ -590,8 +590,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what had no answer before it was refused is surely not stored",
-    file: "publish/spill/SpillSender.ts",
-    find: `      if (doubtEnd !== undefined) doubt(doubtEnd)
+    file: "publish/sendOn/SendOn.ts",
+    find: `          if (answered.doubtEnd !== undefined) part.doubt(answered.doubtEnd)
 `,
     replace: ``,
     foundBy: settled,
@@ -624,7 +624,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a trim that has failed is not begun anew",
-    file: "publish/spill/SpillSettles.ts",
+    file: "publish/sendOn/Settles.ts",
     find: `else yield* Effect.sleep(Math.min(againMs * 2 ** failures++, trimAgainMsMax))`,
     replace: `else return`,
     foundBy: settled,
@@ -745,7 +745,7 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a record that others fail because of is never sent first",
-    file: "publish/spill/SpillPortion.ts",
+    file: "publish/sendOn/Portion.ts",
     find: `    this.refusals.limit(cause.from - this.#from)
     return undefined`,
     replace: `    return failed`,
@@ -754,27 +754,27 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is stored behind a record of a spill that is not is sent again",
-    file: "publish/spill/SpillPortion.ts",
+    file: "publish/sendOn/Portion.ts",
     find: `while (to < limit && !this.#stored.has(to)) to++`,
     replace: `while (to < limit) to++`,
-    foundBy: "publish/SpillPortion.test.ts",
+    foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
   },
   {
     name: "what is stored behind a record of a spill ends before it is known",
-    file: "publish/spill/SpillPortion.ts",
+    file: "publish/sendOn/Portion.ts",
     find: `while (this.#stored.delete(this.#from)) this.#from++`,
     replace: `while (this.#stored.delete(this.#from)) this.#from += 1 + this.#stored.size * 0
     this.#stored.clear()`,
-    foundBy: "publish/SpillPortion.test.ts",
+    foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
   },
   {
     name: "what is stored behind a record of a spill is surely not stored",
-    file: "publish/spill/SpillPortion.ts",
+    file: "publish/sendOn/Portion.ts",
     find: `to > this.#from && fate !== "notStored")`,
     replace: `to > this.#from && fate === "unknown")`,
-    foundBy: "publish/SpillPortion.test.ts",
+    foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
   },
   {
@@ -869,7 +869,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "the topic of a spill is never made anew",
     file: "publish/spill/SpillDrain.ts",
-    find: `if (end < part.seenEnd) this.#endings.anew(partition, part)`,
+    find: `          this.#endings.anew(partition, part)
+`,
     replace: ``,
     foundBy: "publish/spillOwners.test.ts",
     test: "says that what stood in a topic which was made anew"

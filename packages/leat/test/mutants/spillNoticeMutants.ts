@@ -6,7 +6,7 @@ const foundBy = "publish/spillNotices.test.ts"
 export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a record of a spill was to announce is lost with it",
-    file: "publish/spill/SpillEndings.ts",
+    file: "publish/sendOn/CarriedDrops.ts",
     find: `const ranges = [...said, {`,
     replace: `const ranges = [{`,
     foundBy,
@@ -14,23 +14,23 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "drops of an earlier process are announced by nobody",
-    file: "publish/spill/SpillEndings.ts",
-    find: `this.notices.add(partition, markerOfEvent(id), ranges)`,
-    replace: ``,
+    file: "publish/sendOn/CarriedDrops.ts",
+    find: `if (!isTold(id, ranges)) this.add(partition, markerOfEvent(id), ranges)`,
+    replace: `isTold(id, ranges)`,
     foundBy,
     test: "are announced for an earlier process"
   },
   {
     name: "what a marker in a spill was to announce is lost with it",
-    file: "publish/spill/SpillEndings.ts",
-    find: `if (marker !== undefined) this.notices.add(partition, marker, said)`,
+    file: "publish/sendOn/CarriedDrops.ts",
+    find: `if (marker !== undefined) this.add(partition, marker, said)`,
     replace: ``,
     foundBy,
     test: "are not lost with a marker"
   },
   {
     name: "a marker in a spill is set aside, or stands",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `if (ending === "drop" || isMarker)`,
     replace: `if (ending === "drop")`,
     foundBy,
@@ -54,7 +54,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "notices of a spill that are refused once are told no more",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
     replace: `if (isRefused(run)) return notice.told()`,
     foundBy,
@@ -62,7 +62,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a notice of a spill has no bound",
-    file: "publish/spill/SpillNotices.ts",
+    file: "publish/sendOn/CarriedDrops.ts",
     find: `rangesWithin(dropped.all, recordBytesMax - markerBytes)`,
     replace: `dropped.all.length`,
     foundBy,
@@ -70,7 +70,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a notice of a spill is given up while a right is missing",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
     replace: `if (isRefused(run)) return`,
     foundBy,
@@ -78,7 +78,7 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is judged again is announced again",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `part.announcedEnd = record.position + 1n`,
     replace: ``,
     foundBy,

@@ -6,7 +6,7 @@ const foundBy = "publish/spillRefusals.test.ts"
 export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill is drained into the dead letters while its topic takes nothing",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `trial.isLet ? undefined : this.#rules.outage`,
     replace: `undefined`,
     foundBy,
@@ -14,7 +14,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a spill stores is no sign that an outage is over",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `this.#rules.outage?.handled(count, nowMs)`,
     replace: `this.#rules.outage?.handled(count * 0, nowMs)`,
     foundBy,
@@ -22,7 +22,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is let through an outage waits when it is halved",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `trial.isLet = true`,
     replace: `trial.isLet = isOne`,
     foundBy,
@@ -30,7 +30,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "all of a range is let through an outage",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `if (this.#trial !== undefined) this.#trial.isLet = false`,
     replace: ``,
     foundBy,
@@ -38,7 +38,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the deadline of a rule does not count for a spill",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `facts.nowMs - trial.firstRefusedMs`,
     replace: `0`,
     foundBy,
@@ -46,7 +46,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the attempts of a rule do not count for a spill",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `trial.attempts++`,
     replace: `trial.attempts += 0`,
     foundBy,
@@ -54,7 +54,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each record of a spill has the attempts of its rule anew",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `if (trial !== undefined && from < trial.to) {`,
     replace: `if (trial !== undefined && from <= trial.from) {`,
     foundBy,
@@ -62,7 +62,7 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "resume gives a record of a spill no new attempts",
-    file: "publish/spill/Refusals.ts",
+    file: "publish/sendOn/Refusals.ts",
     find: `  resume(): void {
     this.#trial = undefined`,
     replace: `  resume(): void {`,
@@ -71,15 +71,15 @@ export const spillRefusalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "resume leaves a record of a spill a time that is refused",
-    file: "publish/spill/SpillSender.ts",
-    find: `          if (how === undefined && latest !== undefined) portion.resume(latest.before, latest.timeMs)`,
-    replace: `          if (how === undefined) portion.refusals.resume()`,
+    file: "publish/sendOn/SendOn.ts",
+    find: `      if (latest !== undefined) portion.resume(latest.before, latest.timeMs)`,
+    replace: `      portion.refusals.resume()`,
     foundBy,
     test: "have the present one after"
   },
   {
     name: "resume gives a time to one record of a spill alone",
-    file: "publish/spill/SpillSender.ts",
+    file: "publish/sendOn/SendOn.ts",
     find: `{ before: part.end, timeMs: this.#pump.wallMs }`,
     replace: `{ before: part.at + 1n, timeMs: this.#pump.wallMs }`,
     foundBy,

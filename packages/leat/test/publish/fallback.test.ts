@@ -45,7 +45,9 @@ describe("a leg that falls back, and what is there is sent on", () => {
         expect.stringContaining(
           "what is published to far/notes goes to the fallback far.notes.1.fallback until it is stored there again"
         ),
-        expect.stringMatching(/far\/notes stores again: .* in which 20 events went there; they were sent on/)
+        expect.stringMatching(
+          /far\/notes stores again: .* in which 20 events went there; they were sent on, or ended as its policy says/
+        )
       ])
     })
 
@@ -128,7 +130,8 @@ describe("a leg that falls back, and what is there is sent on", () => {
         yield* Effect.sleep(2000)
         expect(stored(places)).toEqual(["a", "b"])
         expect(legRow(leat)).toMatchObject({ stored: 2, dropped: { Rejected: 1 }, fellBack: 3, balanced: true })
-        const headers = places.far.topic("notes").partitions[0]?.read(2n, 3n)?.records[0]?.headers ?? []
+        // The second of the topic is the marker: it is stored before the drop is settled.
+        const headers = places.far.topic("notes").partitions[0]?.read(1n, 2n)?.records[0]?.headers ?? []
         expect(headers.map(([name]) => name)).toContain("leat-dropped")
       })
     )

@@ -2,7 +2,7 @@ import { Effect, Exit, Scope } from "effect"
 import type { MemoryBroker } from "leat"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
-import { markerOfEvent, SpillNotices } from "../../src/publish/spill/SpillNotices.js"
+import { markerOfEvent, CarriedDrops } from "../../src/publish/sendOn/CarriedDrops.js"
 import { markerOwner, taggedStream } from "../../src/record/CompactHeader.js"
 import { readMeta } from "../../src/record/Wire.js"
 import { legRow, note, stored } from "./stories.js"
@@ -209,7 +209,7 @@ describe("the notices of a spill", () => {
   })
 
   it("are as many as the bytes of the largest record ask for, in order", () => {
-    const notices = new SpillNotices()
+    const notices = new CarriedDrops()
     for (let seq = 0; seq < 100; seq++)
       notices.add(2, markerOfEvent(id), [{ bucket: 1, from: seq * 2, to: seq * 2 + 1, reason: "Rejected" }])
     const told: Array<number> = []

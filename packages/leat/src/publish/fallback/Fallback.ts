@@ -31,6 +31,11 @@ export class FallbackPart {
   lookedMs = 0
   /** When it was last turned off. */
   backSinceMs = Number.NEGATIVE_INFINITY
+
+  /** Events that are lost when the topic is made anew. */
+  get lost(): number {
+    return this.end > this.settled ? Number(this.end - this.settled) : 0
+  }
 }
 
 /** How long what is published waits in its buffer for the last of a fallback to be sent on, in milliseconds. */
@@ -88,6 +93,12 @@ export class Fallback {
     part.onSinceMs = nowMs
     part.lookedMs = nowMs
     part.heldMs = firstHeldMs
+  }
+
+  /** The topic was made anew: of what stood there nothing does. */
+  renew(part: FallbackPart): void {
+    part.settled = 0n
+    part.end = 0n
   }
 
   /** It has stored records, the first of them at `base`. */

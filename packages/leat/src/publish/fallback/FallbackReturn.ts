@@ -6,9 +6,9 @@
  * long. Where it stays, a partition goes back once the destination has fenced it, or says where it ends if it cannot fence; that is asked with
  * growing pauses. In both cases the destination is fenced before anything is sent there.
  */
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
-import type { PartitionBounds, TransportError } from "../../transport/index.ts"
+import { type PartitionBounds, TransportError } from "../../transport/index.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
@@ -20,6 +20,9 @@ import { fallbackGroup, settledOf } from "./openFallback.ts"
 /** Pauses between two looks at what was sent on: the first, and the longest, in milliseconds. */
 const lookMs = 100
 const lookMsMax = 2000
+
+/** Pause between two looks at what others have there, while nothing of this process is, in milliseconds. */
+const idleLookMs = 30_000
 
 /** How long one look may take, in milliseconds. */
 const answerMs = 10_000
@@ -45,6 +48,10 @@ export interface ReturnHome {
   readonly over: (sinceMs: number) => void
   /** What waits in all partitions to be sent on. */
   readonly waiting: (records: number) => void
+  /** Nobody says how far the partitions that are on were sent on, since a time of the monotonic clock. */
+  readonly stands: (partition: undefined, sinceMs: number, why: string) => void
+  /** The topic was made anew, and so many events in this partition of it are lost. */
+  readonly anew: (partition: number, part: FallbackPart, lost: number) => void
 }
 
 export class FallbackReturn {
@@ -53,6 +60,10 @@ export class FallbackReturn {
   readonly #pump: Pick<Pump, "transport" | "nowMs">
   readonly #wake: Wake
   #pauseMs = lookMs
+  /** Since when looks have no answer; undefined: the last one has one. */
+  #unansweredMs: number | undefined
+  /** Partitions that ended before what was sent on, at the last look. */
+  #shrunken: ReadonlySet<number> = new Set()
 
   constructor(fallback: Fallback, home: ReturnHome, pump: Pick<Pump, "transport" | "nowMs">, wake: Wake) {
     this.#fallback = fallback
@@ -67,7 +78,7 @@ export class FallbackReturn {
   }
 
   /** What is before the position was sent on, by this leat. */
-  settled(partition: number, position: bigint): void {
+  sentOn(partition: number, position: bigint): void {
     const part = this.#fallback.parts[partition]
     if (part === undefined || position <= part.settled) return
     part.settled = position
@@ -102,23 +113,55 @@ export class FallbackReturn {
       const leftMs = sinceMs + lastingMs - this.#pump.nowMs
       if (leftMs > 0) return this.#wake.waitFor(leftMs)
       this.#home.over(sinceMs)
-      return this.#wake.wait
+      if (this.#fallback.place.back === "stay") return this.#wake.wait
+      // What others have there is sent on all the same.
+      return Effect.andThen(
+        Effect.map(this.#rows, (rows) => this.#waits(typeof rows === "string" ? [] : rows)),
+        this.#wake.waitFor(idleLookMs)
+      )
     })
+  }
+
+  /** How far it was sent on, by whoever does it; else why nobody says so. */
+  get #rows(): Effect.Effect<ReadonlyArray<PartitionBounds> | string> {
+    const { transport, topic } = this.#fallback.place
+    return answered(Effect.suspend(() => transport.bounds(topic, fallbackGroup)))
+  }
+
+  #waits(rows: ReadonlyArray<PartitionBounds>): void {
+    if (rows.length > 0) this.#home.waiting(rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0))
+  }
+
+  /** Says once that looks have no answer; shows it as long as that lasts. */
+  #unanswered(why: string): Effect.Effect<void> {
+    const isFirst = this.#unansweredMs === undefined
+    this.#unansweredMs ??= this.#pump.nowMs
+    const { name } = this.#fallback
+    this.#home.stands(undefined, this.#unansweredMs, `${name} does not say how far it was sent on: ${why}`)
+    if (!isFirst) return Effect.void
+    return warn(
+      `${name} does not say how far it was sent on, and is asked again: until then what is published to ${this.#home.leg.sink} goes there: ${why}`
+    )
   }
 
   /** Reads how far it was sent on: by this leat, which says so itself, or by any other. */
   get #read(): Effect.Effect<void> {
-    const { parts, place } = this.#fallback
+    const { parts } = this.#fallback
     return Effect.gen({ self: this }, function* () {
       yield* this.#wake.waitFor(this.#pauseMs)
       const unplaced = parts.filter(({ isUnplaced }) => isUnplaced)
       for (const part of unplaced) part.isUnplaced = false
-      const rows = yield* answered(Effect.suspend(() => place.transport.bounds(place.topic, fallbackGroup)))
+      const rows = yield* this.#rows
       // Also without an answer nobody is held back for longer.
       for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
-      if (rows === undefined) for (const part of unplaced) part.isUnplaced = true
+      if (typeof rows === "string") {
+        for (const part of unplaced) part.isUnplaced = true
+        yield* this.#unanswered(rows)
+      } else this.#unansweredMs = undefined
+      const told = typeof rows === "string" ? [] : rows
+      this.#findNew(told)
       let hasRisen = false
-      for (const row of rows ?? []) {
+      for (const row of told) {
         const part = parts[row.partition]
         if (part === undefined) continue
         if (unplaced.includes(part) && row.end > part.end) part.end = row.end
@@ -129,11 +172,23 @@ export class FallbackReturn {
         hasRisen ||= isRising
         this.#look(row.partition, part, isRising)
       }
-      if (rows !== undefined)
-        this.#home.waiting(rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0))
+      this.#waits(told)
       const isNear = hasRisen || parts.some(({ isHeld }) => isHeld)
       this.#pauseMs = isNear ? lookMs : Math.min(this.#pauseMs * 2, lookMsMax)
     })
+  }
+
+  /** A topic that ends before what was sent on is another one. A broker that has just taken over may say so for a moment. */
+  #findNew(rows: ReadonlyArray<PartitionBounds>): void {
+    const before = this.#shrunken
+    const shrunken = rows.filter(({ partition, end }) => end < (this.#fallback.parts[partition]?.settled ?? 0n))
+    this.#shrunken = new Set(shrunken.map(({ partition }) => partition))
+    for (const { partition, end } of shrunken) {
+      const part = this.#fallback.parts[partition]
+      if (part === undefined || !before.has(partition)) continue
+      this.#home.anew(partition, part, part.lost)
+      part.end = end
+    }
   }
 
   #look(partition: number, part: FallbackPart, isRising: boolean): void {
@@ -192,7 +247,7 @@ export class FallbackReturn {
     const { transport } = this.#pump
     const asked =
       transport.capabilities.fencing === "none"
-        ? Effect.map(answered(Effect.suspend(() => transport.bounds(topic))), (rows) => rows !== undefined)
+        ? Effect.map(answered(Effect.suspend(() => transport.bounds(topic))), (rows) => typeof rows !== "string")
         : Effect.map(boundedFence(destination, partition, sink, timeoutMs), (failure) => failure === undefined)
     return Effect.gen({ self: this }, function* () {
       const isBack = yield* asked
@@ -227,10 +282,13 @@ export function pauseAgain(part: FallbackPart, nowMs: number): void {
   if (nowMs - part.backSinceMs > pauseMsMax * 2) part.pauseMs = firstPauseMs
 }
 
-/** What has no answer, or fails, is asked again later. */
+/** What has no answer, or fails, is asked again later; then it is why. */
 function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>) {
   return asked.pipe(
-    Effect.timeout(answerMs),
-    Effect.catchCause((cause) => Effect.as(Effect.logDebug(textOfThrown(cause)), undefined))
+    Effect.timeoutOrElse({ duration: answerMs, orElse: () => Effect.succeed(`no answer within ${answerMs} ms`) }),
+    Effect.catchCause((cause) => {
+      const error = Cause.squash(cause)
+      return Effect.succeed(error instanceof TransportError ? error.message : textOfThrown(error))
+    })
   )
 }

@@ -3,78 +3,40 @@
  * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
  * more stands in the destination already, with everything before it: copies, and none of them out of order.
  */
-import { Cause, Deferred, Effect, Pull, Random, type Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Pull, type Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
-import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
-import { readMeta } from "../../record/Wire.ts"
-import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
-import { answeredRuns } from "../../transport/answeredRuns.ts"
 import { contained } from "../../transport/contained.ts"
-import {
-  type Lane,
-  type Position,
-  type ReceivedBatch,
-  type ReceivedRecord,
-  TransportError
-} from "../../transport/index.ts"
-import type { Run, Writer } from "../../transport/index.ts"
-import { sendEffect } from "../../transport/Sending.ts"
-import { boundedFence } from "../boundedFence.ts"
-import type { Halted } from "../LaneHome.ts"
-import type { LaneRules } from "../LaneRules.ts"
+import { type Lane, type Position, type ReceivedBatch, TransportError, type Writer } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
-import { isRefused, type Verdict } from "../spill/Refusals.ts"
-import type { SpillEnding } from "../spill/SpillBook.ts"
-import { SpillPortion } from "../spill/SpillPortion.ts"
+import { type HaltedRecord, SendOn, type SendOnHome } from "../sendOn/SendOn.ts"
+import { HeldPartition } from "./HeldPartition.ts"
 import { type FallbackPlace, fallbackGroup } from "./openFallback.ts"
 import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
 
-/** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
-const againMs = 100
-const againMsMax = 5000
+/** Pauses before a member joins again: the first, and the longest for a partition that is read in vain, in milliseconds. */
+const againMs = 1000
+const againMsMax = 60_000
 
-/** Records that are sent on at once. */
-const portionMax = 500
+/** Records that are sent on before it is settled how far. */
+const settledRecords = 2000
 
-/** How long closing waits for what is on its way, in milliseconds. */
-const leaveMs = 2000
-
-/** How long a settle may take before it is asked anew, in milliseconds. */
-const answerMs = 30_000
+/** How often what consumers were not told yet is tried again, in milliseconds, and how long closing waits for that. */
+const tellAgainMs = 60_000
+const tellLastMs = 2000
 
 /** What sending on asks of its sink. */
-export interface RedriveHome extends RedriveEndingsHome {
-  readonly leg: Leg
-  readonly rules: LaneRules
+export interface RedriveHome extends SendOnHome, RedriveEndingsHome {
   /** What the sink itself writes with. */
   readonly destination: Writer
   /** The writer, watched by the breaker of the destination. */
   readonly watched: (writer: Writer) => Writer
-  /** Bytes of the largest marker that the destination takes; 0: none. */
-  readonly markerBytesMax: number
-  /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
-  readonly setAside: (partition: number, record: PlainRecord, failure: Halted) => Effect.Effect<string | undefined>
-  /** Of the topic of dead letters, as `cluster/topic`. */
-  readonly deadLetters: string
   /** What is before the position was sent on. */
-  readonly settled: (partition: number, position: Position) => void
-  /** A send was stored, or failed: what is told of standstills. */
-  readonly stores: (partition: number) => void
-  readonly fails: (partition: number, sentAtMs: number, why: string) => void
-}
-
-/** A record that the destination refuses, and that its policy neither drops nor sets aside. */
-export type HaltedRedrive = Halted & { readonly stream: string; readonly partition: number }
-
-/** A partition of the fallback in the hands of this member. */
-interface Held {
-  readonly lane: Lane
-  readonly writer: Writer
-  /** Whether it is to be given back. */
-  isOver: boolean
-  /** Whether nothing may land that was sent when this leat had the partition before, and was given up without an answer. */
-  isFenced: boolean
+  readonly sentOn: (partition: number, position: Position) => void
+  /** Position behind what this leat has there. */
+  readonly endOf: (partition: number) => Position
+  /** Nothing is sent on, of a partition or, where that is undefined, of any, since a time of the monotonic clock. */
+  readonly stands: (partition: number | undefined, sinceMs: number, why: string) => void
 }
 
 export class Redrive {
@@ -82,8 +44,13 @@ export class Redrive {
   readonly #home: RedriveHome
   readonly #pump: Pick<Pump, "transport" | "context" | "nowMs" | "wallMs">
   readonly #endings: RedriveEndings
-  readonly #halted = new Map<number, HaltedRedrive>()
-  #resumed = Deferred.makeUnsafe<void>()
+  readonly #sendOn: SendOn
+  /** In the hands of this member. */
+  readonly #held = new Set<HeldPartition>()
+  /** How often partitions were read in vain, since something of them was read. */
+  readonly #sick = new Map<number, number>()
+  /** Since when the member fails, and whether that was told. */
+  #failsSinceMs: number | undefined
   #broken = Deferred.makeUnsafe<void>()
 
   constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
@@ -91,6 +58,7 @@ export class Redrive {
     this.#home = home
     this.#pump = pump
     this.#endings = new RedriveEndings(home)
+    this.#sendOn = new SendOn(this.#name, this.#endings.notices, home, pump)
   }
 
   /** Of the cluster of the destination. */
@@ -98,25 +66,43 @@ export class Redrive {
     return this.#pump
   }
 
-  get halted(): ReadonlyArray<HaltedRedrive> {
-    return Array.from(this.#halted.values())
+  get halted(): ReadonlyArray<HaltedRecord> {
+    return this.#sendOn.halted
   }
 
   /** Lets what stands go on. */
   resume(): void {
-    this.#halted.clear()
-    const resumed = this.#resumed
-    this.#resumed = Deferred.makeUnsafe<void>()
-    Deferred.doneUnsafe(resumed, Effect.void)
+    this.#sendOn.resume()
   }
 
-  /** Lanes in which something is sent on. */
-  readonly #busy = new Set<Held>()
-  #isLeaving = false
+  /** The topic was made anew: its positions mean other records. */
+  anew(partition: number): void {
+    this.#endings.anew(partition)
+    this.#sendOn.forget(partition)
+  }
+
+  get #name(): string {
+    return `the fallback ${this.#place.topic}`
+  }
 
   /** A member, again and again; each until it fails. */
   get run(): Effect.Effect<never> {
-    return Effect.forever(Effect.andThen(Effect.exit(Effect.scoped(this.#member)), Effect.sleep(1000)))
+    const once = Effect.flatMap(Effect.exit(Effect.scoped(this.#member)), (exit) => {
+      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+      return this.#fails(undefined, Cause.squash(exit.cause))
+    })
+    return Effect.forever(Effect.andThen(once, Effect.sleep(againMs)))
+  }
+
+  /** Says once why nothing is sent on; shows it as long as it lasts. */
+  #fails(partition: number | undefined, error: unknown): Effect.Effect<void> {
+    const why = error instanceof TransportError ? error.message : textOfThrown(error)
+    const isFirst = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
+    if (partition === undefined) this.#failsSinceMs ??= this.#pump.nowMs
+    const where = partition === undefined ? this.#name : `${this.#name}, partition ${partition},`
+    this.#home.stands(partition, this.#failsSinceMs ?? this.#pump.nowMs, `${where} cannot be read: ${why}`)
+    if (!isFirst) return Effect.void
+    return warn(`${where} cannot be read, and is tried again: nothing of it is sent on until then: ${why}`)
   }
 
   /** With a writer of its own: what the sink has on its way to a partition is not mixed with what others have left. */
@@ -131,255 +117,132 @@ export class Redrive {
       const scope = yield* Effect.scope
       this.#broken = Deferred.makeUnsafe<void>()
       const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const
-      const lanes = Stream.runForEach(transport.subscribe(subscription), (lane) =>
-        Effect.asVoid(Effect.forkIn(this.#lane({ lane, writer: watched, isOver: false, isFenced: false }), scope))
+      // Asked for anew each time: a driver may break.
+      const lanes = Stream.runForEach(
+        Stream.suspend(() => transport.subscribe(subscription)),
+        (lane) => {
+          this.#failsSinceMs = undefined
+          return Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
+        }
       )
       yield* Effect.raceFirst(lanes, Deferred.await(this.#broken))
     })
   }
 
-  /** Until it is revoked; then what is on its way is answered first. Unless the lane itself is gone the member joins anew. */
-  #lane(held: Held): Effect.Effect<void> {
-    const { lane } = held
-    const { timeoutMs } = this.#home.leg
-    const revoked = Effect.andThen(lane.revoked, () => {
-      held.isOver = true
-      return Effect.sleep(timeoutMs)
-    })
-    const work = Stream.runForEach(lane.batches, (batch) =>
-      Effect.suspend(() => {
-        if (this.#isLeaving) return Effect.never
-        this.#busy.add(held)
-        return Effect.ensuring(
-          this.#batch(held, batch),
-          Effect.sync(() => this.#busy.delete(held))
-        )
-      })
-    )
-    return Effect.raceFirst(work, revoked).pipe(
-      Effect.catchCause((cause) => {
-        const error = Cause.squash(cause)
-        if (Pull.isDoneCause(cause)) return Effect.void
-        // A broker may give it again at once, and again.
-        if (error instanceof TransportError && error.reason === "LaneLost") return Effect.sleep(1000)
-        const why = error instanceof TransportError ? error.message : textOfThrown(error)
-        return Effect.andThen(
-          Cause.hasInterruptsOnly(cause)
-            ? Effect.void
-            : warn(`sending on from ${this.#name} has failed, and begins again: ${why}`),
-          Deferred.succeed(this.#broken, undefined)
-        )
-      }),
-      Effect.ensuring(Effect.suspend(() => lane.release)),
-      Effect.asVoid
+  /** Until it is revoked; then what is on its way is answered first. */
+  #lane(lane: Lane, writer: Writer): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const held = new HeldPartition(
+        lane,
+        writer,
+        {
+          transport: this.#place.transport,
+          topic: this.#place.topic,
+          endings: this.#endings,
+          sentOn: (partition, position) => this.#home.sentOn(partition, position),
+          endOf: (partition) => this.#home.endOf(partition)
+        },
+        yield* Effect.scope
+      )
+      this.#held.add(held)
+      const turns = Semaphore.makeUnsafe(1)
+      const work = Stream.runForEach(lane.batches, (batch) => turns.withPermits(1)(this.#batch(held, batch)))
+      const telling = Effect.andThen(Effect.sleep(tellAgainMs), turns.withPermits(1)(this.#tell(held)))
+      const revoked = Effect.andThen(lane.revoked, this.#giveBack(held))
+      const over = Effect.raceFirst(Effect.raceFirst(work, Effect.forever(telling)), revoked)
+      const exit = yield* Effect.exit(over)
+      if (Exit.isFailure(exit)) yield* this.#broke(held, exit.cause)
+      else yield* held.last
+    }).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          for (const held of this.#held) if (held.lane === lane) this.#held.delete(held)
+          return lane.release
+        })
+      )
     )
   }
 
-  /** Begins nothing any more, and waits for what is on its way, and for its settle; not for long. */
-  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    this.#isLeaving = true
-    for (const held of this.#busy) held.isOver = true
-    const quiet: Effect.Effect<void> = Effect.suspend(() =>
-      this.#busy.size > 0 ? Effect.andThen(Effect.sleep(10), quiet) : Effect.void
+  /** Begins nothing of it any more, and settles what was on its way. */
+  #giveBack(held: HeldPartition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      held.isOver = true
+      return Effect.andThen(this.#sendOn.quiet(held, this.#home.leg.timeoutMs), held.last)
+    })
+  }
+
+  /**
+   * Unless the lane itself is gone the member has to join anew, or its broker takes it for the holder for ever. The other partitions are given back
+   * in order then, and later each time: a partition that is read in vain must not keep them from getting on.
+   */
+  #broke(held: HeldPartition, cause: Cause.Cause<TransportError>): Effect.Effect<void> {
+    const { partition } = held
+    const error = Cause.squash(cause)
+    return Effect.gen({ self: this }, function* () {
+      yield* held.last
+      if (Pull.isDoneCause(cause) || Cause.hasInterruptsOnly(cause)) return
+      // A broker may give it again at once, and again.
+      if (error instanceof TransportError && error.reason === "LaneLost") return yield* Effect.sleep(againMs)
+      yield* this.#fails(partition, error)
+      const failures = this.#sick.get(partition) ?? 0
+      this.#sick.set(partition, failures + 1)
+      yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
+      const others = Array.from(this.#held).filter((other) => other !== held)
+      yield* Effect.forEach(others, (other) => this.#giveBack(other), { concurrency: "unbounded", discard: true })
+      yield* Deferred.succeed(this.#broken, undefined)
+    })
+  }
+
+  /** Begins nothing any more, and waits for what is on its way; not for long. */
+  get leave(): Effect.Effect<void> {
+    return this.#sendOn.leave
+  }
+
+  /** Before it is interrupted: tells and settles what has ended; not for long, unless a driver does not let itself be interrupted. */
+  readonly last: Effect.Effect<void> = Effect.suspend(() => {
+    const settled = Array.from(this.#held, (held) =>
+      Effect.andThen(Effect.timeoutOption(this.#tell(held), tellLastMs), held.last)
     )
-    return Effect.asVoid(Effect.timeoutOption(quiet, leaveMs))
+    return Effect.all(settled, { concurrency: "unbounded", discard: true })
   })
 
-  get #name(): string {
-    return `the fallback ${this.#place.topic}`
+  /** Tells consumers what they were not told yet; what the destination does not take for good, a later record of its own lane does. */
+  #tell(held: HeldPartition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.#endings.notices.isCarried(held.partition)) return Effect.void
+      return Effect.andThen(this.#sendOn.announce(held), () => {
+        this.#endings.handOver(held.partition)
+        return Effect.void
+      })
+    })
   }
 
-  #batch(held: Held, { records, next, gap }: ReceivedBatch): Effect.Effect<void, TransportError> {
-    const { partition } = held.lane
+  #batch(held: HeldPartition, { records, next, gap }: ReceivedBatch): Effect.Effect<void> {
+    const { partition } = held
     return Effect.gen({ self: this }, function* () {
-      if (gap === "corrupt" || gap === "expired")
-        yield* warn(
-          `records of ${this.#name}, partition ${partition}, before position ${next} cannot be read any more (${gap}): those events are lost`
-        )
-      if (!held.isFenced) yield* this.#fence(held)
-      const sentTo = yield* this.#sendOn(held, records)
-      if (sentTo < records.length) {
-        // It is revoked: the next holder begins with what was not sent.
-        // Consumers hear of what is dropped from whoever settles it.
-        const position = records[sentTo]?.position
-        if (position === undefined || this.#endings.notices.isCarried(partition)) return
-        return yield* this.#settle(held, position)
+      this.#sick.delete(partition)
+      if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, gap)
+      if (!held.isFenced) yield* this.#sendOn.fence(held)
+      held.isFenced = true
+      for (let from = 0; from < records.length; from += settledRecords) {
+        const some = records.slice(from, from + settledRecords)
+        yield* this.#sendOn.send(held, some)
+        yield* this.#tell(held)
+        yield* held.settle(held.at)
       }
-      yield* this.#announce(held)
-      if (held.isOver && this.#endings.notices.isCarried(partition)) return
-      yield* this.#settle(held, next)
+      held.passed(next)
+      yield* held.settle(next)
     })
   }
 
-  #settle({ lane }: Held, position: Position): Effect.Effect<void, TransportError> {
-    const { topic, transport } = this.#place
-    const { partition } = lane
-    const settling: Effect.Effect<void, TransportError> = Effect.suspend(() => lane.settle(position)).pipe(
-      Effect.timeoutOrElse({ duration: answerMs, orElse: () => settling }),
-      Effect.catchIf(
-        ({ reason }) => reason !== "LaneLost",
-        () => Effect.andThen(Effect.sleep(1000), settling)
-      )
-    )
-    const trimmed = Effect.ignoreCause(
-      Effect.timeoutOption(transport.trim?.(topic, partition, position) ?? Effect.void, answerMs)
-    )
-    return Effect.andThen(settling, () => {
-      this.#home.settled(partition, position)
-      return trimmed
-    })
-  }
-
-  /** Sends records on until each has ended, or the lane is over. Returns the index behind the last that has ended. */
-  #sendOn(held: Held, records: ReadonlyArray<ReceivedRecord>): Effect.Effect<number> {
-    return Effect.gen({ self: this }, function* () {
-      const portion = new SpillPortion(records, this.#home.rules, portionMax)
-      let failures = 0
-      while (portion.first !== undefined && !held.isOver) {
-        const { from, to } = portion.next(portionMax)
-        const again = yield* this.#step(held, portion, from, to)
-        if (again === undefined) failures = 0
-        else yield* this.#unlessOver(held, again.waitMs === undefined ? pause(++failures) : Effect.sleep(again.waitMs))
-      }
-      return portion.first === undefined ? records.length : records.indexOf(portion.first)
-    })
-  }
-
-  /** Sends a range once. Undefined: it went on; else when it is sent again, after so long or after a pause that grows. */
-  #step(
-    held: Held,
-    portion: SpillPortion,
-    from: number,
-    to: number
-  ): Effect.Effect<{ readonly waitMs: number | undefined } | undefined> {
-    const { partition } = held.lane
-    return Effect.gen({ self: this }, function* () {
-      const sentAtMs = this.#pump.nowMs
-      const runs = yield* this.#send(held, portion.batch, from, to)
-      const { stored, isUnknown, failed } = portion.answered(runs, this.#pump.nowMs)
-      if (stored.length > 0) {
-        this.#endings.ended(partition, stored, { ending: "stored" })
-        this.#home.stores(partition)
-      }
-      if (isUnknown) yield* this.#fence(held)
-      if (failed === undefined) return undefined
-      let waitMs: number | undefined
-      const { first } = portion
-      if (isRefused(failed) && first !== undefined) {
-        const { isMarker } = readMeta(first.headers, "")
-        const refused = { from: portion.records.indexOf(first), to: failed.to, isMarker }
-        const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
-        const verdict = portion.refusals.judge(refused, failed.error, facts)
-        if (verdict._tag === "Halve") return undefined
-        if (verdict._tag !== "Again") {
-          const how = yield* this.#end(held, first, failed.error.reason, verdict)
-          const last = portion.records.at(-1)
-          if (how !== undefined) {
-            this.#endings.ended(partition, [first], how)
-            this.#endings.ended(partition, portion.ended(), { ending: "stored" })
-          } else if (last !== undefined) portion.resume(last.position + 1n, this.#pump.wallMs)
-          return undefined
-        }
-        waitMs = verdict.waitMs
-      }
-      this.#home.fails(partition, sentAtMs, whyOf(failed))
-      return { waitMs }
-    })
-  }
-
-  #send({ lane, writer }: Held, batch: ReturnType<typeof batchOf>, from: number, to: number) {
-    const { timeoutMs } = this.#home.leg
-    return sendEffect(writer, lane.partition, batch, from, to, timeoutMs).pipe(
-      Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
-      Effect.map((runs) => answeredRuns(runs, from, to))
+  #missing(held: HeldPartition, to: Position, gap: string): Effect.Effect<void> {
+    const from = held.at
+    if (to <= from) return Effect.void
+    const count = this.#endings.missing(held.partition, from, to)
+    held.passed(to)
+    if (count === 0) return Effect.void
+    return warn(
+      `${count} records of ${this.#name}, partition ${held.partition}, positions ${from} to ${to - 1n}, cannot be read any more (${gap}): those events are lost, and counted as dropped (Corrupt)`
     )
   }
-
-  /** How a record ends that the destination refuses, alone; undefined: it stood, and is sent again. */
-  #end(
-    held: Held,
-    record: ReceivedRecord,
-    reason: string,
-    verdict: Exclude<Verdict, { readonly _tag: "Again" | "Halve" }>
-  ): Effect.Effect<SpillEnding | undefined> {
-    const { partition } = held.lane
-    return Effect.gen({ self: this }, function* () {
-      if (verdict._tag === "Drop") return { ending: "dropped", reason }
-      const { failure } = verdict
-      let { detail } = failure
-      if (verdict._tag === "SetAside") {
-        const fault = yield* this.#home.setAside(partition, record, failure)
-        if (fault === undefined) return { ending: "deadLettered", reason, topic: this.#home.deadLetters }
-        detail = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
-      }
-      const { id } = readMeta(record.headers, "")
-      const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
-      this.#halted.set(partition, { ...failure, detail, stream, partition })
-      yield* warn(
-        `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${reason}: ${detail}`
-      )
-      // What stands before it has ended.
-      const settled = Effect.andThen(this.#announce(held), Effect.ignore(this.#settle(held, record.position)))
-      const resumed = this.#unlessOver(held, Deferred.await(this.#resumed))
-      yield* Effect.raceFirst(resumed, Effect.andThen(settled, Effect.never))
-      this.#halted.delete(partition)
-      return undefined
-    })
-  }
-
-  #unlessOver({ lane }: Held, waiting: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.raceFirst(waiting, lane.revoked)
-  }
-
-  /** Stores what is dropped and no record announces. Markers that are refused are tried again with the next ones. */
-  #announce(held: Held): Effect.Effect<void> {
-    const { partition } = held.lane
-    return Effect.gen({ self: this }, function* () {
-      const { markerBytesMax } = this.#home
-      if (markerBytesMax === 0) return this.#endings.notices.forget(partition)
-      for (let failures = 0; !held.isOver;) {
-        const notice = this.#endings.notices.next(partition, markerBytesMax, this.#pump.wallMs)
-        if (notice === undefined) return
-        const sentAtMs = this.#pump.nowMs
-        const [run] = yield* this.#send(held, batchOf([notice.record]), 0, 1)
-        if (run?.fate === "unknown") yield* this.#fence(held)
-        if (isRefused(run)) return
-        if (run?.fate === "stored") {
-          notice.told()
-          failures = 0
-          continue
-        }
-        this.#home.fails(partition, sentAtMs, whyOf(run))
-        yield* this.#unlessOver(held, pause(++failures))
-      }
-    })
-  }
-
-  /** Until it has returned, or the lane is over: what is in doubt must not land behind what is sent on. */
-  #fence(held: Held): Effect.Effect<void> {
-    const { partition } = held.lane
-    return Effect.gen({ self: this }, function* () {
-      const { leg } = this.#home
-      if (this.#pump.transport.capabilities.fencing === "none") return
-      for (let failures = 1; !held.isOver; failures++) {
-        const sentAtMs = this.#pump.nowMs
-        const failure = yield* boundedFence(held.writer, partition, leg.sink, leg.timeoutMs)
-        if (failure === undefined) {
-          held.isFenced = true
-          return
-        }
-        this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
-        yield* this.#unlessOver(held, pause(failures))
-      }
-    })
-  }
-}
-
-function whyOf(run: Run | undefined): string {
-  return run?.error === undefined ? "the cluster does not say why" : `${run.error.reason}: ${run.error.detail}`
-}
-
-function pause(failures: number): Effect.Effect<void> {
-  const ms = Math.min(againMs * 2 ** (failures - 1), againMsMax)
-  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
 }

@@ -3,6 +3,8 @@ import { Effect, Fiber, Option } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
+import type { DroppedRange } from "../../record/DropNotice.ts"
+import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Position, Writer } from "../../transport/index.ts"
@@ -18,12 +20,15 @@ import type { Undelivered } from "../Undelivered.ts"
 import type { WriteLane } from "../WriteLane.ts"
 import { Fallback, type FallbackPart } from "./Fallback.ts"
 import { FallbackReturn, pauseAgain, type ReturnHome } from "./FallbackReturn.ts"
+import type { HaltedRecord } from "../sendOn/SendOn.ts"
 import type { FallbackPlace } from "./openFallback.ts"
-import { type HaltedRedrive, Redrive, type RedriveHome } from "./Redrive.ts"
+import { Redrive, type RedriveHome } from "./Redrive.ts"
 
 /** What the fallback asks of its sink. */
 export interface FallingSink extends PartitionHome {
   readonly rules: LaneRules
+  /** 16 bytes. */
+  readonly incarnation: Uint8Array
   readonly isCompacted: boolean
   readonly recordBytesMax: number
   readonly ledger: Ledger
@@ -165,7 +170,11 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   }
 
   took(lane: WriteLane, { from, to, queued }: Span, base: Position | undefined): void {
-    this.#fallback.took((lane as PumpedLane).partition.partition, to - from, base)
+    const { partition } = (lane as PumpedLane).partition
+    const part = this.#fallback.parts[partition]
+    // Positions never go back.
+    if (part !== undefined && base !== undefined && base < part.settled) this.anew(partition, part, part.lost)
+    this.#fallback.took(partition, to - from, base)
     if (this.#tally !== undefined && !queued.batch.isMarker(from)) this.#tally.fellBack += to - from
   }
 
@@ -188,7 +197,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   }
 
   /** What stands until `resume`. */
-  get halted(): ReadonlyArray<HaltedRedrive> {
+  get halted(): ReadonlyArray<HaltedRecord> {
     return this.#redrive?.halted ?? []
   }
 
@@ -200,7 +209,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     yield* this.#redrive?.leave ?? Effect.void
     // In a fiber that nobody waits for longer: a driver may not let itself be interrupted.
-    const ending = yield* Effect.forkDetach(Fiber.interruptAll(this.#running))
+    const settled = this.#redrive?.last ?? Effect.void
+    const ending = yield* Effect.forkDetach(Effect.andThen(settled, Fiber.interruptAll(this.#running)))
     const ended = yield* Effect.timeoutOption(Fiber.join(ending), endMs)
     if (Option.isNone(ended))
       yield* warn(`${this.#fallback.name} is not closed within ${endMs} ms, and is not waited for any longer`)
@@ -255,9 +265,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
       return
     }
     this.#tally = undefined
-    this.#waiting = this.#redrive === undefined ? undefined : 0
     const seconds = Math.round((sinceMs - from) / 1000)
-    const where = this.#redrive === undefined ? "they stay there" : "they were sent on"
+    const where = this.#redrive === undefined ? "they stay there" : "they were sent on, or ended as its policy says"
     this.#say(
       `${this.leg.sink} stores again: nothing goes to ${this.#fallback.name} any more after ${seconds} seconds, in which ${fellBack} events went there; ${where}`
     )
@@ -275,8 +284,40 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     return open ?? this.#sink.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
   }
 
-  settled(partition: number, position: Position): void {
-    this.#return.settled(partition, position)
+  get unreadAccount(): WriteAccount {
+    const [first = "an unknown stream", ...others] = this.#sink.streams
+    return this.accountOf(others.length === 0 ? first : "an unknown stream")
+  }
+
+  get incarnation(): string {
+    return formatUuid(this.#sink.incarnation)
+  }
+
+  announce(account: WriteAccount, ranges: ReadonlyArray<DroppedRange>): boolean {
+    return this.#sink.legs.get(account)?.announce(ranges) === true
+  }
+
+  sentOn(partition: number, position: Position): void {
+    this.#return.sentOn(partition, position)
+  }
+
+  endOf(partition: number): Position {
+    return this.#fallback.parts[partition]?.end ?? 0n
+  }
+
+  /** What is on goes nowhere else until it is sent on. */
+  stands(partition: number | undefined, sinceMs: number, why: string): void {
+    const { on } = this.#fallback
+    for (const standing of partition === undefined ? on : on.filter((one) => one === partition))
+      this.fails(standing, sinceMs, why)
+  }
+
+  anew(partition: number, part: FallbackPart, lost: number): void {
+    this.#redrive?.anew(partition)
+    this.#fallback.renew(part)
+    this.#say(
+      `${this.#fallback.name}, partition ${partition}, was made anew while it was in use: ${lost} events that stood there and were not sent on are lost`
+    )
   }
 
   setAside(partition: number, record: PlainRecord, failure: Halted): Effect.Effect<string | undefined> {

@@ -63,7 +63,7 @@ export function fallenPartitions(
   return Effect.map(topics, (all) => all.flatMap((topic) => fallbackPartitions(topic, leg) ?? []))
 }
 
-/** Behind what was sent on. */
-export function settledOf({ start, settled }: PartitionBounds): bigint {
-  return settled !== undefined && settled > start ? settled : start
+/** Behind what was sent on. A group may have settled more of a topic of that name which is gone. */
+export function settledOf({ start, settled, end }: PartitionBounds): bigint {
+  return settled !== undefined && settled > start && settled <= end ? settled : start
 }

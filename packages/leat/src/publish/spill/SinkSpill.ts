@@ -15,7 +15,8 @@ import type { Pump } from "../Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
 import type { Span } from "../Span.ts"
 import type { Undelivered } from "../Undelivered.ts"
-import { Spill, type SpillHalt, type SpillPlace } from "./Spill.ts"
+import type { HaltedRecord } from "../sendOn/SendOn.ts"
+import { Spill, type SpillPlace } from "./Spill.ts"
 import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 
 /** How long closing waits for what was asked of drivers to end, in milliseconds. */
@@ -36,9 +37,6 @@ export interface SpilledSink extends PartitionHome {
   /** A partition that something is written to; undefined: there is none at the moment. */
   readonly find: (partition: number) => PumpedPartition | undefined
 }
-
-/** A record that stands in the spill, and where. */
-export type HaltedSpill = SpillHalt & { readonly partition: number }
 
 export class SinkSpill implements DrainHome {
   readonly spill: Spill
@@ -119,8 +117,8 @@ export class SinkSpill implements DrainHome {
   }
 
   /** What stands until `resume`. */
-  get halted(): ReadonlyArray<HaltedSpill> {
-    return this.spill.parts.flatMap(({ halted }, partition) => (halted === undefined ? [] : [{ ...halted, partition }]))
+  get halted(): ReadonlyArray<HaltedRecord> {
+    return this.#drain.halted
   }
 
   resume(): void {

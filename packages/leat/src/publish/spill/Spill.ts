@@ -23,14 +23,6 @@ export interface SpillPlace {
   readonly bytesMax: () => number
 }
 
-/** A record that the destination refuses, and that its policy neither drops nor sets aside, stands in front of all behind it. */
-export interface SpillHalt {
-  readonly tag: string
-  readonly attempts: number
-  readonly detail: string
-  readonly stream: string
-}
-
 /** One partition of the destination, and of the spill. */
 export class SpillPart {
   readonly book: SpillBook
@@ -59,8 +51,6 @@ export class SpillPart {
   fencedEnd: Position = 0n
   /** How many records of it are no events: they only announce drops. */
   markers = 0
-  /** Why nothing is sent on until `resume`. */
-  halted: SpillHalt | undefined
 
   constructor(followed: Followed) {
     this.book = new SpillBook(followed)

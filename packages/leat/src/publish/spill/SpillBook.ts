@@ -11,6 +11,7 @@ import type { RecordMeta } from "../../record/Wire.ts"
 import type { Position } from "../../transport/index.ts"
 import { takenOver } from "../Admission.ts"
 import { Fifo } from "../Fifo.ts"
+import type { Ending } from "../sendOn/Ending.ts"
 
 /**
  * Receipts of a sink that are followed although nobody waits for them: their level was reached when they were on disk, and their outcome may be
@@ -54,12 +55,6 @@ export class Followed {
     }
   }
 }
-
-/** How records in a spill end: as legs do. */
-export type SpillEnding =
-  | { readonly ending: "stored" }
-  | { readonly ending: "dropped"; readonly reason: string }
-  | { readonly ending: "deadLettered"; readonly reason: string; readonly topic: string }
 
 /** Records [from, to) of a batch that are in the spill now. */
 export interface Spilled {
@@ -169,7 +164,7 @@ export class SpillBook {
    * The event at a position has ended, as its record says whose it is; undefined: this leat has not put it there, or has given it up. One that is
    * not stored may be so all the same: the destination has not answered, or the spill has not settled it, and a process that comes sends it on.
    */
-  end(position: Position, { id, epoch }: RecordMeta, how: SpillEnding, isDoubtful: boolean): WriteAccount | undefined {
+  end(position: Position, { id, epoch }: RecordMeta, how: Ending, isDoubtful: boolean): WriteAccount | undefined {
     if (!this.#noted.take(position)) return undefined
     const account = id === undefined ? undefined : this.#accountOf(id.stream, epoch)
     const mayBeStored = this.#doubtful.take(position) || isDoubtful
@@ -223,7 +218,7 @@ export class SpillBook {
     return found
   }
 
-  #count(account: WriteAccount, how: SpillEnding, count: number): void {
+  #count(account: WriteAccount, how: Ending, count: number): void {
     account.spilled -= count
     this.#counts.set(account, (this.#counts.get(account) ?? 0) - count)
     if (how.ending === "stored") account.stored += count
@@ -291,7 +286,7 @@ export class SpillBook {
   }
 
   /** Tells those who follow the events up to a position. */
-  #tell(position: Position, how: SpillEnding, mayBeStored: boolean): void {
+  #tell(position: Position, how: Ending, mayBeStored: boolean): void {
     for (const line of [this.#awaited, this.#receipts])
       for (let first = line.at(0); first !== undefined && first.at <= position; first = line.at(0)) {
         line.shift()
@@ -308,7 +303,7 @@ function insert(line: Fifo<Waiting>, one: Waiting): void {
   line.insert(index, one)
 }
 
-function endOf({ waiter, count }: Waiting, how: SpillEnding, mayBeStored: boolean): void {
+function endOf({ waiter, count }: Waiting, how: Ending, mayBeStored: boolean): void {
   waiter.tellFromDisk(count)
   if (how.ending === "stored") waiter.tellStored(count)
   else if (how.ending === "dropped") waiter.tellDropped(count, how.reason, mayBeStored)

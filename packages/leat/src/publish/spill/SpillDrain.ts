@@ -12,11 +12,12 @@ import { warn } from "../../Telemetry.ts"
 import type { Position } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
+import type { Halted } from "../LaneHome.ts"
 import type { Pump } from "../Pump.ts"
-import type { Spill, SpillHalt, SpillPart } from "./Spill.ts"
-import { SpillEndings } from "./SpillEndings.ts"
+import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
+import type { Spill, SpillPart } from "./Spill.ts"
+import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, SpillLanes } from "./SpillLanes.ts"
-import { type SenderHome, SpillSender } from "./SpillSender.ts"
 
 /** Pause after a defect, and before it is told that the disk gives nothing, in milliseconds. */
 const againMs = 5000
@@ -34,7 +35,9 @@ const freshMs = 1000
 const heldMs = 1000
 
 /** What the drain asks of its sink. */
-export interface DrainHome extends SenderHome {
+export interface DrainHome extends SendOnHome, EndingsHome {
+  /** Something of a partition has changed: whether it is held back, or where it goes. */
+  readonly looked: (partition: number) => void
   /** Whether nothing of a partition is on its way. */
   readonly isQuiet: (partition: number) => boolean
   /** Whether something goes to the spill again that may stand there. */
@@ -49,7 +52,7 @@ export class SpillDrain {
   /** By partition: what is being sent on. */
   readonly #running = new Map<number, Wake>()
   readonly #endings: SpillEndings
-  readonly #sender: SpillSender
+  readonly #sendOn: SendOn
 
   constructor(
     spill: Spill,
@@ -61,7 +64,7 @@ export class SpillDrain {
     this.#pump = pump
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
-    this.#sender = new SpillSender(spill, home, pump, this.#endings, (partition) => this.driven(partition))
+    this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
   }
 
   /** Runs until it is interrupted. */
@@ -81,7 +84,7 @@ export class SpillDrain {
   }
 
   /** From now on what a partition is sent goes to the spill. */
-  trip(partition: number, { tag, detail }: Omit<SpillHalt, "stream">): void {
+  trip(partition: number, { tag, detail }: Halted): void {
     if (this.#spill.isOn(partition)) return
     this.#turnOn(partition)
     this.#endings.tellOnce(
@@ -93,7 +96,7 @@ export class SpillDrain {
   close(partition: number): void {
     this.#spill.isClosing = true
     const part = this.#spill.parts[partition]
-    if (part !== undefined) this.#sender.hold(partition, part, false)
+    if (part !== undefined) this.#hold(partition, part, false)
   }
 
   /** Something of a partition was answered, or is not on its way any more. */
@@ -103,12 +106,54 @@ export class SpillDrain {
 
   /** Begins nothing any more, and waits for what is on its way to the destination; not for long. Then it may be interrupted. */
   get leave(): Effect.Effect<void> {
-    return this.#sender.leave
+    return this.#sendOn.leave
+  }
+
+  /** What stands until `resume`. */
+  get halted(): ReadonlyArray<HaltedRecord> {
+    return this.#sendOn.halted
   }
 
   /** Lets what stands go on. */
   resume(): void {
-    this.#sender.resume()
+    this.#sendOn.resume()
+  }
+
+  /** Whether what is published waits in its buffer. */
+  #hold(partition: number, part: SpillPart, isHeld: boolean): void {
+    if (part.isHeld === isHeld) return
+    part.isHeld = isHeld
+    this.#home.looked(partition)
+  }
+
+  #sent(partition: number, part: SpillPart, lanes: SpillLanes): SentPartition {
+    return {
+      partition,
+      writer: this.#spill.destination,
+      // Whoever has the spill has all of it, and is interrupted when another one gets it.
+      isOver: false,
+      get end() {
+        return part.end
+      },
+      get announcedEnd() {
+        return part.announcedEnd
+      },
+      set announcedEnd(end) {
+        part.announcedEnd = end
+      },
+      doubt: (end) => {
+        if (end > part.doubtEnd) part.doubtEnd = end
+      },
+      ended: (records, how, isSettled) => {
+        this.#endings.ended(partition, part, records, how, isSettled)
+        this.driven(partition)
+      },
+      announce: (record, how) => this.#endings.announce(partition, part, record, how),
+      // It is told once this process has the spill again.
+      untold: () => undefined,
+      settle: (position) => lanes.settle(partition, position),
+      stands: () => this.#hold(partition, part, false)
+    }
   }
 
   #turnOn(partition: number): void {
@@ -161,7 +206,10 @@ export class SpillDrain {
       for (const { partition, start, settled, end } of bounds) {
         const part = this.#spill.parts[partition]
         if (part === undefined) continue
-        if (end < part.seenEnd) this.#endings.anew(partition, part)
+        if (end < part.seenEnd) {
+          this.#endings.anew(partition, part)
+          this.#sendOn.forget(partition)
+        }
         if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver, true)
         // What has ended here and is not settled yet has ended all the same.
         if (part.at < settled) part.at = settled
@@ -207,7 +255,7 @@ export class SpillDrain {
   /** A defect must not look like an outage without end, nor keep in memory what is published meanwhile. */
   #persistently(partition: number, part: SpillPart, drain: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.catchDefect(drain, (defect) => {
-      this.#sender.hold(partition, part, false)
+      this.#hold(partition, part, false)
       return warn(
         `sending on what ${this.#spill.name} holds has failed, and begins again: ${textOfThrown(defect)}`
       ).pipe(
@@ -220,8 +268,8 @@ export class SpillDrain {
   #drain(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       let longestMs = heldMs
-      part.halted = undefined
-      yield* this.#sender.fence(partition)
+      const sent = this.#sent(partition, part, lanes)
+      yield* this.#sendOn.fence(sent)
       for (;;) {
         const wake = this.#running.get(partition)
         const noted = part.unnoted.notedEnd(this.#home.isOwing(partition))
@@ -235,11 +283,11 @@ export class SpillDrain {
           const released = Effect.forever(
             Effect.andThen(Effect.sleep(longestMs), () => {
               if (part.isHeld) longestMs *= 2
-              this.#sender.hold(partition, part, false)
+              this.#hold(partition, part, false)
               return Effect.void
             })
           )
-          yield* Effect.raceFirst(this.#portion(partition, part, lanes, noted), released)
+          yield* Effect.raceFirst(this.#portion(sent, part, lanes, noted), released)
           continue
         }
         // What the partition was turned on for goes there first, or a cluster that answers now and then would never be spared.
@@ -252,7 +300,7 @@ export class SpillDrain {
           yield* wake?.waitFor(freshMs) ?? Effect.yieldNow
           continue
         }
-        this.#sender.hold(partition, part, true)
+        this.#hold(partition, part, true)
         if (this.#home.isQuiet(partition) && part.at >= part.end) {
           if (part.fencedEnd <= part.end) break
           // What had no answer and was then given up may stand there all the same: it must not come behind what is published now.
@@ -266,15 +314,16 @@ export class SpillDrain {
   }
 
   /** Reads what stands first, sends it on, and has it settled. */
-  #portion(partition: number, part: SpillPart, lanes: SpillLanes, noted: Position | undefined): Effect.Effect<void> {
+  #portion(sent: SentPartition, part: SpillPart, lanes: SpillLanes, noted: Position | undefined): Effect.Effect<void> {
+    const { partition } = sent
     return Effect.gen({ self: this }, function* () {
       const to = noted === undefined || noted > part.end ? part.end : noted
       const { records, next } = yield* this.#read(partition, part, lanes, to)
       // What is published meanwhile waits in its buffer, so that there is an end.
-      if (next >= part.end && !this.#spill.isClosing) this.#sender.hold(partition, part, true)
-      yield* this.#sender.send(partition, part, records, lanes)
+      if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
+      yield* this.#sendOn.send(sent, records)
       if (next > part.at) this.#endings.missing(partition, part, next)
-      yield* this.#sender.announce(partition, part)
+      yield* this.#sendOn.announce(sent)
       yield* lanes.settle(partition, next)
     })
   }
@@ -305,7 +354,7 @@ export class SpillDrain {
     part.room.waiting = 0
     part.markers = 0
     part.unnoted.clear()
-    this.#sender.forget(partition)
+    this.#sendOn.forget(partition)
     part.book.empty()
     this.#running.delete(partition)
     this.#home.looked(partition)

@@ -3,16 +3,16 @@ import { Effect } from "effect"
 import { countReason } from "../../ledger/Counts.ts"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import { sizeOf } from "../../record/batchOf.ts"
-import { type DroppedRange, droppedHeader, forgotten, noticeHasForgotten } from "../../record/DropNotice.ts"
+import type { DroppedRange } from "../../record/DropNotice.ts"
 import { type EventId, formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Position, ReceivedRecord } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
+import { CarriedDrops } from "../sendOn/CarriedDrops.ts"
+import type { Ending, Unstored } from "../sendOn/Ending.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
-import type { SpillEnding } from "./SpillBook.ts"
-import { markerOfEvent, SpillNotices } from "./SpillNotices.ts"
 
 /** A spill that is tried again so long after it had nothing is another matter, in milliseconds. */
 const quietMs = 60_000
@@ -40,7 +40,7 @@ interface Tally {
 }
 
 export class SpillEndings {
-  readonly notices = new SpillNotices()
+  readonly notices = new CarriedDrops()
   readonly #spill: Spill
   readonly #home: EndingsHome
   readonly #pump: Pick<Pump, "context" | "nowMs">
@@ -99,7 +99,7 @@ export class SpillEndings {
     partition: number,
     part: SpillPart,
     records: ReadonlyArray<ReceivedRecord>,
-    how: SpillEnding,
+    how: Ending,
     isSettled: boolean
   ): void {
     let bytes = 0
@@ -120,7 +120,7 @@ export class SpillEndings {
   }
 
   /** An event of this leat has ended: the journal sees it. */
-  #told(account: WriteAccount, { bucket, seq }: EventId, how: SpillEnding): void {
+  #told(account: WriteAccount, { bucket, seq }: EventId, how: Ending): void {
     const reason = how.ending === "stored" ? undefined : how.reason
     this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
   }
@@ -129,26 +129,17 @@ export class SpillEndings {
    * A record will end otherwise than stored: consumers are told of it, and of what it was to announce, by a later record of its lane. What no lane
    * of this process announces is carried until a marker has told it, which has to be before the record is settled.
    */
-  announce(partition: number, part: SpillPart, { position, headers }: ReceivedRecord, how: Unstored): void {
-    const meta = readMeta(headers, "")
-    const { id, isMarker, dropped } = meta
-    const notice = headers.find(([name]) => name === droppedHeader)?.[1]
-    const said = notice !== undefined && noticeHasForgotten(notice) ? [...dropped, forgotten] : dropped
-    const [marker] = isMarker ? headers : []
-    if (marker !== undefined) this.notices.add(partition, marker, said)
-    if (id === undefined) return
-    const { bucket, seq } = id
-    const ranges = [...said, { bucket, from: seq, to: seq + 1, reason: reasonOf(how) }]
-    if (id.incarnation === this.#home.incarnation) {
-      const account = part.book.accountAt(position, meta)
+  announce(partition: number, part: SpillPart, record: ReceivedRecord, how: Unstored): void {
+    this.notices.drop(partition, record, how, (id, ranges) => {
+      if (id.incarnation !== this.#home.incarnation) return false
+      const account = part.book.accountAt(record.position, readMeta(record.headers, ""))
       // What this leat has given up on its way to the spill was announced then.
-      if (account === undefined || this.#home.announce(account, ranges)) return
-    }
-    this.notices.add(partition, markerOfEvent(id), ranges)
+      return account === undefined || this.#home.announce(account, ranges)
+    })
   }
 
   /** One that an earlier process has left. What that had on its way when it ended may be stored. */
-  #recovered(id: EventId | undefined, how: SpillEnding): void {
+  #recovered(id: EventId | undefined, how: Ending): void {
     if (id === undefined) return
     const account = this.#home.accountOf(id.stream)
     account.recovered++
@@ -185,11 +176,4 @@ export class SpillEndings {
   #say(sentence: string): void {
     Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
-}
-
-/** How a record ends that its destination has refused. */
-export type Unstored = Exclude<SpillEnding, { readonly ending: "stored" }>
-
-function reasonOf(how: Unstored): string {
-  return how.ending === "dropped" ? how.reason : how.ending
 }

@@ -8,8 +8,8 @@ import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
+import { Settles } from "../sendOn/Settles.ts"
 import type { Spill, SpillPlace } from "./Spill.ts"
-import { SpillSettles } from "./SpillSettles.ts"
 
 /** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
 const spillGroup = "leat.spill"
@@ -70,7 +70,7 @@ export class SpillLanes {
   readonly #lanes = new Map<number, Held>()
   /** By partition: who may read its lane. Whoever sends on reads it, and a settle of a lane that has come anew does. */
   readonly #readers = new Map<number, Semaphore.Semaphore>()
-  readonly #settles: SpillSettles
+  readonly #settles: Settles
   /** Completed, and made anew, with each lane that comes. */
   #given = Deferred.makeUnsafe<void>()
   /** Completed, and made anew, when the member has to join again. */
@@ -84,7 +84,7 @@ export class SpillLanes {
     this.#scope = scope
     this.lost = lost
     const { trim } = place.transport
-    this.#settles = new SpillSettles(`the spill ${place.topic}`, scope, {
+    this.#settles = new Settles(`the spill ${place.topic}`, scope, {
       answerMs,
       settle: (partition, position) => this.#settle(partition, position),
       trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void,

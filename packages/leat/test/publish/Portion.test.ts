@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { SpillPortion } from "../../src/publish/spill/SpillPortion.js"
+import { Portion } from "../../src/publish/sendOn/Portion.js"
 import { TransportError } from "leat/transport"
 import type { ReceivedRecord, Run } from "leat/transport"
 
@@ -30,7 +30,7 @@ describe("records of a spill that are sent on together", () => {
         fc.infiniteStream(fate),
         (count, most, fates) => {
           const all = records(count)
-          const portion = new SpillPortion(all, rules, most)
+          const portion = new Portion(all, rules, most)
           const ended: Array<bigint> = []
           const stored = new Set<number>()
           const twice: Array<number> = []
@@ -77,7 +77,7 @@ describe("records of a spill that are sent on together", () => {
   })
 
   it("are sent without the one that others fail because of, and then that one first", () => {
-    const portion = new SpillPortion(records(5), rules, 500)
+    const portion = new Portion(records(5), rules, 500)
     expect(portion.next(500)).toEqual({ from: 0, to: 5 })
     const named: ReadonlyArray<Run> = [
       { from: 0, to: 2, fate: "notStored" },

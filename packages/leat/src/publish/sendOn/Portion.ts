@@ -1,5 +1,5 @@
 /**
- * Records of a spill that are sent on together, in order, until each has ended: which of them are sent next, and what an answer says of them.
+ * Records of a spill or a fallback that are sent on together, in order, until each has ended: which of them are sent next, and what an answer says of them.
  * A driver may say of each record what became of it; what is stored behind one that is not ends after it, and is not sent again.
  */
 import { batchOf } from "../../record/batchOf.ts"
@@ -20,7 +20,7 @@ export interface Answered {
   readonly failed: Run | undefined
 }
 
-export class SpillPortion {
+export class Portion {
   readonly records: ReadonlyArray<ReceivedRecord>
   readonly refusals: Refusals
   batch: RecordBatch

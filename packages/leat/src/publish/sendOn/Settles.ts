@@ -1,6 +1,6 @@
 /**
- * What was sent on is settled in the spill, beside the sending: one settle of a partition at a time, and always the latest position. What a
- * settle is for is known in memory, so a disk that does not answer it keeps nobody waiting; it costs copies, if this process dies meanwhile.
+ * What was sent on is settled in its spill or fallback, beside the sending: one settle of a partition at a time, and always the latest position. What a
+ * settle is for is known in memory, so a place that does not answer it keeps nobody waiting; it costs copies, if this process dies meanwhile.
  */
 import { Clock, Deferred, Effect, type Fiber, type Scope } from "effect"
 import { warn } from "../../Telemetry.ts"
@@ -13,7 +13,7 @@ const patienceMs = 500
 /** Pause before a settle, or a trim, is begun anew, in milliseconds. */
 const againMs = 1000
 
-/** The longest pause between two trims, in milliseconds: nobody is in a hurry for the room, but a spill that is full needs it. */
+/** The longest pause between two trims, in milliseconds: nobody is in a hurry for the room, but one that is full needs it. */
 const trimAgainMsMax = 60_000
 
 /** How long closing waits for what was sent on to be settled, in milliseconds. */
@@ -22,8 +22,8 @@ const lastMs = 2000
 /** How long nothing may be settled until that is told, in milliseconds. */
 const tellUnsettledMs = 10_000
 
-/** What settles ask of the spill. */
-export interface SettledSpill {
+/** What settles ask of the spill, or of the fallback. */
+export interface SettledPlace {
   /** How long an answer is waited for, in milliseconds. */
   readonly answerMs: number
   readonly settle: (partition: number, position: Position) => Effect.Effect<void, TransportError>
@@ -40,6 +40,8 @@ interface Settling {
   settled: Position
   /** Completes when what is wanted is settled; undefined: it is. */
   waiting: Deferred.Deferred<void> | undefined
+  isRunning: boolean
+  /** The one that runs, or the last that did. */
   running: Fiber.Fiber<void> | undefined
   isTrimming: boolean
   /** Whether the last one has taken longer than anybody waits. */
@@ -48,17 +50,17 @@ interface Settling {
   isTrimTold: boolean
 }
 
-export class SpillSettles {
+export class Settles {
   readonly #name: string
   readonly #scope: Scope.Scope
-  readonly #spill: SettledSpill
+  readonly #place: SettledPlace
   readonly #settlings = new Map<number, Settling>()
 
-  /** `name`: of the spill, for warnings. Nothing is settled any more when the scope ends. */
-  constructor(name: string, scope: Scope.Scope, spill: SettledSpill) {
+  /** `name`: of the place, for warnings. Nothing is settled any more when the scope ends. */
+  constructor(name: string, scope: Scope.Scope, place: SettledPlace) {
     this.#name = name
     this.#scope = scope
-    this.#spill = spill
+    this.#place = place
   }
 
   /** Completes when everything before the position is settled, or after half a second; at once while that was too short. Says whether it is. */
@@ -69,7 +71,11 @@ export class SpillSettles {
       if (settling.settled >= settling.wanted) return true
       const waiting = settling.waiting ?? Deferred.makeUnsafe<void>()
       settling.waiting = waiting
-      settling.running ??= yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
+      if (!settling.isRunning) {
+        // Said before it begins: it may have ended before whoever begins it goes on.
+        settling.isRunning = true
+        settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
+      }
       if (settling.isLate) return false
       const late = Effect.andThen(Effect.sleep(patienceMs), () => {
         settling.isLate = true
@@ -90,16 +96,16 @@ export class SpillSettles {
     })
   }
 
-  /** Settles what has ended before the spill is given out of the hand, beside whatever hangs, and not for long. */
+  /** Settles what has ended before a partition is given out of the hand, beside whatever hangs, and not for long. */
   last(partition: number, position: Position): Effect.Effect<void> {
     return Effect.suspend(() => {
       const settling = this.#of(partition)
       if (settling.settled >= position) return Effect.void
       // Not waited for: a driver may not let itself be interrupted.
       settling.running?.interruptUnsafe()
-      const settle = this.#failureOf(this.#spill.settle(partition, position), lastMs)
+      const settle = this.#failureOf(this.#place.settle(partition, position), lastMs)
       return Effect.map(settle, (why) => {
-        if (why === undefined) this.#spill.settled(partition, position)
+        if (why === undefined) this.#place.settled(partition, position)
       })
     })
   }
@@ -111,6 +117,7 @@ export class SpillSettles {
       wanted: 0n,
       settled: 0n,
       waiting: undefined,
+      isRunning: false,
       running: undefined,
       isTrimming: false,
       isLate: false,
@@ -124,12 +131,12 @@ export class SpillSettles {
     return Effect.gen({ self: this }, function* () {
       while (settling.settled < settling.wanted) {
         settling.settled = yield* this.#settled(partition, settling)
-        this.#spill.settled(partition, settling.settled)
+        this.#place.settled(partition, settling.settled)
         settling.isLate = false
       }
       const { waiting } = settling
       settling.waiting = undefined
-      settling.running = undefined
+      settling.isRunning = false
       if (waiting !== undefined) yield* Deferred.succeed(waiting, undefined)
       // Whoever waited goes on, and so does the next settle.
       yield* this.#trimming(partition, settling)
@@ -160,7 +167,7 @@ export class SpillSettles {
       let isTold = false
       for (;;) {
         const position = settling.wanted
-        const why = yield* this.#failureOf(this.#spill.settle(partition, position))
+        const why = yield* this.#failureOf(this.#place.settle(partition, position))
         if (why === undefined) return position
         if (!isTold && monotonicMs(clock) - sinceMs >= tellUnsettledMs) {
           isTold = true
@@ -176,11 +183,11 @@ export class SpillSettles {
   /** Whether the room was given back. */
   #trim(partition: number, position: Position, settling: Settling): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
-      const why = yield* this.#failureOf(this.#spill.trim(partition, position))
+      const why = yield* this.#failureOf(this.#place.trim(partition, position))
       const wasTold = settling.isTrimTold
       settling.isTrimTold = why !== undefined
       if (why === undefined) {
-        this.#spill.trimmed(partition, position)
+        this.#place.trimmed(partition, position)
         return true
       }
       if (!wasTold)
@@ -194,7 +201,7 @@ export class SpillSettles {
   /** Why it has failed, or has no answer; undefined: it has not. */
   #failureOf(
     asked: Effect.Effect<void, TransportError>,
-    answerMs = this.#spill.answerMs
+    answerMs = this.#place.answerMs
   ): Effect.Effect<string | undefined> {
     return Effect.suspend(() => asked).pipe(
       Effect.as(undefined),

@@ -1,6 +1,6 @@
 /**
- * What becomes of the records of a spill that their destination refuses, as a synchronous state machine: what a lane does about them, with the rules
- * of the same sink. Failures that pass are not judged: the record is on disk, and is sent again until it is stored.
+ * What becomes of the records of a spill or a fallback that their destination refuses, as a synchronous state machine: what a lane does about them, with the rules
+ * of the same sink. Failures that pass are not judged: the record is kept, and is sent again until it is stored.
  *
  * Attempts and time count from the first refusal of a range, and once for all of it: halving, which finds the records that are refused, is no attempt.
  *
@@ -97,7 +97,7 @@ export class Refusals {
     const elapsedMs = facts.nowMs - trial.firstRefusedMs
     const decision = decide(this.#rules.policy, { tag, attempts, elapsedMs, random: facts.random })
     const isOfRecord = tag === "Rejected" || tag === "TooLarge"
-    // A missing right may pass; what is wrong with the record itself does not, and it is in the spill already.
+    // A missing right may pass; what is wrong with the record itself does not, and it is kept elsewhere already.
     const isPassing = isForStandIn(decision) && !isOfRecord
     const waitMs = waitMsOf(trial, decision, tag, facts, trial.isLet ? undefined : this.#rules.outage)
     if (waitMs !== undefined || isPassing) {

@@ -1,12 +1,23 @@
 /**
- * Drops of a spill that no lane of this process announces: those of earlier processes, and those that a marker was to announce. They are told by
- * markers of their publishers, which are stored before what was dropped is settled.
+ * Drops of a spill or a fallback that no lane of this process announces: those of other processes, and those that a marker was to announce. They
+ * are told by markers of their publishers, which are stored before what was dropped is settled.
  */
-import { markerOf } from "../../record/CompactHeader.ts"
-import { dropNotice, type DroppedRange, DroppedRanges, droppedHeader, rangesWithin } from "../../record/DropNotice.ts"
+import { markerOf, markerOwner } from "../../record/CompactHeader.ts"
+import {
+  dropNotice,
+  type DroppedRange,
+  DroppedRanges,
+  droppedHeader,
+  forgotten,
+  noticeHasForgotten,
+  rangesWithin
+} from "../../record/DropNotice.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import type { EventId } from "../../record/EventId.ts"
 import type { Header } from "../../record/Headers.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { ReceivedRecord } from "../../transport/index.ts"
+import { reasonOf, type Unstored } from "./Ending.ts"
 
 /** Bytes of a marker beside its notice, at most. */
 const markerBytes = 64
@@ -17,9 +28,30 @@ interface Carried {
   readonly dropped: DroppedRanges
 }
 
-export class SpillNotices {
+export class CarriedDrops {
   /** By partition, then by what stands in the header of the marker. */
   readonly #carried = new Map<number, Map<string, Carried>>()
+
+  /**
+   * A record ends otherwise than stored: that is to be told, and what it was to announce. `isTold`: whether a lane of this process will tell it of
+   * the event, or nobody has to.
+   */
+  drop(
+    partition: number,
+    { headers }: Pick<ReceivedRecord, "headers">,
+    how: Unstored,
+    isTold: (id: EventId, ranges: ReadonlyArray<DroppedRange>) => boolean
+  ): void {
+    const { id, isMarker, dropped } = readMeta(headers, "")
+    const notice = headers.find(([name]) => name === droppedHeader)?.[1]
+    const said = notice !== undefined && noticeHasForgotten(notice) ? [...dropped, forgotten] : dropped
+    const [marker] = isMarker ? headers : []
+    if (marker !== undefined) this.add(partition, marker, said)
+    if (id === undefined) return
+    const { bucket, seq } = id
+    const ranges = [...said, { bucket, from: seq, to: seq + 1, reason: reasonOf(how) }]
+    if (!isTold(id, ranges)) this.add(partition, markerOfEvent(id), ranges)
+  }
 
   /** Drops that the marker is to announce. */
   add(partition: number, marker: Header, ranges: ReadonlyArray<DroppedRange>): void {
@@ -53,6 +85,21 @@ export class SpillNotices {
   /** Whether there is something of which nobody was told yet. */
   isCarried(partition: number): boolean {
     return (this.#carried.get(partition)?.size ?? 0) > 0
+  }
+
+  /** Gives up what somebody else will tell: `isTold` says it of the publisher and the stream of a marker. */
+  handOver(
+    partition: number,
+    isTold: (
+      owner: { readonly incarnation: string; readonly tag: string },
+      ranges: ReadonlyArray<DroppedRange>
+    ) => boolean
+  ): void {
+    const all = this.#carried.get(partition)
+    for (const [name, { marker, dropped }] of all ?? []) {
+      const owner = markerOwner(marker[1])
+      if (owner !== undefined && isTold(owner, dropped.all)) all?.delete(name)
+    }
   }
 
   /** Nobody is told any more. */

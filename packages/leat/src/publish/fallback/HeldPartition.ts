@@ -1,0 +1,94 @@
+/** A partition of a fallback in the hands of a member: how far it was sent on and settled. */
+import { Effect, type Scope } from "effect"
+import type { Lane, Position, ReceivedRecord, Transport, Writer } from "../../transport/index.ts"
+import type { Ending, Unstored } from "../sendOn/Ending.ts"
+import type { SentPartition } from "../sendOn/SendOn.ts"
+import { Settles } from "../sendOn/Settles.ts"
+import type { RedriveEndings } from "./RedriveEndings.ts"
+
+/** How long an answer of the fallback may take before it is asked anew, in milliseconds. */
+const answerMs = 30_000
+
+export interface HeldHome {
+  readonly transport: Transport
+  /** Of the fallback. */
+  readonly topic: string
+  readonly endings: RedriveEndings
+  /** What is before the position was sent on, whether that is settled or not. */
+  readonly sentOn: (partition: number, position: Position) => void
+  /** Position behind what this leat has there. */
+  readonly endOf: (partition: number) => Position
+}
+
+export class HeldPartition implements SentPartition {
+  readonly partition: number
+  readonly lane: Lane
+  readonly writer: Writer
+  isOver = false
+  /** Whether nothing may land that was sent when this leat had the partition before, and was given up without an answer. */
+  isFenced = false
+  announcedEnd: Position = 0n
+  /** What stands before this position has ended. */
+  at: Position
+  readonly #home: HeldHome
+  readonly #settles: Settles
+
+  /** Nothing of it is settled any more when the scope ends. */
+  constructor(lane: Lane, writer: Writer, home: HeldHome, scope: Scope.Scope) {
+    this.partition = lane.partition
+    this.lane = lane
+    this.writer = writer
+    this.at = lane.start
+    this.#home = home
+    const { topic, transport } = home
+    this.#settles = new Settles(`the fallback ${topic}`, scope, {
+      answerMs,
+      settle: (_, position) => Effect.suspend(() => lane.settle(position)),
+      trim: (partition, position) => transport.trim?.(topic, partition, position) ?? Effect.void,
+      settled: () => undefined,
+      trimmed: () => undefined
+    })
+  }
+
+  get end(): Position {
+    const end = this.#home.endOf(this.partition)
+    return end > this.at ? end : this.at
+  }
+
+  /** All that is not settled counts as what may be stored. */
+  doubt(): void {}
+
+  /** Nothing waits in a buffer for a fallback for long. */
+  stands(): void {}
+
+  ended(records: ReadonlyArray<ReceivedRecord>, how: Ending): void {
+    this.#home.endings.ended(this.partition, records, how)
+    const last = records.at(-1)
+    if (last !== undefined) this.passed(last.position + 1n)
+  }
+
+  /** What stands before a position has ended. */
+  passed(position: Position): void {
+    if (position <= this.at) return
+    this.at = position
+    this.#home.sentOn(this.partition, position)
+  }
+
+  announce(record: ReceivedRecord, how: Unstored): void {
+    this.#home.endings.announce(this.partition, record, how)
+  }
+
+  /** Whoever has the partition next judges it anew, and tells it. */
+  untold(): void {
+    this.#home.endings.notices.forget(this.partition)
+  }
+
+  settle(position: Position): Effect.Effect<boolean> {
+    return this.#settles.settle(this.partition, position)
+  }
+
+  /** Settles what has ended before it is given back; not for long. */
+  get last(): Effect.Effect<void> {
+    return Effect.suspend(() => (this.at > this.lane.start ? this.#settles.last(this.partition, this.at) : Effect.void))
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * Sends records of a spill or a fallback on to their destination, in order, until each has ended: stored, or as the policy says of what the
+ * destination refuses.
+ *
+ * What ends otherwise than stored is announced, and settled where it stands, before it is counted, or the next process might store what was told
+ * dropped. Where it is not settled in time, it is counted as what may be stored.
+ */
+import { Deferred, Effect, Exit, Random } from "effect"
+import type { WriteAccount } from "../../ledger/Ledger.ts"
+import { decide } from "../../Policy.ts"
+import { batchOf, type PlainRecord } from "../../record/batchOf.ts"
+import type { RecordBatch } from "../../record/RecordBatch.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { Leg } from "../../routes/Route.ts"
+import { warn } from "../../Telemetry.ts"
+import { answeredRuns } from "../../transport/answeredRuns.ts"
+import type { Position, ReceivedRecord, Run, Writer } from "../../transport/index.ts"
+import { Pace } from "../../transport/Pace.ts"
+import { sendEffect } from "../../transport/Sending.ts"
+import { boundedFence } from "../boundedFence.ts"
+import type { Halted } from "../LaneHome.ts"
+import type { LaneRules } from "../LaneRules.ts"
+import type { Pump } from "../Pump.ts"
+import type { CarriedDrops } from "./CarriedDrops.ts"
+import type { Ending, Unstored } from "./Ending.ts"
+import { Portion } from "./Portion.ts"
+import { isRefused, type Verdict } from "./Refusals.ts"
+
+/** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
+const againMs = 100
+const againMsMax = 5000
+
+/** Records that are sent on at once. */
+const portionMax = 500
+
+/** How long closing waits for what is on its way, and how often it looks, in milliseconds. */
+const leaveMs = 2000
+const answeredMs = 10
+
+/** What is asked of the sink. */
+export interface SendOnHome {
+  readonly leg: Leg
+  readonly rules: LaneRules
+  /** The account of a stream that has this tag in this sink. */
+  readonly accountOf: (tag: string) => WriteAccount
+  /** Bytes of the largest marker that the destination takes; 0: none. */
+  readonly markerBytesMax: number
+  /** Stores a dead letter of a record; undefined: it is stored, else why it never will be. */
+  readonly setAside: (partition: number, record: PlainRecord, failure: Halted) => Effect.Effect<string | undefined>
+  /** Of the topic of dead letters, as `cluster/topic`. */
+  readonly deadLetters: string
+  /** A send was stored, or failed: what is told of standstills. */
+  readonly stores: (partition: number) => void
+  readonly fails: (partition: number, sentAtMs: number, why: string) => void
+}
+
+/** A partition of a spill or a fallback, in the hands of whoever sends it on. */
+export interface SentPartition {
+  readonly partition: number
+  /** To the destination. */
+  readonly writer: Writer
+  /** Whether it is to be given back: nothing is begun any more. */
+  readonly isOver: boolean
+  /** Position behind the last record that is known to stand there. */
+  readonly end: Position
+  /** Before this position consumers are told of what ends otherwise than stored. */
+  announcedEnd: Position
+  /** Records that stand before a position may be stored in the destination: a send of them had no answer. */
+  readonly doubt: (end: Position) => void
+  /** They have ended, one behind the other. What is not settled then may be sent on once more, by a process that comes. */
+  readonly ended: (records: ReadonlyArray<ReceivedRecord>, how: Ending, isSettled: boolean) => void
+  /** One will end otherwise than stored: consumers are told of it. */
+  readonly announce: (record: ReceivedRecord, how: Unstored) => void
+  /** It is given back before that was told, and so is not settled. */
+  readonly untold: () => void
+  /** What stands before a position has ended; waits until that is settled, and not for long. Says whether it is. */
+  readonly settle: (position: Position) => Effect.Effect<boolean>
+  /** Nothing gets on for the time being: nobody is to wait for it. */
+  readonly stands: () => void
+}
+
+/** A record that the destination refuses, and that its policy neither drops nor sets aside, stands in front of all behind it. */
+export type HaltedRecord = Halted & { readonly stream: string; readonly partition: number }
+
+export class SendOn {
+  /** What is announced by no lane of this process. */
+  readonly notices: CarriedDrops
+  /** Of the spill, or the fallback, as warnings call it. */
+  readonly #name: string
+  readonly #home: SendOnHome
+  readonly #pump: Pick<Pump, "transport" | "nowMs" | "wallMs">
+  /** Of all partitions together, and as the table in force says. */
+  readonly #pace: Pace
+  /** By partition: what stands until `resume`. */
+  readonly #halted = new Map<number, { readonly part: SentPartition; readonly failure: HaltedRecord }>()
+  #resumed = Deferred.makeUnsafe<void>()
+  /** Those of which something is on its way, or is being ended. */
+  readonly #busy = new Set<SentPartition>()
+  #isLeaving = false
+  /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
+  readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
+
+  constructor(
+    name: string,
+    notices: CarriedDrops,
+    home: SendOnHome,
+    pump: Pick<Pump, "transport" | "nowMs" | "wallMs">
+  ) {
+    this.notices = notices
+    this.#name = name
+    this.#home = home
+    this.#pump = pump
+    this.#pace = new Pace(
+      () => pump.nowMs,
+      () => home.leg.spill?.ratePerSecond
+    )
+  }
+
+  /** What stands until `resume`. */
+  get halted(): ReadonlyArray<HaltedRecord> {
+    return Array.from(this.#halted.values(), ({ failure }) => failure)
+  }
+
+  /** Lets what stands go on. */
+  resume(): void {
+    for (const [partition, { part }] of this.#halted)
+      this.#latest.set(partition, { before: part.end, timeMs: this.#pump.wallMs })
+    this.#halted.clear()
+    const resumed = this.#resumed
+    this.#resumed = Deferred.makeUnsafe<void>()
+    Deferred.doneUnsafe(resumed, Effect.void)
+  }
+
+  /** Nothing of the partition is left. */
+  forget(partition: number): void {
+    this.#latest.delete(partition)
+  }
+
+  /** Begins nothing any more, and waits for the answers to what is on its way; not for long. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isLeaving = true
+    return this.#quiet(() => this.#busy.size === 0, leaveMs)
+  })
+
+  /** Waits for the answers to what is on its way of a partition that is over, so long at most. */
+  quiet(part: SentPartition, mostMs: number): Effect.Effect<void> {
+    return this.#quiet(() => !this.#busy.has(part), mostMs)
+  }
+
+  #quiet(isQuiet: () => boolean, mostMs: number): Effect.Effect<void> {
+    const quiet: Effect.Effect<void> = Effect.suspend(() =>
+      isQuiet() ? Effect.void : Effect.andThen(Effect.sleep(answeredMs), quiet)
+    )
+    return Effect.asVoid(Effect.timeoutOption(quiet, mostMs))
+  }
+
+  /** Sends records on until each has ended. Of a partition that is over it begins nothing, and waits until it is interrupted. */
+  send(part: SentPartition, records: ReadonlyArray<ReceivedRecord>): Effect.Effect<void> {
+    const { partition } = part
+    return Effect.gen({ self: this }, function* () {
+      const portion = new Portion(records, this.#home.rules, portionMax)
+      const latest = this.#latest.get(partition)
+      const [first] = records
+      if (latest !== undefined && first !== undefined) {
+        if (first.position < latest.before) portion.limitTimes(latest.before, latest.timeMs)
+        else this.#latest.delete(partition)
+      }
+      for (let failures = 0; portion.first !== undefined;) {
+        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+        yield* this.#pace.wait(to - from)
+        if (this.#isLeaving || part.isOver) return yield* Effect.never
+        const again = yield* this.#step(part, portion, from, to)
+        if (again === undefined) failures = 0
+        else yield* again.waitMs === undefined ? pause(++failures) : Effect.sleep(again.waitMs)
+      }
+    })
+  }
+
+  /** Sends a range once. Undefined: it went on; else when it is sent again, after so long or after a pause that grows. */
+  #step(
+    part: SentPartition,
+    portion: Portion,
+    from: number,
+    to: number
+  ): Effect.Effect<{ readonly waitMs: number | undefined } | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const sentAtMs = this.#pump.nowMs
+      const last = portion.records[to - 1]
+      const gaveUp = Effect.sync(() => last !== undefined && part.doubt(last.position + 1n))
+      const answering = Effect.onInterrupt(this.#sent(part, portion.batch, from, to), () => gaveUp)
+      // Its answer is heard in the step in which it ends.
+      const answer = yield* this.#busily(
+        part,
+        Effect.map(answering, (runs) => {
+          const answered = portion.answered(runs, this.#pump.nowMs)
+          if (answered.stored.length > 0) this.#stored(part, answered.stored)
+          if (answered.doubtEnd !== undefined) part.doubt(answered.doubtEnd)
+          return answered
+        })
+      )
+      if (answer.isUnknown) yield* this.fence(part)
+      const { failed } = answer
+      if (failed === undefined) return undefined
+      let waitMs: number | undefined
+      const { first } = portion
+      if (isRefused(failed) && first !== undefined) {
+        const { isMarker } = readMeta(first.headers, "")
+        const refused = { from: portion.records.indexOf(first), to: failed.to, isMarker }
+        const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
+        const verdict = portion.refusals.judge(refused, failed.error, facts)
+        if (verdict._tag === "Halve") return undefined
+        if (verdict._tag !== "Again") {
+          yield* this.#judged(part, portion, first, failed.error.reason, verdict)
+          return undefined
+        }
+        waitMs = verdict.waitMs
+      }
+      this.#home.fails(part.partition, sentAtMs, whyOf(failed))
+      part.stands()
+      return { waitMs }
+    })
+  }
+
+  #busily<A>(part: SentPartition, work: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      this.#busy.add(part)
+      return Effect.ensuring(
+        work,
+        Effect.sync(() => this.#busy.delete(part))
+      )
+    })
+  }
+
+  #stored(part: SentPartition, records: ReadonlyArray<ReceivedRecord>): void {
+    part.ended(records, { ending: "stored" }, true)
+    this.#home.stores(part.partition)
+  }
+
+  #sent(
+    { partition, writer }: SentPartition,
+    batch: RecordBatch,
+    from: number,
+    to: number
+  ): Effect.Effect<ReadonlyArray<Run>> {
+    const { timeoutMs } = this.#home.leg
+    return sendEffect(writer, partition, batch, from, to, timeoutMs).pipe(
+      Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
+      Effect.map((runs) => answeredRuns(runs, from, to))
+    )
+  }
+
+  /** The destination refuses the first record of a portion: it ends, or stands until it is resumed. */
+  #judged(
+    part: SentPartition,
+    portion: Portion,
+    record: ReceivedRecord,
+    reason: string,
+    verdict: Exclude<Verdict, { readonly _tag: "Again" | "Halve" }>
+  ): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (verdict._tag === "Drop")
+        return yield* this.#busily(part, this.#unstored(part, portion, record, { ending: "dropped", reason }))
+      const { failure } = verdict
+      let { detail } = failure
+      if (verdict._tag === "SetAside") {
+        const fault = yield* this.#home.setAside(part.partition, record, failure)
+        const topic = this.#home.deadLetters
+        if (fault === undefined) {
+          const how = { ending: "deadLettered", reason, topic } as const
+          return yield* this.#busily(part, this.#unstored(part, portion, record, how))
+        }
+        detail = `${detail}; and ${topic} refuses it too: ${fault}`
+      }
+      const { id } = readMeta(record.headers, "")
+      const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
+      yield* this.#halt(part, record, { ...failure, detail, stream, partition: part.partition })
+      const latest = this.#latest.get(part.partition)
+      if (latest !== undefined) portion.resume(latest.before, latest.timeMs)
+    })
+  }
+
+  /** Until it is resumed. What stands before it has ended. */
+  #halt(part: SentPartition, { position }: ReceivedRecord, failure: HaltedRecord): Effect.Effect<void> {
+    const { partition } = part
+    const halted = { part, failure }
+    return Effect.gen({ self: this }, function* () {
+      this.#halted.set(partition, halted)
+      part.stands()
+      yield* warn(
+        `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${failure.tag}: ${failure.detail}`
+      )
+      const settled = Effect.andThen(part.settle(position), Effect.never)
+      yield* Effect.raceFirst(Deferred.await(this.#resumed), settled)
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          if (this.#halted.get(partition) === halted) this.#halted.delete(partition)
+        })
+      )
+    )
+  }
+
+  /** The first record of a portion ends, which the destination has refused. */
+  #unstored(part: SentPartition, portion: Portion, record: ReceivedRecord, how: Unstored): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      // One that is judged again, because it was given back in between, is announced already.
+      if (record.position >= part.announcedEnd) part.announce(record, how)
+      part.announcedEnd = record.position + 1n
+      let isAnnounced = false
+      const settled = Effect.andThen(this.announce(part), () => {
+        isAnnounced = true
+        return part.settle(record.position + 1n)
+      })
+      // What is announced has ended, also where nobody waits for the settle any more.
+      return Effect.onExit(settled, (exit) =>
+        Effect.sync(() => {
+          if (!isAnnounced && this.notices.isCarried(part.partition)) return part.untold()
+          part.ended([record], how, Exit.isSuccess(exit) && exit.value)
+          const behind = portion.ended()
+          if (behind.length > 0) this.#stored(part, behind)
+        })
+      )
+    })
+  }
+
+  /** Stores what no lane announces. Markers that are refused are tried again with the next ones. */
+  announce(part: SentPartition): Effect.Effect<void> {
+    const { partition } = part
+    return Effect.gen({ self: this }, function* () {
+      const { markerBytesMax } = this.#home
+      if (markerBytesMax === 0) return this.notices.forget(partition)
+      for (let failures = 0; ;) {
+        const notice = this.notices.next(partition, markerBytesMax, this.#pump.wallMs)
+        if (notice === undefined) return
+        const sentAtMs = this.#pump.nowMs
+        // One that is on its way when nobody waits for it any more is taken for told.
+        const [run] = yield* Effect.onInterrupt(this.#sent(part, batchOf([notice.record]), 0, 1), () =>
+          Effect.sync(() => notice.told())
+        )
+        if (run?.fate === "unknown") yield* this.fence(part)
+        if (isRefused(run) && this.#isForGood(run.error.reason)) return
+        if (run?.fate === "stored") {
+          notice.told()
+          failures = 0
+          continue
+        }
+        this.#home.fails(partition, sentAtMs, whyOf(run))
+        part.stands()
+        yield* pause(++failures)
+      }
+    })
+  }
+
+  /** Whether a notice that is refused so is given up for now: the record is at fault, or the policy gives up what is refused so. */
+  #isForGood(tag: string): boolean {
+    if (tag === "Rejected" || tag === "TooLarge") return true
+    const asked = { tag, attempts: Number.POSITIVE_INFINITY, elapsedMs: Number.POSITIVE_INFINITY, random: 0 }
+    const decision = decide(this.#home.rules.policy, asked)
+    return "ending" in decision && (decision.ending === "drop" || decision.ending === "deadLetter")
+  }
+
+  /** Until it has returned: what is in doubt must not land behind what is sent on. */
+  fence(part: SentPartition): Effect.Effect<void> {
+    const { leg } = this.#home
+    const { partition, writer } = part
+    return Effect.gen({ self: this }, function* () {
+      if (this.#pump.transport.capabilities.fencing === "none") return
+      for (let failures = 1; ; failures++) {
+        const sentAtMs = this.#pump.nowMs
+        const failure = yield* boundedFence(writer, partition, leg.sink, leg.timeoutMs)
+        if (failure === undefined) return
+        this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
+        part.stands()
+        yield* pause(failures)
+      }
+    })
+  }
+}
+
+function whyOf(run: Run | undefined): string {
+  return run?.error === undefined ? "the cluster does not say why" : `${run.error.reason}: ${run.error.detail}`
+}
+
+function pause(failures: number): Effect.Effect<void> {
+  const ms = Math.min(againMs * 2 ** (failures - 1), againMsMax)
+  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
+}
