@@ -6,6 +6,9 @@
  * semaphore.
  */
 import { Context, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { warn } from "../Telemetry.ts"
+import { patienceMs } from "../transport/contained.ts"
+import { endWithin } from "../transport/endWithin.ts"
 
 interface Entry<A, E> {
   readonly scope: Scope.Closeable
@@ -96,7 +99,7 @@ export class Shared<A, E> {
     const closed = Deferred.makeUnsafe<void>()
     this.#closing.set(name, closed)
     return Effect.andThen(
-      opening === undefined ? Effect.void : Fiber.interrupt(opening),
+      opening === undefined ? Effect.void : givenUp(opening, name),
       Scope.close(scope, Exit.void)
     ).pipe(
       Effect.andThen(before === undefined ? Effect.void : Deferred.await(before)),
@@ -108,4 +111,15 @@ export class Shared<A, E> {
       )
     )
   }
+}
+
+/** A driver may not let its opening be interrupted. What it opens then all the same is closed at once: its scope has ended. */
+function givenUp(opening: Fiber.Fiber<unknown, unknown>, name: string): Effect.Effect<void> {
+  return Effect.flatMap(endWithin(Fiber.interrupt(opening), patienceMs), (exit) =>
+    exit === undefined
+      ? warn(
+          `the driver has not ended the opening of ${name} within ${patienceMs} ms, and is not waited for any longer`
+        )
+      : Effect.void
+  )
 }

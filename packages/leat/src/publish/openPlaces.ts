@@ -1,8 +1,9 @@
 /** Where a sink writes to: the destination, and what takes its place. */
 import { Effect, type Scope } from "effect"
+import { textOfThrown } from "../given/thrown.ts"
 import type { Leg } from "../routes/Route.ts"
-import { contained } from "../transport/contained.ts"
-import type { Transport, TransportError, Writer } from "../transport/index.ts"
+import { allOrNothing, contained } from "../transport/contained.ts"
+import { type Transport, TransportError, type Writer } from "../transport/index.ts"
 import type { FallbackPlace } from "./fallback/openFallback.ts"
 import type { SpillPlace } from "./spill/Spill.ts"
 
@@ -21,10 +22,16 @@ export interface Places {
 }
 
 export function openPlaces(transport: Transport, leg: Leg, { spill, fallback }: StandIns): Opening<Places> {
-  return Effect.gen(function* () {
+  const all = Effect.gen(function* () {
     const writer = yield* contained(transport.openWriter(leg.topic), leg.sink)
     const { partitions } = writer
     return { writer, spill: yield* spill?.(partitions) ?? none, fallback: yield* fallback?.(partitions) ?? none }
+  })
+  return Effect.catchDefect(allOrNothing(all), (defect) => {
+    const detail = `the driver broke: ${textOfThrown(defect)}`
+    return Effect.fail(
+      new TransportError({ reason: "Unsupported", transport: transport.name, operation: "openWriter", detail })
+    )
   })
 }
 

@@ -71,7 +71,7 @@ export function openCluster(
   const opened = Effect.flatMap(resolved, (section) => {
     const opening = Effect.suspend(() => driver.open(name, section, reread))
     const own = contained(opening, `the cluster ${name}`, (thrown) => withhold(said(thrown), read))
-    return discreetly(Effect.flatMap(own, usable), read)
+    return discreetly(Effect.flatMap(own, usable), driver.name, read)
   })
   return watch.during(`the cluster ${name}`, (failed) =>
     Effect.provideService(persistently(opened, failed), OpeningTrouble, (why) => failed(withhold(why, read)))
@@ -90,9 +90,10 @@ function usable(transport: Transport): Effect.Effect<Transport, TransportError> 
   )
 }
 
-/** Without the client's own error, and without what a defect says: both may hold the whole section. */
+/** Without the client's own error, and without what a defect says: both may hold the whole section. A driver that breaks fails as any other. */
 function discreetly<A, R>(
   opening: Effect.Effect<A, TransportError, R>,
+  driver: string,
   read: ReadonlyMap<string, string>
 ): Effect.Effect<A, TransportError, R> {
   return opening.pipe(
@@ -102,8 +103,8 @@ function discreetly<A, R>(
       return new TransportError({ reason, transport, operation, detail: withhold(detail, read) })
     }),
     Effect.catchDefect((defect) => {
-      if (read.size === 0) return Effect.die(defect)
-      return Effect.die(new Error(`a driver broke while it opened a cluster: ${withhold(said(defect), read)}`))
+      const detail = `the driver broke: ${withhold(said(defect), read)}`
+      return Effect.fail(new TransportError({ reason: "Unsupported", transport: driver, operation: "open", detail }))
     })
   )
 }

@@ -1,13 +1,15 @@
 /**
- * What a driver opens, in a scope of its own. Closing it never fails and has an end, whatever the driver's client does then: everything else of a
- * leat is closed too, what could not be opened is tried again, and the process ends.
+ * What a driver opens, in a scope of its own. What it has acquired for an opening that fails is closed at once. Closing it never fails and has an
+ * end, whatever the driver's client does then: everything else of a leat is closed too, what could not be opened is tried again, and the process
+ * ends.
  */
-import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Cause, Effect, Exit, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { endWithin } from "./endWithin.ts"
 
 /** How long a driver is waited for that closes something, in milliseconds. */
-const patienceMs = 60_000
+export const patienceMs = 60_000
 
 /** `what` names what is opened, for a person; `textOf` says what the driver's client has thrown, without secrets. */
 export function contained<A, E, R>(
@@ -15,24 +17,33 @@ export function contained<A, E, R>(
   what: string,
   textOf: (thrown: unknown) => string = textOfThrown
 ): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> {
-  return Effect.flatMap(Effect.scope, (outer) =>
-    Effect.suspend(() => {
-      const own = Scope.makeUnsafe()
-      const closed = Effect.flatMap(endOf(own), (exit) => {
-        if (Option.isNone(exit))
-          return Telemetry.warn(
-            `the driver has not closed ${what} within ${patienceMs} ms, and is not waited for any longer`
-          )
-        if (Exit.isSuccess(exit.value)) return Effect.void
-        return Telemetry.warn(`the driver broke while it closed ${what}: ${textOf(Cause.squash(exit.value.cause))}`)
-      })
-      return Effect.andThen(Scope.addFinalizer(outer, closed), Scope.provide(opening, own))
+  const end = (own: Scope.Closeable) =>
+    Effect.flatMap(endWithin(Scope.close(own, Exit.void), patienceMs), (exit) => {
+      if (exit === undefined)
+        return Telemetry.warn(
+          `the driver has not closed ${what} within ${patienceMs} ms, and is not waited for any longer`
+        )
+      if (Exit.isSuccess(exit)) return Effect.void
+      return Telemetry.warn(`the driver broke while it closed ${what}: ${textOf(Cause.squash(exit.cause))}`)
     })
-  )
+  return allOrNothing(opening, end)
 }
 
-/** In a fiber that nobody waits for longer: a client may not let itself be interrupted. */
-function endOf(scope: Scope.Closeable): Effect.Effect<Option.Option<Exit.Exit<void>>> {
-  const closing = Effect.exit(Scope.close(scope, Exit.void))
-  return Effect.flatMap(Effect.forkDetach(closing), (fiber) => Effect.timeoutOption(Fiber.join(fiber), patienceMs))
+/** In a scope of its own, which ends with the outer one, or at once where the opening fails: it is tried anew as a whole. */
+export function allOrNothing<A, E, R>(
+  opening: Effect.Effect<A, E, R | Scope.Scope>,
+  end: (own: Scope.Closeable) => Effect.Effect<void> = (own) => Scope.close(own, Exit.void)
+): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> {
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.scope, (outer) => {
+      const own = Scope.makeUnsafe()
+      const opened = restore(
+        Scope.provide(
+          Effect.suspend(() => opening),
+          own
+        )
+      )
+      return Effect.onExit(opened, (exit) => (Exit.isSuccess(exit) ? Scope.addFinalizer(outer, end(own)) : end(own)))
+    })
+  )
 }

@@ -348,8 +348,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing a fallback waits for drivers without an end",
     file: "publish/fallback/SinkFallback.ts",
-    find: `Effect.timeoutOption(Fiber.join(ending), endMs)`,
-    replace: `Effect.option(Fiber.join(ending))`,
+    find: `Fiber.interruptAll(this.#running)), endMs)`,
+    replace: `Fiber.interruptAll(this.#running)), 1e9)`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "has an end when its process is closed"
   },

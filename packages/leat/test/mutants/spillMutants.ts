@@ -797,8 +797,8 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing waits for drivers without an end",
     file: "publish/spill/SinkSpill.ts",
-    find: `Effect.timeoutOption(Fiber.join(ending), endMs)`,
-    replace: `Effect.option(Fiber.join(ending))`,
+    find: `endWithin(Fiber.interrupt(running), endMs)`,
+    replace: `endWithin(Fiber.interrupt(running), 1e9)`,
     foundBy: closing,
     test: "closing has an end where the driver"
   },

@@ -9,17 +9,17 @@ const memoryTransport = "transport/memory/MemoryTransport.ts"
 export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that breaks while it closes something breaks the closing of the leat",
-    file: "transport/contained.ts",
-    find: `const closing = Effect.exit(Scope.close(scope, Exit.void))`,
-    replace: `const closing = Effect.as(Scope.close(scope, Exit.void), Exit.void)`,
+    file: "transport/endWithin.ts",
+    find: `Effect.forkDetach(Effect.exit(ending), {`,
+    replace: `Effect.forkDetach(ending as Effect.Effect<never>, {`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "breaks while it closes"
   },
   {
     name: "a driver that never ends closing something is waited for without an end",
     file: "transport/contained.ts",
-    find: `Effect.timeoutOption(Fiber.join(fiber), patienceMs)`,
-    replace: `Effect.map(Fiber.join(fiber), Option.some)`,
+    find: `endWithin(Scope.close(own, Exit.void), patienceMs)`,
+    replace: `endWithin(Scope.close(own, Exit.void), 1e9)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "never ends closing"
   },
@@ -245,5 +245,57 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     find: `const [least] = members.toSorted((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0) || a.id - b.id)`,
     replace: `const [least] = members`,
     foundBy: "conformance"
+  },
+  {
+    name: "what a driver has acquired for an opening that failed stays open",
+    file: "transport/contained.ts",
+    find: `(Exit.isSuccess(exit) ? Scope.addFinalizer(outer, end(own)) : end(own))`,
+    replace: `Scope.addFinalizer(outer, end(own))`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "fails again and again with something in hand"
+  },
+  {
+    name: "what does not end is waited for without an end",
+    file: "transport/endWithin.ts",
+    find: `Effect.timeoutOption(Fiber.join(fiber), ms)`,
+    replace: `Effect.timeoutOption(Fiber.join(fiber), 1e9)`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "never ends"
+  },
+  {
+    name: "an opening that does not end is waited for at the end",
+    file: "publish/Shared.ts",
+    find: `endWithin(Fiber.interrupt(opening), patienceMs)`,
+    replace: `Effect.exit(Fiber.interrupt(opening))`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "never ends the opening"
+  },
+  {
+    name: "a lane that a driver does not take back is waited for",
+    file: "consume/LaneShell.ts",
+    find: `yield* endWithin(
+      Effect.suspend(() => this.lane.release),
+      settleMs
+    )`,
+    replace: `yield* Effect.exit(Effect.suspend(() => this.lane.release))`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "never ends the release of a lane"
+  },
+  {
+    name: "a topic stays open beside which something cannot be opened",
+    file: "publish/openPlaces.ts",
+    find: `Effect.catchDefect(allOrNothing(all),`,
+    replace: `Effect.catchDefect(all,`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "fails again and again with something in hand"
+  },
+  {
+    name: "a driver that throws has its stream die of it",
+    file: "publish/openPlaces.ts",
+    find: `return Effect.catchDefect(allOrNothing(all), (defect) => {`,
+    replace: `return Effect.catchDefect(allOrNothing(all), (defect) => {
+    if (defect !== undefined) return Effect.die(defect)`,
+    foundBy: "publish/brokenClosing.test.ts",
+    test: "throws in openWriter"
   }
 ]

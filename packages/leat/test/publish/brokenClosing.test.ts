@@ -1,10 +1,11 @@
 /** Drivers that break, or never end, when what they have opened is closed: the rest of the leat is closed all the same. */
-import { Effect, Exit, Logger, References, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
-import type { Announcement, Driver, Transport } from "leat/transport"
+import { type Announcement, type Driver, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
+import { changed } from "./spillStory.js"
 import { note, stored } from "./stories.js"
 
 type Close = Effect.Effect<void>
@@ -97,6 +98,131 @@ describe("a driver that", () => {
       yield* leat.stream(noteContract())
       yield* Effect.sleep("1 minute")
       expect(leat.sinks().map(({ closed }) => closed)).toEqual([undefined, undefined])
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+    const { exit } = simulate(1, program)
+    if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+  })
+
+  const never = Effect.uninterruptible(Effect.never)
+  const hanging: ReadonlyArray<readonly [string, (inner: Driver) => Driver, string]> = [
+    ["the opening of a cluster", (inner) => ({ ...inner, open: () => never }), "has not ended the opening of bad"],
+    [
+      "the opening of a topic",
+      (inner) => changed(inner, () => ({ openWriter: () => never })),
+      "has not ended the opening of bad/notes"
+    ],
+    [
+      "the release of a lane",
+      (inner) =>
+        changed(inner, ({ subscribe }) => ({
+          subscribe: (asked) => Stream.map(subscribe(asked), (lane) => ({ ...lane, release: never }))
+        })),
+      "has not taken back partition 0 of test.notes of the group g"
+    ]
+  ]
+  it.each(hanging)(
+    "never ends %s, and does not let it be interrupted, keeps nothing from being closed",
+    (_what, bend, told) => {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const warnings: Array<string> = []
+      const routed = {
+        version: 1,
+        clusters: { bad: { transport: "memory" } },
+        routes: [{ match: { stream: "*" }, to: [{ cluster: "bad", topic: "notes" }] }]
+      }
+      const program = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const leat = yield* Leat.make({ source: "test", routes: routed, drivers: [bend(memoryDriver(broker))] }).pipe(
+          Scope.provide(scope)
+        )
+        const using = Effect.flatMap(leat.stream(noteContract()), (notes) => notes.handle("g", () => Effect.void))
+        yield* Effect.forkDetach(Scope.provide(using, scope))
+        yield* Effect.sleep("10 seconds")
+        const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+        yield* Effect.timeout(Fiber.join(closing), "3 minutes")
+        expect(warnings.filter((one) => one.includes(told))).toHaveLength(1)
+      })
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      const { exit } = simulate(1, Effect.provide(program, Logger.layer([logger])))
+      if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+    }
+  )
+
+  it.each(["cluster", "topic", "place beside a topic"] as const)(
+    "fails again and again with something in hand has one of it open, of a %s",
+    (what) => {
+      const open = { now: 0, ever: 0 }
+      const taken = Effect.acquireRelease(
+        Effect.sync(() => void (open.ever++, open.now++)),
+        () => Effect.sync(() => void open.now--)
+      )
+      const unavailable = new TransportError({
+        reason: "Unavailable",
+        transport: "memory",
+        operation: "open",
+        detail: "not yet"
+      })
+      let failures = 0
+      const trying = <A>(opening: Effect.Effect<A, TransportError, Scope.Scope>) =>
+        Effect.suspend(() => (failures++ < 8 ? Effect.fail(unavailable) : opening))
+      const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+      const far: Driver = {
+        ...inner,
+        open: (...given) => {
+          const opening = inner.open(...given)
+          const connected = what === "cluster" ? Effect.andThen(taken, trying(opening)) : opening
+          return Effect.map(connected, (one) => ({
+            ...one,
+            openWriter: (topic) => {
+              if (what === "cluster") return one.openWriter(topic)
+              return Effect.andThen(taken, what === "topic" ? trying(one.openWriter(topic)) : one.openWriter(topic))
+            }
+          }))
+        }
+      }
+      const near = changed(memoryDriver(new MemoryBroker({ partitions: 1 })), ({ openWriter }) => ({
+        openWriter: (topic) => (what === "place beside a topic" ? trying(openWriter(topic)) : openWriter(topic))
+      }))
+      const document = {
+        version: 1,
+        clusters: { far: { transport: "memory" }, near: { transport: "near" } },
+        policies: { leg: [{ on: ["passing"], then: "fallback" }] },
+        routes: [
+          {
+            match: { stream: "*" },
+            to: [{ cluster: "far", topic: "notes", policy: "leg", fallback: { cluster: "near", back: "stay" } }]
+          }
+        ]
+      }
+      const program = Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: document, drivers: [far, { ...near, name: "near" }] })
+        yield* leat.stream(noteContract())
+        expect(failures).toBe(9)
+        expect(open).toEqual({ now: 1, ever: 9 })
+      }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
+      const { exit } = simulate(1, program)
+      if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
+      expect(open.now).toBe(0)
+    }
+  )
+
+  it.each(["open", "openWriter"] as const)("throws in %s has its stream fail with a TransportError", (call) => {
+    const thrown = () => {
+      throw new Error("boom")
+    }
+    const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+    const bad = call === "open" ? { ...inner, open: thrown } : changed(inner, () => ({ openWriter: thrown }))
+    const document = {
+      version: 1,
+      clusters: { bad: { transport: "memory" } },
+      routes: [{ match: { stream: "*" }, to: [{ cluster: "bad", topic: "notes" }] }]
+    }
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test", routes: document, drivers: [bad] })
+      const error = yield* Effect.flip(leat.stream(noteContract()))
+      expect(error).toMatchObject({ _tag: "TransportError", reason: "Unsupported", operation: call })
+      expect(error.message).toContain("the driver broke: ")
+      expect(error.message).toContain("boom")
     }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
     const { exit } = simulate(1, program)
     if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })

@@ -53,8 +53,9 @@ describe("sending on what a fallback holds", () => {
         // The first member had read no more than the first of them.
         expect(stored(places).toSorted()).toEqual(["0", "0", "0", "1", "1", "2", "2"])
         expect(legRow(leat)).toMatchObject({ recovered: 3, stored: 3, balanced: true })
+        // The sink fences too, when its partition goes back.
         const once = ["fence", "send"]
-        expect(done).toEqual([...once, ...once, ...once])
+        expect(done.filter((what, at) => what !== done[at - 1])).toEqual([...once, ...once, ...once])
       })
     )
   })

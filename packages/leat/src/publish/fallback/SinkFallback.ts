@@ -1,5 +1,5 @@
 /** What a sink has of its fallback: which of its partitions go there, when they go back, and who sends on what is there. */
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
@@ -7,6 +7,7 @@ import type { DroppedRange } from "../../record/DropNotice.ts"
 import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
+import { endWithin } from "../../transport/endWithin.ts"
 import type { Position, Writer } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import type { Halted, LaneFallback } from "../LaneHome.ts"
@@ -208,11 +209,9 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   /** Sends nothing on any more: others do, or the next process. */
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     yield* this.#redrive?.leave ?? Effect.void
-    // In a fiber that nobody waits for longer: a driver may not let itself be interrupted.
     const settled = this.#redrive?.last ?? Effect.void
-    const ending = yield* Effect.forkDetach(Effect.andThen(settled, Fiber.interruptAll(this.#running)))
-    const ended = yield* Effect.timeoutOption(Fiber.join(ending), endMs)
-    if (Option.isNone(ended))
+    const ended = yield* endWithin(Effect.andThen(settled, Fiber.interruptAll(this.#running)), endMs)
+    if (ended === undefined)
       yield* warn(`${this.#fallback.name} is not closed within ${endMs} ms, and is not waited for any longer`)
   })
 

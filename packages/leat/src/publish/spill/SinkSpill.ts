@@ -1,5 +1,5 @@
 /** What a sink has of its spill: which of its partitions go there, and what the drain asks of the sink. */
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
 import { taggedStream } from "../../record/CompactHeader.ts"
@@ -7,6 +7,7 @@ import type { DroppedRange } from "../../record/DropNotice.ts"
 import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
+import { endWithin } from "../../transport/endWithin.ts"
 import type { Position, Writer } from "../../transport/index.ts"
 import type { Halted } from "../LaneHome.ts"
 import type { LaneRules } from "../LaneRules.ts"
@@ -131,10 +132,8 @@ export class SinkSpill implements DrainHome {
     if (running === undefined) return this.#leave
     return Effect.gen({ self: this }, function* () {
       yield* this.#drain.leave
-      // In a fiber that nobody waits for longer: a driver may not let itself be interrupted.
-      const ending = yield* Effect.forkDetach(Fiber.interrupt(running))
-      const ended = yield* Effect.timeoutOption(Fiber.join(ending), endMs)
-      if (Option.isNone(ended))
+      const ended = yield* endWithin(Fiber.interrupt(running), endMs)
+      if (ended === undefined)
         yield* warn(`${this.spill.name} is not closed within ${endMs} ms, and is not waited for any longer`)
       yield* this.#leave
     })
