@@ -12,12 +12,12 @@ import { Handling } from "./Handling.ts"
 import type { ReadHalted } from "./Failure.ts"
 import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
+import { released } from "./released.ts"
 import { SeenIds } from "./SeenIds.ts"
 import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { endWithin } from "../transport/endWithin.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 
@@ -216,7 +216,7 @@ export class LaneShell<T> {
     Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
     // Also one that has failed: whoever leaves with a lane in hand is taken for one that has died.
-    if (!this.#isTheirs) yield* this.#guarded(this.#release)
+    if (!this.#isTheirs) yield* this.#guarded(released(this.lane, this.#options))
     // What is answered later is no word about the lanes that are held by then.
     this.#isLost = true
     this.#settling?.interruptUnsafe()
@@ -471,19 +471,6 @@ export class LaneShell<T> {
   }
 
   /** Runs a part of the shell; what it dies of halts the lane. */
-  /** A driver may not end it: its partition is given to others all the same, once this process is gone. */
-  readonly #release: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const exit = yield* endWithin(
-      Effect.suspend(() => this.lane.release),
-      settleMs
-    )
-    if (exit !== undefined) return yield* exit
-    const { group, stream } = this.#options
-    yield* Telemetry.warn(
-      `the driver has not taken back partition ${this.lane.partition} of ${stream} of the group ${group} within ${settleMs} ms, and is not waited for any longer`
-    )
-  })
-
   #guarded(part: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.catchCause(part, (cause) => Effect.sync(() => this.#breakDown(cause)))
   }

@@ -272,12 +272,12 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lane that a driver does not take back is waited for",
-    file: "consume/LaneShell.ts",
+    file: "consume/released.ts",
     find: `yield* endWithin(
-      Effect.suspend(() => this.lane.release),
-      settleMs
+      Effect.suspend(() => lane.release),
+      releaseMs
     )`,
-    replace: `yield* Effect.exit(Effect.suspend(() => this.lane.release))`,
+    replace: `yield* Effect.exit(Effect.suspend(() => lane.release))`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "never ends the release of a lane"
   },

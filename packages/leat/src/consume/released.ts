@@ -1,0 +1,21 @@
+/** Gives a lane back. A driver may not end it: its partition is given to others all the same, once this process is gone. */
+import { Effect } from "effect"
+import { warn } from "../Telemetry.ts"
+import { endWithin } from "../transport/endWithin.ts"
+import type { Lane } from "../transport/index.ts"
+
+/** How long the driver is waited for, in milliseconds. */
+const releaseMs = 30_000
+
+export function released(lane: Lane, { stream, group }: { readonly stream: string; readonly group: string }) {
+  return Effect.gen(function* () {
+    const exit = yield* endWithin(
+      Effect.suspend(() => lane.release),
+      releaseMs
+    )
+    if (exit !== undefined) return yield* exit
+    yield* warn(
+      `the driver has not taken back partition ${lane.partition} of ${stream} of the group ${group} within ${releaseMs} ms, and is not waited for any longer`
+    )
+  })
+}
