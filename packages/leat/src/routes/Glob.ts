@@ -44,6 +44,8 @@ export function globMatches(glob: string, text: string): boolean {
 
 /** Whether some text is matched by both. */
 export function globsMeet(one: string, other: string): boolean {
+  if (!one.includes("*")) return globMatches(other, one)
+  if (!other.includes("*")) return globMatches(one, other)
   // For each position in `one`, whether what is behind it and what is behind the position in `other` have a text in common.
   let behind: ReadonlyArray<boolean> = []
   for (let at = other.length; at >= 0; at--) {

@@ -17,6 +17,15 @@ interface Visit {
   readonly isCompacted: boolean
   readonly route: Route
   readonly leg: Leg
+  /** All that is the same for all streams of one sink, as text. */
+  readonly settings: string
+}
+
+/** Of one destination. */
+interface Place {
+  readonly byStream: Map<string, Array<Visit>>
+  /** Of those that other streams cannot tell apart: the first, and the first of another stream. */
+  readonly alike: Map<string, Array<Visit>>
 }
 
 /** What meetings need of a contract. */
@@ -36,8 +45,8 @@ export type MeetingStream = Pick<ContractInfo, "stream" | "compacted">
 export class Meetings {
   readonly #routesOf: (stream: string) => ReadonlyArray<Route>
   readonly #streams = new Map<string, ReadonlyArray<Visit>>()
-  /** By destination: for each leg of the document that leads there the stream that came first. */
-  #visits = new Map<string, Map<string, Visit>>()
+  /** By destination. */
+  #places = new Map<string, Place>()
 
   constructor(routesOf: (stream: string) => ReadonlyArray<Route>) {
     this.#routesOf = routesOf
@@ -49,13 +58,14 @@ export class Meetings {
    */
   add({ stream, compacted }: MeetingStream, routes = this.#routesOf(stream)): ReadonlyArray<RouteFault> {
     const visits = routes.flatMap((route) =>
-      route.legs.map((leg): Visit => ({ stream, isCompacted: compacted, route, leg }))
+      route.legs.map((leg): Visit => ({ stream, isCompacted: compacted, route, leg, settings: textOf(leg) }))
     )
     const faults = visits.flatMap((visit, index) => {
       const own = visits.slice(0, index).filter(({ leg }) => leg.destination === visit.leg.destination)
-      const others = this.#visits.get(visit.leg.destination)?.values() ?? []
-      for (const other of [...own, ...others]) {
-        const fault = conflict(visit, other)
+      const place = this.#places.get(visit.leg.destination)
+      const others = Array.from(place?.alike.values() ?? [], (alike) => alike.find((one) => one.stream !== stream))
+      for (const other of [...own, ...(place?.byStream.get(stream) ?? []), ...others]) {
+        const fault = other === undefined ? undefined : conflict(visit, other)
         if (fault !== undefined) return [fault]
       }
       return []
@@ -69,16 +79,27 @@ export class Meetings {
   /** Forgets a stream that could not be opened. */
   delete(stream: string): void {
     if (!this.#streams.delete(stream)) return
-    this.#visits = new Map()
+    this.#places = new Map()
     for (const visits of this.#streams.values()) for (const visit of visits) this.#visit(visit)
   }
 
   #visit(visit: Visit): void {
-    const { destination, path } = visit.leg
-    const visits = this.#visits.get(destination) ?? new Map<string, Visit>()
-    if (!visits.has(path)) visits.set(path, visit)
-    this.#visits.set(destination, visits)
+    const { stream, leg } = visit
+    const place: Place = this.#places.get(leg.destination) ?? { byStream: new Map(), alike: new Map() }
+    this.#places.set(leg.destination, place)
+    const own = place.byStream.get(stream) ?? []
+    // A stream may be opened again and again.
+    const isKnown = own.some((one) => one.leg.path === leg.path && one.isCompacted === visit.isCompacted)
+    if (!isKnown) place.byStream.set(stream, [...own, visit])
+    const alike = place.alike.get(likeness(visit)) ?? []
+    place.alike.set(likeness(visit), alike)
+    if (alike.length === 0 || (alike.length === 1 && alike[0]?.stream !== stream)) alike.push(visit)
   }
+}
+
+/** Whatever is in conflict with one of those that have the same is in conflict with each: of one sink and source they have one set of settings, too. */
+function likeness({ stream, isCompacted, route, leg }: Visit): string {
+  return JSON.stringify([leg.wire, isCompacted, isGlob(stream), leg.sink, route.source])
 }
 
 /** Why two visits may not be to one destination, told of the first. */
@@ -129,11 +150,16 @@ const settings = {
 /** One sink of one process with two settings. */
 function otherSettings(visit: Visit, other: Visit): RouteFault | undefined {
   const { leg } = visit
-  if (leg.sink !== other.leg.sink || !globsMeet(visit.route.source, other.route.source)) return undefined
+  if (visit.settings === other.settings || leg.sink !== other.leg.sink) return undefined
+  if (!globsMeet(visit.route.source, other.route.source)) return undefined
   const differing = Object.entries(settings).flatMap(([name, of]) => (of(leg) === of(other.leg) ? [] : [name]))
   if (differing.length === 0) return undefined
   const message = `${leg.sink} is one sink and ${other.leg.path} gives it another ${differing.join(" and ")}; make them the same`
   return { path: leg.path, message }
+}
+
+function textOf(leg: Leg): string {
+  return JSON.stringify(Object.values(settings).map((of) => of(leg) ?? null))
 }
 
 function isGlob(stream: string): boolean {

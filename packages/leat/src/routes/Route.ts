@@ -1,5 +1,6 @@
 /** Where one stream goes and how a group reads it, with every default filled in: what an entry of the document becomes. */
-import { globCovers, globMatches } from "./Glob.ts"
+import { covers, globCovers, globMatches } from "./Glob.ts"
+import { StreamIndex } from "./StreamIndex.ts"
 import { builtIn, type Policy, standard, strict } from "../Policy.ts"
 import type { Wire } from "../record/Wire.ts"
 import {
@@ -178,20 +179,32 @@ export class RouteBuilder {
   readonly #document: RouteDocument
   readonly #placeOf: (cluster: string) => string
   readonly #policies: ReadonlyMap<string, Policy>
+  readonly #streams: StreamIndex
 
   /** `placeOf`: the same text for all clusters that name the same place. */
   constructor(document: RouteDocument, placeOf: (cluster: string) => string) {
     this.#document = document
     this.#placeOf = placeOf
+    this.#streams = new StreamIndex(document.routes.map(({ match }) => match.stream))
     const own = Object.entries(document.policies ?? {}).map(([name, rules]) => [name, policyOf(rules)] as const)
     this.#policies = new Map([...Object.entries(builtIn), ...own])
+  }
+
+  /** Index of the route that the stream takes from a source; undefined: none matches. */
+  indexOf(stream: string, source: string): number | undefined {
+    for (const index of this.#streams.of(stream)) {
+      const match = this.#document.routes[index]?.match
+      if (match !== undefined && covers(match, { stream, source })) return index
+    }
+    return undefined
   }
 
   /** Indexes of the routes that the stream takes from some source: those that no earlier one takes it from. */
   indexesOf(stream: string): ReadonlyArray<number> {
     const found: Array<number> = []
-    for (const [index, { match }] of this.#document.routes.entries()) {
-      if (!globMatches(match.stream, stream)) continue
+    for (const index of this.#streams.of(stream)) {
+      const match = this.#document.routes[index]?.match
+      if (match === undefined || !globMatches(match.stream, stream)) continue
       const sources = found.map((earlier) => this.#document.routes[earlier]?.match.source ?? "*")
       if (!sources.some((earlier) => globCovers(earlier, match.source ?? "*"))) found.push(index)
     }

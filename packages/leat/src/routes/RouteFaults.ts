@@ -9,6 +9,7 @@ import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
 import { fallbackFaults } from "./fallbackFaults.ts"
 import { spillFaults, subscriptionPolicyFaults } from "./spillFaults.ts"
 import { type Leg, legDefaults } from "./Route.ts"
+import { StreamIndex } from "./StreamIndex.ts"
 import { within } from "./within.ts"
 import { type LegSpec, millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 import type { Capabilities } from "../transport/index.ts"
@@ -50,7 +51,8 @@ const bounds = {
 
 /** What a document says by itself: routes, policies and subscriptions. */
 export function documentFaults(document: RouteDocument): ReadonlyArray<RouteFault> {
-  const routes = document.routes.flatMap((_, index) => routeFaults(document, index))
+  const streams = new StreamIndex(document.routes.map(({ match }) => match.stream))
+  const routes = document.routes.flatMap((_, index) => routeFaults(document, index, streams))
   const subscriptions = document.subscriptions ?? []
   return [
     ...routes,
@@ -59,14 +61,14 @@ export function documentFaults(document: RouteDocument): ReadonlyArray<RouteFaul
   ]
 }
 
-function routeFaults(document: RouteDocument, index: number): ReadonlyArray<RouteFault> {
+function routeFaults(document: RouteDocument, index: number, streams: StreamIndex): ReadonlyArray<RouteFault> {
   const faults: Array<RouteFault> = []
   const path = `routes[${index}]`
   const route = document.routes[index]
   if (route === undefined) return faults
   const { match, to, objective } = route
-  const earlier = document.routes.slice(0, index).findIndex((other) => covers(other.match, match))
-  if (earlier >= 0) {
+  const earlier = earlierOf(document, index, streams)
+  if (earlier !== undefined) {
     const message = `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`
     faults.push({ path, message })
   }
@@ -80,6 +82,18 @@ function routeFaults(document: RouteDocument, index: number): ReadonlyArray<Rout
   faults.push(...objectiveFaults(objective, `${path}.objective`))
   faults.push(...to.flatMap((leg, position) => legFaults(document, leg, `${path}.to[${position}]`)))
   return faults
+}
+
+/** The first route that takes whatever this one would match. */
+function earlierOf({ routes }: RouteDocument, index: number, streams: StreamIndex): number | undefined {
+  const match = routes[index]?.match
+  if (match === undefined) return undefined
+  for (const earlier of streams.of(match.stream)) {
+    if (earlier >= index) return undefined
+    const other = routes[earlier]
+    if (other !== undefined && covers(other.match, match)) return earlier
+  }
+  return undefined
 }
 
 function legFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {

@@ -9,7 +9,7 @@ import { compileClusters, type Cluster } from "./Clusters.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { noContract } from "../contract/contractFault.ts"
 import { isObject, takes } from "../given/takes.ts"
-import { covers, globMatches } from "./Glob.ts"
+import { globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
@@ -153,8 +153,8 @@ export class Routes {
     const found = this.#found.get(source) ?? new Map<string, Route | undefined>()
     this.#found.set(source, found)
     if (found.has(stream)) return found.get(stream)
-    const index = this.document.routes.findIndex(({ match }) => covers(match, { stream, source }))
-    const route = index < 0 ? undefined : this.#builder.build(index, stream)
+    const index = this.#builder.indexOf(stream, source)
+    const route = index === undefined ? undefined : this.#builder.build(index, stream)
     found.set(stream, route)
     return route
   }

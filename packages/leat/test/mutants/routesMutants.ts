@@ -36,10 +36,37 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the last route that matches wins",
-    file: "routes/Routes.ts",
-    find: `this.document.routes.findIndex(`,
-    replace: `this.document.routes.findLastIndex(`,
+    file: "routes/Route.ts",
+    find: `for (const index of this.#streams.of(stream)) {
+      const match = this.#document.routes[index]?.match
+      if (match !== undefined && covers(`,
+    replace: `for (const index of Array.from(this.#streams.of(stream)).toReversed()) {
+      const match = this.#document.routes[index]?.match
+      if (match !== undefined && covers(`,
     foundBy: "routes/Routes.test.ts"
+  },
+  {
+    name: "routes that name a stream come before those that match more",
+    file: "routes/StreamIndex.ts",
+    find: `next !== undefined && next < starred;`,
+    replace: `next !== undefined;`,
+    foundBy: "routes/StreamIndex.test.ts"
+  },
+  {
+    name: "each route is compared with each other one",
+    file: "routes/Meetings.ts",
+    find: `isGlob(stream), leg.sink, route.source])`,
+    replace: `isGlob(stream), leg.path, route.source])`,
+    foundBy: "routes/StreamIndex.test.ts",
+    test: "takes its time"
+  },
+  {
+    name: "streams of other sources are taken for those that were compared",
+    file: "routes/Meetings.ts",
+    find: `leg.sink, route.source])`,
+    replace: `leg.sink])`,
+    foundBy: "routes/Meetings.test.ts",
+    test: "are told exactly those"
   },
   {
     name: "what one source was told is told to all",
