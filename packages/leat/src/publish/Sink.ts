@@ -419,8 +419,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
           this.waiting.freed()
         })
       ),
-      Effect.andThen(this.#undelivered.close),
+      // What is sent on until then may need a letter.
       Effect.andThen(this.#standIn?.close ?? Effect.void),
+      Effect.andThen(this.#undelivered.close),
       Effect.andThen(this.#tellGivenUp)
     )
   }

@@ -463,5 +463,124 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
         settling.isRunning = true`,
     foundBy: "publish/Settles.test.ts",
     test: "settles each position"
+  },
+  {
+    name: "a member whose group fails interrupts what is on its way",
+    file: "publish/fallback/Redrive.ts",
+    find: `      yield* this.#giveBackAll(Array.from(this.#held))
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "stores nothing twice, and gets on"
+  },
+  {
+    name: "a member whose group fails joins again each second",
+    file: "publish/fallback/Redrive.ts",
+    find: `againMs * 2 ** this.#failures++`,
+    replace: `againMs`,
+    foundBy: trouble,
+    test: "stores nothing twice, and gets on"
+  },
+  {
+    name: "a membership that ends is told by nobody",
+    file: "publish/fallback/Redrive.ts",
+    find: `else if (!exit.value) yield* ended(transport.name)`,
+    replace: ``,
+    foundBy: trouble,
+    test: "stores nothing twice, and gets on"
+  },
+  {
+    name: "a resume that comes while a halt is told is lost",
+    file: "publish/sendOn/SendOn.ts",
+    find: `Effect.raceFirst(Deferred.await(resumed), settled)`,
+    replace: `Effect.raceFirst(Deferred.await(this.#resumed), settled)`,
+    foundBy: trouble,
+    test: "is resumed also by whoever"
+  },
+  {
+    name: "who is held back near the end of a fallback waits also when its destination goes away again",
+    file: "publish/fallback/HeldPartition.ts",
+    find: `    this.#home.stands(this.partition)
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "holds nobody back whose destination goes away again"
+  },
+  {
+    name: "closing holds back what is to go to a fallback",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `(isHeld && this.isClosing)`,
+    replace: `false`,
+    foundBy: trouble,
+    test: "takes what waits when its sink is closed"
+  },
+  {
+    name: "resume corrects the times of a fallback's own records only",
+    file: "publish/fallback/HeldPartition.ts",
+    find: `return end > this.readEnd ? end : this.readEnd`,
+    replace: `return end`,
+    foundBy: trouble,
+    test: "has the time of a record corrected"
+  },
+  {
+    name: "an opening that never comes back is waited for by whoever sends on",
+    file: "publish/fallback/Redrive.ts",
+    find: `yield* endWithin(opening, answerMs)`,
+    replace: `yield* Effect.exit(opening)`,
+    foundBy: trouble,
+    test: "is joined anew where one call never"
+  },
+  {
+    name: "a group in which nothing gets on is never joined anew",
+    file: "publish/fallback/Redrive.ts",
+    find: `    Deferred.doneUnsafe(this.#broken, Effect.void)
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "is joined anew where one call never"
+  },
+  {
+    name: "a group in which nothing gets on is joined anew at each look",
+    file: "publish/fallback/Redrive.ts",
+    find: `    if (nowMs < joinMs) return
+`,
+    replace: ``,
+    foundBy: trouble,
+    test: "less and less often while another"
+  },
+  {
+    name: "a fence that never ends keeps all partitions in a fallback",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `yield* Effect.forkChild(asked)`,
+    replace: `yield* asked`,
+    foundBy: trouble,
+    test: "asks each partition for itself"
+  },
+  {
+    name: "a partition that is given back takes with it what was refused before",
+    file: "publish/sendOn/CarriedDrops.ts",
+    find: `      put(this.#refused, partition, marker, dropped.take())
+    this.#carried.delete(partition)`,
+    replace: `      void [marker, dropped]`,
+    foundBy: trouble,
+    test: "has all drops announced whose markers"
+  },
+  {
+    name: "a lane whose stream ends at once comes again at once",
+    file: "publish/fallback/Redrive.ts",
+    find: `Effect.andThen(work, Effect.raceFirst(lane.revoked, Effect.sleep(againMs)))`,
+    replace: `work`,
+    foundBy: trouble,
+    test: "does not spin where the stream"
+  },
+  {
+    name: "letters are closed before what needs them",
+    file: "publish/Sink.ts",
+    find: `      Effect.andThen(this.#standIn?.close ?? Effect.void),
+      Effect.andThen(this.#undelivered.close),`,
+    replace: `      Effect.andThen(this.#undelivered.close),
+      Effect.andThen(this.#standIn?.close ?? Effect.void),`,
+    foundBy: trouble,
+    test: "has the first letter that closing needs"
   }
 ]

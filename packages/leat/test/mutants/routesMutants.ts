@@ -66,7 +66,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `leg.sink, route.source])`,
     replace: `leg.sink])`,
     foundBy: "routes/Meetings.test.ts",
-    test: "are told exactly those"
+    test: "a stream of one source is compared"
   },
   {
     name: "what one source was told is told to all",

@@ -1,11 +1,11 @@
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, type OpenLeat } from "leat"
-import { TransportError, type TransportReason } from "leat/transport"
+import { type Transport, TransportError, type TransportReason } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { type FallbackPlaces, fallbackPlaces, openFalling, stored, textsOf } from "./fallbackStory.js"
-import { isAway, spillStory as story, until } from "./spillStory.js"
+import { answering, isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
 const failure = (operation: string, reason: TransportReason = "Unauthorized") =>
@@ -52,6 +52,379 @@ describe("a fallback in trouble", () => {
       })
     )
     expect(lines.filter((line) => line.includes("cannot be read, and is tried again"))).toHaveLength(1)
+  })
+
+  it.for(["fails", "ends"] as const)(
+    "stores nothing twice, and gets on, where the group of a member %s while something is on its way",
+    (how) => {
+      const places = fallbackPlaces()
+      const lines = story(
+        Effect.gen(function* () {
+          let members = 0
+          const { leat, notes } = yield* openFalling(places, {
+            near: ({ subscribe }) => ({
+              subscribe: (asked) => {
+                members++
+                const lanes = Stream.map(subscribe(asked), (lane) => ({ ...lane }))
+                return Stream.interruptWhen(lanes, Effect.delay(how === "fails" ? failing : Effect.void, 1000))
+              }
+            })
+          })
+          places.farFaults = isAway
+          const texts = Array.from({ length: 2000 }, (_, at) => String(at))
+          yield* notes.publishAll(texts.map((text) => note("k", text)))
+          places.farFaults = { send: () => ({ kind: "delay", ms: 450 }) }
+          yield* until("it is back", isBack(leat), 60_000)
+          expect(stored(places)).toEqual(texts)
+          yield* Effect.sleep("10 minutes")
+          // A second at first, a minute at last.
+          expect(members).toBeLessThan(30)
+        })
+      )
+      expect(lines.filter((line) => line.includes("cannot be read, and is tried again")).length).toBeLessThan(4)
+    }
+  )
+
+  it("is resumed also by whoever does it when the halt is told", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], then: "halt" }
+    ]
+    let isRefusing = false
+    const far = answering((sent) => (isRefusing && sent.includes("0") ? sent.map(() => "refused") : undefined))
+    story(
+      Effect.gen(function* () {
+        let resumed = 0
+        let resume = () => {}
+        const logger = Logger.make(({ message }) => {
+          if (String(message).includes("stands until it is resumed")) resume()
+        })
+        const { leat, notes } = yield* Effect.provide(openFalling(places, { policy, far }), Logger.layer([logger]))
+        resume = () => {
+          resumed++
+          isRefusing = false
+          Effect.runSync(leat.resume)
+        }
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        isRefusing = true
+        places.farFaults = {}
+        yield* until("it is back", isBack(leat), 30_000)
+        expect(resumed).toBe(1)
+        expect(stored(places)).toEqual(["0"])
+      })
+    )
+  })
+
+  it("holds nobody back whose destination goes away again near the end, however often that was", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, { leg: { batch: { records: 1 } } })
+        places.farFaults = isAway
+        const publishing = Effect.forever(
+          Effect.andThen(Effect.forkScoped(Effect.exit(notes.publish(note("k", "a")))), Effect.sleep(20))
+        )
+        yield* Effect.forkScoped(publishing)
+        const queued = () => legRow(leat)?.queued ?? 0
+        for (let flap = 0; flap < 8; flap++) {
+          yield* Effect.sleep("3 seconds")
+          // One at a time, which keeps the end near and out of reach.
+          places.farFaults = { send: () => ({ kind: "delay", ms: 200 }) }
+          yield* until("it is held back", () => queued() > 2 || fallbackOf(leat)?.partitions.length === 0, 60_000)
+          places.farFaults = isAway
+          yield* Effect.sleep("1 second")
+          expect(queued()).toBeLessThan(10)
+        }
+      })
+    )
+  })
+
+  it("takes what waits when its sink is closed, also near the end of what it has", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const leg = { batch: { records: 1 }, timeout: "5 seconds" }
+        const opening = openFalling(places, { drain: "1 second", leg })
+        const { leat, notes } = yield* Scope.provide(opening, scope)
+        places.farFaults = isAway
+        for (let text = 0; text < 50; text++) notes.offer(note("k", String(text)))
+        yield* until("all is in the fallback", () => legRow(leat)?.fellBack === 50)
+        places.nearFaults = { send: () => ({ kind: "delay", ms: 10 }) }
+        places.farFaults = { send: ({ count }) => ({ kind: "delay", ms: 20 * count }) }
+        for (let text = 50; (legRow(leat)?.queued ?? 0) < 30 && text < 3000; text++) {
+          notes.offer(note("k", String(text)))
+          yield* Effect.sleep(20)
+        }
+        expect(legRow(leat)?.queued).toBe(30)
+        yield* Scope.close(scope, Exit.void)
+        expect(legRow(leat)).toMatchObject({ dropped: {}, queued: 0, balanced: true })
+      })
+    )
+  })
+
+  it("has the time of a record corrected by resume, whoever has written it", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], then: "halt" }
+    ]
+    /** Refuses what is ahead of its clock, as Kafka may be told to. */
+    const refusing = ({ openWriter }: Transport): Partial<Transport> => ({
+      openWriter: (topic) =>
+        Effect.map(openWriter(topic), (writer) => ({
+          ...writer,
+          send: (partition, batch, from, to, timeoutMs, answer) => {
+            if (topic !== "notes" || batch.timeMs(from) <= clockMs + 60_000)
+              return writer.send(partition, batch, from, to, timeoutMs, answer)
+            answer([{ from, to, fate: "notStored", error: ahead }])
+          }
+        }))
+    })
+    let clockMs = 0
+    const ahead = new TransportError({ reason: "Rejected", transport: "memory", operation: "send", detail: "ahead" })
+    story(
+      Effect.gen(function* () {
+        const clock = yield* Clock.Clock
+        const gone = yield* Scope.make()
+        const near = () => ({ subscribe: () => Stream.never })
+        const wrong = { ...clock, currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + 7_200_000 }
+        const other = yield* openFalling(places, { near }).pipe(
+          Scope.provide(gone),
+          Effect.provideService(Clock.Clock, wrong)
+        )
+        places.farFaults = isAway
+        for (const text of ["0", "1"]) yield* other.notes.publish(note("k", text))
+        yield* Scope.close(gone, Exit.void)
+        places.farFaults = {}
+        clockMs = clock.currentTimeMillisUnsafe()
+        const { leat } = yield* openFalling(places, { policy, far: refusing })
+        yield* until("it stands", () => leat.halted().length === 1)
+        yield* leat.resume
+        yield* until("it is back", isBack(leat))
+        expect(stored(places)).toEqual(["0", "1"])
+      })
+    )
+  })
+
+  it.for(["openWriter", "subscribe", "pull"] as const)("is joined anew where one call never comes back: %s", (call) => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        let isHung = call !== "openWriter"
+        let writers = 0
+        const hangs = () => {
+          if (!isHung) return false
+          isHung = false
+          return true
+        }
+        const { leat, notes } = yield* openFalling(places, {
+          far: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              // The first one is that of the sink.
+              call === "openWriter" && writers++ === 1 ? Effect.never : openWriter(topic)
+          }),
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.unwrap(
+                Effect.sync(() => {
+                  if (call === "subscribe" && hangs()) return Stream.never
+                  return Stream.map(subscribe(asked), (lane) =>
+                    call === "pull" && hangs() ? { ...lane, batches: Stream.never } : lane
+                  )
+                })
+              )
+          })
+        })
+        yield* Effect.sleep("5 seconds")
+        expect(isHung).toBe(false)
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = {}
+        yield* Effect.sleep("15 seconds")
+        yield* until("it is back", isBack(leat), 120_000)
+        expect(stored(places)).toEqual(["0"])
+      })
+    )
+    const told =
+      call === "openWriter"
+        ? /cannot be read, and is tried again: .*Timeout/
+        : /nobody says why: its group is joined anew/
+    expect(lines.filter((line) => told.test(line))).toHaveLength(1)
+  })
+
+  it("is joined anew less and less often while another process holds it, and its cluster is away", () => {
+    const places = fallbackPlaces()
+    let joined = 0
+    story(
+      Effect.gen(function* () {
+        const one = yield* openFalling(places)
+        places.farFaults = isAway
+        yield* one.notes.publish(note("k", "0"))
+        const near = ({ subscribe }: Transport) => ({
+          subscribe: (asked: Parameters<typeof subscribe>[0]) => Stream.suspend(() => (joined++, subscribe(asked)))
+        })
+        yield* openFalling(places, { near })
+        yield* Effect.sleep("2 hours")
+        expect(joined).toBeLessThan(12)
+        places.farFaults = {}
+        yield* until("it is back", isBack(one.leat), 30_000)
+        expect(stored(places)).toEqual(["0"])
+      })
+    )
+  })
+
+  it("asks each partition for itself whether its cluster is back (stay): one fence that never ends holds up no other", () => {
+    const places = fallbackPlaces(2)
+    story(
+      Effect.gen(function* () {
+        let isHung = false
+        const { leat, notes } = yield* openFalling(places, {
+          back: "stay",
+          far: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              Effect.map(openWriter(topic), (writer) => ({
+                ...writer,
+                fence: (partition) =>
+                  isHung && partition === 0 ? Effect.uninterruptible(Effect.never) : writer.fence(partition)
+              }))
+          })
+        })
+        places.farFaults = isAway
+        for (let key = 0; key < 8; key++) yield* notes.publish(note(`k${key}`, String(key)))
+        expect(fallbackOf(leat)?.partitions).toEqual([0, 1])
+        isHung = true
+        places.farFaults = {}
+        yield* until("the other is back", () => fallbackOf(leat)?.partitions.length === 1, 20_000)
+        expect(fallbackOf(leat)?.partitions).toEqual([0])
+      })
+    )
+  })
+
+  it("has all drops announced whose markers were refused, also where the partition is given back in between", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Unauthorized"], then: "drop" }
+    ]
+    story(
+      Effect.gen(function* () {
+        let isBroken = false
+        const { leat, notes } = yield* openFalling(places, {
+          policy,
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.interruptWhen(
+                subscribe(asked),
+                Effect.andThen(
+                  once(() => isBroken),
+                  () => {
+                    isBroken = false
+                    return Effect.fail(failure("subscribe", "Unavailable"))
+                  }
+                )
+              )
+          })
+        })
+        places.farFaults = isAway
+        for (let text = 0; text < 8; text++) yield* notes.publish(note("k", String(text)))
+        let markers = 0
+        // The first markers are refused for good, as the records are; a later one does not get through, until the partition is given back.
+        places.farFaults = {
+          send: ({ count }) =>
+            count === 1 && ++markers > 9
+              ? { kind: "fail", reason: "Unavailable" }
+              : { kind: "fail", reason: "Unauthorized" }
+        }
+        yield* until("some are dropped", () => (legRow(leat)?.dropped["Unauthorized"] ?? 0) > 2)
+        yield* Effect.sleep("2 seconds")
+        isBroken = true
+        yield* Effect.sleep("3 seconds")
+        places.farFaults = {}
+        yield* until("it is back", isBack(leat), 60_000)
+        yield* notes.publish(note("k", "later"))
+        yield* Effect.sleep("2 minutes")
+        const records = places.far.topic("notes").partitions[0]?.read(0n, 100n)?.records ?? []
+        const told = records.flatMap(({ headers }) => auditedRecord(headers)?.dropped ?? [])
+        const announced = new Set(
+          told.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at))
+        )
+        expect(announced.size + stored(places).length).toBe(9)
+      })
+    )
+  })
+
+  it("does not spin where the stream of a lane ends at once, and the lane comes again", () => {
+    const places = fallbackPlaces()
+    let lanes = 0
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, {
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.flatMap(Stream.take(subscribe(asked), 1), (lane) =>
+                Stream.forever(
+                  Stream.suspend(() => {
+                    lanes++
+                    const released = Deferred.makeUnsafe<void>()
+                    const release = Effect.asVoid(Deferred.succeed(released, undefined))
+                    const given = { ...lane, batches: Stream.empty, revoked: Effect.never, release }
+                    return Stream.concat(
+                      Stream.succeed(given),
+                      Stream.drain(Stream.fromEffect(Deferred.await(released)))
+                    )
+                  })
+                )
+              )
+          })
+        })
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep("1 minute")
+      })
+    )
+    expect(lanes).toBeGreaterThan(1)
+    expect(lanes).toBeLessThan(100)
+  })
+
+  it("has the first letter that closing needs in a writer that is closed too", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], then: "deadLetter" }
+    ]
+    let open = 0
+    let isRefusing = false
+    const answers = answering(() => (isRefusing ? ["refused"] : undefined))
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const opening = openFalling(places, {
+          policy,
+          far: (transport) => {
+            const { openWriter = transport.openWriter } = answers(transport)
+            return {
+              openWriter: (topic) =>
+                Effect.acquireRelease(
+                  Effect.tap(openWriter(topic), () => Effect.sync(() => void open++)),
+                  () => Effect.sync(() => void open--)
+                )
+            }
+          }
+        })
+        const { leat, notes } = yield* Scope.provide(opening, scope)
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        isRefusing = true
+        places.farFaults = { send: () => ({ kind: "delay", ms: 500 }) }
+        yield* Scope.close(scope, Exit.void)
+        yield* Effect.sleep("1 minute")
+        expect(legRow(leat)?.fellBack).toBe(1)
+        expect(open).toBe(0)
+      })
+    )
   })
 
   it("says once why nothing is sent on, and shows it as long as it lasts", () => {

@@ -220,6 +220,18 @@ describe("any table and streams", () => {
   })
 })
 
+it("a stream of one source is compared with all of that source, whatever another source has", () => {
+  const at = (linger: string) => [leg({ topic: "t", wire: "cloudevents", linger })]
+  const apart = [route("a", at("5 millis"), "mobile"), route("b", at("6 millis"), "web")]
+  expect(faultsOf(documentOf(...apart))).toEqual([])
+  expect(faultsOf(documentOf(...apart, route("c", at("5 millis"), "web")))).toEqual([
+    {
+      path: "routes[2].to[0]",
+      message: "one/t is one sink and routes[1].to[0] gives it another linger; make them the same"
+    }
+  ])
+})
+
 it("two globs meet exactly when a text is matched by both", () => {
   const glob = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 4 })
   const texts = ["", "a", "b"]

@@ -29,6 +29,8 @@ export class FallbackPart {
   /** Pauses between two looks whether the destination is back, where nobody else looks; in milliseconds. */
   pauseMs = firstPauseMs
   lookedMs = 0
+  /** Whether it is asked at the moment. */
+  isAsked = false
   /** When it was last turned off. */
   backSinceMs = Number.NEGATIVE_INFINITY
 
@@ -40,6 +42,9 @@ export class FallbackPart {
 
 /** How long what is published waits in its buffer for the last of a fallback to be sent on, in milliseconds. */
 export const firstHeldMs = 1000
+
+/** How long at most, in milliseconds, however often that was too short. */
+export const heldMsMax = 8000
 
 /** Pauses before the destination is asked whether it is back: the first, and the longest. */
 export const firstPauseMs = 250

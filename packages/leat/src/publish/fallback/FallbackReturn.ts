@@ -14,7 +14,7 @@ import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Leg } from "../../routes/Route.ts"
 import type { Pump } from "../Pump.ts"
-import { type Fallback, type FallbackPart, firstHeldMs, firstPauseMs, pauseMsMax } from "./Fallback.ts"
+import { type Fallback, type FallbackPart, firstHeldMs, firstPauseMs, heldMsMax, pauseMsMax } from "./Fallback.ts"
 import { fallbackGroup, settledOf } from "./openFallback.ts"
 
 /** Pauses between two looks at what was sent on: the first, and the longest, in milliseconds. */
@@ -47,7 +47,7 @@ export interface ReturnHome {
   /** Nothing has gone to the fallback for a while, since so many milliseconds of the monotonic clock; told again and again. */
   readonly over: (sinceMs: number) => void
   /** What waits in all partitions to be sent on. */
-  readonly waiting: (records: number) => void
+  readonly waits: (rows: ReadonlyArray<PartitionBounds>) => void
   /** Nobody says how far the partitions that are on were sent on, since a time of the monotonic clock. */
   readonly stands: (partition: undefined, sinceMs: number, why: string) => void
   /** The topic was made anew, and so many events in this partition of it are lost. */
@@ -60,6 +60,8 @@ export class FallbackReturn {
   readonly #pump: Pick<Pump, "transport" | "nowMs">
   readonly #wake: Wake
   #pauseMs = lookMs
+  /** Whether its sink is being closed: what waits in the buffer goes to the fallback, and for nothing else. */
+  isClosing = false
   /** Since when looks have no answer; undefined: the last one has one. */
   #unansweredMs: number | undefined
   /** Partitions that ended before what was sent on, at the last look. */
@@ -129,7 +131,7 @@ export class FallbackReturn {
   }
 
   #waits(rows: ReadonlyArray<PartitionBounds>): void {
-    if (rows.length > 0) this.#home.waiting(rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0))
+    if (rows.length > 0) this.#home.waits(rows)
   }
 
   /** Says once that looks have no answer; shows it as long as that lasts. */
@@ -208,13 +210,19 @@ export class FallbackReturn {
   /** Whether what is published was held back for long enough, and is not any more. */
   #letGo(partition: number, part: FallbackPart): boolean {
     if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false
-    part.heldMs *= 2
+    part.heldMs = Math.min(part.heldMs * 2, heldMsMax)
     this.#hold(partition, part, false)
     return true
   }
 
+  /** Nothing is to be held back for what is sent on of a partition. */
+  letGo(partition: number): void {
+    const part = this.#fallback.parts[partition]
+    if (part !== undefined) this.#hold(partition, part, false)
+  }
+
   #hold(partition: number, part: FallbackPart, isHeld: boolean): void {
-    if (part.isHeld === isHeld) return
+    if (part.isHeld === isHeld || (isHeld && this.isClosing)) return
     part.isHeld = isHeld
     part.heldSinceMs = this.#pump.nowMs
     this.#home.looked(partition)
@@ -234,14 +242,24 @@ export class FallbackReturn {
     return Effect.gen({ self: this }, function* () {
       const nextMs = Math.min(...on.map((partition) => dueMsOf(parts[partition])))
       if (nextMs > this.#pump.nowMs) return yield* this.#wake.waitFor(nextMs - this.#pump.nowMs)
-      const due = on.filter((partition) => dueMsOf(parts[partition]) <= this.#pump.nowMs)
-      yield* Effect.forEach(due, (partition) => this.#ask(partition), { concurrency: "unbounded", discard: true })
+      // Each for itself: one that is not answered keeps no other waiting.
+      for (const partition of on) {
+        const part = parts[partition]
+        if (part === undefined || dueMsOf(part) > this.#pump.nowMs) continue
+        part.isAsked = true
+        const asked = Effect.ensuring(
+          this.#ask(partition, part),
+          Effect.sync(() => {
+            part.isAsked = false
+            this.#wake.signal()
+          })
+        )
+        yield* Effect.forkChild(asked)
+      }
     })
   }
 
-  #ask(partition: number): Effect.Effect<void> {
-    const part = this.#fallback.parts[partition]
-    if (part === undefined) return Effect.void
+  #ask(partition: number, part: FallbackPart): Effect.Effect<void> {
     const { sink, topic, timeoutMs } = this.#home.leg
     const { destination } = this.#fallback
     const { transport } = this.#pump
@@ -274,7 +292,7 @@ export class FallbackReturn {
 
 /** When the destination of a partition is asked next. */
 function dueMsOf(part: FallbackPart | undefined): number {
-  return part === undefined ? Number.POSITIVE_INFINITY : part.lookedMs + part.pauseMs
+  return part === undefined || part.isAsked ? Number.POSITIVE_INFINITY : part.lookedMs + part.pauseMs
 }
 
 /** A destination that takes nothing again, so soon after it was back, is asked later. */

@@ -16,6 +16,8 @@ export interface HeldHome {
   readonly endings: RedriveEndings
   /** What is before the position was sent on, whether that is settled or not. */
   readonly sentOn: (partition: number, position: Position) => void
+  /** Nothing gets on for the time being: nobody is to wait for it. */
+  readonly stands: (partition: number) => void
   /** Position behind what this leat has there. */
   readonly endOf: (partition: number) => Position
 }
@@ -27,9 +29,13 @@ export class HeldPartition implements SentPartition {
   isOver = false
   /** Whether nothing may land that was sent when this leat had the partition before, and was given up without an answer. */
   isFenced = false
+  /** Whether consumers are being told what they were not told yet. */
+  isTelling = false
   announcedEnd: Position = 0n
   /** What stands before this position has ended. */
   at: Position
+  /** Position behind what was read last. */
+  readEnd: Position = 0n
   readonly #home: HeldHome
   readonly #settles: Settles
 
@@ -50,16 +56,18 @@ export class HeldPartition implements SentPartition {
     })
   }
 
+  /** Of this leat's, and of whoever else has put there what was read. */
   get end(): Position {
     const end = this.#home.endOf(this.partition)
-    return end > this.at ? end : this.at
+    return end > this.readEnd ? end : this.readEnd
   }
 
   /** All that is not settled counts as what may be stored. */
   doubt(): void {}
 
-  /** Nothing waits in a buffer for a fallback for long. */
-  stands(): void {}
+  stands(): void {
+    this.#home.stands(this.partition)
+  }
 
   ended(records: ReadonlyArray<ReceivedRecord>, how: Ending): void {
     this.#home.endings.ended(this.partition, records, how)

@@ -3,23 +3,45 @@
  * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
  * more stands in the destination already, with everything before it: copies, and none of them out of order.
  */
-import { Cause, Deferred, Effect, Exit, Pull, type Scope, Semaphore, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
-import { type Lane, type Position, type ReceivedBatch, TransportError, type Writer } from "../../transport/index.ts"
+import { endWithin } from "../../transport/endWithin.ts"
+import {
+  type Lane,
+  type PartitionBounds,
+  type Position,
+  type ReceivedBatch,
+  type Transport,
+  TransportError,
+  type Writer
+} from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome } from "../sendOn/SendOn.ts"
 import { HeldPartition } from "./HeldPartition.ts"
-import { type FallbackPlace, fallbackGroup } from "./openFallback.ts"
+import { type FallbackPlace, fallbackGroup, settledOf } from "./openFallback.ts"
 import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
 
 /** Pauses before a member joins again: the first, and the longest for a partition that is read in vain, in milliseconds. */
 const againMs = 1000
 const againMsMax = 60_000
 
+/**
+ * How long nothing of what waits may get on, without a failure, until the member joins anew, in milliseconds; twice as long each time, so often at
+ * most.
+ */
+const stillMs = 60_000
+const joinsMax = 5
+
+/** How long a driver is waited for, in milliseconds. */
+const answerMs = 30_000
+
 /** Records that are sent on before it is settled how far. */
 const settledRecords = 2000
+
+/** How long nothing more is said of what fails again, in milliseconds. */
+const quietMs = 600_000
 
 /** How often what consumers were not told yet is tried again, in milliseconds, and how long closing waits for that. */
 const tellAgainMs = 60_000
@@ -33,6 +55,8 @@ export interface RedriveHome extends SendOnHome, RedriveEndingsHome {
   readonly watched: (writer: Writer) => Writer
   /** What is before the position was sent on. */
   readonly sentOn: (partition: number, position: Position) => void
+  /** Nothing is to be held back for what is sent on of the partition. */
+  readonly letGo: (partition: number) => void
   /** Position behind what this leat has there. */
   readonly endOf: (partition: number) => Position
   /** Nothing is sent on, of a partition or, where that is undefined, of any, since a time of the monotonic clock. */
@@ -49,9 +73,14 @@ export class Redrive {
   readonly #held = new Set<HeldPartition>()
   /** How often partitions were read in vain, since something of them was read. */
   readonly #sick = new Map<number, number>()
-  /** Since when the member fails, and whether that was told. */
+  /** Since when members fail, and how many of them have, since something was sent on. */
   #failsSinceMs: number | undefined
+  #failures = 0
+  /** When it was last told of a partition, or of the member: one that comes and goes is told now and then. */
+  readonly #toldMs = new Map<number | undefined, number>()
   #broken = Deferred.makeUnsafe<void>()
+  /** What was seen when nothing more got on, since when that is so, and when the member joins next for it, and how often it has. */
+  #still = { seen: "", sinceMs: 0, joinMs: Number.POSITIVE_INFINITY, joins: 0 }
 
   constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
     this.#place = place
@@ -81,6 +110,38 @@ export class Redrive {
     this.#sendOn.forget(partition)
   }
 
+  /**
+   * What waits, as the fallback says it. Where nothing of it gets on and nothing fails either, a call of a driver may never come back, or the group
+   * has forgotten this member: it joins anew. Later each time, for another process may hold the partitions, and its destination may be away.
+   */
+  watch(rows: ReadonlyArray<PartitionBounds>): void {
+    const { nowMs } = this.#pump
+    const { timeoutMs } = this.#home.leg
+    const done = new Map(Array.from(this.#held, ({ partition, at }) => [partition, at] as const))
+    const halted = new Set(this.halted.map(({ partition }) => partition))
+    const waiting = rows.filter(
+      (row) => settledOf(row) < row.end && (done.get(row.partition) ?? 0n) < row.end && !halted.has(row.partition)
+    )
+    const seen = `${this.#sendOn.attempts} ${waiting.map((row) => `${row.partition}:${settledOf(row)}`).join()}`
+    if (waiting.length === 0) this.#failsSinceMs = undefined
+    // What fails is told as that.
+    const isKnown = this.#failsSinceMs !== undefined || waiting.some(({ partition }) => this.#sick.has(partition))
+    const hangMs = Math.max(stillMs, timeoutMs * 3)
+    if (waiting.length === 0 || isKnown || seen !== this.#still.seen) {
+      this.#still = { seen, sinceMs: nowMs, joinMs: nowMs + hangMs, joins: 0 }
+      return
+    }
+    const { sinceMs, joinMs, joins } = this.#still
+    if (nowMs - sinceMs < hangMs) return
+    const partitions = waiting.map(({ partition }) => partition).join(", ")
+    const why = `nothing of ${this.#name} is sent on (partition ${partitions}), and nobody says why`
+    this.#home.stands(undefined, sinceMs, why)
+    if (nowMs < joinMs) return
+    this.#still = { seen, sinceMs, joinMs: nowMs + hangMs * 2 ** joins, joins: Math.min(joins + 1, joinsMax) }
+    if (joins === 0) Effect.runForkWith(this.#pump.context)(warn(`${why}: its group is joined anew`))
+    Deferred.doneUnsafe(this.#broken, Effect.void)
+  }
+
   get #name(): string {
     return `the fallback ${this.#place.topic}`
   }
@@ -88,19 +149,29 @@ export class Redrive {
   /** A member, again and again; each until it fails. */
   get run(): Effect.Effect<never> {
     const once = Effect.flatMap(Effect.exit(Effect.scoped(this.#member)), (exit) => {
-      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.void
-      return this.#fails(undefined, Cause.squash(exit.cause))
+      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.sleep(againMs)
+      const told = this.#fails(undefined, Cause.squash(exit.cause))
+      return Effect.andThen(told, Effect.sleep(Math.min(againMs * 2 ** this.#failures++, againMsMax)))
     })
-    return Effect.forever(Effect.andThen(once, Effect.sleep(againMs)))
+    return Effect.forever(once)
+  }
+
+  #getsOn(partition: number, position: Position): void {
+    this.#failsSinceMs = undefined
+    this.#failures = 0
+    this.#home.sentOn(partition, position)
   }
 
   /** Says once why nothing is sent on; shows it as long as it lasts. */
   #fails(partition: number | undefined, error: unknown): Effect.Effect<void> {
     const why = error instanceof TransportError ? error.message : textOfThrown(error)
-    const isFirst = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
-    if (partition === undefined) this.#failsSinceMs ??= this.#pump.nowMs
+    const { nowMs } = this.#pump
+    const isNew = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
+    const isFirst = isNew && nowMs - (this.#toldMs.get(partition) ?? Number.NEGATIVE_INFINITY) > quietMs
+    if (isFirst) this.#toldMs.set(partition, nowMs)
+    if (partition === undefined) this.#failsSinceMs ??= nowMs
     const where = partition === undefined ? this.#name : `${this.#name}, partition ${partition},`
-    this.#home.stands(partition, this.#failsSinceMs ?? this.#pump.nowMs, `${where} cannot be read: ${why}`)
+    this.#home.stands(partition, this.#failsSinceMs ?? nowMs, `${where} cannot be read: ${why}`)
     if (!isFirst) return Effect.void
     return warn(`${where} cannot be read, and is tried again: nothing of it is sent on until then: ${why}`)
   }
@@ -110,23 +181,31 @@ export class Redrive {
     const { transport, topic } = this.#place
     return Effect.gen({ self: this }, function* () {
       const { leg } = this.#home
-      const writer = yield* contained(this.#pump.transport.openWriter(leg.topic), leg.sink)
+      const scope = yield* Effect.scope
+      const opening = Scope.provide(contained(this.#pump.transport.openWriter(leg.topic), leg.sink), scope)
+      const opened = yield* endWithin(opening, answerMs)
+      const writer = yield* opened ?? Effect.fail(troubleOf(this.#pump.transport, "openWriter", unanswered))
       // A cluster that was away when this leat began has but one until it is there.
       if (writer === this.#home.destination) return
       const watched = this.#home.watched(writer)
-      const scope = yield* Effect.scope
       this.#broken = Deferred.makeUnsafe<void>()
       const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const
       // Asked for anew each time: a driver may break.
       const lanes = Stream.runForEach(
         Stream.suspend(() => transport.subscribe(subscription)),
-        (lane) => {
-          this.#failsSinceMs = undefined
-          return Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
-        }
+        (lane) => Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
       )
-      yield* Effect.raceFirst(lanes, Deferred.await(this.#broken))
+      const broken = Effect.as(Deferred.await(this.#broken), true)
+      const exit = yield* Effect.exit(Effect.raceFirst(Effect.as(lanes, false), broken))
+      yield* this.#giveBackAll(Array.from(this.#held))
+      if (Exit.isFailure(exit)) yield* Effect.failCause(exit.cause)
+      // Nobody has asked for that.
+      else if (!exit.value) yield* troubleOf(transport, "subscribe", "the driver has ended its membership of the group")
     })
+  }
+
+  #giveBackAll(held: ReadonlyArray<HeldPartition>): Effect.Effect<void> {
+    return Effect.forEach(held, (one) => this.#giveBack(one), { concurrency: "unbounded", discard: true })
   }
 
   /** Until it is revoked; then what is on its way is answered first. */
@@ -139,17 +218,22 @@ export class Redrive {
           transport: this.#place.transport,
           topic: this.#place.topic,
           endings: this.#endings,
-          sentOn: (partition, position) => this.#home.sentOn(partition, position),
+          sentOn: (partition, position) => this.#getsOn(partition, position),
+          stands: (partition) => this.#home.letGo(partition),
           endOf: (partition) => this.#home.endOf(partition)
         },
         yield* Effect.scope
       )
+      // One that was given out anew without a word is over: two would send the same.
+      yield* this.#giveBackAll(Array.from(this.#held).filter(({ partition }) => partition === lane.partition))
       this.#held.add(held)
       const turns = Semaphore.makeUnsafe(1)
       const work = Stream.runForEach(lane.batches, (batch) => turns.withPermits(1)(this.#batch(held, batch)))
       const telling = Effect.andThen(Effect.sleep(tellAgainMs), turns.withPermits(1)(this.#tell(held)))
       const revoked = Effect.andThen(lane.revoked, this.#giveBack(held))
-      const over = Effect.raceFirst(Effect.raceFirst(work, Effect.forever(telling)), revoked)
+      // It may come again at once, and again.
+      const ended = Effect.andThen(work, Effect.raceFirst(lane.revoked, Effect.sleep(againMs)))
+      const over = Effect.raceFirst(Effect.raceFirst(ended, Effect.forever(telling)), revoked)
       const exit = yield* Effect.exit(over)
       if (Exit.isFailure(exit)) yield* this.#broke(held, exit.cause)
       else yield* held.last
@@ -187,8 +271,6 @@ export class Redrive {
       const failures = this.#sick.get(partition) ?? 0
       this.#sick.set(partition, failures + 1)
       yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
-      const others = Array.from(this.#held).filter((other) => other !== held)
-      yield* Effect.forEach(others, (other) => this.#giveBack(other), { concurrency: "unbounded", discard: true })
       yield* Deferred.succeed(this.#broken, undefined)
     })
   }
@@ -209,17 +291,24 @@ export class Redrive {
   /** Tells consumers what they were not told yet; what the destination does not take for good, a later record of its own lane does. */
   #tell(held: HeldPartition): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.#endings.notices.isCarried(held.partition)) return Effect.void
-      return Effect.andThen(this.#sendOn.announce(held), () => {
-        this.#endings.handOver(held.partition)
-        return Effect.void
-      })
+      const { notices } = this.#endings
+      const isNeeded = notices.isCarried(held.partition) || notices.isRefused(held.partition)
+      if (!isNeeded || held.isTelling) return Effect.void
+      held.isTelling = true
+      return Effect.ensuring(
+        this.#sendOn.announce(held),
+        Effect.sync(() => {
+          held.isTelling = false
+          this.#endings.handOver(held.partition)
+        })
+      )
     })
   }
 
   #batch(held: HeldPartition, { records, next, gap }: ReceivedBatch): Effect.Effect<void> {
     const { partition } = held
     return Effect.gen({ self: this }, function* () {
+      held.readEnd = next
       this.#sick.delete(partition)
       if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, gap)
       if (!held.isFenced) yield* this.#sendOn.fence(held)
@@ -245,4 +334,10 @@ export class Redrive {
       `${count} records of ${this.#name}, partition ${held.partition}, positions ${from} to ${to - 1n}, cannot be read any more (${gap}): those events are lost, and counted as dropped (Corrupt)`
     )
   }
+}
+
+const unanswered = `no answer within ${answerMs} ms`
+
+function troubleOf({ name }: Transport, operation: string, detail: string): TransportError {
+  return new TransportError({ reason: "Timeout", transport: name, operation, detail })
 }

@@ -8,7 +8,7 @@ import { formatUuid } from "../../record/EventId.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { warn } from "../../Telemetry.ts"
 import { endWithin } from "../../transport/endWithin.ts"
-import type { Position, Writer } from "../../transport/index.ts"
+import type { PartitionBounds, Position, Writer } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import type { Halted, LaneFallback } from "../LaneHome.ts"
 import type { LaneRules } from "../LaneRules.ts"
@@ -22,7 +22,7 @@ import type { WriteLane } from "../WriteLane.ts"
 import { Fallback, type FallbackPart } from "./Fallback.ts"
 import { FallbackReturn, pauseAgain, type ReturnHome } from "./FallbackReturn.ts"
 import type { HaltedRecord } from "../sendOn/SendOn.ts"
-import type { FallbackPlace } from "./openFallback.ts"
+import { type FallbackPlace, settledOf } from "./openFallback.ts"
 import { Redrive, type RedriveHome } from "./Redrive.ts"
 
 /** What the fallback asks of its sink. */
@@ -134,8 +134,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   /** Sends on what is there, and looks when partitions go back, until `close`. */
   start(): void {
     const { bounds, back } = this.#fallback.place
-    if (back === "redrive")
-      this.#waiting = bounds.reduce((total, { end, start, settled = start }) => total + Number(end - settled), 0)
+    if (back === "redrive") this.#waiting = bounds.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
     const found = this.#fallback.on.length
     if (found > 0)
       this.#tell(
@@ -187,11 +186,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   giveUp(lane: PumpedLane): boolean {
     lane.resume(this.#pump.nowMs, this.#pump.wallMs)
     this.trip(lane.partition, { tag: "closed", attempts: 0, detail: "it is being closed" })
-    const part = this.#fallback.parts[lane.partition.partition]
-    if (part?.isHeld === true) {
-      part.isHeld = false
-      this.looked(lane.partition.partition)
-    }
+    this.#return.isClosing = true
+    this.#return.letGo(lane.partition.partition)
     lane.partition.ready(lane)
     this.#pump.schedule(lane.partition)
     return true
@@ -271,8 +267,9 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     )
   }
 
-  waiting(records: number): void {
-    this.#waiting = records
+  waits(rows: ReadonlyArray<PartitionBounds>): void {
+    this.#waiting = rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
+    this.#redrive?.watch(rows)
   }
 
   /** A compact record has a tag in place of the name of its stream. */
@@ -298,6 +295,10 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   sentOn(partition: number, position: Position): void {
     this.#return.sentOn(partition, position)
+  }
+
+  letGo(partition: number): void {
+    this.#return.letGo(partition)
   }
 
   endOf(partition: number): Position {

@@ -31,6 +31,8 @@ interface Carried {
 export class CarriedDrops {
   /** By partition, then by what stands in the header of the marker. */
   readonly #carried = new Map<number, Map<string, Carried>>()
+  /** The same of what the destination did not take: settled, and to be told when it takes markers again. */
+  readonly #refused = new Map<number, Map<string, Carried>>()
 
   /**
    * A record ends otherwise than stored: that is to be told, and what it was to announce. `isTold`: whether a lane of this process will tell it of
@@ -56,15 +58,21 @@ export class CarriedDrops {
   /** Drops that the marker is to announce. */
   add(partition: number, marker: Header, ranges: ReadonlyArray<DroppedRange>): void {
     if (ranges.length === 0) return
-    const all = this.#carried.get(partition) ?? new Map<string, Carried>()
-    this.#carried.set(partition, all)
-    const name = Buffer.from(marker[1]).toString("hex")
-    const carried = all.get(name) ?? { marker, dropped: new DroppedRanges() }
-    all.set(name, carried)
-    // They come in order: what is put in front of the others are the others.
-    const before = carried.dropped.take()
-    carried.dropped.putBack(ranges)
-    carried.dropped.putBack(before)
+    put(this.#carried, partition, marker, ranges)
+  }
+
+  /** The destination refuses what is carried. */
+  refused(partition: number): void {
+    for (const { marker, dropped } of this.#carried.get(partition)?.values() ?? [])
+      put(this.#refused, partition, marker, dropped.take())
+    this.#carried.delete(partition)
+  }
+
+  /** What was refused is carried again. */
+  again(partition: number): void {
+    for (const { marker, dropped } of this.#refused.get(partition)?.values() ?? [])
+      put(this.#carried, partition, marker, dropped.take())
+    this.#refused.delete(partition)
   }
 
   /** The next record that announces some of them, and what it announces is told once it is stored; undefined: nothing is left. */
@@ -87,7 +95,12 @@ export class CarriedDrops {
     return (this.#carried.get(partition)?.size ?? 0) > 0
   }
 
-  /** Gives up what somebody else will tell: `isTold` says it of the publisher and the stream of a marker. */
+  /** Whether there is something that the destination did not take. */
+  isRefused(partition: number): boolean {
+    return (this.#refused.get(partition)?.size ?? 0) > 0
+  }
+
+  /** Of what was refused, gives up what somebody else will tell: `isTold` says it of the publisher and the stream of a marker. */
   handOver(
     partition: number,
     isTold: (
@@ -95,17 +108,34 @@ export class CarriedDrops {
       ranges: ReadonlyArray<DroppedRange>
     ) => boolean
   ): void {
-    const all = this.#carried.get(partition)
+    const all = this.#refused.get(partition)
     for (const [name, { marker, dropped }] of all ?? []) {
       const owner = markerOwner(marker[1])
       if (owner !== undefined && isTold(owner, dropped.all)) all?.delete(name)
     }
   }
 
-  /** Nobody is told any more. */
+  /** Nobody is told of what is carried any more. */
   forget(partition: number): void {
     this.#carried.delete(partition)
   }
+}
+
+function put(
+  to: Map<number, Map<string, Carried>>,
+  partition: number,
+  marker: Header,
+  ranges: ReadonlyArray<DroppedRange>
+): void {
+  const all = to.get(partition) ?? new Map<string, Carried>()
+  to.set(partition, all)
+  const name = Buffer.from(marker[1]).toString("hex")
+  const carried = all.get(name) ?? { marker, dropped: new DroppedRanges() }
+  all.set(name, carried)
+  // They come in order: what is put in front of the others are the others.
+  const before = carried.dropped.take()
+  carried.dropped.putBack(ranges)
+  carried.dropped.putBack(before)
 }
 
 /** The marker of the publisher and the stream of an event. */

@@ -97,6 +97,8 @@ export class SendOn {
   /** Those of which something is on its way, or is being ended. */
   readonly #busy = new Set<SentPartition>()
   #isLeaving = false
+  /** Sends and fences so far: as long as there are more, nothing hangs. */
+  attempts = 0
   /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
   readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
 
@@ -243,6 +245,7 @@ export class SendOn {
     to: number
   ): Effect.Effect<ReadonlyArray<Run>> {
     const { timeoutMs } = this.#home.leg
+    this.attempts++
     return sendEffect(writer, partition, batch, from, to, timeoutMs).pipe(
       Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
       Effect.map((runs) => answeredRuns(runs, from, to))
@@ -263,13 +266,9 @@ export class SendOn {
       const { failure } = verdict
       let { detail } = failure
       if (verdict._tag === "SetAside") {
-        const fault = yield* this.#home.setAside(part.partition, record, failure)
-        const topic = this.#home.deadLetters
-        if (fault === undefined) {
-          const how = { ending: "deadLettered", reason, topic } as const
-          return yield* this.#busily(part, this.#unstored(part, portion, record, how))
-        }
-        detail = `${detail}; and ${topic} refuses it too: ${fault}`
+        const fault = yield* this.#busily(part, this.#setAside(part, portion, record, failure))
+        if (fault === undefined) return
+        detail = `${detail}; and ${this.#home.deadLetters} refuses it too: ${fault}`
       }
       const { id } = readMeta(record.headers, "")
       const stream = id === undefined ? "an unknown stream" : this.#home.accountOf(id.stream).stream
@@ -279,18 +278,34 @@ export class SendOn {
     })
   }
 
+  /** Undefined: its letter is stored, and it has ended; else why it never will be. */
+  #setAside(part: SentPartition, portion: Portion, record: ReceivedRecord, failure: Halted) {
+    return Effect.gen({ self: this }, function* () {
+      const fault = yield* this.#home.setAside(part.partition, record, failure)
+      if (fault !== undefined) return fault
+      yield* this.#unstored(part, portion, record, {
+        ending: "deadLettered",
+        reason: failure.tag,
+        topic: this.#home.deadLetters
+      })
+      return undefined
+    })
+  }
+
   /** Until it is resumed. What stands before it has ended. */
   #halt(part: SentPartition, { position }: ReceivedRecord, failure: HaltedRecord): Effect.Effect<void> {
     const { partition } = part
     const halted = { part, failure }
     return Effect.gen({ self: this }, function* () {
       this.#halted.set(partition, halted)
+      // Whoever reads the warning may resume it before anybody waits for that.
+      const resumed = this.#resumed
       part.stands()
       yield* warn(
         `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${failure.tag}: ${failure.detail}`
       )
       const settled = Effect.andThen(part.settle(position), Effect.never)
-      yield* Effect.raceFirst(Deferred.await(this.#resumed), settled)
+      yield* Effect.raceFirst(Deferred.await(resumed), settled)
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {
@@ -307,7 +322,7 @@ export class SendOn {
       if (record.position >= part.announcedEnd) part.announce(record, how)
       part.announcedEnd = record.position + 1n
       let isAnnounced = false
-      const settled = Effect.andThen(this.announce(part), () => {
+      const settled = Effect.andThen(this.#announce(part, true), () => {
         isAnnounced = true
         return part.settle(record.position + 1n)
       })
@@ -323,8 +338,19 @@ export class SendOn {
     })
   }
 
-  /** Stores what no lane announces. Markers that are refused are tried again with the next ones. */
+  /** Stores what no lane announces, also what was refused before. */
   announce(part: SentPartition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.notices.again(part.partition)
+      return this.#announce(part, false)
+    })
+  }
+
+  /**
+   * Stores what is to be told before it is settled. Markers that are refused are put aside, and tried again once another one is stored.
+   * `isTold`: one that is on its way when nobody waits for it any more is taken for told.
+   */
+  #announce(part: SentPartition, isTold: boolean): Effect.Effect<void> {
     const { partition } = part
     return Effect.gen({ self: this }, function* () {
       const { markerBytesMax } = this.#home
@@ -333,14 +359,14 @@ export class SendOn {
         const notice = this.notices.next(partition, markerBytesMax, this.#pump.wallMs)
         if (notice === undefined) return
         const sentAtMs = this.#pump.nowMs
-        // One that is on its way when nobody waits for it any more is taken for told.
         const [run] = yield* Effect.onInterrupt(this.#sent(part, batchOf([notice.record]), 0, 1), () =>
-          Effect.sync(() => notice.told())
+          Effect.sync(() => isTold && notice.told())
         )
         if (run?.fate === "unknown") yield* this.fence(part)
-        if (isRefused(run) && this.#isForGood(run.error.reason)) return
+        if (isRefused(run) && this.#isForGood(run.error.reason)) return this.notices.refused(partition)
         if (run?.fate === "stored") {
           notice.told()
+          if (!this.notices.isCarried(partition)) this.notices.again(partition)
           failures = 0
           continue
         }
@@ -367,6 +393,7 @@ export class SendOn {
       if (this.#pump.transport.capabilities.fencing === "none") return
       for (let failures = 1; ; failures++) {
         const sentAtMs = this.#pump.nowMs
+        this.attempts++
         const failure = yield* boundedFence(writer, partition, leg.sink, leg.timeoutMs)
         if (failure === undefined) return
         this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)

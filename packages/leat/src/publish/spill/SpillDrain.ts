@@ -31,8 +31,12 @@ const lateMs = 2000
 /** How long a partition that was turned on is waited for to send something, in milliseconds. */
 const freshMs = 1000
 
-/** How long what is published waits in its buffer for the last of a spill to be sent on; twice as long each time that was too short. */
+/**
+ * How long what is published waits in its buffer for the last of a spill to be sent on, in milliseconds; twice as long each time that was too
+ * short, and at most.
+ */
 const heldMs = 1000
+const heldMsMax = 8000
 
 /** What the drain asks of its sink. */
 export interface DrainHome extends SendOnHome, EndingsHome {
@@ -282,7 +286,7 @@ export class SpillDrain {
           // A cluster, or a disk, that takes its time keeps nothing in memory: the disk is there.
           const released = Effect.forever(
             Effect.andThen(Effect.sleep(longestMs), () => {
-              if (part.isHeld) longestMs *= 2
+              if (part.isHeld) longestMs = Math.min(longestMs * 2, heldMsMax)
               this.#hold(partition, part, false)
               return Effect.void
             })

@@ -276,7 +276,12 @@ export class SpillLanes {
   #lost(partition: number, held: Held, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     if (this.#lanes.get(partition) === held) this.#lanes.delete(partition)
     const closed = this.#close(held)
-    if (Pull.isDoneCause(cause)) return Effect.andThen(held.lane.release, closed)
+    // One that was not taken away may come again at once, and again.
+    if (Pull.isDoneCause(cause))
+      return Effect.raceFirst(held.lane.revoked, Effect.sleep(lostMs)).pipe(
+        Effect.andThen(held.lane.release),
+        Effect.andThen(closed)
+      )
     // A broker may give it again at once, and again.
     if (reasonOf(cause) === "LaneLost") return Effect.andThen(closed, Effect.sleep(lostMs))
     const others = Array.from(this.#lanes.values(), (other) => this.#close(other))
