@@ -37,8 +37,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     file: "publish/fallback/FallbackReturn.ts",
     find: `if (part.isUnplaced || !this.#home.isUnsent(partition)) return`,
     replace: `if (part.isUnplaced) return`,
-    foundBy: worlds,
-    test: "lose nothing"
+    foundBy: trouble,
+    test: "is not left while something is on its way"
   },
   {
     name: "a busy publisher is not held back near the end of a fallback",
@@ -103,7 +103,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what stands in a fallback until it is resumed is sent on nevertheless",
     file: "publish/sendOn/SendOn.ts",
-    find: `Effect.raceFirst(Deferred.await(this.#resumed), settled)`,
+    find: `Effect.raceFirst(Deferred.await(resumed), settled)`,
     replace: `Effect.raceFirst(Effect.sleep(1000), settled)`,
     foundBy,
     test: "halts where its cluster refuses"
@@ -335,7 +335,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
 `,
     replace: ``,
     foundBy: "publish/fallbackRedrive.test.ts",
-    test: "holds nobody back for long where nobody can say"
+    test: "holds nobody back for long when its cluster takes its time"
   },
   {
     name: "a fallback that takes nothing tells of each try",
@@ -372,7 +372,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition of a fallback that cannot be read interrupts its neighbours",
     file: "publish/fallback/Redrive.ts",
-    find: `(other) => this.#giveBack(other)`,
+    find: `(one) => this.#giveBack(one)`,
     replace: `() => Effect.void`,
     foundBy: trouble,
     test: "has no partition that cannot be read"
@@ -381,16 +381,16 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     name: "a partition of a fallback that cannot be read is tried again each second",
     file: "publish/fallback/Redrive.ts",
     find: `yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
-      const others`,
-    replace: `const others`,
+`,
+    replace: ``,
     foundBy: trouble,
     test: "has no partition that cannot be read"
   },
   {
     name: "nobody is told why nothing of a fallback is sent on",
     file: "publish/fallback/Redrive.ts",
-    find: `return this.#fails(undefined, Cause.squash(exit.cause))`,
-    replace: `return Effect.void`,
+    find: `const told = this.#fails(undefined, Cause.squash(exit.cause))`,
+    replace: `const told = Effect.void`,
     foundBy: trouble,
     test: "says once why nothing is sent on"
   },
@@ -484,8 +484,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a membership that ends is told by nobody",
     file: "publish/fallback/Redrive.ts",
-    find: `else if (!exit.value) yield* ended(transport.name)`,
-    replace: ``,
+    find: `else if (!exit.value)`,
+    replace: `else if (exit.value && opened === undefined)`,
     foundBy: trouble,
     test: "stores nothing twice, and gets on"
   },

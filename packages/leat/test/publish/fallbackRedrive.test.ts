@@ -85,31 +85,41 @@ describe("sending on what a fallback holds", () => {
     )
   })
 
-  it("holds nobody back for long when its cluster takes its time near the end", () => {
-    const places = fallbackPlaces()
-    story(
-      Effect.gen(function* () {
-        const { leat, notes } = yield* openFalling(places, { leg: { timeout: "10 seconds" } })
-        places.farFaults = isAway
-        yield* notes.publish(note("k", "0"))
-        let sends = 0
-        const delay = { kind: "delay", ms: 200 } as const
-        const slow = { kind: "delay", ms: 5000 } as const
-        places.farFaults = { send: () => (sends++ === 0 ? delay : slow) }
-        yield* until("it is sent on", () => sends === 1)
-        yield* notes.publish(note("k", "1"))
-        yield* until("it is stored", () => legRow(leat)?.recovered === 1)
-        // One is left, and takes long: what is published goes behind it after a while.
-        notes.offer(note("k", "2"))
-        yield* Effect.sleep(500)
-        expect(legRow(leat)).toMatchObject({ fellBack: 2 })
-        yield* until("it does not wait any more", () => legRow(leat)?.fellBack === 3, 2000)
-        places.farFaults = {}
-        yield* until("all is there", () => stored(places).length === 3)
-        expect(stored(places)).toEqual(["0", "1", "2"])
-      })
-    )
-  })
+  it.for([false, true])(
+    "holds nobody back for long when its cluster takes its time near the end; nobody can say how far it is: %s",
+    (isRefused) => {
+      const places = fallbackPlaces()
+      let isOpen = false
+      story(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openFalling(places, {
+            leg: { timeout: "10 seconds" },
+            near: ({ bounds }) => ({
+              bounds: (...asked) => (isOpen && isRefused ? Effect.fail(unavailable("bounds")) : bounds(...asked))
+            })
+          })
+          isOpen = true
+          places.farFaults = isAway
+          yield* notes.publish(note("k", "0"))
+          let sends = 0
+          const delay = { kind: "delay", ms: 200 } as const
+          const slow = { kind: "delay", ms: 5000 } as const
+          places.farFaults = { send: () => (sends++ === 0 ? delay : slow) }
+          yield* until("it is sent on", () => sends === 1)
+          yield* notes.publish(note("k", "1"))
+          yield* until("it is stored", () => legRow(leat)?.recovered === 1)
+          // One is left, and takes long: what is published goes behind it after a while.
+          notes.offer(note("k", "2"))
+          yield* Effect.sleep(500)
+          expect(legRow(leat)).toMatchObject({ fellBack: 2 })
+          yield* until("it does not wait any more", () => legRow(leat)?.fellBack === 3, 2000)
+          places.farFaults = {}
+          yield* until("all is there", () => stored(places).length === 3)
+          expect(stored(places)).toEqual(["0", "1", "2"])
+        })
+      )
+    }
+  )
 
   it("is nothing that is pending, in the metrics as in the ledger", () => {
     const places = fallbackPlaces()

@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
+import { Clock, type Context, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, type OpenLeat } from "leat"
 import { type Transport, TransportError, type TransportReason } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -121,18 +121,17 @@ describe("a fallback in trouble", () => {
     const places = fallbackPlaces()
     story(
       Effect.gen(function* () {
-        const { leat, notes } = yield* openFalling(places, { leg: { batch: { records: 1 } } })
+        // What is on its way when it goes away is not stored.
+        const far = later(yield* Effect.context<never>(), () => 50)
+        const { leat, notes } = yield* openFalling(places, { far })
         places.farFaults = isAway
-        const publishing = Effect.forever(
-          Effect.andThen(Effect.forkScoped(Effect.exit(notes.publish(note("k", "a")))), Effect.sleep(20))
-        )
-        yield* Effect.forkScoped(publishing)
+        const publishing = Effect.forkScoped(Effect.exit(notes.publish(note("k", "a"))))
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(publishing, Effect.sleep(20))))
         const queued = () => legRow(leat)?.queued ?? 0
         for (let flap = 0; flap < 8; flap++) {
           yield* Effect.sleep("3 seconds")
-          // One at a time, which keeps the end near and out of reach.
-          places.farFaults = { send: () => ({ kind: "delay", ms: 200 }) }
-          yield* until("it is held back", () => queued() > 2 || fallbackOf(leat)?.partitions.length === 0, 60_000)
+          places.farFaults = {}
+          yield* until("it is held back", () => queued() > 2 || isBack(leat)(), 60_000)
           places.farFaults = isAway
           yield* Effect.sleep("1 second")
           expect(queued()).toBeLessThan(10)
@@ -142,25 +141,52 @@ describe("a fallback in trouble", () => {
   })
 
   it("takes what waits when its sink is closed, also near the end of what it has", () => {
+    // How far it is then differs.
+    for (const ms of [12, 16, 20, 24, 28, 32]) {
+      const places = fallbackPlaces()
+      story(
+        Effect.gen(function* () {
+          const context = yield* Effect.context<never>()
+          const scope = yield* Scope.make()
+          const leg = { batch: { records: 1 }, timeout: "5 seconds" }
+          const near = later(context, () => 10)
+          const opening = openFalling(places, {
+            drain: "1 second",
+            leg,
+            far: later(context, (count) => ms * count),
+            near
+          })
+          const { leat, notes } = yield* Scope.provide(opening, scope)
+          places.farFaults = isAway
+          for (let text = 0; text < 50; text++) notes.offer(note("k", String(text)))
+          yield* until("all is in the fallback", () => legRow(leat)?.fellBack === 50)
+          places.farFaults = {}
+          for (let text = 50; (legRow(leat)?.queued ?? 0) < 30 && text < 3000; text++) {
+            notes.offer(note("k", String(text)))
+            yield* Effect.sleep(20)
+          }
+          yield* Scope.close(scope, Exit.void)
+          expect(legRow(leat), `${ms} ms`).toMatchObject({ dropped: {}, queued: 0, balanced: true })
+        })
+      )
+    }
+  })
+
+  it("is not left while something is on its way there", () => {
     const places = fallbackPlaces()
     story(
       Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const leg = { batch: { records: 1 }, timeout: "5 seconds" }
-        const opening = openFalling(places, { drain: "1 second", leg })
-        const { leat, notes } = yield* Scope.provide(opening, scope)
+        const { leat, notes } = yield* openFalling(places)
         places.farFaults = isAway
-        for (let text = 0; text < 50; text++) notes.offer(note("k", String(text)))
-        yield* until("all is in the fallback", () => legRow(leat)?.fellBack === 50)
-        places.nearFaults = { send: () => ({ kind: "delay", ms: 10 }) }
-        places.farFaults = { send: ({ count }) => ({ kind: "delay", ms: 20 * count }) }
-        for (let text = 50; (legRow(leat)?.queued ?? 0) < 30 && text < 3000; text++) {
-          notes.offer(note("k", String(text)))
-          yield* Effect.sleep(20)
-        }
-        expect(legRow(leat)?.queued).toBe(30)
-        yield* Scope.close(scope, Exit.void)
-        expect(legRow(leat)).toMatchObject({ dropped: {}, queued: 0, balanced: true })
+        yield* notes.publish(note("k", "0"))
+        places.nearFaults = { send: () => ({ kind: "delay", ms: 400 }) }
+        notes.offer(note("k", "1"))
+        yield* Effect.sleep(50)
+        places.farFaults = {}
+        yield* until("what stood there is sent on", () => legRow(leat)?.recovered === 1)
+        yield* notes.publish(note("k", "2"))
+        yield* until("it is back", isBack(leat))
+        expect(stored(places)).toEqual(["0", "1", "2"])
       })
     )
   })
@@ -189,6 +215,8 @@ describe("a fallback in trouble", () => {
       Effect.gen(function* () {
         const clock = yield* Clock.Clock
         const gone = yield* Scope.make()
+        clockMs = clock.currentTimeMillisUnsafe()
+        const { leat } = yield* openFalling(places, { policy, far: refusing })
         const near = () => ({ subscribe: () => Stream.never })
         const wrong = { ...clock, currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + 7_200_000 }
         const other = yield* openFalling(places, { near }).pipe(
@@ -199,11 +227,11 @@ describe("a fallback in trouble", () => {
         for (const text of ["0", "1"]) yield* other.notes.publish(note("k", text))
         yield* Scope.close(gone, Exit.void)
         places.farFaults = {}
-        clockMs = clock.currentTimeMillisUnsafe()
-        const { leat } = yield* openFalling(places, { policy, far: refusing })
         yield* until("it stands", () => leat.halted().length === 1)
+        // What stands behind it is seen when it is looked next.
+        yield* Effect.sleep("1 minute")
         yield* leat.resume
-        yield* until("it is back", isBack(leat))
+        yield* until("both are sent on", () => stored(places).length === 2)
         expect(stored(places)).toEqual(["0", "1"])
       })
     )
@@ -296,6 +324,7 @@ describe("a fallback in trouble", () => {
         for (let key = 0; key < 8; key++) yield* notes.publish(note(`k${key}`, String(key)))
         expect(fallbackOf(leat)?.partitions).toEqual([0, 1])
         isHung = true
+        yield* Effect.sleep("20 seconds")
         places.farFaults = {}
         yield* until("the other is back", () => fallbackOf(leat)?.partitions.length === 1, 20_000)
         expect(fallbackOf(leat)?.partitions).toEqual([0])
@@ -309,40 +338,46 @@ describe("a fallback in trouble", () => {
       { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
       { on: ["Unauthorized"], then: "drop" }
     ]
+    let isRefusing = false
+    let markers = 0
+    let waiting = 0
+    /** Records are refused, and the first markers; later ones do not get through. */
+    const far = ({ openWriter }: Transport): Partial<Transport> => ({
+      openWriter: (topic) =>
+        Effect.map(openWriter(topic), (writer) => ({
+          ...writer,
+          send: (partition, batch, from, to, timeoutMs, answer) => {
+            if (!isRefusing) return writer.send(partition, batch, from, to, timeoutMs, answer)
+            const isPassing = batch.value(from) === null && ++markers > 3
+            if (isPassing) waiting++
+            const error = isPassing ? failure("send", "Unavailable") : failure("send")
+            answer([{ from, to, fate: "notStored", error }])
+          }
+        }))
+    })
     story(
       Effect.gen(function* () {
         let isBroken = false
+        const broken = Effect.andThen(
+          once(() => isBroken),
+          () => {
+            isBroken = false
+            return Effect.fail(failure("subscribe", "Unavailable"))
+          }
+        )
         const { leat, notes } = yield* openFalling(places, {
           policy,
-          near: ({ subscribe }) => ({
-            subscribe: (asked) =>
-              Stream.interruptWhen(
-                subscribe(asked),
-                Effect.andThen(
-                  once(() => isBroken),
-                  () => {
-                    isBroken = false
-                    return Effect.fail(failure("subscribe", "Unavailable"))
-                  }
-                )
-              )
-          })
+          far,
+          near: ({ subscribe }) => ({ subscribe: (asked) => Stream.interruptWhen(subscribe(asked), broken) })
         })
         places.farFaults = isAway
         for (let text = 0; text < 8; text++) yield* notes.publish(note("k", String(text)))
-        let markers = 0
-        // The first markers are refused for good, as the records are; a later one does not get through, until the partition is given back.
-        places.farFaults = {
-          send: ({ count }) =>
-            count === 1 && ++markers > 9
-              ? { kind: "fail", reason: "Unavailable" }
-              : { kind: "fail", reason: "Unauthorized" }
-        }
-        yield* until("some are dropped", () => (legRow(leat)?.dropped["Unauthorized"] ?? 0) > 2)
-        yield* Effect.sleep("2 seconds")
+        isRefusing = true
+        places.farFaults = {}
+        yield* until("a marker waits", () => waiting > 1)
         isBroken = true
         yield* Effect.sleep("3 seconds")
-        places.farFaults = {}
+        isRefusing = false
         yield* until("it is back", isBack(leat), 60_000)
         yield* notes.publish(note("k", "later"))
         yield* Effect.sleep("2 minutes")
@@ -351,6 +386,7 @@ describe("a fallback in trouble", () => {
         const announced = new Set(
           told.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at))
         )
+        expect(legRow(leat)?.dropped["Unauthorized"]).toBeGreaterThan(2)
         expect(announced.size + stored(places).length).toBe(9)
       })
     )
@@ -397,14 +433,16 @@ describe("a fallback in trouble", () => {
     ]
     let open = 0
     let isRefusing = false
-    const answers = answering(() => (isRefusing ? ["refused"] : undefined))
     story(
       Effect.gen(function* () {
+        const slow = later(yield* Effect.context<never>(), () => (isRefusing ? 500 : 0))
+        const answers = answering(() => (isRefusing ? ["refused"] : undefined))
         const scope = yield* Scope.make()
         const opening = openFalling(places, {
           policy,
           far: (transport) => {
-            const { openWriter = transport.openWriter } = answers(transport)
+            const refusing = { ...transport, ...answers(transport) }
+            const { openWriter } = { ...refusing, ...slow(refusing) }
             return {
               openWriter: (topic) =>
                 Effect.acquireRelease(
@@ -418,10 +456,11 @@ describe("a fallback in trouble", () => {
         places.farFaults = isAway
         yield* notes.publish(note("k", "0"))
         isRefusing = true
-        places.farFaults = { send: () => ({ kind: "delay", ms: 500 }) }
+        places.farFaults = {}
+        yield* Effect.sleep("6 seconds")
         yield* Scope.close(scope, Exit.void)
         yield* Effect.sleep("1 minute")
-        expect(legRow(leat)?.fellBack).toBe(1)
+        expect(legRow(leat)).toMatchObject({ fellBack: 1, deadLettered: { Rejected: 1 } })
         expect(open).toBe(0)
       })
     )
@@ -628,6 +667,20 @@ describe("a fallback in trouble", () => {
     )
   })
 })
+
+/** Each send reaches the writer so many milliseconds later, by its records. */
+const later =
+  (context: Context.Context<never>, msOf: (count: number) => number) =>
+  ({ openWriter }: Transport): Partial<Transport> => ({
+    openWriter: (topic) =>
+      Effect.map(openWriter(topic), (writer) => ({
+        ...writer,
+        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+          const send = Effect.sync(() => writer.send(partition, batch, from, to, timeoutMs, answer))
+          Effect.runForkWith(context)(Effect.delay(send, msOf(to - from)))
+        }
+      }))
+  })
 
 const failing = Effect.fail(failure("pull", "Unavailable"))
 

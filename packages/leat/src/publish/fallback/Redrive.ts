@@ -73,6 +73,8 @@ export class Redrive {
   readonly #held = new Set<HeldPartition>()
   /** How often partitions were read in vain, since something of them was read. */
   readonly #sick = new Map<number, number>()
+  /** By partition: where it ended when it was looked at last. */
+  readonly #ends = new Map<number, Position>()
   /** Since when members fail, and how many of them have, since something was sent on. */
   #failsSinceMs: number | undefined
   #failures = 0
@@ -106,6 +108,7 @@ export class Redrive {
 
   /** The topic was made anew: its positions mean other records. */
   anew(partition: number): void {
+    this.#ends.delete(partition)
     this.#endings.anew(partition)
     this.#sendOn.forget(partition)
   }
@@ -117,6 +120,7 @@ export class Redrive {
   watch(rows: ReadonlyArray<PartitionBounds>): void {
     const { nowMs } = this.#pump
     const { timeoutMs } = this.#home.leg
+    for (const { partition, end } of rows) this.#ends.set(partition, end)
     const done = new Map(Array.from(this.#held, ({ partition, at }) => [partition, at] as const))
     const halted = new Set(this.halted.map(({ partition }) => partition))
     const waiting = rows.filter(
@@ -220,7 +224,10 @@ export class Redrive {
           endings: this.#endings,
           sentOn: (partition, position) => this.#getsOn(partition, position),
           stands: (partition) => this.#home.letGo(partition),
-          endOf: (partition) => this.#home.endOf(partition)
+          endOf: (partition) => {
+            const [own, seen] = [this.#home.endOf(partition), this.#ends.get(partition) ?? 0n]
+            return own > seen ? own : seen
+          }
         },
         yield* Effect.scope
       )
