@@ -66,7 +66,7 @@ function routeFaults(document: RouteDocument, index: number, streams: StreamInde
   const path = `routes[${index}]`
   const route = document.routes[index]
   if (route === undefined) return faults
-  const { match, to, objective } = route
+  const { to, objective } = route
   const earlier = earlierOf(document, index, streams)
   if (earlier !== undefined) {
     const message = `unreachable: routes[${earlier}] matches everything that it matches; move it up or remove it`

@@ -507,14 +507,6 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     test: "holds nobody back whose destination goes away again"
   },
   {
-    name: "closing holds back what is to go to a fallback",
-    file: "publish/fallback/FallbackReturn.ts",
-    find: `(isHeld && this.isClosing)`,
-    replace: `false`,
-    foundBy: trouble,
-    test: "takes what waits when its sink is closed"
-  },
-  {
     name: "resume corrects the times of a fallback's own records only",
     file: "publish/fallback/HeldPartition.ts",
     find: `return end > this.readEnd ? end : this.readEnd`,

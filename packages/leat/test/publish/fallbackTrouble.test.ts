@@ -176,7 +176,15 @@ describe("a fallback in trouble", () => {
     const places = fallbackPlaces()
     story(
       Effect.gen(function* () {
-        const { leat, notes } = yield* openFalling(places)
+        const { leat, notes } = yield* openFalling(places, {
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.map(subscribe(asked), (lane) => ({
+                ...lane,
+                batches: Stream.tap(lane.batches, () => Effect.sleep("300 millis"))
+              }))
+          })
+        })
         places.farFaults = isAway
         yield* notes.publish(note("k", "0"))
         places.nearFaults = { send: () => ({ kind: "delay", ms: 400 }) }
@@ -203,22 +211,25 @@ describe("a fallback in trouble", () => {
         Effect.map(openWriter(topic), (writer) => ({
           ...writer,
           send: (partition, batch, from, to, timeoutMs, answer) => {
-            if (topic !== "notes" || batch.timeMs(from) <= clockMs + 60_000)
+            if (topic !== "notes" || batch.timeMs(from) <= nowMs() + 60_000)
               return writer.send(partition, batch, from, to, timeoutMs, answer)
             answer([{ from, to, fate: "notStored", error: ahead }])
           }
         }))
     })
-    let clockMs = 0
+    let nowMs = () => 0
     const ahead = new TransportError({ reason: "Rejected", transport: "memory", operation: "send", detail: "ahead" })
     story(
       Effect.gen(function* () {
         const clock = yield* Clock.Clock
         const gone = yield* Scope.make()
-        clockMs = clock.currentTimeMillisUnsafe()
+        nowMs = () => clock.currentTimeMillisUnsafe()
         const { leat } = yield* openFalling(places, { policy, far: refusing })
         const near = () => ({ subscribe: () => Stream.never })
-        const wrong = { ...clock, currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + 7_200_000 }
+        const aheadMs = 7_200_000
+        const wrong: Clock.Clock = Object.assign(Object.create(clock), {
+          currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + aheadMs
+        })
         const other = yield* openFalling(places, { near }).pipe(
           Scope.provide(gone),
           Effect.provideService(Clock.Clock, wrong)
@@ -228,6 +239,8 @@ describe("a fallback in trouble", () => {
         yield* Scope.close(gone, Exit.void)
         places.farFaults = {}
         yield* until("it stands", () => leat.halted().length === 1)
+        yield* leat.resume
+        yield* until("the first is sent on", () => stored(places).length === 1)
         // What stands behind it is seen when it is looked next.
         yield* Effect.sleep("1 minute")
         yield* leat.resume
@@ -457,7 +470,8 @@ describe("a fallback in trouble", () => {
         yield* notes.publish(note("k", "0"))
         isRefusing = true
         places.farFaults = {}
-        yield* Effect.sleep("6 seconds")
+        yield* Effect.sleep("200 millis")
+        expect(legRow(leat)?.recovered).toBe(0)
         yield* Scope.close(scope, Exit.void)
         yield* Effect.sleep("1 minute")
         expect(legRow(leat)).toMatchObject({ fellBack: 1, deadLettered: { Rejected: 1 } })
