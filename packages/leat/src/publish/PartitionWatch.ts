@@ -49,11 +49,13 @@ export class PartitionWatch {
     return Effect.andThen(entered, this.#begin)
   }
 
-  readonly #begin: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.#isRunning) return Effect.void
-    this.#isRunning = true
-    return Effect.asVoid(Effect.forkIn(this.#run, this.#scope))
-  })
+  readonly #begin: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (this.#isRunning) return Effect.void
+      this.#isRunning = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(this.#run), this.#scope))
+    })
+  )
 
   readonly #run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     for (;;) {

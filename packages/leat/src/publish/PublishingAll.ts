@@ -69,6 +69,11 @@ export class PublishingAll<T> {
     if (this.#finished === undefined) return
     this.#finished = undefined
     this.#wait?.giveUp()
+    this.#closeEvents()
+  }
+
+  /** A generator that is making an event is closed once it has made it. */
+  #closeEvents(): void {
     try {
       this.#events.return?.()
     } catch {
@@ -82,7 +87,7 @@ export class PublishingAll<T> {
     try {
       for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
         // Whoever makes the events may have given up meanwhile: what was told by then is to stay true.
-        if (this.#finished === undefined) return
+        if (this.#finished === undefined) return this.#closeEvents()
         const index = this.#index++
         const told = this.#publisher.offerOrWait(step.value, context, around, waiter, this.#isPatient)
         if (told instanceof WaitForRoom) return this.#waitFor(told, index)

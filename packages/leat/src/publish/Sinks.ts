@@ -151,18 +151,20 @@ export class Sinks {
    * once when it is open. Completes after the first attempt, or when the patience of a stream that is opened is over.
    */
   openLater(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    // Noted and begun in one step: whoever is interrupted in between would leave a sink that nobody opens.
+    return Effect.uninterruptibleMask((restore) => {
       const { sink } = request.leg
-      if (this.#open.has(sink)) return this.#join(request, scope, opened)
+      if (this.#open.has(sink)) return restore(this.#join(request, scope, opened))
       const found = this.#unopened.get(sink)
       const unopened = found ?? unopenedOf(request)
       unopened.wrong.push(request.wrong)
       unopened.whenOpen.push(opened)
       const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
-      if (found !== undefined) return Effect.andThen(Deferred.succeed(found.again, undefined), tried)
+      if (found !== undefined) return Effect.andThen(Deferred.succeed(found.again, undefined), restore(tried))
       this.#unopened.set(sink, unopened)
       this.#requests.set(sink, request)
-      return Effect.andThen(Effect.forkIn(this.#keepOpening(unopened, scope), scope), tried)
+      const opening = Effect.interruptible(this.#keepOpening(unopened, scope))
+      return Effect.andThen(Effect.forkIn(opening, scope), restore(tried))
     })
   }
 

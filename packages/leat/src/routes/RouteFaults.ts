@@ -163,7 +163,11 @@ function subscriptionFaults(document: RouteDocument, spec: SubscriptionSpec, pat
 
 /** With its zone: without one it would be another moment on each machine. */
 function isTime(text: string): boolean {
-  return /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) && !Number.isNaN(Date.parse(text))
+  const isWritten = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+  if (!isWritten || Number.isNaN(Date.parse(text))) return false
+  // 30 February is parsed as 2 March.
+  const day = Date.parse(text.slice(0, "0000-00-00".length))
+  return new Date(day).toISOString().startsWith(text.slice(0, "0000-00-00".length))
 }
 
 function millis(text: string | undefined): number | undefined {

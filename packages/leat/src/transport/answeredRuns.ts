@@ -18,12 +18,18 @@ export function answeredRuns(runs: ReadonlyArray<Run>, from: number, to: number)
     const end = Math.min(run.to, to)
     if (end <= start) continue
     if (start > at) result.push({ from: at, to: start, fate: "unknown" })
-    if (isPlaced(run)) result.push(start === run.from && end === run.to ? run : { ...run, from: start, to: end })
+    if (isPlaced(run)) result.push(start === run.from && end === run.to ? run : partOf(run, start, end))
     else result.push({ from: start, to: end, fate: "stored" })
     at = end
   }
   if (at < to) result.push({ from: at, to, fate: "unknown" })
   return result
+}
+
+/** A position is that of the first record. */
+function partOf(run: Run, from: number, to: number): Run {
+  const base = run.base === undefined ? {} : { base: run.base + BigInt(from - run.from) }
+  return { ...run, from, to, ...base }
 }
 
 function isRun(run: Run | undefined | null): run is Run {

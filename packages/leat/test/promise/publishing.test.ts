@@ -206,6 +206,26 @@ describe("the signal of a publish", () => {
     expect(row()).toMatchObject({ offered: 0, admitted: 0 })
   })
 
+  it("that is aborted by the generator of the events: it is closed", async () => {
+    await using opened = await openNotes()
+    const { notes, row } = opened
+    const giving = new AbortController()
+    let isClosed = false
+    function* events() {
+      try {
+        yield note("k", "1")
+        giving.abort("enough")
+        yield note("k", "2")
+        yield note("k", "3")
+      } finally {
+        isClosed = true
+      }
+    }
+    await caught(notes.publishAll(events(), { signal: giving.signal }))
+    expect(isClosed).toBe(true)
+    expect(row()).toMatchObject({ admitted: 1 })
+  })
+
   it("that is aborted while it waits for room: it is not admitted, and never will be", async () => {
     await using opened = await openNotes({ ...full, faults: never })
     const { leat, notes, row } = opened

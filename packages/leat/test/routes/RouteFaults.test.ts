@@ -224,10 +224,15 @@ describe("a name in `on` of a policy that a leg has", () => {
   })
 })
 
-it.each(["2026", "2026-11-24T08:00:00", "yesterday", "1", "2026-13-01"])("%s is no time to read from", (time) => {
-  const subscriptions = [{ match: { stream: "*" }, from: { time } }]
-  expect(faultsOf(documentOf(leg(), { subscriptions })).map(({ path }) => path)).toEqual(["subscriptions[0].from.time"])
-})
+it.each(["2026", "2026-11-24T08:00:00", "yesterday", "1", "2026-13-01", "2026-02-30", "2026-02-30T08:00:00Z"])(
+  "%s is no time to read from",
+  (time) => {
+    const subscriptions = [{ match: { stream: "*" }, from: { time } }]
+    expect(faultsOf(documentOf(leg(), { subscriptions })).map(({ path }) => path)).toEqual([
+      "subscriptions[0].from.time"
+    ])
+  }
+)
 
 it("partitions have to divide the buckets, unless nothing depends on it", () => {
   const routeOf = (partitioner: string) =>

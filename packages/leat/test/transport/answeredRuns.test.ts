@@ -13,3 +13,9 @@ it.each(odd.map((base) => [typeof base === "bigint" ? `${base}n` : JSON.stringif
     expect(answeredRuns([run(2, 4), sound], 2, 6)).toEqual([{ from: 2, to: 4, fate: "stored" }, sound])
   }
 )
+
+it("the rest of what was said twice stands where that part of it stands", () => {
+  const first: Run = { from: 0, to: 3, fate: "stored", base: 10n }
+  const overlapping: Run = { from: 1, to: 6, fate: "stored", base: 20n }
+  expect(answeredRuns([first, overlapping], 0, 5)).toEqual([first, { from: 3, to: 5, fate: "stored", base: 22n }])
+})
