@@ -265,7 +265,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a best-effort leg does not hold the sink that another stream has open",
     file: "publish/Sinks.ts",
-    find: `if (this.#open.has(sink)) return this.#join(request, scope, opened)`,
+    find: `if (this.#open.has(sink)) return restore(this.#join(request, scope, opened))`,
     replace: `if (this.#open.has(sink)) return Effect.sync(opened)`,
     foundBy: "opening.test.ts"
   },
@@ -352,7 +352,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "an event is offered that was made when its caller had given up",
     file: "publish/PublishingAll.ts",
-    find: `if (this.#finished === undefined) return
+    find: `if (this.#finished === undefined) return this.#closeEvents()
         const index`,
     replace: `const index`,
     foundBy: "promise/publishing.test.ts"
