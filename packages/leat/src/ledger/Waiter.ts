@@ -50,11 +50,17 @@ export class Waiter implements Outcome {
   pending = 0
   /** Of these: legs that are on disk. */
   onDisk = 0
+  /** Whoever waits was promised that what is told outlives the process. */
+  readonly isForDurable: boolean
   /** Mostly there is one. */
   #done: Told | Set<Told> | undefined
   /** Whoever waits until what is pending is on disk. */
   #durable: Told | undefined
   #unstored = nothing
+
+  constructor(isForDurable = false) {
+    this.isForDurable = isForDurable
+  }
 
   get deadLettered(): Readonly<Record<string, number>> {
     return this.#unstored.deadLettered

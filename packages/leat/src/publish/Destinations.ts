@@ -2,6 +2,7 @@
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Ledger, WriteAccount } from "../ledger/Ledger.ts"
 import { type WireIdentity, type WireWriter, wireWriter } from "../record/WireWriter.ts"
+import { notDurable } from "../routes/levelFaults.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import type { Leg, Route } from "../routes/Routes.ts"
 import { ClosedLeg } from "./ClosedLeg.ts"
@@ -27,6 +28,8 @@ export interface Destinations {
   /** Best-effort legs whose sinks are not open. */
   readonly closed: ReadonlyArray<ClosedLeg>
   readonly level: Level
+  /** Why no publish can complete at the level `durable`, in one sentence; undefined where it can. */
+  readonly notDurable: string | undefined
 }
 
 /** The legs of the streams of a leat: outlets where their sinks are open, else counts of what they miss. */
@@ -60,7 +63,8 @@ export class Legs {
       this.#closed.delete(account)
       outlets.push(this.#outlet(contract, leg, sink, account))
     }
-    return { outlets, closed, level: route.level }
+    const declared = (cluster: string) => this.#sinks.declared(cluster)
+    return { outlets, closed, level: route.level, notDurable: notDurable(route.legs, declared) }
   }
 
   #accountOf(stream: string, { sink, epoch, spill }: Leg): WriteAccount {

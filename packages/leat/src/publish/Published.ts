@@ -16,8 +16,8 @@ export class Published extends Waiter implements Receipt {
   #bucket = 0
   #seq = 0
 
-  constructor(publication: Publication) {
-    super()
+  constructor(publication: Publication, isForDurable: boolean) {
+    super(isForDurable)
     this.#publication = publication
   }
 

@@ -49,6 +49,7 @@ export class Publisher<T> implements Placing {
   #only: Outlet | undefined
   #closed: ReadonlyArray<ClosedLeg> = []
   #level: Level = "stored"
+  #notDurable: string | undefined
   #isClosed = false
   #lastBucket = -1
   #unordered = 0
@@ -66,11 +67,12 @@ export class Publisher<T> implements Placing {
   }
 
   /** Puts other legs in place of the present ones, between two events. */
-  swap({ outlets, closed, level }: Destinations): void {
+  swap({ outlets, closed, level, notDurable }: Destinations): void {
     this.#outlets = outlets
     this.#closed = closed
     this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
     this.#level = level
+    this.#notDurable = notDurable
     const required = outlets.filter(({ isRequired }) => isRequired)
     requireLegs(
       this.#account,
@@ -206,6 +208,8 @@ export class Publisher<T> implements Placing {
     this.#full = undefined
     if (this.#isClosed) return this.#reject("closed", closing)
     if (this.#outlets.length === 0) return this.#reject("closed", "the stream has no required leg")
+    if (this.#notDurable !== undefined && waiter?.isForDurable === true)
+      return this.#reject("invalid", this.#notDurable)
     this.#clock.tick()
     draft.recall()
     const bucket =

@@ -68,7 +68,7 @@ export class Publishing<T> implements Publication {
     around: Surroundings | undefined
   ): Effect.Effect<Receipt, Rejected | NotStored> {
     const level = this.#levelOf(options)
-    const published = new Published(this)
+    const published = new Published(this, level === "durable")
     const told = this.#publisher.offerNow(event, options, around, published)
     if (told === undefined)
       return Effect.flatMap(this.#patiently(event, options, around, published), (receipt) => this.#at(level, receipt))
@@ -83,9 +83,9 @@ export class Publishing<T> implements Publication {
     around: Surroundings | undefined,
     done: (told: Receipt | Rejected | NotStored) => void
   ): PublishCall {
-    const published = new Published(this)
-    const call = new Calling(published)
     const level = this.#levelOf(options)
+    const published = new Published(this, level === "durable")
+    const call = new Calling(published)
     const answer = (told: Admission, fault: string) => {
       if (!told.admitted) return done(this.#rejected(told, fault))
       call.receipt = this.#numbered(published)
@@ -124,14 +124,14 @@ export class Publishing<T> implements Publication {
     around: Surroundings | undefined,
     done: (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
   ): PublishAllCall {
-    const waiter = new Waiter()
+    const level = this.#levelOf(options)
+    const waiter = new Waiter(level === "durable")
     if (!isIterable(events)) {
       const detail = `takes an iterable of events, and not ${kindOf(events)}; one event is for publish`
       const thrown = new Rejected({ reason: "invalid", stream: this.stream, detail: `publishAll: ${detail}` })
       done({ thrown })
       return { receipt: { admitted: 0, rejected: [], outcome: this.outcomeOf(waiter) }, giveUp: () => undefined }
     }
-    const level = this.#levelOf(options)
     const rejected: Array<{ readonly index: number; readonly error: Rejected }> = []
     let last: Rejected | undefined
     const all = new PublishingAll(

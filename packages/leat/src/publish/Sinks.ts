@@ -102,6 +102,11 @@ export class Sinks {
     return this.#open.get(name)
   }
 
+  /** What a cluster of the table in force declares. */
+  declared(cluster: string): Pick<Cluster, "capabilities"> | undefined {
+    return this.#options.declared(cluster)
+  }
+
   get all(): ReadonlyArray<Sink> {
     return Array.from(this.#open.values())
   }

@@ -2,21 +2,38 @@
 import type { Cluster } from "./Clusters.ts"
 import type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 
-/** `durable` says that an event outlives the process; a cluster in memory keeps none, unless a spill does; one that is a fallback keeps none either. */
+/** What a leg says of where its events are kept, in a document or compiled. */
+interface Keeping {
+  readonly cluster: string
+  readonly required?: boolean
+  readonly spill?: object | undefined
+  readonly fallback?: { readonly cluster: string } | undefined
+}
+
+/** What is known of a cluster by its name. */
+type Declared = (cluster: string) => Pick<Cluster, "capabilities"> | undefined
+
 export function levelFaults(
   document: RouteDocument,
   clusters: ReadonlyMap<string, Cluster>
 ): ReadonlyArray<RouteFault> {
   return document.routes.flatMap(({ level, to }, index) => {
-    if (level !== "durable") return []
-    const isEphemeral = (cluster: string) => clusters.get(cluster)?.capabilities.ephemeral === true
-    const [unmet] = to.flatMap(({ cluster, required, spill, fallback }) => {
-      if (required === false) return []
-      const own = spill === undefined ? [cluster] : []
-      return [...own, ...(fallback === undefined ? [] : [fallback.cluster])].filter(isEphemeral)
-    })
-    if (unmet === undefined) return []
-    const message = `the level durable needs a cluster that keeps what it stores, which ${unmet} does not declare; say stored, or give the leg a spill`
-    return [{ path: `routes[${index}].level`, message }]
+    const message = level === "durable" ? notDurable(to, (cluster) => clusters.get(cluster)) : undefined
+    return message === undefined ? [] : [{ path: `routes[${index}].level`, message }]
   })
+}
+
+/**
+ * Why events of these legs cannot be called durable, which says that they outlive the process. A cluster in memory keeps none, unless a spill
+ * does; one that is a fallback keeps none either.
+ */
+export function notDurable(legs: ReadonlyArray<Keeping>, declared: Declared): string | undefined {
+  const [unmet] = legs.flatMap(({ cluster, required, spill, fallback }) => {
+    if (required === false) return []
+    const own = spill === undefined ? [cluster] : []
+    const all = [...own, ...(fallback === undefined ? [] : [fallback.cluster])]
+    return all.filter((name) => declared(name)?.capabilities.ephemeral === true)
+  })
+  if (unmet === undefined) return undefined
+  return `the level durable needs a cluster that keeps what it stores, which ${unmet} does not declare; say stored, or give the leg a spill`
 }

@@ -384,5 +384,39 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (lane.halted !== halted) this.haltedLanes.push(lane)`,
     replace: `void this.haltedLanes`,
     foundBy: "publish/closing.test.ts"
+  },
+  {
+    name: "a publish at the level durable is taken by a cluster in memory",
+    file: "publish/Publisher.ts",
+    find: `this.#notDurable !== undefined && waiter?.isForDurable === true`,
+    replace: `false`,
+    foundBy: "publish/levels.test.ts",
+    test: "is rejected by publish, and nothing is stored"
+  },
+  {
+    name: "whoever waits for room at the level durable is not asked about again",
+    file: "publish/Publisher.ts",
+    find: `waiter?.isForDurable === true`,
+    replace: `waiter?.isForDurable === true && ticket === noTicket`,
+    foundBy: "publish/levels.test.ts",
+    test: "when its turn comes"
+  },
+  {
+    name: "a publishAll at the level durable is taken by a cluster in memory",
+    file: "publish/Publishing.ts",
+    find: `new Waiter(level === "durable")`,
+    replace: `new Waiter()`,
+    foundBy: "publish/levels.test.ts",
+    test: "rejected by publishAll"
+  },
+  {
+    name: "a publish of promises at the level durable is taken by a cluster in memory",
+    file: "publish/Publishing.ts",
+    find: `new Published(this, level === "durable")
+    const call`,
+    replace: `new Published(this, false)
+    const call`,
+    foundBy: "publish/levels.test.ts",
+    test: "at the door of promises"
   }
 ]

@@ -1,11 +1,11 @@
 import { Effect, Fiber } from "effect"
-import { type EventStream, memoryDriver, MemoryBroker } from "leat"
+import { type EventStream, MemoryBroker } from "leat"
 import { open, type PromiseStream } from "leat/promise"
 import { faultDriver } from "leat/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Waiter } from "../../src/ledger/Waiter.js"
 import { type Note, noteContract } from "../contracts/Note.ts"
-import { documentOf, note } from "./stories.ts"
+import { documentOf, kept, note } from "./stories.ts"
 
 /** Everybody who waited for legs, as long as the test runs. */
 function watchWaiters(): Set<Waiter> {
@@ -74,7 +74,7 @@ describe.each(["durable", "stored"] as const)("whoever gives up waiting at the l
       source: "test",
       routes: documentOf({}),
       drain: "50 millis",
-      drivers: [faultDriver(memoryDriver(broker), { send: () => ({ kind: "delay", ms: 10_000_000 }) })]
+      drivers: [faultDriver(kept(broker), { send: () => ({ kind: "delay", ms: 10_000_000 }) })]
     })
     const notes = await leat.stream(noteContract())
     const giveUp = begin({ notes, stream: await Effect.runPromise(leat.effect.stream(noteContract())) }, level)

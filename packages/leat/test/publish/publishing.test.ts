@@ -13,11 +13,12 @@ describe("the level of a publish", () => {
   ] as const)("$level leaves $pending pending", ({ level, pending }) =>
     story(
       Effect.gen(function* () {
-        // A document cannot say `durable` of a cluster in memory.
-        const ofRoute = level === "durable" ? {} : { level }
-        const ofCall = level === "durable" ? { level } : {}
-        const { leat, notes } = yield* openNotes({ ...ofRoute, faults: { send: () => ({ kind: "delay", ms: 50 }) } })
-        const { id, outcome } = yield* notes.publish(note("k", "1"), ofCall)
+        const { leat, notes } = yield* openNotes({
+          level,
+          isKept: true,
+          faults: { send: () => ({ kind: "delay", ms: 50 }) }
+        })
+        const { id, outcome } = yield* notes.publish(note("k", "1"))
         expect(id).toEqual({ incarnation: leat.incarnation, stream: "test.notes", bucket: id.bucket, seq: 0 })
         const { queued = 0, inFlight = 0 } = legRow(leat) ?? {}
         expect(queued + inFlight).toBe(pending)

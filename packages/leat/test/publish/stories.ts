@@ -1,7 +1,7 @@
 import { type Duration, Effect, Exit, References, type Scope } from "effect"
 import { type Journal, Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
-import type { LedgerStore, ReceivedRecord } from "leat/transport"
+import type { Driver, LedgerStore, ReceivedRecord } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.js"
 import { type Note, noteContract } from "../contracts/Note.js"
 
@@ -24,6 +24,8 @@ export interface Setting {
   readonly drain?: Duration.Input
   readonly journal?: Journal
   readonly store?: LedgerStore
+  /** The cluster says that it outlives the process. */
+  readonly isKept?: boolean
 }
 
 export const again = [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }]
@@ -41,6 +43,16 @@ export const documentOf = ({ leg = {}, policy = again, level = "stored" }: Setti
   ]
 })
 
+/** A memory driver that says that it keeps what it stores. */
+export function kept(broker: MemoryBroker, name = "memory"): Driver {
+  const driver = memoryDriver(broker)
+  const inspect: Driver["inspect"] = (config) => {
+    const seen = driver.inspect(config)
+    return "issues" in seen ? seen : { ...seen, capabilities: { ...seen.capabilities, ephemeral: false } }
+  }
+  return { ...driver, name, inspect }
+}
+
 export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, contract = noteContract()) {
   const broker = setting.broker ?? new MemoryBroker({ partitions: 1 })
   const leat = yield* Leat.make({
@@ -49,7 +61,7 @@ export const openNotes = Effect.fnUntraced(function* (setting: Setting = {}, con
     drain: setting.drain ?? "1 minute",
     ...(setting.journal === undefined ? {} : { journal: setting.journal }),
     ...(setting.store === undefined ? {} : { ledger: { store: setting.store } }),
-    drivers: [faultDriver(memoryDriver(broker), setting.faults ?? {})]
+    drivers: [faultDriver(setting.isKept === true ? kept(broker) : memoryDriver(broker), setting.faults ?? {})]
   })
   return { broker, leat, notes: yield* leat.stream(contract) }
 })
