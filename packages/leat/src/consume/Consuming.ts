@@ -45,6 +45,7 @@ const noHandler = () => undefined
 const tombstone = new NoEvent()
 const noValue = new NoEvent({
   tag: "Malformed",
+  isUnread: true,
   detail: "a record without a value, on a contract that is not compacted"
 })
 
@@ -229,10 +230,10 @@ export class Consuming<T> {
       scheduler
     }
     const source = new Source<T>({ ...sourceOptions, onMoved: () => sides.look() }, settings)
-    const sides = new SideTopics<T>(sourceOptions, settings, source.outage)
+    const sides = new SideTopics<T>(sourceOptions, settings, source.signs)
     // Counts of a group are there from when it is read, and not only from its first lane.
     ledger.group(group, contract.stream)
-    const fallbacks = new FallbackTopics<T>(sourceOptions, settings, this.#parts.readFallback(), source.outage)
+    const fallbacks = new FallbackTopics<T>(sourceOptions, settings, this.#parts.readFallback(), source.signs)
     const besides: Besides<T> = [sides, fallbacks]
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
     const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, fallbacks.run, forgetting]))
@@ -282,7 +283,7 @@ export class Consuming<T> {
     try {
       return contract.decode(value)
     } catch (error) {
-      return new NoEvent({ tag: "Malformed", detail: textOfThrown(error) })
+      return new NoEvent({ tag: "Malformed", isUnread: true, detail: textOfThrown(error) })
     }
   }
 }

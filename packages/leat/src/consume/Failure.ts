@@ -5,6 +5,8 @@ import type { Position } from "../transport/index.ts"
 export interface FailedWith {
   readonly tag: string
   readonly detail?: string
+  /** It could not be decoded: no handler had it. */
+  readonly isUnread?: boolean
 }
 
 /** How a handler ended, when it did not succeed. */

@@ -14,7 +14,8 @@ import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { SideTopic } from "./SideTopic.ts"
 import { SideTopics } from "./SideTopics.ts"
 import type { Source } from "./Source.ts"
-import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import type { Signs } from "./holdBack.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 
 /** Time between two looks for topics, in milliseconds. */
 const lookMs = 30_000
@@ -38,24 +39,24 @@ export interface ReadFallback {
 export class FallbackTopics<T> {
   readonly #options: SourceOptions<T>
   readonly #fallback: ReadFallback | undefined
-  readonly #outage: SeenOutage
+  readonly #signs: Signs
   readonly #read = new Map<string, Read<T>>()
   readonly #wake: Wake
   #settings: SubscriptionSettings
   /** Looks in a row that had no answer. */
   #unknownLooks = 0
 
-  /** `options`: of the stream. `fallback`: undefined where nothing stays in one. `outage`: of the lanes of the stream. */
+  /** `options`: of the stream. `fallback`: undefined where nothing stays in one. `signs`: of the lanes of the stream. */
   constructor(
     options: SourceOptions<T>,
     settings: SubscriptionSettings,
     fallback: ReadFallback | undefined,
-    outage: SeenOutage
+    signs: Signs
   ) {
     this.#options = options
     this.#settings = settings
     this.#fallback = fallback
-    this.#outage = outage
+    this.#signs = signs
     this.#wake = new Wake(options.scheduler)
   }
 
@@ -145,8 +146,8 @@ export class FallbackTopics<T> {
     const { from } = this.#settings
     // A position is one of the stream.
     const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"
-    const sides = new SideTopics<T>(own, this.#settings, this.#outage)
-    const options = { ...own, outage: this.#outage, onMoved: () => sides.look() }
+    const sides = new SideTopics<T>(own, this.#settings, this.#signs)
+    const options = { ...own, signs: this.#signs, onMoved: () => sides.look() }
     return { topic: new SideTopic(options, this.#settings, begin), sides }
   }
 

@@ -5,11 +5,13 @@
 import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
+import type { Signs } from "./holdBack.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
 import { InboxVerdict } from "./InboxVerdict.ts"
 import { attemptMs, type Policy } from "../Policy.ts"
 import { PartlyFailed } from "./PartlyFailed.ts"
 import type { FailedWith } from "./Failure.ts"
+import { readEvent } from "./readEvent.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -17,13 +19,10 @@ import { textOfThrown } from "../given/thrown.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
 
-const control = new NoEvent({ skip: "control" })
-const otherStream = new NoEvent({ skip: "otherStream" })
-const otherType = new NoEvent({ skip: "otherType" })
-
 export interface HandlingParts {
   readonly machine: ReadLane
   readonly from: ReadFrom
+  readonly signs: Signs
   /** Whether somebody collects spans. */
   readonly isTraced: boolean
   /** Monotonic milliseconds. */
@@ -144,6 +143,7 @@ export class Handling<T> {
     const { from, isTraced } = this.#parts
     const event = this.#read(slice.records, slice.from)
     if (event instanceof NoEvent) return this.#startWithout(event, handler.onTombstone, held, slice, nowMs)
+    if (held.attempts === 1) this.#parts.signs.reading?.decoded(1, nowMs)
     const info = new RecordDelivery(slice.records, slice.from, from, held.attempts, this.#meta)
     const call = () => handler.onEvent(event, info)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), [info], nowMs)
@@ -178,6 +178,7 @@ export class Handling<T> {
     if (noEvent !== undefined) machine.split(held, Math.max(1, events.length))
     if (noEvent !== undefined && events.length === 0)
       return this.#startWithout(noEvent, handler.onTombstone, held, first, nowMs)
+    if (held.attempts === 1) this.#parts.signs.reading?.decoded(events.length, nowMs)
     const call = () => handler.onEvents(events)
     this.#run(held, isTraced ? Effect.suspend(call) : called(call), infos, nowMs)
   }
@@ -196,14 +197,9 @@ export class Handling<T> {
 
   /** The event of a record, or why it is none. */
   #read(records: ReceivedRecords, index: number): T | NoEvent {
-    const { stream, type, decode } = this.#options
-    this.#meta = undefined
-    if (records.isPlainEvent(index, stream)) return decode(records.value(index))
-    const meta = readMeta(records.headers(index), stream)
-    this.#meta = meta
-    if (meta.isMarker) return control
-    if (meta.isOtherStream === true) return otherStream
-    return meta.type !== undefined && meta.type !== type ? otherType : decode(records.value(index))
+    const { stream } = this.#options
+    this.#meta = records.isPlainEvent(index, stream) ? undefined : readMeta(records.headers(index), stream)
+    return readEvent(this.#options, this.#meta, records, index)
   }
 
   #run(held: HeldRecord, effect: Call, infos: ReadonlyArray<RecordDelivery>, nowMs: number): void {

@@ -36,9 +36,9 @@ export class HeldRecord {
   attempts = 0
   firstAttemptMs = 0
   retryAtMs = 0
-  /** How often it has waited for the end of an outage. */
+  /** How often it has waited because it may not be the record that is at fault. */
   waits = 0
-  /** When its failure was counted last as a sign of an outage. */
+  /** When its failure was counted last as a sign of that. */
   failedAtMs = Number.NEGATIVE_INFINITY
   /** The next one of the same key. */
   following: HeldRecord | undefined = undefined

@@ -16,7 +16,8 @@ import { released } from "./released.ts"
 import { SeenIds } from "./SeenIds.ts"
 import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import type { Signs } from "./holdBack.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -53,7 +54,7 @@ export interface ShellPorts {
   /** The drain time that the group was told when this member joined: then it gives the lane to somebody else. */
   readonly groupDrainMs: number
   /** Of all lanes of the subscription. */
-  readonly outage: SeenOutage
+  readonly signs: Signs
   readonly aside: AsideTopics
   /** Called when it has settled or halted, and when a handler ends while it is halted. */
   readonly onChanged: () => void
@@ -69,6 +70,7 @@ export class LaneShell<T> {
   readonly #clock: Clock.Clock
   readonly #groupDrainMs: number
   readonly #onChanged: () => void
+  readonly #signs: Signs
   readonly #aside: AsideTopics
   readonly #seen: SeenIds | undefined
   /** Done when no handler of it runs any more, or those that do are given up. */
@@ -114,6 +116,7 @@ export class LaneShell<T> {
     this.#clock = ports.clock
     this.#groupDrainMs = ports.groupDrainMs
     this.#onChanged = ports.onChanged
+    this.#signs = ports.signs
     this.#aside = ports.aside
     const { group, stream } = options
     this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
@@ -128,7 +131,7 @@ export class LaneShell<T> {
     const dedupe = seen === undefined ? {} : { isSeen: seen.see.bind(seen) }
     const bundle = handler.kind === "batch" ? { bundleRecords: handler.records, bundleWaitMs: handler.waitMs } : {}
     this.machine = new ReadLane(
-      { start, abandoned, crashLoop, unordered, random: ports.random, outage: ports.outage, ...bundle, ...dedupe },
+      { start, abandoned, crashLoop, unordered, random: ports.random, ...ports.signs, ...bundle, ...dedupe },
       this.#laneSettings(settings)
     )
   }
@@ -202,6 +205,7 @@ export class LaneShell<T> {
         machine: this.machine,
         from: { topic, stream, partition: this.lane.partition, isKeyPersonal },
         isTraced,
+        signs: this.#signs,
         now: () => this.#now(),
         onEnded: () => this.#wake.signal(),
         onDefect: (error) => this.#breakDown(Cause.die(error))

@@ -23,7 +23,7 @@ import type { Policy } from "../Policy.ts"
 import { ReadyLine } from "./ReadyLine.ts"
 import { RetryHeap } from "./RetryHeap.ts"
 import { type NextTier, SetAside, type ToSetAside } from "./SetAside.ts"
-import type { SeenOutage } from "./SourceOptions.ts"
+import { holdBackMs, type Signs } from "./holdBack.ts"
 import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
 import { recordsOf } from "../transport/ReceivedRecords.ts"
 import { verdictOf } from "./verdictOf.ts"
@@ -41,7 +41,7 @@ export interface ReadLaneSettings {
   readonly nextTier?: NextTier | undefined
 }
 
-export interface ReadLaneOptions {
+export interface ReadLaneOptions extends Signs {
   /** First position of the lane, and how many holders were lost there before. */
   readonly start: Position
   readonly abandoned: number
@@ -59,8 +59,6 @@ export interface ReadLaneOptions {
   readonly random: () => number
   /** Whether the event of a record was seen before; undefined where copies are handled too. Asked once for each, in order. */
   readonly isSeen?: (records: ReceivedRecords, index: number) => boolean
-  /** Of all lanes of the subscription. */
-  readonly outage: SeenOutage
 }
 
 /** Keys that may be parked at once: more means an outage, not poison, and retries are looked for one by one. */
@@ -71,10 +69,6 @@ const parkedMax = 1024
  * ended before a settle, and which one of them it is that ends its process nobody knows.
  */
 const alonePositionsDefault = 512
-
-/** Waits of a record for the end of an outage: the first, and the longest, in milliseconds. */
-const outageMs = 1000
-const outageMsMax = 30_000
 
 /** In place of what is behind the watermark: a record holds the whole batch that it was pulled in. */
 const passed = new HeldRecord(undefined, "", 0, 0, 0)
@@ -193,7 +187,8 @@ export class ReadLane {
   }
 
   /** Asks the policy what becomes of what failed. `isMovable`: it may go to a retry topic, where there is one. */
-  #judge(held: HeldRecord, { tag, detail = "no detail" }: FailedWith, nowMs: number, isMovable = true): void {
+  #judge(held: HeldRecord, failure: FailedWith, nowMs: number, isMovable = true): void {
+    const { tag, detail = "no detail", isUnread = false } = failure
     const { policy, nextTier } = this.#settings
     const decision = verdictOf(isMovable ? { policy, nextTier } : { policy }, {
       tag,
@@ -205,7 +200,7 @@ export class ReadLane {
     else if (held.span > 1) this.#isolate(held, nowMs)
     else if ("move" in decision) this.#setAside({ held, tag, detail, ...decision }, nowMs)
     else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
-    else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs)
+    else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs, isUnread)
     else this.#halt(held, { tag, detail }, nowMs)
   }
 
@@ -524,15 +519,11 @@ export class ReadLane {
     return singles
   }
 
-  #setAside(one: ToSetAside, nowMs: number): void {
+  #setAside(one: ToSetAside, nowMs: number, isUnread = false): void {
     const { held } = one
-    const { outage, random } = this.#options
-    held.failedAtMs = outage.failed(nowMs, held.failedAtMs)
-    // What ends the process is not handled again to see whether it still does.
-    if (one.tag !== "CrashLoop" && outage.isOutage(nowMs)) {
-      const waitMs = Math.min(outageMs * 2 ** held.waits++, outageMsMax)
-      return this.#park(held, nowMs + waitMs * (1 - 0.2 * random()))
-    }
+    const holding = { held: this.#held, head: this.#head }
+    const waitMs = holdBackMs({ held, tag: one.tag, isUnread }, this.#options, holding, nowMs, this.#options.random)
+    if (waitMs !== undefined) return this.#park(held, nowMs + waitMs)
     held.state = "setAside"
     this.#aside.add(one)
   }

@@ -10,7 +10,8 @@ import { retryTopicsMax } from "../routes/retryTopicFaults.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import { SideTopic } from "./SideTopic.ts"
 import type { Source } from "./Source.ts"
-import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import type { Signs } from "./holdBack.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 
@@ -29,18 +30,18 @@ export class SideTopics<T> {
   /** Looks in a row in which it was not known of some topic whether it is there. */
   #unknownLooks = 0
 
-  /** `outage`: of the lanes of the stream. */
-  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, outage: SeenOutage) {
+  /** `signs`: of the lanes of the stream. */
+  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, signs: Signs) {
     const { topic, group, stream, scheduler } = options
     this.#who = `the group ${group} of ${stream}`
     this.#wake = new Wake(scheduler)
     this.#account = options.ledger.group(group, stream)
     const own = { ...options, lettersOf: topic, onMoved: () => this.look() }
     this.#replays = new SideTopic({ ...own, topic: deadLetterTopics(topic, group).replays }, settings)
-    const seen = unsuspected(outage)
+    const seen = unsuspected(signs)
     this.#tiers = Array.from({ length: retryTopicsMax }, (_, index) => {
       const tier = index + 1
-      return new SideTopic({ ...own, topic: retryTopic(topic, group, tier), tier, outage: seen }, settings)
+      return new SideTopic({ ...own, topic: retryTopic(topic, group, tier), tier, signs: seen }, settings)
     })
   }
 
@@ -137,10 +138,13 @@ export class SideTopics<T> {
 }
 
 /** Of retry topics: what has failed before fails again, which says nothing of an outage; but while there is one, what fails waits too. */
-function unsuspected(outage: SeenOutage): SeenOutage {
+function unsuspected({ outage, ...signs }: Signs): Signs {
   return {
-    handled: (count, nowMs) => outage.handled(count, nowMs),
-    failed: (_, countedMs) => countedMs,
-    isOutage: (nowMs) => outage.isOutage(nowMs)
+    ...signs,
+    outage: {
+      handled: (count, nowMs) => outage.handled(count, nowMs),
+      failed: (_, countedMs) => countedMs,
+      isOutage: (nowMs) => outage.isOutage(nowMs)
+    }
   }
 }

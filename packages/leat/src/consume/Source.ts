@@ -10,7 +10,10 @@ import { OutageWatch } from "../OutageWatch.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
-import type { HaltedReadLane, SeenOutage, SourceOptions } from "./SourceOptions.ts"
+import { ReadingWatch } from "./ReadingWatch.ts"
+import { canDecode } from "./readEvent.ts"
+import type { Signs } from "./holdBack.ts"
+import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -31,7 +34,7 @@ export class Source<T> {
   readonly #latest = new Map<number, LaneShell<T>>()
   readonly #aside: AsideTopics
   /** Of all its lanes. */
-  readonly outage: SeenOutage
+  readonly signs: Signs
   #settings: SubscriptionSettings
   #whenEmpty: (() => void) | undefined
   /** Lanes that it has taken so far. */
@@ -44,7 +47,10 @@ export class Source<T> {
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
     this.#aside = new AsideTopics(options)
-    this.outage = options.outage ?? new OutageWatch((isOutage) => this.#tellOutage(isOutage))
+    this.signs = options.signs ?? {
+      outage: new OutageWatch((isOutage) => this.#tell(outageText(isOutage))),
+      reading: new ReadingWatch(canDecode(options), (isSuspect) => this.#tell(suspectText(isSuspect)))
+    }
     this.#settings = settings
   }
 
@@ -136,12 +142,9 @@ export class Source<T> {
     }
   }).pipe(Effect.scoped)
 
-  #tellOutage(isOutage: boolean): void {
+  #tell(text: string): void {
     const { context, group, stream } = this.#options
-    const text = isOutage
-      ? `the group ${group} of ${stream} fails with most of what it handles: nothing is dead-lettered now, what fails waits and is tried again; look at what its handlers need`
-      : `the group ${group} of ${stream} handles most events again; what still fails is dead-lettered`
-    Effect.runForkWith(context)(Telemetry.warn(text))
+    Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`))
   }
 
   /** What ended a membership; what a driver dies of may pass, as what it does not know. */
@@ -200,7 +203,7 @@ export class Source<T> {
         clock,
         random: () => random.nextDoubleUnsafe(),
         groupDrainMs,
-        outage: this.outage,
+        signs: this.signs,
         aside: this.#aside,
         onChanged: () => this.#changed(lane, shell.machine)
       })
@@ -227,6 +230,18 @@ export class Source<T> {
       yield* Effect.forkIn(Effect.uninterruptible(hold), membership)
     }).pipe(Effect.uninterruptible)
   }
+}
+
+function outageText(isOutage: boolean): string {
+  return isOutage
+    ? "fails with most of what it handles: nothing is dead-lettered now, what fails waits and is tried again; look at what its handlers need"
+    : "handles most events again; what still fails is dead-lettered"
+}
+
+function suspectText(isSuspect: boolean): string {
+  return isSuspect
+    ? "cannot decode most of what it reads: few of these records are dead-lettered now, the others wait and are tried again; look whether this process has the schema of what is published"
+    : "can decode most of what it reads again; what it still cannot is dead-lettered"
 }
 
 /** Waits for the handlers of those who had the partition of a lane before, or until the lane is taken away: then it is given back at once. */

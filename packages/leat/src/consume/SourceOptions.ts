@@ -3,7 +3,7 @@ import type { Context, Effect, Scheduler } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { Failure, ReadHalted } from "./Failure.ts"
-import type { OutageWatch } from "../OutageWatch.ts"
+import type { Signs } from "./holdBack.ts"
 import type { Histogram } from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 
@@ -48,8 +48,8 @@ export interface SourceOptions<T> {
   readonly lettersOf?: string
   /** Which retry topic it is, from 1; absent: none. */
   readonly tier?: number
-  /** What tells an outage from poison, where it is not to be told by this topic. */
-  readonly outage?: SeenOutage
+  /** What tells poison from other faults, where it is not to be told by this topic alone. */
+  readonly signs?: Signs
   /** Called when a record was moved to a retry topic. */
   readonly onMoved?: () => void
   readonly stream: string
@@ -71,9 +71,6 @@ export interface SourceOptions<T> {
   readonly context: Context.Context<never>
   readonly scheduler: Scheduler.Scheduler
 }
-
-/** What a lane asks of an `OutageWatch`. */
-export type SeenOutage = Pick<OutageWatch, "handled" | "failed" | "isOutage">
 
 /** Why and where a lane of a subscription stands still until `resume`. */
 export interface HaltedReadLane extends ReadHalted {

@@ -507,5 +507,69 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `offset: position, group,`,
     replace: `offset: partition, group,`,
     foundBy: "record/DeadLetter.test.ts"
+  },
+  {
+    name: "a reader with the wrong schema drains the topic into its dead letters",
+    file: "consume/ReadingWatch.ts",
+    find: `      this.#left--
+`,
+    replace: ``,
+    foundBy: "consume/ReadingWatch.test.ts",
+    test: "sets aside a hundred in ten minutes"
+  },
+  {
+    name: "what stands behind records that cannot be decoded is not looked at",
+    file: "consume/ReadingWatch.ts",
+    find: `if (nowMs >= this.#lookAtMs) this.#look(`,
+    replace: `if (nowMs < this.#lookAtMs) this.#look(`,
+    foundBy: "consume/malformed.test.ts",
+    test: "as one of which all can: the first ones"
+  },
+  {
+    name: "a reader looks behind again and again in vain",
+    file: "consume/ReadingWatch.ts",
+    find: `? nowMs + lookMs : Number.NEGATIVE_INFINITY`,
+    replace: `? nowMs : Number.NEGATIVE_INFINITY`,
+    foundBy: "consume/ReadingWatch.test.ts",
+    test: "once a second"
+  },
+  {
+    name: "what a reader can decode is no sign that it can",
+    file: "consume/ReadingWatch.ts",
+    find: `this.#watch.handled(count, nowMs)`,
+    replace: `void [count, nowMs]`,
+    foundBy: "consume/ReadingWatch.test.ts",
+    test: "while it can decode half"
+  },
+  {
+    name: "what cannot be decoded is a sign of an outage of what handlers need",
+    file: "consume/holdBack.ts",
+    find: `if (isUnread) {`,
+    replace: `if (isUnread && tag === "") {`,
+    foundBy: "consume/malformed.test.ts",
+    test: "in an outage of what handlers need"
+  },
+  {
+    name: "what a handler calls Malformed was not decoded",
+    file: "consume/holdBack.ts",
+    find: `if (isUnread) {`,
+    replace: `if (isUnread || tag === "Malformed") {`,
+    foundBy: "consume/malformed.test.ts",
+    test: "is not what a handler says"
+  },
+  {
+    name: "an outage of what handlers need keeps what cannot be decoded",
+    file: "consume/Consuming.ts",
+    find: `tag: "Malformed", isUnread: true, detail: textOfThrown(error)`,
+    replace: `tag: "Malformed", detail: textOfThrown(error)`,
+    foundBy: "consume/malformed.test.ts",
+    test: "as one of which all can: the first ones"
+  },
+  {
+    name: "an event of another stream is decoded",
+    file: "consume/readEvent.ts",
+    find: `if (meta.isOtherStream === true) return otherStream`,
+    replace: ``,
+    foundBy: "consume/sharedTopic.test.ts"
   }
 ]

@@ -354,7 +354,7 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "a retry topic tells an outage by itself",
     file: "consume/SideTopics.ts",
-    find: `tier, outage: seen }`,
+    find: `tier, signs: seen }`,
     replace: `tier }`,
     foundBy: troubles,
     test: "is none where only a retry topic fails"
@@ -402,8 +402,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "retry topics are read as replays, before they are due",
     file: "consume/SideTopics.ts",
-    find: `tier), tier, outage`,
-    replace: `tier), outage`,
+    find: `tier), tier, signs`,
+    replace: `tier), signs`,
     foundBy: stories,
     test: "waits in one retry topic after the other"
   },
