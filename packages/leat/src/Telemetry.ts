@@ -43,6 +43,7 @@ export const metricNames = {
   groupDeadLettered: "leat.group.dead.lettered",
   groupDropped: "leat.group.dropped",
   groupDuplicates: "leat.group.duplicates",
+  groupUnchecked: "leat.group.unchecked",
   groupParked: "leat.group.parked",
   groupWaiting: "leat.group.waiting",
   retries: "leat.retries",

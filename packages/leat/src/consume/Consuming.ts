@@ -235,7 +235,8 @@ export class Consuming<T> {
     ledger.group(group, contract.stream)
     const fallbacks = new FallbackTopics<T>(sourceOptions, settings, this.#parts.readFallback(), source.signs)
     const besides: Besides<T> = [sides, fallbacks]
-    const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream)
+    const waitsMs = () => this.#settings(group, options).retryDelaysMs.reduce((sum, delayMs) => sum + delayMs, 0)
+    const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream, waitsMs)
     const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, fallbacks.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
       const subscription = this.#subscription(group, source, besides, fiber)

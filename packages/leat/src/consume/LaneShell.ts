@@ -56,6 +56,8 @@ export interface ShellPorts {
   /** Of all lanes of the subscription. */
   readonly signs: Signs
   readonly aside: AsideTopics
+  /** Called when it takes an old event for new, of which it cannot know. */
+  readonly onOld: () => void
   /** Called when it has settled or halted, and when a handler ends while it is halted. */
   readonly onChanged: () => void
 }
@@ -126,7 +128,7 @@ export class LaneShell<T> {
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
     const { crashLoop, dedupeRecords } = settings
-    const seen = dedupeRecords === undefined ? undefined : new SeenIds(options.stream)
+    const seen = dedupeRecords === undefined ? undefined : new SeenIds(options.stream, ports.onOld)
     this.#seen = seen
     const dedupe = seen === undefined ? {} : { isSeen: seen.see.bind(seen) }
     const bundle = handler.kind === "batch" ? { bundleRecords: handler.records, bundleWaitMs: handler.waitMs } : {}

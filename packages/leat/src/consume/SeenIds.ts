@@ -31,6 +31,9 @@ interface Bucket {
   announced: ReadonlyArray<Gap>
 }
 
+/** An event is old that was offered so long before what was looked at begins, in milliseconds: clocks differ, and batches take turns. */
+const olderMs = 60_000
+
 const none: ReadonlyArray<Gap> = []
 
 export class SeenIds {
@@ -40,10 +43,21 @@ export class SeenIds {
   /** Those with gaps, in the order in which the first one of each began. */
   readonly #gapped = new Set<Bucket>()
   #gaps = 0
+  /** When what was looked at begins, in epoch milliseconds; undefined: with the log, or nothing was looked at yet. */
+  #fromMs: number | undefined
+  #isCut = false
+  readonly #onOld: () => void
   #last: { readonly incarnation: string; readonly buckets: Map<number, Bucket> } | undefined
 
-  constructor(stream: string) {
+  /** `onOld`: an event is taken for new that was offered before what was looked at begins: its first copy may lie there. */
+  constructor(stream: string, onOld: () => void = () => undefined) {
     this.#stream = stream
+    this.#onOld = onOld
+  }
+
+  /** What is looked at does not begin with the log. Said before the first record is. */
+  cut(): void {
+    this.#isCut = true
   }
 
   /** Whether the event of a record was seen before; it is from now on. Records come in the order of the lane. */
@@ -57,10 +71,13 @@ export class SeenIds {
   }
 
   #seeRecord(records: ReceivedRecords, index: number, isBefore: boolean): boolean {
-    const { id, isOtherStream, replays, dropped } = readMeta(records.headers(index), this.#stream)
+    const { id, isOtherStream, replays, dropped, timeMs } = readMeta(records.headers(index), this.#stream)
     // What somebody replays is to be handled again.
     if (id === undefined || isOtherStream === true || replays !== undefined) return false
+    if (this.#isCut) this.#fromMs ??= records.timeMs(index)
     const buckets = this.#bucketsOf(id.incarnation)
+    const isOld = !isBefore && this.#fromMs !== undefined && (timeMs ?? Infinity) < this.#fromMs - olderMs
+    if (isOld && !buckets.has(id.bucket)) this.#onOld()
     const isSeen = this.#see(buckets, id.bucket, id.seq, isBefore)
     for (const { bucket: number, ...range } of dropped) {
       const bucket = buckets.get(number)

@@ -7,6 +7,7 @@ import { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { dueLane } from "./dueLane.ts"
 import { OutageWatch } from "../OutageWatch.ts"
+import type { GroupAccount } from "../ledger/GroupAccount.ts"
 import { LaneShell } from "./LaneShell.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
@@ -37,6 +38,7 @@ export class Source<T> {
   readonly signs: Signs
   #settings: SubscriptionSettings
   #whenEmpty: (() => void) | undefined
+  #isOldTold = false
   /** Lanes that it has taken so far. */
   lanesTaken = 0
   /** Those who wait for it to catch up. */
@@ -142,6 +144,17 @@ export class Source<T> {
     }
   }).pipe(Effect.scoped)
 
+  /** Dedupe takes an event for new that may have been handled before what it has looked at begins. */
+  #tellOld(account: GroupAccount): void {
+    account.unchecked++
+    if (this.#isOldTold) return
+    this.#isOldTold = true
+    const { dedupeRecords = 0 } = this.#settings
+    const what = "handles an event that was published before what dedupe looks through begins"
+    const why = "a copy that comes so late, as out of a spill, is not known, and may be handled twice"
+    this.#tell(`${what} (${dedupeRecords} records): ${why}; give dedupe more records, or the subscription an inbox`)
+  }
+
   #tell(text: string): void {
     const { context, group, stream } = this.#options
     Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`))
@@ -204,6 +217,7 @@ export class Source<T> {
         random: () => random.nextDoubleUnsafe(),
         groupDrainMs,
         signs: this.signs,
+        onOld: () => this.#tellOld(ledger.group(group, stream)),
         aside: this.#aside,
         onChanged: () => this.#changed(lane, shell.machine)
       })

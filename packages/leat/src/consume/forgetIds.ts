@@ -9,13 +9,16 @@ const horizonMsDefault = 7 * 86_400_000
 /** The longest time between two deletions, in milliseconds; of a short horizon it is a tenth. */
 const everyMsMax = 3_600_000
 
-/** Until it is interrupted. What fails is done later: an id that is remembered for too long does no harm. */
-export function forgetIds(inbox: Inbox, group: string, stream: string): Effect.Effect<never> {
+/**
+ * Until it is interrupted. What fails is done later: an id that is remembered for too long does no harm. `waitsMs`: how long a record may wait in all
+ * retry topics of the group together; of two copies one may be handled when it has passed none, and the other when it has passed all.
+ */
+export function forgetIds(inbox: Inbox, group: string, stream: string, waitsMs: () => number): Effect.Effect<never> {
   const horizonMs = inbox.horizonMs ?? horizonMsDefault
   let isTold = false
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
-    const forget = Effect.suspend(() => inbox.forget({ group, beforeMs: nowMs - horizonMs }))
+    const forget = Effect.suspend(() => inbox.forget({ group, beforeMs: nowMs - horizonMs - waitsMs() }))
     yield* Effect.matchCauseEffect(forget, {
       onSuccess: () => Effect.sync(() => void (isTold = false)),
       onFailure: (cause) => {

@@ -25,9 +25,10 @@ export function lookBack(
   { dedupeRecords = 0 }: SubscriptionSettings
 ): Effect.Effect<void> {
   const records = BigInt(dedupeRecords)
-  if (records === 0n || start === 0n) return Effect.void
   const range = { fromPosition: start > records ? start - records : 0n, toPosition: start }
   const isWhole = range.fromPosition === 0n
+  if (!isWhole) seen.cut()
+  if (records === 0n || start === 0n) return Effect.void
   return transport.read(topic, partition, range).pipe(
     Stream.runForEach((batch) =>
       Effect.sync(() => {

@@ -10,6 +10,8 @@ const terms: ReadonlyArray<ReadTerm> = ["moved", "deadLettered", "dropped"]
 export class GroupAccount {
   readonly group: string
   readonly stream: string
+  /** Events that were handled although dedupe cannot know whether they were before: they are older than what it looks through. */
+  unchecked = 0
   /** Called with a reason that one of its lanes has counted for the first time. */
   began: ((term: ReadTerm, reason: string) => void) | undefined
   /** Called when it is known how many records wait in a retry topic of the group, and when nobody here knows any more. */

@@ -34,6 +34,7 @@ const ofSpill: ReadonlyArray<Pulled<WriteAccount>> = [
 const ofGroup: ReadonlyArray<Pulled<GroupAccount>> = [
   { name: metricNames.consumed, type: "Counter", read: (group) => group.total(({ done }) => done) },
   { name: metricNames.groupDuplicates, type: "Counter", read: (group) => group.total(({ duplicate }) => duplicate) },
+  { name: metricNames.groupUnchecked, type: "Counter", read: ({ unchecked }) => unchecked },
   { name: metricNames.groupParked, type: "Gauge", read: (group) => group.total(({ parked }) => parked) }
 ]
 

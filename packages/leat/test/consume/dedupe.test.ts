@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Clock, Effect, Logger, Metric, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { DeadLetters, Leat, MemoryBroker, memoryDriver, memoryTransport } from "leat"
 import { batchOf, faultDriver, type PlainRecord } from "leat/testing"
@@ -106,6 +107,50 @@ describe("a subscription that looks for copies", () => {
         expect([yield* handledLate(2), yield* handledLate(1)]).toEqual([["0"], []])
       })
   )
+
+  it.effect.each([
+    // The copy stands behind forty others.
+    { records: 100, copies: 0, unchecked: 0 },
+    { records: 30, copies: 1, unchecked: 1 },
+    { records: 0, copies: 1, unchecked: 1 }
+  ])("says so of an event that is older than what it looks through: %o", ({ records, copies, unchecked }) => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
+    return Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const publish = (key: string, count: number) =>
+        Effect.gen(function* () {
+          const notes = yield* (yield* open(routes(), broker)).stream(noteContract())
+          for (const text of texts(count)) {
+            notes.offer({ key, text: `${key}${text}` })
+            yield* TestClock.adjust("1 second")
+          }
+        }).pipe(Effect.scoped)
+      yield* publish("spilled", 1)
+      yield* TestClock.adjust("1 hour")
+      yield* publish("other", 40)
+      const reader = yield* (yield* open(routes(), broker)).stream(noteContract())
+      const first = yield* reader.handle("g", () => Effect.void)
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.forkChild(first.stop)
+      yield* TestClock.adjust("1 minute")
+      // Sent on once more, after an outage, and then a second time.
+      const timeMs = yield* Clock.currentTimeMillis
+      const copied = (yield* recordsIn(broker)).slice(0, 1).map((record) => ({ ...record, timeMs }))
+      yield* store(broker, [...copied, ...copied])
+      yield* publish("late", 5)
+      const seen: Array<string> = []
+      yield* reader.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)), { dedupe: { records } })
+      yield* TestClock.adjust("1 minute")
+      expect(seen.filter((text) => text === "spilled0")).toHaveLength(copies)
+      expect(seen).toHaveLength(5 + copies)
+      const counted = (yield* Metric.snapshot).filter(({ id }) => id === "leat.group.unchecked")
+      const [one] = counted.map(({ state }) => ("count" in state ? Number(state.count) : undefined))
+      expect(one).toBe(unchecked)
+      const why = "handles an event that was published before what dedupe looks through begins"
+      expect(told.filter((text) => text.includes(why))).toHaveLength(unchecked)
+    }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(Metric.MetricRegistry, new Map()))
+  })
 
   it.live("handles an event whose first copy waits for a retry once, and a replay each time", () =>
     Effect.gen(function* () {

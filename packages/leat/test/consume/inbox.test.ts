@@ -401,6 +401,22 @@ describe("an inbox of SQL", () => {
     })
   )
 
+  it.effect("remembers for as long as an event may wait in retry topics besides", () =>
+    Effect.gen(function* () {
+      const { sql, inbox } = yield* opened()
+      yield* inbox.record({ group: "g", ids: ["a"], atMs: 0 })
+      const notes = yield* (yield* open(routes())).stream(noteContract())
+      const horizonMs = 60_000
+      const retryTopics = { delaysMs: [60_000, 240_000] }
+      yield* notes.handle("g", () => Effect.void, { inbox: { ...inbox, horizonMs }, retryTopics })
+      // A minute, and five more.
+      for (let seconds = 0; seconds < 360; seconds += 6) yield* TestClock.adjust("6 seconds")
+      expect(yield* idsIn(sql)).toBe(1)
+      yield* TestClock.adjust("6 seconds")
+      expect(yield* idsIn(sql)).toBe(0)
+    })
+  )
+
   it.live("answers for each id whether it is new, also of two that are the same", () =>
     Effect.gen(function* () {
       const { sql, inbox } = yield* opened()

@@ -54,6 +54,7 @@ function expected({ streams, legs, lanes }: LedgerSnapshot): Scrape {
     const labels = { "leat.stream": lane.stream, "messaging.consumer.group.name": lane.group }
     add("messaging.client.consumed.messages", labels, lane.done)
     add("leat.group.duplicates", labels, lane.duplicate)
+    add("leat.group.unchecked", labels, 0)
     add("leat.group.parked", labels, lane.parked)
     addAll("leat.group.moved", labels, lane.moved)
     addAll("leat.group.dead.lettered", labels, lane.deadLettered)

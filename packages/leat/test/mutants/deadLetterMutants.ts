@@ -571,5 +571,29 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `if (meta.isOtherStream === true) return otherStream`,
     replace: ``,
     foundBy: "consume/sharedTopic.test.ts"
+  },
+  {
+    name: "an event that dedupe cannot know is not told",
+    file: "consume/SeenIds.ts",
+    find: `if (isOld && !buckets.has(id.bucket)) this.#onOld()`,
+    replace: `void isOld`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "older than what it looks through: { records: 30"
+  },
+  {
+    name: "dedupe does not say that it looks through a part of the log",
+    file: "consume/lookBack.ts",
+    find: `if (!isWhole) seen.cut()`,
+    replace: ``,
+    foundBy: "consume/dedupe.test.ts",
+    test: "older than what it looks through: { records: 0"
+  },
+  {
+    name: "an event of a bucket that dedupe knows is told to be older than what it looks through",
+    file: "consume/SeenIds.ts",
+    find: `if (isOld && !buckets.has(id.bucket)) this.#onOld()`,
+    replace: `if (isOld) this.#onOld()`,
+    foundBy: "consume/dedupe.test.ts",
+    test: "older than what it looks through: { records: 30"
   }
 ]

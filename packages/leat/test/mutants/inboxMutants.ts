@@ -112,10 +112,18 @@ export const inboxMutants: ReadonlyArray<Mutant> = [
   {
     name: "an inbox forgets what it was told a moment ago",
     file: "consume/forgetIds.ts",
-    find: `beforeMs: nowMs - horizonMs`,
-    replace: `beforeMs: nowMs`,
+    find: `beforeMs: nowMs - horizonMs - waitsMs()`,
+    replace: `beforeMs: nowMs - waitsMs()`,
     foundBy: inbox,
     test: "older than its horizon"
+  },
+  {
+    name: "what waits in retry topics uses up the horizon of an inbox",
+    file: "consume/forgetIds.ts",
+    find: `beforeMs: nowMs - horizonMs - waitsMs()`,
+    replace: `beforeMs: nowMs - horizonMs`,
+    foundBy: inbox,
+    test: "for as long as an event may wait in retry topics besides"
   },
   {
     name: "an inbox with a horizon of ten milliseconds is taken",
