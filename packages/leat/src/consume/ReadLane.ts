@@ -521,7 +521,8 @@ export class ReadLane {
 
   #setAside(one: ToSetAside, nowMs: number, isUnread = false): void {
     const { held } = one
-    const holding = { held: this.#held, head: this.#head }
+    const isFull = this.#parked.size >= parkedMax || this.#heldBytes >= this.#settings.bufferBytesMax
+    const holding = { isAhead: isFull || held.following !== undefined, held: this.#held, head: this.#head }
     const waitMs = holdBackMs({ held, tag: one.tag, isUnread }, this.#options, holding, nowMs, this.#options.random)
     if (waitMs !== undefined) return this.#park(held, nowMs + waitMs)
     held.state = "setAside"

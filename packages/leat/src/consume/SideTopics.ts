@@ -137,14 +137,15 @@ export class SideTopics<T> {
   }
 }
 
-/** Of retry topics: what has failed before fails again, which says nothing of an outage; but while there is one, what fails waits too. */
+/** Of retry topics: what has failed before fails again, which says little of an outage; but while there is one, what fails waits too. */
 function unsuspected({ outage, ...signs }: Signs): Signs {
   return {
     ...signs,
     outage: {
       handled: (count, nowMs) => outage.handled(count, nowMs),
-      failed: (_, countedMs) => countedMs,
-      isOutage: (nowMs) => outage.isOutage(nowMs)
+      failed: (nowMs, countedMs) => outage.failedAgain(nowMs, countedMs),
+      failedAgain: (nowMs, countedMs) => outage.failedAgain(nowMs, countedMs),
+      isOutage: (nowMs, isAhead) => outage.isOutage(nowMs, isAhead)
     }
   }
 }

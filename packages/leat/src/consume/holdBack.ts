@@ -6,7 +6,7 @@ import type { ReadingWatch, Unread } from "./ReadingWatch.ts"
 /** What the lanes of a subscription have seen together: signs that it is not the records that are at fault. */
 export interface Signs {
   /** Of what handlers need. */
-  readonly outage: Pick<OutageWatch, "handled" | "failed" | "isOutage">
+  readonly outage: Pick<OutageWatch, "handled" | "failed" | "failedAgain" | "isOutage">
   /** Of what decodes records. Absent: what cannot be decoded never waits. */
   readonly reading?: Pick<ReadingWatch, "decoded" | "failed" | "waits">
 }
@@ -19,8 +19,10 @@ interface Failed {
   readonly isUnread: boolean
 }
 
-/** Everything that the lane holds, in its order, from an index on. */
 interface Holding {
+  /** Others cannot be handled before the record has ended. */
+  readonly isAhead: boolean
+  /** Everything that the lane holds, in its order, from an index on. */
   readonly held: ReadonlyArray<HeldRecord>
   readonly head: number
 }
@@ -53,7 +55,7 @@ function isHeldBack(
   }
   held.failedAtMs = outage.failed(nowMs, held.failedAtMs)
   // What ends the process is not handled again to see whether it still does.
-  return tag !== "CrashLoop" && outage.isOutage(nowMs)
+  return tag !== "CrashLoop" && outage.isOutage(nowMs, holding.isAhead)
 }
 
 /** Records that are looked at, of those that no handler has had yet. */

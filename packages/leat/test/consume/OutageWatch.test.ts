@@ -7,15 +7,16 @@ import { ReadLane } from "../../src/consume/ReadLane.js"
 const minuteMs = 60_000
 
 describe("an outage", () => {
-  it("is when more than half of the last fifty, and of twenty at least, of ten minutes have failed", () => {
+  it("is when more than half of the last fifty, and of twenty at least, of ten minutes have failed, or twenty in a row", () => {
     const outcome = fc.record({
-      failed: fc.boolean(),
+      failed: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 3, arbitrary: fc.boolean() }),
       afterMs: fc.oneof(
         { weight: 30, arbitrary: fc.constant(0) },
-        { weight: 1, arbitrary: fc.integer({ min: 0, max: 9 * minuteMs }) }
+        { weight: 1, arbitrary: fc.integer({ min: 0, max: 9 * minuteMs }) },
+        { weight: 3, arbitrary: fc.constant(11 * minuteMs) }
       )
     })
-    let outages = 0
+    let [outages, ofFew] = [0, 0]
     fc.assert(
       fc.property(fc.array(outcome, { maxLength: 200, size: "max" }), (outcomes) => {
         const told: Array<boolean> = []
@@ -25,6 +26,7 @@ describe("an outage", () => {
         let isOutage = false
         let hasHandled = false
         let probeAtMs = 0
+        let inARow = 0
         for (const { failed, afterMs } of outcomes) {
           nowMs += afterMs
           all.push({ failed, atMs: nowMs })
@@ -32,11 +34,12 @@ describe("an outage", () => {
           expect(countedMs).toBe(nowMs)
           if (!failed) watch.handled(1, nowMs)
           hasHandled ||= !failed
+          inARow = failed ? inARow + 1 : 0
           const latest = all.slice(-50).filter(({ atMs }) => atMs >= nowMs - 10 * minuteMs)
           const count = latest.filter((one) => one.failed).length
           const wasOutage: boolean = isOutage
           // It begins with a failure. Time alone does not end it, as long as nothing is handled.
-          if (latest.length < 20) isOutage &&= !hasHandled
+          if (latest.length < 20) isOutage = (failed && inARow >= 20) || (isOutage && !hasHandled)
           else isOutage = (failed || isOutage) && count * 2 > latest.length
           if (isOutage !== wasOutage) {
             hasHandled = false
@@ -47,12 +50,50 @@ describe("an outage", () => {
           if (isProbe) probeAtMs = nowMs + 10 * minuteMs
           expect(watch.isOutage(nowMs)).toBe(isOutage && !isProbe)
           if (isOutage) outages++
+          if (isOutage && latest.length < 20 && !hasHandled) ofFew++
         }
         // Each beginning and each end is told once.
         expect(told).toEqual(told.map((_, index) => index % 2 === 0))
       })
     )
-    expect(outages).toBeGreaterThan(50)
+    expect([outages > 50, ofFew > 50]).toEqual([true, true])
+  })
+
+  it("counts what has failed before only where nothing else is handled", () => {
+    const watch = new OutageWatch(() => undefined)
+    let countedMs = watch.failedAgain(0, Number.NEGATIVE_INFINITY)
+    // One record that fails again and again is counted once in ten minutes.
+    for (let times = 0; times < 100; times++) countedMs = watch.failedAgain(times, countedMs)
+    for (let times = 0; times < 18; times++) watch.failedAgain(0, Number.NEGATIVE_INFINITY)
+    expect(watch.isOutage(0)).toBe(false)
+    watch.handled(1, 0)
+    for (let times = 0; times < 19; times++) watch.failedAgain(0, Number.NEGATIVE_INFINITY)
+    expect(watch.isOutage(0)).toBe(false)
+    watch.failedAgain(0, Number.NEGATIVE_INFINITY)
+    expect(watch.isOutage(0)).toBe(true)
+    watch.handled(1, minuteMs)
+    expect(watch.isOutage(minuteMs)).toBe(false)
+    // Where others are handled it does not count.
+    for (let times = 0; times < 20; times++) watch.handled(1, minuteMs)
+    for (let times = 0; times < 50; times++) watch.failedAgain(minuteMs, Number.NEGATIVE_INFINITY)
+    expect(watch.isOutage(minuteMs)).toBe(false)
+  })
+
+  it("is not ended by time alone, where fewer than twenty have failed in a row", () => {
+    const watch = new OutageWatch(() => undefined)
+    for (let count = 0; count < 15; count++) watch.failed(0, Number.NEGATIVE_INFINITY)
+    watch.handled(1, 0)
+    for (let count = 0; count < 15; count++) watch.failed(0, Number.NEGATIVE_INFINITY)
+    // The first one after ten minutes does not wait.
+    expect([9, 11, 12, 15].map((minute) => watch.isOutage(minute * minuteMs))).toEqual([true, false, true, true])
+  })
+
+  it("lets one through in an hour behind which nothing stands", () => {
+    const watch = new OutageWatch(() => undefined)
+    for (let count = 0; count < 30; count++) watch.failed(0, Number.NEGATIVE_INFINITY)
+    const minutes = Array.from({ length: 240 }, (_, minute) => minute)
+    const through = minutes.filter((minute) => !watch.isOutage(minute * minuteMs, false))
+    expect(through).toEqual([60, 120, 180])
   })
 
   it("does not end with a batch of which nothing was handled", () => {

@@ -100,7 +100,12 @@ class Both {
         alonePositions,
         unordered,
         random: () => 0.5,
-        outage: { handled: () => undefined, failed: (nowMs) => nowMs, isOutage: () => this.model.isOutage },
+        outage: {
+          handled: () => undefined,
+          failed: (nowMs) => nowMs,
+          failedAgain: (nowMs) => nowMs,
+          isOutage: () => this.model.isOutage
+        },
         ...bundle,
         ...dedupe
       },

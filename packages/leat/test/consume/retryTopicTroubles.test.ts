@@ -333,6 +333,32 @@ describe("an outage", () => {
     })
   )
 
+  it.effect("of a stream in which little happens is waited out too, in the lane and in the retry topics", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const leat = yield* open(routes(), broker)
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      let isDown = true
+      calls.fails = () => (isDown ? "Bug" : undefined)
+      const retryTopics = { delaysMs: [minute, 10 * minute, 60 * minute] }
+      yield* notes.handle("g", calls.handler, { policy: once, retryTopics })
+      // One in five minutes, for twelve hours.
+      for (let index = 0; index < 144; index++) {
+        notes.offer({ key: `k${index}`, text: "" })
+        for (let times = 0; times < 5; times++) yield* TestClock.adjust("1 minute")
+      }
+      const letters = (yield* recordsIn(broker, "notes.g.dlq")).length
+      expect(letters).toBeLessThanOrEqual(20 + 12)
+      isDown = false
+      for (let times = 0; times < 80; times++) yield* TestClock.adjust("1 minute")
+      expect((yield* recordsIn(broker, "notes.g.dlq")).length).toBe(letters)
+      const { lanes, balanced } = leat.ledger.snapshot()
+      expect(balanced).toBe(true)
+      expect(lanes.reduce((sum, { done }) => sum + done, 0)).toBe(144 - letters)
+    })
+  )
+
   it.effect("is none where only a retry topic fails: what fails there goes on", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 1 })

@@ -192,15 +192,15 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "an outage of more than ten minutes drains the topic into its dead letters",
     file: "OutageWatch.ts",
-    find: `this.#isOutage && !this.#hasHandled`,
-    replace: `false`,
+    find: `const lasts = this.#isOutage && !this.#hasHandled`,
+    replace: `const lasts = false`,
     foundBy: "consume/OutageWatch.test.ts",
-    test: "of six hours"
+    test: "not ended by time alone"
   },
   {
     name: "an outage holds up all that stands behind one that waits, for ever",
     file: "OutageWatch.ts",
-    find: `if (!this.#isOutage || nowMs < this.#probeAtMs) return this.#isOutage`,
+    find: `if (!this.#isOutage || nowMs < probeAtMs) return this.#isOutage`,
     replace: `if (nowMs < Infinity) return this.#isOutage`,
     foundBy: "consume/OutageWatch.test.ts",
     test: "all stands behind"
@@ -208,8 +208,10 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits in an outage is counted as failed once and never again",
     file: "OutageWatch.ts",
-    find: `    if (countedMs >= nowMs - windowMs) return countedMs`,
-    replace: `    if (countedMs >= 0) return countedMs`,
+    find: `    if (countedMs >= nowMs - windowMs) return countedMs
+    for`,
+    replace: `    if (countedMs >= 0) return countedMs
+    for`,
     foundBy: "consume/OutageWatch.test.ts",
     test: "of six hours"
   },
@@ -595,5 +597,47 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `if (isOld) this.#onOld()`,
     foundBy: "consume/dedupe.test.ts",
     test: "older than what it looks through: { records: 30"
+  },
+  {
+    name: "an outage where little happens drains the topic into its dead letters",
+    file: "OutageWatch.ts",
+    find: `lasts || this.#inARow >= latestMin`,
+    replace: `lasts`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "in which little happens"
+  },
+  {
+    name: "an outage where little happens lets one through in ten minutes",
+    file: "OutageWatch.ts",
+    find: `const idleProbeMs = 3_600_000`,
+    replace: `const idleProbeMs = 600_000`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "in an hour behind which nothing stands"
+  },
+  {
+    name: "what was handled does not part those that failed in a row",
+    file: "OutageWatch.ts",
+    find: `    this.#inARow = 0
+`,
+    replace: ``,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "is when more than half"
+  },
+  {
+    name: "a record that nothing stands behind waits in an outage for as long as one that holds up others",
+    file: "consume/ReadLane.ts",
+    find: `isAhead: isFull || held.following !== undefined`,
+    replace: `isAhead: isFull`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "all stands behind"
+  },
+  {
+    name: "a record that waits in a retry topic counts as a sign of an outage at each attempt",
+    file: "OutageWatch.ts",
+    find: `    if (countedMs >= nowMs - windowMs) return countedMs
+    this.#inARow++`,
+    replace: `    this.#inARow++`,
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "only where nothing else is handled"
   }
 ]

@@ -338,15 +338,15 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "what fails in a retry topic is a sign of an outage",
     file: "consume/SideTopics.ts",
-    find: `failed: (_, countedMs) => countedMs`,
-    replace: `failed: (nowMs, countedMs) => outage.failed(nowMs, countedMs)`,
+    find: `      failed: (nowMs, countedMs) => outage.failedAgain(`,
+    replace: `      failed: (nowMs, countedMs) => outage.failed(`,
     foundBy: troubles,
     test: "is none where only a retry topic fails"
   },
   {
     name: "what fails in a retry topic goes on in an outage",
     file: "consume/SideTopics.ts",
-    find: `isOutage: (nowMs) => outage.isOutage(nowMs)`,
+    find: `isOutage: (nowMs, isAhead) => outage.isOutage(nowMs, isAhead)`,
     replace: `isOutage: () => false`,
     foundBy: troubles,
     test: "is waited out in the lane"
