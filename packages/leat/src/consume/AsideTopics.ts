@@ -49,13 +49,13 @@ export class AsideTopics {
   put(one: ToSetAside, { partition, atMs, isWanted, done }: Putting): void {
     const { slice } = one.held
     if (slice === undefined) return done("there is no record")
-    const { topic, group, onMoved } = this.#options
+    const { topic, group, tier = 0, onMoved } = this.#options
     const recordAt = deadLetterOf(one, slice, { topic, group, partition })
     const record = () => recordAt(atMs())
     if (one.move === undefined) return this.#letters.put({ partition, record, isWanted, done })
     const moved: Putting["done"] = (fault, reason) => {
       done(fault, reason)
-      if (fault === undefined) onMoved?.()
+      if (fault === undefined) onMoved?.(tier + 1)
     }
     this.#retries.put({ partition, record, isWanted, done: moved })
   }

@@ -229,7 +229,7 @@ export class Consuming<T> {
       context,
       scheduler
     }
-    const source = new Source<T>({ ...sourceOptions, onMoved: () => sides.look() }, settings)
+    const source = new Source<T>({ ...sourceOptions, onMoved: (tier) => sides.movedTo(tier) }, settings)
     const sides = new SideTopics<T>(sourceOptions, settings, source.signs)
     // Counts of a group are there from when it is read, and not only from its first lane.
     ledger.group(group, contract.stream)

@@ -147,7 +147,7 @@ export class FallbackTopics<T> {
     // A position is one of the stream.
     const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"
     const sides = new SideTopics<T>(own, this.#settings, this.#signs)
-    const options = { ...own, signs: this.#signs, onMoved: () => sides.look() }
+    const options = { ...own, signs: this.#signs, onMoved: (tier: number) => sides.movedTo(tier) }
     return { topic: new SideTopic(options, this.#settings, begin), sides }
   }
 

@@ -36,7 +36,7 @@ export class SideTopics<T> {
     this.#who = `the group ${group} of ${stream}`
     this.#wake = new Wake(scheduler)
     this.#account = options.ledger.group(group, stream)
-    const own = { ...options, lettersOf: topic, onMoved: () => this.look() }
+    const own = { ...options, lettersOf: topic, onMoved: (next: number) => this.movedTo(next) }
     this.#replays = new SideTopic({ ...own, topic: deadLetterTopics(topic, group).replays }, settings)
     const seen = unsuspected(signs)
     this.#tiers = Array.from({ length: retryTopicsMax }, (_, index) => {
@@ -65,9 +65,9 @@ export class SideTopics<T> {
     Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
   )
 
-  /** A topic may be there that was not: it is looked for at once. */
-  look(): void {
-    this.#wake.signal()
+  /** A record stands in a tier: one that is not read yet is looked for at once. */
+  movedTo(tier: number): void {
+    if (this.#tiers[tier - 1]?.isRead !== true) this.#wake.signal()
   }
 
   /** Until it is interrupted; then all of them drain at the same time. */

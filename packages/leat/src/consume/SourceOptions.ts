@@ -50,8 +50,8 @@ export interface SourceOptions<T> {
   readonly tier?: number
   /** What tells poison from other faults, where it is not to be told by this topic alone. */
   readonly signs?: Signs
-  /** Called when a record was moved to a retry topic. */
-  readonly onMoved?: () => void
+  /** Called when a record was moved to a retry topic, with its tier. */
+  readonly onMoved?: (tier: number) => void
   readonly stream: string
   /** Full protobuf message name: records that say another one are skipped. */
   readonly type: string

@@ -65,6 +65,23 @@ describe("a line of records that are due later", () => {
     expect(line.dueMs).toBe(3_599_501)
   })
 
+  it("gives each batch early or late by no more than two clocks differ, and by no more than one delay", () => {
+    const time = fc.integer({ min: 0, max: 100_000 })
+    const error = fc.integer({ min: 100_000, max: 300_000 })
+    fc.assert(
+      fc.property(time, error, error, fc.integer({ min: 1000, max: 60_000 }), (ageMs, writerMs, readerMs, delayMs) => {
+        // Moved at the true time 0; read at `ageMs`.
+        const line = new DueLine()
+        const clocks = { wallMs: ageMs + readerMs, nowMs: ageMs }
+        line.received(batchOf([moved(0, writerMs, delayMs)]), clocks, delayMs)
+        const lateMs = Math.max(ageMs, line.dueMs) - Math.max(ageMs, delayMs)
+        const apartMs = writerMs - readerMs
+        expect(lateMs).toBeLessThanOrEqual(Math.min(Math.max(0, apartMs), delayMs) + 1)
+        expect(-lateMs).toBeLessThanOrEqual(Math.min(Math.max(0, -apartMs), delayMs))
+      })
+    )
+  })
+
   it("waits one delay at most, whatever a clock or a header says", () => {
     const line = new DueLine()
     const due = (record: ReceivedRecord, wallMs: number, delayMs: number | undefined) => {

@@ -256,8 +256,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody is told of a retry topic that is new",
     file: "consume/AsideTopics.ts",
-    find: `if (fault === undefined) onMoved?.()`,
-    replace: `if (fault !== undefined) onMoved?.()`,
+    find: `if (fault === undefined) onMoved?.(`,
+    replace: `if (fault !== undefined) onMoved?.(`,
     foundBy: troubles,
     test: "is read at once by who has made it"
   },
@@ -582,6 +582,14 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     file: "ledger/GroupAccount.ts",
     find: `if (records === undefined || isNew)`,
     replace: `if (isNew)`,
+    foundBy: "consume/retryTopics.test.ts",
+    test: "is counted by tier"
+  },
+  {
+    name: "a group looks for its topics whenever it moves a record",
+    file: "consume/SideTopics.ts",
+    find: `if (this.#tiers[tier - 1]?.isRead !== true) this.#wake.signal()`,
+    replace: `if (tier > 0) this.#wake.signal()`,
     foundBy: "consume/retryTopics.test.ts",
     test: "is counted by tier"
   }
