@@ -110,7 +110,7 @@ export class LaneShell<T> {
     fail: (error: TransportError) => void,
     ports: ShellPorts
   ) {
-    const { scheduler, unordered, handler } = options
+    const { scheduler, unordered, handler, group, stream } = options
     this.lane = lane
     this.#options = options
     this.#settings = settings
@@ -120,7 +120,6 @@ export class LaneShell<T> {
     this.#onChanged = ports.onChanged
     this.#signs = ports.signs
     this.#aside = ports.aside
-    const { group, stream } = options
     this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
       this.#fork(Telemetry.warn(text))
     })

@@ -97,8 +97,8 @@ describe("a call at the level durable, where a required leg goes to a cluster in
         )
         const waiting = () => streamRow(leat)?.waiting ?? 0
         yield* waitUntil(
-          "somebody waits",
-          Effect.sync(() => waiting() > 0)
+          "all are offered, and somebody waits",
+          Effect.sync(() => waiting() > 0 && streamRow(leat)?.offered === texts.length)
         )
         const before = waiting()
         yield* leat.swapRoutes(documentOfBoth(2, true))
