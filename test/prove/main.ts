@@ -70,10 +70,10 @@ const proofs: ReadonlyArray<Proof> = [
     msMax: 500,
     // Three times as many worlds come after that, until each fault has met each state often enough; and a seed that fails is shrunk.
     aroundMsMax: 900_000,
-    fault: ({ legs, seeds, rarest }) =>
-      Number(legs) > 10 * Number(seeds) && Number((rarest as { readonly times?: number } | undefined)?.times) >= 50
+    fault: ({ legs, seeds, rarest, waysOfLetters }) =>
+      Number(legs) > 10 * Number(seeds) && timesOf(rarest) >= 50 && timesOf(waysOfLetters) >= 20
         ? undefined
-        : `${String(legs)} legs are too few, or a fault met a state too seldom: ${JSON.stringify(rarest)}`
+        : `${String(legs)} legs are too few, or a fault met a state, or dead letters went a way, too seldom: ${JSON.stringify({ rarest, waysOfLetters })}`
   },
   {
     name: "day",
@@ -164,6 +164,11 @@ const proofs: ReadonlyArray<Proof> = [
     }
   }
 ]
+
+/** How often the rarest of its kind came, as a report says it. */
+function timesOf(rarest: unknown): number {
+  return Number((rarest as { readonly times?: number } | undefined)?.times)
+}
 
 function misuse(sentence: string): never {
   process.stderr.write(`leat: ${sentence}\n`)

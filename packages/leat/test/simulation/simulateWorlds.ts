@@ -1,6 +1,7 @@
-// `npm run simulate -- --seeds N [--seed S] [--each N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]`: the worlds of N seeds
-// from S on, told over memory on virtual time and judged. Then more worlds, each after an occasion that has come less than `--each` times: each mishap
-// has to meet each state so often (50 times from 5,000 seeds on, else not at all, when absent). `--after`: all worlds are after that occasion. With a mutant, that bug is planted first; with `--first`,
+// `npm run simulate -- --seeds N [--seed S] [--each N] [--misses N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]`: the worlds of N
+// seeds from S on, told over memory on virtual time and judged. Then more worlds, each after an occasion that has come less than `--each` times: each
+// mishap has to meet each state so often (50 times from 5,000 seeds on, else not at all, when absent), and `--misses` worlds in a row may miss it.
+// `--after`: all worlds are after that occasion, and no other has to come. With a mutant, that bug is planted first; with `--first`,
 // the first seed that fails, and the first occasion that does not come, is the last one. The last line of stdout is a report. The first seeds that fail are named on stderr, each with the
 // smallest story in which the same thing goes wrong. Exit code 0: nothing was wrong; 3: something was; 2: a wrong call.
 import { createHash } from "node:crypto"
@@ -18,11 +19,8 @@ const screenLines = 50
 const fullSeeds = 5000
 const fullEach = 50
 
-/** Worlds after one occasion in a row that may miss it. */
-const missesMax = 250
-
 const call =
-  'npm run simulate -- --seeds N [--seed S] [--each N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]'
+  'npm run simulate -- --seeds N [--seed S] [--each N] [--misses N] [--after "MISHAP while STATE"] [--mutant NAME] [--first] [--json]'
 
 function misuse(sentence: string): never {
   process.stderr.write(`leat: ${sentence}; say ${call}\n`)
@@ -36,6 +34,7 @@ function readArguments() {
         seeds: { type: "string", default: "300" },
         seed: { type: "string", default: "1" },
         each: { type: "string" },
+        misses: { type: "string", default: "250" },
         after: { type: "string" },
         mutant: { type: "string" },
         first: { type: "boolean", default: false },
@@ -45,7 +44,7 @@ function readArguments() {
     })
     const seeds = whole("seeds", values.seeds)
     const each = values.each === undefined ? (seeds < fullSeeds ? 0 : fullEach) : whole("each", values.each)
-    return { ...values, seeds, each, seed: whole("seed", values.seed) }
+    return { ...values, seeds, each, seed: whole("seed", values.seed), misses: whole("misses", values.misses) }
   } catch (error) {
     const [sentence = ""] = (error instanceof Error ? error.message : String(error)).split(/\. To|\n/)
     return misuse(sentence)
@@ -59,12 +58,13 @@ function whole(flag: string, text: string): number {
     : misuse(`--${flag} ${text}: it must be a whole number above 0`)
 }
 
-const { seeds, seed: from, each, after, mutant, first: isFirstOnly, json } = readArguments()
+const { seeds, seed: from, each, misses: missesMax, after, mutant, first: isFirstOnly, json } = readArguments()
 if (mutant !== undefined) plantInProcess(mutantCalled(mutant))
 
 // After the hook: static imports would load the sources before it.
 const { drawWorld, occasionName, shrinkWorld, storyLines, worldLines } = await import("leat/testing")
 const { occasions } = await import("./occasions.ts")
+const { waysOfLetters } = await import("./waysOfLetters.ts")
 const { tellInMemory } = await import("./worlds.ts")
 
 const given = occasions.find((occasion) => occasionName(occasion) === after)
@@ -72,7 +72,10 @@ if (after !== undefined && given === undefined) misuse(`--after ${after}: there 
 
 const history = createHash("sha256")
 const faults: Record<string, Record<string, number>> = {}
-const reached = new Map(occasions.map((occasion) => [occasionName(occasion), 0]))
+/** Those that have to come. */
+const wanted = given === undefined ? occasions : [given]
+const reached = new Map(wanted.map((occasion) => [occasionName(occasion), 0]))
+const ways: Record<string, number> = {}
 const failing: Array<string> = []
 let worlds = 0
 let events = 0
@@ -134,6 +137,7 @@ function tell(world: World): boolean {
   legs += chronicle.legs.size
   for (const fact of chronicle.mishaps) count(fact)
   for (const [name, times] of come) if (reached.has(name)) reached.set(name, (reached.get(name) ?? 0) + times)
+  for (const [way, times] of Object.entries(waysOfLetters(chronicle))) ways[way] = (ways[way] ?? 0) + times
   history.update(`${world.seed} ${trace}\n${storyLines(chronicle).join("\n")}\n`)
   violations += verdicts.length
   const [verdict] = verdicts
@@ -151,7 +155,7 @@ function tellSeeds(): boolean {
 /** Worlds after each occasion that has not come often enough, until it has, or does not come. */
 function tellScarce(): void {
   let seed = from + seeds
-  for (const occasion of occasions) {
+  for (const occasion of wanted) {
     const name = occasionName(occasion)
     const times = () => reached.get(name) ?? 0
     for (let misses = 0; times() < each && misses < missesMax; misses++) {
@@ -165,7 +169,14 @@ function tellScarce(): void {
 
 if (!tellSeeds()) tellScarce()
 
-const [[rarest, rarestTimes] = ["", 0]] = Array.from(reached).toSorted(([, one], [, other]) => one - other)
+/** What came least, and how often. */
+function rarestOf(counts: Iterable<readonly [string, number]>): readonly [string, number] {
+  const [least = ["", 0] as const] = Array.from(counts).toSorted(([, one], [, other]) => one - other)
+  return least
+}
+
+const [rarest, rarestTimes] = rarestOf(reached)
+const [rarestWay, rarestWayTimes] = rarestOf(Object.entries(ways))
 const scarce = Array.from(reached).flatMap(([name, times]) => (times < each ? [`"${name}" came ${times} times`] : []))
 const found =
   failing.length > 0
@@ -182,6 +193,7 @@ const report = {
   faults,
   each,
   rarest: { occasion: rarest, times: rarestTimes },
+  waysOfLetters: { count: Object.keys(ways).length, rarest: rarestWay, times: rarestWayTimes },
   violations,
   traceHash: history.digest("hex").slice(0, 32)
 }

@@ -6,13 +6,13 @@ import { tellInMemory } from "./worlds.ts"
 
 /** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
 const asked = Number(process.env["LEAT_WORLDS"] ?? 60)
-const rounds = Math.max(1, Math.floor(asked / 200))
+const rounds = Math.floor(asked / 200)
 
-/** How often each occasion must have come, over the whole run. */
-const reachedMin = 3
+/** How often each occasion must have come, over the whole run: `npm run prove -- simulation` tells many more. */
+const reachedMin = rounds === 0 ? 1 : 3
 
 /** How often dead letters must have gone each way. */
-const waysMin = 20
+const waysMin = rounds === 0 ? 3 : 20
 
 /** Stories in a row that are after one occasion and may miss it. */
 const missesMax = 80
@@ -49,6 +49,8 @@ describe("the promises, in a world of many", () => {
   })
 
   it("were tried at every occasion that there can be", () => {
+    // Of 34 faults and 16 states: those that there cannot be stand in `occasions.ts`.
+    expect(occasions.length).toBe(34 * 16 - 20)
     expect(occasions.filter(isMissed).map(occasionName)).toEqual([])
   })
 
