@@ -17,13 +17,13 @@ function live(...parameters: ReadonlyArray<string>) {
   return promise
 }
 
-describe("hours of a hundred publishers, with a few retries, then drop", () => {
+describe("an hour of a hundred publishers, with the faults of eight hours, with a few retries, then drop", () => {
   it("lose next to nothing, and count it", { timeout: 120_000 }, async () => {
-    const { code, report } = await live("9", "1")
+    const { code, report } = await live("1.1", "2", "8")
     expect({ code, violation: report["violation"] }).toEqual({ code: 0, violation: undefined })
-    // One record is refused in eight hours.
+    // One record is refused in the hour, as in eight at the rates of a cluster that is run well: `npm run prove -- day` has those.
     expect(report).toMatchObject({ lost: 1, dropped: { Rejected: 1 }, faults: { outage: 2, refused: 7 } })
-    expect(Number(report["offered"])).toBeGreaterThan(150_000)
+    expect(Number(report["offered"])).toBeGreaterThan(15_000)
     expect(Number(report["copies"])).toBeGreaterThan(0)
   })
 
@@ -31,7 +31,7 @@ describe("hours of a hundred publishers, with a few retries, then drop", () => {
     ["a dropped record is not counted", /does not balance|are counted as dropped/],
     ["an audit forgets that what it missed is announced later", /^the audit misses 1$/]
   ] as const)("show: %s", { timeout: 120_000 }, async ([mutant, violation]) => {
-    const { code, report } = await live("9", "1", mutant)
+    const { code, report } = await live("1.1", "2", "8", mutant)
     expect({ code, violation: report["violation"] }).toEqual({ code: 3, violation: expect.stringMatching(violation) })
   })
 })

@@ -1,13 +1,14 @@
-// A day of a hundred publishers, on virtual time: `liveDay.ts [hours] [seed] [mutant]`. Faults come at the rate of a cluster that is run well, and the
-// policy is a few retries, then drop. Less than 0.001 % may be lost; every drop is counted by its reason, and announced; the audit, which only reads the
-// topic, misses nothing. The last line is a report. Exit code 0: so it was; 3: it was not.
+// A day of a hundred publishers, on virtual time: `liveDay.ts [hours] [seed] [times as many faults] [mutant]`. Faults come at the rate of a cluster that
+// is run well, and the policy is a few retries, then drop. Less than 0.001 % may be lost, or as many times more as there are faults; every drop is counted
+// by its reason, and announced; the audit, which only reads the topic, misses nothing. The last line is a report. Exit code 0: so it was; 3: it was not.
 import { Effect, Exit, References, Scope, Stream } from "effect"
 import type { FaultPlan, SendFault } from "leat/testing"
 import { mutantCalled, plantInProcess } from "../mutants/plant.ts"
 
 const hours = Number(process.argv[2] ?? 1)
 const seed = Number(process.argv[3] ?? 1)
-const mutant = process.argv[4]
+const times = Number(process.argv[4] ?? 1)
+const mutant = process.argv[5]
 if (mutant !== undefined) plantInProcess(mutantCalled(mutant))
 
 // After the hook: static imports would load the sources before it.
@@ -20,20 +21,20 @@ const publishers = 100
 /** Time between two events of a publisher, on average. */
 const everyMs = 20_000
 /** Share of the events that may be lost. */
-const lossMax = 0.000_01
+const lossMax = 0.000_01 * times
 
 /** Of the cluster, for all publishers: how often it is away, and how long at most. A leader moves in seconds. */
-const outageEveryMs = 4 * hourMs
+const outageEveryMs = (4 * hourMs) / times
 const outageMsMax = 5000
 /** One record that the cluster refuses for good. */
-const refusalEveryMs = 8 * hourMs
+const refusalEveryMs = (8 * hourMs) / times
 /** Chances, of each send. */
 const sometimes: ReadonlyArray<readonly [number, (random: () => number) => SendFault]> = [
-  [1 / 20_000, () => ({ kind: "loseResponse" })],
-  [1 / 20_000, () => ({ kind: "cut" })],
-  [1 / 20_000, (random) => ({ kind: "lateWrite", ms: Math.floor(random() * 2000) })],
-  [1 / 10_000, () => ({ kind: "fail", reason: "Throttled" })],
-  [1 / 5000, (random) => ({ kind: "delay", ms: Math.floor(random() * 2000) })]
+  [times / 20_000, () => ({ kind: "loseResponse" })],
+  [times / 20_000, () => ({ kind: "cut" })],
+  [times / 20_000, (random) => ({ kind: "lateWrite", ms: Math.floor(random() * 2000) })],
+  [times / 10_000, () => ({ kind: "fail", reason: "Throttled" })],
+  [times / 5000, (random) => ({ kind: "delay", ms: Math.floor(random() * 2000) })]
 ]
 const retries = 6
 const routes = {
