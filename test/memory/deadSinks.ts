@@ -57,8 +57,15 @@ const routesOf = (budgetBytes: number) => ({
   ]
 })
 
-/** Publishes for so long, with each cluster dead but one; then they are well, and everything is given away. */
-export const withDeadSinks = Effect.fnUntraced(function* (seconds: number, budgetBytes: number) {
+/**
+ * Publishes for so long, with each cluster dead but one; then they are well, and everything is given away. From then on garbage is
+ * collected at each look, or each so many.
+ */
+export const withDeadSinks = Effect.fnUntraced(function* (
+  seconds: number,
+  budgetBytes: number,
+  looksPerCollection = 1
+) {
   const sick = sicknesses.map((sickness) => ({ sickness, far: new SickDriver(sickness) }))
   const leat = yield* Leat.make({
     source: "memory",
@@ -101,10 +108,10 @@ export const withDeadSinks = Effect.fnUntraced(function* (seconds: number, budge
   for (const { far } of sick) far.getWell()
   const pendingOf = (leg: LegRow) => leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering
   const pending = () => leat.ledger.snapshot().legs.filter((leg) => pendingOf(leg) > 0)
-  for (let waitedMs = 0; waitedMs < recoveryMsMax && pending().length > 0; waitedMs += 200) {
+  for (let looks = 0; looks * 200 < recoveryMsMax && pending().length > 0; looks++) {
     yield* Effect.sleep(200)
     // What is held is looked at, and not the garbage of letters that are written as fast as it goes.
-    collect()
+    if (looks % looksPerCollection === 0) collect()
     look(rssAllowed + recoverySlackBytes)
   }
   for (const leg of pending()) violations.add(`${leg.sink} still holds ${pendingOf(leg)} events`)

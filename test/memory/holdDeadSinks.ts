@@ -10,6 +10,8 @@ const virtualMinutes = Number(process.argv[4] ?? minutes * 5)
 /** Smaller on virtual time, because each letter is some steps of the scheduler. */
 const realBytes = 16 * 1024 * 1024
 const virtualBytes = Number(process.argv[5] ?? 4) * 1024 * 1024
+/** On virtual time 200 milliseconds between two looks take no time, and a collection of everything takes 30 of the machine. */
+const virtualLooksPerCollection = 4
 const mutant = process.argv[6]
 if (mutant !== undefined) plantInProcess(mutantCalled(mutant))
 
@@ -18,10 +20,10 @@ const { Effect, Exit, References } = await import("effect")
 const { simulate } = await import("leat/testing")
 const { withDeadSinks } = await import("./deadSinks.ts")
 
-const quietly = (after: number, bytes: number) =>
-  Effect.provideService(withDeadSinks(after * 60, bytes), References.MinimumLogLevel, "None")
+const quietly = (after: number, bytes: number, looksPerCollection = 1) =>
+  Effect.provideService(withDeadSinks(after * 60, bytes, looksPerCollection), References.MinimumLogLevel, "None")
 const real = minutes === 0 ? undefined : await Effect.runPromise(quietly(minutes, realBytes))
-const { exit } = simulate(seed, quietly(virtualMinutes, virtualBytes))
+const { exit } = simulate(seed, quietly(virtualMinutes, virtualBytes, virtualLooksPerCollection))
 if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
 const violations = [real, exit.value].flatMap((report) => report?.violations ?? [])
 const report = { minutes, virtualMinutes, seed, ...(real === undefined ? {} : { real }), simulated: exit.value }
