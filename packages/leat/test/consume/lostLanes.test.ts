@@ -128,7 +128,10 @@ describe("a lane that waits for handlers of before", () => {
   })
 })
 
-/** The first lane fails at its first pull; after how many milliseconds its one event is handled, and how often the group was joined by then. */
+/**
+ * The first lane fails at its first pull; after how many milliseconds its one event is handled and the group is joined again. In some
+ * orders the partition comes back before the stay has ended, and the event is handled in what is left of it.
+ */
 function afterFailure(seed: number) {
   const failed = new TransportError({
     reason: "Unavailable",
@@ -138,12 +141,13 @@ function afterFailure(seed: number) {
   })
   const program = Effect.gen(function* () {
     const handled = yield* Deferred.make<void>()
+    const joinedAgain = yield* Deferred.make<void>()
     let [lanes, joins] = [0, 0]
     const driver = bent(
       (transport) => ({
         ...transport,
         subscribe: (asked) => {
-          if (asked.topic === "notes") joins++
+          if (asked.topic === "notes" && ++joins === 2) Deferred.doneUnsafe(joinedAgain, Effect.void)
           const failing = (lane: Lane): Lane => (lanes++ > 0 ? lane : { ...lane, batches: Stream.fail(failed) })
           return Stream.map(transport.subscribe(asked), failing)
         }
@@ -155,20 +159,15 @@ function afterFailure(seed: number) {
     yield* notes.publish({ key: "k", text: "1" })
     const beganAtMs = yield* now
     yield* notes.handle("g", () => Deferred.succeed(handled, undefined))
-    yield* Effect.timeout(Deferred.await(handled), "1 minute")
-    return { tookMs: (yield* now) - beganAtMs, joins }
+    yield* Effect.timeout(Effect.andThen(Deferred.await(handled), Deferred.await(joinedAgain)), "1 minute")
+    return (yield* now) - beganAtMs
   })
   return resultOf(program, seed)
 }
 
 describe("a lane that fails before anybody waits for that", () => {
   it("ends the stay in its group, and the next one begins", () => {
-    // In the last three the lane had failed before the subscription waited for it.
-    for (const seed of [1, 2, 3, 27, 555, 603]) {
-      const { tookMs, joins } = afterFailure(seed)
-      expect(tookMs).toBeLessThan(1000)
-      expect(joins).toBe(2)
-    }
+    for (let seed = 1; seed <= 20; seed++) expect(afterFailure(seed)).toBeLessThan(1000)
   })
 })
 
