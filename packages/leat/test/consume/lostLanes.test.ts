@@ -167,7 +167,8 @@ function afterFailure(seed: number) {
 
 describe("a lane that fails before anybody waits for that", () => {
   it("ends the stay in its group, and the next one begins", () => {
-    for (let seed = 1; seed <= 20; seed++) expect(afterFailure(seed)).toBeLessThan(1000)
+    // In one order of four hundred the lane fails before the subscription waits for that.
+    for (let seed = 1; seed <= 600; seed++) expect(afterFailure(seed)).toBeLessThan(1000)
   })
 })
 
