@@ -24,6 +24,10 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { fallbackMutants } from "./fallbackMutants.ts"
+import { besideSpillMutants } from "./besideSpillMutants.ts"
+import { sendOnMutants } from "./sendOnMutants.ts"
+import { spillBookMutants } from "./spillBookMutants.ts"
+import { spillDrainMutants } from "./spillDrainMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
 import { spillNoticeMutants } from "./spillNoticeMutants.ts"
 import { spillRefusalMutants } from "./spillRefusalMutants.ts"
@@ -40,6 +44,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...bufferMutants,
   ...fallbackMutants,
   ...spillMutants,
+  ...spillBookMutants,
+  ...spillDrainMutants,
+  ...sendOnMutants,
+  ...besideSpillMutants,
   ...spillRefusalMutants,
   ...spillNoticeMutants,
   ...spillWorldMutants,

@@ -1,0 +1,154 @@
+import type { Mutant } from "./Mutant.ts"
+
+const foundBy = "publish/spill.test.ts"
+const silent = "publish/spillSilence.test.ts"
+const settled = "publish/spillSettled.test.ts"
+
+/** Planted in the loop that sends on what a spill or a fallback holds: `publish/sendOn`. */
+export const sendOnMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "each partition of a spill has a rate of its own",
+    file: "publish/sendOn/SendOn.ts",
+    find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+        yield* this.#pace.wait(to - from)`,
+    replace: `        const own = new Pace(
+          () => this.#pump.nowMs,
+          () => this.#home.leg.spill?.ratePerSecond
+        )
+        const { from, to } = portion.next(own.pageMax(portionMax))
+        yield* own.wait(to - from)`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "sends on no more than its rate"
+  },
+  {
+    name: "the rate of a spill is that with which its sink was opened",
+    file: "publish/sendOn/SendOn.ts",
+    find: `      () => home.leg.spill?.ratePerSecond
+    )`,
+    replace: `      ((rate) => () => rate)(home.leg.spill?.ratePerSecond)
+    )`,
+    foundBy: "publish/spillRate.test.ts",
+    test: "takes over another rate"
+  },
+  {
+    name: "a drop from the spill is not announced",
+    file: "publish/sendOn/SendOn.ts",
+    find: `if (record.position >= part.announcedEnd) part.announce(record, how)`,
+    replace: ``,
+    foundBy,
+    test: "asks the policy about what the destination refuses"
+  },
+  {
+    name: "a settle without an answer keeps everything waiting",
+    file: "publish/sendOn/Settles.ts",
+    find: `Effect.raceFirst(Deferred.await(waiting), late)`,
+    replace: `Effect.andThen(Deferred.await(waiting), late)`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a settle without an answer is not begun anew",
+    file: "publish/sendOn/Settles.ts",
+    find: `if (why === undefined) return position`,
+    replace: `if (why !== "") return position`,
+    foundBy: silent,
+    test: "has that settle begun anew"
+  },
+  {
+    name: "nobody is told that a spill cannot settle",
+    file: "publish/sendOn/Settles.ts",
+    find: `monotonicMs(clock) - sinceMs >= tellUnsettledMs`,
+    replace: `monotonicMs(clock) - sinceMs < 0`,
+    foundBy: silent,
+    test: "goes on beside a settle of its disk that never answers"
+  },
+  {
+    name: "a trim without an answer is not told",
+    file: "publish/sendOn/Settles.ts",
+    find: `      if (!wasTold)
+`,
+    replace: `      if (wasTold)
+`,
+    foundBy: silent,
+    test: "goes on beside a trim of its disk that never answers"
+  },
+  {
+    name: "what ends otherwise than stored is told before it is settled",
+    file: "publish/sendOn/SendOn.ts",
+    find: `return part.settle(record.position + 1n)
+      })`,
+    replace: `return Effect.succeed(true)
+      })`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "what is not settled is surely not stored",
+    file: "publish/sendOn/SendOn.ts",
+    find: `Exit.isSuccess(exit) && exit.value`,
+    replace: `Exit.isSuccess(exit)`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "closing waits for a settle that hangs, and settles nothing beside it",
+    file: "publish/sendOn/Settles.ts",
+    find: `      settling.running?.interruptUnsafe()
+`,
+    replace: `      if (settling.running !== undefined) return Effect.void
+`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "what had no answer before it was refused is surely not stored",
+    file: "publish/sendOn/SendOn.ts",
+    find: `          if (answered.doubtEnd !== undefined) part.doubt(answered.doubtEnd)
+`,
+    replace: ``,
+    foundBy: settled,
+    test: "may be stored where a send of it had no answer"
+  },
+  {
+    name: "a trim that has failed is not begun anew",
+    file: "publish/sendOn/Settles.ts",
+    find: `else yield* Effect.sleep(Math.min(againMs * 2 ** failures++, trimAgainMsMax))`,
+    replace: `else return`,
+    foundBy: settled,
+    test: "comes back also when a trim has failed"
+  },
+  {
+    name: "a record that others fail because of is never sent first",
+    file: "publish/sendOn/Portion.ts",
+    find: `    this.refusals.limit(cause.from - this.#from)
+    return undefined`,
+    replace: `    return failed`,
+    foundBy: "publish/spillRefusals.test.ts",
+    test: "may be refused as Kafka does"
+  },
+  {
+    name: "what is stored behind a record of a spill that is not is sent again",
+    file: "publish/sendOn/Portion.ts",
+    find: `while (to < limit && !this.#stored.has(to)) to++`,
+    replace: `while (to < limit) to++`,
+    foundBy: "publish/Portion.test.ts",
+    test: "end once each and in order"
+  },
+  {
+    name: "what is stored behind a record of a spill ends before it is known",
+    file: "publish/sendOn/Portion.ts",
+    find: `while (this.#stored.delete(this.#from)) this.#from++`,
+    replace: `while (this.#stored.delete(this.#from)) this.#from += 1 + this.#stored.size * 0
+    this.#stored.clear()`,
+    foundBy: "publish/Portion.test.ts",
+    test: "end once each and in order"
+  },
+  {
+    name: "what is stored behind a record of a spill is surely not stored",
+    file: "publish/sendOn/Portion.ts",
+    find: `to > this.#from && fate !== "notStored")`,
+    replace: `to > this.#from && fate === "unknown")`,
+    foundBy: "publish/Portion.test.ts",
+    test: "end once each and in order"
+  }
+]

@@ -1,0 +1,244 @@
+import type { Mutant } from "./Mutant.ts"
+
+const foundBy = "publish/spill.test.ts"
+const silent = "publish/spillSilence.test.ts"
+const settled = "publish/spillSettled.test.ts"
+const foundByDoubt = "publish/spillDoubt.test.ts"
+
+/** Planted in what empties a spill: its lanes, its drain and their endings, in `publish/spill`. */
+export const spillDrainMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "closing leaves in memory what is held back for the end of a spill",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part !== undefined) this.#hold(partition, part, false)`,
+    replace: ``,
+    foundBy,
+    test: "also while the last of that is on its way"
+  },
+  {
+    name: "what is published is held back as long as a cluster gives no answer",
+    file: "publish/spill/SpillDrain.ts",
+    find: `              this.#hold(partition, part, false)
+              return Effect.void`,
+    replace: `              return Effect.void`,
+    foundBy,
+    test: "keeps nothing in memory for long"
+  },
+  {
+    name: "what another process has sent on is surely not stored",
+    file: "publish/spill/SpillDrain.ts",
+    find: `part.book.skip(part.at, settled, takenOver, true)`,
+    replace: `part.book.skip(part.at, settled, takenOver, false)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "does not say that it is stored what another process has sent on"
+  },
+  {
+    name: "nothing is fenced before a spill is sent on",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* this.#sendOn.fence(sent)
+      for (;;) {`,
+    replace: `      for (;;) {`,
+    foundBy,
+    test: "fences off what was on its way"
+  },
+  {
+    name: "what is in the spill is settled before it is stored",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* this.#sendOn.send(sent, records)
+      if`,
+    replace: `      yield* lanes.settle(partition, next)
+      yield* this.#sendOn.send(sent, records)
+      if`,
+    foundBy,
+    test: "keeps what its cluster has not stored when it is closed"
+  },
+  {
+    name: "a partition leaves the spill while something is on its way there",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (this.#home.isQuiet(partition) && part.at >= part.end) {`,
+    replace: `if (part.at >= part.end) {`,
+    foundBy,
+    test: "waits for what is on its way to the disk"
+  },
+  {
+    name: "what was given up in the spill comes behind what is published later",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part.fencedEnd <= part.end) break`,
+    replace: `if (part.fencedEnd <= part.end || part.at > 0n) break`,
+    foundBy: foundByDoubt,
+    test: "sends what was given up there"
+  },
+  {
+    name: "a member whose pull has failed does not join again",
+    file: "publish/spill/SpillLanes.ts",
+    find: `return Effect.asVoid(Effect.all([closed, ...others, Deferred.succeed(broken, undefined)]))`,
+    replace: `return Effect.asVoid(Effect.all([closed, ...others]))`,
+    foundBy,
+    test: "joins again"
+  },
+  {
+    name: "a pull of the disk without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `answered(held.pull, this.#place, "pull")`,
+    replace: `held.pull`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
+    name: "a disk that gives nothing is not told",
+    file: "publish/spill/SpillDrain.ts",
+    find: `does not give what it holds`,
+    replace: `x`,
+    foundBy: silent,
+    test: "joins again when a pull of its disk never answers"
+  },
+  {
+    name: "what came without an answer is taken for nobody's",
+    file: "publish/spill/SpillLanes.ts",
+    find: `withinPortion(portion, from, next <= to ? next : to)`,
+    replace: `withinPortion(portion, from, next)`,
+    foundBy: silent,
+    test: "sends nothing on of which its disk has not said"
+  },
+  {
+    name: "what a spill has given out and was not sent on is lost",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (given !== undefined && from < given.next)`,
+    replace: `if (given !== undefined && from < 0n)`,
+    foundBy,
+    test: "skips nothing when sending on breaks down"
+  },
+  {
+    name: "closing settles nothing",
+    file: "publish/spill/SpillDrain.ts",
+    find: `yield* Effect.onInterrupt(serving, () => settles)`,
+    replace: `yield* serving`,
+    foundBy: settled,
+    test: "is told as what may be stored while its disk settles nothing"
+  },
+  {
+    name: "what was sent on is sent on again when its disk has lost its power",
+    file: "publish/spill/SpillDrain.ts",
+    find: `if (part.at < settled) part.at = settled`,
+    replace: `part.at = settled`,
+    foundBy: settled,
+    test: "is not sent on again when the disk"
+  },
+  {
+    name: "what an earlier process has left and is dropped is surely not stored",
+    file: "publish/spill/SpillEndings.ts",
+    find: `      account.droppedMayBeStored++
+`,
+    replace: ``,
+    foundBy: settled,
+    test: "may be stored where an earlier process has left it"
+  },
+  {
+    name: "what a leat finds in its spill again is counted by nobody",
+    file: "publish/spill/SpillEndings.ts",
+    find: `else if (meta.id?.incarnation !== this.#home.incarnation)`,
+    replace: `else if (record.position < 1n)`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "counts what another process has left there meanwhile"
+  },
+  {
+    name: "what comes to a spill while it is looked at is behind its end",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* this.#answered
+`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "sends on what comes to its disk while it looks"
+  },
+  {
+    name: "what has no answer is sent on before anybody knows whose it is",
+    file: "publish/spill/Unnoted.ts",
+    find: `const all = [first?.begun, ...(isOwed ? [this.#from, ...this.#found.values()] : [])]`,
+    replace: `const all = [first?.begun]`,
+    foundBy: foundByDoubt,
+    test: "says nothing of some records of a range, and has them"
+  },
+  {
+    name: "what a lane passes over is given up",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (records.length === Number(next - from)) return`,
+    replace: `if (records.length >= 0) return`,
+    foundBy: silent,
+    test: "reads what its lane has passed over"
+  },
+  {
+    name: "a read of the spill without an answer is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `orElse: () => Stream.fail(lateOf(this.#place, "read"))`,
+    replace: `orElse: () => Stream.never`,
+    foundBy: silent,
+    test: "asks again what its disk holds"
+  },
+  {
+    name: "lanes of a spill that are lost are never closed",
+    file: "publish/spill/SpillLanes.ts",
+    find: `return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.#scope))`,
+    replace: `return scope === this.#scope ? Effect.never : Effect.void`,
+    foundBy: silent,
+    test: "closes each lane that comes anew"
+  },
+  {
+    name: "partitions of a spill that comes again wait for each other's settles",
+    file: "publish/spill/SpillDrain.ts",
+    find: `yield* Effect.forkChild(lanes.settle(partition, part.at))`,
+    replace: `yield* lanes.settle(partition, part.at)`,
+    foundBy: silent,
+    test: "sends on at once in many partitions"
+  },
+  {
+    name: "a spill that takes nothing tells of each try",
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (stored + dropped + deadLettered === 0) {`,
+    replace: `if (stored + dropped + deadLettered < 0) {`,
+    foundBy: silent,
+    test: "tells once of an outage in which its disk takes nothing"
+  },
+  {
+    name: "the topic of a spill is never made anew",
+    file: "publish/spill/SpillDrain.ts",
+    find: `          this.#endings.anew(partition, part)
+`,
+    replace: ``,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "says that what stood in a topic which was made anew"
+  },
+  {
+    name: "records at the front of a spill are gone without a word",
+    file: "publish/spill/SpillDrain.ts",
+    find: `        this.#endings.missing(partition, part, start)
+`,
+    replace: `        if (part.at < start) part.at = start
+`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "says that records at the front of it are gone"
+  },
+  {
+    name: "a first lane that breaks at once ends no member",
+    file: "publish/spill/SpillLanes.ts",
+    find: `Effect.suspend(() => Effect.raceFirst(once, broken()))`,
+    replace: `Effect.raceFirst(once, Effect.suspend(broken))`,
+    foundBy: silent,
+    test: "closes each lane that comes anew"
+  },
+  {
+    name: "why a spill cannot be had is not said",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (Exit.isFailure(exit)) failed(`,
+    replace: `if (Exit.isFailure(exit)) void (`,
+    foundBy: silent,
+    test: "says why it cannot be had"
+  },
+  {
+    name: "each partition of the owner's topic is the lock of a spill",
+    file: "publish/spill/SpillLanes.ts",
+    find: `lane.partition === 0 ? Effect.asVoid`,
+    replace: `lane.partition >= 0 ? Effect.asVoid`,
+    foundBy: "publish/spillOwners.test.ts",
+    test: "belongs to one process also where the topic"
+  }
+]
