@@ -122,6 +122,8 @@ describe("several processes on one log", { timeout: 60_000 }, () => {
         yield* stopOutsideWrite(stopped, directory)
         using other = new Child("processes/consumer.ts", [directory, "600"])
         yield* sees("the other has all lanes", () => new Set(lanesOf(other).map(({ lane }) => lane)).size === 4)
+        // On a busy machine the first producer has ended by now, and all that it sent was read by the one that is stopped.
+        using later = new Child("processes/producer.ts", [directory, "100", "10", "2"])
         yield* sees("the other has records", () => recordsOf(other).length >= 20)
         const before = lanesOf(stopped).length
         stopped.signal("SIGCONT")
@@ -129,7 +131,7 @@ describe("several processes on one log", { timeout: 60_000 }, () => {
         const reasons = stopped.lines.filter((line) => hasKey(line, "lost"))
         expect(reasons.length).toBeGreaterThan(0)
         for (const lost of reasons) expect(lost).toMatchObject({ reason: "LaneLost" })
-        expect(yield* Effect.promise(() => producer.ended)).toBe(0)
+        for (const one of [producer, later]) expect(yield* Effect.promise(() => one.ended)).toBe(0)
         yield* waitUntil(
           "the group has settled everything",
           Effect.map(transport.bounds("t", "g"), (bounds) => bounds.every(({ end, settled }) => settled === end)),
