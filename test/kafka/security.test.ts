@@ -117,6 +117,17 @@ async function run(
   }
 }
 
+/** Both drivers go to the same two, with topics of their own. */
+let starting: Promise<readonly [Kafka, Kafka]> | undefined
+const startBoth = () =>
+  (starting ??= Promise.all([
+    startKafka({ security: { tls: true, sasl: ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], users } }),
+    startKafka({ security: { tls: true, mtls: true } })
+  ]))
+afterAll(async () => {
+  await Promise.all(((await starting) ?? []).map((kafka) => kafka.close()))
+})
+
 for (const driver of [kafkajs, confluent])
   await describeOwnKafka(
     `a secured Kafka through ${driver.name}`,
@@ -132,16 +143,11 @@ for (const driver of [kafkajs, confluent])
       beforeAll(async () => {
         folder = mkdtempSync(join(tmpdir(), "leat-secrets-"))
         process.env["LEAT_TEST_PASSWORD"] = password
-        const sasl = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const
-        ;[kafka, mutual] = await Promise.all([
-          startKafka({ security: { tls: true, sasl, users } }),
-          startKafka({ security: { tls: true, mtls: true } })
-        ])
+        ;[kafka, mutual] = await startBoth()
       }, 60_000)
-      afterAll(async () => {
+      afterAll(() => {
         delete process.env["LEAT_TEST_PASSWORD"]
         rmSync(folder, { recursive: true, force: true })
-        await Promise.all([kafka.close(), mutual.close()])
       })
       const tls = () => ({ ca: `\${file:${kafka.secure?.caFile ?? ""}}` })
       const filled = (sasl: object) =>
