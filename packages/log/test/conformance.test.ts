@@ -1,6 +1,7 @@
 import { logTransport } from "@leat/log"
 import { Effect, Layer } from "effect"
-import { faultTransport, TransportSuite, TransportUnderTest } from "leat/testing"
+import { MemoryBroker, memoryTransport } from "leat"
+import { faultTransport, runCase, transportCases, TransportSuite, TransportUnderTest } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { temporaryDirectory } from "./support/temporary.ts"
 
@@ -16,6 +17,13 @@ const overNew = Layer.effect(
   })
 )
 
+const behindFaults = Layer.effect(
+  TransportUnderTest,
+  Effect.map(temporaryDirectory, (directory) => ({
+    connect: Effect.map(logTransport({ directory }), (transport) => faultTransport(transport, {}))
+  }))
+)
+
 // Each case has a directory of its own, and mostly waits.
 describe.concurrent("the log", () => {
   TransportSuite("log", overNew)
@@ -28,17 +36,14 @@ describe.concurrent("the log", () => {
       }).pipe(Effect.scoped)
     ))
 
-  TransportSuite(
-    "log behind a FaultTransport without faults",
-    Layer.effect(
-      TransportUnderTest,
-      Effect.map(temporaryDirectory, (directory) => {
-        const open = logTransport({ directory })
-        return {
-          connect: Effect.map(open, (transport) => faultTransport(transport, {})),
-          compact: Effect.orDie(Effect.scoped(Effect.flatMap(open, ({ compact }) => compact)))
-        }
-      })
-    )
+  // What memory has is tried behind a FaultTransport there (`packages/leat/test/conformance/memory.test.ts`).
+  const { capabilities } = memoryTransport(new MemoryBroker())
+  it.for(transportCases.filter((one) => !one.applies(capabilities)))(
+    "behind a FaultTransport without faults has what memory has not: $name",
+    async (one) => {
+      expect(await Effect.runPromise(runCase(one, behindFaults))).toBe(
+        one.name.startsWith("a fence") ? "notDeclared" : "passed"
+      )
+    }
   )
 })
