@@ -54,7 +54,13 @@ describe("the promises, in a world of many", () => {
     expect(occasions.filter(isMissed).map(occasionName)).toEqual([])
   })
 
-  it("were tried with dead letters on every way that they can go", () => {
+  it("were tried with dead letters on every way that they can go", { timeout: 600_000 }, () => {
+    // One world has many of a kind, and most have none: worlds of replays are told until each kind has come.
+    const isRare = () => Array.from(ways.values()).some((count) => count < waysMin)
+    const found: Array<Found> = []
+    for (let more = 1; isRare() && more <= missesMax; more++)
+      found.push(...tell(1_000_000 + more, { mishap: "replay", state: "handling" }))
+    expect(found).toEqual([])
     expect(ways.size).toBe(15)
     expect(Array.from(ways).filter(([, count]) => count < waysMin)).toEqual([])
   })
