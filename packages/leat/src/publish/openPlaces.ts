@@ -22,12 +22,16 @@ export interface Places {
 }
 
 export function openPlaces(transport: Transport, leg: Leg, { spill, fallback }: StandIns): Opening<Places> {
+  const opened = Effect.suspend(() => contained(transport.openWriter(leg.topic), leg.sink))
   const all = Effect.gen(function* () {
-    const writer = yield* contained(transport.openWriter(leg.topic), leg.sink)
+    const writer = yield* opened
     const { partitions } = writer
     return { writer, spill: yield* spill?.(partitions) ?? none, fallback: yield* fallback?.(partitions) ?? none }
   })
-  return Effect.catchDefect(allOrNothing(all), (defect) => {
+  const isAlone = spill === undefined && fallback === undefined
+  // A scope of its own is kept as long as the sink is open.
+  const places = isAlone ? Effect.map(opened, (writer): Places => ({ writer })) : allOrNothing(all)
+  return Effect.catchDefect(places, (defect) => {
     const detail = `the driver broke: ${textOfThrown(defect)}`
     return Effect.fail(
       new TransportError({ reason: "Unsupported", transport: transport.name, operation: "openWriter", detail })

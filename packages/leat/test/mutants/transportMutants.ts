@@ -249,8 +249,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a driver has acquired for an opening that failed stays open",
     file: "transport/contained.ts",
-    find: `(Exit.isSuccess(exit) ? Scope.addFinalizer(outer, end(own)) : end(own))`,
-    replace: `Scope.addFinalizer(outer, end(own))`,
+    find: `(Exit.isSuccess(exit) ? Scope.addFinalizer(outer, ending) : ending)`,
+    replace: `Scope.addFinalizer(outer, ending)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "fails again and again with something in hand"
   },
@@ -284,16 +284,16 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic stays open beside which something cannot be opened",
     file: "publish/openPlaces.ts",
-    find: `Effect.catchDefect(allOrNothing(all),`,
-    replace: `Effect.catchDefect(all,`,
+    find: `({ writer })) : allOrNothing(all)`,
+    replace: `({ writer })) : all`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "fails again and again with something in hand"
   },
   {
     name: "a driver that throws has its stream die of it",
     file: "publish/openPlaces.ts",
-    find: `return Effect.catchDefect(allOrNothing(all), (defect) => {`,
-    replace: `return Effect.catchDefect(allOrNothing(all), (defect) => {
+    find: `return Effect.catchDefect(places, (defect) => {`,
+    replace: `return Effect.catchDefect(places, (defect) => {
     if (defect !== undefined) return Effect.die(defect)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "throws in openWriter"

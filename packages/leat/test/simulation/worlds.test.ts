@@ -15,7 +15,7 @@ const reachedMin = rounds === 0 ? 1 : 3
 const waysMin = rounds === 0 ? 3 : 20
 
 /** Stories in a row that are after one occasion and may miss it. */
-const missesMax = 80
+const missesMax = 250
 
 interface Found {
   readonly seed: number
