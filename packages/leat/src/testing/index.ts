@@ -14,6 +14,7 @@ export {
   drawWorld,
   type World,
   type WorldDisk,
+  type WorldFallback,
   type WorldGroup,
   type WorldLeg,
   type WorldSpill,

@@ -105,7 +105,7 @@ export class Hand {
       waiting: changes.waiting ?? 0
     })
     const stored = changes.stored ?? admitted
-    const counts = { stored, deadLettered: 0, dropped: 0, spilled: 0, recovered: 0 }
+    const counts = { stored, fellBack: 0, deadLettered: 0, dropped: 0, spilled: 0, recovered: 0 }
     this.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted, ...counts })
   }
 

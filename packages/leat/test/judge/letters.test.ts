@@ -226,7 +226,7 @@ const cases: ReadonlyArray<Case> = [
       hand.setAside(2)
       hand.replay(1)
       hand.replay(2)
-      hand.chronicle.resolved.push({ group: "readers", partition: 0, position: 0n })
+      hand.chronicle.resolved.push({ group: "readers", topic: dlq, partition: 0, position: 0n })
       hand.handleReplay(1, 0)
       hand.handleReplay(2, 1, false)
       hand.setAside(2, { replays: 1, origin: { topic: replays, partition: 0, position: 1n } })
@@ -283,7 +283,7 @@ const cases: ReadonlyArray<Case> = [
       two(hand)
       hand.setAside(1)
       hand.handle(2, 1)
-      hand.chronicle.resolved.push({ group: "readers", partition: 0, position: 0n })
+      hand.chronicle.resolved.push({ group: "readers", topic: dlq, partition: 0, position: 0n })
     }
   }
 ]

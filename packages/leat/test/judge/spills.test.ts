@@ -19,7 +19,7 @@ function recovered(hand: Hand, ended: { readonly stored?: number; readonly dropp
   hand.chronicle.processes.push({ leat: 1, disk: 0, isShared: false, isCrashed: false })
   hand.chronicle.owners.set(`0 ${sink}`, 2)
   const { stored = 0, dropped = 0 } = ended
-  const counts = { admitted: 0, deadLettered: 0, spilled: 0, recovered: stored + dropped }
+  const counts = { admitted: 0, fellBack: 0, deadLettered: 0, spilled: 0, recovered: stored + dropped }
   hand.chronicle.legBooks.push({ leat: 1, stream: "notes", sink, stored, dropped, ...counts })
 }
 
@@ -256,7 +256,7 @@ describe("the judge of what was spilled", () => {
     hand.leg(1, "queued", "inFlight", "stored")
     hand.copy(2, 1, 1)
     hand.chronicle.end(call, "stored", idOf(1))
-    const none = { deadLettered: 0, dropped: 0, spilled: 0, recovered: 0 }
+    const none = { fellBack: 0, deadLettered: 0, dropped: 0, spilled: 0, recovered: 0 }
     hand.chronicle.legBooks.push({ leat: 0, stream: "notes", sink, admitted: 2, stored: 0, ...none, ...counts })
     expect(hand.kinds).toEqual(isRight ? [] : ["unbalanced"])
   })

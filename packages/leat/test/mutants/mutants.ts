@@ -28,6 +28,7 @@ import { besideSpillMutants } from "./besideSpillMutants.ts"
 import { sendOnMutants } from "./sendOnMutants.ts"
 import { spillBookMutants } from "./spillBookMutants.ts"
 import { spillDrainMutants } from "./spillDrainMutants.ts"
+import { fallbackWorldMutants } from "./fallbackWorldMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
 import { spillNoticeMutants } from "./spillNoticeMutants.ts"
 import { spillRefusalMutants } from "./spillRefusalMutants.ts"
@@ -51,6 +52,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...spillRefusalMutants,
   ...spillNoticeMutants,
   ...spillWorldMutants,
+  ...fallbackWorldMutants,
   ...retryMutants,
   ...breakerMutants,
   ...undeliveredMutants,

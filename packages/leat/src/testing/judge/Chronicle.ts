@@ -57,6 +57,8 @@ export interface LegFact {
   timesSetAside: number
   /** How often it was told to be in the spill. */
   timesSpilled: number
+  /** When its fallback had it; undefined: it never went there. */
+  fellBackAt?: number | undefined
 }
 
 /** One record in the topic of what could not be published to a sink. */
@@ -171,6 +173,8 @@ export interface GroupFact {
   readonly ending: "retry" | "deadLetter" | "drop"
   /** Delays of its retry topics, in milliseconds, the first tier first; none when absent. */
   readonly delaysMs?: ReadonlyArray<number> | undefined
+  /** The topic that its stream falls back to and stays in, which it reads too; absent: there is none. */
+  readonly fallback?: string | undefined
 }
 
 /** A stream and its destinations. */
@@ -203,7 +207,9 @@ export interface LegBooks {
   readonly dropped: number
   /** In the spill. */
   readonly spilled: number
-  /** Of the ended: what an earlier process had left in the spill. */
+  /** Stored by the fallback. */
+  readonly fellBack: number
+  /** Of the ended: what an earlier process had left in the spill, or what was sent on from the fallback. */
   readonly recovered: number
 }
 
@@ -215,6 +221,17 @@ export interface ProcessFact {
   /** Whether processes with that disk ran at the same time; otherwise each has it when the one before has gone. */
   readonly isShared: boolean
   isCrashed: boolean
+  /** When it was begun; absent where nobody looked. */
+  readonly openedAt?: number | undefined
+}
+
+/** The fallback of a sink. */
+export interface FallbackFact {
+  /** `cluster/topic` of what it stands in for. */
+  readonly sink: string
+  readonly back: "redrive" | "stay"
+  /** How often a lane of it was given to a process that sends on. */
+  given: number
 }
 
 /** What an audit said of one sink at the end. */
@@ -318,15 +335,19 @@ export class Chronicle {
   readonly mishaps: Array<MishapFact> = []
   /** What raw reads found at the end. */
   readonly copies: Array<Copy> = []
+  /** What raw reads found in fallbacks, by the sink that they stand in for. */
+  readonly fallen: Array<Copy> = []
+  /** By the sink that they stand in for. */
+  readonly fallbacks = new Map<string, FallbackFact>()
   /** What raw reads found in topics of dead letters. */
   readonly letters: Array<LetterFact> = []
   /** What raw reads found in topics of replays. */
   readonly replays: Array<LetterFact> = []
   /** Letters of which a record beside them says that they were replayed. */
-  readonly resolved: Array<Pick<LetterFact, "group" | "partition" | "position">> = []
+  readonly resolved: Array<Pick<LetterFact, "group" | "topic" | "partition" | "position">> = []
   /** What raw reads found in topics of what could not be published; the headers are those that the records had. */
   readonly undelivered: Array<UndeliveredFact> = []
-  /** How many sends of an event were answered without a word of what became of it, by the `cluster/topic` that they were for, and its id; of a spill its name ends with `.spill`. */
+  /** How many sends of an event were answered without a word of what became of it, by the `cluster/topic` that they were for, and its id; of a spill its name ends with `.spill`, of a fallback with `.fallback`. */
   readonly doubts = new Map<string, number>()
   /** How many sends to a partition of a topic of such letters have had no answer at all, by `cluster/topic/partition`. */
   readonly unanswered = new Map<string, number>()
@@ -421,6 +442,7 @@ export class Chronicle {
     if (to === "inFlight") found.attempts++
     if (to === "deadLettering") found.timesSetAside++
     if (to === "spilled") found.timesSpilled++
+    if (to === "fellBack") found.fellBackAt = this.tick()
     if (from === "inFlight" && to !== "stored") found.mayBeStored = true
     found.place = to
   }
@@ -439,7 +461,7 @@ export class Chronicle {
   /** Finds out which event each leg is of, by what callers were told and by what raw reads show. */
   identify(): void {
     const serialOf = new Map<string, number>()
-    for (const { id, serial } of [...this.undelivered, ...this.copies])
+    for (const { id, serial } of [...this.undelivered, ...this.copies, ...this.fallen])
       if (id !== undefined && serial !== undefined) serialOf.set(id, serial)
     for (const { saidId, serial } of this.calls.values()) if (saidId !== undefined) serialOf.set(saidId, serial)
     for (const leg of this.legs.values()) {

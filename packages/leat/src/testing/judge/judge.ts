@@ -2,6 +2,7 @@ import type { Chronicle, Verdict } from "./Chronicle.ts"
 import { judgeAnswers } from "./judgeAnswers.ts"
 import { judgeAudits } from "./judgeAudits.ts"
 import { judgeBooks } from "./judgeBooks.ts"
+import { judgeFallbacks } from "./judgeFallbacks.ts"
 import { judgeHandling } from "./judgeHandling.ts"
 import { judgeLetters } from "./judgeLetters.ts"
 import { judgeOrder } from "./judgeOrder.ts"
@@ -30,6 +31,7 @@ export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
     ...judgeRetries(chronicle),
     ...judgeUndelivered(chronicle),
     ...judgeSpills(chronicle),
+    ...judgeFallbacks(chronicle),
     ...judgeBooks(chronicle),
     ...judgeAudits(chronicle)
   ]

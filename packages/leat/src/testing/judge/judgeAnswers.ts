@@ -15,7 +15,7 @@ function* toldWrongly(chronicle: Chronicle): Iterable<Verdict> {
     const own = legs.get(call.serial) ?? []
     // What another process has sent on and settled is stored, and the journal of this one has not seen it.
     const isStored = (leg: LegFact) =>
-      leg.place === "stored" || (leg.place === "spilled" && chronicle.ownersOf(leg) > 1)
+      leg.place === "stored" || leg.place === "fellBack" || (leg.place === "spilled" && chronicle.ownersOf(leg) > 1)
     const evidence = wrongAnswer(call, requiredOf(chronicle, call), own, isStored)
     if (evidence !== undefined) yield { kind: "toldWrongly", evidence: `event ${call.serial} ${evidence}` }
   }
@@ -41,8 +41,8 @@ function wrongAnswer(
   if (saidId === undefined && own.includes(undefined)) return undefined
   if (own.includes(undefined)) return `was told ${said}, and is not admitted to every required leg`
   if (saidId !== undefined && saidId !== first?.id) return `was told the id ${saidId}, and has ${first?.id}`
-  const areStored = own.every((leg) => leg?.place === "stored")
   const isTrue = (isSo: (leg: LegFact) => boolean) => own.every((leg) => leg !== undefined && isSo(leg))
+  const areStored = isTrue(({ place }) => place === "stored" || place === "fellBack")
   if (said === "stored" && !isTrue(isStored)) return "was told stored, and the journal says something else"
   if (said === "durable" && !isTrue((leg) => leg.timesSpilled > 0 || isStored(leg)))
     return "was told durable, and was neither stored nor in a spill"

@@ -56,7 +56,12 @@ function isOfAdmitted(said: string | undefined): boolean {
   return said === "admitted" || said === "durable" || said === "stored" || said === "notStored"
 }
 
-const endings = { stored: "stored", deadLettered: "dead-lettered", dropped: "dropped" } as const
+const endings = {
+  stored: "stored",
+  fellBack: "fallen back",
+  deadLettered: "dead-lettered",
+  dropped: "dropped"
+} as const
 
 function* legs(chronicle: Chronicle): Iterable<string> {
   const required = new Set(chronicle.streams.flatMap((stream) => stream.required))

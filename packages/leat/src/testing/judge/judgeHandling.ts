@@ -10,11 +10,16 @@ export function judgeHandling(chronicle: Chronicle): ReadonlyArray<Verdict> {
 }
 
 /** Each event of a group that has settled everything was handled, dropped by its policy, or is a dead letter. */
-function* lost({ copies, letters }: Chronicle, group: GroupFact, own: ReadonlyArray<Handling>): Iterable<Verdict> {
+function* lost(
+  { copies, fallen, letters }: Chronicle,
+  group: GroupFact,
+  own: ReadonlyArray<Handling>
+): Iterable<Verdict> {
   if (!group.isWhole) return
   const done = new Set(own.flatMap((one) => (isEnded(group, one) ? [one.id] : [])))
   for (const letter of letters) if (letter.group === group.group) done.add(letter.id)
-  for (const copy of copies) {
+  const read = group.fallback === undefined ? copies : [...copies, ...fallen]
+  for (const copy of read) {
     if (copy.sink !== group.sink || copy.value === null || !copy.lane.includes(`/${group.stream}/`)) continue
     if (!done.has(copy.id)) yield { kind: "lost", evidence: `group ${group.group} settled past ${copy.id} without it` }
   }

@@ -28,10 +28,19 @@ function* garbledLetters(chronicle: Chronicle, group: GroupFact): Iterable<Verdi
   }
 }
 
-/** What was read there, in the topic of the group or in that of its replays. */
+/** The topics that a group reads. */
+export function topicsRead({ sink, group, fallback, delaysMs = [] }: GroupFact): ReadonlyArray<string> {
+  return [topicOf(sink), ...(fallback === undefined ? [] : [fallback])].flatMap((topic) => [
+    topic,
+    deadLetterTopics(topic, group).replays,
+    ...delaysMs.map((_, index) => retryTopic(topic, group, index + 1))
+  ])
+}
+
+/** What was read there, in a topic of the group or in that of its replays. */
 export function readAt(
-  { copies, replays }: Chronicle,
-  { sink, group }: GroupFact,
+  { copies, fallen, replays }: Chronicle,
+  { sink, group, fallback }: GroupFact,
   origin: LetterFact["origin"]
 ): Bytes | LetterFact | undefined {
   if (origin === undefined) return undefined
@@ -39,6 +48,7 @@ export function readAt(
   const isThere = (one: { readonly partition: number; readonly position: bigint }) =>
     one.partition === partition && one.position === position
   if (topic === topicOf(sink)) return copies.find((one) => one.sink === sink && isThere(one))
+  if (topic === fallback) return fallen.find((one) => one.sink === sink && isThere(one))
   return replays.find((one) => one.group === group && one.topic === topic && isThere(one))
 }
 
@@ -61,9 +71,7 @@ function* baseless(chronicle: Chronicle, group: GroupFact): Iterable<Verdict> {
     if (group.ending !== "deadLetter" || (tag !== "CrashLoop" && !failed.has(placeOf(origin))))
       yield { kind: "toldWrongly", evidence: `${letter.id} was set aside by ${group.group}, where it has not failed` }
   }
-  const topic = topicOf(group.sink)
-  const retries = (group.delaysMs ?? []).map((_, index) => retryTopic(topic, group.group, index + 1))
-  const topics = [topic, deadLetterTopics(topic, group.group).replays, ...retries]
+  const topics = topicsRead(group)
   for (const one of own)
     if (!topics.includes(one.topic))
       yield { kind: "toldWrongly", evidence: `group ${group.group} was given ${placeOf(one)}, which is not for it` }
@@ -77,8 +85,10 @@ function* lost(chronicle: Chronicle, group: GroupFact): Iterable<Verdict> {
   for (const stored of chronicle.lettersStored.keys())
     if (stored.startsWith(`${name} `) && !set.has(stored))
       yield { kind: "lost", evidence: `the dead letter of ${stored} was stored, and is not there` }
-  for (const { group: of, partition, position } of chronicle.resolved) {
-    const letter = letters.find((one) => of === name && one.partition === partition && one.position === position)
+  for (const { group: of, topic, partition, position } of chronicle.resolved) {
+    const isIt = (one: LetterFact) =>
+      of === name && one.topic === topic && one.partition === partition && one.position === position
+    const letter = letters.find(isIt)
     if (letter === undefined) continue
     if (!chronicle.replays.some((one) => one.group === name && isSame(one, letter)))
       yield { kind: "lost", evidence: `${placeOf(letter)} is told replayed, and no replay of it is there` }

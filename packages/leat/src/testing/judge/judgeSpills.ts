@@ -26,7 +26,7 @@ function* lost(chronicle: Chronicle): Iterable<Verdict> {
 }
 
 /** Of what processes have recovered: how much they have dropped. */
-function droppedOfOthers({ legBooks, legs }: Chronicle, name: string): number {
+export function droppedOfOthers({ legBooks, legs }: Chronicle, name: string): number {
   const own = legBooks.filter(({ sink, stream }) => `${sink} ${stream}` === name)
   return own.reduce((total, { leat, sink, stream, dropped }) => {
     const isOwn = (leg: LegFact) => leg.leat === leat && leg.sink === sink && leg.stream === stream

@@ -25,7 +25,9 @@ function* lost(chronicle: Chronicle): Iterable<Verdict> {
         kind: "lost",
         evidence: `${leg.id} (event ${leg.serial}) was acknowledged by ${leg.sink}, which has no copy`
       }
-  const serials = new Set(chronicle.copies.map(({ sink, serial }) => `${sink} ${serial}`))
+  // What its fallback had first is judged with that.
+  const fell = Array.from(chronicle.legs.values()).filter(({ fellBackAt }) => fellBackAt !== undefined)
+  const serials = new Set([...chronicle.copies, ...fell].map(({ sink, serial }) => `${sink} ${serial}`))
   for (const call of chronicle.calls.values()) {
     if (call.said !== "stored") continue
     for (const sink of requiredOf(chronicle, call))
@@ -59,13 +61,19 @@ function* doubled(chronicle: Chronicle): Iterable<Verdict> {
 /**
  * The first copies of a bucket stand in the order of their sequences, and sequences rise in the order of the calls. What was to be set aside,
  * and is stored all the same because its letter was refused, stands behind later ones; and so may what one process has set aside or dropped out of
- * a spill and not settled, and the next one has sent.
+ * a spill or a fallback and not settled, and the next one has sent.
  */
 function* reordered(chronicle: Chronicle): Iterable<Verdict> {
+  yield* bucketsReordered(chronicle, chronicle.copies, "")
+  yield* bucketsReordered(chronicle, chronicle.fallen, "the fallback of ")
+  for (const stream of chronicle.streams) if (stream.isOrdered) yield* callsReordered(chronicle, stream.stream)
+}
+
+function* bucketsReordered(chronicle: Chronicle, copies: ReadonlyArray<Copy>, where: string): Iterable<Verdict> {
   const legs = legsById(chronicle)
   const highest = new Map<string, number>()
   const seen = new Set<string>()
-  for (const { sink, partition, lane, seq, id } of chronicle.copies) {
+  for (const { sink, partition, lane, seq, id } of copies) {
     if (id === undefined || seen.has(`${sink} ${id}`)) continue
     const leg = legs.get(`${sink} ${id}`)
     if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" && leg.timesSpilled === 0 ? 1 : 0))
@@ -75,10 +83,9 @@ function* reordered(chronicle: Chronicle): Iterable<Verdict> {
     const bucket = `${sink}/${partition} ${lane}`
     const before = highest.get(bucket) ?? -1
     if (seq < before)
-      yield { kind: "reordered", evidence: `${sink} holds ${id} first behind seq ${before} of its bucket` }
+      yield { kind: "reordered", evidence: `${where}${sink} holds ${id} first behind seq ${before} of its bucket` }
     highest.set(bucket, Math.max(before, seq))
   }
-  for (const stream of chronicle.streams) if (stream.isOrdered) yield* callsReordered(chronicle, stream.stream)
 }
 
 function* callsReordered(chronicle: Chronicle, stream: string): Iterable<Verdict> {
@@ -100,7 +107,7 @@ function* callsReordered(chronicle: Chronicle, stream: string): Iterable<Verdict
 
 function* garbled(chronicle: Chronicle): Iterable<Verdict> {
   const serialOf = new Map(Array.from(chronicle.legs.values(), ({ id, serial }) => [id, serial]))
-  for (const copy of chronicle.copies) {
+  for (const copy of [...chronicle.copies, ...chronicle.fallen]) {
     const place = `position ${copy.position} of ${copy.sink}/${copy.partition}`
     const call = copy.serial === undefined ? undefined : chronicle.calls.get(copy.serial)
     if (call === undefined) {
@@ -136,36 +143,50 @@ function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
   return Buffer.compare(one, other) === 0
 }
 
-/** Whether it is, or may be, that it was in a spill: a process that is gone, or had no answer, may not know. */
-export function mayHaveSpilled(chronicle: Chronicle, leg: LegFact): boolean {
-  return leg.timesSpilled > 0 || chronicle.ownersOf(leg) > 1 || chronicle.doubts.has(`${leg.sink}.spill ${leg.id}`)
+/** Whether it is, or may be, that it was in a spill or a fallback: a process that is gone, or had no answer, may not know. */
+export function mayHaveGone(chronicle: Chronicle, leg: LegFact): boolean {
+  const { doubts } = chronicle
+  const isInDoubt = doubts.has(`${leg.sink}.spill ${leg.id}`) || doubts.has(`${leg.sink}.fallback ${leg.id}`)
+  return leg.timesSpilled > 0 || leg.fellBackAt !== undefined || isInDoubt || chronicle.ownersOf(leg) > 1
 }
 
 /**
- * How often what was in a spill may be sent on, or set aside: once for each time that it stands there, once more for each answer that was lost,
- * and once more for each process that was given the spill: what the one before has sent on and not settled it sends again.
+ * How often what was in a spill or a fallback may be sent on, or set aside: once for each time that it stands there, once more for each answer that
+ * was lost, and once more for each process that was given it: what the one before has sent on and not settled it sends again.
  */
 export function timesSentMax(chronicle: Chronicle, leg: LegFact): number {
   const { doubts } = chronicle
   const inDoubt = (place: string) => doubts.get(`${place} ${leg.id}`) ?? 0
-  return Math.max(1, chronicle.ownersOf(leg)) + inDoubt(leg.sink) + inDoubt(`${leg.sink}.spill`)
+  const given = Math.max(1, chronicle.ownersOf(leg), chronicle.fallbacks.get(leg.sink)?.given ?? 0)
+  return given + inDoubt(leg.sink) + inDoubt(`${leg.sink}.spill`) + inDoubt(`${leg.sink}.fallback`)
 }
 
 /**
- * Whether it may have ended twice: a process has set it aside, or dropped it, out of a spill, and another one has sent it again; or it stood there
- * twice, because the answer to its first append was lost.
+ * Whether it may have ended twice: a process has set it aside, or dropped it, out of a spill or a fallback, and another one has sent it again; or it
+ * stood there twice, because the answer to its first append was lost.
  */
 export function mayEndTwice(chronicle: Chronicle, leg: LegFact): boolean {
+  if (chronicle.doubts.has(`${leg.sink}.fallback ${leg.id}`)) return true
+  if (leg.fellBackAt !== undefined)
+    return (chronicle.fallbacks.get(leg.sink)?.given ?? 0) > 1 && endsOtherwise(chronicle, leg)
   if (chronicle.doubts.has(`${leg.sink}.spill ${leg.id}`)) return true
   const hasEnded = leg.place === "deadLettered" || leg.place === "dropped"
   return leg.timesSpilled > 0 && chronicle.ownersOf(leg) > (hasEnded ? 1 : 2)
 }
 
+/** Whether whoever sends on from a fallback has dropped something there, or has set this one aside. */
+function endsOtherwise({ legBooks, undelivered }: Chronicle, { sink, id }: LegFact): boolean {
+  return (
+    undelivered.some((letter) => letter.sink === sink && letter.id === id) ||
+    legBooks.some((books) => books.sink === sink && books.recovered > 0 && books.dropped > 0)
+  )
+}
+
 /** How often it may have been sent to its destination. */
 function attemptsMax(chronicle: Chronicle, leg: LegFact): number {
-  if (!mayHaveSpilled(chronicle, leg)) return leg.attempts
-  // Of the attempts that were not answered by the spill, each copy is one whose answer was lost.
-  if (leg.timesSpilled > 0) return timesSentMax(chronicle, leg)
+  if (!mayHaveGone(chronicle, leg)) return leg.attempts
+  // Of the attempts that were not answered by the spill, or the fallback, each copy is one whose answer was lost.
+  if (leg.timesSpilled > 0 || leg.fellBackAt !== undefined) return timesSentMax(chronicle, leg)
   return leg.attempts + timesSentMax(chronicle, leg) - 1
 }
 

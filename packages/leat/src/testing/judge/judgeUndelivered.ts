@@ -1,6 +1,6 @@
 /** What legs have set aside because it could not be published: what raw reads show of it, against the journal and against what was offered. */
 import type { Chronicle, LegFact, UndeliveredFact, Verdict } from "./Chronicle.ts"
-import { differenceOf, legsById, mayHaveSpilled, timesSentMax } from "./judgeStorage.ts"
+import { differenceOf, legsById, mayHaveGone, timesSentMax } from "./judgeStorage.ts"
 
 export function judgeUndelivered(chronicle: Chronicle): ReadonlyArray<Verdict> {
   const legs = legsById(chronicle)
@@ -28,7 +28,8 @@ function* lost({ legs, undelivered }: Chronicle): Iterable<Verdict> {
 
 /**
  * A letter stands once for each answer to it that was lost, and once more. Letters of one range are stored with one send or several: where one has no
- * answer at all, the range is stored again. What was in a spill is set aside again by whoever is given that before it was settled.
+ * answer at all, the range is stored again. What was in a spill or a fallback is set
+ * aside again by whoever is given that before it was settled.
  */
 function* doubled(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
   const { undelivered, doubts, unanswered } = chronicle
@@ -36,7 +37,7 @@ function* doubled(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
     const [one] = same
     const silent = unanswered.get(`${one?.sink}.undelivered/${one?.partition}`) ?? 0
     const leg = legs.get(name)
-    const most = leg !== undefined && mayHaveSpilled(chronicle, leg) ? timesSentMax(chronicle, leg) : 1
+    const most = leg !== undefined && mayHaveGone(chronicle, leg) ? timesSentMax(chronicle, leg) : 1
     if (same.length > most + silent + doubtsOf(doubts, one))
       yield { kind: "doubled", evidence: `${name} has ${same.length} letters` }
   }
@@ -44,7 +45,7 @@ function* doubled(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
 
 /**
  * What has a letter is dead-lettered; or it was to be, and the answer was lost, or its leat closed or crashed before it came; or another process
- * has set aside what was left in a spill.
+ * has set aside what was left in a spill or a fallback.
  */
 function* baseless(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
   const { undelivered, doubts, processes } = chronicle
@@ -53,7 +54,7 @@ function* baseless(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
     const leg = legs.get(nameOf(letter))
     if (leg === undefined || leg.place === "deadLettered") continue
     const isUnheard = leg.place === "dropped" || crashed.has(leg.leat) || doubtsOf(doubts, letter) > 0
-    const mayBe = (leg.timesSetAside > 0 && isUnheard) || mayHaveSpilled(chronicle, leg)
+    const mayBe = (leg.timesSetAside > 0 && isUnheard) || mayHaveGone(chronicle, leg)
     if (!mayBe)
       yield { kind: "toldWrongly", evidence: `${letter.sink} holds a letter of ${letter.id}, which is ${leg.place}` }
   }
@@ -66,8 +67,8 @@ function* reordered(chronicle: Chronicle, legs: Legs): Iterable<Verdict> {
   for (const letter of undelivered) {
     const leg = legs.get(nameOf(letter))
     const isInDoubt = doubtsOf(doubts, letter) > 0 || doubts.has(nameOf(letter))
-    // What is refused behind a full spill is set aside before what is in it.
-    if (leg === undefined || leg.timesSetAside > 1 || mayHaveSpilled(chronicle, leg) || isInDoubt) continue
+    // What is refused behind a full spill is set aside before what is in it, and so is what the fallback refuses.
+    if (leg === undefined || leg.timesSetAside > 1 || mayHaveGone(chronicle, leg) || isInDoubt) continue
     const bucket = `${letter.sink}/${letter.partition} ${leg.id.slice(0, leg.id.lastIndexOf("/"))}`
     const before = highest.get(bucket) ?? -1
     if (leg.seq < before)

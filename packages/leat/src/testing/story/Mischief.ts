@@ -1,11 +1,12 @@
 /** Decides when something goes wrong, and notes in which state of the leat it did. */
 import type { FaultPlan, SendFault } from "../FaultTransport.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
+import { fallbackGroup } from "../../publish/fallback/openFallback.ts"
 import { isAsideTopic } from "./letterTopics.ts"
 import type { Mishap, Occasions, State } from "./Occasions.ts"
 import type { ReadFrom, Whose } from "./statesOf.ts"
 import { one, type World } from "./World.ts"
-import { clusterName, sinkOf } from "./worldRoutes.ts"
+import { clusterName, isFallbackOf, sinkOf } from "./worldRoutes.ts"
 
 /** How often the mishap that a story is after is brought about. */
 const focusTimes = 4
@@ -151,17 +152,23 @@ export class Mischief {
 
   /** What the transports of one leat in one cluster do. */
   planOf(leat: number, cluster: number): FaultPlan {
-    const { slow, focus } = this.#world
+    const { slow, focus, streams } = this.#world
+    const legs = streams.flatMap((stream) => stream.legs)
+    const sinkFor = (topic: string) => {
+      const leg = legs.find((candidate) => isFallbackOf(candidate, cluster, topic))
+      return leg === undefined ? `${clusterName(cluster)}/${topic}` : sinkOf(leg)
+    }
     const breaks = (mishap: Mishap, lane: ReadFrom): boolean => {
       const isStruck = this.strikes(mishap, leat, { lane })
-      if (isStruck) this.mayRepeat = true
+      // Whoever sends on what fell back is no group that handles events.
+      if (isStruck && lane.group !== fallbackGroup) this.mayRepeat = true
       return isStruck
     }
     return {
       send: ({ topic }) => {
         const away = this.#awayFor(leat, cluster)
         if (away !== undefined) return awayFaults[away]
-        const fault = this.#sendFault(leat, topic, `${clusterName(cluster)}/${topic}`)
+        const fault = this.#sendFault(leat, topic, sinkFor(topic))
         if (fault !== undefined || this.isOver) return fault
         if (isAsideTopic(topic) && focus?.state === "deadLettering") return { kind: "delay", ms: letterMs }
         return slow?.cluster === cluster ? { kind: "delay", ms: slow.ms } : undefined
@@ -169,7 +176,7 @@ export class Mischief {
       fence: ({ topic }) => {
         const away = this.#awayFor(leat, cluster)
         if (away !== undefined) return away === "refuses" ? "Unavailable" : "Timeout"
-        const states = this.#sendStates(leat, topic, `${clusterName(cluster)}/${topic}`)
+        const states = this.#sendStates(leat, topic, sinkFor(topic))
         return this.#strikes("fence", leat, states) ? "Unavailable" : undefined
       },
       settle: (call) => (breaks("settle", call) ? "Unavailable" : breaks("hangSettle", call) ? "silence" : undefined),

@@ -75,6 +75,7 @@ export const states = [
   "closing",
   "deadLettering",
   "spilled",
+  "fellBack",
   // what is read
   "fresh",
   "handling",
@@ -85,7 +86,8 @@ export const states = [
 ] as const
 /**
  * Where a leat is, by its ledger. `retrying`: the last send to a partition failed, and its leg has something left to send; `deadLettering`: a dead letter
- * is on its way, or waits to be sent again; `spilled`: events are on its disk. Of lanes that are read, `fresh`: nothing of it was settled yet by this
+ * is on its way, or waits to be sent again; `spilled`: events are on its disk; `fellBack`: what it publishes to
+ * a partition goes to a fallback. Of lanes that are read, `fresh`: nothing of it was settled yet by this
  * holder; `parked`: an event waits for its next attempt; `blocked`: its buffer is full; `draining`: it was taken back, and is not released yet.
  */
 export type State = (typeof states)[number]

@@ -71,7 +71,13 @@ export class Teller {
     const { index, world, chronicle, drivers, routes, gate, disk } = asked
     const scope = yield* Scope.make()
     const opened = { incarnation: "", gate }
-    chronicle.processes.push({ leat: index, disk, isShared: world.disk?.isShared ?? false, isCrashed: false })
+    chronicle.processes.push({
+      leat: index,
+      disk,
+      isShared: world.disk?.isShared ?? false,
+      isCrashed: false,
+      openedAt: chronicle.tick()
+    })
     const journal = journalOf(index, world, chronicle, opened)
     const buffers = world.buffersBytes === undefined ? {} : { buffers: { bytes: world.buffersBytes } }
     const options = { source: `leat-${index}`, journal, drain, drivers, routes, ...buffers }
@@ -143,8 +149,8 @@ export class Teller {
     const { legs, balanced } = this.leat.ledger.snapshot()
     const leat = this.index
     if (!balanced) this.chronicle.notice("unbalanced", `the ledger of leat ${leat} does not balance`)
-    for (const { stream, sink, admitted, stored, spilled, recovered, ...counts } of legs) {
-      const ended = { stored, deadLettered: sumOf(counts.deadLettered), dropped: sumOf(counts.dropped) }
+    for (const { stream, sink, admitted, stored, fellBack, spilled, recovered, ...counts } of legs) {
+      const ended = { stored, fellBack, deadLettered: sumOf(counts.deadLettered), dropped: sumOf(counts.dropped) }
       this.chronicle.legBooks.push({ leat, stream, sink, admitted, spilled, recovered, ...ended })
     }
   }

@@ -5,6 +5,7 @@
 import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
+import { drawFallbacks } from "./drawFallbacks.ts"
 import { drawReading } from "./drawReading.ts"
 import { drawSpills } from "./drawSpills.ts"
 
@@ -30,6 +31,17 @@ export interface WorldLeg {
   readonly breaker?: "waits" | "ends" | undefined
   /** What a disk takes while the cluster takes nothing; undefined: its policy does without. */
   readonly spill?: WorldSpill | undefined
+  /** What another cluster takes instead; undefined: nothing, or it spills. */
+  readonly fallback?: WorldFallback | undefined
+}
+
+/** How a leg falls back: what fails for a passing reason goes there, and the rules of its policy come after that. */
+export interface WorldFallback {
+  /** Retries before it. */
+  readonly retries: number
+  /** Index of the cluster, another one than that of the leg. */
+  readonly cluster: number
+  readonly back: "redrive" | "stay"
 }
 
 /** How a leg spills: what fails for a passing reason goes to the disk, and the rules of its policy come after that. */
@@ -162,9 +174,10 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     while (legs.length < 3 && chance(0.35)) legs.push(leg(`s${index}-${legs.length}`, chance(0.5)))
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
-  const { streams, disk, rates: ofSpills } = drawSpills(seed, plain, focus)
+  const spilling = drawSpills(seed, plain, focus)
+  const { streams, disk, rates: lasting, clusters: count } = drawFallbacks(seed, clusters, spilling, focus)
   const rates = drawRates(random, letters)
-  Object.assign(rates, undeliveredRates(streams, undelivered), ofSpills, focus === undefined ? {} : focusRates(focus))
+  Object.assign(rates, undeliveredRates(streams, undelivered), lasting, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
   const plainGroups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,
@@ -180,7 +193,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
   if (groups.some(({ ending }) => ending !== "retry")) rates.poison ??= 0.05 + letters() * 0.2
   return {
     seed,
-    clusters,
+    clusters: count,
     leats: isClosing ? 2 : upTo(2),
     streams,
     groups,

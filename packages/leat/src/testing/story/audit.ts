@@ -22,7 +22,8 @@ export const audit = Effect.fnUntraced(function* (
       const isTroubled = chronicle.mishaps.some(({ mishap }) => mishap === "close" || mishap === "crash")
       const hasOneOwner =
         disk?.isShared !== true && chronicle.processes.every(({ leat }) => chronicle.ownersOf({ leat, sink }) < 2)
-      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner
+      // What stays in a fallback is not in this topic.
+      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner && leg.fallback?.back !== "stay"
       chronicle.audits.push({ sink, events, copies, dropped: sumOf(dropped), missing, isAnnounced })
     }
 })

@@ -207,14 +207,14 @@ function impatiently(mischief: Mischief, leat: number) {
 
 /** What an outcome says is what the journal says. */
 function outcomeOf({ teller }: Callers, { fact }: Asked, call: Call, receipt: Receipt): Effect.Effect<void> {
-  return Effect.map(receipt.outcome, ({ stored, deadLettered, dropped, spilled }) => {
+  return Effect.map(receipt.outcome, ({ stored, fellBack, deadLettered, dropped, spilled }) => {
     if (teller.isCrashed) return
     const { chronicle, index } = teller
     const id = formatEventId(receipt.id)
     const places = fact.legs
       .filter(({ isRequired }) => isRequired)
       .map((leg) => chronicle.legs.get(`${index} ${sinkOf(leg)} ${id}`)?.place)
-    const told = { stored, deadLettered: sumOf(deadLettered), dropped: sumOf(dropped), spilled }
+    const told = { stored, fellBack, deadLettered: sumOf(deadLettered), dropped: sumOf(dropped), spilled }
     const inJournal = (place: keyof typeof told) => places.filter((found) => found === place).length
     // What another process has sent on and settled meanwhile is not in the journal of this one.
     const isTaken = fact.legs.some((leg) => chronicle.ownersOf({ leat: index, sink: sinkOf(leg) }) > 1)
@@ -223,7 +223,7 @@ function outcomeOf({ teller }: Callers, { fact }: Asked, call: Call, receipt: Re
       const more = told[place] - inJournal(place)
       return place === "spilled" ? more === -taken : more >= 0 && more <= taken
     }
-    if (!isSo("stored") || !isSo("deadLettered") || !isSo("dropped") || !isSo("spilled"))
+    if (!(["stored", "fellBack", "deadLettered", "dropped", "spilled"] as const).every(isSo))
       chronicle.notice("toldWrongly", `the outcome of event ${call.serial} is ${JSON.stringify(told)}`)
   })
 }

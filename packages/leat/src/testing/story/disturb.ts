@@ -71,23 +71,28 @@ function isHalted({ leat }: Teller): boolean {
 const disturbMachine = Effect.fnUntraced(function* (party: Party, teller: Teller) {
   const { mischief, disks, world } = party
   const { index, disk } = teller
-  if (!mischief.isAway(index) && mischief.lasts("outage", index)) yield* awayForAWhile(party, teller)
+  // Both clusters of a leg that falls back may be away.
+  const hasFallback = world.streams.some(({ legs }) => legs.some(({ fallback }) => fallback !== undefined))
+  if ((hasFallback || !mischief.isAway(index)) && mischief.lasts("outage", index)) yield* awayForAWhile(party, teller)
   if (disk !== undefined && !mischief.isFull(index) && mischief.lasts("diskFull", index))
     yield* forAWhile(party, mischief.fillDisk(index))
   if (disk !== undefined && mischief.lasts("losePower", index))
     yield* disks.losePower(disk, Math.floor(mischief.random() * 4))
   const mayCrash = party.tellers.length < world.leats + restartsMax
   if (mayCrash && mischief.lasts("crash", index)) {
+    const isAway = mischief.isAway(index)
     yield* crash(party, teller)
-    yield* restart(party, teller)
+    const next = yield* restart(party, teller)
+    // What the next one is cut off from is the same as before.
+    if (isAway) yield* awayForAWhile(party, next)
   }
 })
 
-/** A cluster is away for one leat: that of a leg that spills, where there is one. */
+/** A cluster is away for one leat: that of a leg that spills or falls back, where there is one. */
 export function awayForAWhile(party: Party, { index }: Teller): Effect.Effect<unknown, never, Scope.Scope> {
   const { mischief, world } = party
   const legs = world.streams.flatMap((stream) => stream.legs)
-  const leg = legs.find(({ spill }) => spill !== undefined) ?? legs[0]
+  const leg = legs.find(({ spill, fallback }) => spill !== undefined || fallback !== undefined) ?? legs[0]
   const isAny = mischief.random() < 0.3
   const cluster = isAny ? Math.floor(mischief.random() * world.clusters) : (leg?.cluster ?? 0)
   return forAWhile(party, mischief.beginOutage(index, cluster))

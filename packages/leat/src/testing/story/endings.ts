@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import { replay } from "../../deadLetters/replayLetters.ts"
 import { deadLetterTopics, retryTopic } from "../../record/DeadLetter.ts"
 import type { PartitionBounds, Transport } from "../../transport/index.ts"
+import { type PlaceOfTopic, placesRead } from "./fallbackPlaces.ts"
 import { joinParty, type Party, resumeAll } from "./party.ts"
 import type { WorldGroup } from "./World.ts"
 import { clusterName, sinkOf } from "./worldRoutes.ts"
@@ -40,11 +41,14 @@ export const endGroup = Effect.fnUntraced(function* (party: Party, group: WorldG
   const teller = tellers.find(({ isClosing }) => !isClosing)
   if (teller !== undefined && !members.some((member) => member.group === group)) yield* joinParty(party, group, teller)
   const isThere = members.some((member) => member.group === group && !member.teller.isClosing)
-  const transport =
-    isThere && teller !== undefined
-      ? yield* Effect.option(teller.leat.transport(clusterName(leg.cluster)))
-      : Option.none<Transport>()
-  const isWhole = Option.isSome(transport) && (yield* hasAll(party, group, leg.topic, transport.value))
+  const transports = yield* Effect.forEach(party.stages, ({ reader }) => reader)
+  const places = yield* placesRead(world, group, transports)
+  let isWhole = isThere && teller !== undefined
+  for (const { cluster, topic } of places) {
+    if (!isWhole || teller === undefined) break
+    const transport = yield* Effect.option(teller.leat.transport(clusterName(cluster)))
+    isWhole = Option.isSome(transport) && (yield* hasAll(party, group, topic, transport.value))
+  }
   const { ending } = group
   chronicle.groups.push({
     group: group.group,
@@ -52,12 +56,18 @@ export const endGroup = Effect.fnUntraced(function* (party: Party, group: WorldG
     stream: fact.stream,
     isOrdered: fact.isOrdered,
     isWhole,
+    fallback: fallbackOf(places),
     delaysMs: group.retryDelaysMs,
     ending: ending === "deadLetterAll" ? "deadLetter" : ending === "halt" ? "retry" : ending,
     // Who consumes by hand may be gone between the work and the word that it is done; tombstones are handled unseen.
     mayRepeat: mischief.mayRepeat || group.api === "subscribe" || fact.isCompacted
   })
 })
+
+/** The topic that events stay in beside that of the stream. */
+function fallbackOf([, fallback]: ReadonlyArray<PlaceOfTopic>): string | undefined {
+  return fallback?.topic
+}
 
 /** Waits until a group has settled all there is, and what was replayed for it. */
 const hasAll = Effect.fnUntraced(function* (

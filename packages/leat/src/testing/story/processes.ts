@@ -6,6 +6,7 @@ import { joinParty, type Party } from "./party.ts"
 import { Gate } from "./Gate.ts"
 import { Teller } from "./Teller.ts"
 import type { SeenAtDrivers } from "./statesOf.ts"
+import { watchFallbacks } from "./watchFallbacks.ts"
 import { watchLanes } from "./watchLanes.ts"
 import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
@@ -25,7 +26,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   const drivers = stages.map(({ driver }, cluster) => {
     const faulty = faultDriver(watchStored(driver, chronicle, party.wall), mischief.planOf(index, cluster))
     const watched = watchLanes(watchSent(faulty, seen.lettersOnWay), clusterName(cluster), seen)
-    const doubted = watchDoubts(watched, chronicle, cluster, world)
+    const doubted = watchFallbacks(watchDoubts(watched, chronicle, cluster, world), chronicle, cluster, world)
     return { ...gate.driver(watchSettles(doubted, chronicle, world)), name: clusterName(cluster) }
   })
   const disk = world.disk === undefined ? undefined : world.disk.isShared ? 0 : (slot ?? index)
@@ -81,6 +82,7 @@ export const restart = Effect.fnUntraced(function* (party: Party, { slot }: Tell
   const teller = yield* openTeller(party, slot)
   for (const group of world.groups) yield* joinParty(party, group, teller)
   yield* beginCalling(party, teller, Math.ceil(world.calls / 2))
+  return teller
 })
 
 /** Looks again and again whether the legs of each stream have room for a small event. */

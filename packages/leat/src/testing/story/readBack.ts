@@ -3,10 +3,11 @@ import { Effect, Option, Stream } from "effect"
 import { formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord, Transport } from "../../transport/index.ts"
-import type { Chronicle } from "../judge/Chronicle.ts"
+import type { Chronicle, Copy } from "../judge/Chronicle.ts"
+import { fallbackPlace } from "./fallbackPlaces.ts"
 import { storyNotes } from "./storyNotes.ts"
 import { serialOf, textOf } from "./Teller.ts"
-import type { World, WorldLeg, WorldStream } from "./World.ts"
+import type { World } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
 /** How long a new member may take to get lanes that nobody holds, in milliseconds. */
@@ -20,35 +21,51 @@ export const readBack = Effect.fnUntraced(function* (
 ) {
   for (const stream of streams)
     for (const leg of stream.legs) {
+      const own = { stream: stream.stream, sink: sinkOf(leg) }
       const transport = transports[leg.cluster]
-      if (transport !== undefined) yield* readLeg(chronicle, stream, leg, transport)
+      if (transport !== undefined)
+        yield* readPlace(chronicle, chronicle.copies, { ...own, topic: leg.topic, transport })
+      const place = yield* fallbackPlace(leg, transports)
+      const other = transports[place?.cluster ?? -1]
+      if (place !== undefined && other !== undefined)
+        yield* readPlace(chronicle, chronicle.fallen, { ...own, topic: place.topic, transport: other })
     }
 })
 
-const readLeg = Effect.fnUntraced(function* (
+/** A topic that holds events of a stream for a sink. */
+interface Place {
+  readonly stream: string
+  readonly sink: string
+  readonly topic: string
+  readonly transport: Transport
+}
+
+const readPlace = Effect.fnUntraced(function* (
   chronicle: Chronicle,
-  { stream }: WorldStream,
-  leg: WorldLeg,
-  transport: Transport
+  into: Array<Copy>,
+  { stream, sink, topic, transport }: Place
 ) {
-  const sink = sinkOf(leg)
   const isThere = Array.from(chronicle.legs.values()).some((one) => one.sink === sink)
   if (!isThere) return
-  for (const { partition, start, end } of yield* transport.bounds(leg.topic)) {
+  for (const { partition, start, end } of yield* transport.bounds(topic)) {
     const range = { fromPosition: start, toPosition: end }
-    yield* Stream.runForEach(transport.read(leg.topic, partition, range), ({ records }) =>
+    yield* Stream.runForEach(transport.read(topic, partition, range), ({ records }) =>
       Effect.sync(() => {
-        for (const record of records) keep(chronicle, sink, partition, stream, record)
+        for (const record of records) keep(into, { sink, partition, stream }, record)
       })
     )
   }
 })
 
-function keep(chronicle: Chronicle, sink: string, partition: number, stream: string, record: ReceivedRecord): void {
+function keep(
+  into: Array<Copy>,
+  { sink, partition, stream }: { readonly sink: string; readonly partition: number; readonly stream: string },
+  record: ReceivedRecord
+): void {
   const { id, isMarker, correlationId } = readMeta(record.headers, stream)
   if (isMarker) return
   const { position, key, value, headers } = record
-  chronicle.copies.push({
+  into.push({
     sink,
     partition,
     position,

@@ -13,33 +13,45 @@ import { retryTopicsMax } from "../../routes/retryTopicFaults.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord, Transport } from "../../transport/index.ts"
+import { placesRead } from "./fallbackPlaces.ts"
 import type { Chronicle, LetterFact, RetryFact } from "../judge/Chronicle.ts"
 import { moveIn } from "./watchLetters.ts"
 import type { World } from "./World.ts"
 
 export const readLetters = Effect.fnUntraced(function* (
   chronicle: Chronicle,
-  { streams, groups }: World,
+  world: World,
   transports: ReadonlyArray<Transport>
 ) {
-  for (const { group, stream } of groups) {
-    const fact = streams[stream]
-    const [leg] = fact?.legs ?? []
-    const transport = transports[leg?.cluster ?? 0]
-    if (fact === undefined || leg === undefined || transport === undefined) continue
-    const { deadLetters, replays } = deadLetterTopics(leg.topic, group)
-    const place = { group, stream: fact.stream }
-    const readLetter = (record: ReceivedRecord) => {
-      const resolution = readResolution(record.headers)
-      if (resolution?.how === "replayed") chronicle.resolved.push({ group, ...resolution })
-      return letterOf(record)
+  for (const { group, stream } of world.groups) {
+    const fact = world.streams[stream]
+    if (fact === undefined) continue
+    for (const { cluster, topic } of yield* placesRead(world, { stream }, transports)) {
+      const transport = transports[cluster]
+      if (transport !== undefined) yield* readAll(chronicle, { group, stream: fact.stream }, topic, transport)
     }
-    chronicle.letters.push(...(yield* readTopic(transport, deadLetters, place, readLetter)))
-    chronicle.replays.push(...(yield* readTopic(transport, replays, place, replayOf)))
-    for (let tier = 1; tier <= retryTopicsMax; tier++) {
-      const found = yield* readTopic(transport, retryTopic(leg.topic, group, tier), place, retryOf)
-      chronicle.retries.push(...found.map((one) => ({ ...one, tier, moved: one.moved })))
-    }
+  }
+})
+
+/** What a group has of one topic that it reads. */
+const readAll = Effect.fnUntraced(function* (
+  chronicle: Chronicle,
+  place: OfGroup,
+  topic: string,
+  transport: Transport
+) {
+  const { group } = place
+  const { deadLetters, replays } = deadLetterTopics(topic, group)
+  const readLetter = (record: ReceivedRecord) => {
+    const resolution = readResolution(record.headers)
+    if (resolution?.how === "replayed") chronicle.resolved.push({ group, topic: deadLetters, ...resolution })
+    return letterOf(record)
+  }
+  chronicle.letters.push(...(yield* readTopic(transport, deadLetters, place, readLetter)))
+  chronicle.replays.push(...(yield* readTopic(transport, replays, place, replayOf)))
+  for (let tier = 1; tier <= retryTopicsMax; tier++) {
+    const found = yield* readTopic(transport, retryTopic(topic, group, tier), place, retryOf)
+    chronicle.retries.push(...found.map((one) => ({ ...one, tier, moved: one.moved })))
   }
 })
 

@@ -90,7 +90,7 @@ const steps: ReadonlyArray<Step> = [
   withoutLeg,
   withOneMember,
   plainGroup,
-  (world, index) => (index === 0 && world.clusters > 1 ? onOneCluster(world) : undefined),
+  (world, index) => (index === 0 && world.clusters > 1 ? onFewerClusters(world) : undefined),
   (world, index) => choice([{ keys: 1 }, { msMax: 5 }], world, index),
   plainLeg,
   plainStream
@@ -175,18 +175,32 @@ function plainGroup(world: World, index: number): World | undefined {
   return { ...world, groups: world.groups.map((one) => (one === group ? { ...one, ...change } : one)) }
 }
 
-function onOneCluster(world: World): World {
+function legsOf({ streams }: World): ReadonlyArray<WorldLeg> {
+  return streams.flatMap(({ legs }) => legs)
+}
+
+/** One, or where legs fall back one for all of them and one for all fallbacks. */
+function onFewerClusters(world: World): World {
   const streams = world.streams.map((stream) => ({
     ...stream,
-    legs: stream.legs.map((leg) => ({ ...leg, cluster: 0 }))
+    legs: stream.legs.map((leg) => ({
+      ...leg,
+      cluster: 0,
+      fallback: leg.fallback === undefined ? undefined : { ...leg.fallback, cluster: 1 }
+    }))
   }))
-  return { ...world, clusters: 1, streams, slow: world.slow === undefined ? undefined : { ...world.slow, cluster: 0 } }
+  const legs = streams.flatMap((stream) => stream.legs)
+  const clusters = legs.some(({ fallback }) => fallback !== undefined) ? 2 : 1
+  if (clusters === world.clusters && legs.every(({ cluster }, index) => cluster === legsOf(world)[index]?.cluster))
+    return world
+  return { ...world, clusters, streams, slow: world.slow === undefined ? undefined : { ...world.slow, cluster: 0 } }
 }
 
 const plain: ReadonlyArray<Partial<WorldLeg>> = [
   { budget: undefined },
   { breaker: undefined },
   { spill: undefined },
+  { fallback: undefined },
   { wire: "compact" },
   { policy: "keep" },
   { overflow: "block" },
@@ -210,7 +224,8 @@ function plainLeg(world: World, index: number): World | undefined {
 function plainStream(world: World, index: number): World | undefined {
   const stream = world.streams[index]
   if (stream === undefined) return undefined
-  if (!stream.isCompacted && stream.isOrdered) return world
+  const stays = stream.legs.some(({ fallback }) => fallback?.back === "stay")
+  if ((!stream.isCompacted && stream.isOrdered) || stays) return world
   return withStream(world, index, () => ({ isCompacted: false, isOrdered: true }))
 }
 

@@ -48,6 +48,8 @@ export function statesOf(
   const ownLegs = sink === undefined ? legs : legs.filter((leg) => leg.sink === sink)
   found.push(...statesOfLegs(ownLegs, seen))
   if (leat.halted().some((one) => sink === undefined || one.sink === sink)) found.push("halted")
+  const ownSinks = leat.sinks().filter((one) => sink === undefined || one.sink === sink)
+  if (ownSinks.some(({ fallback }) => (fallback?.partitions.length ?? 0) > 0)) found.push("fellBack")
   const held = Array.from(seen.lanes).filter((one) => lane === undefined || isSame(one, lane))
   const rows = lane === undefined ? lanes : lanes.filter((row) => held.some((one) => isRowOf(row, one)))
   found.push(...statesOfLanes(held, rows, leat.subscriptions(), lane))

@@ -1,7 +1,7 @@
 /** A story in words: the world that it played in, and everything that happened, one line for each thing. */
 import type { Call, Chronicle, Handling, LegFact } from "../judge/Chronicle.ts"
 import type { World, WorldDisk, WorldLeg } from "./World.ts"
-import { sinkOf } from "./worldRoutes.ts"
+import { clusterName, sinkOf } from "./worldRoutes.ts"
 
 /**
  * What a world consists of, in a few lines.
@@ -24,7 +24,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
       ...legs.map(
         (leg) =>
           `  leg ${sinkOf(leg)}: ${leg.isRequired ? "required" : "best-effort"}, ${leg.overflow}, ${leg.policy}, ${leg.wire}, ` +
-          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${breakerWords(leg)}${spillWords(leg)}`
+          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${breakerWords(leg)}${spillWords(leg)}${fallbackWords(leg)}`
       )
     ]),
     ...world.groups.map(
@@ -53,6 +53,12 @@ function spillWords({ spill }: WorldLeg): string {
   if (spill === undefined) return ""
   const rate = spill.rate === undefined ? "" : `, sent on at ${spill.rate} a second`
   return `, spills up to ${spill.bytes} bytes after ${many(spill.retries + 1, "attempt")}${rate}`
+}
+
+function fallbackWords({ fallback }: WorldLeg): string {
+  if (fallback === undefined) return ""
+  const { cluster, retries, back } = fallback
+  return `, falls back to ${clusterName(cluster)} after ${many(retries + 1, "attempt")}${back === "stay" ? " and stays there" : ""}`
 }
 
 function diskWords({ isShared, flushMs }: WorldDisk): string {

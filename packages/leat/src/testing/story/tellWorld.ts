@@ -9,6 +9,8 @@ import { awayForAWhile, disturb } from "./disturb.ts"
 import { joinParty, type Party, resumeAll } from "./party.ts"
 import { emptyDisks, leaveDisk, leaveToOne } from "./diskEndings.ts"
 import { endGroup, within } from "./endings.ts"
+import { emptyFallbacks } from "./fallbackEndings.ts"
+import { placesRead } from "./fallbackPlaces.ts"
 import { Mischief } from "./Mischief.ts"
 import { Occasions } from "./Occasions.ts"
 import { statesOf, type Whose } from "./statesOf.ts"
@@ -97,6 +99,9 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
       required: legs.filter(({ isRequired }) => isRequired).map(sinkOf)
     })
   const several = { members: [], calling: [], crashing: [], replaying: [], outcomes: [], memberCount: 0, serial: 0 }
+  for (const leg of world.streams.flatMap(({ legs }) => legs))
+    if (leg.fallback !== undefined)
+      chronicle.fallbacks.set(sinkOf(leg), { sink: sinkOf(leg), back: leg.fallback.back, given: 0 })
   const own = { world, stages, wall, disks: new Disks(world) }
   const party: Party = { ...own, chronicle, occasions, mischief, tellers, ...several }
   for (let index = 0; index < world.leats; index++) yield* openTeller(party)
@@ -109,7 +114,8 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   for (const group of world.groups)
     for (let index = 0; index < group.members; index++) yield* joinParty(party, group, first[index % first.length])
   for (const teller of first) yield* beginCalling(party, teller, world.calls)
-  if (world.focus?.state === "spilled") for (const teller of first) yield* awayForAWhile(party, teller)
+  const isAboutOutages = world.focus?.state === "spilled" || world.focus?.state === "fellBack"
+  if (isAboutOutages) for (const teller of first) yield* awayForAWhile(party, teller)
   if (world.disk?.isShared === true) yield* Effect.forkScoped(leaveDisk(party))
   const disturbing = yield* Effect.forkScoped(disturb(party))
   const calls = allCalls(party)
@@ -124,12 +130,13 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   yield* Effect.sleep(world.msMax + (world.slow?.ms ?? 0))
   const transports = yield* Effect.forEach(stages, ({ reader }) => reader)
   for (const group of chronicle.groups) {
-    const fact = world.streams.find(({ stream }) => stream === group.stream)
-    const leg = fact?.legs[0]
-    const transport = transports[leg?.cluster ?? 0]
-    if (leg !== undefined && transport !== undefined)
-      for (const topic of topicsOf(leg.topic, group))
-        yield* joinAfterwards(chronicle, group.group, topic, transport, mischief.mayRepeat)
+    const stream = world.streams.findIndex((one) => one.stream === group.stream)
+    for (const { cluster, topic: read } of yield* placesRead(world, { stream }, transports)) {
+      const transport = transports[cluster]
+      if (transport !== undefined)
+        for (const topic of topicsOf(read, group))
+          yield* joinAfterwards(chronicle, group.group, topic, transport, mischief.mayRepeat)
+    }
   }
   yield* readBack(chronicle, world, transports)
   yield* readLetters(chronicle, world, transports)
@@ -187,6 +194,7 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
     Effect.forEach(closing, ({ close }) => close, { discard: true })
   )
   yield* emptyDisks(party)
+  yield* emptyFallbacks(party)
   yield* within(party, "a replay", Fiber.awaitAll(party.replaying.map(({ fiber }) => fiber)))
   for (const group of world.groups) yield* endGroup(party, group)
   for (const { leat, index, isClosing } of tellers)

@@ -1,11 +1,12 @@
 /** The route document of a world. */
+import { fallbackPartitions } from "../../record/fallbackTopic.ts"
 import type { Stage } from "./Scenario.ts"
 import type { World, WorldGroup, WorldLeg, WorldSpill } from "./World.ts"
 
 const retry = { base: "10 millis", factor: 2, maxDelay: "500 millis" }
 
 /** Of a leg. */
-function policyOf({ policy, budget, breaker, spill }: WorldLeg): ReadonlyArray<unknown> {
+function policyOf({ policy, budget, breaker, spill, fallback }: WorldLeg): ReadonlyArray<unknown> {
   const within = <A extends object>(own: A) => ({ ...own, ...(budget === undefined ? {} : { budget }) })
   const rules = {
     keep: [
@@ -18,11 +19,13 @@ function policyOf({ policy, budget, breaker, spill }: WorldLeg): ReadonlyArray<u
       { on: ["*"], retry: within({ times: 2, base: "5 millis" }), then: "deadLetter" }
     ]
   }
-  const isEnding = breaker === "ends" && (spill !== undefined || policy === "drop")
-  const open = isEnding ? [{ on: ["BreakerOpen"], then: spill === undefined ? "drop" : "spill" }] : []
-  if (spill === undefined) return [...open, ...rules[policy]]
-  const spilling = { on: ["passing"], retry: within({ times: spill.retries, base: "10 millis" }), then: "spill" }
-  return [...open, spilling, ...rules[policy]]
+  const elsewhere = spill ?? fallback
+  const then = spill === undefined ? (fallback === undefined ? "drop" : "fallback") : "spill"
+  const isEnding = breaker === "ends" && (elsewhere !== undefined || policy === "drop")
+  const open = isEnding ? [{ on: ["BreakerOpen"], then }] : []
+  if (elsewhere === undefined) return [...open, ...rules[policy]]
+  const going = { on: ["passing"], retry: within({ times: elsewhere.retries, base: "10 millis" }), then }
+  return [...open, going, ...rules[policy]]
 }
 
 /** Opens after a few failures, since no story sends many. */
@@ -69,6 +72,13 @@ export function sinkOf({ cluster, topic }: WorldLeg): string {
   return `${clusterName(cluster)}/${topic}`
 }
 
+/** Whether a topic of a cluster, given by its index, is the fallback of the leg. */
+export function isFallbackOf({ cluster, topic, fallback }: WorldLeg, inCluster: number, name: string): boolean {
+  return (
+    fallback?.cluster === inCluster && fallbackPartitions(name, { cluster: clusterName(cluster), topic }) !== undefined
+  )
+}
+
 /** Each version is another table for the same places. */
 export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version: number): unknown {
   const { streams, groups, disk } = world
@@ -84,7 +94,10 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
     buffer: { bytes: one.bufferBytes + 1024 * (version % 5), overflow: one.overflow },
     batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 },
     ...(one.breaker === undefined ? {} : { breaker }),
-    ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) })
+    ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) }),
+    ...(one.fallback === undefined
+      ? {}
+      : { fallback: { cluster: clusterName(one.fallback.cluster), back: one.fallback.back } })
   })
   const sections = stages.map(({ config }, index) => [clusterName(index), { transport: clusterName(index), ...config }])
   return {
