@@ -29,7 +29,7 @@ function* garbledLetters(chronicle: Chronicle, group: GroupFact): Iterable<Verdi
 }
 
 /** The topics that a group reads. */
-export function topicsRead({ sink, group, fallback, delaysMs = [] }: GroupFact): ReadonlyArray<string> {
+function topicsRead({ sink, group, fallback, delaysMs = [] }: GroupFact): ReadonlyArray<string> {
   return [topicOf(sink), ...(fallback === undefined ? [] : [fallback])].flatMap((topic) => [
     topic,
     deadLetterTopics(topic, group).replays,
