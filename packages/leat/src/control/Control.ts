@@ -1,0 +1,128 @@
+/**
+ * What the control stream says, folded. Pure and total: no clock, no I/O, and any record is taken. The same object comes back for a record that
+ * does not count, so that its author knows when it reads it back.
+ *
+ * A table names the version that it is based on, a step of a move the step of its own stream: streams do not disturb each other.
+ */
+import type { ControlRecord, TableRecord } from "./ControlRecord.ts"
+import {
+  directed,
+  drained,
+  givenUp,
+  handedOver,
+  joined,
+  left,
+  opened,
+  placed,
+  retired,
+  sealed,
+  sealing,
+  swept
+} from "./moves.ts"
+import type { Placement } from "./Placement.ts"
+
+export interface Control {
+  /** The version of the document in force. */
+  readonly version: number
+  readonly document: unknown
+  readonly streams: ReadonlyMap<string, Placement>
+  /** How often each process has beaten, and the version that it had applied. */
+  readonly members: ReadonlyMap<string, { readonly beats: number; readonly version: number }>
+  /** Kinds of records that a newer leat has written; they are skipped here. */
+  readonly unknownKinds: ReadonlySet<string>
+}
+
+/** Nothing was read yet. */
+export const emptyControl: Control = {
+  version: 0,
+  document: undefined,
+  streams: new Map(),
+  members: new Map(),
+  unknownKinds: new Set()
+}
+
+/**
+ * The state behind a record.
+ *
+ * @example
+ * ```ts
+ * const after = apply(control, record)
+ * if (after === control) return "somebody else was first"
+ * ```
+ */
+export function apply(control: Control, record: ControlRecord): Control {
+  switch (record.kind) {
+    case "table":
+      return record.base === control.version ? withTable(control, record) : control
+    case "beat": {
+      const beats = (control.members.get(record.member)?.beats ?? 0) + 1
+      const members = new Map(control.members).set(record.member, { beats, version: record.version })
+      return { ...control, members }
+    }
+    case "joined":
+    case "left":
+    case "sealing":
+    case "drained":
+    case "sealed":
+    case "opened":
+    case "swept":
+    case "givenUp":
+    case "handedOver":
+    case "retired":
+      return withStep(control, record)
+    default:
+      return withUnknown(control, record)
+  }
+}
+
+function withTable(control: Control, { document, places }: TableRecord): Control {
+  const streams = new Map(control.streams)
+  for (const [stream, place] of places) {
+    const placement = streams.get(stream)
+    streams.set(stream, placement === undefined ? placed(place) : directed(placement, place))
+  }
+  return { ...control, version: control.version + 1, document, streams }
+}
+
+function withStep(control: Control, record: Exclude<ControlRecord, { readonly kind: "table" | "beat" }>): Control {
+  const placement = control.streams.get(record.stream)
+  if (placement === undefined || ("base" in record && record.base !== placement.step)) return control
+  const next = stepped(control, placement, record)
+  if (next === undefined || next === placement) return control
+  return { ...control, streams: new Map(control.streams).set(record.stream, next) }
+}
+
+function stepped(
+  control: Control,
+  placement: Placement,
+  record: Exclude<ControlRecord, { readonly kind: "table" | "beat" }>
+): Placement | undefined {
+  switch (record.kind) {
+    case "joined":
+      return joined(placement, record.member)
+    case "left":
+      return left(placement, record.member, record.upTo)
+    case "sealing":
+      return sealing(placement)
+    case "drained":
+      return drained(placement, record)
+    case "sealed":
+      return sealed(placement, record, (member) => control.members.get(member)?.beats ?? 0)
+    case "opened":
+      return opened(placement, record.begin)
+    case "swept":
+      return swept(placement, record)
+    case "givenUp":
+      return givenUp(placement, record)
+    case "handedOver":
+      return handedOver(placement, record)
+    case "retired":
+      return retired(placement, record)
+  }
+}
+
+function withUnknown(control: Control, record: unknown): Control {
+  const kind = String((record as { readonly kind?: unknown } | undefined)?.kind)
+  if (control.unknownKinds.has(kind)) return control
+  return { ...control, unknownKinds: new Set([...control.unknownKinds, kind]) }
+}

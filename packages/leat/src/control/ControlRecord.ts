@@ -1,0 +1,81 @@
+/**
+ * What stands in the control stream. All processes read it in the same order and fold it into the same state (`Control`).
+ *
+ * A record that changes a placement or the table names the number that it is based on (`base`): it counts only where that is the number
+ * in force at its own position. The others only ever add, and may come twice: joins, beats, drains, sweeps, hand-overs.
+ */
+
+/** Where a stream lies. */
+export interface Place {
+  readonly cluster: string
+  readonly topic: string
+  readonly partitions: number
+}
+
+/** One position for each partition. */
+export type Positions = ReadonlyArray<number>
+
+export type ControlRecord =
+  | TableRecord
+  /** An incarnation writes a stream. It sends nothing before it has read this back. */
+  | { readonly kind: "joined"; readonly stream: string; readonly member: string }
+  /** It writes the stream no more, and all that it sent has its answer. It never joins again. */
+  | { readonly kind: "left"; readonly stream: string; readonly member: string; readonly upTo: Positions }
+  /** It lives, and has applied this version of the table. */
+  | { readonly kind: "beat"; readonly member: string; readonly version: number }
+  /** From here on writers gate what is offered and empty their old lanes. */
+  | { readonly kind: "sealing"; readonly stream: string; readonly base: number }
+  | DrainedRecord
+  | SealedRecord
+  /** Gates open. `begin`: the end of each partition of the target, read after `sealed`. */
+  | { readonly kind: "opened"; readonly stream: string; readonly base: number; readonly begin: Positions }
+  /** What members that were passed over wrote behind the end, up to here, is stored in the newest epoch. */
+  | { readonly kind: "swept"; readonly stream: string; readonly epoch: number; readonly upTo: Positions }
+  /** A member that was passed over is dead, and so is all that it sent: a person's word. `upTo` was read after that. */
+  | {
+      readonly kind: "givenUp"
+      readonly stream: string
+      readonly epoch: number
+      readonly member: string
+      readonly upTo: Positions
+    }
+  /** A group has settled all of the epoch. */
+  | { readonly kind: "handedOver"; readonly stream: string; readonly epoch: number; readonly group: string }
+  /** Nobody needs the epoch any more; `groups` are all that its old transport knows. */
+  | {
+      readonly kind: "retired"
+      readonly stream: string
+      readonly base: number
+      readonly epoch: number
+      readonly groups: ReadonlyArray<string>
+    }
+
+/** A whole document, new or an older one again. `places`: where its streams lie, with names and stars resolved by who planned it. */
+export interface TableRecord {
+  readonly kind: "table"
+  readonly base: number
+  readonly document: unknown
+  readonly places: ReadonlyMap<string, Place>
+}
+
+/** A member has nothing left in its old lanes, nothing in flight and nothing in doubt. `upTo`: the end of each partition, read after that. */
+export interface DrainedRecord {
+  readonly kind: "drained"
+  readonly stream: string
+  readonly epoch: number
+  /** Which sealing of the epoch it answers: a stale answer to one that was aborted must not count for the next. */
+  readonly attempt: number
+  readonly member: string
+  readonly upTo: Positions
+}
+
+/** The barrier. */
+export interface SealedRecord {
+  readonly kind: "sealed"
+  readonly stream: string
+  readonly base: number
+  /** The end of each partition, read when all others had drained. */
+  readonly end: Positions
+  /** Who is passed over, with how many beats it was judged by: one more, and the record does not count. */
+  readonly over: ReadonlyMap<string, number>
+}

@@ -1,0 +1,58 @@
+/**
+ * Where a stream lies and lay: a list of epochs, oldest first. The newest is `planned` or `open`; each one before it is `open`, `sealing`,
+ * `sealed` or `retired`. A place may come more than once, so an epoch is a range of positions in each partition of its place.
+ */
+import type { Place, Positions } from "./ControlRecord.ts"
+
+export interface Placement {
+  /** Changes of this placement that counted. The next one has to be based on it. */
+  readonly step: number
+  /** The highest number that an epoch had, planned ones that were dropped included. */
+  readonly lastEpoch: number
+  readonly epochs: ReadonlyArray<Epoch>
+  readonly writers: ReadonlyMap<string, "joined" | "left" | "givenUp">
+}
+
+export interface Epoch {
+  readonly epoch: number
+  readonly place: Place
+  readonly phase: "planned" | "open" | "sealing" | "sealed" | "retired"
+  /** Where it begins; undefined: it was not opened yet. */
+  readonly begin: Positions | undefined
+  /** Where it ends; undefined: it is not sealed yet. */
+  readonly end: Positions | undefined
+  /** The number of the epoch that its sealing was for. */
+  readonly attempt: number
+  readonly drained: ReadonlyMap<string, Positions>
+  /** Who was passed over and is not swept yet; with its `upTo` when it has drained since. */
+  readonly over: ReadonlyMap<string, Positions | undefined>
+  /** Up to where records of those are swept. */
+  readonly swept: Positions
+  readonly handedOver: ReadonlySet<string>
+}
+
+/** An epoch that is planned and has begun nowhere. */
+export function plannedEpoch(epoch: number, place: Place): Epoch {
+  const none = { begin: undefined, end: undefined, attempt: 0, swept: [] }
+  return { epoch, place, phase: "planned", ...none, drained: new Map(), over: new Map(), handedOver: new Set() }
+}
+
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.cluster === other.cluster && one.topic === other.topic && one.partitions === other.partitions
+}
+
+/** The newest epoch, and the one that it is to follow while it is planned. */
+export function endsOf({ epochs }: Placement): { readonly newest: Epoch | undefined; readonly source: Epoch | undefined } {
+  const newest = epochs.at(-1)
+  return { newest, source: newest?.phase === "planned" ? epochs.at(-2) : undefined }
+}
+
+/** Whether somebody who was passed over may still have records that are not swept. */
+export function isSweeping({ epochs }: Placement): boolean {
+  return epochs.some(({ over }) => over.size > 0)
+}
+
+/** The partition of a bucket, with either partitioner (decision 4). */
+export function partitionIn({ partitions }: Place, bucket: number): number {
+  return bucket % partitions
+}

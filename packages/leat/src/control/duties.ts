@@ -1,0 +1,49 @@
+/**
+ * What is to be done next for a stream, by whoever coordinates. Each of them can be done by two at once, or begun by one and ended by another:
+ * of two records the first counts, and what is swept twice is a copy.
+ */
+import type { Place, Positions } from "./ControlRecord.ts"
+import { missingIn } from "./moves.ts"
+import { type Epoch, endsOf, isSweeping, type Placement } from "./Placement.ts"
+
+export type Duty =
+  | { readonly does: "startSealing" }
+  /** The ends of `place` are to be read when nobody of `missing` is waited for any more, and not before. */
+  | { readonly does: "seal"; readonly place: Place; readonly missing: ReadonlyArray<string> }
+  /** The ends of `place` are to be read now. */
+  | { readonly does: "open"; readonly place: Place }
+  /** Records of `members` with the header of `epoch`, from `from` on, are to be sent to the newest epoch, in order. */
+  | {
+      readonly does: "sweep"
+      readonly epoch: number
+      readonly place: Place
+      readonly from: Positions
+      readonly members: ReadonlyArray<string>
+      /** Of those, who has not said up to where it wrote. */
+      readonly owing: ReadonlyArray<string>
+      readonly to: Epoch
+    }
+  | { readonly does: "retire"; readonly epoch: Epoch }
+
+export function dutiesOf(placement: Placement): ReadonlyArray<Duty> {
+  const { newest, source } = endsOf(placement)
+  if (newest === undefined) return []
+  const duties: Array<Duty> = []
+  if (source?.phase === "open" && !isSweeping(placement)) duties.push({ does: "startSealing" })
+  if (source?.phase === "sealing")
+    duties.push({ does: "seal", place: source.place, missing: missingIn(placement, source) })
+  if (source?.phase === "sealed") duties.push({ does: "open", place: newest.place })
+  const to = placement.epochs.findLast(({ phase }) => phase === "open")
+  if (to !== undefined) duties.push(...placement.epochs.flatMap((epoch) => sweepOf(epoch, to)))
+  const oldest = placement.epochs.findIndex(({ phase }) => phase !== "retired")
+  const first = placement.epochs[oldest]
+  if (first?.phase === "sealed" && first.over.size === 0 && placement.epochs[oldest + 1]?.begin !== undefined)
+    duties.push({ does: "retire", epoch: first })
+  return duties
+}
+
+function sweepOf({ epoch, place, swept, over }: Epoch, to: Epoch): ReadonlyArray<Duty> {
+  if (over.size === 0) return []
+  const owing = [...over].flatMap(([member, upTo]) => (upTo === undefined ? [member] : []))
+  return [{ does: "sweep", epoch, place, from: swept, members: [...over.keys()], owing, to }]
+}

@@ -1,0 +1,153 @@
+/**
+ * The steps of a move, each from the placement before it to the one after it; `undefined`: it does not count here. Their rules are what the
+ * model in `packages/leat/test/control` explores.
+ */
+import type { ControlRecord, DrainedRecord, Place, Positions, SealedRecord } from "./ControlRecord.ts"
+import { type Epoch, endsOf, isSamePlace, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
+
+type RecordOf<Kind extends ControlRecord["kind"]> = Extract<ControlRecord, { readonly kind: Kind }>
+
+/** The placement of a stream that nobody knew. */
+export function placed(place: Place): Placement {
+  const begin = Array.from({ length: place.partitions }, () => 0)
+  return {
+    step: 1,
+    lastEpoch: 1,
+    epochs: [{ ...plannedEpoch(1, place), phase: "open", begin }],
+    writers: new Map()
+  }
+}
+
+/**
+ * A document says where the stream is to lie. Before `sealed` it may go back: that aborts the move, and another target starts it anew.
+ * Between `sealed` and `opened` nothing was sent to the target, so another may take its place; also the old place, as a new epoch.
+ */
+export function directed(placement: Placement, place: Place): Placement {
+  const { newest, source } = endsOf(placement)
+  if (newest !== undefined && isSamePlace(newest.place, place)) return placement
+  const target = plannedEpoch(placement.lastEpoch + 1, place)
+  const next = { ...placement, step: placement.step + 1, lastEpoch: target.epoch }
+  if (source === undefined) return { ...next, epochs: [...placement.epochs, target] }
+  if (source.phase === "sealed") return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }
+  const back: Epoch = { ...source, phase: "open", drained: new Map() }
+  const before = [...placement.epochs.slice(0, -2), back]
+  return { ...next, epochs: isSamePlace(source.place, place) ? before : [...before, target] }
+}
+
+/** Not while somebody is swept: the sweep is sent to the epoch that would be sealed, and nobody would wait for it. */
+export function sealing(placement: Placement): Placement | undefined {
+  const { newest, source } = endsOf(placement)
+  if (newest === undefined || source?.phase !== "open" || isSweeping(placement)) return undefined
+  return changed(placement, source, { phase: "sealing", attempt: newest.epoch, drained: new Map() })
+}
+
+/** Once: who has left or was given up takes another name. */
+export function joined(placement: Placement, member: string): Placement | undefined {
+  if (placement.writers.has(member)) return undefined
+  return { ...placement, writers: new Map(placement.writers).set(member, "joined") }
+}
+
+export function left(placement: Placement, member: string, upTo: Positions): Placement | undefined {
+  if (placement.writers.get(member) !== "joined") return undefined
+  const next = { ...placement, writers: new Map(placement.writers).set(member, "left") }
+  return accounted(next, member, upTo)
+}
+
+export function drained(placement: Placement, record: DrainedRecord): Placement | undefined {
+  const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
+  if (epoch === undefined || epoch.attempt !== record.attempt) return undefined
+  if (epoch.phase === "sealing" && placement.writers.get(record.member) === "joined")
+    return drainedIn(placement, epoch, record.member, record.upTo)
+  return isOwing(epoch, record.member) ? accounted(placement, record.member, record.upTo) : undefined
+}
+
+/** Counts when every writer has drained, or is passed over and has not beaten since it was judged; `beatsOf` says how often each has. */
+export function sealed(
+  placement: Placement,
+  record: SealedRecord,
+  beatsOf: (member: string) => number
+): Placement | undefined {
+  const { source } = endsOf(placement)
+  if (source?.phase !== "sealing" || record.end.length !== source.place.partitions) return undefined
+  const over = new Map<string, Positions | undefined>()
+  for (const member of missingIn(placement, source)) {
+    if (record.over.get(member) !== beatsOf(member)) return undefined
+    over.set(member, undefined)
+  }
+  for (const upTo of source.drained.values()) if (!reaches(record.end, upTo)) return undefined
+  return changed(placement, source, { phase: "sealed", end: record.end, over, swept: record.end })
+}
+
+export function opened(placement: Placement, begin: Positions): Placement | undefined {
+  const { newest, source } = endsOf(placement)
+  if (newest === undefined || source?.phase !== "sealed") return undefined
+  if (begin.length !== newest.place.partitions) return undefined
+  return changed(placement, newest, { phase: "open", begin })
+}
+
+/** What is said twice, or by two at once, only adds: each has sent all of what it says. */
+export function swept(placement: Placement, { epoch, upTo }: RecordOf<"swept">): Placement | undefined {
+  const found = placement.epochs.find((one) => one.epoch === epoch && one.over.size > 0)
+  if (found === undefined || upTo.length !== found.swept.length || reaches(found.swept, upTo)) return undefined
+  return kept(placement, found, { swept: found.swept.map((position, index) => Math.max(position, upTo[index] ?? 0)) })
+}
+
+/** The member is out for good: if it lives after all it may not go on under its name. */
+export function givenUp(placement: Placement, record: RecordOf<"givenUp">): Placement | undefined {
+  const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
+  if (epoch === undefined || !isOwing(epoch, record.member)) return undefined
+  const next = { ...placement, writers: new Map(placement.writers).set(record.member, "givenUp") }
+  return accounted(next, record.member, record.upTo)
+}
+
+export function handedOver(placement: Placement, { epoch, group }: RecordOf<"handedOver">): Placement | undefined {
+  const found = placement.epochs.find((one) => one.epoch === epoch)
+  if (found?.phase !== "sealed" || found.handedOver.has(group)) return undefined
+  return kept(placement, found, { handedOver: new Set([...found.handedOver, group]) })
+}
+
+/** Not while somebody who was passed over may still write there: nobody would read it. */
+export function retired(placement: Placement, { epoch, groups }: RecordOf<"retired">): Placement | undefined {
+  const index = placement.epochs.findIndex((one) => one.phase !== "retired")
+  const found = placement.epochs[index]
+  if (found?.epoch !== epoch || found.phase !== "sealed" || found.over.size > 0) return undefined
+  if (placement.epochs[index + 1]?.begin === undefined) return undefined
+  if (!groups.every((group) => found.handedOver.has(group))) return undefined
+  return changed(placement, found, { phase: "retired" })
+}
+
+/** Writers that keep the barrier waiting. */
+export function missingIn(placement: Placement, { drained: said }: Epoch): ReadonlyArray<string> {
+  return [...placement.writers].flatMap(([member, how]) => (how === "joined" && !said.has(member) ? [member] : []))
+}
+
+/** Passed over, and has not said yet up to where it wrote. */
+function isOwing(epoch: Epoch, member: string): boolean {
+  return epoch.over.has(member) && epoch.over.get(member) === undefined
+}
+
+function drainedIn(placement: Placement, epoch: Epoch, member: string, upTo: Positions): Placement {
+  return kept(placement, epoch, { drained: new Map(epoch.drained).set(member, upTo) })
+}
+
+/** Notes up to where a member that was passed over wrote, wherever it was. */
+function accounted(placement: Placement, member: string, upTo: Positions): Placement {
+  const epoch = placement.epochs.find((one) => isOwing(one, member))
+  return epoch === undefined ? placement : kept(placement, epoch, { over: new Map(epoch.over).set(member, upTo) })
+}
+
+/** A change that others are based on. */
+function changed(placement: Placement, epoch: Epoch, change: Partial<Epoch>): Placement {
+  return { ...kept(placement, epoch, change), step: placement.step + 1 }
+}
+
+/** A change that nobody is based on; members that are swept leave the list. */
+function kept(placement: Placement, epoch: Epoch, change: Partial<Epoch>): Placement {
+  const next = { ...epoch, ...change }
+  const over = new Map([...next.over].filter(([, upTo]) => upTo === undefined || !reaches(next.swept, upTo)))
+  return { ...placement, epochs: placement.epochs.map((one) => (one === epoch ? { ...next, over } : one)) }
+}
+
+function reaches(positions: Positions, upTo: Positions): boolean {
+  return upTo.every((position, partition) => (positions[partition] ?? 0) >= position)
+}
