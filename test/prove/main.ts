@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -136,6 +136,20 @@ const proofs: ReadonlyArray<Proof> = [
     aroundMsMax: 120_000,
     fault: ({ p99Ms }) =>
       typeof p99Ms === "object" && p99Ms !== null && Object.keys(p99Ms).length === 5 ? undefined : "it did not run"
+  },
+  {
+    name: "model",
+    says: "all states of small fleets that move a stream: I1 to I11 hold in each, and each bug of the protocol has a counter-example",
+    script: new URL("control/exploreControl.ts", leat),
+    parameters: () => ["--json"],
+    flag: "n",
+    times: 1,
+    msMax: 600_000,
+    aroundMsMax: 60_000,
+    fault: ({ states, mutants, found }) =>
+      Number(states) > 1_000_000 && Number(mutants) >= 12 && mutants === found
+        ? undefined
+        : `${String(states)} states, ${String(found)} of ${String(mutants)} mutants`
   },
   {
     name: "mutants",

@@ -42,7 +42,10 @@ export function isSamePlace(one: Place, other: Place): boolean {
 }
 
 /** The newest epoch, and the one that it is to follow while it is planned. */
-export function endsOf({ epochs }: Placement): { readonly newest: Epoch | undefined; readonly source: Epoch | undefined } {
+export function endsOf({ epochs }: Placement): {
+  readonly newest: Epoch | undefined
+  readonly source: Epoch | undefined
+} {
   const newest = epochs.at(-1)
   return { newest, source: newest?.phase === "planned" ? epochs.at(-2) : undefined }
 }

@@ -31,7 +31,8 @@ export function directed(placement: Placement, place: Place): Placement {
   if (source.phase === "sealed") return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }
   const back: Epoch = { ...source, phase: "open", drained: new Map() }
   const before = [...placement.epochs.slice(0, -2), back]
-  return { ...next, epochs: isSamePlace(source.place, place) ? before : [...before, target] }
+  if (isSamePlace(source.place, place)) return { ...placement, step: next.step, epochs: before }
+  return { ...next, epochs: [...before, target] }
 }
 
 /** Not while somebody is swept: the sweep is sent to the epoch that would be sealed, and nobody would wait for it. */

@@ -31,6 +31,8 @@ export interface Conduct {
   readonly sweepsInOrder: boolean
   /** An epoch is retired when the group is known to have settled it. */
   readonly asksBeforeRetiring: boolean
+  /** A lease runs from when its beat was written, not from when it was read back. */
+  readonly leasesFromWriting: boolean
 }
 
 export const rightConduct: Conduct = {
@@ -40,12 +42,12 @@ export const rightConduct: Conduct = {
   readsEndsLast: true,
   asksWhatIsSettled: true,
   sweepsInOrder: true,
-  asksBeforeRetiring: true
+  asksBeforeRetiring: true,
+  leasesFromWriting: true
 }
 
 /** The machine, with what `at` appends to the addresses of its files: a hook plants a mutant by it. */
 export async function loadMachine(at = ""): Promise<Machine> {
-  const load = async (file: string): Promise<object> =>
-    (await import(`../../src/control/${file}.ts${at}`)) as object
+  const load = async (file: string): Promise<object> => (await import(`../../src/control/${file}.ts${at}`)) as object
   return Object.assign({}, ...(await Promise.all(["Control", "duties", "readable", "standing"].map(load)))) as Machine
 }

@@ -7,13 +7,12 @@ import {
   actorWith,
   type Actor,
   type Bound,
-  Controls,
+  type Controls,
   type Id,
   indexOf,
   now,
   type Partition,
   partitionWith,
-
   type Setup,
   type World,
   type Writer,
@@ -46,7 +45,12 @@ export function withPartition(world: World, topic: string, partition: number, ch
 }
 
 /** A broker stores a record. */
-export function stored(world: World, place: Place, partition: number, { w, b, seq, epoch }: Id & { readonly epoch: number }): World {
+export function stored(
+  world: World,
+  place: Place,
+  partition: number,
+  { w, b, seq, epoch }: Id & { readonly epoch: number }
+): World {
   const records = world.partitions[place.topic]?.[partition]?.records ?? []
   return withPartition(world, place.topic, partition, { records: [...records, { w, b, seq, epoch }] })
 }
@@ -69,7 +73,11 @@ export function broken(world: World, what: string | undefined): World {
 }
 
 /** A record is appended to the control stream; one that does not count leaves no trace, because it changes nothing for anybody. */
-export function appended(world: World, record: ControlRecord, { controls }: Model): { readonly world: World; readonly counts: boolean } {
+export function appended(
+  world: World,
+  record: ControlRecord,
+  { controls }: Model
+): { readonly world: World; readonly counts: boolean } {
   const before = now(world)
   const after: Control = controls.apply(before, record)
   const next = after === before ? world : { ...world, log: [...world.log, after] }

@@ -76,15 +76,17 @@ export interface Writer {
   /** The sealing that it has drained for: epoch and attempt. */
   readonly said: string
   readonly hasLease: boolean
-  /** Beats it has written and not read back. */
-  readonly beating: number
+  /** The beat that it has written and not read back; spent: the lease that it gives has run out meanwhile. */
+  readonly beating: "" | "fresh" | "spent"
   readonly code: string
 }
 
 export interface Actor {
   /** A record that was thought out and is not in the log yet. */
   readonly pending: { readonly record: ControlRecord; readonly swept?: Id } | undefined
-  readonly sweep: (Sent & { readonly from: number; readonly fromPartition: number; readonly fromPosition: number }) | undefined
+  readonly sweep:
+    | (Sent & { readonly from: number; readonly fromPartition: number; readonly fromPosition: number })
+    | undefined
   readonly code: string
 }
 
@@ -169,8 +171,10 @@ export function writerWith(writer: Omit<Writer, "code">, change: Partial<Writer>
 export function actorWith(actor: Omit<Actor, "code">, change: Partial<Actor>): Actor {
   const next = { ...actor, ...change }
   const { pending, sweep } = next
-  const from = sweep === undefined ? "" : `${sweep.from}.${sweep.fromPartition}.${sweep.fromPosition}.${sentCode(sweep)}`
-  const record = pending === undefined ? "" : `${pending.swept === undefined ? "" : eventOf(pending.swept)}${textOf(pending.record)}`
+  const from =
+    sweep === undefined ? "" : `${sweep.from}.${sweep.fromPartition}.${sweep.fromPosition}.${sentCode(sweep)}`
+  const record =
+    pending === undefined ? "" : `${pending.swept === undefined ? "" : eventOf(pending.swept)}${textOf(pending.record)}`
   return { ...next, code: shortOf(`${record}~${from}`) }
 }
 
@@ -186,9 +190,14 @@ const sentCode = ({ state, place, partition, epoch, ...id }: Sent): string =>
 /** Text of a value with maps and sets in it. */
 export const textOf = (value: unknown): string =>
   JSON.stringify(value, (_, one: unknown) =>
-    one instanceof Map ? Array.from(one as Map<string, unknown>).toSorted(byName) : one instanceof Set ? Array.from(one as Set<unknown>) : one
+    one instanceof Map
+      ? Array.from(one as Map<string, unknown>).toSorted(byName)
+      : one instanceof Set
+        ? Array.from(one as Set<unknown>)
+        : one
   )
-const byName = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number => (one < other ? -1 : 1)
+const byName = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number =>
+  one < other ? -1 : 1
 
 /** Equal states of the log are one object, with a number. */
 export class Controls {
@@ -260,7 +269,9 @@ export function nameOf(world: World, controls: Controls): string {
   for (const writer of world.writers) name += `|${writer.code}`
   for (const actor of world.actors) name += `!${actor.code}`
   for (const topic in world.partitions) for (const { code } of world.partitions[topic] ?? []) name += `:${code}`
-  const ghosts = world.ghosts.map(({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`)
+  const ghosts = world.ghosts.map(
+    ({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`
+  )
   if (ghosts.length > 0) name += `#${ghosts.toSorted().join(",")}`
   const { commands, doubts, crashes, suspicions, revokes, failovers, expiries } = world.used
   return `${name}@${world.readers.join("")}.${world.delivered}.${world.excuses.join("")}.${commands}${doubts}${crashes}${suspicions}${revokes}${failovers}${expiries}`
@@ -295,14 +306,19 @@ export function beginning(setup: Setup, controls: Controls): World {
       hasAskedToJoin: !setup.late.includes(w),
       said: "",
       hasLease: true,
-      beating: 0
+      beating: ""
     })
   )
   const partitions = Object.fromEntries(
     Object.entries(setup.places).map(([topic, count], index) => [
       topic,
       Array.from({ length: count }, (_, partition) =>
-        partitionWith({ records: setup.isUsed && index > 0 ? [{ w: 0, b: 0, seq: seqMax - 1, epoch: 0 }] : [], settled: 0, hand: -1, reader: (index + partition) % 2 })
+        partitionWith({
+          records: setup.isUsed && index > 0 ? [{ w: 0, b: 0, seq: seqMax - 1, epoch: 0 }] : [],
+          settled: 0,
+          hand: -1,
+          reader: (index + partition) % 2
+        })
       )
     ])
   )
@@ -328,7 +344,8 @@ export function trimmed(world: World, controls: Controls): World {
   const last = world.log.length - 1
   const ahead = (at: number, viewOf: (control: Control) => string): number => {
     let reached = at
-    while (reached < last && viewOf(world.log[reached] as Control) === viewOf(world.log[reached + 1] as Control)) reached++
+    while (reached < last && viewOf(world.log[reached] as Control) === viewOf(world.log[reached + 1] as Control))
+      reached++
     return reached
   }
   const readers = world.readers.map((at) => ahead(at, (control) => controls.readerView(control)))
@@ -336,7 +353,12 @@ export function trimmed(world: World, controls: Controls): World {
     isAlive ? ahead(at, (control) => controls.writerView(control, w)) : last
   )
   const slowest = Math.min(...readers, ...ats)
-  if (slowest === 0 && readers.every((at, index) => at === world.readers[index]) && ats.every((at, w) => at === world.writers[w]?.at)) return world
+  if (
+    slowest === 0 &&
+    readers.every((at, index) => at === world.readers[index]) &&
+    ats.every((at, w) => at === world.writers[w]?.at)
+  )
+    return world
   return {
     ...world,
     log: world.log.slice(slowest),

@@ -1,7 +1,7 @@
 /** What those do who coordinate and command: any of them, at any time, and two at once. */
 import type { ControlRecord, Positions } from "../../src/control/ControlRecord.ts"
 import type { Duty } from "../../src/control/duties.ts"
-import { type Emit, appended, broken, excused, has, type Model, stored, used, withActor } from "./Step.ts"
+import { type Emit, appended, broken, excused, has, type Model, stored, used, withActor, withWriter } from "./Step.ts"
 import {
   type Actor,
   endsAt,
@@ -18,6 +18,7 @@ import {
   placementIn,
   stream,
   type World,
+  type Writer,
   writerOf
 } from "./World.ts"
 
@@ -44,7 +45,8 @@ const nameOf = (a: number): string => `c${a + 1}`
  */
 function thinks(world: World, a: number, record: ControlRecord, model: Model): World {
   const isAlone = model.setup.actors === 1 && model.setup.failovers === 0
-  if (isAlone && !["sealed", "opened", "swept", "givenUp"].includes(record.kind)) return appended(world, record, model).world
+  if (isAlone && !["sealed", "opened", "swept", "givenUp"].includes(record.kind))
+    return appended(world, record, model).world
   return withActor(world, a, { pending: { record } })
 }
 
@@ -52,8 +54,11 @@ function appends(world: World, a: number, record: ControlRecord, model: Model, e
   const { world: next, counts } = appended(world, record, model)
   const says = () => `${nameOf(a)} writes ${wordsOf(record)}${counts ? "" : ", which does not count"}`
   // What a strict lease is for: who has one is not passed over.
-  const isWrong = record.kind === "sealed" && counts && model.setup.expiries !== undefined && world.writers.some(({ isAlive, hasLease }, w) => isAlive && hasLease && record.over.has(memberOf(w)))
-  const what = isWrong ? `I6: ${[...record.over.keys()].join()} is passed over, and has a lease` : undefined
+  const { epochs } = placementIn(now(next))
+  const isPassedOver = (member: string): boolean => epochs.some(({ over }) => over.has(member))
+  const isWrong = world.writers.some(({ isAlive, hasLease }, w) => isAlive && hasLease && isPassedOver(memberOf(w)))
+  const isBroken = record.kind === "sealed" && counts && model.setup.expiries !== undefined && isWrong
+  const what = isBroken ? "I6: a writer is passed over, and has a lease" : undefined
   emit("must", says, broken(withActor(next, a, { pending: undefined }), what))
 }
 
@@ -69,7 +74,13 @@ function wordsOf(record: ControlRecord): string {
       return `swept up to ${record.upTo.join()}`
     case "givenUp":
       return `${record.member} given up`
-    default:
+    case "joined":
+    case "left":
+    case "beat":
+    case "drained":
+    case "sealing":
+    case "handedOver":
+    case "retired":
       return record.kind
   }
 }
@@ -86,11 +97,19 @@ function commands(world: World, a: number, model: Model, emit: Emit): void {
     for (const topic in model.setup.places) {
       if (placementIn(control).epochs.at(-1)?.place.topic === topic) continue
       const record = to(stream, topic)
-      emit("may", () => `${nameOf(a)} is told to move the stream to ${topic}`, used(thinks(world, a, record, model), "commands"))
+      emit(
+        "may",
+        () => `${nameOf(a)} is told to move the stream to ${topic}`,
+        used(thinks(world, a, record, model), "commands")
+      )
     }
   const next = control.streams.get(neighbour)
   if (next?.epochs.at(-2)?.phase === "open")
-    emit("may", () => `${nameOf(a)} wants to seal ${neighbour}`, thinks(world, a, { kind: "sealing", stream: neighbour, base: next.step }, model))
+    emit(
+      "may",
+      () => `${nameOf(a)} wants to seal ${neighbour}`,
+      thinks(world, a, { kind: "sealing", stream: neighbour, base: next.step }, model)
+    )
 }
 
 function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit): void {
@@ -104,7 +123,11 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
       break
     case "open": {
       const begin = endsAt(world, duty.place)
-      emit("must", () => `${nameOf(a)} reads the end of ${duty.place.topic}: ${begin.join()}`, thinks(world, a, { kind: "opened", stream, base, begin }, model))
+      emit(
+        "must",
+        () => `${nameOf(a)} reads the end of ${duty.place.topic}: ${begin.join()}`,
+        thinks(world, a, { kind: "opened", stream, base, begin }, model)
+      )
       break
     }
     case "sweep":
@@ -112,25 +135,67 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
       break
     case "retire": {
       const { epoch, handedOver, place } = duty.epoch
-      if (handedOver.has(group) || !model.conduct.asksBeforeRetiring) emit("must", () => `${nameOf(a)} wants to retire epoch ${epoch}`, thinks(world, a, { kind: "retired", stream, base, epoch, groups: [group] }, model))
-      else if (partitionsOf(world, place).every((_, partition) => model.controls.machine.isPassed(duty.epoch, partition, (at, index) => (partitionsOf(world, at)[index] as Partition).settled)))
-        emit("must", () => `${nameOf(a)} sees that the group has settled epoch ${epoch}`, thinks(world, a, { kind: "handedOver", stream, epoch, group }, model))
+      if (handedOver.has(group) || !model.conduct.asksBeforeRetiring)
+        emit(
+          "must",
+          () => `${nameOf(a)} wants to retire epoch ${epoch}`,
+          thinks(world, a, { kind: "retired", stream, base, epoch, groups: [group] }, model)
+        )
+      else if (
+        partitionsOf(world, place).every((_, partition) =>
+          model.controls.machine.isPassed(
+            duty.epoch,
+            partition,
+            (at, index) => (partitionsOf(world, at)[index] as Partition).settled
+          )
+        )
+      )
+        emit(
+          "must",
+          () => `${nameOf(a)} sees that the group has settled epoch ${epoch}`,
+          thinks(world, a, { kind: "handedOver", stream, epoch, group }, model)
+        )
     }
   }
 }
 
-function seals(world: World, a: number, { place, missing }: Extract<Duty, { readonly does: "seal" }>, model: Model, emit: Emit): void {
+function seals(
+  world: World,
+  a: number,
+  { place, missing }: Extract<Duty, { readonly does: "seal" }>,
+  model: Model,
+  emit: Emit
+): void {
   const control = now(world)
   const living = missing.map((member) => world.writers[writerOf(member)]).filter((writer) => writer?.isAlive)
-  const isAllowed = has(world, "suspicions", model, living.length) && (model.setup.expiries === undefined || !living.some((writer) => writer?.hasLease))
+  const isAllowed =
+    has(world, "suspicions", model, living.length) &&
+    (model.setup.expiries === undefined || !living.some((writer) => writer?.hasLease))
   const isEarly = !model.conduct.readsEndsLast && missing.length > 0
   const end = endsAt(world, place)
   const over = new Map(isEarly ? [] : missing.map((member) => [member, control.members.get(member)?.beats ?? 0]))
   const record: ControlRecord = { kind: "sealed", stream, base: placementIn(control).step, end, over }
   const says = () => `${nameOf(a)} reads the end of ${place.topic}: ${end.join()}`
   if (isEarly) emit("may", says, thinks(world, a, record, model))
-  else if (living.length === 0) emit("must", says, thinks(world, a, record, model))
-  else if (isAllowed) emit("may", () => `${says()}, and waits no more for ${missing.join()}`, used(thinks(world, a, record, model), "suspicions", living.length))
+  // A record that would not count again and again is no progress.
+  else if (living.length === 0)
+    emit(model.controls.apply(control, record) === control ? "may" : "must", says, thinks(world, a, record, model))
+  else if (isAllowed) {
+    const spent = living.reduce(
+      (next, writer) => withWriter(next, world.writers.indexOf(writer as Writer), beatsSpent(writer as Writer, model)),
+      world
+    )
+    emit(
+      "may",
+      () => `${says()}, and waits no more for ${missing.join()}`,
+      used(thinks(spent, a, record, model), "suspicions", living.length)
+    )
+  }
+}
+
+/** Who judges has waited for a lease since it saw the last beat: that one gives no lease any more, whenever its writer reads it. */
+function beatsSpent({ beating }: Writer, { conduct }: Model): Partial<Writer> {
+  return beating === "fresh" && conduct.leasesFromWriting ? { beating: "spent" } : {}
 }
 
 /** The next record of somebody who was passed over, in each partition; where there is none up to the end, that is what is written. */
@@ -138,7 +203,13 @@ function startsSweep(world: World, a: number, duty: Sweep, model: Model, emit: E
   for (const member of duty.owing) {
     const w = writerOf(member)
     if (world.writers[w]?.isAlive || world.ghosts.some((one) => one.w === w)) continue
-    const record: ControlRecord = { kind: "givenUp", stream, epoch: duty.epoch, member, upTo: endsAt(world, duty.place) }
+    const record: ControlRecord = {
+      kind: "givenUp",
+      stream,
+      epoch: duty.epoch,
+      member,
+      upTo: endsAt(world, duty.place)
+    }
     emit("must", () => `${nameOf(a)} is told that ${member} is dead`, thinks(world, a, record, model))
   }
   const members = duty.members.map(writerOf)
@@ -147,19 +218,32 @@ function startsSweep(world: World, a: number, duty: Sweep, model: Model, emit: E
     const position = records.findIndex(({ w, epoch }, at) => at >= from && epoch === duty.epoch && members.includes(w))
     const record = records[position]
     if (record === undefined) {
-      if (records.length > from) emit("must", () => `${nameOf(a)} finds nothing to sweep in ${duty.place.topic}/${partition}`, thinks(world, a, sweptTo(duty, partition, records.length), model))
+      if (records.length > from)
+        emit(
+          "must",
+          () => `${nameOf(a)} finds nothing to sweep in ${duty.place.topic}/${partition}`,
+          thinks(world, a, sweptTo(duty, partition, records.length), model)
+        )
       continue
     }
     const { epoch, place } = duty.to
     const target = { ...record, epoch, place, partition: record.b % place.partitions, state: "flying" as const }
     const sweep = { ...target, from: duty.epoch, fromPartition: partition, fromPosition: position }
-    const isTwice = world.actors.some(({ sweep: other, pending }) => (other?.fromPartition === partition && other.fromPosition === position) || (pending?.swept !== undefined && eventOf(pending.swept) === eventOf(record)))
+    const isTwice = world.actors.some(
+      ({ sweep: other, pending }) =>
+        (other?.fromPartition === partition && other.fromPosition === position) ||
+        (pending?.swept !== undefined && eventOf(pending.swept) === eventOf(record))
+    )
     const next = withActor(isTwice ? excused(world, record) : world, a, { sweep })
     emit("must", () => `${nameOf(a)} sweeps: it sends ${eventOf(record)} to ${place.topic}/${target.partition}`, next)
   }
 }
 
-function sweptTo({ epoch, from }: { readonly epoch: number; readonly from: Positions }, partition: number, position: number): ControlRecord {
+function sweptTo(
+  { epoch, from }: { readonly epoch: number; readonly from: Positions },
+  partition: number,
+  position: number
+): ControlRecord {
   return { kind: "swept", stream, epoch, upTo: from.map((one, index) => (index === partition ? position : one)) }
 }
 
@@ -167,7 +251,11 @@ function sweeps(world: World, a: number, sweep: NonNullable<Actor["sweep"]>, mod
   const { w, b, seq, epoch, place, partition, state } = sweep
   const id: Id = { w, b, seq }
   if (state === "doubt") {
-    emit("must", () => `${nameOf(a)} sends ${eventOf(id)} again`, withActor(world, a, { sweep: { ...sweep, state: "flying" } }))
+    emit(
+      "must",
+      () => `${nameOf(a)} sends ${eventOf(id)} again`,
+      withActor(world, a, { sweep: { ...sweep, state: "flying" } })
+    )
     return
   }
   const where = `${place.topic}/${partition}`
@@ -179,8 +267,16 @@ function sweeps(world: World, a: number, sweep: NonNullable<Actor["sweep"]>, mod
   if (!has(world, "doubts", model)) return
   const late = { ...world, ghosts: [...world.ghosts, { ...id, epoch, place, partition }] }
   const next = model.conduct.sweepsInOrder ? { sweep: { ...sweep, state: "doubt" as const } } : done
-  emit("may", () => `${where} stores ${eventOf(id)}, and the answer is lost`, used(excused(withActor(landed, a, next), id), "doubts"))
-  emit("may", () => `there is no answer for ${eventOf(id)}, which is still on its way to ${where}`, used(excused(withActor(late, a, next), id), "doubts"))
+  emit(
+    "may",
+    () => `${where} stores ${eventOf(id)}, and the answer is lost`,
+    used(excused(withActor(landed, a, next), id), "doubts")
+  )
+  emit(
+    "may",
+    () => `there is no answer for ${eventOf(id)}, which is still on its way to ${where}`,
+    used(excused(withActor(late, a, next), id), "doubts")
+  )
 }
 
 function crashed(world: World, a: number, { pending, sweep }: Actor): World {

@@ -50,7 +50,8 @@ export function explore(setup: Setup, { machine, conduct = rightConduct, statesM
     atRest,
     isCut: seen.size >= statesMax,
     seconds: Math.round(process.cpuUsage(began).user / 1e5) / 10,
-    violation: found === undefined ? undefined : { what: found.what, story: storyOf(model, seen, found.number, found.step) }
+    violation:
+      found === undefined ? undefined : { what: found.what, story: storyOf(model, seen, found.number, found.step) }
   })
   while (level.length > 0 && seen.size < statesMax) {
     const next: typeof level = []

@@ -44,7 +44,8 @@ export function brokenAtRest(world: World, setup: Setup): string | undefined {
   }
   for (const [id, copies] of copiesBy(world, setup))
     if (copies.isAcked || copies.inRange > 0)
-      if ((world.delivered & (1 << id)) === 0) return `I2: nothing goes on, and ${copies.event} was ${copies.isAcked ? "acknowledged" : "stored"} and reaches nobody`
+      if ((world.delivered & (1 << id)) === 0)
+        return `I2: nothing goes on, and ${copies.event} was ${copies.isAcked ? "acknowledged" : "stored"} and reaches nobody`
   return undefined
 }
 
@@ -54,15 +55,18 @@ export function brokenByRecord(before: Control, after: Control, record: ControlR
   if (record.kind === "table") {
     if (counts && record.base !== before.version)
       return `I5: a table that was based on version ${record.base} counts on top of ${before.version}`
-    if (counts && after.version <= before.version) return `I5: the version goes from ${before.version} to ${after.version}`
+    if (counts && after.version <= before.version)
+      return `I5: the version goes from ${before.version} to ${after.version}`
   }
   if ("stream" in record && "base" in record) {
     const step = placementIn(before, record.stream).step
-    if (counts && record.base !== step) return `I5: ${record.kind} was based on step ${record.base} and counts on top of ${step}`
+    if (counts && record.base !== step)
+      return `I5: ${record.kind} was based on step ${record.base} and counts on top of ${step}`
     if (record.stream === neighbour && !counts && record.base === step)
       return `I11: nothing has happened to ${neighbour}, and its ${record.kind} does not count`
   }
-  const isForeign = "stream" in record && record.stream !== neighbour && before.streams.get(neighbour) !== after.streams.get(neighbour)
+  const isForeign =
+    "stream" in record && record.stream !== neighbour && before.streams.get(neighbour) !== after.streams.get(neighbour)
   return isForeign ? `I11: a record of ${record.stream} changes ${neighbour}` : reopenedFault(before, after)
 }
 
@@ -139,12 +143,18 @@ function copiesBy(world: World, setup: Setup): ReadonlyMap<number, Copies> {
       for (const [position, record] of records.entries()) {
         const epoch = epochs.get(record.epoch)
         const copies = of(record)
-        if (epoch?.place.topic === topic) count(copies, epoch, partition, position, record)
+        if (epoch?.place.topic === topic) placeCopy(copies, epoch, partition, position, record)
       }
   return found
 }
 
-function count(copies: Copies, { begin, end, over, swept, phase }: Epoch, partition: number, position: number, { w }: Stored): void {
+function placeCopy(
+  copies: Copies,
+  { begin, end, over, swept, phase }: Epoch,
+  partition: number,
+  position: number,
+  { w }: Stored
+): void {
   if (position < (begin?.[partition] ?? Infinity)) return
   if (end === undefined || position < (end[partition] ?? 0)) copies.inRange++
   else if (phase !== "retired" && over.has(memberOf(w)) && position >= (swept[partition] ?? 0)) copies.isSwept = true
@@ -154,7 +164,8 @@ function count(copies: Copies, { begin, end, over, swept, phase }: Epoch, partit
 function copiesFault(world: World, setup: Setup): string | undefined {
   for (const [id, { event, isAcked, inRange, isSwept }] of copiesBy(world, setup)) {
     const unknown = world.excuses[id] ?? 0
-    if (isAcked && inRange === 0 && !isSwept) return `I1: ${event} is acknowledged, lies in no epoch, and nobody sweeps it`
+    if (isAcked && inRange === 0 && !isSwept)
+      return `I1: ${event} is acknowledged, lies in no epoch, and nobody sweeps it`
     if (inRange > 1 + unknown) return `I9: ${event} is stored ${inRange} times, and ${unknown} attempts had no answer`
   }
   return undefined
@@ -163,7 +174,9 @@ function copiesFault(world: World, setup: Setup): string | undefined {
 /** I8 and I10: a group has handled what it has settled. */
 function settledFault(world: World): string | undefined {
   for (const { epoch, place, begin, end } of placementIn(now(world)).epochs)
-    for (const [partition, { records, settled }] of (world.partitions[place.topic] as ReadonlyArray<Partition>).entries())
+    for (const [partition, { records, settled }] of (
+      world.partitions[place.topic] as ReadonlyArray<Partition>
+    ).entries())
       for (let at = begin?.[partition] ?? Infinity; at < Math.min(settled, end?.[partition] ?? Infinity); at++) {
         const record = records[at]
         if (record?.epoch === epoch && (world.delivered & (1 << indexOf(record))) === 0)

@@ -21,36 +21,68 @@ export interface ProtocolMutant {
 export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
   {
     name: "sealed without the barrier",
-    edits: [{ file: "moves", find: "if (record.over.get(member) !== beatsOf(member)) return undefined", replace: "if (record.over.has(member))" }],
+    edits: [
+      {
+        file: "moves",
+        find: "if (record.over.get(member) !== beatsOf(member)) return undefined",
+        replace: "if (record.over.has(member))"
+      }
+    ],
     conduct: { readsEndsLast: false },
     in: "merge",
     breaks: "I1"
   },
   {
     name: "who is missing is never passed over",
-    edits: [{ file: "moves", find: "if (record.over.get(member) !== beatsOf(member)) return undefined", replace: "if (member !== '') return undefined" }],
+    edits: [
+      {
+        file: "moves",
+        find: "if (record.over.get(member) !== beatsOf(member)) return undefined",
+        replace: "if (member !== '') return undefined"
+      }
+    ],
     in: "crash",
     breaks: "I7"
   },
   {
     name: "opened before sealed",
     edits: [
-      { file: "moves", find: 'source?.phase !== "sealed") return undefined\n  if (begin', replace: 'source === undefined) return undefined\n  if (begin' },
-      { file: "duties", find: 'if (source?.phase === "sealed") duties.push({ does: "open"', replace: 'if (source?.phase === "sealing") duties.push({ does: "open"' }
+      {
+        file: "moves",
+        find: 'source?.phase !== "sealed") return undefined\n  if (begin',
+        replace: "source === undefined) return undefined\n  if (begin"
+      },
+      {
+        file: "duties",
+        find: 'if (source?.phase === "sealed") duties.push({ does: "open"',
+        replace: 'if (source?.phase === "sealing") duties.push({ does: "open"'
+      }
     ],
     in: "merge",
     breaks: "I9"
   },
   {
     name: "handed over by partition",
-    edits: [{ file: "readable", find: "if (!isPassed(earlier, parent, settledOf)) return false", replace: "if (parent === partition && !isPassed(earlier, parent, settledOf)) return false" }],
+    edits: [
+      {
+        file: "readable",
+        find: "if (!isPassed(earlier, parent, settledOf)) return false",
+        replace: "if (parent === partition && !isPassed(earlier, parent, settledOf)) return false"
+      }
+    ],
     in: "merge",
     breaks: "I8"
   },
   {
     name: "handed over after the last epoch alone",
-    edits: [{ file: "readable", find: "!epochs.slice(0, index).every(", replace: "!epochs.slice(Math.max(0, index - 1), index).every(" }],
-    in: "back",
+    edits: [
+      {
+        file: "readable",
+        find: "!epochs.slice(0, index).every(",
+        replace: "!epochs.slice(Math.max(0, index - 1), index).every("
+      }
+    ],
+    in: "on",
     breaks: "I8"
   },
   {
@@ -61,22 +93,47 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
   },
   {
     name: "the gate opens without the sweep",
-    edits: [{ file: "standing", find: "({ over }) => over.has(member))", replace: "({ over }) => over.has(member) && over.get(member) === undefined)" }],
+    edits: [
+      {
+        file: "standing",
+        find: "({ over }) => over.has(member))",
+        replace: "({ over }) => over.has(member) && over.get(member) === undefined)"
+      }
+    ],
     in: "suspicion",
     breaks: "I3"
   },
   {
     name: "who was passed over goes on",
-    edits: [{ file: "standing", find: "if (passed !== undefined)", replace: "if (passed !== undefined && placement.step < 0)" }],
+    edits: [
+      {
+        file: "standing",
+        find: "if (passed !== undefined)",
+        replace: "if (passed !== undefined && placement.step < 0)"
+      }
+    ],
     in: "suspicion",
     breaks: "I7"
   },
   {
     name: "retired while somebody is swept",
     edits: [
-      { file: "moves", find: 'found.phase !== "sealed" || found.over.size > 0) return undefined', replace: 'found.phase !== "sealed") return undefined' },
-      { file: "duties", find: 'first?.phase === "sealed" && first.over.size === 0 &&', replace: 'first?.phase === "sealed" &&' },
-      { file: "duties", find: "sweepOf({ epoch, place, swept, over }: Epoch, to: Epoch): ReadonlyArray<Duty> {", replace: 'sweepOf({ epoch, place, swept, over, phase }: Epoch, to: Epoch): ReadonlyArray<Duty> {\n  if (phase === "retired") return []' }
+      {
+        file: "moves",
+        find: 'found.phase !== "sealed" || found.over.size > 0) return undefined',
+        replace: 'found.phase !== "sealed") return undefined'
+      },
+      {
+        file: "duties",
+        find: 'first?.phase === "sealed" && first.over.size === 0 &&',
+        replace: 'first?.phase === "sealed" &&'
+      },
+      {
+        file: "duties",
+        find: "sweepOf({ epoch, place, swept, over }: Epoch, to: Epoch): ReadonlyArray<Duty> {",
+        replace:
+          'sweepOf({ epoch, place, swept, over, phase }: Epoch, to: Epoch): ReadonlyArray<Duty> {\n  if (phase === "retired") return []'
+      }
     ],
     in: "suspicion",
     breaks: "I1"
@@ -85,64 +142,115 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     name: "sealed again while somebody is swept",
     edits: [
       { file: "moves", find: 'source?.phase !== "open" || isSweeping(placement)', replace: 'source?.phase !== "open"' },
-      { file: "duties", find: 'source?.phase === "open" && !isSweeping(placement)', replace: 'source?.phase === "open"' }
+      {
+        file: "duties",
+        find: 'source?.phase === "open" && !isSweeping(placement)',
+        replace: 'source?.phase === "open"'
+      }
     ],
     in: "suspicion back",
     breaks: "I7"
   },
   {
     name: "a step counts whatever it is based on",
-    edits: [{ file: "Control", find: '("base" in record && record.base !== placement.step)', replace: '("base" in record && record.base > placement.step)' }],
+    edits: [
+      {
+        file: "Control",
+        find: '("base" in record && record.base !== placement.step)',
+        replace: '("base" in record && record.base > placement.step)'
+      }
+    ],
     in: "two",
     breaks: "I5"
   },
   {
     name: "a table counts whatever it is based on",
-    edits: [{ file: "Control", find: "record.base === control.version ?", replace: "record.base <= control.version ?" }],
+    edits: [
+      { file: "Control", find: "record.base === control.version ?", replace: "record.base <= control.version ?" }
+    ],
     in: "two",
     breaks: "I5"
   },
   {
     name: "one step for all streams",
-    edits: [{ file: "Control", find: "record.base !== placement.step)", replace: "record.base !== Math.max(...[...control.streams.values()].map(({ step }) => step)))" }],
+    edits: [
+      {
+        file: "Control",
+        find: "record.base !== placement.step)",
+        replace: "record.base !== Math.max(...[...control.streams.values()].map(({ step }) => step)))"
+      }
+    ],
     in: "neighbour",
     breaks: "I11"
   },
   {
     name: "gated in every stream",
     edits: [
-      { file: "Control", find: 'return { ...control, streams: new Map(control.streams).set(record.stream, next) }', replace: 'if (record.kind === "sealing") return { ...control, streams: new Map([...control.streams].map(([name, one]) => [name, name === record.stream ? next : (sealing(one) ?? one)])) }\n  return { ...control, streams: new Map(control.streams).set(record.stream, next) }' }
+      {
+        file: "Control",
+        find: "return { ...control, streams: new Map(control.streams).set(record.stream, next) }",
+        replace:
+          'if (record.kind === "sealing") return { ...control, streams: new Map([...control.streams].map(([name, one]) => [name, name === record.stream ? next : (sealing(one) ?? one)])) }\n  return { ...control, streams: new Map(control.streams).set(record.stream, next) }'
+      }
     ],
     in: "neighbour",
     breaks: "I11"
   },
   {
     name: "drained counts for any sealing",
-    edits: [{ file: "moves", find: "epoch === undefined || epoch.attempt !== record.attempt", replace: "epoch === undefined" }],
+    edits: [
+      { file: "moves", find: "epoch === undefined || epoch.attempt !== record.attempt", replace: "epoch === undefined" }
+    ],
     in: "again",
     breaks: "I1"
   },
   {
     name: "aborted after sealed",
-    edits: [{ file: "moves", find: 'if (source.phase === "sealed") return', replace: 'if (source.phase === "retired") return' }],
+    edits: [
+      {
+        file: "moves",
+        find: 'if (source.phase === "sealed") return',
+        replace: 'if (source.phase === "retired") return'
+      }
+    ],
     in: "back",
     breaks: "I10"
   },
   {
     name: "a writer sends before its join is read back",
-    edits: [{ file: "standing", find: 'if (placement.writers.get(member) !== "joined") return { does: "wait" }', replace: "" }],
+    edits: [
+      { file: "standing", find: 'if (placement.writers.get(member) !== "joined") return { does: "wait" }', replace: "" }
+    ],
     in: "late",
     breaks: "I7"
   },
   {
     name: "a strict writer does not look at its lease",
-    edits: [{ file: "standing", find: '(does === "send" || does === "drain") && hasLease', replace: '(does === "send" || does === "drain") && (hasLease || does === "send" || does === "drain")' }],
+    edits: [
+      {
+        file: "standing",
+        find: '(does === "send" || does === "drain") && hasLease',
+        replace: '(does === "send" || does === "drain") && (hasLease || does === "send" || does === "drain")'
+      }
+    ],
     in: "strict",
     breaks: "I6"
   },
   {
     name: "a beat after the judgement is not looked at",
-    edits: [{ file: "moves", find: "record.over.get(member) !== beatsOf(member)", replace: "(record.over.get(member) ?? -1) > beatsOf(member)" }],
+    edits: [
+      {
+        file: "moves",
+        find: "record.over.get(member) !== beatsOf(member)",
+        replace: "(record.over.get(member) ?? -1) > beatsOf(member)"
+      }
+    ],
+    in: "strict",
+    breaks: "I6"
+  },
+  {
+    name: "a lease runs from when its beat is read back",
+    conduct: { leasesFromWriting: false },
     in: "strict",
     breaks: "I6"
   },
@@ -173,25 +281,45 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
   },
   {
     name: "an older epoch's records are delivered in a later range",
-    edits: [{ file: "readable", find: 'return recordEpoch < epoch ? "skip" : "stand"', replace: 'return recordEpoch < epoch ? "deliver" : "stand"' }],
+    edits: [
+      {
+        file: "readable",
+        find: 'return recordEpoch < epoch ? "skip" : "stand"',
+        replace: 'return recordEpoch < epoch ? "deliver" : "stand"'
+      }
+    ],
     in: "suspicion back",
     breaks: "I3"
   },
   {
     name: "a newer epoch's records are delivered by who does not know it",
-    edits: [{ file: "readable", find: 'return recordEpoch < epoch ? "skip" : "stand"', replace: 'return recordEpoch < epoch ? "skip" : "deliver"' }],
+    edits: [
+      {
+        file: "readable",
+        find: 'return recordEpoch < epoch ? "skip" : "stand"',
+        replace: 'return recordEpoch < epoch ? "skip" : "deliver"'
+      }
+    ],
     in: "back",
     breaks: "I8"
   },
   {
     name: "an epoch that is empty is never passed",
-    edits: [{ file: "readable", find: "Math.max(settledOf(place, partition), first) >= last", replace: "settledOf(place, partition) >= last" }],
+    edits: [
+      {
+        file: "readable",
+        find: "Math.max(settledOf(place, partition), first) >= last",
+        replace: "settledOf(place, partition) >= last"
+      }
+    ],
     in: "back",
     breaks: "I7"
   },
   {
     name: "the sweep begins at the end again",
-    edits: [{ file: "duties", find: "place, from: swept, members", replace: "place, from: swept.map(() => 0), members" }],
+    edits: [
+      { file: "duties", find: "place, from: swept, members", replace: "place, from: swept.map(() => 0), members" }
+    ],
     in: "suspicion",
     breaks: "I9"
   },
@@ -203,7 +331,13 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
   },
   {
     name: "retired before the group has settled it",
-    edits: [{ file: "moves", find: "if (!groups.every((group) => found.handedOver.has(group))) return undefined", replace: "void groups" }],
+    edits: [
+      {
+        file: "moves",
+        find: "if (!groups.every((group) => found.handedOver.has(group))) return undefined",
+        replace: "void groups"
+      }
+    ],
     conduct: { asksBeforeRetiring: false },
     in: "merge",
     breaks: "I2"

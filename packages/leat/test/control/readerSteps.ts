@@ -2,7 +2,17 @@
 import type { Place } from "../../src/control/ControlRecord.ts"
 import { brokenByPull } from "./invariants.ts"
 import { broken, type Emit, has, type Model, used, withPartition } from "./Step.ts"
-import { eventOf, indexOf, type Partition, partitionsOf, placeCalled, placementIn, seqMax, type Stored, type World } from "./World.ts"
+import {
+  eventOf,
+  indexOf,
+  type Partition,
+  partitionsOf,
+  placeCalled,
+  placementIn,
+  seqMax,
+  type Stored,
+  type World
+} from "./World.ts"
 
 export function readerSteps(world: World, model: Model, emit: Emit): void {
   for (const [reader, at] of world.readers.entries())
@@ -13,7 +23,12 @@ export function readerSteps(world: World, model: Model, emit: Emit): void {
   for (const topic in world.partitions) {
     const place = placeCalled(model.setup, topic)
     for (const [index, partition] of partitionsOf(world, place).entries()) {
-      if (partition.hand >= 0) emit("must", () => `what reader ${partition.reader + 1} has of ${topic}/${index} is handled`, handled(world, place, index))
+      if (partition.hand >= 0)
+        emit(
+          "must",
+          () => `what reader ${partition.reader + 1} has of ${topic}/${index} is handled`,
+          handled(world, place, index)
+        )
       else pulls(world, place, index, partition, model, emit)
       if (!has(world, "revokes", model)) continue
       const next = withPartition(world, topic, index, { hand: -1, reader: 1 - partition.reader })
@@ -42,7 +57,8 @@ function pulls(world: World, place: Place, index: number, partition: Partition, 
   const fate = machine.fateOf(readable, record.epoch)
   if (fate === "stand") return
   const where = `${place.topic}/${index} at ${from}`
-  if (fate === "skip") emit("must", () => `the group skips ${where}`, withPartition(world, place.topic, index, { settled: from + 1 }))
+  if (fate === "skip")
+    emit("must", () => `the group skips ${where}`, withPartition(world, place.topic, index, { settled: from + 1 }))
   else {
     const taken = withPartition(world, place.topic, index, { hand: from })
     const next = broken(taken, brokenByPull(world, record))
@@ -59,7 +75,9 @@ function handled(world: World, place: Place, index: number): World {
   const isHandled = (seq: number): boolean => (world.delivered & (1 << indexOf({ ...record, seq }))) !== 0
   const later = Array.from({ length: seqMax - 1 - record.seq }, (_, more) => record.seq + 1 + more)
   const isLate = !isHandled(record.seq) && later.some(isHandled)
-  const what = isLate ? `I3: ${eventOf(record)} is handled for the first time after a later one of its bucket` : undefined
+  const what = isLate
+    ? `I3: ${eventOf(record)} is handled for the first time after a later one of its bucket`
+    : undefined
   const delivered = world.delivered | (1 << indexOf(record))
   return broken(withPartition({ ...world, delivered }, place.topic, index, { settled: hand + 1, hand: -1 }), what)
 }

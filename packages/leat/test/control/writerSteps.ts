@@ -44,7 +44,10 @@ function offers(world: World, w: number, writer: Writer, model: Model, emit: Emi
   for (const [b, seq] of writer.offered.entries()) {
     if (seq >= (model.setup.offers[w]?.[b] ?? 0)) continue
     const line = does === "send" ? "queued" : "gated"
-    const change = { offered: with1(writer.offered, b, seq + 1), [line]: with1(writer[line], b, [...(writer[line][b] ?? []), seq]) }
+    const change = {
+      offered: with1(writer.offered, b, seq + 1),
+      [line]: with1(writer[line], b, [...(writer[line][b] ?? []), seq])
+    }
     const says = () => `${memberOf(w)} is offered ${eventOf({ w, b, seq })}, which is ${line}`
     emit("may", says, withWriter(world, w, change))
   }
@@ -60,9 +63,9 @@ function readsAndBeats(world: World, w: number, writer: Writer, model: Model, em
     const { world: next } = appended(world, { kind: "joined", stream, member }, model)
     emit("may", () => `${member} writes joined`, withWriter(next, w, { hasAskedToJoin: true }))
   }
-  if (!writer.hasLease && writer.beating === 0) {
+  if (!writer.hasLease && writer.beating === "") {
     const { world: next } = appended(world, { kind: "beat", member, version: 1 }, model)
-    emit("must", () => `${member} writes a beat`, withWriter(next, w, { beating: 1 }))
+    emit("must", () => `${member} writes a beat`, withWriter(next, w, { beating: "fresh" }))
   }
   if (writer.hasLease && has(world, "expiries", model))
     emit("may", () => `the lease of ${member} runs out`, used(withWriter(world, w, { hasLease: false }), "expiries"))
@@ -79,9 +82,10 @@ function adopted(world: World, w: number, before: Writer, model: Model): World {
   }
   const member = memberOf(w)
   const beats = (at: number): number => world.log[at]?.members.get(member)?.beats ?? 0
-  if (writer.beating > 0 && beats(writer.at) > beats(before.at)) {
+  if (writer.beating !== "" && beats(writer.at) > beats(before.at)) {
     const isOver = placementIn(world.log[writer.at] ?? now(world)).epochs.some(({ over }) => over.has(member))
-    Object.assign(change, { beating: 0, hasLease: !isOver || writer.hasLease })
+    const renews = writer.beating === "fresh" && !isOver
+    Object.assign(change, { beating: "", hasLease: renews || writer.hasLease })
   }
   return withWriter(world, w, change)
 }
@@ -114,7 +118,9 @@ function sends(world: World, w: number, writer: Writer, model: Model, emit: Emit
 
 /** Nothing of the writer that is on its way there is stored any more. */
 function voided(world: World, { w, place, partition }: Sent): World {
-  const ghosts = world.ghosts.filter((one) => one.w !== w || one.place.topic !== place.topic || one.partition !== partition)
+  const ghosts = world.ghosts.filter(
+    (one) => one.w !== w || one.place.topic !== place.topic || one.partition !== partition
+  )
   return ghosts.length === world.ghosts.length ? world : { ...world, ghosts }
 }
 
@@ -125,7 +131,9 @@ function answers(world: World, w: number, writer: Writer, model: Model, emit: Em
     const landed = stored(world, sent.place, sent.partition, sent)
     emit("must", () => `${where} stores ${eventOf(sent)} and says so`, acknowledged(landed, w, sent))
     if (!has(world, "doubts", model)) continue
-    const inDoubt: Partial<Writer> = { busy: writer.busy.map((one) => (one === sent ? { ...sent, state: "doubt" } : one)) }
+    const inDoubt: Partial<Writer> = {
+      busy: writer.busy.map((one) => (one === sent ? { ...sent, state: "doubt" } : one))
+    }
     const lost = used(excused(withWriter(landed, w, inDoubt), sent), "doubts")
     emit("may", () => `${where} stores ${eventOf(sent)}, and the answer is lost`, lost)
     const late = { ...world, ghosts: [...world.ghosts, ghostOf(sent)] }
@@ -142,8 +150,16 @@ function acknowledged(world: World, w: number, sent: Sent): World {
   const { queued, acked, busy } = world.writers[w] as Writer
   return withWriter(world, w, {
     busy: busy.filter((one) => indexed(one) !== indexed(sent)),
-    queued: with1(queued, sent.b, (queued[sent.b] ?? []).filter((seq) => seq !== sent.seq)),
-    acked: with1(acked, sent.b, [...new Set([...(acked[sent.b] ?? []), sent.seq])].toSorted())
+    queued: with1(
+      queued,
+      sent.b,
+      (queued[sent.b] ?? []).filter((seq) => seq !== sent.seq)
+    ),
+    acked: with1(
+      acked,
+      sent.b,
+      [...new Set([...(acked[sent.b] ?? []), sent.seq])].toSorted((one, other) => one - other)
+    )
   })
 }
 
@@ -157,8 +173,11 @@ function leavesOldPlace(world: World, w: number, writer: Writer, model: Model, e
   for (const sent of writer.busy) {
     if (sent.state === "flying") continue
     const fenced = model.setup.fences ? voided(world, sent) : world
-    const isThere = partitionsOf(world, sent.place)[sent.partition]?.records.some((one) => indexed(one) === indexed(sent) && one.w === w)
-    const says = () => `${member} reads the end of ${sent.place.topic}/${sent.partition}: ${eventOf(sent)} is ${isThere ? "there" : "not there"}`
+    const isThere = partitionsOf(world, sent.place)[sent.partition]?.records.some(
+      (one) => indexed(one) === indexed(sent) && one.w === w
+    )
+    const says = () =>
+      `${member} reads the end of ${sent.place.topic}/${sent.partition}: ${eventOf(sent)} is ${isThere ? "there" : "not there"}`
     const free = withWriter(fenced, w, { busy: writer.busy.filter((one) => one !== sent) })
     emit("must", says, isThere ? acknowledged(fenced, w, sent) : free)
   }
@@ -190,7 +209,8 @@ function saysDrained(
   if (writer.said === said) return
   const record = { kind: "drained" as const, stream, epoch, attempt, member: memberOf(w), upTo: endsAt(world, place) }
   const { world: next, counts } = appended(world, record, model)
-  const says = () => `${memberOf(w)} writes drained of epoch ${epoch}, for ${attempt}${counts ? "" : ", which does not count"}`
+  const says = () =>
+    `${memberOf(w)} writes drained of epoch ${epoch}, for ${attempt}${counts ? "" : ", which does not count"}`
   emit("must", says, withWriter(next, w, { said }))
 }
 
@@ -198,7 +218,15 @@ function crashed(world: World, w: number, writer: Writer): World {
   const ghosts = [...world.ghosts, ...writer.busy.filter(({ state }) => state === "flying").map(ghostOf)]
   const none = writer.queued.map(() => [])
   return used(
-    withWriter({ ...world, ghosts }, w, { isAlive: false, at: 0, queued: none, gated: none, busy: [], beating: 0, said: "" }),
+    withWriter({ ...world, ghosts }, w, {
+      isAlive: false,
+      at: 0,
+      queued: none,
+      gated: none,
+      busy: [],
+      beating: "",
+      said: ""
+    }),
     "crashes"
   )
 }

@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest"
+import { apply, type Control, emptyControl } from "../../src/control/Control.ts"
+import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
+import { dutiesOf } from "../../src/control/duties.ts"
+import type { Placement } from "../../src/control/Placement.ts"
+import { readableIn } from "../../src/control/readable.ts"
+import { standingOf } from "../../src/control/standing.ts"
+
+const stream = "risk.beacons.sighting"
+const a: Place = { cluster: "old", topic: "sightings", partitions: 2 }
+const b: Place = { cluster: "new", topic: "sightings", partitions: 1 }
+
+const table = (base: number, place: Place): ControlRecord => ({
+  kind: "table",
+  base,
+  document: { base },
+  places: new Map([[stream, place]])
+})
+const folded = (...records: ReadonlyArray<ControlRecord>): Control => records.reduce(apply, emptyControl)
+const placement = (control: Control): Placement => {
+  const found = control.streams.get(stream)
+  if (found === undefined) throw new Error("the stream is not placed")
+  return found
+}
+const phases = (control: Control): ReadonlyArray<string> =>
+  placement(control).epochs.map(({ epoch, phase }) => `${epoch} ${phase}`)
+
+const joins: ControlRecord = { kind: "joined", stream, member: "one" }
+const moving = folded(table(0, a), joins, table(1, b), { kind: "sealing", stream, base: 2 })
+const drained: ControlRecord = { kind: "drained", stream, epoch: 1, attempt: 2, member: "one", upTo: [3, 1] }
+const sealed: ControlRecord = { kind: "sealed", stream, base: 3, end: [3, 4], over: new Map() }
+
+describe("the fold of the control stream", () => {
+  it("gives the same object for a record that does not count", () => {
+    expect(apply(moving, table(1, a))).toBe(moving)
+    expect(apply(moving, joins)).toBe(moving)
+    expect(apply(moving, { kind: "sealing", stream, base: 2 })).toBe(moving)
+    expect(apply(moving, { kind: "sealing", stream: "another", base: 0 })).toBe(moving)
+  })
+
+  it("goes through a move, one phase after the other", () => {
+    expect(phases(moving)).toEqual(["1 sealing", "2 planned"])
+    const closed = [drained, sealed].reduce(apply, moving)
+    expect(phases(closed)).toEqual(["1 sealed", "2 planned"])
+    const open = apply(closed, { kind: "opened", stream, base: 4, begin: [7] })
+    expect(phases(open)).toEqual(["1 sealed", "2 open"])
+    const over = apply(open, { kind: "handedOver", stream, epoch: 1, group: "positions" })
+    const retired: ControlRecord = { kind: "retired", stream, base: 5, epoch: 1, groups: ["positions"] }
+    expect(apply(open, retired)).toBe(open)
+    expect(phases(apply(over, retired))).toEqual(["1 retired", "2 open"])
+  })
+
+  it("seals nothing below what a member says that it wrote, and nothing without a member", () => {
+    expect(apply(moving, sealed)).toBe(moving)
+    const ready = apply(moving, drained)
+    expect(apply(ready, { ...sealed, end: [3, 0] })).toBe(ready)
+    expect(apply(ready, { ...sealed, end: [3] })).toBe(ready)
+    expect(phases(apply(ready, sealed))).toEqual(["1 sealed", "2 planned"])
+  })
+
+  it("goes back before it is sealed, and a drain of the first try does not count in the second", () => {
+    const back = apply(moving, table(2, a))
+    expect(phases(back)).toEqual(["1 open"])
+    const again = [table(3, b), { kind: "sealing", stream, base: 5 } as const].reduce<Control>(apply, back)
+    expect(phases(again)).toEqual(["1 sealing", "3 planned"])
+    expect(apply(again, drained)).toBe(again)
+    expect(standingOf(placement(again), "one")).toEqual({ does: "drain", epoch: 1, attempt: 3 })
+  })
+
+  it("may take another target after it is sealed, and the old place too", () => {
+    const closed = [drained, sealed].reduce(apply, moving)
+    expect(phases(apply(closed, table(2, a)))).toEqual(["1 sealed", "3 planned"])
+  })
+
+  it("waits for who was passed over until it is swept", () => {
+    const passed = [
+      { ...sealed, over: new Map([["one", 0]]) },
+      { kind: "opened", stream, base: 4, begin: [0] } as const
+    ].reduce<Control>(apply, moving)
+    expect(standingOf(placement(passed), "one")).toEqual({ does: "stop", epoch: 1, attempt: 2 })
+    const told = apply(passed, { ...drained, upTo: [5, 4] })
+    expect(standingOf(placement(told), "one")).toEqual({ does: "hold" })
+    expect(dutiesOf(placement(told))).toMatchObject([
+      { does: "sweep", epoch: 1, from: [3, 4], members: ["one"], owing: [] }
+    ])
+    const swept = apply(told, { kind: "swept", stream, epoch: 1, upTo: [5, 4] })
+    expect(standingOf(placement(swept), "one")).toEqual({ does: "send", epoch: 2 })
+  })
+
+  it("does not pass over who has beaten since it was judged", () => {
+    const beaten = apply(moving, { kind: "beat", member: "one", version: 2 })
+    expect(apply(beaten, { ...sealed, over: new Map([["one", 0]]) })).toBe(beaten)
+  })
+
+  it("lets a group read on when it has settled each partition that shares a bucket", () => {
+    const open = [drained, sealed, { kind: "opened", stream, base: 4, begin: [7] } as const].reduce<Control>(
+      apply,
+      moving
+    )
+    const at = (first: number, second: number) =>
+      readableIn(placement(open), b, 0, (place, partition) => (place === b ? 0 : partition === 0 ? first : second))
+    expect(at(3, 3)).toBeUndefined()
+    expect(at(3, 4)).toEqual({ epoch: 2, from: 7, end: undefined })
+  })
+
+  it("skips kinds that it does not know, and says so", () => {
+    const newer = apply(moving, { kind: "split" } as unknown as ControlRecord)
+    expect(newer).toEqual({ ...moving, unknownKinds: new Set(["split"]) })
+    expect(apply(newer, { kind: "split" } as unknown as ControlRecord)).toBe(newer)
+  })
+})
