@@ -120,7 +120,15 @@ describe("the rooms of leat", () => {
   })
 
   it("nothing in a lane waits, forks or runs: the machines are synchronous", () => {
-    for (const name of ["publish/WriteLane", "consume/ReadLane", "Policy", "ledger/Ledger", "record/RecordBatch", "control/Control", "control/moves"]) {
+    for (const name of [
+      "publish/WriteLane",
+      "consume/ReadLane",
+      "Policy",
+      "ledger/Ledger",
+      "record/RecordBatch",
+      "control/Control",
+      "control/moves"
+    ]) {
       const effects = importsOf(`packages/leat/src/${name}.ts`).filter((one) => one.startsWith("effect"))
       expect({ name, effects }).toEqual({ name, effects: [] })
     }

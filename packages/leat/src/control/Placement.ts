@@ -54,8 +54,3 @@ export function endsOf({ epochs }: Placement): {
 export function isSweeping({ epochs }: Placement): boolean {
   return epochs.some(({ over }) => over.size > 0)
 }
-
-/** The partition of a bucket, with either partitioner (decision 4). */
-export function partitionIn({ partitions }: Place, bucket: number): number {
-  return bucket % partitions
-}
