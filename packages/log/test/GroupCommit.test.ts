@@ -17,9 +17,12 @@ class Bench {
   readonly announcedAfter: Array<number> = []
   readonly #commit: GroupCommit
 
-  constructor({ store }: OpenStore) {
+  constructor({ store }: OpenStore, announce: () => void = () => undefined) {
     this.#commit = new GroupCommit(store, {
-      before: () => this.announcedAfter.push(this.told.length),
+      before: () => {
+        this.announcedAfter.push(this.told.length)
+        announce()
+      },
       after: () => undefined
     })
   }
@@ -70,6 +73,20 @@ function plantCommits(open: OpenStore, ...errors: ReadonlyArray<number | undefin
       commit()
     }
   })
+}
+
+/** Lets one call of a method fail as a device does, after `well` that do not. */
+function failOnce<K extends string>(
+  of: Record<K, (...given: ReadonlyArray<never>) => unknown>,
+  name: K,
+  well = 0
+): void {
+  const real = of[name].bind(of)
+  let calls = 0
+  of[name] = (...given) => {
+    if (calls++ === well) throw sqliteError(10)
+    return real(...given)
+  }
 }
 
 const barrierOf = ({ store }: OpenStore) => store.db.prepare("SELECT barrier FROM header").get()?.["barrier"]
@@ -240,6 +257,30 @@ describe("a group commit", () => {
       bench.drain()
       expect(bench.told).toEqual(["settle done"])
     })
+  })
+
+  it.each<[string, (open: OpenStore) => void, string]>([
+    ["the announcement", ({ store }) => failOnce(store.heads, "reach"), "a Unknown, in doubt"],
+    ["the look behind the commit", ({ store }) => failOnce(store.db.presence, "missing", 1), "a Unknown, in doubt"],
+    [
+      "the rollback",
+      (open) => {
+        plantCommits(open, 10)
+        failOnce(open.store.db, "rollback", 1)
+      },
+      "a Unknown, in doubt"
+    ],
+    ["the look for room", ({ store }) => failOnce(store.room, "has"), "a Unknown, in doubt"]
+  ])("goes on after a fault of the disk at %s, and tells each work once", (_, plant, first) => {
+    using open = storeWithTopic()
+    const bench = new Bench(open, () => open.store.heads.reach())
+    plant(open)
+    bench.append("a", note(open, 1))
+    bench.drain()
+    bench.append("b", note(open, 2))
+    bench.drain()
+    bench.drain()
+    expect(bench.told).toEqual([first, "b done"])
   })
 
   it("writes down damage, but never stumbles over its own notes", async () => {

@@ -2,10 +2,11 @@ import { logTransport } from "@leat/log"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { batchOf, waitUntil } from "leat/testing"
 import { type Lane, sendEffect, type Transport, type TransportError } from "leat/transport"
-import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import fs, { copyFileSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { GroupCommit } from "../src/store/GroupCommit.js"
 import { storeWithTopic } from "./support/openStore.js"
 import { temporaryDirectory } from "./support/temporary.js"
@@ -141,6 +142,39 @@ describe("a log that is taken away while it is open", () => {
         yield* Scope.close(scope, Exit.void)
       })
     ))
+
+  it.each(["EACCES", "EIO", "ESTALE"])("goes on after its files cannot be looked at for a moment: %s", (code) => {
+    using open = storeWithTopic()
+    const { db, room } = open.store
+    const told: Array<string> = []
+    const commit = new GroupCommit(open.store, { before: () => undefined, after: () => undefined })
+    const write = () => {
+      commit.push({
+        wakes: "readers",
+        bytes: 100,
+        run: () => undefined,
+        done: () => told.push("done"),
+        failed: ({ reason, detail }) => told.push(`${reason}: ${detail.includes(code) ? code : detail}`)
+      })
+      commit.drain(1000)
+    }
+    const failing = vi.spyOn(fs, "statSync").mockImplementation(() => {
+      throw Object.assign(new Error(code), { code })
+    })
+    // A full volume, where the size of the files matters.
+    vi.spyOn(room, "freeBytes").mockReturnValue(1)
+    syncBuiltinESMExports()
+    try {
+      write()
+    } finally {
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+    }
+    expect(failing).toHaveBeenCalled()
+    expect(db.presence.missing()).toBeUndefined()
+    write()
+    expect(told).toEqual([`Unavailable: ${code}`, "done"])
+  })
 
   it("in the middle of a commit leaves what was written in doubt", async () => {
     using open = storeWithTopic()

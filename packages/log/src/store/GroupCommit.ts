@@ -38,6 +38,8 @@ interface Job {
   readonly wakes: Wakes
   readonly isPatient: boolean
   readonly pushedAtMs: number
+  /** Whoever waits for it has been told. */
+  readonly isTold: () => boolean
   /** Does the work; what it returns tells of it. */
   readonly run: () => () => void
   readonly failed: (fault: Fault, mayBeStored: boolean) => void
@@ -73,11 +75,25 @@ export class GroupCommit {
 
   push<A>({ run, done, failed, wakes, ...more }: Work<A>): void {
     const { deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, isPatient = false } = more
-    const doing = () => {
-      const result = run()
-      return () => done(result)
+    let isTold = false
+    const once = (tell: () => void) => {
+      if (isTold) return
+      isTold = true
+      tell()
     }
-    this.#queue.push({ deadlineMs, bytes, wakes, isPatient, pushedAtMs: monotonicMs(), run: doing, failed })
+    this.#queue.push({
+      deadlineMs,
+      bytes,
+      wakes,
+      isPatient,
+      pushedAtMs: monotonicMs(),
+      isTold: () => isTold,
+      run: () => {
+        const result = run()
+        return () => once(() => done(result))
+      },
+      failed: (fault, mayBeStored) => once(() => failed(fault, mayBeStored))
+    })
     if (!isPatient) this.#hurry()
     this.#schedule()
   }
@@ -115,7 +131,14 @@ export class GroupCommit {
 
   #flush(): void {
     const group = this.#take()
-    if (group.length > 0 && !this.#commit(group)) this.#queue = [...group, ...this.#queue]
+    if (group.length === 0) return
+    try {
+      if (!this.#commit(group)) this.#queue = [...group, ...this.#queue]
+    } catch (error) {
+      // Nobody catches it above, and the worker would end: a fault that passes would close the log for good.
+      this.#isUnclear = true
+      for (const { failed } of group) failed(faultOf(error, this.#store.db.paths.database), true)
+    }
   }
 
   #take(): Array<Job> {
@@ -126,6 +149,7 @@ export class GroupCommit {
     for (const job of this.#queue) {
       if (group.length >= groupJobsMax || (bytes > 0 && bytes + job.bytes > groupBytesMax)) break
       taken++
+      if (job.isTold()) continue
       if (job.deadlineMs <= nowMs) job.failed(expired, false)
       else if (nowMs - job.pushedAtMs > busyMsMax) job.failed(this.#busy(), false)
       else {
@@ -234,7 +258,11 @@ export class GroupCommit {
 
   #undo(): void {
     this.#store.forget()
-    this.#store.db.rollback()
+    try {
+      this.#store.db.rollback()
+    } catch {
+      // The next begin tries again; what it was to undo is told already.
+    }
   }
 
   #noRoom(): Fault {

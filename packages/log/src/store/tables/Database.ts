@@ -103,6 +103,8 @@ export class Database {
 
   /** Begins a write; throws a busy error if another process holds the log for longer than `waitMs`. */
   begin(waitMs = beginMs): void {
+    // One whose rollback failed is still open.
+    this.rollback()
     this.#sql.exec(`PRAGMA busy_timeout = ${waitMs}`)
     try {
       this.#sql.exec("BEGIN IMMEDIATE")

@@ -68,7 +68,9 @@ export class Presence {
       if (found === undefined) return `${path} was removed or renamed`
       if (typeof found === "string") return `${path} cannot be reached (${found})`
       if (found.dev !== device || found.ino !== inode) return `${path} was replaced by another`
-      if (this.#isEmptied(path, found.size)) return `${path} was emptied or overwritten by another program`
+      const isEmptied = attempt(() => this.#isEmptied(path, found.size))
+      if (typeof isEmptied === "string") return `${path} cannot be read (${isEmptied})`
+      if (isEmptied) return `${path} was emptied or overwritten by another program`
     }
     return undefined
   }
@@ -96,8 +98,13 @@ export class Presence {
 
 /** The file at a path; undefined if there is none, or an error code if the system does not say. */
 function lookAt(path: string): BigIntStats | string | undefined {
+  return attempt(() => statSync(path, { bigint: true, throwIfNoEntry: false }))
+}
+
+/** What `look` returns, or the code of its error. */
+function attempt<A>(look: () => A): A | string {
   try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false })
+    return look()
   } catch (error) {
     return systemCode(error) ?? String(error)
   }
