@@ -112,6 +112,8 @@ export interface LedgerWatch {
   readonly legBegan: (account: WriteAccount) => void
   /** The sink of a leg has a spill; called again and again. */
   readonly spillBegan: (account: WriteAccount) => void
+  /** The sink of a leg has a fallback; called again and again. */
+  readonly fallbackBegan: (account: WriteAccount) => void
   readonly groupBegan: (account: GroupAccount) => void
 }
 
@@ -280,6 +282,13 @@ export class Ledger {
   spillingAccount(stream: string, sink: string, epoch: number): WriteAccount {
     const account = this.account(stream, sink, epoch)
     this.#watch?.spillBegan(account)
+    return account
+  }
+
+  /** An account of a sink that has a fallback. */
+  fallingAccount(stream: string, sink: string, epoch: number): WriteAccount {
+    const account = this.account(stream, sink, epoch)
+    this.#watch?.fallbackBegan(account)
     return account
   }
 

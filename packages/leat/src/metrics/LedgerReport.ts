@@ -26,9 +26,20 @@ const ofLeg: ReadonlyArray<Pulled<WriteAccount>> = [
   }
 ]
 
+const ofRecovered: Pulled<WriteAccount> = {
+  name: metricNames.recovered,
+  type: "Counter",
+  read: ({ recovered }) => recovered
+}
+
 const ofSpill: ReadonlyArray<Pulled<WriteAccount>> = [
   { name: metricNames.spilled, type: "Gauge", read: ({ spilled }) => spilled },
-  { name: metricNames.recovered, type: "Counter", read: ({ recovered }) => recovered }
+  ofRecovered
+]
+
+const ofFallback: ReadonlyArray<Pulled<WriteAccount>> = [
+  { name: metricNames.fellBack, type: "Counter", read: ({ fellBack }) => fellBack },
+  ofRecovered
 ]
 
 const ofGroup: ReadonlyArray<Pulled<GroupAccount>> = [
@@ -67,7 +78,8 @@ export class LedgerReport implements LedgerWatch {
   readonly #context: Context.Context<never>
   readonly #unregister: Array<() => void> = []
   readonly #reasons: Array<ReasonSeries> = []
-  readonly #spills = new Set<WriteAccount>()
+  /** Those of sinks with a spill, or a fallback: a leg has one of them at most. */
+  readonly #standIns = new Set<WriteAccount>()
   #isClosed = false
 
   constructor(context: Context.Context<never>) {
@@ -89,9 +101,17 @@ export class LedgerReport implements LedgerWatch {
   }
 
   spillBegan(account: WriteAccount): void {
-    if (this.#spills.has(account)) return
-    this.#spills.add(account)
-    this.#register(ofSpill, account, attributesOf(account))
+    this.#standInBegan(ofSpill, account)
+  }
+
+  fallbackBegan(account: WriteAccount): void {
+    this.#standInBegan(ofFallback, account)
+  }
+
+  #standInBegan(kinds: ReadonlyArray<Pulled<WriteAccount>>, account: WriteAccount): void {
+    if (this.#standIns.has(account)) return
+    this.#standIns.add(account)
+    this.#register(kinds, account, attributesOf(account))
   }
 
   groupBegan(account: GroupAccount): void {

@@ -67,9 +67,10 @@ export class Legs {
     return { outlets, closed, level: route.level, notDurable: notDurable(route.legs, declared) }
   }
 
-  #accountOf(stream: string, { sink, epoch, spill }: Leg): WriteAccount {
-    if (spill === undefined) return this.#ledger.account(stream, sink, epoch)
-    return this.#ledger.spillingAccount(stream, sink, epoch)
+  #accountOf(stream: string, { sink, epoch, spill, fallback }: Leg): WriteAccount {
+    if (spill !== undefined) return this.#ledger.spillingAccount(stream, sink, epoch)
+    if (fallback !== undefined) return this.#ledger.fallingAccount(stream, sink, epoch)
+    return this.#ledger.account(stream, sink, epoch)
   }
 
   #missing({ sink }: Leg, account: WriteAccount): ClosedLeg {

@@ -9,8 +9,8 @@ import { writeHeader, writeLength } from "../record/Headers.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
-import { type Pulled, register, unregister } from "../ledger/pulled.ts"
-import { attribute, metricNames, warn } from "../Telemetry.ts"
+import { register, unregister } from "../ledger/pulled.ts"
+import { attribute, warn } from "../Telemetry.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellHalts } from "./haltNotices.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
@@ -19,6 +19,7 @@ import { outageFor } from "./outageFor.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
+import { seriesOf } from "./sinkSeries.ts"
 import { type BreakerHome, sentOn, SinkBreaker } from "./SinkBreaker.ts"
 import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
@@ -502,14 +503,14 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Registers what is read of the sink when somebody looks. */
   #registered(): this {
-    register(kinds, this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
+    register(seriesOf(this), this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
     this.ledger.watchPending(this)
     return this
   }
 
   #unregister(): Effect.Effect<void> {
     return Effect.sync(() => {
-      unregister(kinds, this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
+      unregister(seriesOf(this), this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
       this.ledger.unwatchPending(this)
     })
   }
@@ -522,15 +523,3 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       })
   }
 }
-
-const breakerStates = { closed: 0, halfOpen: 1, open: 2 } as const
-
-const kinds: ReadonlyArray<Pulled<Sink>> = [
-  { name: metricNames.bufferBytes, type: "Gauge", read: ({ bufferedBytes }) => bufferedBytes },
-  {
-    name: metricNames.breakerState,
-    type: "Gauge",
-    read: ({ breaker }) => breakerStates[breaker?.view.state ?? "closed"]
-  },
-  { name: metricNames.retries, type: "Counter", read: ({ rules }) => rules.retries }
-]

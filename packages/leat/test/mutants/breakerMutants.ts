@@ -157,7 +157,7 @@ export const breakerMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the metric of a breaker says nothing",
-    file: "publish/Sink.ts",
+    file: "publish/sinkSeries.ts",
     find: `breakerStates[breaker?.view.state ?? "closed"]`,
     replace: `breakerStates[breaker === undefined ? "open" : "closed"]`,
     foundBy: foundByStory,

@@ -267,7 +267,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     find: `admitted + recovered - stored - fellBack - sum(deadLettered)`,
     replace: `admitted + recovered - stored - sum(deadLettered)`,
     foundBy: "publish/fallbackRedrive.test.ts",
-    test: "is nothing that is pending"
+    test: "is seen in the metrics"
   },
   {
     name: "a process that starts while its cluster is away waits for it although there is a fallback",
@@ -574,5 +574,21 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
       Effect.andThen(this.#standIn?.close ?? Effect.void),`,
     foundBy: trouble,
     test: "has the first letter that closing needs"
+  },
+  {
+    name: "what falls back is in no metric",
+    file: "publish/Destinations.ts",
+    find: `if (fallback !== undefined) return this.#ledger.fallingAccount(stream, sink, epoch)`,
+    replace: ``,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "is seen in the metrics"
+  },
+  {
+    name: "what waits in a fallback is in no metric",
+    file: "publish/sinkSeries.ts",
+    find: `fallback === undefined ? kinds : kindsWithFallback`,
+    replace: `kinds`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "is seen in the metrics"
   }
 ]

@@ -121,21 +121,27 @@ describe("sending on what a fallback holds", () => {
     }
   )
 
-  it("is nothing that is pending, in the metrics as in the ledger", () => {
+  it("is seen in the metrics: what falls back, what waits, and what is sent on; none of it is pending", () => {
     const places = fallbackPlaces()
     story(
       Effect.gen(function* () {
         const { leat, notes } = yield* openFalling(places)
-        const pending = Effect.map(Metric.snapshot, (all) => {
-          const found = all.find(({ id }) => id === "leat.pending")?.state
-          return found !== undefined && "value" in found ? found.value : undefined
-        })
+        const names = ["pending", "fell.back", "recovered", "fallback.partitions", "fallback.waiting"]
+        const scraped = Effect.map(Metric.snapshot, (all) =>
+          names.map((name) => {
+            const state = all.find(({ id }) => id === `leat.${name}`)?.state ?? {}
+            return Number("count" in state ? state.count : "value" in state ? state.value : Number.NaN)
+          })
+        )
+        expect(yield* scraped).toEqual([0, 0, 0, 0, 0])
         places.farFaults = isAway
         for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text))
-        expect(yield* pending).toBe(0)
+        yield* Effect.sleep("3 seconds")
+        expect(yield* scraped).toEqual([0, 3, 0, 1, 3])
         places.farFaults = {}
         yield* until("all is sent on", () => legRow(leat)?.recovered === 3)
-        expect(yield* pending).toBe(0)
+        yield* Effect.sleep("1 minute")
+        expect(yield* scraped).toEqual([0, 3, 3, 0, 0])
       })
     )
   })

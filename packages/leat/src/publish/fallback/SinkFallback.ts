@@ -277,7 +277,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     const { sink, epoch } = this.leg
     const isOf = (name: string) => name === stream || taggedStream(name) === stream
     const open = Array.from(this.#sink.legs.keys()).find((one) => isOf(one.stream))
-    return open ?? this.#sink.ledger.account(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
+    return open ?? this.#sink.ledger.fallingAccount(Array.from(this.#sink.streams).find(isOf) ?? stream, sink, epoch)
   }
 
   get unreadAccount(): WriteAccount {
