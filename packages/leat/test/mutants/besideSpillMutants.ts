@@ -224,5 +224,13 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
     replace: `return "ending" in decision ? "drop" : undefined`,
     foundBy,
     test: "keeps events in the buffer while the spill is full"
+  },
+  {
+    name: "what is no event counts as one when a spill is empty",
+    file: "publish/spill/SpillEndings.ts",
+    find: `else if (meta.id !== undefined && this.#tally`,
+    replace: `else if (this.#tally`,
+    foundBy: "publish/spillSilence.test.ts",
+    test: "sends on what somebody else has put"
   }
 ]

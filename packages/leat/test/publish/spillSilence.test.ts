@@ -1,5 +1,6 @@
 import { Effect, Exit, Option, Scope, Stream } from "effect"
-import { TransportError } from "leat/transport"
+import { memoryTransport } from "leat"
+import { batchOf, sendEffect, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
 import { legRow, note, stored } from "./stories.js"
@@ -20,6 +21,27 @@ const spilledOne = Effect.fnUntraced(function* (
 })
 
 describe("a leg that spills", () => {
+  it("sends on what somebody else has put into its spill, and tells only of events", () => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* spilledOne(places)
+        const transport = memoryTransport(places.disk.disk)
+        const foreign = batchOf([{ key: null, value: new Uint8Array([1, 2, 3]), headers: [], timeMs: 0 }])
+        const writer = yield* transport.openWriter("far.notes.1.spill")
+        yield* sendEffect(writer, 0, foreign, 0, 1, 1000)
+        yield* notes.publish(note("k", "1"), { level: "durable" })
+        places.faults = {}
+        yield* until("both are stored", () => legRow(leat)?.stored === 2)
+        yield* Effect.sleep("1 minute")
+        expect(places.far.topic("notes").partitions[0]?.end).toBe(3n)
+      })
+    )
+    expect(lines.filter((line) => line.includes("is empty after"))).toEqual([
+      expect.stringMatching(/, 2 events of it stored$/)
+    ])
+  })
+
   it("goes on beside a settle of its disk that never answers, and tells", () => {
     const places = spillPlaces()
     const lines = spillStory(

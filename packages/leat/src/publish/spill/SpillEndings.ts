@@ -112,7 +112,8 @@ export class SpillEndings {
       const account = part.book.end(record.position, meta, how, mayBeStored)
       if (meta.id !== undefined && !part.unnoted.isEmpty) part.unnoted.ended(formatEventId(meta.id))
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
-      else if (this.#tally !== undefined) this.#tally[how.ending]++
+      // What somebody else has put there goes on too, and is no event.
+      else if (meta.id !== undefined && this.#tally !== undefined) this.#tally[how.ending]++
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
       else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
