@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|moves|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|moves|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -49,6 +49,16 @@ const proofs: ReadonlyArray<Proof> = [
     msMax: 20_000,
     aroundMsMax: 60_000,
     fault: ({ recovered }) => (Number(recovered) > 0 ? undefined : "nothing was left in the spill")
+  },
+  {
+    name: "moves",
+    says: "a process is killed while it moves events to a retry topic and handles them again: none is lost, and they come out in order",
+    script: new URL("moves/crashMoves.ts", scripts),
+    flag: "n",
+    times: 8,
+    msMax: 15_000,
+    aroundMsMax: 90_000,
+    fault: ({ moved }) => (Number(moved) > 0 ? undefined : "nothing was moved")
   },
   {
     name: "corrupt",

@@ -48,7 +48,7 @@ async function crash(folder: string, kills: number, random: () => number): Promi
     if (isAway) writeFileSync(away, "")
     else rmSync(away, { force: true })
     using child = new Child("spill/publisher.ts", [...places, String(round), String(eventsMax)])
-    await said(child, 20)
+    await child.until(() => child.lines.length >= 20)
     await sleep(random() * killMsMax)
     if (random() < 0.3) {
       if (isAway) rmSync(away)
@@ -81,15 +81,6 @@ function violationOf(safe: ReadonlyArray<string>, events: ReadonlyArray<Found>):
     highest.set(bucket, seq)
   }
   return undefined
-}
-
-async function said(child: Child, lines: number): Promise<void> {
-  let ended: string | number | null | undefined
-  void child.ended.then((how) => (ended = how))
-  while (child.lines.length < lines) {
-    await sleep(5)
-    if (ended !== undefined) throw new Error(`a process ended by itself with ${ended}: ${child.errors}`)
-  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -25,6 +25,16 @@ export class Child {
     })
   }
 
+  /** Waits until it is so; fails where the process ends before. */
+  async until(is: () => boolean): Promise<void> {
+    let ended: string | number | null | undefined
+    void this.ended.then((how) => (ended = how))
+    while (!is()) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      if (ended !== undefined) throw new Error(`a process ended by itself with ${ended}: ${this.errors}`)
+    }
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }
