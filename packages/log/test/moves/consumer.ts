@@ -1,4 +1,4 @@
-// Publishes so many events more, and handles all of the group, unless it is killed before: every third event fails at its first handling, and is
+// Publishes so many events more, one after the other with pauses, and handles all of the group, unless it is killed before: every third event fails at its first handling, and is
 // moved to a retry topic. Prints each event once its handler has ended well, as `[number, how often it was moved]`.
 //   consumer.ts <directory> <first> <count>
 import { log } from "@leat/log"
@@ -7,7 +7,9 @@ import { noteContract, routesTo } from "../support/Note.ts"
 
 const [directory = "", first = "0", count = "0"] = process.argv.slice(2)
 
-const leat = await open({ source: "moves", drivers: [log], routes: routesTo(directory) })
+// What is settled too early is settled soon.
+const subscriptions = [{ match: { stream: "*" }, settleEvery: "10 millis" }]
+const leat = await open({ source: "moves", drivers: [log], routes: { ...routesTo(directory), subscriptions } })
 const notes = await leat.stream({ ...noteContract, needs: [], unordered: true })
 await notes.handle(
   "g",
@@ -20,7 +22,9 @@ await notes.handle(
     retryTopics: { delaysMs: [1000] }
   }
 )
-for (let index = Number(first); index < Number(first) + Number(count); index++)
+for (let index = Number(first); index < Number(first) + Number(count); index++) {
   await notes.publish({ key: `k${index % 16}`, text: String(index) })
+  await new Promise((resolve) => setTimeout(resolve, 2))
+}
 // Until it is killed.
 setInterval(() => undefined, 1000)
