@@ -590,5 +590,13 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `kinds`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "is seen in the metrics"
+  },
+  {
+    name: "what waits as its policy says is taken for a call that never comes back",
+    file: "publish/fallback/Redrive.ts",
+    find: `(!mine.isSending && mine.at < row.end)`,
+    replace: `mine.at < row.end`,
+    foundBy: trouble,
+    test: "is not joined anew while its policy waits"
   }
 ]

@@ -296,6 +296,34 @@ describe("a fallback in trouble", () => {
     expect(lines.filter((line) => told.test(line))).toHaveLength(1)
   })
 
+  it("is not joined anew while its policy waits, however long that is", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Rejected"], retry: { times: 3, base: "3 minutes" }, then: "drop" }
+    ]
+    const far = answering((sent) => (isThere && sent.includes("poison") ? sent.map(() => "refused") : undefined))
+    let isThere = false
+    let joined = 0
+    story(
+      Effect.gen(function* () {
+        const near = ({ subscribe }: Transport) => ({
+          subscribe: (asked: Parameters<typeof subscribe>[0]) => Stream.suspend(() => (joined++, subscribe(asked)))
+        })
+        const { leat, notes } = yield* openFalling(places, { policy, far, near })
+        places.farFaults = isAway
+        for (const text of ["0", "poison", "1"]) notes.offer(note("k", text))
+        yield* until("all fell back", () => legRow(leat)?.fellBack === 3)
+        places.farFaults = {}
+        isThere = true
+        yield* Effect.sleep("1 hour")
+        expect(legRow(leat)).toMatchObject({ stored: 2, dropped: { Rejected: 1 }, recovered: 3 })
+        expect(stored(places)).toEqual(["0", "1"])
+        expect(joined).toBe(1)
+      })
+    )
+  })
+
   it("is joined anew less and less often while another process holds it, and its cluster is away", () => {
     const places = fallbackPlaces()
     let joined = 0

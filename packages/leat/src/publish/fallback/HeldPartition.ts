@@ -29,6 +29,8 @@ export class HeldPartition implements SentPartition {
   isOver = false
   /** Whether nothing may land that was sent when this leat had the partition before, and was given up without an answer. */
   isFenced = false
+  /** Whether a batch of it is being sent on. */
+  isSending = false
   /** Whether consumers are being told what they were not told yet. */
   isTelling = false
   announcedEnd: Position = 0n

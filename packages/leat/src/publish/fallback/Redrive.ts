@@ -121,11 +121,12 @@ export class Redrive {
     const { nowMs } = this.#pump
     const { timeoutMs } = this.#home.leg
     for (const { partition, end } of rows) this.#ends.set(partition, end)
-    const done = new Map(Array.from(this.#held, ({ partition, at }) => [partition, at] as const))
-    const halted = new Set(this.halted.map(({ partition }) => partition))
-    const waiting = rows.filter(
-      (row) => settledOf(row) < row.end && (done.get(row.partition) ?? 0n) < row.end && !halted.has(row.partition)
-    )
+    const held = new Map(Array.from(this.#held, (one) => [one.partition, one] as const))
+    // What is in hand has its own time-outs, delays of its policy and halts; what has ended waits for its settle alone.
+    const waiting = rows.filter((row) => {
+      const mine = held.get(row.partition)
+      return settledOf(row) < row.end && (mine === undefined || (!mine.isSending && mine.at < row.end))
+    })
     const seen = `${this.#sendOn.attempts} ${waiting.map((row) => `${row.partition}:${settledOf(row)}`).join()}`
     if (waiting.length === 0) this.#failsSinceMs = undefined
     // What fails is told as that.
@@ -315,6 +316,7 @@ export class Redrive {
   #batch(held: HeldPartition, { records, next, gap }: ReceivedBatch): Effect.Effect<void> {
     const { partition } = held
     return Effect.gen({ self: this }, function* () {
+      held.isSending = true
       held.readEnd = next
       this.#sick.delete(partition)
       if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, gap)
@@ -328,6 +330,7 @@ export class Redrive {
       }
       held.passed(next)
       yield* held.settle(next)
+      held.isSending = false
     })
   }
 
