@@ -517,8 +517,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "an opening that never comes back is waited for by whoever sends on",
     file: "publish/fallback/Redrive.ts",
-    find: `yield* endWithin(opening, answerMs)`,
-    replace: `yield* Effect.exit(opening)`,
+    find: `duration: answerMs,`,
+    replace: `duration: 1e9,`,
     foundBy: trouble,
     test: "is joined anew where one call never"
   },
@@ -533,10 +533,9 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a group in which nothing gets on is joined anew at each look",
-    file: "publish/fallback/Redrive.ts",
-    find: `    if (nowMs < joinMs) return
-`,
-    replace: ``,
+    file: "publish/fallback/HangWatch.ts",
+    find: `const isToJoin = nowMs >= this.#joinMs`,
+    replace: `const isToJoin = true`,
     foundBy: trouble,
     test: "less and less often while another"
   },
@@ -598,5 +597,27 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `mine.at < row.end`,
     foundBy: trouble,
     test: "is not joined anew while its policy waits"
+  },
+  {
+    name: "an opening without an answer is tried on beside the next one",
+    file: "publish/fallback/Redrive.ts",
+    find: `Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))`,
+    replace: `Effect.ensuring(Effect.void)`,
+    foundBy: trouble,
+    test: "tries one opening at a time"
+  },
+  {
+    name: "what fails is taken for what hangs",
+    file: "publish/fallback/HangWatch.ts",
+    find: `if (partition === undefined || partition === one) still.sinceMs = againMs`,
+    replace: `if (partition === undefined && partition === one) still.sinceMs = againMs`,
+    foundBy: "publish/HangWatch.test.ts"
+  },
+  {
+    name: "a partition that gets on is taken for one that hangs",
+    file: "publish/fallback/HangWatch.ts",
+    find: `found?.settled === settled ? found :`,
+    replace: `found !== undefined ? found :`,
+    foundBy: "publish/HangWatch.test.ts"
   }
 ]

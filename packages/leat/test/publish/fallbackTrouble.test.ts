@@ -296,6 +296,76 @@ describe("a fallback in trouble", () => {
     expect(lines.filter((line) => told.test(line))).toHaveLength(1)
   })
 
+  it("is joined anew for one partition that hangs also while another one fails, and after a failure", () => {
+    const places = fallbackPlaces(2)
+    let members = 0
+    story(
+      Effect.gen(function* () {
+        let isSick = false
+        const { leat, notes } = yield* openFalling(places, {
+          far: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              Effect.map(openWriter(topic), (writer) => ({
+                ...writer,
+                send: (partition, batch, from, to, timeoutMs, answer) =>
+                  isSick && partition === 1
+                    ? answer([{ from, to, fate: "notStored", error: failure("send", "Unavailable") }])
+                    : writer.send(partition, batch, from, to, timeoutMs, answer)
+              }))
+          }),
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.unwrap(
+                Effect.sync(() => {
+                  // The first member fails, and the second has no answer for a partition.
+                  if (++members === 1) return Stream.fail(failure("subscribe", "Unavailable"))
+                  const isHung = members === 2
+                  return Stream.map(subscribe(asked), (lane) =>
+                    isHung && lane.partition === 0 ? { ...lane, batches: Stream.never } : lane
+                  )
+                })
+              )
+          })
+        })
+        places.farFaults = isAway
+        for (let key = 0; key < 8; key++) yield* notes.publish(note(`k${key}`, String(key)))
+        isSick = true
+        places.farFaults = {}
+        yield* until("the one that hung is back", () => fallbackOf(leat)?.partitions.join() === "1", 180_000)
+        isSick = false
+        yield* until("both are back", isBack(leat), 30_000)
+        expect(stored(places)).toHaveLength(8)
+        expect(members).toBe(3)
+      })
+    )
+  })
+
+  it("tries one opening at a time, and none when it is closed", () => {
+    const places = fallbackPlaces()
+    let opening = 0
+    let writers = 0
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const trying = Effect.acquireUseRelease(
+          Effect.sync(() => opening++),
+          () => Effect.never,
+          () => Effect.sync(() => opening--)
+        )
+        const far = ({ openWriter }: Transport): Partial<Transport> => ({
+          openWriter: (topic) => (writers++ === 0 ? openWriter(topic) : trying)
+        })
+        yield* Scope.provide(openFalling(places, { far }), scope)
+        yield* Effect.sleep("10 minutes")
+        expect(opening).toBeLessThan(2)
+        expect(writers).toBeGreaterThan(3)
+        yield* Scope.close(scope, Exit.void)
+        yield* Effect.sleep("1 second")
+        expect(opening).toBe(0)
+      })
+    )
+  })
+
   it("is not joined anew while its policy waits, however long that is", () => {
     const places = fallbackPlaces()
     const policy = [

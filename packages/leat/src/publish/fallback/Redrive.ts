@@ -3,11 +3,10 @@
  * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
  * more stands in the destination already, with everything before it: copies, and none of them out of order.
  */
-import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Pull, Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
-import { endWithin } from "../../transport/endWithin.ts"
 import {
   type Lane,
   type PartitionBounds,
@@ -19,6 +18,7 @@ import {
 } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome } from "../sendOn/SendOn.ts"
+import { HangWatch } from "./HangWatch.ts"
 import { HeldPartition } from "./HeldPartition.ts"
 import { type FallbackPlace, fallbackGroup, settledOf } from "./openFallback.ts"
 import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
@@ -26,13 +26,6 @@ import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
 /** Pauses before a member joins again: the first, and the longest for a partition that is read in vain, in milliseconds. */
 const againMs = 1000
 const againMsMax = 60_000
-
-/**
- * How long nothing of what waits may get on, without a failure, until the member joins anew, in milliseconds; twice as long each time, so often at
- * most.
- */
-const stillMs = 60_000
-const joinsMax = 5
 
 /** How long a driver is waited for, in milliseconds. */
 const answerMs = 30_000
@@ -81,8 +74,7 @@ export class Redrive {
   /** When it was last told of a partition, or of the member: one that comes and goes is told now and then. */
   readonly #toldMs = new Map<number | undefined, number>()
   #broken = Deferred.makeUnsafe<void>()
-  /** What was seen when nothing more got on, since when that is so, and when the member joins next for it, and how often it has. */
-  #still = { seen: "", sinceMs: 0, joinMs: Number.POSITIVE_INFINITY, joins: 0 }
+  readonly #hangs = new HangWatch()
 
   constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
     this.#place = place
@@ -113,37 +105,24 @@ export class Redrive {
     this.#sendOn.forget(partition)
   }
 
-  /**
-   * What waits, as the fallback says it. Where nothing of it gets on and nothing fails either, a call of a driver may never come back, or the group
-   * has forgotten this member: it joins anew. Later each time, for another process may hold the partitions, and its destination may be away.
-   */
+  /** What waits, as the fallback says it: where it hangs, the member joins anew. */
   watch(rows: ReadonlyArray<PartitionBounds>): void {
-    const { nowMs } = this.#pump
-    const { timeoutMs } = this.#home.leg
     for (const { partition, end } of rows) this.#ends.set(partition, end)
     const held = new Map(Array.from(this.#held, (one) => [one.partition, one] as const))
+    const all = rows.filter((row) => settledOf(row) < row.end)
+    if (all.length === 0) this.#failsSinceMs = undefined
     // What is in hand has its own time-outs, delays of its policy and halts; what has ended waits for its settle alone.
-    const waiting = rows.filter((row) => {
+    const waiting = all.filter((row) => {
       const mine = held.get(row.partition)
-      return settledOf(row) < row.end && (mine === undefined || (!mine.isSending && mine.at < row.end))
+      return mine === undefined || (!mine.isSending && mine.at < row.end)
     })
-    const seen = `${this.#sendOn.attempts} ${waiting.map((row) => `${row.partition}:${settledOf(row)}`).join()}`
-    if (waiting.length === 0) this.#failsSinceMs = undefined
-    // What fails is told as that.
-    const isKnown = this.#failsSinceMs !== undefined || waiting.some(({ partition }) => this.#sick.has(partition))
-    const hangMs = Math.max(stillMs, timeoutMs * 3)
-    if (waiting.length === 0 || isKnown || seen !== this.#still.seen) {
-      this.#still = { seen, sinceMs: nowMs, joinMs: nowMs + hangMs, joins: 0 }
-      return
-    }
-    const { sinceMs, joinMs, joins } = this.#still
-    if (nowMs - sinceMs < hangMs) return
-    const partitions = waiting.map(({ partition }) => partition).join(", ")
-    const why = `nothing of ${this.#name} is sent on (partition ${partitions}), and nobody says why`
-    this.#home.stands(undefined, sinceMs, why)
-    if (nowMs < joinMs) return
-    this.#still = { seen, sinceMs, joinMs: nowMs + hangMs * 2 ** joins, joins: Math.min(joins + 1, joinsMax) }
-    if (joins === 0) Effect.runForkWith(this.#pump.context)(warn(`${why}: its group is joined anew`))
+    const hang = this.#hangs.look(waiting, this.#home.leg.timeoutMs, this.#pump.nowMs)
+    if (hang === undefined) return
+    const { partitions, sinceMs, isToJoin, isFirst } = hang
+    const why = `nothing of ${this.#name} is sent on (partition ${partitions.join(", ")}), and nobody says why`
+    for (const partition of partitions) this.#home.stands(partition, sinceMs, why)
+    if (!isToJoin) return
+    if (isFirst) Effect.runForkWith(this.#pump.context)(warn(`${why}: its group is joined anew`))
     Deferred.doneUnsafe(this.#broken, Effect.void)
   }
 
@@ -155,8 +134,8 @@ export class Redrive {
   get run(): Effect.Effect<never> {
     const once = Effect.flatMap(Effect.exit(Effect.scoped(this.#member)), (exit) => {
       if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.sleep(againMs)
-      const told = this.#fails(undefined, Cause.squash(exit.cause))
-      return Effect.andThen(told, Effect.sleep(Math.min(againMs * 2 ** this.#failures++, againMsMax)))
+      const pauseMs = Math.min(againMs * 2 ** this.#failures++, againMsMax)
+      return Effect.andThen(this.#fails(undefined, Cause.squash(exit.cause), pauseMs), Effect.sleep(pauseMs))
     })
     return Effect.forever(once)
   }
@@ -168,12 +147,13 @@ export class Redrive {
   }
 
   /** Says once why nothing is sent on; shows it as long as it lasts. */
-  #fails(partition: number | undefined, error: unknown): Effect.Effect<void> {
+  #fails(partition: number | undefined, error: unknown, pauseMs: number): Effect.Effect<void> {
     const why = error instanceof TransportError ? error.message : textOfThrown(error)
     const { nowMs } = this.#pump
     const isNew = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
     const isFirst = isNew && nowMs - (this.#toldMs.get(partition) ?? Number.NEGATIVE_INFINITY) > quietMs
     if (isFirst) this.#toldMs.set(partition, nowMs)
+    this.#hangs.failed(partition, nowMs + pauseMs)
     if (partition === undefined) this.#failsSinceMs ??= nowMs
     const where = partition === undefined ? this.#name : `${this.#name}, partition ${partition},`
     this.#home.stands(partition, this.#failsSinceMs ?? nowMs, `${where} cannot be read: ${why}`)
@@ -187,9 +167,7 @@ export class Redrive {
     return Effect.gen({ self: this }, function* () {
       const { leg } = this.#home
       const scope = yield* Effect.scope
-      const opening = Scope.provide(contained(this.#pump.transport.openWriter(leg.topic), leg.sink), scope)
-      const opened = yield* endWithin(opening, answerMs)
-      const writer = yield* opened ?? Effect.fail(troubleOf(this.#pump.transport, "openWriter", unanswered))
+      const writer = yield* this.#opened(scope)
       // A cluster that was away when this leat began has but one until it is there.
       if (writer === this.#home.destination) return
       const watched = this.#home.watched(writer)
@@ -207,6 +185,22 @@ export class Redrive {
       // Nobody has asked for that.
       else if (!exit.value) yield* troubleOf(transport, "subscribe", "the driver has ended its membership of the group")
     })
+  }
+
+  /** Nobody waits longer for a driver that does not let itself be interrupted; what it opens then all the same is closed at once. */
+  #opened(scope: Scope.Scope): Effect.Effect<Writer, TransportError> {
+    const { leg } = this.#home
+    const { transport } = this.#pump
+    const opening = Effect.suspend(() => contained(transport.openWriter(leg.topic), leg.sink))
+    return Effect.flatMap(Effect.forkDetach(Scope.provide(opening, scope), { startImmediately: true }), (fiber) =>
+      Fiber.join(fiber).pipe(
+        Effect.timeoutOrElse({
+          duration: answerMs,
+          orElse: () => Effect.fail(troubleOf(transport, "openWriter", `no answer within ${answerMs} ms`))
+        }),
+        Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
+      )
+    )
   }
 
   #giveBackAll(held: ReadonlyArray<HeldPartition>): Effect.Effect<void> {
@@ -275,10 +269,11 @@ export class Redrive {
       if (Pull.isDoneCause(cause) || Cause.hasInterruptsOnly(cause)) return
       // A broker may give it again at once, and again.
       if (error instanceof TransportError && error.reason === "LaneLost") return yield* Effect.sleep(againMs)
-      yield* this.#fails(partition, error)
       const failures = this.#sick.get(partition) ?? 0
+      const pauseMs = Math.min(againMs * 2 ** failures, againMsMax)
+      yield* this.#fails(partition, error, pauseMs)
       this.#sick.set(partition, failures + 1)
-      yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
+      yield* Effect.sleep(pauseMs)
       yield* Deferred.succeed(this.#broken, undefined)
     })
   }
@@ -345,8 +340,6 @@ export class Redrive {
     )
   }
 }
-
-const unanswered = `no answer within ${answerMs} ms`
 
 function troubleOf({ name }: Transport, operation: string, detail: string): TransportError {
   return new TransportError({ reason: "Timeout", transport: name, operation, detail })

@@ -97,8 +97,6 @@ export class SendOn {
   /** Those of which something is on its way, or is being ended. */
   readonly #busy = new Set<SentPartition>()
   #isLeaving = false
-  /** Sends and fences so far: as long as there are more, nothing hangs. */
-  attempts = 0
   /** By partition that was resumed: of what stood there no record is later. A clock that was wrong had them refused. */
   readonly #latest = new Map<number, { readonly before: Position; readonly timeMs: number }>()
 
@@ -245,7 +243,6 @@ export class SendOn {
     to: number
   ): Effect.Effect<ReadonlyArray<Run>> {
     const { timeoutMs } = this.#home.leg
-    this.attempts++
     return sendEffect(writer, partition, batch, from, to, timeoutMs).pipe(
       Effect.timeoutOrElse({ duration: timeoutMs * 2, orElse: () => Effect.succeed<ReadonlyArray<Run>>([]) }),
       Effect.map((runs) => answeredRuns(runs, from, to))
@@ -393,7 +390,6 @@ export class SendOn {
       if (this.#pump.transport.capabilities.fencing === "none") return
       for (let failures = 1; ; failures++) {
         const sentAtMs = this.#pump.nowMs
-        this.attempts++
         const failure = yield* boundedFence(writer, partition, leg.sink, leg.timeoutMs)
         if (failure === undefined) return
         this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
