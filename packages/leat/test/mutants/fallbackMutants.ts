@@ -248,8 +248,10 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that stands somewhere in a fallback is not waited for",
     file: "publish/fallback/Fallback.ts",
-    find: `if (base === undefined) part.isUnplaced = true`,
-    replace: `if (base === undefined) part.isUnplaced = false`,
+    find: `      part.isUnplaced = true
+      return`,
+    replace: `      part.isUnplaced = false
+      return`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "does not say where a record stands"
   },
@@ -280,7 +282,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits in a fallback is sent on with the writer of the sink",
     file: "publish/fallback/Redrive.ts",
-    find: `if (writer === this.#home.destination) return
+    find: `      if (this.#isAway) return
 `,
     replace: ``,
     foundBy: "publish/fallbackAway.test.ts",
@@ -331,9 +333,10 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "who is held back near the end of a fallback waits for an answer of its cluster",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `      for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
-`,
-    replace: ``,
+    find: `if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false
+    // For`,
+    replace: `if (!part.isHeld || part.settled >= 0n) return false
+    // For`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "holds nobody back for long when its cluster takes its time"
   },
@@ -380,17 +383,19 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition of a fallback that cannot be read is tried again each second",
     file: "publish/fallback/Redrive.ts",
-    find: `yield* Effect.sleep(Math.min(againMs * 2 ** failures, againMsMax))
+    find: `      this.#sick.set(partition, failures + 1)
+      yield* Effect.sleep(pauseMs)
 `,
-    replace: ``,
+    replace: `      this.#sick.set(partition, failures + 1)
+`,
     foundBy: trouble,
     test: "has no partition that cannot be read"
   },
   {
     name: "nobody is told why nothing of a fallback is sent on",
     file: "publish/fallback/Redrive.ts",
-    find: `const told = this.#fails(undefined, Cause.squash(exit.cause))`,
-    replace: `const told = Effect.void`,
+    find: `Effect.andThen(this.#fails(undefined, Cause.squash(exit.cause), pauseMs), Effect.sleep(pauseMs))`,
+    replace: `Effect.sleep(pauseMs)`,
     foundBy: trouble,
     test: "says once why nothing is sent on"
   },
@@ -423,7 +428,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic of a fallback that is made anew is taken for the one before",
     file: "publish/fallback/SinkFallback.ts",
-    find: `base < part.settled) this.anew(`,
+    find: `base < part.tookEnd) this.anew(`,
     replace: `base < 0n) this.anew(`,
     foundBy: trouble,
     test: "is known to be another one"
@@ -619,5 +624,50 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     find: `found?.settled === settled ? found :`,
     replace: `found !== undefined ? found :`,
     foundBy: "publish/HangWatch.test.ts"
+  },
+  {
+    name: "who was let go near the end of a fallback is held back again at once",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `this.#pump.nowMs < part.freeUntilMs`,
+    replace: `this.#pump.nowMs < 0`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "holds nobody for more than eight seconds"
+  },
+  {
+    name: "a position before what was sent on is one of another topic",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `base < part.tookEnd`,
+    replace: `base < part.settled`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "is no other one because its answers"
+  },
+  {
+    name: "a destination that is not open yet is a call that never comes back",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (this.#isAway) this.#hangs`,
+    replace: `if (!this.#isAway) this.#hangs`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "says nothing of its group while a process starts"
+  },
+  {
+    name: "a driver that breaks while nothing is in a fallback is never asked again",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `(rows.every(isWhole) ? rows : odd)`,
+    replace: `rows`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "goes back although its driver"
+  },
+  {
+    name: "what was refused before waits with what is to be told now",
+    file: "publish/sendOn/SendOn.ts",
+    find: `          notice.told()
+          failures = 0
+`,
+    replace: `          notice.told()
+          this.notices.again(partition)
+          failures = 0
+`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "announces what was refused before also"
   }
 ]

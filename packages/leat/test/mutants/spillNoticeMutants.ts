@@ -55,8 +55,9 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   {
     name: "notices of a spill that are refused once are told no more",
     file: "publish/sendOn/SendOn.ts",
-    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
-    replace: `if (isRefused(run)) return notice.told()`,
+    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) {`,
+    replace: `if (isRefused(run)) {
+          notice.told()`,
     foundBy,
     test: "wait for the next marker"
   },
@@ -71,8 +72,8 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a notice of a spill is given up while a right is missing",
     file: "publish/sendOn/SendOn.ts",
-    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) return`,
-    replace: `if (isRefused(run)) return`,
+    find: `if (isRefused(run) && this.#isForGood(run.error.reason)) {`,
+    replace: `if (isRefused(run)) {`,
     foundBy,
     test: "are told by the next process where a right is missing"
   },

@@ -292,7 +292,7 @@ describe("a fallback in trouble", () => {
     const told =
       call === "openWriter"
         ? /cannot be read, and is tried again: .*Timeout/
-        : /nobody says why: its group is joined anew/
+        : /nobody here knows why: its group is joined anew/
     expect(lines.filter((line) => told.test(line))).toHaveLength(1)
   })
 

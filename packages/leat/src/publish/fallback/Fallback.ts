@@ -14,12 +14,16 @@ export class FallbackPart {
   /** When it was turned on, or held back; milliseconds of the monotonic clock. */
   onSinceMs = 0
   heldSinceMs = 0
+  /** Before this time it is not held back again. */
+  freeUntilMs = 0
   /** How long it may be held back; twice as long each time that was too short. */
   heldMs = firstHeldMs
   /** Whether nothing has gone there since it is on. */
   isFresh = false
   /** Position behind the last record of this leat, or of whoever wrote before it was opened. */
   end: Position = 0n
+  /** Position behind the last record of this leat that the fallback has placed. */
+  tookEnd: Position = 0n
   /** Whether a record of this leat stands somewhere before the end of the topic, and the fallback does not say where. */
   isUnplaced = false
   /** What is before this position was sent on. */
@@ -104,6 +108,7 @@ export class Fallback {
   renew(part: FallbackPart): void {
     part.settled = 0n
     part.end = 0n
+    part.tookEnd = 0n
   }
 
   /** It has stored records, the first of them at `base`. */
@@ -111,7 +116,12 @@ export class Fallback {
     const part = this.parts[partition]
     if (part === undefined) return
     part.isFresh = false
-    if (base === undefined) part.isUnplaced = true
-    else if (base + BigInt(count) > part.end) part.end = base + BigInt(count)
+    if (base === undefined) {
+      part.isUnplaced = true
+      return
+    }
+    const end = base + BigInt(count)
+    if (end > part.tookEnd) part.tookEnd = end
+    if (end > part.end) part.end = end
   }
 }

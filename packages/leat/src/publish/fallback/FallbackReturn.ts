@@ -92,12 +92,9 @@ export class FallbackReturn {
     return Effect.gen({ self: this }, function* () {
       const stays = this.#fallback.place.back === "stay"
       for (;;) {
-        if (this.#fallback.on.length === 0) {
-          yield* this.#idle
-          continue
-        }
+        const look = this.#fallback.on.length === 0 ? this.#idle : stays ? this.#probe : this.#read
         // A driver that breaks must not leave the partitions where they are for ever.
-        yield* Effect.catchDefect(stays ? this.#probe : this.#read, (defect) =>
+        yield* Effect.catchDefect(look, (defect) =>
           Effect.andThen(
             warn(`looking whether ${this.#home.leg.sink} is back has failed, and goes on: ${textOfThrown(defect)}`),
             Effect.sleep(lookMsMax)
@@ -127,7 +124,12 @@ export class FallbackReturn {
   /** How far it was sent on, by whoever does it; else why nobody says so. */
   get #rows(): Effect.Effect<ReadonlyArray<PartitionBounds> | string> {
     const { transport, topic } = this.#fallback.place
-    return answered(Effect.suspend(() => transport.bounds(topic, fallbackGroup)))
+    return answered(
+      Effect.map(
+        Effect.suspend(() => transport.bounds(topic, fallbackGroup)),
+        (rows) => (rows.every(isWhole) ? rows : odd)
+      )
+    )
   }
 
   #waits(rows: ReadonlyArray<PartitionBounds>): void {
@@ -153,8 +155,15 @@ export class FallbackReturn {
       yield* this.#wake.waitFor(this.#pauseMs)
       const unplaced = parts.filter(({ isUnplaced }) => isUnplaced)
       for (const part of unplaced) part.isUnplaced = false
-      const rows = yield* this.#rows
-      // Also without an answer nobody is held back for longer.
+      // Nobody is held back for longer because there is no answer.
+      const lettingGo = Effect.forever(
+        Effect.andThen(Effect.sleep(lookMs), () => {
+          for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
+          return Effect.void
+        })
+      )
+      const isHolding = parts.some(({ isHeld }) => isHeld)
+      const rows = yield* isHolding ? Effect.raceFirst(this.#rows, lettingGo) : this.#rows
       for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
       if (typeof rows === "string") {
         for (const part of unplaced) part.isUnplaced = true
@@ -210,6 +219,8 @@ export class FallbackReturn {
   /** Whether what is published was held back for long enough, and is not any more. */
   #letGo(partition: number, part: FallbackPart): boolean {
     if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false
+    // For as long as it was held it is not held again.
+    part.freeUntilMs = this.#pump.nowMs + part.heldMs
     part.heldMs = Math.min(part.heldMs * 2, heldMsMax)
     this.#hold(partition, part, false)
     return true
@@ -222,7 +233,7 @@ export class FallbackReturn {
   }
 
   #hold(partition: number, part: FallbackPart, isHeld: boolean): void {
-    if (part.isHeld === isHeld || (isHeld && this.isClosing)) return
+    if (part.isHeld === isHeld || (isHeld && (this.isClosing || this.#pump.nowMs < part.freeUntilMs))) return
     part.isHeld = isHeld
     part.heldSinceMs = this.#pump.nowMs
     this.#home.looked(partition)
@@ -301,7 +312,7 @@ export function pauseAgain(part: FallbackPart, nowMs: number): void {
 }
 
 /** What has no answer, or fails, is asked again later; then it is why. */
-function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError>) {
+function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds> | string, TransportError>) {
   return asked.pipe(
     Effect.timeoutOrElse({ duration: answerMs, orElse: () => Effect.succeed(`no answer within ${answerMs} ms`) }),
     Effect.catchCause((cause) => {
@@ -309,4 +320,10 @@ function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds>, Transport
       return Effect.succeed(error instanceof TransportError ? error.message : textOfThrown(error))
     })
   )
+}
+
+const odd = "the driver says positions that are none"
+
+function isWhole({ start, end }: PartitionBounds): boolean {
+  return typeof start === "bigint" && typeof end === "bigint"
 }

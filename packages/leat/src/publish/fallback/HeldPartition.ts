@@ -88,6 +88,10 @@ export class HeldPartition implements SentPartition {
     this.#home.endings.announce(this.partition, record, how)
   }
 
+  refused(): void {
+    this.#home.endings.handOver(this.partition)
+  }
+
   /** Whoever has the partition next judges it anew, and tells it. */
   untold(): void {
     this.#home.endings.notices.forget(this.partition)

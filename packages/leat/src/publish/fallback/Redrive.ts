@@ -75,6 +75,8 @@ export class Redrive {
   readonly #toldMs = new Map<number | undefined, number>()
   #broken = Deferred.makeUnsafe<void>()
   readonly #hangs = new HangWatch()
+  /** Whether the destination is not open yet. */
+  #isAway = false
 
   constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
     this.#place = place
@@ -116,10 +118,12 @@ export class Redrive {
       const mine = held.get(row.partition)
       return mine === undefined || (!mine.isSending && mine.at < row.end)
     })
+    // It is told that the cluster is not there yet.
+    if (this.#isAway) this.#hangs.failed(undefined, this.#pump.nowMs)
     const hang = this.#hangs.look(waiting, this.#home.leg.timeoutMs, this.#pump.nowMs)
     if (hang === undefined) return
     const { partitions, sinceMs, isToJoin, isFirst } = hang
-    const why = `nothing of ${this.#name} is sent on (partition ${partitions.join(", ")}), and nobody says why`
+    const why = `nothing of ${this.#name} is sent on (partition ${partitions.join(", ")}), and nobody here knows why`
     for (const partition of partitions) this.#home.stands(partition, sinceMs, why)
     if (!isToJoin) return
     if (isFirst) Effect.runForkWith(this.#pump.context)(warn(`${why}: its group is joined anew`))
@@ -169,7 +173,8 @@ export class Redrive {
       const scope = yield* Effect.scope
       const writer = yield* this.#opened(scope)
       // A cluster that was away when this leat began has but one until it is there.
-      if (writer === this.#home.destination) return
+      this.#isAway = writer === this.#home.destination
+      if (this.#isAway) return
       const watched = this.#home.watched(writer)
       this.#broken = Deferred.makeUnsafe<void>()
       const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const

@@ -172,8 +172,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   took(lane: WriteLane, { from, to, queued }: Span, base: Position | undefined): void {
     const { partition } = (lane as PumpedLane).partition
     const part = this.#fallback.parts[partition]
-    // Positions never go back.
-    if (part !== undefined && base !== undefined && base < part.settled) this.anew(partition, part, part.lost)
+    // Positions of one publisher never go back. What is sent on may be ahead of answers.
+    if (part !== undefined && base !== undefined && base < part.tookEnd) this.anew(partition, part, part.lost)
     this.#fallback.took(partition, to - from, base)
     if (this.#tally !== undefined && !queued.batch.isMarker(from)) this.#tally.fellBack += to - from
   }

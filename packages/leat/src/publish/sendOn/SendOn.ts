@@ -71,6 +71,8 @@ export interface SentPartition {
   readonly ended: (records: ReadonlyArray<ReceivedRecord>, how: Ending, isSettled: boolean) => void
   /** One will end otherwise than stored: consumers are told of it. */
   readonly announce: (record: ReceivedRecord, how: Unstored) => void
+  /** The destination takes no marker of it for now: somebody else may tell what was to be told. */
+  readonly refused: () => void
   /** It is given back before that was told, and so is not settled. */
   readonly untold: () => void
   /** What stands before a position has ended; waits until that is settled, and not for long. Says whether it is. */
@@ -344,7 +346,7 @@ export class SendOn {
   }
 
   /**
-   * Stores what is to be told before it is settled. Markers that are refused are put aside, and tried again once another one is stored.
+   * Stores what is to be told before it is settled, and nothing else. Markers that are refused are put aside, and tried again later.
    * `isTold`: one that is on its way when nobody waits for it any more is taken for told.
    */
   #announce(part: SentPartition, isTold: boolean): Effect.Effect<void> {
@@ -360,10 +362,12 @@ export class SendOn {
           Effect.sync(() => isTold && notice.told())
         )
         if (run?.fate === "unknown") yield* this.fence(part)
-        if (isRefused(run) && this.#isForGood(run.error.reason)) return this.notices.refused(partition)
+        if (isRefused(run) && this.#isForGood(run.error.reason)) {
+          this.notices.refused(partition)
+          return part.refused()
+        }
         if (run?.fate === "stored") {
           notice.told()
-          if (!this.notices.isCarried(partition)) this.notices.again(partition)
           failures = 0
           continue
         }

@@ -153,6 +153,8 @@ export class SpillDrain {
         this.driven(partition)
       },
       announce: (record, how) => this.#endings.announce(partition, part, record, how),
+      // What is its own was given to its lanes at first.
+      refused: () => undefined,
       // It is told once this process has the spill again.
       untold: () => undefined,
       settle: (position) => lanes.settle(partition, position),

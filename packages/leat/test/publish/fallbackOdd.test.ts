@@ -1,0 +1,213 @@
+import { type Context, Effect, Exit, Scope, Stream } from "effect"
+import type { OpenLeat } from "leat"
+import { type Transport, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { auditedRecord } from "../../src/audit/auditedRecord.js"
+import { type FallbackPlaces, fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
+import { isAway, spillStory as story, until } from "./spillStory.js"
+import { legRow, note } from "./stories.js"
+
+const isBack = (leat: OpenLeat) => () => leat.sinks()[0]?.fallback?.partitions.length === 0
+
+const failure = (reason: "Unauthorized" | "Unavailable") =>
+  new TransportError({ reason, transport: "near", operation: "send", detail: "it is not for you" })
+
+/** Each send is begun, or answered, so many milliseconds later. */
+const later =
+  (context: Context.Context<never>, beginMs: () => number, answerMs: number) =>
+  ({ openWriter }: Transport): Partial<Transport> => ({
+    openWriter: (topic) =>
+      Effect.map(openWriter(topic), (writer) => ({
+        ...writer,
+        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+          const answered: typeof answer = (runs) => {
+            Effect.runForkWith(context)(
+              Effect.delay(
+                Effect.sync(() => answer(runs)),
+                answerMs
+              )
+            )
+          }
+          const send = Effect.sync(() => writer.send(partition, batch, from, to, timeoutMs, answered))
+          Effect.runForkWith(context)(Effect.delay(send, beginMs()))
+        }
+      }))
+  })
+
+const published = <E>(places: FallbackPlaces, { leat }: { leat: OpenLeat }, work: Effect.Effect<unknown, E>) =>
+  Effect.gen(function* () {
+    places.farFaults = isAway
+    yield* work
+    places.farFaults = {}
+    yield* until("it is back", isBack(leat), 120_000)
+  })
+
+describe("a fallback with odd timing", () => {
+  it("holds nobody for more than eight seconds in a piece, also where another process sends on", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        let isSlow = false
+        const context = yield* Effect.context<never>()
+        const far = later(context, () => (isSlow ? 50 : 0), 0)
+        const one = yield* openFalling(places, { near: () => ({ subscribe: () => Stream.never }) })
+        // It reads one at a time, and each takes 50 ms.
+        const near = ({ subscribe }: Transport): Partial<Transport> => ({
+          subscribe: (asked) =>
+            Stream.map(subscribe(asked), (lane) => ({
+              ...lane,
+              batches: Stream.flatMap(lane.batches, (batch) =>
+                Stream.fromIterable(batch.records.map((record) => ({ records: [record], next: record.position + 1n })))
+              )
+            }))
+        })
+        yield* openFalling(places, { far, near })
+        places.farFaults = isAway
+        for (let text = 0; text < 900; text++) one.notes.offer(note("k", String(text)))
+        yield* until("all fell back", () => legRow(one.leat)?.fellBack === 900)
+        isSlow = true
+        places.farFaults = {}
+        let heldMs = 0
+        let longestMs = 0
+        for (let text = 900; !isBack(one.leat)() && text < 2500; text++) {
+          if (text % 4 === 0) one.notes.offer(note("k", String(text)))
+          yield* Effect.sleep(100)
+          heldMs = (legRow(one.leat)?.queued ?? 0) > 0 ? heldMs + 100 : 0
+          longestMs = Math.max(longestMs, heldMs)
+        }
+        expect(isBack(one.leat)()).toBe(true)
+        expect(longestMs).toBeGreaterThan(500)
+        expect(longestMs).toBeLessThan(8600)
+      })
+    )
+  })
+
+  it("is no other one because its answers come after what they are about was sent on", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        const near = later(yield* Effect.context<never>(), () => 0, 300)
+        const opened = yield* openFalling(places, { near })
+        const all = Effect.gen(function* () {
+          for (let text = 0; text < 10; text++) yield* opened.notes.publish(note("k", String(text)))
+          places.farFaults = {}
+          for (let text = 10; text < 20; text++) {
+            opened.notes.offer(note("k", String(text)))
+            yield* Effect.sleep("400 millis")
+          }
+        })
+        yield* published(places, opened, all)
+        expect(legRow(opened.leat)).toMatchObject({ dropped: {}, balanced: true })
+        expect(stored(places)).toEqual(Array.from({ length: 20 }, (_, text) => String(text)))
+      })
+    )
+    expect(lines.filter((line) => line.includes("was made anew"))).toEqual([])
+  })
+
+  it("says nothing of its group while a process starts whose cluster is away", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        const gone = yield* Scope.make()
+        const one = yield* Scope.provide(openFalling(places, { near: () => ({ subscribe: () => Stream.never }) }), gone)
+        places.farFaults = isAway
+        yield* one.notes.publish(note("k", "0"))
+        yield* Scope.close(gone, Exit.void)
+        let isGone = true
+        const farDriver = (
+          driver: Parameters<NonNullable<Parameters<typeof openFalling>[1]>["farDriver"] & object>[0]
+        ) => ({
+          ...driver,
+          open: (...given: Parameters<typeof driver.open>) =>
+            Effect.suspend(() => (isGone ? Effect.fail(failure("Unavailable")) : driver.open(...given)))
+        })
+        places.farFaults = {}
+        const { leat } = yield* openFalling(places, { farDriver })
+        yield* Effect.sleep("10 minutes")
+        isGone = false
+        yield* until("it is back", isBack(leat), 60_000)
+        expect(stored(places)).toEqual(["0"])
+      })
+    )
+    expect(lines.filter((line) => line.includes("nobody here knows why"))).toEqual([])
+  })
+
+  it("goes back although its driver has once said positions that are none", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        let asked = 0
+        const opened = yield* openFalling(places, {
+          near: ({ bounds }) => ({
+            bounds: (...given) =>
+              ++asked === 2 ? Effect.succeed([{ partition: 0, start: 0n } as never]) : bounds(...given)
+          })
+        })
+        // The first look while nothing is there.
+        yield* Effect.sleep("1 minute")
+        expect(asked).toBeGreaterThan(2)
+        yield* published(places, opened, opened.notes.publish(note("k", "0")))
+        expect(stored(places)).toEqual(["0"])
+      })
+    )
+  })
+
+  it("announces what was refused before also where a marker of later drops gets through in between, and the partition is given back", () => {
+    const places = fallbackPlaces()
+    const policy = [
+      { on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" },
+      { on: ["Unauthorized"], then: "drop" }
+    ]
+    let isOn = false
+    let markers = 0
+    let waiting = 0
+    /** All records are refused. Of the markers the first three are, the fourth is stored, and later ones do not get through. */
+    const far = ({ openWriter }: Transport): Partial<Transport> => ({
+      openWriter: (topic) =>
+        Effect.map(openWriter(topic), (writer) => ({
+          ...writer,
+          send: (partition, batch, from, to, timeoutMs, answer) => {
+            const count = isOn && batch.value(from) === null ? ++markers : 0
+            if (!isOn || count === 4) return writer.send(partition, batch, from, to, timeoutMs, answer)
+            if (count > 4) waiting++
+            answer([{ from, to, fate: "notStored", error: failure(count > 4 ? "Unavailable" : "Unauthorized") }])
+          }
+        }))
+    })
+    story(
+      Effect.gen(function* () {
+        let isBroken = false
+        const once: Effect.Effect<void> = Effect.suspend(() =>
+          isBroken ? Effect.void : Effect.andThen(Effect.sleep(100), once)
+        )
+        const broken = Effect.andThen(once, () => {
+          isBroken = false
+          return Effect.fail(failure("Unavailable"))
+        })
+        const { leat, notes } = yield* openFalling(places, {
+          policy,
+          far,
+          near: ({ subscribe }) => ({ subscribe: (asked) => Stream.interruptWhen(subscribe(asked), broken) })
+        })
+        places.farFaults = isAway
+        for (let text = 0; text < 10; text++) yield* notes.publish(note("k", String(text)))
+        isOn = true
+        places.farFaults = {}
+        yield* until("a marker waits", () => waiting > 1)
+        isBroken = true
+        yield* Effect.sleep("3 seconds")
+        isOn = false
+        yield* until("it is back", isBack(leat), 60_000)
+        yield* notes.publish(note("k", "later"))
+        yield* Effect.sleep("2 minutes")
+        const records = places.far.topic("notes").partitions[0]?.read(0n, 100n)?.records ?? []
+        const told = records.flatMap(({ headers }) => auditedRecord(headers)?.dropped ?? [])
+        const announced = new Set(
+          told.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, at) => from + at))
+        )
+        // Each is announced or stored, and none is both.
+        expect(announced.size + stored(places).length).toBe(11)
+      })
+    )
+  })
+})
