@@ -12,7 +12,6 @@ import { Handling } from "./Handling.ts"
 import type { ReadHalted } from "./Failure.ts"
 import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
-import { released } from "./released.ts"
 import { SeenIds } from "./SeenIds.ts"
 import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
@@ -20,6 +19,7 @@ import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
+import { released } from "../transport/released.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 
 /** After so many handlers, or so many milliseconds, the driving fiber gives way to others. */
@@ -199,7 +199,7 @@ export class LaneShell<T> {
     const isTraced = yield* Effect.withFiber(({ cache }) =>
       Effect.succeed(cache.tracer !== undefined && cache.tracerEnabled)
     )
-    const { topic, stream, isKeyPersonal } = this.#options
+    const { topic, stream, group, isKeyPersonal } = this.#options
     this.#handling = new Handling(
       this.#options,
       {
@@ -221,7 +221,7 @@ export class LaneShell<T> {
     Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
     // Also one that has failed: whoever leaves with a lane in hand is taken for one that has died.
-    if (!this.#isTheirs) yield* this.#guarded(released(this.lane, this.#options))
+    if (!this.#isTheirs) yield* this.#guarded(released(this.lane, `${stream} of the group ${group}`))
     // What is answered later is no word about the lanes that are held by then.
     this.#isLost = true
     this.#settling?.interruptUnsafe()

@@ -418,8 +418,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a drop whose marker is refused is announced by nobody",
-    file: "publish/fallback/Redrive.ts",
-    find: `        this.#endings.handOver(held.partition)
+    file: "publish/fallback/HeldPartition.ts",
+    find: `    this.#home.endings.handOver(this.partition)
 `,
     replace: ``,
     foundBy: trouble,
@@ -598,8 +598,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits as its policy says is taken for a call that never comes back",
     file: "publish/fallback/Redrive.ts",
-    find: `(!mine.isSending && mine.at < row.end)`,
-    replace: `mine.at < row.end`,
+    find: `(mine.isSending || mine.at >= row.end)`,
+    replace: `mine.at >= row.end`,
     foundBy: trouble,
     test: "is not joined anew while its policy waits"
   },
@@ -650,14 +650,6 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     test: "says nothing of its group while a process starts"
   },
   {
-    name: "a driver that breaks while nothing is in a fallback is never asked again",
-    file: "publish/fallback/FallbackReturn.ts",
-    find: `(rows.every(isWhole) ? rows : odd)`,
-    replace: `rows`,
-    foundBy: "publish/fallbackOdd.test.ts",
-    test: "goes back although its driver"
-  },
-  {
     name: "what was refused before waits with what is to be told now",
     file: "publish/sendOn/SendOn.ts",
     find: `          notice.told()
@@ -669,5 +661,13 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
 `,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "announces what was refused before also"
+  },
+  {
+    name: "a trouble that comes again is told by nobody",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (isNew) this.#untold.add(partition)`,
+    replace: `if (isNew && !this.#toldMs.has(partition)) this.#untold.add(partition)`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "tells of a failure that comes again"
   }
 ]

@@ -272,7 +272,7 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lane that a driver does not take back is waited for",
-    file: "consume/released.ts",
+    file: "transport/released.ts",
     find: `yield* endWithin(
       Effect.suspend(() => lane.release),
       releaseMs

@@ -32,7 +32,7 @@ describe("partitions of a fallback that hang", () => {
             else if (!isKept) since[partition] = nowMs
           }
           const waiting = rows(settled.map((one, partition) => (of[partition] === "gone" ? undefined : one)))
-          const hang = watch.look(waiting, 1000, nowMs)
+          const hang = watch.look(waiting, () => false, 1000, nowMs)
           const expected = since.flatMap((one, partition) =>
             one !== undefined && nowMs - one >= 60_000 ? [partition] : []
           )
@@ -46,14 +46,24 @@ describe("partitions of a fallback that hang", () => {
     const watch = new HangWatch()
     const joined: Array<number> = []
     for (let nowMs = 0; nowMs <= 150 * 60_000; nowMs += 1000)
-      if (watch.look(rows([0]), 1000, nowMs)?.isToJoin === true) joined.push(nowMs / 60_000)
+      if (watch.look(rows([0]), () => false, 1000, nowMs)?.isToJoin === true) joined.push(nowMs / 60_000)
     expect(joined).toEqual([1, 2, 4, 8, 16, 32, 64, 96, 128])
+  })
+
+  it("that are taken in hand, and given away, have it join no sooner: only what gets on does", () => {
+    const watch = new HangWatch()
+    const joined: Array<number> = []
+    for (let nowMs = 0; nowMs <= 60 * 60_000; nowMs += 1000) {
+      const isInHand = nowMs % 120_000 > 90_000
+      if (watch.look(rows([0]), () => isInHand, 1000, nowMs)?.isToJoin === true) joined.push(nowMs / 60_000)
+    }
+    expect(joined.length).toBeLessThan(7)
   })
 
   it("are waited for three time-outs of a send, and from when a member that failed begins again", () => {
     const watch = new HangWatch()
     watch.failed(undefined, 30_000)
-    const at = (nowMs: number) => watch.look(rows([0]), 60_000, nowMs)?.sinceMs
+    const at = (nowMs: number) => watch.look(rows([0]), () => false, 60_000, nowMs)?.sinceMs
     expect([at(0), at(180_000), at(209_999), at(210_000)]).toEqual([undefined, undefined, undefined, 30_000])
   })
 })

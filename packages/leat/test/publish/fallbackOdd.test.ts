@@ -152,6 +152,65 @@ describe("a fallback with odd timing", () => {
     )
   })
 
+  it("is joined anew although a driver never takes a lane back", () => {
+    const places = fallbackPlaces(2)
+    story(
+      Effect.gen(function* () {
+        let lanes = 0
+        const { leat, notes } = yield* openFalling(places, {
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.map(subscribe(asked), (lane) =>
+                ++lanes === 1
+                  ? {
+                      ...lane,
+                      batches: Stream.fail(failure("Unavailable")),
+                      release: Effect.uninterruptible(Effect.never)
+                    }
+                  : lane
+              )
+          })
+        })
+        places.farFaults = isAway
+        for (let key = 0; key < 8; key++) yield* notes.publish(note(`k${key}`, String(key)))
+        places.farFaults = {}
+        yield* until("both are back", isBack(leat), 180_000)
+        expect(stored(places)).toHaveLength(8)
+      })
+    )
+  })
+
+  it("tells of a failure that comes again, once it is no news any more that it does", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        let isSick = true
+        const near = ({ subscribe }: Transport): Partial<Transport> => ({
+          subscribe: (asked) =>
+            Stream.map(subscribe(asked), (lane) => ({
+              ...lane,
+              batches: Stream.mapEffect(lane.batches, (batch) =>
+                isSick ? Effect.fail(failure("Unavailable")) : Effect.succeed(batch)
+              )
+            }))
+        })
+        const { leat, notes } = yield* openFalling(places, { near })
+        for (const text of ["0", "1"]) {
+          isSick = true
+          places.farFaults = isAway
+          yield* notes.publish(note("k", text))
+          places.farFaults = {}
+          yield* Effect.sleep(text === "0" ? "30 seconds" : "20 minutes")
+          expect(leat.sinks()[0]?.trouble).toMatch(/cannot be read/)
+          isSick = false
+          yield* until("it is back", isBack(leat), 120_000)
+          expect(leat.sinks()[0]?.trouble).toBeUndefined()
+        }
+      })
+    )
+    expect(lines.filter((line) => line.includes("cannot be read, and is tried again"))).toHaveLength(2)
+  })
+
   it("announces what was refused before also where a marker of later drops gets through in between, and the partition is given back", () => {
     const places = fallbackPlaces()
     const policy = [
@@ -184,15 +243,18 @@ describe("a fallback with odd timing", () => {
           isBroken = false
           return Effect.fail(failure("Unavailable"))
         })
+        const gone = yield* Scope.make()
+        const one = yield* Scope.provide(openFalling(places, { near: () => ({ subscribe: () => Stream.never }) }), gone)
+        places.farFaults = isAway
+        for (let text = 0; text < 10; text++) yield* one.notes.publish(note("k", String(text)))
+        yield* Scope.close(gone, Exit.void)
+        isOn = true
+        places.farFaults = {}
         const { leat, notes } = yield* openFalling(places, {
           policy,
           far,
           near: ({ subscribe }) => ({ subscribe: (asked) => Stream.interruptWhen(subscribe(asked), broken) })
         })
-        places.farFaults = isAway
-        for (let text = 0; text < 10; text++) yield* notes.publish(note("k", String(text)))
-        isOn = true
-        places.farFaults = {}
         yield* until("a marker waits", () => waiting > 1)
         isBroken = true
         yield* Effect.sleep("3 seconds")

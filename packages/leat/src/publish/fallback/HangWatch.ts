@@ -26,6 +26,7 @@ export interface Hang {
 
 export class HangWatch {
   #still = new Map<number, Still>()
+  #settled: ReadonlyMap<number, Position> = new Map()
   /** Until then the member is not there, since it has failed. */
   #beginsMs = 0
   #joins = 0
@@ -37,23 +38,27 @@ export class HangWatch {
     for (const [one, still] of this.#still) if (partition === undefined || partition === one) still.sinceMs = againMs
   }
 
-  /** Looks at what waits, and is in nobody's hands here; undefined: nothing hangs. A send may take `timeoutMs`. */
-  look(waiting: ReadonlyArray<PartitionBounds>, timeoutMs: number, nowMs: number): Hang | undefined {
+  /** Looks at what waits; undefined: nothing hangs. What is in hand here does not. A send may take `timeoutMs`. */
+  look(
+    waiting: ReadonlyArray<PartitionBounds>,
+    isInHand: (row: PartitionBounds) => boolean,
+    timeoutMs: number,
+    nowMs: number
+  ): Hang | undefined {
+    this.#lookWhetherOn(waiting)
     const before = this.#still
     const begunMs = Math.max(nowMs, this.#beginsMs)
     this.#still = new Map(
-      waiting.map((row) => {
-        const [settled, found] = [settledOf(row), before.get(row.partition)]
-        return [row.partition, found?.settled === settled ? found : { settled, sinceMs: begunMs }]
-      })
+      waiting
+        .filter((row) => !isInHand(row))
+        .map((row) => {
+          const [settled, found] = [settledOf(row), before.get(row.partition)]
+          return [row.partition, found?.settled === settled ? found : { settled, sinceMs: begunMs }]
+        })
     )
     const hangMs = Math.max(stillMs, timeoutMs * 3)
     const hung = Array.from(this.#still).filter(([, { sinceMs }]) => nowMs - sinceMs >= hangMs)
-    if (hung.length === 0) {
-      this.#joins = 0
-      this.#joinMs = 0
-      return undefined
-    }
+    if (hung.length === 0) return undefined
     const isToJoin = nowMs >= this.#joinMs
     const isFirst = this.#joins === 0
     if (isToJoin) {
@@ -62,5 +67,15 @@ export class HangWatch {
     }
     const sinceMs = Math.min(...hung.map(([, still]) => still.sinceMs))
     return { partitions: hung.map(([partition]) => partition), sinceMs, isToJoin, isFirst }
+  }
+
+  /** Only what gets on ends it: a partition that has just been taken from another process has not. */
+  #lookWhetherOn(waiting: ReadonlyArray<PartitionBounds>): void {
+    const settled = new Map(waiting.map((row) => [row.partition, settledOf(row)] as const))
+    const isOn = waiting.some((row) => settledOf(row) > (this.#settled.get(row.partition) ?? settledOf(row)))
+    this.#settled = settled
+    if (!isOn && waiting.length > 0) return
+    this.#joins = 0
+    this.#joinMs = 0
   }
 }

@@ -7,6 +7,8 @@ import { Cause, Deferred, Effect, Exit, Fiber, Pull, Scope, Semaphore, Stream } 
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
+import { endWithin } from "../../transport/endWithin.ts"
+import { released } from "../../transport/released.ts"
 import {
   type Lane,
   type PartitionBounds,
@@ -29,6 +31,9 @@ const againMsMax = 60_000
 
 /** How long a driver is waited for, in milliseconds. */
 const answerMs = 30_000
+
+/** How long what a member had is waited for when it has ended, in milliseconds. */
+const memberMs = 60_000
 
 /** Records that are sent on before it is settled how far. */
 const settledRecords = 2000
@@ -73,6 +78,8 @@ export class Redrive {
   #failures = 0
   /** When it was last told of a partition, or of the member: one that comes and goes is told now and then. */
   readonly #toldMs = new Map<number | undefined, number>()
+  /** Troubles that were not told yet. */
+  readonly #untold = new Set<number | undefined>()
   #broken = Deferred.makeUnsafe<void>()
   readonly #hangs = new HangWatch()
   /** Whether the destination is not open yet. */
@@ -114,13 +121,13 @@ export class Redrive {
     const all = rows.filter((row) => settledOf(row) < row.end)
     if (all.length === 0) this.#failsSinceMs = undefined
     // What is in hand has its own time-outs, delays of its policy and halts; what has ended waits for its settle alone.
-    const waiting = all.filter((row) => {
+    const isInHand = (row: PartitionBounds) => {
       const mine = held.get(row.partition)
-      return mine === undefined || (!mine.isSending && mine.at < row.end)
-    })
+      return mine !== undefined && (mine.isSending || mine.at >= row.end)
+    }
     // It is told that the cluster is not there yet.
     if (this.#isAway) this.#hangs.failed(undefined, this.#pump.nowMs)
-    const hang = this.#hangs.look(waiting, this.#home.leg.timeoutMs, this.#pump.nowMs)
+    const hang = this.#hangs.look(all, isInHand, this.#home.leg.timeoutMs, this.#pump.nowMs)
     if (hang === undefined) return
     const { partitions, sinceMs, isToJoin, isFirst } = hang
     const why = `nothing of ${this.#name} is sent on (partition ${partitions.join(", ")}), and nobody here knows why`
@@ -136,7 +143,13 @@ export class Redrive {
 
   /** A member, again and again; each until it fails. */
   get run(): Effect.Effect<never> {
-    const once = Effect.flatMap(Effect.exit(Effect.scoped(this.#member)), (exit) => {
+    // A driver may not let go of what a member had: the next one is not kept from beginning.
+    const member = Effect.acquireUseRelease(
+      Effect.sync(() => Scope.makeUnsafe()),
+      (scope) => Scope.provide(this.#member, scope),
+      (scope, exit) => endWithin(Scope.close(scope, exit), memberMs)
+    )
+    const once = Effect.flatMap(Effect.exit(member), (exit) => {
       if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.sleep(againMs)
       const pauseMs = Math.min(againMs * 2 ** this.#failures++, againMsMax)
       return Effect.andThen(this.#fails(undefined, Cause.squash(exit.cause), pauseMs), Effect.sleep(pauseMs))
@@ -155,7 +168,9 @@ export class Redrive {
     const why = error instanceof TransportError ? error.message : textOfThrown(error)
     const { nowMs } = this.#pump
     const isNew = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
-    const isFirst = isNew && nowMs - (this.#toldMs.get(partition) ?? Number.NEGATIVE_INFINITY) > quietMs
+    if (isNew) this.#untold.add(partition)
+    const isQuiet = nowMs - (this.#toldMs.get(partition) ?? Number.NEGATIVE_INFINITY) > quietMs
+    const isFirst = isQuiet && this.#untold.delete(partition)
     if (isFirst) this.#toldMs.set(partition, nowMs)
     this.#hangs.failed(partition, nowMs + pauseMs)
     if (partition === undefined) this.#failsSinceMs ??= nowMs
@@ -248,7 +263,7 @@ export class Redrive {
       Effect.ensuring(
         Effect.suspend(() => {
           for (const held of this.#held) if (held.lane === lane) this.#held.delete(held)
-          return lane.release
+          return Effect.ignoreCause(released(lane, this.#place.topic))
         })
       )
     )
@@ -307,7 +322,6 @@ export class Redrive {
         this.#sendOn.announce(held),
         Effect.sync(() => {
           held.isTelling = false
-          this.#endings.handOver(held.partition)
         })
       )
     })

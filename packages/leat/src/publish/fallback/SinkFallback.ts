@@ -225,6 +225,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   /** A partition goes back to the destination. */
   back(number: number, part: FallbackPart): void {
+    this.stores(number)
     const partition = this.#sink.find(number)
     if (partition !== undefined) this.#turnBack(partition, part)
   }
@@ -307,9 +308,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   /** What is on goes nowhere else until it is sent on. */
   stands(partition: number | undefined, sinceMs: number, why: string): void {
-    const { on } = this.#fallback
-    for (const standing of partition === undefined ? on : on.filter((one) => one === partition))
-      this.fails(standing, sinceMs, why)
+    for (const standing of partition === undefined ? this.#fallback.on : [partition]) this.fails(standing, sinceMs, why)
   }
 
   anew(partition: number, part: FallbackPart, lost: number): void {

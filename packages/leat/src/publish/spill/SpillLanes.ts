@@ -8,6 +8,7 @@ import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
+import { released } from "../../transport/released.ts"
 import { Settles } from "../sendOn/Settles.ts"
 import type { Spill, SpillPlace } from "./Spill.ts"
 
@@ -128,7 +129,9 @@ export class SpillLanes {
         )
       )
       const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, Effect.ignoreCause(lane.release)))
+      // Given back behind everything else, and lost at once when another process has it.
+      yield* Effect.addFinalizer(() => Effect.ignoreCause(released(lane, topic)))
+      return new SpillLanes(spill, scope, lane.revoked)
     })
   }
 

@@ -1,13 +1,14 @@
 /** Gives a lane back. A driver may not end it: its partition is given to others all the same, once this process is gone. */
 import { Effect } from "effect"
 import { warn } from "../Telemetry.ts"
-import { endWithin } from "../transport/endWithin.ts"
-import type { Lane } from "../transport/index.ts"
+import { endWithin } from "./endWithin.ts"
+import type { Lane } from "./index.ts"
 
 /** How long the driver is waited for, in milliseconds. */
 const releaseMs = 30_000
 
-export function released(lane: Lane, { stream, group }: { readonly stream: string; readonly group: string }) {
+/** `what` names the topic and the group, for a person. */
+export function released(lane: Lane, what: string) {
   return Effect.gen(function* () {
     const exit = yield* endWithin(
       Effect.suspend(() => lane.release),
@@ -15,7 +16,7 @@ export function released(lane: Lane, { stream, group }: { readonly stream: strin
     )
     if (exit !== undefined) return yield* exit
     yield* warn(
-      `the driver has not taken back partition ${lane.partition} of ${stream} of the group ${group} within ${releaseMs} ms, and is not waited for any longer`
+      `the driver has not taken back partition ${lane.partition} of ${what} within ${releaseMs} ms, and is not waited for any longer`
     )
   })
 }
