@@ -176,8 +176,11 @@ export class GroupCommit {
       const nowMs = monotonicMs()
       for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
     } catch (error) {
+      const isLess = this.#store.giveUp(error)
       this.#undo()
       if (isBusy(error)) return false
+      // As often as there is more to give up.
+      if (isLess) return this.#commit(group)
       const rest = withoutAppends(group, error)
       if (rest !== undefined) return this.#commitRest(group, rest, error)
       // One work failed, on damage for example: the others run without it.

@@ -70,7 +70,7 @@ export class Maintenance {
       for (const topic of this.#store.topics.all)
         for (let number = 0; number < topic.partitions; number++)
           await this.#retain(topic, topic.firstPartition + number)
-      while (!this.#isClosed && (await this.#write(() => this.#forgetIds())));
+      await this.#forgetAllIds()
       await this.#compactAll((partition) => this.#isDirty(partition))
     } catch {
       // Damage, or a full or busy volume: sends and reads report it. The next pass retries.
@@ -114,6 +114,15 @@ export class Maintenance {
         if (after !== head) this.#store.heads.save(after)
         return after !== head
       })
+    }
+  }
+
+  /** Ids on a damaged page stay, and must not keep the pass from what comes after them. */
+  async #forgetAllIds(): Promise<void> {
+    try {
+      while (!this.#isClosed && (await this.#write(() => this.#forgetIds())));
+    } catch {
+      // The next pass retries.
     }
   }
 

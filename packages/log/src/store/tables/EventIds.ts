@@ -1,9 +1,11 @@
 /**
  * The event ids that each partition has stored, as ranges of sequences: one row for each (partition, incarnation, stream, bucket), and one
  * more for each gap. Written in the transaction of the append, and deleted once the incarnation has not written for long (`forgetOld`).
+ * A row that cannot be read or written stops no event: it may be stored twice (`giveUp`).
  */
 import { Buffer } from "node:buffer"
 import { EventIdCursor } from "leat/record"
+import { isDamage } from "../../Fault.ts"
 import type { Block } from "../../Block.ts"
 import type { IdRange } from "../../Message.ts"
 import type { Database } from "./Database.ts"
@@ -25,15 +27,22 @@ interface LaneKey {
 
 /** Sequences of one bucket of one process, in one partition. */
 interface IdLane extends LaneKey {
+  readonly key: string
+  readonly partition: number
   readonly writer: Writer
   /** The range with the highest sequences: nearly every event extends it. */
   top: Range | undefined
   /** Whether `top` is not written yet. */
   isChanged: boolean
+  /** Its rows cannot be read or written: its events are stored, and their ids are not kept. */
+  readonly isLost: boolean
 }
 
 /** Most lanes in memory, about 350 bytes each: 26 streams of 3840 buckets that all have events. Beyond that the cache is cleared. */
 const lanesMax = 100_000
+
+/** So many lost lanes, and all are: each has cost a rollback. */
+const lostMax = 64
 
 /** Most rows that one write deletes. */
 const forgottenPerWrite = 1024
@@ -51,6 +60,10 @@ export class EventIds {
   readonly #cursor = new EventIdCursor()
   readonly #lanes = new Map<string, IdLane>()
   #changed: Array<IdLane> = []
+  /** Keys of lost lanes, until the log is opened again. */
+  readonly #lost = new Set<string>()
+  /** The lane that is being read or written. */
+  #at: IdLane | undefined
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#quarantine = quarantine
@@ -81,7 +94,7 @@ export class EventIds {
         lane = this.#lane(partition, cursor)
         this.#writers.note(lane.writer, nowMs)
       }
-      if (this.#add(partition, lane, cursor.seq)) continue
+      if (lane.isLost || this.#add(partition, lane, cursor.seq)) continue
       duplicates ??= new Set()
       duplicates.add(index)
     }
@@ -102,12 +115,25 @@ export class EventIds {
 
   /** Which ids of an incarnation are kept: what was deleted is not among `of`. */
   keptOf(incarnation: Uint8Array): Kept {
-    return this.#writers.of(incarnation).kept
+    try {
+      return this.#writers.of(incarnation).kept
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#writers.report()
+      return "some"
+    }
   }
 
   /** Whether an incarnation has not written for `idsMs` and still has ids. */
   hasOld(nowMs: number, idsMs: number): boolean {
-    return this.#writers.due(nowMs, idsMs) !== undefined
+    try {
+      return this.#writers.due(nowMs, idsMs) !== undefined
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      // They are kept longer than that; what else is to be done must not wait for them.
+      this.#writers.report()
+      return false
+    }
   }
 
   /** Deletes ids of an incarnation that has not written for `idsMs`, in all partitions of the log, inside a write. False if there is none. */
@@ -128,8 +154,22 @@ export class EventIds {
     return true
   }
 
+  /**
+   * After a write that has failed, before its rollback: whether damage to ids was the cause. Then it can be done again, without these ids.
+   * In the same transaction it cannot go on: after damage SQLite refuses every write until the rollback.
+   */
+  giveUp(error: unknown): boolean {
+    if (!isDamage(error)) return false
+    if (this.#at === undefined) return this.#writers.giveUp()
+    const { key, partition } = this.#at
+    this.#lost.add(key)
+    this.#quarantine.report({ partition, base: 0, end: 0, what: "ids" })
+    return true
+  }
+
   /** Another process has committed, or a write was rolled back. */
   forget(): void {
+    this.#at = undefined
     this.#writers.forget()
     this.#lanes.clear()
     this.#changed = []
@@ -153,16 +193,28 @@ export class EventIds {
   #insert(partition: number, lane: IdLane, seq: number): boolean {
     if (lane.isChanged) this.#save(partition, lane)
     const { incarnation, stream, bucket } = lane
+    this.#at = lane
     const before = this.#verified(partition, lane, this.#before.get(partition, incarnation, stream, bucket, seq))
-    if (before !== undefined && before.last >= seq) return false
+    if (before !== undefined && before.last >= seq) {
+      this.#at = undefined
+      return false
+    }
     const after = this.#verified(partition, lane, this.#after.get(partition, incarnation, stream, bucket, seq))
     const joinsBefore = before !== undefined && before.last === seq - 1
     const joinsAfter = after !== undefined && after.first === seq + 1
     const range = { first: joinsBefore ? before.first : seq, last: joinsAfter ? after.last : seq }
     if (joinsAfter) this.#remove.run(partition, incarnation, stream, bucket, after.first)
     this.#write(partition, lane, range)
-    lane.top = this.#verified(partition, lane, this.#top.get(partition, incarnation, stream, bucket))
+    lane.top = this.#topOf(partition, lane)
     return true
+  }
+
+  #topOf(partition: number, lane: IdLane): Range | undefined {
+    const { incarnation, stream, bucket } = lane
+    this.#at = lane
+    const row = this.#top.get(partition, incarnation, stream, bucket)
+    this.#at = undefined
+    return this.#verified(partition, lane, row)
   }
 
   #save(partition: number, lane: IdLane): void {
@@ -172,7 +224,9 @@ export class EventIds {
 
   #write(partition: number, lane: IdLane, range: Range): void {
     const { incarnation, stream, bucket } = lane
+    this.#at = lane
     this.#put.run(partition, incarnation, stream, bucket, range.first, range.last, sumOf(partition, lane, range))
+    this.#at = undefined
   }
 
   #lane(partition: number, { incarnation, stream, bucket }: EventIdCursor): IdLane {
@@ -185,8 +239,11 @@ export class EventIds {
       this.forget()
     }
     const writer = this.#writers.of(id)
-    const lane: IdLane = { writer, incarnation: id, stream, bucket, top: undefined, isChanged: false }
-    lane.top = this.#verified(partition, lane, this.#top.get(partition, id, stream, bucket))
+    const isLost = this.#lost.size >= lostMax || this.#lost.has(key)
+    const found = { key, partition, writer, incarnation: id, stream, bucket, isLost }
+    const lane: IdLane = { ...found, top: undefined, isChanged: false }
+    if (isLost) this.#writers.lessen(writer)
+    else lane.top = this.#topOf(partition, lane)
     this.#lanes.set(key, lane)
     return lane
   }

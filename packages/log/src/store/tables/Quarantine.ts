@@ -21,6 +21,9 @@ export class Quarantine {
   readonly #seen = new Set<string>()
   readonly #isReadOnly: boolean
   #pending: Array<Damage> = []
+  /** Its own table is damaged. */
+  #isLost = false
+  #isAtWork = false
   #whenReported: (() => void) | undefined
 
   constructor(db: Database, isReadOnly: boolean) {
@@ -43,14 +46,20 @@ export class Quarantine {
 
   /** Saves the damage that was found, inside a write. */
   save(): void {
+    if (this.#isLost) return
     const insert = this.#db.prepare("INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?)")
     const nowMs = wallMs()
-    try {
-      for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
-    } catch (error) {
-      // The table of damage is itself damaged: this must not block other writes.
-      if (!isDamage(error)) throw error
-    }
+    this.#isAtWork = true
+    for (const { partition, base, end, what } of this.#pending) insert.run(partition, base, end, what, nowMs)
+    this.#isAtWork = false
+  }
+
+  /** After a write that has failed: whether it failed for this table, which must not block other writes. It can be done again, without it. */
+  giveUp(error: unknown): boolean {
+    const isHere = this.#isAtWork && isDamage(error)
+    this.#isAtWork = false
+    this.#isLost ||= isHere
+    return isHere
   }
 
   /** What `save` wrote is committed. */

@@ -51,6 +51,11 @@ export class Store {
     this.topics.forget()
   }
 
+  /** After a write that has failed, before `forget`: true if it can be done again, without the damaged rows that nothing depends on. */
+  giveUp(error: unknown): boolean {
+    return this.quarantine.giveUp(error) || this.ids.giveUp(error)
+  }
+
   /** Reads on one snapshot of the log. */
   look<A>(look: () => A): A {
     this.db.presence.checkForRead()

@@ -26,6 +26,9 @@ export class Writers {
   readonly #put
   readonly #old
   readonly #known = new Map<string, Writer>()
+  /** A row could not be read or written: until the log is opened again, none is. */
+  #isLost = false
+  #isAtWork = false
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#quarantine = quarantine
@@ -40,7 +43,10 @@ export class Writers {
     const key = id.toString("latin1")
     const known = this.#known.get(key)
     if (known !== undefined) return known
+    if (this.#isLost) return { incarnation: id, lastMs: Number.NEGATIVE_INFINITY, kept: "some" }
+    this.#isAtWork = true
     const row = this.#get.get(id)
+    this.#isAtWork = false
     const writer =
       row === undefined
         ? { incarnation: id, lastMs: Number.NEGATIVE_INFINITY, kept: "all" as const }
@@ -59,6 +65,13 @@ export class Writers {
     this.save(writer)
   }
 
+  /** Some ids of a writer are not kept, inside a write. One without a row gets it by `note`. */
+  lessen(writer: Writer): void {
+    if (writer.kept !== "all") return
+    writer.kept = "some"
+    if (Number.isFinite(writer.lastMs)) this.save(writer)
+  }
+
   /** A writer that has not written for `idsMs`, and of which ids are kept; undefined if there is none. */
   due(nowMs: number, idsMs: number): Writer | undefined {
     const row = this.#old.get(nowMs - idsMs - precisionMs)
@@ -67,12 +80,28 @@ export class Writers {
 
   /** Inside a write. */
   save(writer: Writer): void {
+    if (this.#isLost) return
     const { incarnation, lastMs, kept } = writer
+    this.#isAtWork = true
     this.#put.run(incarnation, lastMs, kept, sumOf(writer))
+    this.#isAtWork = false
+  }
+
+  /** After damage: whether it was met here. */
+  giveUp(): boolean {
+    if (!this.#isAtWork) return false
+    this.#isLost = true
+    this.report()
+    return true
+  }
+
+  report(): void {
+    this.#quarantine.report({ partition: -1, base: 0, end: 0, what: "ids" })
   }
 
   /** Another process has committed, or a write was rolled back. */
   forget(): void {
+    this.#isAtWork = false
     this.#known.clear()
   }
 
@@ -82,7 +111,7 @@ export class Writers {
     const incarnation = Buffer.from(id instanceof Uint8Array ? id : [])
     const writer = { incarnation, lastMs: Number(row["last_ms"]), kept: keptOf(row["kept"]) }
     if (row["sum"] === sumOf(writer)) return writer
-    this.#quarantine.report({ partition: -1, base: 0, end: 0, what: "ids" })
+    this.report()
     return { ...writer, kept: "some" }
   }
 }
