@@ -146,3 +146,5 @@ export type LaneEvent =
       readonly abandoned: number
     }
   | { readonly event: "revoked" | "lost"; readonly subscription: number; readonly lane: number }
+  /** It will be given no more lanes. */
+  | { readonly event: "failed"; readonly subscription: number; readonly fault: Fault }

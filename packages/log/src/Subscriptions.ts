@@ -98,6 +98,9 @@ export class Subscriptions {
       const lane = new LogLane(this.#worker, topic, group, event)
       held.set(event.lane, lane)
       lanes.offer(lane.held)
+    } else if (event.event === "failed") {
+      const error = new TransportError({ ...event.fault, transport: "@leat/log", operation: "subscribe" })
+      this.#subscribed.get(event.subscription)?.lanes.fail(error)
     } else this.#subscribed.get(event.subscription)?.held.get(event.lane)?.told(event.event)
   }
 }

@@ -104,7 +104,8 @@ describe("a newcomer to a group", () => {
     try {
       await expect.poll(() => second.given, { timeout: 5000 }).toBe(2)
       // Two are shared with the newcomer, and no more.
-      const lanes = (kind: string) => first.events.flatMap((one) => (one.event === kind ? [one.lane] : []))
+      const lanes = (kind: "lost" | "revoked") =>
+        first.events.flatMap((one) => (one.event === kind && "lane" in one ? [one.lane] : []))
       await expect.poll(() => lanes("lost")).toEqual([2, 3])
       expect([lanes("revoked"), first.given]).toEqual([[2, 3], 4])
     } finally {

@@ -1,5 +1,5 @@
 import { logTransport, inspectLog } from "@leat/log"
-import { Effect, Exit, Queue, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { waitUntil } from "leat/testing"
 import type { Lane, Transport } from "leat/transport"
 import { DatabaseSync } from "node:sqlite"
@@ -85,6 +85,32 @@ describe("the member of a group", () => {
             .toSorted()
         )
         expect([rowsOf(directory, "member"), rowsOf(directory, "member_topic")]).toEqual([1, 3])
+      })
+    ))
+
+  it("that cannot enter again because of damage says so to all that it reads, and ends", () =>
+    run((directory, transport) =>
+      Effect.gen(function* () {
+        const given = yield* Queue.unbounded<Lane>()
+        const ends = yield* Effect.forEach(["a", "b"], (topic) =>
+          transport.subscribe({ topic, group: "g", from: "earliest", drainMs: 1000 }).pipe(
+            Stream.runForEach((lane) => Queue.offer(given, lane)),
+            Effect.scoped,
+            Effect.flip,
+            Effect.forkScoped
+          )
+        )
+        yield* Effect.all([Queue.take(given), Queue.take(given), Queue.take(given), Queue.take(given)])
+        // SQLite tells this as it tells of rows that contradict each other.
+        const sql = new DatabaseSync(pathsOf(directory).database, { timeout: 5000 })
+        sql.exec(`CREATE TRIGGER planted BEFORE INSERT ON member BEGIN SELECT RAISE(ABORT, 'planted'); END;
+          BEGIN IMMEDIATE; DELETE FROM member; COMMIT`)
+        sql.close()
+        const errors = yield* Effect.forEach(ends, Fiber.join)
+        expect(errors.map(({ reason, operation }) => [reason, operation])).toEqual([
+          ["Corrupt", "subscribe"],
+          ["Corrupt", "subscribe"]
+        ])
       })
     ))
 

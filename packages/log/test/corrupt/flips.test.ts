@@ -1,5 +1,5 @@
 import { logTransport } from "@leat/log"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Queue, Stream } from "effect"
 import { batchOf, seededRandom } from "leat/testing"
 import { sendEffect, type TransportError } from "leat/transport"
 import { Buffer } from "node:buffer"
@@ -90,12 +90,12 @@ function pageOf(path: string, table: string): number {
 
 interface Flip {
   readonly at: string
-  /** What cannot be read any more: all of the page, or a row. */
-  readonly costs: "page" | "rows"
+  /** What cannot be read any more: all of the page, or a row. `values`: it can be read, and holds other values. */
+  readonly costs: "page" | "rows" | "values"
   readonly directory: string
 }
 
-/** Logs with one flipped bit in the page of a table, where SQLite does not read it any more. */
+/** Logs with one flipped bit in the page of a table. */
 function flipsOf(table: string): ReadonlyArray<Flip> {
   const random = seededRandom(seed)
   const path = join(root, `${table}.sqlite`)
@@ -103,15 +103,14 @@ function flipsOf(table: string): ReadonlyArray<Flip> {
   const from = pageOf(path, table)
   const content = whole.readUInt16BE(from + 5)
   const found: Array<Flip> = []
-  for (let trial = 0; trial < 400 && found.length < 2 * flipsPerTable; trial++) {
+  for (let trial = 0; trial < 400 && found.length < 3 * flipsPerTable; trial++) {
     // The first one is in the type of the page.
     const at = trial === 0 ? from : from + content + Math.floor(random() * (pageBytes - content))
     const bit = Math.floor(random() * 8)
     const bytes = Buffer.from(whole)
     bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at)
     writeFileSync(path, bytes)
-    if (isReadable(path, table, "rows")) continue
-    const costs = isReadable(path, table, "page") ? "rows" : "page"
+    const costs = isReadable(path, table, "rows") ? "values" : isReadable(path, table, "page") ? "rows" : "page"
     if (found.filter((flip) => flip.costs === costs).length === flipsPerTable) continue
     const directory = join(root, `${table}-${trial}`)
     mkdirSync(directory)
@@ -161,11 +160,28 @@ describe("one flipped bit in the page of", () => {
         for (const { at, costs, directory } of flips) {
           const { sent, handled } = yield* live(directory)
           expect({ at, sent, handled }).toEqual({ at, sent: ["stored", "stored"], handled: "2" })
-          if (costs === "rows") continue
+          if (costs !== "page") continue
           expect(valuesOf(directory, "SELECT DISTINCT what FROM quarantine")).toEqual(["ids"])
           // Whoever counts the stored events of this incarnation by its ids must know that some are missing.
           if (table === "id_range")
             expect(valuesOf(directory, `SELECT kept FROM writer WHERE hex(incarnation) LIKE '1414%'`)).toEqual(["some"])
+        }
+      })
+    )
+  )
+
+  it.for(["member", "member_topic", "lane"])("%s stops no event, and a group is told", { timeout: 120_000 }, (table) =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        for (const { at, costs, directory } of flipsOf(table)) {
+          // A member that is gone for good, and whose lease reads longer, is waited for longer.
+          if (costs === "values" && valuesOf(directory, "SELECT lease_ms FROM member")[0] !== 300) continue
+          const { sent, handled } = yield* live(directory)
+          expect({ at, sent, handled }).toEqual({
+            at,
+            sent: ["stored", "stored"],
+            handled: expect.stringMatching(/^(2|Corrupt)$/)
+          })
         }
       })
     )
@@ -186,3 +202,63 @@ describe("one flipped bit in the page of", () => {
       })
     ))
 })
+
+describe("a number that no column ever holds", () => {
+  const updates = [
+    "member SET beat = 1 << 60",
+    "member SET at_ms = 1 << 60",
+    "member SET id = 1 << 60",
+    "member_topic SET drain_ms = 1 << 60",
+    "member_topic SET member = 1 << 60",
+    "lane SET settled = 1 << 60",
+    "lane SET generation = 1 << 60",
+    "lane SET holder = 1 << 60",
+    "lane SET topic = 1 << 60"
+  ]
+
+  it.for(updates)("in %s costs what is there, and the group goes on", { timeout: 20_000 }, (update) =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const directory = join(root, update.replaceAll(/\W/g, ""))
+        mkdirSync(directory)
+        writeFileSync(join(directory, "log.sqlite"), whole)
+        change(directory, update)
+        expect(yield* live(directory)).toEqual({ sent: ["stored", "stored"], handled: "2" })
+      })
+    )
+  )
+
+  it.for([...updates, "header SET topics = 1 << 60"])("in %s does not end an open log", { timeout: 20_000 }, (update) =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const directory = join(root, `open${update.replaceAll(/\W/g, "")}`)
+          mkdirSync(directory)
+          writeFileSync(join(directory, "log.sqlite"), whole)
+          const transport = yield* logTransport({ directory, partitions, leaseMs: 300 })
+          const writer = yield* transport.openWriter("t")
+          const given = yield* Queue.unbounded<unknown>()
+          yield* transport.subscribe({ topic: "t", group: "g", from: "earliest", drainMs: 100 }).pipe(
+            Stream.runForEach((lane) => Queue.offer(given, lane)),
+            Effect.ignore,
+            Effect.forkScoped
+          )
+          yield* Effect.all([Queue.take(given), Queue.take(given)])
+          change(directory, update)
+          yield* Effect.sleep("700 millis")
+          const sent = yield* send(writer, 0, 20)
+          expect(sent).toBe(update.startsWith("header") ? "Corrupt" : "stored")
+        })
+      )
+    )
+  )
+})
+
+function change(directory: string, update: string): void {
+  const sql = new DatabaseSync(join(directory, "log.sqlite"), { timeout: 5000 })
+  try {
+    sql.exec(`UPDATE OR REPLACE ${update}`)
+  } finally {
+    sql.close()
+  }
+}

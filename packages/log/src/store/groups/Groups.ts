@@ -17,6 +17,7 @@ import {
   memberTopicOf,
   type MemberTopicRow,
   newLane,
+  plainRow,
   sumOfLane,
   textOfFrom
 } from "./groupRows.ts"
@@ -67,6 +68,8 @@ export class Groups {
     this.#topicsOf = db.prepare("SELECT topic FROM member_topic WHERE member = ?")
     this.#putTopic = db.prepare("INSERT OR REPLACE INTO member_topic VALUES (?, ?, ?, ?, 0)")
     this.#removeTopic = db.prepare("DELETE FROM member_topic WHERE topic = ? AND member = ?")
+    for (const query of [this.#lane, this.#lanes, this.#held, this.#group, this.#member, this.#readers])
+      query.setReadBigInts(true)
     this.#takeNoMore = db.prepare("UPDATE member_topic SET leaving = 1 WHERE topic = ? AND member = ?")
   }
 
@@ -94,17 +97,18 @@ export class Groups {
 
   member(id: number): MemberRow | undefined {
     const row = this.#member.get(id)
-    return row === undefined ? undefined : memberOf(row)
+    return row === undefined ? undefined : memberOf(plainRow(row))
   }
 
-  /** Every member of a group, whatever it reads. */
+  /** Every member of a group, whatever it reads. One without a usable id is none: `rebalance` frees what it held. */
   members(group: string): ReadonlyArray<MemberRow> {
-    return this.#group.all(group).map(memberOf)
+    const members = this.#group.all(group).map((row) => memberOf(plainRow(row)))
+    return members.filter(({ id }) => Number.isSafeInteger(id))
   }
 
   /** The members of a group that read a topic. */
   readers(topic: Topic, group: string): ReadonlyArray<MemberTopicRow> {
-    return this.#readers.all(topic.id, group).map(memberTopicOf)
+    return this.#readers.all(topic.id, group).map((row) => memberTopicOf(plainRow(row)))
   }
 
   /** Adds a member, with an id of its own choice, without topics. */
@@ -150,8 +154,10 @@ export class Groups {
 
   /** Gives every member its share, with as few moves of partitions as possible. */
   rebalance(topic: Topic, group: string): void {
-    const readers = this.readers(topic, group).filter(({ isLeaving }) => !isLeaving)
-    const lanes = this.#allLanes(topic, group)
+    const all = this.readers(topic, group)
+    const readers = all.filter(({ isLeaving }) => !isLeaving)
+    const holders = new Set(all.map(({ member }) => member))
+    const lanes = this.#allLanes(topic, group).map((lane) => this.#withoutLostHolder(lane, holders))
     const target = shareOut(
       lanes,
       readers.map(({ member }) => member),
@@ -204,6 +210,14 @@ export class Groups {
     this.#save({ ...lane, holder: id, generation, state: "held", touched: false, start, origin })
   }
 
+  /** Who leaves gives back its lanes in the same write. So a holder whose rows are gone has lost them to damage, and would never give them back. */
+  #withoutLostHolder(lane: LaneRow, holders: ReadonlySet<number>): LaneRow {
+    if (lane.holder === undefined || holders.has(lane.holder)) return lane
+    const free = abandonedLane(lane)
+    this.#save(free)
+    return free
+  }
+
   #originOf(partition: number, from: From): number {
     const { start, end } = this.#store.heads.get(partition)
     if (from === "earliest") return start
@@ -243,13 +257,19 @@ export class Groups {
   }
 
   /** If a row does not verify, the group begins again at the earliest record: records come twice, and none is skipped. */
-  #laneOf(row: Record<string, unknown>): LaneRow {
+  #laneOf(found: Record<string, unknown>): LaneRow {
+    const row = plainRow(found)
     const lane = laneOf(row)
     if (row["sum"] === sumOfLane(lane)) return lane
-    const { group, partition, topic, number, generation } = lane
+    const { group, partition } = lane
     const { start } = this.#store.heads.get(partition)
     this.#store.quarantine.report({ partition, base: start, end: start, what: "lane" })
-    return { ...newLane, group, partition, topic, number, generation: generation + 1, start, origin: start }
+    const { id = lane.topic, firstPartition = partition - lane.number } =
+      this.#store.topics.ofPartition(partition) ?? {}
+    const number = partition - firstPartition
+    // Above every generation that was ever given: none is counted as fast as milliseconds are.
+    const generation = Number.isSafeInteger(lane.generation) ? lane.generation + 1 : wallMs()
+    return { ...newLane, group, partition, topic: id, number, generation, start, origin: start }
   }
 }
 

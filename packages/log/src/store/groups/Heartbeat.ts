@@ -115,6 +115,11 @@ export class Heartbeat {
     const gone: Array<MemberRow> = []
     for (const member of Array.from(groups, (group) => this.#groups.members(group)).flat()) {
       if (own.has(member.id)) continue
+      if (Number.isNaN(member.beat + member.leaseMs + member.atMs)) {
+        // A damaged row, for which no lease can be reckoned. A member that lives enters again.
+        gone.push(member)
+        continue
+      }
       const expiryMs = this.#expiryOf(member, nowMs)
       if (expiryMs === undefined) {
         if (this.#beats.isStill(`${member.id}`, member.beat, member.leaseMs)) gone.push(member)

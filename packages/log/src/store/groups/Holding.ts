@@ -12,6 +12,8 @@ export interface Member {
   row: number
   /** Whether the row is there: written, and not known to be evicted. */
   isEntered: boolean
+  /** Why the last try to write the row has failed. */
+  fault: Fault | undefined
 }
 
 /** One topic that a member reads. */

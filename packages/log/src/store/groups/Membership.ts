@@ -3,7 +3,7 @@
  * truth; this follows them.
  */
 import { randomInt } from "node:crypto"
-import { Refusal, sqliteCode } from "../../Fault.ts"
+import { type Fault, isDamage, Refusal, sqliteCode } from "../../Fault.ts"
 import type { Calls, LaneEvent } from "../../Message.ts"
 import { monotonicMs } from "../../clock.ts"
 import { Heartbeat } from "./Heartbeat.ts"
@@ -105,7 +105,8 @@ export class Membership {
   #memberOf({ member: number, group }: Calls["join"]["ask"]): Member {
     const found = this.#members.get(number)
     if (found !== undefined) return found
-    const member = { number, group, subscriptions: new Set<Subscription>(), row: newRow(), isEntered: false }
+    const subscriptions = new Set<Subscription>()
+    const member: Member = { number, group, subscriptions, row: newRow(), isEntered: false, fault: undefined }
     this.#members.set(number, member)
     this.#enter(member)
     return member
@@ -123,9 +124,13 @@ export class Membership {
         this.#groups.enter({ id, group, owner, leaseMs })
       },
       done: () => {
-        if (member.row === id) member.isEntered = true
+        if (member.row !== id) return
+        member.isEntered = true
+        member.fault = undefined
       },
-      failed: () => undefined
+      failed: (fault) => {
+        if (member.row === id) member.fault = fault
+      }
     })
   }
 
@@ -136,8 +141,11 @@ export class Membership {
       wakes: "groups",
       run: () => this.#groups.join(this.#store.topics.get(topic), member.group, row, { drainMs, from }),
       done: (isMember) => {
+        const fault = member.row === row ? member.fault : undefined
+        if (!isMember && fault?.reason === "Corrupt") return answer.failed(fault, false)
         // It was evicted, or its row could not be written: it enters again with all that it reads, this topic too.
-        if (!isMember) this.#enterAgain(member, row)
+        if (!isMember && fault !== undefined) setTimeout(() => this.#enterAgain(member, row), againMs)
+        else if (!isMember) this.#enterAgain(member, row)
         answer.done(null)
       },
       failed: answer.failed
@@ -153,9 +161,20 @@ export class Membership {
     for (const subscription of member.subscriptions) {
       if (subscription.isLeaving) continue
       const again = member.row
-      const failed = () => void setTimeout(() => this.#enterAgain(member, again), againMs)
+      const failed = (fault: Fault) => {
+        // Damage does not pass, and nobody waits for this answer.
+        if (fault.reason === "Corrupt") this.#fail(subscription, fault)
+        else setTimeout(() => this.#enterAgain(member, again), againMs)
+      }
       this.#join(subscription, { done: () => undefined, failed })
     }
+  }
+
+  /** It ends, once it has been told why; what it has of the group goes with it. */
+  #fail(subscription: Subscription, fault: Fault): void {
+    if (this.#subscriptions.get(subscription.number) !== subscription) return
+    this.leave(subscription.number, { done: () => undefined, failed: () => undefined })
+    this.#options.tell({ event: "failed", subscription: subscription.number, fault })
   }
 
   #leaveTopic(member: Member, topic: string, answer: Answer<null>): void {
@@ -228,6 +247,6 @@ function attempt(work: () => void): void {
   try {
     work()
   } catch (error) {
-    if (sqliteCode(error) === undefined && !(error instanceof Refusal)) throw error
+    if (sqliteCode(error) === undefined && !isDamage(error) && !(error instanceof Refusal)) throw error
   }
 }

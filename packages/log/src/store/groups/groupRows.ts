@@ -59,6 +59,21 @@ export const newLane = {
   abandonedAt: 0
 } as const satisfies Partial<LaneRow>
 
+/**
+ * A row that was read with BigInts: with numbers, one that none of our columns ever holds (damage) would fail the rows beside it too. Such a one
+ * is NaN here.
+ */
+export function plainRow(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? safeNumber(value) : value])
+  )
+}
+
+function safeNumber(value: bigint): number {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : Number.NaN
+}
+
 /** Parses a row; `sumOfLane` verifies it. */
 export function laneOf(row: Record<string, unknown>): LaneRow {
   return {
