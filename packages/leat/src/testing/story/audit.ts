@@ -22,8 +22,12 @@ export const audit = Effect.fnUntraced(function* (
       const isTroubled = chronicle.mishaps.some(({ mishap }) => mishap === "close" || mishap === "crash")
       const hasOneOwner =
         disk?.isShared !== true && chronicle.processes.every(({ leat }) => chronicle.ownersOf({ leat, sink }) < 2)
+      // What is given up while its partition spills may be announced from the spill, by a process that comes later, and none does.
+      const isLeft =
+        leg.spill !== undefined &&
+        chronicle.mishaps.some(({ mishap }) => mishap === "outage" || mishap === "diskFull" || mishap === "losePower")
       // What stays in a fallback is not in this topic.
-      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner && leg.fallback?.back !== "stay"
+      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner && !isLeft && leg.fallback?.back !== "stay"
       chronicle.audits.push({ sink, events, copies, dropped: sumOf(dropped), missing, isAnnounced })
     }
 })

@@ -46,19 +46,18 @@ export const join = Effect.fnUntraced(function* (joining: Joining) {
 })
 
 function handle(joining: Joining, stream: EventStream<StoryNote>) {
-  return stream.handle(joining.group.group, (note, info) => work(joining, [begin(joining, note, info)]))
+  return stream.handle(joining.group.group, (note, info) => work(joining, () => [begin(joining, note, info)]))
 }
 
 function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
   return stream.handleBatch(
     joining.group.group,
-    (deliveries) => {
-      const at = joining.teller.chronicle.tick()
-      return work(
-        joining,
-        deliveries.map(({ event, info }) => begin(joining, event, info, { at, isAlone: deliveries.length === 1 }))
-      )
-    },
+    (deliveries) =>
+      work(joining, () => {
+        const at = joining.teller.chronicle.tick()
+        const isAlone = deliveries.length === 1
+        return deliveries.map(({ event, info }) => begin(joining, event, info, { at, isAlone }))
+      }),
     { records: 5 }
   )
 }
@@ -67,12 +66,9 @@ function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
 function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effect<void> {
   return stream.subscribe(joining.group.group).pipe(
     Stream.runForEach(({ event, info, done, fail }) =>
-      Effect.suspend(() => {
-        const handling = begin(joining, event, info)
-        return work(joining, [handling]).pipe(
-          Effect.matchEffect({ onSuccess: () => done, onFailure: ({ _tag }) => fail(_tag) })
-        )
-      })
+      work(joining, () => [begin(joining, event, info)]).pipe(
+        Effect.matchEffect({ onSuccess: () => done, onFailure: ({ _tag }) => fail(_tag) })
+      )
     ),
     // Told by what was not handled, if it ever happens.
     Effect.orDie
@@ -83,9 +79,22 @@ function isPoison({ group, mischief }: Joining, serial: number | undefined): boo
   return group.retryDelaysMs === undefined ? mischief.isPoison(serial) : mischief.failsForNow(group.group, serial)
 }
 
-function work(joining: Joining, handlings: ReadonlyArray<Handling>) {
+/** What has begun ends, also where it is interrupted before its first step. */
+function work(joining: Joining, begun: () => ReadonlyArray<Handling>) {
+  const { chronicle } = joining.teller
+  return Effect.acquireUseRelease(
+    Effect.sync(begun),
+    (handlings) => worked(joining, handlings),
+    (handlings) =>
+      Effect.sync(() => {
+        const at = chronicle.tick()
+        for (const handling of handlings) handling.endedAt = at
+      })
+  )
+}
+
+function worked(joining: Joining, handlings: ReadonlyArray<Handling>) {
   const { group, mischief, teller } = joining
-  const { chronicle } = teller
   return Effect.gen(function* () {
     // A process that is dead does nothing.
     if (teller.isCrashed) return yield* Effect.never
@@ -96,14 +105,7 @@ function work(joining: Joining, handlings: ReadonlyArray<Handling>) {
     if (poison.length > 0) return yield* new Poison()
     if (teller.isCrashed) return yield* Effect.never
     for (const handling of handlings) handling.isDone = true
-  }).pipe(
-    Effect.ensuring(
-      Effect.sync(() => {
-        const at = chronicle.tick()
-        for (const handling of handlings) handling.endedAt = at
-      })
-    )
-  )
+  })
 }
 
 function begin(
