@@ -236,8 +236,8 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill is kept until the driver has taken its owner back",
     file: "publish/spill/SpillLanes.ts",
-    find: `return new SpillLanes(spill, scope, lane.revoked)`,
-    replace: `return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, Effect.ignoreCause(lane.release)))`,
+    find: `return new SpillLanes(spill, scope, lost)`,
+    replace: `return new SpillLanes(spill, scope, Effect.andThen(lost, Effect.ignoreCause(lane.release)))`,
     foundBy: "publish/spillSilence.test.ts",
     test: "is lost at once when another process has it"
   }

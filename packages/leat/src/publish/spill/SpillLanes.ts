@@ -8,7 +8,6 @@ import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from
 import { TransportError } from "../../transport/index.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
-import { released } from "../../transport/released.ts"
 import { Settles } from "../sendOn/Settles.ts"
 import type { Spill, SpillPlace } from "./Spill.ts"
 
@@ -129,9 +128,10 @@ export class SpillLanes {
         )
       )
       const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      // Given back behind everything else, and lost at once when another process has it.
-      yield* Effect.addFinalizer(() => Effect.ignoreCause(released(lane, topic)))
-      return new SpillLanes(spill, scope, lane.revoked)
+      // Lost at once when another process has it. Nobody waits for the driver that takes it back.
+      const back = Effect.forkDetach(Effect.ignoreCause(Effect.suspend(() => lane.release)), { startImmediately: true })
+      const lost = Effect.andThen(lane.revoked, Effect.asVoid(back))
+      return new SpillLanes(spill, scope, lost)
     })
   }
 
