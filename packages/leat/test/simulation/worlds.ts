@@ -8,5 +8,5 @@ export function tellInMemory(asked: World): SimulatedWorld {
     Object.entries(asked.rates).filter(([name]) => !knownMishaps.some((known) => known === name))
   )
   const told = simulateWorld({ ...asked, rates })
-  return { ...told, verdicts: told.verdicts.filter((one) => !isKnown(one)) }
+  return { ...told, verdicts: told.verdicts.filter((one) => !isKnown(one, asked)) }
 }
