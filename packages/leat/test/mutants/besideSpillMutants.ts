@@ -232,13 +232,5 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
     replace: `else if (this.#tally`,
     foundBy: "publish/spillSilence.test.ts",
     test: "sends on what somebody else has put"
-  },
-  {
-    name: "a spill is kept until the driver has taken its owner back",
-    file: "publish/spill/SpillLanes.ts",
-    find: `return new SpillLanes(spill, scope, lost)`,
-    replace: `return new SpillLanes(spill, scope, Effect.andThen(lost, Effect.ignoreCause(lane.release)))`,
-    foundBy: "publish/spillSilence.test.ts",
-    test: "is lost at once when another process has it"
   }
 ]

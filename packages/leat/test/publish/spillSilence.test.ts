@@ -1,4 +1,4 @@
-import { Deferred, Effect, Exit, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Option, Scope, Stream } from "effect"
 import { memoryTransport } from "leat"
 import { batchOf, sendEffect, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -21,31 +21,6 @@ const spilledOne = Effect.fnUntraced(function* (
 })
 
 describe("a leg that spills", () => {
-  it("is lost at once when another process has it, whatever becomes of the release of its owner", () => {
-    const places = spillPlaces()
-    spillStory(
-      Effect.gen(function* () {
-        const taken = Deferred.makeUnsafe<void>()
-        let owners = 0
-        const { leat, notes } = yield* openSpilling(places, {
-          disk: ({ subscribe }) => ({
-            subscribe: (asked) =>
-              Stream.map(subscribe(asked), (lane) => {
-                if (!asked.topic.endsWith(".owner") || ++owners > 1) return lane
-                return { ...lane, revoked: Deferred.await(taken), release: Effect.uninterruptible(Effect.never) }
-              })
-          })
-        })
-        places.faults = isAway
-        yield* notes.publish(note("k", "0"), { level: "durable" })
-        Deferred.doneUnsafe(taken, Exit.void)
-        places.faults = {}
-        yield* until("it has it again", () => legRow(leat)?.stored === 1, 10_000)
-        expect(owners).toBe(2)
-      })
-    )
-  })
-
   it("sends on what somebody else has put into its spill, and tells only of events", () => {
     const places = spillPlaces()
     const lines = spillStory(

@@ -128,10 +128,7 @@ export class SpillLanes {
         )
       )
       const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      // Lost at once when another process has it. Nobody waits for the driver that takes it back.
-      const back = Effect.forkDetach(Effect.ignoreCause(Effect.suspend(() => lane.release)), { startImmediately: true })
-      const lost = Effect.andThen(lane.revoked, Effect.asVoid(back))
-      return new SpillLanes(spill, scope, lost)
+      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, Effect.ignoreCause(lane.release)))
     })
   }
 
