@@ -33,18 +33,20 @@ export class DropsToTell {
    * one that may be stored already is sent again as it was, so that a transport can know it again and no drop goes unsaid.
    */
   announce(batch: RecordBatch, span: Span, recordBytesMax: number): void {
+    batch.withdrawNotice()
     if (span.mayBeStored) {
-      if (span.said.length === 0) batch.withdrawNotice()
+      // Another record of the batch may have had the notice since.
+      if (span.said.length > 0) batch.notice(span.from, droppedHeader, span.notice)
       return
     }
     span.said = none
-    batch.withdrawNotice()
     const dropped = this.#dropped
     if (dropped === undefined || dropped.all.length === 0) return
     const room = recordBytesMax - batch.recordBytes(span.from) - noticeHeaderBytes
     const count = rangesWithin(dropped.all, room, span.saidMax)
     if (count === 0) return
-    batch.notice(span.from, droppedHeader, dropNotice(dropped.all, count))
+    span.notice = dropNotice(dropped.all, count)
+    batch.notice(span.from, droppedHeader, span.notice)
     span.said = dropped.take(count)
   }
 

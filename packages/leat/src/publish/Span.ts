@@ -24,6 +24,8 @@ export interface Span {
   countedMs: number
   /** The drops that its first record announces: a retry of what may be stored says the same. */
   said: ReadonlyArray<DroppedRange>
+  /** The same as it was sent; empty where it announces nothing. */
+  notice: Uint8Array
   /** Ranges of drops that it may announce: fewer than there are once the backend has found it too large with what it said. */
   saidMax: number
 }
@@ -62,6 +64,7 @@ export class Queued {
 }
 
 const nothing: ReadonlyArray<DroppedRange> = []
+const noNotice = new Uint8Array(0)
 
 /** All of a batch, before its first attempt. */
 export function wholeOf(queued: Queued): Span {
@@ -77,6 +80,7 @@ export function wholeOf(queued: Queued): Span {
     failed: undefined,
     countedMs: Number.NEGATIVE_INFINITY,
     said: nothing,
+    notice: noNotice,
     saidMax: Number.POSITIVE_INFINITY
   }
 }

@@ -197,6 +197,21 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     test: "stays unsaid on a retry"
   },
   {
+    name: "a retry says nothing when another record of its batch was sent in between",
+    file: "publish/DropsToTell.ts",
+    find: `    batch.withdrawNotice()
+    if (span.mayBeStored) {
+      // Another record of the batch may have had the notice since.
+      if (span.said.length > 0) batch.notice(span.from, droppedHeader, span.notice)
+      return
+    }`,
+    replace: `    if (span.mayBeStored && span.said.length > 0) return
+    batch.withdrawNotice()
+    if (span.mayBeStored) return`,
+    foundBy: "publish/WriteLane.test.ts",
+    test: "although another of them was sent in between"
+  },
+  {
     name: "drops that one record has no room for are forgotten",
     file: "publish/DropsToTell.ts",
     find: `span.said = dropped.take(count)`,

@@ -228,6 +228,33 @@ describe("the records of one batch", () => {
     expect(told.size).toBe(dropped)
   })
 
+  it("say on a retry what they said, although another of them was sent in between", () => {
+    const { aside, lane, take } = sent([
+      { on: ["Rejected"], then: "deadLetter" },
+      { on: ["*"], retry: { baseMs: 0 }, then: "halt" }
+    ])
+    lane.refused(3, 9, "overflow")
+    const error = new TransportError({ reason: "Rejected", transport: "test", operation: "send", detail: "drawn" })
+    const noticeOf = ({ queued, from }: Span) =>
+      Buffer.from(queued.batch.headers(from).find(([name]) => name === droppedHeader)?.[1] ?? []).toString()
+    const refused = { from: 0, to: 1, fate: "notStored" as const, error }
+    lane.settled(take(), [refused, { from: 1, to: 4, fate: "notStored", error: away }], facts)
+    const first = take(1000)
+    expect(first.from).toBe(1)
+    const said = noticeOf(first)
+    expect(said).toBe("3:9-10:overflow")
+    lane.settled(first, [{ from: 1, to: 4, fate: "unknown", error: away }], { ...facts, nowMs: 1000 })
+    lane.clearDoubt()
+    // The letter of the one before is refused, and it is sent again: it has nothing to say.
+    lane.letterAnswered(given(aside[0]), { tag: "Rejected", attempts: 1, detail: "drawn" }, ["too large"])
+    lane.resume(2000, 0)
+    const before = take(3000)
+    expect([before.from, noticeOf(before)]).toEqual([0, ""])
+    lane.settled(before, [{ from: 0, to: 1, fate: "stored" }], { ...facts, nowMs: 3000 })
+    const again = take(9000)
+    expect([again.from, noticeOf(again)]).toEqual([1, said])
+  })
+
   it("are all dropped with it, although they were halved", () => {
     const { lane, queued, take } = sent()
     const error = new TransportError({ reason: "TooLarge", transport: "test", operation: "send", detail: "drawn" })

@@ -18,7 +18,8 @@ const policy: Policy = [
   { on: ["Timeout"], retry: { times: 1, baseMs: 5, jitter: 0 }, then: "drop" },
   { on: ["Throttled"], retry: { deadlineMs: 30, baseMs: 10 }, then: "halt" },
   { on: ["Unavailable"], retry: { baseMs: 0 }, then: "halt" },
-  { on: ["Corrupt"], retry: { times: 1, baseMs: 3, jitter: 0 }, then: "deadLetter" }
+  { on: ["Corrupt"], retry: { times: 1, baseMs: 3, jitter: 0 }, then: "deadLetter" },
+  { on: ["Full"], then: "deadLetter" }
 ]
 
 /** What these rules come to, by hand: the jitter of 0.2 at a chance of 0.5 takes a tenth away, and after three attempts 10 ms are least. */
@@ -27,6 +28,7 @@ function ruling(tag: string, attempts: number, elapsedMs: number): ReturnType<Ru
   if (tag === "Rejected") return attempts > 1 ? "drop" : 7
   if (tag === "Timeout") return attempts > 1 ? "drop" : 5
   if (tag === "Corrupt") return attempts > 1 ? "deadLetter" : 3
+  if (tag === "Full") return "deadLetter"
   if (tag === "Throttled") return elapsedMs + 9 > 30 ? "halt" : Math.max(9, leastMs)
   return tag === "Unavailable" ? leastMs : "halt"
 }
@@ -71,12 +73,32 @@ export const rulesDrawn = fc.record({
   lettersMax: fc.constantFrom(1, 3, 100),
   canFence: fc.boolean()
 })
+/** Little else than letters that are refused beside answers that are lost: what one record of a batch leaves behind for another. */
+export const letterMoveDrawn = fc.record({
+  does: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom("append" as const, "take" as const, "answer" as const) },
+    { weight: 2, arbitrary: fc.constantFrom("letters" as const, "resume" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("fence" as const, "refuse" as const) }
+  ),
+  at: fc.constantFrom(0, 1, 5),
+  answers: fc.array(
+    fc.oneof(
+      fc.constant({ count: 1, fate: "stored" as const, reason: undefined }),
+      fc.constant({ count: 1, fate: "notStored" as const, reason: "Full" as const }),
+      fc.constant({ count: 1, fate: "unknown" as const, reason: "Unavailable" as const })
+    ),
+    { minLength: 1, maxLength: 2 }
+  ),
+  isBehind: fc.constant(false),
+  afterMs: fc.constantFrom(0 as const, 0 as const, 10 as const)
+})
 type Drawn<A> = A extends fc.Arbitrary<infer B> ? B : never
-type Move = Drawn<typeof moveDrawn>
+export type Move = Drawn<typeof moveDrawn> | Drawn<typeof letterMoveDrawn>
+export type Rules = Drawn<typeof rulesDrawn>
 
 /** The lane and its model, moved alike. */
 export class WriteLaneBesideModel {
-  readonly #drawn: Drawn<typeof rulesDrawn>
+  readonly #drawn: Rules
   readonly #rules: { retries: number }
   readonly #home: LaneHome
   readonly #ledger: Ledger
@@ -93,7 +115,7 @@ export class WriteLaneBesideModel {
   #seq = 0
   #nowMs = 50
 
-  constructor(drawn: Drawn<typeof rulesDrawn>) {
+  constructor(drawn: Rules) {
     const { canFence, lettersMax, ...limits } = drawn
     const ledger = new Ledger({
       moved: ({ stream }, bucket, seq, from, to, reason) =>

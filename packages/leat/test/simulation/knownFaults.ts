@@ -11,22 +11,7 @@ interface KnownFault {
   readonly isIn: (world: World, sink: string) => boolean
 }
 
-/**
- * Where a leg sets aside, and answers of its cluster are lost, the notice of a letter stands in the topic now and then not at all: an audit misses
- * the event, which has its letter (`npm run simulate -- --seeds 1 --seed 207862032 --after "openStream while waiting"` before it was listed here).
- */
-const known: ReadonlyArray<KnownFault> = [
-  {
-    kind: "unbalanced",
-    evidence: /^the audit of (\S+) finds \d+ (?:dropped|missing), and there are \d+$/,
-    isIn: ({ streams, rates, focus }, sink) => {
-      const lost = ["loseResponse", "lateWrite", "cut"] as const
-      const isLosing = lost.some((one) => (rates[one] ?? 0) > 0 || focus?.mishap === one)
-      const legs = streams.flatMap((stream) => stream.legs)
-      return isLosing && legs.some((leg) => `c${leg.cluster}/${leg.topic}` === sink && leg.policy === "setAside")
-    }
-  }
-]
+const known: ReadonlyArray<KnownFault> = []
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict, world: World): boolean {
