@@ -25,12 +25,12 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     test: "begins with the fallback"
   },
   {
-    name: "a partition goes back although something of it is not sent on",
+    name: "a partition goes back before the last of its fallback is sent on",
     file: "publish/fallback/FallbackReturn.ts",
     find: `if (left > 0n) {`,
-    replace: `if (left > 5n) {`,
-    foundBy: worlds,
-    test: "lose nothing"
+    replace: `if (left > 1n) {`,
+    foundBy,
+    test: "is not left before the last of it is sent on"
   },
   {
     name: "a partition goes back although something of it is on its way to the fallback",

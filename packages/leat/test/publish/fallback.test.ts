@@ -74,6 +74,26 @@ describe("a leg that falls back, and what is there is sent on", () => {
     )
   })
 
+  it("is not left before the last of it is sent on", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        // Its cluster is back, and the one event in the fallback cannot be read.
+        places.nearFaults = { pull: () => "Unavailable" }
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = {}
+        yield* Effect.sleep("1 minute")
+        yield* notes.publish(note("k", "1"))
+        expect(legRow(leat)).toMatchObject({ fellBack: 2, stored: 0 })
+        places.nearFaults = {}
+        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 60_000)
+        expect(stored(places)).toEqual(["0", "1"])
+      })
+    )
+  })
+
   it("is left by a busy publisher, whose later events come behind", () => {
     const places = fallbackPlaces()
     story(
