@@ -2,7 +2,7 @@
  * The topics of a group's own: what was replayed for it, and its retry topics. Each is read from when it is there; until then it is looked for now
  * and then. All eight tiers are looked for, whatever the setting says: a list that was shortened leaves records behind it.
  */
-import { Clock, Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { deadLetterTopics, retryTopic } from "../record/DeadLetter.ts"
 import type { GroupAccount } from "../ledger/GroupAccount.ts"
@@ -13,7 +13,7 @@ import type { Source } from "./Source.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { monotonicMs, Wake } from "../Wake.ts"
+import { Wake } from "../Wake.ts"
 
 /** Time between two looks for topics, in milliseconds. */
 const lookMs = 30_000
@@ -24,8 +24,6 @@ export class SideTopics<T> {
   readonly #tiers: ReadonlyArray<SideTopic<T>>
   readonly #wake: Wake
   readonly #account: GroupAccount
-  /** When the records of tiers are counted next, in milliseconds of the monotonic clock. */
-  #countAtMs = Number.NEGATIVE_INFINITY
   readonly #who: string
   /** Looks in a row in which it was not known of some topic whether it is there. */
   #unknownLooks = 0
@@ -65,9 +63,9 @@ export class SideTopics<T> {
     Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
   )
 
-  /** A record stands in a tier: one that is not read yet is looked for at once. */
+  /** A record stands in a tier: one that is not read yet is looked for at once. While looks fail it is not: each of them is up to nine requests. */
   movedTo(tier: number): void {
-    if (this.#tiers[tier - 1]?.isRead !== true) this.#wake.signal()
+    if (this.#tiers[tier - 1]?.isRead !== true && this.#unknownLooks < 2) this.#wake.signal()
   }
 
   /** Until it is interrupted; then all of them drain at the same time. */
@@ -99,18 +97,15 @@ export class SideTopics<T> {
     })
   }
 
-  /** How many records wait in each tier that is read, for those who look at metrics. Not whenever a record was moved: each is a request. */
-  readonly #countWaiting: Effect.Effect<void> = Effect.flatMap(Clock.Clock, (clock) => {
-    const nowMs = monotonicMs(clock)
-    if (nowMs < this.#countAtMs) return Effect.void
-    this.#countAtMs = nowMs + lookMs
-    return Effect.forEach(
+  /** How many records wait in each tier that is read, for those who look at metrics. */
+  readonly #countWaiting: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(
       this.#tiers.entries(),
       ([index, tier]) =>
         tier.isRead ? Effect.map(tier.waiting, (records) => this.#account.waits(index + 1, records)) : Effect.void,
       { discard: true, concurrency: "unbounded" }
     )
-  })
+  )
 
   /** The second time in a row, and no more until all are known again. */
   #tellUnknown(why: string | undefined): Effect.Effect<void> {

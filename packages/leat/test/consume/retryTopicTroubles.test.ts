@@ -716,4 +716,30 @@ describe("a retry topic", () => {
       expect(unseen).toEqual([expect.stringContaining("the group g of test.notes cannot see which")])
     })
   )
+
+  it.effect("is not asked about for each record that is moved there, while nobody says whether it is there", () =>
+    Effect.gen(function* () {
+      let looked = 0
+      const driver = bent((transport) => ({
+        ...transport,
+        bounds: (topic, group) => {
+          if (topic !== tier1) return transport.bounds(topic, group)
+          looked++
+          return Effect.fail(unable("Unavailable", "bounds"))
+        }
+      }))
+      const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
+      const notes = yield* leat.stream(noteContract())
+      const calls = new RetryCalls()
+      yield* notes.handle("g", calls.handler, { policy: once, retryTopics: { delaysMs: [minute] } })
+      for (let index = 0; index < 50; index++) {
+        // Were all bad, that would be an outage.
+        for (const key of ["good", `bad${index}`, "good"]) notes.offer({ key, text: "" })
+        yield* TestClock.adjust("1 second")
+      }
+      expect(leat.ledger.snapshot().lanes[0]).toMatchObject({ moved: { Bug: 50 }, balanced: true })
+      // At the beginning, when the first is moved, and after each half minute.
+      expect(looked).toBeLessThanOrEqual(4)
+    })
+  )
 })

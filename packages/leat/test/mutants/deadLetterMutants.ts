@@ -172,7 +172,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `count >= latestMin ? failed * 2 > count`,
     replace: `count < 0 ? failed * 2 > count`,
     foundBy: frontDoor,
-    test: "is waited out"
+    test: "of three events in four is waited out"
   },
   {
     name: "an outage never ends",

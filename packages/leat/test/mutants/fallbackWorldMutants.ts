@@ -3,15 +3,6 @@ import type { Mutant } from "./Mutant.ts"
 /** What goes wrong with fallbacks only where processes come and go, and others have a part in it: the worlds have to find it. */
 export const fallbackWorldMutants: ReadonlyArray<Mutant> = [
   {
-    name: "a partition goes back before the last of its fallback is sent on",
-    file: "publish/fallback/FallbackReturn.ts",
-    find: `    if (left > 0n) {
-      if`,
-    replace: `    if (left > 3n) {
-      if`,
-    foundBy: "worlds"
-  },
-  {
     name: "a process that begins writes before what its fallback holds",
     file: "publish/fallback/Fallback.ts",
     find: `      part.isOn = part.settled < part.end`,

@@ -24,6 +24,8 @@ import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
 import { fallbackMutants } from "./fallbackMutants.ts"
+import { fallbackRedriveMutants } from "./fallbackRedriveMutants.ts"
+import { fallbackReturnMutants } from "./fallbackReturnMutants.ts"
 import { besideSpillMutants } from "./besideSpillMutants.ts"
 import { sendOnMutants } from "./sendOnMutants.ts"
 import { spillBookMutants } from "./spillBookMutants.ts"
@@ -44,6 +46,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...sinkMutants,
   ...bufferMutants,
   ...fallbackMutants,
+  ...fallbackReturnMutants,
+  ...fallbackRedriveMutants,
   ...spillMutants,
   ...spillBookMutants,
   ...spillDrainMutants,

@@ -570,12 +570,12 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     test: "is asked about no more while the driver has not answered"
   },
   {
-    name: "what waits in tiers is counted whenever a record was moved",
+    name: "a group that is not told whether a tier is there asks again whenever it moves a record",
     file: "consume/SideTopics.ts",
-    find: `if (nowMs < this.#countAtMs) return`,
-    replace: `if (nowMs < 0) return`,
-    foundBy: "consume/retryTopics.test.ts",
-    test: "is counted by tier"
+    find: `isRead !== true && this.#unknownLooks < 2)`,
+    replace: `isRead !== true)`,
+    foundBy: troubles,
+    test: "is not asked about for each record"
   },
   {
     name: "what waits in tiers is told when nobody counts it any more",
@@ -588,8 +588,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "a group looks for its topics whenever it moves a record",
     file: "consume/SideTopics.ts",
-    find: `if (this.#tiers[tier - 1]?.isRead !== true) this.#wake.signal()`,
-    replace: `if (tier > 0) this.#wake.signal()`,
+    find: `if (this.#tiers[tier - 1]?.isRead !== true &&`,
+    replace: `if (tier > 0 &&`,
     foundBy: "consume/retryTopics.test.ts",
     test: "is counted by tier"
   }

@@ -1,7 +1,7 @@
 import { Effect, Exit, Scope } from "effect"
 import type { FaultPlan } from "leat/testing"
 import { describe, expect, it } from "vitest"
-import { fallbackPlaces, inFallback, openFalling, stored } from "./fallbackStory.js"
+import { fallbackPlaces, isBack, inFallback, openFalling, stored } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -34,7 +34,7 @@ describe("a leg that falls back, and what is there is sent on", () => {
           places.farFaults = {}
           yield* until("all is there", () => legRow(leat)?.recovered === 20)
           expect(firsts(stored(places))).toEqual(numbers(21))
-          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+          yield* until("it is back", isBack(leat))
           yield* notes.publish(note("k", "21"))
           expect(firsts(stored(places))).toEqual(numbers(22))
           expect(legRow(leat)).toMatchObject({ stored: 22, fellBack: 20, recovered: 20, balanced: true })
@@ -74,6 +74,26 @@ describe("a leg that falls back, and what is there is sent on", () => {
     )
   })
 
+  it("is not left before the last of it is sent on", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places)
+        // Its cluster is back, and the one event in the fallback cannot be read.
+        places.nearFaults = { pull: () => "Unavailable" }
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = {}
+        yield* Effect.sleep("1 minute")
+        yield* notes.publish(note("k", "1"))
+        expect(legRow(leat)).toMatchObject({ fellBack: 2, stored: 0 })
+        places.nearFaults = {}
+        yield* until("it is back", isBack(leat), 60_000)
+        expect(stored(places)).toEqual(["0", "1"])
+      })
+    )
+  })
+
   it("is left by a busy publisher, whose later events come behind", () => {
     const places = fallbackPlaces()
     story(
@@ -92,7 +112,7 @@ describe("a leg that falls back, and what is there is sent on", () => {
         yield* Effect.sleep(3000)
         // While it takes something, more is published.
         places.farFaults = { send: () => ({ kind: "delay", ms: 50 }) }
-        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+        yield* until("it is back", isBack(leat))
         const fellBack = legRow(leat)?.fellBack ?? 0
         yield* Effect.sleep(1000)
         expect(legRow(leat)?.fellBack).toBe(fellBack)
@@ -195,7 +215,7 @@ describe("a leg that falls back, and what is there is sent on", () => {
           expect(legRow(leat)).toMatchObject({ dropped: {}, balanced: true })
           expect(firsts(inFallback(places))).toEqual(numbers(10))
           places.farFaults = {}
-          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+          yield* until("it is back", isBack(leat))
           expect(firsts(stored(places))).toEqual(numbers(10))
         })
       )
@@ -256,7 +276,7 @@ describe("a leg that falls back, and what is there is sent on", () => {
         yield* Scope.close(scope, Exit.void)
         places.farFaults = {}
         yield* until("all is there", () => legRow(other.leat)?.recovered === 40, 60_000)
-        yield* until("it is back", () => other.leat.sinks()[0]?.fallback?.partitions.length === 0)
+        yield* until("it is back", isBack(other.leat))
         expect(stored(places)).toHaveLength(40)
         expect(legRow(one.leat)).toMatchObject({ admitted: 20, fellBack: 20, recovered: 0, balanced: true })
         expect(legRow(other.leat)).toMatchObject({ admitted: 20, fellBack: 20, stored: 40, balanced: true })
@@ -281,7 +301,7 @@ describe("a leg that falls back, and what is there is sent on", () => {
         yield* until("all is there", () => stored(places).includes("1"))
         expect(legRow(leat)).toMatchObject({ fellBack: 2 })
         places.farFaults = {}
-        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+        yield* until("it is back", isBack(leat))
         yield* notes.publish(note("k", "2"))
         expect(legRow(leat)).toMatchObject({ fellBack: 2, stored: 3, recovered: 2 })
         expect(firsts(stored(places))).toEqual(["0", "1", "2"])

@@ -2,7 +2,7 @@
 import { Effect, Exit, Scope } from "effect"
 import { type Driver, TransportError, type Writer } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
+import { fallbackPlaces, isBack, openFalling, stored } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -52,7 +52,7 @@ describe("a process that starts while its cluster is away", () => {
           yield* notes.publish(note("k", "1"))
           expect(legRow(leat)).toMatchObject({ fellBack: 1, stored: 0, balanced: true })
           isThere = true
-          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 60_000)
+          yield* until("it is back", isBack(leat), 60_000)
           yield* notes.publish(note("k", "2"))
           expect(stored(places)).toEqual(back === "redrive" ? ["0", "1", "2"] : ["2"])
           expect(legRow(leat)).toMatchObject({ recovered: back === "redrive" ? 2 : 0, balanced: true })

@@ -1,38 +1,14 @@
-import { type Context, Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import type { OpenLeat } from "leat"
 import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
-import { type FallbackPlaces, fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
+import { type FallbackPlaces, fallbackPlaces, isBack, later, once, openFalling, stored } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
-const isBack = (leat: OpenLeat) => () => leat.sinks()[0]?.fallback?.partitions.length === 0
-
 const failure = (reason: "Unauthorized" | "Unavailable") =>
   new TransportError({ reason, transport: "near", operation: "send", detail: "it is not for you" })
-
-/** Each send is begun, or answered, so many milliseconds later. */
-const later =
-  (context: Context.Context<never>, beginMs: () => number, answerMs: number) =>
-  ({ openWriter }: Transport): Partial<Transport> => ({
-    openWriter: (topic) =>
-      Effect.map(openWriter(topic), (writer) => ({
-        ...writer,
-        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
-          const answered: typeof answer = (runs) => {
-            Effect.runForkWith(context)(
-              Effect.delay(
-                Effect.sync(() => answer(runs)),
-                answerMs
-              )
-            )
-          }
-          const send = Effect.sync(() => writer.send(partition, batch, from, to, timeoutMs, answered))
-          Effect.runForkWith(context)(Effect.delay(send, beginMs()))
-        }
-      }))
-  })
 
 const published = <E>(places: FallbackPlaces, { leat }: { leat: OpenLeat }, work: Effect.Effect<unknown, E>) =>
   Effect.gen(function* () {
@@ -49,7 +25,7 @@ describe("a fallback with odd timing", () => {
       Effect.gen(function* () {
         let isSlow = false
         const context = yield* Effect.context<never>()
-        const far = later(context, () => (isSlow ? 50 : 0), 0)
+        const far = later(context, () => (isSlow ? 50 : 0))
         const one = yield* openFalling(places, { near: () => ({ subscribe: () => Stream.never }) })
         // It reads one at a time, and each takes 50 ms.
         const near = ({ subscribe }: Transport): Partial<Transport> => ({
@@ -236,13 +212,13 @@ describe("a fallback with odd timing", () => {
     story(
       Effect.gen(function* () {
         let isBroken = false
-        const once: Effect.Effect<void> = Effect.suspend(() =>
-          isBroken ? Effect.void : Effect.andThen(Effect.sleep(100), once)
+        const broken = Effect.andThen(
+          once(() => isBroken),
+          () => {
+            isBroken = false
+            return Effect.fail(failure("Unavailable"))
+          }
         )
-        const broken = Effect.andThen(once, () => {
-          isBroken = false
-          return Effect.fail(failure("Unavailable"))
-        })
         const gone = yield* Scope.make()
         const one = yield* Scope.provide(openFalling(places, { near: () => ({ subscribe: () => Stream.never }) }), gone)
         places.farFaults = isAway

@@ -3,7 +3,7 @@ import { type TopicSpec, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { fallbackPartitions, fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { noteContract } from "../contracts/Note.js"
-import { fallbackPlaces, openFalling, stored } from "./fallbackStory.js"
+import { fallbackPlaces, isBack, openFalling, stored } from "./fallbackStory.js"
 import { KnownIds } from "./knownIds.js"
 import { answering, isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
@@ -79,7 +79,7 @@ describe("sending on what a fallback holds", () => {
         yield* notes.publish(note("k", "1"))
         expect(legRow(leat)).toMatchObject({ stored: 0, fellBack: 2 })
         places.nearFaults = {}
-        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 30_000)
+        yield* until("it is back", isBack(leat), 30_000)
         expect(stored(places)).toEqual(["0", "1"])
       })
     )
@@ -406,7 +406,7 @@ describe("sending on what a fallback holds", () => {
           places.farFaults = isAway
           yield* other.publish(note("k", text))
           places.farFaults = {}
-          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 30_000)
+          yield* until("it is back", isBack(leat), 30_000)
           yield* Effect.sleep("5 seconds")
         }
         expect(leat.halted()).toHaveLength(1)

@@ -4,7 +4,7 @@ import type { FaultPlan } from "leat/testing"
 import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
-import { fallbackPlaces, inFallback, named, openFalling, stored, textsOf } from "./fallbackStory.js"
+import { fallbackPlaces, isBack, inFallback, named, openFalling, stored, textsOf } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -29,7 +29,7 @@ describe("a leg that falls back, and what is there stays", () => {
           yield* Effect.sleep(60_000)
           expect(leat.sinks()[0]?.fallback).toEqual({ partitions: [0], waiting: undefined })
           places.farFaults = {}
-          yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+          yield* until("it is back", isBack(leat))
           yield* notes.publish(note("k", "6"))
           expect(inFallback(places)).toEqual(numbers(5, 1))
           expect(new Set(stored(places)).has("6")).toBe(true)
@@ -81,7 +81,7 @@ describe("a leg that falls back, and what is there stays", () => {
         yield* Effect.sleep(60_000)
         expect(leat.sinks()[0]?.fallback?.partitions).toEqual([0])
         places.farFaults = {}
-        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0, 20_000)
+        yield* until("it is back", isBack(leat), 20_000)
         yield* notes.publish(note("k", "1"))
         expect(stored(places)).toEqual(["1"])
       })
@@ -104,7 +104,7 @@ describe("a subscription of a stream that fell back", () => {
         yield* until("it is handled", () => seen.length === 6, 60_000)
         expect(seen).toEqual(numbers(6))
         places.farFaults = {}
-        yield* until("it is back", () => leat.sinks()[0]?.fallback?.partitions.length === 0)
+        yield* until("it is back", isBack(leat))
         yield* notes.publish(note("k", "6"))
         yield* until("all is handled", () => seen.length === 7)
         yield* subscription.stop

@@ -1,6 +1,6 @@
 /** Stories of a stream that falls back, on virtual time: two places whose faults are swapped while the story runs, and what was warned of. */
-import { type Duration, Effect } from "effect"
-import { type Journal, Leat, MemoryBroker, memoryDriver } from "leat"
+import { type Context, type Duration, Effect } from "effect"
+import { type Journal, Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
 import { type FaultPlan, faultDriver } from "leat/testing"
 import type { Driver, Transport } from "leat/transport"
 import { fallbackTopic } from "../../src/record/fallbackTopic.ts"
@@ -109,3 +109,28 @@ export const inFallback = ({ near, partitions }: FallbackPlaces): ReadonlyArray<
   textsOf(near, fallbackTopic({ cluster: "far", topic: "notes" }, partitions))
 
 export const stored = ({ far }: FallbackPlaces): ReadonlyArray<string> => textsOf(far, "notes")
+
+export const isBack = (leat: OpenLeat) => () => leat.sinks()[0]?.fallback?.partitions.length === 0
+
+/** Each send reaches the writer so many milliseconds later, by its records, and its answer comes back later too. */
+export const later =
+  (context: Context.Context<never>, beginMs: (records: number) => number, answerMs = 0) =>
+  ({ openWriter }: Transport): Partial<Transport> => {
+    const after = (ms: number, work: () => void) => {
+      Effect.runForkWith(context)(Effect.delay(Effect.sync(work), ms))
+    }
+    return {
+      openWriter: (topic) =>
+        Effect.map(openWriter(topic), (writer) => ({
+          ...writer,
+          send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+            const answered: typeof answer = answerMs === 0 ? answer : (runs) => after(answerMs, () => answer(runs))
+            after(beginMs(to - from), () => writer.send(partition, batch, from, to, timeoutMs, answered))
+          }
+        }))
+    }
+  }
+
+/** Waits until it is so. */
+export const once = (is: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (is() ? Effect.void : Effect.andThen(Effect.sleep(100), once(is))))

@@ -1,10 +1,19 @@
-import { Clock, type Context, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, type OpenLeat } from "leat"
 import { type Transport, TransportError, type TransportReason } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
-import { type FallbackPlaces, fallbackPlaces, openFalling, stored, textsOf } from "./fallbackStory.js"
+import {
+  type FallbackPlaces,
+  fallbackPlaces,
+  isBack,
+  later,
+  once,
+  openFalling,
+  stored,
+  textsOf
+} from "./fallbackStory.js"
 import { answering, isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -15,8 +24,6 @@ const topicOf = ({ partitions }: FallbackPlaces) => fallbackTopic({ cluster: "fa
 
 const fallbackOf = (leat: OpenLeat) => leat.sinks()[0]?.fallback
 const troubleOf = (leat: OpenLeat) => leat.sinks()[0]?.trouble
-
-const isBack = (leat: OpenLeat) => () => fallbackOf(leat)?.partitions.length === 0
 
 describe("a fallback in trouble", () => {
   it("has no partition that cannot be read keep the others from getting on, or have them stored twice", () => {
@@ -723,11 +730,11 @@ describe("a fallback in trouble", () => {
         }
         isHeld = false
         yield* until("it is back again", isBack(leat), 30_000)
-        const later = [
+        const behind = [
           ...Array.from({ length: 5 }, (_, at) => `b${at}`),
           ...Array.from({ length: 30 }, (_, at) => `c${at}`)
         ]
-        expect(stored(places).slice(20)).toEqual(later)
+        expect(stored(places).slice(20)).toEqual(behind)
         const { fellBack = 0, recovered = 0 } = legRow(leat) ?? {}
         expect(recovered).toBe(fellBack)
       })
@@ -780,24 +787,6 @@ describe("a fallback in trouble", () => {
   })
 })
 
-/** Each send reaches the writer so many milliseconds later, by its records. */
-const later =
-  (context: Context.Context<never>, msOf: (count: number) => number) =>
-  ({ openWriter }: Transport): Partial<Transport> => ({
-    openWriter: (topic) =>
-      Effect.map(openWriter(topic), (writer) => ({
-        ...writer,
-        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
-          const send = Effect.sync(() => writer.send(partition, batch, from, to, timeoutMs, answer))
-          Effect.runForkWith(context)(Effect.delay(send, msOf(to - from)))
-        }
-      }))
-  })
-
 const failing = Effect.fail(failure("pull", "Unavailable"))
-
-/** Waits until it is so. */
-const once = (is: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => (is() ? Effect.void : Effect.andThen(Effect.sleep(100), once(is))))
 
 const deleted = (isGone: () => boolean) => Effect.andThen(once(isGone), Effect.fail(failure("pull", "UnknownTopic")))
