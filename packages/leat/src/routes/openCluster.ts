@@ -5,6 +5,7 @@
 import { Clock, Effect, Random, Result, type Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import { contained } from "../transport/contained.ts"
+import { leavableTransport } from "../transport/leavable.ts"
 import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./Clusters.ts"
@@ -82,7 +83,7 @@ export function openCluster(
 function usable(transport: Transport): Effect.Effect<Transport, TransportError> {
   const { pipeline, recordBytesMax } = transport.capabilities
   const isCount = Number.isInteger(pipeline) && pipeline >= 1
-  if (isCount && recordBytesMax >= 1) return Effect.succeed(transport)
+  if (isCount && recordBytesMax >= 1) return Effect.succeed(leavableTransport(transport))
   const wrong = isCount ? `recordBytesMax: ${recordBytesMax}` : `pipeline: ${pipeline}`
   const detail = `the driver declares ${wrong}, which is no number from 1`
   return Effect.fail(

@@ -2,6 +2,7 @@ import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/fallback.test.ts"
 const trouble = "publish/fallbackTrouble.test.ts"
+const hangs = "publish/fallbackHangs.test.ts"
 const worlds = "publish/fallbackWorlds.test.ts"
 
 /** Planted in what sends on from a fallback: its group, its partitions, and how each record ends. */
@@ -87,8 +88,8 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing settles nothing of what was sent on from a fallback",
     file: "publish/fallback/HeldPartition.ts",
-    find: `this.at > this.lane.start ? this.#settles.last(this.partition, this.at) : Effect.void`,
-    replace: `Effect.void`,
+    find: `!this.isOfBefore ? this.#settles.last(this.partition, this.at) : Effect.void`,
+    replace: `!this.isOfBefore ? Effect.void : Effect.void`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "waits for what is on its way when its process is closed"
   },
@@ -226,17 +227,16 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "a group in which nothing gets on is never joined anew",
     file: "publish/fallback/Redrive.ts",
-    find: `    Deferred.doneUnsafe(this.#broken, Effect.void)
-`,
-    replace: ``,
+    find: `if (!isToJoin) return`,
+    replace: `if (isToJoin || !isToJoin) return`,
     foundBy: trouble,
     test: "is joined anew where one call never"
   },
   {
     name: "a group in which nothing gets on is joined anew at each look",
     file: "publish/fallback/HangWatch.ts",
-    find: `const isToJoin = nowMs >= this.#joinMs`,
-    replace: `const isToJoin = true`,
+    find: `if (nowMs < joins.nextMs) continue`,
+    replace: `if (nowMs < 0) continue`,
     foundBy: trouble,
     test: "less and less often while another"
   },
@@ -260,16 +260,17 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits as its policy says is taken for a call that never comes back",
     file: "publish/fallback/Redrive.ts",
-    find: `(mine.isSending || mine.at >= row.end)`,
-    replace: `mine.at >= row.end`,
+    find: `mine.isSending || mine.isTelling ||`,
+    replace: `mine.isTelling ||`,
     foundBy: trouble,
     test: "is not joined anew while its policy waits"
   },
   {
     name: "an opening without an answer is tried on beside the next one",
-    file: "publish/fallback/Redrive.ts",
-    find: `Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))`,
-    replace: `Effect.ensuring(Effect.void)`,
+    file: "transport/leavable.ts",
+    find: `      fiber.interruptUnsafe()
+`,
+    replace: ``,
     foundBy: trouble,
     test: "tries one opening at a time"
   },
@@ -315,5 +316,55 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     replace: `if (isNew && !this.#toldMs.has(partition)) this.#untold.add(partition)`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "tells of a failure that comes again"
+  },
+  {
+    name: "a neighbour that gets on has the group joined anew for a partition that hangs, each time",
+    file: "publish/fallback/HangWatch.ts",
+    find: `if (row === undefined || settledOf(row) > settled)`,
+    replace: `if (row === undefined || waiting.some((one) => settledOf(one) > settled))`,
+    foundBy: "publish/HangWatch.test.ts",
+    test: "no sooner because a neighbour gets on"
+  },
+  {
+    name: "a partition that got on hangs as before",
+    file: "publish/fallback/HangWatch.ts",
+    find: `if (row === undefined || settledOf(row) > settled)`,
+    replace: `if (row === undefined)`,
+    foundBy: "publish/HangWatch.test.ts",
+    test: "begin anew when they get on"
+  },
+  {
+    name: "a marker that does not get through is a hang",
+    file: "publish/fallback/Redrive.ts",
+    find: `mine.isSending || mine.isTelling ||`,
+    replace: `mine.isSending ||`,
+    foundBy: hangs,
+    test: "is no hang while the destination is away"
+  },
+  {
+    name: "what was settled long ago is told by nobody when the partition is given back",
+    file: "publish/sendOn/SendOn.ts",
+    find: `Effect.sync(() => this.notices.refused(part.partition))`,
+    replace: `Effect.void`,
+    foundBy: hangs,
+    test: "is told in the end"
+  },
+  {
+    name: "what is held of a fallback goes on with the positions of the topic before",
+    file: "publish/fallback/Redrive.ts",
+    find: `    for (const held of this.#held) if (held.partition === partition) held.isOfBefore = true
+    Deferred.doneUnsafe(this.#broken, Effect.void)
+`,
+    replace: ``,
+    foundBy: hangs,
+    test: "with less than before"
+  },
+  {
+    name: "a position of the topic before is settled in the one that was made anew",
+    file: "publish/fallback/HeldPartition.ts",
+    find: `this.at > this.lane.start && !this.isOfBefore`,
+    replace: `this.at > this.lane.start`,
+    foundBy: hangs,
+    test: "settles nothing of before"
   }
 ]

@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const heldLane = "transport/HeldLane.ts"
+const leavable = "transport/leavable.test.ts"
 const memoryGroup = "transport/memory/MemoryGroup.ts"
 const memoryPartition = "transport/memory/MemoryPartition.ts"
 const memoryTransport = "transport/memory/MemoryTransport.ts"
@@ -22,6 +23,48 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     replace: `endWithin(Scope.close(own, Exit.void), 1e9)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "never ends closing"
+  },
+  {
+    name: "a driver that never answers holds ever more calls",
+    file: "transport/leavable.ts",
+    find: `left === undefined || left.size < leftMax`,
+    replace: `left === undefined || left.size > 0`,
+    foundBy: leavable,
+    test: "three times without an end at most"
+  },
+  {
+    name: "a call that was left and has ended keeps the next one waiting",
+    file: "transport/leavable.ts",
+    find: `        left.delete(fiber)
+`,
+    replace: ``,
+    foundBy: leavable,
+    test: "three times without an end at most"
+  },
+  {
+    name: "a call that does not let itself be interrupted is waited for without an end",
+    file: "transport/leavable.ts",
+    find: `Effect.timeoutOption(Fiber.await(fiber), graceMs)`,
+    replace: `Fiber.await(fiber)`,
+    foundBy: leavable,
+    test: "can be left, although"
+  },
+  {
+    name: "a settle that has no answer keeps the next one waiting",
+    file: "transport/leavable.ts",
+    find: `return { id, partition, start, abandoned, batches, revoked, settle, release }`,
+    replace: `void settle
+  return { id, partition, start, abandoned, batches, revoked, settle: (position) => lane.settle(position), release }`,
+    foundBy: leavable,
+    test: "that settles can be left"
+  },
+  {
+    name: "the calls of a driver are waited for, whatever it does",
+    file: "routes/openCluster.ts",
+    find: `Effect.succeed(leavableTransport(transport))`,
+    replace: `Effect.succeed(leavableTransport(transport).name === "" ? leavableTransport(transport) : transport)`,
+    foundBy: "publish/fallbackHangs.test.ts",
+    test: "one look at it never comes back"
   },
   {
     name: "what a driver opens of a topic is closed with the rest of its sink",

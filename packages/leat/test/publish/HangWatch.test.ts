@@ -5,7 +5,7 @@ import { HangWatch } from "../../src/publish/fallback/HangWatch.js"
 /** What a look sees of partitions that wait, by how far they are settled. */
 const rows = (settled: ReadonlyArray<number | undefined>) =>
   settled.flatMap((one, partition) =>
-    one === undefined ? [] : [{ partition, start: 0n, end: 1000n, settled: BigInt(one) }]
+    one === undefined ? [] : [{ partition, start: 0n, end: 10_000n, settled: BigInt(one) }]
   )
 
 describe("partitions of a fallback that hang", () => {
@@ -48,6 +48,34 @@ describe("partitions of a fallback that hang", () => {
     for (let nowMs = 0; nowMs <= 150 * 60_000; nowMs += 1000)
       if (watch.look(rows([0]), () => false, 1000, nowMs)?.isToJoin === true) joined.push(nowMs / 60_000)
     expect(joined).toEqual([1, 2, 4, 8, 16, 32, 64, 96, 128])
+  })
+
+  it("have it join no sooner because a neighbour gets on, and are told once", () => {
+    const watch = new HangWatch()
+    const joined: Array<number> = []
+    let told = 0
+    for (let nowMs = 0; nowMs <= 30 * 60_000; nowMs += 1000) {
+      const hang = watch.look(rows([0, nowMs / 1000]), () => false, 1000, nowMs)
+      if (hang?.isToJoin !== true) continue
+      joined.push(nowMs / 60_000)
+      if (hang.isFirst) told++
+    }
+    expect([joined, told]).toEqual([[1, 2, 4, 8, 16], 1])
+  })
+
+  it("begin anew when they get on, or wait no more", () => {
+    for (const next of [rows([1]), rows([undefined])]) {
+      const watch = new HangWatch()
+      const joinsAt = (nowMs: number, waiting = rows([0])) =>
+        watch.look(waiting, () => false, 1000, nowMs)?.isToJoin === true
+      const minutes = Array.from({ length: 20 }, (_, minute) => minute)
+      expect(minutes.filter((minute) => joinsAt(minute * 60_000))).toEqual([1, 2, 4, 8, 16])
+      joinsAt(20 * 60_000, next)
+      const later = next.length > 0 ? next : rows([0])
+      expect(minutes.filter((minute) => joinsAt((21 + minute) * 60_000, later)).slice(0, 3)).toEqual(
+        next.length > 0 ? [0, 1, 3] : [1, 2, 4]
+      )
+    }
   })
 
   it("that are taken in hand, and given away, have it join no sooner: only what gets on does", () => {

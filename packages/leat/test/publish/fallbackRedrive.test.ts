@@ -380,7 +380,8 @@ describe("sending on what a fallback holds", () => {
           yield* Effect.timeout(Fiber.join(closing), "30 seconds")
         })
       )
-      expect(lines.filter((line) => line.includes("is not closed within"))).toHaveLength(1)
+      // Nobody waits for a call that was left.
+      expect(lines.filter((line) => line.includes("is not closed within"))).toEqual([])
     }
   )
 

@@ -6,7 +6,7 @@
 import type { PartitionBounds, Position } from "../../transport/index.ts"
 import { settledOf } from "./openFallback.ts"
 
-/** How long nothing may get on until the member joins anew, in milliseconds; twice as long each time, so often at most. */
+/** How long a partition may not get on until the member joins anew, in milliseconds; twice as long each time, so often at most. */
 const stillMs = 60_000
 const joinsMax = 5
 
@@ -15,22 +15,28 @@ interface Still {
   sinceMs: number
 }
 
+/** How often the member has joined anew for a partition, and when it does next, in milliseconds of the monotonic clock. */
+interface Joins {
+  readonly settled: Position
+  times: number
+  nextMs: number
+}
+
 /** What was found. Times are milliseconds of the monotonic clock. */
 export interface Hang {
   readonly partitions: ReadonlyArray<number>
   readonly sinceMs: number
   readonly isToJoin: boolean
-  /** Whether it is the first time since nothing hung. */
+  /** Whether one of them hangs for the first time since it got on. */
   readonly isFirst: boolean
 }
 
 export class HangWatch {
   #still = new Map<number, Still>()
-  #settled: ReadonlyMap<number, Position> = new Map()
+  /** Of partitions that have hung and have not got on since, whoever has them in hand. */
+  readonly #joins = new Map<number, Joins>()
   /** Until then the member is not there, since it has failed. */
   #beginsMs = 0
-  #joins = 0
-  #joinMs = 0
 
   /** A partition has failed, or the member where that is undefined: it is tried again at a time. */
   failed(partition: number | undefined, againMs: number): void {
@@ -45,7 +51,7 @@ export class HangWatch {
     timeoutMs: number,
     nowMs: number
   ): Hang | undefined {
-    this.#lookWhetherOn(waiting)
+    this.#lookWhichAreOn(waiting)
     const before = this.#still
     const begunMs = Math.max(nowMs, this.#beginsMs)
     this.#still = new Map(
@@ -59,23 +65,25 @@ export class HangWatch {
     const hangMs = Math.max(stillMs, timeoutMs * 3)
     const hung = Array.from(this.#still).filter(([, { sinceMs }]) => nowMs - sinceMs >= hangMs)
     if (hung.length === 0) return undefined
-    const isToJoin = nowMs >= this.#joinMs
-    const isFirst = this.#joins === 0
-    if (isToJoin) {
-      this.#joinMs = nowMs + hangMs * 2 ** this.#joins
-      this.#joins = Math.min(this.#joins + 1, joinsMax)
+    const isFirst = hung.some(([partition]) => !this.#joins.has(partition))
+    let isToJoin = false
+    for (const [partition, { settled }] of hung) {
+      const joins = this.#joins.get(partition) ?? { settled, times: 0, nextMs: 0 }
+      this.#joins.set(partition, joins)
+      if (nowMs < joins.nextMs) continue
+      isToJoin = true
+      joins.nextMs = nowMs + hangMs * 2 ** joins.times
+      joins.times = Math.min(joins.times + 1, joinsMax)
     }
     const sinceMs = Math.min(...hung.map(([, still]) => still.sinceMs))
     return { partitions: hung.map(([partition]) => partition), sinceMs, isToJoin, isFirst }
   }
 
-  /** Only what gets on ends it: a partition that has just been taken from another process has not. */
-  #lookWhetherOn(waiting: ReadonlyArray<PartitionBounds>): void {
-    const settled = new Map(waiting.map((row) => [row.partition, settledOf(row)] as const))
-    const isOn = waiting.some((row) => settledOf(row) > (this.#settled.get(row.partition) ?? settledOf(row)))
-    this.#settled = settled
-    if (!isOn && waiting.length > 0) return
-    this.#joins = 0
-    this.#joinMs = 0
+  /** Only a partition that gets on itself hangs no more: one that has just been taken from another process has not, nor has its neighbour. */
+  #lookWhichAreOn(waiting: ReadonlyArray<PartitionBounds>): void {
+    for (const [partition, { settled }] of this.#joins) {
+      const row = waiting.find((one) => one.partition === partition)
+      if (row === undefined || settledOf(row) > settled) this.#joins.delete(partition)
+    }
   }
 }

@@ -38,6 +38,8 @@ export class HeldPartition implements SentPartition {
   at: Position
   /** Position behind what was read last. */
   readEnd: Position = 0n
+  /** Whether its topic was made anew since: what it knows are positions of the one before, and none of them is settled any more. */
+  isOfBefore = false
   readonly #home: HeldHome
   readonly #settles: Settles
 
@@ -79,7 +81,7 @@ export class HeldPartition implements SentPartition {
 
   /** What stands before a position has ended. */
   passed(position: Position): void {
-    if (position <= this.at) return
+    if (position <= this.at || this.isOfBefore) return
     this.at = position
     this.#home.sentOn(this.partition, position)
   }
@@ -98,11 +100,13 @@ export class HeldPartition implements SentPartition {
   }
 
   settle(position: Position): Effect.Effect<boolean> {
-    return this.#settles.settle(this.partition, position)
+    return this.isOfBefore ? Effect.succeed(false) : this.#settles.settle(this.partition, position)
   }
 
   /** Settles what has ended before it is given back; not for long. */
   get last(): Effect.Effect<void> {
-    return Effect.suspend(() => (this.at > this.lane.start ? this.#settles.last(this.partition, this.at) : Effect.void))
+    return Effect.suspend(() =>
+      this.at > this.lane.start && !this.isOfBefore ? this.#settles.last(this.partition, this.at) : Effect.void
+    )
   }
 }

@@ -3,7 +3,7 @@
  * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
  * more stands in the destination already, with everything before it: copies, and none of them out of order.
  */
-import { Cause, Deferred, Effect, Exit, Fiber, Pull, Scope, Semaphore, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
@@ -107,11 +107,13 @@ export class Redrive {
     this.#sendOn.resume()
   }
 
-  /** The topic was made anew: its positions mean other records. */
+  /** The topic was made anew: its positions mean other records. What is held of it begins anew too. */
   anew(partition: number): void {
     this.#ends.delete(partition)
     this.#endings.anew(partition)
     this.#sendOn.forget(partition)
+    for (const held of this.#held) if (held.partition === partition) held.isOfBefore = true
+    Deferred.doneUnsafe(this.#broken, Effect.void)
   }
 
   /** What waits, as the fallback says it: where it hangs, the member joins anew. */
@@ -123,7 +125,7 @@ export class Redrive {
     // What is in hand has its own time-outs, delays of its policy and halts; what has ended waits for its settle alone.
     const isInHand = (row: PartitionBounds) => {
       const mine = held.get(row.partition)
-      return mine !== undefined && (mine.isSending || mine.at >= row.end)
+      return mine !== undefined && (mine.isSending || mine.isTelling || mine.at >= row.end)
     }
     // It is told that the cluster is not there yet.
     if (this.#isAway) this.#hangs.failed(undefined, this.#pump.nowMs)
@@ -186,7 +188,7 @@ export class Redrive {
     return Effect.gen({ self: this }, function* () {
       const { leg } = this.#home
       const scope = yield* Effect.scope
-      const writer = yield* this.#opened(scope)
+      const writer = yield* this.#opened
       // A cluster that was away when this leat began has but one until it is there.
       this.#isAway = writer === this.#home.destination
       if (this.#isAway) return
@@ -207,20 +209,14 @@ export class Redrive {
     })
   }
 
-  /** Nobody waits longer for a driver that does not let itself be interrupted; what it opens then all the same is closed at once. */
-  #opened(scope: Scope.Scope): Effect.Effect<Writer, TransportError> {
+  get #opened(): Effect.Effect<Writer, TransportError, Scope.Scope> {
     const { leg } = this.#home
     const { transport } = this.#pump
     const opening = Effect.suspend(() => contained(transport.openWriter(leg.topic), leg.sink))
-    return Effect.flatMap(Effect.forkDetach(Scope.provide(opening, scope), { startImmediately: true }), (fiber) =>
-      Fiber.join(fiber).pipe(
-        Effect.timeoutOrElse({
-          duration: answerMs,
-          orElse: () => Effect.fail(troubleOf(transport, "openWriter", `no answer within ${answerMs} ms`))
-        }),
-        Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
-      )
-    )
+    return Effect.timeoutOrElse(opening, {
+      duration: answerMs,
+      orElse: () => Effect.fail(troubleOf(transport, "openWriter", `no answer within ${answerMs} ms`))
+    })
   }
 
   #giveBackAll(held: ReadonlyArray<HeldPartition>): Effect.Effect<void> {

@@ -341,7 +341,10 @@ export class SendOn {
   announce(part: SentPartition): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.notices.again(part.partition)
-      return this.#announce(part, false)
+      // It was settled long ago: what is not told now is told later.
+      return Effect.onInterrupt(this.#announce(part, false), () =>
+        Effect.sync(() => this.notices.refused(part.partition))
+      )
     })
   }
 

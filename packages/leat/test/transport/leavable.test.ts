@@ -1,0 +1,179 @@
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { MemoryBroker, memoryTransport } from "leat"
+import { simulate } from "leat/testing"
+import { type Lane, type Transport, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { leavableTransport } from "../../src/transport/leavable.ts"
+
+const hour = "1 hour"
+
+/** Runs on virtual time. */
+function told<A, E>(program: Effect.Effect<A, E, Scope.Scope>): A {
+  const { exit } = simulate(1, Effect.scoped(program))
+  if (Exit.isFailure(exit)) throw new Error("the program failed", { cause: exit.cause })
+  return exit.value
+}
+
+function transportWith(bend: (inner: Transport) => Partial<Transport>): Transport {
+  const inner = memoryTransport(new MemoryBroker({ partitions: 1 }))
+  return leavableTransport({ ...inner, ...bend(inner) })
+}
+
+/** Comes back after an hour, and hears of no interruption until then. */
+function late<A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  return Effect.uninterruptible(Effect.andThen(Effect.sleep(hour), call))
+}
+
+const asked = { topic: "t", group: "g", from: "earliest", drainMs: 0 } as const
+
+/** The calls that answer once. */
+const calls: ReadonlyArray<readonly [string, (transport: Transport) => Effect.Effect<unknown, TransportError>]> = [
+  ["bounds", ({ bounds }) => bounds("t", "g")],
+  ["ensure", ({ ensure }) => ensure({ topic: "t", partitions: 1 })],
+  ["partitionsOf", ({ partitionsOf }) => partitionsOf("t")],
+  ["topics", ({ topics }) => topics ?? Effect.die("there is none")],
+  ["trim", ({ trim }) => trim?.("t", 0, 0n) ?? Effect.die("there is none")],
+  ["read", ({ read }) => Stream.runDrain(read("t", 0, { fromPosition: 0n }))],
+  ["subscribe", ({ subscribe }) => Effect.scoped(Stream.runDrain(subscribe(asked)))],
+  ["openWriter", ({ openWriter }) => Effect.scoped(openWriter("t"))]
+]
+
+const answering = <A, E, R>(answer: Effect.Effect<A, E, R>) => ({
+  bounds: () => answer,
+  ensure: () => answer,
+  partitionsOf: () => answer,
+  topics: answer,
+  trim: () => answer,
+  read: () => Stream.fromEffect(answer),
+  subscribe: () => Stream.fromEffect(answer),
+  openWriter: () => answer
+})
+
+describe("a call of a driver", () => {
+  it.for(calls)("can be left, although it does not let itself be interrupted: %s", ([, call]) => {
+    const answer = late(Effect.die("nobody waits for it"))
+    told(
+      Effect.gen(function* () {
+        const transport = transportWith(() => answering(answer))
+        const fiber = yield* Effect.forkScoped(call(transport), { startImmediately: true })
+        yield* Effect.sleep("1 second")
+        const left = yield* Effect.timeoutOption(Fiber.interrupt(fiber), "2 seconds")
+        expect(left._tag).toBe("Some")
+        yield* Effect.sleep("2 hours")
+      })
+    )
+  })
+
+  it.for(calls)("is interrupted where it lets itself be: %s", ([, call]) => {
+    const ended: Array<string> = []
+    told(
+      Effect.gen(function* () {
+        const answer = Effect.onInterrupt(Effect.never, () => Effect.sync(() => ended.push("interrupted")))
+        const transport = transportWith(() => answering(answer))
+        yield* Effect.timeoutOption(call(transport), "1 second")
+        expect(ended).toEqual(["interrupted"])
+      })
+    )
+  })
+
+  it.for(calls)("fails as it fails: %s", ([, call]) => {
+    const error = new TransportError({ reason: "Throttled", transport: "t", operation: "o", detail: "drawn" })
+    told(
+      Effect.gen(function* () {
+        const soon = Effect.andThen(Effect.sleep("1 second"), Effect.fail(error))
+        for (const answer of [soon, Effect.fail(error)])
+          expect(yield* Effect.flip(call(transportWith(() => answering(answer))))).toBe(error)
+        const broken = yield* Effect.exit(call(transportWith(() => answering(Effect.die("broken")))))
+        expect(broken).toEqual(Exit.die("broken"))
+      })
+    )
+  })
+
+  it("is begun three times without an end at most, each about the same; then it waits for one to end", () => {
+    told(
+      Effect.gen(function* () {
+        let begun = 0
+        const ending = Deferred.makeUnsafe<void>()
+        const transport = transportWith(({ bounds }) => ({
+          bounds: (topic, group) =>
+            topic === "u"
+              ? bounds(topic, group)
+              : Effect.uninterruptible(
+                  Effect.andThen(
+                    Effect.suspend(() => (begun++, Deferred.await(ending))),
+                    Effect.succeed([])
+                  )
+                )
+        }))
+        for (let times = 0; times < 10; times++)
+          yield* Effect.timeoutOption(
+            Effect.suspend(() => transport.bounds("t", "g")),
+            "10 seconds"
+          )
+        expect(begun).toBe(3)
+        yield* Effect.exit(transport.bounds("u", "g"))
+        const waiting = yield* Effect.forkScoped(transport.bounds("t", "g"), { startImmediately: true })
+        yield* Effect.sleep("1 minute")
+        yield* Deferred.succeed(ending, undefined)
+        expect(yield* Fiber.join(waiting)).toEqual([])
+        expect(begun).toBe(4)
+      })
+    )
+  })
+
+  it("that opens a topic when nobody waits for it any more has it closed at once", () => {
+    let open = 0
+    told(
+      Effect.gen(function* () {
+        const transport = transportWith(({ openWriter }) => ({
+          openWriter: (topic) =>
+            late(
+              Effect.acquireRelease(
+                Effect.flatMap(openWriter(topic), (writer) => Effect.sync(() => (open++, writer))),
+                () => Effect.sync(() => open--)
+              )
+            )
+        }))
+        yield* Effect.timeoutOption(Effect.scoped(transport.openWriter("t")), "1 second")
+        yield* Effect.sleep("30 minutes")
+        expect(open).toBe(0)
+        yield* Effect.sleep("1 hour")
+        expect(open).toBe(0)
+        // One that is waited for stays open as long as its scope.
+        const scope = yield* Scope.make()
+        yield* Scope.provide(transport.openWriter("t"), scope)
+        expect(open).toBe(1)
+        yield* Scope.close(scope, Exit.void)
+        expect(open).toBe(0)
+      })
+    )
+  })
+
+  it("that settles can be left, and the next one is begun", () => {
+    const settled: Array<bigint> = []
+    told(
+      Effect.gen(function* () {
+        let isHung = true
+        const transport = transportWith(({ subscribe }) => ({
+          subscribe: (subscription) =>
+            Stream.map(subscribe(subscription), (lane): Lane => ({
+              ...lane,
+              settle: (position) =>
+                Effect.suspend(() => {
+                  if (isHung) return Effect.uninterruptible(Effect.never)
+                  settled.push(position)
+                  return lane.settle(position)
+                })
+            }))
+        }))
+        yield* transport.openWriter("t")
+        const lane = yield* Stream.runHead(transport.subscribe(asked))
+        if (lane._tag === "None") throw new Error("no lane came")
+        yield* Effect.timeoutOption(lane.value.settle(0n), "30 seconds")
+        isHung = false
+        yield* lane.value.settle(0n)
+        expect(settled).toEqual([0n])
+      })
+    )
+  })
+})
