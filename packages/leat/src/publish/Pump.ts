@@ -284,8 +284,10 @@ export class Pump implements Alarmed, PartitionRunner {
     if (partition.isClosed) return
     const nowMs = partition === this.#driving ? this.#nowMs : monotonicMs(this.#clock)
     this.#durations.record((nowMs - sending.sentAtMs) / 1000)
-    if (!sending.isOfSpill && sending.runs?.some(isStored) === true)
+    if (!sending.isOfSpill && sending.runs?.some(isStored) === true) {
       this.standstills.stores(partition.home, partition.partition)
+      partition.home.fallback?.stored(partition.partition)
+    }
     if (!sending.isOfSpill) partition.home.breaker?.answered(partition.partition, sending, nowMs)
     const failed = sending.runs?.find((run) => !isStored(run))
     if (failed !== undefined) this.#fails(partition, sending.sentAtMs, whyOf(failed))

@@ -25,6 +25,8 @@ export interface PartitionHome {
   readonly writing: WritePartitionOptions
   /** Is told of the answers to its sends; absent: nobody is. */
   readonly breaker?: { readonly answered: (partition: number, sending: Sending, nowMs: number) => void } | undefined
+  /** Is told of what is stored; absent: it has no fallback. */
+  readonly fallback?: { readonly stored: (partition: number) => void } | undefined
   /** Lanes may have halted, or have nothing left. */
   readonly driven: (partition: PumpedPartition, hasFailed: boolean) => void
 }

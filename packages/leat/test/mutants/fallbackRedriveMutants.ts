@@ -202,7 +202,7 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "who is held back near the end of a fallback waits also when its destination goes away again",
     file: "publish/fallback/HeldPartition.ts",
-    find: `    this.#home.stands(this.partition)
+    find: `    this.#home.stands(this.partition, reason)
 `,
     replace: ``,
     foundBy: trouble,
@@ -260,8 +260,8 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits as its policy says is taken for a call that never comes back",
     file: "publish/fallback/Redrive.ts",
-    find: `mine.isSending || mine.isTelling ||`,
-    replace: `mine.isTelling ||`,
+    find: `mine.isSending || this.#telling.has(row.partition) ||`,
+    replace: `this.#telling.has(row.partition) ||`,
     foundBy: trouble,
     test: "is not joined anew while its policy waits"
   },
@@ -336,7 +336,7 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "a marker that does not get through is a hang",
     file: "publish/fallback/Redrive.ts",
-    find: `mine.isSending || mine.isTelling ||`,
+    find: `mine.isSending || this.#telling.has(row.partition) ||`,
     replace: `mine.isSending ||`,
     foundBy: hangs,
     test: "is no hang while the destination is away"
@@ -366,5 +366,29 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     replace: `this.at > this.lane.start`,
     foundBy: hangs,
     test: "settles nothing of before"
+  },
+  {
+    name: "what others have left in a fallback is a standstill of a destination that stores all",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `for (const standing of on) if (partition === undefined || partition === standing) this.fails(standing, sinceMs, why)`,
+    replace: `for (const standing of partition === undefined ? on : [partition]) this.fails(standing, sinceMs, why)`,
+    foundBy: hangs,
+    test: "is no trouble of a process that stores all"
+  },
+  {
+    name: "what is to be told of a partition goes with it to another process",
+    file: "publish/fallback/Redrive.ts",
+    find: `for (const part of [...this.#held, ...this.#apart]) {`,
+    replace: `for (const part of this.#held) {`,
+    foundBy: hangs,
+    test: "is told by it although another process has the partition"
+  },
+  {
+    name: "a writer that is closed for good is tried again for ever",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (!isClosed || nowMs < this.#reopenMs) return`,
+    replace: `if (!isClosed || nowMs >= 0) return`,
+    foundBy: hangs,
+    test: "for good is opened anew"
   }
 ]

@@ -33,7 +33,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a cluster that is away is asked ever again at once",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `part.pauseMs = Math.min(part.pauseMs * 2, pauseMsMax)`,
+    find: `part.pauseMs = Math.max(part.pauseMs, Math.min(part.pauseMs * 2, pauseMsMax))`,
     replace: `part.pauseMs = firstPauseMs`,
     foundBy: stays,
     test: "asks less and less often"
@@ -87,5 +87,38 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
     replace: `this.#pump.nowMs < 0`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "holds nobody for more than eight seconds"
+  },
+  {
+    name: "a cluster that answers and takes nothing is asked again at once",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (part.hasStored) {`,
+    replace: `if (part.hasStored || nowMs - part.backSinceMs > pauseMsMax * 2) {`,
+    foundBy: "publish/fallbackStay.test.ts",
+    test: "has publishers wait for a tenth of an outage at most"
+  },
+  {
+    name: "a cluster that has answered stores again",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (!this.#isProven) return`,
+    replace: `if (this.#isProven && this.#pump.nowMs < 0) return`,
+    foundBy: "publish/fallbackStay.test.ts",
+    test: "has publishers wait for a tenth of an outage at most"
+  },
+  {
+    name: "a partition that goes back to a cluster that answers has stored something there",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `if (this.#redrive !== undefined) this.stores(number)`,
+    replace: `this.stores(number)`,
+    foundBy: "publish/fallbackStay.test.ts",
+    test: "has publishers wait for a tenth of an outage at most"
+  },
+  {
+    name: "what a cluster stores again shows nothing",
+    file: "publish/Pump.ts",
+    find: `      partition.home.fallback?.stored(partition.partition)
+`,
+    replace: ``,
+    foundBy: "publish/fallbackStay.test.ts",
+    test: "goes back when its cluster is not away any more"
   }
 ]

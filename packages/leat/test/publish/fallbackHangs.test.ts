@@ -4,7 +4,7 @@ import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
-import { type FallbackPlaces, fallbackPlaces, isBack, openFalling, stored } from "./fallbackStory.js"
+import { type FallbackPlaces, fallbackPlaces, isBack, once, openFalling, stored } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -48,6 +48,27 @@ function toldOf({ far }: FallbackPlaces): number {
   }
   return told.size
 }
+
+type Bend = (transport: Transport) => Partial<Transport>
+
+/** A process drops four events of another one, and their markers are refused. */
+const leftBad = Effect.fnUntraced(function* (
+  places: FallbackPlaces,
+  answers: Answers,
+  setting: { readonly near: Bend }
+) {
+  const before = yield* Scope.make()
+  places.farFaults = isAway
+  const { notes } = yield* Scope.provide(openFalling(places, { policy: dropping }), before)
+  for (let text = 0; text < 4; text++) yield* notes.publish(note("k", `bad${text}`))
+  yield* Scope.close(before, Exit.void)
+  Object.assign(answers, { bad: "Unauthorized", markers: "Unauthorized" })
+  places.farFaults = {}
+  const opened = yield* openFalling(places, { policy: dropping, far: judging(answers), ...setting })
+  yield* until("it is back", isBack(opened.leat), 30_000)
+  expect(legRow(opened.leat)?.dropped).toEqual({ Unauthorized: 4 })
+  return opened
+})
 
 const troubleOf = (leat: OpenLeat) => leat.sinks()[0]?.trouble
 
@@ -199,20 +220,8 @@ describe("a fallback whose topic is made anew", () => {
 })
 
 describe("what consumers are told of drops that a fallback has settled", () => {
-  /** A process drops four events of another one, and their markers are refused. */
-  const refused = Effect.fnUntraced(function* (places: FallbackPlaces, answers: Answers, near = () => ({})) {
-    const before = yield* Scope.make()
-    places.farFaults = isAway
-    const { notes } = yield* Scope.provide(openFalling(places, { policy: dropping }), before)
-    for (let text = 0; text < 4; text++) yield* notes.publish(note("k", `bad${text}`))
-    yield* Scope.close(before, Exit.void)
-    Object.assign(answers, { bad: "Unauthorized", markers: "Unauthorized" })
-    places.farFaults = {}
-    const opened = yield* openFalling(places, { policy: dropping, far: judging(answers), near })
-    yield* until("it is back", isBack(opened.leat), 30_000)
-    expect(legRow(opened.leat)?.dropped).toEqual({ Unauthorized: 4 })
-    return opened
-  })
+  const refused = (places: FallbackPlaces, answers: Answers, near: Bend = () => ({})) =>
+    leftBad(places, answers, { near })
 
   it("is no hang while the destination is away", () => {
     const places = fallbackPlaces()
@@ -274,4 +283,99 @@ describe("what consumers are told of drops that a fallback has settled", () => {
       })
     )
   })
+})
+
+describe("a fallback that another process holds", () => {
+  /** One process has something there that stands until it is resumed; the other one is well. */
+  const beside = Effect.fnUntraced(function* (places: FallbackPlaces, answers: Answers) {
+    const policy = [{ on: ["passing"], retry: { times: 1, base: "10 millis" }, then: "fallback" }]
+    const setting = { policy, far: judging(answers) }
+    const one = yield* openFalling(places, setting)
+    const other = yield* openFalling(places, setting)
+    places.farFaults = isAway
+    yield* one.notes.publish(note("k", "bad"))
+    answers.bad = "Unauthorized"
+    places.farFaults = {}
+    yield* until("it stands", () => one.leat.halted().length + other.leat.halted().length === 1)
+    return one.leat.halted().length === 1 ? other : one
+  })
+
+  it("is no trouble of a process that stores all that it publishes, and is told once", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        const other = yield* beside(places, {})
+        for (let second = 0; second < 600; second++) {
+          yield* other.notes.publish(note("other", String(second)))
+          yield* Effect.sleep("1 second")
+        }
+        expect(troubleOf(other.leat)).toMatch(
+          /^has what others have left in its fallback stand for \d+ seconds: nothing of/
+        )
+      })
+    )
+    expect(lines.filter((line) => line.includes("stores again"))).toEqual([])
+    expect(lines.filter((line) => line.includes("has stored nothing"))).toEqual([])
+    expect(lines.filter((line) => line.includes("nobody here knows why"))).toHaveLength(1)
+  })
+})
+
+describe("what a process has dropped of others, and was not told yet", () => {
+  it("is told by it although another process has the partition now", () => {
+    const places = fallbackPlaces()
+    const answers: Answers = {}
+    let isMoving = false
+    story(
+      Effect.gen(function* () {
+        const { leat } = yield* leftBad(places, answers, {
+          near: ({ subscribe }: Transport) => ({
+            subscribe: (given) =>
+              isMoving
+                ? Stream.never
+                : Stream.interruptWhen(
+                    subscribe(given),
+                    once(() => isMoving)
+                  )
+          })
+        })
+        isMoving = true
+        yield* openFalling(places, { policy: dropping, far: judging(answers) })
+        yield* Effect.sleep("5 seconds")
+        answers.markers = undefined
+        yield* Effect.sleep("2 minutes")
+        expect(toldOf(places)).toBe(4)
+        expect(legRow(leat)?.dropped).toEqual({ Unauthorized: 4 })
+      })
+    )
+  })
+})
+
+it.for(["Closed", "Fenced"] as const)("a writer that is %s for good is opened anew by whoever sends on", (reason) => {
+  const places = fallbackPlaces()
+  let opened = 0
+  story(
+    Effect.gen(function* () {
+      const { leat, notes } = yield* openFalling(places, {
+        far: ({ openWriter }) => ({
+          openWriter: (topic) =>
+            Effect.map(openWriter(topic), (writer) => {
+              // The first one is that of the sink, the second that of the member.
+              if (++opened !== 2) return writer
+              const error = new TransportError({ reason, transport: "far", operation: "send", detail: "for good" })
+              return {
+                ...writer,
+                fence: () => Effect.fail(error),
+                send: (_partition, _batch, from, to, _timeoutMs, answer) =>
+                  answer([{ from, to, fate: "notStored", error }])
+              }
+            })
+        })
+      })
+      places.farFaults = isAway
+      yield* notes.publish(note("k", "0"))
+      places.farFaults = {}
+      yield* until("it is back", isBack(leat), 30_000)
+      expect([opened, stored(places)]).toEqual([3, ["0"]])
+    })
+  )
 })

@@ -1,4 +1,4 @@
-import { Effect, Exit, Scope } from "effect"
+import { Clock, Effect, Exit, Scope } from "effect"
 import { Leat, memoryDriver } from "leat"
 import type { FaultPlan } from "leat/testing"
 import { type Transport, TransportError } from "leat/transport"
@@ -87,6 +87,42 @@ describe("a leg that falls back, and what is there stays", () => {
       })
     )
   })
+
+  it.for(["15 seconds", "5 seconds"] as const)(
+    "has publishers wait for a tenth of an outage at most whose cluster answers, and takes nothing within %s",
+    (timeout) => {
+      const places = fallbackPlaces()
+      const waits: Array<number> = []
+      const lines = story(
+        Effect.gen(function* () {
+          const { leat, notes } = yield* openFalling(places, { ...stay, leg: { timeout } })
+          yield* notes.publish(note("k", "well"))
+          // Its fences return.
+          places.farFaults = { send: () => ({ kind: "silence" }) }
+          const clock = yield* Clock.Clock
+          for (let second = 0; second < 3600; second++) {
+            const sinceMs = clock.currentTimeMillisUnsafe()
+            const waited = Effect.sync(() => waits.push(clock.currentTimeMillisUnsafe() - sinceMs))
+            yield* Effect.forkScoped(Effect.andThen(notes.publish(note("k", String(second))), waited))
+            yield* Effect.sleep("1 second")
+          }
+          yield* Effect.sleep("1 minute")
+          expect(waits).toHaveLength(3600)
+          expect(waits.filter((ms) => ms > 1000).length).toBeLessThan(500)
+          places.farFaults = {}
+          yield* until("it is back", isBack(leat), 300_000)
+          yield* notes.publish(note("k", "again"))
+          yield* Effect.sleep("1 minute")
+        })
+      )
+      const told = (words: string) => lines.filter((line) => line.includes(words)).length
+      expect([
+        told("until it is stored there again"),
+        told("stores again: nothing goes"),
+        told("has stored nothing")
+      ]).toEqual([1, 1, 1])
+    }
+  )
 })
 
 describe("a subscription of a stream that fell back", () => {

@@ -37,6 +37,8 @@ export class FallbackPart {
   isAsked = false
   /** When it was last turned off. */
   backSinceMs = Number.NEGATIVE_INFINITY
+  /** Whether the destination has stored something since then. */
+  hasStored = true
 
   /** Events that are lost when the topic is made anew. */
   get lost(): number {
@@ -53,6 +55,8 @@ export const heldMsMax = 8000
 /** Pauses before the destination is asked whether it is back: the first, and the longest. */
 export const firstPauseMs = 250
 export const pauseMsMax = 5000
+/** The longest after trials that take long to fail. */
+export const trialPauseMsMax = 300_000
 
 export class Fallback {
   readonly place: FallbackPlace

@@ -14,7 +14,15 @@ import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Leg } from "../../routes/Route.ts"
 import type { Pump } from "../Pump.ts"
-import { type Fallback, type FallbackPart, firstHeldMs, firstPauseMs, heldMsMax, pauseMsMax } from "./Fallback.ts"
+import {
+  type Fallback,
+  type FallbackPart,
+  firstHeldMs,
+  firstPauseMs,
+  heldMsMax,
+  pauseMsMax,
+  trialPauseMsMax
+} from "./Fallback.ts"
 import { fallbackGroup, settledOf } from "./openFallback.ts"
 
 /** Pauses between two looks at what was sent on: the first, and the longest, in milliseconds. */
@@ -111,6 +119,7 @@ export class FallbackReturn {
       const sinceMs = Math.max(...this.#fallback.parts.map(({ backSinceMs }) => backSinceMs))
       const leftMs = sinceMs + lastingMs - this.#pump.nowMs
       if (leftMs > 0) return this.#wake.waitFor(leftMs)
+      if (!this.#isProven) return this.#wake.waitFor(lastingMs)
       this.#home.over(sinceMs)
       if (this.#fallback.place.back === "stay") return this.#wake.wait
       // What others have there is sent on all the same.
@@ -119,6 +128,24 @@ export class FallbackReturn {
         this.#wake.waitFor(idleLookMs)
       )
     })
+  }
+
+  /** Whether the destination has stored something of what came back to it, and nothing waits for its answer for the first time since. */
+  get #isProven(): boolean {
+    const back = this.#fallback.parts.filter(({ backSinceMs }) => backSinceMs > Number.NEGATIVE_INFINITY)
+    const isTried = ({ hasStored }: FallbackPart, partition: number) => !hasStored && !this.#home.isUnsent(partition)
+    return (
+      back.every(({ hasStored }) => hasStored) ||
+      (back.some(({ hasStored }) => hasStored) && !this.#fallback.parts.some(isTried))
+    )
+  }
+
+  /** The destination has stored something of the partition. */
+  stored(partition: number): void {
+    const part = this.#fallback.parts[partition]
+    if (part === undefined || part.isOn || part.hasStored) return
+    part.hasStored = true
+    this.#wake.signal()
   }
 
   /** How far it was sent on, by whoever does it; else why nobody says so. */
@@ -244,6 +271,8 @@ export class FallbackReturn {
     part.isHeld = false
     part.heldMs = firstHeldMs
     part.backSinceMs = this.#pump.nowMs
+    // Who sends on has seen it; an answer to a question says less.
+    part.hasStored = this.#fallback.place.back === "redrive"
     this.#home.back(partition, part)
   }
 
@@ -281,7 +310,7 @@ export class FallbackReturn {
     return Effect.gen({ self: this }, function* () {
       const isBack = yield* asked
       part.lookedMs = this.#pump.nowMs
-      part.pauseMs = Math.min(part.pauseMs * 2, pauseMsMax)
+      part.pauseMs = Math.max(part.pauseMs, Math.min(part.pauseMs * 2, pauseMsMax))
       // What is on its way to the fallback is answered soon; nothing else comes meanwhile.
       if (!isBack) return
       part.isOwed = false
@@ -306,9 +335,19 @@ function dueMsOf(part: FallbackPart | undefined): number {
   return part === undefined || part.isAsked ? Number.POSITIVE_INFINITY : part.lookedMs + part.pauseMs
 }
 
-/** A destination that takes nothing again, so soon after it was back, is asked later. */
-export function pauseAgain(part: FallbackPart, nowMs: number): void {
-  if (nowMs - part.backSinceMs > pauseMsMax * 2) part.pauseMs = firstPauseMs
+/**
+ * When the destination is asked next that has taken nothing since it was asked last, although it answered: publishers have waited for that trial, so
+ * the pause is longer the longer it was, and a tenth of the time at least is not spent on trials.
+ */
+export function pauseAgain(part: FallbackPart, nowMs: number, timeoutMs: number): void {
+  if (part.hasStored) {
+    part.pauseMs = firstPauseMs
+    return
+  }
+  // Nothing may have been published for long.
+  const trialMs = Math.min(nowMs - part.backSinceMs, timeoutMs * 4)
+  const most = Math.min(Math.max(pauseMsMax, trialMs * 10), trialPauseMsMax)
+  part.pauseMs = Math.min(Math.max(part.pauseMs * 2, trialMs), most)
 }
 
 /** What has no answer, or fails, is asked again later; then it is why. */

@@ -17,7 +17,7 @@ export interface HeldHome {
   /** What is before the position was sent on, whether that is settled or not. */
   readonly sentOn: (partition: number, position: Position) => void
   /** Nothing gets on for the time being: nobody is to wait for it. */
-  readonly stands: (partition: number) => void
+  readonly stands: (partition: number, reason: string | undefined) => void
   /** Position behind what this leat has there. */
   readonly endOf: (partition: number) => Position
 }
@@ -31,8 +31,6 @@ export class HeldPartition implements SentPartition {
   isFenced = false
   /** Whether a batch of it is being sent on. */
   isSending = false
-  /** Whether consumers are being told what they were not told yet. */
-  isTelling = false
   announcedEnd: Position = 0n
   /** What stands before this position has ended. */
   at: Position
@@ -69,8 +67,8 @@ export class HeldPartition implements SentPartition {
   /** All that is not settled counts as what may be stored. */
   doubt(): void {}
 
-  stands(): void {
-    this.#home.stands(this.partition)
+  stands(reason?: string): void {
+    this.#home.stands(this.partition, reason)
   }
 
   ended(records: ReadonlyArray<ReceivedRecord>, how: Ending): void {

@@ -19,7 +19,7 @@ import {
   type Writer
 } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
-import { type HaltedRecord, SendOn, type SendOnHome } from "../sendOn/SendOn.ts"
+import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import { HangWatch } from "./HangWatch.ts"
 import { HeldPartition } from "./HeldPartition.ts"
 import { type FallbackPlace, fallbackGroup, settledOf } from "./openFallback.ts"
@@ -44,6 +44,9 @@ const quietMs = 600_000
 /** How often what consumers were not told yet is tried again, in milliseconds, and how long closing waits for that. */
 const tellAgainMs = 60_000
 const tellLastMs = 2000
+
+/** How soon a writer that is closed for good is opened anew once more, in milliseconds. */
+const reopenMs = 60_000
 
 /** What sending on asks of its sink. */
 export interface RedriveHome extends SendOnHome, RedriveEndingsHome {
@@ -84,6 +87,16 @@ export class Redrive {
   readonly #hangs = new HangWatch()
   /** Whether the destination is not open yet. */
   #isAway = false
+  /** By partition: one after the other is sent on, or tells what was not told yet. */
+  readonly #turns = new Map<number, Semaphore.Semaphore>()
+  /** The partitions of which consumers are being told what they were not told yet. */
+  readonly #telling = new Set<number>()
+  /** Those that wait for their turn to be told. */
+  readonly #toTell = new Set<number>()
+  /** Of the member; undefined until there is one. */
+  #writer: Writer | undefined
+  /** When a writer that is closed for good may be opened anew the next time, in milliseconds of the monotonic clock. */
+  #reopenMs = 0
 
   constructor(place: FallbackPlace, home: RedriveHome, pump: Redrive["pump"]) {
     this.#place = place
@@ -125,7 +138,7 @@ export class Redrive {
     // What is in hand has its own time-outs, delays of its policy and halts; what has ended waits for its settle alone.
     const isInHand = (row: PartitionBounds) => {
       const mine = held.get(row.partition)
-      return mine !== undefined && (mine.isSending || mine.isTelling || mine.at >= row.end)
+      return mine !== undefined && (mine.isSending || this.#telling.has(row.partition) || mine.at >= row.end)
     }
     // It is told that the cluster is not there yet.
     if (this.#isAway) this.#hangs.failed(undefined, this.#pump.nowMs)
@@ -194,6 +207,8 @@ export class Redrive {
       if (this.#isAway) return
       const watched = this.#home.watched(writer)
       this.#broken = Deferred.makeUnsafe<void>()
+      this.#writer = watched
+      yield* Effect.forkIn(Effect.forever(this.#tellAgain(scope)), scope)
       const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const
       // Asked for anew each time: a driver may break.
       const lanes = Stream.runForEach(
@@ -234,7 +249,7 @@ export class Redrive {
           topic: this.#place.topic,
           endings: this.#endings,
           sentOn: (partition, position) => this.#getsOn(partition, position),
-          stands: (partition) => this.#home.letGo(partition),
+          stands: (partition, reason) => this.#stands(partition, reason),
           endOf: (partition) => {
             const [own, seen] = [this.#home.endOf(partition), this.#ends.get(partition) ?? 0n]
             return own > seen ? own : seen
@@ -245,13 +260,11 @@ export class Redrive {
       // One that was given out anew without a word is over: two would send the same.
       yield* this.#giveBackAll(Array.from(this.#held).filter(({ partition }) => partition === lane.partition))
       this.#held.add(held)
-      const turns = Semaphore.makeUnsafe(1)
-      const work = Stream.runForEach(lane.batches, (batch) => turns.withPermits(1)(this.#batch(held, batch)))
-      const telling = Effect.andThen(Effect.sleep(tellAgainMs), turns.withPermits(1)(this.#tell(held)))
+      const work = Stream.runForEach(lane.batches, (batch) => this.#inTurn(lane.partition, this.#batch(held, batch)))
       const revoked = Effect.andThen(lane.revoked, this.#giveBack(held))
       // It may come again at once, and again.
       const ended = Effect.andThen(work, Effect.raceFirst(lane.revoked, Effect.sleep(againMs)))
-      const over = Effect.raceFirst(Effect.raceFirst(ended, Effect.forever(telling)), revoked)
+      const over = Effect.raceFirst(ended, revoked)
       const exit = yield* Effect.exit(over)
       if (Exit.isFailure(exit)) yield* this.#broke(held, exit.cause)
       else yield* held.last
@@ -301,26 +314,69 @@ export class Redrive {
 
   /** Before it is interrupted: tells and settles what has ended; not for long, unless a driver does not let itself be interrupted. */
   readonly last: Effect.Effect<void> = Effect.suspend(() => {
-    const settled = Array.from(this.#held, (held) =>
-      Effect.andThen(Effect.timeoutOption(this.#tell(held), tellLastMs), held.last)
+    const held = Array.from(this.#held, (one) =>
+      Effect.andThen(Effect.timeoutOption(this.#tell(one), tellLastMs), one.last)
     )
-    return Effect.all(settled, { concurrency: "unbounded", discard: true })
+    const apart = this.#apart.map((part) => Effect.timeoutOption(this.#tell(part), tellLastMs))
+    return Effect.all([...held, ...apart], { concurrency: "unbounded", discard: true })
   })
 
   /** Tells consumers what they were not told yet; what the destination does not take for good, a later record of its own lane does. */
-  #tell(held: HeldPartition): Effect.Effect<void> {
+  #tell(part: SentPartition): Effect.Effect<void> {
+    const { partition } = part
     return Effect.suspend(() => {
       const { notices } = this.#endings
-      const isNeeded = notices.isCarried(held.partition) || notices.isRefused(held.partition)
-      if (!isNeeded || held.isTelling) return Effect.void
-      held.isTelling = true
+      const isNeeded = notices.isCarried(partition) || notices.isRefused(partition)
+      if (!isNeeded || this.#telling.has(partition)) return Effect.void
+      this.#telling.add(partition)
       return Effect.ensuring(
-        this.#sendOn.announce(held),
-        Effect.sync(() => {
-          held.isTelling = false
-        })
+        this.#sendOn.announce(part),
+        Effect.sync(() => this.#telling.delete(partition))
       )
     })
+  }
+
+  /** What is to be told of partitions that somebody else has now: a marker has no place among the events, so it is told all the same. */
+  get #apart(): ReadonlyArray<SentPartition> {
+    const writer = this.#writer
+    if (writer === undefined) return []
+    const isHeld = (partition: number) => Array.from(this.#held).some((one) => one.partition === partition)
+    return this.#endings.notices.refusedIn
+      .filter((partition) => !isHeld(partition))
+      .map((partition) => partOfOthers(partition, writer, () => this.#endings.handOver(partition)))
+  }
+
+  /** What was not told yet is tried again, now and then. */
+  #tellAgain(scope: Scope.Scope): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(tellAgainMs)
+      for (const part of [...this.#held, ...this.#apart]) {
+        const { partition } = part
+        if (this.#toTell.has(partition)) continue
+        this.#toTell.add(partition)
+        const told = Effect.ensuring(
+          this.#inTurn(partition, this.#tell(part)),
+          Effect.sync(() => this.#toTell.delete(partition))
+        )
+        yield* Effect.forkIn(told, scope)
+      }
+    })
+  }
+
+  #inTurn<A>(partition: number, work: Effect.Effect<A>): Effect.Effect<A> {
+    const turns = this.#turns.get(partition) ?? Semaphore.makeUnsafe(1)
+    this.#turns.set(partition, turns)
+    return turns.withPermits(1)(work)
+  }
+
+  /** Nobody is held back for it. A writer that is closed for good is opened anew, with the others given back in order. */
+  #stands(partition: number, reason: string | undefined): void {
+    this.#home.letGo(partition)
+    const { nowMs } = this.#pump
+    const isClosed = reason === "Closed" || reason === "Fenced"
+    if (!isClosed || nowMs < this.#reopenMs) return
+    this.#reopenMs = nowMs + reopenMs
+    Deferred.doneUnsafe(this.#broken, Effect.void)
   }
 
   #batch(held: HeldPartition, { records, next, gap }: ReceivedBatch): Effect.Effect<void> {
@@ -354,6 +410,13 @@ export class Redrive {
       `${count} records of ${this.#name}, partition ${held.partition}, positions ${from} to ${to - 1n}, cannot be read any more (${gap}): those events are lost, and counted as dropped (Corrupt)`
     )
   }
+}
+
+/** A partition that somebody else has, to tell of what this process dropped when it had it. */
+function partOfOthers(partition: number, writer: Writer, refused: () => void): SentPartition {
+  const nothing = () => undefined
+  const doubts = { isOver: false, end: 0n, announcedEnd: 0n, doubt: nothing, settle: () => Effect.succeed(false) }
+  return { partition, writer, refused, ...doubts, ended: nothing, announce: nothing, untold: nothing, stands: nothing }
 }
 
 function troubleOf({ name }: Transport, operation: string, detail: string): TransportError {

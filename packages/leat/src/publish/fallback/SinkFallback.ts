@@ -46,6 +46,9 @@ export interface FallingSink extends PartitionHome {
 /** How long closing waits for what was asked of drivers to end, in milliseconds. */
 const endMs = 5000
 
+/** How long what was known last of what stands is shown, in milliseconds: it is looked at each half minute. */
+const standingMs = 90_000
+
 /** A fallback that is tried again so long after it had nothing is another matter, in milliseconds. */
 const quietMs = 60_000
 
@@ -77,6 +80,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   /** When it was over without that anything had come there; Infinity: something had. */
   #unusedMs = Number.POSITIVE_INFINITY
   #waiting: number | undefined
+  /** What of others stands, as it was known last. */
+  #standing: { readonly sinceMs: number; readonly lastMs: number; readonly why: string } | undefined
 
   constructor(place: FallbackPlace, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
     this.canFence = place.transport.capabilities.fencing !== "none"
@@ -158,7 +163,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     const part = this.#fallback.parts[partition.partition]
     if (part === undefined || part.isOn) return part !== undefined
     const { nowMs } = this.#pump
-    pauseAgain(part, nowMs)
+    pauseAgain(part, nowMs, this.leg.timeoutMs)
     this.#fallback.trip(part, nowMs)
     this.#tell(
       `what is published to ${this.leg.sink} goes to ${this.#fallback.name} until it is stored there again: ${tag}: ${detail}`
@@ -225,7 +230,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   /** A partition goes back to the destination. */
   back(number: number, part: FallbackPart): void {
-    this.stores(number)
+    // What was sent on was stored; where it stays, the next thing to be stored shows it.
+    if (this.#redrive !== undefined) this.stores(number)
     const partition = this.#sink.find(number)
     if (partition !== undefined) this.#turnBack(partition, part)
   }
@@ -306,9 +312,28 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     return this.#fallback.parts[partition]?.end ?? 0n
   }
 
-  /** What is on goes nowhere else until it is sent on. */
+  /**
+   * What is on goes nowhere else until it is sent on. Of a partition that is not on, what others have there stands, and what is published is stored
+   * all the same.
+   */
   stands(partition: number | undefined, sinceMs: number, why: string): void {
-    for (const standing of partition === undefined ? this.#fallback.on : [partition]) this.fails(standing, sinceMs, why)
+    const on = this.#fallback.on
+    for (const standing of on) if (partition === undefined || partition === standing) this.fails(standing, sinceMs, why)
+    if (partition === undefined ? on.length > 0 : on.includes(partition)) return
+    this.#standing = { sinceMs, lastMs: this.#pump.nowMs, why }
+  }
+
+  /** What of others is not sent on, in words that follow the name of the sink; undefined: nothing that is known. */
+  get trouble(): string | undefined {
+    const { sinceMs, lastMs, why } = this.#standing ?? { sinceMs: 0, lastMs: Number.NEGATIVE_INFINITY, why: "" }
+    const { nowMs } = this.#pump
+    if (nowMs - lastMs > standingMs || this.#waiting === 0) return undefined
+    return `has what others have left in its fallback stand for ${Math.round((nowMs - sinceMs) / 1000)} seconds: ${why}`
+  }
+
+  /** The destination has stored something of the partition. */
+  stored(partition: number): void {
+    this.#return.stored(partition)
   }
 
   anew(partition: number, part: FallbackPart, lost: number): void {

@@ -100,6 +100,11 @@ export class CarriedDrops {
     return (this.#refused.get(partition)?.size ?? 0) > 0
   }
 
+  /** The partitions with something that the destination did not take. */
+  get refusedIn(): ReadonlyArray<number> {
+    return Array.from(this.#refused.keys()).filter((partition) => this.isRefused(partition))
+  }
+
   /** Of what was refused, gives up what somebody else will tell: `isTold` says it of the publisher and the stream of a marker. */
   handOver(
     partition: number,

@@ -77,8 +77,8 @@ export interface SentPartition {
   readonly untold: () => void
   /** What stands before a position has ended; waits until that is settled, and not for long. Says whether it is. */
   readonly settle: (position: Position) => Effect.Effect<boolean>
-  /** Nothing gets on for the time being: nobody is to wait for it. */
-  readonly stands: () => void
+  /** Nothing gets on for the time being: nobody is to wait for it. `reason`: of the error. */
+  readonly stands: (reason?: string) => void
 }
 
 /** A record that the destination refuses, and that its policy neither drops nor sets aside, stands in front of all behind it. */
@@ -218,7 +218,7 @@ export class SendOn {
         waitMs = verdict.waitMs
       }
       this.#home.fails(part.partition, sentAtMs, whyOf(failed))
-      part.stands()
+      part.stands(failed.error?.reason)
       return { waitMs }
     })
   }
@@ -375,7 +375,7 @@ export class SendOn {
           continue
         }
         this.#home.fails(partition, sentAtMs, whyOf(run))
-        part.stands()
+        part.stands(run?.error?.reason)
         yield* pause(++failures)
       }
     })
@@ -400,7 +400,7 @@ export class SendOn {
         const failure = yield* boundedFence(writer, partition, leg.sink, leg.timeoutMs)
         if (failure === undefined) return
         this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
-        part.stands()
+        part.stands(failure.tag)
         yield* pause(failures)
       }
     })
