@@ -32,7 +32,10 @@ export class Hand {
   /** The leg of an event goes through these places. */
   leg(seq: number, ...places: ReadonlyArray<Place>) {
     const leg = { leat: 0, sink, stream: "notes", id: idOf(seq), bucket: 0, seq }
-    for (const [index, to] of places.entries()) this.chronicle.move(leg, places[index - 1], to)
+    for (const [index, to] of places.entries()) {
+      this.chronicle.move(leg, places[index - 1], to)
+      if (to === "inDoubt") this.chronicle.doubt(`${sink} ${leg.id}`)
+    }
   }
 
   copy(

@@ -58,6 +58,17 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "two copies after two attempts, of which each had its answer",
+    kinds: ["doubled"],
+    tell: (hand) => {
+      hand.begin(1)
+      hand.leg(0, "queued", "inFlight", "queued", "inFlight", "stored")
+      hand.copy(1, 0, 0)
+      hand.copy(1, 0, 1)
+      hand.chronicle.calls.forEach((call) => hand.chronicle.end(call, "stored", idOf(0)))
+    }
+  },
+  {
     says: "two copies after one attempt",
     kinds: ["doubled"],
     tell: (hand) => {

@@ -45,7 +45,7 @@ function* doubled(chronicle: Chronicle): Iterable<Verdict> {
     if (same.length > most)
       yield {
         kind: "doubled",
-        evidence: `${leg.sink} holds ${same.length} copies of ${leg.id} after ${most} attempts`
+        evidence: `${leg.sink} holds ${same.length} copies of ${leg.id}, and ${most} can be explained (${leg.attempts} attempts)`
       }
   }
   const idOf = new Map<string, string | undefined>()
@@ -182,9 +182,10 @@ function endsOtherwise({ legBooks, undelivered }: Chronicle, { sink, id }: LegFa
   )
 }
 
-/** How often it may have been sent to its destination. */
+/** How often it may be stored: what was heard to be stored is not sent again, so each other copy is one whose answer said nothing. */
 function attemptsMax(chronicle: Chronicle, leg: LegFact): number {
-  if (!mayHaveGone(chronicle, leg)) return leg.attempts
+  if (!mayHaveGone(chronicle, leg))
+    return Math.min(leg.attempts, 1 + (chronicle.doubts.get(`${leg.sink} ${leg.id}`) ?? 0))
   // Of the attempts that were not answered by the spill, or the fallback, each copy is one whose answer was lost.
   if (leg.timesSpilled > 0 || leg.fellBackAt !== undefined) return timesSentMax(chronicle, leg)
   return leg.attempts + timesSentMax(chronicle, leg) - 1

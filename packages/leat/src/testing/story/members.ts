@@ -46,18 +46,26 @@ export const join = Effect.fnUntraced(function* (joining: Joining) {
 })
 
 function handle(joining: Joining, stream: EventStream<StoryNote>) {
-  return stream.handle(joining.group.group, (note, info) => work(joining, () => [begin(joining, note, info)]))
+  return stream.handle(joining.group.group, (note, info) => {
+    // When it is called: its fiber may give way before it does something.
+    const isTakenBack = isTakenFrom(info)
+    return work(joining, () => [begin(joining, note, info, { isTakenBack })])
+  })
 }
 
 function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
   return stream.handleBatch(
     joining.group.group,
-    (deliveries) =>
-      work(joining, () => {
+    (deliveries) => {
+      const taken = deliveries.map(({ info }) => isTakenFrom(info))
+      return work(joining, () => {
         const at = joining.teller.chronicle.tick()
         const isAlone = deliveries.length === 1
-        return deliveries.map(({ event, info }) => begin(joining, event, info, { at, isAlone }))
-      }),
+        return deliveries.map(({ event, info }, index) =>
+          begin(joining, event, info, { at, isAlone, isTakenBack: taken[index] === true })
+        )
+      })
+    },
     { records: 5 }
   )
 }
@@ -65,11 +73,12 @@ function handleBatch(joining: Joining, stream: EventStream<StoryNote>) {
 /** Takes deliveries itself and says of each when it is done. */
 function consume(joining: Joining, stream: EventStream<StoryNote>): Effect.Effect<void> {
   return stream.subscribe(joining.group.group).pipe(
-    Stream.runForEach(({ event, info, done, fail }) =>
-      work(joining, () => [begin(joining, event, info)]).pipe(
+    Stream.runForEach(({ event, info, done, fail }) => {
+      const isTakenBack = isTakenFrom(info)
+      return work(joining, () => [begin(joining, event, info, { isTakenBack })]).pipe(
         Effect.matchEffect({ onSuccess: () => done, onFailure: ({ _tag }) => fail(_tag) })
       )
-    ),
+    }),
     // Told by what was not handled, if it ever happens.
     Effect.orDie
   )
@@ -108,14 +117,23 @@ function worked(joining: Joining, handlings: ReadonlyArray<Handling>) {
   })
 }
 
+/** What a consumer has in his hands may be taken back before he looks at it. */
+function isTakenFrom(info: DeliveryInfo): boolean {
+  return info.signal.aborted && !(info instanceof RecordDelivery && info.isTaken)
+}
+
 function begin(
   { group, teller, member }: Joining,
   { key, text }: StoryNote,
   info: DeliveryInfo,
-  { at, isAlone = true }: { readonly at?: number; readonly isAlone?: boolean } = {}
+  {
+    at,
+    isAlone = true,
+    isTakenBack
+  }: { readonly at?: number; readonly isAlone?: boolean; readonly isTakenBack: boolean }
 ): Handling {
   const { chronicle } = teller
-  const { id, topic, partition, position, signal } = info
+  const { id, topic, partition, position } = info
   const serial = serialOf(text)
   const handling: Handling = {
     group: group.group,
@@ -132,8 +150,7 @@ function begin(
     endedAt: undefined,
     isDone: false,
     isPoison: false,
-    // What a consumer has in his hands may be taken back before he looks at it.
-    isTakenBack: signal.aborted && !(info instanceof RecordDelivery && info.isTaken),
+    isTakenBack,
     moved: chronicle.pulledMoves.get(placeName(group.group, info)),
     wall: teller.wall.wallTime
   }
