@@ -48,7 +48,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     reporters: ["default", "./tools/counting-reporter.ts"],
-    setupFiles: ["./test/properties.ts"],
+    setupFiles: ["./test/properties.ts", "./test/emptyObjects.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Two cores: more workers only take turns where tests compute, and tests that measure time would see it.
