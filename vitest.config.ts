@@ -26,8 +26,7 @@ interface ProjectOptions {
 const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
   plugins: planting?.plantingPlugin() ?? [],
-  // What is kept is kept without a mutant.
-  test: { name, include, fsModuleCache: planting === undefined, ...more }
+  test: { name, include, fsModuleCache: true, ...more }
 })
 const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
 // Tests that wait for a broker or another process, much of the time: three workers keep two cores busy, and of tests that run side
