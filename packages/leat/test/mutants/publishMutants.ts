@@ -48,7 +48,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/RoomQueue.ts",
     find: `return first !== undefined && first.ticket < ticket`,
     replace: `return first !== undefined && first.ticket < ticket - ticket`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is not overtaken by offers"
   },
   {
     name: "who leaves the head of the line wakes nobody",
@@ -63,7 +64,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `      this.#isScheduled = false
       this.#serve()`,
     replace: `      this.#serve()`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is served first, on any schedule"
   },
   {
     name: "the time-out of the first in line is the time-out of all",
@@ -84,7 +86,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Draft.ts",
     find: `Buffer.from(this.#value.subarray(0, this.valueLength)))`,
     replace: `this.#value.subarray(0, this.valueLength) as Buffer)`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is served first, on any schedule"
   },
   {
     name: "an event that waits takes the key of the last one offered",
@@ -110,7 +113,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     replace: `      this.admitted++
       void fault
       if (this.#finished !== undefined)`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is one time-out for a whole publishAll"
   },
   {
     name: "publishAll leaves out the event behind one that waited",
@@ -118,14 +122,16 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#finished !== undefined) this.#next()`,
     replace: `this.#events.next()
       if (this.#finished !== undefined) this.#next()`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is one time-out for a whole publishAll"
   },
   {
     name: "publishAll that was given up goes on waiting",
     file: "publish/PublishingAll.ts",
     find: `this.#wait?.giveUp()`,
     replace: `void this.#wait`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "publishAll that is given up"
   },
   {
     name: "buckets that begin at one place share their sequences",
@@ -145,7 +151,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
       this.#sink = undefined
       sink.waiting.leave(this)
     }`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "it is admitted or told interrupted, and never both"
   },
   {
     name: "one that waits for a second sink stays in the line of the first",
@@ -161,7 +168,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Publishing.ts",
     find: `if (level === "queued") return Effect.succeed(published)`,
     replace: `if (level !== "durable") return Effect.succeed(published)`,
-    foundBy: "worlds"
+    foundBy: "publish/publishing.test.ts",
+    test: "stored leaves 0 pending"
   },
   {
     name: "each event that is rejected has an error of its own",
@@ -184,7 +192,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Publishing.ts",
     find: `isEmpty(outcome.dropped) && isEmpty`,
     replace: `isEmpty`,
-    foundBy: "worlds"
+    foundBy: "publish/publishing.test.ts",
+    test: "and publish fails with it"
   },
   {
     name: "a publish that is interrupted goes on waiting in line",
@@ -193,7 +202,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
       return Effect.sync(() => told.giveUp())`,
     replace: `      told.told = answer
       return undefined`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "at any step: nobody is left waiting"
   },
   {
     name: "a best-effort leg without room rejects the event",
@@ -207,7 +217,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Publisher.ts",
     find: `if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
     replace: `if (outlet === this.#outlets[0] && !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "waits for the second, when"
   },
   {
     name: "waiting is never counted down",
@@ -253,7 +264,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "ledger/Waiter.ts",
     find: `if (this.pending > 0) return`,
     replace: `if (this.pending > 1) return`,
-    foundBy: "worlds"
+    foundBy: "ledger/Waiter.test.ts",
+    test: "once and when the last leg has ended"
   },
   {
     name: "a sink is opened while the last one of its name closes",
