@@ -639,5 +639,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `    this.#inARow++`,
     foundBy: "consume/OutageWatch.test.ts",
     test: "only where nothing else is handled"
+  },
+  {
+    name: "a replay that fails again keeps the header of its replay",
+    file: "consume/deadLetterOf.ts",
+    find: `  return { headers: headers.slice(1), replays:`,
+    replace: `  return { headers, replays:`,
+    foundBy: "consume/replays.test.ts",
+    test: "is set aside again"
   }
 ]

@@ -147,5 +147,14 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     replace: `return [...ofGroups]`,
     foundBy: "deadLetters/undelivered.test.ts",
     test: "is found"
+  },
+  {
+    name: "a letter is told replayed before its replay is stored",
+    file: "deadLetters/replayLetters.ts",
+    find: `    const answers = yield* storePage(replays, partition, records)`,
+    replace: `    yield* resolve(deadLetters, partition, letters, { how: "replayed", by })
+    const answers = yield* storePage(replays, partition, records)`,
+    foundBy: "deadLetters/replaying.test.ts",
+    test: "leaves what the topic of replays will never take"
   }
 ]

@@ -592,5 +592,13 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `if (tier > 0 &&`,
     foundBy: "consume/retryTopics.test.ts",
     test: "is counted by tier"
+  },
+  {
+    name: "what is read again of a retry topic is due",
+    file: "consume/DueLine.ts",
+    find: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs)`,
+    replace: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs) * (movedAtMs + 300 < wallMs ? 0 : 1)`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "leaves nothing behind"
   }
 ]
