@@ -551,7 +551,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     file: "consume/ReadLane.ts",
     find: `{ tag, detail: why }, nowMs, false)`,
     replace: `{ tag, detail: why }, nowMs, true)`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is dead-lettered, and not moved once more"
   },
   {
     name: "whatever a retry topic refuses ends as its rule says",
