@@ -105,7 +105,7 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     find: `if (rest >= 2) h ^=`,
     replace: `if (rest > 2) h ^=`,
     foundBy: "record/Key.test.ts",
-    test: "hash of foobar is Java's"
+    test: "of foobar is Java's"
   },
   {
     name: "a key beyond ASCII is cut to its low bytes",

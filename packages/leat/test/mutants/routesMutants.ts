@@ -86,7 +86,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `return unmet.length > 0 ?`,
     replace: `return unmet.length > 1 ?`,
     foundBy: "routes/Routes.test.ts",
-    test: "contracts need a route"
+    test: "need a route"
   },
   {
     name: "minutes are read as milliseconds",
@@ -110,7 +110,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `(form) => references.get(form) ?? "")`,
     replace: `(form) => form)`,
     foundBy: "routes/references.test.ts",
-    test: "what is withheld of"
+    test: 'of "hunter2" in '
   },
   {
     name: "of two secrets the shorter is withheld first",
@@ -118,7 +118,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `other.length - one.length`,
     replace: `one.length - other.length`,
     foundBy: "routes/references.test.ts",
-    test: "what is withheld of"
+    test: 'of "-----BEGIN KEY-----'
   },
   {
     name: "an unset variable is an empty text",
@@ -126,7 +126,7 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     find: `if (value !== undefined) return Effect.succeed(value)`,
     replace: `if (value !== undefined || name !== "") return Effect.succeed(value ?? "")`,
     foundBy: "routes/references.test.ts",
-    test: "of a section that cannot be read are told all at once"
+    test: "that cannot be read are told all at once"
   },
   {
     name: "a section that contains itself is walked for ever",

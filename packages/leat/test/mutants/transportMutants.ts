@@ -225,7 +225,7 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     find: `known(this.reason)?.mayBeStored ?? true`,
     replace: `this.reason !== "Disconnected" && this.reason !== "Timeout" && (known(this.reason)?.mayBeStored ?? true)`,
     foundBy: "transport/TransportError.test.ts",
-    test: "the reasons of transports Disconnected"
+    test: "Disconnected"
   },
   {
     name: "a record of the limit is refused",
