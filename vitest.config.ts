@@ -26,8 +26,7 @@ interface ProjectOptions {
 const project = (name: string, include: Array<string>, more: ProjectOptions = {}) => ({
   extends: true as const,
   plugins: planting?.plantingPlugin() ?? [],
-  // What is kept is kept without a mutant.
-  test: { name, include, fsModuleCache: planting === undefined, ...more }
+  test: { name, include, fsModuleCache: true, ...more }
 })
 const kafkaSetup = "./test/brokers/src/vitestSetup.ts"
 // Tests that wait for a broker or another process, much of the time: three workers keep two cores busy, and of tests that run side
@@ -48,7 +47,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     reporters: ["default", "./tools/counting-reporter.ts"],
-    setupFiles: ["./test/properties.ts"],
+    setupFiles: ["./test/properties.ts", "./test/emptyObjects.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Two cores: more workers only take turns where tests compute, and tests that measure time would see it.

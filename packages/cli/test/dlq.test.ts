@@ -144,7 +144,11 @@ describe("leat dlq list", () => {
     const unmasked = await project.leatJson(["dlq", "list", ...whose, "--unmasked"])
     expect(unmasked.report).toMatchObject({
       isComplete: true,
-      letters: [{ record: { event: { address: "12 Mill Lane" }, headers: [["source", "d2Vi"]] } }, {}, {}]
+      letters: [
+        { record: { event: { address: "12 Mill Lane" }, headers: [["source", "d2Vi"]] } },
+        expect.anything(),
+        expect.anything()
+      ]
     })
   })
 
@@ -269,7 +273,9 @@ describe("leat dlq replay", () => {
     )
     expect(stored[0]?.headers.slice(1)).toEqual([["source", "d2Vi"]])
     const { report } = await project.leatJson(["dlq", "list", ...whose, "--all"])
-    expect(report).toMatchObject({ letters: [{ state: "replayed" }, {}, { resolution: { by: "anna" } }] })
+    expect(report).toMatchObject({
+      letters: [{ state: "replayed" }, expect.anything(), { resolution: { by: "anna" } }]
+    })
   })
 
   it("replays what is chosen", async () => {

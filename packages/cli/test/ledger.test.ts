@@ -47,7 +47,7 @@ describe("leat ledger", () => {
       streams: [stream],
       legs: [{ ...leg, pending: 0, crashLost: 2 }],
       incarnations: [{ state: "gone", crashLosses: [{ admitted: 5, stored: 3, crashLost: 2 }] }],
-      unreadable: [{}]
+      unreadable: [{ why: expect.stringContaining("it is no announcement") }]
     })
     const { stdout } = await project.leat(["ledger"])
     expect(stdout).toMatch(

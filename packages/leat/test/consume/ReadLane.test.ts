@@ -227,6 +227,25 @@ describe("a record that cannot be read", () => {
   })
 })
 
+describe("a record that a retry topic does not take", () => {
+  it("because it is too large is dead-lettered, and not moved once more", () => {
+    const policy: Policy = [{ on: ["Bug"], retry: { times: 0, baseMs: 10 }, then: "deadLetter" }]
+    const one = lane({}, { policy, nextTier: { tier: 1, delayMs: 1000 } })
+    one.received(batch(0, [1]))
+    one.finished(given(one.next(0)), { tag: "Bug" }, 0)
+    const moves: Array<unknown> = []
+    for (const { held, move } of one.takeAside()) {
+      moves.push(move?.tier)
+      one.setAside(held, "it is too large", 0, true)
+    }
+    for (const { held, move } of one.takeAside()) {
+      moves.push(move?.tier)
+      one.setAside(held, undefined, 0)
+    }
+    expect([moves, one.deadLettered, one.watermark]).toEqual([[1, undefined], { Bug: 1 }, 1n])
+  })
+})
+
 describe("a lane of bundles", () => {
   it("gives what was split off next, in order, and counts each position once", () => {
     const one = lane({ bundleRecords: 4 }, { concurrency: 1 })

@@ -79,7 +79,7 @@ describe("a subscription that fails for good", () => {
       const driver = bent((one) => ({ ...one, subscribe: () => Stream.fail(denied) }))
       const leat = yield* Leat.make({ source: "test", routes: routes(), drivers: [driver] })
       const notes = yield* leat.stream(noteContract())
-      const error = yield* Effect.flip(Stream.runDrain(notes.subscribe("g")))
+      const error = yield* Effect.flip(Effect.timeout(Stream.runDrain(notes.subscribe("g")), "5 seconds"))
       expect(error).toBe(denied)
     }).pipe(quiet)
   )

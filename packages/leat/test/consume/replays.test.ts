@@ -49,7 +49,7 @@ describe("a replayed dead letter", () => {
       const broker = new MemoryBroker({ partitions: 1 })
       const leat = yield* open(routes(), broker)
       const notes = yield* leat.stream(noteContract())
-      yield* notes.publish({ key: "a", text: "1" })
+      yield* notes.publish({ key: "a", text: "1" }, { headers: [["x", Uint8Array.of(7)]] })
       const transport = memoryTransport(broker)
       for (let round = 0; round < 3; round++) {
         const subscription = yield* notes.handle("g", () => Effect.fail(failure("Bug")), { policy })
@@ -62,6 +62,9 @@ describe("a replayed dead letter", () => {
       )
       expect(Array.from(letters, ({ letter }) => letter.replays)).toEqual([0, 1, 2])
       // Whatever is made of it, nothing grows: the record is the one that it was.
+      const published = broker.find("notes")?.partitions[0]?.read(0n, 1n)?.records[0]?.headers
+      expect(published?.map(([name]) => name)).toContain("x")
+      for (const { headers } of letters) expect(headers).toEqual(published)
       expect(broker.find("notes.g.replay")?.partitions[0]?.end).toBe(3n)
     })
   )

@@ -12,35 +12,40 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
     file: "publish/Sink.ts",
     find: `if (this.#givenToSpill.has(lane) || this.#standIn`,
     replace: `if (this.#standIn`,
-    foundBy: "publish/spillClosing.test.ts"
+    foundBy: "publish/spillClosing.test.ts",
+    test: "what fits into no spill and is refused as a dead"
   },
   {
     name: "a publish whose signal is aborted is waited for on",
     file: "publish/Publishing.ts",
     find: `if (this.told !== undefined) this.#published.forget(this.told)`,
     replace: ``,
-    foundBy: "publish/givingUp.test.ts"
+    foundBy: "publish/givingUp.test.ts",
+    test: "publish with a signal"
   },
   {
     name: "a publishAll whose signal is aborted is waited for on",
     file: "publish/Publishing.ts",
     find: `if (told !== undefined) waiter.forget(told)`,
     replace: ``,
-    foundBy: "publish/givingUp.test.ts"
+    foundBy: "publish/givingUp.test.ts",
+    test: "publishAll with a signal"
   },
   {
     name: "a publish whose fiber is interrupted is waited for on",
     file: "publish/Publishing.ts",
     find: `return told === undefined ? undefined : Effect.sync`,
     replace: `return told === undefined || level !== "queued" ? undefined : Effect.sync`,
-    foundBy: "publish/givingUp.test.ts"
+    foundBy: "publish/givingUp.test.ts",
+    test: "publish in a fiber that is interrupted"
   },
   {
     name: "who waits for the disk cannot be forgotten",
     file: "ledger/Waiter.ts",
     find: `if (this.#durable === done) this.#durable = undefined`,
     replace: `if (this.#durable === done) this.#durable = done`,
-    foundBy: "publish/givingUp.test.ts"
+    foundBy: "publish/givingUp.test.ts",
+    test: "is waited for by nobody: publish with a signal"
   },
   {
     name: "what is in the spill is told stored",

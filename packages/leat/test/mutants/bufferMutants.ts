@@ -8,7 +8,7 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
     find: `const change = Math.max(usedBytes, shareBytes) - Math.max(beforeBytes, shareBytes)`,
     replace: `const change = shareBytes < 0 ? 0 : usedBytes - beforeBytes`,
     foundBy: "publish/BufferBound.test.ts",
-    test: "hold whatever sinks take"
+    test: "keeps the share of each sink"
   },
   {
     name: "all of the bound is for whoever comes first",
@@ -43,7 +43,7 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
 `,
     replace: ``,
     foundBy: "publish/BufferBound.test.ts",
-    test: "hold whatever sinks take"
+    test: "each time once"
   },
   {
     name: "a sink that opens late gets no share",
@@ -59,7 +59,7 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
     find: `Math.min(due, most)`,
     replace: `Math.max(due, most * 0)`,
     foundBy: "publish/BufferBound.test.ts",
-    test: "hold whatever sinks take"
+    test: "gives a sink that opens late its share"
   },
   {
     name: "a sink that closes keeps its share",

@@ -30,7 +30,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/LaneShell.ts",
     find: `this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]`,
     replace: `this.#fork(this.#guarded(this.#pull)), this.#fork(Effect.void)]`,
-    foundBy: "consume/revocation.test.ts"
+    foundBy: "consume/revocation.test.ts",
+    test: "while it is halted is handed over at once"
   },
   {
     name: "a lane that is given back is not settled once more",
@@ -54,14 +55,16 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/LaneShell.ts",
     find: `if (Option.isSome(error) && error.value.isRetryable) return`,
     replace: `if (Option.isSome(error) && error.value.isRetryable && position < 0n) return`,
-    foundBy: "consume/settling.test.ts"
+    foundBy: "consume/settling.test.ts",
+    test: "keeps its lane when a settle fails"
   },
   {
     name: "a handler that fails is taken for one that was interrupted",
     file: "consume/Handling.ts",
     find: `    if (!isInterruption) {`,
     replace: `    if (Exit.isSuccess(exit)) {`,
-    foundBy: "consume/consuming.test.ts"
+    foundBy: "consume/consuming.test.ts",
+    test: "halts where no rule matches, says why"
   },
   {
     name: "a batch leaves out its last event",
@@ -75,7 +78,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/HeldRecord.ts",
     find: `const rest = left === length ? following :`,
     replace: `const rest = left <= length ? following :`,
-    foundBy: "consume/ReadLane.test.ts"
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is followed by what stood behind the cut"
   },
   {
     name: "what came behind a bundle that was cut is lost",
@@ -90,28 +94,32 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/ReadLane.ts",
     find: `if (this.#head > 256 && this.#head * 2 > this.#held.length) {`,
     replace: `if (this.#head > this.#held.length) {`,
-    foundBy: "consume/longLanes.test.ts"
+    foundBy: "consume/longLanes.test.ts",
+    test: "with never less than 100 left"
   },
   {
     name: "an empty batch of columns takes the end of the lane back",
     file: "consume/ReadLane.ts",
     find: `else if (records.length > 0) this.#holdAll`,
     replace: `else this.#holdAll`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "a concurrency that is no number is taken",
     file: "consume/handleFaults.ts",
     find: `Number.isInteger(value) && value >= least && value <= most`,
     replace: `!(value < least || value > most)`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "{ concurrency: NaN } are refused"
   },
   {
     name: "a best-effort leg that is away drops without being told",
     file: "publish/ClosedLeg.ts",
     find: `this.drops.add(bucket, seq, reason)`,
     replace: `void this.drops`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "opens its stream without it"
   },
   {
     name: "a receipt has the id of the event before",
@@ -125,7 +133,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/Consuming.ts",
     find: `Queue.failCauseUnsafe(queue, exit.cause)`,
     replace: `void exit`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "fails its stream of deliveries with the error"
   },
   {
     name: "deliveries that were taken back are handed out",
@@ -140,49 +149,56 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/Consuming.ts",
     find: `concurrency: concurrency ?? settings.concurrency,`,
     replace: `concurrency: settings.concurrency,`,
-    foundBy: "consume/settling.test.ts"
+    foundBy: "consume/settling.test.ts",
+    test: "runs as many handlers as its options say"
   },
   {
     name: "positions that go back are taken for those that came before",
     file: "consume/ReadLane.ts",
     find: `if (records.length > 0 && records.position(0) < this.#end) return false`,
     replace: `if (records.length > 0 && records.position(records.length - 1) < this.#end) return true`,
-    foundBy: "consume/ReadLane.test.ts"
+    foundBy: "consume/ReadLane.test.ts",
+    test: "are another log: nothing of the batch is taken"
   },
   {
     name: "another log is read on in the old stay",
     file: "consume/LaneShell.ts",
     find: `if (machine.received(batch)) continue`,
     replace: `if (machine.received(batch) || !machine.isRevoked) continue`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "is read from its beginning, and said to be another"
   },
   {
     name: "a group of any name may be asked for",
     file: "consume/handleFaults.ts",
     find: `if (wrongName !== undefined) found`,
     replace: `if (wrongName === "") found`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "is refused in one sentence, whoever is asked"
   },
   {
     name: "what cannot be traced is not done",
     file: "Telemetry.ts",
     find: `(hasBegun ? Effect.failCause(cause) : effect)`,
     replace: `Effect.failCause(cause)`,
-    foundBy: "brokenObservers.test.ts"
+    foundBy: "brokenObservers.test.ts",
+    test: "when a span of process is made"
   },
   {
     name: "a span that cannot be ended is how the handler ended",
     file: "Telemetry.ts",
     find: `ended ?? (hasBegun`,
     replace: `(hasBegun`,
-    foundBy: "brokenObservers.test.ts"
+    foundBy: "brokenObservers.test.ts",
+    test: "when a span of process is ended changes nothing"
   },
   {
     name: "a logger that throws ends what wanted to tell something",
     file: "Telemetry.ts",
     find: `return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)`,
     replace: `return Effect.logWarning(sentence)`,
-    foundBy: "brokenObservers.test.ts"
+    foundBy: "brokenObservers.test.ts",
+    test: "keeps no subscription from joining again"
   },
   {
     name: "of two leats of a process metrics show the one that was opened last",
@@ -190,42 +206,48 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `if (found instanceof Reading) found.add(of)
     else registry`,
     replace: `registry`,
-    foundBy: "Telemetry.test.ts"
+    foundBy: "Telemetry.test.ts",
+    test: "are summed over the leats of a process"
   },
   {
     name: "a counter goes back when one of several leats closes",
     file: "ledger/pulled.ts",
     find: `this.#ended += this.#kind.read(of)`,
     replace: `this.#ended += 0`,
-    foundBy: "Telemetry.test.ts"
+    foundBy: "Telemetry.test.ts",
+    test: "of what a leat stores and drops while it closes"
   },
   {
     name: "a group that begins at the end has all that was there before as its lag",
     file: "consume/CatchingUp.ts",
     find: `const from = settled ?? begin ?? start`,
     replace: `const from = settled ?? start`,
-    foundBy: "consume/settling.test.ts"
+    foundBy: "consume/settling.test.ts",
+    test: "of a group that begins at the end has no lag in"
   },
   {
     name: "what retention took away counts as lag",
     file: "consume/CatchingUp.ts",
     find: `from < start || from > end ? start : from`,
     replace: `from > end ? start : from`,
-    foundBy: "consume/settling.test.ts"
+    foundBy: "consume/settling.test.ts",
+    test: "does not count as lag what is not there"
   },
   {
     name: "a lane that halts tells nobody",
     file: "consume/HaltTeller.ts",
     find: `      if (before.has(halt)) continue`,
     replace: `      if (!before.has(halt)) continue`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "says so once, and again when it halts again after a"
   },
   {
     name: "a subscription begins in a leat that is closed",
     file: "consume/Consuming.ts",
     find: `if (this.#parts.scope.state._tag === "Closed") return`,
     replace: `if (this.#parts.scope.state._tag !== "Closed" && group === "") return`,
-    foundBy: "consume/endings.test.ts"
+    foundBy: "consume/endings.test.ts",
+    test: "is refused, and told why"
   },
   {
     name: "in a crash loop the next record begins before the one before it is settled",
@@ -240,7 +262,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "consume/ReadLane.ts",
     find: `this.#aloneLeft -= Number(position - this.#settled)`,
     replace: `this.#aloneLeft = 0`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "records of a crash loop wait for settleEvery, each of them",
@@ -248,14 +271,16 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     find: `this.#settledAtMs = Number.NEGATIVE_INFINITY
     }`,
     replace: `}`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "handlers are interrupted only once the settle before has been answered",
     file: "consume/LaneShell.ts",
     find: `haveEnded()`,
     replace: `yield* this.#settleFinally(giveUpAtMs)`,
-    foundBy: "consume/slowSettles.test.ts"
+    foundBy: "consume/slowSettles.test.ts",
+    test: "leaves handlers on a lane that was revoked the time"
   },
   {
     name: "the counter of what was consumed goes back when a lane is handed over",
@@ -270,7 +295,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     file: "ledger/GroupAccount.ts",
     find: `parked: earlier.parked + later.parked`,
     replace: `parked: later.parked`,
-    foundBy: "ledger/lanes.test.ts"
+    foundBy: "ledger/lanes.test.ts",
+    test: "adds up while one holder still ends and the next"
   },
   {
     name: "of two lanes of a partition the one whose fiber begins later is the newer one",

@@ -26,7 +26,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "transport/DeadLetters.ts",
     find: `    this.#letters.push(letter)`,
     replace: `    letter.done(undefined)`,
-    foundBy: frontDoor
+    foundBy: frontDoor,
+    test: "are stored, each at least once"
   },
   {
     name: "a dead letter that is refused counts as stored",
@@ -180,14 +181,16 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `if (count === 1) this.#note(0, nowMs)
     else for (let left = Math.min(count, latestMax); left > 0; left--) this.#note(0, nowMs)`,
     replace: `    void count`,
-    foundBy: "consume/OutageWatch.test.ts"
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "ends with a batch that is handled"
   },
   {
     name: "what failed long ago still counts as an outage",
     file: "OutageWatch.ts",
     find: `if ((this.#atMs[index] ?? 0) < nowMs - windowMs) continue`,
     replace: `if ((this.#atMs[index] ?? 0) < 0) continue`,
-    foundBy: "consume/OutageWatch.test.ts"
+    foundBy: "consume/OutageWatch.test.ts",
+    test: "ends with a batch that is handled"
   },
   {
     name: "an outage of more than ten minutes drains the topic into its dead letters",
@@ -221,14 +224,16 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `    this.#queued = []
     return queued`,
     replace: `    return queued`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "a key that stands is not tried again",
     file: "consume/SetAside.ts",
     find: `    const held = Array.from(this.#standing.keys())`,
     replace: `    const held = Array.from(this.#standing.keys()).slice(1)`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "a replay counts from zero",
@@ -243,35 +248,40 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/deadLetterOf.ts",
     find: `...due }), ...headers],`,
     replace: `...due })],`,
-    foundBy: frontDoor
+    foundBy: frontDoor,
+    test: "dead-letters what cannot be read or handled, as it stood"
   },
   {
     name: "a batch ends whole for one event",
     file: "consume/ReadLane.ts",
     find: `else if (held.span > 1) this.#isolate(held, nowMs)`,
     replace: `else if (held.span > 100) this.#isolate(held, nowMs)`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "what was in doubt is forwarded behind what comes later",
     file: "transport/Forwarder.ts",
     find: `left = [...leftOf(runs, refused), ...behind]`,
     replace: `left = [...behind, ...leftOf(runs, refused)]`,
-    foundBy: "transport/Forwarder.test.ts"
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is fenced when it is in doubt"
   },
   {
     name: "what was in doubt is forwarded again without a fence",
     file: "transport/Forwarder.ts",
     find: `if (isInDoubt) yield* fence(`,
     replace: `if (isInDoubt && failures < 0) yield* fence(`,
-    foundBy: "transport/Forwarder.test.ts"
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is fenced when it is in doubt"
   },
   {
     name: "one record that is refused takes those beside it along",
     file: "transport/Forwarder.ts",
     find: `  if (to - from > 1)`,
     replace: `  if (to - from > 100)`,
-    foundBy: "transport/Forwarder.test.ts"
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is refused alone where a broker takes none"
   },
   {
     name: "what is refused together is sent one by one",
@@ -286,14 +296,16 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "record/EventIdCursor.ts",
     find: `if (left === count && nameBytes === deadLetterName.length && isAt(deadLetterName, source, nameAt)) return false`,
     replace: `if (left < 0) return false`,
-    foundBy: "record/DeadLetter.test.ts"
+    foundBy: "record/DeadLetter.test.ts",
+    test: "and its replay have no id that keeps them from"
   },
   {
     name: "what was replayed before a group came is not for it",
     file: "consume/SideTopic.ts",
     find: `from: From = "earliest"`,
     replace: `from: From = "latest"`,
-    foundBy: "consume/replays.test.ts"
+    foundBy: "consume/replays.test.ts",
+    test: "is found while the subscription runs"
   },
   {
     name: "what is replayed while a group reads is not found",
@@ -361,7 +373,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "record/DeadLetter.ts",
     find: `  if (headers[0]?.[0] === deadLetterHeader) return readFirst(headers)`,
     replace: `  if (headers.length === 0) return readFirst(headers)`,
-    foundBy: "record/DeadLetter.test.ts"
+    foundBy: "record/DeadLetter.test.ts",
+    test: "of what was a dead letter before"
   },
   {
     name: "a handler may take as long as it likes, whatever its policy says",
@@ -384,28 +397,32 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/ReadLane.ts",
     find: `if (parts.has(index)) failed.push(one)`,
     replace: `if (parts.has(index) && index === 0) failed.push(one)`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "what failed of a batch is tried again out of order",
     file: "consume/ReadLane.ts",
     find: `one.following = failed[index + 1] ?? behind`,
     replace: `one.following = behind`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/readModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "what a handler of batches says of an event that it was not given is believed",
     file: "consume/Handling.ts",
     find: `at >= 0 && at < span)`,
     replace: `at >= 0)`,
-    foundBy: "consume/batches.test.ts"
+    foundBy: "consume/batches.test.ts",
+    test: "is judged whole where what its handler says does"
   },
   {
     name: "a batch that waits for more waits until it is full",
     file: "consume/Bundling.ts",
     find: `if (waits && nowMs < this.dueMs) return true`,
     replace: `if (waits) return true`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/batches.test.ts",
+    test: "is given when it is full, or when its time is over"
   },
   {
     name: "a delivery whose time is over is given again while its consumer still has it",
@@ -420,7 +437,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/SeenIds.ts",
     find: `else if (seq <= bucket.highest) {`,
     replace: `else if (seq < bucket.highest) {`,
-    foundBy: "consume/dedupe.test.ts"
+    foundBy: "consume/dedupe.test.ts",
+    test: "handles what a publisher has stored twice once"
   },
   {
     name: "what is resumed behind later events is taken for a copy",
@@ -494,21 +512,24 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/SeenIds.ts",
     find: `isOtherStream === true || replays !== undefined`,
     replace: `isOtherStream === true || replays === -1`,
-    foundBy: "consume/dedupe.test.ts"
+    foundBy: "consume/dedupe.test.ts",
+    test: "those of copies only"
   },
   {
     name: "what was handled before a lane began is not known",
     file: "consume/lookBack.ts",
     find: `fromPosition: start > records ? start - records : 0n`,
     replace: `fromPosition: start`,
-    foundBy: "consume/dedupe.test.ts"
+    foundBy: "consume/dedupe.test.ts",
+    test: "knows what was handled before it began"
   },
   {
     name: "a dead letter says the partition for the position",
     file: "record/DeadLetter.ts",
     find: `offset: position, group,`,
     replace: `offset: partition, group,`,
-    foundBy: "record/DeadLetter.test.ts"
+    foundBy: "record/DeadLetter.test.ts",
+    test: "says in Kafka's own headers"
   },
   {
     name: "a reader with the wrong schema drains the topic into its dead letters",
@@ -572,7 +593,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     file: "consume/readEvent.ts",
     find: `if (meta.isOtherStream === true) return otherStream`,
     replace: ``,
-    foundBy: "consume/sharedTopic.test.ts"
+    foundBy: "consume/sharedTopic.test.ts",
+    test: "into its topic: compact"
   },
   {
     name: "an event that dedupe cannot know is not told",
@@ -639,5 +661,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `    this.#inARow++`,
     foundBy: "consume/OutageWatch.test.ts",
     test: "only where nothing else is handled"
+  },
+  {
+    name: "a replay that fails again keeps the header of its replay",
+    file: "consume/deadLetterOf.ts",
+    find: `  return { headers: headers.slice(1), replays:`,
+    replace: `  return { headers, replays:`,
+    foundBy: "consume/replays.test.ts",
+    test: "is set aside again"
   }
 ]

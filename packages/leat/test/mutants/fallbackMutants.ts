@@ -276,5 +276,15 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     replace: `base < part.settled`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "is no other one because its answers"
+  },
+  {
+    name: "what stays in a fallback is read by nobody",
+    file: "consume/FallbackTopics.ts",
+    find: `    this.#fallback === undefined
+      ? Effect.never`,
+    replace: `    this.#fallback === undefined || this.#options.group !== ""
+      ? Effect.never`,
+    foundBy: stays,
+    test: "reads both topics in one group"
   }
 ]

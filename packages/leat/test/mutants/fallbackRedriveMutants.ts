@@ -279,14 +279,16 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     file: "publish/fallback/HangWatch.ts",
     find: `if (partition === undefined || partition === one) still.sinceMs = againMs`,
     replace: `if (partition === undefined && partition === one) still.sinceMs = againMs`,
-    foundBy: "publish/HangWatch.test.ts"
+    foundBy: "publish/HangWatch.test.ts",
+    test: "are those that wait for a minute without a step and"
   },
   {
     name: "a partition that gets on is taken for one that hangs",
     file: "publish/fallback/HangWatch.ts",
     find: `found?.settled === settled ? found :`,
     replace: `found !== undefined ? found :`,
-    foundBy: "publish/HangWatch.test.ts"
+    foundBy: "publish/HangWatch.test.ts",
+    test: "are those that wait for a minute without a step and"
   },
   {
     name: "a destination that is not open yet is a call that never comes back",

@@ -32,8 +32,9 @@ export async function findMutant(mutant: Mutant, runs = 60, seed = 1): Promise<S
   planted(mutant)
   if (mutant.foundBy?.endsWith(".test.ts") !== true) return await runBattery(mutant.name, runs)
   let search = await runTest(mutant, seed)
-  for (let draw = 1; draw < draws && !search.found; draw++) search = await runTest(mutant, seed + draw)
-  return search
+  let draw = 1
+  for (; draw < draws && !search.found; draw++) search = await runTest(mutant, seed + draw)
+  return draw === 1 ? search : { ...search, how: `at draw ${draw}: ${search.how}` }
 }
 
 async function runTest({ name, foundBy, test }: Mutant, seed: number): Promise<Search> {

@@ -136,14 +136,16 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `span.attempts = isInFlight(span) ? 1 : 0`,
     replace: `span.attempts = 0`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/writeModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "a journal is told a reason of what is stored",
     file: "publish/WriteLane.ts",
     find: `isKept(ending) ? undefined : reason`,
     replace: `reason`,
-    foundBy: "publish/writeModel.test.ts"
+    foundBy: "publish/writeModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "a record that only announces drops is counted as stored",
@@ -248,7 +250,8 @@ export const laneMutants: ReadonlyArray<Mutant> = [
     file: "transport/answeredRuns.ts",
     find: `return typeof run.base === "bigint" && run.base >= 0n`,
     replace: `return typeof run.base === "bigint"`,
-    foundBy: "transport/answeredRuns.test.ts"
+    foundBy: "transport/answeredRuns.test.ts",
+    test: "what is stored at no position that can be"
   },
   {
     name: "what a driver has not said is stored",

@@ -37,21 +37,6 @@ export const letterWorldMutants: ReadonlyArray<Mutant> = [
     foundBy: "worlds"
   },
   {
-    name: "a letter is told replayed before its replay is stored",
-    file: "deadLetters/replayLetters.ts",
-    find: `    const answers = yield* storePage(replays, partition, records)`,
-    replace: `    yield* resolve(deadLetters, partition, letters, { how: "replayed", by })
-    const answers = yield* storePage(replays, partition, records)`,
-    foundBy: "worlds"
-  },
-  {
-    name: "a replay that fails again keeps the header of its replay",
-    file: "consume/deadLetterOf.ts",
-    find: `  return { headers: headers.slice(1), replays:`,
-    replace: `  return { headers, replays:`,
-    foundBy: "worlds"
-  },
-  {
     name: "a policy that drops an event sets it aside",
     file: "consume/ReadLane.ts",
     find: `else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })`,

@@ -29,6 +29,11 @@ describe("the mutants", () => {
     expect(lost).toEqual([])
   })
 
+  it("name the test that has to find them, and not only its file", () => {
+    const unnamed = mutants.filter(({ foundBy, test }) => foundBy?.endsWith(".test.ts") === true && test === undefined)
+    expect(unnamed).toEqual([])
+  })
+
   it("are in every file of the rooms in which events move, but for those that have nothing to break", () => {
     const source = fileURLToPath(new URL("../../src", import.meta.url))
     const rooms = ["audit", "publish", "consume", "transport", "record", "routes"]

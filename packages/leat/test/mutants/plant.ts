@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { fileURLToPath } from "node:url"
+import type { VitestPluginContext } from "vitest/node"
 import type { Mutant } from "./Mutant.ts"
 import { mutants } from "./mutants.ts"
 
@@ -36,5 +37,14 @@ export function plantingPlugin() {
   if (name === undefined) return []
   const mutant = mutantCalled(name)
   const target = pathOf(mutant)
-  return [{ name: "planted", enforce: "pre" as const, load: (id: string) => (id === target ? planted(mutant) : null) }]
+  return [
+    {
+      name: "planted",
+      enforce: "pre" as const,
+      load: (id: string) => (id === target ? planted(mutant) : null),
+      // What is kept for later runs is kept without a mutant.
+      configureVitest: ({ defineCacheKeyGenerator }: VitestPluginContext) =>
+        defineCacheKeyGenerator(({ id }) => (id === target ? false : undefined))
+    }
+  ]
 }

@@ -14,7 +14,11 @@ const left = [...chosen]
 const nothing = await runBattery("none", Math.min(runs, 20))
 
 async function work(): Promise<void> {
-  for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) note(mutant, await search(mutant))
+  for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
+    const beginMs = performance.now()
+    const found = await search(mutant)
+    note(mutant, found, performance.now() - beginMs)
+  }
 }
 
 async function search(mutant: Mutant): Promise<Search> {
@@ -25,8 +29,8 @@ async function search(mutant: Mutant): Promise<Search> {
   }
 }
 
-function note({ name, file }: Mutant, { found, how }: Search): void {
-  process.stderr.write(`${found ? "found" : "MISSED"} ${file}: ${name}: ${how}\n`)
+function note({ name, file }: Mutant, { found, how }: Search, ms: number): void {
+  process.stderr.write(`${found ? "found" : "MISSED"} after ${(ms / 1000).toFixed(1)} s ${file}: ${name}: ${how}\n`)
   if (!found) missed.push(`${file}: ${name}`)
 }
 

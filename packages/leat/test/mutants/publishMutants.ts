@@ -48,14 +48,16 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/RoomQueue.ts",
     find: `return first !== undefined && first.ticket < ticket`,
     replace: `return first !== undefined && first.ticket < ticket - ticket`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is not overtaken by offers"
   },
   {
     name: "who leaves the head of the line wakes nobody",
     file: "publish/RoomQueue.ts",
     find: `else if (wasFirst) this.freed()`,
     replace: `else if (!wasFirst) this.freed()`,
-    foundBy: "publish/RoomQueue.test.ts"
+    foundBy: "publish/RoomQueue.test.ts",
+    test: "lets the next look for itself when the first gives"
   },
   {
     name: "the line is served once for ever",
@@ -63,28 +65,32 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `      this.#isScheduled = false
       this.#serve()`,
     replace: `      this.#serve()`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is served first, on any schedule"
   },
   {
     name: "the time-out of the first in line is the time-out of all",
     file: "publish/RoomQueue.ts",
     find: `if (this.#line.length > 0 && this.#alarm === undefined) this.#arm()`,
     replace: `if (this.#line.length > 1 && this.#alarm === undefined) this.#arm()`,
-    foundBy: "publish/RoomQueue.test.ts"
+    foundBy: "publish/RoomQueue.test.ts",
+    test: "rings each at its time"
   },
   {
     name: "an option of a publish that nobody knows is passed over",
     file: "publish/contextFault.ts",
     find: `if (!known.has(name))`,
     replace: `if (!known.has(name) && name === "")`,
-    foundBy: "publish/oddEvents.test.ts"
+    foundBy: "publish/oddEvents.test.ts",
+    test: "is rejected, and nothing is thrown: 27"
   },
   {
     name: "an event that waits keeps views of the next one's value",
     file: "publish/Draft.ts",
     find: `Buffer.from(this.#value.subarray(0, this.valueLength)))`,
     replace: `this.#value.subarray(0, this.valueLength) as Buffer)`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is served first, on any schedule"
   },
   {
     name: "an event that waits takes the key of the last one offered",
@@ -110,7 +116,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     replace: `      this.admitted++
       void fault
       if (this.#finished !== undefined)`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is one time-out for a whole publishAll"
   },
   {
     name: "publishAll leaves out the event behind one that waited",
@@ -118,21 +125,24 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#finished !== undefined) this.#next()`,
     replace: `this.#events.next()
       if (this.#finished !== undefined) this.#next()`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "is one time-out for a whole publishAll"
   },
   {
     name: "publishAll that was given up goes on waiting",
     file: "publish/PublishingAll.ts",
     find: `this.#wait?.giveUp()`,
     replace: `void this.#wait`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "publishAll that is given up"
   },
   {
     name: "buckets that begin at one place share their sequences",
     file: "publish/Sequences.ts",
     find: `while (table[at] !== bucket && table[at + 1] !== 0) at`,
     replace: `while (table[at] === -1 && table[at + 1] !== 0) at`,
-    foundBy: "publish/Sequences.test.ts"
+    foundBy: "publish/Sequences.test.ts",
+    test: "rise by one in each bucket"
   },
   {
     name: "one that waited is told interrupted, and stored",
@@ -145,7 +155,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
       this.#sink = undefined
       sink.waiting.leave(this)
     }`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "it is admitted or told interrupted, and never both"
   },
   {
     name: "one that waits for a second sink stays in the line of the first",
@@ -161,7 +172,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Publishing.ts",
     find: `if (level === "queued") return Effect.succeed(published)`,
     replace: `if (level !== "durable") return Effect.succeed(published)`,
-    foundBy: "worlds"
+    foundBy: "publish/publishing.test.ts",
+    test: "stored leaves 0 pending"
   },
   {
     name: "each event that is rejected has an error of its own",
@@ -184,7 +196,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     file: "publish/Publishing.ts",
     find: `isEmpty(outcome.dropped) && isEmpty`,
     replace: `isEmpty`,
-    foundBy: "worlds"
+    foundBy: "publish/publishing.test.ts",
+    test: "and publish fails with it"
   },
   {
     name: "a publish that is interrupted goes on waiting in line",
@@ -193,21 +206,24 @@ export const publishMutants: ReadonlyArray<Mutant> = [
       return Effect.sync(() => told.giveUp())`,
     replace: `      told.told = answer
       return undefined`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "at any step: nobody is left waiting"
   },
   {
     name: "a best-effort leg without room rejects the event",
     file: "publish/Publisher.ts",
     find: `if (!outlet.isRequired) continue`,
     replace: `if (outlet.sink === undefined) continue`,
-    foundBy: "publish/publishing.test.ts"
+    foundBy: "publish/publishing.test.ts",
+    test: "that are not required lose what they cannot take"
   },
   {
     name: "a full second leg is not asked before the first is written",
     file: "publish/Publisher.ts",
     find: `if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
     replace: `if (outlet === this.#outlets[0] && !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
-    foundBy: "worlds"
+    foundBy: "publish/waiting.test.ts",
+    test: "waits for the second, when"
   },
   {
     name: "waiting is never counted down",
@@ -223,14 +239,16 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `      this.#isReset = true
       this.#events = eventsMax`,
     replace: `      this.#isReset = true`,
-    foundBy: "publish/TurnClock.test.ts"
+    foundBy: "publish/TurnClock.test.ts",
+    test: "is read once in a turn, and again in the next"
   },
   {
     name: "the first of two waiters for one outcome is forgotten",
     file: "ledger/Waiter.ts",
     find: `new Set([this.#done, done])`,
     replace: `new Set([done])`,
-    foundBy: "ledger/Waiter.test.ts"
+    foundBy: "ledger/Waiter.test.ts",
+    test: "once and when the last leg has ended"
   },
   {
     name: "who asks for an outcome no longer is kept until there is one",
@@ -238,7 +256,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `return Effect.sync(() => waiter.forget(scheduled))`,
     replace: `return Effect.void`,
     foundBy: "growth.test.ts",
-    test: "given up"
+    test: "of a event is asked for in vain"
   },
   {
     name: "a batch keeps who has given up waiting for it",
@@ -246,84 +264,95 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#awaited.some((one) => one.waiter.isForgotten))`,
     replace: `if (this.#awaited.length < 0)`,
     foundBy: "growth.test.ts",
-    test: "given up"
+    test: "of a event is asked for in vain"
   },
   {
     name: "a waiter is told before its last leg has ended",
     file: "ledger/Waiter.ts",
     find: `if (this.pending > 0) return`,
     replace: `if (this.pending > 1) return`,
-    foundBy: "worlds"
+    foundBy: "ledger/Waiter.test.ts",
+    test: "once and when the last leg has ended"
   },
   {
     name: "a sink is opened while the last one of its name closes",
     file: "publish/Shared.ts",
     find: `before === undefined ? open : Effect.andThen(Deferred.await(before), open)`,
     replace: `open`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "by the first of two, at whichever step"
   },
   {
     name: "a best-effort leg does not hold the sink that another stream has open",
     file: "publish/Sinks.ts",
     find: `if (this.#open.has(sink)) return restore(this.#join(request, scope, opened))`,
     replace: `if (this.#open.has(sink)) return Effect.sync(opened)`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "leaves a best-effort leg of another stream the sink"
   },
   {
     name: "a best-effort sink opens with the settings that it was first asked for with",
     file: "publish/Sinks.ts",
     find: `this.#requests.get(request.leg.sink) ?? request`,
     replace: `request`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "opens with the settings of the table in force"
   },
   {
     name: "a stream is forgotten with the first who gives up waiting for it",
     file: "Leat.ts",
     find: `if (--asked.callers > 0 || this`,
     replace: `if (this`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "is known while others wait"
   },
   {
     name: "a stream that has closed again is given to whoever asks for it",
     file: "Leat.ts",
     find: `if (open !== undefined && !this.isClosing) this.#streams.delete(stream)`,
     replace: ``,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "by the only caller"
   },
   {
     name: "a stream that may close again is given away",
     file: "Leat.ts",
     find: `asked.isHeld && !this.isClosing`,
     replace: `!this.isClosing`,
-    foundBy: "opening.test.ts"
+    foundBy: "opening.test.ts",
+    test: "by the first of two"
   },
   {
     name: "a ledger store that gives no answer is waited for",
     file: "transport/Announcer.ts",
     find: `const patience = Duration.seconds(10)`,
     replace: `const patience = Duration.hours(2)`,
-    foundBy: "publish/closing.test.ts"
+    foundBy: "publish/closing.test.ts",
+    test: "neither opens nor closes for ever with a ledger"
   },
   {
     name: "that a ledger cannot be announced is said at every announcement",
     file: "transport/Announcer.ts",
     find: `const isNew = why !== this.#told`,
     replace: `const isNew = why !== ""`,
-    foundBy: "publish/closing.test.ts"
+    foundBy: "publish/closing.test.ts",
+    test: "says once that its ledger cannot be announced"
   },
   {
     name: "an announcement is saved while an older one is",
     file: "transport/Announcer.ts",
     find: `Effect.andThen(this.#answer, this.#save(store, isClosed))`,
     replace: `this.#save(store, isClosed)`,
-    foundBy: "publish/closing.test.ts"
+    foundBy: "publish/closing.test.ts",
+    test: "neither opens nor closes for ever with a ledger"
   },
   {
     name: "reasons are counted among the members of an object",
     file: "ledger/Counts.ts",
     find: `Object.create(null)`,
     replace: `{}`,
-    foundBy: "ledger/reasons.test.ts"
+    foundBy: "ledger/reasons.test.ts",
+    test: "of a handler"
   },
   {
     name: "who is put before others in a line takes the place of one of them",
@@ -355,35 +384,40 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#finished === undefined) return this.#closeEvents()
         const index`,
     replace: `const index`,
-    foundBy: "promise/publishing.test.ts"
+    foundBy: "promise/publishing.test.ts",
+    test: "offers nothing more when whoever makes the events gives up"
   },
   {
     name: "a driver that lets nothing be on its way is opened",
     file: "routes/openCluster.ts",
     find: `Number.isInteger(pipeline) && pipeline >= 1`,
     replace: `pipeline >= 0`,
-    foundBy: "publish/brokenDrivers.test.ts"
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "opens no cluster: { pipeline: 0 }"
   },
   {
     name: "a topic has fewer partitions than none",
     file: "routes/partitionFault.ts",
     find: `Number.isInteger(partitions) && partitions >= 1`,
     replace: `Number.isInteger(partitions)`,
-    foundBy: "publish/brokenDrivers.test.ts"
+    foundBy: "publish/brokenDrivers.test.ts",
+    test: "as partitions opens no stream: 0"
   },
   {
     name: "a partition that halts is told again with every turn",
     file: "publish/haltNotices.ts",
     find: `partition.toldHalt = partition.halted`,
     replace: `void partition.toldHalt`,
-    foundBy: "publish/closing.test.ts"
+    foundBy: "publish/closing.test.ts",
+    test: "by its fence says so once, and again after a resume"
   },
   {
     name: "a lane of a sink that halts tells nobody",
     file: "publish/WritePartition.ts",
     find: `if (lane.halted !== halted) this.haltedLanes.push(lane)`,
     replace: `void this.haltedLanes`,
-    foundBy: "publish/closing.test.ts"
+    foundBy: "publish/closing.test.ts",
+    test: "by its policy says so once, and again after a resume"
   },
   {
     name: "a publish at the level durable is taken by a cluster in memory",

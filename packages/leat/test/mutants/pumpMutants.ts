@@ -219,7 +219,7 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     file: "publish/WritePartition.ts",
     find: `        this.#line.push(lane)
         return this.#send(lane, span)`,
-    replace: `        this.#line.unshift(lane)
+    replace: `        this.#line.insert(0, lane)
         return this.#send(lane, span)`,
     foundBy: "publish/WritePartition.test.ts",
     test: "take turns, a range each"

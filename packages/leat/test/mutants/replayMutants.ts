@@ -12,7 +12,8 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     find: `    const answers = yield* storePage(replays, partition, records)`,
     replace: `    yield* resolve(deadLetters, partition, letters, { how: "replayed", by })
     const answers = yield* storePage(replays, partition, records)`,
-    foundBy: sequences
+    foundBy: "deadLetters/replaying.test.ts",
+    test: "leaves what the topic of replays will never take"
   },
   {
     name: "a replay that is refused is written down as replayed",
@@ -59,7 +60,8 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     file: "deadLetters/pages.ts",
     find: `page[0].partition !== letter.partition`,
     replace: `page[0].partition > letter.partition`,
-    foundBy: sequences
+    foundBy: sequences,
+    test: "no letter is lost or made up, and order is kept"
   },
   {
     name: "the last page is forgotten",
@@ -67,14 +69,16 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     find: `  yield* flush
   return done`,
     replace: `  return done`,
-    foundBy: replaying
+    foundBy: replaying,
+    test: "replays what is chosen"
   },
   {
     name: "a dry run writes",
     file: "deadLetters/pages.ts",
     find: `const counted = isDryRun ?`,
     replace: `const counted = isDryRun && letters.length === 0 ?`,
-    foundBy: replaying
+    foundBy: replaying,
+    test: "deletes nothing, and refuses to drop without one"
   },
   {
     name: "an event that fails anew after it was resolved is not seen",
@@ -114,7 +118,8 @@ export const replayMutants: ReadonlyArray<Mutant> = [
     find: `  if (readResolution(headers) !== undefined) return undefined
 `,
     replace: ``,
-    foundBy: "record/DeadLetter.test.ts"
+    foundBy: "record/DeadLetter.test.ts",
+    test: "reads back as it was written, and is no dead letter"
   },
   {
     name: "a replay without rights counts as letters that cannot be replayed",

@@ -551,7 +551,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     file: "consume/ReadLane.ts",
     find: `{ tag, detail: why }, nowMs, false)`,
     replace: `{ tag, detail: why }, nowMs, true)`,
-    foundBy: "consume/readModel.test.ts"
+    foundBy: "consume/ReadLane.test.ts",
+    test: "is dead-lettered, and not moved once more"
   },
   {
     name: "whatever a retry topic refuses ends as its rule says",
@@ -592,5 +593,13 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     replace: `if (tier > 0 &&`,
     foundBy: "consume/retryTopics.test.ts",
     test: "is counted by tier"
+  },
+  {
+    name: "what is read again of a retry topic is due",
+    file: "consume/DueLine.ts",
+    find: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs)`,
+    replace: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs) * (movedAtMs + 300 < wallMs ? 0 : 1)`,
+    foundBy: "consume/retryTopicTroubles.test.ts",
+    test: "leaves nothing behind"
   }
 ]

@@ -8,12 +8,5 @@ export const retryWorldMutants: ReadonlyArray<Mutant> = [
     find: `    this.#retries.put({ partition, record, isWanted, done: moved })`,
     replace: `    this.#retries.put({ partition: 0, record, isWanted, done: moved })`,
     foundBy: "worlds"
-  },
-  {
-    name: "in a world what is read again of a retry topic is due",
-    file: "consume/DueLine.ts",
-    find: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs)`,
-    replace: `  const leftMs = Math.min(movedAtMs + boundMs - wallMs, boundMs) * (movedAtMs + 300 < wallMs ? 0 : 1)`,
-    foundBy: "worlds"
   }
 ]

@@ -350,7 +350,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     file: "publish/ArenaPool.ts",
     find: `held + more <= this.bytesMax &&`,
     replace: `held + more <= this.bytesMax * 8 &&`,
-    foundBy: "publish/ArenaPool.test.ts"
+    foundBy: "publish/ArenaPool.test.ts",
+    test: "grows a batch only within it"
   },
   {
     name: "emptied arenas are kept without end",

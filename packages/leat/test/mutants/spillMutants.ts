@@ -209,5 +209,13 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `run.base !== undefined && run.base < 0n`,
     foundBy: foundByDoubt,
     test: "is looked for where its position cannot be"
+  },
+  {
+    name: "a spill of which nothing was settled is taken for empty",
+    file: "publish/spill/SpillLanes.ts",
+    find: `settled: settled ?? 0n,`,
+    replace: `settled: settled ?? end,`,
+    foundBy: "publish/spill.test.ts",
+    test: "leaves what it holds to the next process"
   }
 ]

@@ -17,12 +17,5 @@ export const spillWorldMutants: ReadonlyArray<Mutant> = [
     find: `if (part.at < end) this.#turnOn(partition)`,
     replace: `if (part.at < end) part.at = end`,
     foundBy: "worlds"
-  },
-  {
-    name: "a spill of which nothing was settled is taken for empty",
-    file: "publish/spill/SpillLanes.ts",
-    find: `settled: settled ?? 0n,`,
-    replace: `settled: settled ?? end,`,
-    foundBy: "worlds"
   }
 ]

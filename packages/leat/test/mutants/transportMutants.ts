@@ -208,28 +208,32 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     file: "transport/OfferedLanes.ts",
     find: `if (!this.#isTaken) return held.release()`,
     replace: `if (!this.#isTaken) return`,
-    foundBy: "transport/OfferedLanes.test.ts"
+    foundBy: "transport/OfferedLanes.test.ts",
+    test: "releases what nobody took when its stream is no"
   },
   {
     name: "a driver that fails says nothing was stored",
     file: "transport/Sending.ts",
     find: `fate: "unknown", error: new TransportError`,
     replace: `fate: "notStored", error: new TransportError`,
-    foundBy: "transport/Sending.test.ts"
+    foundBy: "transport/Sending.test.ts",
+    test: "knows nothing where the driver throws"
   },
   {
     name: "a connection that broke is known not to have stored",
     file: "transport/TransportError.ts",
     find: `known(this.reason)?.mayBeStored ?? true`,
     replace: `this.reason !== "Disconnected" && this.reason !== "Timeout" && (known(this.reason)?.mayBeStored ?? true)`,
-    foundBy: "transport/TransportError.test.ts"
+    foundBy: "transport/TransportError.test.ts",
+    test: "Disconnected"
   },
   {
     name: "a record of the limit is refused",
     file: "transport/memory/MemoryTransport.ts",
     find: `if (bytes <= options.recordBytesMax) continue`,
     replace: `if (bytes < options.recordBytesMax) continue`,
-    foundBy: "transport/memory.test.ts"
+    foundBy: "transport/memory.test.ts",
+    test: "takes a record of its limit, and none of a byte more"
   },
   {
     name: "only the first record of a request is held to the limit",
@@ -243,7 +247,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     file: "transport/memory/MemoryPartition.ts",
     find: `this.#chunks = this.#chunks.slice(gone)`,
     replace: `this.#chunks = this.#chunks.slice(0, -gone)`,
-    foundBy: "transport/memory.test.ts"
+    foundBy: "transport/memory.test.ts",
+    test: "keeps the newest batches when it is full"
   },
   {
     name: "a trim takes the rest of what was kept together",
@@ -273,7 +278,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     file: "transport/memory/MemoryPartition.ts",
     find: `value: value === null ? null : new Uint8Array(value),`,
     replace: `value,`,
-    foundBy: "transport/memory.test.ts"
+    foundBy: "transport/memory.test.ts",
+    test: "gives each reader bytes of its own"
   },
   {
     name: "positions go back when a partition is written again",

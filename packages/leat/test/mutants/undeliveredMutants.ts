@@ -300,5 +300,13 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
     replace: `      this.#young = Math.max(0, this.#young - (range.bucket > 0 ? 1 : 0))`,
     foundBy: "record/DropNotice.test.ts",
     test: "what was cut off is not added to"
+  },
+  {
+    name: "nothing is fenced after a range in doubt that is set aside",
+    file: "publish/WritePartition.ts",
+    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
+    replace: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence) || lane.isDeadLettering) continue`,
+    foundBy: "publish/WritePartition.test.ts",
+    test: "fenced also where they are set aside"
   }
 ]

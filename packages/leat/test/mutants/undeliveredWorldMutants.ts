@@ -15,12 +15,5 @@ export const undeliveredWorldMutants: ReadonlyArray<Mutant> = [
     find: `letters.put({ partition, record, isWanted, done })`,
     replace: `letters.put({ partition: partition + 1, record, isWanted, done })`,
     foundBy: "worlds"
-  },
-  {
-    name: "nothing is fenced after a range in doubt that is set aside",
-    file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
-    replace: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence) || lane.isDeadLettering) continue`,
-    foundBy: "worlds"
   }
 ]

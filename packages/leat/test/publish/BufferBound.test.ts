@@ -65,7 +65,7 @@ describe("a bound over all buffers", () => {
     expect(given(live.take(kiB, 20 * kiB)).arena.length).toBe(kiB)
   })
 
-  it("tells who had no room when somebody else gives back what is not of its share, and once", () => {
+  it("tells who had no room when somebody else gives back what is not of its share, each time once", () => {
     const { budget, told } = under(60 * kiB)
     const [one, other, idle] = [budget(), budget(), budget()]
     const [taken, others] = [fill(one), fill(other)]
@@ -76,6 +76,9 @@ describe("a bound over all buffers", () => {
     expect(told).toEqual([one, other])
     one.give(given(taken.pop()), true)
     expect(told).toEqual([one, other])
+    taken.push(...fill(one))
+    one.give(given(taken.pop()), true)
+    expect(told).toEqual([one, other, one])
     expect([idle.isShort, other.take(kiB) === undefined]).toEqual([false, false])
   })
 

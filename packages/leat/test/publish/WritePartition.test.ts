@@ -301,6 +301,15 @@ describe("ranges on their way to one partition", () => {
     expect(partition.next(0)._tag).toBe("Fence")
   })
 
+  it("that are in doubt are fenced also where they are set aside", () => {
+    const policy: Policy = [{ on: ["Timeout"], then: "deadLetter" }]
+    const { partition, append, sends, answer, aside } = partitionWith({ policy })
+    append()
+    answer(given(sends()[0]), "unknown", "Timeout")
+    append()
+    expect([aside.length, partition.next(0)._tag]).toEqual([1, "Fence"])
+  })
+
   it("are tried for as long as the policy says, from the first attempt on", () => {
     const policy: Policy = [{ on: ["*"], retry: { deadlineMs: 100, baseMs: 40, jitter: 0 }, then: "drop" }]
     const { lane, append, sends, answer } = partitionWith({ policy })

@@ -446,7 +446,7 @@ describe("a destination that answers nothing, beside a spill", () => {
         )
         expect(leat.ledger.snapshot().balanced).toBe(true)
         yield* Effect.sleep("12 seconds")
-        expect(leat.sinks()).toMatchObject("breaker" in leg ? [{ breaker: { state: "closed" } }] : [{}])
+        expect(leat.sinks()[0]?.breaker?.state).toBe("breaker" in leg ? "closed" : undefined)
       })
     )
     return { tookMs, sends }

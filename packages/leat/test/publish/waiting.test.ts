@@ -48,7 +48,12 @@ describe("with two legs that block", () => {
       Effect.gen(function* () {
         const { leat, notes } = yield* openTwo(second, first)
         for (let index = 0; index < 100; index++) yield* notes.publish(big(`${index}`), queued)
-        expect(leat.ledger.snapshot()).toMatchObject({ balanced: true, streams: [{ admitted: 100, rejected: {} }] })
+        const taken = { admitted: 100, dropped: {} }
+        expect(leat.ledger.snapshot()).toMatchObject({
+          balanced: true,
+          streams: [{ admitted: 100, rejected: {} }],
+          legs: [taken, taken]
+        })
       })
     )
   )
@@ -214,6 +219,26 @@ describe("waiting", () => {
         expect(rejected.every(({ error }) => error.reason === "timeout")).toBe(true)
         expect(rejected.map(({ index }) => index)).toEqual(Array.from(rejected, (_, index) => index + admitted))
         expect(streamRow(leat)).toMatchObject({ offered: 1000, admitted, waiting: 0, balanced: true })
+      })
+    ))
+
+  it("is over for a publishAll that is given up: the event in line is rejected, and the others are not offered", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openNotes(dead())
+        let fill = 0
+        while (notes.offer(big("fill")).admitted) fill++
+        const publishing = yield* Effect.forkChild(notes.publishAll([big("1"), big("2")], queued))
+        yield* Effect.sleep(1)
+        expect(streamRow(leat)?.waiting).toBe(1)
+        yield* Fiber.interrupt(publishing)
+        expect(streamRow(leat)).toMatchObject({
+          offered: fill + 2,
+          admitted: fill,
+          rejected: { overflow: 1, interrupted: 1 },
+          waiting: 0,
+          balanced: true
+        })
       })
     ))
 

@@ -315,6 +315,11 @@ describe("matching", () => {
     )
   })
 
+  it("takes the earlier of two routes that match", () => {
+    const table = tableOf(documentOf([route("orders.*"), route("*")]))
+    expect(["orders.eu", "refunds"].map((stream) => table.lookup(stream, "s")?.index)).toEqual([0, 1])
+  })
+
   it("finds a route unreachable exactly when an earlier one takes all that it could", () => {
     fc.assert(
       fc.property(matches, (all) => {

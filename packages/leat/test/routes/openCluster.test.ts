@@ -34,8 +34,10 @@ describe("persistently", () => {
         tries++
         return Effect.fail(failing("Unauthorized"))
       })
-      expect((yield* Effect.flip(persistently(attempt))).reason).toBe("Unauthorized")
+      const fiber = yield* Effect.forkChild(Effect.flip(persistently(attempt)))
+      yield* TestClock.adjust("1 minute")
       expect(tries).toBe(1)
+      expect((yield* Fiber.join(fiber)).reason).toBe("Unauthorized")
     })
   )
 })

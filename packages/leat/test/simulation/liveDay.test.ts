@@ -29,9 +29,10 @@ describe("an hour of a hundred publishers, with the faults of eight hours, with 
 
   it.for([
     ["a dropped record is not counted", /does not balance|are counted as dropped/],
-    ["an audit forgets that what it missed is announced later", /^the audit misses 1$/]
+    ["an audit forgets that what it missed is announced later", /^the audit misses [1-9]$/]
   ] as const)("show: %s", { timeout: 120_000 }, async ([mutant, violation]) => {
-    const { code, report } = await live("1.1", "2", "8", mutant)
+    // Faults of forty hours: of the one drop in eight it depends on what is drawn whether anything is seen.
+    const { code, report } = await live("1.1", "2", "40", mutant)
     expect({ code, violation: report["violation"] }).toEqual({ code: 3, violation: expect.stringMatching(violation) })
   })
 })

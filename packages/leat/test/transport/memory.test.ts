@@ -20,7 +20,7 @@ const stored = (
       const read = Effect.gen(function* () {
         const [bounds] = yield* transport.bounds("t")
         const range = { fromPosition: bounds?.start ?? 0n, toPosition: bounds?.end ?? 0n }
-        const batches = yield* Stream.runCollect(transport.read("t", 0, range))
+        const batches = yield* Effect.timeout(Stream.runCollect(transport.read("t", 0, range)), "5 seconds")
         return batches.flatMap(({ records }) => records)
       })
       return { fates, first: yield* read, second: yield* read }

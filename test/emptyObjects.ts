@@ -1,0 +1,13 @@
+/** What `{}` means in an expectation, in every suite: an object without fields. To `toMatchObject` any object would do, also one with drops in it. */
+import { expect } from "vitest"
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+expect.addEqualityTesters([
+  (received, expected) =>
+    isObject(received) && isObject(expected) && isEmpty(expected) ? isNothing(received) : undefined
+])
+
+const isEmpty = (value: object) => Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0
+
+const isNothing = (value: object) => Object.values(value).every((field) => field === undefined)
