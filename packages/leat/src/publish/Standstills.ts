@@ -47,6 +47,9 @@ export class Standstills {
     const isSame = before !== undefined && sentAtMs - before.lastMs <= quietMs
     const sinceMs = isSame ? before.sinceMs : sentAtMs
     troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why })
+    // What was told is over where nothing of it fails any more: this is another trouble.
+    const isAnother = this.#forgetOld(home) || (before !== undefined && !isSame)
+    if (isAnother && troubles.size === 1) this.#told.delete(home)
     if (this.#told.has(home)) return
     const trouble = this.troubleOf(home)
     if (trouble === undefined) return
@@ -56,10 +59,25 @@ export class Standstills {
 
   /** Something was stored. */
   stores(home: PartitionHome, partition: number): void {
-    if (this.#troubles.size === 0) return
+    const troubles = this.#troubles.get(home)
+    if (troubles === undefined) return
     const sinceMs = this.#told.get(home)
-    if (!this.forget(home, partition) || sinceMs === undefined || this.#told.has(home)) return
-    this.#tell(`${home.leg.sink} stores again, after ${seconds(this.#nowMs() - sinceMs)}`)
+    troubles.delete(partition)
+    this.#forgetOld(home)
+    if (troubles.size > 0) return
+    this.close(home)
+    if (sinceMs !== undefined) this.#tell(`${home.leg.sink} stores again, after ${seconds(this.#nowMs() - sinceMs)}`)
+  }
+
+  /** Of a partition that has not failed for long nothing is sent any more: what stood was dropped, or went elsewhere. Says whether there was one. */
+  #forgetOld(home: PartitionHome): boolean {
+    let hasForgotten = false
+    for (const [partition, { lastMs }] of this.#troubles.get(home) ?? []) {
+      if (this.#nowMs() - lastMs <= quietMs) continue
+      this.#troubles.get(home)?.delete(partition)
+      hasForgotten = true
+    }
+    return hasForgotten
   }
 
   /** What becomes of the partition is told otherwise. Returns whether it had been in trouble. */

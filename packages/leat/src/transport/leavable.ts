@@ -5,27 +5,81 @@
  * `send` and `fence` are not among them: nothing else may be sent while one of these runs. Neither are a lane's `batches`, of which each pull
  * would cost a fiber; who leaves a lane gives it back with `released`.
  */
-import { Effect, Fiber, Scope, Stream } from "effect"
+import { type Array as Arr, type Cause, Clock, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { warn } from "../Telemetry.ts"
+import { monotonicMs } from "../Wake.ts"
 import type { Lane, Transport } from "./index.ts"
 
-/** Calls of one kind that were left and have not ended, at most: the next waits for one of them, or a driver that never answers would hold ever more. */
+/** Calls of one kind that were left and have not ended, until the next one waits: a driver that never answers must not hold ever more. */
 const leftMax = 3
+
+/** For how long it waits, unless one of them ends, in milliseconds; twice as long each time. Then it is made all the same: the cluster may be well again. */
+const pauseMs = 60_000
+const pauseMsMax = 3_600_000
 
 /** How long a call that is interrupted is waited for, in milliseconds. */
 const graceMs = 1000
 
+/** Calls of one kind that were left. */
+interface Left {
+  readonly fibers: Set<Fiber.Fiber<unknown, unknown>>
+  /** Completed, and made anew, when one of them ends. */
+  ended: Deferred.Deferred<void>
+  pauseMs: number
+  /** When one more may be made, in milliseconds of the monotonic clock; undefined: nobody waits. */
+  nextMs: number | undefined
+}
+
 class LeavableCalls {
-  readonly #left = new Map<string, Set<Fiber.Fiber<unknown, unknown>>>()
+  readonly #left = new Map<string, Left>()
+  readonly #name: string
+
+  /** `name`: whose they are, for warnings. */
+  constructor(name: string) {
+    this.#name = name
+  }
 
   /** `kind`: the operation and what it is about. */
   call<A, E, R>(kind: string, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
       const left = this.#left.get(kind)
-      if (left === undefined || left.size < leftMax) return this.#begin(kind, call)
-      const [first] = left
-      const ended = first === undefined ? Effect.void : Effect.asVoid(Fiber.await(first))
-      return Effect.flatMap(ended, () => this.call(kind, call))
+      if (left === undefined || left.fibers.size < leftMax) return this.#begin(kind, call)
+      return Effect.andThen(this.#turn(kind, left), this.#begin(kind, call))
     })
+  }
+
+  /** Until one of those that were left has ended, or it is time to make one more. */
+  #turn(kind: string, left: Left): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const clock = yield* Clock.Clock
+      if (left.nextMs === undefined) {
+        left.nextMs = monotonicMs(clock) + left.pauseMs
+        yield* warn(
+          `the driver of ${this.#name} has left ${leftMax} calls without an answer (${kind}): the next one waits until one of them ends, or for ${left.pauseMs / 1000} seconds`
+        )
+      }
+      while (left.fibers.size >= leftMax) {
+        const waitMs = (left.nextMs ?? 0) - monotonicMs(clock)
+        if (waitMs <= 0) {
+          left.pauseMs = Math.min(left.pauseMs * 2, pauseMsMax)
+          left.nextMs = monotonicMs(clock) + left.pauseMs
+          return
+        }
+        yield* Effect.timeoutOption(Deferred.await(left.ended), waitMs)
+      }
+    })
+  }
+
+  /** Begins something that lasts until its scope ends. */
+  serve<E, R>(kind: string, serving: Effect.Effect<void, E, R>) {
+    const turn = Effect.suspend(() => {
+      const left = this.#left.get(kind)
+      return left === undefined || left.fibers.size < leftMax ? Effect.void : this.#turn(kind, left)
+    })
+    const begun = Effect.acquireRelease(Effect.forkDetach(serving, { startImmediately: true }), (fiber) =>
+      this.leave(kind, fiber)
+    )
+    return Effect.andThen(turn, begun)
   }
 
   #begin<A, E, R>(kind: string, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
@@ -34,31 +88,42 @@ class LeavableCalls {
       Effect.flatMap(Effect.forkDetach(call, { startImmediately: true }), (fiber) => {
         const ended = fiber.pollUnsafe()
         if (ended !== undefined) return ended
-        return Effect.onInterrupt(restore(Fiber.join(fiber)), () => this.#leave(kind, fiber))
+        return Effect.onInterrupt(restore(Fiber.join(fiber)), () => this.leave(kind, fiber))
       })
     )
   }
 
   /** What lets itself be interrupted is waited for until it has ended. */
-  #leave(kind: string, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
+  leave(kind: string, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const left = this.#left.get(kind) ?? new Set()
-      this.#left.set(kind, left)
-      left.add(fiber)
-      fiber.addObserver(() => {
-        left.delete(fiber)
-        if (left.size === 0 && this.#left.get(kind) === left) this.#left.delete(kind)
-      })
       fiber.interruptUnsafe()
-      const ended = fiber.pollUnsafe() === undefined ? Effect.timeoutOption(Fiber.await(fiber), graceMs) : Effect.void
-      return Effect.asVoid(ended)
+      if (fiber.pollUnsafe() !== undefined || this.#left.get(kind)?.fibers.has(fiber) === true) return Effect.void
+      const left = this.#left.get(kind) ?? {
+        fibers: new Set(),
+        ended: Deferred.makeUnsafe<void>(),
+        pauseMs,
+        nextMs: undefined
+      }
+      this.#left.set(kind, left)
+      left.fibers.add(fiber)
+      fiber.addObserver(() => this.#ended(kind, left, fiber))
+      return Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), graceMs))
     })
+  }
+
+  #ended(kind: string, left: Left, fiber: Fiber.Fiber<unknown, unknown>): void {
+    left.fibers.delete(fiber)
+    if (left.fibers.size < leftMax) left.nextMs = undefined
+    if (left.fibers.size === 0 && this.#left.get(kind) === left) this.#left.delete(kind)
+    const { ended } = left
+    left.ended = Deferred.makeUnsafe<void>()
+    Deferred.doneUnsafe(ended, Exit.void)
   }
 }
 
 /** The transport of a driver, whose calls can be left. */
 export function leavableTransport(transport: Transport): Transport {
-  const calls = new LeavableCalls()
+  const calls = new LeavableCalls(transport.name)
   const { topics, trim } = transport
   const result: Transport = {
     name: transport.name,
@@ -78,7 +143,9 @@ export function leavableTransport(transport: Transport): Transport {
       Stream.flatMap(Stream.fromEffect(Effect.scope), (member) => {
         const lanes = Stream.suspend(() => transport.subscribe(subscription))
         const kind = `subscribe ${subscription.group} ${subscription.topic}`
-        return Stream.map(pulled(calls, kind, Stream.provideService(lanes, Scope.Scope, member)), leavableLane)
+        return Stream.map(pulled(calls, kind, Stream.provideService(lanes, Scope.Scope, member)), (lane) =>
+          leavableLane(transport.name, lane)
+        )
       }),
     read: (topic, partition, range) =>
       pulled(
@@ -113,19 +180,53 @@ export function leavableTransport(transport: Transport): Transport {
 }
 
 /** Of a lane the settles can be left. */
-function leavableLane(lane: Lane): Lane {
-  const calls = new LeavableCalls()
+function leavableLane(name: string, lane: Lane): Lane {
+  const calls = new LeavableCalls(name)
   const { id, partition, start, abandoned, batches, revoked, release } = lane
   const settle: Lane["settle"] = (position) =>
     calls.call(
-      "settle",
+      `settle ${id}`,
       Effect.suspend(() => lane.settle(position))
     )
   return { id, partition, start, abandoned, batches, revoked, settle, release }
 }
 
-/** Each pull can be left, and so can the beginning. */
+/**
+ * Each pull can be left, and so can the beginning. One fiber serves them all: what the driver forks in one pull lives until the stream is not run any
+ * more, as it would without this. A stream that was left in a pull is over.
+ */
 function pulled<A, E>(calls: LeavableCalls, kind: string, stream: Stream.Stream<A, E>): Stream.Stream<A, E> {
-  const pulling = Effect.map(calls.call(kind, Stream.toPull(stream)), (pull) => calls.call(kind, pull))
+  const pulling = Effect.gen(function* () {
+    type Answer = Deferred.Deferred<Arr.NonEmptyReadonlyArray<A>, E | Cause.Done>
+    const wanted = yield* Queue.unbounded<Answer>()
+    let open: Answer | undefined
+    const serving = Effect.gen(function* () {
+      const pull = yield* Stream.toPull(stream)
+      for (let isOn = true; isOn;) {
+        const answer = yield* Queue.take(wanted)
+        const exit = yield* Effect.exit(pull)
+        isOn = Exit.isSuccess(exit)
+        open = undefined
+        Deferred.doneUnsafe(answer, exit)
+      }
+    })
+    const fiber = yield* calls.serve(kind, serving)
+    fiber.addObserver((exit) => {
+      if (open !== undefined) Deferred.doneUnsafe(open, overOf(exit))
+    })
+    return Effect.suspend(() => {
+      const answer: Answer = Deferred.makeUnsafe()
+      const ended = fiber.pollUnsafe()
+      if (ended !== undefined) return overOf(ended)
+      open = answer
+      Queue.offerUnsafe(wanted, answer)
+      return Effect.onInterrupt(Deferred.await(answer), () => calls.leave(kind, fiber))
+    })
+  })
   return Stream.scoped(Stream.fromPull(pulling))
+}
+
+/** What a stream says whose fiber has ended. */
+function overOf<E>(exit: Exit.Exit<void, E>): Exit.Exit<never, E> {
+  return Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt()
 }

@@ -302,11 +302,11 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     name: "what was refused before waits with what is to be told now",
     file: "publish/sendOn/SendOn.ts",
     find: `          notice.told()
-          failures = 0
+          this.#home.stores(partition)
 `,
     replace: `          notice.told()
           this.notices.again(partition)
-          failures = 0
+          this.#home.stores(partition)
 `,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "announces what was refused before also"
@@ -392,5 +392,53 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     replace: `if (!isClosed || nowMs >= 0) return`,
     foundBy: hangs,
     test: "for good is opened anew"
+  },
+  {
+    name: "a try to tell that never begins is waited for",
+    file: "publish/fallback/Redrive.ts",
+    find: `        const told = Effect.suspend(() => {
+          if (this.#toTell.has(partition)) return Effect.void
+          this.#toTell.add(partition)
+          return`,
+    replace: `        if (this.#toTell.has(partition)) continue
+        this.#toTell.add(partition)
+        const told = Effect.suspend(() => {
+          return`,
+    foundBy: hangs,
+    test: "that falls into the end of a member"
+  },
+  {
+    name: "what is to be told of others is tried with a closed writer for ever",
+    file: "publish/fallback/Redrive.ts",
+    find: `          (reason) => this.#stands(partition, reason)
+        )`,
+    replace: `          () => undefined
+        )`,
+    foundBy: hangs,
+    test: "is made with another writer"
+  },
+  {
+    name: "what stands is shown since it was looked at last",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `isSame ? Math.min(before.sinceMs, sinceMs) : sinceMs, lastMs`,
+    replace: `nowMs, lastMs`,
+    foundBy: hangs,
+    test: "is no trouble of a process that stores all"
+  },
+  {
+    name: "what is on its way of a topic that was made anew counts for the new one",
+    file: "publish/fallback/RedriveEndings.ts",
+    find: `if (!isOfBefore) {`,
+    replace: `if (!isOfBefore || records.length > 0) {`,
+    foundBy: trouble,
+    test: "whatever was on its way of the one before"
+  },
+  {
+    name: "an outage after something that others had left is told by nobody",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `this.#unusedMs = Math.min(this.#unusedMs, this.#pump.nowMs)`,
+    replace: `this.#unusedMs = this.#pump.nowMs`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "tells of the next outage as of another one"
   }
 ]

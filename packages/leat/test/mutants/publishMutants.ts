@@ -452,5 +452,24 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     const call`,
     foundBy: "publish/levels.test.ts",
     test: "at the door of promises"
+  },
+  {
+    name: "a partition to which nothing is sent any more keeps the next outage from being told",
+    file: "publish/Standstills.ts",
+    find: `    troubles.delete(partition)
+    this.#forgetOld(home)
+`,
+    replace: `    troubles.delete(partition)
+`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is over when another partition stores"
+  },
+  {
+    name: "what was told once is told no more",
+    file: "publish/Standstills.ts",
+    find: `if (isAnother && troubles.size === 1) this.#told.delete(home)`,
+    replace: `void isAnother`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is told again when it begins again"
   }
 ]

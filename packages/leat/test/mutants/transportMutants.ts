@@ -27,19 +27,36 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that never answers holds ever more calls",
     file: "transport/leavable.ts",
-    find: `left === undefined || left.size < leftMax`,
-    replace: `left === undefined || left.size > 0`,
+    find: `if (left === undefined || left.fibers.size < leftMax) return this.#begin`,
+    replace: `if (left === undefined || left.fibers.size > 0) return this.#begin`,
     foundBy: leavable,
-    test: "three times without an end at most"
+    test: "three times without an end"
   },
   {
     name: "a call that was left and has ended keeps the next one waiting",
     file: "transport/leavable.ts",
-    find: `        left.delete(fiber)
-`,
-    replace: ``,
+    find: `    left.fibers.delete(fiber)
+    if`,
+    replace: `    if`,
     foundBy: leavable,
-    test: "three times without an end at most"
+    test: "three times without an end"
+  },
+  {
+    name: "after three calls without an answer nobody asks again",
+    file: "transport/leavable.ts",
+    find: `if (waitMs <= 0) {`,
+    replace: `if (waitMs < -1e12) {`,
+    foundBy: leavable,
+    test: "three times without an end"
+  },
+  {
+    name: "each pull of a stream ends what the one before has begun",
+    file: "transport/leavable.ts",
+    find: `return Effect.onInterrupt(Deferred.await(answer), () => calls.leave(kind, fiber))`,
+    replace: `for (const child of (fiber as unknown as { children: () => Set<Fiber.Fiber<unknown>> }).children()) child.interruptUnsafe()
+      return Effect.onInterrupt(Deferred.await(answer), () => calls.leave(kind, fiber))`,
+    foundBy: leavable,
+    test: "keeps alive what one pull of a stream"
   },
   {
     name: "a call that does not let itself be interrupted is waited for without an end",

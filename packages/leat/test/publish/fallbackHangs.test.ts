@@ -55,7 +55,7 @@ type Bend = (transport: Transport) => Partial<Transport>
 const leftBad = Effect.fnUntraced(function* (
   places: FallbackPlaces,
   answers: Answers,
-  setting: { readonly near: Bend }
+  setting: { readonly near: Bend; readonly far?: Bend }
 ) {
   const before = yield* Scope.make()
   places.farFaults = isAway
@@ -285,6 +285,96 @@ describe("what consumers are told of drops that a fallback has settled", () => {
   })
 })
 
+describe("a try to tell of drops", () => {
+  it("that falls into the end of a member is not the last one", () => {
+    const places = fallbackPlaces()
+    const answers: Answers = {}
+    let isMoving = false
+    story(
+      Effect.gen(function* () {
+        const failed = new TransportError({
+          reason: "Unavailable",
+          transport: "near",
+          operation: "subscribe",
+          detail: "moved"
+        })
+        yield* leftBad(places, answers, {
+          near: ({ subscribe }) => ({
+            subscribe: (given) => {
+              const lanes = Stream.map(subscribe(given), (lane) => ({
+                ...lane,
+                release: Effect.suspend(() => (isMoving ? Effect.delay(lane.release, "20 seconds") : lane.release))
+              }))
+              const moved = Effect.andThen(
+                once(() => isMoving),
+                Effect.fail(failed)
+              )
+              return isMoving ? lanes : Stream.interruptWhen(lanes, moved)
+            }
+          })
+        })
+        // The try of the minute comes while its lane is given back.
+        yield* Effect.sleep("45 seconds")
+        isMoving = true
+        yield* Effect.sleep("25 seconds")
+        answers.markers = undefined
+        yield* Effect.sleep("3 minutes")
+        expect(toldOf(places)).toBe(4)
+      })
+    )
+  })
+
+  it("is made with another writer where that of the member is closed for good", () => {
+    const places = fallbackPlaces()
+    const answers: Answers = {}
+    let isMoving = false
+    let opened = 0
+    /** Those that were opened before are closed for good. */
+    let closedTo = 0
+    const far = (transport: Transport): Partial<Transport> => ({
+      openWriter: (topic) =>
+        Effect.map((judging(answers)(transport).openWriter ?? transport.openWriter)(topic), (writer) => {
+          const number = ++opened
+          const error = new TransportError({
+            reason: "Closed",
+            transport: "far",
+            operation: "send",
+            detail: "for good"
+          })
+          return {
+            ...writer,
+            send: (partition, batch, from, to, timeoutMs, answer) =>
+              number <= closedTo && batch.value(from) === null
+                ? answer([{ from, to, fate: "notStored", error }])
+                : writer.send(partition, batch, from, to, timeoutMs, answer)
+          }
+        })
+    })
+    story(
+      Effect.gen(function* () {
+        yield* leftBad(places, answers, {
+          far,
+          near: ({ subscribe }) => ({
+            subscribe: (given) =>
+              isMoving
+                ? Stream.never
+                : Stream.interruptWhen(
+                    subscribe(given),
+                    once(() => isMoving)
+                  )
+          })
+        })
+        isMoving = true
+        yield* Effect.sleep("5 seconds")
+        answers.markers = undefined
+        closedTo = opened
+        yield* Effect.sleep("4 minutes")
+        expect(toldOf(places)).toBe(4)
+      })
+    )
+  })
+})
+
 describe("a fallback that another process holds", () => {
   /** One process has something there that stands until it is resumed; the other one is well. */
   const beside = Effect.fnUntraced(function* (places: FallbackPlaces, answers: Answers) {
@@ -310,7 +400,7 @@ describe("a fallback that another process holds", () => {
           yield* Effect.sleep("1 second")
         }
         expect(troubleOf(other.leat)).toMatch(
-          /^has what others have left in its fallback stand for \d+ seconds: nothing of/
+          /^has what others have left in its fallback stand for 5\d\d seconds: nothing of/
         )
       })
     )

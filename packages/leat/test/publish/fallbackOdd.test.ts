@@ -108,6 +108,30 @@ describe("a fallback with odd timing", () => {
     expect(lines.filter((line) => line.includes("nobody here knows why"))).toEqual([])
   })
 
+  it("tells of the next outage as of another one, also where the first thing it had was what others had left", () => {
+    const places = fallbackPlaces()
+    const lines = story(
+      Effect.gen(function* () {
+        const gone = yield* Scope.make()
+        const one = yield* Scope.provide(openFalling(places, { near: () => ({ subscribe: () => Stream.never }) }), gone)
+        places.farFaults = isAway
+        yield* one.notes.publish(note("k", "0"))
+        yield* Scope.close(gone, Exit.void)
+        places.farFaults = {}
+        const { leat, notes } = yield* openFalling(places)
+        yield* Effect.sleep("1 hour")
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "1"))
+        yield* Effect.sleep("10 minutes")
+        places.farFaults = {}
+        yield* until("it is back", isBack(leat), 60_000)
+        yield* Effect.sleep("1 minute")
+      })
+    )
+    expect(lines.filter((line) => line.includes("until it is stored there again"))).toHaveLength(2)
+    expect(lines.filter((line) => /any more after 60\d seconds, in which 1 events/.test(line))).toHaveLength(1)
+  })
+
   it("goes back although its driver has once said positions that are none", () => {
     const places = fallbackPlaces()
     story(

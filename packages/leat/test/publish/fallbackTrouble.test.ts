@@ -742,6 +742,31 @@ describe("a fallback in trouble", () => {
     expect(lines.filter((line) => line.includes("was made anew while it was in use"))).toHaveLength(1)
   })
 
+  it("counts what stands in a topic that was made anew, whatever was on its way of the one before", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, { leg: { timeout: "20 seconds" } })
+        places.farFaults = isAway
+        for (let text = 0; text < 20; text++) yield* notes.publish(note("k", `a${text}`))
+        places.farFaults = { send: () => ({ kind: "delay", ms: 8000 }) }
+        // A portion is on its way.
+        yield* Effect.sleep("3 seconds")
+        const topic = places.near.topic(topicOf(places))
+        const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
+        if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
+        ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+        for (let text = 0; text < 5; text++) yield* notes.publish(note("k", `b${text}`))
+        yield* Effect.sleep("1 minute")
+        places.farFaults = {}
+        yield* until("it is back", isBack(leat), 60_000)
+        const behind = Array.from({ length: 5 }, (_, at) => `b${at}`)
+        expect(stored(places).filter((text) => text.startsWith("b"))).toEqual(behind)
+        expect(legRow(leat)?.recovered).toBe(new Set(stored(places)).size)
+      })
+    )
+  })
+
   it("counts what was deleted there before it was sent on, and says where it stood", () => {
     const places = fallbackPlaces()
     const lines = story(

@@ -3,6 +3,8 @@ import { Effect, Logger, References, type Scope } from "effect"
 import { MemoryBroker } from "leat"
 import { type FaultPlan, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import type { PartitionHome } from "../../src/publish/Pumped.js"
+import { Standstills } from "../../src/publish/Standstills.js"
 import { again, note, openNotes } from "./stories.js"
 
 /** Runs a story on virtual time; gives what was warned of. */
@@ -181,5 +183,52 @@ describe("a sink that stores nothing", () => {
       })
     )
     expect(lines.filter((line) => line.includes("has stored nothing"))).toEqual([])
+  })
+})
+
+describe("what was told of a sink", () => {
+  /** Fails and stores of its partitions, at seconds; gives what was warned of. */
+  const told = (...steps: ReadonlyArray<readonly [second: number, does: "fails" | "stores", partition: number]>) =>
+    warned(
+      Effect.gen(function* () {
+        let nowMs = 0
+        const context = yield* Effect.context<never>()
+        const standstills = new Standstills(context, () => nowMs)
+        const home = { leg: { sink: "a/b" } } as PartitionHome
+        for (const [second, does, partition] of steps) {
+          nowMs = second * 1000
+          if (does === "fails") standstills.fails(home, partition, nowMs, "away")
+          else standstills.stores(home, partition)
+        }
+        yield* Effect.sleep(1)
+      })
+    ).map((line) => line.replace(/:.*/, ""))
+
+  const stands = (partition: number, seconds = 11) =>
+    `a/b has stored nothing on partition ${partition} for ${seconds} seconds`
+
+  it("is over when another partition stores, and nothing of the one that stood is sent any more", () => {
+    expect(
+      told(
+        [0, "fails", 0],
+        [11, "fails", 0],
+        [60, "stores", 1],
+        [140, "stores", 1],
+        [200, "fails", 1],
+        [211, "fails", 1]
+      )
+    ).toEqual([stands(0), "a/b stores again, after 140 seconds", stands(1)])
+  })
+
+  it("is told again when it begins again after a while in which nothing was sent", () => {
+    for (const again of [0, 1])
+      expect(
+        told([0, "fails", 0], [11, "fails", 0], [400, "fails", again], [411, "fails", again], [412, "stores", again])
+      ).toEqual([stands(0), stands(again), "a/b stores again, after 12 seconds"])
+  })
+
+  it("is told once while one of its partitions fails all the time", () => {
+    const steps = Array.from({ length: 60 }, (_, index) => [index * 10, "fails", 0] as const)
+    expect(told(...steps, [250, "fails", 1], [261, "fails", 1])).toEqual([stands(0, 10)])
   })
 })

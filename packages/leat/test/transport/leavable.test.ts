@@ -1,4 +1,4 @@
-import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { simulate } from "leat/testing"
 import { type Lane, type Transport, TransportError } from "leat/transport"
@@ -89,36 +89,74 @@ describe("a call of a driver", () => {
     )
   })
 
-  it("is begun three times without an end at most, each about the same; then it waits for one to end", () => {
+  it("is begun three times without an end, each about the same; then once more after each pause, or when one has ended", () => {
     told(
       Effect.gen(function* () {
-        let begun = 0
-        const ending = Deferred.makeUnsafe<void>()
+        const begun: Array<Deferred.Deferred<void>> = []
+        const asking = Effect.suspend(() => {
+          const ending = Deferred.makeUnsafe<void>()
+          begun.push(ending)
+          return Effect.as(Deferred.await(ending), [])
+        })
         const transport = transportWith(({ bounds }) => ({
-          bounds: (topic, group) =>
-            topic === "u"
-              ? bounds(topic, group)
-              : Effect.uninterruptible(
-                  Effect.andThen(
-                    Effect.suspend(() => (begun++, Deferred.await(ending))),
-                    Effect.succeed([])
-                  )
-                )
+          bounds: (topic, group) => (topic === "u" ? bounds(topic, group) : Effect.uninterruptible(asking))
         }))
-        for (let times = 0; times < 10; times++)
-          yield* Effect.timeoutOption(
-            Effect.suspend(() => transport.bounds("t", "g")),
-            "10 seconds"
-          )
-        expect(begun).toBe(3)
+        const ask = Effect.suspend(() => transport.bounds("t", "g"))
+        const asked = Effect.forever(Effect.timeoutOption(ask, "2 seconds"))
+        const counts: Array<number> = []
+        const counting = Effect.forever(
+          Effect.andThen(Effect.sleep("1 minute"), () => Effect.sync(() => counts.push(begun.length)))
+        )
+        yield* Effect.timeoutOption(Effect.all([asked, counting], { concurrency: "unbounded" }), "8 minutes")
+        // The fourth a minute after the third, then two minutes later, then four.
+        expect(counts).toEqual([3, 4, 4, 5, 5, 5, 5])
+        const before = begun.length
         yield* Effect.exit(transport.bounds("u", "g"))
-        const waiting = yield* Effect.forkScoped(transport.bounds("t", "g"), { startImmediately: true })
-        yield* Effect.sleep("1 minute")
-        yield* Deferred.succeed(ending, undefined)
+        const waiting = yield* Effect.forkScoped(ask, { startImmediately: true })
+        yield* Effect.sleep("1 second")
+        for (const ending of begun.slice(1, before)) Deferred.doneUnsafe(ending, Exit.void)
+        yield* Effect.sleep("1 second")
+        for (const ending of begun.slice(before)) Deferred.doneUnsafe(ending, Exit.void)
         expect(yield* Fiber.join(waiting)).toEqual([])
-        expect(begun).toBe(4)
+        expect(begun).toHaveLength(before + 1)
       })
     )
+  })
+
+  it.for(["read", "subscribe"] as const)(
+    "keeps alive what one pull of a stream has forked until the stream is run no more: %s",
+    (what) => {
+      told(
+        Effect.gen(function* () {
+          let beats = 0
+          const child = Effect.forever(Effect.andThen(Effect.sleep("1 second"), () => Effect.sync(() => beats++)))
+          const begun = Effect.as(Effect.forkChild(child), Stream.concat(Stream.make("first" as never), Stream.never))
+          const transport = transportWith(() => ({ [what]: () => Stream.unwrap(begun) }))
+          const stream = what === "read" ? transport.read("t", 0, { fromPosition: 0n }) : transport.subscribe(asked)
+          yield* Effect.timeoutOption(
+            Effect.scoped(Stream.runDrain(stream as Stream.Stream<unknown, TransportError, Scope.Scope>)),
+            "10500 millis"
+          )
+          expect(beats).toBe(10)
+          yield* Effect.sleep("10 seconds")
+          expect(beats).toBeLessThan(13)
+        })
+      )
+    }
+  )
+
+  it("tells once that calls have no answer", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    told(
+      Effect.gen(function* () {
+        const transport = transportWith(() => ({ bounds: () => Effect.uninterruptible(Effect.never) }))
+        for (let times = 0; times < 20; times++) yield* Effect.timeoutOption(transport.bounds("t"), "1 second")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    )
+    expect(lines).toEqual([
+      expect.stringMatching(/^the driver of memory has left 3 calls without an answer \(bounds {2}t\)/)
+    ])
   })
 
   it("that opens a topic when nobody waits for it any more has it closed at once", () => {

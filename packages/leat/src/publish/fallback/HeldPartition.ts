@@ -72,7 +72,7 @@ export class HeldPartition implements SentPartition {
   }
 
   ended(records: ReadonlyArray<ReceivedRecord>, how: Ending): void {
-    this.#home.endings.ended(this.partition, records, how)
+    this.#home.endings.ended(this.partition, records, how, this.isOfBefore)
     const last = records.at(-1)
     if (last !== undefined) this.passed(last.position + 1n)
   }

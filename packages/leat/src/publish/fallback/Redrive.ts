@@ -343,7 +343,14 @@ export class Redrive {
     const isHeld = (partition: number) => Array.from(this.#held).some((one) => one.partition === partition)
     return this.#endings.notices.refusedIn
       .filter((partition) => !isHeld(partition))
-      .map((partition) => partOfOthers(partition, writer, () => this.#endings.handOver(partition)))
+      .map((partition) =>
+        partOfOthers(
+          partition,
+          writer,
+          () => this.#endings.handOver(partition),
+          (reason) => this.#stands(partition, reason)
+        )
+      )
   }
 
   /** What was not told yet is tried again, now and then. */
@@ -352,12 +359,15 @@ export class Redrive {
       yield* Effect.sleep(tellAgainMs)
       for (const part of [...this.#held, ...this.#apart]) {
         const { partition } = part
-        if (this.#toTell.has(partition)) continue
-        this.#toTell.add(partition)
-        const told = Effect.ensuring(
-          this.#inTurn(partition, this.#tell(part)),
-          Effect.sync(() => this.#toTell.delete(partition))
-        )
+        // Noted by the fiber itself: where the member ends meanwhile it never begins.
+        const told = Effect.suspend(() => {
+          if (this.#toTell.has(partition)) return Effect.void
+          this.#toTell.add(partition)
+          return Effect.ensuring(
+            this.#inTurn(partition, this.#tell(part)),
+            Effect.sync(() => this.#toTell.delete(partition))
+          )
+        })
         yield* Effect.forkIn(told, scope)
       }
     })
@@ -402,7 +412,7 @@ export class Redrive {
 
   #missing(held: HeldPartition, to: Position, gap: string): Effect.Effect<void> {
     const from = held.at
-    if (to <= from) return Effect.void
+    if (to <= from || held.isOfBefore) return Effect.void
     const count = this.#endings.missing(held.partition, from, to)
     held.passed(to)
     if (count === 0) return Effect.void
@@ -413,10 +423,15 @@ export class Redrive {
 }
 
 /** A partition that somebody else has, to tell of what this process dropped when it had it. */
-function partOfOthers(partition: number, writer: Writer, refused: () => void): SentPartition {
+function partOfOthers(
+  partition: number,
+  writer: Writer,
+  refused: () => void,
+  stands: (reason: string | undefined) => void
+): SentPartition {
   const nothing = () => undefined
   const doubts = { isOver: false, end: 0n, announcedEnd: 0n, doubt: nothing, settle: () => Effect.succeed(false) }
-  return { partition, writer, refused, ...doubts, ended: nothing, announce: nothing, untold: nothing, stands: nothing }
+  return { partition, writer, refused, ...doubts, ended: nothing, announce: nothing, untold: nothing, stands }
 }
 
 function troubleOf({ name }: Transport, operation: string, detail: string): TransportError {

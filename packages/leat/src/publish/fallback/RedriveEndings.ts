@@ -28,10 +28,13 @@ export class RedriveEndings {
     this.#home = home
   }
 
-  ended(partition: number, records: ReadonlyArray<ReceivedRecord>, how: Ending): void {
+  /** `isOfBefore`: they stood in a topic that was made anew since, and their positions say nothing of it. */
+  ended(partition: number, records: ReadonlyArray<ReceivedRecord>, how: Ending, isOfBefore: boolean): void {
     for (const record of records) {
-      if (record.position < (this.#countedTo.get(partition) ?? 0n)) continue
-      this.#countedTo.set(partition, record.position + 1n)
+      if (!isOfBefore) {
+        if (record.position < (this.#countedTo.get(partition) ?? 0n)) continue
+        this.#countedTo.set(partition, record.position + 1n)
+      }
       const { id, isMarker } = readMeta(record.headers, "")
       if (id !== undefined && !isMarker) count(this.#home.accountOf(id.stream), how, 1)
     }

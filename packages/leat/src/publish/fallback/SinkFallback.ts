@@ -60,6 +60,13 @@ export interface FallbackState {
   readonly waiting: number | undefined
 }
 
+/** Times are milliseconds of the monotonic clock. */
+interface Standing {
+  readonly sinceMs: number
+  readonly lastMs: number
+  readonly why: string
+}
+
 /** What has gone there since it was told that something does. */
 interface Tally {
   readonly sinceMs: number
@@ -80,8 +87,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   /** When it was over without that anything had come there; Infinity: something had. */
   #unusedMs = Number.POSITIVE_INFINITY
   #waiting: number | undefined
-  /** What of others stands, as it was known last. */
-  #standing: { readonly sinceMs: number; readonly lastMs: number; readonly why: string } | undefined
+  /** What of others stands, by partition, as it was known last. */
+  readonly #standing = new Map<number | undefined, Standing>()
 
   constructor(place: FallbackPlace, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
     this.canFence = place.transport.capabilities.fencing !== "none"
@@ -263,7 +270,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     const { sinceMs: from, fellBack } = this.#tally
     // Nothing has come there, because it takes nothing either: that a partition tries the destination now and then is no news.
     if (fellBack === 0) {
-      this.#unusedMs = this.#pump.nowMs
+      this.#unusedMs = Math.min(this.#unusedMs, this.#pump.nowMs)
       return
     }
     this.#tally = undefined
@@ -276,6 +283,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   waits(rows: ReadonlyArray<PartitionBounds>): void {
     this.#waiting = rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
+    for (const row of rows) if (settledOf(row) >= row.end) this.#standing.delete(row.partition)
     this.#redrive?.watch(rows)
   }
 
@@ -320,15 +328,21 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     const on = this.#fallback.on
     for (const standing of on) if (partition === undefined || partition === standing) this.fails(standing, sinceMs, why)
     if (partition === undefined ? on.length > 0 : on.includes(partition)) return
-    this.#standing = { sinceMs, lastMs: this.#pump.nowMs, why }
+    const { nowMs } = this.#pump
+    const before = this.#standing.get(partition)
+    const isSame = before !== undefined && nowMs - before.lastMs <= standingMs
+    this.#standing.set(partition, { sinceMs: isSame ? Math.min(before.sinceMs, sinceMs) : sinceMs, lastMs: nowMs, why })
   }
 
   /** What of others is not sent on, in words that follow the name of the sink; undefined: nothing that is known. */
   get trouble(): string | undefined {
-    const { sinceMs, lastMs, why } = this.#standing ?? { sinceMs: 0, lastMs: Number.NEGATIVE_INFINITY, why: "" }
     const { nowMs } = this.#pump
-    if (nowMs - lastMs > standingMs || this.#waiting === 0) return undefined
-    return `has what others have left in its fallback stand for ${Math.round((nowMs - sinceMs) / 1000)} seconds: ${why}`
+    const [first] = Array.from(this.#standing.values())
+      .filter(({ lastMs }) => nowMs - lastMs <= standingMs)
+      .toSorted((one, other) => one.sinceMs - other.sinceMs)
+    if (first === undefined || this.#waiting === 0) return undefined
+    const seconds = Math.round((nowMs - first.sinceMs) / 1000)
+    return `has what others have left in its fallback stand for ${seconds} seconds: ${first.why}`
   }
 
   /** The destination has stored something of the partition. */

@@ -371,6 +371,7 @@ export class SendOn {
         }
         if (run?.fate === "stored") {
           notice.told()
+          this.#home.stores(partition)
           failures = 0
           continue
         }
