@@ -93,21 +93,21 @@ describe("a call of a driver", () => {
     told(
       Effect.gen(function* () {
         const begun: Array<Deferred.Deferred<void>> = []
-        const asking = Effect.suspend(() => {
+        const answer = Effect.suspend(() => {
           const ending = Deferred.makeUnsafe<void>()
           begun.push(ending)
           return Effect.as(Deferred.await(ending), [])
         })
         const transport = transportWith(({ bounds }) => ({
-          bounds: (topic, group) => (topic === "u" ? bounds(topic, group) : Effect.uninterruptible(asking))
+          bounds: (topic, group) => (topic === "u" ? bounds(topic, group) : Effect.uninterruptible(answer))
         }))
         const ask = Effect.suspend(() => transport.bounds("t", "g"))
-        const asked = Effect.forever(Effect.timeoutOption(ask, "2 seconds"))
+        const asking = Effect.forever(Effect.timeoutOption(ask, "2 seconds"))
         const counts: Array<number> = []
         const counting = Effect.forever(
           Effect.andThen(Effect.sleep("1 minute"), () => Effect.sync(() => counts.push(begun.length)))
         )
-        yield* Effect.timeoutOption(Effect.all([asked, counting], { concurrency: "unbounded" }), "8 minutes")
+        yield* Effect.timeoutOption(Effect.all([asking, counting], { concurrency: "unbounded" }), "8 minutes")
         // The fourth a minute after the third, then two minutes later, then four.
         expect(counts).toEqual([3, 4, 4, 5, 5, 5, 5])
         const before = begun.length
