@@ -5,7 +5,7 @@ import { findings } from "../src/log/findings.ts"
 /** A log whose one partition has so many ranges of event ids. */
 const logWith = (idRanges: number, fileBytes: number): LogInspection => ({
   directory: "/data",
-  formatVersion: 4,
+  formatVersion: 5,
   createdAtMs: 0,
   fileBytes,
   topics: [

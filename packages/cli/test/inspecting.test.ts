@@ -31,7 +31,7 @@ describe("leat events list", () => {
     const { report } = await project.leatJson(["events", "list", "--topic", "t"])
     expect(report).toMatchObject({
       directory: join(project.folder, "data"),
-      formatVersion: 4,
+      formatVersion: 5,
       quarantined: 0,
       topics: [
         {
@@ -76,7 +76,7 @@ describe("leat doctor", () => {
     const { code, stdout, stderr } = await project.leat(["doctor"])
     expect([code, stderr]).toEqual([0, ""])
     expect(stdout).toMatch(
-      /: a log of format 4, 1 topic, \d+ bytes\nnote: no group reads t, which has 3 records: [^\n]+\nnothing is wrong\n$/
+      /: a log of format 5, 1 topic, \d+ bytes\nnote: no group reads t, which has 3 records: [^\n]+\nnothing is wrong\n$/
     )
   })
 
@@ -227,7 +227,7 @@ describe("what is no log", () => {
       ["foreign", "holds no log: log.sqlite is not there"],
       ["empty", "log.sqlite is empty"],
       ["damaged", "first bytes are damaged"],
-      ["newer", "has format 99 and this version of @leat/log reads up to 4: update @leat/log"]
+      ["newer", "has format 99 and this version of @leat/log reads up to 5: update @leat/log"]
     ] as const
     for (const [name, told] of cases) {
       const before = project.files(name)

@@ -8,7 +8,10 @@ export interface LogOptions {
   readonly partitions?: number
   /** Largest record (key + headers + value) in bytes; 1 MiB when absent. */
   readonly recordBytesMax?: number
-  /** What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent. */
+  /**
+   * What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent.
+   * After a boot, nothing from before it is deleted by its age for an hour.
+   */
   readonly retention?: {
     readonly timeMs?: number
     readonly bytes?: number

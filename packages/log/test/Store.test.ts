@@ -7,6 +7,7 @@ import { replayHeader } from "leat/transport"
 import { positionAt } from "../src/store/read.js"
 import { retain } from "../src/store/retention.js"
 import { compareTopic } from "../src/store/tables/Topics.js"
+import { Machine } from "./support/Machine.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.js"
 
 const small = fc.array(fc.nat(12), { minLength: 1, maxLength: 6 })
@@ -85,7 +86,7 @@ describe("a time", () => {
         open.write((store) => {
           const head = store.heads.get(0)
           const topic = store.topics.get("t")
-          store.heads.save(retain(store, topic, head, { ...noLimits, retentionBytes: 0 }, 0, gone))
+          store.heads.save(retain(store, topic, head, { ...noLimits, retentionBytes: 0 }, gone))
         })
         const { start, end } = open.store.heads.get(0)
         const expected = batches.flat().findIndex((one, position) => position >= start && one >= timeMs)
@@ -142,13 +143,16 @@ describe("retention", () => {
   })
 
   it("by time takes what was stored before", () => {
-    using open = storeWithTopic()
+    const machine = new Machine()
+    using open = storeWithTopic(false, machine.clock)
     open.append([{ key: "k", value: "old" }])
     const topic = open.store.topics.get("t")
     const limits = { ...noLimits, retentionMs: 1000 }
-    const keep = (nowMs: number) => open.write((store) => retain(store, topic, store.heads.get(0), limits, nowMs, 9))
-    expect(keep(Date.now()).start).toBe(0)
-    expect(keep(Date.now() + 2000).start).toBe(1)
+    const keep = () => open.write((store) => retain(store, topic, store.heads.get(0), limits, 9))
+    machine.pass(1000)
+    expect(keep().start).toBe(0)
+    machine.pass(1)
+    expect(keep().start).toBe(1)
   })
 })
 
@@ -156,7 +160,8 @@ describe("a topic that keeps everything", () => {
   const forEver = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
   it("is deleted from neither by age nor by size, also by a process that reads it anew", () => {
-    using open = storeWithTopic()
+    const machine = new Machine()
+    using open = storeWithTopic(false, machine.clock)
     open.write(({ topics }) => topics.create({ topic: "kept", partitions: 1, retention: forEver }))
     open.reopen()
     open.write(() => undefined)
@@ -168,7 +173,8 @@ describe("a topic that keeps everything", () => {
     const limits = { ...noLimits, retentionMs: 1000, retentionBytes: 1 }
     open.append([{ key: "k", value: "old" }], limits, "kept")
     const partition = topic.firstPartition
-    const head = open.write((store) => retain(store, topic, store.heads.get(partition), limits, Date.now() + 10_000, 9))
+    machine.pass(10_000)
+    const head = open.write((store) => retain(store, topic, store.heads.get(partition), limits, 9))
     expect(head).toMatchObject({ start: 0, end: 1 })
   })
 

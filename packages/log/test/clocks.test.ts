@@ -7,8 +7,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Beats } from "../src/store/groups/Beats.js"
-import { AgeClock } from "../src/store/tables/AgeClock.js"
-import { noLimits, storeWithTopic } from "./support/openStore.js"
 import { Server } from "./support/Server.js"
 import { temporaryDirectory } from "./support/temporary.js"
 
@@ -55,32 +53,6 @@ describe("clocks that jump", () => {
       }).pipe(Effect.scoped)
     )
   )
-
-  it("ahead for less than an hour take nothing away by its age, and may do so after it", () => {
-    let passedMs = 0
-    let aheadMs = 0
-    vi.spyOn(Date, "now").mockImplementation(() => 1_800_000_000_000 + passedMs + aheadMs)
-    const clock = new AgeClock(() => passedMs)
-    const look = (afterMs: number, setMs = aheadMs) => {
-      passedMs += afterMs
-      aheadMs = setMs
-      return clock.nowMs - 1_800_000_000_000 - passedMs
-    }
-    expect([look(0), look(1000, 30_000), look(1000, 55_000)]).toEqual([0, 30_000, 55_000])
-    expect([look(1000, 48 * hourMs), look(hourMs - 1000), look(500, 0)]).toEqual([55_000, 55_000, 0])
-    expect([look(500, 48 * hourMs), look(hourMs - 1), look(1), look(1, -hourMs)]).toEqual([0, 0, 48 * hourMs, -hourMs])
-  })
-
-  it("by two days for a moment leave what is kept for an hour where it is", () => {
-    using open = storeWithTopic()
-    const limits = { ...noLimits, retentionMs: hourMs }
-    open.append([{ key: "k", value: "1" }], limits)
-    jump(() => 48 * hourMs)
-    open.append([{ key: "k", value: "2" }], limits)
-    vi.restoreAllMocks()
-    open.append([{ key: "k", value: "3" }], limits)
-    expect(open.read().flatMap(({ records }) => records)).toHaveLength(3)
-  })
 
   it("a beat stands when it was seen to stand for a lease, and a pause of who looks is no such sight", () => {
     let nowMs = 0

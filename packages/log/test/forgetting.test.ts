@@ -8,8 +8,11 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Block } from "../src/Block.js"
+import { machineClock } from "../src/clock.js"
 import { pathsOf } from "../src/store/tables/Directory.js"
 import { rowSum } from "../src/store/tables/rowSum.js"
+import { toFormatFour } from "./support/formats.js"
+import { Machine } from "./support/Machine.js"
 import { OpenStore, storeWithTopic } from "./support/openStore.js"
 import { noteContract, routesTo } from "./support/Note.js"
 import { Server } from "./support/Server.js"
@@ -25,11 +28,11 @@ function blockOf(incarnation: number, events: ReadonlyArray<readonly [bucket: nu
   return Block.pack(batchOf(records).columns(0, records.length))
 }
 
-const take = (open: OpenStore, nowMs: number, block: Block) =>
-  open.write((store) => store.ids.take(0, block, nowMs)?.size ?? 0)
-const forgetSome = (open: OpenStore, nowMs: number) => open.write((store) => store.ids.forgetOld([0], nowMs, idsMs))
-const forgetAll = (open: OpenStore, nowMs: number) => {
-  while (forgetSome(open, nowMs));
+const take = (open: OpenStore, block: Block) =>
+  open.write((store) => store.ids.take(0, block, store.ages.stamp())?.size ?? 0)
+const forgetSome = (open: OpenStore) => open.write((store) => store.ids.forgetOld([0], idsMs))
+const forgetAll = (open: OpenStore) => {
+  while (forgetSome(open));
 }
 const idOf = (incarnation: number) => new Uint8Array(16).fill(incarnation)
 const rowsOf = (open: OpenStore, incarnation: number) =>
@@ -49,22 +52,30 @@ describe("event ids of an incarnation", () => {
       afterMs: fc.integer({ min: 0, max: 6 * hourMs }),
       incarnation: fc.integer({ min: 1, max: 3 }),
       seq: fc.nat(20),
-      reopens: fc.boolean()
+      reopens: fc.boolean(),
+      wrongMs: fc.constantFrom(0, 0, -20 * hourMs, 20 * hourMs, -90_000 * hourMs, 90_000 * hourMs)
     })
     let forgotten = 0
     let again = 0
     fc.assert(
       fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
-        using open = storeWithTopic()
+        const machine = new Machine()
+        using open = storeWithTopic(false, machine.clock)
         const last = new Map<number, number>()
         const taken = new Set<string>()
         /** Taken, and nobody may have deleted them. */
         const sure = new Set<string>()
-        let nowMs = 1_800_000_000_000
-        for (const { afterMs, incarnation, seq, reopens } of steps) {
-          nowMs += afterMs
+        for (const { afterMs, incarnation, seq, reopens, wrongMs } of steps) {
+          // Wrong for less than an hour, and corrected.
+          machine.wrongMs = wrongMs
+          take(open, blockOf(4, [[1, seq]]))
+          machine.pass(Math.min(afterMs, hourMs / 2))
+          machine.wrongMs = 0
+          take(open, blockOf(4, [[1, seq]]))
+          machine.pass(Math.max(0, afterMs - hourMs / 2))
+          const nowMs = machine.trueMs
           if (reopens) open.reopen()
-          forgetAll(open, nowMs)
+          forgetAll(open)
           for (const [one, lastMs] of last) {
             if (nowMs - lastMs <= idsMs) continue
             for (const id of sure) if (id.startsWith(`${one}/`)) sure.delete(id)
@@ -73,7 +84,7 @@ describe("event ids of an incarnation", () => {
             forgotten++
           }
           const id = `${incarnation}/${seq}`
-          const duplicates = take(open, nowMs, blockOf(incarnation, [[1, seq]]))
+          const duplicates = take(open, blockOf(incarnation, [[1, seq]]))
           expect(duplicates).toBeGreaterThanOrEqual(sure.has(id) ? 1 : 0)
           expect(duplicates).toBeLessThanOrEqual(taken.has(id) ? 1 : 0)
           if (sure.has(id)) again++
@@ -88,26 +99,29 @@ describe("event ids of an incarnation", () => {
   })
 
   it("go in several writes, and from the first on nobody takes the rest for all", () => {
-    using open = storeWithTopic()
+    const machine = new Machine()
+    using open = storeWithTopic(false, machine.clock)
     const events = Array.from({ length: 1500 }, (_, index) => [index % 100, index * 2] as const)
-    take(open, 0, blockOf(1, events))
+    take(open, blockOf(1, events))
     expect([rowsOf(open, 1), keptOf(open, 1)]).toEqual([1500, "all"])
-    expect(forgetSome(open, idsMs + 2 * hourMs)).toBe(true)
+    machine.pass(idsMs + 2 * hourMs)
+    expect(forgetSome(open)).toBe(true)
     expect([rowsOf(open, 1), keptOf(open, 1)]).toEqual([476, "some"])
     open.reopen()
-    forgetAll(open, idsMs + 2 * hourMs)
+    forgetAll(open)
     expect([rowsOf(open, 1), keptOf(open, 1)]).toEqual([0, "none"])
     // It was only slow: what it writes now is kept, and deleted like the rest.
-    expect(take(open, idsMs + 2 * hourMs, blockOf(1, [[0, 5000]]))).toBe(0)
-    expect(take(open, idsMs + 2 * hourMs, blockOf(1, [[0, 5000]]))).toBe(1)
+    expect(take(open, blockOf(1, [[0, 5000]]))).toBe(0)
+    expect(take(open, blockOf(1, [[0, 5000]]))).toBe(1)
     expect([rowsOf(open, 1), keptOf(open, 1)]).toEqual([1, "some"])
-    forgetAll(open, 3 * idsMs)
+    machine.pass(idsMs + 2 * hourMs)
+    forgetAll(open)
     expect([rowsOf(open, 1), keptOf(open, 1)]).toEqual([0, "none"])
   })
 
   it("are not thought complete where the row that says so does not verify", () => {
     using open = storeWithTopic()
-    take(open, 0, blockOf(1, [[0, 0]]))
+    take(open, blockOf(1, [[0, 0]]))
     open.write(({ db }) => db.prepare("UPDATE writer SET last_ms = last_ms + 1").run())
     open.reopen()
     expect(keptOf(open, 1)).toBe("some")
@@ -117,7 +131,7 @@ describe("event ids of an incarnation", () => {
     await Effect.runPromise(
       Effect.gen(function* () {
         const directory = yield* temporaryDirectory
-        vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"], now: 1_800_000_000_000 })
+        vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date", "hrtime"], now: 1_800_000_000_000 })
         const limits = { bytesMax: 1024 * 1024, retentionBytes: 4096, idsMs: hourMs }
         const fill = (server: Server) => {
           for (let incarnation = 1; incarnation <= 80; incarnation++) {
@@ -131,7 +145,7 @@ describe("event ids of an incarnation", () => {
         yield* Effect.promise(async () => await expect.poll(() => first.faults.length).toBe(80))
         expect(first.faults.at(-1)?.reason).toBe("Full")
         first.close()
-        vi.setSystemTime(1_800_000_000_000 + 3 * hourMs)
+        vi.advanceTimersByTime(3 * hourMs)
         const second = new Server(directory, 3000, limits)
         vi.advanceTimersByTime(5000)
         yield* Effect.promise(
@@ -169,8 +183,11 @@ describe("event ids of an incarnation", () => {
         expect((yield* readLedgers(directory)).ledgers).toMatchObject([
           { state: "gone", crashLosses: [{ stored: 40, crashLost: 0 }] }
         ])
-        const open = new OpenStore(directory)
-        open.write((store) => store.ids.forgetOld([0, 1, 2, 3], Date.now() + idsMs + 2 * hourMs, idsMs))
+        let laterMs = 0
+        const clock = { ...machineClock, monotonicMs: () => machineClock.monotonicMs() + laterMs }
+        const open = new OpenStore(directory, clock)
+        laterMs = idsMs + 2 * hourMs
+        open.write((store) => store.ids.forgetOld([0, 1, 2, 3], idsMs))
         open.close()
         expect((yield* readLedgers(directory)).ledgers).toMatchObject([{ state: "forgotten", crashLosses: [] }])
       }).pipe(Effect.scoped)
@@ -182,6 +199,7 @@ describe("event ids of an incarnation", () => {
 function asFormatThree(open: OpenStore): void {
   open.close()
   const sql = new DatabaseSync(pathsOf(open.directory).database)
+  toFormatFour(sql)
   sql.exec("DROP TABLE writer; PRAGMA user_version = 3; VACUUM")
   const { created_ms, topics } = sql.prepare("SELECT created_ms, topics FROM header").get() ?? {}
   sql.prepare("UPDATE header SET format = 3, sum = ?").run(rowSum(3, Number(created_ms), Number(topics)))
@@ -190,18 +208,21 @@ function asFormatThree(open: OpenStore): void {
 
 describe("a log of format 3", () => {
   it("counts each incarnation that it knows as one that writes now, also when it is full", () => {
-    using open = storeWithTopic()
-    take(open, 0, blockOf(1, [[0, 0]]))
-    take(open, 0, blockOf(2, [[0, 0]]))
+    const machine = new Machine()
+    using open = storeWithTopic(false, machine.clock)
+    take(open, blockOf(1, [[0, 0]]))
+    take(open, blockOf(2, [[0, 0]]))
     asFormatThree(open)
     const pages = () => Number(open.store.db.prepare("PRAGMA page_count").get()?.["page_count"])
-    const before = Date.now()
+    machine.trueMs = Date.now()
     open.reopen(4096)
     expect(pages()).toBeGreaterThan(1)
-    expect([take(open, before, blockOf(1, [[0, 0]])), keptOf(open, 1), keptOf(open, 2)]).toEqual([1, "all", "all"])
-    forgetAll(open, before + idsMs)
+    expect([take(open, blockOf(1, [[0, 0]])), keptOf(open, 1), keptOf(open, 2)]).toEqual([1, "all", "all"])
+    machine.pass(idsMs)
+    forgetAll(open)
     expect([rowsOf(open, 1), rowsOf(open, 2)]).toEqual([1, 1])
-    forgetAll(open, Date.now() + idsMs + hourMs + 1)
+    machine.pass(hourMs + 5 * 60_000)
+    forgetAll(open)
     expect([rowsOf(open, 1), rowsOf(open, 2)]).toEqual([0, 0])
   })
 })

@@ -259,7 +259,7 @@ describe("looking at a log", () => {
         yield* Stream.runDrain(Stream.take(lane?.batches ?? Stream.empty, 1))
         yield* lane?.settle(2n) ?? Effect.void
         const { formatVersion, topics, quarantined } = yield* inspectLog(directory)
-        expect([formatVersion, quarantined]).toEqual([4, []])
+        expect([formatVersion, quarantined]).toEqual([5, []])
         const [topic] = topics
         expect(topic?.topic).toBe("t")
         expect(topic?.partitions[0]).toMatchObject({ start: 0n, end: 5n, batches: 1 })

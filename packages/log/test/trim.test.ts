@@ -10,7 +10,7 @@ import { settingsOf, transportOf } from "../src/LogTransport.ts"
 import { LogWorker } from "../src/LogWorker.ts"
 import { positionAt } from "../src/store/read.ts"
 import { retain, retainedPerWrite, trim } from "../src/store/retention.ts"
-import { finish, rewrite, survey, type Survey } from "../src/store/compaction.ts"
+import { compact } from "./support/compact.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.ts"
 import { temporaryDirectory } from "./support/temporary.ts"
 import { Wire } from "./support/Wire.ts"
@@ -33,16 +33,6 @@ function trimAll(open: OpenStore, before: number, between: () => void = () => un
     if (to !== undefined) between()
   }
   return writes
-}
-
-function compact(open: OpenStore): void {
-  const known: Survey = { last: new Map(), end: 0 }
-  while (open.store.look(() => survey(open.store, 0, known)));
-  for (let at: number | undefined = 0; at !== undefined;) {
-    const position: number = at
-    at = open.write((store) => rewrite(store, 0, known, position))
-  }
-  open.write((store) => finish(store, 0, known))
 }
 
 describe("a trim", () => {
@@ -103,9 +93,7 @@ describe("a trim", () => {
       expect(open.store.heads.get(0)).toMatchObject({ start: 1, end: 5, bytes: bytesIn(open) })
       if (compacted) continue
       const limits = { ...noLimits, retentionBytes: 0 }
-      open.write((store) =>
-        store.heads.save(retain(store, store.topics.get("t"), store.heads.get(0), limits, Date.now(), 9))
-      )
+      open.write((store) => store.heads.save(retain(store, store.topics.get("t"), store.heads.get(0), limits, 9)))
       expect(open.store.heads.get(0)).toMatchObject({ start: 5, end: 5, bytes: 0 })
       expect([batchesIn(open), blocksIn(open)]).toEqual([0, 0])
     }

@@ -4,7 +4,10 @@ import { pathsOf } from "../src/store/tables/Directory.js"
 import { Groups } from "../src/store/groups/Groups.js"
 import { rowSum } from "../src/store/tables/rowSum.js"
 import { Store } from "../src/store/tables/Store.js"
-import { OpenStore } from "./support/openStore.js"
+import { toFormatFour } from "./support/formats.js"
+import { Machine } from "./support/Machine.js"
+import { OpenStore, storeWithTopic } from "./support/openStore.js"
+import { keptOf, maintain, put, retentionMs } from "./support/retained.js"
 
 /** The file as format 1 had it, where a member had one topic: with a member that holds the one lane, and one that leaves. */
 function asFormatOne(open: OpenStore): void {
@@ -17,6 +20,7 @@ function asFormatOne(open: OpenStore): void {
   })
   open.close()
   const sql = new DatabaseSync(pathsOf(open.directory).database)
+  toFormatFour(sql)
   sql.exec(`DROP TABLE writer; DROP TABLE member_topic; DROP TABLE member;
     CREATE TABLE member (id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, "group" TEXT NOT NULL,
       owner TEXT NOT NULL, beat INTEGER NOT NULL, lease_ms INTEGER NOT NULL, drain_ms INTEGER NOT NULL, begins TEXT NOT NULL,
@@ -28,6 +32,45 @@ function asFormatOne(open: OpenStore): void {
   sql.prepare("UPDATE header SET format = 1, sum = ?").run(rowSum(1, Number(created_ms), Number(topics)))
   sql.close()
 }
+
+/** The file as format 4 had it. */
+function asFormatFour(open: OpenStore, storedMs: ReadonlyArray<number>): void {
+  open.close()
+  const sql = new DatabaseSync(pathsOf(open.directory).database)
+  for (const [base, ms] of storedMs.entries())
+    sql.prepare("UPDATE batch SET stored_ms = ? WHERE base = ?").run(ms, base)
+  toFormatFour(sql)
+  const { created_ms, topics } = sql.prepare("SELECT created_ms, topics FROM header").get() ?? {}
+  sql.prepare("UPDATE header SET format = 4, sum = ?").run(rowSum(4, Number(created_ms), Number(topics)))
+  sql.exec("PRAGMA user_version = 4")
+  sql.close()
+}
+
+describe("a log of format 4, where times were those of the wall clock", () => {
+  const dayMs = 86_400_000
+
+  it("deletes what is old by them after an hour, and what was stored ahead of time once it is old by the upgrade", () => {
+    const machine = new Machine()
+    using open = storeWithTopic(false, machine.clock)
+    for (let record = 0; record < 4; record++) put(open)
+    asFormatFour(
+      open,
+      [-8, -6, 4000, 0].map((days) => machine.trueMs + days * dayMs)
+    )
+    open.reopen()
+    maintain(open)
+    expect(keptOf(open)).toEqual([0, 1, 2, 3])
+    machine.pass(3_600_000)
+    maintain(open)
+    expect(keptOf(open)).toEqual([1, 2, 3])
+    machine.pass(dayMs)
+    maintain(open)
+    expect(keptOf(open)).toEqual([2, 3])
+    machine.pass(retentionMs - dayMs - 3_600_000 + 1)
+    maintain(open)
+    expect(keptOf(open)).toEqual([])
+  })
+})
 
 describe("a log of format 1", () => {
   it("is brought up to date by whoever opens it for writing, with its records, its members and who holds what", () => {
@@ -47,7 +90,7 @@ describe("a log of format 1", () => {
     expect(groups.held(topic, "g", 5)).toHaveLength(1)
     expect(open.read()[0]?.records).toHaveLength(1)
     open.reopen()
-    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 4 })
+    expect(open.store.db.prepare("PRAGMA user_version").get()).toEqual({ user_version: 5 })
   })
 
   it("is left as it is by who only reads it, and refused", () => {

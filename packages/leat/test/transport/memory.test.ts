@@ -1,7 +1,9 @@
-import { Effect, Stream } from "effect"
+import { Clock, Effect, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { MemoryBroker, memoryTransport } from "leat"
 import { batchOf, type PlainRecord, sendEffect } from "leat/transport"
 import { describe, expect, it } from "vitest"
+import { WallClock } from "../../src/testing/story/WallClock.js"
 
 /** Sends each list in a request of its own to one partition; returns the fates, and what a raw read finds, twice. */
 const stored = (
@@ -41,6 +43,29 @@ describe("the memory transport", () => {
     const { first } = await stored({ retentionBytes: 4096 }, requests)
     expect(first.map(({ position }) => position)).toEqual([2n, 3n])
   })
+
+  it.each([-10, 10])("deletes by age whatever the wall clock says: wrong by %i years for a minute", (years) =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const clock = new WallClock(yield* Clock.Clock)
+        const wrongMs = years * 365 * 86_400_000
+        clock.jump(wrongMs)
+        const broker = new MemoryBroker()
+        broker.ensure({ topic: "t", partitions: 1, retention: { timeMs: 7 * 86_400_000 } })
+        const transport = memoryTransport(broker)
+        const writer = yield* transport.openWriter("t").pipe(Effect.provideService(Clock.Clock, clock))
+        const startAfter = Effect.fnUntraced(function* (days: number) {
+          yield* TestClock.adjust(`${days} days`)
+          yield* sendEffect(writer, 0, batchOf([{ key: "k", value: "v" }]), 0, 1, 1000)
+          const [bounds] = yield* transport.bounds("t")
+          return bounds?.start
+        })
+        expect(yield* startAfter(0)).toBe(0n)
+        clock.jump(-wrongMs)
+        expect([yield* startAfter(1), yield* startAfter(6), yield* startAfter(1)]).toEqual([0n, 0n, 1n])
+      }).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
+    )
+  )
 
   it("gives each reader bytes of its own", async () => {
     const { first, second } = await stored({}, [[{ key: "k", value: "abc", headers: [["own", new Uint8Array(3)]] }]])

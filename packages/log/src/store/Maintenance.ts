@@ -82,10 +82,10 @@ export class Maintenance {
   /** Whether any topic has retention or compaction, or there are ids to delete; without any of it, maintenance never writes. */
   #hasWork(): boolean {
     const { retentionBytes, retentionMs, idsMs } = this.#options
-    const { ids, ages } = this.#store
+    const { ids } = this.#store
     return this.#store.look(
       () =>
-        ids.hasOld(ages.nowMs, idsMs) ||
+        ids.hasOld(idsMs) ||
         retentionBytes !== undefined ||
         retentionMs !== undefined ||
         this.#store.topics.all.some(
@@ -103,6 +103,8 @@ export class Maintenance {
     const isFree =
       row === undefined || holder === owner || this.#beats.isStill(String(holder), beat, Math.max(leaseMs, 2 * everyMs))
     if (isFree) this.#put.run(owner, beat + 1)
+    // A log that nobody appends to learns of its clocks here.
+    if (isFree) this.#store.ages.stamp()
     return isFree
   }
 
@@ -110,7 +112,7 @@ export class Maintenance {
     for (let isMore = true; isMore && !this.#isClosed;) {
       isMore = await this.#write(() => {
         const head = this.#store.heads.get(partition)
-        const after = retain(this.#store, topic, head, this.#options, this.#store.ages.nowMs, retainedPerWrite)
+        const after = retain(this.#store, topic, head, this.#options, retainedPerWrite)
         if (after !== head) this.#store.heads.save(after)
         return after !== head
       })
@@ -127,11 +129,11 @@ export class Maintenance {
   }
 
   #forgetIds(): boolean {
-    const { ids, ages, topics } = this.#store
+    const { ids, topics } = this.#store
     const partitions = topics.all.flatMap((topic) =>
       Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number)
     )
-    return ids.forgetOld(partitions, ages.nowMs, this.#options.idsMs)
+    return ids.forgetOld(partitions, this.#options.idsMs)
   }
 
   async #compactAll(isDue: (partition: number) => boolean): Promise<void> {

@@ -1,4 +1,3 @@
-import { wallMs } from "../clock.ts"
 import { Block, mergeBlocks } from "../Block.ts"
 import { Refusal } from "../Fault.ts"
 import type { AppendResult } from "../Message.ts"
@@ -31,24 +30,23 @@ export function append(
   refuseLarge(sent, limits)
   // All refusals come before the first write: an id must not be added for a record that is not stored.
   const head = store.heads.get(partition)
-  const { nowMs } = store.ages
-  const duplicates = store.ids.take(partition, sent, nowMs)
+  const stored = store.ages.stamp()
+  const duplicates = store.ids.take(partition, sent, stored)
   if (duplicates?.size === sent.count) return { base: head.end, duplicates: [...duplicates] }
   const block = duplicates === undefined ? sent : mergeBlocks([sent], (_, index) => !duplicates.has(index))
-  const storedMs = wallMs()
   const { count } = block
   const base = head.end
-  block.seal({ partition, base, span: count, storedAtMs: storedMs })
+  block.seal({ partition, base, span: count, storedAtMs: stored.ms })
   const { firstTimeMs, lastTimeMs } = block
   const id = store.heads.takeId()
   const highMs = base === 0 ? lastTimeMs : Math.max(head.highMs, lastTimeMs)
   const length = block.bytes.length
   store.batches.put(
-    { partition, base, end: base + count, firstMs: firstTimeMs, lastMs: lastTimeMs, highMs, storedMs, length, id },
+    { partition, base, end: base + count, firstMs: firstTimeMs, lastMs: lastTimeMs, highMs, stored, length, id },
     block
   )
   const appended = { ...head, end: base + count, bytes: head.bytes + length, highMs, lastId: id }
-  store.heads.save(retain(store, topic, appended, limits, nowMs, retainedPerAppend))
+  store.heads.save(retain(store, topic, appended, limits, retainedPerAppend))
   return { base, duplicates: duplicates === undefined ? [] : [...duplicates] }
 }
 

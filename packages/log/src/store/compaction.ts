@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import { type Block, mergeBlocks } from "../Block.ts"
+import type { Stamp } from "./tables/AgeClock.ts"
 import type { BatchRow } from "./tables/Batches.ts"
 import type { Store } from "./tables/Store.ts"
 
@@ -104,8 +105,8 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
   )
   // Small batches are merged; a large one that loses nothing is not rewritten.
   if (merged.count === records && batches.length < 8) return
-  const storedMs = Math.max(...batches.map(({ row }) => row.storedMs))
-  merged.seal({ partition, base: first.base, span: final.end - first.base, storedAtMs: storedMs })
+  const stored = youngestOf(store, final, batches)
+  merged.seal({ partition, base: first.base, span: final.end - first.base, storedAtMs: stored.ms })
   for (const { row } of batches) store.batches.remove(row)
   const id = store.heads.takeId()
   store.batches.put(
@@ -116,7 +117,7 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
       firstMs: merged.firstTimeMs,
       lastMs: merged.lastTimeMs,
       highMs: final.highMs,
-      storedMs,
+      stored,
       length: merged.bytes.length,
       id
     },
@@ -125,6 +126,20 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
   const head = store.heads.get(partition)
   const before = batches.reduce((total, { row }) => total + row.length, 0)
   store.heads.save({ ...head, bytes: head.bytes - before + merged.bytes.length, lastId: Math.max(head.lastId, id) })
+}
+
+/** Of all that are merged, so that nothing is deleted before its time. */
+function youngestOf({ ages }: Store, final: BatchRow, batches: ReadonlyArray<Batch>): Stamp {
+  const { ageOf } = ages
+  let { stored } = final
+  let youngestMs = ageOf(stored) ?? 0
+  for (const { row } of batches) {
+    const ageMs = ageOf(row.stored) ?? 0
+    if (ageMs >= youngestMs) continue
+    stored = row.stored
+    youngestMs = ageMs
+  }
+  return stored
 }
 
 function keyText(key: Uint8Array): string {

@@ -1,4 +1,5 @@
 /** What is deleted from the start of a partition: by its retention, or because a reader asks for it. In writes of bounded size. */
+import type { BatchRow } from "./tables/Batches.ts"
 import type { Head } from "./tables/Heads.ts"
 import type { Store } from "./tables/Store.ts"
 import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
@@ -8,29 +9,30 @@ export const retainedPerWrite = 256
 
 /**
  * Deletes whole batches from the start of a partition: those older than the retention time, then the oldest beyond the retention bytes, at
- * most `rowsMax` of them. Inside a write; the caller saves the returned head.
+ * most `rowsMax` of them. Inside a write; the caller saves the returned head. A batch of unknown age is at least as old as those behind it.
  */
-export function retain(
-  store: Store,
-  topic: Topic,
-  head: Head,
-  defaults: RetentionDefaults,
-  nowMs: number,
-  rowsMax: number
-): Head {
+export function retain(store: Store, topic: Topic, head: Head, defaults: RetentionDefaults, rowsMax: number): Head {
   // A compacted topic has no retention, unless its own spec sets one.
   const retentionMs = topic.retentionMs ?? (topic.compacted ? undefined : defaults.retentionMs)
   const retentionBytes = topic.retentionBytes ?? (topic.compacted ? undefined : defaults.retentionBytes)
   if (retentionMs === undefined && (retentionBytes === undefined || head.bytes <= retentionBytes)) return head
   let { start, bytes } = head
-  for (let rows = 0; rows < rowsMax && start < head.end; rows++) {
-    const row = store.batches.next(head.partition, start, head.end)
+  const ageOf = retentionMs === undefined ? undefined : store.ages.ageOf
+  const doubtful: Array<BatchRow> = []
+  for (let rows = 0, at = start; rows < rowsMax && at < head.end; rows++) {
+    const row = store.batches.next(head.partition, at, head.end)
     if (row === undefined) break
-    const isOld = retentionMs !== undefined && row.storedMs < nowMs - retentionMs
-    if (!isOld && (retentionBytes === undefined || bytes <= retentionBytes)) break
-    store.batches.remove(row)
-    start = row.end
-    bytes = Math.max(0, bytes - row.length)
+    at = row.end
+    const ageMs = ageOf === undefined ? 0 : ageOf(row.stored)
+    doubtful.push(row)
+    const isTooMuch = retentionBytes !== undefined && bytes > retentionBytes
+    if (ageMs === undefined && !isTooMuch) continue
+    if ((ageMs ?? 0) <= (retentionMs ?? Number.POSITIVE_INFINITY) && !isTooMuch) break
+    for (const one of doubtful.splice(0)) {
+      store.batches.remove(one)
+      start = one.end
+      bytes = Math.max(0, bytes - one.length)
+    }
   }
   return start === head.start ? head : { ...head, start, bytes: start === head.end ? 0 : bytes }
 }

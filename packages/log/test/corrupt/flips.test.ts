@@ -152,22 +152,29 @@ const valuesOf = (directory: string, query: string): ReadonlyArray<unknown> => {
 }
 
 describe("one flipped bit in the page of", () => {
-  it.for(["writer", "id_range"])("%s costs event ids: events are sent and handled", { timeout: 60_000 }, (table) =>
-    Effect.runPromise(
-      Effect.gen(function* () {
-        const flips = flipsOf(table)
-        expect(flips.map(({ costs }) => costs)).toContain("page")
-        for (const { at, costs, directory } of flips) {
-          const { sent, handled } = yield* live(directory)
-          expect({ at, sent, handled }).toEqual({ at, sent: ["stored", "stored"], handled: "2" })
-          if (costs !== "page") continue
-          expect(valuesOf(directory, "SELECT DISTINCT what FROM quarantine")).toEqual(["ids"])
-          // Whoever counts the stored events of this incarnation by its ids must know that some are missing.
-          if (table === "id_range")
-            expect(valuesOf(directory, `SELECT kept FROM writer WHERE hex(incarnation) LIKE '1414%'`)).toEqual(["some"])
-        }
-      })
-    )
+  it.for(["writer", "id_range", "clock"])(
+    "%s costs ids or ages: events are sent and handled",
+    { timeout: 60_000 },
+    (table) =>
+      Effect.runPromise(
+        Effect.gen(function* () {
+          const flips = flipsOf(table)
+          expect(flips.map(({ costs }) => costs)).toContain("page")
+          for (const { at, costs, directory } of flips) {
+            const { sent, handled } = yield* live(directory)
+            expect({ at, sent, handled }).toEqual({ at, sent: ["stored", "stored"], handled: "2" })
+            if (costs !== "page") continue
+            expect(valuesOf(directory, "SELECT DISTINCT what FROM quarantine")).toEqual([
+              table === "clock" ? "clock" : "ids"
+            ])
+            // Whoever counts the stored events of this incarnation by its ids must know that some are missing.
+            if (table === "id_range")
+              expect(valuesOf(directory, `SELECT kept FROM writer WHERE hex(incarnation) LIKE '1414%'`)).toEqual([
+                "some"
+              ])
+          }
+        })
+      )
   )
 
   it.for(["member", "member_topic", "lane"])("%s stops no event, and a group is told", { timeout: 120_000 }, (table) =>

@@ -2,6 +2,7 @@ import { batchOf, type PlainRecord } from "leat/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { type ClockSource, machineClock } from "../../src/clock.js"
 import { batchesOf } from "../../src/batchesOf.js"
 import { Block } from "../../src/Block.js"
 import { append, type AppendLimits } from "../../src/store/append.js"
@@ -18,9 +19,12 @@ export class OpenStore {
   store: Store
   #isOpen = true
 
-  constructor(directory = mkdtempSync(join(tmpdir(), "leat-store-"))) {
+  readonly #clock: ClockSource
+
+  constructor(directory = mkdtempSync(join(tmpdir(), "leat-store-")), clock = machineClock) {
     this.directory = directory
-    this.store = new Store({ paths: pathsOf(directory), isReadOnly: false })
+    this.#clock = clock
+    this.store = new Store({ paths: pathsOf(directory), isReadOnly: false }, clock)
   }
 
   write<A>(work: (store: Store) => A): A {
@@ -62,10 +66,11 @@ export class OpenStore {
     this.#isOpen = false
   }
 
-  reopen(bytesMax?: number): void {
+  reopen(bytesMax?: number): this {
     this.close()
-    this.store = new Store({ paths: pathsOf(this.directory), isReadOnly: false, bytesMax })
+    this.store = new Store({ paths: pathsOf(this.directory), isReadOnly: false, bytesMax }, this.#clock)
     this.#isOpen = true
+    return this
   }
 
   [Symbol.dispose](): void {
@@ -75,8 +80,8 @@ export class OpenStore {
 }
 
 /** A store with the topic `t` of one partition. */
-export function storeWithTopic(compacted = false): OpenStore {
-  const open = new OpenStore()
+export function storeWithTopic(compacted = false, clock = machineClock): OpenStore {
+  const open = new OpenStore(undefined, clock)
   open.write((store) => store.topics.create({ topic: "t", partitions: 1, compacted }))
   return open
 }

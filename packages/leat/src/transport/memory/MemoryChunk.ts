@@ -16,7 +16,7 @@ const recordsMax = 512
 export class MemoryChunk {
   /** Position of the first record. */
   readonly base: Position
-  /** When the last of it was stored, in epoch milliseconds. */
+  /** When the last of it was stored, by the monotonic clock. */
   storedAtMs = 0
   count = 0
   bytes = 0

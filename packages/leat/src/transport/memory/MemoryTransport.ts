@@ -5,6 +5,7 @@
 import { Clock, Effect, Result, Schema, SchemaIssue, Stream } from "effect"
 import { formFault } from "../../given/formFault.ts"
 import { takes } from "../../given/takes.ts"
+import { monotonicMs } from "../../Wake.ts"
 import { MemoryGroup } from "./MemoryGroup.ts"
 import { MemoryPartition } from "./MemoryPartition.ts"
 import {
@@ -173,7 +174,7 @@ export function memoryTransport(broker: MemoryBroker): Transport {
         return {
           partitions: topic.partitions.length,
           send: (partition, batch, from, to, _timeoutMs, answer) =>
-            answer([append(broker, topic, { partition, batch, from, to }, clock.currentTimeMillisUnsafe())]),
+            answer([append(broker, topic, { partition, batch, from, to }, monotonicMs(clock))]),
           // A send is stored or not when it returns: there is never anything on its way that could still land.
           fence: (partition) => Effect.map(partitionOf(topic, partition, "fence"), (log): Position => log.end)
         }

@@ -1,6 +1,7 @@
 /** The batches of the partitions: find by position, read and verify, insert and delete. */
 import { Block } from "../../Block.ts"
 import { isDamage } from "../../Fault.ts"
+import type { Stamp } from "./AgeClock.ts"
 import type { Database } from "./Database.ts"
 import { rowSum } from "./rowSum.ts"
 
@@ -13,12 +14,12 @@ export interface BatchRow {
   readonly lastMs: number
   /** Latest time of this batch and all before it. It rises with the position, so a time is found by binary search. */
   readonly highMs: number
-  readonly storedMs: number
+  readonly stored: Stamp
   readonly length: number
   readonly id: number
 }
 
-const columns = 'partition, base, "end", first_ms, last_ms, high_ms, stored_ms, length, id, sum'
+const columns = 'partition, base, "end", first_ms, last_ms, high_ms, stored_ms, length, id, sum, clock'
 
 export class Batches {
   readonly #before
@@ -34,7 +35,7 @@ export class Batches {
       `SELECT ${columns} FROM batch WHERE partition = ? AND base <= ? ORDER BY base DESC LIMIT 1`
     )
     this.#from = db.prepare(`SELECT ${columns} FROM batch WHERE partition = ? AND base >= ? ORDER BY base LIMIT 1`)
-    this.#insert = db.prepare("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    this.#insert = db.prepare("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     this.#remove = db.prepare("DELETE FROM batch WHERE partition = ? AND base = ?")
     this.#bytes = db.prepare("SELECT block FROM bytes WHERE id = ?")
     this.#insertBytes = db.prepare("INSERT INTO bytes VALUES (?, ?)")
@@ -42,9 +43,10 @@ export class Batches {
   }
 
   put(row: BatchRow, block: Block): void {
-    const { partition, base, end, firstMs, lastMs, highMs, storedMs, length, id } = row
+    const { partition, base, end, firstMs, lastMs, highMs, stored, length, id } = row
+    const { clock, ms } = stored
     this.#insertBytes.run(id, block.bytes)
-    this.#insert.run(partition, base, end, firstMs, lastMs, highMs, storedMs, length, id, sumOf(row))
+    this.#insert.run(partition, base, end, firstMs, lastMs, highMs, ms, length, id, sumOf(row), clock)
   }
 
   remove({ partition, base, id }: BatchRow): void {
@@ -120,7 +122,7 @@ function attempt(get: () => Record<string, unknown> | undefined): BatchRow | "da
       firstMs: Number(raw["first_ms"]),
       lastMs: Number(raw["last_ms"]),
       highMs: Number(raw["high_ms"]),
-      storedMs: Number(raw["stored_ms"]),
+      stored: { clock: Number(raw["clock"]), ms: Number(raw["stored_ms"]) },
       length: Number(raw["length"]),
       id: Number(raw["id"])
     }
@@ -131,6 +133,8 @@ function attempt(get: () => Record<string, unknown> | undefined): BatchRow | "da
   }
 }
 
-function sumOf({ partition, base, end, firstMs, lastMs, highMs, storedMs, length, id }: BatchRow): number {
-  return rowSum(partition, base, end, firstMs, lastMs, highMs, storedMs, length, id)
+function sumOf({ partition, base, end, firstMs, lastMs, highMs, stored, length, id }: BatchRow): number {
+  const values = [partition, base, end, firstMs, lastMs, highMs, stored.ms, length, id]
+  // As formats before 5 have it.
+  return stored.clock === 0 ? rowSum(...values) : rowSum(...values, stored.clock)
 }

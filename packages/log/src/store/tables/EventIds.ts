@@ -8,6 +8,7 @@ import { EventIdCursor } from "leat/record"
 import { isDamage } from "../../Fault.ts"
 import type { Block } from "../../Block.ts"
 import type { IdRange } from "../../Message.ts"
+import type { AgeClock, Stamp } from "./AgeClock.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"
@@ -49,6 +50,7 @@ const forgottenPerWrite = 1024
 
 export class EventIds {
   readonly #quarantine: Quarantine
+  readonly #ages: AgeClock
   readonly #writers: Writers
   readonly #top
   readonly #before
@@ -65,8 +67,9 @@ export class EventIds {
   /** The lane that is being read or written. */
   #at: IdLane | undefined
 
-  constructor(db: Database, quarantine: Quarantine) {
+  constructor(db: Database, quarantine: Quarantine, ages: AgeClock) {
     this.#quarantine = quarantine
+    this.#ages = ages
     this.#writers = new Writers(db, quarantine)
     const lane = "partition = ? AND incarnation = ? AND stream = ? AND bucket = ?"
     const select = "SELECT first, last, sum FROM id_range"
@@ -84,7 +87,7 @@ export class EventIds {
   }
 
   /** Adds the ids of a batch, inside a write. Returns the duplicates, if there are any: records whose event the partition has stored. */
-  take(partition: number, block: Block, nowMs: number): ReadonlySet<number> | undefined {
+  take(partition: number, block: Block, now: Stamp): ReadonlySet<number> | undefined {
     let duplicates: Set<number> | undefined
     let lane: IdLane | undefined
     const cursor = this.#cursor
@@ -92,7 +95,7 @@ export class EventIds {
       if (!cursor.read(block.data, block.headersStart(index))) continue
       if (lane === undefined || !isLaneOf(lane, cursor)) {
         lane = this.#lane(partition, cursor)
-        this.#writers.note(lane.writer, nowMs)
+        this.#writers.note(lane.writer, now)
       }
       if (lane.isLost || this.#add(partition, lane, cursor.seq)) continue
       duplicates ??= new Set()
@@ -125,9 +128,9 @@ export class EventIds {
   }
 
   /** Whether an incarnation has not written for `idsMs` and still has ids. */
-  hasOld(nowMs: number, idsMs: number): boolean {
+  hasOld(idsMs: number): boolean {
     try {
-      return this.#writers.due(nowMs, idsMs) !== undefined
+      return this.#writers.due(this.#ages, idsMs) !== undefined
     } catch (error) {
       if (!isDamage(error)) throw error
       // They are kept longer than that; what else is to be done must not wait for them.
@@ -137,8 +140,8 @@ export class EventIds {
   }
 
   /** Deletes ids of an incarnation that has not written for `idsMs`, in all partitions of the log, inside a write. False if there is none. */
-  forgetOld(partitions: Iterable<number>, nowMs: number, idsMs: number): boolean {
-    const writer = this.#writers.due(nowMs, idsMs)
+  forgetOld(partitions: Iterable<number>, idsMs: number): boolean {
+    const writer = this.#writers.due(this.#ages, idsMs)
     if (writer === undefined) return false
     const { incarnation } = writer
     let left = forgottenPerWrite

@@ -12,8 +12,8 @@ export interface Damage {
   /** Positions [base, end) that cannot be read; equal if no record is lost. */
   readonly base: number
   readonly end: number
-  /** `block`: bytes of a batch. `index`: its row. `head`, `lane`, `ids`: rows of these tables. `tail`: commits that are gone. */
-  readonly what: "block" | "index" | "head" | "lane" | "ids" | "tail"
+  /** `block`: bytes of a batch. `index`: its row. `head`, `lane`, `ids`: rows of these tables. `clock`: by which ages are reckoned. `tail`: commits that are gone. */
+  readonly what: "block" | "index" | "head" | "lane" | "ids" | "clock" | "tail"
 }
 
 export class Quarantine {

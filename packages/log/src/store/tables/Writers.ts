@@ -3,6 +3,7 @@
  * deleted, so that nobody takes an event whose id was deleted for one that was never stored.
  */
 import { Buffer } from "node:buffer"
+import type { AgeClock, Stamp } from "./AgeClock.ts"
 import type { Database } from "./Database.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import { rowSum } from "./rowSum.ts"
@@ -12,10 +13,12 @@ export type Kept = "all" | "some" | "none"
 
 export interface Writer {
   readonly incarnation: Buffer
-  /** Time of its last write, as `AgeClock` has it, up to `precisionMs` too early; in epoch milliseconds. */
-  lastMs: number
+  /** Its last write, up to `precisionMs` too early; undefined if it has never written. */
+  last: Stamp | undefined
   kept: Kept
 }
+
+const never: Stamp = { clock: -1, ms: 0 }
 
 /** A writer's row is not written again within this time, in milliseconds. */
 const precisionMs = 3_600_000
@@ -24,7 +27,7 @@ export class Writers {
   readonly #quarantine: Quarantine
   readonly #get
   readonly #put
-  readonly #old
+  readonly #oldest
   readonly #known = new Map<string, Writer>()
   /** A row could not be read or written: until the log is opened again, none is. */
   #isLost = false
@@ -33,8 +36,11 @@ export class Writers {
   constructor(db: Database, quarantine: Quarantine) {
     this.#quarantine = quarantine
     this.#get = db.prepare("SELECT * FROM writer WHERE incarnation = ?")
-    this.#put = db.prepare("INSERT OR REPLACE INTO writer VALUES (?, ?, ?, ?)")
-    this.#old = db.prepare("SELECT * FROM writer WHERE last_ms < ? AND kept <> 'none' LIMIT 1")
+    this.#put = db.prepare("INSERT OR REPLACE INTO writer VALUES (?, ?, ?, ?, ?)")
+    // Times of a later clock are later. Those of no clock (-1) are of no use.
+    this.#oldest = db.prepare(
+      "SELECT * FROM writer WHERE kept <> 'none' AND clock >= 0 ORDER BY clock, last_ms LIMIT 1"
+    )
   }
 
   /** The writer of an incarnation; one that has no row yet has never written. */
@@ -43,24 +49,20 @@ export class Writers {
     const key = id.toString("latin1")
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    if (this.#isLost) return { incarnation: id, lastMs: Number.NEGATIVE_INFINITY, kept: "some" }
+    if (this.#isLost) return { incarnation: id, last: undefined, kept: "some" }
     this.#isAtWork = true
     const row = this.#get.get(id)
     this.#isAtWork = false
-    const writer =
-      row === undefined
-        ? { incarnation: id, lastMs: Number.NEGATIVE_INFINITY, kept: "all" as const }
-        : this.#verified(row)
+    const writer = row === undefined ? { incarnation: id, last: undefined, kept: "all" as const } : this.#verified(row)
     this.#known.set(key, writer)
     return writer
   }
 
   /** The incarnation writes, inside a write. */
-  note(writer: Writer, nowMs: number): void {
-    const { lastMs, kept } = writer
-    // A time ahead is corrected too: the clock was wrong then.
-    if (kept !== "none" && Math.abs(nowMs - lastMs) < precisionMs) return
-    writer.lastMs = nowMs
+  note(writer: Writer, now: Stamp): void {
+    const { last, kept } = writer
+    if (kept !== "none" && last?.clock === now.clock && Math.abs(now.ms - last.ms) < precisionMs) return
+    writer.last = now
     writer.kept = kept === "none" ? "some" : kept
     this.save(writer)
   }
@@ -69,21 +71,22 @@ export class Writers {
   lessen(writer: Writer): void {
     if (writer.kept !== "all") return
     writer.kept = "some"
-    if (Number.isFinite(writer.lastMs)) this.save(writer)
+    if (writer.last !== undefined) this.save(writer)
   }
 
   /** A writer that has not written for `idsMs`, and of which ids are kept; undefined if there is none. */
-  due(nowMs: number, idsMs: number): Writer | undefined {
-    const row = this.#old.get(nowMs - idsMs - precisionMs)
-    return row === undefined ? undefined : this.#verified(row)
+  due(ages: AgeClock, idsMs: number): Writer | undefined {
+    const row = this.#oldest.get()
+    const age = row === undefined ? undefined : ages.ageOf(stampOf(row))
+    return row === undefined || age === undefined || age <= idsMs + precisionMs ? undefined : this.#verified(row)
   }
 
   /** Inside a write. */
   save(writer: Writer): void {
     if (this.#isLost) return
-    const { incarnation, lastMs, kept } = writer
+    const { incarnation, last = never, kept } = writer
     this.#isAtWork = true
-    this.#put.run(incarnation, lastMs, kept, sumOf(writer))
+    this.#put.run(incarnation, last.ms, kept, sumOf(writer), last.clock)
     this.#isAtWork = false
   }
 
@@ -109,7 +112,7 @@ export class Writers {
   #verified(row: Record<string, unknown>): Writer {
     const id = row["incarnation"]
     const incarnation = Buffer.from(id instanceof Uint8Array ? id : [])
-    const writer = { incarnation, lastMs: Number(row["last_ms"]), kept: keptOf(row["kept"]) }
+    const writer = { incarnation, last: stampOf(row), kept: keptOf(row["kept"]) }
     if (row["sum"] === sumOf(writer)) return writer
     this.report()
     return { ...writer, kept: "some" }
@@ -120,6 +123,11 @@ function keptOf(value: unknown): Kept {
   return value === "all" || value === "none" ? value : "some"
 }
 
-function sumOf({ incarnation, lastMs, kept }: Writer): number {
-  return rowSum(incarnation, lastMs, kept)
+function stampOf(row: Record<string, unknown>): Stamp {
+  return { clock: Number(row["clock"]), ms: Number(row["last_ms"]) }
+}
+
+function sumOf({ incarnation, last = never, kept }: Writer): number {
+  // Without a clock, as formats before 5 have it.
+  return last.clock === 0 ? rowSum(incarnation, last.ms, kept) : rowSum(incarnation, last.ms, kept, last.clock)
 }

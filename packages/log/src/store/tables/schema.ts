@@ -8,7 +8,7 @@ import { wallMs } from "../../clock.ts"
 import { rowSum } from "./rowSum.ts"
 
 /** Version of the whole format: tables, row sums and blocks. */
-export const formatVersion = 4
+export const formatVersion = 5
 
 /** Older formats that are migrated when the log is opened for writing. */
 export const oldestFormat = 1
@@ -19,6 +19,14 @@ export const applicationId = 0x6c656174
 /** When each incarnation wrote last, and which of its ids are kept. */
 const writers = `CREATE TABLE writer (incarnation BLOB PRIMARY KEY, last_ms INTEGER NOT NULL, kept TEXT NOT NULL,
   sum INTEGER NOT NULL) WITHOUT ROWID;`
+
+/** By which clock a time was read, and the clocks. Times of formats before 5 are wall clock times: the clock 0. */
+const clocks = `ALTER TABLE batch ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE writer ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE clock (id INTEGER PRIMARY KEY, first_id INTEGER NOT NULL, name TEXT NOT NULL, ref_ms INTEGER NOT NULL,
+  from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL, shift_ms INTEGER,
+  most_ms INTEGER NOT NULL,  sum INTEGER NOT NULL);
+`
 
 /** Topics of members: a member of a group has a row for each topic that it reads. */
 const memberTopics = `CREATE TABLE member_topic (topic INTEGER NOT NULL, member INTEGER NOT NULL, drain_ms INTEGER NOT NULL,
@@ -49,7 +57,7 @@ CREATE TABLE lane ("group" TEXT NOT NULL, partition INTEGER NOT NULL, topic INTE
 CREATE TABLE owner (task TEXT PRIMARY KEY, owner TEXT NOT NULL, beat INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE quarantine (partition INTEGER NOT NULL, base INTEGER NOT NULL, "end" INTEGER NOT NULL, what TEXT NOT NULL,
   found_ms INTEGER NOT NULL, PRIMARY KEY (partition, base, what)) WITHOUT ROWID;
-`
+${clocks}`
 
 /** By the format that is migrated. The header is rewritten in the same transaction. */
 export const upgrades: Readonly<Record<number, (sql: DatabaseSync) => void>> = {
@@ -73,6 +81,12 @@ ALTER TABLE member ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
   3: (sql) => {
     sql.exec(writers)
     addWriters(sql, wallMs())
+  },
+  // Times were those of the wall clock.
+  4: (sql) => {
+    sql.exec(clocks)
+    const row = [0, 0, "", 0, 0, 0, 0, 0, 0, 0]
+    sql.prepare("INSERT INTO clock VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").run(...row, rowSum(...row))
   }
 }
 
