@@ -221,10 +221,16 @@ describe("what was told of a sink", () => {
   })
 
   it("is told again when it begins again after a while in which nothing was sent", () => {
-    for (const again of [0, 1])
+    for (const partition of [0, 1])
       expect(
-        told([0, "fails", 0], [11, "fails", 0], [400, "fails", again], [411, "fails", again], [412, "stores", again])
-      ).toEqual([stands(0), stands(again), "a/b stores again, after 12 seconds"])
+        told(
+          [0, "fails", 0],
+          [11, "fails", 0],
+          [400, "fails", partition],
+          [411, "fails", partition],
+          [412, "stores", partition]
+        )
+      ).toEqual([stands(0), stands(partition), "a/b stores again, after 12 seconds"])
   })
 
   it("is told once while one of its partitions fails all the time", () => {
