@@ -337,10 +337,15 @@ function judgedBy(error: unknown): FailedWith {
     // A getter that throws, a proxy that is revoked: it is a failure of the handler all the same.
     return { tag: "Error", detail: textOfThrown(error) }
   }
-  return { tag: typeof error === "string" ? error : "Error", detail: textOfThrown(error) }
+  return { tag: typeof error === "string" ? nameIn(error) : "Error", detail: textOfThrown(error) }
 }
 
 function tagOf(error: object): string {
-  if ("_tag" in error && typeof error._tag === "string") return error._tag
-  return "name" in error && typeof error.name === "string" ? error.name : "Error"
+  if ("_tag" in error && typeof error._tag === "string") return nameIn(error._tag)
+  return "name" in error && typeof error.name === "string" ? nameIn(error.name) : "Error"
+}
+
+/** What policies match and counters show is a name, and no sentence: that may hold anything, and each would be a row of the ledger. */
+function nameIn(text: string): string {
+  return /^[\w$.:/-]{1,64}$/.test(text) ? text : "Error"
 }

@@ -5,7 +5,7 @@
  * `send` and `fence` are not among them: nothing else may be sent while one of these runs. Neither are a lane's `batches`, of which each pull
  * would cost a fiber; who leaves a lane gives it back with `released`.
  */
-import { type Array as Arr, type Cause, Clock, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { type Array as Arr, type Cause, Clock, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { warn } from "../Telemetry.ts"
 import { monotonicMs } from "../Wake.ts"
 import type { Lane, Transport } from "./index.ts"
@@ -198,12 +198,14 @@ function leavableLane(name: string, lane: Lane): Lane {
 function pulled<A, E>(calls: LeavableCalls, kind: string, stream: Stream.Stream<A, E>): Stream.Stream<A, E> {
   const pulling = Effect.gen(function* () {
     type Answer = Deferred.Deferred<Arr.NonEmptyReadonlyArray<A>, E | Cause.Done>
-    const wanted = yield* Queue.unbounded<Answer>()
+    // No queue: what completes a Deferred runs on whoever waits for it, so that a pull which has its answer at once costs no turn.
+    let wanted = Deferred.makeUnsafe<Answer>()
     let open: Answer | undefined
     const serving = Effect.gen(function* () {
       const pull = yield* Stream.toPull(stream)
       for (let isOn = true; isOn;) {
-        const answer = yield* Queue.take(wanted)
+        const answer = yield* Deferred.await(wanted)
+        wanted = Deferred.makeUnsafe()
         const exit = yield* Effect.exit(pull)
         isOn = Exit.isSuccess(exit)
         open = undefined
@@ -219,7 +221,7 @@ function pulled<A, E>(calls: LeavableCalls, kind: string, stream: Stream.Stream<
       const ended = fiber.pollUnsafe()
       if (ended !== undefined) return overOf(ended)
       open = answer
-      Queue.offerUnsafe(wanted, answer)
+      Deferred.doneUnsafe(wanted, Exit.succeed(answer))
       return Effect.onInterrupt(Deferred.await(answer), () => calls.leave(kind, fiber))
     })
   })
