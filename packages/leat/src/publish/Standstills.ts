@@ -9,8 +9,11 @@ import type { PartitionHome } from "./Pumped.ts"
 /** How long a partition may store nothing until that is told, in milliseconds. */
 export const standstillMs = 10_000
 
-/** After so long without a failure it is another trouble that begins: nothing was sent meanwhile, in milliseconds. */
+/** How long what has failed is shown after it has failed last, in milliseconds. */
 const quietMs = 120_000
+
+/** After so long without a failure it is another trouble that begins: nothing was sent meanwhile. Retries have longer pauses than two minutes. In milliseconds. */
+const forgetMs = 900_000
 
 /** Partitions that are named. */
 const namesMax = 8
@@ -44,7 +47,7 @@ export class Standstills {
       this.#troubles.set(home, troubles)
     }
     const before = troubles.get(partition)
-    const isSame = before !== undefined && sentAtMs - before.lastMs <= quietMs
+    const isSame = before !== undefined && sentAtMs - before.lastMs <= forgetMs
     const sinceMs = isSame ? before.sinceMs : sentAtMs
     troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why })
     // What was told is over where nothing of it fails any more: this is another trouble.
@@ -73,7 +76,7 @@ export class Standstills {
   #forgetOld(home: PartitionHome): boolean {
     let hasForgotten = false
     for (const [partition, { lastMs }] of this.#troubles.get(home) ?? []) {
-      if (this.#nowMs() - lastMs <= quietMs) continue
+      if (this.#nowMs() - lastMs <= forgetMs) continue
       this.#troubles.get(home)?.delete(partition)
       hasForgotten = true
     }

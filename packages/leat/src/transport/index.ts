@@ -298,7 +298,7 @@ export interface Transport {
   readonly capabilities: Capabilities
   /**
    * Opens a topic for writing, and creates it where the backend does that on first use. Fails with `UnknownTopic` where it
-   * does not.
+   * does not. What outlives the call is forked in its scope: a child of the call ends with it, in every call of this interface.
    */
   readonly openWriter: (topic: string) => Effect.Effect<Writer, TransportError, Scope.Scope>
   /**

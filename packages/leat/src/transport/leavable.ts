@@ -28,6 +28,8 @@ interface Left {
   pauseMs: number
   /** When one more may be made, in milliseconds of the monotonic clock; undefined: nobody waits. */
   nextMs: number | undefined
+  /** Whether one has been answered since the last was left: those that never end keep nobody then. */
+  isWell: boolean
 }
 
 class LeavableCalls {
@@ -43,7 +45,7 @@ class LeavableCalls {
   call<A, E, R>(kind: string, call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
       const left = this.#left.get(kind)
-      if (left === undefined || left.fibers.size < leftMax) return this.#begin(kind, call)
+      if (left === undefined || isFree(left)) return this.#begin(kind, call)
       return Effect.andThen(this.#turn(kind, left), this.#begin(kind, call))
     })
   }
@@ -58,7 +60,7 @@ class LeavableCalls {
           `the driver of ${this.#name} has left ${leftMax} calls without an answer (${kind}): the next one waits until one of them ends, or for ${left.pauseMs / 1000} seconds`
         )
       }
-      while (left.fibers.size >= leftMax) {
+      while (!isFree(left)) {
         const waitMs = (left.nextMs ?? 0) - monotonicMs(clock)
         if (waitMs <= 0) {
           left.pauseMs = Math.min(left.pauseMs * 2, pauseMsMax)
@@ -74,7 +76,7 @@ class LeavableCalls {
   serve<E, R>(kind: string, serving: Effect.Effect<void, E, R>) {
     const turn = Effect.suspend(() => {
       const left = this.#left.get(kind)
-      return left === undefined || left.fibers.size < leftMax ? Effect.void : this.#turn(kind, left)
+      return left === undefined || isFree(left) ? Effect.void : this.#turn(kind, left)
     })
     const begun = Effect.acquireRelease(Effect.forkDetach(serving, { startImmediately: true }), (fiber) =>
       this.leave(kind, fiber)
@@ -87,10 +89,24 @@ class LeavableCalls {
       // At once: what ends without waiting has ended then.
       Effect.flatMap(Effect.forkDetach(call, { startImmediately: true }), (fiber) => {
         const ended = fiber.pollUnsafe()
-        if (ended !== undefined) return ended
+        if (ended !== undefined) {
+          this.answered(kind)
+          return ended
+        }
+        fiber.addObserver(() => this.answered(kind))
         return Effect.onInterrupt(restore(Fiber.join(fiber)), () => this.leave(kind, fiber))
       })
     )
+  }
+
+  /** Something of this kind has ended, so the driver answers again. */
+  answered(kind: string): void {
+    const left = this.#left.get(kind)
+    if (left === undefined || left.isWell) return
+    left.isWell = true
+    left.pauseMs = pauseMs
+    left.nextMs = undefined
+    this.#wake(left)
   }
 
   /** What lets itself be interrupted is waited for until it has ended. */
@@ -102,10 +118,12 @@ class LeavableCalls {
         fibers: new Set(),
         ended: Deferred.makeUnsafe<void>(),
         pauseMs,
-        nextMs: undefined
+        nextMs: undefined,
+        isWell: false
       }
       this.#left.set(kind, left)
       left.fibers.add(fiber)
+      left.isWell = false
       fiber.addObserver(() => this.#ended(kind, left, fiber))
       return Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), graceMs))
     })
@@ -115,10 +133,18 @@ class LeavableCalls {
     left.fibers.delete(fiber)
     if (left.fibers.size < leftMax) left.nextMs = undefined
     if (left.fibers.size === 0 && this.#left.get(kind) === left) this.#left.delete(kind)
+    this.#wake(left)
+  }
+
+  #wake(left: Left): void {
     const { ended } = left
     left.ended = Deferred.makeUnsafe<void>()
     Deferred.doneUnsafe(ended, Exit.void)
   }
+}
+
+function isFree({ fibers, isWell }: Left): boolean {
+  return isWell || fibers.size < leftMax
 }
 
 /** The transport of a driver, whose calls can be left. */
@@ -208,6 +234,7 @@ function pulled<A, E>(calls: LeavableCalls, kind: string, stream: Stream.Stream<
         wanted = Deferred.makeUnsafe()
         const exit = yield* Effect.exit(pull)
         isOn = Exit.isSuccess(exit)
+        calls.answered(kind)
         open = undefined
         Deferred.doneUnsafe(answer, exit)
       }

@@ -27,7 +27,7 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that never answers holds ever more calls",
     file: "transport/leavable.ts",
-    find: `if (left === undefined || left.fibers.size < leftMax) return this.#begin`,
+    find: `if (left === undefined || isFree(left)) return this.#begin`,
     replace: `if (left === undefined || left.fibers.size > 0) return this.#begin`,
     foundBy: leavable,
     test: "three times without an end"
@@ -39,7 +39,16 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     if`,
     replace: `    if`,
     foundBy: leavable,
-    test: "three times without an end"
+    test: "forgets those that have ended"
+  },
+  {
+    name: "calls that never end ration all later ones, whatever is answered",
+    file: "transport/leavable.ts",
+    find: `    left.isWell = true
+`,
+    replace: ``,
+    foundBy: leavable,
+    test: "waits for nothing any more once one is answered"
   },
   {
     name: "after three calls without an answer nobody asks again",

@@ -213,11 +213,11 @@ describe("what was told of a sink", () => {
         [0, "fails", 0],
         [11, "fails", 0],
         [60, "stores", 1],
-        [140, "stores", 1],
-        [200, "fails", 1],
-        [211, "fails", 1]
+        [920, "stores", 1],
+        [1000, "fails", 1],
+        [1011, "fails", 1]
       )
-    ).toEqual([stands(0), "a/b stores again, after 140 seconds", stands(1)])
+    ).toEqual([stands(0), "a/b stores again, after 920 seconds", stands(1)])
   })
 
   it("is told again when it begins again after a while in which nothing was sent", () => {
@@ -226,11 +226,19 @@ describe("what was told of a sink", () => {
         told(
           [0, "fails", 0],
           [11, "fails", 0],
-          [400, "fails", partition],
-          [411, "fails", partition],
-          [412, "stores", partition]
+          [1000, "fails", partition],
+          [1011, "fails", partition],
+          [1012, "stores", partition]
         )
       ).toEqual([stands(0), stands(partition), "a/b stores again, after 12 seconds"])
+  })
+
+  it("is told once where it is tried again after pauses of minutes, beside a partition that stores", () => {
+    const steps = Array.from({ length: 30 }, (_, index) => {
+      const [at, stored] = [[index * 300, "fails", 0] as const, [index * 300 + 150, "stores", 1] as const]
+      return [at, [index * 300 + 12, "fails", 0] as const, stored]
+    })
+    expect(told(...steps.flat())).toEqual([stands(0, 12)])
   })
 
   it("is told once while one of its partitions fails all the time", () => {

@@ -145,6 +145,44 @@ describe("a call of a driver", () => {
     }
   )
 
+  it("waits for nothing any more once one is answered, although those that were left never end", () => {
+    told(
+      Effect.gen(function* () {
+        let isHung = true
+        const transport = transportWith(() => ({
+          bounds: () => Effect.suspend(() => (isHung ? Effect.uninterruptible(Effect.never) : Effect.succeed([])))
+        }))
+        for (let times = 0; times < 3; times++) yield* Effect.timeoutOption(transport.bounds("t"), "1 second")
+        isHung = false
+        yield* Effect.sleep("1 minute")
+        yield* transport.bounds("t")
+        const again = yield* Effect.timeoutOption(
+          Effect.all(Array.from({ length: 5 }, () => transport.bounds("t"))),
+          "1 second"
+        )
+        expect(again._tag).toBe("Some")
+      })
+    )
+  })
+
+  it("forgets those that have ended: of four that were left one after the other, three of them for a while, one is left", () => {
+    told(
+      Effect.gen(function* () {
+        let begun = 0
+        const transport = transportWith(() => ({
+          bounds: () =>
+            Effect.suspend(() => Effect.uninterruptible(begun++ < 3 ? late(Effect.succeed([])) : Effect.never))
+        }))
+        const asking = Effect.timeoutOption(transport.bounds("t"), "1 second")
+        for (let times = 0; times < 3; times++) yield* asking
+        yield* Effect.sleep("2 hours")
+        yield* asking
+        yield* asking
+        expect(begun).toBe(5)
+      })
+    )
+  })
+
   it("tells once that calls have no answer", () => {
     const lines: Array<string> = []
     const logger = Logger.make(({ message }) => void lines.push(String(message)))
