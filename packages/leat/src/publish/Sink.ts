@@ -221,7 +221,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
-    return this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+    return this.#spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
   }
 
   get pending(): number {
