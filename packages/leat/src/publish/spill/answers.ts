@@ -56,7 +56,7 @@ export function errorOf({ transport }: SpillPlace, operation: string, cause: Cau
 
 export function textOf(cause: Cause.Cause<unknown>): string {
   const error = Cause.squash(cause)
-  return error instanceof TransportError ? error.message : String(error)
+  return error instanceof Error ? error.message : String(error)
 }
 
 export function reasonOf(cause: Cause.Cause<unknown>): string | undefined {
