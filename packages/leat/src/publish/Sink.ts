@@ -226,7 +226,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
-    return this.#away?.trouble() ?? this.#spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+    return (
+      this.#away?.trouble() ?? this.#spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+    )
   }
 
   get pending(): number {

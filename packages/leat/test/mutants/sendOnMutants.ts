@@ -129,10 +129,44 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is stored behind a record of a spill that is not is sent again",
     file: "publish/sendOn/Portion.ts",
-    find: `while (to < limit && !this.#stored.has(to)) to++`,
-    replace: `while (to < limit) to++`,
+    find: `to < limit && !this.#stored.has(to) && `,
+    replace: `to < limit && `,
     foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
+  },
+  {
+    name: "what is sent on knows no batch of its leg",
+    file: "publish/sendOn/Portion.ts",
+    find: ` && this.batch.rangeBytes(from, to + 1) <= bytesMax`,
+    replace: ``,
+    foundBy: "publish/Portion.test.ts",
+    test: "are sent with as many others as fit into a batch"
+  },
+  {
+    name: "how much a destination takes at once is found anew each time",
+    file: "publish/sendOn/SendOn.ts",
+    find: `          if (failed.error.reason === "TooLarge") this.#size.refused(bytes, facts.nowMs)
+`,
+    replace: `          void bytes
+`,
+    foundBy: "publish/spillRefusals.test.ts",
+    test: "which is found once"
+  },
+  {
+    name: "what a destination has refused as too large is never tried again",
+    file: "publish/sendOn/RequestSize.ts",
+    find: `if (nowMs >= this.#untilMs)`,
+    replace: `if (this.#untilMs === 0)`,
+    foundBy: "publish/Portion.test.ts",
+    test: "is half of what was too large, for a while"
+  },
+  {
+    name: "what was too large grows with a larger request",
+    file: "publish/sendOn/RequestSize.ts",
+    find: `Math.min(this.bytesMax(nowMs), Math.floor(bytes / 2))`,
+    replace: `Math.floor(bytes / 2)`,
+    foundBy: "publish/Portion.test.ts",
+    test: "is half of what was too large, for a while"
   },
   {
     name: "what is stored behind a record of a spill ends before it is known",
