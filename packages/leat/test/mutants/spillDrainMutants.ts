@@ -162,8 +162,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a lane passes over is given up",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (records.length === Number(next - from)) return`,
-    replace: `if (records.length >= 0) return`,
+    find: `if (portion.records.length === Number(next - from)) return`,
+    replace: `if (portion.records.length >= 0) return`,
     foundBy: silent,
     test: "reads what its lane has passed over"
   },

@@ -132,6 +132,18 @@ describe("a fallback with odd timing", () => {
     expect(lines.filter((line) => /any more after 60\d seconds, in which 1 events/.test(line))).toHaveLength(1)
   })
 
+  it("is not opened where its driver says positions that are none", () =>
+    void story(
+      Effect.gen(function* () {
+        const near = ({ bounds }: Transport): Partial<Transport> => ({
+          bounds: (...given) =>
+            Effect.map(bounds(...given), (rows) => rows.map((row) => ({ ...row, settled: 0 as unknown as bigint })))
+        })
+        const failed = yield* Effect.flip(Effect.scoped(openFalling(fallbackPlaces(), { near })))
+        expect(failed).toMatchObject({ _tag: "TransportError", reason: "Unknown", operation: "bounds" })
+      })
+    ))
+
   it("goes back although its driver has once said positions that are none", () => {
     const places = fallbackPlaces()
     story(

@@ -10,6 +10,7 @@ import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
 import { isWhole } from "../sendOn/isWhole.ts"
 import { Settles } from "../sendOn/Settles.ts"
+import { wholeRecords } from "../sendOn/wholeRecords.ts"
 import { answered, answerMs, asked, errorOf, lateOf, oddOf, reasonOf } from "./answers.ts"
 import type { Spill, SpillPlace } from "./Spill.ts"
 import { spillGroup, SpillMember } from "./SpillMember.ts"
@@ -190,20 +191,12 @@ export class SpillLanes {
     return this.#alone(partition, reading)
   }
 
-  /**
-   * Of records that are not in a portion, whether they can be read: before they are given up they are asked for once more. A pull that was
-   * interrupted may have taken them, where a driver has lanes of its own.
-   */
+  /** With what its lane has passed over, where that can be read. */
   #whole(partition: number, portion: Portion, from: Position): Effect.Effect<Portion> {
-    const { records, next } = portion
-    if (records.length === Number(next - from)) return Effect.succeed(portion)
-    const { transport, topic } = this.#place
-    const read = Stream.suspend(() => transport.read(topic, partition, { fromPosition: from, toPosition: next }))
-    const whole = Effect.map(Stream.runCollect(read), (batches) => {
-      const all = { records: batches.flatMap((batch) => batch.records), next }
-      return all.records.length > records.length ? withinPortion(all, from, next) : portion
-    })
-    return asked(answered(whole, this.#place, "read"), this.#spill)
+    const { next } = portion
+    if (portion.records.length === Number(next - from)) return Effect.succeed(portion)
+    const whole = wholeRecords(this.#place, partition, from, portion)
+    return Effect.map(asked(answered(whole, this.#place, "read"), this.#spill), (records) => ({ records, next }))
   }
 
   /**
