@@ -235,6 +235,14 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
     test: "counts as lost what cannot be read either"
   },
   {
+    name: "a lane may be of no partition",
+    file: "publish/sendOn/ofPartition.ts",
+    find: `if (Number.isInteger(partition) && partition >= 0)`,
+    replace: `if (partition !== null)`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "is joined anew where its driver gives a lane of no partition"
+  },
+  {
     name: "a fallback is opened with positions that are none",
     file: "publish/fallback/openFallback.ts",
     find: `if (!bounds.every(isWhole))`,

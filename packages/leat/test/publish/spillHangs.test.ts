@@ -113,6 +113,21 @@ describe("a spill", () => {
     )
   })
 
+  it("joins anew where its driver gives a lane of no partition", () => {
+    const places = spillPlaces()
+    let calls = 0
+    story(
+      Effect.gen(function* () {
+        const disk = subscribing(".spill", (lanes) =>
+          calls++ === 0 ? Stream.map(lanes, (lane) => ({ ...lane, partition: undefined as unknown as number })) : lanes
+        )
+        const { leat } = yield* spilled(places, disk)
+        yield* until("it is stored", () => legRow(leat)?.stored === 1, 5000)
+        expect(calls).toBe(2)
+      })
+    )
+  })
+
   it("joins anew where the driver never takes back a lane that has ended", () => {
     const places = spillPlaces()
     let given = 0

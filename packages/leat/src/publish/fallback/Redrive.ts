@@ -21,6 +21,7 @@ import {
 } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
+import { ofPartition } from "../sendOn/ofPartition.ts"
 import { runsOf, wholeRecords } from "../sendOn/wholeRecords.ts"
 import { HangWatch } from "./HangWatch.ts"
 import { HeldPartition } from "./HeldPartition.ts"
@@ -215,7 +216,10 @@ export class Redrive {
       // Asked for anew each time: a driver may break.
       const lanes = Stream.runForEach(
         Stream.suspend(() => transport.subscribe(subscription)),
-        (lane) => Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
+        (given) =>
+          Effect.flatMap(ofPartition(given, transport), (lane) =>
+            Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
+          )
       )
       const broken = Effect.as(Deferred.await(this.#broken), true)
       const exit = yield* Effect.exit(Effect.raceFirst(Effect.as(lanes, false), broken))

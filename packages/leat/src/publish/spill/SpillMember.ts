@@ -6,6 +6,7 @@
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { endWithin } from "../../transport/endWithin.ts"
 import type { Lane, Subscription } from "../../transport/index.ts"
+import { ofPartition } from "../sendOn/ofPartition.ts"
 import { againMs, answerMs, textOf } from "./answers.ts"
 import type { SpillPlace } from "./Spill.ts"
 
@@ -36,12 +37,14 @@ export class SpillMember {
   /** Joins, again and again, until it is interrupted. */
   get run(): Effect.Effect<never> {
     const subscription: Subscription = { topic: this.#topic, group: spillGroup, from: "earliest", drainMs: 0 }
-    const taken = (lane: Lane) => {
-      this.trouble = undefined
-      return this.#taken(lane)
-    }
+    const { transport } = this.#place
+    const taken = (given: Lane) =>
+      Effect.flatMap(ofPartition(given, transport), (lane) => {
+        this.trouble = undefined
+        return this.#taken(lane)
+      })
     // Asked for anew each time: a stream of lanes is of one member.
-    const once = Effect.suspend(() => Stream.runForEach(this.#place.transport.subscribe(subscription), taken))
+    const once = Effect.suspend(() => Stream.runForEach(transport.subscribe(subscription), taken))
     // Which `broken` is that of this member is asked before it begins: its first lane may break at once.
     const begun = Effect.suspend(() => Effect.raceFirst(once, Deferred.await(this.#broken)))
     // A driver may not let go of what a member had: the next one is not kept from beginning.
