@@ -11,7 +11,7 @@ const errorOf = (reason: "Rejected" | "Unavailable") =>
   new TransportError({ reason, transport: "memory", operation: "send", detail: "no" })
 
 /** Bytes that nothing here is larger than. */
-const all = 1_000_000
+const unbounded = 1_000_000
 
 const records = (count: number, bytesOf: (index: number) => number = () => 0): ReadonlyArray<ReceivedRecord> =>
   Array.from({ length: count }, (_, index) => ({
@@ -107,16 +107,16 @@ describe("records of a spill that are sent on together", () => {
 
   it("are sent without the one that others fail because of, and then that one first", () => {
     const portion = new Portion(records(5), rules, 500)
-    expect(portion.next(500, all)).toEqual({ from: 0, to: 5 })
+    expect(portion.next(500, unbounded)).toEqual({ from: 0, to: 5 })
     const named: ReadonlyArray<Run> = [
       { from: 0, to: 2, fate: "notStored" },
       { from: 2, to: 3, fate: "notStored", error: errorOf("Rejected") },
       { from: 3, to: 5, fate: "notStored" }
     ]
     expect(portion.answered(named, 0)).toMatchObject({ stored: [], failed: undefined, isUnknown: false })
-    expect(portion.next(500, all)).toEqual({ from: 0, to: 2 })
+    expect(portion.next(500, unbounded)).toEqual({ from: 0, to: 2 })
     expect(portion.answered([{ from: 0, to: 2, fate: "stored" }], 0).stored).toHaveLength(2)
-    expect(portion.next(500, all)).toEqual({ from: 2, to: 5 })
+    expect(portion.next(500, unbounded)).toEqual({ from: 2, to: 5 })
     const refused: Run = { from: 2, to: 3, fate: "notStored", error: errorOf("Rejected") }
     expect(portion.answered([refused, { from: 3, to: 5, fate: "notStored" }], 0).failed).toEqual(refused)
   })
