@@ -291,6 +291,14 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     test: "is asked for anew where the call for its owner's lane"
   },
   {
+    name: "a spill is not opened anew until its owner's lane is taken back",
+    file: "publish/spill/SpillLanes.ts",
+    find: `released(lane, \`the owner of \${name}\`)`,
+    replace: `lane.release`,
+    foundBy: hangs,
+    test: "is opened anew where its owner's lane is taken away"
+  },
+  {
     name: "a process that waits for its spill has no trouble",
     file: "publish/Sink.ts",
     find: `this.#spill?.trouble ?? `,

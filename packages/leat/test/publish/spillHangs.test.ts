@@ -206,6 +206,28 @@ describe("a spill", () => {
     )
   })
 
+  it("is opened anew where its owner's lane is taken away, and its driver never ends that", () => {
+    const places = spillPlaces()
+    let given = 0
+    const lines = story(
+      Effect.gen(function* () {
+        const never = Effect.uninterruptible(Effect.never)
+        const disk = subscribing(".owner", (lanes) =>
+          Stream.map(lanes, (lane): Lane => (given++ === 0 ? { ...lane, release: never } : lane))
+        )
+        const { notes } = yield* spilled(places, disk)
+        yield* places.disk.losePower(0)
+        yield* until("it is asked for again", () => given === 2, 5000)
+        yield* Effect.sleep("1 minute")
+        yield* Effect.timeout(notes.publish(note("k", "later")), "5 seconds")
+        expect(textsOf(places.far, "notes")).toContain("later")
+      })
+    )
+    expect(lines.filter((line) => line.includes("has not taken back"))).toEqual([
+      "the driver has not taken back partition 0 of the owner of the spill far.notes.1.spill within 30000 ms, and is not waited for any longer"
+    ])
+  })
+
   it("shows why it cannot be had while its disk does not say what it holds", () => {
     const places = spillPlaces()
     let isSilent = true
