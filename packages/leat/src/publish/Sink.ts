@@ -26,6 +26,7 @@ import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
 import { budgetFor, type LaneRules } from "./LaneRules.ts"
 import { type FallbackState, SinkFallback } from "./fallback/SinkFallback.ts"
+import type { StandIn } from "./spill/awayTransport.ts"
 import { SinkSpill } from "./spill/SinkSpill.ts"
 import type { Halted, LaneHome } from "./LaneHome.ts"
 import type { WriteLane } from "./WriteLane.ts"
@@ -70,6 +71,8 @@ export interface SinkOptions extends StandIns {
   readonly drainMs: number
   /** Those that asked for the sink, also before they are open. */
   readonly streams: ReadonlySet<string>
+  /** What stands for the cluster, where that was not there. */
+  readonly away: Pick<StandIn, "trouble"> | undefined
 }
 
 export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
@@ -91,6 +94,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Absent where the leg has none. */
   breaker: SinkBreaker | undefined
   readonly #undelivered: Undelivered
+  readonly #away: SinkOptions["away"]
   readonly fallback: SinkFallback | undefined
   readonly #spill: SinkSpill | undefined
   /** One of them. */
@@ -111,7 +115,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #drained: (() => void) | undefined
 
   constructor(
-    { leg, pump, ledger, incarnation, isCompacted, streams }: SinkOptions,
+    { leg, pump, ledger, incarnation, isCompacted, streams, away }: SinkOptions,
     { writer, spill, fallback }: Places
   ) {
     const { fencing, pipeline } = pump.transport.capabilities
@@ -125,6 +129,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
     this.ledger = ledger
     this.streams = streams
+    this.#away = away
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
     const watched = {
@@ -221,7 +226,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
-    return this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+    return (
+      this.#away?.trouble() ?? this.#spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+    )
   }
 
   get pending(): number {

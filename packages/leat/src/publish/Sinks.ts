@@ -14,7 +14,7 @@ import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
 import { Sink, type SinkOptions } from "./Sink.ts"
 import { fallenPartitions, openFallback } from "./fallback/openFallback.ts"
-import { awayTransport } from "./spill/awayTransport.ts"
+import { awayTransport, type StandIn } from "./spill/awayTransport.ts"
 import { openSpill, spilledPartitions } from "./spill/openSpill.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -89,7 +89,7 @@ export class Sinks {
   /** Sinks whose clusters were away when they were asked for. */
   readonly #isAway = new Set<string>()
   /** What stands for those clusters, by sinks that are open. */
-  readonly #standIns = new Map<string, Transport>()
+  readonly #standIns = new Map<string, StandIn>()
 
   constructor(options: SinksOptions) {
     this.#options = options
@@ -241,7 +241,8 @@ export class Sinks {
       const fallback = yield* this.#fallbackOf(leg)
       const pump = pumps.of(transport)
       const streams = this.#streamsOf(name)
-      const options = { leg, pump, ledger, incarnation, isCompacted, drainMs, streams, ...spill, ...fallback }
+      const away = this.#standIns.get(name)
+      const options = { leg, pump, ledger, incarnation, isCompacted, drainMs, streams, away, ...spill, ...fallback }
       const opening = Sink.open(options)
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
@@ -276,7 +277,7 @@ export class Sinks {
   transportOf({ cluster, sink }: Leg): Effect.Effect<Transport, OpenError, Scope.Scope> {
     return Effect.suspend(() => {
       const standIn = this.#standIns.get(sink)
-      return standIn === undefined ? this.#options.transports.get(cluster) : Effect.succeed(standIn)
+      return standIn === undefined ? this.#options.transports.get(cluster) : Effect.succeed(standIn.transport)
     })
   }
 
@@ -288,9 +289,10 @@ export class Sinks {
     const { capabilities, driver } = declared
     const standIn = Effect.flatMap(this.#partitionsOfAway(leg, 0), (partitions) => {
       const opening = this.#options.transports.get(cluster)
-      return Effect.tap(awayTransport({ name: driver.name, capabilities, topic, sink, partitions, opening }), (one) =>
-        Effect.sync(() => this.#standIns.set(sink, one))
-      )
+      return Effect.map(awayTransport({ name: driver.name, capabilities, topic, sink, partitions, opening }), (one) => {
+        this.#standIns.set(sink, one)
+        return one.transport
+      })
     })
     const reached = Effect.map(this.#reached(leg), ({ transport }) => transport)
     return unlessAway(reached, Effect.delay(standIn, this.#isAway.has(sink) ? 0 : awayMs))

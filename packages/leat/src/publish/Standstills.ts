@@ -116,7 +116,8 @@ export class Standstills {
   }
 }
 
-function seconds(ms: number): string {
+/** For a person. */
+export function seconds(ms: number): string {
   const whole = Math.round(ms / 1000)
   return `${whole} ${whole === 1 ? "second" : "seconds"}`
 }

@@ -30,11 +30,12 @@ export class OpeningWatch {
     open: (failed: (why: string) => void) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     return Effect.contextWith((context: Context.Context<R>) => {
-      const last = { why: "" }
+      const last = { why: "", times: 0 }
       let warning: Fiber.Fiber<never> | undefined
       let isOver = false
       const failed = (why: string) => {
         last.why = why
+        last.times++
         if (!isOver) warning ??= Effect.runForkWith(context)(this.#warn(what, last))
       }
       const silence = Effect.delay(
@@ -57,8 +58,9 @@ export class OpeningWatch {
     })
   }
 
-  #warn(what: string, last: { readonly why: string }): Effect.Effect<never> {
+  #warn(what: string, last: { readonly why: string; readonly times: number }): Effect.Effect<never> {
     return Effect.gen({ self: this }, function* () {
+      let toldTimes = 0
       const clock = yield* Clock.Clock
       yield* Effect.sleep(patienceMs)
       for (;;) {
@@ -68,9 +70,11 @@ export class OpeningWatch {
           yield* Effect.sleep(nextMs - nowMs)
         } else {
           this.#warned.set(what, { nextMs: nowMs + pauseMs, pauseMs: Math.min(pauseMs * 2, pauseMsMax) })
-          yield* Telemetry.warn(
-            `${what} is not open yet${last.why === silent ? ": " : ", and is tried again: "}${last.why}`
-          )
+          const said = last.why === silent ? `: ${silent}` : `, and is tried again: ${last.why}`
+          // From one warning to the next it is long enough.
+          const isSilent = last.why !== silent && last.times === toldTimes
+          toldTimes = last.times
+          yield* Telemetry.warn(`${what} is not open yet${said}${isSilent ? `; since then ${silent}` : ""}`)
         }
       }
     })

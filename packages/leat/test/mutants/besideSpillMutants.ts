@@ -209,8 +209,9 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream waits for a cluster that its spill stands for",
     file: "publish/Sinks.ts",
-    find: `Effect.sync(() => this.#standIns.set(sink, one))`,
-    replace: `Effect.void`,
+    find: `        this.#standIns.set(sink, one)
+`,
+    replace: ``,
     foundBy: away,
     test: "takes what is published, and sends all on"
   },

@@ -2,6 +2,14 @@ import type { Mutant } from "./Mutant.ts"
 
 export const routesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a driver that gives no answer any more is said to fail as before",
+    file: "routes/OpeningWatch.ts",
+    find: `last.times === toldTimes`,
+    replace: `last.times < 0`,
+    foundBy: "routes/OpeningWatch.test.ts",
+    test: "is warned of with what has become of it"
+  },
+  {
     name: "a driver that does not answer at all is waited for in silence",
     file: "routes/OpeningWatch.ts",
     find: `if (last.why === "") failed(silent)`,

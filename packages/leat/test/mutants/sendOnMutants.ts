@@ -1,5 +1,6 @@
 import type { Mutant } from "./Mutant.ts"
 
+const holes = "publish/fallbackHoles.test.ts"
 const foundBy = "publish/spill.test.ts"
 const silent = "publish/spillSilence.test.ts"
 const settled = "publish/spillSettled.test.ts"
@@ -9,13 +10,13 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "each partition of a spill has a rate of its own",
     file: "publish/sendOn/SendOn.ts",
-    find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+    find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
         yield* this.#pace.wait(to - from)`,
     replace: `        const own = new Pace(
           () => this.#pump.nowMs,
           () => this.#home.leg.spill?.ratePerSecond
         )
-        const { from, to } = portion.next(own.pageMax(portionMax))
+        const { from, to } = portion.next(own.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
         yield* own.wait(to - from)`,
     foundBy: "publish/spillRate.test.ts",
     test: "sends on no more than its rate"
@@ -129,10 +130,44 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is stored behind a record of a spill that is not is sent again",
     file: "publish/sendOn/Portion.ts",
-    find: `while (to < limit && !this.#stored.has(to)) to++`,
-    replace: `while (to < limit) to++`,
+    find: `to < limit && !this.#stored.has(to) && `,
+    replace: `to < limit && `,
     foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
+  },
+  {
+    name: "what is sent on knows no batch of its leg",
+    file: "publish/sendOn/Portion.ts",
+    find: ` && this.batch.rangeBytes(from, to + 1) <= bytesMax`,
+    replace: ``,
+    foundBy: "publish/Portion.test.ts",
+    test: "are sent with as many others as fit into a batch"
+  },
+  {
+    name: "how much a destination takes at once is found anew each time",
+    file: "publish/sendOn/SendOn.ts",
+    find: `          if (failed.error.reason === "TooLarge") this.#size.refused(bytes, facts.nowMs)
+`,
+    replace: `          void bytes
+`,
+    foundBy: "publish/spillRefusals.test.ts",
+    test: "which is found once"
+  },
+  {
+    name: "what a destination has refused as too large is never tried again",
+    file: "publish/sendOn/RequestSize.ts",
+    find: `if (nowMs >= this.#untilMs)`,
+    replace: `if (this.#untilMs === 0)`,
+    foundBy: "publish/Portion.test.ts",
+    test: "is half of what was too large, for a while"
+  },
+  {
+    name: "what was too large grows with a larger request",
+    file: "publish/sendOn/RequestSize.ts",
+    find: `Math.min(this.bytesMax(nowMs), Math.floor(bytes / 2))`,
+    replace: `Math.floor(bytes / 2)`,
+    foundBy: "publish/Portion.test.ts",
+    test: "is half of what was too large, for a while"
   },
   {
     name: "what is stored behind a record of a spill ends before it is known",
@@ -150,5 +185,69 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
     replace: `to > this.#from && fate === "unknown")`,
     foundBy: "publish/Portion.test.ts",
     test: "end once each and in order"
+  },
+  {
+    name: "what a lane of a fallback passes over is given up",
+    file: "publish/fallback/Redrive.ts",
+    find: `gap === undefined ? yield* this.#whole(held, batch) : batch.records`,
+    replace: `batch.records`,
+    foundBy: holes,
+    test: "reads them before it gives them up"
+  },
+  {
+    name: "what a lane of a fallback passes over at the end is not missed",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (isHoled) yield* this.#missing(held, next, why)`,
+    replace: `void why`,
+    foundBy: holes,
+    test: "counts as lost what cannot be read either"
+  },
+  {
+    name: "what a lane of a fallback passes over in between is not missed",
+    file: "publish/fallback/Redrive.ts",
+    find: `if (isHoled) yield* this.#missing(held, some[0]`,
+    replace: `if (some.length < 0) yield* this.#missing(held, some[0]`,
+    foundBy: holes,
+    test: "counts as lost what cannot be read either"
+  },
+  {
+    name: "what was compacted in a fallback is lost",
+    file: "publish/fallback/Redrive.ts",
+    find: `gap === undefined && records.length < Number`,
+    replace: `records.length < Number`,
+    foundBy: holes,
+    test: "takes it for no loss where it says why"
+  },
+  {
+    name: "a read of a fallback without an answer is waited for",
+    file: "publish/fallback/Redrive.ts",
+    find: `answered(wholeRecords(this.#place, held.partition, held.at, batch), this.#place.transport, "read")`,
+    replace: `wholeRecords(this.#place, held.partition, held.at, batch)`,
+    foundBy: holes,
+    test: "loses nothing where the disk does not answer at first"
+  },
+  {
+    name: "records of a fallback follow each other",
+    file: "publish/sendOn/wholeRecords.ts",
+    find: `(isNext && at - from < most)`,
+    replace: `(isNext !== undefined && at - from < most)`,
+    foundBy: holes,
+    test: "counts as lost what cannot be read either"
+  },
+  {
+    name: "a lane may be of no partition",
+    file: "publish/sendOn/ofPartition.ts",
+    find: `if (Number.isInteger(partition) && partition >= 0)`,
+    replace: `if (partition !== null)`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "is joined anew where its driver gives a lane of no partition"
+  },
+  {
+    name: "a fallback is opened with positions that are none",
+    file: "publish/fallback/openFallback.ts",
+    find: `if (!bounds.every(isWhole))`,
+    replace: `if (bounds.length < 0)`,
+    foundBy: "publish/fallbackOdd.test.ts",
+    test: "is not opened where its driver says positions that are none"
   }
 ]

@@ -3,6 +3,7 @@ import type { Mutant } from "./Mutant.ts"
 const foundBy = "publish/spill.test.ts"
 const silent = "publish/spillSilence.test.ts"
 const settled = "publish/spillSettled.test.ts"
+const hangs = "publish/spillHangs.test.ts"
 const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in what empties a spill: its lanes, its drain and their endings, in `publish/spill`. */
@@ -71,8 +72,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "a member whose pull has failed does not join again",
     file: "publish/spill/SpillLanes.ts",
-    find: `return Effect.asVoid(Effect.all([closed, ...others, Deferred.succeed(broken, undefined)]))`,
-    replace: `return Effect.asVoid(Effect.all([closed, ...others]))`,
+    find: `return Effect.andThen(this.#joinAnew, closed)`,
+    replace: `return closed`,
     foundBy,
     test: "joins again"
   },
@@ -161,8 +162,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a lane passes over is given up",
     file: "publish/spill/SpillLanes.ts",
-    find: `if (records.length === Number(next - from)) return`,
-    replace: `if (records.length >= 0) return`,
+    find: `if (portion.records.length === Number(next - from)) return`,
+    replace: `if (portion.records.length >= 0) return`,
     foundBy: silent,
     test: "reads what its lane has passed over"
   },
@@ -218,18 +219,10 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     test: "says that records at the front of it are gone"
   },
   {
-    name: "a first lane that breaks at once ends no member",
-    file: "publish/spill/SpillLanes.ts",
-    find: `Effect.suspend(() => Effect.raceFirst(once, broken()))`,
-    replace: `Effect.raceFirst(once, Effect.suspend(broken))`,
-    foundBy: silent,
-    test: "closes each lane that comes anew"
-  },
-  {
     name: "why a spill cannot be had is not said",
-    file: "publish/spill/SpillLanes.ts",
-    find: `if (Exit.isFailure(exit)) failed(`,
-    replace: `if (Exit.isFailure(exit)) void (`,
+    file: "publish/spill/SpillMember.ts",
+    find: `if (Exit.isFailure(exit)) this.trouble`,
+    replace: `if (Exit.isFailure(exit) && exit.cause === undefined) this.trouble`,
     foundBy: silent,
     test: "says why it cannot be had"
   },
@@ -240,5 +233,111 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     replace: `lane.partition >= 0 ? Effect.asVoid`,
     foundBy: "publish/spillOwners.test.ts",
     test: "belongs to one process also where the topic"
+  },
+  {
+    name: "a lane of a spill that does not come is waited for",
+    file: "publish/spill/SpillMember.ts",
+    find: `late(this.#broken === broken)`,
+    replace: `late(this.#broken !== broken)`,
+    foundBy: hangs,
+    test: "joins anew where a call for its lanes never comes back"
+  },
+  {
+    name: "each partition that waits for its lane has the member join anew",
+    file: "publish/spill/SpillMember.ts",
+    find: `late(this.#broken === broken)`,
+    replace: `late(true)`,
+    foundBy: hangs,
+    test: "joins less and less often where no lane ever comes"
+  },
+  {
+    name: "a member of a spill joins anew as often as ever",
+    file: "publish/spill/SpillMember.ts",
+    find: `Effect.sleep(answerMs * 2 ** longer)`,
+    replace: `Effect.sleep(answerMs)`,
+    foundBy: hangs,
+    test: "joins less and less often where no lane ever comes"
+  },
+  {
+    name: "a member of a spill joins anew later without a bound",
+    file: "publish/spill/SpillMember.ts",
+    find: `Math.min(longer + 1, longerMax)`,
+    replace: `longer + 1`,
+    foundBy: hangs,
+    test: "joins less and less often where no lane ever comes"
+  },
+  {
+    name: "the release of a lane of a spill is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `Effect.andThen(released(held.lane, this.#spill.name))`,
+    replace: `Effect.andThen(held.lane.release)`,
+    foundBy: hangs,
+    test: "joins anew where the driver never takes back a lane"
+  },
+  {
+    name: "the next member of a spill waits for what the last one had",
+    file: "publish/spill/SpillMember.ts",
+    find: `endWithin(Scope.close(scope, exit), memberMs)`,
+    replace: `endWithin(Scope.close(scope, exit), memberMs * 1000)`,
+    foundBy: hangs,
+    test: "joins anew although its driver never lets go"
+  },
+  {
+    name: "the lane of a spill's owner is waited for",
+    file: "publish/spill/SpillLanes.ts",
+    find: `yield* member.until(waiting, () => member.joinAnew)`,
+    replace: `yield* member.until(waiting, () => Effect.void)`,
+    foundBy: hangs,
+    test: "is asked for anew where the call for its owner's lane"
+  },
+  {
+    name: "a spill is not opened anew until its owner's lane is taken back",
+    file: "publish/spill/SpillLanes.ts",
+    find: `released(lane, \`the owner of \${name}\`)`,
+    replace: `lane.release`,
+    foundBy: hangs,
+    test: "is opened anew where its owner's lane is taken away"
+  },
+  {
+    name: "a process that waits for its spill has no trouble",
+    file: "publish/Sink.ts",
+    find: `this.#spill?.trouble ?? `,
+    replace: ``,
+    foundBy: hangs,
+    test: "is asked for less and less often while another process has it"
+  },
+  {
+    name: "a process that has its spill still waits for it",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      this.#spill.waitsSinceMs = undefined
+`,
+    replace: ``,
+    foundBy: hangs,
+    test: "is asked for anew where the call for its owner's lane"
+  },
+  {
+    name: "why a spill does not say what it holds is not shown",
+    file: "publish/spill/answers.ts",
+    find: `      spill.why = () => \`does not answer: \${why}\`
+`,
+    replace: ``,
+    foundBy: hangs,
+    test: "shows why it cannot be had while its disk"
+  },
+  {
+    name: "what is settled may be anything",
+    file: "publish/sendOn/isWhole.ts",
+    find: `settled === undefined || typeof settled === "bigint"`,
+    replace: `settled === undefined || settled !== null`,
+    foundBy: hangs,
+    test: "is asked again where it says that something else"
+  },
+  {
+    name: "a lane of a member that was left has the next one join anew",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (!isOfMember || reasonOf(cause) === "LaneLost")`,
+    replace: `if (reasonOf(cause) === "LaneLost")`,
+    foundBy: hangs,
+    test: "is joined anew once where one lane does not come and another says nothing"
   }
 ]

@@ -164,10 +164,60 @@ export const spillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic of another number of partitions takes what was spilled",
     file: "publish/spill/awayTransport.ts",
-    find: `if (writer.partitions === partitions) return come(cluster, writer)`,
-    replace: `if (writer.partitions > 0) return come(cluster, writer)`,
+    find: `if (writer.partitions === partitions) return`,
+    replace: `if (writer.partitions > 0) return`,
     foundBy: away,
     test: "is told to be started again"
+  },
+  {
+    name: "a cluster that was away is waited for",
+    file: "publish/spill/awayTransport.ts",
+    find: `inTime("open", openMs * times, opening)`,
+    replace: `opening`,
+    foundBy: away,
+    test: "is not waited for where its first opening then never comes back"
+  },
+  {
+    name: "the writer of a cluster that was away is waited for",
+    file: "publish/spill/awayTransport.ts",
+    find: `inTime("openWriter", writerMs * times, asked)`,
+    replace: `asked`,
+    foundBy: away,
+    test: "is not waited for where its first opening then never comes back"
+  },
+  {
+    name: "a cluster that takes its time is never there",
+    file: "publish/spill/awayTransport.ts",
+    find: `opened(away, 2 ** longer, tell)`,
+    replace: `opened(away, 1, tell)`,
+    foundBy: away,
+    test: "is waited for longer where it takes its time"
+  },
+  {
+    name: "a cluster that is not there yet is no trouble",
+    file: "publish/Sink.ts",
+    find: `this.#away?.trouble() ?? `,
+    replace: ``,
+    foundBy: away,
+    test: "shows why it is not there, as long as it lasts"
+  },
+  {
+    name: "a cluster that was away is in trouble for ever",
+    file: "publish/spill/awayTransport.ts",
+    find: `present.cluster === undefined
+        ? \`is not`,
+    replace: `present.why !== ""
+        ? \`is not`,
+    foundBy: away,
+    test: "shows why it is not there, as long as it lasts"
+  },
+  {
+    name: "nobody tells of the topic of a cluster that was away",
+    file: "publish/spill/awayTransport.ts",
+    find: `      tell(\`\${sink} is not open yet, and is tried again: \${textOf(cause)}\`)`,
+    replace: `      Effect.sync(() => textOf(cause))`,
+    foundBy: away,
+    test: "is not waited for where its first opening then never comes back"
   },
   {
     name: "the spill of another destination says how many partitions there are",

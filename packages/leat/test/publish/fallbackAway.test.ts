@@ -51,8 +51,10 @@ describe("a process that starts while its cluster is away", () => {
           const { leat, notes } = yield* openFalling(places, { back, farDriver })
           yield* notes.publish(note("k", "1"))
           expect(legRow(leat)).toMatchObject({ fellBack: 1, stored: 0, balanced: true })
+          expect(leat.sinks()[0]?.trouble).toMatch(/^is not open yet after \d seconds?: /)
           isThere = true
           yield* until("it is back", isBack(leat), 60_000)
+          expect(leat.sinks()[0]?.trouble).toBeUndefined()
           yield* notes.publish(note("k", "2"))
           expect(stored(places)).toEqual(back === "redrive" ? ["0", "1", "2"] : ["2"])
           expect(legRow(leat)).toMatchObject({ recovered: back === "redrive" ? 2 : 0, balanced: true })

@@ -132,6 +132,41 @@ describe("a fallback with odd timing", () => {
     expect(lines.filter((line) => /any more after 60\d seconds, in which 1 events/.test(line))).toHaveLength(1)
   })
 
+  it("is not opened where its driver says positions that are none", () =>
+    void story(
+      Effect.gen(function* () {
+        const near = ({ bounds }: Transport): Partial<Transport> => ({
+          bounds: (...given) =>
+            Effect.map(bounds(...given), (rows) => rows.map((row) => ({ ...row, settled: 0 as unknown as bigint })))
+        })
+        const failed = yield* Effect.flip(Effect.scoped(openFalling(fallbackPlaces(), { near })))
+        expect(failed).toMatchObject({ _tag: "TransportError", reason: "Unknown", operation: "bounds" })
+      })
+    ))
+
+  it("is joined anew where its driver gives a lane of no partition, and says so", () => {
+    const places = fallbackPlaces(2)
+    let given = 0
+    const lines = story(
+      Effect.gen(function* () {
+        const near = ({ subscribe }: Transport): Partial<Transport> => ({
+          subscribe: (asked) =>
+            Stream.map(subscribe(asked), (lane) =>
+              given++ === 0 ? { ...lane, partition: undefined as unknown as number } : lane
+            )
+        })
+        const opened = yield* openFalling(places, { near })
+        const all = Array.from({ length: 10 }, (_, key) => opened.notes.publish(note(`k${key}`, String(key))))
+        yield* published(places, opened, Effect.all(all, { concurrency: "unbounded" }))
+        expect(new Set(stored(places)).size).toBe(10)
+      })
+    )
+    expect(lines.filter((line) => line.includes("cannot be read"))).toEqual([
+      "the fallback far.notes.2.fallback cannot be read, and is tried again: nothing of it is sent on until then: memory subscribe: Unknown: the driver gives a lane of partition undefined, which is no number from 0"
+    ])
+    expect(lines.filter((line) => line.includes("on partition  for"))).toEqual([])
+  })
+
   it("goes back although its driver has once said positions that are none", () => {
     const places = fallbackPlaces()
     story(

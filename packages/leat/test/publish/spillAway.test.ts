@@ -11,13 +11,16 @@ import { legRow, note, stored } from "./stories.js"
 interface Setting {
   /** What opening the cluster, and each question about its topic, fails with. */
   readonly away?: () => "open" | "topic" | undefined
+  /** What the next opening of the cluster, or of a writer of it, does first. */
+  readonly first?: (what: "open" | "writer") => Effect.Effect<void>
   readonly policy?: ReadonlyArray<object>
   /** Instead of that of the places. */
   readonly far?: MemoryBroker
 }
 
 /** As `openSpilling`, where the cluster can be away already when it is opened. */
-const open = Effect.fnUntraced(function* (places: SpillPlaces, { away = () => undefined, policy, far }: Setting = {}) {
+const open = Effect.fnUntraced(function* (places: SpillPlaces, setting: Setting = {}) {
+  const { away = () => undefined, first = () => Effect.void, policy, far } = setting
   const error = new TransportError({
     reason: "Unavailable",
     transport: "memory",
@@ -31,13 +34,17 @@ const open = Effect.fnUntraced(function* (places: SpillPlaces, { away = () => un
   const driver: Driver = {
     ...inner,
     open: (...asked) =>
-      Effect.suspend(() => (away() === "open" ? Effect.fail(error) : inner.open(...asked))).pipe(
+      Effect.suspend(() =>
+        away() === "open" ? Effect.fail(error) : Effect.andThen(first("open"), inner.open(...asked))
+      ).pipe(
         Effect.map((transport) => ({
           ...transport,
           partitionsOf: (topic) =>
             Effect.suspend(() => (away() === "topic" ? Effect.fail(error) : transport.partitionsOf(topic))),
           openWriter: (topic) =>
-            Effect.suspend(() => (away() === undefined ? transport.openWriter(topic) : Effect.fail(error)))
+            Effect.suspend(() =>
+              away() === undefined ? Effect.andThen(first("writer"), transport.openWriter(topic)) : Effect.fail(error)
+            )
         }))
       )
   }
@@ -107,6 +114,71 @@ describe("a process that starts while the cluster of its spill is away", () => {
       )
     }
   )
+
+  it("shows why it is not there, as long as it lasts", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        yield* left(places)
+        let away: "open" | "topic" | undefined = "open"
+        const { leat } = yield* open(places, { away: () => away })
+        yield* Effect.sleep("5 minutes")
+        expect(leat.sinks()[0]?.trouble).toBe("is not open yet after 300 seconds: memory open: Unavailable: not there")
+        away = undefined
+        yield* until("it is stored", () => legRow(leat)?.stored === 1, 40_000)
+        expect(leat.sinks()[0]?.trouble).toBeUndefined()
+      })
+    )
+  })
+
+  it.for(["open", "writer"] as const)("is not waited for where its first opening then never comes back: %s", (what) => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        yield* left(places)
+        let away: "open" | undefined = "open"
+        let isArmed = false
+        const first = (asked: string) =>
+          Effect.suspend(() => {
+            if (!isArmed || asked !== what) return Effect.void
+            isArmed = false
+            return Effect.never
+          })
+        const { leat } = yield* open(places, { away: () => away, first })
+        yield* Effect.sleep("1 minute")
+        away = undefined
+        isArmed = true
+        yield* until("it is stored", () => legRow(leat)?.stored === 1, 100_000)
+      })
+    )
+    // Nobody else tells of the writer.
+    expect(lines.filter((line) => line.includes("far/notes is not open yet"))).toEqual(
+      what === "open"
+        ? []
+        : ["far/notes is not open yet, and is tried again: memory openWriter: Timeout: no answer within 30000 ms"]
+    )
+  })
+
+  it.for(["open", "writer"] as const)("is waited for longer where it takes its time: %s", (what) => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        yield* left(places)
+        let away: "open" | undefined = "open"
+        const first = (asked: string) =>
+          asked === what && away === undefined ? Effect.sleep("100 seconds") : Effect.void
+        const { leat } = yield* open(places, { away: () => away, first })
+        yield* Effect.sleep("1 minute")
+        away = undefined
+        yield* Effect.sleep("110 seconds")
+        expect(leat.sinks()[0]?.trouble).toMatch(
+          /^is not open yet after 170 seconds: memory open.*: Timeout: no answer within \d+ ms$/
+        )
+        yield* until("it is stored", () => legRow(leat)?.stored === 1, 120_000)
+      })
+    )
+    expect(lines.filter((line) => line.includes("far/notes is not open yet")).length).toBe(what === "open" ? 0 : 2)
+  })
 
   it("and that closes before it is there leaves everything to the next one", () => {
     const places = spillPlaces()

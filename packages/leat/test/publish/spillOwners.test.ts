@@ -267,6 +267,6 @@ describe("a leg that spills", () => {
         yield* Scope.close(first, Exit.void)
       })
     )
-    expect(lines.filter((line) => line.includes("belongs to another process"))).not.toEqual([])
+    expect(lines.filter((line) => line.includes("has not been given to this process"))).not.toEqual([])
   })
 })

@@ -14,6 +14,28 @@ const refusing = (reason: "Rejected" | "Unauthorized" | "TooLarge", count?: numb
     call.topic === "notes" && (count === undefined || call.count >= count) ? { kind: "fail", reason } : undefined
 })
 
+/** A destination that takes requests of so many bytes; it says of each whether it was taken. */
+const taking =
+  (bytesMax: number, asked: (bytes: number, isTaken: boolean) => void) =>
+  ({ openWriter }: Transport): Partial<Transport> => ({
+    openWriter: (topic) =>
+      Effect.map(openWriter(topic), (writer) => ({
+        ...writer,
+        send: (...[partition, batch, from, to, timeoutMs, answer]: Parameters<typeof writer.send>) => {
+          const bytes = batch.rangeBytes(from, to)
+          asked(bytes, bytes <= bytesMax)
+          if (bytes <= bytesMax) return writer.send(partition, batch, from, to, timeoutMs, answer)
+          const error = new TransportError({
+            reason: "TooLarge",
+            transport: "memory",
+            operation: "send",
+            detail: `more than ${bytesMax} bytes`
+          })
+          answer([{ from, to, fate: "notStored", error }])
+        }
+      }))
+  })
+
 /** A stream whose first events are in its spill. */
 const spilledNotes = Effect.fnUntraced(function* (policy: ReadonlyArray<object>, count: number) {
   const places = spillPlaces()
@@ -43,6 +65,28 @@ describe("a record of a spill that its destination refuses", () => {
       "most of what is sent to far/notes is stored again; what still fails is dead-lettered"
     ])
   })
+
+  it("is sent on with no more others than the destination takes at once, which is found once", () =>
+    void spillStory(
+      Effect.gen(function* () {
+        const places = spillPlaces()
+        const [sizes, refused]: [Array<number>, Array<number>] = [[], []]
+        const far = taking(50_000, (bytes, isTaken) => void (isTaken ? sizes : refused).push(bytes))
+        const { leat, notes } = yield* openSpilling(places, { far, leg: { batch: { bytes: 200_000 } } })
+        const away: FaultPlan = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        places.faults = away
+        for (const text of numbers(400)) notes.offer(big(text, 2000))
+        yield* until("they are in the spill", () => legRow(leat)?.spilled === 400)
+        sizes.length = 0
+        refused.length = 0
+        places.faults = {}
+        yield* until("all is stored", () => legRow(leat)?.stored === 400, 60_000)
+        expect(Math.max(...refused)).toBeLessThanOrEqual(200_000)
+        // 200,000 bytes, 100,000, and perhaps half of that with a few more.
+        expect(refused.length).toBeLessThanOrEqual(3)
+        expect(sizes.length).toBeLessThan(50)
+      })
+    ))
 
   it("is set aside alone where it is the only one, whatever the reason", () =>
     void spillStory(

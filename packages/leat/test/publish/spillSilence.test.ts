@@ -330,7 +330,7 @@ describe("a leg that spills", () => {
         expect(leat === undefined || /no right to read the group/.test(leat.sinks()[0]?.trouble ?? "")).toBe(true)
       })
     )
-    expect(lines.some((line) => line.includes("belongs to another process"))).toBe(false)
+    expect(lines.some((line) => line.includes("has not been given to this process"))).toBe(false)
     expect(lines.some((line) => line.includes("no right to read the group"))).toBe(true)
   })
 

@@ -69,6 +69,25 @@ describe("what does not open", () => {
     )
   )
 
+  it.effect("is warned of with what has become of it since the last try that failed", () =>
+    warned((warnings) =>
+      Effect.gen(function* () {
+        let tries = 0
+        const attempt = Effect.suspend(() => (++tries < 6 ? Effect.fail(refused("it starts")) : Effect.never))
+        const opening = yield* Effect.forkChild(
+          new OpeningWatch().during("kafka/orders", (failed) => persistently(attempt, failed))
+        )
+        yield* TestClock.adjust("1 minute")
+        const why = "kafka/orders is not open yet, and is tried again: test open: Unavailable: it starts"
+        expect(warnings).toEqual([
+          why,
+          ...Array.from({ length: 2 }, () => `${why}; since then its driver has given no answer`)
+        ])
+        yield* Fiber.interrupt(opening)
+      })
+    )
+  )
+
   it.effect("is warned of where the driver does not answer at all, until it does", () =>
     warned((warnings) =>
       Effect.gen(function* () {

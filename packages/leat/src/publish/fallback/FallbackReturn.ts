@@ -14,6 +14,7 @@ import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Leg } from "../../routes/Route.ts"
 import type { Pump } from "../Pump.ts"
+import { isWhole } from "../sendOn/isWhole.ts"
 import {
   type Fallback,
   type FallbackPart,
@@ -362,7 +363,3 @@ function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds> | string, 
 }
 
 const odd = "the driver says positions that are none"
-
-function isWhole({ start, end }: PartitionBounds): boolean {
-  return typeof start === "bigint" && typeof end === "bigint"
-}

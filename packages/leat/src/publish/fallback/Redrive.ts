@@ -14,12 +14,15 @@ import {
   type PartitionBounds,
   type Position,
   type ReceivedBatch,
+  type ReceivedRecord,
   type Transport,
   TransportError,
   type Writer
 } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
+import { ofPartition } from "../sendOn/ofPartition.ts"
+import { runsOf, wholeRecords } from "../sendOn/wholeRecords.ts"
 import { HangWatch } from "./HangWatch.ts"
 import { HeldPartition } from "./HeldPartition.ts"
 import { type FallbackPlace, fallbackGroup, settledOf } from "./openFallback.ts"
@@ -213,7 +216,10 @@ export class Redrive {
       // Asked for anew each time: a driver may break.
       const lanes = Stream.runForEach(
         Stream.suspend(() => transport.subscribe(subscription)),
-        (lane) => Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
+        (given) =>
+          Effect.flatMap(ofPartition(given, transport), (lane) =>
+            Effect.asVoid(Effect.forkIn(Effect.scoped(this.#lane(lane, watched)), scope))
+          )
       )
       const broken = Effect.as(Deferred.await(this.#broken), true)
       const exit = yield* Effect.exit(Effect.raceFirst(Effect.as(lanes, false), broken))
@@ -228,10 +234,7 @@ export class Redrive {
     const { leg } = this.#home
     const { transport } = this.#pump
     const opening = Effect.suspend(() => contained(transport.openWriter(leg.topic), leg.sink))
-    return Effect.timeoutOrElse(opening, {
-      duration: answerMs,
-      orElse: () => Effect.fail(troubleOf(transport, "openWriter", `no answer within ${answerMs} ms`))
-    })
+    return answered(opening, transport, "openWriter")
   }
 
   #giveBackAll(held: ReadonlyArray<HeldPartition>): Effect.Effect<void> {
@@ -373,7 +376,7 @@ export class Redrive {
     })
   }
 
-  #inTurn<A>(partition: number, work: Effect.Effect<A>): Effect.Effect<A> {
+  #inTurn<A, E>(partition: number, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     const turns = this.#turns.get(partition) ?? Semaphore.makeUnsafe(1)
     this.#turns.set(partition, turns)
     return turns.withPermits(1)(work)
@@ -389,25 +392,35 @@ export class Redrive {
     Deferred.doneUnsafe(this.#broken, Effect.void)
   }
 
-  #batch(held: HeldPartition, { records, next, gap }: ReceivedBatch): Effect.Effect<void> {
+  #batch(held: HeldPartition, batch: ReceivedBatch): Effect.Effect<void, TransportError> {
     const { partition } = held
+    const { next, gap } = batch
     return Effect.gen({ self: this }, function* () {
       held.isSending = true
       held.readEnd = next
       this.#sick.delete(partition)
-      if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, gap)
+      const records = gap === undefined ? yield* this.#whole(held, batch) : batch.records
+      const isHoled = gap === undefined && records.length < Number(next - held.at)
+      const why = gap ?? "its driver has passed over them"
+      if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, why)
       if (!held.isFenced) yield* this.#sendOn.fence(held)
       held.isFenced = true
-      for (let from = 0; from < records.length; from += settledRecords) {
-        const some = records.slice(from, from + settledRecords)
+      for (const some of runsOf(records, settledRecords)) {
+        if (isHoled) yield* this.#missing(held, some[0]?.position ?? next, why)
         yield* this.#sendOn.send(held, some)
         yield* this.#tell(held)
         yield* held.settle(held.at)
       }
+      if (isHoled) yield* this.#missing(held, next, why)
       held.passed(next)
       yield* held.settle(next)
       held.isSending = false
     })
+  }
+
+  /** With what its lane has passed over without a word, where that can be read. */
+  #whole(held: HeldPartition, batch: ReceivedBatch): Effect.Effect<ReadonlyArray<ReceivedRecord>, TransportError> {
+    return answered(wholeRecords(this.#place, held.partition, held.at, batch), this.#place.transport, "read")
   }
 
   #missing(held: HeldPartition, to: Position, gap: string): Effect.Effect<void> {
@@ -432,6 +445,14 @@ function partOfOthers(
   const nothing = () => undefined
   const doubts = { isOver: false, end: 0n, announcedEnd: 0n, doubt: nothing, settle: () => Effect.succeed(false) }
   return { partition, writer, refused, ...doubts, ended: nothing, announce: nothing, untold: nothing, stands }
+}
+
+/** What does not answer has failed. */
+function answered<A, R>(asked: Effect.Effect<A, TransportError, R>, transport: Transport, operation: string) {
+  return Effect.timeoutOrElse(asked, {
+    duration: answerMs,
+    orElse: () => Effect.fail(troubleOf(transport, operation, `no answer within ${answerMs} ms`))
+  })
 }
 
 function troubleOf({ name }: Transport, operation: string, detail: string): TransportError {

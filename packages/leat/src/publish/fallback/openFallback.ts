@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { fallbackPartitions, fallbackTopic } from "../../record/fallbackTopic.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { contained } from "../../transport/contained.ts"
+import { isWhole } from "../sendOn/isWhole.ts"
 import { type PartitionBounds, type Transport, TransportError, type Writer } from "../../transport/index.ts"
 
 /** The group whose members send on what stands in fallbacks, and whose settled positions say what was sent on. */
@@ -50,6 +51,10 @@ export function openFallback(
     }
     const writer = yield* contained(transport.openWriter(topic), topic)
     const bounds = back === "redrive" ? yield* transport.bounds(topic, fallbackGroup) : []
+    if (!bounds.every(isWhole)) {
+      const detail = "the driver says positions that are none"
+      return yield* new TransportError({ reason: "Unknown", transport: transport.name, operation: "bounds", detail })
+    }
     return { transport, topic, writer, back, bounds }
   })
 }

@@ -40,12 +40,12 @@ export class Portion {
     return this.records[this.#from]
   }
 
-  /** What is sent next: at most so many. */
-  next(most: number): { readonly from: number; readonly to: number } {
+  /** What is sent next: at most so many, and so many bytes; one that is larger alone. */
+  next(most: number, bytesMax: number): { readonly from: number; readonly to: number } {
     const from = this.#from
     const limit = this.refusals.until(from, Math.min(this.records.length, from + most))
     let to = from + 1
-    while (to < limit && !this.#stored.has(to)) to++
+    while (to < limit && !this.#stored.has(to) && this.batch.rangeBytes(from, to + 1) <= bytesMax) to++
     return { from, to }
   }
 

@@ -25,6 +25,7 @@ import type { CarriedDrops } from "./CarriedDrops.ts"
 import type { Ending, Unstored } from "./Ending.ts"
 import { Portion } from "./Portion.ts"
 import { isRefused, type Verdict } from "./Refusals.ts"
+import { RequestSize } from "./RequestSize.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -93,6 +94,7 @@ export class SendOn {
   readonly #pump: Pick<Pump, "transport" | "nowMs" | "wallMs">
   /** Of all partitions together, and as the table in force says. */
   readonly #pace: Pace
+  readonly #size: RequestSize
   /** By partition: what stands until `resume`. */
   readonly #halted = new Map<number, { readonly part: SentPartition; readonly failure: HaltedRecord }>()
   #resumed = Deferred.makeUnsafe<void>()
@@ -112,6 +114,7 @@ export class SendOn {
     this.#name = name
     this.#home = home
     this.#pump = pump
+    this.#size = new RequestSize(() => home.leg.batchBytes)
     this.#pace = new Pace(
       () => pump.nowMs,
       () => home.leg.spill?.ratePerSecond
@@ -168,7 +171,7 @@ export class SendOn {
         else this.#latest.delete(partition)
       }
       for (let failures = 0; portion.first !== undefined;) {
-        const { from, to } = portion.next(this.#pace.pageMax(portionMax))
+        const { from, to } = portion.next(this.#pace.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
         yield* this.#pace.wait(to - from)
         if (this.#isLeaving || part.isOver) return yield* Effect.never
         const again = yield* this.#step(part, portion, from, to)
@@ -210,7 +213,11 @@ export class SendOn {
         const refused = { from: portion.records.indexOf(first), to: failed.to, isMarker }
         const facts = { nowMs: this.#pump.nowMs, random: yield* Random.next }
         const verdict = portion.refusals.judge(refused, failed.error, facts)
-        if (verdict._tag === "Halve") return undefined
+        if (verdict._tag === "Halve") {
+          const bytes = portion.batch.rangeBytes(refused.from, refused.to)
+          if (failed.error.reason === "TooLarge") this.#size.refused(bytes, facts.nowMs)
+          return undefined
+        }
         if (verdict._tag !== "Again") {
           yield* this.#judged(part, portion, first, failed.error.reason, verdict)
           return undefined

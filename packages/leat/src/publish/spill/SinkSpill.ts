@@ -15,6 +15,7 @@ import type { LegLanes } from "../LegLanes.ts"
 import type { Pump } from "../Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "../Pumped.ts"
 import type { Span } from "../Span.ts"
+import { seconds, standstillMs } from "../Standstills.ts"
 import type { Undelivered } from "../Undelivered.ts"
 import type { HaltedRecord } from "../sendOn/SendOn.ts"
 import { Spill, type SpillPlace } from "./Spill.ts"
@@ -180,6 +181,14 @@ export class SinkSpill implements DrainHome {
 
   isQuiet(partition: number): boolean {
     return this.#sink.find(partition)?.isQuiet ?? true
+  }
+
+  /** Why nothing is sent, in words that follow the name of the sink: this process does not have it; undefined: it has, or has waited for a moment. */
+  get trouble(): string | undefined {
+    const { waitsSinceMs, why, name } = this.spill
+    const forMs = waitsSinceMs === undefined ? 0 : this.#pump.nowMs - waitsSinceMs
+    if (forMs < standstillMs) return undefined
+    return `has sent nothing for ${seconds(forMs)}: ${name} ${why?.() ?? "does not say what it holds"}`
   }
 
   isOwing(partition: number): boolean {

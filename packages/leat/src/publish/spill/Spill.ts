@@ -83,6 +83,10 @@ export class Spill {
   readonly writer: Writer
   /** Whether it is this process that the spill belongs to, and what an earlier one has left is known: before that nothing is sent. */
   isReady = false
+  /** Since when this process waits for it, in milliseconds of the monotonic clock; undefined: it has it. */
+  waitsSinceMs: number | undefined
+  /** Why, in words that follow its name; undefined: nobody knows. */
+  why: (() => string) | undefined
   /** Whether its sink is being closed: what is on stays so, for the next process. */
   isClosing = false
   readonly #destination: Writer

@@ -171,9 +171,11 @@ export class SpillDrain {
   /** The spill belongs to this process until another one has taken it. */
   get #own(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
+      this.#spill.waitsSinceMs ??= this.#pump.nowMs
       const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink)
       yield* this.#answered
       yield* this.#recover(lanes)
+      this.#spill.waitsSinceMs = undefined
       this.#setReady(true)
       const serving = Effect.scoped(Effect.raceFirst(lanes.lost, this.#serve(lanes)))
       // What has ended is not sent on by the next process.
@@ -339,8 +341,9 @@ export class SpillDrain {
     const sinceMs = this.#pump.nowMs
     const telling = Effect.andThen(Effect.sleep(againMs), () =>
       Effect.sync(() => {
-        const why = lanes.trouble === undefined ? "" : `: ${lanes.trouble}`
-        this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds${why}`)
+        const why = lanes.trouble(partition)
+        const said = why === undefined ? "" : `: ${why}`
+        this.#home.fails(partition, sinceMs, `${this.#spill.name} does not give what it holds${said}`)
       })
     )
     return Effect.raceFirst(lanes.read(partition, part.at, to), Effect.forever(telling))

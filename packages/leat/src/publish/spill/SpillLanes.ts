@@ -2,29 +2,27 @@
  * What a drain reads of its spill, and settles there. The topic of an owner beside it, with one partition, is given to one process at a time:
  * whoever holds it is the only one that writes to the spill and sends it on.
  */
-import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
+import { type Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
-import type { Lane, Position, ReceivedBatch, ReceivedRecord, Subscription } from "../../transport/index.ts"
-import { TransportError } from "../../transport/index.ts"
+import type { Lane, Position, ReceivedBatch, ReceivedRecord, TransportError } from "../../transport/index.ts"
+import { released } from "../../transport/released.ts"
 import { sizeOf } from "../../record/batchOf.ts"
 import { readMeta } from "../../record/Wire.ts"
+import { isWhole } from "../sendOn/isWhole.ts"
 import { Settles } from "../sendOn/Settles.ts"
+import { wholeRecords } from "../sendOn/wholeRecords.ts"
+import { answered, answerMs, asked, errorOf, lateOf, oddOf, reasonOf } from "./answers.ts"
 import type { Spill, SpillPlace } from "./Spill.ts"
-
-/** The group that holds the lanes of spills, and whose settled positions say what was sent on. */
-const spillGroup = "leat.spill"
-
-/** Pause before something of the spill is asked for again, in milliseconds. */
-const againMs = 1000
+import { spillGroup, SpillMember } from "./SpillMember.ts"
 
 /** Pause after a lane is lost, in milliseconds. */
 const lostMs = 100
 
-/** How long something that is asked of the spill may take before it is asked anew, in milliseconds. */
-const answerMs = 30_000
-
-/** How long nothing is said of a spill that another process has, in milliseconds. */
+/** How long nothing is said of a spill that this process does not have, in milliseconds. */
 const tellMs = 10_000
+
+/** Why a process may not have a spill, where nothing has failed. */
+const notGiven = "another process has it, or one that ended a moment ago, or its driver does not answer"
 
 /** Of one partition: from where on it holds what was not sent on. */
 export interface SpillBounds {
@@ -65,7 +63,7 @@ interface Held {
 export class SpillLanes {
   /** Completes when another process has the spill. */
   readonly lost: Effect.Effect<void>
-  readonly #place: SpillPlace
+  readonly #spill: Spill
   readonly #scope: Scope.Scope
   readonly #lanes = new Map<number, Held>()
   /** By partition: who may read its lane. Whoever sends on reads it, and a settle of a lane that has come anew does. */
@@ -73,18 +71,19 @@ export class SpillLanes {
   readonly #settles: Settles
   /** Completed, and made anew, with each lane that comes. */
   #given = Deferred.makeUnsafe<void>()
-  /** Completed, and made anew, when the member has to join again. */
-  #broken = Deferred.makeUnsafe<void>()
+  readonly #member: SpillMember
   #isSubscribed = false
-  /** Why its lanes do not come, as far as that is known. */
-  trouble: string | undefined
+  /** Partitions whose lane was waited for in vain. */
+  readonly #late = new Set<number>()
 
-  private constructor({ place, parts }: Spill, scope: Scope.Scope, lost: Effect.Effect<void>) {
-    this.#place = place
+  private constructor(spill: Spill, scope: Scope.Scope, lost: Effect.Effect<void>) {
+    const { place, parts, name } = spill
+    this.#spill = spill
     this.#scope = scope
     this.lost = lost
+    this.#member = new SpillMember(place, place.topic, (lane) => this.#take(lane))
     const { trim } = place.transport
-    this.#settles = new Settles(`the spill ${place.topic}`, scope, {
+    this.#settles = new Settles(name, scope, {
       answerMs,
       settle: (partition, position) => this.#settle(partition, position),
       trim: (partition, position) => trim?.(place.topic, partition, position) ?? Effect.void,
@@ -99,37 +98,46 @@ export class SpillLanes {
   /** Waits until the spill belongs to this process; says so when that takes long. */
   static open(spill: Spill, sink: string): Effect.Effect<SpillLanes, never, Scope.Scope> {
     return Effect.gen(function* () {
-      const { place } = spill
+      const { place, name } = spill
       const scope = yield* Effect.scope
       const topic = `${place.topic}.owner`
       const owner = Deferred.makeUnsafe<Lane>()
-      yield* asked(answered(place.transport.ensure({ topic, partitions: 1 }), place, "ensure"), place)
-      let why: string | undefined
+      yield* asked(answered(place.transport.ensure({ topic, partitions: 1 }), place, "ensure"), spill)
       // The topic may have been made with more partitions, and only one of them can be the lock.
-      const taken = (lane: Lane) => (lane.partition === 0 ? Effect.asVoid(Deferred.succeed(owner, lane)) : Effect.void)
-      yield* Effect.forkIn(
-        subscribed(
-          place,
-          topic,
-          taken,
-          () => Effect.never,
-          (failed) => (why = failed)
-        ),
-        scope
+      const member = new SpillMember(place, topic, (lane) =>
+        lane.partition === 0 ? Effect.asVoid(Deferred.succeed(owner, lane)) : Effect.void
       )
-      const waiting = Effect.andThen(
+      yield* Effect.forkIn(member.run, scope)
+      const telling = Effect.andThen(
         Effect.sleep(tellMs),
         Effect.suspend(() =>
           warn(
-            why === undefined
-              ? `the spill ${place.topic} belongs to another process, or to one that ended a moment ago: nothing is sent to ${sink} until it is free; give each process a spill of its own`
-              : `the spill ${place.topic} cannot be had, and nothing is sent to ${sink} until it can: ${why}`
+            member.trouble === undefined
+              ? `${name} has not been given to this process for ${tellMs / 1000} seconds: ${notGiven}; nothing is sent to ${sink} until then; give each process a spill of its own`
+              : `${name} cannot be had, and nothing is sent to ${sink} until it can: ${member.trouble}`
           )
         )
       )
-      const lane = yield* Effect.raceFirst(Deferred.await(owner), Effect.andThen(waiting, Effect.never))
-      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, Effect.ignoreCause(lane.release)))
+      spill.why = () =>
+        member.trouble === undefined
+          ? `has not been given to this process: ${notGiven}`
+          : `cannot be had: ${member.trouble}`
+      const waiting = Effect.raceFirst(Deferred.await(owner), Effect.andThen(telling, Effect.never))
+      const lane = yield* member.until(waiting, () => member.joinAnew)
+      spill.why = undefined
+      const back = Effect.ignoreCause(released(lane, `the owner of ${name}`))
+      return new SpillLanes(spill, scope, Effect.andThen(lane.revoked, back))
     })
+  }
+
+  get #place(): SpillPlace {
+    return this.#spill.place
+  }
+
+  /** Why the lane of a partition does not come, as far as that is known. */
+  trouble(partition: number): string | undefined {
+    const late = `no lane of partition ${partition} has come, and its group is joined anew`
+    return this.#member.trouble ?? (this.#late.has(partition) ? late : undefined)
   }
 
   /** Of all partitions. */
@@ -137,12 +145,9 @@ export class SpillLanes {
     const { transport, topic } = this.#place
     const bounds = Effect.flatMap(
       Effect.suspend(() => transport.bounds(topic, spillGroup)),
-      (rows) => {
-        const isOdd = rows.some(({ start, end }) => typeof start !== "bigint" || typeof end !== "bigint")
-        return isOdd ? Effect.fail(oddOf(this.#place)) : Effect.succeed(rows)
-      }
+      (rows) => (rows.every(isWhole) ? Effect.succeed(rows) : Effect.fail(oddOf(this.#place)))
     )
-    return Effect.map(asked(answered(bounds, this.#place, "bounds"), this.#place), (rows) =>
+    return Effect.map(asked(answered(bounds, this.#place, "bounds"), this.#spill), (rows) =>
       rows.map(({ partition, start, end, settled }) => ({ partition, start, settled: settled ?? 0n, end }))
     )
   }
@@ -162,7 +167,7 @@ export class SpillLanes {
         () => nothing,
         (total, { records }) => records.reduce(withRecord, total)
       ),
-      this.#place
+      this.#spill
     )
   }
 
@@ -186,20 +191,12 @@ export class SpillLanes {
     return this.#alone(partition, reading)
   }
 
-  /**
-   * Of records that are not in a portion, whether they can be read: before they are given up they are asked for once more. A pull that was
-   * interrupted may have taken them, where a driver has lanes of its own.
-   */
+  /** With what its lane has passed over, where that can be read. */
   #whole(partition: number, portion: Portion, from: Position): Effect.Effect<Portion> {
-    const { records, next } = portion
-    if (records.length === Number(next - from)) return Effect.succeed(portion)
-    const { transport, topic } = this.#place
-    const read = Stream.suspend(() => transport.read(topic, partition, { fromPosition: from, toPosition: next }))
-    const whole = Effect.map(Stream.runCollect(read), (batches) => {
-      const all = { records: batches.flatMap((batch) => batch.records), next }
-      return all.records.length > records.length ? withinPortion(all, from, next) : portion
-    })
-    return asked(answered(whole, this.#place, "read"), this.#place)
+    const { next } = portion
+    if (portion.records.length === Number(next - from)) return Effect.succeed(portion)
+    const whole = wholeRecords(this.#place, partition, from, portion)
+    return Effect.map(asked(answered(whole, this.#place, "read"), this.#spill), (records) => ({ records, next }))
   }
 
   /**
@@ -274,21 +271,27 @@ export class SpillLanes {
 
   /** Its stream has ended, or failed: unless the lane itself is gone the member has to join anew, for its broker takes it for the holder. */
   #lost(partition: number, held: Held, cause: Cause.Cause<unknown>): Effect.Effect<void> {
-    if (this.#lanes.get(partition) === held) this.#lanes.delete(partition)
+    const isOfMember = this.#lanes.get(partition) === held
+    if (isOfMember) this.#lanes.delete(partition)
     const closed = this.#close(held)
     // One that was not taken away may come again at once, and again.
     if (Pull.isDoneCause(cause))
       return Effect.raceFirst(held.lane.revoked, Effect.sleep(lostMs)).pipe(
-        Effect.andThen(held.lane.release),
+        Effect.andThen(released(held.lane, this.#spill.name)),
         Effect.andThen(closed)
       )
-    // A broker may give it again at once, and again.
-    if (reasonOf(cause) === "LaneLost") return Effect.andThen(closed, Effect.sleep(lostMs))
-    const others = Array.from(this.#lanes.values(), (other) => this.#close(other))
-    this.#lanes.clear()
-    const broken = this.#broken
-    this.#broken = Deferred.makeUnsafe<void>()
-    return Effect.asVoid(Effect.all([closed, ...others, Deferred.succeed(broken, undefined)]))
+    // A broker may give it again at once, and again. One of a member that was left already says nothing of the next.
+    if (!isOfMember || reasonOf(cause) === "LaneLost") return Effect.andThen(closed, Effect.sleep(lostMs))
+    return Effect.andThen(this.#joinAnew, closed)
+  }
+
+  /** What the member has is closed: all of it is given anew. */
+  get #joinAnew(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const all = Array.from(this.#lanes.values(), (held) => this.#close(held))
+      this.#lanes.clear()
+      return Effect.andThen(this.#member.joinAnew, Effect.all(all, { discard: true }))
+    })
   }
 
   /** Whoever reads it still may keep it open for a while. */
@@ -300,22 +303,26 @@ export class SpillLanes {
     return Effect.gen({ self: this }, function* () {
       if (!this.#isSubscribed) {
         this.#isSubscribed = true
-        yield* Effect.forkIn(
-          subscribed(
-            this.#place,
-            this.#place.topic,
-            (lane) => this.#take(lane),
-            () => Deferred.await(this.#broken),
-            (failed) => (this.trouble = failed)
-          ),
-          this.#scope
-        )
+        yield* Effect.forkIn(this.#member.run, this.#scope)
       }
-      for (;;) {
-        const held = this.#lanes.get(partition)
-        if (held !== undefined) return held
-        yield* Deferred.await(this.#given)
+      const held = this.#lanes.get(partition)
+      if (held !== undefined) return held
+      const late = (isToJoin: boolean) => {
+        this.#late.add(partition)
+        return isToJoin ? this.#joinAnew : Effect.void
       }
+      return yield* Effect.ensuring(
+        this.#member.until(this.#come(partition), late),
+        Effect.sync(() => this.#late.delete(partition))
+      )
+    })
+  }
+
+  #come(partition: number): Effect.Effect<Held> {
+    return Effect.suspend(() => {
+      const held = this.#lanes.get(partition)
+      if (held !== undefined) return Effect.succeed(held)
+      return Effect.andThen(Deferred.await(this.#given), this.#come(partition))
     })
   }
 
@@ -336,76 +343,4 @@ export class SpillLanes {
 /** What of a portion stands in [from, to). */
 function withinPortion({ records }: Portion, from: Position, to: Position): Portion {
   return { records: records.filter(({ position }) => position >= from && position < to), next: to }
-}
-
-/** A member of the group, again and again; each until it fails, or `broken` completes. */
-function subscribed(
-  place: SpillPlace,
-  topic: string,
-  taken: (lane: Lane) => Effect.Effect<void>,
-  broken: () => Effect.Effect<void>,
-  failed: (why: string) => void
-): Effect.Effect<never> {
-  const subscription: Subscription = { topic, group: spillGroup, from: "earliest", drainMs: 0 }
-  // Asked for anew each time: a stream of lanes is of one member.
-  const once = Effect.suspend(() => Stream.runForEach(place.transport.subscribe(subscription), taken))
-  // Which `broken` is that of this member is asked before it begins: its first lane may break at once.
-  const begun = Effect.suspend(() => Effect.raceFirst(once, broken()))
-  const member = Effect.map(Effect.exit(Effect.scoped(begun)), (exit) => {
-    if (Exit.isFailure(exit)) failed(textOf(exit.cause))
-  })
-  return Effect.forever(Effect.andThen(member, Effect.sleep(againMs)))
-}
-
-/** Asks until there is an answer; says once why there is none. */
-function asked<A>(effect: Effect.Effect<A, TransportError>, { topic }: SpillPlace): Effect.Effect<A> {
-  let isTold = false
-  const once: Effect.Effect<A> = effect.pipe(
-    Effect.catchCause((cause) => {
-      const told = isTold
-        ? Effect.void
-        : warn(`the spill ${topic} does not answer, and is asked again: ${textOf(cause)}`)
-      isTold = true
-      return Effect.andThen(
-        Effect.andThen(told, Effect.sleep(againMs)),
-        Effect.suspend(() => once)
-      )
-    })
-  )
-  return once
-}
-
-/** What does not answer has failed. */
-function answered<A, E>(
-  effect: Effect.Effect<A, E>,
-  place: SpillPlace,
-  operation: string
-): Effect.Effect<A, E | TransportError> {
-  return Effect.timeoutOrElse(effect, { duration: answerMs, orElse: () => Effect.fail(lateOf(place, operation)) })
-}
-
-function oddOf({ transport }: SpillPlace): TransportError {
-  const detail = "the driver says positions that are none"
-  return new TransportError({ reason: "Unknown", transport: transport.name, operation: "bounds", detail })
-}
-
-function lateOf({ transport }: SpillPlace, operation: string): TransportError {
-  const detail = `no answer within ${answerMs} ms`
-  return new TransportError({ reason: "Timeout", transport: transport.name, operation, detail })
-}
-
-function errorOf({ transport }: SpillPlace, operation: string, cause: Cause.Cause<unknown>): TransportError {
-  const error = Cause.squash(cause)
-  if (error instanceof TransportError) return error
-  return new TransportError({ reason: "Unknown", transport: transport.name, operation, detail: String(error) })
-}
-
-function textOf(cause: Cause.Cause<unknown>): string {
-  const error = Cause.squash(cause)
-  return error instanceof TransportError ? error.message : String(error)
-}
-
-function reasonOf(cause: Cause.Cause<unknown>): string | undefined {
-  const error = Cause.squash(cause)
-  return error instanceof TransportError ? error.reason : undefined
 }
