@@ -57,7 +57,7 @@ describe("a handler that takes longer than its policy allows", () => {
         { policy }
       )
       yield* notes.publish({ key: "a", text: "1" })
-      yield* subscription.caughtUp
+      yield* Effect.timeout(subscription.caughtUp, "10 seconds")
       expect(attempts).toEqual([1, 2, 3])
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, balanced: true }])
     })
@@ -158,7 +158,8 @@ describe("a handler that takes longer than its policy allows", () => {
             }),
           { concurrency: 4 }
         ),
-        Stream.runDrain
+        Stream.runDrain,
+        Effect.timeout("10 seconds")
       )
       expect(ends).toEqual(["fails 1 true", "succeeds 1 true", "next 1 false"])
       expect(overlaps).toBe(0)
@@ -215,7 +216,7 @@ describe("the time of a delivery that is taken by hand", () => {
       yield* notes.publish({ key: "a", text: "1" })
       const taken = yield* notes
         .subscribe("g", { policy: drop, onTombstone: () => Effect.never })
-        .pipe(Stream.take(1), Stream.runCollect)
+        .pipe(Stream.take(1), Stream.runCollect, Effect.timeout("10 seconds"))
       expect(Array.from(taken, ({ event }) => event.text)).toEqual(["1"])
     })
   )
