@@ -100,7 +100,8 @@ describe("a partition of dead letters that cannot be written", () => {
       )
       const settled = Effect.map(notes.bounds("g"), (rows) => rows.map((row) => (row.settled ?? 0n) === row.end))
       yield* until("the other has settled all", () => broker.find(dlq)?.partitions[1]?.end !== undefined)
-      yield* Effect.repeat(Effect.delay(settled, 5), { until: ([, second]) => second === true })
+      const isSettled = Effect.repeat(Effect.delay(settled, 5), { until: ([, second]) => second === true })
+      yield* Effect.timeout(isSettled, "10 seconds")
       expect(yield* settled).toEqual([false, true])
       isDown = false
       yield* subscription.caughtUp

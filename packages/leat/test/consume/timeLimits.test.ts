@@ -4,7 +4,7 @@ import { MemoryBroker, Policy, RouteError } from "leat"
 import { open as openPromise } from "leat/promise"
 import { describe, it as plainIt } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
-import { open, routes } from "./support.ts"
+import { open, routes, until } from "./support.ts"
 
 const drop = [{ on: ["HandlerTimeout"], timeoutMs: 30, then: "drop" as const }]
 const once = (event: { readonly text: string }) => event.text === "slow"
@@ -57,7 +57,7 @@ describe("a handler that takes longer than its policy allows", () => {
         { policy }
       )
       yield* notes.publish({ key: "a", text: "1" })
-      yield* subscription.caughtUp
+      yield* Effect.timeout(subscription.caughtUp, "10 seconds")
       expect(attempts).toEqual([1, 2, 3])
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, balanced: true }])
     })
@@ -101,7 +101,8 @@ describe("a handler that takes longer than its policy allows", () => {
         async ({ text }, { attempt, signal }) => {
           if (running++ > 0) overlaps++
           // Whatever the signal says, it goes on for a while.
-          await new Promise((resolve) => setTimeout(resolve, 60))
+          await Effect.runPromise(until("it is told", () => signal.aborted))
+          await new Promise((resolve) => setTimeout(resolve, 40))
           running--
           ends.push(`${text} ${attempt} ${signal.aborted}`)
           if (text === "fails" && attempt < 2) throw new Error("as it likes")
@@ -158,7 +159,8 @@ describe("a handler that takes longer than its policy allows", () => {
             }),
           { concurrency: 4 }
         ),
-        Stream.runDrain
+        Stream.runDrain,
+        Effect.timeout("10 seconds")
       )
       expect(ends).toEqual(["fails 1 true", "succeeds 1 true", "next 1 false"])
       expect(overlaps).toBe(0)
@@ -183,7 +185,8 @@ describe("the time of a delivery that is taken by hand", () => {
         Stream.runForEach(({ event, done }) => {
           taken.push(event.text)
           return Effect.delay(done, 25)
-        })
+        }),
+        Effect.timeout("10 seconds")
       )
       expect(taken).toEqual(texts)
       expect(leat.ledger.snapshot().lanes).toMatchObject([{ deadLettered: {}, dropped: {} }])
@@ -195,7 +198,7 @@ describe("the time of a delivery that is taken by hand", () => {
     const notes = await leat.stream(noteContract())
     await notes.publishAll(texts.map((text) => ({ key: text, text })))
     const taken: Array<string> = []
-    for await (const { event, info } of notes.subscribe("g", { policy })) {
+    for await (const { event, info } of notes.subscribe("g", { policy, signal: AbortSignal.timeout(10_000) })) {
       taken.push(event.text)
       await new Promise((resolve) => setTimeout(resolve, event.text === "3" ? 250 : 25))
       expect(info.signal.aborted).toBe(event.text === "3")
@@ -215,7 +218,7 @@ describe("the time of a delivery that is taken by hand", () => {
       yield* notes.publish({ key: "a", text: "1" })
       const taken = yield* notes
         .subscribe("g", { policy: drop, onTombstone: () => Effect.never })
-        .pipe(Stream.take(1), Stream.runCollect)
+        .pipe(Stream.take(1), Stream.runCollect, Effect.timeout("10 seconds"))
       expect(Array.from(taken, ({ event }) => event.text)).toEqual(["1"])
     })
   )

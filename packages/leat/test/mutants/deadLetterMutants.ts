@@ -341,7 +341,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `if (!this.#options.isTaken || info?.isTaken === true)`,
     replace: `if (info !== undefined)`,
     foundBy: "consume/timeLimits.test.ts",
-    test: "taken by hand"
+    test: "does not run while it stands in line behind others"
   },
   {
     name: "the time of a delivery that is taken never runs",
@@ -349,7 +349,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `    this.#whenTaken?.()`,
     replace: `    void this.#whenTaken`,
     foundBy: "consume/timeLimits.test.ts",
-    test: "taken by hand"
+    test: "holds for deliveries that are taken by hand"
   },
   {
     name: "the handler of tombstones of a consumer who takes events has no end",
@@ -390,7 +390,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `if (infos[0]?.hasSucceeded === true) return Exit.void`,
     replace: `if (infos.length === 0) return Exit.void`,
     foundBy: "consume/timeLimits.test.ts",
-    test: "succeeds"
+    test: "hears of it by its signal"
   },
   {
     name: "of a batch that failed in part all are done",
@@ -430,7 +430,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `      if (!one.isInHand) fiber.interruptUnsafe()`,
     replace: `      fiber.interruptUnsafe()`,
     foundBy: "consume/timeLimits.test.ts",
-    test: "taken by hand, and ends when"
+    test: "holds for deliveries that are taken by hand"
   },
   {
     name: "the copy of an event is handled again",

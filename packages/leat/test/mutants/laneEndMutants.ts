@@ -118,7 +118,7 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     find: `this.#lose("pull", Cause.fail(this.#givenOut))`,
     replace: `void this.#givenOut`,
     foundBy: "consume/lostLanes.test.ts",
-    test: "waits for them: untold"
+    test: "waits for them: untold, none"
   },
   {
     name: "a lane that was lost waits for its handlers as long as one that was asked for",

@@ -264,7 +264,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#awaited.some((one) => one.waiter.isForgotten))`,
     replace: `if (this.#awaited.length < 0)`,
     foundBy: "growth.test.ts",
-    test: "of a event is asked for in vain"
+    test: "of a leat is asked for in vain"
   },
   {
     name: "a waiter is told before its last leg has ended",

@@ -55,7 +55,7 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     name: "the first part of a batch stands for all of it",
     file: "consume/DueLine.ts",
     find: `this.isEmpty || last === undefined ? this.#next`,
-    replace: `last !== undefined || this.isEmpty ? this.#next`,
+    replace: `this.isEmpty || last?.position !== -1n ? this.#next`,
     foundBy: line,
     test: "gives each when it is due"
   },
