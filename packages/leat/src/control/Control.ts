@@ -6,6 +6,7 @@
  */
 import type { ControlRecord, TableRecord } from "./ControlRecord.ts"
 import {
+  abandoned,
   directed,
   drained,
   givenUp,
@@ -64,6 +65,7 @@ export function apply(control: Control, record: ControlRecord): Control {
     case "sealing":
     case "drained":
     case "sealed":
+    case "abandoned":
     case "opened":
     case "swept":
     case "givenUp":
@@ -79,7 +81,10 @@ function withTable(control: Control, { document, places }: TableRecord): Control
   const streams = new Map(control.streams)
   for (const [stream, place] of places) {
     const placement = streams.get(stream)
-    streams.set(stream, placement === undefined ? placed(place) : directed(placement, place))
+    const next = placement === undefined ? placed(place) : directed(placement, place)
+    // The document and where its streams lie would say different things.
+    if (next === undefined) return control
+    streams.set(stream, next)
   }
   return { ...control, version: control.version + 1, document, streams }
 }
@@ -108,6 +113,8 @@ function stepped(
       return drained(placement, record)
     case "sealed":
       return sealed(placement, record, (member) => control.members.get(member)?.beats ?? 0)
+    case "abandoned":
+      return abandoned(placement, record)
     case "opened":
       return opened(placement, record.begin)
     case "swept":

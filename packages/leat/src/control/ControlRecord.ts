@@ -27,6 +27,7 @@ export type ControlRecord =
   | { readonly kind: "sealing"; readonly stream: string; readonly base: number }
   | DrainedRecord
   | SealedRecord
+  | AbandonedRecord
   /** Gates open. `begin`: the end of each partition of the target, read after `sealed`. */
   | { readonly kind: "opened"; readonly stream: string; readonly base: number; readonly begin: Positions }
   /** What members that were passed over wrote behind the end, up to here, is stored in the newest epoch. */
@@ -78,4 +79,15 @@ export interface SealedRecord {
   readonly end: Positions
   /** Who is passed over, with how many beats it was judged by: one more, and the record does not count. */
   readonly over: ReadonlyMap<string, number>
+}
+
+/**
+ * A person's word: the place of an epoch is dead, and nobody waits for what only it has. What has no answer there goes to the newest epoch, perhaps
+ * twice. Where the place comes back, the rest is delivered late, in no order with what came after.
+ */
+export interface AbandonedRecord {
+  readonly kind: "abandoned"
+  readonly stream: string
+  readonly base: number
+  readonly epoch: number
 }

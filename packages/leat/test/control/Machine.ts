@@ -19,6 +19,8 @@ export interface Machine {
 export interface Conduct {
   /** What is in flight or in doubt has its answer before a writer moves what is left, or has drained. */
   readonly settlesDoubt: boolean
+  /** What is in doubt in an abandoned place is moved too. */
+  readonly takesDoubtAlong: boolean
   /** What is moved over goes in front of what was gated since. */
   readonly movesInFront: boolean
   /** What is moved over leaves its old lanes. */
@@ -37,6 +39,7 @@ export interface Conduct {
 
 export const rightConduct: Conduct = {
   settlesDoubt: true,
+  takesDoubtAlong: true,
   movesInFront: true,
   takesAlong: true,
   readsEndsLast: true,

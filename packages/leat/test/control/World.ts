@@ -36,6 +36,10 @@ export interface Setup {
   readonly fences: boolean
   /** Leases that run out; undefined: leases are not strict. */
   readonly expiries: number | undefined
+  /** Places that die. */
+  readonly deaths: number
+  /** Old places that are abandoned, dead or not. */
+  readonly abandons: number
   /** Whether the other places hold a record of earlier times. */
   readonly isUsed: boolean
   /** Whether a second stream is about to move too. */
@@ -115,13 +119,24 @@ export interface World {
   readonly delivered: number
   /** Attempts of each event whose outcome nobody knew when it was sent again. */
   readonly excuses: ReadonlyArray<number>
+  /** The place that can be neither written nor read; empty: all can. */
+  readonly dead: string
   /** How much of each bound was used. */
   readonly used: Readonly<Record<Bound, number>>
   /** What went wrong in the step that led here. */
   readonly broken?: string
 }
 
-export type Bound = "commands" | "doubts" | "crashes" | "suspicions" | "revokes" | "failovers" | "expiries"
+export type Bound =
+  | "commands"
+  | "doubts"
+  | "crashes"
+  | "suspicions"
+  | "revokes"
+  | "failovers"
+  | "expiries"
+  | "deaths"
+  | "abandons"
 
 export const stream = "X"
 export const neighbour = "Y"
@@ -239,7 +254,8 @@ export class Controls {
     let view = this.#readerViews.get(control)
     if (view === undefined) {
       const epochs = placementIn(control).epochs.filter(({ begin }) => begin !== undefined)
-      view = textOf(epochs.map(({ epoch, phase, begin, end }) => [epoch, phase === "retired", begin, end]))
+      const over = (phase: Epoch["phase"]): string => (phase === "retired" || phase === "abandoned" ? phase : "")
+      view = textOf(epochs.map(({ epoch, phase, begin, end }) => [epoch, over(phase), begin, end]))
       this.#readerViews.set(control, view)
     }
     return view
@@ -273,7 +289,8 @@ export function nameOf(world: World, controls: Controls): string {
     ({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`
   )
   if (ghosts.length > 0) name += `#${ghosts.toSorted().join(",")}`
-  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries } = world.used
+  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, deaths, abandons } = world.used
+  if (deaths + abandons > 0) name += `~${world.dead}${deaths}${abandons}`
   return `${name}@${world.readers.join("")}.${world.delivered}.${world.excuses.join("")}.${commands}${doubts}${crashes}${suspicions}${revokes}${failovers}${expiries}`
 }
 
@@ -331,7 +348,18 @@ export function beginning(setup: Setup, controls: Controls): World {
     readers: [0, 0],
     delivered: 0,
     excuses: Array.from({ length: setup.offers.length * 2 * seqMax }, () => 0),
-    used: { commands: 0, doubts: 0, crashes: 0, suspicions: 0, revokes: 0, failovers: 0, expiries: 0 }
+    used: {
+      commands: 0,
+      doubts: 0,
+      crashes: 0,
+      suspicions: 0,
+      revokes: 0,
+      failovers: 0,
+      expiries: 0,
+      deaths: 0,
+      abandons: 0
+    },
+    dead: ""
   }
 }
 
