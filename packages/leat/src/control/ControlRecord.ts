@@ -23,6 +23,8 @@ export type ControlRecord =
   | { readonly kind: "left"; readonly stream: string; readonly member: string; readonly upTo: Positions }
   /** It lives, and has applied this version of the table. */
   | { readonly kind: "beat"; readonly member: string; readonly version: number }
+  /** Nobody hears of a process any more, which was judged by so many beats. */
+  | { readonly kind: "forgotten"; readonly member: string; readonly beats: number }
   /** From here on writers gate what is offered and empty their old lanes. */
   | { readonly kind: "sealing"; readonly stream: string; readonly base: number }
   | DrainedRecord
@@ -55,7 +57,8 @@ export type ControlRecord =
 export interface TableRecord {
   readonly kind: "table"
   readonly base: number
-  readonly document: unknown
+  /** As its author wrote it. */
+  readonly document: string
   readonly places: ReadonlyMap<string, Place>
 }
 

@@ -2,6 +2,7 @@
  * The steps of a move, each from the placement before it to the one after it; `undefined`: it does not count here. Their rules are what the
  * model in `packages/leat/test/control` explores.
  */
+import { goneKept, retiredKept } from "./bounds.ts"
 import type { AbandonedRecord, ControlRecord, DrainedRecord, Place, Positions, SealedRecord } from "./ControlRecord.ts"
 import { type Epoch, endsOf, isSamePlace, isSameTopic, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
 
@@ -52,13 +53,13 @@ export function joined(placement: Placement, member: string): Placement | undefi
 
 export function left(placement: Placement, member: string, upTo: Positions): Placement | undefined {
   if (placement.writers.get(member) !== "joined") return undefined
-  const next = { ...placement, writers: new Map(placement.writers).set(member, "left") }
-  return accounted(next, member, upTo)
+  return accounted(gone(placement, member, "left"), member, upTo)
 }
 
 export function drained(placement: Placement, record: DrainedRecord): Placement | undefined {
   const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
   if (epoch === undefined || epoch.attempt !== record.attempt) return undefined
+  if (record.upTo.length > epoch.place.partitions) return undefined
   if (epoch.phase === "sealing" && placement.writers.get(record.member) === "joined")
     return drainedIn(placement, epoch, record.member, record.upTo)
   return isOwing(epoch, record.member) ? accounted(placement, record.member, record.upTo) : undefined
@@ -124,8 +125,7 @@ export function swept(placement: Placement, { epoch, upTo }: RecordOf<"swept">):
 export function givenUp(placement: Placement, record: RecordOf<"givenUp">): Placement | undefined {
   const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
   if (epoch === undefined || !isOwing(epoch, record.member)) return undefined
-  const next = { ...placement, writers: new Map(placement.writers).set(record.member, "givenUp") }
-  return accounted(next, record.member, record.upTo)
+  return accounted(gone(placement, record.member, "givenUp"), record.member, record.upTo)
 }
 
 export function handedOver(placement: Placement, { epoch, group }: RecordOf<"handedOver">): Placement | undefined {
@@ -142,7 +142,7 @@ export function retired(placement: Placement, { epoch, groups }: RecordOf<"retir
   const found = placement.epochs[index]
   if (found === undefined || !mayRetire(placement, index)) return undefined
   if (!groups.every((group) => found.handedOver.has(group))) return undefined
-  return changed(placement, found, { phase: "retired" })
+  return withoutHistory(changed(placement, found, { phase: "retired" }))
 }
 
 /** The oldest first; one that was abandoned holds up no other. */
@@ -161,6 +161,25 @@ function isEndless({ phase, end }: Epoch): boolean {
 /** Nobody writes there any more who knows of it, and it is not retired. */
 export function isOver({ phase }: Epoch): boolean {
   return phase === "sealed" || phase === "abandoned"
+}
+
+function withoutHistory(placement: Placement): Placement {
+  const retiredOnes = placement.epochs.filter(({ phase }) => phase === "retired")
+  const old = new Set(retiredOnes.slice(0, -retiredKept))
+  return old.size === 0 ? placement : { ...placement, epochs: placement.epochs.filter((one) => !old.has(one)) }
+}
+
+/**
+ * Who is gone longest is forgotten first. A late copy of its join would count then: it is a writer that never drains, and is passed over and given up
+ * by the next move.
+ */
+function gone(placement: Placement, member: string, how: "left" | "givenUp"): Placement {
+  const writers = new Map(placement.writers)
+  writers.delete(member)
+  writers.set(member, how)
+  const before = [...writers].flatMap(([one, is]) => (is === "joined" ? [] : [one]))
+  for (const one of before.slice(0, -goneKept)) writers.delete(one)
+  return { ...placement, writers }
 }
 
 /** Writers that keep the barrier waiting. */

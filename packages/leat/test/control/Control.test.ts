@@ -13,7 +13,7 @@ const b: Place = { cluster: "new", topic: "sightings", partitions: 1 }
 const table = (base: number, place: Place): ControlRecord => ({
   kind: "table",
   base,
-  document: { base },
+  document: `version ${base + 1}`,
   places: new Map([[stream, place]])
 })
 const folded = (...records: ReadonlyArray<ControlRecord>): Control => records.reduce(apply, emptyControl)

@@ -36,6 +36,8 @@ export interface Setup {
   readonly fences: boolean
   /** Leases that run out; undefined: leases are not strict. */
   readonly expiries: number | undefined
+  /** Processes that are taken for dead and forgotten. */
+  readonly forgets: number
   /** Places that die. */
   readonly deaths: number
   /** Old places that are abandoned, dead or not. */
@@ -135,6 +137,7 @@ export type Bound =
   | "revokes"
   | "failovers"
   | "expiries"
+  | "forgets"
   | "deaths"
   | "abandons"
 
@@ -289,8 +292,8 @@ export function nameOf(world: World, controls: Controls): string {
     ({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`
   )
   if (ghosts.length > 0) name += `#${ghosts.toSorted().join(",")}`
-  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, deaths, abandons } = world.used
-  if (deaths + abandons > 0) name += `~${world.dead}${deaths}${abandons}`
+  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, forgets, deaths, abandons } = world.used
+  if (forgets + deaths + abandons > 0) name += `~${world.dead}${forgets}${deaths}${abandons}`
   return `${name}@${world.readers.join("")}.${world.delivered}.${world.excuses.join("")}.${commands}${doubts}${crashes}${suspicions}${revokes}${failovers}${expiries}`
 }
 
@@ -300,14 +303,14 @@ export function beginning(setup: Setup, controls: Controls): World {
   const [first = "A"] = Object.keys(setup.places)
   const places = new Map([[stream, placeCalled(setup, first)]])
   if (setup.neighbour) places.set(neighbour, { cluster: "c", topic: "Y1", partitions: 1 })
-  let control = machine.apply(machine.emptyControl, { kind: "table", base: 0, document: undefined, places })
+  let control = machine.apply(machine.emptyControl, { kind: "table", base: 0, document: "", places })
   for (const [w] of setup.offers.entries()) {
     if (!setup.late.includes(w)) control = machine.apply(control, { kind: "joined", stream, member: memberOf(w) })
     if (setup.neighbour) control = machine.apply(control, { kind: "joined", stream: neighbour, member: memberOf(w) })
   }
   if (setup.neighbour) {
     const target = new Map([[neighbour, { cluster: "c", topic: "Y2", partitions: 1 }]])
-    control = machine.apply(control, { kind: "table", base: control.version, document: undefined, places: target })
+    control = machine.apply(control, { kind: "table", base: control.version, document: "", places: target })
   }
   const none = (): ReadonlyArray<ReadonlyArray<number>> => Array.from({ length: setup.buckets }, () => [])
   const writers = setup.offers.map((_, w) =>
@@ -356,6 +359,7 @@ export function beginning(setup: Setup, controls: Controls): World {
       revokes: 0,
       failovers: 0,
       expiries: 0,
+      forgets: 0,
       deaths: 0,
       abandons: 0
     },

@@ -26,6 +26,12 @@ import {
 type Sweep = Extract<Duty, { readonly does: "sweep" }>
 
 export function actorSteps(world: World, model: Model, emit: Emit): void {
+  if (has(world, "forgets", model))
+    for (const [member, { beats }] of now(world).members) {
+      const { world: next, counts } = appended(world, { kind: "forgotten", member, beats }, model)
+      const says = () => `somebody writes that ${member} is forgotten${counts ? "" : ", which does not count"}`
+      emit("may", says, used(next, "forgets"))
+    }
   if (world.dead !== "") emit("may", () => `${world.dead} comes back`, { ...world, dead: "" })
   else if (has(world, "deaths", model))
     for (const topic in model.setup.places)
@@ -82,6 +88,7 @@ function wordsOf(record: ControlRecord): string {
     case "joined":
     case "left":
     case "beat":
+    case "forgotten":
     case "drained":
     case "sealing":
     case "abandoned":
@@ -96,7 +103,7 @@ function commands(world: World, a: number, model: Model, emit: Emit): void {
   const to = (name: string, topic: string): ControlRecord => ({
     kind: "table",
     base: control.version,
-    document: undefined,
+    document: "",
     places: new Map([[name, placeCalled(model.setup, topic)]])
   })
   if (has(world, "commands", model))

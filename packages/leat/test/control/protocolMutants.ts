@@ -243,6 +243,12 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     breaks: "I6"
   },
   {
+    name: "who writes a stream is forgotten",
+    edits: [{ file: "Control", find: 'if (writers.get(member) === "joined") return control', replace: "void writers" }],
+    in: "strict",
+    breaks: "I6"
+  },
+  {
     name: "a lease runs from when its beat is read back",
     conduct: { leasesFromWriting: false },
     in: "strict",

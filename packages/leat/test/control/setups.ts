@@ -21,6 +21,7 @@ const plain: Omit<Setup, "name" | "says"> = {
   failovers: 0,
   fences: false,
   expiries: undefined,
+  forgets: 0,
   deaths: 0,
   abandons: 0,
   isUsed: false,
@@ -144,7 +145,8 @@ export const setups: ReadonlyArray<Setup> = [
   {
     ...plain,
     name: "strict",
-    says: "leases are strict and run out",
+    says: "leases are strict and run out, and somebody is taken for dead",
+    forgets: 1,
     expiries: 1,
     suspicions: 1,
     offers: [[2, 0]],
