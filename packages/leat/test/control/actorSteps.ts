@@ -159,7 +159,7 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
       startsSweep(world, a, duty, model, emit)
       break
     case "retire": {
-      const { epoch, handedOver, place } = duty.epoch
+      const { epoch, handedOver } = duty.epoch
       if (handedOver.has(group) || !model.conduct.asksBeforeRetiring)
         emit(
           "must",
