@@ -26,6 +26,7 @@ import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { followRoutesFile, isRoutesFile, readRoutesFile } from "./routes/RoutesFile.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
 import { Pumps } from "./publish/Pumps.ts"
@@ -431,7 +432,10 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   const drivers = [memory, ...(options.drivers ?? [])].filter(
     ({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index
   )
-  const routes = yield* tableOf(options, drivers)
+  const references = yield* References
+  const { routes: given } = options
+  const text = isRoutesFile(given) ? yield* readRoutesFile(given, references) : undefined
+  const routes = yield* tableOf(text === undefined ? options : { ...options, routes: text }, drivers)
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
   const identity = uuidV7(
@@ -447,11 +451,15 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     clock,
     scheduler: yield* Scheduler.Scheduler,
     context: yield* Effect.context<never>(),
-    references: yield* References
+    references
   }
   const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
   yield* leat.announce
+  if (isRoutesFile(given) && text !== undefined) {
+    const following = { text, readers: references, swap: leat.swapRoutes, version: () => leat.routes().version }
+    yield* Effect.forkScoped(followRoutesFile(given, following))
+  }
   return leat
 })
 

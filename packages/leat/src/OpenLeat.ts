@@ -16,7 +16,10 @@ import type { Driver, Transport, TransportError } from "./transport/index.ts"
 export interface LeatOptions {
   /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
   readonly source: string
-  /** Route document: YAML or JSON text, or the value. Without one every stream runs in memory. */
+  /**
+   * Route document: YAML or JSON text, or the value; or `{ file }`, a file that has it and is followed while the leat is open (`RoutesFile`). Without
+   * one every stream runs in memory.
+   */
   readonly routes?: unknown
   /** Drivers that the document may name; `memory` always is one. */
   readonly drivers?: ReadonlyArray<Driver>

@@ -6,6 +6,7 @@ import { isObject, kindOf, shown } from "./given/takes.ts"
 import { nameFault } from "./given/nameFault.ts"
 import { nodeFault } from "./given/nodeFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
+import { isRoutesFile, routesFileFaults } from "./routes/RoutesFile.ts"
 
 /** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */
 const sourceBytesMax = 1024
@@ -32,7 +33,7 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   }
   const tooOld = nodeFault(globalThis.process?.versions?.node)
   if (tooOld !== undefined) return [{ path: "", message: tooOld }]
-  const { source, drivers, contracts, ledger, journal, buffers, drain } = options
+  const { source, routes, drivers, contracts, ledger, journal, buffers, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
     .filter((name) => !optionNames.includes(name))
     .map((path) => ({
@@ -46,6 +47,7 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
     const message = nameFault("a source", source, sourceBytesMax)
     if (message !== undefined) found.push({ path: "source", message })
   }
+  if (isRoutesFile(routes)) found.push(...routesFileFaults(routes))
   if (drivers !== undefined) found.push(...listFaults("drivers", drivers, "drivers: [log]", noDriver))
   if (contracts !== undefined)
     found.push(...listFaults("contracts", contracts, "contracts: [BeaconSighting]", noContract))

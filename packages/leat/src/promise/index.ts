@@ -12,6 +12,7 @@ import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../OpenLeat.ts"
+export type { RoutesFile } from "../routes/RoutesFile.ts"
 export { WrongArgument } from "../given/takes.ts"
 export { RouteError } from "../routes/Routes.ts"
 export { type FailedPart, PartlyFailed } from "../consume/PartlyFailed.ts"
