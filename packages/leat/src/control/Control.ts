@@ -81,6 +81,8 @@ function folded(control: Control, record: ControlRecord): Control {
     }
     case "forgotten":
       return withoutMember(control, record.member, record.beats)
+    case "snapshot":
+      return control
     case "joined":
     case "left":
     case "sealing":
@@ -98,7 +100,7 @@ function folded(control: Control, record: ControlRecord): Control {
   }
 }
 
-type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "beat" | "forgotten" }>
+type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "beat" | "forgotten" | "snapshot" }>
 
 function withTable(control: Control, { document, places }: TableRecord): Control {
   const streams = new Map(control.streams)

@@ -30,6 +30,7 @@ export type ControlRecord =
   | DrainedRecord
   | SealedRecord
   | AbandonedRecord
+  | SnapshotRecord
   /** Gates open. `begin`: the end of each partition of the target, read after `sealed`. */
   | { readonly kind: "opened"; readonly stream: string; readonly base: number; readonly begin: Positions }
   /** What members that were passed over wrote behind the end, up to here, is stored in the newest epoch. */
@@ -93,4 +94,17 @@ export interface AbandonedRecord {
   readonly stream: string
   readonly base: number
   readonly epoch: number
+}
+
+/**
+ * A part of the state that all records before `upTo` lead to, so that a new process need not read those. It changes nothing: who has read them knows.
+ */
+export interface SnapshotRecord {
+  readonly kind: "snapshot"
+  /** A position of the control stream. */
+  readonly upTo: number
+  /** From 0 on. */
+  readonly part: number
+  readonly parts: number
+  readonly bytes: Uint8Array
 }

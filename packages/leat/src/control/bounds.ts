@@ -6,22 +6,28 @@ import type { Control } from "./Control.ts"
 import type { Placement } from "./Placement.ts"
 
 /** Of a stream, a member, a group, a cluster, a topic, a kind: as long as a topic may be. */
-const nameCharsMax = 249
+export const nameCharsMax = 249
 /** Of a route document. */
-const documentCharsMax = 262_144
+export const documentCharsMax = 262_144
 export const partitionsMax = 4096
 /** Streams that one record places, members that it passes over, groups that it names. */
-const listMax = 4096
+export const listMax = 4096
 
-const membersMax = 4096
-const streamsMax = 4096
-const writersMax = 4096
+export const membersMax = 4096
+export const streamsMax = 4096
+export const writersMax = 4096
 /** Epochs of one stream; retired ones are kept in a number of their own. */
-const epochsMax = 64
-const groupsMax = 1024
-const unknownKindsMax = 64
-/** Members, writers, groups and positions together: some 20 MB. */
-const entriesMax = 1_000_000
+export const epochsMax = 64
+export const groupsMax = 1024
+export const unknownKindsMax = 64
+
+/** Of one record, so that it fits one of every broker as it is by default. */
+export const recordBytesMax = 1_000_000
+/** Of a part of a snapshot. */
+export const partBytesMax = 524_288
+export const partsMax = 64
+/** Of a state: what its parts hold together. */
+export const stateBytesMax = partBytesMax * partsMax
 
 /** Retired epochs that a stream keeps, for people who look. */
 export const retiredKept = 8
@@ -45,23 +51,34 @@ export function recordFault(record: unknown): string | undefined {
 }
 
 /** What a state has too much of, as a sentence. */
-export function excessOf({ members, streams, unknownKinds }: Control): string | undefined {
+export function excessOf({ document: text, members, streams, unknownKinds }: Control): string | undefined {
   const tooMany =
     more(members.size, membersMax, "processes") ??
     more(streams.size, streamsMax, "streams") ??
     more(unknownKinds.size, unknownKindsMax, "unknown kinds of records")
   if (tooMany !== undefined) return tooMany
-  let entries = members.size
+  let bytes = text.length * utf8BytesMax + fixedBytesMax
+  for (const member of members.keys()) bytes += bytesOf(member) + fixedBytesMax
+  for (const kind of unknownKinds) bytes += bytesOf(kind)
   for (const [stream, placement] of streams) {
     const held = heldBy(placement)
     if (held.excess !== undefined) return `${held.excess} in stream ${stream}`
-    entries += held.entries
+    bytes += bytesOf(stream) + held.bytes
   }
-  return more(entries, entriesMax, "members, writers, groups and positions")
+  return bytes > stateBytesMax ? `the state would have more than ${stateBytesMax} bytes` : undefined
 }
 
+// What a state has at most when it is written (`controlCodec`): nobody takes one that could not be written again.
+const utf8BytesMax = 3
+const positionBytesMax = 8
+/** Numbers, tags and lengths of one thing. */
+const fixedBytesMax = 64
+
+const bytesOf = (text: string): number => text.length * utf8BytesMax + fixedBytesMax
+const bytesOfPositions = (list: ReadonlyArray<number> = []): number => list.length * positionBytesMax + fixedBytesMax
+
 interface Held {
-  readonly entries: number
+  readonly bytes: number
   readonly excess: string | undefined
 }
 
@@ -75,14 +92,17 @@ function heldBy(placement: Placement): Held {
 }
 
 function counted({ epochs, writers }: Placement): Held {
-  let entries = writers.size
+  let bytes = fixedBytesMax
   let excess = more(writers.size, writersMax, "writers") ?? more(epochs.length, epochsMax, "epochs")
-  for (const { begin, end, swept, drained, over, handedOver } of epochs) {
-    entries += (begin?.length ?? 0) + (end?.length ?? 0) + swept.length + handedOver.size
-    for (const upTo of [...drained.values(), ...over.values()]) entries += 1 + (upTo?.length ?? 0)
+  for (const writer of writers.keys()) bytes += bytesOf(writer)
+  for (const { place: at, begin, end, swept, drained, over, handedOver } of epochs) {
+    bytes += fixedBytesMax + bytesOf(at.cluster) + bytesOf(at.topic)
+    bytes += bytesOfPositions(begin) + bytesOfPositions(end) + bytesOfPositions(swept)
+    for (const [member, upTo] of [...drained, ...over]) bytes += bytesOf(member) + bytesOfPositions(upTo)
+    for (const group of handedOver) bytes += bytesOf(group)
     excess ??= more(handedOver.size, groupsMax, "groups")
   }
-  return { entries, excess }
+  return { bytes, excess }
 }
 
 function more(count: number, max: number, what: string): string | undefined {
@@ -134,6 +154,14 @@ const place: Check = (value) => {
   return name(cluster) ?? name(topic)
 }
 
+const part: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= partsMax
+    ? undefined
+    : `has to be a whole number of at most ${partsMax}`
+
+const partBytes: Check = (value) =>
+  value instanceof Uint8Array && value.length <= partBytesMax ? undefined : `has to be at most ${partBytesMax} bytes`
+
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   table: { base: count, document, places: mapOf("places", place) },
   beat: { member: name, version: count },
@@ -148,5 +176,6 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   swept: { stream: name, epoch: count, upTo: positions },
   givenUp: { stream: name, epoch: count, member: name, upTo: positions },
   handedOver: { stream: name, epoch: count, group: name },
-  retired: { stream: name, base: count, epoch: count, groups: names }
+  retired: { stream: name, base: count, epoch: count, groups: names },
+  snapshot: { upTo: count, part, parts: part, bytes: partBytes }
 }

@@ -2,6 +2,7 @@
  * A state of the model: writers, those who coordinate, brokers, the readers of one group, and what is on its way between them. Immutable;
  * a step makes another one. Each part has its own `code`, so that a state is named by joining them.
  */
+import { Result } from "effect"
 import type { Control } from "../../src/control/Control.ts"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
 import type { Epoch, Placement } from "../../src/control/Placement.ts"
@@ -264,6 +265,11 @@ export class Controls {
     return view
   }
 
+  /** Everybody begins anew from a snapshot after every record: nobody notices. */
+  #restored(control: Control): Control {
+    return Result.getOrThrow(this.machine.readControl(this.machine.writeControl(control)))
+  }
+
   numberOf(control: Control): number {
     return this.#numbers.get(control) as number
   }
@@ -275,7 +281,7 @@ export class Controls {
     let found = after.get(text)
     if (found === undefined) {
       const next = this.machine.apply(control, record)
-      after.set(text, (found = next === control ? control : this.one(next)))
+      after.set(text, (found = next === control ? control : this.one(this.#restored(next))))
     }
     return found
   }

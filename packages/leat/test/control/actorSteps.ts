@@ -89,6 +89,7 @@ function wordsOf(record: ControlRecord): string {
     case "left":
     case "beat":
     case "forgotten":
+    case "snapshot":
     case "drained":
     case "sealing":
     case "abandoned":

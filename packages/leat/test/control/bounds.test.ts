@@ -142,15 +142,16 @@ describe("a state out of bounds", () => {
     )
   })
 
-  it("is refused: streams, and positions in all", () => {
+  it("is refused: streams, and bytes in all", () => {
     const wide = { ...place, partitions: 4096 }
     const places = (from: number, to: number) =>
       new Map(many(to - from, (index) => [`s${from + index}`, wide] as const))
-    // A first epoch has a beginning in each of its 4096 partitions: 244 streams have 999,424.
-    const full = apply(emptyControl, { ...table(0), places: places(0, 244) })
-    expect(full.streams.size).toBe(244)
-    const more = { ...table(1), places: places(244, 245) }
-    expect(refusalOf(full, more)).toBe("there would be more than 1000000 members, writers, groups and positions")
+    // A first epoch has a beginning in each of its 4096 partitions, of 8 bytes at most: 1000 streams have 32,768,000.
+    const full = apply(emptyControl, { ...table(0), places: places(0, 1000) })
+    expect(full.streams.size).toBe(1000)
+    const more = { ...table(1), places: places(1000, 1024) }
+    expect(refusalOf(full, more)).toBe("the state would have more than 33554432 bytes")
+    expect(apply(full, more)).toBe(full)
     const narrow = apply(emptyControl, {
       ...table(0),
       places: new Map(many(4096, (index) => [`s${index}`, place]))

@@ -17,6 +17,7 @@ import {
   type Setup,
   type Stored,
   stream,
+  textOf,
   type World
 } from "./World.ts"
 
@@ -70,7 +71,9 @@ export function brokenByRecord(before: Control, after: Control, record: ControlR
       return `I11: nothing has happened to ${neighbour}, and its ${record.kind} does not count`
   }
   const isForeign =
-    "stream" in record && record.stream !== neighbour && before.streams.get(neighbour) !== after.streams.get(neighbour)
+    "stream" in record &&
+    record.stream !== neighbour &&
+    textOf(before.streams.get(neighbour)) !== textOf(after.streams.get(neighbour))
   return isForeign ? `I11: a record of ${record.stream} changes ${neighbour}` : reopenedFault(before, after)
 }
 

@@ -432,6 +432,66 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     breaks: "I7"
   },
   {
+    name: "a snapshot forgets who was passed over",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "over: mapOf(8, name, owing, writersMax)",
+        replace: "over: { ...mapOf(8, name, owing, writersMax), write: () => undefined }"
+      }
+    ],
+    in: "suspicion",
+    breaks: "I1"
+  },
+  {
+    name: "a snapshot forgets up to where was swept",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "swept: positions(9)",
+        replace: "swept: { ...positions(9), begin: () => [0, 0], write: () => undefined }"
+      }
+    ],
+    in: "suspicion",
+    breaks: "I9"
+  },
+  {
+    name: "a snapshot forgets which sealing is answered",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "attempt: one(6, count)",
+        replace: "attempt: { ...one(6, count), write: () => undefined }"
+      }
+    ],
+    in: "again",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot takes an end for none",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "end: maybe(5, positionsThere)",
+        replace: "end: { ...maybe(5, positionsThere), write: () => undefined }"
+      }
+    ],
+    in: "back",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot takes a writer for one that has left",
+    edits: [
+      {
+        file: "controlCodec",
+        find: 'oneOf("joined", "left", "givenUp")',
+        replace: '{ ...oneOf("joined", "left", "givenUp"), write: (writer) => void writer.uint32(2) }'
+      }
+    ],
+    in: "merge",
+    breaks: "I1"
+  },
+  {
     name: "retired before the group has settled it",
     edits: [
       {

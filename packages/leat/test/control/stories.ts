@@ -38,3 +38,12 @@ export function folded(
   }
   return control
 }
+
+/** Text of a state, with the order of its maps, which says who came first, and without that of its fields. */
+export const exactly = (value: unknown): string =>
+  JSON.stringify(value, (_, one: unknown) => {
+    if (one instanceof Map) return { map: [...(one as Map<unknown, unknown>)] }
+    if (one instanceof Set) return { set: [...(one as Set<unknown>)] }
+    if (typeof one !== "object" || one === null || Array.isArray(one)) return one
+    return Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  })
