@@ -4,7 +4,7 @@ import { faultTransport, type SendFault, seededRandom, simulate, waitUntil } fro
 import { batchOf, sendEffect, type Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { apply, type Control, emptyControl } from "../../src/control/Control.ts"
-import { readEntry } from "../../src/control/controlCodec.ts"
+import { readEntry, writeControl, writeEntry } from "../../src/control/controlCodec.ts"
 import type { ControlError } from "../../src/control/ControlError.ts"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
 import { type ControlStream, type ControlStreamOptions, openControlStream } from "../../src/control/ControlStream.ts"
@@ -181,6 +181,13 @@ describe("a control stream", () => {
 })
 
 describe("a control stream whose cluster has faults", () => {
+  const awayError = new TransportError({
+    reason: "Unavailable",
+    transport: "memory",
+    operation: "bounds",
+    detail: "away"
+  })
+
   /** The `at`-th table that is sent has a fault; beats have none. */
   const withFault = (inner: Transport, fault: SendFault, times = 1): Transport => {
     let left = 0
@@ -234,6 +241,31 @@ describe("a control stream whose cluster has faults", () => {
       })
     ))
 
+  it("goes by the first copy where it reads two at once", () =>
+    story(
+      Effect.gen(function* () {
+        const inner = memoryTransport(new MemoryBroker())
+        const lossy = withFault(inner, { kind: "loseResponse" })
+        let isAway = false
+        const transport: Transport = {
+          ...lossy,
+          capabilities: { ...lossy.capabilities, fencing: "none" },
+          bounds: (name, group) => (isAway ? Effect.fail(awayError) : inner.bounds(name, group))
+        }
+        const one = yield* opened(transport, "one")
+        yield* Effect.sleep("1 second")
+        isAway = true
+        const writing = yield* Effect.forkScoped(one.write(table(0), "mine"))
+        yield* Effect.sleep("2 seconds")
+        isAway = false
+        expect(yield* Fiber.join(writing)).toMatchObject({ counts: true })
+        expect((yield* rawOf(inner)).lines.filter((line) => line.includes("mine"))).toEqual([
+          "one table mine counts",
+          "one table mine does not count"
+        ])
+      })
+    ))
+
   it("fails with Unreachable when nothing was stored, and with InDoubt when nobody can tell", () =>
     story(
       Effect.gen(function* () {
@@ -261,13 +293,7 @@ describe("a control stream whose cluster has faults", () => {
       Effect.gen(function* () {
         const inner = memoryTransport(new MemoryBroker())
         let isAway = false
-        const gone = Effect.suspend(() =>
-          isAway
-            ? Effect.fail(
-                new TransportError({ reason: "Unavailable", transport: "memory", operation: "bounds", detail: "away" })
-              )
-            : Effect.void
-        )
+        const gone = Effect.suspend(() => (isAway ? Effect.fail(awayError) : Effect.void))
         const away: Transport = {
           ...inner,
           bounds: (name, group) => Effect.andThen(gone, inner.bounds(name, group)),
@@ -483,6 +509,93 @@ describe("snapshots of a control stream", () => {
         yield* one.snapshot
         const two = yield* opened(transport, "two")
         expect(two.control.version).toBe(3)
+      })
+    ))
+
+  it("are begun from anew by who is overtaken by a trim between its look and its read", () =>
+    story(
+      Effect.gen(function* () {
+        const inner = memoryTransport(new MemoryBroker())
+        let before: Effect.Effect<void, TransportError> = Effect.void
+        const slow: Transport = {
+          ...inner,
+          read: (name, partition, range) =>
+            Stream.unwrap(
+              Effect.suspend(() => {
+                const first = before
+                before = Effect.void
+                return Effect.as(first, inner.read(name, partition, range))
+              })
+            )
+        }
+        const two = yield* opened(slow, "two", { lookEvery: "1 hour" })
+        const one = yield* opened(inner, "one")
+        yield* Effect.sleep("1 second")
+        for (const base of [0, 1, 2]) yield* one.write(table(base))
+        yield* one.snapshot
+        const end = BigInt((yield* rawOf(inner)).lines.length)
+        before = inner.trim?.(topic, 0, end - 1n) ?? Effect.void
+        yield* two.look
+        expect(two.trouble).toBeUndefined()
+        expect(exactly(two.control)).toBe(exactly(one.control))
+      })
+    ))
+
+  it("are of no use when what lies between them and the beginning is gone", () =>
+    story(
+      Effect.gen(function* () {
+        const transport = memoryTransport(new MemoryBroker())
+        const one = yield* opened(transport, "one")
+        yield* Effect.sleep("1 second")
+        const { control: before, lines } = yield* rawOf(transport)
+        yield* one.write(table(0))
+        const bytes = writeControl(before)
+        yield* one.write({ kind: "snapshot", upTo: lines.length, part: 0, parts: 1, bytes })
+        yield* transport.trim?.(topic, 0, BigInt(lines.length + 1)) ?? Effect.void
+        expect(yield* reasonOf(Effect.scoped(opened(transport, "two")))).toBe("Lost")
+      })
+    ))
+
+  it("are trimmed behind only when they were read back whole", () =>
+    story(
+      Effect.gen(function* () {
+        const inner = memoryTransport(new MemoryBroker())
+        let isBusy = false
+        const half = (author: string): Uint8Array => {
+          const bytes = new Uint8Array(1)
+          return writeEntry({
+            author,
+            number: 1,
+            reason: "",
+            record: { kind: "snapshot", upTo: 1, part: 0, parts: 2, bytes }
+          })
+        }
+        // Behind each record, halves of more snapshots than a reader keeps begun.
+        const crowded: Transport = {
+          ...inner,
+          openWriter: (name) =>
+            Effect.map(inner.openWriter(name), (writer) => ({
+              ...writer,
+              send: (partition, batch, from, to, timeoutMs, answer) => {
+                writer.send(partition, batch, from, to, timeoutMs, answer)
+                if (!isBusy) return
+                const halves = batchOf(
+                  Array.from({ length: 20 }, (_, index) => ({ key: null, value: half(`author ${index}`) }))
+                )
+                writer.send(partition, halves, 0, halves.count, timeoutMs, () => undefined)
+              }
+            }))
+        }
+        const one = yield* opened(crowded, "one")
+        yield* one.write(table(0, "€".repeat(200_000)))
+        yield* one.snapshot
+        const start = () => Effect.map(inner.bounds(topic), ([bounds]) => bounds?.start)
+        isBusy = true
+        yield* one.snapshot
+        expect(yield* start()).toBe(0n)
+        isBusy = false
+        yield* one.snapshot
+        expect(yield* start()).toBeGreaterThan(0n)
       })
     ))
 
