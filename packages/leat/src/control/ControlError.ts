@@ -4,6 +4,8 @@ import { Data } from "effect"
 export type ControlReason =
   /** It is out of bounds, or says what cannot be: nothing was written. */
   | "Refused"
+  /** Somebody else was first: it was written, and does not count. */
+  | "Overtaken"
   /** The cluster did not store it in time: nothing was written. Publishing and consuming go on. */
   | "Unreachable"
   /** It may be written, and may come to count later: read the state before saying it again. */

@@ -34,6 +34,8 @@ export interface ControlStreamOptions {
   readonly beatEvery?: Duration.Input
   /** From one look at the stream to the next; a second when absent. */
   readonly lookEvery?: Duration.Input
+  /** How long a process may be without a beat before the others forget it, if it writes no stream; 10 minutes when absent. */
+  readonly forgetAfter?: Duration.Input
   /** How long something is tried to be written and read back; 10 seconds when absent. */
   readonly writeTimeout?: Duration.Input
   /** Records after which somebody writes a snapshot and trims what is before the one before it; 1024 when absent. */
@@ -54,11 +56,13 @@ const [againMs, againMsMax] = [50, 2000]
 const trimmed = "trimmed" as const
 /** One send, and all of a beat, in milliseconds: short, so that a write tries more than once, and waits for no beat that goes nowhere. */
 const sendMsMax = 3000
+/** Processes that are forgotten after one beat. */
+const forgetsMax = 16
 /** One look, in milliseconds; what it has read by then stays read. */
 const lookMsMax = 30_000
 
 /**
- * Opens the control stream, with all that it says read, and follows it until the scope closes; then it beats no more.
+ * Opens the control stream, with all that it says read, and follows it until the scope closes; then it is forgotten.
  *
  * @example
  * ```ts
@@ -75,6 +79,7 @@ export const openControlStream = Effect.fnUntraced(function* (
   const fold = yield* readAll(transport, topic)
   const state = yield* SubscriptionRef.make(fold.control)
   const stream = new ControlStream(options, writer, fold, state, yield* Clock.Clock)
+  yield* Effect.addFinalizer(() => stream.goodbye)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), stream.look)))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(stream.beat, Effect.sleep(beatEvery))))
   return stream
@@ -130,6 +135,8 @@ export class ControlStream {
   /** What was written last by this process, once it is read back. */
   #back: FoldedRecord | undefined
   #trouble: string | undefined
+  /** The last beats of the others, and since when there was no other one. */
+  readonly #heard = new Map<string, { readonly beats: number; readonly sinceMs: number }>()
   /** Set for good. */
   #lost: ControlError | undefined
 
@@ -224,10 +231,41 @@ export class ControlStream {
   readonly beat: Effect.Effect<void> = Effect.suspend(() => {
     const { author, applied = () => this.control.version, snapshotEvery = 1024 } = this.#options
     const beaten = this.#write({ kind: "beat", member: author, version: applied() }, "", sendMsMax)
+    const forgotten = Effect.suspend(() =>
+      Effect.forEach(this.#silent(), (record) => this.#write(record, "", sendMsMax))
+    )
     const next = Effect.suspend(() => (this.#fold.sinceSnapshot < snapshotEvery ? Effect.void : this.snapshot))
+    const all = Effect.andThen(Effect.andThen(beaten, forgotten), next)
     const troubled = ({ message }: ControlError) => void (this.#trouble = message)
-    return Effect.match(Effect.andThen(beaten, next), { onFailure: troubled, onSuccess: () => undefined })
+    return Effect.match(all, { onFailure: troubled, onSuccess: () => undefined })
   })
+
+  /** Says that this process is gone. A stream that it writes has to be left before. Bounded, and never fails. */
+  readonly goodbye: Effect.Effect<void> = Effect.suspend(() => {
+    const member = this.#options.author
+    const beats = this.control.members.get(member)?.beats
+    return beats === undefined
+      ? Effect.void
+      : Effect.ignore(this.#write({ kind: "forgotten", member, beats }, "", sendMsMax))
+  })
+
+  /** Others that have not beaten for so long, by the clock of this process, and write no stream. */
+  #silent(): ReadonlyArray<ControlRecord> {
+    const nowMs = monotonicMs(this.#clock)
+    const forgetMs = Duration.toMillis(this.#options.forgetAfter ?? "10 minutes")
+    const { members, streams } = this.control
+    const records: Array<ControlRecord> = []
+    for (const member of this.#heard.keys()) if (!members.has(member)) this.#heard.delete(member)
+    for (const [member, { beats }] of members) {
+      const heard = this.#heard.get(member)
+      if (heard?.beats !== beats) this.#heard.set(member, { beats, sinceMs: nowMs })
+      else if (nowMs - heard.sinceMs >= forgetMs && member !== this.#options.author) {
+        const isWriting = [...streams.values()].some(({ writers }) => writers.get(member) === "joined")
+        if (!isWriting && records.length < forgetsMax) records.push({ kind: "forgotten", member, beats })
+      }
+    }
+    return records
+  }
 
   /** Writes what was read as a snapshot, and trims what is before the one before it. */
   readonly snapshot: Effect.Effect<void, ControlError> = Effect.suspend(() => {

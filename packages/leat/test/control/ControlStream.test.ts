@@ -124,9 +124,34 @@ describe("a control stream", () => {
           opened(transport, "two", { beatEvery: "5 seconds", applied: () => 7 }),
           Effect.sleep("12 seconds")
         )
-        yield* Effect.scoped(living)
-        yield* Effect.sleep("1 minute")
-        expect(one.control.members.get("two")).toEqual({ beats: 3, version: 7 })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* living
+            yield* one.look
+            expect(one.control.members.get("two")).toEqual({ beats: 3, version: 7 })
+          })
+        )
+        yield* Effect.sleep("3 seconds")
+        expect([...one.control.members.keys()]).toEqual(["one"])
+      })
+    ))
+
+  it("forgets who has not beaten for long, and nobody who writes a stream", () =>
+    story(
+      Effect.gen(function* () {
+        const transport = memoryTransport(new MemoryBroker())
+        const one = yield* opened(transport, "one", { beatEvery: "5 seconds", forgetAfter: "1 minute" })
+        yield* one.write(table(0))
+        for (const member of ["dead", "writer"]) yield* one.write({ kind: "beat", member, version: 1 })
+        yield* one.write({ kind: "joined", stream: "X", member: "writer" })
+        yield* Effect.sleep("55 seconds")
+        expect(one.control.members.has("dead")).toBe(true)
+        yield* Effect.sleep("15 seconds")
+        expect([...one.control.members.keys()].toSorted()).toEqual(["one", "writer"])
+        const before = (yield* rawOf(transport)).lines.filter((line) => line.includes("forgotten"))
+        yield* Effect.sleep("10 minutes")
+        const after = (yield* rawOf(transport)).lines.filter((line) => line.includes("forgotten"))
+        expect(after).toEqual(before)
       })
     ))
 
