@@ -4,7 +4,7 @@
  */
 import { Effect, Exit, Result, Scope } from "effect"
 import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./control/ControlledRoutes.ts"
-import { ControlError } from "./control/ControlError.ts"
+import type { ControlError } from "./control/ControlError.ts"
 import { openControlStream } from "./control/ControlStream.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"

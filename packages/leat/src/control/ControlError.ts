@@ -1,6 +1,7 @@
-/** Why something could not be said in the control stream, or it could not be followed. */
+/** What goes wrong with a control stream. */
 import { Data } from "effect"
 
+/** Why something could not be said in the control stream, or why it could not be followed. */
 export type ControlReason =
   /** It is out of bounds, or says what cannot be: nothing was written. */
   | "Refused"
@@ -16,12 +17,15 @@ export type ControlReason =
   | "Unfit"
 
 /**
+ * Something could not be said in the control stream of a fleet, or it could not be followed. Publishing and consuming go on.
+ *
  * @example
  * ```ts
  * Effect.catchTag("ControlError", ({ reason, detail }) => Effect.logWarning(`${reason}: ${detail}`))
  * ```
  */
 export class ControlError extends Data.TaggedError("ControlError")<{
+  /** What kind of failure it is. */
   readonly reason: ControlReason
   /** One sentence for a person. */
   readonly detail: string
