@@ -15,6 +15,7 @@ import {
   type Writer
 } from "../transport/index.ts"
 import { unknownRun } from "../transport/Sending.ts"
+import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs } from "../Wake.ts"
 import { partBytesMax, partsMax, recordBytesMax } from "./bounds.ts"
 import { type Control, refusalOf } from "./Control.ts"
@@ -94,6 +95,13 @@ const fits = Effect.fnUntraced(function* (transport: Transport, topic: string): 
   const status = yield* Effect.mapError(transport.ensure({ topic, partitions: 1, retention }), unreachable)
   if (status.partitions !== 1)
     return yield* unfit(`topic ${topic} has ${status.partitions} partitions, and a control stream has one`)
+  if (status.status !== "differs") return
+  const differences = status.differences.map(
+    ({ property, asked, found }) => `${property} is ${found} instead of ${asked}`
+  )
+  yield* Telemetry.warn(
+    `the control stream in topic ${topic} may lose what nobody has read: ${differences.join(", ")}; correct the topic`
+  )
 })
 
 const refused = (detail: string): ControlError => new ControlError({ reason: "Refused", detail })

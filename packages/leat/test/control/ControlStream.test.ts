@@ -1,4 +1,4 @@
-import { Cause, Clock, Effect, Exit, Fiber, type Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Logger, type Scope, Stream } from "effect"
 import { MemoryBroker, memoryTransport, TransportError } from "leat"
 import { faultTransport, type SendFault, seededRandom, simulate, waitUntil } from "leat/testing"
 import { batchOf, sendEffect, type Transport } from "leat/transport"
@@ -187,6 +187,25 @@ describe("a control stream", () => {
         expect(one.unreadable).toBe(1)
       })
     ))
+
+  it("warns where the topic does not keep what is written there", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    story(
+      Effect.gen(function* () {
+        const inner = memoryTransport(new MemoryBroker())
+        const differences = [{ property: "retention.ms", asked: "-1", found: "604800000" }]
+        const transport: Transport = {
+          ...inner,
+          ensure: (spec) => Effect.as(inner.ensure(spec), { status: "differs", partitions: 1, differences })
+        }
+        yield* opened(transport, "one")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    )
+    expect(lines).toEqual([
+      "the control stream in topic leat-control may lose what nobody has read: retention.ms is 604800000 instead of -1; correct the topic"
+    ])
+  })
 
   it.each([
     ["three partitions", { partitions: 3 }, {}, "has 3 partitions, and a control stream has one"],
