@@ -5,6 +5,7 @@
 import { Effect, Exit, Result, Scope } from "effect"
 import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./control/ControlledRoutes.ts"
 import type { ControlError } from "./control/ControlError.ts"
+import { topicDefault } from "./control/ControlTools.ts"
 import { openControlStream } from "./control/ControlStream.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
@@ -116,7 +117,7 @@ const controlled = Effect.fnUntraced(function* (
 /** An effect that opens the control stream for as long as the leat is open; what a try that fails has opened is closed. */
 const connecting = Effect.fnUntraced(function* (
   { incarnation, drivers, references }: Beginning,
-  { cluster, topic = "leat-control" }: ControlOptions,
+  { cluster, topic = topicDefault }: ControlOptions,
   own: ControlledRoutes,
   scope: Scope.Scope
 ) {

@@ -31,6 +31,8 @@ export interface ControlStreamOptions {
   readonly author: string
   /** The version of the table that the process has applied, for its beats; what it has read when absent. */
   readonly applied?: () => number
+  /** It is no process of the fleet: it does not beat. */
+  readonly isTool?: boolean
   /** From one beat to the next; 5 seconds when absent. */
   readonly beatEvery?: Duration.Input
   /** From one look at the stream to the next; a second when absent. */
@@ -80,6 +82,7 @@ export const openControlStream = Effect.fnUntraced(function* (
   const fold = yield* readAll(transport, topic)
   const state = yield* SubscriptionRef.make(fold.control)
   const stream = new ControlStream(options, writer, fold, state, yield* Clock.Clock)
+  if (options.isTool === true) return stream
   yield* Effect.addFinalizer(() => stream.goodbye)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), stream.look)))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(stream.beat, Effect.sleep(beatEvery))))
@@ -110,8 +113,8 @@ const unreachable = ({ message }: TransportError): ControlError =>
   new ControlError({ reason: "Unreachable", detail: message })
 
 /** All that the topic holds now, folded. */
-const readAll = Effect.fnUntraced(function* (
-  transport: Transport,
+export const readAll = Effect.fnUntraced(function* (
+  transport: Pick<Transport, "read" | "bounds">,
   topic: string,
   see?: (record: FoldedRecord) => void
 ): Effect.fn.Return<ControlFold, ControlError> {
