@@ -44,6 +44,7 @@ const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
   ["OpenLeat", "leatFaults"],
+  ["routesSource"],
   ["Stream", "audit"],
   ["publish", "consume", "deadLetters", "loss", "metrics"],
   ["routes", "control"],

@@ -56,8 +56,8 @@ function run(folder: string, command: string, args: ReadonlyArray<string>, envir
     env: { ...process.env, ...environment, PATH: path }
   } as const
   const { status, stdout, stderr } = spawnSync(command, args, options)
-  // What leat warns of has a time, and stands beside what programs print.
-  return { status, stdout, stderr: stderr.replaceAll(/^\[[\d:.]+\] WARN .*\n/gm, "") }
+  // What leat tells the log has a time, and stands beside what programs print.
+  return { status, stdout, stderr: stderr.replaceAll(/^\[[\d:.]+\] (WARN|INFO) .*\n/gm, "") }
 }
 
 /** Writes the files of a page and runs its commands; returns what its program is to print. */

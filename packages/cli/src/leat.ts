@@ -13,6 +13,8 @@ import { init } from "./init/init.ts"
 import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
+import { apply } from "./routes/apply.ts"
+import { status } from "./routes/status.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
@@ -29,8 +31,13 @@ const dlq = Command.make("dlq").pipe(
   Command.withSubcommands([listLetters, show, replay, drop])
 )
 
+const routes = Command.make("routes").pipe(
+  Command.withDescription("The document of a fleet: who has it in force, and another one for all"),
+  Command.withSubcommands([status, apply])
+)
+
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, dlq, lag, ledger, audit, doctor, init])
+  Command.withSubcommands([contracts, events, dlq, routes, lag, ledger, audit, doctor, init])
 )

@@ -116,7 +116,8 @@ const openOfDocument = Effect.fnUntraced(function* (
   return { transport, name: cluster, routes }
 })
 
-function readDocument(path: string): Effect.Effect<string, CommandFailure> {
+/** The text of a document. */
+export function readDocument(path: string): Effect.Effect<string, CommandFailure> {
   if (!existsSync(path)) return misuse(`there is no file ${path}; name a route document by --routes`)
   return Effect.try({
     try: () => readFileSync(path, "utf8"),
@@ -134,6 +135,11 @@ function compile(path: string, text: string, drivers: ReadonlyArray<Driver>): Ef
     (one) => `${path}: ${one.path === "" ? "" : `${one.path}: `}${one.message}`
   )
   return Effect.fail(new CommandFailure({ code: exitCode.failed, message: faults.join("\n"), report: { faults } }))
+}
+
+/** Compiles a document, whatever drivers it names; the settings of brokers are for their own drivers to check. */
+export function compileDocument(path: string, text: string): Effect.Effect<Routes, CommandFailure> {
+  return compile(path, text, [memory, log, ...brokerStubs()])
 }
 
 /** The cluster that was named; without a name the only one there is. */

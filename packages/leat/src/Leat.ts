@@ -26,6 +26,7 @@ import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Control, routesSource, type RoutesSource } from "./routesSource.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
 import { Pumps } from "./publish/Pumps.ts"
@@ -89,6 +90,7 @@ interface SharedParts {
 class OpenedLeat implements OpenLeat {
   readonly source: string
   readonly incarnation: string
+  readonly control: Control | undefined
   readonly ledger: LedgerView
   readonly #ledger: Ledger
   readonly #report: LedgerReport
@@ -116,12 +118,13 @@ class OpenedLeat implements OpenLeat {
   constructor(
     options: LeatOptions,
     drivers: ReadonlyArray<Driver>,
-    routes: Routes,
+    { routes, control }: { readonly routes: Routes; readonly control: RoutesSource["control"] },
     identity: Uint8Array,
     scopes: Scopes,
     runtime: Runtime
   ) {
     this.source = options.source
+    this.control = control?.(this)
     this.#report = new LedgerReport(runtime.context)
     const ledger = new Ledger(options.journal, this.#report)
     this.#ledger = ledger
@@ -431,12 +434,20 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   const drivers = [memory, ...(options.drivers ?? [])].filter(
     ({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index
   )
-  const routes = yield* tableOf(options, drivers)
+  const references = yield* References
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
   const identity = uuidV7(
     clock.currentTimeMillisUnsafe(),
     Uint8Array.from({ length: 10 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
+  )
+  const { source, contracts = [] } = options
+  const compile = (document: unknown) => Routes.compile(document, { drivers, contracts, source })
+  const incarnation = formatUuid(identity)
+  const { routes: given, control } = options
+  const from = yield* routesSource({ routes: given, control, incarnation, drivers, references, compile })
+  const routes = yield* Effect.fromResult(
+    from.document === undefined ? Result.succeed(inMemory(drivers)) : compile(from.document)
   )
   const scopes = {
     subscriptions: yield* Scope.make("parallel"),
@@ -447,20 +458,17 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     clock,
     scheduler: yield* Scheduler.Scheduler,
     context: yield* Effect.context<never>(),
-    references: yield* References
+    references
   }
-  const leat = new OpenedLeat(options, drivers, routes, identity, scopes, runtime)
+  const leat = new OpenedLeat(options, drivers, { routes, control: from.control }, identity, scopes, runtime)
   yield* Effect.addFinalizer(() => leat.close)
   yield* leat.announce
+  yield* from.follow(leat)
   return leat
 })
 
-function tableOf(options: LeatOptions, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, RouteError> {
-  if (options.routes === undefined) {
-    return Effect.succeed(Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory))
-  }
-  const { source, contracts = [] } = options
-  return Effect.fromResult(Routes.compile(options.routes, { drivers, contracts, source }))
+function inMemory(drivers: ReadonlyArray<Driver>): Routes {
+  return Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory)
 }
 
 /**

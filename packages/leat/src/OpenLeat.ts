@@ -8,6 +8,7 @@ import type { LedgerView } from "./loss/ledgerView.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import type { BreakerView } from "./publish/SinkBreaker.ts"
 import type { RouteError, Routes } from "./routes/Routes.ts"
+import type { Control, ControlOptions } from "./routesSource.ts"
 import type { EventStream } from "./Stream.ts"
 import type { LedgerStore } from "./transport/Announcement.ts"
 import type { Driver, Transport, TransportError } from "./transport/index.ts"
@@ -16,8 +17,16 @@ import type { Driver, Transport, TransportError } from "./transport/index.ts"
 export interface LeatOptions {
   /** Who publishes: the CloudEvents source, and what routes match beside the stream. */
   readonly source: string
-  /** Route document: YAML or JSON text, or the value. Without one every stream runs in memory. */
+  /**
+   * Route document: YAML or JSON text, or the value; or `{ file }`, a file that has it and is followed while the leat is open (`RoutesFile`). Without
+   * one every stream runs in memory.
+   */
   readonly routes?: unknown
+  /**
+   * The control stream of a fleet: the document that was applied there last is in force, and `routes` only until there is one. Without it each process
+   * has its own document.
+   */
+  readonly control?: ControlOptions
   /** Drivers that the document may name; `memory` always is one. */
   readonly drivers?: ReadonlyArray<Driver>
   /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
@@ -52,6 +61,8 @@ export interface OpenLeat {
   readonly source: string
   /** UUIDv7 of this opening: part of the id of every event published through it. */
   readonly incarnation: string
+  /** The document of the fleet, where the options name a control stream. */
+  readonly control: Control | undefined
   /** The table in force. */
   readonly routes: () => Routes
   /** Where every event is, what was counted lately, and how fast loss objectives are used up. */

@@ -199,6 +199,11 @@ export function warn(sentence: string): Effect.Effect<void> {
   return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)
 }
 
+/** As `warn`, of what is as it should be and people want to know. */
+export function inform(sentence: string): Effect.Effect<void> {
+  return Effect.catchDefect(Effect.logInfo(sentence), () => Effect.void)
+}
+
 /** The span of one batch on its way to a broker. */
 export function sendSpan(
   destination: Destination,

@@ -6,6 +6,7 @@ import { isObject, kindOf, shown } from "./given/takes.ts"
 import { nameFault } from "./given/nameFault.ts"
 import { nodeFault } from "./given/nodeFault.ts"
 import type { RouteFault } from "./routes/Routes.ts"
+import { isRoutesFile, routesFileFaults } from "./routes/RoutesFile.ts"
 
 /** Longest name of a source in bytes of UTF-8: it is in a header of each record that says who wrote it. */
 const sourceBytesMax = 1024
@@ -16,6 +17,7 @@ const bufferBytesMin = 65_536
 const optionNames: ReadonlyArray<string> = [
   "source",
   "routes",
+  "control",
   "drivers",
   "contracts",
   "ledger",
@@ -32,7 +34,7 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   }
   const tooOld = nodeFault(globalThis.process?.versions?.node)
   if (tooOld !== undefined) return [{ path: "", message: tooOld }]
-  const { source, drivers, contracts, ledger, journal, buffers, drain } = options
+  const { source, routes, control, drivers, contracts, ledger, journal, buffers, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
     .filter((name) => !optionNames.includes(name))
     .map((path) => ({
@@ -46,6 +48,8 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
     const message = nameFault("a source", source, sourceBytesMax)
     if (message !== undefined) found.push({ path: "source", message })
   }
+  if (isRoutesFile(routes)) found.push(...routesFileFaults(routes))
+  if (control !== undefined) found.push(...controlFaults(control, routes))
   if (drivers !== undefined) found.push(...listFaults("drivers", drivers, "drivers: [log]", noDriver))
   if (contracts !== undefined)
     found.push(...listFaults("contracts", contracts, "contracts: [BeaconSighting]", noContract))
@@ -67,6 +71,25 @@ function bufferFaults(buffers: unknown): ReadonlyArray<RouteFault> {
   const { bytes } = buffers
   if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= bufferBytesMin) return found
   return [...found, { path: "buffers.bytes", message: `${shown(bytes)} is not a whole number from ${bufferBytesMin}` }]
+}
+
+function controlFaults(control: unknown, routes: unknown): ReadonlyArray<RouteFault> {
+  if (!isObject(control) || !isObject(control["cluster"])) {
+    const message = `says where the control stream is, as { cluster: { transport: "@leat/log", directory: "./control" } }`
+    return [{ path: "control", message }]
+  }
+  const found = Object.keys(control)
+    .filter((name) => name !== "cluster" && name !== "topic")
+    .map((name) => ({ path: `control.${name}`, message: "is not known here; control has cluster, topic" }))
+  const { topic } = control
+  if (topic !== undefined && (typeof topic !== "string" || !/^[^\s/{}]{1,249}$/.test(topic)))
+    found.push({ path: "control.topic", message: "is the name of a topic, without spaces, slashes and braces" })
+  if (isRoutesFile(routes)) {
+    const message =
+      "a file that is followed and a control stream would both say what is in force; give its text, to begin with"
+    found.push({ path: "routes.file", message })
+  }
+  return found
 }
 
 function listFaults(

@@ -1,11 +1,12 @@
 /**
- * What the control stream says, folded. Pure and total: no clock, no I/O, and any record is taken. The same object comes back for a record that
- * does not count, so that its author knows when it reads it back.
+ * What the control stream says, folded. Pure and total: no clock, no I/O, and any record is taken, also one that is none. The same object comes
+ * back for a record that does not count, so that its author knows when it reads it back.
  *
  * A table names the version that it is based on, a step of a move the step of its own stream: streams do not disturb each other.
  */
 import type { ControlRecord, TableRecord } from "./ControlRecord.ts"
 import {
+  abandoned,
   directed,
   drained,
   givenUp,
@@ -19,12 +20,13 @@ import {
   sealing,
   swept
 } from "./moves.ts"
+import { excessOf, recordFault } from "./bounds.ts"
 import type { Placement } from "./Placement.ts"
 
 export interface Control {
   /** The version of the document in force. */
   readonly version: number
-  readonly document: unknown
+  readonly document: string
   readonly streams: ReadonlyMap<string, Placement>
   /** How often each process has beaten, and the version that it had applied. */
   readonly members: ReadonlyMap<string, { readonly beats: number; readonly version: number }>
@@ -35,7 +37,7 @@ export interface Control {
 /** Nothing was read yet. */
 export const emptyControl: Control = {
   version: 0,
-  document: undefined,
+  document: "",
   streams: new Map(),
   members: new Map(),
   unknownKinds: new Set()
@@ -51,6 +53,24 @@ export const emptyControl: Control = {
  * ```
  */
 export function apply(control: Control, record: ControlRecord): Control {
+  if (recordFault(record) !== undefined) return control
+  const next = folded(control, record)
+  return next === control || excessOf(next) !== undefined ? control : next
+}
+
+/**
+ * Why a record may not count whatever it is based on: it is out of bounds, or the state would be. `undefined` says nothing about its base.
+ *
+ * @example
+ * ```ts
+ * refusalOf(control, { kind: "joined", stream: "", member }) // "stream of a control record has to be a text of 1 to 249 characters"
+ * ```
+ */
+export function refusalOf(control: Control, record: ControlRecord): string | undefined {
+  return recordFault(record) ?? excessOf(folded(control, record))
+}
+
+function folded(control: Control, record: ControlRecord): Control {
   switch (record.kind) {
     case "table":
       return record.base === control.version ? withTable(control, record) : control
@@ -59,11 +79,16 @@ export function apply(control: Control, record: ControlRecord): Control {
       const members = new Map(control.members).set(record.member, { beats, version: record.version })
       return { ...control, members }
     }
+    case "forgotten":
+      return withoutMember(control, record.member, record.beats)
+    case "snapshot":
+      return control
     case "joined":
     case "left":
     case "sealing":
     case "drained":
     case "sealed":
+    case "abandoned":
     case "opened":
     case "swept":
     case "givenUp":
@@ -75,16 +100,30 @@ export function apply(control: Control, record: ControlRecord): Control {
   }
 }
 
+type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "beat" | "forgotten" | "snapshot" }>
+
 function withTable(control: Control, { document, places }: TableRecord): Control {
   const streams = new Map(control.streams)
   for (const [stream, place] of places) {
     const placement = streams.get(stream)
-    streams.set(stream, placement === undefined ? placed(place) : directed(placement, place))
+    const next = placement === undefined ? placed(place) : directed(placement, place)
+    // The document and where its streams lie would say different things.
+    if (next === undefined) return control
+    streams.set(stream, next)
   }
   return { ...control, version: control.version + 1, document, streams }
 }
 
-function withStep(control: Control, record: Exclude<ControlRecord, { readonly kind: "table" | "beat" }>): Control {
+/** Not while it writes a stream: who is passed over is judged by beats, which may not begin anew. */
+function withoutMember(control: Control, member: string, beats: number): Control {
+  if (control.members.get(member)?.beats !== beats) return control
+  for (const { writers } of control.streams.values()) if (writers.get(member) === "joined") return control
+  const members = new Map(control.members)
+  members.delete(member)
+  return { ...control, members }
+}
+
+function withStep(control: Control, record: StepRecord): Control {
   const placement = control.streams.get(record.stream)
   if (placement === undefined || ("base" in record && record.base !== placement.step)) return control
   const next = stepped(control, placement, record)
@@ -92,11 +131,7 @@ function withStep(control: Control, record: Exclude<ControlRecord, { readonly ki
   return { ...control, streams: new Map(control.streams).set(record.stream, next) }
 }
 
-function stepped(
-  control: Control,
-  placement: Placement,
-  record: Exclude<ControlRecord, { readonly kind: "table" | "beat" }>
-): Placement | undefined {
+function stepped(control: Control, placement: Placement, record: StepRecord): Placement | undefined {
   switch (record.kind) {
     case "joined":
       return joined(placement, record.member)
@@ -108,6 +143,8 @@ function stepped(
       return drained(placement, record)
     case "sealed":
       return sealed(placement, record, (member) => control.members.get(member)?.beats ?? 0)
+    case "abandoned":
+      return abandoned(placement, record)
     case "opened":
       return opened(placement, record.begin)
     case "swept":

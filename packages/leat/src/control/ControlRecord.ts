@@ -23,10 +23,14 @@ export type ControlRecord =
   | { readonly kind: "left"; readonly stream: string; readonly member: string; readonly upTo: Positions }
   /** It lives, and has applied this version of the table. */
   | { readonly kind: "beat"; readonly member: string; readonly version: number }
+  /** Nobody hears of a process any more, which was judged by so many beats. */
+  | { readonly kind: "forgotten"; readonly member: string; readonly beats: number }
   /** From here on writers gate what is offered and empty their old lanes. */
   | { readonly kind: "sealing"; readonly stream: string; readonly base: number }
   | DrainedRecord
   | SealedRecord
+  | AbandonedRecord
+  | SnapshotRecord
   /** Gates open. `begin`: the end of each partition of the target, read after `sealed`. */
   | { readonly kind: "opened"; readonly stream: string; readonly base: number; readonly begin: Positions }
   /** What members that were passed over wrote behind the end, up to here, is stored in the newest epoch. */
@@ -54,7 +58,8 @@ export type ControlRecord =
 export interface TableRecord {
   readonly kind: "table"
   readonly base: number
-  readonly document: unknown
+  /** As its author wrote it. */
+  readonly document: string
   readonly places: ReadonlyMap<string, Place>
 }
 
@@ -78,4 +83,28 @@ export interface SealedRecord {
   readonly end: Positions
   /** Who is passed over, with how many beats it was judged by: one more, and the record does not count. */
   readonly over: ReadonlyMap<string, number>
+}
+
+/**
+ * A person's word: the place of an epoch is dead, and nobody waits for what only it has. What has no answer there goes to the newest epoch, perhaps
+ * twice. Where the place comes back, the rest is delivered late, in no order with what came after.
+ */
+export interface AbandonedRecord {
+  readonly kind: "abandoned"
+  readonly stream: string
+  readonly base: number
+  readonly epoch: number
+}
+
+/**
+ * A part of the state that all records before `upTo` lead to, so that a new process need not read those. It changes nothing: who has read them knows.
+ */
+export interface SnapshotRecord {
+  readonly kind: "snapshot"
+  /** A position of the control stream. */
+  readonly upTo: number
+  /** From 0 on. */
+  readonly part: number
+  readonly parts: number
+  readonly bytes: Uint8Array
 }

@@ -1,6 +1,6 @@
 /**
  * Where a stream lies and lay: a list of epochs, oldest first. The newest is `planned` or `open`; each one before it is `open`, `sealing`,
- * `sealed` or `retired`. A place may come more than once, so an epoch is a range of positions in each partition of its place.
+ * `sealed`, `abandoned` or `retired`. A place may come more than once, so an epoch is a range of positions in each partition of its place.
  */
 import type { Place, Positions } from "./ControlRecord.ts"
 
@@ -16,15 +16,15 @@ export interface Placement {
 export interface Epoch {
   readonly epoch: number
   readonly place: Place
-  readonly phase: "planned" | "open" | "sealing" | "sealed" | "retired"
+  readonly phase: "planned" | "open" | "sealing" | "sealed" | "abandoned" | "retired"
   /** Where it begins; undefined: it was not opened yet. */
   readonly begin: Positions | undefined
-  /** Where it ends; undefined: it is not sealed yet. */
+  /** Where it ends; undefined: it is not sealed yet, or was abandoned and nobody knows. */
   readonly end: Positions | undefined
-  /** The number of the epoch that its sealing was for. */
+  /** The number of the epoch that its sealing was for, or for which it was abandoned. */
   readonly attempt: number
   readonly drained: ReadonlyMap<string, Positions>
-  /** Who was passed over and is not swept yet; with its `upTo` when it has drained since. */
+  /** Who was passed over and is not swept yet; with its `upTo` when it has drained since. Of an abandoned one, who may still write there. */
   readonly over: ReadonlyMap<string, Positions | undefined>
   /** Up to where records of those are swept. */
   readonly swept: Positions
@@ -38,7 +38,11 @@ export function plannedEpoch(epoch: number, place: Place): Epoch {
 }
 
 export function isSamePlace(one: Place, other: Place): boolean {
-  return one.cluster === other.cluster && one.topic === other.topic && one.partitions === other.partitions
+  return isSameTopic(one, other) && one.partitions === other.partitions
+}
+
+export function isSameTopic(one: Place, other: Place): boolean {
+  return one.cluster === other.cluster && one.topic === other.topic
 }
 
 /** The newest epoch, and the one that it is to follow while it is planned. */
@@ -50,7 +54,7 @@ export function endsOf({ epochs }: Placement): {
   return { newest, source: newest?.phase === "planned" ? epochs.at(-2) : undefined }
 }
 
-/** Whether somebody who was passed over may still have records that are not swept. */
+/** Whether somebody who was passed over may still have records that are not swept, or may still write to an abandoned place. */
 export function isSweeping({ epochs }: Placement): boolean {
   return epochs.some(({ over }) => over.size > 0)
 }

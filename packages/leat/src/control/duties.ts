@@ -3,7 +3,7 @@
  * of two records the first counts, and what is swept twice is a copy.
  */
 import type { Place, Positions } from "./ControlRecord.ts"
-import { missingIn } from "./moves.ts"
+import { isOver, mayRetire, missingIn } from "./moves.ts"
 import { type Epoch, endsOf, isSweeping, type Placement } from "./Placement.ts"
 
 export type Duty =
@@ -23,6 +23,9 @@ export type Duty =
       readonly owing: ReadonlyArray<string>
       readonly to: Epoch
     }
+  /** A person may give up who of them is dead: until all have left the abandoned place, it is read and not retired. */
+  | { readonly does: "awaitLeaving"; readonly epoch: number; readonly members: ReadonlyArray<string> }
+  /** When the group has settled all of it: up to its end, or where it has none, up to the ends of its place as they are now. */
   | { readonly does: "retire"; readonly epoch: Epoch }
 
 export function dutiesOf(placement: Placement): ReadonlyArray<Duty> {
@@ -32,18 +35,19 @@ export function dutiesOf(placement: Placement): ReadonlyArray<Duty> {
   if (source?.phase === "open" && !isSweeping(placement)) duties.push({ does: "startSealing" })
   if (source?.phase === "sealing")
     duties.push({ does: "seal", place: source.place, missing: missingIn(placement, source) })
-  if (source?.phase === "sealed") duties.push({ does: "open", place: newest.place })
+  if (source !== undefined && isOver(source)) duties.push({ does: "open", place: newest.place })
   const to = placement.epochs.findLast(({ phase }) => phase === "open")
-  if (to !== undefined) duties.push(...placement.epochs.flatMap((epoch) => sweepOf(epoch, to)))
-  const oldest = placement.epochs.findIndex(({ phase }) => phase !== "retired")
-  const first = placement.epochs[oldest]
-  if (first?.phase === "sealed" && first.over.size === 0 && placement.epochs[oldest + 1]?.begin !== undefined)
-    duties.push({ does: "retire", epoch: first })
+  for (const [index, epoch] of placement.epochs.entries()) {
+    duties.push(...sweepOf(epoch, to))
+    if (mayRetire(placement, index)) duties.push({ does: "retire", epoch })
+  }
   return duties
 }
 
-function sweepOf({ epoch, place, swept, over }: Epoch, to: Epoch): ReadonlyArray<Duty> {
+function sweepOf({ epoch, place, phase, swept, over }: Epoch, to: Epoch | undefined): ReadonlyArray<Duty> {
   if (over.size === 0) return []
+  if (phase === "abandoned") return [{ does: "awaitLeaving", epoch, members: [...over.keys()] }]
+  if (to === undefined) return []
   const owing = [...over].flatMap(([member, upTo]) => (upTo === undefined ? [member] : []))
   return [{ does: "sweep", epoch, place, from: swept, members: [...over.keys()], owing, to }]
 }

@@ -2,8 +2,9 @@
  * The steps of a move, each from the placement before it to the one after it; `undefined`: it does not count here. Their rules are what the
  * model in `packages/leat/test/control` explores.
  */
-import type { ControlRecord, DrainedRecord, Place, Positions, SealedRecord } from "./ControlRecord.ts"
-import { type Epoch, endsOf, isSamePlace, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
+import { goneKept, retiredKept } from "./bounds.ts"
+import type { AbandonedRecord, ControlRecord, DrainedRecord, Place, Positions, SealedRecord } from "./ControlRecord.ts"
+import { type Epoch, endsOf, isSamePlace, isSameTopic, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
 
 type RecordOf<Kind extends ControlRecord["kind"]> = Extract<ControlRecord, { readonly kind: Kind }>
 
@@ -20,15 +21,17 @@ export function placed(place: Place): Placement {
 
 /**
  * A document says where the stream is to lie. Before `sealed` it may go back: that aborts the move, and another target starts it anew.
- * Between `sealed` and `opened` nothing was sent to the target, so another may take its place; also the old place, as a new epoch.
+ * Between `sealed` and `opened` nothing was sent to the target, so another may take its place; also the old place, as a new epoch. Not the place of
+ * an abandoned epoch of which nobody knows where it ends.
  */
-export function directed(placement: Placement, place: Place): Placement {
+export function directed(placement: Placement, place: Place): Placement | undefined {
   const { newest, source } = endsOf(placement)
+  if (placement.epochs.some((one) => isEndless(one) && isSameTopic(one.place, place))) return undefined
   if (newest !== undefined && isSamePlace(newest.place, place)) return placement
   const target = plannedEpoch(placement.lastEpoch + 1, place)
   const next = { ...placement, step: placement.step + 1, lastEpoch: target.epoch }
   if (source === undefined) return { ...next, epochs: [...placement.epochs, target] }
-  if (source.phase === "sealed") return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }
+  if (isOver(source)) return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }
   const back: Epoch = { ...source, phase: "open", drained: new Map() }
   const before = [...placement.epochs.slice(0, -2), back]
   if (isSamePlace(source.place, place)) return { ...placement, step: next.step, epochs: before }
@@ -50,13 +53,13 @@ export function joined(placement: Placement, member: string): Placement | undefi
 
 export function left(placement: Placement, member: string, upTo: Positions): Placement | undefined {
   if (placement.writers.get(member) !== "joined") return undefined
-  const next = { ...placement, writers: new Map(placement.writers).set(member, "left") }
-  return accounted(next, member, upTo)
+  return accounted(gone(placement, member, "left"), member, upTo)
 }
 
 export function drained(placement: Placement, record: DrainedRecord): Placement | undefined {
   const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
   if (epoch === undefined || epoch.attempt !== record.attempt) return undefined
+  if (record.upTo.length > epoch.place.partitions) return undefined
   if (epoch.phase === "sealing" && placement.writers.get(record.member) === "joined")
     return drainedIn(placement, epoch, record.member, record.upTo)
   return isOwing(epoch, record.member) ? accounted(placement, record.member, record.upTo) : undefined
@@ -81,14 +84,39 @@ export function sealed(
 
 export function opened(placement: Placement, begin: Positions): Placement | undefined {
   const { newest, source } = endsOf(placement)
-  if (newest === undefined || source?.phase !== "sealed") return undefined
+  if (newest === undefined || source === undefined || !isOver(source)) return undefined
   if (begin.length !== newest.place.partitions) return undefined
   return changed(placement, newest, { phase: "open", begin })
 }
 
+/**
+ * Not the newest: there is nowhere to go. Where somebody may still write behind its end it has none any more, and cannot have one if a later epoch
+ * has begun in its place.
+ */
+export function abandoned(placement: Placement, { epoch }: AbandonedRecord): Placement | undefined {
+  const index = placement.epochs.findIndex((one) => one.epoch === epoch)
+  const [found, later] = placement.epochs.slice(index)
+  if (index < 0 || found === undefined || later === undefined) return undefined
+  if (found.phase === "abandoned" || found.phase === "retired") return undefined
+  const isSealed = found.phase === "sealed"
+  const isEnded = isSealed && found.over.size === 0
+  const isUsedAgain = placement.epochs.slice(index + 1).some(({ place }) => isSameTopic(place, found.place))
+  if (isUsedAgain && !isEnded) return undefined
+  const owing = isSealed ? [...found.over.keys()].filter((one) => isOwing(found, one)) : missingIn(placement, found)
+  const over = new Map(owing.map((member) => [member, undefined]))
+  const attempt = isSealed ? found.attempt : later.epoch
+  return changed(placement, found, {
+    phase: "abandoned",
+    end: isEnded ? found.end : undefined,
+    attempt,
+    over,
+    swept: []
+  })
+}
+
 /** What is said twice, or by two at once, only adds: each has sent all of what it says. */
 export function swept(placement: Placement, { epoch, upTo }: RecordOf<"swept">): Placement | undefined {
-  const found = placement.epochs.find((one) => one.epoch === epoch && one.over.size > 0)
+  const found = placement.epochs.find((one) => one.epoch === epoch && one.phase === "sealed" && one.over.size > 0)
   if (found === undefined || upTo.length !== found.swept.length || reaches(found.swept, upTo)) return undefined
   return kept(placement, found, { swept: found.swept.map((position, index) => Math.max(position, upTo[index] ?? 0)) })
 }
@@ -97,24 +125,61 @@ export function swept(placement: Placement, { epoch, upTo }: RecordOf<"swept">):
 export function givenUp(placement: Placement, record: RecordOf<"givenUp">): Placement | undefined {
   const epoch = placement.epochs.find((one) => one.epoch === record.epoch)
   if (epoch === undefined || !isOwing(epoch, record.member)) return undefined
-  const next = { ...placement, writers: new Map(placement.writers).set(record.member, "givenUp") }
-  return accounted(next, record.member, record.upTo)
+  return accounted(gone(placement, record.member, "givenUp"), record.member, record.upTo)
 }
 
 export function handedOver(placement: Placement, { epoch, group }: RecordOf<"handedOver">): Placement | undefined {
   const found = placement.epochs.find((one) => one.epoch === epoch)
-  if (found?.phase !== "sealed" || found.handedOver.has(group)) return undefined
+  if (found === undefined || !isOver(found) || found.handedOver.has(group)) return undefined
+  // Who may still write there has no end yet that a group could have settled.
+  if (found.phase === "abandoned" && found.over.size > 0) return undefined
   return kept(placement, found, { handedOver: new Set([...found.handedOver, group]) })
 }
 
 /** Not while somebody who was passed over may still write there: nobody would read it. */
 export function retired(placement: Placement, { epoch, groups }: RecordOf<"retired">): Placement | undefined {
-  const index = placement.epochs.findIndex((one) => one.phase !== "retired")
+  const index = placement.epochs.findIndex((one) => one.epoch === epoch)
   const found = placement.epochs[index]
-  if (found?.epoch !== epoch || found.phase !== "sealed" || found.over.size > 0) return undefined
-  if (placement.epochs[index + 1]?.begin === undefined) return undefined
+  if (found === undefined || !mayRetire(placement, index)) return undefined
   if (!groups.every((group) => found.handedOver.has(group))) return undefined
-  return changed(placement, found, { phase: "retired" })
+  return withoutHistory(changed(placement, found, { phase: "retired" }))
+}
+
+/** The oldest first; one that was abandoned holds up no other. */
+export function mayRetire({ epochs }: Placement, index: number): boolean {
+  const found = epochs[index]
+  if (found === undefined || !isOver(found) || found.over.size > 0 || epochs[index + 1]?.begin === undefined)
+    return false
+  const isWaitedFor = ({ phase }: Epoch): boolean => phase !== "retired" && phase !== "abandoned"
+  return found.phase === "abandoned" || !epochs.slice(0, index).some(isWaitedFor)
+}
+
+function isEndless({ phase, end }: Epoch): boolean {
+  return phase === "abandoned" && end === undefined
+}
+
+/** Nobody writes there any more who knows of it, and it is not retired. */
+export function isOver({ phase }: Epoch): boolean {
+  return phase === "sealed" || phase === "abandoned"
+}
+
+function withoutHistory(placement: Placement): Placement {
+  const retiredOnes = placement.epochs.filter(({ phase }) => phase === "retired")
+  const old = new Set(retiredOnes.slice(0, -retiredKept))
+  return old.size === 0 ? placement : { ...placement, epochs: placement.epochs.filter((one) => !old.has(one)) }
+}
+
+/**
+ * Who is gone longest is forgotten first. A late copy of its join would count then: it is a writer that never drains, and is passed over and given up
+ * by the next move.
+ */
+function gone(placement: Placement, member: string, how: "left" | "givenUp"): Placement {
+  const writers = new Map(placement.writers)
+  writers.delete(member)
+  writers.set(member, how)
+  const before = [...writers].flatMap(([one, is]) => (is === "joined" ? [] : [one]))
+  for (const one of before.slice(0, -goneKept)) writers.delete(one)
+  return { ...placement, writers }
 }
 
 /** Writers that keep the barrier waiting. */
@@ -142,10 +207,11 @@ function changed(placement: Placement, epoch: Epoch, change: Partial<Epoch>): Pl
   return { ...kept(placement, epoch, change), step: placement.step + 1 }
 }
 
-/** A change that nobody is based on; members that are swept leave the list. */
+/** A change that nobody is based on; members that are swept, or have left an abandoned place, leave the list. */
 function kept(placement: Placement, epoch: Epoch, change: Partial<Epoch>): Placement {
   const next = { ...epoch, ...change }
-  const over = new Map([...next.over].filter(([, upTo]) => upTo === undefined || !reaches(next.swept, upTo)))
+  const isDone = (upTo: Positions): boolean => next.phase === "abandoned" || reaches(next.swept, upTo)
+  const over = new Map([...next.over].filter(([, upTo]) => upTo === undefined || !isDone(upTo)))
   return { ...placement, epochs: placement.epochs.map((one) => (one === epoch ? { ...next, over } : one)) }
 }
 

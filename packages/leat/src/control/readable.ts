@@ -8,11 +8,12 @@ import { type Epoch, isSamePlace, type Placement } from "./Placement.ts"
 /** The position of a group: the first one that it has not settled. Older than it was does no harm. */
 export type SettledOf = (place: Place, partition: number) => number
 
-/** From `from` on, up to `end` where that is known, records of `epoch` may be delivered. */
+/** From `from` on, up to `end` where that is known, records of `epoch` may be delivered; late ones in no order with other epochs. */
 export interface Readable {
   readonly epoch: number
   readonly from: number
   readonly end: number | undefined
+  readonly isLate: boolean
 }
 
 /** `undefined`: the reader stands. */
@@ -28,7 +29,7 @@ export function readableIn(
     if (begin === undefined || !epochs.slice(0, index).every((one) => isBehind(one, epoch, partition, settledOf)))
       return undefined
     const from = Math.max(settledOf(place, partition), begin)
-    return { epoch: epoch.epoch, from, end: epoch.end?.[partition] }
+    return { epoch: epoch.epoch, from, end: epoch.end?.[partition], isLate: epoch.phase === "abandoned" }
   }
   return undefined
 }
@@ -50,6 +51,7 @@ export function isPassed({ phase, place, begin, end }: Epoch, partition: number,
 }
 
 function isBehind(earlier: Epoch, later: Epoch, partition: number, settledOf: SettledOf): boolean {
+  if (earlier.phase === "abandoned") return true
   const shared = greatestDivisor(earlier.place.partitions, later.place.partitions)
   // Two partitions share a bucket when their numbers are the same modulo what both counts share.
   for (let parent = partition % shared; parent < earlier.place.partitions; parent += shared)

@@ -10,6 +10,8 @@ export type Standing =
   | { readonly does: "drain"; readonly epoch: number; readonly attempt: number }
   /** It was passed over. As `drain`, but nothing more is sent to the old place. */
   | { readonly does: "stop"; readonly epoch: number; readonly attempt: number }
+  /** Its old place was abandoned. As `stop`, but nothing is asked there: what has no answer is moved too. */
+  | { readonly does: "leave"; readonly epoch: number; readonly attempt: number }
   /** What is offered is gated, until the target is open and, where it was passed over, swept. */
   | { readonly does: "hold" }
 
@@ -18,7 +20,7 @@ export function standingOf(placement: Placement, member: string): Standing {
   const passed = placement.epochs.find(({ over }) => over.has(member))
   if (passed !== undefined)
     return passed.over.get(member) === undefined
-      ? { does: "stop", epoch: passed.epoch, attempt: passed.attempt }
+      ? { does: passed.phase === "abandoned" ? "leave" : "stop", epoch: passed.epoch, attempt: passed.attempt }
       : { does: "hold" }
   const { newest, source } = endsOf(placement)
   if (newest?.phase === "open") return { does: "send", epoch: newest.epoch }

@@ -1,5 +1,6 @@
 /** The same front door for code that does not use Effect: promises, `for await` and `AbortSignal`; `await using` from Node 24 on. */
 import { Effect, Exit, Scope } from "effect"
+import type { AppliedTable, ControlStatus } from "../control/ControlledRoutes.ts"
 import type { Contract } from "../contract/Contract.ts"
 import { Leat } from "../Leat.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "../OpenLeat.ts"
@@ -12,6 +13,10 @@ import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
 export type { LeatOptions } from "../OpenLeat.ts"
+export type { RoutesFile } from "../routes/RoutesFile.ts"
+export { ControlError, type ControlReason } from "../control/ControlError.ts"
+export type { AppliedTable, ControlStatus } from "../control/ControlledRoutes.ts"
+export type { ControlOptions } from "../routesSource.ts"
 export { WrongArgument } from "../given/takes.ts"
 export { RouteError } from "../routes/Routes.ts"
 export { type FailedPart, PartlyFailed } from "../consume/PartlyFailed.ts"
@@ -25,6 +30,14 @@ export type { Forgotten, Handled } from "../consume/Inbox.ts"
 export type { PromiseInbox } from "./PromiseInbox.ts"
 export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
+
+/** As `Control` of `leat`, with promises. */
+export interface PromiseControl {
+  /** Writes a document, text or value, for the whole fleet. Rejects with `RouteError` or `ControlError`. */
+  readonly apply: (document: unknown, reason?: string) => Promise<AppliedTable>
+  /** Which document is in force where, as far as this process has read. */
+  readonly status: () => ControlStatus
+}
 
 /**
  * An open leat. Disposing of it drains what was admitted and gives every lane back.
@@ -131,6 +144,16 @@ export class PromiseLeat implements AsyncDisposable {
    */
   swapRoutes(document: unknown): Promise<void> {
     return Effect.runPromise(this.#leat.swapRoutes(document))
+  }
+
+  /** The document of the fleet, where the options name a control stream. */
+  get control(): PromiseControl | undefined {
+    const control = this.#leat.control
+    if (control === undefined) return undefined
+    return {
+      apply: (document, reason) => Effect.runPromise(control.apply(document, reason)),
+      status: control.status
+    }
   }
 
   /** How full the buffer of each open sink is, in bytes of arenas. */

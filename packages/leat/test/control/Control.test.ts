@@ -13,7 +13,7 @@ const b: Place = { cluster: "new", topic: "sightings", partitions: 1 }
 const table = (base: number, place: Place): ControlRecord => ({
   kind: "table",
   base,
-  document: { base },
+  document: `version ${base + 1}`,
   places: new Map([[stream, place]])
 })
 const folded = (...records: ReadonlyArray<ControlRecord>): Control => records.reduce(apply, emptyControl)
@@ -100,7 +100,46 @@ describe("the fold of the control stream", () => {
     const at = (first: number, second: number) =>
       readableIn(placement(open), b, 0, (place, partition) => (place === b ? 0 : partition === 0 ? first : second))
     expect(at(3, 3)).toBeUndefined()
-    expect(at(3, 4)).toEqual({ epoch: 2, from: 7, end: undefined })
+    expect(at(3, 4)).toEqual({ epoch: 2, from: 7, end: undefined, isLate: false })
+  })
+
+  it("abandons a dead place: its writers leave it, the target opens, and what it has comes late", () => {
+    const given = apply(moving, { kind: "abandoned", stream, base: 3, epoch: 1 })
+    expect(phases(given)).toEqual(["1 abandoned", "2 planned"])
+    expect(standingOf(placement(given), "one")).toEqual({ does: "leave", epoch: 1, attempt: 2 })
+    expect(dutiesOf(placement(given))).toEqual([
+      { does: "open", place: b },
+      { does: "awaitLeaving", epoch: 1, members: ["one"] }
+    ])
+    const open = apply(given, { kind: "opened", stream, base: 4, begin: [7] })
+    const before: ControlRecord = { kind: "handedOver", stream, epoch: 1, group: "positions" }
+    expect(apply(open, before)).toBe(open)
+    const gone = apply(open, { ...drained, upTo: [] })
+    expect(standingOf(placement(gone), "one")).toEqual({ does: "send", epoch: 2 })
+    const settled = (): number => 0
+    expect(readableIn(placement(gone), b, 0, settled)).toEqual({ epoch: 2, from: 7, end: undefined, isLate: false })
+    expect(readableIn(placement(gone), a, 1, settled)).toEqual({ epoch: 1, from: 0, end: undefined, isLate: true })
+    const over = apply(gone, before)
+    expect(phases(apply(over, { kind: "retired", stream, base: 5, epoch: 1, groups: ["positions"] }))).toEqual([
+      "1 retired",
+      "2 open"
+    ])
+  })
+
+  it("does not abandon the newest epoch, nor goes back to a place of which nobody knows where it ends", () => {
+    const alone = folded(table(0, a), joins)
+    expect(apply(alone, { kind: "abandoned", stream, base: 1, epoch: 1 })).toBe(alone)
+    const given = apply(moving, { kind: "abandoned", stream, base: 3, epoch: 1 })
+    expect(apply(given, table(2, a))).toBe(given)
+    expect(apply(given, table(2, { ...a, partitions: 3 }))).toBe(given)
+    expect(phases(apply(given, table(2, { ...b, topic: "elsewhere" })))).toEqual(["1 abandoned", "3 planned"])
+  })
+
+  it("keeps the end of an abandoned epoch behind which nobody writes, and takes its place again", () => {
+    const closed = [drained, sealed].reduce(apply, moving)
+    const given = apply(closed, { kind: "abandoned", stream, base: 4, epoch: 1 })
+    expect(placement(given).epochs[0]).toMatchObject({ phase: "abandoned", end: [3, 4] })
+    expect(phases(apply(given, table(2, a)))).toEqual(["1 abandoned", "3 planned"])
   })
 
   it("skips kinds that it does not know, and says so", () => {

@@ -1,5 +1,6 @@
 /** What the model explores: the functions of `packages/leat/src/control`, as they are or with a mutant in them. */
 import type { apply, emptyControl } from "../../src/control/Control.ts"
+import type { readControl, writeControl } from "../../src/control/controlCodec.ts"
 import type { dutiesOf } from "../../src/control/duties.ts"
 import type { fateOf, isPassed, readableIn } from "../../src/control/readable.ts"
 import type { maySend, standingOf } from "../../src/control/standing.ts"
@@ -7,6 +8,8 @@ import type { maySend, standingOf } from "../../src/control/standing.ts"
 export interface Machine {
   readonly emptyControl: typeof emptyControl
   readonly apply: typeof apply
+  readonly readControl: typeof readControl
+  readonly writeControl: typeof writeControl
   readonly dutiesOf: typeof dutiesOf
   readonly fateOf: typeof fateOf
   readonly isPassed: typeof isPassed
@@ -19,6 +22,8 @@ export interface Machine {
 export interface Conduct {
   /** What is in flight or in doubt has its answer before a writer moves what is left, or has drained. */
   readonly settlesDoubt: boolean
+  /** What is in doubt in an abandoned place is moved too. */
+  readonly takesDoubtAlong: boolean
   /** What is moved over goes in front of what was gated since. */
   readonly movesInFront: boolean
   /** What is moved over leaves its old lanes. */
@@ -37,6 +42,7 @@ export interface Conduct {
 
 export const rightConduct: Conduct = {
   settlesDoubt: true,
+  takesDoubtAlong: true,
   movesInFront: true,
   takesAlong: true,
   readsEndsLast: true,
@@ -49,5 +55,8 @@ export const rightConduct: Conduct = {
 /** The machine, with what `at` appends to the addresses of its files: a hook plants a mutant by it. */
 export async function loadMachine(at = ""): Promise<Machine> {
   const load = async (file: string): Promise<object> => (await import(`../../src/control/${file}.ts${at}`)) as object
-  return Object.assign({}, ...(await Promise.all(["Control", "duties", "readable", "standing"].map(load)))) as Machine
+  return Object.assign(
+    {},
+    ...(await Promise.all(["Control", "controlCodec", "duties", "readable", "standing"].map(load)))
+  ) as Machine
 }

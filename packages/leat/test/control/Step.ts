@@ -8,10 +8,12 @@ import {
   type Actor,
   type Bound,
   type Controls,
+  epochIn,
   type Id,
   indexOf,
   now,
   type Partition,
+  partitionsOf,
   partitionWith,
   type Setup,
   type World,
@@ -81,5 +83,17 @@ export function appended(
   const before = now(world)
   const after: Control = controls.apply(before, record)
   const next = after === before ? world : { ...world, log: [...world.log, after] }
-  return { world: broken(next, brokenByRecord(before, after, record)), counts: after !== before }
+  const told = broken(next, brokenByRecord(before, after, record))
+  const losesEnd = record.kind === "abandoned" && epochIn(after, record.epoch)?.end === undefined
+  return { world: losesEnd ? withoutEnd(told, before, record.epoch) : told, counts: after !== before }
+}
+
+/** What lies behind the end of an epoch may be swept already, and is read there too when the epoch has no end any more. */
+function withoutEnd(world: World, before: Control, number: number): World {
+  const epoch = epochIn(before, number)
+  if (epoch?.end === undefined) return world
+  return partitionsOf(world, epoch.place)
+    .flatMap(({ records }, partition) => records.slice(epoch.end?.[partition]))
+    .filter((one) => one.epoch === number)
+    .reduce(excused, world)
 }

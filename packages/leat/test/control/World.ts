@@ -2,6 +2,7 @@
  * A state of the model: writers, those who coordinate, brokers, the readers of one group, and what is on its way between them. Immutable;
  * a step makes another one. Each part has its own `code`, so that a state is named by joining them.
  */
+import { Result } from "effect"
 import type { Control } from "../../src/control/Control.ts"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
 import type { Epoch, Placement } from "../../src/control/Placement.ts"
@@ -36,6 +37,12 @@ export interface Setup {
   readonly fences: boolean
   /** Leases that run out; undefined: leases are not strict. */
   readonly expiries: number | undefined
+  /** Processes that are taken for dead and forgotten. */
+  readonly forgets: number
+  /** Places that die. */
+  readonly deaths: number
+  /** Old places that are abandoned, dead or not. */
+  readonly abandons: number
   /** Whether the other places hold a record of earlier times. */
   readonly isUsed: boolean
   /** Whether a second stream is about to move too. */
@@ -115,13 +122,25 @@ export interface World {
   readonly delivered: number
   /** Attempts of each event whose outcome nobody knew when it was sent again. */
   readonly excuses: ReadonlyArray<number>
+  /** The place that can be neither written nor read; empty: all can. */
+  readonly dead: string
   /** How much of each bound was used. */
   readonly used: Readonly<Record<Bound, number>>
   /** What went wrong in the step that led here. */
   readonly broken?: string
 }
 
-export type Bound = "commands" | "doubts" | "crashes" | "suspicions" | "revokes" | "failovers" | "expiries"
+export type Bound =
+  | "commands"
+  | "doubts"
+  | "crashes"
+  | "suspicions"
+  | "revokes"
+  | "failovers"
+  | "expiries"
+  | "forgets"
+  | "deaths"
+  | "abandons"
 
 export const stream = "X"
 export const neighbour = "Y"
@@ -239,10 +258,16 @@ export class Controls {
     let view = this.#readerViews.get(control)
     if (view === undefined) {
       const epochs = placementIn(control).epochs.filter(({ begin }) => begin !== undefined)
-      view = textOf(epochs.map(({ epoch, phase, begin, end }) => [epoch, phase === "retired", begin, end]))
+      const over = (phase: Epoch["phase"]): string => (phase === "retired" || phase === "abandoned" ? phase : "")
+      view = textOf(epochs.map(({ epoch, phase, begin, end }) => [epoch, over(phase), begin, end]))
       this.#readerViews.set(control, view)
     }
     return view
+  }
+
+  /** Everybody begins anew from a snapshot after every record: nobody notices. */
+  #restored(control: Control): Control {
+    return Result.getOrThrow(this.machine.readControl(this.machine.writeControl(control)))
   }
 
   numberOf(control: Control): number {
@@ -256,7 +281,7 @@ export class Controls {
     let found = after.get(text)
     if (found === undefined) {
       const next = this.machine.apply(control, record)
-      after.set(text, (found = next === control ? control : this.one(next)))
+      after.set(text, (found = next === control ? control : this.one(this.#restored(next))))
     }
     return found
   }
@@ -273,7 +298,8 @@ export function nameOf(world: World, controls: Controls): string {
     ({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`
   )
   if (ghosts.length > 0) name += `#${ghosts.toSorted().join(",")}`
-  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries } = world.used
+  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, forgets, deaths, abandons } = world.used
+  if (forgets + deaths + abandons > 0) name += `~${world.dead}${forgets}${deaths}${abandons}`
   return `${name}@${world.readers.join("")}.${world.delivered}.${world.excuses.join("")}.${commands}${doubts}${crashes}${suspicions}${revokes}${failovers}${expiries}`
 }
 
@@ -283,14 +309,14 @@ export function beginning(setup: Setup, controls: Controls): World {
   const [first = "A"] = Object.keys(setup.places)
   const places = new Map([[stream, placeCalled(setup, first)]])
   if (setup.neighbour) places.set(neighbour, { cluster: "c", topic: "Y1", partitions: 1 })
-  let control = machine.apply(machine.emptyControl, { kind: "table", base: 0, document: undefined, places })
+  let control = machine.apply(machine.emptyControl, { kind: "table", base: 0, document: "", places })
   for (const [w] of setup.offers.entries()) {
     if (!setup.late.includes(w)) control = machine.apply(control, { kind: "joined", stream, member: memberOf(w) })
     if (setup.neighbour) control = machine.apply(control, { kind: "joined", stream: neighbour, member: memberOf(w) })
   }
   if (setup.neighbour) {
     const target = new Map([[neighbour, { cluster: "c", topic: "Y2", partitions: 1 }]])
-    control = machine.apply(control, { kind: "table", base: control.version, document: undefined, places: target })
+    control = machine.apply(control, { kind: "table", base: control.version, document: "", places: target })
   }
   const none = (): ReadonlyArray<ReadonlyArray<number>> => Array.from({ length: setup.buckets }, () => [])
   const writers = setup.offers.map((_, w) =>
@@ -331,7 +357,19 @@ export function beginning(setup: Setup, controls: Controls): World {
     readers: [0, 0],
     delivered: 0,
     excuses: Array.from({ length: setup.offers.length * 2 * seqMax }, () => 0),
-    used: { commands: 0, doubts: 0, crashes: 0, suspicions: 0, revokes: 0, failovers: 0, expiries: 0 }
+    used: {
+      commands: 0,
+      doubts: 0,
+      crashes: 0,
+      suspicions: 0,
+      revokes: 0,
+      failovers: 0,
+      expiries: 0,
+      forgets: 0,
+      deaths: 0,
+      abandons: 0
+    },
+    dead: ""
   }
 }
 

@@ -1,6 +1,7 @@
 /** What those do who coordinate and command: any of them, at any time, and two at once. */
-import type { ControlRecord, Positions } from "../../src/control/ControlRecord.ts"
+import type { ControlRecord, Place, Positions } from "../../src/control/ControlRecord.ts"
 import type { Duty } from "../../src/control/duties.ts"
+import type { Epoch } from "../../src/control/Placement.ts"
 import { type Emit, appended, broken, excused, has, type Model, stored, used, withActor, withWriter } from "./Step.ts"
 import {
   type Actor,
@@ -25,6 +26,16 @@ import {
 type Sweep = Extract<Duty, { readonly does: "sweep" }>
 
 export function actorSteps(world: World, model: Model, emit: Emit): void {
+  if (has(world, "forgets", model))
+    for (const [member, { beats }] of now(world).members) {
+      const { world: next, counts } = appended(world, { kind: "forgotten", member, beats }, model)
+      const says = () => `somebody writes that ${member} is forgotten${counts ? "" : ", which does not count"}`
+      emit("may", says, used(next, "forgets"))
+    }
+  if (world.dead !== "") emit("may", () => `${world.dead} comes back`, { ...world, dead: "" })
+  else if (has(world, "deaths", model))
+    for (const topic in model.setup.places)
+      emit("may", () => `${topic} dies`, used({ ...world, dead: topic }, "deaths"))
   for (const [a, actor] of world.actors.entries()) {
     if (actor.pending !== undefined) appends(world, a, actor.pending.record, model, emit)
     else if (actor.sweep !== undefined) sweeps(world, a, actor.sweep, model, emit)
@@ -77,8 +88,11 @@ function wordsOf(record: ControlRecord): string {
     case "joined":
     case "left":
     case "beat":
+    case "forgotten":
+    case "snapshot":
     case "drained":
     case "sealing":
+    case "abandoned":
     case "handedOver":
     case "retired":
       return record.kind
@@ -90,7 +104,7 @@ function commands(world: World, a: number, model: Model, emit: Emit): void {
   const to = (name: string, topic: string): ControlRecord => ({
     kind: "table",
     base: control.version,
-    document: undefined,
+    document: "",
     places: new Map([[name, placeCalled(model.setup, topic)]])
   })
   if (has(world, "commands", model))
@@ -102,6 +116,13 @@ function commands(world: World, a: number, model: Model, emit: Emit): void {
         () => `${nameOf(a)} is told to move the stream to ${topic}`,
         used(thinks(world, a, record, model), "commands")
       )
+    }
+  if (has(world, "abandons", model))
+    for (const { epoch, phase, place } of placementIn(control).epochs.slice(0, -1)) {
+      if (phase === "abandoned" || phase === "retired") continue
+      const record: ControlRecord = { kind: "abandoned", stream, base: placementIn(control).step, epoch }
+      const says = () => `${nameOf(a)} is told to abandon epoch ${epoch} at ${place.topic}`
+      emit("may", says, used(thinks(world, a, record, model), "abandons"))
     }
   const next = control.streams.get(neighbour)
   if (next?.epochs.at(-2)?.phase === "open")
@@ -119,9 +140,13 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
       emit("must", () => `${nameOf(a)} wants to seal`, thinks(world, a, { kind: "sealing", stream, base }, model))
       break
     case "seal":
-      seals(world, a, duty, model, emit)
+      if (duty.place.topic !== world.dead) seals(world, a, duty, model, emit)
+      break
+    case "awaitLeaving":
+      for (const member of duty.members) givesUp(world, a, { ...duty, member, upTo: [] }, model, emit)
       break
     case "open": {
+      if (duty.place.topic === world.dead) break
       const begin = endsAt(world, duty.place)
       emit(
         "must",
@@ -131,25 +156,18 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
       break
     }
     case "sweep":
+      if (duty.place.topic === world.dead || duty.to.place.topic === world.dead) break
       startsSweep(world, a, duty, model, emit)
       break
     case "retire": {
-      const { epoch, handedOver, place } = duty.epoch
+      const { epoch, handedOver } = duty.epoch
       if (handedOver.has(group) || !model.conduct.asksBeforeRetiring)
         emit(
           "must",
           () => `${nameOf(a)} wants to retire epoch ${epoch}`,
           thinks(world, a, { kind: "retired", stream, base, epoch, groups: [group] }, model)
         )
-      else if (
-        partitionsOf(world, place).every((_, partition) =>
-          model.controls.machine.isPassed(
-            duty.epoch,
-            partition,
-            (at, index) => (partitionsOf(world, at)[index] as Partition).settled
-          )
-        )
-      )
+      else if (hasSettled(world, duty.epoch, model))
         emit(
           "must",
           () => `${nameOf(a)} sees that the group has settled epoch ${epoch}`,
@@ -157,6 +175,29 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
         )
     }
   }
+}
+
+/** Nobody knows the end of an abandoned epoch; what its place holds now is all, since everybody has left it. */
+function hasSettled(world: World, epoch: Epoch, model: Model): boolean {
+  const { place, end } = epoch
+  if (place.topic === world.dead) return false
+  const settledOf = (at: Place, index: number): number => (partitionsOf(world, at)[index] as Partition).settled
+  const ended = end === undefined ? { ...epoch, end: endsAt(world, place) } : epoch
+  return partitionsOf(world, place).every((_, index) => model.controls.machine.isPassed(ended, index, settledOf))
+}
+
+/** A dead member, of which nothing is on its way any more. */
+function givesUp(
+  world: World,
+  a: number,
+  { epoch, member, upTo }: { readonly epoch: number; readonly member: string; readonly upTo: Positions },
+  model: Model,
+  emit: Emit
+): void {
+  const w = writerOf(member)
+  if (world.writers[w]?.isAlive || world.ghosts.some((one) => one.w === w)) return
+  const record: ControlRecord = { kind: "givenUp", stream, epoch, member, upTo }
+  emit("must", () => `${nameOf(a)} is told that ${member} is dead`, thinks(world, a, record, model))
 }
 
 function seals(
@@ -200,18 +241,8 @@ function beatsSpent({ beating }: Writer, { conduct }: Model): Partial<Writer> {
 
 /** The next record of somebody who was passed over, in each partition; where there is none up to the end, that is what is written. */
 function startsSweep(world: World, a: number, duty: Sweep, model: Model, emit: Emit): void {
-  for (const member of duty.owing) {
-    const w = writerOf(member)
-    if (world.writers[w]?.isAlive || world.ghosts.some((one) => one.w === w)) continue
-    const record: ControlRecord = {
-      kind: "givenUp",
-      stream,
-      epoch: duty.epoch,
-      member,
-      upTo: endsAt(world, duty.place)
-    }
-    emit("must", () => `${nameOf(a)} is told that ${member} is dead`, thinks(world, a, record, model))
-  }
+  const upTo = endsAt(world, duty.place)
+  for (const member of duty.owing) givesUp(world, a, { epoch: duty.epoch, member, upTo }, model, emit)
   const members = duty.members.map(writerOf)
   for (const [partition, { records }] of partitionsOf(world, duty.place).entries()) {
     const from = duty.from[partition] ?? 0

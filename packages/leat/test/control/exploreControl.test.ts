@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
 import { explore } from "./explore.ts"
@@ -45,6 +46,13 @@ describe("the model of the control stream", () => {
     const names = setups.map(({ name }) => name)
     expect(protocolMutants.filter((mutant) => !names.includes(mutant.in))).toEqual([])
     expect(protocolMutants.length).toBeGreaterThanOrEqual(12)
+  })
+
+  it.each(protocolMutants)("$name: what it changes stands once", ({ edits = [] }) => {
+    for (const { file, find } of edits) {
+      const text = readFileSync(new URL(`../../src/control/${file}.ts`, import.meta.url), "utf8")
+      expect({ find, times: text.split(find).length - 1 }).toEqual({ find, times: 1 })
+    }
   })
 
   it("comes to rest with everything delivered, in all of its smallest setup", async () => {

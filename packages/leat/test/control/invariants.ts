@@ -17,6 +17,7 @@ import {
   type Setup,
   type Stored,
   stream,
+  textOf,
   type World
 } from "./World.ts"
 
@@ -34,16 +35,20 @@ export function brokenIn(world: World, setup: Setup, machine: Machine): string |
 /** What is wrong in a state in which nothing has to happen any more. */
 export function brokenAtRest(world: World, setup: Setup): string | undefined {
   const { epochs } = placementIn(now(world))
+  const isDead = ({ place }: Epoch): boolean => place.topic === world.dead
+  // A person has to abandon it, or the place has to come back.
+  if (epochs.some((one) => isDead(one) && one.phase !== "abandoned" && one.phase !== "retired")) return undefined
   const phases = epochs.map(({ epoch, place, phase }) => `epoch ${epoch} at ${place.topic} is ${phase}`).join(", ")
-  if (!epochs.every(({ phase }, index) => phase === (index === epochs.length - 1 ? "open" : "retired")))
-    return `I7: nothing goes on, and the move has not ended: ${phases}`
+  const isAtItsEnd = (one: Epoch, index: number): boolean =>
+    one.phase === (index === epochs.length - 1 ? "open" : "retired") || (one.phase === "abandoned" && isDead(one))
+  if (!epochs.every(isAtItsEnd)) return `I7: nothing goes on, and the move has not ended: ${phases}`
   for (const [w, writer] of world.writers.entries()) {
     if (!writer.isAlive || !writer.hasAskedToJoin) continue
     if ([...writer.queued, ...writer.gated].some(({ length }) => length > 0) || writer.busy.length > 0)
       return `I7: nothing goes on, and ${memberOf(w)} holds events for ever`
   }
   for (const [id, copies] of copiesBy(world, setup))
-    if (copies.isAcked || copies.inRange > 0)
+    if ((copies.isAcked || copies.inRange > 0) && !(copies.inRange > 0 && copies.inRange === copies.inDead))
       if ((world.delivered & (1 << id)) === 0)
         return `I2: nothing goes on, and ${copies.event} was ${copies.isAcked ? "acknowledged" : "stored"} and reaches nobody`
   return undefined
@@ -66,18 +71,20 @@ export function brokenByRecord(before: Control, after: Control, record: ControlR
       return `I11: nothing has happened to ${neighbour}, and its ${record.kind} does not count`
   }
   const isForeign =
-    "stream" in record && record.stream !== neighbour && before.streams.get(neighbour) !== after.streams.get(neighbour)
+    "stream" in record &&
+    record.stream !== neighbour &&
+    textOf(before.streams.get(neighbour)) !== textOf(after.streams.get(neighbour))
   return isForeign ? `I11: a record of ${record.stream} changes ${neighbour}` : reopenedFault(before, after)
 }
 
-const order = ["planned", "open", "sealing", "sealed", "retired"]
+const order = ["planned", "open", "sealing", "sealed", "abandoned", "retired"]
 
 function reopenedFault(before: Control, after: Control): string | undefined {
   for (const was of placementIn(before).epochs) {
     const is = placementIn(after).epochs.find(({ epoch }) => epoch === was.epoch)
     if (was.begin !== undefined && (is === undefined || is.begin?.join() !== was.begin.join()))
       return `I10: epoch ${was.epoch} began at ${was.begin.join()}, and begins at ${String(is?.begin)} now`
-    if (was.end !== undefined && is?.end?.join() !== was.end.join())
+    if (was.end !== undefined && is?.end?.join() !== was.end.join() && is?.phase !== "abandoned")
       return `I10: epoch ${was.epoch} was sealed at ${was.end.join()}, and ends at ${String(is?.end)} now`
     const isBack = is !== undefined && order.indexOf(is.phase) < order.indexOf(was.phase)
     if (isBack && was.phase !== "sealing") return `I10: epoch ${was.epoch} was ${was.phase} and is ${is.phase} again`
@@ -89,7 +96,7 @@ function reopenedFault(before: Control, after: Control): string | undefined {
 export function brokenByPull(world: World, record: Stored): string | undefined {
   const { epochs } = placementIn(now(world))
   for (const epoch of epochs) {
-    if (epoch.epoch >= record.epoch || epoch.phase === "retired") continue
+    if (epoch.epoch >= record.epoch || epoch.phase === "retired" || epoch.phase === "abandoned") continue
     const partition = record.b % epoch.place.partitions
     const [begin, end] = [epoch.begin?.[partition], epoch.end?.[partition]]
     if (begin === undefined) continue
@@ -120,6 +127,8 @@ interface Copies {
   readonly event: string
   readonly isAcked: boolean
   inRange: number
+  /** Of those, how many nobody can read. */
+  inDead: number
   /** Whether one lies behind the end of its epoch and will be swept. */
   isSwept: boolean
 }
@@ -132,7 +141,7 @@ function copiesBy(world: World, setup: Setup): ReadonlyMap<number, Copies> {
     let copies = found.get(index)
     if (copies === undefined) {
       const isAcked = world.writers[id.w]?.acked[id.b]?.includes(id.seq) ?? false
-      found.set(index, (copies = { event: eventOf(id), isAcked, inRange: 0, isSwept: false }))
+      found.set(index, (copies = { event: eventOf(id), isAcked, inRange: 0, inDead: 0, isSwept: false }))
     }
     return copies
   }
@@ -143,7 +152,9 @@ function copiesBy(world: World, setup: Setup): ReadonlyMap<number, Copies> {
       for (const [position, record] of records.entries()) {
         const epoch = epochs.get(record.epoch)
         const copies = of(record)
+        const before = copies.inRange
         if (epoch?.place.topic === topic) placeCopy(copies, epoch, partition, position, record)
+        if (topic === world.dead) copies.inDead += copies.inRange - before
       }
   return found
 }

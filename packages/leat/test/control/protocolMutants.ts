@@ -49,12 +49,12 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "moves",
-        find: 'source?.phase !== "sealed") return undefined\n  if (begin',
+        find: "source === undefined || !isOver(source)) return undefined\n  if (begin",
         replace: "source === undefined) return undefined\n  if (begin"
       },
       {
         file: "duties",
-        find: 'if (source?.phase === "sealed") duties.push({ does: "open"',
+        find: 'if (source !== undefined && isOver(source)) duties.push({ does: "open"',
         replace: 'if (source?.phase === "sealing") duties.push({ does: "open"'
       }
     ],
@@ -120,19 +120,13 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "moves",
-        find: 'found.phase !== "sealed" || found.over.size > 0) return undefined',
-        replace: 'found.phase !== "sealed") return undefined'
+        find: "!isOver(found) || found.over.size > 0 ||",
+        replace: '!isOver(found) || (found.phase === "abandoned" && found.over.size > 0) ||'
       },
       {
         file: "duties",
-        find: 'first?.phase === "sealed" && first.over.size === 0 &&',
-        replace: 'first?.phase === "sealed" &&'
-      },
-      {
-        file: "duties",
-        find: "sweepOf({ epoch, place, swept, over }: Epoch, to: Epoch): ReadonlyArray<Duty> {",
-        replace:
-          'sweepOf({ epoch, place, swept, over, phase }: Epoch, to: Epoch): ReadonlyArray<Duty> {\n  if (phase === "retired") return []'
+        find: "if (over.size === 0) return []",
+        replace: 'if (over.size === 0 || phase === "retired") return []'
       }
     ],
     in: "suspicion",
@@ -209,8 +203,8 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "moves",
-        find: 'if (source.phase === "sealed") return',
-        replace: 'if (source.phase === "retired") return'
+        find: "if (isOver(source)) return",
+        replace: 'if (source.phase === "abandoned") return'
       }
     ],
     in: "back",
@@ -245,6 +239,12 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
         replace: "(record.over.get(member) ?? -1) > beatsOf(member)"
       }
     ],
+    in: "strict",
+    breaks: "I6"
+  },
+  {
+    name: "who writes a stream is forgotten",
+    edits: [{ file: "Control", find: 'if (writers.get(member) === "joined") return control', replace: "void writers" }],
     in: "strict",
     breaks: "I6"
   },
@@ -327,6 +327,168 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     name: "the sweep goes on while it is in doubt",
     conduct: { sweepsInOrder: false },
     in: "sweep",
+    breaks: "I1"
+  },
+  {
+    name: "an abandoned place is waited for",
+    edits: [{ file: "readable", find: 'if (earlier.phase === "abandoned") return true', replace: "void earlier" }],
+    in: "dead",
+    breaks: "I2"
+  },
+  {
+    name: "what an abandoned place has is not read when it comes back",
+    edits: [
+      {
+        file: "readable",
+        find: "isPassed(epoch, partition, settledOf)) continue",
+        replace: 'isPassed(epoch, partition, settledOf) || epoch.phase === "abandoned") continue'
+      }
+    ],
+    in: "dead",
+    breaks: "I7"
+  },
+  {
+    name: "an abandoned place is sealed before the next one opens",
+    edits: [
+      {
+        file: "duties",
+        find: 'if (source !== undefined && isOver(source)) duties.push({ does: "open"',
+        replace: 'if (source?.phase === "sealed") duties.push({ does: "open"'
+      }
+    ],
+    in: "dead",
+    breaks: "I7"
+  },
+  {
+    name: "who leaves an abandoned place waits until it is swept",
+    edits: [{ file: "moves", find: 'next.phase === "abandoned" || reaches', replace: "reaches" }],
+    in: "dead suspicion",
+    breaks: "I7"
+  },
+  {
+    name: "nobody is told to leave an abandoned place",
+    edits: [
+      {
+        file: "moves",
+        find: "const over = new Map(owing.map((member) => [member, undefined]))",
+        replace: "const over = new Map<string, undefined>()"
+      }
+    ],
+    in: "dead",
+    breaks: "I9"
+  },
+  {
+    name: "a drain of a try before counts as having left",
+    edits: [
+      {
+        file: "moves",
+        find: "const attempt = isSealed ? found.attempt : later.epoch",
+        replace: "const attempt = found.attempt"
+      }
+    ],
+    in: "dead back",
+    breaks: "I7"
+  },
+  {
+    name: "handed over while somebody may write to an abandoned place",
+    edits: [
+      {
+        file: "moves",
+        find: 'if (found.phase === "abandoned" && found.over.size > 0) return undefined',
+        replace: "void found"
+      },
+      {
+        file: "duties",
+        find: 'if (phase === "abandoned") return',
+        replace:
+          'if (phase === "abandoned") return [{ does: "retire", epoch: found }]\n  if (phase === "abandoned") return'
+      },
+      {
+        file: "duties",
+        find: "function sweepOf({ epoch, place, phase, swept, over }: Epoch, to: Epoch | undefined): ReadonlyArray<Duty> {",
+        replace:
+          "function sweepOf(found: Epoch, to: Epoch | undefined): ReadonlyArray<Duty> {\n  const { epoch, place, phase, swept, over } = found"
+      }
+    ],
+    in: "dead",
+    breaks: "I3"
+  },
+  {
+    name: "an abandoned place is taken again",
+    edits: [
+      {
+        file: "moves",
+        find: "if (placement.epochs.some((one) => isEndless(one) && isSameTopic(one.place, place))) return undefined",
+        replace: "void isEndless"
+      }
+    ],
+    in: "dead back",
+    breaks: "I7"
+  },
+  {
+    name: "what is in doubt in an abandoned place waits for it",
+    conduct: { takesDoubtAlong: false },
+    in: "dead",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot forgets who was passed over",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "over: mapOf(8, name, owing, writersMax)",
+        replace: "over: { ...mapOf(8, name, owing, writersMax), write: () => undefined }"
+      }
+    ],
+    in: "suspicion",
+    breaks: "I1"
+  },
+  {
+    name: "a snapshot forgets up to where was swept",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "swept: positions(9)",
+        replace: "swept: { ...positions(9), begin: () => [0, 0], write: () => undefined }"
+      }
+    ],
+    in: "suspicion",
+    breaks: "I9"
+  },
+  {
+    name: "a snapshot forgets which sealing is answered",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "attempt: one(6, count)",
+        replace: "attempt: { ...one(6, count), write: () => undefined }"
+      }
+    ],
+    in: "again",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot takes an end for none",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "end: maybe(5, positionsThere)",
+        replace: "end: { ...maybe(5, positionsThere), write: () => undefined }"
+      }
+    ],
+    in: "back",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot takes a writer for one that has left",
+    edits: [
+      {
+        file: "controlCodec",
+        find: 'oneOf("joined", "left", "givenUp")',
+        replace: '{ ...oneOf("joined", "left", "givenUp"), write: (writer) => void writer.uint32(2) }'
+      }
+    ],
+    in: "merge",
     breaks: "I1"
   },
   {

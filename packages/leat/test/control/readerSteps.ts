@@ -3,8 +3,10 @@ import type { Place } from "../../src/control/ControlRecord.ts"
 import { brokenByPull } from "./invariants.ts"
 import { broken, type Emit, has, type Model, used, withPartition } from "./Step.ts"
 import {
+  epochIn,
   eventOf,
   indexOf,
+  now,
   type Partition,
   partitionsOf,
   placeCalled,
@@ -46,6 +48,7 @@ function settledOf(world: World, model: Model): (place: Place, partition: number
 }
 
 function pulls(world: World, place: Place, index: number, partition: Partition, model: Model, emit: Emit): void {
+  if (place.topic === world.dead) return
   const { machine } = model.controls
   const control = world.log[world.readers[partition.reader] ?? 0]
   if (control === undefined) return
@@ -74,7 +77,8 @@ function handled(world: World, place: Place, index: number): World {
   const record = records[hand] as Stored
   const isHandled = (seq: number): boolean => (world.delivered & (1 << indexOf({ ...record, seq }))) !== 0
   const later = Array.from({ length: seqMax - 1 - record.seq }, (_, more) => record.seq + 1 + more)
-  const isLate = !isHandled(record.seq) && later.some(isHandled)
+  const isPromised = epochIn(now(world), record.epoch)?.phase !== "abandoned"
+  const isLate = isPromised && !isHandled(record.seq) && later.some(isHandled)
   const what = isLate
     ? `I3: ${eventOf(record)} is handled for the first time after a later one of its bucket`
     : undefined

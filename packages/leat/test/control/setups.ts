@@ -1,5 +1,5 @@
 /** States of a setup that are looked at, breadth first: in CI, in the test, and with `--large`. Most setups end before. */
-export const statesMax = { ci: 500_000, small: 4000, large: 8_000_000 }
+export const statesMax = { ci: 400_000, small: 4000, large: 8_000_000 }
 
 /** What is explored: each setup is small and has what its own faults need. Together they have all faults, and every pair that is dangerous. */
 import type { Setup } from "./World.ts"
@@ -21,6 +21,9 @@ const plain: Omit<Setup, "name" | "says"> = {
   failovers: 0,
   fences: false,
   expiries: undefined,
+  forgets: 0,
+  deaths: 0,
+  abandons: 0,
   isUsed: false,
   neighbour: false
 }
@@ -142,12 +145,59 @@ export const setups: ReadonlyArray<Setup> = [
   {
     ...plain,
     name: "strict",
-    says: "leases are strict and run out",
+    says: "leases are strict and run out, and somebody is taken for dead",
+    forgets: 1,
     expiries: 1,
     suspicions: 1,
     offers: [[2, 0]],
     places: one
   },
   { ...plain, name: "revoke", says: "lanes go to the other reader", revokes: 1, offers: [[2, 0]] },
+  {
+    ...plain,
+    name: "dead",
+    says: "a place dies, is abandoned, and may come back",
+    offers: [[2, 0]],
+    deaths: 1,
+    abandons: 1,
+    places: one
+  },
+  {
+    ...plain,
+    name: "dead merge",
+    says: "a place of two partitions is abandoned",
+    offers: [
+      [1, 0],
+      [0, 1]
+    ],
+    abandons: 1
+  },
+  {
+    ...plain,
+    name: "dead crash",
+    says: "a place is abandoned, and a writer crashes",
+    offers: [[2, 0]],
+    abandons: 1,
+    crashes: 1,
+    places: one
+  },
+  {
+    ...plain,
+    name: "dead back",
+    says: "a place is abandoned, and the stream is moved back and on",
+    offers: [[1, 0]],
+    commands: 3,
+    abandons: 1,
+    places: one
+  },
+  {
+    ...plain,
+    name: "dead suspicion",
+    says: "a place is abandoned while somebody who lives is passed over there",
+    offers: [[2, 0]],
+    suspicions: 1,
+    abandons: 1,
+    places: one
+  },
   { ...plain, name: "neighbour", says: "another stream moves too", neighbour: true, actors: 2, offers: [[1, 0]] }
 ]

@@ -30,7 +30,8 @@ export function writerSteps(world: World, model: Model, emit: Emit): void {
   for (const [index, { place, partition, ...record }] of world.ghosts.entries()) {
     const without = { ...world, ghosts: world.ghosts.toSpliced(index, 1) }
     const where = `${place.topic}/${partition}`
-    emit("may", () => `${eventOf(record)} comes late: ${where} stores it`, stored(without, place, partition, record))
+    if (place.topic !== world.dead)
+      emit("may", () => `${eventOf(record)} comes late: ${where} stores it`, stored(without, place, partition, record))
     emit("must", () => `the late ${eventOf(record)} never comes to ${where}`, without)
   }
 }
@@ -95,7 +96,7 @@ function sends(world: World, w: number, writer: Writer, model: Model, emit: Emit
   const stands = standing(world, w, writer, model)
   if (!machine.maySend(stands, model.setup.expiries === undefined || writer.hasLease)) return
   const epoch = epochIn(world.log[writer.at] ?? now(world), writer.epoch)
-  if (epoch === undefined) return
+  if (epoch === undefined || epoch.place.topic === world.dead) return
   const start = (sent: Sent, rest: ReadonlyArray<Sent>, says: () => string): void => {
     const late = writer.hasLease ? undefined : `I6: ${memberOf(w)} starts a send although its lease has run out`
     emit("must", says, broken(withWriter(world, w, { busy: [...rest, sent] }), late))
@@ -129,16 +130,18 @@ function answers(world: World, w: number, writer: Writer, model: Model, emit: Em
     if (sent.state !== "flying") continue
     const where = `${sent.place.topic}/${sent.partition}`
     const landed = stored(world, sent.place, sent.partition, sent)
-    emit("must", () => `${where} stores ${eventOf(sent)} and says so`, acknowledged(landed, w, sent))
-    if (!has(world, "doubts", model)) continue
+    const isDead = sent.place.topic === world.dead
+    if (!isDead) emit("must", () => `${where} stores ${eventOf(sent)} and says so`, acknowledged(landed, w, sent))
+    if (!isDead && !has(world, "doubts", model)) continue
     const inDoubt: Partial<Writer> = {
       busy: writer.busy.map((one) => (one === sent ? { ...sent, state: "doubt" } : one))
     }
-    const lost = used(excused(withWriter(landed, w, inDoubt), sent), "doubts")
-    emit("may", () => `${where} stores ${eventOf(sent)}, and the answer is lost`, lost)
+    const [kind, count] = isDead ? (["must", 0] as const) : (["may", 1] as const)
+    const lost = used(excused(withWriter(landed, w, inDoubt), sent), "doubts", count)
+    emit(kind, () => `${where} stores ${eventOf(sent)}, and the answer is lost`, lost)
     const late = { ...world, ghosts: [...world.ghosts, ghostOf(sent)] }
-    const silent = used(excused(withWriter(late, w, inDoubt), sent), "doubts")
-    emit("may", () => `there is no answer for ${eventOf(sent)}, which is still on its way to ${where}`, silent)
+    const silent = used(excused(withWriter(late, w, inDoubt), sent), "doubts", count)
+    emit(kind, () => `there is no answer for ${eventOf(sent)}, which is still on its way to ${where}`, silent)
   }
 }
 
@@ -168,10 +171,19 @@ const indexed = ({ b, seq, epoch }: Id & { readonly epoch: number }): string => 
 /** Steps (b) to (d) of sealing: what is in doubt is settled, what is left goes over, the member has drained. */
 function leavesOldPlace(world: World, w: number, writer: Writer, model: Model, emit: Emit): void {
   const stands = standing(world, w, writer, model)
-  if (stands.does !== "drain" && stands.does !== "stop") return
+  if (stands.does !== "drain" && stands.does !== "stop" && stands.does !== "leave") return
   const member = memberOf(w)
+  const isLeaving = stands.does === "leave"
+  const { place } = epochIn(world.log[writer.at] ?? now(world), stands.epoch) as Epoch
+  if (!isLeaving && place.topic === world.dead) return
   for (const sent of writer.busy) {
     if (sent.state === "flying") continue
+    if (isLeaving) {
+      if (!model.conduct.takesDoubtAlong) continue
+      const free = withWriter(world, w, { busy: writer.busy.filter((one) => one !== sent) })
+      emit("must", () => `${member} asks nobody what became of ${eventOf(sent)}`, free)
+      continue
+    }
     const fenced = model.setup.fences ? voided(world, sent) : world
     const isThere = partitionsOf(world, sent.place)[sent.partition]?.records.some(
       (one) => indexed(one) === indexed(sent) && one.w === w
@@ -200,14 +212,15 @@ function saysDrained(
   world: World,
   w: number,
   writer: Writer,
-  { epoch, attempt }: { readonly epoch: number; readonly attempt: number },
+  { does: stands, epoch, attempt }: { readonly does: string; readonly epoch: number; readonly attempt: number },
   model: Model,
   emit: Emit
 ): void {
   const said = `${epoch}/${attempt}`
   const { place } = epochIn(world.log[writer.at] ?? now(world), epoch) as Epoch
   if (writer.said === said) return
-  const record = { kind: "drained" as const, stream, epoch, attempt, member: memberOf(w), upTo: endsAt(world, place) }
+  const upTo = stands === "leave" ? [] : endsAt(world, place)
+  const record = { kind: "drained" as const, stream, epoch, attempt, member: memberOf(w), upTo }
   const { world: next, counts } = appended(world, record, model)
   const says = () =>
     `${memberOf(w)} writes drained of epoch ${epoch}, for ${attempt}${counts ? "" : ", which does not count"}`

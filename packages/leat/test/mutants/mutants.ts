@@ -4,6 +4,7 @@ import { breakerMutants } from "./breakerMutants.ts"
 import { bufferMutants } from "./bufferMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
+import { controlMutants } from "./controlMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
@@ -40,6 +41,7 @@ import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
+  ...controlMutants,
   ...publishMutants,
   ...pumpMutants,
   ...laneMutants,

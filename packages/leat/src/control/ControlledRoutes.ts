@@ -1,0 +1,133 @@
+/**
+ * The route document of a fleet, as one process has it: what the control stream says is put in force here, and what is applied here is written there.
+ * What a process refuses stays refused there alone, and its beat says which version it has.
+ */
+import { Effect, Result } from "effect"
+import * as Telemetry from "../Telemetry.ts"
+import { ControlError } from "./ControlError.ts"
+import type { ControlStream } from "./ControlStream.ts"
+
+/** Where the fleet is with its document, as this process has read it. */
+export interface ControlStatus {
+  /** Documents that were applied up to now; 0: none, and each process has its own. */
+  readonly version: number
+  /** The one that is in force here; 0: the own one. */
+  readonly applied: number
+  /** What this process refuses, with every fault; absent: nothing. */
+  readonly refused?: { readonly version: number; readonly why: string }
+  /** Why the control stream is not followed at the moment; absent: it is. */
+  readonly trouble?: string
+  /** The processes, by incarnation, with the version that was in force there at their last beat. Who is gone stays for a while. */
+  readonly processes: ReadonlyArray<{ readonly incarnation: string; readonly applied: number }>
+}
+
+/** A document that was applied. */
+export interface AppliedTable {
+  /** Its number in the control stream. */
+  readonly version: number
+}
+
+/** Puts a document in force, or says every fault. */
+type Take = (document: string) => Effect.Effect<void, { readonly message: string }>
+
+/** From one look at what was read to the next one, in milliseconds. */
+const lookMs = 250
+/** A document that was refused is tried again, since some reasons pass, with pauses that double, in milliseconds. */
+const [againMsMin, againMsMax] = [1000, 60_000]
+
+export class ControlledRoutes {
+  #stream: ControlStream | undefined
+  #trouble: string | undefined
+  #applied = 0
+  #refused: ControlStatus["refused"]
+
+  /** The stream, once it is open; until then, why it is not. */
+  connected(stream: ControlStream): void {
+    this.#stream = stream
+    this.#trouble = undefined
+  }
+
+  failed(why: string): void {
+    this.#trouble = why
+  }
+
+  /** What the fleet has applied; undefined: nothing, or nobody knows. */
+  get table(): { readonly version: number; readonly document: string } | undefined {
+    const control = this.#stream?.control
+    return control === undefined || control.version === 0 ? undefined : control
+  }
+
+  get applied(): number {
+    return this.#applied
+  }
+
+  /** A document that the process has begun with. */
+  took(version: number): void {
+    this.#applied = version
+    this.#refused = undefined
+  }
+
+  refuses(version: number, why: string): Effect.Effect<void> {
+    const isTold = this.#refused?.version === version && this.#refused.why === why
+    this.#refused = { version, why }
+    const faults = why.replaceAll("\n", "; ")
+    return isTold
+      ? Effect.void
+      : Telemetry.warn(
+          `version ${version} of the control stream was refused, and what was in force stays in force here: ${faults}`
+        )
+  }
+
+  status(): ControlStatus {
+    const control = this.#stream?.control
+    const trouble = this.#stream === undefined ? (this.#trouble ?? "not open yet") : this.#stream.trouble
+    return {
+      version: control?.version ?? 0,
+      applied: this.#applied,
+      ...(this.#refused === undefined ? {} : { refused: this.#refused }),
+      ...(trouble === undefined ? {} : { trouble }),
+      processes: Array.from(control?.members ?? [], ([incarnation, { version }]) => ({ incarnation, applied: version }))
+    }
+  }
+
+  /** Writes a document for all. It counts where nobody was first. */
+  apply(document: string, reason: string): Effect.Effect<AppliedTable, ControlError> {
+    return Effect.suspend(() => {
+      const stream = this.#stream
+      if (stream === undefined)
+        return Effect.fail(new ControlError({ reason: "Unreachable", detail: this.#trouble ?? "it is not open yet" }))
+      const base = stream.control.version
+      const record = { kind: "table", base, document, places: new Map<string, never>() } as const
+      return Effect.flatMap(stream.write(record, reason), ({ counts, control }) => {
+        if (counts) return Effect.succeed({ version: base + 1 })
+        const detail = `version ${base} was in force for who applied this, and somebody else has applied version ${control.version}; look at that and apply again`
+        return Effect.fail(new ControlError({ reason: "Overtaken", detail }))
+      })
+    })
+  }
+
+  /** Puts in force what the stream says, until it is interrupted. */
+  follow(take: Take): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      let [tried, againMs, leftMs] = [0, againMsMin, 0]
+      for (;;) {
+        yield* Effect.sleep(lookMs)
+        const { table } = this
+        if (table === undefined || table.version === this.#applied) continue
+        leftMs -= lookMs
+        if (table.version === tried && leftMs > 0) continue
+        if (table.version !== tried) againMs = againMsMin
+        tried = table.version
+        const taken = yield* Effect.result(take(table.document))
+        if (Result.isSuccess(taken)) {
+          this.took(table.version)
+          yield* Telemetry.inform(`version ${table.version} of the control stream is in force`)
+          continue
+        }
+        yield* this.refuses(table.version, taken.failure.message)
+        leftMs = againMs
+        againMs = Math.min(againMs * 2, againMsMax)
+      }
+    })
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Where the document of a leat comes from: its options, a file that is followed, or the control stream of its fleet. Gives what the leat begins with,
+ * and how it goes on.
+ */
+import { Effect, Exit, Result, Scope } from "effect"
+import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./control/ControlledRoutes.ts"
+import type { ControlError } from "./control/ControlError.ts"
+import { topicDefault } from "./control/ControlTools.ts"
+import { openControlStream } from "./control/ControlStream.ts"
+import { openCluster } from "./routes/openCluster.ts"
+import { OpeningWatch } from "./routes/OpeningWatch.ts"
+import type { ReferenceReaders } from "./routes/References.ts"
+import { RouteError, Routes } from "./routes/Routes.ts"
+import { followRoutesFile, isRoutesFile, readRoutesFile } from "./routes/RoutesFile.ts"
+import * as Telemetry from "./Telemetry.ts"
+import type { Driver, TransportError } from "./transport/index.ts"
+
+/** Where the control stream of a fleet is. */
+export interface ControlOptions {
+  /** A section as in `clusters` of a document: `{ transport: "@leat/log", directory: "./control" }`. */
+  readonly cluster: unknown
+  /** A topic of one partition that nobody else writes; `leat-control` when absent. */
+  readonly topic?: string
+}
+
+/** The document of a fleet: applied by one process, in force in all. */
+export interface Control {
+  /**
+   * Writes a document, text or value, for the whole fleet. It is in force here and elsewhere within a second or two; `status` says where. Fails with
+   * `RouteError` when it has faults here, and with `ControlError`: `Overtaken` where somebody else was first, `Unreachable` where nothing was written,
+   * `InDoubt` where nobody can tell.
+   */
+  readonly apply: (document: unknown, reason?: string) => Effect.Effect<AppliedTable, RouteError | ControlError>
+  /** Which document is in force where, as far as this process has read. */
+  readonly status: () => ControlStatus
+}
+
+/** What a source needs to know of the leat, before it is open. */
+export interface Beginning {
+  readonly routes: unknown
+  readonly control: ControlOptions | undefined
+  readonly incarnation: string
+  readonly drivers: ReadonlyArray<Driver>
+  readonly references: ReferenceReaders
+  readonly compile: (document: unknown) => Result.Result<Routes, RouteError>
+}
+
+/** And when it is. */
+export interface Running {
+  readonly routes: () => Routes
+  readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
+}
+
+export interface RoutesSource {
+  /** What to begin with; undefined: everything is in memory. */
+  readonly document: unknown
+  readonly follow: (running: Running) => Effect.Effect<void, never, Scope.Scope>
+  readonly control: ((running: Running) => Control) | undefined
+}
+
+export function routesSource(beginning: Beginning): Effect.Effect<RoutesSource, RouteError, Scope.Scope> {
+  const { routes, control } = beginning
+  if (control !== undefined) return controlled(beginning, control)
+  if (!isRoutesFile(routes)) return Effect.succeed({ document: routes, follow: () => Effect.void, control: undefined })
+  return Effect.map(readRoutesFile(routes, beginning.references), (text) => ({
+    document: text,
+    follow: (running) => {
+      const version = () => running.routes().version
+      const following = { text, readers: beginning.references, swap: running.swapRoutes, version }
+      return Effect.asVoid(Effect.forkScoped(followRoutesFile(routes, following)))
+    },
+    control: undefined
+  }))
+}
+
+/** From one try to open the control stream to the next, while the leat runs without it. */
+const againEvery = "5 seconds"
+
+const controlled = Effect.fnUntraced(function* (
+  beginning: Beginning,
+  options: ControlOptions
+): Effect.fn.Return<RoutesSource, RouteError, Scope.Scope> {
+  const { routes } = beginning
+  const own = new ControlledRoutes()
+  const scope = yield* Effect.scope
+  const connect = yield* connecting(beginning, options, own, scope)
+  const first = yield* Effect.result(connect)
+  if (Result.isFailure(first)) {
+    // What no time mends, and what there is nothing to begin with for.
+    const { failure } = first
+    const mayPass =
+      failure._tag === "TransportError" || (failure._tag === "ControlError" && failure.reason === "Unreachable")
+    if (!mayPass || routes === undefined) return yield* fault(failure.message)
+    yield* Telemetry.warn(
+      `the control stream is not open, and the own routes are in force until it is: ${failure.message}`
+    )
+  }
+  const { table } = own
+  const compiled = table === undefined ? undefined : beginning.compile(table.document)
+  if (table !== undefined && compiled !== undefined && Result.isFailure(compiled)) {
+    if (routes === undefined) return yield* compiled.failure
+    yield* own.refuses(table.version, compiled.failure.message)
+  } else if (table !== undefined) own.took(table.version)
+  const again = Effect.ignore(Effect.andThen(Effect.sleep(againEvery), connect))
+  return {
+    document: own.applied > 0 ? table?.document : routes,
+    follow: ({ swapRoutes }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(own.follow(swapRoutes))
+        const isOpen = () => own.status().trouble === undefined
+        if (Result.isFailure(first)) yield* Effect.forkScoped(Effect.repeat(again, { until: isOpen }))
+      }),
+    control: (running) => controlOf(beginning, own, running)
+  }
+})
+
+/** An effect that opens the control stream for as long as the leat is open; what a try that fails has opened is closed. */
+const connecting = Effect.fnUntraced(function* (
+  { incarnation, drivers, references }: Beginning,
+  { cluster, topic = topicDefault }: ControlOptions,
+  own: ControlledRoutes,
+  scope: Scope.Scope
+) {
+  const document = {
+    version: 1,
+    clusters: { control: cluster },
+    routes: [{ match: { stream: "*" }, to: [{ cluster: "control", topic: "{stream}" }] }]
+  }
+  const compiled = yield* Effect.mapError(Effect.fromResult(Routes.compile(document, { drivers })), ({ faults }) => {
+    const placed = faults.map(({ path, message }) => ({
+      path: path.replace(/^clusters\.control/, "control.cluster"),
+      message
+    }))
+    return new RouteError({ faults: placed })
+  })
+  const known = compiled.clusters.get("control")
+  if (known === undefined) return yield* fault("its cluster is none")
+  const opening = Effect.gen(function* () {
+    const transport = yield* openCluster(known, references, new OpeningWatch())
+    const stream = yield* openControlStream({ transport, topic, author: incarnation, applied: () => own.applied })
+    own.connected(stream)
+  })
+  return Effect.flatMap(Scope.fork(scope), (holding) =>
+    Scope.provide(opening, holding).pipe(
+      Effect.tapError(({ message }) => Effect.sync(() => own.failed(message))),
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(holding, Exit.void)))
+    )
+  ) satisfies Effect.Effect<void, RouteError | TransportError | ControlError>
+})
+
+function controlOf({ compile }: Beginning, own: ControlledRoutes, running: Running): Control {
+  return {
+    status: () => own.status(),
+    apply: (document, reason = "") =>
+      Effect.gen(function* () {
+        const text = typeof document === "string" ? document : JSON.stringify(document)
+        const compiled = yield* Effect.fromResult(compile(text))
+        const { version } = running.routes()
+        if (compiled.version <= version) {
+          const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
+          return yield* new RouteError({ faults: [{ path: "version", message }] })
+        }
+        return yield* own.apply(text, reason)
+      })
+  }
+}
+
+function fault(message: string): RouteError {
+  return new RouteError({ faults: [{ path: "control", message }] })
+}

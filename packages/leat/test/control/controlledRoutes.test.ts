@@ -1,0 +1,244 @@
+import { Cause, Effect, Exit, Logger, type Scope } from "effect"
+import { type Driver, Leat, type LeatOptions, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
+import { open } from "leat/promise"
+import { simulate } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+
+const documentOf = (version: number, settings = ""): string => `version: ${version}
+clusters: { local: { transport: memory } }
+routes:
+  - match: { stream: "*" }
+    to: [{ cluster: local, topic: "{stream}"${settings} }]
+`
+
+interface Shared {
+  readonly driver: Driver
+  /** Whether nobody reaches the cluster of the control stream. */
+  isAway: boolean
+  readonly lines: Array<string>
+}
+
+function shared(): Shared {
+  const inner = memoryDriver(new MemoryBroker())
+  const away = new TransportError({ reason: "Unavailable", transport: "shared", operation: "open", detail: "away" })
+  const found: Shared = {
+    isAway: false,
+    lines: [],
+    driver: {
+      ...inner,
+      name: "shared",
+      open: (cluster, config) =>
+        Effect.suspend(() => {
+          if (found.isAway) return Effect.fail(away)
+          return Effect.map(inner.open(cluster, config), (transport) => ({
+            ...transport,
+            bounds: (topic: string, group?: string) =>
+              Effect.suspend(() => (found.isAway ? Effect.fail(away) : transport.bounds(topic, group)))
+          }))
+        })
+    }
+  }
+  return found
+}
+
+/** Runs a story of a fleet on virtual time, and fails as it does. Returns what the log was told. */
+function story(tell: (fleet: Shared) => Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArray<string> {
+  const fleet = shared()
+  const logger = Logger.make(({ logLevel, message }) => void fleet.lines.push(`${logLevel} ${String(message)}`))
+  const program = Effect.suspend(() => tell(fleet)).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  const { exit, timers } = simulate(1, program)
+  if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}`)
+  expect(timers).toBe(0)
+  return fleet.lines
+}
+
+const opened = ({ driver }: Shared, options: Partial<LeatOptions> = {}) =>
+  Leat.make({ source: "test", drivers: [driver], control: { cluster: { transport: "shared" } }, ...options })
+const version = (leat: OpenLeat): number => leat.routes().version
+const controlOf = ({ control }: OpenLeat) => {
+  if (control === undefined) throw new Error("there is no control")
+  return control
+}
+
+describe("the routes of a fleet", () => {
+  it("are applied by one process and in force in all, while they publish; who starts later begins with them", () => {
+    const lines = story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        const notes = yield* two.stream(noteContract())
+        yield* notes.publish({ key: "a", text: "1" })
+        expect(yield* controlOf(one).apply(documentOf(2, ", linger: 7 millis"), "less load")).toEqual({ version: 1 })
+        yield* Effect.sleep("3 seconds")
+        for (const leat of [one, two]) expect(version(leat)).toBe(2)
+        expect(two.routes().lookup("test.notes", "test")?.legs[0]?.lingerMs).toBe(7)
+        yield* notes.publish({ key: "a", text: "2" })
+        expect(two.ledger.snapshot().balanced).toBe(true)
+        const three = yield* opened(fleet)
+        expect(version(three)).toBe(2)
+        yield* Effect.sleep("12 seconds")
+        const { processes, ...rest } = controlOf(one).status()
+        expect(rest).toEqual({ version: 1, applied: 1 })
+        expect(processes.map(({ incarnation }) => incarnation).toSorted()).toEqual(
+          [one, two, three].map(({ incarnation }) => incarnation).toSorted()
+        )
+        expect(processes.map(({ applied }) => applied)).toEqual([1, 1, 1])
+      })
+    )
+    expect(lines).toEqual([
+      "Info version 1 of the control stream is in force",
+      "Info version 1 of the control stream is in force"
+    ])
+  })
+
+  it("have one winner: who was overtaken is told, and sees what the other has applied", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        const applied = [one, two].map((leat, index) =>
+          Effect.match(controlOf(leat).apply(documentOf(2, `, linger: ${index + 1} millis`)), {
+            onFailure: (error) => (error._tag === "ControlError" ? error.reason : error.message),
+            onSuccess: () => "applied"
+          })
+        )
+        const became = yield* Effect.all(applied, { concurrency: "unbounded" })
+        expect(became.toSorted()).toEqual(["Overtaken", "applied"].toSorted())
+        yield* Effect.sleep("3 seconds")
+        const lingers = [one, two].map((leat) => leat.routes().lookup("s", "test")?.legs[0]?.lingerMs)
+        expect(lingers).toEqual(became[0] === "applied" ? [1, 1] : [2, 2])
+        expect(yield* controlOf(two).apply(documentOf(3))).toEqual({ version: 2 })
+      })
+    )
+  })
+
+  it("are not written with a fault, nor with a version that is in force", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(4) })
+        const broken = documentOf(5).replace("cluster: local", "cluster: loca")
+        const error = yield* Effect.flip(controlOf(one).apply(broken))
+        expect(error.message).toBe("routes[0].to[0].cluster: no cluster named loca; there is local")
+        const old = yield* Effect.flip(controlOf(one).apply(documentOf(4, ", linger: 7 millis")))
+        expect(old.message).toBe(
+          "version: version 4 is not higher than 4, which is in force; give it a higher number, also to go back to what it says"
+        )
+        expect(controlOf(one).status()).toMatchObject({ version: 0, applied: 0 })
+      })
+    )
+  })
+
+  it("are refused by the process that cannot have them, and by no other; the next one is taken", () => {
+    const lines = story((fleet) =>
+      Effect.gen(function* () {
+        const own: Driver = { ...fleet.driver, name: "own" }
+        const one = yield* opened(fleet, { routes: documentOf(1), drivers: [fleet.driver, own] })
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        yield* controlOf(one).apply(documentOf(2).replace("transport: memory", "transport: own"))
+        yield* Effect.sleep("3 minutes")
+        expect([one, two].map(version)).toEqual([2, 1])
+        expect(controlOf(two).status()).toMatchObject({
+          version: 1,
+          applied: 0,
+          refused: {
+            version: 1,
+            why: "clusters.local.transport: no driver named own; the application allows memory, shared"
+          }
+        })
+        // Who starts with it and cannot have it begins with its own; without one of its own it does not start.
+        const three = yield* opened(fleet, { routes: documentOf(1) })
+        expect(version(three)).toBe(1)
+        const error = yield* Effect.flip(Effect.scoped(opened(fleet)))
+        expect(error.message).toContain("no driver named own")
+        yield* controlOf(one).apply(documentOf(3))
+        yield* Effect.sleep("3 seconds")
+        expect([one, two, three].map(version)).toEqual([3, 3, 3])
+        expect(controlOf(two).status().refused).toBeUndefined()
+      })
+    )
+    const told = lines.filter((line) => line.startsWith("Warn"))
+    expect(told).toHaveLength(2)
+    expect(told[0]).toBe(
+      "Warn version 1 of the control stream was refused, and what was in force stays in force here: clusters.local.transport: no driver named own; the application allows memory, shared"
+    )
+  })
+
+  it("are those that were in force, while the control stream is away: publishing goes on, and catches up later", () => {
+    const lines = story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        yield* controlOf(one).apply(documentOf(2))
+        yield* Effect.sleep("2 seconds")
+        fleet.isAway = true
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        expect(controlOf(two).status()).toMatchObject({ version: 0, applied: 0, processes: [] })
+        expect(controlOf(two).status().trouble).toContain("Unavailable: away")
+        for (const leat of [one, two]) {
+          const notes = yield* leat.stream(noteContract())
+          yield* notes.publish({ key: "a", text: "1" })
+          const error = yield* Effect.flip(controlOf(leat).apply(documentOf(7)))
+          expect(error).toMatchObject({ _tag: "ControlError" })
+        }
+        expect([one, two].map(version)).toEqual([2, 1])
+        expect(controlOf(one).status().trouble).toContain("Unavailable: away")
+        const error = yield* Effect.flip(Effect.scoped(opened(fleet)))
+        expect(error.message).toContain("control: shared open: Unavailable: away")
+        fleet.isAway = false
+        yield* Effect.sleep("2 minutes")
+        for (const leat of [one, two]) expect(controlOf(leat).status().trouble).toBeUndefined()
+        expect(version(two)).toBe(version(one))
+      })
+    )
+    expect(lines.some((line) => line.includes("the own routes are in force until it is"))).toBe(true)
+  })
+
+  it("are told by no process that is closed", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        yield* Effect.scoped(Effect.andThen(opened(fleet, { routes: documentOf(1) }), Effect.sleep("10 seconds")))
+        yield* Effect.sleep("3 seconds")
+        expect(
+          controlOf(one)
+            .status()
+            .processes.map(({ incarnation }) => incarnation)
+        ).toEqual([one.incarnation])
+      })
+    )
+  })
+
+  it.each([
+    [
+      7,
+      'control: says where the control stream is, as { cluster: { transport: "@leat/log", directory: "./control" } }'
+    ],
+    [{ cluster: { transport: "memory" }, topics: 1 }, "control.topics: is not known here; control has cluster, topic"],
+    [
+      { cluster: { transport: "memory" }, topic: "a b" },
+      "control.topic: is the name of a topic, without spaces, slashes and braces"
+    ],
+    [
+      { cluster: { transport: "nowhere" } },
+      "control.cluster.transport: no driver named nowhere; the application allows memory"
+    ]
+  ])("have options with faults of their own: %j", async (control, message) => {
+    await expect(open({ source: "test", control: control as never })).rejects.toThrow(message)
+  })
+
+  it("are not in a file that is followed too", async () => {
+    const options = { source: "test", control: { cluster: { transport: "memory" } }, routes: { file: "f" } }
+    await expect(open(options)).rejects.toThrow("routes.file: a file that is followed and a control stream would both")
+  })
+
+  it("are there for code without Effect", async () => {
+    const { driver } = shared()
+    const options = { source: "test", drivers: [driver], control: { cluster: { transport: "shared" } } }
+    await using leat = await open({ ...options, routes: documentOf(1) })
+    expect(await leat.control?.apply(documentOf(2), "because")).toEqual({ version: 1 })
+    while (leat.control?.status().applied !== 1) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(leat.effect.routes().version).toBe(2)
+    await using alone = await open({ source: "test" })
+    expect(alone.control).toBeUndefined()
+  })
+})

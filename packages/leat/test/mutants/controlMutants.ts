@@ -1,0 +1,166 @@
+import type { Mutant } from "./Mutant.ts"
+
+const onDisk = { foundBy: "routes/RoutesFile.test.ts" } as const
+const atTheStream = { foundBy: "control/ControlStream.test.ts" } as const
+const inAFleet = { foundBy: "control/controlledRoutes.test.ts" } as const
+
+/** Bugs in how documents come from a file or from the control stream of a fleet, found by stories on virtual time. */
+export const controlMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a routes file is taken at the first look",
+    file: "routes/RoutesFile.ts",
+    find: `        looksLeft = 0
+        continue`,
+    replace: `        looksLeft = 0`,
+    ...onDisk,
+    test: "is never taken half"
+  },
+  {
+    name: "a routes file that is refused is told at each try",
+    file: "routes/RoutesFile.ts",
+    find: `if (sentence === told) return Effect.void`,
+    replace: `if (sentence === "") return Effect.void`,
+    ...onDisk,
+    test: "is refused whole"
+  },
+  {
+    name: "a routes file that is refused is tried at each look",
+    file: "routes/RoutesFile.ts",
+    find: `looksLeft = pauseLooks`,
+    replace: `looksLeft = 0`,
+    ...onDisk,
+    test: "is tried again where it was refused"
+  },
+  {
+    name: "a driver that throws over a section ends the following of a file",
+    file: "routes/RoutesFile.ts",
+    find: `Effect.suspend(() => following.swap(text)),
+      (thrown) =>
+        Effect.fail(`,
+    replace: `Effect.suspend(() => following.swap(text)),
+      (thrown) =>
+        Effect.die(`,
+    ...onDisk,
+    test: "is refused where putting it in force throws"
+  },
+  {
+    name: "a control record that was not fenced off is told not written",
+    file: "control/ControlStream.ts",
+    find: `mayBeStored = !isFenced || Result.isFailure(read)`,
+    replace: `mayBeStored = Result.isFailure(read)`,
+    ...atTheStream,
+    test: "fails with Unreachable when nothing was stored"
+  },
+  {
+    name: "a control record is sent again without a fence",
+    file: "control/ControlStream.ts",
+    find: `const isFenced = yield* this.#fenced(Math.min(leftMs, sendMsMax))`,
+    replace: `const isFenced = true`,
+    ...atTheStream,
+    test: "says once what it says, over a request that comes late"
+  },
+  {
+    name: "the last copy of a control record says what became of it",
+    file: "control/ControlStream.ts",
+    find: `this.#back ??= record`,
+    replace: `this.#back = record`,
+    ...atTheStream,
+    test: "goes by the first copy where it reads two at once"
+  },
+  {
+    name: "a gap in the control stream is passed over",
+    file: "control/ControlStream.ts",
+    find: `if (isGap && (yield* this.#isTrimmed))`,
+    replace: `if (isGap && this.#lost !== undefined)`,
+    ...atTheStream,
+    test: "are begun from anew by who is overtaken by a trim"
+  },
+  {
+    name: "a control stream that was put back is followed on",
+    file: "control/ControlStream.ts",
+    find: `if (bounds === undefined || bounds.end >= next)`,
+    replace: `if (bounds === undefined || bounds.end >= 0n)`,
+    ...atTheStream,
+    test: "is not followed any more when it was put back"
+  },
+  {
+    name: "a snapshot trims what its own readers need",
+    file: "control/ControlStream.ts",
+    find: `transport.trim(topic, 0, covered)`,
+    replace: `transport.trim(topic, 0, next)`,
+    ...atTheStream,
+    test: "are in parts where they are long"
+  },
+  {
+    name: "a snapshot that is not whole is trimmed behind",
+    file: "control/ControlStream.ts",
+    find: `this.#fold.covered >= next && transport.trim`,
+    replace: `transport.trim`,
+    ...atTheStream,
+    test: "are trimmed behind only when they were read back whole"
+  },
+  {
+    name: "a process that closes stays among those that live",
+    file: "control/ControlStream.ts",
+    find: `yield* Effect.addFinalizer(() => stream.goodbye)`,
+    replace: ``,
+    ...inAFleet,
+    test: "are told by no process that is closed"
+  },
+  {
+    name: "who writes a stream is forgotten by its silence",
+    file: "control/ControlStream.ts",
+    find: `if (!isWriting && records.length`,
+    replace: `if (records.length`,
+    ...atTheStream,
+    test: "forgets who has not beaten for long"
+  },
+  {
+    name: "a snapshot is taken that ends before the beginning",
+    file: "control/ControlFold.ts",
+    find: `|| BigInt(found.record.upTo) < start`,
+    replace: `|| BigInt(found.record.upTo) < 0n`,
+    ...atTheStream,
+    test: "are of no use when what lies between them"
+  },
+  {
+    name: "what was read twice of the control stream is folded twice",
+    file: "control/ControlFold.ts",
+    find: `if (position < this.#next) return undefined`,
+    replace: `if (position < 0n) return undefined`,
+    ...atTheStream,
+    test: "keep it short"
+  },
+  {
+    name: "who was overtaken is told that its document is in force",
+    file: "control/ControlledRoutes.ts",
+    find: `if (counts) return Effect.succeed`,
+    replace: `if (counts || control.version > base) return Effect.succeed`,
+    ...inAFleet,
+    test: "have one winner"
+  },
+  {
+    name: "a refused document of the fleet is told at each try",
+    file: "control/ControlledRoutes.ts",
+    find: `return isTold`,
+    replace: `return faults === ""`,
+    ...inAFleet,
+    test: "are refused by the process that cannot have them"
+  },
+  {
+    name: "a refused document of the fleet keeps the next one out",
+    file: "control/ControlledRoutes.ts",
+    find: `if (table.version === tried && leftMs > 0) continue`,
+    replace: `if (tried > 0) continue`,
+    ...inAFleet,
+    test: "are refused by the process that cannot have them"
+  },
+  {
+    name: "the control stream is not opened again",
+    file: "routesSource.ts",
+    find: `if (Result.isFailure(first)) yield* Effect.forkScoped`,
+    replace: `if (Result.isFailure(first) && isOpen()) yield* Effect.forkScoped`,
+    ...inAFleet,
+    test: "are those that were in force, while the control stream is away"
+  }
+]
