@@ -7,6 +7,7 @@ import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./contr
 import type { ControlError } from "./control/ControlError.ts"
 import { topicDefault } from "./control/ControlTools.ts"
 import { openControlStream } from "./control/ControlStream.ts"
+import { textOfThrown } from "./given/thrown.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
@@ -151,18 +152,28 @@ const connecting = Effect.fnUntraced(function* (
 function controlOf({ compile }: Beginning, own: ControlledRoutes, running: Running): Control {
   return {
     status: () => own.status(),
-    apply: (document, reason = "") =>
+    apply: (document, reason) =>
       Effect.gen(function* () {
-        const text = typeof document === "string" ? document : JSON.stringify(document)
-        const compiled = yield* Effect.fromResult(compile(text))
+        // What can be read as a document and not be written as one, as a number of another kind or a circle, is told too.
+        const compiled = yield* Effect.fromResult(compile(document))
+        const text = typeof document === "string" ? document : yield* textOf(document)
+        yield* Effect.fromResult(compile(text))
         const { version } = running.routes()
         if (compiled.version <= version) {
           const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
           return yield* new RouteError({ faults: [{ path: "version", message }] })
         }
-        return yield* own.apply(text, reason)
+        return yield* own.apply(text, typeof reason === "string" ? reason : "")
       })
   }
+}
+
+function textOf(document: unknown): Effect.Effect<string, RouteError> {
+  return Effect.try({
+    try: () => JSON.stringify(document),
+    catch: (thrown) =>
+      new RouteError({ faults: [{ path: "", message: `it cannot be written: ${textOfThrown(thrown)}` }] })
+  })
 }
 
 function fault(message: string): RouteError {

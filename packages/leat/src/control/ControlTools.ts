@@ -9,9 +9,10 @@
  * ```
  */
 import { Effect } from "effect"
+import { isObject, kindOf } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { type AppliedTable, ControlledRoutes } from "./ControlledRoutes.ts"
-import type { ControlError } from "./ControlError.ts"
+import { ControlError } from "./ControlError.ts"
 import { openControlStream, readAll } from "./ControlStream.ts"
 
 /** The topic where nobody has named another. */
@@ -34,12 +35,18 @@ export const read = (
   transport: Pick<Transport, "read" | "bounds">,
   topic = topicDefault
 ): Effect.Effect<FleetTable, ControlError> =>
-  Effect.map(readAll(transport, topic), ({ control: { version, document, members }, unreadable }) => ({
-    version,
-    document,
-    processes: Array.from(members, ([incarnation, member]) => ({ incarnation, applied: member.version })),
-    unreadable
-  }))
+  Effect.andThen(
+    given(transport, ["read", "bounds"], { topic }),
+    Effect.map(
+      Effect.suspend(() => readAll(transport, topic)),
+      ({ control: { version, document, members }, unreadable }) => ({
+        version,
+        document,
+        processes: Array.from(members, ([incarnation, member]) => ({ incarnation, applied: member.version })),
+        unreadable
+      })
+    )
+  )
 
 /** What a tool applies. */
 export interface ToolTable {
@@ -52,14 +59,29 @@ export interface ToolTable {
 }
 
 /** Writes a document for all, on top of what stands there. */
-export const apply = (
-  transport: Transport,
-  { topic = topicDefault, author, document, reason = "" }: ToolTable
-): Effect.Effect<AppliedTable, ControlError> =>
-  Effect.scoped(
-    Effect.flatMap(openControlStream({ transport, topic, author, isTool: true }), (stream) => {
+export const apply = (transport: Transport, tool: ToolTable): Effect.Effect<AppliedTable, ControlError> =>
+  Effect.suspend(() => {
+    const { topic = topicDefault, author, document, reason = "" } = isObject(tool) ? tool : ({} as ToolTable)
+    const opened = Effect.suspend(() => openControlStream({ transport, topic, author, isTool: true }))
+    const applied = Effect.flatMap(opened, (stream) => {
       const routes = new ControlledRoutes()
       routes.connected(stream)
       return routes.apply(document, reason)
     })
-  )
+    const texts = { topic, author, document, reason }
+    return Effect.andThen(given(transport, ["read", "bounds", "openWriter", "ensure"], texts), Effect.scoped(applied))
+  })
+
+/** For callers without types. */
+function given(
+  transport: unknown,
+  functions: ReadonlyArray<string>,
+  texts: Readonly<Record<string, unknown>>
+): Effect.Effect<void, ControlError> {
+  const refused = (detail: string) => Effect.fail(new ControlError({ reason: "Refused", detail }))
+  if (!isObject(transport) || !functions.every((name) => typeof transport[name] === "function"))
+    return refused(`a control stream is on a transport, and not on ${kindOf(transport)}`)
+  for (const [name, text] of Object.entries(texts))
+    if (typeof text !== "string") return refused(`${name} is a text, and not ${kindOf(text)}`)
+  return Effect.void
+}

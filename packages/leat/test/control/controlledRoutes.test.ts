@@ -129,6 +129,28 @@ describe("the routes of a fleet", () => {
     )
   })
 
+  it("are written as text, whatever they were given as", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        const value = {
+          version: 2,
+          clusters: { local: { transport: "memory" } },
+          routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "{stream}" }] }]
+        }
+        expect(yield* controlOf(one).apply(value, 7 as never)).toEqual({ version: 1 })
+        const circle: Record<string, unknown> = { ...value, version: 3 }
+        circle["clusters"] = { local: { transport: "memory", own: circle } }
+        const errors = yield* Effect.forEach([circle, { ...value, version: 3n }, undefined], (wrong) =>
+          Effect.flip(controlOf(one).apply(wrong))
+        )
+        expect(errors.map(({ _tag }) => _tag)).toEqual(["RouteError", "RouteError", "RouteError"])
+        yield* Effect.sleep("2 seconds")
+        expect(version(one)).toBe(2)
+      })
+    )
+  })
+
   it("are refused by the process that cannot have them, and by no other; the next one is taken", () => {
     const lines = story((fleet) =>
       Effect.gen(function* () {
