@@ -9,7 +9,7 @@ import { bent, routes, withLanes } from "./support.ts"
 
 const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 const run = <A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed = 1): A => {
-  const { exit } = simulate(seed, quiet(Effect.scoped(program)))
+  const { exit } = simulate(seed, quiet(Effect.scoped(program)), { stepsMax: 100_000 })
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
   return exit.value
 }

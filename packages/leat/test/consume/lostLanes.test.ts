@@ -76,7 +76,7 @@ const now = Effect.clockWith((clock) => clock.currentTimeMillis)
 
 function resultOf<A>(program: Effect.Effect<A, unknown, Scope.Scope>, seed: number): A {
   const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-  const { exit } = simulate(seed, program.pipe(Effect.scoped, quiet))
+  const { exit } = simulate(seed, program.pipe(Effect.scoped, quiet), { stepsMax: 20_000 })
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
   return exit.value
 }

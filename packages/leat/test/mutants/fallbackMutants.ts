@@ -217,7 +217,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     find: `Fiber.interruptAll(this.#running)), endMs)`,
     replace: `Fiber.interruptAll(this.#running)), 1e9)`,
     foundBy: "publish/fallbackRedrive.test.ts",
-    test: "has an end when its process is closed"
+    test: "whatever its driver does: pull"
   },
   {
     name: "a look for a fallback without an answer is the first one",

@@ -5,7 +5,7 @@ import { type FaultPlan, seededRandom, simulate, waitUntil } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { openSpilling, spillPlaces, spillStory } from "./spillStory.js"
-import { documentOf, legRow, note, openNotes, type Setting, story } from "./stories.js"
+import { documentOf, legRow, note, openNotes, type Setting, stepsMax, story } from "./stories.js"
 
 const partitions = 64
 const strict = [{ on: ["passing"], retry: { base: "100 millis", factor: 2, maxDelay: "10 seconds" }, then: "halt" }]
@@ -515,7 +515,7 @@ function warned(program: Effect.Effect<void, unknown, Scope.Scope>, seed = 1): R
     Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.MinimumLogLevel, "Warn")
   )
-  const { exit } = simulate(seed, quiet)
+  const { exit } = simulate(seed, quiet, { stepsMax })
   if (Exit.isFailure(exit)) throw new Error(`the story of seed ${seed} failed`, { cause: exit.cause })
   return lines
 }

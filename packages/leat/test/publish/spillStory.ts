@@ -4,6 +4,7 @@ import { type Journal, Leat, MemoryBroker, memoryDriver } from "leat"
 import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, simulate, waitUntil } from "leat/testing"
 import { type Driver, type Transport, TransportError } from "leat/transport"
 import { noteContract } from "../contracts/Note.ts"
+import { stepsMax } from "./stories.ts"
 
 export interface SpillPlaces {
   readonly far: MemoryBroker
@@ -133,7 +134,8 @@ export function spillStory<E>(program: Effect.Effect<void, E, Scope.Scope>, seed
       Effect.scoped,
       Effect.provide(Logger.layer([logger])),
       Effect.provideService(References.MinimumLogLevel, "Warn")
-    )
+    ),
+    { stepsMax }
   )
   if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
   return lines

@@ -5,10 +5,13 @@ import type { Driver, LedgerStore, ReceivedRecord } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.js"
 import { type Note, noteContract } from "../contracts/Note.js"
 
+/** Tasks of a story at most, more than twice what the longest takes: one that spins has failed within seconds. */
+export const stepsMax = 100_000
+
 /** Runs a story on virtual time, and fails as it does. */
 export function story<E>(program: Effect.Effect<void, E, Scope.Scope>, seed = 1): void {
   const quiet = program.pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
-  const { exit } = simulate(seed, quiet)
+  const { exit } = simulate(seed, quiet, { stepsMax })
   if (Exit.isFailure(exit)) throw new Error("the story failed", { cause: exit.cause })
 }
 
