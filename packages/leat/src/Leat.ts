@@ -242,6 +242,12 @@ class OpenedLeat implements OpenLeat {
 
   readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
     Effect.suspend(() => {
+      if (this.isClosing)
+        return Effect.fail(
+          new RouteError({
+            faults: [{ path: "", message: "the leat is closed, and no table is put in force any more" }]
+          })
+        )
       const contracts = Array.from(this.#asked.values(), ({ contract }) => contract)
       const { source } = this
       const compiled = Routes.compile(document, { drivers: this.#drivers, contracts, source })

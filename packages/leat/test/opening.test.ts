@@ -73,6 +73,21 @@ describe("opening", () => {
       })
     ))
 
+  it("puts no table in force once it is closed, and says so", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const leat = yield* Scope.provide(
+          Leat.make({ source: "test", routes: twoClusters, drivers: [awayDriver()] }),
+          scope
+        )
+        yield* Scope.close(scope, Exit.void)
+        const error = yield* Effect.flip(leat.swapRoutes({ ...twoClusters, version: 2 }))
+        expect(error.message).toMatch(/the leat is closed/)
+        expect(leat.routes().version).toBe(1)
+      })
+    ))
+
   it("may take longer than a send: a cluster that is just starting creates the topic in its own time", () =>
     story(
       Effect.gen(function* () {

@@ -2,7 +2,7 @@
  * A topic of a group's own, read beside that of the stream with the same handler, from its begin: what was replayed for the group, or what waits for
  * another attempt. It need not be there.
  */
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { firstToDo } from "./CatchingUp.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { Source } from "./Source.ts"
@@ -26,8 +26,6 @@ export class SideTopic<T> {
   #source: Source<T> | undefined
   readonly #from: From
   readonly #wake: Wake
-  /** The question that was asked last. */
-  #asking: Fiber.Fiber<ReadonlyArray<PartitionBounds>, TransportError> | undefined
 
   /** `from`: where a group begins in it that was never there; what came before this member did is for it too, when absent. */
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings, from: From = "earliest") {
@@ -83,21 +81,9 @@ export class SideTopic<T> {
     Effect.catchCause(() => Effect.undefined)
   )
 
-  /** Nobody waits for a driver that does not even end when it is told to; and it is asked nothing more until it has ended. */
   #answer(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError | Cause.TimeoutError> {
     const { transport, topic } = this.#options
-    const question = Effect.suspend(() => transport.bounds(topic, group))
-    const asked =
-      this.#asking?.pollUnsafe() === undefined && this.#asking !== undefined
-        ? Effect.succeed(this.#asking)
-        : Effect.forkDetach(question, { startImmediately: true })
-    return Effect.flatMap(asked, (fiber) => {
-      this.#asking = fiber
-      return Fiber.join(fiber).pipe(
-        Effect.timeout(answerMs),
-        Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe()))
-      )
-    })
+    return Effect.timeout(transport.bounds(topic, group), answerMs)
   }
 
   /** Until it is interrupted: what ends the reading of it does not end the reading of the stream, and it begins anew after a pause, or by `resume`. */

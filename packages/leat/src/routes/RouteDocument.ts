@@ -28,10 +28,10 @@ const RetrySchema = Schema.Struct({
   times: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
   deadline: Schema.optionalKey(DurationText),
   base: DurationText,
-  factor: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 1, maximum: 100 }))),
+  factor: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 100 }))),
   maxDelay: Schema.optionalKey(DurationText),
-  jitter: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
-  budget: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+  jitter: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  budget: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
 })
 
 const RuleSchema = Schema.Struct({
@@ -57,7 +57,7 @@ const SpillSchema = Schema.Struct({
 })
 
 const BreakerSchema = Schema.Struct({
-  failureRate: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))),
+  failureRate: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))),
   window: Schema.optionalKey(DurationText),
   minSends: Schema.optionalKey(Positive),
   wait: Schema.optionalKey(DurationText),

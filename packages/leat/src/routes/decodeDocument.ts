@@ -75,10 +75,14 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1({
   }
 })
 
+/** One for each place: of several the last, which says the bounds. */
 function issuesOf(issue: SchemaIssue.Issue): ReadonlyArray<Issue> {
-  return formatIssues(issue).issues.map(({ message, path = [] }) => {
-    return { message, path: path.map((part) => (typeof part === "object" ? part.key : part)) }
-  })
+  const found = new Map<string, Issue>()
+  for (const { message, path = [] } of formatIssues(issue).issues) {
+    const place = path.map((part) => (typeof part === "object" ? part.key : part))
+    found.set(place.map(String).join("\0"), { message, path: place })
+  }
+  return Array.from(found.values())
 }
 
 /** Stands for a stream that no route but its own matches. */

@@ -563,14 +563,6 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     test: "is told from one that is refused for another reason"
   },
   {
-    name: "a driver that is asked whether a topic is there, and does not end, is asked again",
-    file: "consume/SideTopic.ts",
-    find: `this.#asking?.pollUnsafe() === undefined && this.#asking !== undefined`,
-    replace: `this.#asking?.pollUnsafe() === null && this.#asking !== undefined`,
-    foundBy: "consume/retryTopicTroubles.test.ts",
-    test: "is asked about no more while the driver has not answered"
-  },
-  {
     name: "a group that is not told whether a tier is there asks again whenever it moves a record",
     file: "consume/SideTopics.ts",
     find: `isRead !== true && this.#unknownLooks < 2)`,

@@ -539,6 +539,18 @@ describe("the JSON Schema for editors", () => {
     expect(decodeDocument(document).faults).toEqual([])
   })
 
+  it.each([
+    ["factor", 0, 100],
+    ["jitter", 1.5, 1],
+    ["budget", -0.1, 0]
+  ])("says in which bounds %s of a retry is", (name, outside, within) => {
+    const documentWith = (value: number) => ({
+      ...documentOf([route("*", [leg({ policy: "p" })])]),
+      policies: { p: [{ on: ["*"], retry: { base: "1 second", [name]: value }, then: "halt" }] }
+    })
+    expect([outside, within].map((value) => isValid(documentWith(value)))).toEqual([false, true])
+  })
+
   it("accepts what the compiler accepts, and refuses what it refuses, the text of durations aside", () => {
     expect(isValid(full)).toBe(true)
     fc.assert(
