@@ -341,11 +341,11 @@ function judgedBy(error: unknown): FailedWith {
 }
 
 function tagOf(error: object): string {
-  if ("_tag" in error && typeof error._tag === "string") return nameIn(error._tag)
-  return "name" in error && typeof error.name === "string" ? nameIn(error.name) : "Error"
+  if ("_tag" in error && typeof error._tag === "string") return error._tag
+  return "name" in error && typeof error.name === "string" ? error.name : "Error"
 }
 
-/** What policies match and counters show is a name, and no sentence: that may hold anything, and each would be a row of the ledger. */
+/** A string that is thrown may be a name, for policies to match; a sentence may hold anything, and each would be a row of the ledger. */
 function nameIn(text: string): string {
   return /^[\w$.:/-]{1,64}$/.test(text) ? text : "Error"
 }

@@ -47,6 +47,23 @@ describe("the ledger counts by any reason", () => {
     )
   )
 
+  it("of a handler that throws a string: by the string where it is a name, and as `Error` where it is a sentence", () =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: routes() })
+        const notes = yield* leat.stream(noteContract())
+        const policy = [{ on: ["*"], then: "drop" }] as const
+        yield* notes.handle("g", ({ text }) => Effect.fail(text), { policy })
+        yield* notes.publishAll([
+          { key: "k", text: "NotFound" },
+          { key: "k", text: "the customer of 1 Main Street is away" },
+          { key: "k", text: "x".repeat(65) }
+        ])
+        yield* Effect.sleep(1000)
+        expect(leat.ledger.snapshot().lanes.map(({ dropped }) => dropped)).toEqual([{ NotFound: 1, Error: 2 }])
+      })
+    ))
+
   it.each(hostile)("of a driver: %j", (reason) =>
     story(
       Effect.gen(function* () {
