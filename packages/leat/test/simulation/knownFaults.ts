@@ -11,7 +11,15 @@ interface KnownFault {
   readonly isIn: (world: World, sink: string) => boolean
 }
 
-const known: ReadonlyArray<KnownFault> = []
+/**
+ * Several processes at one spill, which warnings tell not to do: one that closes may still have a write on its way when the next one is given the spill
+ * and looks what it holds. What lands then is safe on the disk, and is sent on by the process that opens the spill next, and not by this one
+ * (`npm run simulate -- --seeds 1 --seed 207871656 --after "hangSettle while readHalted"` before it was listed here).
+ */
+const known: ReadonlyArray<KnownFault> = [
+  { kind: "hung", evidence: /^a spill did not end within/, isIn: ({ disk }) => disk?.isShared === true },
+  { kind: "lost", evidence: /^disk \d+ still holds \d+ events/, isIn: ({ disk }) => disk?.isShared === true }
+]
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict, world: World): boolean {
