@@ -43,27 +43,6 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     test: "ends the stay in its group"
   },
   {
-    name: "a lane that fails before its subscription waits for that is not heard",
-    file: "consume/Source.ts",
-    find: `    this.#fail = (error) => void Deferred.doneUnsafe(failed, Effect.fail(error))
-    return Effect.acquireUseRelease(
-      Scope.make(),
-      (membership) =>
-        Effect.raceFirst(
-          Deferred.await(failed),`,
-    replace: `    this.#fail = () => undefined
-    return Effect.acquireUseRelease(
-      Scope.make(),
-      (membership) =>
-        Effect.raceFirst(
-          Effect.suspend(() => {
-            this.#fail = (error) => void Deferred.doneUnsafe(failed, Effect.fail(error))
-            return Deferred.await(failed)
-          }),`,
-    foundBy: "consume/lostLanes.test.ts",
-    test: "ends the stay in its group"
-  },
-  {
     name: "handlers of a lane that was lost run beside those of the next one",
     file: "consume/Source.ts",
     find: `Effect.andThen(whenOver(earlier, lane), shell.run)`,
