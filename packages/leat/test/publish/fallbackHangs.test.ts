@@ -1,10 +1,10 @@
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
-import { MemoryBroker, type OpenLeat } from "leat"
+import { type OpenLeat } from "leat"
 import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
-import { type FallbackPlaces, fallbackPlaces, isBack, once, openFalling, stored } from "./fallbackStory.js"
+import { type FallbackPlaces, fallbackPlaces, isBack, once, makeAnew, openFalling, stored } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -153,10 +153,7 @@ describe("a fallback whose topic is made anew", () => {
           for (let text = 0; text < 20; text++) yield* notes.publish(note("k", `a${text}`))
           places.farFaults = {}
           yield* until("it is back", isBack(leat), 10_000)
-          const topic = places.near.topic(name)
-          const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
-          if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
-          ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+          makeAnew(places)
           places.farFaults = isAway
           for (let text = 0; text < 5; text++) yield* notes.publish(note("k", `b${text}`))
           Deferred.doneUnsafe(gone, Exit.void)
@@ -179,7 +176,6 @@ describe("a fallback whose topic is made anew", () => {
 
   it("settles nothing of before: what is there anew is sent on, whoever does it", () => {
     const places = fallbackPlaces()
-    const name = fallbackTopic({ cluster: "far", topic: "notes" }, 1)
     const settled: Array<bigint> = []
     story(
       Effect.gen(function* () {
@@ -202,10 +198,7 @@ describe("a fallback whose topic is made anew", () => {
         for (let text = 0; text < 20; text++) yield* notes.publish(note("k", `a${text}`))
         places.farFaults = {}
         yield* until("it is back", isBack(leat), 30_000)
-        const topic = places.near.topic(name)
-        const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
-        if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
-        ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+        makeAnew(places)
         isAnew = true
         places.farFaults = isAway
         for (let text = 0; text < 5; text++) yield* notes.publish(note("k", `b${text}`))

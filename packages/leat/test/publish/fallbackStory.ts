@@ -110,6 +110,14 @@ export const inFallback = ({ near, partitions }: FallbackPlaces): ReadonlyArray<
 
 export const stored = ({ far }: FallbackPlaces): ReadonlyArray<string> => textsOf(far, "notes")
 
+/** The topic of the fallback is made anew, with one partition and nothing in it, and no group has been there. */
+export const makeAnew = ({ near, partitions }: FallbackPlaces): void => {
+  const topic = near.topic(fallbackTopic({ cluster: "far", topic: "notes" }, partitions))
+  const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
+  if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
+  ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+}
+
 export const isBack = (leat: OpenLeat) => () => leat.sinks()[0]?.fallback?.partitions.length === 0
 
 /** Each send reaches the writer so many milliseconds later, by its records, and its answer comes back later too. */

@@ -1,5 +1,5 @@
 import { Clock, Deferred, Effect, Exit, Logger, Scope, Stream } from "effect"
-import { MemoryBroker, type OpenLeat } from "leat"
+import { type OpenLeat } from "leat"
 import { type Transport, TransportError, type TransportReason } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { auditedRecord } from "../../src/audit/auditedRecord.js"
@@ -10,6 +10,7 @@ import {
   isBack,
   later,
   once,
+  makeAnew,
   openFalling,
   stored,
   textsOf
@@ -713,10 +714,7 @@ describe("a fallback in trouble", () => {
         for (let text = 0; text < 20; text++) yield* notes.publish(note("k", `a${text}`))
         places.farFaults = {}
         yield* until("it is back", isBack(leat), 10_000)
-        const topic = places.near.topic(topicOf(places))
-        const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
-        if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
-        ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+        makeAnew(places)
         isGone = true
         isHeld = true
         yield* Effect.sleep("5 seconds")
@@ -752,10 +750,7 @@ describe("a fallback in trouble", () => {
         places.farFaults = { send: () => ({ kind: "delay", ms: 8000 }) }
         // A portion is on its way.
         yield* Effect.sleep("3 seconds")
-        const topic = places.near.topic(topicOf(places))
-        const [fresh] = new MemoryBroker({ partitions: 1 }).topic("notes").partitions
-        if (fresh !== undefined) (topic.partitions as Array<typeof fresh>)[0] = fresh
-        ;(topic as unknown as { groups: Map<string, unknown> }).groups.clear()
+        makeAnew(places)
         for (let text = 0; text < 5; text++) yield* notes.publish(note("k", `b${text}`))
         yield* Effect.sleep("1 minute")
         places.farFaults = {}
