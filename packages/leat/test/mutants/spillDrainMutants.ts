@@ -4,6 +4,7 @@ const foundBy = "publish/spill.test.ts"
 const silent = "publish/spillSilence.test.ts"
 const settled = "publish/spillSettled.test.ts"
 const hangs = "publish/spillHangs.test.ts"
+const owners = "publish/spillOwners.test.ts"
 const foundByDoubt = "publish/spillDoubt.test.ts"
 
 /** Planted in what empties a spill: its lanes, its drain and their endings, in `publish/spill`. */
@@ -339,5 +340,39 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     replace: `if (reasonOf(cause) === "LaneLost")`,
     foundBy: hangs,
     test: "is joined anew once where one lane does not come and another says nothing"
+  },
+  {
+    name: "the owner of a spill looks once at what is there",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* Effect.forkScoped(this.#lookAgain(lanes))
+`,
+    replace: ``,
+    foundBy: owners,
+    test: "first look, of a process that is dead"
+  },
+  {
+    name: "the owner of a spill looks at it less often without an end",
+    file: "publish/spill/SpillDrain.ts",
+    find: `Math.min(pauseMs * 2, lookMsMax)`,
+    replace: `pauseMs * 2`,
+    foundBy: owners,
+    test: "hours later"
+  },
+  {
+    name: "what has landed in a spill is sent on beside what is on its way to the cluster",
+    file: "publish/spill/SpillDrain.ts",
+    find: `      yield* Effect.timeoutOption(quiet, this.#home.leg.timeoutMs + lateMs)
+      if`,
+    replace: `      if`,
+    foundBy: owners,
+    test: "nothing goes there twice"
+  },
+  {
+    name: "what is published waits for ever for what has landed in a spill",
+    file: "publish/spill/SpillDrain.ts",
+    find: `.pipe(Effect.ensuring(Effect.sync(() => this.#hold(partition, part, false))))`,
+    replace: ``,
+    foundBy: owners,
+    test: "nor does that keep anything back"
   }
 ]

@@ -1,7 +1,7 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { Leat, MemoryBroker, memoryDriver, NotStored } from "leat"
+import { Leat, MemoryBroker, memoryDriver, memoryTransport, NotStored } from "leat"
 import { faultDriver, PowerLossBroker, powerLossDriver } from "leat/testing"
-import type { Driver } from "leat/transport"
+import { batchOf, type Driver, type RecordBatch, sendEffect } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { isAway, live, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
@@ -47,7 +47,105 @@ function takenTurns(seed: number): ReadonlyArray<string> {
   return hasTaken ? lines : []
 }
 
+/** Events of a process that is dead, as it had handed them to its disk. */
+const ofDead = (texts: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const places = spillPlaces()
+      const { notes } = yield* Effect.orDie(openSpilling(places))
+      places.faults = isAway
+      for (const text of texts) yield* Effect.orDie(notes.publish(note("k", text), { level: "durable" }))
+      const log = places.disk.disk.topic("far.notes.1.spill").partitions[0]
+      return batchOf(log?.read(0n, log.end)?.records ?? [])
+    })
+  )
+
+/** They land on another disk: that of the process which has the spill now. */
+const lands = Effect.fnUntraced(function* (places: ReturnType<typeof spillPlaces>, batch: RecordBatch) {
+  const writer = yield* Effect.orDie(memoryTransport(places.disk.disk).openWriter("far.notes.1.spill"))
+  yield* Effect.orDie(sendEffect(writer, 0, batch, 0, batch.count, 1000))
+})
+
+/** The topic of the spill is an empty one of the same name. */
+function makeAnew(places: ReturnType<typeof spillPlaces>): void {
+  const topic = places.disk.disk.topic("far.notes.1.spill")
+  const anew = new MemoryBroker({ partitions: 1 }).topic("anew")
+  Object.assign(topic.partitions, { 0: anew.partitions[0] })
+  topic.groups.clear()
+}
+
 describe("a leg that spills", () => {
+  it.for([
+    { name: "at once", afterMs: 100, withinMs: 6000 },
+    { name: "hours later", afterMs: 3 * 3_600_000, withinMs: 301_000 }
+  ])("sends on what lands in its spill behind its first look, of a process that is dead: $name", (late) => {
+    const places = spillPlaces()
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const dead = yield* ofDead(["0", "1"])
+        const { leat, notes } = yield* openSpilling(places)
+        yield* notes.publish(note("k", "own"))
+        yield* Effect.sleep(late.afterMs)
+        yield* lands(places, dead)
+        const isSentOn = () => legRow(leat)?.recovered === 2
+        yield* until("it is sent on", isSentOn, late.withinMs)
+        yield* notes.publish(note("k", "later"))
+        expect((yield* stored(places.far)).map(({ text }) => text)).toEqual(["own", "0", "1", "later"])
+        expect(legRow(leat)).toMatchObject({ admitted: 2, recovered: 2, stored: 4, spilled: 0, balanced: true })
+      })
+    )
+    // The first two are of the dead one.
+    expect(lines.slice(2)).toEqual([
+      expect.stringContaining("far.notes.1.spill holds 2 events for far/notes: they are sent before what is published"),
+      expect.stringContaining("far.notes.1.spill is empty after")
+    ])
+  })
+
+  it.for([
+    { name: "nothing goes there twice", isLost: false },
+    { name: "nor does that keep anything back where the spill is lost meanwhile", isLost: true }
+  ])("waits for what is on its way to its cluster before it sends on what has landed: $name", ({ isLost }) => {
+    const places = spillPlaces()
+    const held: Array<() => void> = []
+    let isHolding = false
+    spillStory(
+      Effect.gen(function* () {
+        const dead = yield* ofDead(["0"])
+        // The cluster has stored it, and takes its time to say so.
+        const { leat, notes } = yield* openSpilling(places, {
+          leg: { timeout: "20 seconds" },
+          far: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              Effect.map(openWriter(topic), (writer) => ({
+                ...writer,
+                send: (...[partition, batch, from, to, timeoutMs, answer]) =>
+                  writer.send(partition, batch, from, to, timeoutMs, (runs) => {
+                    if (isHolding) held.push(() => answer(runs))
+                    else answer(runs)
+                  })
+              }))
+          })
+        })
+        yield* notes.publish(note("k", "1"))
+        yield* Effect.sleep("4 seconds")
+        isHolding = true
+        yield* lands(places, dead)
+        notes.offer(note("k", "2"))
+        yield* Effect.sleep("3 seconds")
+        if (isLost) {
+          notes.offer(note("k", "3"))
+          makeAnew(places)
+          yield* places.disk.losePower(0)
+        }
+        isHolding = false
+        for (const answer of held) answer()
+        yield* until("all is stored", () => legRow(leat)?.stored === 3, 30_000)
+        expect((yield* stored(places.far)).map(({ text }) => text)).toEqual(["1", "2", isLost ? "3" : "0"])
+        expect(held).toHaveLength(1)
+      })
+    )
+  })
+
   it("does not say that it is stored what another process has sent on", () => {
     // Which of two members gets the spill when its disk is there again is a matter of the order in which they run.
     const lines = Array.from({ length: 40 }, (_, seed) => seed).reduce<ReadonlyArray<string>>(
@@ -203,10 +301,7 @@ describe("a leg that spills", () => {
             yield* Effect.forkChild(Effect.flip(notes.publish(note("k", String(text)))), { startImmediately: true })
           )
         yield* until("all is on disk", () => legRow(leat)?.spilled === 4)
-        const topic = places.disk.disk.topic("far.notes.1.spill")
-        const anew = new MemoryBroker({ partitions: 1 }).topic("anew")
-        Object.assign(topic.partitions, { 0: anew.partitions[0] })
-        topic.groups.clear()
+        makeAnew(places)
         yield* places.disk.losePower(0)
         yield* Effect.sleep("3 seconds")
         for (const one of old)

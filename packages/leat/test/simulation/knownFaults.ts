@@ -11,18 +11,7 @@ interface KnownFault {
   readonly isIn: (world: World, sink: string) => boolean
 }
 
-/**
- * Several processes at one spill, which warnings tell not to do, and one of them crashes: in these worlds the next one has the spill at once, and what
- * the dead one had handed to the disk lands behind its look at what is there. Nobody was told that it is safe. It is sent on by whoever opens the spill
- * next, and not by this one (`npm run simulate -- --seeds 1 --seed 207871656 --after "hangSettle while readHalted"` before it was listed here).
- */
-const isShared = ({ disk, rates, focus }: World) =>
-  disk?.isShared === true && ((rates.crash ?? 0) > 0 || focus?.mishap === "crash")
-
-const known: ReadonlyArray<KnownFault> = [
-  { kind: "hung", evidence: /^a spill did not end within/, isIn: isShared },
-  { kind: "lost", evidence: /^disk \d+ still holds \d+ events/, isIn: isShared }
-]
+const known: ReadonlyArray<KnownFault> = []
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict, world: World): boolean {

@@ -17,7 +17,7 @@ import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
-import { type Portion, SpillLanes } from "./SpillLanes.ts"
+import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
 
 /** Pause after a defect, and before it is told that the disk gives nothing, in milliseconds. */
 const againMs = 5000
@@ -37,6 +37,10 @@ const freshMs = 1000
  */
 const heldMs = 1000
 const heldMsMax = 8000
+
+/** How long after its first look at a spill its owner looks again, in milliseconds; twice as long each time that there was nothing, and at most. */
+const lookMs = 5000
+const lookMsMax = 300_000
 
 /** What the drain asks of its sink. */
 export interface DrainHome extends SendOnHome, EndingsHome {
@@ -224,12 +228,7 @@ export class SpillDrain {
         // What was sent on is trimmed once it is settled: this was not.
         this.#endings.missing(partition, part, start)
         part.settled = settled
-        part.end = end
-        if (part.seenEnd < end) part.seenEnd = end
-        const { bytes, markers } = yield* lanes.sizes(partition, part.at, end)
-        part.room.waiting = bytes
-        part.markers = markers
-        found += Number(end - part.at) - markers
+        found += this.#found(part, end, yield* lanes.sizes(partition, part.at, end))
         if (part.at > settled) yield* Effect.forkChild(lanes.settle(partition, part.at))
         else if (settled > 0n) yield* lanes.trim(partition, settled)
         if (part.at < end) this.#turnOn(partition)
@@ -238,10 +237,7 @@ export class SpillDrain {
         yield* warn(
           `another process has sent on ${taken} events of ${this.#spill.name}: what became of them is not known here, and they are counted as dropped (${takenOver}), which may be stored; give each process a spill of its own`
         )
-      if (found === 0) return
-      this.#endings.tell(
-        `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
-      )
+      if (found > 0) this.#tellFound(found)
     })
   }
 
@@ -249,6 +245,7 @@ export class SpillDrain {
   #serve(lanes: SpillLanes): Effect.Effect<never, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       this.#running.clear()
+      yield* Effect.forkScoped(this.#lookAgain(lanes))
       for (;;) {
         for (const [partition, part] of this.#spill.parts.entries()) {
           if (!part.isOn || this.#running.has(partition)) continue
@@ -258,6 +255,62 @@ export class SpillDrain {
         yield* this.#wake.wait
       }
     })
+  }
+
+  /**
+   * What a process before this one had handed to the disk may land behind the first look: it is dead, or does not know yet that it has the spill no
+   * more. What is on is read anyway.
+   */
+  #lookAgain(lanes: SpillLanes): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function* () {
+      for (let pauseMs = lookMs; ;) {
+        yield* Effect.sleep(pauseMs)
+        // A disk that does not answer now does later.
+        const bounds = yield* Effect.orElseSucceed(lanes.boundsNow, () => [])
+        let found = 0
+        for (const { partition, end } of bounds) {
+          const part = this.#spill.parts[partition]
+          if (part !== undefined && end > part.end) found += yield* this.#landed(partition, part, lanes, end)
+        }
+        if (found > 0) this.#tellFound(found)
+        pauseMs = found > 0 ? lookMs : Math.min(pauseMs * 2, lookMsMax)
+      }
+    })
+  }
+
+  /** Turns a partition on for what has landed there before `end`; says how many events that are. */
+  #landed(partition: number, part: SpillPart, lanes: SpillLanes, end: Position): Effect.Effect<number> {
+    const { at } = part
+    const isOther = () => part.isOn || part.at !== at || this.#spill.isClosing
+    const quiet: Effect.Effect<void> = Effect.suspend(() =>
+      this.#home.isQuiet(partition) || isOther() ? Effect.void : Effect.andThen(Effect.sleep(answeredMs), quiet)
+    )
+    return Effect.gen({ self: this }, function* () {
+      if (isOther()) return 0
+      const sizes = yield* lanes.sizes(partition, at, end)
+      // The destination is fenced before anything is sent on: what is on its way would be in doubt, and go there twice.
+      this.#hold(partition, part, true)
+      yield* Effect.timeoutOption(quiet, this.#home.leg.timeoutMs + lateMs)
+      if (isOther()) return 0
+      const found = this.#found(part, end, sizes)
+      this.#turnOn(partition)
+      return found
+    }).pipe(Effect.ensuring(Effect.sync(() => this.#hold(partition, part, false))))
+  }
+
+  /** Takes what stands before the end of a partition for what is to be sent on; says how many events that are. */
+  #found(part: SpillPart, end: Position, { bytes, markers }: Sizes): number {
+    part.end = end
+    if (part.seenEnd < end) part.seenEnd = end
+    part.room.waiting = bytes
+    part.markers = markers
+    return Number(end - part.at) - markers
+  }
+
+  #tellFound(found: number): void {
+    this.#endings.tell(
+      `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
+    )
   }
 
   /** A defect must not look like an outage without end, nor keep in memory what is published meanwhile. */

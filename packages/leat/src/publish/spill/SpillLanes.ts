@@ -36,7 +36,8 @@ export interface SpillBounds {
 /** Records that follow each other, and the position behind them. */
 export type Portion = Pick<ReceivedBatch, "records" | "next">
 
-interface Sizes {
+/** Of records: their bytes, and how many are no events. */
+export interface Sizes {
   readonly bytes: number
   readonly markers: number
 }
@@ -140,16 +141,24 @@ export class SpillLanes {
     return this.#member.trouble ?? (this.#late.has(partition) ? late : undefined)
   }
 
-  /** Of all partitions. */
+  /** Of all partitions; asked until there is an answer. */
   get bounds(): Effect.Effect<ReadonlyArray<SpillBounds>> {
+    return asked(this.boundsNow, this.#spill)
+  }
+
+  /** Of all partitions; asked once. */
+  get boundsNow(): Effect.Effect<ReadonlyArray<SpillBounds>, TransportError> {
     const { transport, topic } = this.#place
     const bounds = Effect.flatMap(
       Effect.suspend(() => transport.bounds(topic, spillGroup)),
-      (rows) => (rows.every(isWhole) ? Effect.succeed(rows) : Effect.fail(oddOf(this.#place)))
+      (rows) =>
+        rows.every(isWhole)
+          ? Effect.succeed(
+              rows.map(({ partition, start, end, settled }) => ({ partition, start, settled: settled ?? 0n, end }))
+            )
+          : Effect.fail(oddOf(this.#place))
     )
-    return Effect.map(asked(answered(bounds, this.#place, "bounds"), this.#spill), (rows) =>
-      rows.map(({ partition, start, end, settled }) => ({ partition, start, settled: settled ?? 0n, end }))
-    )
+    return answered(bounds, this.#place, "bounds")
   }
 
   /** Of the records in [from, to): their bytes, and how many are no events. */
