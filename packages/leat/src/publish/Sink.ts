@@ -156,14 +156,17 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
     Effect.flatMap(openPlaces(options.pump.transport, options.leg, options), (found) =>
-      Effect.flatMap(Effect.scope, (scope) =>
-        Effect.suspend(() => {
-          const sink = new Sink(options, found)
-          sink.#standIn?.start()
-          const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
-          // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
-          return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
-        })
+      // In one step: what stands in for the destination would run, and hold what it has, for as long as the process lives.
+      Effect.uninterruptible(
+        Effect.flatMap(Effect.scope, (scope) =>
+          Effect.suspend(() => {
+            const sink = new Sink(options, found)
+            sink.#standIn?.start()
+            const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
+            // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
+            return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
+          })
+        )
       )
     )
 

@@ -3,7 +3,7 @@
  * timer when nothing can run. The default scheduler is one interleaving per program; this is one per seed, and the same in
  * every process.
  */
-import { Clock, Duration, Effect, Exit, Random, type Scheduler } from "effect"
+import { Clock, Duration, Effect, Exit, type Fiber, Random, type Scheduler } from "effect"
 import { seededRandom } from "./seededRandom.ts"
 
 /** What a simulated program came to. */
@@ -28,6 +28,8 @@ export interface SimulateOptions {
   readonly racing?: number
   /** Tasks after which the program is taken to run for ever: 500,000 when absent. */
   readonly stepsMax?: number
+  /** Asked before each step of a fiber: whether others run first. When absent one in fifty gives way, by chance. */
+  readonly givesWay?: (fiber: Fiber.Fiber<unknown, unknown>) => boolean
 }
 
 interface Timer {
@@ -51,11 +53,13 @@ class World implements Scheduler.Scheduler {
   readonly #timers: Array<Timer> = []
   readonly #racing: number
   readonly #stepsMax: number
+  readonly #givesWay: (fiber: Fiber.Fiber<unknown, unknown>) => boolean
   #order = 0
   #hash = 0x811c9dc5
 
-  constructor(seed: number, { racing = 0, stepsMax = 500_000 }: SimulateOptions) {
+  constructor(seed: number, { racing = 0, stepsMax = 500_000, givesWay }: SimulateOptions) {
     this.random = seededRandom(seed)
+    this.#givesWay = givesWay ?? (() => this.random() < 0.02)
     this.#racing = racing
     this.#stepsMax = stepsMax
   }
@@ -65,8 +69,8 @@ class World implements Scheduler.Scheduler {
   }
 
   /** A fiber gives way now and then, so that long runs of steps are interleaved too. */
-  shouldYield(): boolean {
-    return this.random() < 0.02
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return this.#givesWay(fiber)
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {

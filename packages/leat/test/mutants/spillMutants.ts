@@ -267,5 +267,15 @@ export const spillMutants: ReadonlyArray<Mutant> = [
     replace: `settled: settled ?? end,`,
     foundBy: "publish/spill.test.ts",
     test: "leaves what it holds to the next process"
+  },
+  {
+    name: "what stands in for a cluster runs on when its sink is given up while it is opened",
+    file: "publish/Sink.ts",
+    find: `Effect.uninterruptible(
+        Effect.flatMap(Effect.scope`,
+    replace: `Effect.asSome(
+        Effect.flatMap(Effect.scope`,
+    foundBy: "givenUp.test.ts",
+    test: "a stream with a spill"
   }
 ]

@@ -1,0 +1,134 @@
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
+import { PowerLossBroker, powerLossDriver, simulate } from "leat/testing"
+import type { Driver } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "./contracts/Note.js"
+import { kept, note, stepsMax } from "./publish/stories.js"
+
+/** Something that may be given up at any step, and how it shows that it works when it is asked for once more. */
+interface Begun {
+  /** Of so many steps one is tried: 1 when absent. */
+  readonly stride?: number
+  readonly leg?: object
+  readonly begin: (leat: OpenLeat, drivers: ReadonlyArray<Driver>) => Effect.Effect<unknown, unknown, Scope.Scope>
+  readonly works: (leat: OpenLeat, drivers: ReadonlyArray<Driver>) => Effect.Effect<unknown, unknown, Scope.Scope>
+}
+
+const published = Effect.fnUntraced(function* (leat: OpenLeat) {
+  const notes = yield* leat.stream(noteContract())
+  yield* notes.publish(note("k", "again"))
+})
+
+const aStream = (leg: object): Begun => ({ leg, begin: (leat) => leat.stream(noteContract()), works: published })
+
+const aSubscription = (leg: object = {}): Begun => ({
+  stride: 3,
+  leg,
+  begin: Effect.fnUntraced(function* (leat) {
+    const notes = yield* leat.stream(noteContract())
+    yield* Effect.timeoutOption(Stream.runDrain(notes.subscribe("readers")), "10 millis")
+  }),
+  works: Effect.fnUntraced(function* (leat) {
+    yield* published(leat)
+    const notes = yield* leat.stream(noteContract())
+    yield* Stream.runHead(notes.subscribe("readers"))
+  })
+})
+
+const controlled = (drivers: ReadonlyArray<Driver>) =>
+  Leat.make({ source: "test", control: { cluster: { transport: "powerLoss" } }, routes: routesOf({}), drivers })
+
+const things: Readonly<Record<string, Begun>> = {
+  "a stream": aStream({}),
+  "a stream with a best-effort leg": aStream({ required: false }),
+  "a stream with a spill": aStream({ policy: "spilling", spill: { cluster: "disk" } }),
+  "a stream with a fallback": aStream({ policy: "falling", fallback: { cluster: "near", back: "redrive" } }),
+  "a subscription": aSubscription(),
+  "a subscription of a fallback": aSubscription({ policy: "falling", fallback: { cluster: "near", back: "stay" } }),
+  "a leat with a control stream": {
+    begin: (_, drivers) => controlled(drivers),
+    works: Effect.fnUntraced(function* (_, drivers) {
+      const leat = yield* controlled(drivers)
+      yield* leat.control?.apply({ ...routesOf({}), version: 2 }) ?? Effect.fail("no control")
+      yield* published(leat)
+    })
+  }
+}
+
+const routesOf = (leg: object) => ({
+  version: 1,
+  clusters: { far: { transport: "memory" }, near: { transport: "near" }, disk: { transport: "powerLoss" } },
+  policies: {
+    spilling: [{ on: ["passing"], then: "spill" }],
+    falling: [{ on: ["passing"], then: "fallback" }]
+  },
+  routes: [
+    {
+      match: { stream: "*" },
+      to: [
+        { cluster: "far", topic: "notes", ...leg },
+        { cluster: "near", topic: "second" }
+      ]
+    }
+  ]
+})
+
+/**
+ * Begins something with an open leat, gives it up before a step of its fibers, and asks for it once more. `steps`: how many were made; `timers`: that
+ * nobody has taken back when all is closed.
+ */
+function givenUpAt(
+  step: number,
+  { leg = {}, begin, works }: Begun
+): { readonly steps: number; readonly timers: number } {
+  const [far, near] = [new MemoryBroker({ partitions: 1 }), new MemoryBroker({ partitions: 1 })]
+  const drivers = [memoryDriver(far), kept(near, "near"), powerLossDriver(new PowerLossBroker({ partitions: 1 }))]
+  const reached = Deferred.makeUnsafe<void>()
+  let steps = 0
+  let giver: number | undefined
+  let isCounting = false
+  const story = Effect.gen(function* () {
+    const leat = yield* Leat.make({ source: "test", drain: "1 second", routes: routesOf(leg), drivers })
+    const scope = yield* Scope.make()
+    giver = yield* Effect.fiberId
+    isCounting = true
+    const fiber = yield* Effect.forkDetach(Scope.provide(begin(leat, drivers), scope), { startImmediately: true })
+    fiber.addObserver(() => Deferred.doneUnsafe(reached, Exit.void))
+    yield* Deferred.await(reached)
+    isCounting = false
+    yield* Fiber.interrupt(fiber)
+    yield* Scope.close(scope, Exit.void)
+    const late = new Error(`given up at step ${step}, it does not work any more`)
+    yield* Effect.timeoutOrElse(Effect.scoped(works(leat, drivers)), {
+      duration: "20 seconds",
+      orElse: () => Effect.fail(late)
+    })
+  })
+  const { exit, timers } = simulate(1, Effect.scoped(story), {
+    stepsMax,
+    // Whoever gives it up goes on, and nobody else.
+    givesWay: ({ id, currentDispatcher }) => {
+      if (!isCounting || id === giver) return false
+      if (steps > step) return true
+      if (++steps > step) currentDispatcher.scheduleTask(() => Deferred.doneUnsafe(reached, Exit.void), 0)
+      return steps > step
+    }
+  })
+  if (Exit.isFailure(exit)) throw new Error(`given up at step ${step}`, { cause: exit.cause })
+  return { steps, timers }
+}
+
+describe("what is given up while it begins", () => {
+  it.for(Object.keys(things))("leaves nothing behind, whatever the step: %s", (name) => {
+    const begun = things[name]
+    if (begun === undefined) throw new Error(`there is no ${name}`)
+    let step = 0
+    for (let isThere = true; isThere; step += begun.stride ?? 1) {
+      const { steps, timers } = givenUpAt(step, begun)
+      expect({ step, timers }).toEqual({ step, timers: 0 })
+      isThere = steps > step
+    }
+    expect(step).toBeGreaterThan(100)
+  })
+})
