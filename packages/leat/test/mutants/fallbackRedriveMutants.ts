@@ -440,5 +440,13 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     replace: `this.#unusedMs = this.#pump.nowMs`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "tells of the next outage as of another one"
+  },
+  {
+    name: "a partition of a fallback that failed once is never well again while nothing comes",
+    file: "publish/fallback/Redrive.ts",
+    find: `this.#pump.nowMs - dueMs > wellMs ? 0 : failures`,
+    replace: `failures`,
+    foundBy: "publish/fallbackTrouble.test.ts",
+    test: "says again what cannot be read a day after"
   }
 ]

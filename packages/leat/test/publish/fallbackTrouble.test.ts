@@ -62,6 +62,48 @@ describe("a fallback in trouble", () => {
     expect(lines.filter((line) => line.includes("cannot be read, and is tried again"))).toHaveLength(1)
   })
 
+  it("says again what cannot be read a day after it could be read once more, also where nothing was there to read", () => {
+    const places = fallbackPlaces()
+    let isSick = true
+    const sick = Effect.gen(function* () {
+      while (!isSick) yield* Effect.sleep("1 second")
+      return yield* failing
+    })
+    const lines = story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, {
+          near: ({ subscribe }) => ({
+            subscribe: (asked) =>
+              Stream.map(subscribe(asked), (lane) => ({
+                ...lane,
+                batches: Stream.unwrap(
+                  Effect.sync(() => {
+                    const failed = Stream.drain(Stream.fromEffect(sick))
+                    return isSick ? failed : Stream.merge(lane.batches, failed)
+                  })
+                )
+              }))
+          })
+        })
+        yield* Effect.sleep("1 minute")
+        isSick = false
+        yield* Effect.sleep("1 day")
+        isSick = true
+        yield* Effect.sleep("5 seconds")
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        places.farFaults = {}
+        const at = yield* Clock.currentTimeMillis
+        yield* until("it is tried again", () => troubleOf(leat) !== undefined)
+        yield* Effect.sleep("3 hours")
+        isSick = false
+        yield* until("it is back", isBack(leat), 90_000)
+        expect((yield* Clock.currentTimeMillis) - at).toBeLessThan(3.1 * 3_600_000)
+      })
+    )
+    expect(lines.filter((line) => line.includes("cannot be read, and is tried again"))).toHaveLength(2)
+  })
+
   it.for(["fails", "ends"] as const)(
     "stores nothing twice, and gets on, where the group of a member %s while something is on its way",
     (how) => {

@@ -44,6 +44,9 @@ const settledRecords = 2000
 /** How long nothing more is said of what fails again, in milliseconds. */
 const quietMs = 600_000
 
+/** A partition that has not failed for so long since it was to be read again was read, also where nothing came, in milliseconds. */
+const wellMs = 120_000
+
 /** How often what consumers were not told yet is tried again, in milliseconds, and how long closing waits for that. */
 const tellAgainMs = 60_000
 const tellLastMs = 2000
@@ -75,8 +78,8 @@ export class Redrive {
   readonly #sendOn: SendOn
   /** In the hands of this member. */
   readonly #held = new Set<HeldPartition>()
-  /** How often partitions were read in vain, since something of them was read. */
-  readonly #sick = new Map<number, number>()
+  /** How often partitions were read in vain, one time after the other, and when that is tried again. */
+  readonly #sick = new Map<number, { readonly failures: number; readonly againMs: number }>()
   /** By partition: where it ended when it was looked at last. */
   readonly #ends = new Map<number, Position>()
   /** Since when members fail, and how many of them have, since something was sent on. */
@@ -185,7 +188,7 @@ export class Redrive {
   #fails(partition: number | undefined, error: unknown, pauseMs: number): Effect.Effect<void> {
     const why = error instanceof TransportError ? error.message : textOfThrown(error)
     const { nowMs } = this.#pump
-    const isNew = partition === undefined ? this.#failsSinceMs === undefined : !this.#sick.has(partition)
+    const isNew = partition === undefined ? this.#failsSinceMs === undefined : this.#failuresOf(partition) === 0
     if (isNew) this.#untold.add(partition)
     const isQuiet = nowMs - (this.#toldMs.get(partition) ?? Number.NEGATIVE_INFINITY) > quietMs
     const isFirst = isQuiet && this.#untold.delete(partition)
@@ -301,13 +304,18 @@ export class Redrive {
       if (Pull.isDoneCause(cause) || Cause.hasInterruptsOnly(cause)) return
       // A broker may give it again at once, and again.
       if (error instanceof TransportError && error.reason === "LaneLost") return yield* Effect.sleep(againMs)
-      const failures = this.#sick.get(partition) ?? 0
+      const failures = this.#failuresOf(partition)
       const pauseMs = Math.min(againMs * 2 ** failures, againMsMax)
       yield* this.#fails(partition, error, pauseMs)
-      this.#sick.set(partition, failures + 1)
+      this.#sick.set(partition, { failures: failures + 1, againMs: this.#pump.nowMs + pauseMs })
       yield* Effect.sleep(pauseMs)
       yield* Deferred.succeed(this.#broken, undefined)
     })
+  }
+
+  #failuresOf(partition: number): number {
+    const { failures, againMs: dueMs } = this.#sick.get(partition) ?? { failures: 0, againMs: 0 }
+    return this.#pump.nowMs - dueMs > wellMs ? 0 : failures
   }
 
   /** Begins nothing any more, and waits for what is on its way; not for long. */
