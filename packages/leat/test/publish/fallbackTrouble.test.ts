@@ -65,10 +65,11 @@ describe("a fallback in trouble", () => {
   it("says again what cannot be read a day after it could be read once more, also where nothing was there to read", () => {
     const places = fallbackPlaces()
     let isSick = true
-    const sick = Effect.gen(function* () {
-      while (!isSick) yield* Effect.sleep("1 second")
-      return yield* failing
-    })
+    const look = Effect.delay(
+      Effect.sync(() => isSick),
+      "1 second"
+    )
+    const sick = Effect.andThen(Effect.repeat(look, { until: (is) => is }), failing)
     const lines = story(
       Effect.gen(function* () {
         const { leat, notes } = yield* openFalling(places, {
