@@ -70,6 +70,7 @@ const driverRooms: Readonly<Record<string, Rooms>> = {
     ["Maintenance", "inspect", "append"],
     ["groups"],
     ["GroupCommit", "read", "tail", "compaction", "retention"],
+    ["Deleting"],
     ["tables"]
   ]
 }

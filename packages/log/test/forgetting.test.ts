@@ -30,7 +30,7 @@ function blockOf(incarnation: number, events: ReadonlyArray<readonly [bucket: nu
 
 const take = (open: OpenStore, block: Block) =>
   open.write((store) => store.ids.take(0, block, store.ages.stamp())?.size ?? 0)
-const forgetSome = (open: OpenStore) => open.write((store) => store.ids.forgetOld([0], idsMs))
+const forgetSome = (open: OpenStore) => open.write((store) => store.ids.forgetOld([0], idsMs, 1024))
 const forgetAll = (open: OpenStore) => {
   while (forgetSome(open));
 }
@@ -187,7 +187,7 @@ describe("event ids of an incarnation", () => {
         const clock = { ...machineClock, monotonicMs: () => machineClock.monotonicMs() + laterMs }
         const open = new OpenStore(directory, clock)
         laterMs = idsMs + 2 * hourMs
-        open.write((store) => store.ids.forgetOld([0, 1, 2, 3], idsMs))
+        open.write((store) => store.ids.forgetOld([0, 1, 2, 3], idsMs, 256))
         open.close()
         expect((yield* readLedgers(directory)).ledgers).toMatchObject([{ state: "forgotten", crashLosses: [] }])
       }).pipe(Effect.scoped)

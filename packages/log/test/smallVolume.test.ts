@@ -14,9 +14,9 @@ const eventBytes = 2000
 const megabytes = 3
 
 /** Sends single events until one is not stored, or all are; returns the number of those that were, and the outcome of the last. */
-const send = Effect.fnUntraced(function* (transport: Transport, events: number) {
+const send = Effect.fnUntraced(function* (transport: Transport, events: number, bytes = eventBytes) {
   const writer = yield* transport.openWriter("t")
-  const event = batchOf([{ key: "k", value: new Uint8Array(eventBytes) }])
+  const event = batchOf([{ key: "k", value: new Uint8Array(bytes) }])
   for (let stored = 0; ; stored++) {
     const [run] = yield* sendEffect(writer, stored % writer.partitions, event, 0, 1, 20_000)
     if (run?.fate !== "stored" || stored + 1 === events) return { stored, run }
@@ -59,6 +59,26 @@ describe.skipIf(smallVolume === undefined)("a log on a volume of 3 MB", () => {
         expect((yield* send(transport, 3000)).run).toMatchObject({ fate: "stored" })
       })
     ))
+
+  it.for([{ bytes: 20 }, { bytes: 300 }, { bytes: 9000 }])(
+    "has its room back when what fills it is trimmed, time after time: events of $bytes bytes",
+    { timeout: 90_000 },
+    ({ bytes }) =>
+      onVolume({}, (transport) =>
+        Effect.gen(function* () {
+          const trim = transport.trim ?? (() => Effect.die("it cannot trim"))
+          const counts: Array<number> = []
+          for (let round = 0; round < 3; round++) {
+            const { stored, run } = yield* send(transport, 30_000, bytes)
+            expect(run).toMatchObject(full)
+            counts.push(stored)
+            for (const { partition, end } of yield* transport.bounds("t")) yield* trim("t", partition, end)
+          }
+          const [first = 0, ...later] = counts
+          for (const count of later) expect(count).toBeGreaterThan(0.8 * first)
+        })
+      )
+  )
 
   it("commits positions when it is full, more often than its last space would take", () =>
     onVolume({}, (transport) =>

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest"
 import { settingsOf, transportOf } from "../src/LogTransport.ts"
 import { LogWorker } from "../src/LogWorker.ts"
 import { positionAt } from "../src/store/read.ts"
-import { retain, retainedPerWrite, trim } from "../src/store/retention.ts"
+import { retain, trim } from "../src/store/retention.ts"
 import { compact } from "./support/compact.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.ts"
 import { temporaryDirectory } from "./support/temporary.ts"
@@ -23,12 +23,15 @@ const blocksIn = (open: OpenStore) => Number(open.store.db.prepare("SELECT count
 const bytesIn = (open: OpenStore) =>
   Number(open.store.db.prepare("SELECT coalesce(sum(length), 0) AS n FROM batch").get()?.["n"])
 
+/** Most batches that one write deletes. */
+const rowsMax = 256
+
 /** Trims as the worker does, and appends a record between two writes; returns the number of writes. */
 function trimAll(open: OpenStore, before: number, between: () => void = () => undefined): number {
   let writes = 0
   for (let to: number | undefined = before; to !== undefined;) {
     const position: number = to
-    to = open.write((store) => trim(store, 0, position))
+    to = open.write((store) => trim(store, 0, position, rowsMax))
     writes++
     if (to !== undefined) between()
   }
@@ -70,7 +73,7 @@ describe("a trim", () => {
   it("of many batches is several writes, and takes nothing that is stored between two of them", () => {
     using open = storeWithTopic()
     const one = [{ key: "k", value: "v" }]
-    const count = 2 * retainedPerWrite + 3
+    const count = 2 * rowsMax + 3
     for (let index = 0; index < count; index++) open.append(one)
     let appended = 0
     const writes = trimAll(open, Number.MAX_SAFE_INTEGER, () => {
@@ -177,7 +180,7 @@ describe("a log that is trimmed", () => {
             const transport = yield* opened(directory)
             const writer = yield* transport.openWriter("t")
             const one = batchOf([{ key: "k", value: "v" }])
-            const sent = from(0, 2 * retainedPerWrite).map(() => sendEffect(writer, 0, one, 0, 1, 20_000))
+            const sent = from(0, 2 * rowsMax).map(() => sendEffect(writer, 0, one, 0, 1, 20_000))
             yield* Effect.all(sent, { concurrency: "unbounded", discard: true })
             const trimming = yield* Effect.forkChild(transport.trim("t", 0, 500n), { startImmediately: true })
             yield* Fiber.interrupt(trimming)

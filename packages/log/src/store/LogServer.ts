@@ -6,6 +6,7 @@ import { type Fault, faultOf } from "../Fault.ts"
 import type { Calls, CallName, LaneEvent, Reply, Request, Segment, WorkerSettings } from "../Message.ts"
 import { append } from "./append.ts"
 import { pathsOf } from "./tables/Directory.ts"
+import { Deleting } from "./Deleting.ts"
 import { GroupCommit, type Wakes } from "./GroupCommit.ts"
 import { Groups } from "./groups/Groups.ts"
 import { inspect } from "./inspect.ts"
@@ -36,6 +37,7 @@ export class LogServer {
   readonly #store: Store
   readonly #wake: WakeFile
   readonly #commit: GroupCommit
+  readonly #deleting: Deleting
   readonly #groups: Groups
   readonly #membership: Membership
   readonly #maintenance: Maintenance | undefined
@@ -58,6 +60,7 @@ export class LogServer {
       before: (wakes) => this.#announce(wakes),
       after: (wakes) => this.#committed(wakes)
     })
+    this.#deleting = new Deleting(this.#store, this.#commit)
     this.#groups = new Groups(this.#store)
     const tell = (event: LaneEvent) => this.#post(event)
     this.#membership = new Membership(this.#store, this.#groups, this.#commit, { leaseMs, owner, tell })
@@ -72,7 +75,11 @@ export class LogServer {
     // Last, because it keeps the worker alive.
     this.#maintenance = isReadOnly
       ? undefined
-      : new Maintenance(this.#store, this.#commit, { ...settings, owner: `${owner}/${wallMs()}`, leaseMs })
+      : new Maintenance(this.#store, this.#commit, this.#deleting, {
+          ...settings,
+          owner: `${owner}/${wallMs()}`,
+          leaseMs
+        })
   }
 
   receive(request: Request): void {
@@ -194,9 +201,8 @@ export class LogServer {
   /** One write after another, so that the works of others come in between. */
   #trim(topic: string, partition: number, before: number, { done, failed }: Answer<null>): void {
     const { topics } = this.#store
-    this.#commit.push({
-      wakes: "nobody",
-      run: () => trim(this.#store, topics.partitionOf(topics.get(topic), partition), before),
+    this.#deleting.push({
+      run: (rowsMax) => trim(this.#store, topics.partitionOf(topics.get(topic), partition), before, rowsMax),
       done: (rest) => (rest === undefined ? done(null) : this.#trim(topic, partition, rest, { done, failed })),
       failed
     })

@@ -5,8 +5,9 @@
 import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
 import { finish, rewrite, survey, type Survey } from "./compaction.ts"
+import type { Deleting } from "./Deleting.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
-import { retain, retainedPerWrite } from "./retention.ts"
+import { retain } from "./retention.ts"
 import type { Store } from "./tables/Store.ts"
 import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
 
@@ -23,6 +24,7 @@ export interface MaintenanceOptions extends RetentionDefaults {
 export class Maintenance {
   readonly #store: Store
   readonly #commit: GroupCommit
+  readonly #deleting: Deleting
   readonly #options: MaintenanceOptions
   readonly #beats = new Beats()
   readonly #get
@@ -32,9 +34,10 @@ export class Maintenance {
   #isRunning = false
   #isClosed = false
 
-  constructor(store: Store, commit: GroupCommit, options: MaintenanceOptions) {
+  constructor(store: Store, commit: GroupCommit, deleting: Deleting, options: MaintenanceOptions) {
     this.#store = store
     this.#commit = commit
+    this.#deleting = deleting
     this.#options = options
     this.#get = store.db.prepare("SELECT owner, beat FROM owner WHERE task = 'maintenance'")
     this.#put = store.db.prepare("INSERT OR REPLACE INTO owner VALUES ('maintenance', ?, ?)")
@@ -110,9 +113,9 @@ export class Maintenance {
 
   async #retain(topic: Topic, partition: number): Promise<void> {
     for (let isMore = true; isMore && !this.#isClosed;) {
-      isMore = await this.#write(() => {
+      isMore = await this.#delete((rowsMax) => {
         const head = this.#store.heads.get(partition)
-        const after = retain(this.#store, topic, head, this.#options, retainedPerWrite)
+        const after = retain(this.#store, topic, head, this.#options, rowsMax)
         if (after !== head) this.#store.heads.save(after)
         return after !== head
       })
@@ -122,18 +125,18 @@ export class Maintenance {
   /** Ids on a damaged page stay, and must not keep the pass from what comes after them. */
   async #forgetAllIds(): Promise<void> {
     try {
-      while (!this.#isClosed && (await this.#write(() => this.#forgetIds())));
+      while (!this.#isClosed && (await this.#delete((rowsMax) => this.#forgetIds(rowsMax))));
     } catch {
       // The next pass retries.
     }
   }
 
-  #forgetIds(): boolean {
+  #forgetIds(rowsMax: number): boolean {
     const { ids, topics } = this.#store
     const partitions = topics.all.flatMap((topic) =>
       Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number)
     )
-    return ids.forgetOld(partitions, this.#options.idsMs)
+    return ids.forgetOld(partitions, this.#options.idsMs, rowsMax)
   }
 
   async #compactAll(isDue: (partition: number) => boolean): Promise<void> {
@@ -164,6 +167,12 @@ export class Maintenance {
       at = await this.#write(() => rewrite(this.#store, partition, known, from))
     }
     if (!this.#isClosed) await this.#write(() => finish(this.#store, partition, known))
+  }
+
+  #delete<A>(run: (rowsMax: number) => A): Promise<A> {
+    return new Promise((resolve, reject) => {
+      this.#deleting.push({ run, done: resolve, failed: ({ detail }) => reject(new Error(detail)) })
+    })
   }
 
   #write<A>(run: () => A): Promise<A> {

@@ -4,9 +4,6 @@ import type { Head } from "./tables/Heads.ts"
 import type { Store } from "./tables/Store.ts"
 import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
 
-/** Most rows that one write deletes. */
-export const retainedPerWrite = 256
-
 /**
  * Deletes whole batches from the start of a partition: those older than the retention time, then the oldest beyond the retention bytes, at
  * most `rowsMax` of them. Inside a write; the caller saves the returned head. A batch of unknown age is at least as old as those behind it.
@@ -38,17 +35,17 @@ export function retain(store: Store, topic: Topic, head: Head, defaults: Retenti
 }
 
 /**
- * Deletes the batches before a position, inside a write. Returns the position for the next write, if batches are left for one. It is at most the
+ * Deletes the batches before a position, at most `rowsMax` of them, inside a write. Returns the position for the next write, if batches are left for one. It is at most the
  * end of the first write: what is stored between two writes is kept.
  *
  * A batch that reaches past the position stays, and the head says that the partition starts inside of it. A head that no longer verifies is
  * rebuilt from its batches; the start is that of the batch then.
  */
-export function trim(store: Store, partition: number, before: number): number | undefined {
+export function trim(store: Store, partition: number, before: number, rowsMax: number): number | undefined {
   const head = store.heads.get(partition)
   const to = Math.min(before, head.end)
   let { start, bytes } = head
-  for (let rows = 0; start < to && rows < retainedPerWrite; rows++) {
+  for (let rows = 0; start < to && rows < rowsMax; rows++) {
     const row = store.batches.next(partition, start, head.end)
     if (row === undefined || row.end > to) start = to
     else {

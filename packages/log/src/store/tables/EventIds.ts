@@ -45,9 +45,6 @@ const lanesMax = 100_000
 /** So many lost lanes, and all are: each has cost a rollback. */
 const lostMax = 64
 
-/** Most rows that one write deletes. */
-const forgottenPerWrite = 1024
-
 export class EventIds {
   readonly #quarantine: Quarantine
   readonly #ages: AgeClock
@@ -139,12 +136,12 @@ export class EventIds {
     }
   }
 
-  /** Deletes ids of an incarnation that has not written for `idsMs`, in all partitions of the log, inside a write. False if there is none. */
-  forgetOld(partitions: Iterable<number>, idsMs: number): boolean {
+  /** Deletes ids of an incarnation that has not written for `idsMs`, `rowsMax` of them, in all partitions of the log, inside a write. False if there is none. */
+  forgetOld(partitions: Iterable<number>, idsMs: number, rowsMax: number): boolean {
     const writer = this.#writers.due(this.#ages, idsMs)
     if (writer === undefined) return false
     const { incarnation } = writer
-    let left = forgottenPerWrite
+    let left = rowsMax
     for (const partition of partitions) {
       const rows = this.#some.all(partition, incarnation, left)
       for (const { stream, bucket, first } of rows)
