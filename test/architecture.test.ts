@@ -69,8 +69,8 @@ const driverRooms: Readonly<Record<string, Rooms>> = {
     ["LogServer"],
     ["Maintenance", "inspect", "append"],
     ["groups"],
-    ["GroupCommit", "read", "tail", "compaction", "retention"],
     ["Deleting"],
+    ["GroupCommit", "read", "tail", "compaction", "retention"],
     ["tables"]
   ]
 }
