@@ -90,7 +90,7 @@ const forgetful: Driver = {
 }
 
 describe("the loss guarantees, over the log on the disk", () => {
-  it.for(Array.from({ length: runs }, (_, index) => index + 1))(
+  it.concurrent.for(Array.from({ length: runs }, (_, index) => index + 1))(
     "hold in the story of seed %i",
     { timeout: 2 * withinMs },
     async (seed) => {
