@@ -18,10 +18,11 @@ import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
+import type { Cluster } from "./routes/Clusters.ts"
 import { kindOf } from "./given/takes.ts"
 import { leatFaults } from "./leatFaults.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
-import { difference, swapFaults } from "./routes/difference.ts"
+import { planRoutes } from "./routes/planRoutes.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
 import { partitionFault } from "./routes/partitionFault.ts"
@@ -103,8 +104,8 @@ class OpenedLeat implements OpenLeat {
   readonly #asked = new Map<string, Asked>()
   readonly #sinks: Sinks
   readonly #legs: Legs
-  /** Clusters that are open or being opened. */
-  readonly #clusters = new Set<string>()
+  /** Clusters that are open or being opened, as they were then. */
+  readonly #clusters = new Map<string, Cluster>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #watch = new OpeningWatch()
   readonly #clock: TurnClock
@@ -222,7 +223,7 @@ class OpenedLeat implements OpenLeat {
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
       return Effect.andThen(
         Effect.acquireRelease(
-          Effect.sync(() => this.#clusters.add(cluster)),
+          Effect.sync(() => this.#clusters.set(cluster, known)),
           () => Effect.sync(() => this.#clusters.delete(cluster))
         ),
         openCluster(known, this.#runtime.references, this.#watch)
@@ -254,8 +255,15 @@ class OpenedLeat implements OpenLeat {
       if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
       const routes = compiled.success
       const open = contracts.map(({ stream }) => ({ stream, source, groups: this.#groups.of(stream) }))
+      const { refused, streams } = planRoutes(this.#routes, routes, open, this.#clusters)
+      const comingAndGoing =
+        refused.length > 0 ? [] : streams.flatMap(({ legs }) => legs.filter(({ change }) => change !== "settings"))
       const faults = [
-        ...swapFaults(this.#routes, routes, difference(this.#routes, routes, open), this.#clusters),
+        ...refused,
+        ...comingAndGoing.map(({ leg, sink, change }) => ({
+          path: leg.path,
+          message: `${sink} would be ${change}, which this version cannot do`
+        })),
         ...contracts.flatMap((contract) => this.#unready(contract, routes))
       ]
       if (faults.length > 0) return Effect.fail(new RouteError({ faults }))

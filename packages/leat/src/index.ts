@@ -28,6 +28,14 @@ export {
   routeJsonSchema,
   Routes
 } from "./routes/Routes.ts"
+export {
+  type LegChange,
+  type PlannedPlaces,
+  type PlannedStream,
+  planRoutes,
+  type RoutePlan,
+  type StreamChange
+} from "./routes/planRoutes.ts"
 export type { HaltedLane } from "./publish/Sink.ts"
 export type { BreakerView } from "./publish/SinkBreaker.ts"
 export { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"

@@ -6,7 +6,7 @@ import { noHeaders } from "../../src/record/ContextHeaders.ts"
 import { contractFault } from "../../src/contract/contractFault.ts"
 import { dropNotice, DroppedRanges, readDropNotice } from "../../src/record/DropNotice.ts"
 import { wireWriter } from "../../src/record/WireWriter.ts"
-import { difference, swapFaults } from "../../src/routes/difference.ts"
+import { planRoutes } from "../../src/routes/planRoutes.ts"
 import { partitionFault } from "../../src/routes/partitionFault.ts"
 import { noteContract } from "../contracts/Note.ts"
 
@@ -67,7 +67,7 @@ function checkChanges(): void {
   const streams = [{ stream: "x", source: "s", groups: ["g"] }]
   const faults = (document: object) => {
     const after = Result.getOrThrow(compile(document))
-    return swapFaults(before, after, difference(before, after, streams), ["a"]).map(({ path, message }) =>
+    return planRoutes(before, after, streams, before.clusters).refused.map(({ path, message }) =>
       message.includes("is older") ? "older" : path
     )
   }
@@ -75,7 +75,15 @@ function checkChanges(): void {
   assert.deepEqual(faults(documentOf([route("*", { linger: "6 ms" })], { version: 3 })), [])
   assert.deepEqual(faults(documentOf([route("*")], { version: 1 })), ["older"])
   assert.deepEqual(faults(documentOf([route("*", { linger: "6 ms" })])), ["version"])
-  assert.deepEqual(faults(documentOf([route("*", { epoch: 2 })], { version: 3 })), ["routes[0].to"])
+  assert.deepEqual(faults(documentOf([route("*", { epoch: 2 })], { version: 3 })), ["routes[0].to[0].epoch"])
+  const [mirror, both] = [leg({ cluster: "b" }), [leg(), leg({ cluster: "b" })]]
+  assert.deepEqual(faults(documentOf([{ match: { stream: "*" }, to: both }], { version: 3 })), [])
+  assert.deepEqual(faults(documentOf([{ match: { stream: "*" }, to: [mirror] }], { version: 3 })), ["routes[0].to"])
+  const two = table({ match: { stream: "*" }, to: both })
+  assert.deepEqual(
+    planRoutes(two, before, streams).streams[0]?.legs.map(({ sink, change }) => [sink, change]),
+    [["b/x", "removed"]]
+  )
   const other = { ...clusters, a: { transport: "memory", partitions: 2 } }
   assert.deepEqual(faults(documentOf([route("*")], { version: 3, clusters: other })), ["clusters.a"])
   assert(contractFault(contract("x"), noteContract({ stream: "x", name: "test.x", buckets: 9 })) !== undefined)

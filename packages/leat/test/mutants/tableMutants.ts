@@ -46,27 +46,39 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an older table is taken",
-    file: "routes/difference.ts",
+    file: "routes/planRoutes.ts",
     find: `if (after.version < before.version) {`,
     replace: `if (after.version < 0) {`
   },
   {
     name: "a version may have two contents",
-    file: "routes/difference.ts",
+    file: "routes/planRoutes.ts",
     find: `if (isSameValue(before.document, after.document, "inOrder")) return []`,
     replace: `if (after.version === before.version) return []`
   },
   {
     name: "an open cluster may have another section",
-    file: "routes/difference.ts",
-    find: `if (change === "added" || !open.has(cluster)) return []`,
-    replace: `if (change !== "removed" || !open.has(cluster)) return []`
+    file: "routes/planRoutes.ts",
+    find: `if (now === undefined || was === undefined || isSameSection(was, now)) return []`,
+    replace: `if (now === undefined || was === undefined || now !== undefined) return []`
   },
   {
     name: "a stream moves to another epoch in a swap",
-    file: "routes/difference.ts",
-    find: `route?.legs.map(({ sink, epoch }) => \`\${sink} \${epoch}\`).toSorted()`,
-    replace: `route?.legs.map(({ sink }) => sink).toSorted()`
+    file: "routes/planRoutes.ts",
+    find: `if (was.epoch !== leg.epoch)`,
+    replace: `if (was.epoch > leg.epoch)`
+  },
+  {
+    name: "the leg that is read goes in a swap",
+    file: "routes/planRoutes.ts",
+    find: `if (old.readLeg.sink !== now.readLeg.sink) {`,
+    replace: `if (now.legs.every(({ sink }) => sink !== old.readLeg.sink) && old.legs.length > 1) {`
+  },
+  {
+    name: "a leg that another table does not have is not told",
+    file: "routes/planRoutes.ts",
+    find: `const gone = old?.legs.filter(({ sink }) => now?.legs.every((leg) => leg.sink !== sink) !== false) ?? []`,
+    replace: `const gone = now?.legs.length === 0 ? (old?.legs ?? []) : []`
   },
   {
     name: "a linger may be as long as the time-out",
