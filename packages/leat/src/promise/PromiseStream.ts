@@ -49,20 +49,20 @@ export interface PromisePublishOptions extends PublishOptions {
    * Gives up waiting. What has not been admitted by then never will be, and the promise rejects with the reason of the signal; what has
    * been admitted goes its way, and the promise rejects with `NotAwaited`.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface PromiseHandleOptions<Tx = undefined> extends Omit<HandleOptions, "onTombstone" | "inbox"> {
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
-  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer
+  readonly onTombstone?: ((delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer) | undefined
   /**
    * Keeps the ids of what was handled beside the effects of handlers, and commits both together: an event whose effect is committed is not
    * handled again, however often it comes. Handlers get its transaction.
    */
-  readonly inbox?: PromiseInbox<Tx>
+  readonly inbox?: PromiseInbox<Tx> | undefined
   /** Stops the subscription: it drains, settles and gives its lanes back. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a group reads a stream in a loop. */
@@ -71,11 +71,11 @@ export type PromiseSubscribeOptions = Omit<PromiseHandleOptions, "inbox">
 /** How a group handles a stream in batches. */
 export interface PromiseHandleBatchOptions<Tx = undefined> extends Omit<HandleBatchOptions, "onTombstone" | "inbox"> {
   /** As that of `handle`: a tombstone comes by itself, in its turn. */
-  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer
+  readonly onTombstone?: ((delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer) | undefined
   /** As that of `handle`; a batch is one transaction. */
-  readonly inbox?: PromiseInbox<Tx>
+  readonly inbox?: PromiseInbox<Tx> | undefined
   /** Stops the subscription: it drains, settles and gives its lanes back. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
