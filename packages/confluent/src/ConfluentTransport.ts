@@ -25,9 +25,9 @@ export interface ConfluentOptions extends KafkaOptions {
    * Whether a send reports the positions of its records and, if some fail, exactly which. This needs a report for each record: more than
    * twice the processor time. Default: false.
    */
-  readonly positions?: boolean
+  readonly positions?: boolean | undefined
   /** How the records of a batch are compressed. Default: `none`. Records are read whatever their compression. */
-  readonly compression?: Compression
+  readonly compression?: Compression | undefined
 }
 
 /** Producers of one cluster; each serves its share of the partitions. A second one costs a quarter more processor time. */

@@ -26,23 +26,23 @@ export interface LeatOptions {
    * The control stream of a fleet: the document that was applied there last is in force, and `routes` only until there is one. Without it each process
    * has its own document.
    */
-  readonly control?: ControlOptions
+  readonly control?: ControlOptions | undefined
   /** Drivers that the document may name; `memory` always is one. */
-  readonly drivers?: ReadonlyArray<Driver>
+  readonly drivers?: ReadonlyArray<Driver> | undefined
   /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
-  readonly contracts?: ReadonlyArray<ContractInfo>
+  readonly contracts?: ReadonlyArray<ContractInfo> | undefined
   /** Where the ledger is announced now and then, every second when not said, so that after a crash the loss is known. */
-  readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input }
+  readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input | undefined } | undefined
   /** Sees every move of every leg; for tests. */
-  readonly journal?: Journal
+  readonly journal?: Journal | undefined
   /**
    * Over the send buffers of all destinations together, beside the bound that each has of its own (`buffer.bytes` of its leg). Half of it is
    * shared out among the destinations that are open, the rest is for whoever comes first: one that stores nothing takes no room of a
    * neighbour's share. Absent: the sum of their own bounds.
    */
-  readonly buffers?: { readonly bytes: number }
+  readonly buffers?: { readonly bytes: number } | undefined
   /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
-  readonly drain?: Duration.Input
+  readonly drain?: Duration.Input | undefined
 }
 
 /**

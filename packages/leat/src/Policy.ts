@@ -27,23 +27,23 @@ export type Ending = "drop" | "deadLetter" | "spill" | "fallback" | "halt"
 /** How often, and with which delays, a rule tries again. Without bounds it never gives up. */
 export interface Retry {
   /** Retries after the first attempt; absent: no limit by number. */
-  readonly times?: number
+  readonly times?: number | undefined
   /** No retry begins later than this after the first attempt, in milliseconds; absent: no limit by time. */
-  readonly deadlineMs?: number
+  readonly deadlineMs?: number | undefined
   /** Delay before the first retry, in milliseconds. From the eleventh retry on no delay is below 10 ms, also with a base of 0. */
   readonly baseMs: number
   /** Each delay is the last one times this; 1 when absent. */
-  readonly factor?: number
+  readonly factor?: number | undefined
   /** Upper bound of a delay in milliseconds; absent: 30,000, or the base where that is more. */
-  readonly maxDelayMs?: number
+  readonly maxDelayMs?: number | undefined
   /** Part of each delay that chance may take away, 0 to 1; absent: 0.2, so that many lanes do not come back in step. */
-  readonly jitter?: number
+  readonly jitter?: number | undefined
   /**
    * Legs only: retries of the destination, of all its partitions together, are at most this share of its first sends, 0 to 1, and one in a second
    * in any case. A retry beyond it waits; it is not given up for that. Of several rules that say one the first counts, for the retries of
    * all. Absent in all: no limit.
    */
-  readonly budget?: number
+  readonly budget?: number | undefined
 }
 
 /** What to do about some failures: perhaps retries, then an ending. */
@@ -55,12 +55,12 @@ export interface Rule {
    */
   readonly on: ReadonlyArray<string>
   /** Absent: the ending at once. A `CrashLoop` is tried again only where this has no limit. */
-  readonly retry?: Retry
+  readonly retry?: Retry | undefined
   /**
    * Subscriptions only: how long one attempt of a handler may take, in milliseconds; then it is told to end, and fails as `HandlerTimeout`. Of
    * several rules that say one the first counts. Absent in all: no limit.
    */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   readonly then: Ending
 }
 

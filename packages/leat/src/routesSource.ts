@@ -21,7 +21,7 @@ export interface ControlOptions {
   /** A section as in `clusters` of a document: `{ transport: "@leat/log", directory: "./control" }`. */
   readonly cluster: unknown
   /** A topic of one partition that nobody else writes; `leat-control` when absent. */
-  readonly topic?: string
+  readonly topic?: string | undefined
 }
 
 /** The document of a fleet: applied by one process, in force in all. */

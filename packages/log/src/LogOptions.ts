@@ -5,26 +5,26 @@ export interface LogOptions {
   /** Where the log lives; created when it is not there. One directory is one log, for any number of processes of one machine. */
   readonly directory: string
   /** Partitions of a topic that is created by its first use; 4 when absent. */
-  readonly partitions?: number
+  readonly partitions?: number | undefined
   /** Largest record (key + headers + value) in bytes; 1 MiB when absent. */
-  readonly recordBytesMax?: number
+  readonly recordBytesMax?: number | undefined
   /**
    * What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent.
    * After a boot, nothing from before it is deleted by its age for an hour.
    */
   readonly retention?: {
-    readonly timeMs?: number
-    readonly bytes?: number
+    readonly timeMs?: number | undefined
+    readonly bytes?: number | undefined
     /**
      * How long event ids are kept after the last append of the process that made them, in milliseconds, to the hour; 7 days when absent.
      * An event that is sent again after that is stored again.
      */
-    readonly idsMs?: number
-  }
+    readonly idsMs?: number | undefined
+  } | undefined
   /** Most bytes that the log's file may take; beyond it sends fail with `Full`. What the volume has when absent. */
-  readonly bytesMax?: number
+  readonly bytesMax?: number | undefined
   /** How long a member of a group may give no sign of life before it loses its lanes, in milliseconds; 3000 when absent. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
 }
 
 export const defaults = {

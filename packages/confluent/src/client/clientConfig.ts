@@ -41,7 +41,7 @@ function commonConfig(options: KafkaOptions): ClientConfig {
 }
 
 export interface ProducerOptions extends KafkaOptions {
-  readonly compression?: Compression
+  readonly compression?: Compression | undefined
 }
 
 /** Configuration of a producer that sends each record exactly once and in order, until it is stopped. */

@@ -20,22 +20,22 @@ export type AuditedTransport = Pick<Transport, "read" | "bounds">
 /** What is audited, and with what it is compared. */
 export interface AuditOptions {
   /** Names of the streams in the topic: records of the wire `compact` carry a tag alone. The name of the topic, when absent. */
-  readonly streams?: ReadonlyArray<string>
+  readonly streams?: ReadonlyArray<string> | undefined
   /** Epoch milliseconds of the first record; from the start of the topic, when absent. What stands before is not judged. */
-  readonly fromTimeMs?: number
+  readonly fromTimeMs?: number | undefined
   /** A group: how far it has got, and its dead letters. */
-  readonly group?: string
+  readonly group?: string | undefined
   /**
    * What publishers announced of themselves, as `readLedgers` of `@leat/log` tells. Without it an event is missed when a later one of its bucket is
    * there; with it the last ones of each publisher too.
    */
-  readonly ledgers?: ReadonlyArray<AuditedLedger>
+  readonly ledgers?: ReadonlyArray<AuditedLedger> | undefined
   /** Name of the cluster in the ledgers; any cluster, when absent. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** Length of the windows of the report, in milliseconds; one window for all, when absent. */
-  readonly windowMs?: number
+  readonly windowMs?: number | undefined
   /** How many ids of copies and of events out of order are named; 20 when absent. */
-  readonly samplesMax?: number
+  readonly samplesMax?: number | undefined
 }
 
 /** The events of one window of time, by the times of the records that show them. */

@@ -36,7 +36,7 @@ export interface Forgotten {
 /** A store of effects that keeps the ids of events beside them. */
 export interface Inbox {
   /** How long an id is remembered at least, in milliseconds: a minute to ten years; seven days when absent. */
-  readonly horizonMs?: number
+  readonly horizonMs?: number | undefined
   /**
    * Must run `work` in a transaction, once: commit when it succeeds, roll back when it fails or is interrupted, and end as it has ended. What a
    * handler writes must be in that transaction, and what it fails with may come back as it is or in an error of the store.

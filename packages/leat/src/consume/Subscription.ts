@@ -10,29 +10,29 @@ import type { From, TransportError } from "../transport/index.ts"
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface HandleOptions {
   /** Handlers at the same time per lane, 1 or more; instead of what the route document says. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Where a group that has settled nothing yet begins; instead of what the route document says. */
-  readonly from?: From
+  readonly from?: From | undefined
   /**
    * Events whose id stands among so many records before where a lane begins, or anywhere behind that, are not handled again; 0 to 1,000,000,
    * which are read again whenever a lane is given to this member. Instead of what the route document says; copies are handled where neither says.
    */
-  readonly dedupe?: { readonly records: number }
+  readonly dedupe?: { readonly records: number } | undefined
   /**
    * Keeps the ids of what was handled beside the effects of handlers, and commits both together: an event whose effect is committed is not
    * handled again, however often it comes. Only where events are handled, not with `subscribe`.
    */
-  readonly inbox?: Inbox
+  readonly inbox?: Inbox | undefined
   /** What to do when a handler fails; instead of what the route document says. */
-  readonly policy?: HandlerPolicy
+  readonly policy?: HandlerPolicy | undefined
   /**
    * What fails after its retries is moved to a retry topic and handled again later, while the events behind it go on: one topic for each delay, 1 to 8
    * delays from a second to a day, each longer than the one before. Behind the last one the policy's `then` is done. Only for contracts that do
    * not need order. Instead of what the route document says.
    */
-  readonly retryTopics?: { readonly delaysMs: ReadonlyArray<number> }
+  readonly retryTopics?: { readonly delaysMs: ReadonlyArray<number> } | undefined
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
-  readonly onTombstone?: (delivery: DeliveryInfo) => Effect.Effect<void, unknown>
+  readonly onTombstone?: ((delivery: DeliveryInfo) => Effect.Effect<void, unknown>) | undefined
 }
 
 /** How a group reads a stream whose consumer ends each delivery himself. */
@@ -41,9 +41,9 @@ export type SubscribeOptions = Omit<HandleOptions, "inbox">
 /** How a group handles a stream in batches. A lane has one batch at a time in the hands of a handler. */
 export interface HandleBatchOptions extends Omit<HandleOptions, "concurrency"> {
   /** Events that one call gets at most, 1 or more; 100 when absent. */
-  readonly records?: number
+  readonly records?: number | undefined
   /** How long a batch that has fewer waits for more, in milliseconds; not at all when absent: a call gets what is there. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
 }
 
 /**

@@ -48,7 +48,7 @@ interface IdRow {
  */
 export function sql<E>(
   client: Sql<E>,
-  options: { readonly horizonMs?: number } = {}
+  options: Pick<Inbox, "horizonMs"> = {}
 ): Effect.Effect<Inbox, E | InboxUnavailable> {
   return Effect.gen(function* () {
     if (!isClient(client))

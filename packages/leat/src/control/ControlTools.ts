@@ -50,12 +50,12 @@ export const read = (
 
 /** What a tool applies. */
 export interface ToolTable {
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** Who applies it; no two runs have one name. */
   readonly author: string
   /** YAML or JSON text. Nothing checks it here: the processes refuse what has faults. */
   readonly document: string
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** Writes a document for all, on top of what stands there. */

@@ -67,9 +67,9 @@ export interface ListedLetter {
 /** Which letters are listed. */
 export interface ListOptions {
   /** `open`, the default: those that nobody has replayed or dropped. */
-  readonly state?: "open" | "all"
+  readonly state?: "open" | "all" | undefined
   /** Only this partition. */
-  readonly partition?: number
+  readonly partition?: number | undefined
 }
 
 /** What listing needs of a transport. */

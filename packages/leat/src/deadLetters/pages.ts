@@ -6,15 +6,15 @@ import { list, type ListedLetter, type OwnLetters } from "./listLetters.ts"
 /** Which open letters are meant, and by whom. */
 export interface ChosenLetters {
   /** Only letters that this is true of; all, when absent. */
-  readonly where?: (letter: ListedLetter) => boolean
+  readonly where?: ((letter: ListedLetter) => boolean) | undefined
   /** Only this partition of the dead letters. */
-  readonly partition?: number
+  readonly partition?: number | undefined
   /** At most so many, 1 or more; all, when absent. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** Counts, and writes nothing. */
-  readonly isDryRun?: boolean
+  readonly isDryRun?: boolean | undefined
   /** Who does it; stands in the resolution. */
-  readonly by?: string
+  readonly by?: string | undefined
 }
 
 /** The names of these. */

@@ -13,9 +13,9 @@ import { storePage } from "./storePage.ts"
 /** Which letters are replayed, and how fast. */
 export interface ReplayOptions extends ChosenLetters {
   /** Events per second at most, above 0; as fast as they are stored, when absent. */
-  readonly rate?: number
+  readonly rate?: number | undefined
   /** Letters that were replayed so often already are left; 3 when absent. */
-  readonly replaysMax?: number
+  readonly replaysMax?: number | undefined
 }
 
 /** What became of the letters that were meant. */

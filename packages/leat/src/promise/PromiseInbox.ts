@@ -19,7 +19,7 @@ import { inboxFaults } from "../consume/inboxFaults.ts"
  */
 export interface PromiseInbox<Tx> {
   /** How long an id is remembered at least, in milliseconds: a minute to ten years; seven days when absent. */
-  readonly horizonMs?: number
+  readonly horizonMs?: number | undefined
   /**
    * Must begin a transaction, call `work` once with it, commit when that has resolved and roll back when it has rejected; and resolve after the commit,
    * reject otherwise. It is called for several events at the same time: a store with one connection lets each wait for the one before.

@@ -5,6 +5,7 @@ import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import { DeliveryIterator, type GivenEvent } from "./DeliveryIterator.ts"
+import type { HandlerAnswer } from "./HandlerAnswer.ts"
 import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./handled.ts"
 import { inboxParts, type InboxParts, type PromiseInbox } from "./PromiseInbox.ts"
 import { NotCaughtUp } from "../consume/NotCaughtUp.ts"
@@ -21,6 +22,8 @@ import { waited, type WaitOptions } from "./waited.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 import { warningsApart } from "./warningsApart.ts"
+
+export type { HandlerAnswer } from "./HandlerAnswer.ts"
 
 /** What `publish` says when the level is reached. */
 export interface PromiseReceipt {
@@ -46,20 +49,20 @@ export interface PromisePublishOptions extends PublishOptions {
    * Gives up waiting. What has not been admitted by then never will be, and the promise rejects with the reason of the signal; what has
    * been admitted goes its way, and the promise rejects with `NotAwaited`.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a group handles a stream, where it differs from the `subscriptions` of the route document. */
 export interface PromiseHandleOptions<Tx = undefined> extends Omit<HandleOptions, "onTombstone" | "inbox"> {
   /** Called for a tombstone of a compacted contract; without it tombstones are done by being seen. */
-  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>
+  readonly onTombstone?: ((delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer) | undefined
   /**
    * Keeps the ids of what was handled beside the effects of handlers, and commits both together: an event whose effect is committed is not
    * handled again, however often it comes. Handlers get its transaction.
    */
-  readonly inbox?: PromiseInbox<Tx>
+  readonly inbox?: PromiseInbox<Tx> | undefined
   /** Stops the subscription: it drains, settles and gives its lanes back. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a group reads a stream in a loop. */
@@ -68,11 +71,11 @@ export type PromiseSubscribeOptions = Omit<PromiseHandleOptions, "inbox">
 /** How a group handles a stream in batches. */
 export interface PromiseHandleBatchOptions<Tx = undefined> extends Omit<HandleBatchOptions, "onTombstone" | "inbox"> {
   /** As that of `handle`: a tombstone comes by itself, in its turn. */
-  readonly onTombstone?: (delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>
+  readonly onTombstone?: ((delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer) | undefined
   /** As that of `handle`; a batch is one transaction. */
-  readonly inbox?: PromiseInbox<Tx>
+  readonly inbox?: PromiseInbox<Tx> | undefined
   /** Stops the subscription: it drains, settles and gives its lanes back. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -249,8 +252,8 @@ export class PromiseStream<T> {
   /**
    * Handles each event as the group `group`, in order per key, until it is stopped. Resolves once it runs. An event is done
    * when the handler resolves; the policy judges what it throws by its `_tag` or name. When the lane is taken away or the
-   * subscription stops, `delivery.signal` is aborted after the drain time, and `stop` waits until the handler has ended. Rejects
-   * with `RouteError` when an option is no number that it can be.
+   * subscription stops, `delivery.signal` is aborted after the drain time, and `stop` waits until the handler has ended. What a handler
+   * gives is not looked at. Rejects with `RouteError` when an option is no number that it can be.
    *
    * @example
    * ```ts
@@ -259,7 +262,7 @@ export class PromiseStream<T> {
    */
   handle<Tx = undefined>(
     group: string,
-    handler: (event: T, delivery: DeliveryInfo, transaction: NoInfer<Tx>) => void | Promise<void>,
+    handler: (event: T, delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer,
     options: PromiseHandleOptions<Tx> = {}
   ): Promise<PromiseSubscription> {
     const wrong = optionsFault(options)
@@ -279,7 +282,8 @@ export class PromiseStream<T> {
 
   /**
    * Handles events in batches, in the order of the lane. A batch that fails is judged and tried again as a whole.
-   * A tombstone comes by itself, to `onTombstone`; without it tombstones are done by being seen.
+   * A tombstone comes by itself, to `onTombstone`; without it tombstones are done by being seen. The handler gives nothing: which events have failed it says
+   * with `PartlyFailed`.
    *
    * @example
    * ```ts

@@ -40,11 +40,7 @@ export function isHandledBy(one: object): boolean {
  * Calls a handler. What returns without a promise has ended already; what it throws keeps its `_tag` or name, which is what policies
  * match. A promise cannot be interrupted, so its fiber ends with it: the handler hears of it by its signal.
  */
-export function handled(
-  info: DeliveryInfo,
-  owner: HandlerOwner,
-  run: () => void | Promise<void>
-): Effect.Effect<void, unknown> {
+export function handled(info: DeliveryInfo, owner: HandlerOwner, run: () => unknown): Effect.Effect<void, unknown> {
   const handling = contextOf(info, owner)
   try {
     const answer = current.run(handling, run)
@@ -64,12 +60,12 @@ function contextOf(delivery: DeliveryInfo, owner: HandlerOwner): Handled {
   return { delivery, traceparent: own ?? delivery.traceparent, owner, isRunning: true }
 }
 
-function isThenable(answer: unknown): answer is PromiseLike<void> {
+function isThenable(answer: unknown): answer is PromiseLike<unknown> {
   if (answer === null || (typeof answer !== "object" && typeof answer !== "function")) return false
   return "then" in answer && typeof answer.then === "function"
 }
 
-function settled(promise: Promise<void>, handling: Handled): Effect.Effect<void, unknown> {
+function settled(promise: Promise<unknown>, handling: Handled): Effect.Effect<void, unknown> {
   return Effect.callback((resume) => {
     promise.then(
       () => {

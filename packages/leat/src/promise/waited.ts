@@ -8,7 +8,7 @@ import { warningsApart } from "./warningsApart.ts"
 /** How long `flush` and `caughtUp` wait. */
 export interface WaitOptions {
   /** Gives up waiting: the promise rejects with the reason of the signal, and nothing else changes. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A promise for an effect that may wait for long. Rejects as the effect fails, and with the reason of the signal. */

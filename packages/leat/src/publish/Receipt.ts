@@ -14,7 +14,7 @@ export type Level = "queued" | "durable" | "stored"
 /** How one call publishes, and what the event carries besides its value. */
 export interface PublishOptions extends EventContext {
   /** Instead of the level that the route names. */
-  readonly level?: Level
+  readonly level?: Level | undefined
 }
 
 /** What `publish` says when the level is reached. */

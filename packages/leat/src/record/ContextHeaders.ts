@@ -12,17 +12,17 @@ import { keptFault } from "./keptHeaders.ts"
 /** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
 export interface EventContext {
   /** W3C trace context of the event. */
-  readonly traceparent?: string
+  readonly traceparent?: string | undefined
   /** W3C trace state, beside `traceparent`. */
-  readonly tracestate?: string
+  readonly tracestate?: string | undefined
   /** W3C baggage. */
-  readonly baggage?: string
+  readonly baggage?: string | undefined
   /** Text that all events of one business transaction share. */
-  readonly correlationId?: string
+  readonly correlationId?: string | undefined
   /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
-  readonly causationId?: string
+  readonly causationId?: string | undefined
   /** Further headers; names may repeat. A name that leat writes itself (`leat`, `ce_type`, `traceparent`, ...) is refused. */
-  readonly headers?: ReadonlyArray<Header>
+  readonly headers?: ReadonlyArray<Header> | undefined
 }
 
 /** What an event that is being handled hands on to those published meanwhile. */

@@ -58,9 +58,9 @@ export interface CompileOptions {
   /** The drivers that the application allows; a document names them and never loads code. */
   readonly drivers: ReadonlyArray<Driver>
   /** Contracts that must have a route and whose needs must be met, and which must not meet in one topic where they may not. */
-  readonly contracts?: ReadonlyArray<ContractInfo>
+  readonly contracts?: ReadonlyArray<ContractInfo> | undefined
   /** Who opens the table. Without it the contracts are checked for all sources that the document names. */
-  readonly source?: string
+  readonly source?: string | undefined
 }
 
 /**

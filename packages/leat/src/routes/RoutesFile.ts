@@ -24,7 +24,7 @@ export interface RoutesFile {
   /** Path of a YAML or JSON file; a relative one against the working directory. */
   readonly file: string
   /** From one look to the next; a second when absent. */
-  readonly every?: Duration.Input
+  readonly every?: Duration.Input | undefined
 }
 
 const everyDefault = Duration.seconds(1)

@@ -11,7 +11,7 @@ const patience = Duration.seconds(10)
 
 export interface AnnouncerOptions {
   readonly store: LedgerStore
-  readonly every?: Duration.Input
+  readonly every?: Duration.Input | undefined
 }
 
 /** Announces the ledger of one leat now and then. Events go on whatever becomes of it: that the books are behind is told, and tried again. */

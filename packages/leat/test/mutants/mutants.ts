@@ -35,6 +35,7 @@ import { fallbackWorldMutants } from "./fallbackWorldMutants.ts"
 import { spillMutants } from "./spillMutants.ts"
 import { spillNoticeMutants } from "./spillNoticeMutants.ts"
 import { spillRefusalMutants } from "./spillRefusalMutants.ts"
+import { spillTurnMutants } from "./spillTurnMutants.ts"
 import { spillWorldMutants } from "./spillWorldMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
@@ -53,6 +54,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...spillMutants,
   ...spillBookMutants,
   ...spillDrainMutants,
+  ...spillTurnMutants,
   ...sendOnMutants,
   ...besideSpillMutants,
   ...spillRefusalMutants,

@@ -113,8 +113,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing settles nothing",
     file: "publish/spill/SpillDrain.ts",
-    find: `yield* Effect.onInterrupt(serving, () => settles)`,
-    replace: `yield* serving`,
+    find: `Effect.onInterrupt(serving, () => settles)`,
+    replace: `serving`,
     foundBy: settled,
     test: "is told as what may be stored while its disk settles nothing"
   },

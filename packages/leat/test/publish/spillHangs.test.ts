@@ -192,7 +192,8 @@ describe("a spill", () => {
     story(
       Effect.gen(function* () {
         const first = yield* Scope.make()
-        yield* Scope.provide(openSpilling(places), first)
+        const owner = yield* Scope.provide(openSpilling(places), first)
+        yield* owner.notes.publish(note("k", "of the owner"))
         const disk = subscribing(".owner", (lanes) => Stream.suspend(() => (calls++, lanes)))
         const { leat, notes } = yield* openSpilling(places, { disk })
         notes.offer(note("k", "0"))

@@ -86,6 +86,7 @@ export class SinkSpill implements DrainHome {
 
   /** A partition that is written to begins: where it goes is known already. */
   begin(partition: PumpedPartition): void {
+    this.#drain.want()
     partition.isSpilling = this.spill.isOn(partition.partition)
     partition.isHeldBack = this.spill.isHeldBack(partition.partition)
     partition.isBarred = !this.spill.isReady
@@ -151,7 +152,8 @@ export class SinkSpill implements DrainHome {
       )
     const doubtful = parts.reduce((total, { at, doubtEnd }) => total + Math.max(0, Number(doubtEnd - at)), 0)
     const inDoubt = doubtful === 0 ? "" : `; ${doubtful} of them had no answer, and may be stored already`
-    if (records > 0)
+    // Where another process has it, that one knows what it holds.
+    if (records > 0 && (this.spill.isReady || this.#drain.isWanted))
       lines.push(
         `${records} events for ${this.leg.sink} stay in ${name}: the next process that opens it sends them${inDoubt}`
       )

@@ -18,6 +18,7 @@ import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
+import { SpillTurns } from "./SpillTurns.ts"
 
 /** Pause after a defect, and before it is told that the disk gives nothing, in milliseconds. */
 const againMs = 5000
@@ -61,6 +62,7 @@ export class SpillDrain {
   readonly #running = new Map<number, Wake>()
   readonly #endings: SpillEndings
   readonly #sendOn: SendOn
+  readonly #turns: SpillTurns
 
   constructor(
     spill: Spill,
@@ -73,11 +75,22 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
+    this.#turns = new SpillTurns(spill, () => pump.nowMs)
   }
 
   /** Runs until it is interrupted. */
   start(): Fiber.Fiber<never> {
-    return Effect.runForkWith(this.#pump.context)(Effect.forever(this.#owned))
+    return Effect.runForkWith(this.#pump.context)(Effect.forever(Effect.andThen(this.#turns.due, this.#owned)))
+  }
+
+  /** Something is published: this process needs the spill, and keeps it. */
+  want(): void {
+    this.#turns.want()
+  }
+
+  /** Whether it does. */
+  get isWanted(): boolean {
+    return this.#turns.isWanted
   }
 
   /** A driver that breaks in between must not end it, nor leave the spill to nobody. */
@@ -175,8 +188,8 @@ export class SpillDrain {
   /** The spill belongs to this process until another one has taken it. */
   get #own(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      this.#spill.waitsSinceMs ??= this.#pump.nowMs
-      const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink)
+      if (this.isWanted) this.#spill.waitsSinceMs ??= this.#pump.nowMs
+      const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink, this.#turns.wanted)
       yield* this.#answered
       yield* this.#recover(lanes)
       this.#spill.waitsSinceMs = undefined
@@ -189,7 +202,10 @@ export class SpillDrain {
           { concurrency: "unbounded", discard: true }
         )
       )
-      yield* Effect.onInterrupt(serving, () => settles)
+      yield* Effect.raceFirst(
+        Effect.onInterrupt(serving, () => settles),
+        this.#turns.over
+      )
       this.#setReady(false)
     })
   }
@@ -308,9 +324,10 @@ export class SpillDrain {
   }
 
   #tellFound(found: number): void {
-    this.#endings.tell(
-      `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
-    )
+    const line = `${this.#spill.name} holds ${found} events for ${this.#home.leg.sink}: they are sent before what is published now`
+    if (this.isWanted) this.#endings.tell(line)
+    // One that only reads finds the same in each of its turns.
+    else this.#endings.tellOnce(line)
   }
 
   /** A defect must not look like an outage without end, nor keep in memory what is published meanwhile. */

@@ -25,11 +25,11 @@ import {
 /** What a memory broker keeps, and how much of it. In a route document: the fields of a cluster with `transport: memory`. */
 export interface MemoryOptions {
   /** Partitions of a topic that is created by its first use; 4 when absent. */
-  readonly partitions?: number
+  readonly partitions?: number | undefined
   /** Largest record in bytes; 1 MiB when absent. */
-  readonly recordBytesMax?: number
+  readonly recordBytesMax?: number | undefined
   /** Bytes that a partition keeps before it lets the oldest go; 256 MiB when absent. */
-  readonly retentionBytes?: number
+  readonly retentionBytes?: number | undefined
 }
 
 const partitionsDefault = 4
@@ -72,7 +72,7 @@ class Topic {
  */
 export class MemoryBroker {
   /** What was asked for, with every default filled in. */
-  readonly options: Required<MemoryOptions>
+  readonly options: { readonly [Name in keyof MemoryOptions]-?: number }
   readonly #topics = new Map<string, Topic>()
 
   constructor({ partitions, recordBytesMax, retentionBytes }: MemoryOptions = {}) {
