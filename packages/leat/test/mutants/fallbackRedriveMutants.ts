@@ -104,10 +104,10 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition of a fallback that cannot be read is tried again each second",
     file: "publish/fallback/Redrive.ts",
-    find: `      this.#sick.set(partition, failures + 1)
+    find: `againMs: this.#pump.nowMs + pauseMs })
       yield* Effect.sleep(pauseMs)
 `,
-    replace: `      this.#sick.set(partition, failures + 1)
+    replace: `againMs: this.#pump.nowMs + pauseMs })
 `,
     foundBy: trouble,
     test: "has no partition that cannot be read"
