@@ -3,6 +3,7 @@ import type { Mutant } from "./Mutant.ts"
 const foundBy = "publish/fallback.test.ts"
 const trouble = "publish/fallbackTrouble.test.ts"
 const stays = "publish/fallbackStay.test.ts"
+const anew = "publish/fallbackAnew.test.ts"
 
 /** Planted in the way back: when a partition leaves its fallback for the destination. */
 export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
@@ -120,5 +121,30 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "publish/fallbackStay.test.ts",
     test: "goes back when its cluster is not away any more"
+  },
+  {
+    name: "a fallback to which nothing goes is not looked at for being made anew",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `          this.#findNew(rows)
+          this.#waits(rows)`,
+    replace: `          this.#waits(rows)`,
+    foundBy: anew,
+    test: "is told within two minutes"
+  },
+  {
+    name: "what stands before what was sent on says nothing of a topic that is made anew",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `return base < tookEnd || base < settledBefore`,
+    replace: `return base < tookEnd || base < 0n * settledBefore`,
+    foundBy: anew,
+    test: "just before as many as it had"
+  },
+  {
+    name: "a partition that may be another one goes back at the first look",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (!part.isOn || this.#shrunken.has(row.partition)) continue`,
+    replace: `if (!part.isOn) continue`,
+    foundBy: anew,
+    test: "where nothing says positions"
   }
 ]

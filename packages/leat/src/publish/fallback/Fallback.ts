@@ -28,6 +28,8 @@ export class FallbackPart {
   isUnplaced = false
   /** What is before this position was sent on. */
   settled: Position = 0n
+  /** What was sent on when it was turned on: nothing of this leat stands before it. */
+  settledBefore: Position = 0n
   /** Whether something may still land at the destination, which is fenced before anything is sent there again. */
   isOwed = false
   /** Pauses between two looks whether the destination is back, where nobody else looks; in milliseconds. */
@@ -73,6 +75,7 @@ export class Fallback {
       const part = this.parts[bounds.partition]
       if (part === undefined) continue
       part.settled = settledOf(bounds)
+      part.settledBefore = part.settled
       part.end = bounds.end
       part.isOn = part.settled < part.end
     }
@@ -101,6 +104,7 @@ export class Fallback {
   /** From now on what is sent to the partition goes to the fallback. */
   trip(part: FallbackPart, nowMs: number): void {
     part.isOn = true
+    part.settledBefore = part.settled
     part.isFresh = true
     part.isOwed = true
     part.onSinceMs = nowMs
@@ -111,6 +115,7 @@ export class Fallback {
   /** The topic was made anew: of what stood there nothing does. */
   renew(part: FallbackPart): void {
     part.settled = 0n
+    part.settledBefore = 0n
     part.end = 0n
     part.tookEnd = 0n
   }

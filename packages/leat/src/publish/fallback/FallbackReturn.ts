@@ -125,7 +125,11 @@ export class FallbackReturn {
       if (this.#fallback.place.back === "stay") return this.#wake.wait
       // What others have there is sent on all the same.
       return Effect.andThen(
-        Effect.map(this.#rows, (rows) => this.#waits(typeof rows === "string" ? [] : rows)),
+        Effect.map(this.#rows, (rows) => {
+          if (typeof rows === "string") return
+          this.#findNew(rows)
+          this.#waits(rows)
+        }),
         this.#wake.waitFor(idleLookMs)
       )
     })
@@ -207,7 +211,8 @@ export class FallbackReturn {
         const settled = settledOf(row)
         const isRising = settled > part.settled
         if (isRising) part.settled = settled
-        if (!part.isOn) continue
+        // Of one that may be another topic nothing is known until the next look.
+        if (!part.isOn || this.#shrunken.has(row.partition)) continue
         hasRisen ||= isRising
         this.#look(row.partition, part, isRising)
       }

@@ -184,10 +184,17 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   took(lane: WriteLane, { from, to, queued }: Span, base: Position | undefined): void {
     const { partition } = (lane as PumpedLane).partition
     const part = this.#fallback.parts[partition]
-    // Positions of one publisher never go back. What is sent on may be ahead of answers.
-    if (part !== undefined && base !== undefined && base < part.tookEnd) this.anew(partition, part, part.lost)
+    if (part !== undefined && base !== undefined && this.#isAnew(part, base)) this.anew(partition, part, part.lost)
     this.#fallback.took(partition, to - from, base)
     if (this.#tally !== undefined && !queued.batch.isMarker(from)) this.#tally.fellBack += to - from
+  }
+
+  /**
+   * Whether a record of this leat that stands at `base` shows that its topic was made anew. Positions of one publisher never go back, and what was sent on
+   * before it was sent stands before it; what is sent on since may be ahead of its answer.
+   */
+  #isAnew({ tookEnd, settledBefore }: FallbackPart, base: Position): boolean {
+    return base < tookEnd || base < settledBefore
   }
 
   driven(partition: number): void {
