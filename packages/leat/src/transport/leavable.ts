@@ -109,24 +109,29 @@ class LeavableCalls {
     this.#wake(left)
   }
 
-  /** What lets itself be interrupted is waited for until it has ended. */
+  /** What lets itself be interrupted is waited for until it has ended: it is not left. */
   leave(kind: string, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
       fiber.interruptUnsafe()
+      // A stream is left in its pull, and once more when it is over.
       if (fiber.pollUnsafe() !== undefined || this.#left.get(kind)?.fibers.has(fiber) === true) return Effect.void
-      const left = this.#left.get(kind) ?? {
-        fibers: new Set(),
-        ended: Deferred.makeUnsafe<void>(),
-        pauseMs,
-        nextMs: undefined,
-        isWell: false
-      }
-      this.#left.set(kind, left)
-      left.fibers.add(fiber)
-      left.isWell = false
-      fiber.addObserver(() => this.#ended(kind, left, fiber))
-      return Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), graceMs))
+      return Effect.map(Effect.timeoutOption(Fiber.await(fiber), graceMs), () => this.#leftBehind(kind, fiber))
     })
+  }
+
+  #leftBehind(kind: string, fiber: Fiber.Fiber<unknown, unknown>): void {
+    const left = this.#left.get(kind) ?? {
+      fibers: new Set(),
+      ended: Deferred.makeUnsafe<void>(),
+      pauseMs,
+      nextMs: undefined,
+      isWell: false
+    }
+    if (fiber.pollUnsafe() !== undefined) return
+    this.#left.set(kind, left)
+    left.fibers.add(fiber)
+    left.isWell = false
+    fiber.addObserver(() => this.#ended(kind, left, fiber))
   }
 
   #ended(kind: string, left: Left, fiber: Fiber.Fiber<unknown, unknown>): void {

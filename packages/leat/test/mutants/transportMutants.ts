@@ -25,6 +25,16 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     test: "never ends closing"
   },
   {
+    name: "what ends a moment after it was left counts as left",
+    file: "transport/leavable.ts",
+    find: `    if (fiber.pollUnsafe() !== undefined) return
+    this.#left.set`,
+    replace: `    left.isWell = false
+    this.#left.set`,
+    foundBy: leavable,
+    test: "takes its time to close"
+  },
+  {
     name: "a driver that never answers holds ever more calls",
     file: "transport/leavable.ts",
     find: `if (left === undefined || isFree(left)) return this.#begin`,

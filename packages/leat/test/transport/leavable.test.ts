@@ -165,6 +165,31 @@ describe("a call of a driver", () => {
     )
   })
 
+  it("waits for nothing any more once a stream of its kind is answered, also where that is left and takes its time to close", () => {
+    told(
+      Effect.gen(function* () {
+        let isHung = true
+        const given = Stream.concat(Stream.make({ records: [], next: 0n }), Stream.never)
+        const closing = Stream.ensuring(given, Effect.sleep("20 millis"))
+        const transport = transportWith(() => ({
+          read: () =>
+            Stream.unwrap(
+              Effect.suspend(() => (isHung ? Effect.uninterruptible(Effect.never) : Effect.succeed(closing)))
+            )
+        }))
+        const first = Stream.runHead(transport.read("t", 0, { fromPosition: 0n }))
+        for (let times = 0; times < 3; times++) yield* Effect.timeoutOption(first, "1 second")
+        isHung = false
+        yield* Effect.sleep("1 minute")
+        yield* first
+        for (let times = 0; times < 10; times++) {
+          const again = yield* Effect.timeoutOption(first, "1 second")
+          expect([times, again._tag]).toEqual([times, "Some"])
+        }
+      })
+    )
+  })
+
   it("forgets those that have ended: of four that were left one after the other, three of them for a while, one is left", () => {
     told(
       Effect.gen(function* () {
