@@ -44,7 +44,7 @@ export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<
 
 /** A driver is called as its package is, and the package exports it by the last part of that name. */
 function noDriver(transport: string, drivers: ReadonlyArray<Driver>): string {
-  const names = drivers.map(({ name }) => String(name))
+  const names = drivers.map(({ name }) => name).filter((name) => typeof name === "string")
   const message = `no driver named ${transport}; the application allows ${names.length === 0 ? "none" : names.join(", ")}`
   const hint = meant(transport, names)
   const [, exported] = /^@[\w.-]+\/([a-z]\w*)$/i.exec(transport) ?? []
