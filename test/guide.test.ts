@@ -3,12 +3,19 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeF
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describeKafka } from "@leat/brokers/vitest"
+import { confluent } from "@leat/confluent"
+import { kafkajs } from "@leat/kafkajs"
+import { log } from "@leat/log"
+import { Result } from "effect"
+import { memory, Routes } from "leat"
 import { beforeAll, describe, expect, it } from "vitest"
+import { parse } from "yaml"
 
 /*
  * Every page of the guide is a program, and so is the README. Its blocks are taken in order:
  *
  * - `ts`: a part of the page's program; `ts FILE`, `yaml FILE`, `proto FILE`: a file beside it;
+ * - `yaml`: a route document, or the clusters of one, that compiles; `yaml broken.yaml`: one that does not;
  * - `sh`: commands that are run there, at once; `console`: commands that are not run here;
  * - `text`: exactly what the commands before it print, or else a part of what the program prints.
  */
@@ -31,6 +38,24 @@ interface Block {
 function blocksOf(page: string): ReadonlyArray<Block> {
   const found = readFileSync(join(root, page), "utf8").matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)
   return [...found].map(([, kind = "", file, text = ""]) => ({ kind, file, text }))
+}
+
+/** Of a cluster on Kafka, as far as it is looked at. */
+interface Section {
+  readonly transport: string
+  readonly topic?: { readonly partitions?: number }
+}
+
+/** The documents of all pages, each with the line that it begins at. */
+const documents = pages.flatMap((page) =>
+  blocksOf(page)
+    .filter(({ kind }) => kind === "yaml")
+    .map((block) => [page, lineOf(page, block), block] as const)
+)
+
+function lineOf(page: string, { text }: Block): number {
+  const before = readFileSync(join(root, page), "utf8").split(text)[0] ?? ""
+  return before.split("\n").length
 }
 
 const folderOf = (page: string): string => join(cache, (page.split("/").at(-1) ?? page).replace(/\.md$/, ""))
@@ -130,6 +155,24 @@ describe("the guide", () => {
   it.each(pages)("%s can be read by Node 22, which has no `using` declarations", (page) => {
     const programs = blocksOf(page).filter(({ kind }) => kind === "ts")
     expect(programs.filter(({ text }) => /^\s*(?:await )?using\s/m.test(text))).toEqual([])
+  })
+
+  it.each(documents)("%s has a route document that compiles, or is called broken: line %i", (_, __, { file, text }) => {
+    const { clusters, routes, ...rest } = parse(text) as { readonly clusters: object; readonly routes?: unknown }
+    const [first] = Object.keys(clusters)
+    // Of one that shows clusters alone.
+    const whole = { version: 1, routes: [{ match: { stream: "*" }, to: [{ cluster: first, topic: "{stream}" }] }] }
+    const document = routes === undefined ? { ...whole, ...rest, clusters } : text
+    const compiled = Routes.compile(document, { drivers: [memory, log, kafkajs, confluent] })
+    const faults = Result.isFailure(compiled) ? compiled.failure.faults.map(({ path }) => path) : []
+    if (file?.startsWith("broken") === true) expect(faults).not.toEqual([])
+    else expect(faults).toEqual([])
+  })
+
+  it.each(documents)("%s creates its topics on a new Kafka: line %i", (_, __, { text }) => {
+    const { clusters } = parse(text) as { readonly clusters: Readonly<Record<string, Section>> }
+    const onKafka = Object.values(clusters).filter(({ transport }) => /^@leat\/(kafkajs|confluent)$/.test(transport))
+    for (const { topic } of onKafka) expect(topic?.partitions).toBeGreaterThan(0)
   })
 
   it("is typed", () => {

@@ -3,6 +3,8 @@ import { symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { optionsProto } from "protoc-gen-leat"
+import { eventFields, needs } from "../src/contracts/compilerHints.js"
 import { Project } from "./Project.js"
 import { eventProto, order, payment, shop } from "./protos.js"
 
@@ -144,5 +146,53 @@ describe("leat contracts gen of files that do not compile", () => {
     })
     expect([code, stderr.startsWith("leat: the .proto files do not compile:\nmy/proto/shop")]).toEqual([1, true])
     expect(project.files("src")).toEqual([])
+  })
+
+  it("says what to do where an option of leat, an import or the name of a type is wrong", async () => {
+    const wrong = {
+      field: eventProto("A", 'stream: "a.a" key: "id" need: NEED_ORDER'),
+      import: eventProto("B", 'stream: "a.b" key: "id"').replace('import "leat/v1/event.proto";\n', ""),
+      need: eventProto("C", 'stream: "a.c" key: "id" needs: order'),
+      type: eventProto("D", 'stream: "a.d" key: 5'),
+      parentheses: eventProto("E", "").replace("(leat.v1.event)", "leat.v1.event"),
+      google: eventProto("F", 'stream: "a.f" key: "id"', "string id = 1;\n  google.protobuf.Timestamp at = 2;")
+    }
+    const files = Object.entries(wrong).map(([name, text]) => [`proto/shop/v1/${name}.proto`, text] as const)
+    using project = new Project(Object.fromEntries(files))
+    const { report } = await project.leatJson(gen)
+    const of = (name: string, hint: string) =>
+      expect.stringMatching(
+        new RegExp(`^proto/shop/v1/${name}\\.proto:\\d+:\\d+:[^;]+; ${hint.replaceAll(/[()]/g, "\\$&")}`)
+      )
+    expect((report as { readonly faults: ReadonlyArray<string> }).faults.toSorted()).toEqual([
+      of("field", "need is no field of leat.v1.event, which has stream, key, buckets, compacted, unordered, needs"),
+      of("google", 'add import "google/protobuf/timestamp.proto";'),
+      of("import", 'add import "leat/v1/event.proto";'),
+      of("need", "needs are NEED_ORDER, NEED_REPLAY, NEED_FSYNC, NEED_QUORUM, NEED_COMPACTION"),
+      of("parentheses", "write its name in parentheses, as option (leat.v1.event) ="),
+      of("type", 'key is a text, as "order_id": the path of a field')
+    ])
+  })
+
+  it("names the fields and the needs that leat's options have", () => {
+    const fieldsOf = (message: string) => /message Event \{([^}]*)\}/.exec(message)?.[1] ?? ""
+    const fields = Array.from(fieldsOf(optionsProto).matchAll(/(\w+) = \d+;/g), ([, name]) => name)
+    expect(Object.keys(eventFields)).toEqual(fields)
+    const all = Array.from(optionsProto.matchAll(/(NEED_\w+) = [1-9]/g), ([, name]) => name)
+    expect(needs).toEqual(all)
+  })
+})
+
+describe("leat contracts of files without a contract", () => {
+  it.each([["gen"], ["check"]])("says so in one sentence, and does not fail: %s", async (command) => {
+    const plain = order.replace(/ {2}option[^;]*;\n/, "").replace('import "leat/v1/event.proto";\n', "")
+    using project = new Project({ "proto/shop/v1/order.proto": plain })
+    for (const flags of [[], ["--json"]]) {
+      const { code, stderr } = await project.leat(["contracts", command, ...flags])
+      expect([code, stderr]).toEqual([
+        0,
+        'leat: no message in proto is a contract; one becomes a contract by its option: option (leat.v1.event) = { stream: "shop.orders" key: "id" };\n'
+      ])
+    }
   })
 })

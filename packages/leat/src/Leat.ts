@@ -295,8 +295,8 @@ class OpenedLeat implements OpenLeat {
       ...(breaker === undefined ? {} : { breaker: breaker.view }),
       ...(trouble === undefined ? {} : { trouble })
     })),
-    ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, error }) => {
-      return { sink, bufferedBytes: 0, bufferBytesMax, closed: error?.message ?? "no answer yet" }
+    ...this.#sinks.unopened.map(({ leg: { sink, bufferBytesMax }, why }) => {
+      return { sink, bufferedBytes: 0, bufferBytesMax, closed: why }
     })
   ]
 

@@ -14,6 +14,7 @@
  * yield* sightings.handle("positions", (event) => estimate(event), { policy: realtime })
  * ```
  */
+import { meant } from "./given/nearest.ts"
 import { isObject, shown, takes } from "./given/takes.ts"
 import { breakerOpen, isPassing } from "./reasons.ts"
 
@@ -223,13 +224,7 @@ export function faults(policy: Policy): ReadonlyArray<PolicyFault> {
   })
 }
 
-const endings: ReadonlyArray<unknown> = [
-  "drop",
-  "deadLetter",
-  "spill",
-  "fallback",
-  "halt"
-] satisfies ReadonlyArray<Ending>
+const endings: ReadonlyArray<Ending> = ["drop", "deadLetter", "spill", "fallback", "halt"]
 
 /** Names are for documents: in code a policy is a value. */
 const notNamed =
@@ -245,8 +240,10 @@ function ruleFaults(
   if (tags.some((tag) => typeof tag !== "string"))
     found.push({ path: `${at}.on`, message: "the names of failures are texts" })
   if (tags.includes("")) found.push({ path: `${at}.on`, message: "a failure without a name is never met" })
-  if (!endings.includes(then))
-    found.push({ path: `${at}.then`, message: "say drop, deadLetter, spill, fallback or halt" })
+  if (!endings.some((ending) => ending === then)) {
+    const hint = typeof then === "string" ? meant(then, endings) : ""
+    found.push({ path: `${at}.then`, message: `say drop, deadLetter, spill, fallback or halt${hint}` })
+  }
   const limit: unknown = timeoutMs
   if (limit !== undefined && !(typeof limit === "number" && limit >= 1 && limit <= delayMsMax)) {
     const message = `${shown(limit)} is not milliseconds from 1 to ${delayMsMax}`

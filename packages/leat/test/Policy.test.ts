@@ -216,6 +216,7 @@ describe("faults", () => {
     [holes, "[0]", "is no rule"],
     [[{ on: holes, then: "drop" }], "[0].on", "are texts"],
     [[{ on: ["*"], then: "retry" }], "[0].then", "say drop, deadLetter, spill, fallback or halt"],
+    [[{ on: ["*"], then: "spil" }], "[0].then", "did you mean spill?"],
     [[{ on: ["*"], than: "drop", then: "drop" }], "[0].than", "is not known here"]
   ])("name what JavaScript gives and types would refuse: %j", (given, path, message) => {
     // @ts-expect-error It is what no type lets through.

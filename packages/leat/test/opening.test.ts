@@ -213,6 +213,23 @@ describe("a best-effort leg whose cluster is away", () => {
     }
   }
 
+  it.each([
+    ["cluster", until(() => false, new MemoryBroker())],
+    ["topic", awayDriver()]
+  ])("says why its %s is not open as soon as that is known", (_, driver) =>
+    story(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [driver] })
+        yield* leat.stream(noteContract())
+        // The first attempt lasts for half a minute.
+        yield* Effect.sleep("3 seconds")
+        expect(leat.sinks().at(-1)?.closed).toBe("away openWriter: Unavailable: refused")
+        yield* Effect.sleep("1 minute")
+        expect(leat.sinks().at(-1)?.closed).toBe("away openWriter: Unavailable: refused")
+      })
+    )
+  )
+
   it("opens its stream without it, counts what it would have taken, and joins with its first record saying so", () =>
     story(
       Effect.gen(function* () {

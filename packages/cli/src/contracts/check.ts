@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { changes } from "./changes.ts"
-import { compile, withShownPaths } from "./compile.ts"
+import { compile, tellNone, withShownPaths } from "./compile.ts"
 import { readProtoFiles, readProtoFilesAt } from "./protoFiles.ts"
 import { openWorkspace, type Workspace } from "./workspace.ts"
 
@@ -24,6 +24,7 @@ export const check = Command.make(
         const now = yield* openWorkspace(proto, yield* readProtoFiles(proto))
         const compiled = yield* compile(now, "the .proto files")
         const contracts = [...compiled.contracts.values()]
+        yield* tellNone(compiled.contracts, proto)
         const violations = [...(yield* now.buf(["lint", "user"])), ...compiled.faults]
         if (Option.isSome(against)) {
           const before = yield* openWorkspace(proto, yield* readProtoFilesAt(proto, against.value))

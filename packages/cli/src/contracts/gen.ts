@@ -2,7 +2,7 @@ import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { generateFile, isGenerated } from "protoc-gen-leat"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { compile } from "./compile.ts"
+import { compile, tellNone } from "./compile.ts"
 import { readProtoFiles } from "./protoFiles.ts"
 import { syncGenerated } from "./syncGenerated.ts"
 import { openWorkspace } from "./workspace.ts"
@@ -35,6 +35,7 @@ export const gen = Command.make(
           const message = `the contracts have ${plural(faults.length, "fault")}:\n${faults.join("\n")}`
           return yield* new CommandFailure({ code: exitCode.failed, message, report: { faults } })
         }
+        yield* tellNone(contracts, proto)
         const texts = files
           .filter((file) => isGenerated(file) && workspace.files.has(`${file.name}.proto`))
           .map((file) => [`${file.name}.ts`, generateFile(file, contracts, `.${importExtension}`)] as const)

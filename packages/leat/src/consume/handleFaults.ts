@@ -77,10 +77,12 @@ export function handleFaults(
   if (from !== undefined) found.push(...fromFaults(from))
   if (inbox !== undefined) found.push(...inboxFaults(inbox))
   found.push(...retryTopicFaults(retryTopics))
-  const ofPolicy = faults(policy ?? []).map(({ path, message }) => ({ path: `policy${path}`, message }))
+  const ofPolicy = faults(policy ?? [])
+    .filter(({ path }) => !path.endsWith(".then"))
+    .map(({ path, message }) => ({ path: `policy${path}`, message }))
   if (ofPolicy.length === 0 && retryBudget(policy ?? []) !== undefined)
-    return [...found, { path: "policy", message: noBudgetHere }]
-  return [...found, ...spillFaults(policy), ...ofPolicy]
+    found.push({ path: "policy", message: noBudgetHere })
+  return [...found, ...endingFaults(policy), ...ofPolicy]
 }
 
 function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
@@ -96,14 +98,20 @@ function fromFaults(from: unknown): ReadonlyArray<RouteFault> {
   return [{ path: "from", message: 'is none of "earliest", "latest", { timeMs: ... } and { position: ... }' }]
 }
 
-/** What only a leg can do. */
-function spillFaults(policy: unknown): ReadonlyArray<RouteFault> {
+const endings: ReadonlyArray<unknown> = ["drop", "deadLetter", "halt"]
+
+/** What is no ending, and what only a leg can do. */
+function endingFaults(policy: unknown): ReadonlyArray<RouteFault> {
   const rules: ReadonlyArray<unknown> = Array.isArray(policy) ? policy : []
   return rules.flatMap((rule, index) => {
-    const ending = isObject(rule) ? rule["then"] : undefined
-    if (ending !== "spill" && ending !== "fallback") return []
-    const verb = ending === "spill" ? "spill" : "fall back"
-    const message = `a subscription cannot ${verb}: its events stand in their topic; say drop, deadLetter or halt`
-    return [{ path: `policy[${index}].then`, message }]
+    if (!isObject(rule) || endings.includes(rule["then"])) return []
+    return [{ path: `policy[${index}].then`, message: endingFault(rule["then"]) }]
   })
+}
+
+function endingFault(ending: unknown): string {
+  const says = "say drop, deadLetter or halt"
+  if (ending === "spill" || ending === "fallback")
+    return `a subscription cannot ${ending === "spill" ? "spill" : "fall back"}: its events stand in their topic; ${says}`
+  return typeof ending === "string" ? `${says}${meant(ending, ["drop", "deadLetter", "halt"])}` : says
 }

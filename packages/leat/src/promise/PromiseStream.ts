@@ -38,7 +38,7 @@ export interface PromiseReceiptAll {
   /** Events that were admitted. */
   readonly admitted: number
   /** The events that were not admitted, by their index in the input, with the `Rejected` that says why: one for those in a row with the same reason. */
-  readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Error }>
+  readonly rejected: ReadonlyArray<{ readonly index: number; readonly error: Rejected }>
   /** What became of the required legs of all of them, when all have ended. */
   readonly outcome: () => Promise<Outcome>
 }

@@ -6,7 +6,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { Cluster } from "../routes/Clusters.ts"
 import { persistently } from "../routes/openCluster.ts"
-import type { OpeningWatch } from "../routes/OpeningWatch.ts"
+import { openingName, type OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
@@ -112,8 +112,14 @@ export class Sinks {
   }
 
   /** Sinks of best-effort legs that are not open, and why. */
-  get unopened(): ReadonlyArray<{ readonly leg: Leg; readonly error: OpenError | undefined }> {
-    return Array.from(this.#unopened.values(), ({ request, error }) => ({ leg: this.#latest(request).leg, error }))
+  get unopened(): ReadonlyArray<{ readonly leg: Leg; readonly why: string }> {
+    const { watch } = this.#options
+    return Array.from(this.#unopened.values(), ({ request, error }) => {
+      const { leg } = this.#latest(request)
+      // An attempt may last for half a minute, and has failed many times by then.
+      const why = watch.why(leg.sink) ?? watch.why(openingName(leg.cluster)) ?? error?.message
+      return { leg, why: why ?? "no answer yet" }
+    })
   }
 
   /** Why a best-effort leg takes nothing, as its drops are counted: its sink is not open, or is one that it cannot use. */

@@ -1,4 +1,5 @@
 /** The clusters of a document: who opens them, what they declare, and which of them are one place under two names. */
+import { meant } from "../given/nearest.ts"
 import { malformedReferences } from "./References.ts"
 import type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 import type { Capabilities, ClusterConfig, Driver } from "../transport/index.ts"
@@ -19,13 +20,11 @@ export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<
   const clusters = new Map<string, Cluster>()
   const faults: Array<RouteFault> = []
   const addresses = new Map<string, ReadonlyArray<string | object>>()
-  const allowed = drivers.map(({ name }) => name).join(", ")
   for (const [name, { transport, ...config }] of Object.entries(document.clusters)) {
     faults.push(...nameFaults(name))
     const driver = drivers.find((one) => one.name === transport)
     if (driver === undefined) {
-      const message = `no driver named ${transport}; the application allows ${allowed === "" ? "none" : allowed}`
-      faults.push({ path: `clusters.${name}.transport`, message })
+      faults.push({ path: `clusters.${name}.transport`, message: noDriver(transport, drivers) })
       continue
     }
     const inspected = driver.inspect(config)
@@ -41,6 +40,16 @@ export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<
     if (cluster !== undefined) clusters.set(name, { ...cluster, place })
   }
   return { clusters, faults }
+}
+
+/** A driver is called as its package is, and the package exports it by the last part of that name. */
+function noDriver(transport: string, drivers: ReadonlyArray<Driver>): string {
+  const names = drivers.map(({ name }) => name).filter((name) => typeof name === "string")
+  const message = `no driver named ${transport}; the application allows ${names.length === 0 ? "none" : names.join(", ")}`
+  const hint = meant(transport, names)
+  const [, exported] = /^@[\w.-]+\/([a-z]\w*)$/i.exec(transport) ?? []
+  if (hint !== "" || exported === undefined) return `${message}${hint}`
+  return `${message}; to allow it: import { ${exported} } from "${transport}", and drivers: [${exported}] in the options of open`
 }
 
 /** A sink is called `cluster/topic`, which is one cluster and one topic only while no cluster has a slash. */

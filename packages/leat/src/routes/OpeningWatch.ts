@@ -15,6 +15,9 @@ const silent = "its driver has given no answer"
 const pauseMsMin = 10_000
 const pauseMsMax = 600_000
 
+/** As a cluster is called there. */
+export const openingName = (cluster: string): string => `the cluster ${cluster}`
+
 interface Warned {
   readonly nextMs: number
   readonly pauseMs: number
@@ -23,6 +26,13 @@ interface Warned {
 export class OpeningWatch {
   /** By name: what was warned of and has not been open since. */
   readonly #warned = new Map<string, Warned>()
+  /** By name: why what is being opened has failed last. */
+  readonly #whys = new Map<string, string>()
+
+  /** Why something that is being opened is not open yet; undefined: nobody knows, or it is not being opened. */
+  why(what: string): string | undefined {
+    return this.#whys.get(what)
+  }
 
   /** Runs an effect that opens something; it calls `failed` with the reason for each try that failed. */
   during<A, E, R>(
@@ -36,7 +46,9 @@ export class OpeningWatch {
       const failed = (why: string) => {
         last.why = why
         last.times++
-        if (!isOver) warning ??= Effect.runForkWith(context)(this.#warn(what, last))
+        if (isOver) return
+        this.#whys.set(what, why)
+        warning ??= Effect.runForkWith(context)(this.#warn(what, last))
       }
       const silence = Effect.delay(
         Effect.sync(() => {
@@ -49,6 +61,7 @@ export class OpeningWatch {
         Effect.onExit(open(failed), (exit) =>
           Effect.sync(() => {
             isOver = true
+            this.#whys.delete(what)
             listening.interruptUnsafe()
             warning?.interruptUnsafe()
             if (Exit.isSuccess(exit)) this.#warned.delete(what)

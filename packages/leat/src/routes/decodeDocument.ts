@@ -3,6 +3,7 @@ import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { lengthMissing } from "../given/formFault.ts"
 import { meant } from "../given/nearest.ts"
 import { isObject, kindOf } from "../given/takes.ts"
+import { examples } from "./examples.ts"
 import { ownCopy } from "./ownCopy.ts"
 import { pathText } from "./pathText.ts"
 import { objects, RouteDocument, type RouteFault } from "./RouteDocument.ts"
@@ -166,10 +167,13 @@ function faultOf({ path, message }: Issue, input: unknown): RouteFault {
   }
   if (message === surplus)
     return { path: pathText(path), message: `is no field of ${owner}, which has ${known}${hint}` }
+  const impossible = place === "policies.*.#.then" && isOfSubscriptions(input, path[1]) ? endingsOfLegs : []
   return {
     path: pathText(path),
     message:
-      place === "subscriptions.#.from" ? fromSentence(valueAt(input, path)) : sentenceOf(message, valueAt(input, path))
+      place === "subscriptions.#.from"
+        ? fromSentence(valueAt(input, path))
+        : sentenceOf(message, valueAt(input, path), examples.get(place), impossible)
   }
 }
 
@@ -187,19 +191,51 @@ const kinds: Readonly<Record<string, string>> = {
   object: "an object"
 }
 
+const endingsOfLegs = ["spill", "fallback"]
+
+/** Whether a policy is named by subscriptions and by no leg: then it cannot do all that a rule can say. */
+function isOfSubscriptions(input: unknown, policy: PropertyKey | undefined): boolean {
+  const isNamed = (one: unknown) => isObject(one) && [one["policy"]].flat().includes(policy)
+  const legs = listAt(input, "routes").flatMap((route) => listAt(route, "to"))
+  return listAt(input, "subscriptions").some(isNamed) && !legs.some(isNamed)
+}
+
+function listAt(value: unknown, name: string): ReadonlyArray<unknown> {
+  const list = isObject(value) ? value[name] : undefined
+  return Array.isArray(list) ? list : []
+}
+
 /** What the schema says that it expects, as a sentence about what it was given. */
-function sentenceOf(message: string, value: unknown): string {
+function sentenceOf(
+  message: string,
+  value: unknown,
+  example: string | undefined,
+  impossible: ReadonlyArray<string>
+): string {
   if (message === lengthMissing) return "is empty"
   const [, most] = /^Expected a value with a length of at most (\d+)$/.exec(message) ?? []
   if (most !== undefined) return `has more than ${most} characters`
   const [, expected] = /^Expected ((?:"\w+"|\w+)(?: \| (?:"\w+"|\w+))*)$/.exec(message) ?? []
   if (expected === undefined) return message
   const words = expected.split(" | ")
-  const names = words.filter((word) => word.startsWith('"')).map((word) => word.slice(1, -1))
+  const names = words
+    .filter((word) => word.startsWith('"'))
+    .map((word) => word.slice(1, -1))
+    .filter((name) => !impossible.includes(name))
   if (names.length === 0)
-    return `is ${kindOf(value)}, and must be ${words.map((word) => kinds[word] ?? word).join(" or ")}`
+    return `is ${kindOf(value)}, and must be ${words.map((word) => kinds[word] ?? word).join(" or ")}${such(example)}${digits(value)}`
   const given = typeof value === "string" ? value : kindOf(value)
   return `${given} is none of ${names.join(", ")}${meant(given, names)}`
+}
+
+function such(example: string | undefined): string {
+  if (example === undefined) return ""
+  return example.startsWith("as ") ? `, ${example}` : ` ${example}`
+}
+
+/** TypeScript has such numbers, and YAML has not. */
+function digits(value: unknown): string {
+  return typeof value === "string" && /^\d+(_\d+)+$/.test(value) ? "; write it without _" : ""
 }
 
 function valueAt(value: unknown, path: ReadonlyArray<PropertyKey>): unknown {

@@ -9,7 +9,7 @@ import { leavableTransport } from "../transport/leavable.ts"
 import { monotonicMs } from "../Wake.ts"
 import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./Clusters.ts"
-import type { OpeningWatch } from "./OpeningWatch.ts"
+import { openingName, type OpeningWatch } from "./OpeningWatch.ts"
 import { RouteError } from "./Routes.ts"
 import { OpeningTrouble, type Transport, TransportError } from "../transport/index.ts"
 import { withhold } from "./redact.ts"
@@ -74,7 +74,7 @@ export function openCluster(
     const own = contained(opening, `the cluster ${name}`, (thrown) => withhold(said(thrown), read))
     return discreetly(Effect.flatMap(own, usable), driver.name, read)
   })
-  return watch.during(`the cluster ${name}`, (failed) =>
+  return watch.during(openingName(name), (failed) =>
     Effect.provideService(persistently(opened, failed), OpeningTrouble, (why) => failed(withhold(why, read)))
   )
 }

@@ -268,7 +268,18 @@ describe("what JavaScript gives in place of options", () => {
     [() => Effect.void, { dedupe: 5 }, "dedupe: is an object, as { records: 10000 }, and not a number"],
     [() => Effect.void, { dedupe: null }, "dedupe: is an object, as { records: 10000 }, and not null"],
     [() => Effect.void, { dedupe: {} }, "dedupe.records: undefined is not a whole number"],
-    [() => Effect.void, { policy: "patient" }, "policy: is no list of rules"]
+    [() => Effect.void, { policy: "patient" }, "policy: is no list of rules"],
+    [
+      () => Effect.void,
+      { policy: [{ on: ["*"], then: "dropp" }] },
+      "policy[0].then: say drop, deadLetter or halt; did you mean drop?"
+    ],
+    [() => Effect.void, { policy: [{ on: ["*"], then: 5 }] }, "policy[0].then: say drop, deadLetter or halt"],
+    [
+      () => Effect.void,
+      { policy: [{ on: ["*"], retry: { baseMs: 1, budget: 0.2 }, then: "spill" }] },
+      "policy[0].then: a subscription cannot spill: its events stand in their topic; say drop, deadLetter or halt"
+    ]
   ]
   it.live.each(wrong)("%o, %o is refused in one sentence", ([handler, options, message]) =>
     Effect.gen(function* () {

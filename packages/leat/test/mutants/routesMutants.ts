@@ -255,5 +255,21 @@ export const routesMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "routes/levelFaults.test.ts",
     test: "the level durable of legs"
+  },
+  {
+    name: "a number of bytes is shown with underscores, which YAML reads as a text",
+    file: "routes/examples.ts",
+    find: `const bytes = "of bytes, as 10000000"`,
+    replace: `const bytes = "of bytes, as 10_000_000"`,
+    foundBy: "routes/examples.test.ts",
+    test: "can be said as it is in the sentence"
+  },
+  {
+    name: "endings of legs are said of a policy that only subscriptions name",
+    file: "routes/decodeDocument.ts",
+    find: `isOfSubscriptions(input, path[1]) ? endingsOfLegs : []`,
+    replace: `!isOfSubscriptions(input, path[1]) ? endingsOfLegs : []`,
+    foundBy: "routes/examples.test.ts",
+    test: "names the endings that are possible"
   }
 ]

@@ -360,5 +360,13 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     replace: `if (this.#keptBytes < 0) return`,
     foundBy: "publish/ArenaPool.test.ts",
     test: "are used again without end"
+  },
+  {
+    name: "a best-effort sink says nothing of why it is not open before its first attempt is over",
+    file: "publish/Sinks.ts",
+    find: `watch.why(leg.sink) ?? watch.why(openingName(leg.cluster)) ?? error?.message`,
+    replace: `error?.message`,
+    foundBy: "opening.test.ts",
+    test: "is not open as soon as that is known"
   }
 ]

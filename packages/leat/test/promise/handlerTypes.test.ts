@@ -9,7 +9,7 @@ interface Inserted {
 
 const seen: Array<string> = []
 const byKey = new Map<string, Note>()
-const insert = (_: Note): Promise<Inserted> => Promise.resolve({ rows: 1 })
+const insert = ({ text }: Note): Promise<Inserted> => Promise.resolve({ rows: text.length })
 const insertAll = (notes: ReadonlyArray<Note>): Promise<ReadonlyArray<Inserted>> => Promise.all(notes.map(insert))
 
 /** What compiles, and what does not: `tsc` is what tests it. */
@@ -24,7 +24,7 @@ async function handlers(notes: PromiseStream<Note>, entry: { readonly status: st
   await notes.handle("g", (note) => insertAll([note]))
   await notes.handle("g", async () => [entry])
   await notes.handle("g", (note, { signal }) => (signal.aborted ? undefined : insert(note)))
-  await notes.handle("g", insert, { onTombstone: ({ key }) => byKey.delete(String(key)) })
+  await notes.handle("g", insert, { onTombstone: ({ key }) => byKey.delete(key) })
 
   // @ts-expect-error Nobody waits for them.
   await notes.handle("g", (note) => [insert(note)])

@@ -322,7 +322,7 @@ describe("publishAll", () => {
     const events = [note("k", "0"), note("", "1"), note("k", "invalid"), note("k", "3")]
     const { admitted, rejected, outcome } = await opened.notes.publishAll(events)
     expect(admitted).toBe(2)
-    expect(rejected.map(({ index, error }) => [index, (error as Rejected).reason])).toEqual([
+    expect(rejected.map(({ index, error }) => [index, error.reason])).toEqual([
       [1, "emptyKey"],
       [2, "invalid"]
     ])

@@ -80,6 +80,22 @@ describe("a number of a document that is out of its bounds is a fault with its p
   })
 })
 
+describe("a driver that the application does not allow", () => {
+  const named = (transport: string) => faultsOf(documentOf(leg(), { clusters: { local: { transport } } }))
+
+  it.each([
+    [
+      "@leat/log",
+      'no driver named @leat/log; the application allows memory; to allow it: import { log } from "@leat/log", and drivers: [log] in the options of open'
+    ],
+    ["memmory", "no driver named memmory; the application allows memory; did you mean memory?"],
+    ["pigeon", "no driver named pigeon; the application allows memory"],
+    ["@leat/log/deep", "no driver named @leat/log/deep; the application allows memory"]
+  ])("is told with what to do: %s", (transport, message) => {
+    expect(named(transport)).toEqual([{ path: "clusters.local.transport", message }])
+  })
+})
+
 describe("an objective", () => {
   const withObjective = (objective: unknown) =>
     documentOf(leg(), { routes: [{ match: { stream: "*" }, objective, to: [leg()] }] })
@@ -109,7 +125,7 @@ describe("an objective", () => {
       { loss: -0.1, window: "1 day" },
       "-0.1 is not between 0.000001 and 0.05; say the share of events that may be lost: 0.0001 is 0.01 %"
     ],
-    ["loss", { loss: "0.01 %", window: "1 day" }, "is a text, and must be a number"],
+    ["loss", { loss: "0.01 %", window: "1 day" }, "is a text, and must be a number, as 0.0001"],
     ["loss", { window: "1 day" }, "is missing; the objective of a route has loss, window"],
     ["window", { loss: 0.0001 }, "is missing; the objective of a route has loss, window"],
     [
@@ -138,7 +154,7 @@ describe("an objective", () => {
 
   it("is an object", () => {
     expect(faultsOf(withObjective(0.0001))).toEqual([
-      { path: "routes[0].objective", message: "is a number, and must be an object" }
+      { path: "routes[0].objective", message: "is a number, and must be an object, as { loss: 0.0001, window: 1 day }" }
     ])
   })
 })
@@ -358,7 +374,7 @@ describe("the sentence of a fault says what there is, and what may have been mea
       "policies.p[0].then: drp is none of drop, deadLetter, spill, fallback, halt; did you mean drop?"
     ],
     [rule({ on: [] }), "policies.p[0].on: is empty; it needs one entry at least"],
-    [rule({ on: "Full" }), "policies.p[0].on: is a text, and must be a list"],
+    [rule({ on: "Full" }), "policies.p[0].on: is a text, and must be a list, as [passing]"],
     [documentOf(leg({ required: "yes" })), "routes[0].to[0].required: is a text, and must be true or false"],
     [
       documentOf(leg(), { subscriptions: [{ match: { stream: "*" }, from: "earlist" }] }),
