@@ -14,7 +14,10 @@ import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
 import { apply } from "./routes/apply.ts"
+import { explain } from "./routes/explain.ts"
+import { schema } from "./routes/schema.ts"
 import { status } from "./routes/status.ts"
+import { validate } from "./routes/validate.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
@@ -32,8 +35,8 @@ const dlq = Command.make("dlq").pipe(
 )
 
 const routes = Command.make("routes").pipe(
-  Command.withDescription("The document of a fleet: who has it in force, and another one for all"),
-  Command.withSubcommands([status, apply])
+  Command.withDescription("Route documents: check one, explain it, and have one in force in a whole fleet"),
+  Command.withSubcommands([validate, explain, schema, status, apply])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

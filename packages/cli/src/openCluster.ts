@@ -1,5 +1,5 @@
 /** The cluster that is meant: one of a route document, or a log by its directory. */
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { log, logCapabilities, type LogReader, logTransport, readLog } from "@leat/log"
 import { Effect, Option, Result, type Scope, Stream } from "effect"
 import { type Driver, Leat, memory, Routes, TransportError } from "leat"
@@ -7,6 +7,7 @@ import type { Transport } from "leat/transport"
 import { brokerDrivers, importDriver } from "./importDriver.ts"
 import { noLog, openLog, transportFailure } from "./log/openLog.ts"
 import { CommandFailure, exitCode } from "./outcome.ts"
+import { faultText } from "./routes/faultText.ts"
 
 /** Where it is, as it is said on the command line. */
 export interface ClusterFlags {
@@ -80,7 +81,7 @@ export const chooseCluster = Effect.fnUntraced(function* (
   path: string,
   named: Option.Option<string>
 ): Effect.fn.Return<ChosenCluster, CommandFailure> {
-  const text = yield* readDocument(path)
+  const text = yield* readDocument(path, " by --routes")
   const routes = yield* compile(path, text, [memory, lookingLog, ...brokerStubs()])
   const name = yield* choose(path, routes, named)
   return { name, routes, open: openOfDocument(path, Option.some(name), lookingLog) }
@@ -92,7 +93,7 @@ const openOfDocument = Effect.fnUntraced(function* (
   named: Option.Option<string>,
   logDriver: Driver
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
-  const text = yield* readDocument(path)
+  const text = yield* readDocument(path, " by --routes")
   const stubs = brokerStubs()
   // Which drivers there are to be imported, the compiled document says.
   const first = yield* compile(path, text, [memory, logDriver, ...stubs])
@@ -116,9 +117,17 @@ const openOfDocument = Effect.fnUntraced(function* (
   return { transport, name: cluster, routes }
 })
 
-/** The text of a document. */
-export function readDocument(path: string): Effect.Effect<string, CommandFailure> {
-  if (!existsSync(path)) return misuse(`there is no file ${path}; name a route document by --routes`)
+/** The text of a document; `how` it is named on the command line. */
+export function readDocument(path: string, how: "" | " by --routes" = ""): Effect.Effect<string, CommandFailure> {
+  return Effect.suspend(() => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return misuse(`there is no file ${path}; name a route document${how}`)
+    if (found.isDirectory()) return misuse(`${path} is a folder; name a route document${how}`)
+    return readText(path)
+  })
+}
+
+function readText(path: string): Effect.Effect<string, CommandFailure> {
   return Effect.try({
     try: () => readFileSync(path, "utf8"),
     catch: (error) => {
@@ -131,10 +140,9 @@ export function readDocument(path: string): Effect.Effect<string, CommandFailure
 function compile(path: string, text: string, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, CommandFailure> {
   const compiled = Routes.compile(text, { drivers })
   if (Result.isSuccess(compiled)) return Effect.succeed(compiled.success)
-  const faults = compiled.failure.faults.map(
-    (one) => `${path}: ${one.path === "" ? "" : `${one.path}: `}${one.message}`
-  )
-  return Effect.fail(new CommandFailure({ code: exitCode.failed, message: faults.join("\n"), report: { faults } }))
+  const { faults } = compiled.failure
+  const message = faults.map((fault) => faultText(path, fault)).join("\n")
+  return Effect.fail(new CommandFailure({ code: exitCode.failed, message, report: { faults } }))
 }
 
 /** Compiles a document, whatever drivers it names; the settings of brokers are for their own drivers to check. */

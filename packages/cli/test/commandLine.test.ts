@@ -21,6 +21,13 @@ describe("leat", () => {
     [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
     [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
     [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
+    [["routes", "--help"], "leat routes <subcommand>", ["validate", "explain", "schema", "status", "apply"]],
+    [["routes", "validate", "--help"], "leat routes validate [flags] <document>", ["--proto", "--json"]],
+    [
+      ["routes", "explain", "--help"],
+      "leat routes explain [flags] <document> <stream>",
+      ["--source", "--group", "--json"]
+    ],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts", "--help"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
@@ -88,6 +95,10 @@ describe("leat called wrongly", () => {
     [["contracts", "gen", "--out", "file.txt"], "file.txt is a file; name a folder by --out"],
     [["contracts"], "leat contracts is no command by itself; see leat contracts --help"],
     [["events"], "leat events is no command by itself; see leat events --help"],
+    [["routes", "validate"], "Missing required argument: document; see leat routes validate --help\n"],
+    [["routes", "validate", "nofile.yaml"], "there is no file nofile.yaml; name a route document\n"],
+    [["routes", "validate", "proto"], "proto is a folder; name a route document\n"],
+    [["routes", "explain", "file.txt"], "Missing required argument: stream; see leat routes explain --help\n"],
     [["doctor", "--routes", "nofile.yaml"], "there is no file nofile.yaml; name a route document by --routes"]
   ]
 
