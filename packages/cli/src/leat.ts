@@ -15,9 +15,12 @@ import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
 import { apply } from "./routes/apply.ts"
 import { explain } from "./routes/explain.ts"
+import { history } from "./routes/history.ts"
+import { rollback } from "./routes/rollback.ts"
 import { schema } from "./routes/schema.ts"
 import { status } from "./routes/status.ts"
 import { validate } from "./routes/validate.ts"
+import { watch } from "./routes/watch.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
@@ -36,7 +39,7 @@ const dlq = Command.make("dlq").pipe(
 
 const routes = Command.make("routes").pipe(
   Command.withDescription("Route documents: check one, explain it, and have one in force in a whole fleet"),
-  Command.withSubcommands([validate, explain, schema, status, apply])
+  Command.withSubcommands([validate, explain, schema, apply, status, history, rollback, watch])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

@@ -48,13 +48,15 @@ const openNamedLog = (directory: string): Effect.Effect<LogReader, CommandFailur
     return new CommandFailure({ code, message: `${message}${more}`, ...(report === undefined ? {} : { report }) })
   })
 
-/** Opens the cluster for writing. A log that is not there is not made. */
+/** Opens the cluster for writing. A log that is not there is made only where that was asked for. */
 export const openForWriting = Effect.fnUntraced(function* (
-  flags: ClusterFlags
+  flags: ClusterFlags,
+  isMaking = false
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
-  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, writingLog)
+  const driver: LogDriver = isMaking ? () => log : writingLog
+  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, driver)
   yield* withoutCluster(flags)
-  yield* Effect.scoped(openNamedLog(flags.directory))
+  if (!isMaking) yield* Effect.scoped(openNamedLog(flags.directory))
   const opening = logTransport({ directory: flags.directory, recordBytesMax })
   return { transport: yield* Effect.mapError(opening, transportFailure), name: flags.directory }
 })
@@ -82,7 +84,7 @@ export const chooseCluster = Effect.fnUntraced(function* (
   named: Option.Option<string>
 ): Effect.fn.Return<ChosenCluster, CommandFailure> {
   const text = yield* readDocument(path, " by --routes")
-  const routes = yield* compile(path, text, [memory, lookingLog, ...brokerStubs()])
+  const routes = yield* compile(path, text, [memory, log, ...brokerStubs()])
   const name = yield* choose(path, routes, named)
   return { name, routes, open: openOfDocument(path, Option.some(name), lookingLog) }
 })
@@ -91,10 +93,12 @@ export const chooseCluster = Effect.fnUntraced(function* (
 const openOfDocument = Effect.fnUntraced(function* (
   path: string,
   named: Option.Option<string>,
-  logDriver: Driver
+  driverOf: LogDriver
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
   const text = yield* readDocument(path, " by --routes")
   const stubs = brokerStubs()
+  let isMissing = false
+  const logDriver = driverOf(() => void (isMissing = true))
   // Which drivers there are to be imported, the compiled document says.
   const first = yield* compile(path, text, [memory, logDriver, ...stubs])
   const cluster = yield* choose(path, first, named)
@@ -113,7 +117,12 @@ const openOfDocument = Effect.fnUntraced(function* (
   const transport = yield* Effect.gen(function* () {
     const leat = yield* Leat.make({ source: "leat-cli", routes: text, drivers })
     return yield* leat.transport(cluster)
-  }).pipe(Effect.mapError(({ message }) => new CommandFailure({ code: exitCode.failed, message })))
+  }).pipe(
+    Effect.mapError(({ message }) => {
+      const report = isMissing ? { report: { reason: noLog } } : {}
+      return new CommandFailure({ code: exitCode.failed, message, ...report })
+    })
+  )
   return { transport, name: cluster, routes }
 })
 
@@ -173,11 +182,14 @@ function stubOf(name: string): Driver {
   return { ...memory, name, inspect: () => memory.inspect({}) }
 }
 
+/** Makes a log driver; `missing` is told of a log that is not there. */
+type LogDriver = (missing: () => void) => Driver
+
 /** The log driver for looking: nothing in the folder is created or changed. */
-const lookingLog: Driver = {
+const lookingLog: LogDriver = (missing) => ({
   ...log,
   open: (_, { directory }) =>
-    Effect.map(readExisting(String(directory)), (reader): Transport => {
+    Effect.map(readExisting(String(directory), missing), (reader): Transport => {
       const refused = unsupported("the log was opened for looking only")
       return {
         name: log.name,
@@ -191,18 +203,21 @@ const lookingLog: Driver = {
         ensure: () => Effect.fail(refused)
       }
     })
-}
+})
 
 /** The log driver, which makes no log. */
-const writingLog: Driver = {
+const writingLog: LogDriver = (missing) => ({
   ...log,
   open: (cluster, config) =>
-    Effect.andThen(Effect.scoped(readExisting(String(config["directory"]))), log.open(cluster, config))
-}
+    Effect.andThen(Effect.scoped(readExisting(String(config["directory"]), missing)), log.open(cluster, config))
+})
 
 /** A log that is not there will not be there soon: a cluster of a document is asked for again and again. */
-function readExisting(directory: string): Effect.Effect<LogReader, TransportError, Scope.Scope> {
-  return Effect.mapError(readLog(directory), (error) => (error.isRetryable ? unsupported(error.detail) : error))
+function readExisting(directory: string, missing: () => void): Effect.Effect<LogReader, TransportError, Scope.Scope> {
+  return Effect.mapError(readLog(directory), (error) => {
+    if (error.reason === "UnknownTopic") missing()
+    return error.isRetryable ? unsupported(error.detail) : error
+  })
 }
 
 function unsupported(detail: string): TransportError {

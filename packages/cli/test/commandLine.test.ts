@@ -21,13 +21,25 @@ describe("leat", () => {
     [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
     [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
     [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
-    [["routes", "--help"], "leat routes <subcommand>", ["validate", "explain", "schema", "status", "apply"]],
+    [
+      ["routes", "--help"],
+      "leat routes <subcommand>",
+      ["validate", "explain", "schema", "apply", "status", "history", "rollback", "watch"]
+    ],
     [["routes", "validate", "--help"], "leat routes validate [flags] <document>", ["--proto", "--json"]],
     [
       ["routes", "explain", "--help"],
       "leat routes explain [flags] <document> <stream>",
       ["--source", "--group", "--json"]
     ],
+    [
+      ["routes", "apply", "--help"],
+      "leat routes apply [flags] <document>",
+      ["--reason", "--wait", "--create", "--dry-run"]
+    ],
+    [["routes", "history", "--help"], "leat routes history [flags]", ["--directory", "--show", "--json"]],
+    [["routes", "rollback", "--help"], "leat routes rollback [flags]", ["--to", "--reason", "--wait", "--dry-run"]],
+    [["routes", "watch", "--help"], "leat routes watch [flags]", ["--topic", "--beats", "--json"]],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts", "--help"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],

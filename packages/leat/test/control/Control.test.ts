@@ -188,11 +188,11 @@ describe("the documents that were applied", () => {
     const long = (name: string) => name.repeat(262_144)
     let control = applies(emptyControl, "short")
     for (const name of "abc") control = applies(control, long(name))
-    expect(documents(control)).toEqual(["short", ..."abc"].map((name) => (name === "short" ? name : long(name))))
+    expect(documents(control)).toEqual(["short", "a", "b", "c"].map((name) => (name === "short" ? name : long(name))))
     control = applies(control, long("d"))
-    expect(documents(control)).toEqual([..."abcd"].map(long))
+    expect(documents(control)).toEqual(["a", "b", "c", "d"].map(long))
     control = applies(control, "e")
-    expect(documents(control)).toEqual([..."bcd"].map(long).concat("e"))
+    expect(documents(control)).toEqual(["b", "c", "d"].map(long).concat("e"))
   })
 
   it("are kept with as much of the reason as can be written", () => {
