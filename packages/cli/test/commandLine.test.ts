@@ -93,6 +93,15 @@ describe("leat called wrongly", () => {
     [["events", "tail", "--format", "xml"], "--format xml is none of text, jsonl; see leat events tail --help\n"],
     [["dlq", "replay", "--rate", "0"], "--rate is above 0, and not 0; see leat dlq replay --help\n"],
     [["dlq", "list", "--limit", "0"], "--limit is 1 or more, and not 0; see leat dlq list --help\n"],
+    [
+      ["lag", "--routes", "r.yaml"],
+      "leat lag has no --routes: it looks at a log in a folder; how far a group has got in another cluster, leat audit --routes FILE --group NAME tells; see leat lag --help\n"
+    ],
+    [
+      ["events", "tail", "--routes", "r.yaml"],
+      "leat events tail has no --routes: it looks at a log in a folder; the topics of another cluster are checked by leat audit --routes FILE, and its own tools print their records; see leat events tail --help\n"
+    ],
+    [["events", "list", "--cluster", "main"], "leat events list has no --cluster: it looks at a log in a folder; "],
     [["init"], "see leat init --help"],
     [["contracts", "gen", "--frob"], "Unrecognized flag: --frob"],
     [["contracts", "gen", "proto"], 'Unexpected positional argument: "proto"'],

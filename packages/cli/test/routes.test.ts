@@ -203,7 +203,7 @@ describe("leat routes", () => {
     await project.leat(["routes", "apply", "one.yaml", ...at, "--create"])
     const both = ["two.yaml", "more.yaml"].map((file) => project.leat(["routes", "apply", file, ...at]))
     const found = await Promise.all(both)
-    expect(found.map(({ code }) => code).toSorted()).toEqual([0, 1])
+    expect(new Set(found.map(({ code }) => code))).toEqual(new Set([0, 1]))
     const loser = found.find(({ code }) => code === 1)
     // Whether the other was there before it looked, or came between.
     expect(loser?.stderr).toMatch(

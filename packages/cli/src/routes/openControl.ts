@@ -1,6 +1,6 @@
 /** The control stream that is meant, and what it says. */
 import { randomUUID } from "node:crypto"
-import { Effect, Option, type Scope } from "effect"
+import { Effect, Option, Result, type Scope } from "effect"
 import { ControlTools } from "leat"
 import type { Transport } from "leat/transport"
 import { noLog, transportFailure } from "../log/openLog.ts"
@@ -26,11 +26,9 @@ const noControl = "NoControlStream"
 export const findControl = Effect.fnUntraced(function* (
   flags: ControlFlags
 ): Effect.fn.Return<Option.Option<FoundControl>, CommandFailure, Scope.Scope> {
-  const opened = yield* Effect.catch(Effect.map(openForLooking(flags), Option.some), (error) =>
-    isNoLog(error) ? Effect.succeed(Option.none()) : Effect.fail(error)
-  )
-  if (Option.isNone(opened)) return Option.none()
-  const { transport } = opened.value
+  const opened = yield* Effect.result(openForLooking(flags))
+  if (Result.isFailure(opened)) return isNoLog(opened.failure) ? Option.none() : yield* opened.failure
+  const { transport } = opened.success
   const isThere = yield* Effect.matchEffect(transport.bounds(flags.topic), {
     onFailure: (error) =>
       error.reason === "UnknownTopic" ? Effect.succeed(false) : Effect.fail(transportFailure(error)),
