@@ -1,5 +1,5 @@
 /** What a fleet says, as it says it, for somebody who only looks. */
-import { type Duration, Effect, Stream } from "effect"
+import { type Duration, Effect, Result, Stream } from "effect"
 import type { Transport, TransportError } from "../transport/index.ts"
 import { ControlError } from "./ControlError.ts"
 import type { ControlFold } from "./ControlFold.ts"
@@ -9,9 +9,9 @@ import { changesBetween, type FleetChange } from "./fleet.ts"
 export interface WatchOptions {
   readonly topic: string
   /** From one look at the stream to the next; half a second when absent. */
-  readonly every?: Duration.Input
+  readonly every?: Duration.Input | undefined
   /** The cluster does not answer, and is asked again; undefined: it does again. */
-  readonly troubled?: (why: string | undefined) => Effect.Effect<void>
+  readonly troubled?: ((why: string | undefined) => Effect.Effect<void>) | undefined
 }
 
 /**
@@ -35,13 +35,10 @@ export const watch = Effect.fnUntraced(function* (
   let trouble: string | undefined
   for (;;) {
     yield* Effect.sleep(every)
-    const reading = Effect.map(readOn(transport, topic, fold, see), (next) => {
-      fold = next
-      return undefined
-    })
-    const why: string | undefined = yield* Effect.catch(reading, (error) =>
-      error._tag === "ControlError" && error.reason === "Lost" ? Effect.fail(error) : Effect.succeed(error.message)
-    )
+    const read = yield* Effect.result(readOn(transport, topic, fold, see))
+    if (Result.isSuccess(read)) fold = read.success
+    else if (read.failure._tag === "ControlError" && read.failure.reason === "Lost") return yield* read.failure
+    const why = Result.isSuccess(read) ? undefined : read.failure.message
     if (why === trouble) continue
     trouble = why
     yield* troubled(why)
