@@ -14,8 +14,10 @@ import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
 import { apply } from "./routes/apply.ts"
+import { diff } from "./routes/diff.ts"
 import { explain } from "./routes/explain.ts"
 import { history } from "./routes/history.ts"
+import { plan } from "./routes/plan.ts"
 import { rollback } from "./routes/rollback.ts"
 import { schema } from "./routes/schema.ts"
 import { status } from "./routes/status.ts"
@@ -39,7 +41,7 @@ const dlq = Command.make("dlq").pipe(
 
 const routes = Command.make("routes").pipe(
   Command.withDescription("Route documents: check one, explain it, and have one in force in a whole fleet"),
-  Command.withSubcommands([validate, explain, schema, apply, status, history, rollback, watch])
+  Command.withSubcommands([validate, explain, schema, plan, diff, apply, status, history, rollback, watch])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

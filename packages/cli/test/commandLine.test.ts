@@ -24,7 +24,7 @@ describe("leat", () => {
     [
       ["routes", "--help"],
       "leat routes <subcommand>",
-      ["validate", "explain", "schema", "apply", "status", "history", "rollback", "watch"]
+      ["validate", "explain", "schema", "plan", "diff", "apply", "status", "history", "rollback", "watch"]
     ],
     [["routes", "validate", "--help"], "leat routes validate [flags] <document>", ["--proto", "--json"]],
     [
@@ -36,6 +36,16 @@ describe("leat", () => {
       ["routes", "apply", "--help"],
       "leat routes apply [flags] <document>",
       ["--reason", "--wait", "--create", "--dry-run"]
+    ],
+    [
+      ["routes", "plan", "--help"],
+      "leat routes plan [flags] <document>",
+      ["--against", "--offline", "--stream", "--source"]
+    ],
+    [
+      ["routes", "diff", "--help"],
+      "leat routes diff [flags] <document>",
+      ["--against", "--offline", "--proto", "--json"]
     ],
     [["routes", "history", "--help"], "leat routes history [flags]", ["--directory", "--show", "--json"]],
     [["routes", "rollback", "--help"], "leat routes rollback [flags]", ["--to", "--reason", "--wait", "--dry-run"]],

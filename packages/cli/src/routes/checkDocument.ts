@@ -14,8 +14,8 @@ export interface CheckedDocument {
   /** What could not be checked here, as sentences. */
   readonly notes: ReadonlyArray<string>
   readonly routes: Routes | undefined
-  /** Names of the contracts that it was checked with. */
-  readonly contracts: ReadonlyArray<string>
+  /** Of the contracts that it was checked with. */
+  readonly streams: ReadonlyArray<string>
 }
 
 /** Finds all faults of a document; contracts are checked against it where there are any. */
@@ -41,7 +41,7 @@ export const checkDocument = Effect.fnUntraced(function* (
     faults: Result.isFailure(compiled) ? compiled.failure.faults : [],
     notes,
     routes: Option.getOrUndefined(Result.getSuccess(compiled)),
-    contracts: infos.map(({ name }) => name)
+    streams: infos.map(({ stream }) => stream)
   }
 })
 

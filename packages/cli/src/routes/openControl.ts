@@ -38,10 +38,13 @@ export const findControl = Effect.fnUntraced(function* (
   return Option.some({ transport, fleet: yield* readFleet(transport, flags.topic) })
 })
 
-/** Opens a control stream that has to be there. */
-export const openControl = (flags: ControlFlags): Effect.Effect<FoundControl, CommandFailure, Scope.Scope> =>
+/** Opens a control stream that has to be there. `orElse`: what else to do where it is not. */
+export const openControl = (
+  flags: ControlFlags,
+  orElse = "look again when one has started"
+): Effect.Effect<FoundControl, CommandFailure, Scope.Scope> =>
   Effect.flatMap(findControl(flags), (found) =>
-    Option.isSome(found) ? Effect.succeed(found.value) : notMade(flags, "look again when one has started")
+    Option.isSome(found) ? Effect.succeed(found.value) : notMade(flags, orElse)
   )
 
 /** Opens it for a document. What is not there is made, where that was asked for. */

@@ -14,8 +14,8 @@ export const validate = Command.make(
     json
   },
   Effect.fnUntraced(function* ({ document: file, proto: folder, json: isJson }) {
-    const { faults, notes, routes, contracts } = yield* checkDocument(file, folder)
-    const report = { file, faults, notes, contracts: contracts.length }
+    const { faults, notes, routes, streams } = yield* checkDocument(file, folder)
+    const report = { file, faults, notes, contracts: streams.length }
     if (!isJson) for (const note of notes) yield* Console.log(`note: ${note}`)
     if (routes === undefined) {
       const message = `${plural(faults.length, "fault")}:\n${faults.map((fault) => faultText(file, fault)).join("\n")}`
@@ -25,7 +25,7 @@ export const validate = Command.make(
     const counted = { version, clusters: clusters.size, routes: document.routes.length }
     if (isJson) return yield* printJson({ ...report, ...counted })
     const parts = [plural(counted.clusters, "cluster"), plural(counted.routes, "route")]
-    const checked = contracts.length === 0 ? "" : `, with ${plural(contracts.length, "contract")}`
+    const checked = streams.length === 0 ? "" : `, with ${plural(streams.length, "contract")}`
     yield* Console.log(`${file} has no faults: version ${version}, ${parts.join(", ")}${checked}`)
   })
 ).pipe(Command.withDescription("Find all faults of a route document; exits 3 when there are any. Opens nothing"))
