@@ -14,7 +14,15 @@ import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
 import { apply } from "./routes/apply.ts"
+import { diff } from "./routes/diff.ts"
+import { explain } from "./routes/explain.ts"
+import { history } from "./routes/history.ts"
+import { plan } from "./routes/plan.ts"
+import { rollback } from "./routes/rollback.ts"
+import { schema } from "./routes/schema.ts"
 import { status } from "./routes/status.ts"
+import { validate } from "./routes/validate.ts"
+import { watch } from "./routes/watch.ts"
 
 const contracts = Command.make("contracts").pipe(
   Command.withDescription("Event contracts: generate TypeScript from .proto files, and check how they changed"),
@@ -32,8 +40,8 @@ const dlq = Command.make("dlq").pipe(
 )
 
 const routes = Command.make("routes").pipe(
-  Command.withDescription("The document of a fleet: who has it in force, and another one for all"),
-  Command.withSubcommands([status, apply])
+  Command.withDescription("Route documents: check one, explain it, and have one in force in a whole fleet"),
+  Command.withSubcommands([validate, explain, schema, plan, diff, apply, status, history, rollback, watch])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

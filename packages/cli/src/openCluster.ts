@@ -1,5 +1,5 @@
 /** The cluster that is meant: one of a route document, or a log by its directory. */
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { log, logCapabilities, type LogReader, logTransport, readLog } from "@leat/log"
 import { Effect, Option, Result, type Scope, Stream } from "effect"
 import { type Driver, Leat, memory, Routes, TransportError } from "leat"
@@ -7,6 +7,7 @@ import type { Transport } from "leat/transport"
 import { brokerDrivers, importDriver } from "./importDriver.ts"
 import { noLog, openLog, transportFailure } from "./log/openLog.ts"
 import { CommandFailure, exitCode } from "./outcome.ts"
+import { faultText } from "./routes/faultText.ts"
 
 /** Where it is, as it is said on the command line. */
 export interface ClusterFlags {
@@ -47,13 +48,15 @@ const openNamedLog = (directory: string): Effect.Effect<LogReader, CommandFailur
     return new CommandFailure({ code, message: `${message}${more}`, ...(report === undefined ? {} : { report }) })
   })
 
-/** Opens the cluster for writing. A log that is not there is not made. */
+/** Opens the cluster for writing. A log that is not there is made only where that was asked for. */
 export const openForWriting = Effect.fnUntraced(function* (
-  flags: ClusterFlags
+  flags: ClusterFlags,
+  isMaking = false
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
-  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, writingLog)
+  const driver: LogDriver = isMaking ? () => log : writingLog
+  if (Option.isSome(flags.routes)) return yield* openOfDocument(flags.routes.value, flags.cluster, driver)
   yield* withoutCluster(flags)
-  yield* Effect.scoped(openNamedLog(flags.directory))
+  if (!isMaking) yield* Effect.scoped(openNamedLog(flags.directory))
   const opening = logTransport({ directory: flags.directory, recordBytesMax })
   return { transport: yield* Effect.mapError(opening, transportFailure), name: flags.directory }
 })
@@ -80,8 +83,8 @@ export const chooseCluster = Effect.fnUntraced(function* (
   path: string,
   named: Option.Option<string>
 ): Effect.fn.Return<ChosenCluster, CommandFailure> {
-  const text = yield* readDocument(path)
-  const routes = yield* compile(path, text, [memory, lookingLog, ...brokerStubs()])
+  const text = yield* readDocument(path, " by --routes")
+  const routes = yield* compile(path, text, [memory, log, ...brokerStubs()])
   const name = yield* choose(path, routes, named)
   return { name, routes, open: openOfDocument(path, Option.some(name), lookingLog) }
 })
@@ -90,10 +93,12 @@ export const chooseCluster = Effect.fnUntraced(function* (
 const openOfDocument = Effect.fnUntraced(function* (
   path: string,
   named: Option.Option<string>,
-  logDriver: Driver
+  driverOf: LogDriver
 ): Effect.fn.Return<OpenedCluster<Transport>, CommandFailure, Scope.Scope> {
-  const text = yield* readDocument(path)
+  const text = yield* readDocument(path, " by --routes")
   const stubs = brokerStubs()
+  let isMissing = false
+  const logDriver = driverOf(() => void (isMissing = true))
   // Which drivers there are to be imported, the compiled document says.
   const first = yield* compile(path, text, [memory, logDriver, ...stubs])
   const cluster = yield* choose(path, first, named)
@@ -112,13 +117,26 @@ const openOfDocument = Effect.fnUntraced(function* (
   const transport = yield* Effect.gen(function* () {
     const leat = yield* Leat.make({ source: "leat-cli", routes: text, drivers })
     return yield* leat.transport(cluster)
-  }).pipe(Effect.mapError(({ message }) => new CommandFailure({ code: exitCode.failed, message })))
+  }).pipe(
+    Effect.mapError(({ message }) => {
+      const report = isMissing ? { report: { reason: noLog } } : {}
+      return new CommandFailure({ code: exitCode.failed, message, ...report })
+    })
+  )
   return { transport, name: cluster, routes }
 })
 
-/** The text of a document. */
-export function readDocument(path: string): Effect.Effect<string, CommandFailure> {
-  if (!existsSync(path)) return misuse(`there is no file ${path}; name a route document by --routes`)
+/** The text of a document; `how` it is named on the command line. */
+export function readDocument(path: string, how: "" | " by --routes" = ""): Effect.Effect<string, CommandFailure> {
+  return Effect.suspend(() => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return misuse(`there is no file ${path}; name a route document${how}`)
+    if (found.isDirectory()) return misuse(`${path} is a folder; name a route document${how}`)
+    return readText(path)
+  })
+}
+
+function readText(path: string): Effect.Effect<string, CommandFailure> {
   return Effect.try({
     try: () => readFileSync(path, "utf8"),
     catch: (error) => {
@@ -131,10 +149,9 @@ export function readDocument(path: string): Effect.Effect<string, CommandFailure
 function compile(path: string, text: string, drivers: ReadonlyArray<Driver>): Effect.Effect<Routes, CommandFailure> {
   const compiled = Routes.compile(text, { drivers })
   if (Result.isSuccess(compiled)) return Effect.succeed(compiled.success)
-  const faults = compiled.failure.faults.map(
-    (one) => `${path}: ${one.path === "" ? "" : `${one.path}: `}${one.message}`
-  )
-  return Effect.fail(new CommandFailure({ code: exitCode.failed, message: faults.join("\n"), report: { faults } }))
+  const { faults } = compiled.failure
+  const message = faults.map((fault) => faultText(path, fault)).join("\n")
+  return Effect.fail(new CommandFailure({ code: exitCode.failed, message, report: { faults } }))
 }
 
 /** Compiles a document, whatever drivers it names; the settings of brokers are for their own drivers to check. */
@@ -165,11 +182,14 @@ function stubOf(name: string): Driver {
   return { ...memory, name, inspect: () => memory.inspect({}) }
 }
 
+/** Makes a log driver; `missing` is told of a log that is not there. */
+type LogDriver = (missing: () => void) => Driver
+
 /** The log driver for looking: nothing in the folder is created or changed. */
-const lookingLog: Driver = {
+const lookingLog: LogDriver = (missing) => ({
   ...log,
   open: (_, { directory }) =>
-    Effect.map(readExisting(String(directory)), (reader): Transport => {
+    Effect.map(readExisting(String(directory), missing), (reader): Transport => {
       const refused = unsupported("the log was opened for looking only")
       return {
         name: log.name,
@@ -183,18 +203,21 @@ const lookingLog: Driver = {
         ensure: () => Effect.fail(refused)
       }
     })
-}
+})
 
 /** The log driver, which makes no log. */
-const writingLog: Driver = {
+const writingLog: LogDriver = (missing) => ({
   ...log,
   open: (cluster, config) =>
-    Effect.andThen(Effect.scoped(readExisting(String(config["directory"]))), log.open(cluster, config))
-}
+    Effect.andThen(Effect.scoped(readExisting(String(config["directory"]), missing)), log.open(cluster, config))
+})
 
 /** A log that is not there will not be there soon: a cluster of a document is asked for again and again. */
-function readExisting(directory: string): Effect.Effect<LogReader, TransportError, Scope.Scope> {
-  return Effect.mapError(readLog(directory), (error) => (error.isRetryable ? unsupported(error.detail) : error))
+function readExisting(directory: string, missing: () => void): Effect.Effect<LogReader, TransportError, Scope.Scope> {
+  return Effect.mapError(readLog(directory), (error) => {
+    if (error.reason === "UnknownTopic") missing()
+    return error.isRetryable ? unsupported(error.detail) : error
+  })
 }
 
 function unsupported(detail: string): TransportError {

@@ -8,7 +8,9 @@ export const exitCode = {
   /** It was called wrongly. */
   misuse: 2,
   /** It did its work and found violations. */
-  violations: 3
+  violations: 3,
+  /** It did its work, and what it compared differs. */
+  changes: 4
 } as const
 
 /** A command ends with something else than done; `message` is for a person, `report` for `--json`. */
@@ -17,6 +19,9 @@ export class CommandFailure extends Data.TaggedError("CommandFailure")<{
   readonly message: string
   readonly report?: Readonly<Record<string, unknown>>
 }> {}
+
+/** A command has done its work and said all, and its exit code says what it has found. */
+export class CommandVerdict extends Data.TaggedError("CommandVerdict")<{ readonly code: typeof exitCode.changes }> {}
 
 /** Prints the one object of `--json` on stdout. */
 export function printJson(report: Readonly<Record<string, unknown>>): Effect.Effect<void> {

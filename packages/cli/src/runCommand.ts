@@ -1,6 +1,6 @@
 import { Cause, Console, Effect } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
-import { CommandFailure, exitCode, printable, printJson } from "./outcome.ts"
+import { CommandFailure, CommandVerdict, exitCode, printable, printJson } from "./outcome.ts"
 import { sentenceOf } from "./sentenceOf.ts"
 
 const version = "0.1.0"
@@ -38,6 +38,7 @@ export const runCommand = Effect.fnUntraced(function* <I, C, E, R>(
     Effect.as(exitCode.done),
     Effect.catchCause((cause) => {
       const error = Cause.squash(cause)
+      if (error instanceof CommandVerdict) return Effect.succeed(error.code)
       if (error instanceof CommandFailure) return fail(error.code, error.message, error.report)
       if (CliError.isCliError(error)) {
         const all = error._tag === "ShowHelp" ? error.errors : [error]

@@ -18,7 +18,23 @@ export function sentenceOf(message: string): string {
   if (flag !== "") return valueSentence(flag, value.replace(/^some\((.*)\)$/s, "$1"), expected)
   const [, without = "", kind = ""] = /^Missing value for flag (\S+)\. Expected: (\S+)$/.exec(message) ?? []
   if (without !== "") return `${without} needs a value: ${needs.get(kind) ?? kind}`
-  return meantSentence(message)
+  return logSentence(message) ?? meantSentence(message)
+}
+
+/** What looks at other clusters, for who asks a command to that looks at the folder of a log alone. */
+const elsewhere: ReadonlyMap<string, string> = new Map([
+  ["lag", "how far a group has got in another cluster, leat audit --routes FILE --group NAME tells"],
+  [
+    "events",
+    "the topics of another cluster are checked by leat audit --routes FILE, and its own tools print their records"
+  ]
+])
+
+function logSentence(message: string): string | undefined {
+  const [, flag = "", command = "", noun = ""] =
+    /^Unrecognized flag: (--routes|--cluster) in command (leat (lag|events)(?: \w+)?)/.exec(message) ?? []
+  const hint = elsewhere.get(noun)
+  return hint === undefined ? undefined : `${command} has no ${flag}: it looks at a log in a folder; ${hint}`
 }
 
 function valueSentence(flag: string, value: string, expected: string): string {

@@ -21,6 +21,35 @@ describe("leat", () => {
     [["lag", "--help"], "leat lag [flags]", ["--directory", "--group", "--topic", "--json"]],
     [["ledger", "--help"], "leat ledger [flags]", ["--directory", "--json"]],
     [["init", "--help"], "leat init [flags] <name>", ["--directory", "--dry-run", "--json"]],
+    [
+      ["routes", "--help"],
+      "leat routes <subcommand>",
+      ["validate", "explain", "schema", "plan", "diff", "apply", "status", "history", "rollback", "watch"]
+    ],
+    [["routes", "validate", "--help"], "leat routes validate [flags] <document>", ["--proto", "--json"]],
+    [
+      ["routes", "explain", "--help"],
+      "leat routes explain [flags] <document> <stream>",
+      ["--source", "--group", "--json"]
+    ],
+    [
+      ["routes", "apply", "--help"],
+      "leat routes apply [flags] <document>",
+      ["--reason", "--wait", "--create", "--dry-run"]
+    ],
+    [
+      ["routes", "plan", "--help"],
+      "leat routes plan [flags] <document>",
+      ["--against", "--offline", "--stream", "--source"]
+    ],
+    [
+      ["routes", "diff", "--help"],
+      "leat routes diff [flags] <document>",
+      ["--against", "--offline", "--proto", "--json"]
+    ],
+    [["routes", "history", "--help"], "leat routes history [flags]", ["--directory", "--show", "--json"]],
+    [["routes", "rollback", "--help"], "leat routes rollback [flags]", ["--to", "--reason", "--wait", "--dry-run"]],
+    [["routes", "watch", "--help"], "leat routes watch [flags]", ["--topic", "--beats", "--json"]],
     [["doctor", "--help"], "leat doctor [flags]", ["--directory", "--routes", "--proto", "--json"]],
     [["contracts", "--help"], "leat contracts <subcommand>", ["gen", "check"]],
     [["contracts", "gen", "--help"], "leat contracts gen [flags]", ["--proto", "--out", "--dry-run", "--json"]],
@@ -74,6 +103,15 @@ describe("leat called wrongly", () => {
     [["events", "tail", "--format", "xml"], "--format xml is none of text, jsonl; see leat events tail --help\n"],
     [["dlq", "replay", "--rate", "0"], "--rate is above 0, and not 0; see leat dlq replay --help\n"],
     [["dlq", "list", "--limit", "0"], "--limit is 1 or more, and not 0; see leat dlq list --help\n"],
+    [
+      ["lag", "--routes", "r.yaml"],
+      "leat lag has no --routes: it looks at a log in a folder; how far a group has got in another cluster, leat audit --routes FILE --group NAME tells; see leat lag --help\n"
+    ],
+    [
+      ["events", "tail", "--routes", "r.yaml"],
+      "leat events tail has no --routes: it looks at a log in a folder; the topics of another cluster are checked by leat audit --routes FILE, and its own tools print their records; see leat events tail --help\n"
+    ],
+    [["events", "list", "--cluster", "main"], "leat events list has no --cluster: it looks at a log in a folder; "],
     [["init"], "see leat init --help"],
     [["contracts", "gen", "--frob"], "Unrecognized flag: --frob"],
     [["contracts", "gen", "proto"], 'Unexpected positional argument: "proto"'],
@@ -88,6 +126,10 @@ describe("leat called wrongly", () => {
     [["contracts", "gen", "--out", "file.txt"], "file.txt is a file; name a folder by --out"],
     [["contracts"], "leat contracts is no command by itself; see leat contracts --help"],
     [["events"], "leat events is no command by itself; see leat events --help"],
+    [["routes", "validate"], "Missing required argument: document; see leat routes validate --help\n"],
+    [["routes", "validate", "nofile.yaml"], "there is no file nofile.yaml; name a route document\n"],
+    [["routes", "validate", "proto"], "proto is a folder; name a route document\n"],
+    [["routes", "explain", "file.txt"], "Missing required argument: stream; see leat routes explain --help\n"],
     [["doctor", "--routes", "nofile.yaml"], "there is no file nofile.yaml; name a route document by --routes"]
   ]
 

@@ -51,6 +51,16 @@ describe("leat events list", () => {
 })
 
 describe("leat lag", () => {
+  it("counts a group once that reads several topics", async () => {
+    using project = await withLog()
+    await fillLog(join(project.folder, "data"), "u", 0, three)
+    for (const topic of ["t", "u"]) {
+      using running = new Running([member, "data", "2", topic], project.folder)
+      await running.printed(/read/)
+    }
+    expect((await project.leat(["lag"])).stdout).toMatch(/\n1 group in 2 topics, 2 records not settled\n$/)
+  })
+
   it("tells what a group has settled and who holds its lanes, while it runs and after", async () => {
     using project = await withLog()
     using running = new Running([member, "data", "2"], project.folder)

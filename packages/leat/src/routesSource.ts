@@ -7,6 +7,7 @@ import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./contr
 import type { ControlError } from "./control/ControlError.ts"
 import { topicDefault } from "./control/ControlTools.ts"
 import { openControlStream } from "./control/ControlStream.ts"
+import { backReason, type PastDocument } from "./control/fleet.ts"
 import { textOfThrown } from "./given/thrown.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
@@ -32,8 +33,15 @@ export interface Control {
    * `InDoubt` where nobody can tell.
    */
   readonly apply: (document: unknown, reason?: string) => Effect.Effect<AppliedTable, RouteError | ControlError>
+  /**
+   * Applies an older document again, by its version: with a new version, above all others, and otherwise as it was written. Fails as `apply` does, with
+   * `Refused` where `history` does not have it.
+   */
+  readonly rollback: (version: number, reason?: string) => Effect.Effect<AppliedTable, RouteError | ControlError>
   /** Which document is in force where, as far as this process has read. */
   readonly status: () => ControlStatus
+  /** The documents that were applied last, oldest first: as many as 32, and no more than a mebibyte of text. */
+  readonly history: () => ReadonlyArray<PastDocument>
 }
 
 /** What a source needs to know of the leat, before it is open. */
@@ -150,21 +158,29 @@ const connecting = Effect.fnUntraced(function* (
 })
 
 function controlOf({ compile }: Beginning, own: ControlledRoutes, running: Running): Control {
+  const apply = Effect.fnUntraced(function* (
+    document: unknown,
+    reason: unknown
+  ): Effect.fn.Return<AppliedTable, RouteError | ControlError> {
+    // What can be read as a document and not be written as one, as a number of another kind or a circle, is told too.
+    const compiled = yield* Effect.fromResult(compile(document))
+    const text = typeof document === "string" ? document : yield* textOf(document)
+    yield* Effect.fromResult(compile(text))
+    const { version } = running.routes()
+    if (compiled.version <= version) {
+      const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
+      return yield* new RouteError({ faults: [{ path: "version", message }] })
+    }
+    return yield* own.apply(text, typeof reason === "string" ? reason : "")
+  })
   return {
     status: () => own.status(),
-    apply: (document, reason) =>
-      Effect.gen(function* () {
-        // What can be read as a document and not be written as one, as a number of another kind or a circle, is told too.
-        const compiled = yield* Effect.fromResult(compile(document))
-        const text = typeof document === "string" ? document : yield* textOf(document)
-        yield* Effect.fromResult(compile(text))
-        const { version } = running.routes()
-        if (compiled.version <= version) {
-          const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
-          return yield* new RouteError({ faults: [{ path: "version", message }] })
-        }
-        return yield* own.apply(text, typeof reason === "string" ? reason : "")
-      })
+    history: () => own.history(),
+    apply,
+    rollback: (version, reason) =>
+      Effect.flatMap(own.textBackTo(version, running.routes().version), (text) =>
+        apply(text, backReason(version, typeof reason === "string" ? reason : ""))
+      )
   }
 }
 

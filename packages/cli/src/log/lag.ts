@@ -44,7 +44,10 @@ export const lag = Command.make(
     )
     const headings = ["GROUP", "TOPIC", "PARTITION", "START", "END", "SETTLED", "LAG", "HOLDER", "ABANDONED"]
     if (rows.length > 0) yield* Console.log(table(headings, rows))
-    yield* Console.log(`${plural(groups.length, "group")}, ${plural(total, "record")} not settled`)
+    // A group has a row for each topic that it reads, and those of its dead letters and retries are some.
+    const [names, read] = [new Set(groups.map(({ group }) => group)), new Set(groups.map((one) => one.topic))]
+    const where = read.size > 1 ? ` in ${read.size} topics` : ""
+    yield* Console.log(`${plural(names.size, "group")}${where}, ${plural(total, "record")} not settled`)
   })
 ).pipe(Command.withDescription("Tell how far each group has read: settled, lag, and who holds the lane"))
 

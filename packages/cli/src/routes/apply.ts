@@ -1,15 +1,13 @@
-import { randomUUID } from "node:crypto"
-import { Clock, Console, Duration, Effect, Option } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ControlTools } from "leat"
-import type { Transport } from "leat/transport"
 import { dryRun } from "../flags.ts"
-import { compileDocument, misuse, openForWriting, readDocument } from "../openCluster.ts"
-import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { behind, controlFailure, controlFlags, readControl } from "./controlFlags.ts"
-
-/** From one look at who has the document in force to the next one. */
-const lookEvery = Duration.millis(500)
+import { by } from "../dlq/letterFlags.ts"
+import { compileDocument, readDocument } from "../openCluster.ts"
+import { CommandFailure, exitCode, printJson } from "../outcome.ts"
+import { tellApplied } from "./awaited.ts"
+import { controlFailure, controlFlags, parseWait, processesText, wait } from "./controlFlags.ts"
+import { authorOf, findControl, notMade, openControlForWriting } from "./openControl.ts"
 
 /** Writes a document for a whole fleet. */
 export const apply = Command.make(
@@ -19,67 +17,38 @@ export const apply = Command.make(
     ...controlFlags,
     reason: Flag.String("reason").pipe(
       Flag.withDefault(""),
-      Flag.withDescription("Why, in one sentence, for those who read the stream")
+      Flag.withDescription("Why, in one sentence, for those who read the history")
     ),
-    wait: Flag.String("wait").pipe(
-      Flag.optional,
-      Flag.withDescription("Wait until all processes have it in force, for so long: 30 seconds")
+    by,
+    wait,
+    create: Flag.Boolean("create").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Make the log and the topic where they are not there: before any process was opened")
     ),
     dryRun: dryRun.pipe(Flag.withDescription("Check the document, and write nothing"))
   },
   Effect.fnUntraced(function* (flags) {
-    const waitMs = Option.isSome(flags.wait) ? yield* parseWait(flags.wait.value) : undefined
+    const { topic, reason, json } = flags
+    const waitMs = yield* parseWait(flags.wait)
     const document = yield* readDocument(flags.document)
     const { version: next } = yield* compileDocument(flags.document, document)
-    const { transport } = yield* openForWriting(flags)
-    yield* isNewer(transport, flags.topic, next)
-    const { topic, reason } = flags
+    const found = yield* Effect.scoped(findControl(flags))
+    if (Option.isNone(found) && !flags.create) return yield* notMade(flags, "start one, or make it now with --create")
+    const fleet = Option.map(found, (one) => one.fleet)
+    const before = Option.match(fleet, { onNone: () => 0, onSome: ({ version }) => version })
+    if (next <= before) {
+      const message = `version ${next} of ${flags.document} is not higher than ${before}, which was applied last; give it a higher number, also to go back to what it says`
+      return yield* new CommandFailure({ code: exitCode.failed, message, report: { topic, version: before } })
+    }
     if (flags.dryRun) {
-      const text = `version ${next} of ${flags.document} can be applied`
-      return yield* flags.json ? printJson({ topic, dryRun: true }) : Console.log(text)
+      const follows = Option.match(fleet, { onNone: () => "the control stream would be made", onSome: processesText })
+      if (json) return yield* printJson({ topic, dryRun: true, version: next, before })
+      return yield* Console.log(`version ${next} of ${flags.document} can be applied; ${follows}`)
     }
-    const author = `leat-cli ${randomUUID()}`
-    const applying = ControlTools.apply(transport, { topic, author, document, reason })
+    const transport = yield* openControlForWriting(flags, flags.create)
+    const applying = ControlTools.apply(transport, { topic, author: authorOf(flags.by), document, reason })
     const { version } = yield* Effect.mapError(applying, controlFailure)
-    const late = waitMs === undefined ? undefined : yield* awaited(transport, topic, version, waitMs)
-    if (late !== undefined && late.length > 0) {
-      const names = late.map(({ incarnation, applied }) => `${incarnation} has ${applied}`).join(", ")
-      const message = `version ${version} was applied, and ${plural(late.length, "process has", "processes have")} another one in force: ${names}`
-      return yield* Effect.fail(new CommandFailure({ code: exitCode.failed, message, report: { version, late } }))
-    }
-    yield* flags.json ? printJson({ topic, version }) : Console.log(`version ${version} of ${topic} is applied`)
+    const text = `version ${version} of ${flags.document} is applied`
+    yield* tellApplied({ transport, topic, version, waitMs, json }, text)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Apply a route document to a fleet that follows a control stream"))
-
-function parseWait(text: string): Effect.Effect<number, CommandFailure> {
-  const parsed = Option.map(Duration.fromInput(text as Duration.Input), Duration.toMillis)
-  if (Option.isSome(parsed) && parsed.value >= 0) return Effect.succeed(parsed.value)
-  return misuse(`--wait ${text} is no duration; say 30 seconds`)
-}
-
-/** Processes refuse a version that is not higher than what they have in force. */
-const isNewer = Effect.fnUntraced(function* (
-  transport: Transport,
-  topic: string,
-  next: number
-): Effect.fn.Return<void, CommandFailure> {
-  // A stream that is not there yet is made by its first document.
-  const fleet = yield* Effect.option(ControlTools.read(transport, topic))
-  const document = Option.getOrUndefined(fleet)?.document ?? ""
-  if (document === "") return
-  const compiled = yield* Effect.option(compileDocument(topic, document))
-  const before = Option.getOrUndefined(compiled)?.version ?? 0
-  if (next > before) return
-  const message = `version ${next} is not higher than ${before}, which was applied; give it a higher number, also to go back to what it says`
-  return yield* Effect.fail(new CommandFailure({ code: exitCode.failed, message }))
-})
-
-/** Who has not the version in force when the time is over; nobody as soon as all have it. */
-const awaited = Effect.fnUntraced(function* (transport: Transport, topic: string, version: number, waitMs: number) {
-  const startMs = yield* Clock.currentTimeMillis
-  for (;;) {
-    const late = behind(yield* readControl(transport, topic), version)
-    if (late.length === 0 || (yield* Clock.currentTimeMillis) - startMs >= waitMs) return late
-    yield* Effect.sleep(lookEvery)
-  }
-})

@@ -1,8 +1,9 @@
-import { Effect } from "effect"
+import { Option, Duration, Effect } from "effect"
 import { Flag } from "effect/cli"
 import { type ControlError, ControlTools } from "leat"
 import { clusterFlags, json } from "../flags.ts"
-import { CommandFailure, exitCode } from "../outcome.ts"
+import { misuse } from "../openCluster.ts"
+import { CommandFailure, exitCode, plural } from "../outcome.ts"
 
 /** Which control stream. */
 export const controlFlags = {
@@ -14,19 +15,33 @@ export const controlFlags = {
   json
 }
 
-export function controlFailure({ message, reason }: ControlError): CommandFailure {
-  return new CommandFailure({ code: exitCode.failed, message, report: { reason } })
+export const wait = Flag.String("wait").pipe(
+  Flag.optional,
+  Flag.withDescription("Wait until all processes have it in force, for so long: 30 seconds")
+)
+
+export function controlFailure({ message, detail, reason }: ControlError): CommandFailure {
+  // These two say by themselves what happened; the others are about the cluster.
+  const told = reason === "Refused" || reason === "Overtaken" ? detail : message
+  return new CommandFailure({ code: exitCode.failed, message: told, report: { reason } })
 }
 
 /** The processes that have another version in force than this one. */
 export const behind = (
   { processes }: ControlTools.FleetTable,
   version: number
-): ReadonlyArray<{ readonly incarnation: string; readonly applied: number }> =>
-  processes.filter(({ applied }) => applied !== version)
+): ReadonlyArray<ControlTools.FleetProcess> => processes.filter(({ applied }) => applied !== version)
 
-export const readControl = (
-  transport: Parameters<typeof ControlTools.read>[0],
-  topic: string
-): Effect.Effect<ControlTools.FleetTable, CommandFailure> =>
-  Effect.mapError(ControlTools.read(transport, topic), controlFailure)
+export const processesText = ({ processes }: ControlTools.FleetTable): string =>
+  `${processes.length === 0 ? "no process follows" : plural(processes.length, "process follows", "processes follow")} the control stream`
+
+/** What is in force in a process, for a person. */
+export const appliedText = ({ applied }: ControlTools.FleetProcess): string =>
+  applied === 0 ? "its own" : `version ${applied}`
+
+export function parseWait(text: Option.Option<string>): Effect.Effect<number | undefined, CommandFailure> {
+  if (Option.isNone(text)) return Effect.succeed(undefined)
+  const parsed = Option.map(Duration.fromInput(text.value as Duration.Input), Duration.toMillis)
+  if (Option.isSome(parsed) && parsed.value >= 0) return Effect.succeed(parsed.value)
+  return misuse(`--wait ${text.value} is no duration; say 30 seconds`)
+}

@@ -1,22 +1,28 @@
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { openForLooking } from "../openCluster.ts"
 import { plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
-import { behind, controlFlags, readControl } from "./controlFlags.ts"
+import { behind, controlFlags } from "./controlFlags.ts"
+import { openControl } from "./openControl.ts"
 
 /** Which document a fleet has, and who has it in force. */
 export const status = Command.make(
   "status",
   controlFlags,
   Effect.fnUntraced(function* (flags) {
-    const { transport } = yield* openForLooking(flags)
-    const fleet = yield* readControl(transport, flags.topic)
-    if (flags.json) return yield* printJson({ topic: flags.topic, ...fleet })
-    const rows = fleet.processes.map(({ incarnation, applied }) => [incarnation, applied])
-    if (rows.length > 0) yield* Console.log(table(["INCARNATION", "APPLIED"], rows))
+    const { fleet } = yield* openControl(flags)
+    const { history, ...told } = fleet
+    const last = history.at(-1)
+    if (flags.json) return yield* printJson({ topic: flags.topic, ...told })
+    const rows = fleet.processes.map(({ incarnation, applied }) => [
+      incarnation,
+      applied === 0 ? "its own" : `${applied}`
+    ])
+    if (rows.length > 0) yield* Console.log(table(["PROCESS", "VERSION IN FORCE"], rows))
     const late = behind(fleet, fleet.version).length
     const all = plural(rows.length, "process", "processes")
-    yield* Console.log(`version ${fleet.version} of ${flags.topic}; ${all}, ${late} with another version in force`)
+    const applied = last === undefined ? "no document was applied yet" : `version ${fleet.version} was applied last`
+    const others = last === undefined ? "" : `, ${late} with another version in force`
+    yield* Console.log(`${applied}; ${all}${others}`)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Tell which version of the document of a fleet is in force in which process"))

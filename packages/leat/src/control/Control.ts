@@ -20,13 +20,30 @@ import {
   sealing,
   swept
 } from "./moves.ts"
-import { excessOf, recordFault } from "./bounds.ts"
+import { documentsKept, excessOf, keptCharsMax, reasonCharsMax, recordFault } from "./bounds.ts"
 import type { Placement } from "./Placement.ts"
 
-export interface Control {
-  /** The version of the document in force. */
+/** What stands beside a record: it decides nothing, and people want to know it. */
+export interface Said {
+  readonly author: string
+  readonly reason: string
+  /** By the clock of its author. */
+  readonly timeMs: number
+}
+
+/** A document that was applied. */
+export interface KeptDocument extends Said {
+  /** Which of all that were applied, from 1 on. */
   readonly version: number
   readonly document: string
+}
+
+export interface Control {
+  /** How many documents were applied: the version that the next one is based on. */
+  readonly version: number
+  readonly document: string
+  /** The last ones that were applied, oldest first, with the one in force. */
+  readonly history: ReadonlyArray<KeptDocument>
   readonly streams: ReadonlyMap<string, Placement>
   /** How often each process has beaten, and the version that it had applied. */
   readonly members: ReadonlyMap<string, { readonly beats: number; readonly version: number }>
@@ -38,10 +55,13 @@ export interface Control {
 export const emptyControl: Control = {
   version: 0,
   document: "",
+  history: [],
   streams: new Map(),
   members: new Map(),
   unknownKinds: new Set()
 }
+
+const unsaid: Said = { author: "", reason: "", timeMs: 0 }
 
 /**
  * The state behind a record.
@@ -53,8 +73,13 @@ export const emptyControl: Control = {
  * ```
  */
 export function apply(control: Control, record: ControlRecord): Control {
+  return applySaid(control, record, unsaid)
+}
+
+/** The same, with what stands beside the record: it is kept with a document. */
+export function applySaid(control: Control, record: ControlRecord, said: Said): Control {
   if (recordFault(record) !== undefined) return control
-  const next = folded(control, record)
+  const next = folded(control, record, said)
   return next === control || excessOf(next) !== undefined ? control : next
 }
 
@@ -67,13 +92,13 @@ export function apply(control: Control, record: ControlRecord): Control {
  * ```
  */
 export function refusalOf(control: Control, record: ControlRecord): string | undefined {
-  return recordFault(record) ?? excessOf(folded(control, record))
+  return recordFault(record) ?? excessOf(folded(control, record, unsaid))
 }
 
-function folded(control: Control, record: ControlRecord): Control {
+function folded(control: Control, record: ControlRecord, said: Said): Control {
   switch (record.kind) {
     case "table":
-      return record.base === control.version ? withTable(control, record) : control
+      return record.base === control.version ? withTable(control, record, said) : control
     case "beat": {
       const beats = (control.members.get(record.member)?.beats ?? 0) + 1
       const members = new Map(control.members).set(record.member, { beats, version: record.version })
@@ -102,7 +127,7 @@ function folded(control: Control, record: ControlRecord): Control {
 
 type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "beat" | "forgotten" | "snapshot" }>
 
-function withTable(control: Control, { document, places }: TableRecord): Control {
+function withTable(control: Control, { document, places }: TableRecord, said: Said): Control {
   const streams = new Map(control.streams)
   for (const [stream, place] of places) {
     const placement = streams.get(stream)
@@ -111,7 +136,17 @@ function withTable(control: Control, { document, places }: TableRecord): Control
     if (next === undefined) return control
     streams.set(stream, next)
   }
-  return { ...control, version: control.version + 1, document, streams }
+  const version = control.version + 1
+  return { ...control, version, document, history: keptWith(control.history, { ...said, version, document }), streams }
+}
+
+/** The oldest are forgotten. Two that are as long as may be always stay: the last one can be taken back. */
+function keptWith(history: ReadonlyArray<KeptDocument>, last: KeptDocument): ReadonlyArray<KeptDocument> {
+  const all = [...history, { ...last, reason: last.reason.slice(0, reasonCharsMax).toWellFormed() }]
+  let from = Math.max(0, all.length - documentsKept)
+  let chars = all.slice(from).reduce((sum, { document }) => sum + document.length, 0)
+  while (chars > keptCharsMax) chars -= all[from++]?.document.length ?? chars
+  return all.slice(from)
 }
 
 /** Not while it writes a stream: who is passed over is judged by beats, which may not begin anew. */

@@ -5,13 +5,15 @@
  * What is no record (`readEntry`) is passed over and counted: it changes nothing, for nobody.
  */
 import { Result } from "effect"
-import { apply, type Control, emptyControl } from "./Control.ts"
+import { applySaid, type Control, emptyControl } from "./Control.ts"
 import { type ControlEntry, readControl, readEntry } from "./controlCodec.ts"
 import type { SnapshotRecord } from "./ControlRecord.ts"
 
 /** What stands at a position of the control stream. */
 export interface StoredControl {
   readonly position: bigint
+  /** When, by the clock of who wrote it. */
+  readonly timeMs: number
   readonly value: Uint8Array | null
 }
 
@@ -65,7 +67,7 @@ export class ControlFold {
   }
 
   /** Undefined: it was read before, or is no record. */
-  read({ position, value }: StoredControl): FoldedRecord | undefined {
+  read({ position, timeMs, value }: StoredControl): FoldedRecord | undefined {
     if (position < this.#next) return undefined
     this.#next = position + 1n
     const found = value === null ? Result.fail("a tombstone") : readEntry(value)
@@ -76,7 +78,9 @@ export class ControlFold {
     const entry = found.success
     this.#sinceSnapshot++
     if (entry.record.kind === "snapshot") this.#noteSnapshot(entry.author, entry.record)
-    const after = apply(this.#control, entry.record)
+    const { author, reason } = entry
+    const saidMs = Number.isSafeInteger(timeMs) && timeMs > 0 ? timeMs : 0
+    const after = applySaid(this.#control, entry.record, { author, reason, timeMs: saidMs })
     const counts = after !== this.#control
     this.#control = after
     return { position, entry, counts }

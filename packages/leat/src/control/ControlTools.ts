@@ -14,18 +14,24 @@ import type { Transport } from "../transport/index.ts"
 import { type AppliedTable, ControlledRoutes } from "./ControlledRoutes.ts"
 import { ControlError } from "./ControlError.ts"
 import { openControlStream, readAll } from "./ControlStream.ts"
+import { backReason, type FleetProcess, type PastDocument, pastDocuments, processesOf, versionAt } from "./fleet.ts"
+
+export { watch } from "./watch.ts"
+export type { FleetChange, FleetProcess, PastDocument } from "./fleet.ts"
 
 /** The topic where nobody has named another. */
 export const topicDefault = "leat-control"
 
-/** What a control stream says. */
+/** What a control stream says. Versions are those that stand in the documents. */
 export interface FleetTable {
-  /** Documents that were applied up to now; 0: none. */
+  /** Of the document that was applied last; 0: none. */
   readonly version: number
   /** The one that was applied last; empty: none. */
   readonly document: string
+  /** Those that were applied last, oldest first, with that one: as many as 32, and no more than a mebibyte of text. */
+  readonly history: ReadonlyArray<PastDocument>
   /** The processes, by incarnation, with the version that was in force there at their last beat. */
-  readonly processes: ReadonlyArray<{ readonly incarnation: string; readonly applied: number }>
+  readonly processes: ReadonlyArray<FleetProcess>
   /** Things that stand there and are no records, as far as they are kept. */
   readonly unreadable: number
 }
@@ -39,38 +45,73 @@ export const read = (
     given(transport, ["read", "bounds"], { topic }),
     Effect.map(
       Effect.suspend(() => readAll(transport, topic)),
-      ({ control: { version, document, members }, unreadable }) => ({
-        version,
-        document,
-        processes: Array.from(members, ([incarnation, member]) => ({ incarnation, applied: member.version })),
+      ({ control, unreadable }) => ({
+        version: versionAt(control, control.version),
+        document: control.document,
+        history: pastDocuments(control),
+        processes: processesOf(control),
         unreadable
       })
     )
   )
 
-/** What a tool applies. */
-export interface ToolTable {
+/** Who writes something for a fleet. */
+export interface Tool {
   readonly topic?: string | undefined
-  /** Who applies it; no two runs have one name. */
+  /** Who it is; no two runs have one name. */
   readonly author: string
-  /** YAML or JSON text. Nothing checks it here: the processes refuse what has faults. */
-  readonly document: string
   readonly reason?: string | undefined
 }
 
-/** Writes a document for all, on top of what stands there. */
+/** What a tool applies. */
+export interface ToolTable extends Tool {
+  /** YAML or JSON text. Only its version is looked at here: the processes refuse what has faults. */
+  readonly document: string
+}
+
+/** Writes a document for all, on top of what stands there. Its version has to be higher than the last one. */
 export const apply = (transport: Transport, tool: ToolTable): Effect.Effect<AppliedTable, ControlError> =>
   Effect.suspend(() => {
-    const { topic = topicDefault, author, document, reason = "" } = isObject(tool) ? tool : ({} as ToolTable)
-    const opened = Effect.suspend(() => openControlStream({ transport, topic, author, isTool: true }))
-    const applied = Effect.flatMap(opened, (stream) => {
-      const routes = new ControlledRoutes()
-      routes.connected(stream)
-      return routes.apply(document, reason)
-    })
-    const texts = { topic, author, document, reason }
-    return Effect.andThen(given(transport, ["read", "bounds", "openWriter", "ensure"], texts), Effect.scoped(applied))
+    const { document } = isObject(tool) ? tool : ({} as ToolTable)
+    return writing(transport, tool, { document }, (routes, reason) => routes.apply(document, reason))
   })
+
+/**
+ * Applies an older document again: with a new version, above all others, and otherwise as it was written. Fails with `Refused` where the history does
+ * not have it.
+ *
+ * @example
+ * ```ts
+ * yield* ControlTools.rollback(transport, { author: "deploy 72", version: 12, reason: "13 was slow" })
+ * ```
+ */
+export const rollback = (
+  transport: Transport,
+  tool: Tool & { readonly version: number }
+): Effect.Effect<AppliedTable, ControlError> =>
+  Effect.suspend(() => {
+    const { version } = isObject(tool) ? tool : { version: 0 }
+    return writing(transport, tool, {}, (routes, reason) =>
+      Effect.flatMap(routes.textBackTo(version), (text) => routes.apply(text, backReason(version, reason)))
+    )
+  })
+
+function writing(
+  transport: Transport,
+  tool: Tool,
+  more: Readonly<Record<string, unknown>>,
+  write: (routes: ControlledRoutes, reason: string) => Effect.Effect<AppliedTable, ControlError>
+): Effect.Effect<AppliedTable, ControlError> {
+  const { topic = topicDefault, author, reason = "" } = isObject(tool) ? tool : ({} as Tool)
+  const opened = Effect.suspend(() => openControlStream({ transport, topic, author, isTool: true }))
+  const written = Effect.flatMap(opened, (stream) => {
+    const routes = new ControlledRoutes()
+    routes.connected(stream)
+    return write(routes, reason)
+  })
+  const texts = { topic, author, reason, ...more }
+  return Effect.andThen(given(transport, ["read", "bounds", "openWriter", "ensure"], texts), Effect.scoped(written))
+}
 
 /** For callers without types. */
 function given(

@@ -3,32 +3,44 @@
  * What a process refuses stays refused there alone, and its beat says which version it has.
  */
 import { Effect, Result } from "effect"
+import { versionIn } from "../routes/documentVersion.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { ControlError } from "./ControlError.ts"
 import type { ControlStream } from "./ControlStream.ts"
+import {
+  type FleetProcess,
+  type PastDocument,
+  pastDocuments,
+  processesOf,
+  textBackTo,
+  versionAt,
+  versionFault
+} from "./fleet.ts"
 
-/** Where the fleet is with its document, as this process has read it. */
+/** Where the fleet is with its document, as this process has read it. Versions are those that stand in the documents. */
 export interface ControlStatus {
-  /** Documents that were applied up to now; 0: none, and each process has its own. */
+  /** Of the document that was applied last; 0: none, and each process has its own. */
   readonly version: number
-  /** The one that is in force here; 0: the own one. */
+  /** Of the one that is in force here; 0: the own one. */
   readonly applied: number
   /** What this process refuses, with every fault; absent: nothing. */
   readonly refused?: { readonly version: number; readonly why: string }
   /** Why the control stream is not followed at the moment; absent: it is. */
   readonly trouble?: string
   /** The processes, by incarnation, with the version that was in force there at their last beat. Who is gone stays for a while. */
-  readonly processes: ReadonlyArray<{ readonly incarnation: string; readonly applied: number }>
+  readonly processes: ReadonlyArray<FleetProcess>
 }
 
 /** A document that was applied. */
 export interface AppliedTable {
-  /** Its number in the control stream. */
+  /** As the document says. */
   readonly version: number
 }
 
 /** Puts a document in force, or says every fault. */
 type Take = (document: string) => Effect.Effect<void, { readonly message: string }>
+
+const refused = (detail: string): ControlError => new ControlError({ reason: "Refused", detail })
 
 /** From one look at what was read to the next one, in milliseconds. */
 const lookMs = 250
@@ -38,6 +50,7 @@ const [againMsMin, againMsMax] = [1000, 60_000]
 export class ControlledRoutes {
   #stream: ControlStream | undefined
   #trouble: string | undefined
+  /** A number of the stream, and not the version that stands in the document; so it is wherever only this class and the stream look. */
   #applied = 0
   #refused: ControlStatus["refused"]
 
@@ -67,14 +80,15 @@ export class ControlledRoutes {
     this.#refused = undefined
   }
 
-  refuses(version: number, why: string): Effect.Effect<void> {
+  refuses(number: number, why: string): Effect.Effect<void> {
+    const version = this.#versionAt(number)
     const isTold = this.#refused?.version === version && this.#refused.why === why
     this.#refused = { version, why }
     const faults = why.replaceAll("\n", "; ")
     return isTold
       ? Effect.void
       : Telemetry.warn(
-          `version ${version} of the control stream was refused, and what was in force stays in force here: ${faults}`
+          `version ${version} of the routes, which was applied to the fleet, was refused, and what was in force stays in force here: ${faults}`
         )
   }
 
@@ -82,25 +96,51 @@ export class ControlledRoutes {
     const control = this.#stream?.control
     const trouble = this.#stream === undefined ? (this.#trouble ?? "not open yet") : this.#stream.trouble
     return {
-      version: control?.version ?? 0,
-      applied: this.#applied,
+      version: this.#versionAt(control?.version ?? 0),
+      applied: this.#versionAt(this.#applied),
       ...(this.#refused === undefined ? {} : { refused: this.#refused }),
       ...(trouble === undefined ? {} : { trouble }),
-      processes: Array.from(control?.members ?? [], ([incarnation, { version }]) => ({ incarnation, applied: version }))
+      processes: control === undefined ? [] : processesOf(control)
     }
+  }
+
+  #versionAt(number: number): number {
+    const control = this.#stream?.control
+    return control === undefined ? 0 : versionAt(control, number)
+  }
+
+  /** The documents that were applied last, oldest first, as far as they are kept. */
+  history(): ReadonlyArray<PastDocument> {
+    const control = this.#stream?.control
+    return control === undefined ? [] : pastDocuments(control)
+  }
+
+  /** The text of an older version under a new number, above this one too. */
+  textBackTo(version: number, above = 0): Effect.Effect<string, ControlError> {
+    return Effect.flatMap(this.#opened, ({ control }) => {
+      const found = textBackTo(control, version, above)
+      return "text" in found ? Effect.succeed(found.text) : Effect.fail(refused(found.fault))
+    })
+  }
+
+  get #opened(): Effect.Effect<ControlStream, ControlError> {
+    return Effect.suspend(() => {
+      if (this.#stream !== undefined) return Effect.succeed(this.#stream)
+      return Effect.fail(new ControlError({ reason: "Unreachable", detail: this.#trouble ?? "it is not open yet" }))
+    })
   }
 
   /** Writes a document for all. It counts where nobody was first. */
   apply(document: string, reason: string): Effect.Effect<AppliedTable, ControlError> {
-    return Effect.suspend(() => {
-      const stream = this.#stream
-      if (stream === undefined)
-        return Effect.fail(new ControlError({ reason: "Unreachable", detail: this.#trouble ?? "it is not open yet" }))
+    return Effect.flatMap(this.#opened, (stream) => {
+      const fault = versionFault(stream.control, document)
+      if (fault !== undefined) return Effect.fail(refused(fault))
       const base = stream.control.version
       const record = { kind: "table", base, document, places: new Map<string, never>() } as const
       return Effect.flatMap(stream.write(record, reason), ({ counts, control }) => {
-        if (counts) return Effect.succeed({ version: base + 1 })
-        const detail = `version ${base} was in force for who applied this, and somebody else has applied version ${control.version}; look at that and apply again`
+        if (counts) return Effect.succeed({ version: versionIn(document) })
+        const last = pastDocuments(control).at(-1)
+        const detail = `somebody else has applied version ${last?.version} meanwhile; look at that and apply again`
         return Effect.fail(new ControlError({ reason: "Overtaken", detail }))
       })
     })
@@ -121,7 +161,8 @@ export class ControlledRoutes {
         const taken = yield* Effect.result(take(table.document))
         if (Result.isSuccess(taken)) {
           this.took(table.version)
-          yield* Telemetry.inform(`version ${table.version} of the control stream is in force`)
+          const version = this.#versionAt(table.version)
+          yield* Telemetry.inform(`version ${version} of the routes, which was applied to the fleet, is in force`)
           continue
         }
         yield* this.refuses(table.version, taken.failure.message)

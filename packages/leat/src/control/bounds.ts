@@ -29,6 +29,13 @@ export const partsMax = 64
 /** Of a state: what its parts hold together. */
 export const stateBytesMax = partBytesMax * partsMax
 
+/** Documents that were applied and are kept, so that one can be looked at and taken again. */
+export const documentsKept = 32
+/** Characters of them together: four that are as long as may be, and all of those that people write. */
+export const keptCharsMax = 4 * documentCharsMax
+/** Of why a document was applied, as far as it is kept with it. */
+export const reasonCharsMax = 1000
+
 /** Retired epochs that a stream keeps, for people who look. */
 export const retiredKept = 8
 /** Writers that are gone and are kept, so that a late copy of their join does not count. */
@@ -51,13 +58,16 @@ export function recordFault(record: unknown): string | undefined {
 }
 
 /** What a state has too much of, as a sentence. */
-export function excessOf({ document: text, members, streams, unknownKinds }: Control): string | undefined {
+export function excessOf(control: Control): string | undefined {
+  const { document: text, history, members, streams, unknownKinds } = control
   const tooMany =
+    more(history.length, documentsKept, "documents") ??
     more(members.size, membersMax, "processes") ??
     more(streams.size, streamsMax, "streams") ??
     more(unknownKinds.size, unknownKindsMax, "unknown kinds of records")
   if (tooMany !== undefined) return tooMany
   let bytes = text.length * utf8BytesMax + fixedBytesMax
+  for (const { document: old, author, reason } of history) bytes += bytesOf(old) + bytesOf(author) + bytesOf(reason)
   for (const member of members.keys()) bytes += bytesOf(member) + fixedBytesMax
   for (const kind of unknownKinds) bytes += bytesOf(kind)
   for (const [stream, placement] of streams) {

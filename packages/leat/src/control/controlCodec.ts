@@ -9,6 +9,7 @@ import { readTag } from "../codec/readFields.ts"
 import { skipField } from "../codec/skipField.ts"
 import {
   documentCharsMax,
+  documentsKept,
   epochsMax,
   excessOf,
   groupsMax,
@@ -16,13 +17,14 @@ import {
   membersMax,
   nameCharsMax,
   partitionsMax,
+  reasonCharsMax,
   recordBytesMax,
   stateBytesMax,
   streamsMax,
   unknownKindsMax,
   writersMax
 } from "./bounds.ts"
-import type { Control } from "./Control.ts"
+import type { Control, KeptDocument } from "./Control.ts"
 import type { ControlRecord, Place } from "./ControlRecord.ts"
 import {
   blank,
@@ -167,9 +169,18 @@ const member = message<{ readonly beats: number; readonly version: number }>({
   version: one(2, count)
 })
 
+const applied = message<KeptDocument>({
+  version: one(1, count),
+  document: one(2, text(documentCharsMax)),
+  author: one(3, text(nameCharsMax)),
+  reason: one(4, text(reasonCharsMax)),
+  timeMs: one(5, count)
+})
+
 const state: Fields<Control> = {
   version: one(1, count),
   document: one(2, text(documentCharsMax)),
+  history: list(6, applied, documentsKept),
   streams: mapOf(3, name, placement, streamsMax),
   members: mapOf(4, name, member, membersMax),
   unknownKinds: setOf(5, name, unknownKindsMax)

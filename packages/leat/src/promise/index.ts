@@ -1,6 +1,7 @@
 /** The same front door for code that does not use Effect: promises, `for await` and `AbortSignal`; `await using` from Node 24 on. */
 import { Effect, Exit, Scope } from "effect"
 import type { AppliedTable, ControlStatus } from "../control/ControlledRoutes.ts"
+import type { PastDocument } from "../control/fleet.ts"
 import type { Contract } from "../contract/Contract.ts"
 import { Leat } from "../Leat.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "../OpenLeat.ts"
@@ -21,6 +22,7 @@ export type { EventId } from "../record/EventId.ts"
 export type { RoutesFile } from "../routes/RoutesFile.ts"
 export { ControlError, type ControlReason } from "../control/ControlError.ts"
 export type { AppliedTable, ControlStatus } from "../control/ControlledRoutes.ts"
+export type { FleetProcess, PastDocument } from "../control/fleet.ts"
 export type { ControlOptions } from "../routesSource.ts"
 export { WrongArgument } from "../given/takes.ts"
 export { RouteError } from "../routes/Routes.ts"
@@ -40,8 +42,12 @@ export * from "./PromiseStream.ts"
 export interface PromiseControl {
   /** Writes a document, text or value, for the whole fleet. Rejects with `RouteError` or `ControlError`. */
   readonly apply: (document: unknown, reason?: string) => Promise<AppliedTable>
+  /** Applies an older document again, by its version, with a new one. Rejects with `RouteError` or `ControlError`. */
+  readonly rollback: (version: number, reason?: string) => Promise<AppliedTable>
   /** Which document is in force where, as far as this process has read. */
   readonly status: () => ControlStatus
+  /** The documents that were applied last, oldest first: as many as 32, and no more than a mebibyte of text. */
+  readonly history: () => ReadonlyArray<PastDocument>
 }
 
 /**
@@ -157,7 +163,9 @@ export class PromiseLeat implements AsyncDisposable {
     if (control === undefined) return undefined
     return {
       apply: (document, reason) => Effect.runPromise(control.apply(document, reason)),
-      status: control.status
+      rollback: (version, reason) => Effect.runPromise(control.rollback(version, reason)),
+      status: control.status,
+      history: control.history
     }
   }
 

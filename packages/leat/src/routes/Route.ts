@@ -230,10 +230,15 @@ export class RouteBuilder {
 
   /** The first entry of `subscriptions` that matches, or the defaults. */
   subscription(stream: string, group: string): SubscriptionSettings {
-    const spec = (this.#document.subscriptions ?? []).find(
+    const spec = this.#document.subscriptions?.[this.subscriptionIndex(stream, group)]
+    return spec === undefined ? subscriptionDefaults : this.#settings(spec)
+  }
+
+  /** Of the first entry of `subscriptions` that matches; -1: none. */
+  subscriptionIndex(stream: string, group: string): number {
+    return (this.#document.subscriptions ?? []).findIndex(
       ({ match }) => globMatches(match.stream, stream) && globMatches(match.group ?? "*", group)
     )
-    return spec === undefined ? subscriptionDefaults : this.#settings(spec)
   }
 
   #leg(spec: LegSpec, stream: string, path: string): Leg {

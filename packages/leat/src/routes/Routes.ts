@@ -172,6 +172,11 @@ export class Routes {
     return this.#builder.subscription(stream, group)
   }
 
+  /** Which entry of `subscriptions` says so; -1: none, and the defaults hold. */
+  subscriptionIndex(stream: string, group: string): number {
+    return this.#builder.subscriptionIndex(stream, group)
+  }
+
   /** What a contract by itself asks for and the table does not give; empty when all is well. For all sources when none is named. */
   check(contract: ContractInfo, source?: string): ReadonlyArray<RouteFault> {
     const wrong = noContract(contract)

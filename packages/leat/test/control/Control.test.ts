@@ -1,5 +1,8 @@
+import { Result } from "effect"
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { apply, type Control, emptyControl } from "../../src/control/Control.ts"
+import { apply, applySaid, type Control, emptyControl, type Said } from "../../src/control/Control.ts"
+import { readControl, writeControl } from "../../src/control/controlCodec.ts"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
 import { dutiesOf } from "../../src/control/duties.ts"
 import type { Placement } from "../../src/control/Placement.ts"
@@ -146,5 +149,68 @@ describe("the fold of the control stream", () => {
     const newer = apply(moving, { kind: "split" } as unknown as ControlRecord)
     expect(newer).toEqual({ ...moving, unknownKinds: new Set(["split"]) })
     expect(apply(newer, { kind: "split" } as unknown as ControlRecord)).toBe(newer)
+  })
+})
+
+describe("the documents that were applied", () => {
+  const applies = (control: Control, document: string, said: Partial<Said> = {}): Control =>
+    applySaid(
+      control,
+      { kind: "table", base: control.version, document, places: new Map() },
+      { author: "one", reason: "", timeMs: 7, ...said }
+    )
+  const documents = ({ history }: Control) => history.map(({ document }) => document)
+
+  it("are kept with who applied them, when and why", () => {
+    const first = applies(emptyControl, "a", { reason: "begin" })
+    const second = applies(first, "b", { author: "two", timeMs: 9 })
+    expect(second.history).toEqual([
+      { version: 1, document: "a", author: "one", reason: "begin", timeMs: 7 },
+      { version: 2, document: "b", author: "two", reason: "", timeMs: 9 }
+    ])
+    expect(second).toMatchObject({ version: 2, document: "b" })
+    const late = applySaid(
+      second,
+      { kind: "table", base: 1, document: "c", places: new Map() },
+      { author: "three", reason: "", timeMs: 10 }
+    )
+    expect(late).toBe(second)
+  })
+
+  it("are kept up to a number, the newest ones", () => {
+    let control = emptyControl
+    for (let number = 1; number <= 40; number++) control = applies(control, `d${number}`)
+    expect(documents(control)).toEqual(Array.from({ length: 32 }, (_, index) => `d${index + 9}`))
+    expect(control.version).toBe(40)
+  })
+
+  it("are kept up to as many characters as four that are as long as may be", () => {
+    const long = (name: string) => name.repeat(262_144)
+    let control = applies(emptyControl, "short")
+    for (const name of "abc") control = applies(control, long(name))
+    expect(documents(control)).toEqual(["short", "a", "b", "c"].map((name) => (name === "short" ? name : long(name))))
+    control = applies(control, long("d"))
+    expect(documents(control)).toEqual(["a", "b", "c", "d"].map(long))
+    control = applies(control, "e")
+    expect(documents(control)).toEqual(["b", "c", "d"].map(long).concat("e"))
+  })
+
+  it("are kept with as much of the reason as can be written", () => {
+    const control = applies(emptyControl, "a", { reason: `${"x".repeat(999)}\u{1F600}` })
+    expect(control.history[0]?.reason).toBe(`${"x".repeat(999)}\uFFFD`)
+    expect(Result.getOrThrow(readControl(writeControl(control)))).toEqual(control)
+  })
+
+  it("come back from a snapshot, which others can read", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.string({ unit: "grapheme" }), fc.string(), fc.nat()), { maxLength: 40 }),
+        (all) => {
+          let control = emptyControl
+          for (const [document, reason, timeMs] of all) control = applies(control, document, { reason, timeMs })
+          expect(Result.getOrThrow(readControl(writeControl(control)))).toEqual(control)
+        }
+      )
+    )
   })
 })

@@ -3,7 +3,7 @@ import { MemoryBroker, memoryTransport, TransportError } from "leat"
 import { faultTransport, type SendFault, seededRandom, simulate, waitUntil } from "leat/testing"
 import { batchOf, sendEffect, type Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import { apply, type Control, emptyControl } from "../../src/control/Control.ts"
+import { applySaid, type Control, emptyControl } from "../../src/control/Control.ts"
 import { readEntry, writeControl, writeEntry } from "../../src/control/controlCodec.ts"
 import type { ControlError } from "../../src/control/ControlError.ts"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
@@ -43,11 +43,11 @@ const rawOf = (transport: Transport): Effect.Effect<Raw, TransportError> =>
   Effect.map(Stream.runCollect(transport.read(topic, 0, { fromPosition: 0n })), (batches) => {
     let control = emptyControl
     const lines: Array<string> = []
-    for (const { value } of batches.flatMap(({ records }) => [...records])) {
+    for (const { value, timeMs } of batches.flatMap(({ records }) => [...records])) {
       const found = readEntry(value ?? new Uint8Array(0))
       if (found._tag === "Failure") continue
       const { author, reason, record } = found.success
-      const after = apply(control, record)
+      const after = applySaid(control, record, { author, reason, timeMs })
       lines.push(`${author} ${record.kind} ${reason} ${after === control ? "does not count" : "counts"}`)
       control = after
     }

@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Logger, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Logger, type Scope } from "effect"
 import { type Driver, Leat, type LeatOptions, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
 import { open } from "leat/promise"
 import { simulate } from "leat/testing"
@@ -69,7 +69,7 @@ describe("the routes of a fleet", () => {
         const two = yield* opened(fleet, { routes: documentOf(1) })
         const notes = yield* two.stream(noteContract())
         yield* notes.publish({ key: "a", text: "1" })
-        expect(yield* controlOf(one).apply(documentOf(2, ", linger: 7 millis"), "less load")).toEqual({ version: 1 })
+        expect(yield* controlOf(one).apply(documentOf(2, ", linger: 7 millis"), "less load")).toEqual({ version: 2 })
         yield* Effect.sleep("3 seconds")
         for (const leat of [one, two]) expect(version(leat)).toBe(2)
         expect(two.routes().lookup("test.notes", "test")?.legs[0]?.lingerMs).toBe(7)
@@ -79,16 +79,16 @@ describe("the routes of a fleet", () => {
         expect(version(three)).toBe(2)
         yield* Effect.sleep("12 seconds")
         const { processes, ...rest } = controlOf(one).status()
-        expect(rest).toEqual({ version: 1, applied: 1 })
+        expect(rest).toEqual({ version: 2, applied: 2 })
         expect(processes.map(({ incarnation }) => incarnation).toSorted()).toEqual(
           [one, two, three].map(({ incarnation }) => incarnation).toSorted()
         )
-        expect(processes.map(({ applied }) => applied)).toEqual([1, 1, 1])
+        expect(processes.map(({ applied }) => applied)).toEqual([2, 2, 2])
       })
     )
     expect(lines).toEqual([
-      "Info version 1 of the control stream is in force",
-      "Info version 1 of the control stream is in force"
+      "Info version 2 of the routes, which was applied to the fleet, is in force",
+      "Info version 2 of the routes, which was applied to the fleet, is in force"
     ])
   })
 
@@ -108,7 +108,83 @@ describe("the routes of a fleet", () => {
         yield* Effect.sleep("3 seconds")
         const lingers = [one, two].map((leat) => leat.routes().lookup("s", "test")?.legs[0]?.lingerMs)
         expect(lingers).toEqual(became[0] === "applied" ? [1, 1] : [2, 2])
-        expect(yield* controlOf(two).apply(documentOf(3))).toEqual({ version: 2 })
+        expect(yield* controlOf(two).apply(documentOf(3))).toEqual({ version: 3 })
+      })
+    )
+  })
+
+  it("are told with who applied them, and go back to an older document under a new version", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        expect(controlOf(two).history()).toEqual([])
+        const none = yield* Effect.flip(controlOf(two).rollback(1))
+        expect(none.message).toBe(
+          "control stream: Refused: no document was applied yet, so there is none to go back to"
+        )
+        const startMs = yield* Clock.currentTimeMillis
+        yield* controlOf(one).apply(documentOf(2, ", linger: 7 millis"), "less load")
+        yield* Effect.sleep("3 seconds")
+        yield* controlOf(two).apply(`# more\n${documentOf(5, ", linger: 9 millis")}`)
+        yield* Effect.sleep("3 seconds")
+        expect(yield* controlOf(one).rollback(2, "it was slow")).toEqual({ version: 6 })
+        yield* Effect.sleep("3 seconds")
+        for (const leat of [one, two]) {
+          expect(version(leat)).toBe(6)
+          expect(leat.routes().lookup("s", "test")?.legs[0]?.lingerMs).toBe(7)
+          const told = controlOf(leat).history()
+          expect(told.map(({ timeMs, ...rest }) => ({ ...rest, afterMs: timeMs - startMs < 20_000 }))).toEqual([
+            {
+              version: 2,
+              document: documentOf(2, ", linger: 7 millis"),
+              author: one.incarnation,
+              reason: "less load",
+              afterMs: true
+            },
+            {
+              version: 5,
+              document: `# more\n${documentOf(5, ", linger: 9 millis")}`,
+              author: two.incarnation,
+              reason: "",
+              afterMs: true
+            },
+            {
+              version: 6,
+              document: documentOf(6, ", linger: 7 millis"),
+              author: one.incarnation,
+              reason: "back to version 2: it was slow",
+              afterMs: true
+            }
+          ])
+        }
+        const unknown = yield* Effect.flip(controlOf(two).rollback(3))
+        expect(unknown).toMatchObject({
+          reason: "Refused",
+          detail: "there is no version 3 in the history, which has 2, 5, 6"
+        })
+        const same = yield* Effect.flip(controlOf(two).rollback(6))
+        expect(same.message).toContain("version 6 was applied last, so there is nothing to go back from")
+      })
+    )
+  })
+
+  it("are not written under a version that the fleet has passed, though this process has refused it", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const own: Driver = { ...fleet.driver, name: "own" }
+        const one = yield* opened(fleet, { routes: documentOf(1), drivers: [fleet.driver, own] })
+        const two = yield* opened(fleet, { routes: documentOf(1) })
+        yield* controlOf(one).apply(documentOf(5).replace("transport: memory", "transport: own"))
+        yield* Effect.sleep("3 seconds")
+        expect(version(two)).toBe(1)
+        const error = yield* Effect.flip(controlOf(two).apply(documentOf(4)))
+        expect(error).toMatchObject({
+          reason: "Refused",
+          detail:
+            "version 4 is not higher than 5, which was applied last; give it a higher number, also to go back to what it says"
+        })
+        expect(yield* controlOf(two).apply(documentOf(6))).toEqual({ version: 6 })
       })
     )
   })
@@ -138,7 +214,7 @@ describe("the routes of a fleet", () => {
           clusters: { local: { transport: "memory" } },
           routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic: "{stream}" }] }]
         }
-        expect(yield* controlOf(one).apply(value, 7 as never)).toEqual({ version: 1 })
+        expect(yield* controlOf(one).apply(value, 7 as never)).toEqual({ version: 2 })
         const circle: Record<string, unknown> = { ...value, version: 3 }
         circle["clusters"] = { local: { transport: "memory", own: circle } }
         const errors = yield* Effect.forEach([circle, { ...value, version: 3n }, undefined], (wrong) =>
@@ -161,10 +237,10 @@ describe("the routes of a fleet", () => {
         yield* Effect.sleep("3 minutes")
         expect([one, two].map(version)).toEqual([2, 1])
         expect(controlOf(two).status()).toMatchObject({
-          version: 1,
+          version: 2,
           applied: 0,
           refused: {
-            version: 1,
+            version: 2,
             why: "clusters.local.transport: no driver named own; the application allows memory, shared"
           }
         })
@@ -182,7 +258,7 @@ describe("the routes of a fleet", () => {
     const told = lines.filter((line) => line.startsWith("Warn"))
     expect(told).toHaveLength(2)
     expect(told[0]).toBe(
-      "Warn version 1 of the control stream was refused, and what was in force stays in force here: clusters.local.transport: no driver named own; the application allows memory, shared"
+      "Warn version 2 of the routes, which was applied to the fleet, was refused, and what was in force stays in force here: clusters.local.transport: no driver named own; the application allows memory, shared"
     )
   })
 
@@ -257,8 +333,10 @@ describe("the routes of a fleet", () => {
     const { driver } = shared()
     const options = { source: "test", drivers: [driver], control: { cluster: { transport: "shared" } } }
     await using leat = await open({ ...options, routes: documentOf(1) })
-    expect(await leat.control?.apply(documentOf(2), "because")).toEqual({ version: 1 })
-    while (leat.control?.status().applied !== 1) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await leat.control?.apply(documentOf(2), "because")).toEqual({ version: 2 })
+    expect(leat.control?.history().map(({ reason }) => reason)).toEqual(["because"])
+    await expect(leat.control?.rollback(7)).rejects.toThrow("there is no version 7 in the history, which has 2")
+    while (leat.control?.status().applied !== 2) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(leat.effect.routes().version).toBe(2)
     await using alone = await open({ source: "test" })
     expect(alone.control).toBeUndefined()

@@ -62,6 +62,8 @@ export function brokenByRecord(before: Control, after: Control, record: ControlR
       return `I5: a table that was based on version ${record.base} counts on top of ${before.version}`
     if (counts && after.version <= before.version)
       return `I5: the version goes from ${before.version} to ${after.version}`
+    if (counts && !isKept(before, after, record.document))
+      return `I5: version ${after.version} was applied, and the history has ${versionsIn(after) || "nothing"}`
   }
   if ("stream" in record && "base" in record) {
     const step = placementIn(before, record.stream).step
@@ -76,6 +78,14 @@ export function brokenByRecord(before: Control, after: Control, record: ControlR
     textOf(before.streams.get(neighbour)) !== textOf(after.streams.get(neighbour))
   return isForeign ? `I11: a record of ${record.stream} changes ${neighbour}` : reopenedFault(before, after)
 }
+
+/** What was applied stays known, each under its version. */
+function isKept(before: Control, after: Control, document: string): boolean {
+  const known = [versionsIn(before), before.version + 1].filter((one) => one !== "").join(", ")
+  return versionsIn(after) === known && after.history.at(-1)?.document === document
+}
+
+const versionsIn = ({ history }: Control): string => history.map(({ version }) => version).join(", ")
 
 const order = ["planned", "open", "sealing", "sealed", "abandoned", "retired"]
 

@@ -468,6 +468,24 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     breaks: "I7"
   },
   {
+    name: "a snapshot forgets the documents before",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "history: list(6, applied, documentsKept)",
+        replace: "history: { ...list(6, applied, documentsKept), write: () => undefined }"
+      }
+    ],
+    in: "merge",
+    breaks: "I5"
+  },
+  {
+    name: "the document in force is kept alone",
+    edits: [{ file: "Control", find: "const all = [...history, {", replace: "const all = [{" }],
+    in: "merge",
+    breaks: "I5"
+  },
+  {
     name: "a snapshot takes an end for none",
     edits: [
       {

@@ -2,6 +2,14 @@ import type { Mutant } from "./Mutant.ts"
 
 export const routesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "the version of a document is written over the first number that looks like it",
+    file: "routes/documentVersion.ts",
+    find: `text.slice(0, range[0])`,
+    replace: `text.slice(0, Math.max(0, text.indexOf("12")))`,
+    foundBy: "routes/documentVersion.test.ts",
+    test: "a text with another version"
+  },
+  {
     name: "a driver that gives no answer any more is said to fail as before",
     file: "routes/OpeningWatch.ts",
     find: `last.times === toldTimes`,
