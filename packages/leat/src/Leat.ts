@@ -2,7 +2,20 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope } from "effect"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Random,
+  Result,
+  Scheduler,
+  Scope,
+  Semaphore
+} from "effect"
 import type { BucketNext } from "./transport/Announcement.ts"
 import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
@@ -22,14 +35,13 @@ import type { Cluster } from "./routes/Clusters.ts"
 import { kindOf } from "./given/takes.ts"
 import { leatFaults } from "./leatFaults.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
-import { planRoutes } from "./routes/planRoutes.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
-import { partitionFault } from "./routes/partitionFault.ts"
-import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import { type Control, routesSource, type RoutesSource } from "./routesSource.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
+import { HeldLegs, type HeldLegsOptions } from "./publish/HeldLegs.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
@@ -37,6 +49,7 @@ import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
+import { TableSwaps } from "./TableSwaps.ts"
 import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
@@ -70,12 +83,13 @@ interface OpenStream {
     readonly close: () => void
     readonly swap: (to: Destinations) => void
   }
+  readonly legs: HeldLegs
 }
 
 /** A stream that is open or being opened. */
 interface Asked {
   readonly contract: ContractInfo
-  readonly open: Effect.Effect<OpenStream, OpenError, Scope.Scope>
+  readonly open: () => Effect.Effect<OpenStream, OpenError, Scope.Scope>
   /** Who waits for it. The stream is forgotten with the last of them, when it is not open by then. */
   callers: number
   /** Whether it is open until the leat closes. */
@@ -104,6 +118,7 @@ class OpenedLeat implements OpenLeat {
   readonly #asked = new Map<string, Asked>()
   readonly #sinks: Sinks
   readonly #legs: Legs
+  readonly #holding: HeldLegsOptions
   /** Clusters that are open or being opened, as they were then. */
   readonly #clusters = new Map<string, Cluster>()
   readonly #streams = new Map<string, OpenStream>()
@@ -111,6 +126,7 @@ class OpenedLeat implements OpenLeat {
   readonly #clock: TurnClock
   readonly #announcer: Announcer
   readonly #closing = Deferred.makeUnsafe<void>()
+  readonly #swaps: TableSwaps
   #routes: Routes
   /** The streams that are open or being opened, and where they meet in the table in force. */
   #meetings: Meetings
@@ -144,11 +160,11 @@ class OpenedLeat implements OpenLeat {
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open ?? Effect.fail(closedError))
+      streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open() ?? Effect.fail(closedError))
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
-      declared: (cluster) => this.#routes.clusters.get(cluster),
+      declared: (cluster) => this.#swaps.clusterOf(cluster),
       pumps: new Pumps(runtime.context, this.#clock, options.buffers?.bytes),
       watch: this.#watch,
       ledger,
@@ -157,6 +173,23 @@ class OpenedLeat implements OpenLeat {
       scope: scopes.transports
     })
     this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, ledger)
+    this.#swaps = new TableSwaps({
+      source: options.source,
+      drivers,
+      sinks: this.#sinks,
+      groups: this.#groups,
+      clusters: this.#clusters,
+      contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
+      streams: () => Array.from(this.#streams.values()),
+      inForce: () => this.#routes,
+      adopt: (table) => this.#adopt(table),
+      closing: this.#closing
+    })
+    this.#holding = {
+      sinks: this.#sinks,
+      joined: (stream) => this.#joined(stream),
+      schedule: tasksOf(runtime.scheduler)
+    }
   }
 
   readonly routes = (): Routes => this.#routes
@@ -184,7 +217,7 @@ class OpenedLeat implements OpenLeat {
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
     if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-    const asked = found ?? { contract, open: this.#openStream(contract), callers: 0, isHeld: false }
+    const asked = found ?? { contract, open: () => this.#openStream(contract), callers: 0, isHeld: false }
     asked.callers++
     this.#asked.set(stream, asked)
     return Effect.succeed(asked)
@@ -219,7 +252,7 @@ class OpenedLeat implements OpenLeat {
     return Effect.suspend(() => {
       if (typeof cluster !== "string")
         return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
-      const known = this.#routes.clusters.get(cluster)
+      const known = this.#swaps.clusterOf(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
       return Effect.andThen(
         Effect.acquireRelease(
@@ -241,48 +274,7 @@ class OpenedLeat implements OpenLeat {
     })
   )
 
-  readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> =>
-    Effect.suspend(() => {
-      if (this.isClosing)
-        return Effect.fail(
-          new RouteError({
-            faults: [{ path: "", message: "the leat is closed, and no table is put in force any more" }]
-          })
-        )
-      const contracts = Array.from(this.#asked.values(), ({ contract }) => contract)
-      const { source } = this
-      const compiled = Routes.compile(document, { drivers: this.#drivers, contracts, source })
-      if (Result.isFailure(compiled)) return Effect.fail(compiled.failure)
-      const routes = compiled.success
-      const open = contracts.map(({ stream }) => ({ stream, source, groups: this.#groups.of(stream) }))
-      const { refused, streams } = planRoutes(this.#routes, routes, open, this.#clusters)
-      const comingAndGoing =
-        refused.length > 0 ? [] : streams.flatMap(({ legs }) => legs.filter(({ change }) => change !== "settings"))
-      const faults = [
-        ...refused,
-        ...comingAndGoing.map(({ leg, sink, change }) => ({
-          path: leg.path,
-          message: `${sink} would be ${change}, which this version cannot do`
-        })),
-        ...contracts.flatMap((contract) => this.#unready(contract, routes))
-      ]
-      if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-      return Effect.sync(() => this.#adopt(routes))
-    })
-
-  /** Legs that would have to take every event, and cannot take any yet: what is published would seem to be stored there. */
-  #unready(contract: ContractInfo, routes: Routes): ReadonlyArray<RouteFault> {
-    const was = this.#routes.lookup(contract.stream, this.source)
-    const route = routes.lookup(contract.stream, this.source)
-    if (route === undefined) return []
-    return route.legs.flatMap((leg) => {
-      const { required, sink, path } = leg
-      if (!required || was?.legs.find((one) => one.sink === sink)?.required !== false) return []
-      const found = this.#sinks.find(sink)
-      if (found !== undefined && partitionFault(contract, route, leg, found.partitions) === undefined) return []
-      return [{ path, message: `${sink} is not open for ${contract.stream}; it can become required when it is` }]
-    })
-  }
+  readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> => this.#swaps.swap(document)
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
     ...this.#sinks.all.map(({ bufferedBytes, leg, shareBytes, spilling, fallingBack, breaker, trouble }) => ({
@@ -338,22 +330,29 @@ class OpenedLeat implements OpenLeat {
   #openStream<T>(contract: Contract<T>): Effect.Effect<OpenStream, OpenError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const { stream } = contract
-      const asked = yield* this.#routeOf(contract)
-      yield* Effect.forEach(asked.legs, (leg) => this.#sinkFor(contract, asked, leg), {
-        concurrency: "unbounded",
-        discard: true
-      })
-      const readTransport = yield* this.#sinks.transportOf(asked.readLeg)
-      const { fallback } = asked.readLeg
-      const ofFallback = fallback?.back === "stay" ? yield* this.#shared.transports.get(fallback.cluster) : undefined
-      let open: OpenStream | undefined
-      const closed = Effect.sync(() => {
+      const legs = new HeldLegs(contract, this.#holding)
+      let opened: OpenStream | undefined
+      const closed = Effect.suspend(() => {
         // What is closing is counted and announced until its sinks are empty.
-        if (open !== undefined && !this.isClosing) this.#streams.delete(stream)
+        if (opened !== undefined && !this.isClosing) this.#streams.delete(stream)
+        return legs.close()
       })
       yield* Scope.addFinalizer(yield* Effect.scope, closed)
-      open = this.#opened(contract, asked, readTransport, ofFallback)
-      return open
+      const asked = yield* this.#routeOf(contract)
+      const open = (route: Route) =>
+        Effect.forEach(legs.missing(route), (leg) => legs.open(route, leg), { concurrency: "unbounded", discard: true })
+      yield* open(asked)
+      // Its sink holds it.
+      const readTransport = yield* Effect.scoped(this.#sinks.transportOf(asked.readLeg))
+      const { fallback } = asked.readLeg
+      const ofFallback = fallback?.back === "stay" ? yield* this.#shared.transports.get(fallback.cluster) : undefined
+      // A table that was put in force meanwhile moves nothing that is being opened, but it may have other legs.
+      for (let route = asked; ; yield* open(route)) {
+        route = this.#routes.lookup(stream, this.source) ?? asked
+        if (legs.missing(route).length === 0) break
+      }
+      opened = this.#opened(contract, asked, legs, { readTransport, ofFallback })
+      return opened
     })
   }
 
@@ -361,12 +360,12 @@ class OpenedLeat implements OpenLeat {
   #opened<T>(
     contract: Contract<T>,
     asked: Route,
-    readTransport: Transport,
-    ofFallback: Transport | undefined
+    legs: HeldLegs,
+    { readTransport, ofFallback }: { readonly readTransport: Transport; readonly ofFallback: Transport | undefined }
   ): OpenStream {
     const { stream } = contract
-    // A table may have been put in force meanwhile; it moves nothing that is being opened.
     const route = this.#routes.lookup(stream, this.source) ?? asked
+    this.#release(legs.commit(route))
     const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.#ledger, this.#clock)
     const opened = new EventStream({
       contract,
@@ -381,7 +380,7 @@ class OpenedLeat implements OpenLeat {
       scope: this.#scopes.subscriptions,
       scheduler: this.#runtime.scheduler
     })
-    const open = { contract, stream: opened, publisher }
+    const open = { contract, stream: opened, publisher, legs }
     this.#streams.set(stream, open)
     if (route.objective !== undefined) this.#losses.begin()
     return open
@@ -397,15 +396,11 @@ class OpenedLeat implements OpenLeat {
     })
   }
 
-  /** Required legs wait for their sink; a best-effort leg joins the stream between two events, once its sink is open. */
-  #sinkFor(contract: ContractInfo, route: Route, leg: Leg): Effect.Effect<void, OpenError, Scope.Scope> {
-    const wrong = (partitions: number) => partitionFault(contract, route, leg, partitions)
-    const request = { leg, stream: contract.stream, isCompacted: contract.compacted, wrong }
-    if (leg.required) return Effect.asVoid(this.#sinks.open(request))
-    return this.#sinks.openLater(request, this.#scopes.streams, () => {
-      const now = this.#routes.lookup(contract.stream, this.source)
-      if (now !== undefined) this.#streams.get(contract.stream)?.publisher.swap(this.#legs.destinations(contract, now))
-    })
+  /** The sink of a best-effort leg has opened: it joins the stream between two events. */
+  #joined(stream: string): void {
+    const open = this.#streams.get(stream)
+    const route = this.#routes.lookup(stream, this.source)
+    if (route !== undefined) open?.publisher.swap(this.#legs.destinations(open.contract, route))
   }
 
   #adopt(routes: Routes): void {
@@ -417,10 +412,17 @@ class OpenedLeat implements OpenLeat {
       if (route === undefined) continue
       for (const leg of route.legs) this.#sinks.configure(leg)
       const open = this.#streams.get(contract.stream)
-      open?.publisher.swap(this.#legs.destinations(contract, route))
-      open?.stream.configureSubscriptions()
-      if (open !== undefined && route.objective !== undefined) this.#losses.begin()
+      if (open === undefined) continue
+      open.publisher.swap(this.#legs.destinations(contract, route))
+      this.#release(open.legs.commit(route))
+      open.stream.configureSubscriptions()
+      if (route.objective !== undefined) this.#losses.begin()
     }
+  }
+
+  /** In its own time, and until the leat closes, which gives all back. */
+  #release(leaving: Effect.Effect<void> | undefined): void {
+    if (leaving !== undefined) Effect.runForkWith(this.#runtime.context)(Effect.forkIn(leaving, this.#scopes.streams))
   }
 
   /** The open streams whose loss is watched. */

@@ -145,8 +145,9 @@ export class PromiseLeat implements AsyncDisposable {
   }
 
   /**
-   * Puts another route document in force: YAML or JSON text, or the value. Rejects with `RouteError` and changes nothing
-   * when it has faults, or would move a stream that is open.
+   * Puts another route document in force: YAML or JSON text, or the value. Legs that it adds are opened first, which takes as long as that; legs that
+   * it removes are closed when what they have is sent. Rejects with `RouteError` and changes nothing when it has faults, would move a stream that is
+   * open, or when a leg that it requires cannot be opened.
    *
    * @example
    * ```ts

@@ -196,6 +196,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     return lanes
   }
 
+  /** Whether it takes nothing more. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
     return this.#buffer.usedBytes

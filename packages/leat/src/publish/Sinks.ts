@@ -53,17 +53,26 @@ export interface SinksOptions {
   readonly scope: Scope.Scope
 }
 
+/** A stream that waits for the sink of a best-effort leg. */
+interface Waiting {
+  readonly request: SinkRequest
+  /** The sink is held until it closes. */
+  readonly scope: Scope.Scope
+  readonly opened: () => void
+}
+
 /** A sink that could not be opened yet. */
 interface Unopened {
+  /** What was asked for first. */
   readonly request: SinkRequest
-  /** Of each stream that waits, what is wrong with so many partitions for it: one that can use the sink is enough to open it. */
-  readonly wrong: Array<SinkRequest["wrong"]>
+  /** It is tried for as long as there is one. */
+  readonly waiting: Set<Waiting>
   /** Completes when the first attempt has ended, either way. */
   readonly tried: Deferred.Deferred<void>
-  readonly whenOpen: Array<() => void>
   /** Completed when there is a reason to try before the delay is over. */
   again: Deferred.Deferred<void>
   error: OpenError | undefined
+  opening: Fiber.Fiber<void> | undefined
 }
 
 /** How long a stream that is opened waits for the sinks of its best-effort legs, so that a healthy one misses no event. */
@@ -97,9 +106,10 @@ export class Sinks {
     this.#shared = new Shared(options.scope, (name) => this.#lookup(name))
   }
 
-  /** The sink of a name (`cluster/topic`), when it is open. */
+  /** The sink of a name (`cluster/topic`), when it is open. One that is closing takes nothing more. */
   find(name: string): Sink | undefined {
-    return this.#open.get(name)
+    const sink = this.#open.get(name)
+    return sink?.isClosing === true ? undefined : sink
   }
 
   /** What a cluster of the table in force declares. */
@@ -124,7 +134,7 @@ export class Sinks {
 
   /** Why a best-effort leg takes nothing, as its drops are counted: its sink is not open, or is one that it cannot use. */
   reason(name: string): string {
-    if (this.#open.has(name)) return "Unsupported"
+    if (this.find(name) !== undefined) return "Unsupported"
     const error = this.#unopened.get(name)?.error
     return error instanceof TransportError ? error.reason : error === undefined ? "Unavailable" : "Unsupported"
   }
@@ -146,14 +156,24 @@ export class Sinks {
     return Effect.gen({ self: this }, function* () {
       this.#requests.set(leg.sink, request)
       this.#streamsOf(leg.sink).add(request.stream)
-      // Before anything is created; and once more, because somebody else may have created it meanwhile.
-      if (!this.#open.has(leg.sink)) {
-        const asked = Effect.map(this.#reached(leg), ({ partitions }) => partitions)
-        yield* check(yield* hasStandIn(leg) ? unlessAway(asked, this.#partitionsOfAway(leg, awayMs)) : asked)
-      }
-      const sink = yield* this.#shared.get(leg.sink)
-      yield* check(sink.partitions)
-      return sink
+      // The sink holds its cluster: whoever asks that holds it until the sink is open.
+      const asking = Scope.makeUnsafe()
+      return yield* Effect.gen({ self: this }, function* () {
+        // Before anything is created; and once more, because somebody else may have created it meanwhile.
+        if (!this.#open.has(leg.sink)) {
+          const asked = Effect.map(this.#reached(leg), ({ partitions }) => partitions)
+          const known = hasStandIn(leg) ? unlessAway(asked, this.#partitionsOfAway(leg, awayMs)) : asked
+          yield* check(yield* Scope.provide(known, asking))
+        }
+        const sink = yield* this.#shared.get(leg.sink)
+        yield* check(sink.partitions)
+        return sink
+      }).pipe(
+        Effect.onExit((exit) => {
+          const left = Scope.close(asking, Exit.void)
+          return Exit.isSuccess(exit) ? left : Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, left))
+        })
+      )
     })
   }
 
@@ -161,26 +181,41 @@ export class Sinks {
    * Opens the sink of a best-effort leg, again and again until it is open, and holds it until `scope` closes; `opened` is called then, at
    * once when it is open. Completes after the first attempt, or when the patience of a stream that is opened is over.
    */
-  openLater(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
+  openLater(request: SinkRequest, scope: Scope.Scope, opened: () => void): Effect.Effect<void> {
     // Noted and begun in one step: whoever is interrupted in between would leave a sink that nobody opens.
     return Effect.uninterruptibleMask((restore) => {
       const { sink } = request.leg
-      if (this.#open.has(sink)) return restore(this.#join(request, scope, opened))
+      if (this.find(sink) !== undefined) return restore(this.#join(request, scope, opened))
       const found = this.#unopened.get(sink)
       const unopened = found ?? unopenedOf(request)
-      unopened.wrong.push(request.wrong)
-      unopened.whenOpen.push(opened)
+      const waiting = { request, scope, opened }
+      unopened.waiting.add(waiting)
       const tried = Effect.asVoid(Effect.timeoutOption(Deferred.await(unopened.tried), patience))
-      if (found !== undefined) return Effect.andThen(Deferred.succeed(found.again, undefined), restore(tried))
+      const left = Scope.addFinalizer(scope, this.#left(unopened, waiting))
+      if (found !== undefined)
+        return Effect.andThen(left, Effect.andThen(Deferred.succeed(found.again, undefined), restore(tried)))
       this.#unopened.set(sink, unopened)
       this.#requests.set(sink, request)
-      const opening = Effect.interruptible(this.#keepOpening(unopened, scope))
-      return Effect.andThen(Effect.forkIn(opening, scope), restore(tried))
+      const opening = Effect.forkIn(Effect.interruptible(this.#keepOpening(unopened)), this.#options.scope)
+      const begun = Effect.map(opening, (fiber) => {
+        unopened.opening = fiber
+      })
+      return Effect.andThen(left, Effect.andThen(begun, restore(tried)))
+    })
+  }
+
+  /** With the last one who waits the attempts end. */
+  #left(unopened: Unopened, waiting: Waiting): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { sink } = unopened.request.leg
+      if (!unopened.waiting.delete(waiting) || unopened.waiting.size > 0) return Effect.void
+      if (this.#unopened.get(sink) === unopened) this.#unopened.delete(sink)
+      return unopened.opening === undefined ? Effect.void : Fiber.interrupt(unopened.opening)
     })
   }
 
   /** Another stream has the sink open, and may be the first to close it: one that was not opened after all, for want of another sink. */
-  #join(request: SinkRequest, scope: Scope.Closeable, opened: () => void): Effect.Effect<void> {
+  #join(request: SinkRequest, scope: Scope.Scope, opened: () => void): Effect.Effect<void> {
     const held = Effect.exit(Scope.provide(this.#shared.get(request.leg.sink), scope))
     const joined = Effect.flatMap(held, (exit) =>
       Exit.isSuccess(exit) ? Effect.sync(opened) : this.openLater(request, scope, opened)
@@ -195,20 +230,13 @@ export class Sinks {
     return this.#requests.get(request.leg.sink) ?? request
   }
 
-  #keepOpening(unopened: Unopened, scope: Scope.Closeable): Effect.Effect<void> {
-    const { request, tried, whenOpen } = unopened
+  #keepOpening(unopened: Unopened): Effect.Effect<void> {
+    const { request, tried } = unopened
     const { sink } = request.leg
-    const wrong = (partitions: number) => {
-      const faults = unopened.wrong.map((of) => of(partitions))
-      return faults.includes(undefined) ? undefined : faults[0]
-    }
     return Effect.gen({ self: this }, function* () {
       for (let delayMs = againMs; ; delayMs = Math.min(delayMs * 2, againMsMax)) {
-        const holding = yield* Scope.fork(scope)
-        const opening = Effect.exit(Scope.provide(this.open({ ...this.#latest(request), wrong }), holding))
-        const exit = yield* Effect.onInterrupt(opening, () => Scope.close(holding, Exit.void))
-        if (Exit.isSuccess(exit)) break
-        yield* Scope.close(holding, Exit.void)
+        const exit = yield* this.#attempt(unopened)
+        if (Exit.isSuccess(exit)) return
         const error = yield* Effect.flip(Effect.failCause(exit.cause)).pipe(
           Effect.catchDefect((defect) => Effect.succeed(defectOf(request.leg, defect)))
         )
@@ -219,10 +247,33 @@ export class Sinks {
         unopened.again = Deferred.makeUnsafe<void>()
         yield* Effect.timeoutOption(Deferred.await(unopened.again), delayMs)
       }
-      this.#unopened.delete(sink)
-      for (const opened of whenOpen) opened()
-      yield* Deferred.succeed(tried, undefined)
     })
+  }
+
+  /** Opens the sink for all who wait: each holds it for itself before the attempt lets it go. */
+  #attempt(unopened: Unopened): Effect.Effect<Exit.Exit<Sink, OpenError>> {
+    const { request, tried, waiting } = unopened
+    const wrong = (partitions: number) => {
+      const faults = Array.from(waiting, (one) => one.request.wrong(partitions))
+      return faults.includes(undefined) ? undefined : faults[0]
+    }
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function* () {
+        const holding = yield* Scope.make()
+        const exit = yield* Effect.exit(restore(Scope.provide(this.open({ ...this.#latest(request), wrong }), holding)))
+        if (Exit.isSuccess(exit)) {
+          this.#unopened.delete(request.leg.sink)
+          for (const { scope, opened } of waiting) {
+            yield* Effect.exit(Scope.provide(this.#shared.get(request.leg.sink), scope))
+            opened()
+          }
+          waiting.clear()
+          yield* Deferred.succeed(tried, undefined)
+        }
+        yield* Scope.close(holding, Exit.void)
+        return exit
+      })
+    )
   }
 
   #persistently<A, R>(sink: string, opening: Effect.Effect<A, TransportError, R>): Effect.Effect<A, TransportError, R> {
@@ -360,11 +411,11 @@ function unlessAway<A>(
 function unopenedOf(request: SinkRequest): Unopened {
   return {
     request,
-    wrong: [],
+    waiting: new Set(),
     tried: Deferred.makeUnsafe<void>(),
-    whenOpen: [],
     again: Deferred.makeUnsafe<void>(),
-    error: undefined
+    error: undefined,
+    opening: undefined
   }
 }
 

@@ -21,6 +21,7 @@ import { retryWorldMutants } from "./retryWorldMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
+import { heldLegsMutants } from "./heldLegsMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
@@ -46,6 +47,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...publishMutants,
   ...pumpMutants,
   ...laneMutants,
+  ...heldLegsMutants,
   ...sinkMutants,
   ...bufferMutants,
   ...fallbackMutants,

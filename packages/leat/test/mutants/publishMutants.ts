@@ -285,8 +285,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a best-effort leg does not hold the sink that another stream has open",
     file: "publish/Sinks.ts",
-    find: `if (this.#open.has(sink)) return restore(this.#join(request, scope, opened))`,
-    replace: `if (this.#open.has(sink)) return Effect.sync(opened)`,
+    find: `if (this.find(sink) !== undefined) return restore(this.#join(request, scope, opened))`,
+    replace: `if (this.find(sink) !== undefined) return Effect.sync(opened)`,
     foundBy: "opening.test.ts",
     test: "leaves a best-effort leg of another stream the sink"
   },
@@ -309,7 +309,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream that has closed again is given to whoever asks for it",
     file: "Leat.ts",
-    find: `if (open !== undefined && !this.isClosing) this.#streams.delete(stream)`,
+    find: `if (opened !== undefined && !this.isClosing) this.#streams.delete(stream)`,
     replace: ``,
     foundBy: "opening.test.ts",
     test: "by the only caller"

@@ -166,8 +166,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "only the first stream joins a best-effort sink that has opened",
     file: "publish/Sinks.ts",
-    find: `for (const opened of whenOpen) opened()`,
-    replace: `whenOpen[0]?.()`,
+    find: `for (const { scope, opened } of waiting) {`,
+    replace: `for (const { scope, opened } of Array.from(waiting).slice(0, 1)) {`,
     foundBy: "opening.test.ts",
     test: "is there for all streams that wait for it"
   },
@@ -233,15 +233,15 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic is created with partitions that will not do",
     file: "publish/Sinks.ts",
-    find: `yield* check(yield* hasStandIn(leg) ?`,
-    replace: `yield* (hasStandIn(leg) ?`,
+    find: `yield* check(yield* Scope.provide(known, asking))`,
+    replace: `yield* Scope.provide(known, asking)`,
     foundBy: "opening.test.ts",
     test: "for which nothing was created"
   },
   {
     name: "a sink that has opened is listed as not open",
     file: "publish/Sinks.ts",
-    find: `      this.#unopened.delete(sink)
+    find: `          this.#unopened.delete(request.leg.sink)
 `,
     replace: ``,
     foundBy: "opening.test.ts",

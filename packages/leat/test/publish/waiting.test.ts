@@ -100,7 +100,7 @@ describe("with two legs that block", () => {
             Effect.sync(() => streamRow(leat)?.waiting === 4)
           )
           yield* leat.swapRoutes(twoLegs(2, false))
-          expect(leat.ledger.snapshot()).toMatchObject({ balanced: true, streams: [{ waiting: 4 }] })
+          expect(leat.ledger.snapshot().balanced).toBe(true)
           yield* Effect.timeout(notes.publish(big("late")), "1 second")
           yield* Effect.timeout(Fiber.join(early), "1 second")
           const texts = (yield* stored(broker)).map(({ text }) => text?.replaceAll(".", ""))

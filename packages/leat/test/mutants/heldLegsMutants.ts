@@ -1,0 +1,121 @@
+import type { Mutant } from "./Mutant.ts"
+
+const added = "publish/addedLegs.test.ts"
+const removed = "publish/removedLegs.test.ts"
+
+/** Planted where the legs of a stream come and go. */
+export const heldLegsMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a leg that is removed is closed at once",
+    file: "publish/HeldLegs.ts",
+    find: `Effect.ensuring(this.#drained(one.sink), closed([one]))`,
+    replace: `closed([one])`,
+    foundBy: removed,
+    test: "sends on what it has"
+  },
+  {
+    name: "a leg that is removed is closed with what its spill holds",
+    file: "publish/HeldLegs.ts",
+    find: `(spilling?.records ?? 0) + `,
+    replace: `0 * (spilling?.records ?? 0) + `,
+    foundBy: removed,
+    test: "is closed when a spill of it"
+  },
+  {
+    name: "a leg that is removed is closed with what has fallen back",
+    file: "publish/HeldLegs.ts",
+    find: `(fallingBack?.partitions.length ?? 0) + (fallingBack?.waiting ?? 0)`,
+    replace: `0`,
+    foundBy: removed,
+    test: "is closed when a fallback of it"
+  },
+  {
+    name: "a leg that is removed is waited for by the lanes of others",
+    file: "publish/HeldLegs.ts",
+    find: `if (account.stream === this.#contract.stream) lanes`,
+    replace: `if (account.stream !== this.#contract.stream) lanes`,
+    foundBy: removed,
+    test: "sends on what it has"
+  },
+  {
+    name: "what comes back finds the sink that is closing",
+    file: "publish/Sinks.ts",
+    find: `return sink?.isClosing === true ? undefined : sink`,
+    replace: `return sink`,
+    foundBy: removed,
+    test: "while it is still closing"
+  },
+  {
+    name: "a sink is tried for ever although nobody waits for it",
+    file: "publish/Sinks.ts",
+    find: `unopened.waiting.size > 0) return Effect.void`,
+    replace: `unopened.waiting.size >= 0) return Effect.void`,
+    foundBy: removed,
+    test: "is no longer tried"
+  },
+  {
+    name: "a sink that was waited for is held by nobody",
+    file: "publish/Sinks.ts",
+    find: `yield* Effect.exit(Scope.provide(this.#shared.get(request.leg.sink), scope))`,
+    replace: `void scope`,
+    foundBy: added,
+    test: "misses nothing"
+  },
+  {
+    name: "a leg may become required while it is not open",
+    file: "publish/HeldLegs.ts",
+    find: `(required && this.#options.sinks.find(sink) === undefined)`,
+    replace: `(required && this.#held.length === 0)`,
+    foundBy: "opening.test.ts",
+    test: "cannot become required"
+  },
+  {
+    name: "what a refused table has opened stays open",
+    file: "TableSwaps.ts",
+    find: `return Exit.isSuccess(exit) ? Effect.void : this.#discard`,
+    replace: `return Exit.isSuccess(exit) || Exit.isFailure(exit) ? Effect.void : this.#discard`,
+    foundBy: added,
+    test: "refused whole"
+  },
+  {
+    name: "a refused table has changed settings",
+    file: "TableSwaps.ts",
+    find: `sinks.configure(leg)`,
+    replace: `void leg`,
+    foundBy: added,
+    test: "has the settings of the table in force"
+  },
+  {
+    name: "a table is in force for the streams that were open when it came",
+    file: "TableSwaps.ts",
+    find: `const faults = yield* Effect.raceFirst(openedFaults(missing), closed)`,
+    replace: `const faults = yield* Effect.raceFirst(openedFaults(missing), closed)
+        if (faults.length === 0) return adopt(routes)`,
+    foundBy: added,
+    test: "for a stream that comes while"
+  },
+  {
+    name: "a stream that is being opened has the legs that it was asked for with",
+    file: "Leat.ts",
+    find: `if (legs.missing(route).length === 0) break`,
+    replace: `if (legs.missing(route).length >= 0) break`,
+    foundBy: added,
+    test: "for a stream that is being opened"
+  },
+  {
+    name: "two tables are put in force at once",
+    file: "TableSwaps.ts",
+    find: `readonly #turns = Semaphore.makeUnsafe(1)`,
+    replace: `readonly #turns = Semaphore.makeUnsafe(2)`,
+    foundBy: added,
+    test: "keeps the next table waiting"
+  },
+  {
+    name: "a table waits for a driver that gives no answer",
+    file: "publish/HeldLegs.ts",
+    find: `Effect.timeoutOption(opening, readyMsMax)`,
+    replace: `Effect.timeoutOption(opening, readyMsMax * 1000)`,
+    foundBy: added,
+    test: "refused with all of them"
+  }
+]

@@ -1,0 +1,74 @@
+/** Parts of stories in which a leg comes and goes. */
+import { Effect } from "effect"
+import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
+import { type FaultPlan, faultDriver } from "leat/testing"
+import type { Driver, Transport } from "leat/transport"
+import { noteContract } from "../contracts/Note.js"
+
+/** A cluster whose calls are noted, as `open`, `writer notes`, `send notes 0`, `close`. */
+export class Cluster {
+  readonly calls: Array<string> = []
+  readonly broker = new MemoryBroker({ partitions: 1 })
+  readonly driver: Driver
+  /** What opening a topic waits for, or fails with. */
+  opening: Effect.Effect<void, never> | ReturnType<Transport["openWriter"]> = Effect.void
+  /** How long its connection takes to close. */
+  closing: Effect.Effect<void> = Effect.void
+  faults: FaultPlan = {}
+
+  constructor(name: string) {
+    const inner = faultDriver(memoryDriver(this.broker), { send: (call) => this.faults.send?.(call) })
+    const noted = (transport: Transport): Transport => ({
+      ...transport,
+      openWriter: (topic) =>
+        Effect.gen({ self: this }, function* () {
+          this.calls.push(`writer ${topic}`)
+          yield* this.opening
+          const writer = yield* transport.openWriter(topic)
+          return {
+            ...writer,
+            send: (partition, batch, from, to, ...rest) => {
+              this.calls.push(`send ${topic} ${to - from}`)
+              writer.send(partition, batch, from, to, ...rest)
+            }
+          }
+        })
+    })
+    this.driver = {
+      ...inner,
+      name,
+      open: (cluster, config, reread) =>
+        Effect.gen({ self: this }, function* () {
+          this.calls.push("open")
+          yield* Effect.addFinalizer(() => Effect.map(this.closing, () => void this.calls.push("close")))
+          return noted(yield* inner.open(cluster, config, reread))
+        })
+    }
+  }
+
+  count(call: string): number {
+    return this.calls.filter((one) => one.startsWith(call)).length
+  }
+}
+
+export const main = { cluster: "main", topic: "notes", policy: "again", linger: "1 milli" }
+export const mirror = { cluster: "far", topic: "copies", policy: "again", linger: "1 milli" }
+
+/** Legs of all streams, in a document of this version. */
+export const documentOf = (version: number, to: ReadonlyArray<object>, settings: object = {}) => ({
+  version,
+  clusters: { main: { transport: "main" }, far: { transport: "far" } },
+  policies: { again: [{ on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "1 second" }, then: "halt" }] },
+  routes: [{ match: { stream: "*" }, to }],
+  ...settings
+})
+
+export const openMirrored = Effect.fnUntraced(function* (to: ReadonlyArray<object> = [main], settings: object = {}) {
+  const clusters = { main: new Cluster("main"), far: new Cluster("far") }
+  const drivers = [clusters.main.driver, clusters.far.driver]
+  const leat = yield* Leat.make({ source: "test", routes: documentOf(1, to, settings), drivers, drain: "1 minute" })
+  return { ...clusters, leat, notes: yield* leat.stream(noteContract()) }
+})
+
+export const rowOf = ({ ledger }: Pick<OpenLeat, "ledger">, name: string): LegRow | undefined =>
+  ledger.snapshot().legs.find(({ sink }) => sink === name)
