@@ -19,7 +19,7 @@ export type { LedgerWindow, LegWindow, StreamWindow } from "./ledger/Windows.ts"
 export type { Journal, LedgerSnapshot, LegRow, Place, ReadRow, StreamRow } from "./ledger/Ledger.ts"
 export { memory, memoryDriver, memoryTransport, MemoryBroker } from "./transport/memory/MemoryTransport.ts"
 export * as Policy from "./Policy.ts"
-export { dateOf, timestampOf } from "./contract/timestamps.ts"
+export { dateOf, timestampOf } from "./codec/timestamps.ts"
 export { type JsonValue, maskEvent, printEvent } from "./contract/printEvent.ts"
 export {
   type Leg,

@@ -238,8 +238,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a topic of a fallback that is made anew is taken for the one before",
     file: "publish/fallback/SinkFallback.ts",
-    find: `base < part.tookEnd) this.anew(`,
-    replace: `base < 0n) this.anew(`,
+    find: `base < tookEnd || base < settledBefore`,
+    replace: `base < 0n * tookEnd || base < settledBefore`,
     foundBy: trouble,
     test: "is known to be another one"
   },
@@ -272,8 +272,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a position before what was sent on is one of another topic",
     file: "publish/fallback/SinkFallback.ts",
-    find: `base < part.tookEnd`,
-    replace: `base < part.settled`,
+    find: `#isAnew({ tookEnd, settledBefore }: FallbackPart,`,
+    replace: `#isAnew({ tookEnd, settled: settledBefore }: FallbackPart,`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "is no other one because its answers"
   },

@@ -1,5 +1,5 @@
 /** Times of events, as google.protobuf.Timestamp has them, from JavaScript's `Date` and back. */
-import type { Timestamp } from "../codec/wellKnown.ts"
+import type { Timestamp } from "./wellKnown.ts"
 import { isObject, takes } from "../given/takes.ts"
 
 /** Milliseconds since 1970 of the first and behind the last moment that a Timestamp can say: the years 1 to 9999. */
