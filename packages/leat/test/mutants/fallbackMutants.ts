@@ -239,7 +239,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
     name: "a topic of a fallback that is made anew is taken for the one before",
     file: "publish/fallback/SinkFallback.ts",
     find: `base < tookEnd || base < settledBefore`,
-    replace: `base < 0n * tookEnd || base < settledBefore`,
+    replace: `base < 0n * (tookEnd + settledBefore)`,
     foundBy: trouble,
     test: "is known to be another one"
   },

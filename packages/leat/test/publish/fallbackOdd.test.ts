@@ -65,9 +65,9 @@ describe("a fallback with odd timing", () => {
         const near = later(yield* Effect.context<never>(), () => 0, 300)
         const opened = yield* openFalling(places, { near })
         const all = Effect.gen(function* () {
-          for (let text = 0; text < 10; text++) yield* opened.notes.publish(note("k", String(text)))
+          for (let text = 0; text < 3; text++) yield* opened.notes.publish(note("k", String(text)))
           places.farFaults = {}
-          for (let text = 10; text < 20; text++) {
+          for (let text = 3; text < 20; text++) {
             opened.notes.offer(note("k", String(text)))
             yield* Effect.sleep("400 millis")
           }
