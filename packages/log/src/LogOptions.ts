@@ -12,15 +12,17 @@ export interface LogOptions {
    * What topics keep that say nothing themselves: batches younger than `timeMs`, and the newest `bytes` of each partition. Everything when absent.
    * After a boot, nothing from before it is deleted by its age for an hour.
    */
-  readonly retention?: {
-    readonly timeMs?: number | undefined
-    readonly bytes?: number | undefined
-    /**
-     * How long event ids are kept after the last append of the process that made them, in milliseconds, to the hour; 7 days when absent.
-     * An event that is sent again after that is stored again.
-     */
-    readonly idsMs?: number | undefined
-  } | undefined
+  readonly retention?:
+    | {
+        readonly timeMs?: number | undefined
+        readonly bytes?: number | undefined
+        /**
+         * How long event ids are kept after the last append of the process that made them, in milliseconds, to the hour; 7 days when absent.
+         * An event that is sent again after that is stored again.
+         */
+        readonly idsMs?: number | undefined
+      }
+    | undefined
   /** Most bytes that the log's file may take; beyond it sends fail with `Full`. What the volume has when absent. */
   readonly bytesMax?: number | undefined
   /** How long a member of a group may give no sign of life before it loses its lanes, in milliseconds; 3000 when absent. */
