@@ -186,9 +186,18 @@ describe("leat routes", () => {
     [["rollback", "--to", "two"], 2, "--to two is no number; see leat routes rollback --help"],
     [["rollback", "--to", "9", "--reason", "r"], 1, "there is no version 9 in the history, which has 2"],
     [["rollback", "--to", "2", "--reason", "r"], 1, "version 2 was applied last, so there is nothing to go back from"],
+    [["status", "--topic", "a b"], 2, "--topic is the name of a topic, and not a b; see leat routes status --help"],
+    [
+      ["apply", "long.yaml"],
+      1,
+      "long.yaml has 300000 characters, and a document for a fleet has at most 262144; a service can read a longer one from its own file"
+    ],
     [["history", "--show", "7"], 1, "there is no version 7 in the history, which has 2"]
   ])("says what is wrong with %j", { timeout: 60_000 }, async (args, code, told) => {
-    using project = new Project({ "two.yaml": documentOf(2) })
+    using project = new Project({
+      "two.yaml": documentOf(2),
+      "long.yaml": `${documentOf(3)}#`.padEnd(300_000, "x")
+    })
     await project.leat(["routes", "apply", "two.yaml", ...at, "--create"])
     const found = await project.leat(["routes", ...args, ...at])
     expect([found.code, found.stdout, found.stderr]).toEqual([code, "", `leat: ${told}\n`])

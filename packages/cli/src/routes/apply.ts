@@ -32,6 +32,10 @@ export const apply = Command.make(
     const waitMs = yield* parseWait(flags.wait)
     const document = yield* readDocument(flags.document)
     const { version: next } = yield* compileDocument(flags.document, document)
+    if (document.length > ControlTools.documentCharsMax) {
+      const message = `${flags.document} has ${document.length} characters, and a document for a fleet has at most ${ControlTools.documentCharsMax}; a service can read a longer one from its own file`
+      return yield* new CommandFailure({ code: exitCode.failed, message })
+    }
     const found = yield* Effect.scoped(findControl(flags))
     if (Option.isNone(found) && !flags.create) return yield* notMade(flags, "start one, or make it now with --create")
     const fleet = Option.map(found, (one) => one.fleet)

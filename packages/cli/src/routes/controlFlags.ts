@@ -9,6 +9,10 @@ import { CommandFailure, exitCode, plural } from "../outcome.ts"
 export const controlFlags = {
   ...clusterFlags,
   topic: Flag.String("topic").pipe(
+    Flag.filter(
+      (topic) => /^[^\s/{}]+$/.test(topic),
+      () => "--topic is the name of a topic"
+    ),
     Flag.withDefault(ControlTools.topicDefault),
     Flag.withDescription(`Topic of the control stream; ${ControlTools.topicDefault} unless another is named`)
   ),

@@ -14,9 +14,19 @@ import type { Transport } from "../transport/index.ts"
 import { type AppliedTable, ControlledRoutes } from "./ControlledRoutes.ts"
 import { ControlError } from "./ControlError.ts"
 import { openControlStream, readAll } from "./ControlStream.ts"
-import { backReason, type FleetProcess, type PastDocument, pastDocuments, processesOf, versionAt } from "./fleet.ts"
+import { watching, type WatchOptions } from "./watch.ts"
+import {
+  backReason,
+  type FleetChange,
+  type FleetProcess,
+  type PastDocument,
+  pastDocuments,
+  processesOf,
+  versionAt
+} from "./fleet.ts"
 
-export { watch } from "./watch.ts"
+export { documentCharsMax } from "./bounds.ts"
+export type { WatchOptions } from "./watch.ts"
 export type { FleetChange, FleetProcess, PastDocument } from "./fleet.ts"
 
 /** The topic where nobody has named another. */
@@ -112,6 +122,29 @@ function writing(
   const texts = { topic, author, reason, ...more }
   return Effect.andThen(given(transport, ["read", "bounds", "openWriter", "ensure"], texts), Effect.scoped(written))
 }
+
+/**
+ * Tells what stands in a control stream now (the last document, and who lives) and then each thing that is said, in order, until it is interrupted.
+ * Fails when the stream cannot be read to begin with, and with `Lost` when it was put back to an older state.
+ *
+ * @example
+ * ```ts
+ * yield* ControlTools.watch(transport, { topic: "leat-control" }, (change) => Console.log(change.kind))
+ * ```
+ */
+export const watch = (
+  transport: Pick<Transport, "read" | "bounds">,
+  options: WatchOptions,
+  see: (change: FleetChange) => Effect.Effect<void>
+): Effect.Effect<never, ControlError> =>
+  Effect.suspend(() => {
+    const { topic } = isObject(options) ? options : ({} as WatchOptions)
+    const checked = given(transport, ["read", "bounds"], { topic })
+    return Effect.andThen(
+      checked,
+      Effect.suspend(() => watching(transport, options, see))
+    )
+  })
 
 /** For callers without types. */
 function given(

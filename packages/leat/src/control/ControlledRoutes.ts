@@ -14,7 +14,7 @@ import {
   processesOf,
   textBackTo,
   versionAt,
-  versionFault
+  applyFault
 } from "./fleet.ts"
 
 /** Where the fleet is with its document, as this process has read it. Versions are those that stand in the documents. */
@@ -133,7 +133,7 @@ export class ControlledRoutes {
   /** Writes a document for all. It counts where nobody was first. */
   apply(document: string, reason: string): Effect.Effect<AppliedTable, ControlError> {
     return Effect.flatMap(this.#opened, (stream) => {
-      const fault = versionFault(stream.control, document)
+      const fault = applyFault(stream.control, document)
       if (fault !== undefined) return Effect.fail(refused(fault))
       const base = stream.control.version
       const record = { kind: "table", base, document, places: new Map<string, never>() } as const

@@ -3,6 +3,7 @@
  * numbered, so that a record can be based on one.
  */
 import { versionIn, withVersion } from "../routes/documentVersion.ts"
+import { documentCharsMax } from "./bounds.ts"
 import type { Control, KeptDocument } from "./Control.ts"
 
 /** A document that was applied to a fleet. */
@@ -76,8 +77,11 @@ export function textBackTo(
   return { fault: `there is no version ${version} in the history, which has ${known}` }
 }
 
-/** Why a document cannot be applied on top of the last one; undefined: it can. */
-export function versionFault(control: Control, document: string): string | undefined {
+/** Why a document cannot be applied on top of the last one, whatever it says else; undefined: it can. */
+export function applyFault(control: Control, document: string): string | undefined {
+  const { length } = document
+  if (length > documentCharsMax)
+    return `the document has ${length} characters, and one for a fleet has at most ${documentCharsMax}; a service can read a longer one from its own file`
   const next = versionIn(document)
   if (next === 0) return "the document says no version, as version: 1"
   const last = versionAt(control, control.version)

@@ -14,16 +14,8 @@ export interface WatchOptions {
   readonly troubled?: ((why: string | undefined) => Effect.Effect<void>) | undefined
 }
 
-/**
- * Tells what stands in a control stream now (the last document, and who lives) and then each thing that is said, in order, until it is interrupted.
- * Fails when the stream cannot be read to begin with, and with `Lost` when it was put back to an older state.
- *
- * @example
- * ```ts
- * yield* ControlTools.watch(transport, { topic: "leat-control" }, (change) => Console.log(change.kind))
- * ```
- */
-export const watch = Effect.fnUntraced(function* (
+/** `ControlTools.watch`. */
+export const watching = Effect.fnUntraced(function* (
   transport: Pick<Transport, "read" | "bounds">,
   { topic, every = "500 millis", troubled = () => Effect.void }: WatchOptions,
   see: (change: FleetChange) => Effect.Effect<void>

@@ -25,7 +25,11 @@ describe("the tools of a control stream", () => {
         expect(yield* apply(transport, documentOf(8))).toEqual({ version: 8 })
         for (const [document, detail] of [
           [documentOf(8, "a: 1\n"), "version 8 is not higher than 8, which was applied last"],
-          ["routes: []", "the document says no version, as version: 1"]
+          ["routes: []", "the document says no version, as version: 1"],
+          [
+            documentOf(9, "#".repeat(262_144)),
+            "the document has 262155 characters, and one for a fleet has at most 262144"
+          ]
         ] as const) {
           const error = yield* Effect.flip(apply(transport, document))
           expect(error.reason).toBe("Refused")
@@ -163,6 +167,15 @@ describe("somebody who watches a control stream", () => {
         ])
       })
     )
+  })
+
+  it.each([
+    [undefined, { topic }, "a control stream is on a transport, and not on undefined"],
+    [memoryTransport(new MemoryBroker()), undefined, "topic is a text, and not undefined"]
+  ])("is told what it has to give: %#", async (transport, options, told) => {
+    const watched = ControlTools.watch(transport as never, options as never, () => Effect.void)
+    const error = await Effect.runPromise(Effect.flip(watched))
+    expect([error.reason, error.detail]).toEqual(["Refused", told])
   })
 
   it("ends where the topic is put back to an older state, and where there is none", () => {
