@@ -27,6 +27,8 @@ export interface PartitionHome {
   readonly breaker?: { readonly answered: (partition: number, sending: Sending, nowMs: number) => void } | undefined
   /** Is told of what is stored; absent: it has no fallback. */
   readonly fallback?: { readonly stored: (partition: number) => void } | undefined
+  /** Whether nothing that was published to a partition waits, here or where it was sent instead. */
+  readonly isIdle: (partition: number) => boolean
   /** Lanes may have halted, or have nothing left. */
   readonly driven: (partition: PumpedPartition, hasFailed: boolean) => void
 }

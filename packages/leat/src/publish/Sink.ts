@@ -227,6 +227,11 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     return this.#spill?.spill.isOn(partition) === true || this.fallback?.isOn(partition) === true
   }
 
+  isIdle(partition: number): boolean {
+    if (this.isSpilling(partition)) return false
+    return this.#all.every((lane) => lane.partition.partition !== partition || lane.isEmpty)
+  }
+
   /** Which of its partitions go to the fallback; undefined where it has none. */
   get fallingBack(): FallbackState | undefined {
     return this.fallback?.state

@@ -15,6 +15,15 @@ const quietMs = 120_000
 /** After so long without a failure it is another trouble that begins: nothing was sent meanwhile. Retries have longer pauses than two minutes. In milliseconds. */
 const forgetMs = 900_000
 
+/**
+ * How long a partition that was told of is not told of again, in milliseconds: one to which little is sent, which is given up each time, is over each
+ * time as far as anybody knows.
+ */
+const tellAgainMs = 600_000
+
+/** How often it is looked at most whether what has stood waits still, in milliseconds: lanes are many. */
+const lookMs = 1000
+
 /** Partitions that are named. */
 const namesMax = 8
 
@@ -25,6 +34,10 @@ interface Trouble {
   /** When the last of them was known. */
   readonly lastMs: number
   readonly why: string
+  /** When it was told last. */
+  readonly toldMs: number
+  /** When it was looked last whether something waits still. */
+  lookedMs: number
 }
 
 export class Standstills {
@@ -49,13 +62,17 @@ export class Standstills {
     const before = troubles.get(partition)
     const isSame = before !== undefined && sentAtMs - before.lastMs <= forgetMs
     const sinceMs = isSame ? before.sinceMs : sentAtMs
-    troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why })
+    const toldMs = isSame ? before.toldMs : Number.NEGATIVE_INFINITY
+    const lookedMs = before?.lookedMs ?? Number.NEGATIVE_INFINITY
+    troubles.set(partition, { sinceMs, lastMs: this.#nowMs(), why, toldMs, lookedMs })
     // What was told is over where nothing of it fails any more: this is another trouble.
     const isAnother = this.#forgetOld(home) || (before !== undefined && !isSame)
     if (isAnother && troubles.size === 1) this.#told.delete(home)
     if (this.#told.has(home)) return
     const trouble = this.troubleOf(home)
-    if (trouble === undefined) return
+    const standing = this.#standing(home)
+    if (trouble === undefined || !standing.some(([, one]) => this.#nowMs() - one.toldMs > tellAgainMs)) return
+    for (const [number, one] of standing) troubles.set(number, { ...one, toldMs: this.#nowMs() })
     this.#told.set(home, sinceMs)
     this.#tell(`${home.leg.sink} ${trouble}; what is sent there waits or is given up, as its policy says`)
   }
@@ -67,9 +84,18 @@ export class Standstills {
     const sinceMs = this.#told.get(home)
     troubles.delete(partition)
     this.#forgetOld(home)
-    if (troubles.size > 0) return
-    this.close(home)
+    if (Array.from(troubles).some(([number, one]) => this.#isOpen(home, number, one))) return
+    this.#told.delete(home)
+    if (troubles.size === 0) this.close(home)
     if (sinceMs !== undefined) this.#tell(`${home.leg.sink} stores again, after ${seconds(this.#nowMs() - sinceMs)}`)
+  }
+
+  /** Whether what stood there may stand yet: it has failed a moment ago, or something waits to be sent once more. */
+  #isOpen(home: PartitionHome, partition: number, trouble: Trouble): boolean {
+    const nowMs = this.#nowMs()
+    if (nowMs - trouble.lastMs <= quietMs || nowMs - trouble.lookedMs < lookMs) return true
+    trouble.lookedMs = nowMs
+    return !home.isIdle(partition)
   }
 
   /** Of a partition that has not failed for long nothing is sent any more: what stood was dropped, or went elsewhere. Says whether there was one. */
@@ -99,9 +125,7 @@ export class Standstills {
 
   /** What of a sink stands, in words that follow its name; undefined while nothing has stood for long. */
   troubleOf(home: PartitionHome): string | undefined {
-    const standing = Array.from(this.#troubles.get(home) ?? [])
-      .filter(([, { sinceMs, lastMs }]) => lastMs - sinceMs >= standstillMs && this.#nowMs() - lastMs <= quietMs)
-      .toSorted(([one], [other]) => one - other)
+    const standing = this.#standing(home)
     const [first] = standing
     if (first === undefined) return undefined
     const sinceMs = Math.min(...standing.map(([, one]) => one.sinceMs))
@@ -109,6 +133,13 @@ export class Standstills {
     const more = standing.length > namesMax ? ` and ${standing.length - namesMax} more` : ""
     const where = `${standing.length === 1 ? "partition" : "partitions"} ${named.join(", ")}${more}`
     return `has stored nothing on ${where} for ${seconds(this.#nowMs() - sinceMs)}: ${first[1].why}`
+  }
+
+  /** The partitions that have stood for long, in their order. */
+  #standing(home: PartitionHome): ReadonlyArray<readonly [partition: number, trouble: Trouble]> {
+    return Array.from(this.#troubles.get(home) ?? [])
+      .filter(([, { sinceMs, lastMs }]) => lastMs - sinceMs >= standstillMs && this.#nowMs() - lastMs <= quietMs)
+      .toSorted(([one], [other]) => one - other)
   }
 
   #tell(sentence: string): void {

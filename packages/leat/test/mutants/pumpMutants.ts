@@ -265,7 +265,7 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     const trouble`,
     replace: `const trouble`,
     foundBy: "publish/standstills.test.ts",
-    test: "once after ten seconds"
+    test: "is told once while one of its partitions fails all the time"
   },
   {
     name: "a sink stores again when one of its partitions does",
@@ -307,5 +307,29 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     replace: `if (failure?.tag === "") this.#fails(`,
     foundBy: "publish/standstills.test.ts",
     test: "cannot be fenced"
+  },
+  {
+    name: "a partition whose events were given up stands until a quarter of an hour has passed",
+    file: "publish/Standstills.ts",
+    find: `    return !home.isIdle(partition)`,
+    replace: `    return true`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is over two minutes after what stood was given up"
+  },
+  {
+    name: "what is given up each time is told each time",
+    file: "publish/Standstills.ts",
+    find: `this.#nowMs() - one.toldMs > tellAgainMs)`,
+    replace: `this.#nowMs() >= one.toldMs)`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is told at most each ten minutes"
+  },
+  {
+    name: "what waits minutes for its next try is taken for given up",
+    file: "publish/Sink.ts",
+    find: `lane.partition.partition !== partition || lane.isEmpty)`,
+    replace: `lane.partition.partition !== partition || !lane.isEmpty || lane.isEmpty)`,
+    foundBy: "publish/standstills.test.ts",
+    test: "is told once where its policy waits for minutes"
   }
 ]

@@ -184,21 +184,47 @@ describe("a sink that stores nothing", () => {
     )
     expect(lines.filter((line) => line.includes("has stored nothing"))).toEqual([])
   })
+
+  it("is told once where its policy waits for minutes before it tries again, beside a partition that stores", () => {
+    const lines = warned(
+      Effect.gen(function* () {
+        const { notes } = yield* openNotes({
+          broker: new MemoryBroker({ partitions: 2 }),
+          faults: { send: ({ partition }) => (partition === 0 ? silence : undefined) },
+          leg: { timeout: "15 seconds" },
+          policy: [{ on: ["*"], retry: { base: "4 minutes" }, then: "halt" }]
+        })
+        const keys = Array.from({ length: 8 }, (_, at) => `k${at}`)
+        for (const key of keys) notes.offer(note(key, "once"))
+        for (let minute = 0; minute < 60; minute++) {
+          for (const key of keys.slice(1)) notes.offer(note(key, "again"))
+          yield* Effect.sleep("1 minute")
+        }
+      })
+    )
+    expect(lines.filter((line) => line.includes("has stored nothing"))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes("stores again"))).toEqual([])
+  })
 })
 
 describe("what was told of a sink", () => {
-  /** Fails and stores of its partitions, at seconds; gives what was warned of. */
-  const told = (...steps: ReadonlyArray<readonly [second: number, does: "fails" | "stores", partition: number]>) =>
+  /** Fails and stores of its partitions, at seconds, and whether nothing waits there any more; gives what was warned of. */
+  const told = (
+    ...steps: ReadonlyArray<readonly [second: number, does: "fails" | "stores" | "empties", partition: number]>
+  ) =>
     warned(
       Effect.gen(function* () {
         let nowMs = 0
         const context = yield* Effect.context<never>()
         const standstills = new Standstills(context, () => nowMs)
-        const home = { leg: { sink: "a/b" } } as PartitionHome
+        const waiting = new Set<number>()
+        const home = { leg: { sink: "a/b" }, isIdle: (partition) => !waiting.has(partition) } as PartitionHome
         for (const [second, does, partition] of steps) {
           nowMs = second * 1000
+          if (does === "fails") waiting.add(partition)
+          else waiting.delete(partition)
           if (does === "fails") standstills.fails(home, partition, nowMs, "away")
-          else standstills.stores(home, partition)
+          else if (does === "stores") standstills.stores(home, partition)
         }
         yield* Effect.sleep(1)
       })
@@ -239,6 +265,38 @@ describe("what was told of a sink", () => {
       return [at, [index * 300 + 12, "fails", 0] as const, stored]
     })
     expect(told(...steps.flat())).toEqual([stands(0, 12)])
+  })
+
+  it("is over two minutes after what stood was given up, and so another partition is told when it stands", () => {
+    expect(
+      told(
+        [0, "fails", 0],
+        [11, "fails", 0],
+        [20, "empties", 0],
+        [100, "stores", 1],
+        [132, "stores", 1],
+        [300, "fails", 1],
+        [311, "fails", 1],
+        [330, "stores", 1]
+      )
+    ).toEqual([stands(0), "a/b stores again, after 132 seconds", stands(1), "a/b stores again, after 30 seconds"])
+  })
+
+  it("is told at most each ten minutes where little is sent, and given up each time", () => {
+    const steps = Array.from({ length: 20 }, (_, index) => {
+      const atS = index * 180
+      const given = [
+        [atS, "fails", 0],
+        [atS + 11, "fails", 0],
+        [atS + 12, "empties", 0],
+        [atS + 140, "stores", 1]
+      ] as const
+      return given
+    })
+    const lines = told(...steps.flat())
+    expect(lines.filter((line) => line.includes("has stored nothing")).length).toBeLessThanOrEqual(7)
+    expect(lines.filter((line) => line.includes("stores again")).length).toBeLessThanOrEqual(7)
+    expect(lines.length).toBeGreaterThan(8)
   })
 
   it("is told once while one of its partitions fails all the time", () => {
