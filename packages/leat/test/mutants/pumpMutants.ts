@@ -270,7 +270,7 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a sink stores again when one of its partitions does",
     file: "publish/Standstills.ts",
-    find: `    if (troubles.size > 0) return
+    find: `    if (Array.from(troubles).some(([number, one]) => this.#isOpen(home, number, one))) return
 `,
     replace: ``,
     foundBy: "publish/standstills.test.ts",

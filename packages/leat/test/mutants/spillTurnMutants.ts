@@ -68,5 +68,13 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     replace: `if (records > 0)`,
     foundBy,
     test: "is given to a publisher that starts later"
+  },
+  {
+    name: "a process that reads shows for ever what its last turn has left in the spill",
+    file: "publish/spill/SpillTurns.ts",
+    find: `if (!holds && !this.isWanted && !this.#spill.isReady) this.#spill.forget()`,
+    replace: ``,
+    foundBy: "publish/spillReaders.test.ts",
+    test: "does not show what it has left there itself"
   }
 ]

@@ -49,6 +49,30 @@ describe("the spill of a process that only reads", () => {
     )
   })
 
+  it("does not show what it has left there itself, once another process has sent that on", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { notes } = yield* Scope.provide(openSpilling(places), scope)
+        places.faults = isAway
+        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
+        yield* Scope.close(scope, Exit.void)
+        const { leat } = yield* reader(places)
+        yield* Effect.sleep("30 seconds")
+        expect(leat.sinks()).toMatchObject([{ spilled: { records: 3 } }])
+        const two = yield* openSpilling(places)
+        two.notes.offer(note("k", "3"))
+        yield* Effect.sleep("20 seconds")
+        places.faults = {}
+        yield* until("all is sent on", () => legRow(two.leat)?.stored === 4, 60_000)
+        yield* Effect.sleep("1 minute")
+        expect(leat.sinks()).toMatchObject([{ spilled: { records: 0, bytes: 0 } }])
+        expect(legRow(leat)).toMatchObject({ spilled: 0, balanced: true })
+      })
+    )
+  })
+
   it("sends on what a process leaves that ends while it runs", () => {
     const places = spillPlaces()
     const lines = spillStory(

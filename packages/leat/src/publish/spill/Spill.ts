@@ -140,6 +140,17 @@ export class Spill {
     return this.parts.reduce((total, { at, end, markers }) => total + Math.max(0, Number(end - at) - markers), 0)
   }
 
+  /** Another process has sent on what was left when this one had it last. */
+  forget(): void {
+    for (const part of this.parts) {
+      part.isOn = false
+      part.at = part.end
+      part.room.waiting = 0
+      part.markers = 0
+      part.book.empty()
+    }
+  }
+
   /** Whether nothing is sent to the partition for the time being. */
   isHeldBack(partition: number): boolean {
     return !this.isReady || this.parts[partition]?.isHeld === true

@@ -80,7 +80,9 @@ export class SpillDrain {
 
   /** Runs until it is interrupted. */
   start(): Fiber.Fiber<never> {
-    return Effect.runForkWith(this.#pump.context)(Effect.forever(Effect.andThen(this.#turns.due, this.#owned)))
+    return Effect.runForkWith(this.#pump.context)(
+      Effect.forever(Effect.andThen(this.#turns.due, Effect.raceFirst(this.#owned, this.#turns.gone)))
+    )
   }
 
   /** Something is published: this process needs the spill, and keeps it. */

@@ -61,6 +61,17 @@ export class SpillTurns {
     return Effect.raceFirst(this.wanted, looked)
   }
 
+  /** Completes when a process that has published nothing waits for the spill no more: whoever has it has sent on all that was left. */
+  get gone(): Effect.Effect<void> {
+    const looked: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.flatMap(Effect.andThen(Effect.sleep(lookMs), this.#holds), (holds) => {
+        if (this.isWanted) return Effect.never
+        return holds || this.#spill.isReady ? looked : Effect.void
+      })
+    )
+    return looked
+  }
+
   /** Completes when a process that has published nothing is to give the spill back; never for one that has. */
   get over(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
@@ -80,7 +91,11 @@ export class SpillTurns {
     const { place } = this.#spill
     const bounds = Effect.suspend(() => place.transport.bounds(place.topic, spillGroup))
     return Effect.matchCause(answered(bounds, place, "bounds"), {
-      onSuccess: (rows) => rows.some(({ settled, end }) => end > (settled ?? 0n)),
+      onSuccess: (rows) => {
+        const holds = rows.some(({ settled, end }) => end > (settled ?? 0n))
+        if (!holds && !this.isWanted && !this.#spill.isReady) this.#spill.forget()
+        return holds
+      },
       onFailure: () => true
     })
   }
