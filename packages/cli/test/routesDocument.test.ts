@@ -57,7 +57,7 @@ describe("leat routes validate", () => {
       ],
       [
         "clusters.fast.transport",
-        "no driver named @leat/nats; the application allows memory, @leat/log, @leat/kafkajs, @leat/confluent"
+        'no driver named @leat/nats; the application allows memory, @leat/log, @leat/kafkajs, @leat/confluent; in code it is allowed by import { nats } from "@leat/nats" and drivers: [nats] for open'
       ],
       ["routes[1].to[0].cluster", "no cluster named fat; there is fast, far"]
     ].map(([path, message]) => ({ path, message }))

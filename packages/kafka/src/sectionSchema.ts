@@ -12,7 +12,8 @@ export interface SectionPhase {
   readonly secret: Schema.Codec<string>
 }
 
-const integer = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const integer = (minimum: number, maximum: number, example: number) =>
+  Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({ examples: [example] }))
 
 /** By its scheme: a secret must not travel where others read it. */
 function isTokenEndpoint(text: string): boolean {
@@ -54,15 +55,18 @@ function saslFault({ mechanism, username, password, token, ...asking }: SaslFiel
 
 const brokerAdvice = "write HOST:PORT, and an IPv6 address in brackets: [::1]:9092"
 
-export const sectionSchema = ({ text, secret }: SectionPhase) => {
-  const textThat = (isGood: (text: string) => boolean, otherwise: string) => {
+export const sectionSchema = ({ text, secret: secretText }: SectionPhase) => {
+  const secret = secretText.annotate({ examples: ["${env:KAFKA_SECRET}"] })
+  const textThat = (isGood: (text: string) => boolean, otherwise: string, example: string) => {
     const isAcceptable = text(isGood)
-    return Schema.String.check(Schema.makeFilter((value: string) => isAcceptable(value) || otherwise))
+    const check = Schema.makeFilter((value: string) => isAcceptable(value) || otherwise)
+    return Schema.String.check(check).annotate({ examples: [example] })
   }
-  const word = textThat((value) => value.trim() !== "", "is empty")
+  const word = (example: string) => Schema.optionalKey(textThat((value) => value.trim() !== "", "is empty", example))
   const certificates = textThat(
     (value) => value.includes("-----BEGIN CERTIFICATE-----"),
-    "is no certificate in PEM text; where it stands in a file, write ${file:PATH}"
+    "is no certificate in PEM text; where it stands in a file, write ${file:PATH}",
+    "${file:/etc/kafka/ca.pem}"
   )
 
   const tls = Schema.Struct({
@@ -70,7 +74,7 @@ export const sectionSchema = ({ text, secret }: SectionPhase) => {
     cert: Schema.optionalKey(certificates),
     key: Schema.optionalKey(secret),
     passphrase: Schema.optionalKey(secret),
-    serverName: Schema.optionalKey(word),
+    serverName: word("kafka.example.com"),
     verify: Schema.optionalKey(Schema.Boolean)
   }).check(
     Schema.makeFilter(({ cert, key, passphrase }: { cert?: string; key?: string; passphrase?: string }) => {
@@ -82,36 +86,42 @@ export const sectionSchema = ({ text, secret }: SectionPhase) => {
   // One struct, and not a union of two: of a union every member would report what it misses.
   const sasl = Schema.Struct({
     mechanism: Schema.Literals(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]),
-    username: Schema.optionalKey(word),
+    username: word("checkout"),
     password: Schema.optionalKey(secret),
     token: Schema.optionalKey(secret),
     tokenEndpoint: Schema.optionalKey(
-      textThat(isTokenEndpoint, "is no https URL without a user in it; http only on this machine")
+      textThat(
+        isTokenEndpoint,
+        "is no https URL without a user in it; http only on this machine",
+        "https://auth.example.com/token"
+      )
     ),
-    clientId: Schema.optionalKey(word),
+    clientId: word("checkout"),
     clientSecret: Schema.optionalKey(secret),
-    scope: Schema.optionalKey(word)
-  }).check(Schema.makeFilter(saslFault))
+    scope: word("kafka")
+  })
+    .check(Schema.makeFilter(saslFault))
+    .annotate({ examples: [{ mechanism: "PLAIN", username: "checkout", password: "${env:KAFKA_PASSWORD}" }] })
 
   return Schema.Struct({
     brokers: Schema.Union([
-      textThat(areBrokers, `is no list of brokers with commas between them; ${brokerAdvice}`),
-      Schema.NonEmptyArray(textThat(isBroker, `is no address of a broker; ${brokerAdvice}`))
-    ]),
-    clientId: Schema.optionalKey(word),
-    tls: Schema.optionalKey(Schema.Union([Schema.Boolean, tls])),
+      textThat(areBrokers, `is no list of brokers with commas between them; ${brokerAdvice}`, "k1:9092,k2:9092"),
+      Schema.NonEmptyArray(textThat(isBroker, `is no address of a broker; ${brokerAdvice}`, "k1:9092"))
+    ]).annotate({ examples: ["k1:9092,k2:9092"] }),
+    clientId: word("checkout"),
+    tls: Schema.optionalKey(Schema.Union([Schema.Boolean, tls]).annotate({ examples: [true] })),
     sasl: Schema.optionalKey(sasl),
     // Up to the largest that both clients can be told.
-    recordBytesMax: Schema.optionalKey(integer(256, 512 * 1024 ** 2)),
+    recordBytesMax: integer(256, 512 * 1024 ** 2, 1_048_576),
     topic: Schema.optionalKey(
       Schema.Struct({
-        partitions: Schema.optionalKey(integer(1, 10_000)),
-        replicationFactor: Schema.optionalKey(integer(1, 100))
-      })
+        partitions: integer(1, 10_000, 12),
+        replicationFactor: integer(1, 100, 3)
+      }).annotate({ examples: [{ partitions: 12 }] })
     ),
     // What brokers accept unless they are told otherwise.
-    sessionMs: Schema.optionalKey(integer(6000, 1_800_000)),
-    connectMs: Schema.optionalKey(integer(100, 300_000)),
-    requestMs: Schema.optionalKey(integer(1000, 300_000))
+    sessionMs: integer(6000, 1_800_000, 45_000),
+    connectMs: integer(100, 300_000, 10_000),
+    requestMs: integer(1000, 300_000, 30_000)
   })
 }

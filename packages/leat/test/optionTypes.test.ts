@@ -55,6 +55,7 @@ const taken: {
   readonly ReplayOptions: Takes<DeadLetters.ReplayOptions>
   readonly SubscribeOptions: Takes<SubscribeOptions>
   readonly WaitOptions: Takes<WaitOptions>
+  readonly WatchOptions: Takes<ControlTools.WatchOptions>
 } = {
   AuditOptions: true,
   CompileOptions: true,
@@ -72,7 +73,8 @@ const taken: {
   PublishOptions: true,
   ReplayOptions: true,
   SubscribeOptions: true,
-  WaitOptions: true
+  WaitOptions: true,
+  WatchOptions: true
 }
 
 /** What options are made of, and options by other names. */

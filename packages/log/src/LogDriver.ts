@@ -5,7 +5,8 @@ import { logCapabilities } from "./LogOptions.ts"
 import { logTransport } from "./LogTransport.ts"
 import { noteOpened } from "./ledger/openedHere.ts"
 
-const bytes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const integer = (minimum: number, maximum: number, example: number) =>
+  Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({ examples: [example] }))
 
 /** What a system takes for a path; a variable of spaces, or with a line feed of `echo`, would be the name of a directory. */
 const isPath = (text: string) => {
@@ -14,18 +15,18 @@ const isPath = (text: string) => {
 }
 
 const Config = Schema.Struct({
-  directory: Schema.String.check(Schema.isMinLength(1), Schema.makeFilter(isPath)),
-  partitions: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))),
-  recordBytesMax: Schema.optionalKey(bytes(256, 256 * 1024 ** 2)),
+  directory: Schema.String.check(Schema.isMinLength(1), Schema.makeFilter(isPath)).annotate({ examples: ["./data"] }),
+  partitions: integer(1, 10_000, 8),
+  recordBytesMax: integer(256, 256 * 1024 ** 2, 1_048_576),
   retention: Schema.optionalKey(
     Schema.Struct({
-      timeMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 ** 13 }))),
-      bytes: Schema.optionalKey(bytes(4096, 1024 ** 5)),
-      idsMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 3_600_000, maximum: 10 ** 13 })))
-    })
+      timeMs: integer(1, 10 ** 13, 604_800_000),
+      bytes: integer(4096, 1024 ** 5, 1_000_000_000),
+      idsMs: integer(3_600_000, 10 ** 13, 604_800_000)
+    }).annotate({ examples: [{ timeMs: 604_800_000 }] })
   ),
-  bytesMax: Schema.optionalKey(bytes(1024 ** 2, 1024 ** 5)),
-  leaseMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 150, maximum: 600_000 })))
+  bytesMax: integer(1024 ** 2, 1024 ** 5, 10_000_000_000),
+  leaseMs: integer(150, 600_000, 3000)
 })
 const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExcessProperty: "error" })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()

@@ -68,6 +68,22 @@ describe("a log whose directory is a reference", () => {
     expect(error).toMatchObject({ reason: "Unsupported", detail: sentence })
   })
 
+  it.each([
+    [{ directory: 5 }, "directory: must be a text, as ./data"],
+    [{ directory: "a", partitions: "8" }, "partitions: must be a number, as 8"],
+    [{ directory: "a", recordBytesMax: "1 MB" }, "recordBytesMax: must be a number, as 1048576"],
+    [{ directory: "a", retention: "7 days" }, "retention: must be an object, as { timeMs: 604800000 }"],
+    [{ directory: "a", retention: { timeMs: "7 days" } }, "retention.timeMs: must be a number, as 604800000"],
+    [{ directory: "a", retention: { bytes: "1 GB" } }, "retention.bytes: must be a number, as 1000000000"],
+    [{ directory: "a", retention: { idsMs: "7 days" } }, "retention.idsMs: must be a number, as 604800000"],
+    [{ directory: "a", bytesMax: "10 GB" }, "bytesMax: must be a number, as 10000000000"],
+    [{ directory: "a", leaseMs: 200.5 }, "leaseMs: must be a whole number, as 3000"]
+  ])("says what a field may be: %j", (config, told) => {
+    const inspected = log.inspect(config)
+    const issues = "issues" in inspected ? inspected.issues : []
+    expect(issues.map(({ path, message }) => `${path}: ${message}`)).toEqual([told])
+  })
+
   it("has no fault that says what stood in the section", async () => {
     const config = { directory: "", partitions: "hunter2", retention: "hunter2", other: "hunter2" }
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(log.open("local", config))))

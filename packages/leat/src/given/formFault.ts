@@ -1,6 +1,6 @@
 /**
  * What a schema says of the section of a cluster, as sentences: with the fields that there are, and the one that was meant. Drivers give their
- * schema, of which only the names of fields are read. No sentence says what stood there: it may be a secret.
+ * schema, of which only the names of fields and their examples (`annotate({ examples: [8] })`) are read. No sentence says what stood there: it may be a secret.
  */
 import { meant } from "./nearest.ts"
 import { isObject } from "./takes.ts"
@@ -37,20 +37,21 @@ export function formFault({ path: parts = [], message }: FormIssue, schema: unkn
   if (message === "Missing key" && typeof path[path.length - 1] === "number")
     return { path: pathText(path.slice(0, -1)), message: "is empty" }
   if (message === "Missing key") return { path: pathText(path), message: "is missing" }
-  const sentence = sentenceOf(message)
+  const example = exampleOf(schemaAt(schema, path))
+  const sentence = sentenceOf(message, example)
   if (sentence !== undefined) return { path: pathText(path), message: sentence }
   if (message === "Expected no excess property" && fields.length > 0)
     return { path: pathText(path), message: `is no field here; there is ${known}${meant(name, fields)}` }
   const [, expected] = /^Expected ((?:"[^"]+"|\w+)(?: \| (?:"[^"]+"|\w+))*)$/.exec(message) ?? []
   if (expected === undefined) return { path: pathText(path), message }
   const words = expected.split(" | ").map((word) => kinds[word] ?? word.replaceAll('"', ""))
-  return { path: pathText(path), message: `must be ${words.join(" or ")}` }
+  return { path: pathText(path), message: `must be ${words.join(" or ")}${example}` }
 }
 
 /** What a schema says of a value of the right kind; undefined: something else. */
-function sentenceOf(message: string): string | undefined {
+function sentenceOf(message: string, example: string): string | undefined {
   if (message === lengthMissing) return "is empty"
-  if (message === "Expected an integer") return "must be a whole number"
+  if (message === "Expected an integer") return `must be a whole number${example}`
   const [, from, to] = /^Expected a value between (\S+) and (\S+)$/.exec(message) ?? []
   return from === undefined ? undefined : `must be from ${from} to ${to}`
 }
@@ -69,6 +70,36 @@ function fieldsAt(schema: unknown, path: ReadonlyArray<PropertyKey>): ReadonlyAr
   const [key, ...rest] = path
   if (key === undefined) return Object.keys(fields)
   return Object.hasOwn(fields, key) ? fieldsAt(fields[String(key)], rest) : []
+}
+
+function schemaAt(schema: unknown, path: ReadonlyArray<PropertyKey>): unknown {
+  const [key, ...rest] = path
+  if (key === undefined) return schema
+  const fields = fieldsOf(schema)
+  return Object.hasOwn(fields, key) ? schemaAt(fields[String(key)], rest) : undefined
+}
+
+/** `, as 8`, or nothing where the schema has no example. It stands at the last check, where there is one. */
+function exampleOf(schema: unknown): string {
+  const ast = partOf(schema, "ast")
+  const checks = partOf(ast, "checks")
+  const last: unknown = Array.isArray(checks) ? checks.at(-1) : ast
+  const examples = partOf(partOf(last, "annotations"), "examples")
+  return Array.isArray(examples) && examples.length > 0 ? `, as ${exampleText(examples[0])}` : ""
+}
+
+/** As YAML says it, also within braces. */
+function exampleText(value: unknown): string {
+  if (typeof value === "string") return /[{}[\],]|^[@*&!%#]/.test(value) ? JSON.stringify(value) : value
+  if (Array.isArray(value)) return `[${value.map(exampleText).join(", ")}]`
+  if (!isObject(value)) return String(value)
+  return `{ ${Object.entries(value)
+    .map(([name, item]) => `${name}: ${exampleText(item)}`)
+    .join(", ")} }`
+}
+
+function partOf(value: unknown, name: string): unknown {
+  return isObject(value) || typeof value === "function" ? Reflect.get(value, name) : undefined
 }
 
 /** Of a struct, of an optional one, and of the one struct in a union. */

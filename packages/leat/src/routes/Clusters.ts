@@ -49,7 +49,7 @@ function noDriver(transport: string, drivers: ReadonlyArray<Driver>): string {
   const hint = meant(transport, names)
   const [, exported] = /^@[\w.-]+\/([a-z]\w*)$/i.exec(transport) ?? []
   if (hint !== "" || exported === undefined) return `${message}${hint}`
-  return `${message}; to allow it: import { ${exported} } from "${transport}", and drivers: [${exported}] in the options of open`
+  return `${message}; in code it is allowed by import { ${exported} } from "${transport}" and drivers: [${exported}] for open`
 }
 
 /** A sink is called `cluster/topic`, which is one cluster and one topic only while no cluster has a slash. */

@@ -18,9 +18,11 @@ it.each([
   ],
   [{ directory: "." }, "clusters.m.directory: is no field here; there is partitions, recordBytesMax, retentionBytes"],
   [{ partitions: 0 }, "clusters.m.partitions: must be from 1 to 10000"],
-  [{ partitions: 1.5 }, "clusters.m.partitions: must be a whole number"],
+  [{ partitions: 1.5 }, "clusters.m.partitions: must be a whole number, as 8"],
   [{ transport: "" }, "clusters.m.transport: is empty"],
-  [{ partitions: "4" }, "clusters.m.partitions: must be a number"]
+  [{ partitions: "4" }, "clusters.m.partitions: must be a number, as 8"],
+  [{ retentionBytes: "1 GB" }, "clusters.m.retentionBytes: must be a number, as 268435456"],
+  [{ recordBytesMax: "1 MB" }, "clusters.m.recordBytesMax: must be a number, as 1048576"]
 ])("a section with %j says what there is", (section, told) => {
   expect(faultsOf(section)).toEqual([told])
 })

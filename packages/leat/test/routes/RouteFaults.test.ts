@@ -86,7 +86,7 @@ describe("a driver that the application does not allow", () => {
   it.each([
     [
       "@leat/log",
-      'no driver named @leat/log; the application allows memory; to allow it: import { log } from "@leat/log", and drivers: [log] in the options of open'
+      'no driver named @leat/log; the application allows memory; in code it is allowed by import { log } from "@leat/log" and drivers: [log] for open'
     ],
     ["memmory", "no driver named memmory; the application allows memory; did you mean memory?"],
     ["pigeon", "no driver named pigeon; the application allows memory"],

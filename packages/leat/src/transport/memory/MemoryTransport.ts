@@ -210,9 +210,15 @@ export function memoryTransport(broker: MemoryBroker): Transport {
 }
 
 const Config = Schema.Struct({
-  partitions: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))),
-  recordBytesMax: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 256, maximum: 1024 ** 3 }))),
-  retentionBytes: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 4096, maximum: 1024 ** 4 })))
+  partitions: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })).annotate({ examples: [8] })
+  ),
+  recordBytesMax: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 256, maximum: 1024 ** 3 })).annotate({ examples: [1_048_576] })
+  ),
+  retentionBytes: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 4096, maximum: 1024 ** 4 })).annotate({ examples: [268_435_456] })
+  )
 })
 const decodeConfig = Schema.decodeUnknownResult(Config, { errors: "all", onExcessProperty: "error" })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
