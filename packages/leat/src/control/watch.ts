@@ -6,6 +6,7 @@ import type { ControlFold } from "./ControlFold.ts"
 import { readAll } from "./ControlStream.ts"
 import { changesBetween, type FleetChange } from "./fleet.ts"
 
+/** What is watched, and how. */
 export interface WatchOptions {
   readonly topic: string
   /** From one look at the stream to the next; half a second when absent. */
