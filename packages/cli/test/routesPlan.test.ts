@@ -114,7 +114,7 @@ describe("leat routes plan", () => {
     expect(code).toBe(3)
     expect(stdout).toContain("stream shop.* from source web-*: would move\n")
     expect(stderr).toMatch(
-      /^leat: refused where these streams and clusters are open, 1 reason:\nroutes\[0\]\.to: stream shop\.\* is open and would move: its read leg is fast\/web\.shop\.\*, and would be fast\/net\.shop\.\*/
+      /^leat: refused, 1 reason:\nroutes\[0\]\.to: stream shop\.\* is open and would move: its read leg is fast\/web\.shop\.\*, and would be fast\/net\.shop\.\*/
     )
     const { report } = await project.leatJson(["routes", "plan", "next.yaml", ...against])
     expect(report).toMatchObject({ verdict: "refused", refused: [{ path: "routes[0].to" }] })

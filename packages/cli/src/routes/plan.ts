@@ -38,7 +38,7 @@ export const plan = Command.make(
     if (!flags.json) yield* Console.log(printable(textOf(report, two).join("\n")))
     if (found.refused.length > 0) {
       const faults = found.refused.map(({ path, message }) => `${path}: ${message}`)
-      const message = `refused where these streams and clusters are open, ${plural(faults.length, "reason")}:\n${faults.join("\n")}`
+      const message = `refused, ${plural(faults.length, "reason")}:\n${faults.join("\n")}`
       return yield* new CommandFailure({ code: exitCode.violations, message, report })
     }
     if (flags.json) yield* printJson(report)

@@ -7,7 +7,14 @@ import type { Placement } from "./Placement.ts"
 
 /** Of a stream, a member, a group, a cluster, a topic, a kind: as long as a topic may be. */
 export const nameCharsMax = 249
-/** Of a route document. */
+/**
+ * Of a route document that a fleet shares.
+ *
+ * @example
+ * ```ts
+ * if (document.length > ControlTools.documentCharsMax) console.error("too long for a fleet")
+ * ```
+ */
 export const documentCharsMax = 262_144
 export const partitionsMax = 4096
 /** Streams that one record places, members that it passes over, groups that it names. */

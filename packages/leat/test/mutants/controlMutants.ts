@@ -156,6 +156,46 @@ export const controlMutants: ReadonlyArray<Mutant> = [
     test: "are refused by the process that cannot have them"
   },
   {
+    name: "an older document comes back under its own version",
+    file: "control/fleet.ts",
+    find: `withVersion(found.document, Math.max(above, all.at(-1)?.version ?? 0) + 1)`,
+    replace: `withVersion(found.document, version)`,
+    foundBy: "control/ControlTools.test.ts",
+    test: "go back to an older document"
+  },
+  {
+    name: "another document is taken back than the one that was named",
+    file: "control/fleet.ts",
+    find: `all.findLast((one) => one.version === version)`,
+    replace: `all.find((one) => one.version !== version)`,
+    foundBy: "control/ControlTools.test.ts",
+    test: "go back to an older document"
+  },
+  {
+    name: "a document is applied to a fleet under a version that was used",
+    file: "control/fleet.ts",
+    find: `return next > last`,
+    replace: `return next >= last`,
+    foundBy: "control/ControlTools.test.ts",
+    test: "with a version that rises"
+  },
+  {
+    name: "a watcher waits for what was trimmed before it was read",
+    file: "control/watch.ts",
+    find: `if (!isGap) return fold`,
+    replace: `return fold`,
+    foundBy: "control/ControlTools.test.ts",
+    test: "misses no document"
+  },
+  {
+    name: "a sign of life is news each time",
+    file: "control/fleet.ts",
+    find: `const isNews = after.members.get(incarnation)?.version !== before.members.get(incarnation)?.version`,
+    replace: `const isNews = true`,
+    foundBy: "control/ControlTools.test.ts",
+    test: "each thing that is said"
+  },
+  {
     name: "the control stream is not opened again",
     file: "routesSource.ts",
     find: `if (Result.isFailure(first)) yield* Effect.forkScoped`,
