@@ -164,7 +164,7 @@ export class Maintenance {
     while (!this.#isClosed && this.#store.look(() => survey(this.#store, partition, known))) await turn()
     for (let at: number | undefined = 0; at !== undefined && !this.#isClosed;) {
       const from: number = at
-      at = await this.#delete((rowsMax) => rewrite(this.#store, partition, known, from, rowsMax))
+      at = await this.#write(() => rewrite(this.#store, partition, known, from))
     }
     if (!this.#isClosed) await this.#write(() => finish(this.#store, partition, known))
   }
