@@ -178,16 +178,10 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
   const spilling = drawSpills(seed, plain, focus)
-  const { streams: all, disk, rates: lasting, clusters: count } = drawFallbacks(seed, clusters, spilling, focus)
-  const { streams, rates: ofMirrors } = drawMirrors(seed, all)
+  const mirrored = drawMirrors(seed, drawFallbacks(seed, clusters, spilling, focus))
+  const { streams, disk, rates: lasting, clusters: count } = mirrored
   const rates = drawRates(random, letters)
-  Object.assign(
-    rates,
-    undeliveredRates(streams, undelivered),
-    lasting,
-    ofMirrors,
-    focus === undefined ? {} : focusRates(focus)
-  )
+  Object.assign(rates, undeliveredRates(streams, undelivered), lasting, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
   const plainGroups = Array.from({ length: upTo(2) }, (_, index): WorldGroup => ({
     group: `g${index}`,

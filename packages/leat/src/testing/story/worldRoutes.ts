@@ -80,7 +80,7 @@ export function isFallbackOf({ cluster, topic, fallback }: WorldLeg, inCluster: 
 }
 
 /** Whether the tables of a version have the leg. */
-export function isInTable({ isIn }: WorldLeg, version: number): boolean {
+function isInTable({ isIn }: WorldLeg, version: number): boolean {
   return isIn === undefined || isIn === (version % 2 === 0 ? "even" : "odd")
 }
 
