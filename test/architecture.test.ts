@@ -44,7 +44,7 @@ const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
   ["OpenLeat", "leatFaults"],
-  ["routesSource"],
+  ["routesSource", "TableSwaps"],
   ["Stream", "audit"],
   ["publish", "consume", "deadLetters", "loss", "metrics"],
   ["control"],

@@ -2,20 +2,7 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Random,
-  Result,
-  Scheduler,
-  Scope,
-  Semaphore
-} from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope } from "effect"
 import type { BucketNext } from "./transport/Announcement.ts"
 import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"

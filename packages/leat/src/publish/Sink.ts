@@ -10,9 +10,9 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { register, unregister } from "../ledger/pulled.ts"
-import { attribute, warn } from "../Telemetry.ts"
+import { attribute } from "../Telemetry.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
-import { tellHalts } from "./haltNotices.ts"
+import { tellGivenUp, tellHalts } from "./haltNotices.ts"
 import { type LaneMaker, LegLanes } from "./LegLanes.ts"
 import { openPlaces, type Places, type StandIns } from "./openPlaces.ts"
 import { outageFor } from "./outageFor.ts"
@@ -443,7 +443,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       // What is sent on until then may need a letter.
       Effect.andThen(this.#standIn?.close ?? Effect.void),
       Effect.andThen(this.#undelivered.close),
-      Effect.andThen(this.#tellGivenUp)
+      Effect.andThen(() => tellGivenUp(this.leg.sink, this.#givenUp))
     )
   }
 
@@ -493,17 +493,6 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     lane.abandon("closed")
     this.#givenUp += (account.dropped["closed"] ?? 0) - before
     this.#gone(lane)
-  }
-
-  /** Who closes a leat gets no answer of it: what is lost by closing has to be said. */
-  get #tellGivenUp(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.#givenUp === 0
-        ? Effect.void
-        : warn(
-            `closing has given up ${this.#givenUp} of the events for ${this.leg.sink}, which has not stored them; they are counted as dropped`
-          )
-    )
   }
 
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */

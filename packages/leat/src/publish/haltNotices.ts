@@ -1,4 +1,4 @@
-/** What a person is told of a lane, or a partition, that stands until somebody resumes it. */
+/** What a person is told of a lane, or a partition, that stands until somebody resumes it, and of what is given up because nobody does. */
 import { Effect } from "effect"
 import { warn } from "../Telemetry.ts"
 import type { Halted } from "./LaneHome.ts"
@@ -17,6 +17,14 @@ export function tellHalts(home: PartitionHome, pump: Pump, partition: PumpedPart
   if (partition.halted === partition.toldHalt) return
   partition.toldHalt = partition.halted
   if (partition.halted !== undefined) tellHalt(home, pump, partition.halted, `everything to ${sink}`, partition)
+}
+
+/** Who closes a leat gets no answer of it: what is lost by closing has to be said. */
+export function tellGivenUp(sink: string, events: number): Effect.Effect<void> {
+  if (events === 0) return Effect.void
+  return warn(
+    `closing has given up ${events} of the events for ${sink}, which has not stored them; they are counted as dropped`
+  )
 }
 
 function tellHalt(

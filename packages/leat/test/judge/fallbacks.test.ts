@@ -60,6 +60,25 @@ const cases: ReadonlyArray<readonly [says: string, kinds: ReadonlyArray<VerdictK
     }
   ],
   [
+    "dropped by whoever sends on, and nobody was told its id",
+    [],
+    (hand) => {
+      fell(hand)
+      hand.chronicle.end(hand.begin(2), "stored")
+      hand.leg(1, "queued", "inFlight", "fellBack")
+      sentOn(hand, { dropped: 2, admitted: 2, fellBack: 2 })
+    }
+  ],
+  [
+    "one of two without an id, told stored",
+    ["lost"],
+    (hand) => {
+      for (const serial of [1, 2]) hand.chronicle.end(hand.begin(serial), "stored")
+      hand.leg(1, "queued", "inFlight", "fellBack")
+      sentOn(hand, { dropped: 1, admitted: 1, fellBack: 1 })
+    }
+  ],
+  [
     "counted as stored by whoever sends on, and not there",
     ["lost"],
     (hand) => {

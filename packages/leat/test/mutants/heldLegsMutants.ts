@@ -117,5 +117,24 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     replace: `Effect.timeoutOption(opening, readyMsMax * 1000)`,
     foundBy: added,
     test: "refused with all of them"
+  },
+  {
+    name: "a table is in force before what it requires is open",
+    file: "TableSwaps.ts",
+    find: `if (missing.length === 0) return adopt(routes)`,
+    replace: `adopt(routes)
+        if (missing.length === 0) return`,
+    foundBy: added,
+    test: "is opened beside"
+  },
+  {
+    name: "a leg that is removed is written to a little longer",
+    file: "Leat.ts",
+    find: `open.publisher.swap(this.#legs.destinations(contract, route))
+      this.#release(open.legs.commit(route))`,
+    replace: `this.#release(open.legs.commit(route))
+      setTimeout(() => open.publisher.swap(this.#legs.destinations(contract, route)), 1)`,
+    foundBy: removed,
+    test: "sends on what it has"
   }
 ]

@@ -180,10 +180,21 @@ export interface GroupFact {
 /** A stream and its destinations. */
 export interface StreamFact {
   readonly stream: string
-  /** Sinks of the required legs. */
+  /** Sinks of the required legs that all tables have. */
   readonly required: ReadonlyArray<string>
+  /** Legs that only some tables have; absent: none. */
+  readonly mirrors?: ReadonlyArray<{ readonly sink: string; readonly isRequired: boolean }>
   readonly sinks: ReadonlyArray<string>
   readonly isOrdered: boolean
+}
+
+/** For so long the table in force in a leat had the mirrors of its streams, or some of them; ticks of the chronicle. */
+export interface TableFact {
+  readonly leat: number
+  readonly sinks: ReadonlySet<string>
+  readonly from: number
+  /** Undefined: until the end. */
+  until: number | undefined
 }
 
 /** What the ledger of a leat said of one stream at the end. */
@@ -325,6 +336,8 @@ export class Chronicle {
   readonly streams: Array<StreamFact> = []
   /** Groups, and what may be asked of them. */
   readonly groups: Array<GroupFact> = []
+  /** Which legs there were when; in between a table was being put in force. */
+  readonly tables: Array<TableFact> = []
   /** By serial. */
   readonly calls = new Map<number, Call>()
   /** By leat, sink and id. */
@@ -388,6 +401,13 @@ export class Chronicle {
   /** A mishap came, to a leat in these states. */
   mishap(mishap: string, leat: number, found: ReadonlyArray<string>): void {
     this.mishaps.push({ mishap, leat, states: found, at: this.tick() })
+  }
+
+  /** A leat has a table in force, with these sinks; or undefined, another one is being put in force. */
+  table(leat: number, sinks: ReadonlySet<string> | undefined): void {
+    const last = this.tables.findLast((table) => table.leat === leat)
+    if (last !== undefined) last.until ??= this.tick()
+    if (sinks !== undefined) this.tables.push({ leat, sinks, from: this.tick(), until: undefined })
   }
 
   /** An event is offered. */

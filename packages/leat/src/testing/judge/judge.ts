@@ -9,6 +9,7 @@ import { judgeOrder } from "./judgeOrder.ts"
 import { judgeRetries } from "./judgeRetries.ts"
 import { judgeSpills } from "./judgeSpills.ts"
 import { judgeStorage } from "./judgeStorage.ts"
+import { judgeTables } from "./judgeTables.ts"
 import { judgeUndelivered } from "./judgeUndelivered.ts"
 
 /**
@@ -33,6 +34,7 @@ export function judge(chronicle: Chronicle): ReadonlyArray<Verdict> {
     ...judgeSpills(chronicle),
     ...judgeFallbacks(chronicle),
     ...judgeBooks(chronicle),
+    ...judgeTables(chronicle),
     ...judgeAudits(chronicle)
   ]
 }

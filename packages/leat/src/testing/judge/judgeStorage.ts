@@ -28,12 +28,23 @@ function* lost(chronicle: Chronicle): Iterable<Verdict> {
   // What its fallback had first is judged with that.
   const fell = Array.from(chronicle.legs.values()).filter(({ fellBackAt }) => fellBackAt !== undefined)
   const serials = new Set([...chronicle.copies, ...fell].map(({ sink, serial }) => `${sink} ${serial}`))
+  // Nobody was told the id of some of those, and whoever sent them on has dropped them: they may be any event.
+  const unnamed = fell.filter(({ serial }) => serial === undefined)
+  const left = new Map(Array.from(Map.groupBy(unnamed, placeOf), ([place, legs]) => [place, legs.length]))
   for (const call of chronicle.calls.values()) {
     if (call.said !== "stored") continue
-    for (const sink of requiredOf(chronicle, call))
-      if (!serials.has(`${sink} ${call.serial}`))
-        yield { kind: "lost", evidence: `event ${call.serial} was told stored, and ${sink} has no copy` }
+    for (const sink of requiredOf(chronicle, call)) {
+      if (serials.has(`${sink} ${call.serial}`)) continue
+      const place = placeOf({ ...call, sink })
+      const count = call.saidId === undefined ? (left.get(place) ?? 0) : 0
+      left.set(place, count - 1)
+      if (count <= 0) yield { kind: "lost", evidence: `event ${call.serial} was told stored, and ${sink} has no copy` }
+    }
   }
+}
+
+function placeOf({ leat, sink, stream }: Pick<LegFact, "leat" | "sink" | "stream">): string {
+  return `${leat} ${sink} ${stream}`
 }
 
 function* doubled(chronicle: Chronicle): Iterable<Verdict> {
@@ -196,6 +207,12 @@ export function legsById({ legs }: Chronicle): ReadonlyMap<string, LegFact> {
   return new Map(Array.from(legs.values(), (leg) => [`${leg.sink} ${leg.id}`, leg]))
 }
 
-export function requiredOf({ streams }: Chronicle, { stream }: Call): ReadonlyArray<string> {
-  return streams.find((one) => one.stream === stream)?.required ?? []
+/** The sinks whose legs an event had to have: those that all tables have, and those that the table in force had when it was admitted. */
+export function requiredOf({ streams, legs }: Chronicle, { stream, serial }: Call): ReadonlyArray<string> {
+  const { required = [], mirrors = [] } = streams.find((one) => one.stream === stream) ?? {}
+  const there = mirrors.filter(
+    ({ sink, isRequired }) =>
+      isRequired && Array.from(legs.values()).some((leg) => leg.sink === sink && leg.serial === serial)
+  )
+  return [...required, ...there.map(({ sink }) => sink)]
 }

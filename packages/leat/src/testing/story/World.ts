@@ -6,6 +6,7 @@ import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
 import { drawFallbacks } from "./drawFallbacks.ts"
+import { drawMirrors } from "./drawMirrors.ts"
 import { drawReading } from "./drawReading.ts"
 import { drawSpills } from "./drawSpills.ts"
 
@@ -33,6 +34,8 @@ export interface WorldLeg {
   readonly spill?: WorldSpill | undefined
   /** What another cluster takes instead; undefined: nothing, or it spills. */
   readonly fallback?: WorldFallback | undefined
+  /** Only tables with such a version have it, so it comes and goes; undefined: all have it. */
+  readonly isIn?: "even" | "odd" | undefined
 }
 
 /** How a leg falls back: what fails for a passing reason goes there, and the rules of its policy come after that. */
@@ -175,7 +178,8 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
   const spilling = drawSpills(seed, plain, focus)
-  const { streams, disk, rates: lasting, clusters: count } = drawFallbacks(seed, clusters, spilling, focus)
+  const mirrored = drawMirrors(seed, drawFallbacks(seed, clusters, spilling, focus))
+  const { streams, disk, rates: lasting, clusters: count } = mirrored
   const rates = drawRates(random, letters)
   Object.assign(rates, undeliveredRates(streams, undelivered), lasting, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25

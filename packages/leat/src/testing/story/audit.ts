@@ -4,6 +4,7 @@ import { topic } from "../../audit/auditTopic.ts"
 import { sumOf } from "./Teller.ts"
 import type { Transport } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
+import { wasOpen } from "./readBack.ts"
 import type { World } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
@@ -17,6 +18,7 @@ export const audit = Effect.fnUntraced(function* (
       const transport = transports[leg.cluster]
       const sink = sinkOf(leg)
       if (transport === undefined || !Array.from(chronicle.legs.values()).some((one) => one.sink === sink)) continue
+      if (!wasOpen(chronicle, leg)) continue
       const { events, copies, dropped, missing } = yield* topic(transport, leg.topic, { streams: [stream] })
       // What a process has left to another one is announced by nobody, and neither is what was lost with one.
       const isTroubled = chronicle.mishaps.some(({ mishap }) => mishap === "close" || mishap === "crash")
@@ -27,7 +29,9 @@ export const audit = Effect.fnUntraced(function* (
         leg.spill !== undefined &&
         chronicle.mishaps.some(({ mishap }) => mishap === "outage" || mishap === "diskFull" || mishap === "losePower")
       // What stays in a fallback is not in this topic.
-      const isAnnounced = !isCompacted && !isTroubled && hasOneOwner && !isLeft && leg.fallback?.back !== "stay"
+      // While it was not in the table, nobody announced anything there.
+      const isAnnounced =
+        leg.isIn === undefined && !isCompacted && !isTroubled && hasOneOwner && !isLeft && leg.fallback?.back !== "stay"
       chronicle.audits.push({ sink, events, copies, dropped: sumOf(dropped), missing, isAnnounced })
     }
 })

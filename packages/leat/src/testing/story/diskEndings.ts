@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { type Party, resumeAll } from "./party.ts"
 import { within } from "./endings.ts"
+import { haveAllLegs } from "./mirrorEndings.ts"
 import { openTeller } from "./processes.ts"
 import type { Teller } from "./Teller.ts"
 
@@ -41,6 +42,7 @@ export const emptyDisks = Effect.fnUntraced(function* (party: Party) {
     if (teller.disk !== undefined && !teller.isClosing)
       for (const [index, { legs }] of world.streams.entries())
         if (legs.some(({ spill }) => spill !== undefined)) yield* teller.stream(index)
+  yield* haveAllLegs(party)
   const isEmpty = Effect.gen(function* () {
     yield* resumeAll(party)
     for (const disk of disks.numbers) if ((yield* disks.left(disk)) > 0) return false

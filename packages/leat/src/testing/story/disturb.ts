@@ -6,7 +6,7 @@ import { joinParty, type Party, resumeOne } from "./party.ts"
 import { crash, restart } from "./processes.ts"
 import type { Teller } from "./Teller.ts"
 import { one, type World, type WorldGroup } from "./World.ts"
-import { clusterName, worldRoutes } from "./worldRoutes.ts"
+import { clusterName, sinksIn, worldRoutes } from "./worldRoutes.ts"
 
 /** An hour, in milliseconds. */
 const hourMs = 3_600_000
@@ -34,6 +34,7 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
   const { mischief, tellers, world } = party
   const halted = new Map<Teller, number>()
   const versions = new Map<Teller, number>()
+  const swapping = new Set<Teller>()
   for (let look = 0; ; look++) {
     // Most of a story is told soon; what goes on for long waits for a time-out.
     const ms = look < hastyLooks ? 12 : 120
@@ -47,7 +48,8 @@ export const disturb = Effect.fnUntraced(function* (party: Party) {
       if (mischief.strikes("wallBack", index)) party.wall.jump(-hourMs)
       if (mischief.strikes("wallForward", index)) party.wall.jump(hourMs)
       if (mischief.strikes("flush", index)) yield* Effect.forkScoped(leat.flush)
-      if (mischief.strikes("swap", index)) yield* swap(party, teller, versions)
+      if (!swapping.has(teller) && mischief.strikes("swap", index))
+        yield* Effect.forkScoped(swap(party, teller, versions, swapping))
       const group = world.groups[Math.floor(mischief.random() * world.groups.length)]
       if (group === undefined) continue
       const count = party.members.filter((member) => member.group === group).length
@@ -106,17 +108,32 @@ function isFocus({ focus }: World, mishap: Mishap): boolean {
   return focus?.mishap === mishap
 }
 
-function swap({ stages, world, chronicle }: Party, teller: Teller, versions: Map<Teller, number>): Effect.Effect<void> {
-  const version = (versions.get(teller) ?? 1) + 1
-  versions.set(teller, version)
-  return teller.leat.swapRoutes(worldRoutes(stages, world, version)).pipe(
-    Effect.catch((error) =>
-      Effect.sync(() => {
-        if (!teller.isClosing)
-          chronicle.notice("toldWrongly", `a table for the same places is refused: ${error.message}`)
-      })
+/** Another table is put in force, which takes as long as opening what is new in it. */
+function swap(
+  { stages, world, chronicle }: Party,
+  teller: Teller,
+  versions: Map<Teller, number>,
+  swapping: Set<Teller>
+): Effect.Effect<void> {
+  return Effect.suspend(() => {
+    const before = versions.get(teller) ?? 1
+    const version = before + 1
+    swapping.add(teller)
+    chronicle.table(teller.index, undefined)
+    return teller.leat.swapRoutes(worldRoutes(stages, world, version)).pipe(
+      Effect.match({
+        onSuccess: () => {
+          versions.set(teller, version)
+          chronicle.table(teller.index, sinksIn(world, version))
+        },
+        onFailure: (error) => {
+          if (!teller.isClosing)
+            chronicle.notice("toldWrongly", `a table for the same places is refused: ${error.message}`)
+        }
+      }),
+      Effect.ensuring(Effect.sync(() => swapping.delete(teller)))
     )
-  )
+  })
 }
 
 function hasLetters({ chronicle }: Party, { group }: WorldGroup): boolean {

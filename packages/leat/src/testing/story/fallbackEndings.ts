@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { fallbackGroup } from "../../publish/fallback/openFallback.ts"
 import { within } from "./endings.ts"
 import { fallbackPlace } from "./fallbackPlaces.ts"
+import { haveAllLegs } from "./mirrorEndings.ts"
 import { type Party, resumeAll } from "./party.ts"
 import { openTeller } from "./processes.ts"
 
@@ -18,6 +19,7 @@ export const emptyFallbacks = Effect.fnUntraced(function* (party: Party) {
   if (falling.length === 0) return
   if (tellers.every(({ isClosing }) => isClosing)) yield* openTeller(party, 0)
   for (const teller of tellers) if (!teller.isClosing) for (const { stream } of falling) yield* teller.stream(stream)
+  yield* haveAllLegs(party)
   const transports = yield* Effect.forEach(stages, ({ reader }) => reader)
   const isEmpty = Effect.gen(function* () {
     yield* resumeAll(party)

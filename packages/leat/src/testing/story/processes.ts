@@ -5,6 +5,7 @@ import { type Callers, caller, hasRoom } from "./callers.ts"
 import { joinParty, type Party } from "./party.ts"
 import { Gate } from "./Gate.ts"
 import { Teller } from "./Teller.ts"
+import { slowOpenings } from "./slowOpenings.ts"
 import type { SeenAtDrivers } from "./statesOf.ts"
 import { watchFallbacks } from "./watchFallbacks.ts"
 import { watchLanes } from "./watchLanes.ts"
@@ -12,7 +13,7 @@ import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
 import { watchSpills } from "./watchSpills.ts"
 import type { World } from "./World.ts"
-import { clusterName, diskName, worldRoutes } from "./worldRoutes.ts"
+import { clusterName, diskName, sinksIn, worldRoutes } from "./worldRoutes.ts"
 
 /** Requests of a partition that are on their way at once, at most: a slow cluster takes one after the other. */
 const onWayMax = 8
@@ -23,11 +24,15 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   const index = tellers.length
   const gate = new Gate()
   const seen: SeenAtDrivers = { lettersOnWay: new Set(), failing: new Set(), lanes: new Set() }
+  const mirrors = new Set(
+    world.streams.flatMap(({ legs }) => legs.flatMap(({ isIn, topic }) => (isIn === undefined ? [] : [topic])))
+  )
   const drivers = stages.map(({ driver }, cluster) => {
     const faulty = faultDriver(watchStored(driver, chronicle, party.wall), mischief.planOf(index, cluster))
     const watched = watchLanes(watchSent(faulty, seen.lettersOnWay), clusterName(cluster), seen)
     const doubted = watchFallbacks(watchDoubts(watched, chronicle, cluster, world), chronicle, cluster, world)
-    return { ...gate.driver(watchSettles(doubted, chronicle, world)), name: clusterName(cluster) }
+    const own = mirrors.size === 0 ? doubted : slowOpenings(doubted, mirrors, () => mischief.random())
+    return { ...gate.driver(watchSettles(own, chronicle, world)), name: clusterName(cluster) }
   })
   const disk = world.disk === undefined ? undefined : world.disk.isShared ? 0 : (slot ?? index)
   const ofDisk = disks.driver(disk)
@@ -39,6 +44,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   const own = { gate, disk, slot: slot ?? index, seen }
   const teller = yield* Teller.open({ index, world, chronicle, drivers, routes, wall: party.wall, ...own })
   tellers.push(teller)
+  chronicle.table(index, sinksIn(world, 1))
   return teller
 })
 

@@ -7,7 +7,7 @@ import type { Chronicle, Copy } from "../judge/Chronicle.ts"
 import { fallbackPlace } from "./fallbackPlaces.ts"
 import { storyNotes } from "./storyNotes.ts"
 import { serialOf, textOf } from "./Teller.ts"
-import type { World } from "./World.ts"
+import type { World, WorldLeg } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
 
 /** How long a new member may take to get lanes that nobody holds, in milliseconds. */
@@ -22,6 +22,7 @@ export const readBack = Effect.fnUntraced(function* (
   for (const stream of streams)
     for (const leg of stream.legs) {
       const own = { stream: stream.stream, sink: sinkOf(leg) }
+      if (!wasOpen(chronicle, leg)) continue
       const transport = transports[leg.cluster]
       if (transport !== undefined)
         yield* readPlace(chronicle, chronicle.copies, { ...own, topic: leg.topic, transport })
@@ -56,6 +57,13 @@ const readPlace = Effect.fnUntraced(function* (
     )
   }
 })
+
+/** Whether there can be a topic: a leg that comes and goes may never have been open. */
+export function wasOpen({ legs }: Chronicle, leg: WorldLeg): boolean {
+  if (leg.isIn === undefined) return true
+  const sink = sinkOf(leg)
+  return Array.from(legs.values()).some((one) => one.sink === sink && (one.attempts > 0 || one.place !== "dropped"))
+}
 
 function keep(
   into: Array<Copy>,

@@ -201,6 +201,7 @@ const plain: ReadonlyArray<Partial<WorldLeg>> = [
   { breaker: undefined },
   { spill: undefined },
   { fallback: undefined },
+  { isIn: undefined },
   { wire: "compact" },
   { policy: "keep" },
   { overflow: "block" },

@@ -24,7 +24,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
       ...legs.map(
         (leg) =>
           `  leg ${sinkOf(leg)}: ${leg.isRequired ? "required" : "best-effort"}, ${leg.overflow}, ${leg.policy}, ${leg.wire}, ` +
-          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${breakerWords(leg)}${spillWords(leg)}${fallbackWords(leg)}`
+          `linger ${leg.lingerMs} ms, time-out ${leg.timeoutMs} ms${budgetWords(leg)}${breakerWords(leg)}${spillWords(leg)}${fallbackWords(leg)}${mirrorWords(leg)}`
       )
     ]),
     ...world.groups.map(
@@ -53,6 +53,10 @@ function spillWords({ spill }: WorldLeg): string {
   if (spill === undefined) return ""
   const rate = spill.rate === undefined ? "" : `, sent on at ${spill.rate} a second`
   return `, spills up to ${spill.bytes} bytes after ${many(spill.retries + 1, "attempt")}${rate}`
+}
+
+function mirrorWords({ isIn }: WorldLeg): string {
+  return isIn === undefined ? "" : `, only in ${isIn} tables`
 }
 
 function fallbackWords({ fallback }: WorldLeg): string {

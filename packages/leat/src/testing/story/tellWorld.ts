@@ -96,7 +96,10 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
       stream,
       isOrdered,
       sinks: legs.map(sinkOf),
-      required: legs.filter(({ isRequired }) => isRequired).map(sinkOf)
+      required: legs.filter(({ isRequired, isIn }) => isRequired && isIn === undefined).map(sinkOf),
+      mirrors: legs
+        .filter(({ isIn }) => isIn !== undefined)
+        .map((leg) => ({ sink: sinkOf(leg), isRequired: leg.isRequired }))
     })
   const several = { members: [], calling: [], crashing: [], replaying: [], outcomes: [], memberCount: 0, serial: 0 }
   for (const leg of world.streams.flatMap(({ legs }) => legs))

@@ -79,8 +79,18 @@ export function isFallbackOf({ cluster, topic, fallback }: WorldLeg, inCluster: 
   )
 }
 
-/** Each version is another table for the same places. */
-export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version: number): unknown {
+/** Whether the tables of a version have the leg. */
+function isInTable({ isIn }: WorldLeg, version: number): boolean {
+  return isIn === undefined || isIn === (version % 2 === 0 ? "even" : "odd")
+}
+
+/** The sinks of all legs in the tables of a version. */
+export function sinksIn({ streams }: World, version: number): ReadonlySet<string> {
+  return new Set(streams.flatMap(({ legs }) => legs.filter((leg) => isInTable(leg, version)).map(sinkOf)))
+}
+
+/** Each version is another table for the same places, but for the legs that come and go, which it may have all. */
+export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version: number, hasAll = false): unknown {
   const { streams, groups, disk } = world
   const leg = (one: WorldLeg, read: boolean) => ({
     cluster: clusterName(one.cluster),
@@ -109,7 +119,7 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
     },
     routes: streams.map(({ stream, legs }) => ({
       match: { stream },
-      to: legs.map((one, index) => leg(one, index === 0))
+      to: legs.flatMap((one, index) => (hasAll || isInTable(one, version) ? [leg(one, index === 0)] : []))
     })),
     subscriptions: groups.map(({ group, ending, readBytes, retryDelaysMs }) => ({
       match: { stream: "*", group },

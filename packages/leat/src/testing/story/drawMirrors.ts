@@ -1,0 +1,23 @@
+/** Which legs of a world come and go with tables; drawn beside the rest, so that the worlds of the seeds are otherwise what they were. */
+import { seededRandom } from "../seededRandom.ts"
+import type { DrawnFallbacks } from "./drawFallbacks.ts"
+import { one, type WorldLeg } from "./World.ts"
+
+/** Part of the worlds in which some do, and of their legs that do. */
+const mirrorShare = 0.5
+const legShare = 0.7
+
+/** The first leg is read, and stays. */
+export function drawMirrors(seed: number, drawn: DrawnFallbacks): DrawnFallbacks {
+  const random = seededRandom(Math.imul(seed, 86_028_121) + 23)
+  if (random() >= mirrorShare) return drawn
+  const streams = drawn.streams.map((stream) => ({
+    ...stream,
+    legs: stream.legs.map((leg, index): WorldLeg => {
+      const isMirror = random() < legShare && index > 0
+      return isMirror ? { ...leg, isIn: one(random, ["even", "odd"]) } : leg
+    })
+  }))
+  const hasMirrors = streams.some(({ legs }) => legs.some(({ isIn }) => isIn !== undefined))
+  return { ...drawn, streams, rates: hasMirrors ? { ...drawn.rates, swap: 0.03 + random() * 0.1 } : drawn.rates }
+}

@@ -1,0 +1,23 @@
+/** How a story ends with legs that come and go: the last table has all of them, because what their spills and fallbacks hold is sent on by who has them. */
+import { Effect } from "effect"
+import type { Party } from "./party.ts"
+import { sinkOf, worldRoutes } from "./worldRoutes.ts"
+
+/** Above those of all tables before. */
+const lastVersion = 1_000_000
+
+export const haveAllLegs = Effect.fnUntraced(function* ({ stages, world, tellers, chronicle }: Party) {
+  const legs = world.streams.flatMap((stream) => stream.legs)
+  if (legs.every(({ isIn }) => isIn === undefined)) return
+  for (const { isClosing, index, leat } of tellers) {
+    if (isClosing) continue
+    const version = Math.max(lastVersion, leat.routes().version + 1)
+    chronicle.table(index, undefined)
+    yield* leat.swapRoutes(worldRoutes(stages, world, version, true)).pipe(
+      Effect.match({
+        onSuccess: () => chronicle.table(index, new Set(legs.map(sinkOf))),
+        onFailure: ({ message }) => chronicle.notice("toldWrongly", `the last table is refused: ${message}`)
+      })
+    )
+  }
+})
