@@ -35,14 +35,22 @@ export class TableSwaps {
   /** What one opens is in force, or closed, before the next one looks. */
   readonly #turns = Semaphore.makeUnsafe(1)
   #coming: Routes | undefined
+  /** Of tables that were in force: what a removed leg has left is sent on to a cluster that is opened only now. */
+  readonly #left = new Map<string, Cluster>()
 
   constructor(options: TableSwapsOptions) {
     this.#options = options
   }
 
-  /** A cluster of the table in force, or of one that is opened for. */
+  /** A cluster of the table in force, of one that is opened for, or else of the last one that had it. */
   clusterOf(name: string): Cluster | undefined {
-    return this.#options.inForce().clusters.get(name) ?? this.#coming?.clusters.get(name)
+    return this.#options.inForce().clusters.get(name) ?? this.#coming?.clusters.get(name) ?? this.#left.get(name)
+  }
+
+  #adopt(routes: Routes): void {
+    for (const [name, cluster] of this.#options.inForce().clusters) this.#left.set(name, cluster)
+    for (const name of routes.clusters.keys()) this.#left.delete(name)
+    this.#options.adopt(routes)
   }
 
   swap(document: unknown): Effect.Effect<void, RouteError> {
@@ -57,16 +65,21 @@ export class TableSwaps {
 
   /** Opens what a document needs beside what is open, again for the streams that have come meanwhile, and puts it in force in one step. */
   #swap(document: unknown): Effect.Effect<void, RouteError> {
-    const { source, streams, closing, adopt } = this.#options
+    const { source, streams, closing } = this.#options
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const routes = yield* Effect.fromResult(this.#swappable(document))
         this.#coming = routes
+        const draining = streams().flatMap(({ contract, legs }) => {
+          const route = routes.lookup(contract.stream, source)
+          return route === undefined ? [] : legs.drainingFaults(route)
+        })
+        if (draining.length > 0) return yield* new RouteError({ faults: draining })
         const missing = streams().flatMap(({ contract, legs }) => {
           const route = routes.lookup(contract.stream, source)
           return route === undefined ? [] : legs.missing(route).map((leg) => ({ leg, opening: legs.open(route, leg) }))
         })
-        if (missing.length === 0) return adopt(routes)
+        if (missing.length === 0) return this.#adopt(routes)
         const closed = Effect.as(Deferred.await(closing), [])
         const faults = yield* Effect.raceFirst(openedFaults(missing), closed)
         if (faults.length > 0) return yield* new RouteError({ faults })

@@ -9,6 +9,7 @@ import { Effect, Exit, Option, Scope } from "effect"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { Waiter } from "../ledger/Waiter.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
+import { isSameValue } from "../routes/sameValue.ts"
 import { type Leg, RouteError, type Route, type RouteFault } from "../routes/Routes.ts"
 import { whenEnded } from "./flushed.ts"
 import type { Sink } from "./Sink.ts"
@@ -54,6 +55,21 @@ export class HeldLegs {
     return route.legs.filter(({ sink, required }) => {
       if (has(this.#ready, sink)) return false
       return !has(this.#held, sink) || (required && this.#options.sinks.find(sink) === undefined)
+    })
+  }
+
+  /**
+   * Why legs of a route cannot come back yet: their sinks drain, and have what holds events, or an epoch, that these legs would not have. They share
+   * the sink until it is empty.
+   */
+  drainingFaults(route: Route): ReadonlyArray<RouteFault> {
+    return route.legs.flatMap((leg) => {
+      const sink = has(this.#held, leg.sink) ? undefined : this.#options.sinks.find(leg.sink)
+      if (sink === undefined) return []
+      const other = otherwiseOpen(leg, sink, this.#contract.stream)
+      if (other === undefined) return []
+      const message = `${leg.sink} still sends what it had ${other}; add it again as it was, or when ${leg.sink} is gone from leat.sinks()`
+      return [{ path: leg.path, message }]
     })
   }
 
@@ -114,6 +130,19 @@ export class HeldLegs {
       return Effect.andThen(whenEnded(waiter, this.#options.schedule), standsInEmpty(sink))
     })
   }
+}
+
+/** How a sink that is open differs from a leg that would share it, in words that follow "it had". */
+function otherwiseOpen(leg: Leg, sink: Sink, stream: string): string | undefined {
+  const { spill, fallback } = sink.leg
+  if (spill?.cluster !== leg.spill?.cluster)
+    return spill === undefined ? "without a spill" : `with a spill in ${spill.cluster}`
+  if (!isSameValue(fallback, leg.fallback, "inOrder"))
+    return fallback === undefined ? "without a fallback" : `with its fallback in ${fallback.cluster}`
+  for (const [account, lanes] of sink.legs)
+    if (account.stream === stream && account.epoch !== leg.epoch && lanes.all.some(({ isEmpty }) => !isEmpty))
+      return `in epoch ${account.epoch}`
+  return undefined
 }
 
 function has(held: ReadonlyArray<Held>, name: string): boolean {

@@ -45,6 +45,8 @@ export class Publisher<T> implements Placing {
   /** Undefined until somebody has waited for room. */
   #waiting: Set<WaitForRoom> | undefined
   #outlets: ReadonlyArray<Outlet> = []
+  /** Of legs that a table has taken out, and that still have something to send. */
+  #removed: ReadonlyArray<Outlet> = []
   /** The one leg of a stream that has one, as most do. */
   #only: Outlet | undefined
   #closed: ReadonlyArray<ClosedLeg> = []
@@ -68,6 +70,9 @@ export class Publisher<T> implements Placing {
 
   /** Puts other legs in place of the present ones, between two events. */
   swap({ outlets, closed, level, notDurable }: Destinations): void {
+    const isThere = ({ lanes }: Outlet) => outlets.some((one) => one.lanes === lanes)
+    const before = [...this.#removed, ...this.#outlets]
+    this.#removed = before.filter((one) => !isThere(one) && one.lanes.all.some(({ isEmpty }) => !isEmpty))
     this.#outlets = outlets
     this.#closed = closed
     this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
@@ -188,11 +193,12 @@ export class Publisher<T> implements Placing {
   /** Sends what is buffered of the stream without waiting for linger; `waiter` is told of all of it. */
   flush(waiter: Waiter): void {
     for (const { lanes } of this.#outlets) lanes.flush(waiter)
+    for (const { lanes } of this.#removed) lanes.flush(waiter)
   }
 
   /** Lanes of the stream that stand until `resume`. */
   get halted(): ReadonlyArray<HaltedLane> {
-    const sinks = new Set(this.#outlets.map(({ sink }) => sink))
+    const sinks = new Set([...this.#outlets, ...this.#removed].map(({ sink }) => sink))
     const { stream } = this.contract
     return [...sinks].flatMap(({ halted }) => halted.filter((lane) => lane.stream === stream))
   }
@@ -325,7 +331,7 @@ export class Publisher<T> implements Placing {
 
   /** Those of this stream who stand in line for room, counted where they stand. */
   get #inLine(): number {
-    const sinks = new Set(this.#outlets.map(({ sink }) => sink))
+    const sinks = new Set([...this.#outlets, ...this.#removed].map(({ sink }) => sink))
     return [...sinks].reduce((total, { waiting }) => total + waiting.of(this), 0)
   }
 

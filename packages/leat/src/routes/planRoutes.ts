@@ -6,6 +6,7 @@
  * both have the settings may differ. A stream moves when its read leg, its partitioner or the epoch of a leg differs, because then the order
  * of its keys hangs on more than one place; so it does when the spill or the fallback of a leg differs, which holds events of the leg.
  */
+import { isObject, takes } from "../given/takes.ts"
 import type { RouteFault } from "./RouteDocument.ts"
 import type { Cluster } from "./Clusters.ts"
 import type { Leg, Route, SubscriptionSettings } from "./Route.ts"
@@ -86,6 +87,8 @@ export function planRoutes(
   streams: ReadonlyArray<PlannedStream>,
   inUse?: ReadonlyMap<string, Cluster>
 ): RoutePlan {
+  for (const table of [before, after]) takes("planRoutes", "tables, as Routes.compile gives them", isTable(table), table)
+  takes("planRoutes", "a list of streams", Array.isArray(streams) && streams.every(isObject), streams)
   const pairs = streams.map((open) => ({
     ...open,
     old: before.lookup(open.stream, open.source),
@@ -109,6 +112,10 @@ export function planRoutes(
     closed: { sinks: without(sinksOf(were), sinksOf(are)), clusters: without(clustersBefore, clustersAfter) },
     refused: [...versionFaults(before, after), ...changed.flatMap(({ moves }) => moves), ...clusterFaults(after, opens)]
   }
+}
+
+function isTable(value: unknown): boolean {
+  return isObject(value) && typeof value["lookup"] === "function" && value["clusters"] instanceof Map
 }
 
 /** Of one stream. */

@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const added = "publish/addedLegs.test.ts"
+const again = "publish/legsAgain.test.ts"
 const removed = "publish/removedLegs.test.ts"
 
 /** Planted where the legs of a stream come and go. */
@@ -121,8 +122,8 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "a table is in force before what it requires is open",
     file: "TableSwaps.ts",
-    find: `if (missing.length === 0) return adopt(routes)`,
-    replace: `adopt(routes)
+    find: `if (missing.length === 0) return this.#adopt(routes)`,
+    replace: `this.#adopt(routes)
         if (missing.length === 0) return`,
     foundBy: added,
     test: "is opened beside"
@@ -136,5 +137,46 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
       setTimeout(() => open.publisher.swap(this.#legs.destinations(contract, route)), 1)`,
     foundBy: removed,
     test: "sends on what it has"
+  },
+  {
+    name: "a leg that comes back takes the spill that its sink was opened with",
+    file: "publish/HeldLegs.ts",
+    find: `if (spill?.cluster !== leg.spill?.cluster)`,
+    replace: `if (spill?.cluster === "")`,
+    foundBy: again,
+    test: "is refused with a spill until"
+  },
+  {
+    name: "a leg that comes back in another epoch overtakes what it had",
+    file: "publish/HeldLegs.ts",
+    find: `account.epoch !== leg.epoch && lanes`,
+    replace: `account.epoch < 0 && lanes`,
+    foundBy: again,
+    test: "is refused with another epoch until"
+  },
+  {
+    name: "an epoch that is over keeps another one from a sink for ever",
+    file: "publish/HeldLegs.ts",
+    find: `account.epoch !== leg.epoch && lanes.all.some(({ isEmpty }) => !isEmpty))`,
+    replace: `account.epoch !== leg.epoch)`,
+    foundBy: again,
+    test: "may have the epoch that it likes"
+  },
+  {
+    name: "a flush of a stream forgets what a removed leg still has",
+    file: "publish/Publisher.ts",
+    find: `    for (const { lanes } of this.#removed) lanes.flush(waiter)
+`,
+    replace: ``,
+    foundBy: again,
+    test: "is flushed with its stream"
+  },
+  {
+    name: "a cluster that no document names any more is never opened for what is left of a leg",
+    file: "TableSwaps.ts",
+    find: ` ?? this.#left.get(name)`,
+    replace: ``,
+    foundBy: again,
+    test: "also where its section is gone"
   }
 ]
