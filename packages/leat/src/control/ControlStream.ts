@@ -61,6 +61,8 @@ const trimmed = "trimmed" as const
 const sendMsMax = 3000
 /** Processes that are forgotten after one beat. */
 const forgetsMax = 16
+/** How often it is read from its beginning, which may be trimmed meanwhile. */
+const readsMax = 10
 /** One look, in milliseconds; what it has read by then stays read. */
 const lookMsMax = 30_000
 
@@ -118,15 +120,27 @@ export const readAll = Effect.fnUntraced(function* (
   topic: string,
   see?: (record: FoldedRecord) => void
 ): Effect.fn.Return<ControlFold, ControlError> {
-  const [bounds] = yield* Effect.mapError(transport.bounds(topic), unreachable)
-  const start = bounds?.start ?? 0n
+  const startOf = Effect.map(Effect.mapError(transport.bounds(topic), unreachable), ([bounds]) => bounds?.start ?? 0n)
+  let start = yield* startOf
   const stored: Array<StoredControl> = []
-  const reading = Stream.runForEach(transport.read(topic, 0, { fromPosition: start }), ({ records }) =>
-    Effect.sync(() => {
-      for (const record of records) stored.push(record)
-    })
-  )
-  yield* Effect.mapError(reading, unreachable)
+  for (let tries = 1; ; tries++) {
+    stored.length = 0
+    const reading = Stream.runForEach(transport.read(topic, 0, { fromPosition: start }), ({ records }) =>
+      Effect.sync(() => {
+        for (const record of records) stored.push(record)
+      })
+    )
+    yield* Effect.mapError(reading, unreachable)
+    // Trimmed meanwhile: what is gone was not read, and a snapshot behind it has it.
+    const now = yield* startOf
+    if (now <= start) break
+    if (tries === readsMax)
+      return yield* new ControlError({
+        reason: "Unreachable",
+        detail: `topic ${topic} was trimmed each of the ${readsMax} times that it was read`
+      })
+    start = now
+  }
   return yield* Effect.mapError(
     Effect.fromResult(foldFrom(start, stored, see)),
     (detail) => new ControlError({ reason: "Lost", detail: `topic ${topic}: ${detail}` })
@@ -146,10 +160,14 @@ export class ControlStream {
   /** What was written last by this process, once it is read back. */
   #back: FoldedRecord | undefined
   #trouble: string | undefined
+  /** Why the last beat was not written: it may be followed all the same, and the others take this process for gone. */
+  #beatTrouble: string | undefined
   /** The last beats of the others, and since when there was no other one. */
   readonly #heard = new Map<string, { readonly beats: number; readonly sinceMs: number }>()
   /** Set for good. */
   #lost: ControlError | undefined
+  /** Whether something that was sent may land yet: before anything else is sent, it is fenced. */
+  #isUnfenced = false
 
   constructor(
     options: ControlStreamOptions,
@@ -180,9 +198,9 @@ export class ControlStream {
     return this.#fold.unreadable
   }
 
-  /** Why the stream is not followed at the moment; undefined: it is. */
+  /** Why the stream is not followed at the moment, or nothing can be written there; undefined: all is well. */
   get trouble(): string | undefined {
-    return this.#trouble
+    return this.#trouble ?? this.#beatTrouble
   }
 
   /** Reads on to the end. Never fails: `trouble` says why not. */
@@ -247,8 +265,10 @@ export class ControlStream {
     )
     const next = Effect.suspend(() => (this.#fold.sinceSnapshot < snapshotEvery ? Effect.void : this.snapshot))
     const all = Effect.andThen(Effect.andThen(beaten, forgotten), next)
-    const troubled = ({ message }: ControlError) => void (this.#trouble = message)
-    return Effect.match(all, { onFailure: troubled, onSuccess: () => undefined })
+    return Effect.match(all, {
+      onFailure: ({ message }) => void (this.#beatTrouble = message),
+      onSuccess: () => void (this.#beatTrouble = undefined)
+    })
   })
 
   /** Says that this process is gone. A stream that it writes has to be left before. Bounded, and never fails. */
@@ -373,10 +393,16 @@ export class ControlStream {
         const leftMs = endMs - monotonicMs(this.#clock)
         if (leftMs <= 0)
           return yield* new ControlError({ reason: mayBeStored ? "InDoubt" : "Unreachable", detail: why })
+        if (this.#isUnfenced && !(yield* this.#fenced(Math.min(leftMs, sendMsMax)))) {
+          why = "what was sent before has no answer, and its fence has none either"
+          yield* Effect.sleep(pauseMs)
+          continue
+        }
         const run = yield* this.#send(batch, Math.min(leftMs, sendMsMax))
         if (run.fate === "stored") return yield* this.#readBack(endMs)
         why = run.error?.message ?? why
         if (run.fate === "unknown") {
+          this.#isUnfenced = this.#options.transport.capabilities.fencing !== "none"
           // Until a fence has returned, it may land at any time.
           const isFenced = yield* this.#fenced(Math.min(leftMs, sendMsMax))
           const read = yield* Effect.result(this.#refresh(Math.min(leftMs, sendMsMax)))
@@ -401,8 +427,11 @@ export class ControlStream {
   /** Whether nothing that was sent earlier can land any more. */
   #fenced(timeoutMs: number): Effect.Effect<boolean> {
     if (this.#options.transport.capabilities.fencing === "none") return Effect.succeed(false)
-    return this.#writer.fence(0).pipe(
-      Effect.as(true),
+    const fence = Effect.map(this.#writer.fence(0), () => {
+      this.#isUnfenced = false
+      return true
+    })
+    return fence.pipe(
       Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.succeed(false) }),
       Effect.catchCause(() => Effect.succeed(false))
     )

@@ -202,5 +202,29 @@ export const controlMutants: ReadonlyArray<Mutant> = [
     replace: `if (Result.isFailure(first) && isOpen()) yield* Effect.forkScoped`,
     ...inAFleet,
     test: "are those that were in force, while the control stream is away"
+  },
+  {
+    name: "what is trimmed while a control stream is opened was never there",
+    file: "control/ControlStream.ts",
+    find: `if (now <= start) break`,
+    replace: `if (now >= 0n) break`,
+    foundBy: "control/ControlStream.test.ts",
+    test: "while it is trimmed for the first time"
+  },
+  {
+    name: "a control stream is written to although its fence has failed",
+    file: "control/ControlStream.ts",
+    find: `if (this.#isUnfenced && !(yield* this.#fenced(Math.min(leftMs, sendMsMax)))) {`,
+    replace: `if (leftMs < 0) {`,
+    foundBy: "control/ControlStream.test.ts",
+    test: "fences before it sends anything more"
+  },
+  {
+    name: "a look says that beats are written",
+    file: "control/ControlStream.ts",
+    find: `return this.#trouble ?? this.#beatTrouble`,
+    replace: `return this.#trouble`,
+    foundBy: "control/ControlStream.test.ts",
+    test: "says why nothing can be written there"
   }
 ]
