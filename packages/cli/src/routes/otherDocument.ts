@@ -56,7 +56,7 @@ export const twoDocuments = Effect.fnUntraced(function* (flags: OtherFlags) {
   // With the same drivers as the other one, so that no cluster differs by how it was checked.
   const after = yield* compileDocument(file, yield* readDocument(file))
   const { text, name, fleet } = yield* documentBefore(flags)
-  const before = yield* compileDocument(name, text)
+  const before = yield* compileDocument(fleet === undefined ? name : "the document that was applied last", text)
   const two: TwoDocuments = {
     before,
     beforeName: fleet === undefined ? `version ${before.version} of ${name}` : `version ${before.version}, ${name}`,

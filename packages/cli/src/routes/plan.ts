@@ -3,7 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { planRoutes, type RoutePlan, type StreamChange } from "leat"
 import { CommandFailure, CommandVerdict, exitCode, plural, printable, printJson } from "../outcome.ts"
 import { changedSettings, settingsOfSink, settingText } from "./changedSettings.ts"
-import { appliedText, behind } from "./controlFlags.ts"
+import { appliedText, behind, toldProcess } from "./controlFlags.ts"
 import { otherFlags, type TwoDocuments, twoDocuments } from "./otherDocument.ts"
 import { plannedStreams } from "./plannedStreams.ts"
 import { subscriptionSettings } from "./settings.ts"
@@ -33,7 +33,7 @@ export const plan = Command.make(
       to: after.version,
       ...told,
       notes: two.notes,
-      ...(two.fleet === undefined ? {} : { processes: two.fleet.processes })
+      ...(two.fleet === undefined ? {} : { processes: two.fleet.processes.map(toldProcess) })
     }
     if (!flags.json) yield* Console.log(printable(textOf(report, two).join("\n")))
     if (found.refused.length > 0) {

@@ -26,6 +26,12 @@ export interface FleetProcess {
   readonly applied: number
 }
 
+/** A process, as somebody sees it who reads all of the stream. */
+export interface SeenProcess extends FleetProcess {
+  /** When it wrote last, by its own clock; absent: so long ago that it stands in a snapshot alone. */
+  readonly seenMs?: number
+}
+
 /** A document never changes, so its version is read once. */
 const versions = new WeakMap<KeptDocument, number>()
 
@@ -74,7 +80,8 @@ export function textBackTo(
     if (text !== undefined) return { text }
   }
   const known = [...new Set(all.map((one) => one.version))].join(", ")
-  return { fault: `there is no version ${version} in the history, which has ${known}` }
+  // From callers without types, it may be anything.
+  return { fault: `there is no version ${String(version)} in the history, which has ${known}` }
 }
 
 /** Why a document cannot be applied on top of the last one, whatever it says else; undefined: it can. */
