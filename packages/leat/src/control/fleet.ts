@@ -109,22 +109,22 @@ export type FleetChange =
   /** A process was closed, or was not heard of for long. */
   | { readonly kind: "gone"; readonly incarnation: string }
 
-/** What was said between two states. */
+/** What was said between two states. Looks only at what differs: most records are beats of one process, in a fleet of thousands. */
 export function changesBetween(before: Control, after: Control): ReadonlyArray<FleetChange> {
-  if (before === after) return []
-  const isNew = after.history.map(({ version }) => version > before.version)
-  const applied = pastDocuments(after).filter((_, index) => isNew[index])
-  const beats = processesOf(after).filter(
-    ({ incarnation }) => after.members.get(incarnation) !== before.members.get(incarnation)
-  )
-  const gone = [...before.members.keys()].filter((incarnation) => !after.members.has(incarnation))
-  return [
-    ...applied.map((document): FleetChange => ({ kind: "applied", document })),
-    ...beats.map((process): FleetChange => {
-      const { incarnation } = process
-      const isNews = after.members.get(incarnation)?.version !== before.members.get(incarnation)?.version
-      return { kind: "beat", process, isNews }
-    }),
-    ...gone.map((incarnation): FleetChange => ({ kind: "gone", incarnation }))
-  ]
+  const changes: Array<FleetChange> = []
+  if (after.history !== before.history) {
+    const isNew = after.history.map(({ version }) => version > before.version)
+    for (const [index, document] of pastDocuments(after).entries())
+      if (isNew[index] === true) changes.push({ kind: "applied", document })
+  }
+  if (after.members === before.members) return changes
+  for (const [incarnation, member] of after.members) {
+    const was = before.members.get(incarnation)
+    if (was === member) continue
+    const process = { incarnation, applied: versionAt(after, member.version) }
+    changes.push({ kind: "beat", process, isNews: was?.version !== member.version })
+  }
+  for (const incarnation of before.members.keys())
+    if (!after.members.has(incarnation)) changes.push({ kind: "gone", incarnation })
+  return changes
 }
