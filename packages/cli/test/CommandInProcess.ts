@@ -8,13 +8,18 @@ export class CommandInProcess implements AsyncDisposable {
   readonly #stdout = new Printed()
   readonly #stderr = new Printed()
   readonly #interruption = new AbortController()
+  static #running = 0
+  /** The working directory before the first of the runs that overlap. */
+  static #before = ""
 
   /** One folder at a time is the working directory of a process: runs that overlap must name the same one. */
   constructor(args: ReadonlyArray<string>, folder: string, input: string | Uint8Array = "") {
-    const before = process.cwd()
+    if (CommandInProcess.#running++ === 0) CommandInProcess.#before = process.cwd()
     process.chdir(folder)
     const streams = { stdin: Readable.from([input]), stdout: into(this.#stdout), stderr: into(this.#stderr) }
-    this.ended = run(args, streams, this.#interruption.signal).finally(() => process.chdir(before))
+    this.ended = run(args, streams, this.#interruption.signal).finally(() => {
+      if (--CommandInProcess.#running === 0) process.chdir(CommandInProcess.#before)
+    })
   }
 
   get stdout(): string {

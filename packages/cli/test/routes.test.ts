@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { log } from "@leat/log"
 import { open } from "leat/promise"
 import { describe, expect, it } from "vitest"
+import { silenceText } from "../src/routes/controlFlags.ts"
 import { CommandInProcess } from "./CommandInProcess.js"
 import { Project } from "./Project.js"
 
@@ -49,7 +50,14 @@ describe("leat routes", () => {
       expect([one, two].map(({ effect }) => effect.routes().version)).toEqual([2, 2])
       const status = await project.leatJson(["routes", "status", ...at])
       expect(status).toMatchObject({ code: 0, report: { version: 2, document: documentOf(2, ", linger: 7 millis") } })
-      expect(status.report).toMatchObject({ processes: [{ applied: 2 }, { applied: 2 }], unreadable: 0 })
+      const seenAt = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as unknown
+      expect(status.report).toMatchObject({
+        processes: [
+          { applied: 2, seenAt },
+          { applied: 2, seenAt }
+        ],
+        unreadable: 0
+      })
       const told = await project.leat(["routes", "status", ...at])
       expect(told.stdout).toMatch(new RegExp(`${one.incarnation} +2\n`))
       expect(told.stdout).toContain("version 2 was applied last; 2 processes, 0 with another version in force")
@@ -73,6 +81,17 @@ describe("leat routes", () => {
       `version 2 was applied, and 1 process has another one in force: ${one.incarnation} has its own`
     )
     expect(one.control?.status().refused?.why).toContain("no driver named @leat/confluent")
+  })
+
+  it.each([
+    [99_000, ""],
+    [85_001, ""],
+    [85_000, "silent for 15 s"],
+    [10_499, "silent for 90 s"],
+    [undefined, "silent for long"]
+  ])("tells of a process that was heard of last at %j", (seenMs, told) => {
+    const process = { incarnation: "one", applied: 1, ...(seenMs === undefined ? {} : { seenMs }) }
+    expect(silenceText(process, 100_000)).toBe(told)
   })
 
   it("refuses a document with faults, and where there is nothing", async () => {

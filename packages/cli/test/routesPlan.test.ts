@@ -171,6 +171,14 @@ describe("leat routes plan", () => {
     expect(told.stdout).toMatch(/\n1 process follows the control stream\n$/)
     const { report } = await project.leatJson(["routes", "plan", "next.yaml", ...at])
     expect(report).toMatchObject({ processes: [{ incarnation: one.incarnation, applied: 12 }] })
+    const dry = await project.leat(["routes", "apply", "next.yaml", ...at, "--dry-run"])
+    expect(dry).toEqual({ code: 0, stdout: `version 13 of next.yaml can be applied\n${told.stdout}`, stderr: "" })
+    project.write({ "moved.yaml": next.replace('topic: "web.', 'topic: "net.') })
+    const moved = await project.leat(["routes", "apply", "moved.yaml", ...at, "--dry-run"])
+    expect([moved.code, moved.stderr]).toEqual([0, ""])
+    expect(moved.stdout).toMatch(
+      /\na process that has it open would refuse: routes\[0\]\.to: stream shop\.\* is open and /
+    )
     const offline = await project.leat(["routes", "plan", "next.yaml", ...at, "--offline", ...against])
     expect([offline.code, offline.stdout.includes("follows")]).toEqual([4, false])
     const differs = await project.leat(["routes", "diff", "next.yaml", ...at])

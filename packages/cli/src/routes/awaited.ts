@@ -2,7 +2,7 @@ import { Clock, Console, Duration, Effect } from "effect"
 import type { ControlTools } from "leat"
 import type { Looking } from "../openCluster.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { appliedText, behind, processesText } from "./controlFlags.ts"
+import { appliedText, behind, processesText, silenceText, toldProcess } from "./controlFlags.ts"
 import { readFleet } from "./openControl.ts"
 
 /** From one look at who has the document in force to the next one. */
@@ -25,9 +25,14 @@ export const tellApplied = Effect.fnUntraced(function* (
   const fleet = yield* awaited(transport, topic, version, waitMs)
   const late = waitMs === undefined ? [] : behind(fleet, version)
   if (late.length > 0) {
-    const names = late.map((process) => `${process.incarnation} has ${appliedText(process)}`).join(", ")
+    const nowMs = yield* Clock.currentTimeMillis
+    const names = late.map((process) => lateText(process, nowMs)).join(", ")
     const message = `version ${version} was applied, and ${plural(late.length, "process has", "processes have")} another one in force: ${names}`
-    return yield* new CommandFailure({ code: exitCode.failed, message, report: { version, late } })
+    return yield* new CommandFailure({
+      code: exitCode.failed,
+      message,
+      report: { version, late: late.map(toldProcess) }
+    })
   }
   const processes = fleet.processes.length
   if (json) return yield* printJson({ topic, version, processes })
@@ -35,6 +40,11 @@ export const tellApplied = Effect.fnUntraced(function* (
   const where = isInForce ? `${plural(processes, "process has", "processes have")} it in force` : processesText(fleet)
   yield* Console.log(`${text}; ${where}`)
 })
+
+function lateText(process: ControlTools.SeenProcess, nowMs: number): string {
+  const silence = silenceText(process, nowMs)
+  return `${process.incarnation} has ${appliedText(process)}${silence === "" ? "" : ` (${silence})`}`
+}
 
 /** The fleet when all have the version in force, or when the time is over; as it is now where nobody waits. */
 const awaited = Effect.fnUntraced(function* (

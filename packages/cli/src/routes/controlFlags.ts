@@ -34,7 +34,7 @@ export function controlFailure({ message, detail, reason }: ControlError): Comma
 export const behind = (
   { processes }: ControlTools.FleetTable,
   version: number
-): ReadonlyArray<ControlTools.FleetProcess> => processes.filter(({ applied }) => applied !== version)
+): ReadonlyArray<ControlTools.SeenProcess> => processes.filter(({ applied }) => applied !== version)
 
 export const processesText = ({ processes }: ControlTools.FleetTable): string =>
   `${processes.length === 0 ? "no process follows" : plural(processes.length, "process follows", "processes follow")} the control stream`
@@ -42,6 +42,21 @@ export const processesText = ({ processes }: ControlTools.FleetTable): string =>
 /** What is in force in a process, for a person. */
 export const appliedText = ({ applied }: ControlTools.FleetProcess): string =>
   applied === 0 ? "its own" : `version ${applied}`
+
+/** A process as `--json` has it. */
+export const toldProcess = ({ seenMs, ...process }: ControlTools.SeenProcess) => ({
+  ...process,
+  ...(seenMs === undefined ? {} : { seenAt: new Date(seenMs).toISOString() })
+})
+
+/** Processes beat every five seconds. */
+const silentMs = 15_000
+
+/** When it was heard of last, for a person; empty for one that is heard of. */
+export function silenceText({ seenMs }: ControlTools.SeenProcess, nowMs: number): string {
+  if (seenMs === undefined) return "silent for long"
+  return nowMs - seenMs < silentMs ? "" : `silent for ${Math.round((nowMs - seenMs) / 1000)} s`
+}
 
 export function parseWait(text: Option.Option<string>): Effect.Effect<number | undefined, CommandFailure> {
   if (Option.isNone(text)) return Effect.succeed(undefined)

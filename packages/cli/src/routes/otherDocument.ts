@@ -55,27 +55,27 @@ export const twoDocuments = Effect.fnUntraced(function* (flags: OtherFlags) {
   }
   // With the same drivers as the other one, so that no cluster differs by how it was checked.
   const after = yield* compileDocument(file, yield* readDocument(file))
-  const { text, name, fleet } = yield* documentBefore(flags)
-  const before = yield* compileDocument(name, text)
-  const two: TwoDocuments = {
-    before,
-    beforeName: fleet === undefined ? `version ${before.version} of ${name}` : `version ${before.version}, ${name}`,
-    after,
-    afterName: `version ${after.version} of ${file}`,
-    streams: checked.streams,
-    notes: checked.notes,
-    fleet
-  }
+  const { streams, notes } = checked
+  const next = { after, afterName: `version ${after.version} of ${file}`, streams, notes }
+  if (Option.isNone(flags.against)) return yield* withApplied(next, (yield* openFleet(flags)).fleet)
+  const name = flags.against.value
+  const before = yield* compileDocument(name, yield* readDocument(name))
+  const two: TwoDocuments = { ...next, before, beforeName: `version ${before.version} of ${name}`, fleet: undefined }
   return two
 })
 
-const documentBefore = Effect.fnUntraced(function* (flags: OtherFlags) {
-  if (Option.isSome(flags.against)) {
-    const name = flags.against.value
-    return { text: yield* readDocument(name), name, fleet: undefined }
+const openFleet = (flags: OtherFlags) =>
+  Effect.scoped(openControl(flags, "name the document that is in force by --against"))
+
+/** A document beside the one that a fleet has. */
+export const withApplied = Effect.fnUntraced(function* (
+  next: Omit<TwoDocuments, "before" | "beforeName" | "fleet">,
+  fleet: ControlTools.FleetTable
+): Effect.fn.Return<TwoDocuments, CommandFailure> {
+  if (fleet.history.length === 0) {
+    const message = "no document was applied yet, so there is nothing to compare with; name one by --against"
+    return yield* new CommandFailure({ code: exitCode.failed, message })
   }
-  const { fleet } = yield* Effect.scoped(openControl(flags, "name the document that is in force by --against"))
-  if (fleet.history.length > 0) return { text: fleet.document, name: "which was applied last", fleet }
-  const message = "no document was applied yet, so there is nothing to compare with; name one by --against"
-  return yield* new CommandFailure({ code: exitCode.failed, message })
+  const before = yield* compileDocument("the document that was applied last", fleet.document)
+  return { ...next, before, beforeName: `version ${before.version}, which was applied last`, fleet }
 })

@@ -4,8 +4,8 @@ import type { PlannedStream, Routes } from "leat"
 export interface Asked {
   /** Streams that are known, as those of contracts. */
   readonly streams: ReadonlyArray<string>
-  readonly stream: string | undefined
-  readonly source: string | undefined
+  readonly stream?: string | undefined
+  readonly source?: string | undefined
 }
 
 /**

@@ -1,8 +1,8 @@
-import { Console, Effect } from "effect"
+import { Clock, Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
-import { behind, controlFlags } from "./controlFlags.ts"
+import { behind, controlFlags, silenceText, toldProcess } from "./controlFlags.ts"
 import { openControl } from "./openControl.ts"
 
 /** Which document a fleet has, and who has it in force. */
@@ -13,12 +13,16 @@ export const status = Command.make(
     const { fleet } = yield* openControl(flags)
     const { history, ...told } = fleet
     const last = history.at(-1)
-    if (flags.json) return yield* printJson({ topic: flags.topic, ...told })
-    const rows = fleet.processes.map(({ incarnation, applied }) => [
-      incarnation,
-      applied === 0 ? "its own" : `${applied}`
-    ])
-    if (rows.length > 0) yield* Console.log(table(["PROCESS", "VERSION IN FORCE"], rows))
+    const processes = fleet.processes.map(toldProcess)
+    if (flags.json) return yield* printJson({ topic: flags.topic, ...told, processes })
+    const nowMs = yield* Clock.currentTimeMillis
+    const rows = fleet.processes.map((process) => {
+      const { incarnation, applied } = process
+      return [incarnation, applied === 0 ? "its own" : `${applied}`, silenceText(process, nowMs)]
+    })
+    const isSilent = rows.some(([, , note]) => note !== "")
+    const headings = ["PROCESS", "VERSION IN FORCE", ...(isSilent ? ["NOTE"] : [])]
+    if (rows.length > 0) yield* Console.log(table(headings, rows))
     const late = behind(fleet, fleet.version).length
     const all = plural(rows.length, "process", "processes")
     const applied = last === undefined ? "no document was applied yet" : `version ${fleet.version} was applied last`

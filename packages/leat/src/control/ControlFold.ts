@@ -20,6 +20,8 @@ export interface StoredControl {
 /** A record that was read, and whether it counts. */
 export interface FoldedRecord {
   readonly position: bigint
+  /** When, by the clock of who wrote it; 0: nobody knows. */
+  readonly timeMs: number
   readonly entry: ControlEntry
   readonly counts: boolean
 }
@@ -83,7 +85,7 @@ export class ControlFold {
     const after = applySaid(this.#control, entry.record, { author, reason, timeMs: saidMs })
     const counts = after !== this.#control
     this.#control = after
-    return { position, entry, counts }
+    return { position, timeMs: saidMs, entry, counts }
   }
 
   /** Nothing stands between what was read and this position: it is a gap. */

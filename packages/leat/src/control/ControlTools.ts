@@ -13,21 +13,22 @@ import { isObject, kindOf } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { type AppliedTable, ControlledRoutes } from "./ControlledRoutes.ts"
 import { ControlError } from "./ControlError.ts"
+import type { FoldedRecord } from "./ControlFold.ts"
 import { openControlStream, readAll } from "./ControlStream.ts"
 import { watching, type WatchOptions } from "./watch.ts"
 import {
   backReason,
   type FleetChange,
-  type FleetProcess,
   type PastDocument,
   pastDocuments,
   processesOf,
+  type SeenProcess,
   versionAt
 } from "./fleet.ts"
 
 export { documentCharsMax } from "./bounds.ts"
 export type { WatchOptions } from "./watch.ts"
-export type { FleetChange, FleetProcess, PastDocument } from "./fleet.ts"
+export type { FleetChange, FleetProcess, PastDocument, SeenProcess } from "./fleet.ts"
 
 /** The topic where nobody has named another. */
 export const topicDefault = "leat-control"
@@ -41,7 +42,7 @@ export interface FleetTable {
   /** Those that were applied last, oldest first, with that one: as many as 32, and no more than a mebibyte of text. */
   readonly history: ReadonlyArray<PastDocument>
   /** The processes, by incarnation, with the version that was in force there at their last beat. */
-  readonly processes: ReadonlyArray<FleetProcess>
+  readonly processes: ReadonlyArray<SeenProcess>
   /** Things that stand there and are no records, as far as they are kept. */
   readonly unreadable: number
 }
@@ -53,16 +54,20 @@ export const read = (
 ): Effect.Effect<FleetTable, ControlError> =>
   Effect.andThen(
     given(transport, ["read", "bounds"], { topic }),
-    Effect.map(
-      Effect.suspend(() => readAll(transport, topic)),
-      ({ control, unreadable }) => ({
+    Effect.suspend(() => {
+      const seen = new Map<string, number>()
+      const see = ({ entry: { author }, timeMs }: FoldedRecord) => void (timeMs > 0 && seen.set(author, timeMs))
+      return Effect.map(readAll(transport, topic, see), ({ control, unreadable }) => ({
         version: versionAt(control, control.version),
         document: control.document,
         history: pastDocuments(control),
-        processes: processesOf(control),
+        processes: processesOf(control).map((process) => {
+          const seenMs = seen.get(process.incarnation)
+          return seenMs === undefined ? process : { ...process, seenMs }
+        }),
         unreadable
-      })
-    )
+      }))
+    })
   )
 
 /** Who writes something for a fleet. */

@@ -26,6 +26,12 @@ export interface FleetProcess {
   readonly applied: number
 }
 
+/** A process, as somebody sees it who reads all of the stream. */
+export interface SeenProcess extends FleetProcess {
+  /** When it wrote last, by its own clock; absent: so long ago that it stands in a snapshot alone. */
+  readonly seenMs?: number
+}
+
 /** A document never changes, so its version is read once. */
 const versions = new WeakMap<KeptDocument, number>()
 
@@ -74,7 +80,8 @@ export function textBackTo(
     if (text !== undefined) return { text }
   }
   const known = [...new Set(all.map((one) => one.version))].join(", ")
-  return { fault: `there is no version ${version} in the history, which has ${known}` }
+  // From callers without types, it may be anything.
+  return { fault: `there is no version ${String(version)} in the history, which has ${known}` }
 }
 
 /** Why a document cannot be applied on top of the last one, whatever it says else; undefined: it can. */
@@ -102,22 +109,22 @@ export type FleetChange =
   /** A process was closed, or was not heard of for long. */
   | { readonly kind: "gone"; readonly incarnation: string }
 
-/** What was said between two states. */
+/** What was said between two states. Looks only at what differs: most records are beats of one process, in a fleet of thousands. */
 export function changesBetween(before: Control, after: Control): ReadonlyArray<FleetChange> {
-  if (before === after) return []
-  const isNew = after.history.map(({ version }) => version > before.version)
-  const applied = pastDocuments(after).filter((_, index) => isNew[index])
-  const beats = processesOf(after).filter(
-    ({ incarnation }) => after.members.get(incarnation) !== before.members.get(incarnation)
-  )
-  const gone = [...before.members.keys()].filter((incarnation) => !after.members.has(incarnation))
-  return [
-    ...applied.map((document): FleetChange => ({ kind: "applied", document })),
-    ...beats.map((process): FleetChange => {
-      const { incarnation } = process
-      const isNews = after.members.get(incarnation)?.version !== before.members.get(incarnation)?.version
-      return { kind: "beat", process, isNews }
-    }),
-    ...gone.map((incarnation): FleetChange => ({ kind: "gone", incarnation }))
-  ]
+  const changes: Array<FleetChange> = []
+  if (after.history !== before.history) {
+    const isNew = after.history.map(({ version }) => version > before.version)
+    for (const [index, document] of pastDocuments(after).entries())
+      if (isNew[index] === true) changes.push({ kind: "applied", document })
+  }
+  if (after.members === before.members) return changes
+  for (const [incarnation, member] of after.members) {
+    const was = before.members.get(incarnation)
+    if (was === member) continue
+    const process = { incarnation, applied: versionAt(after, member.version) }
+    changes.push({ kind: "beat", process, isNews: was?.version !== member.version })
+  }
+  for (const incarnation of before.members.keys())
+    if (!after.members.has(incarnation)) changes.push({ kind: "gone", incarnation })
+  return changes
 }

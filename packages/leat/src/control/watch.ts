@@ -23,7 +23,7 @@ export const watching = Effect.fnUntraced(function* (
 ): Effect.fn.Return<never, ControlError> {
   let fold = yield* readAll(transport, topic)
   const { control } = fold
-  const before = { ...control, version: Math.max(0, control.version - 1), members: new Map() }
+  const before = { ...control, version: Math.max(0, control.version - 1), history: [], members: new Map() }
   yield* Effect.forEach(changesBetween(before, control), see, { discard: true })
   let trouble: string | undefined
   for (;;) {

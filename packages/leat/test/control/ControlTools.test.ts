@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, type Scope } from "effect"
 import { ControlTools, MemoryBroker, memoryTransport, TransportError } from "leat"
 import { simulate } from "leat/testing"
 import type { Transport } from "leat/transport"
@@ -63,6 +63,39 @@ describe("the tools of a control stream", () => {
           )
         }
         expect((yield* Effect.flip(ControlTools.rollback(transport, undefined as never))).reason).toBe("Refused")
+      })
+    )
+  })
+
+  it("tell when each process was heard of last, where that still stands in the stream", () => {
+    story(
+      Effect.gen(function* () {
+        const transport = memoryTransport(new MemoryBroker())
+        const of = (author: string, beatEvery: "5 seconds" | "1 hour") =>
+          openControlStream({ transport, topic, author, applied: () => 0, beatEvery })
+        yield* apply(transport, documentOf(3))
+        const startMs = yield* Clock.currentTimeMillis
+        const one = yield* of("one", "5 seconds")
+        yield* of("two", "1 hour")
+        yield* Effect.sleep("61 seconds")
+        const seen = Effect.map(ControlTools.read(transport), ({ processes }) =>
+          processes.map(({ seenMs, ...rest }) => [
+            rest,
+            seenMs === undefined ? "long" : Math.round((seenMs - startMs) / 1000)
+          ])
+        )
+        const [first, second] = ["one", "two"].map((incarnation) => ({ incarnation, applied: 0 }))
+        expect(yield* seen).toEqual([
+          [first, 60],
+          [second, 0]
+        ])
+        yield* one.snapshot
+        yield* one.snapshot
+        yield* Effect.sleep("5 seconds")
+        expect(yield* seen).toEqual([
+          [first, 65],
+          [second, "long"]
+        ])
       })
     )
   })

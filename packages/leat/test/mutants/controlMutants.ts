@@ -190,8 +190,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "a sign of life is news each time",
     file: "control/fleet.ts",
-    find: `const isNews = after.members.get(incarnation)?.version !== before.members.get(incarnation)?.version`,
-    replace: `const isNews = true`,
+    find: `isNews: was?.version !== member.version`,
+    replace: `isNews: true`,
     foundBy: "control/ControlTools.test.ts",
     test: "each thing that is said"
   },
