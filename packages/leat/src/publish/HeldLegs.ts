@@ -51,9 +51,9 @@ export class HeldLegs {
 
   /** The legs of a route that are not held, or are required and not open. */
   missing(route: Route): ReadonlyArray<Leg> {
-    return route.legs.filter(({ sink, required }) => {
-      if (has(this.#ready, sink)) return false
-      return !has(this.#held, sink) || (required && this.#options.sinks.find(sink) === undefined)
+    return route.legs.filter((leg) => {
+      if (has(this.#ready, leg.sink)) return false
+      return !has(this.#held, leg.sink) || (leg.required && this.#options.sinks.find(leg) === undefined)
     })
   }
 
@@ -107,7 +107,7 @@ export class HeldLegs {
   /** Completes when nothing is left of the stream in a sink. */
   #drained(name: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const sink = this.#options.sinks.find(name)
+      const sink = this.#options.sinks.named(name)
       if (sink === undefined) return Effect.void
       const waiter = new Waiter()
       for (const [account, lanes] of sink.legs) if (account.stream === this.#contract.stream) lanes.flush(waiter)

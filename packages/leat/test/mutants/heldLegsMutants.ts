@@ -40,8 +40,8 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "what comes back finds the sink that is closing",
     file: "publish/Sinks.ts",
-    find: `return sink?.isClosing === true ? undefined : sink`,
-    replace: `return sink`,
+    find: `sink?.isClosing !== false || otherStandIns`,
+    replace: `sink === undefined || otherStandIns`,
     foundBy: removed,
     test: "while it is still closing"
   },
@@ -64,8 +64,8 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "a leg may become required while it is not open",
     file: "publish/HeldLegs.ts",
-    find: `(required && this.#options.sinks.find(sink) === undefined)`,
-    replace: `(required && this.#held.length === 0)`,
+    find: `(leg.required && this.#options.sinks.find(leg) === undefined)`,
+    replace: `(leg.required && this.#held.length === 0)`,
     foundBy: "opening.test.ts",
     test: "cannot become required"
   },
@@ -136,5 +136,22 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
       setTimeout(() => open.publisher.swap(this.#legs.destinations(contract, route)), 1)`,
     foundBy: removed,
     test: "sends on what it has"
+  },
+  {
+    name: "a leg comes back with a spill that its sink does not have",
+    file: "publish/Sinks.ts",
+    find: `if (faults.length > 0) return yield* new RouteError({ faults })
+        return sink`,
+    replace: `return sink`,
+    foundBy: removed,
+    test: "comes back with a spill"
+  },
+  {
+    name: "a leg that comes back finds the sink without its spill",
+    file: "publish/Sinks.ts",
+    find: `|| otherStandIns(sink.leg, leg).length > 0 ? undefined`,
+    replace: `? undefined`,
+    foundBy: removed,
+    test: "comes back with a spill"
   }
 ]
