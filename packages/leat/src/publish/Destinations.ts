@@ -52,7 +52,7 @@ export class Legs {
     const closed: Array<ClosedLeg> = []
     for (const leg of route.legs) {
       this.#sinks.configure(leg)
-      const sink = this.#sinks.find(leg.sink)
+      const sink = this.#sinks.find(leg)
       const account = this.#accountOf(contract.stream, leg)
       const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
       if (!isFit) {

@@ -9,7 +9,6 @@ import { Effect, Exit, Option, Scope } from "effect"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { Waiter } from "../ledger/Waiter.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
-import { isSameValue } from "../routes/sameValue.ts"
 import { type Leg, RouteError, type Route, type RouteFault } from "../routes/Routes.ts"
 import { whenEnded } from "./flushed.ts"
 import type { Sink } from "./Sink.ts"
@@ -52,24 +51,25 @@ export class HeldLegs {
 
   /** The legs of a route that are not held, or are required and not open. */
   missing(route: Route): ReadonlyArray<Leg> {
-    return route.legs.filter(({ sink, required }) => {
-      if (has(this.#ready, sink)) return false
-      return !has(this.#held, sink) || (required && this.#options.sinks.find(sink) === undefined)
+    return route.legs.filter((leg) => {
+      if (has(this.#ready, leg.sink)) return false
+      return !has(this.#held, leg.sink) || (leg.required && this.#options.sinks.find(leg) === undefined)
     })
   }
 
-  /**
-   * Why legs of a route cannot come back yet: their sinks drain, and have what holds events, or an epoch, that these legs would not have. They share
-   * the sink until it is empty.
-   */
+  /** Why legs of a route cannot come back yet: in another epoch they would have lanes of their own, beside what is still to be sent to their topic. */
   drainingFaults(route: Route): ReadonlyArray<RouteFault> {
     return route.legs.flatMap((leg) => {
-      const sink = has(this.#held, leg.sink) ? undefined : this.#options.sinks.find(leg.sink)
-      if (sink === undefined) return []
-      const other = otherwiseOpen(leg, sink, this.#contract.stream)
-      if (other === undefined) return []
-      const message = `${leg.sink} still sends what it had ${other}; add it again as it was, or when ${leg.sink} is gone from leat.sinks()`
-      return [{ path: leg.path, message }]
+      const { sink, path, epoch } = leg
+      const open = has(this.#held, sink) ? undefined : this.#options.sinks.named(sink)
+      if (open === undefined) return []
+      for (const [account, lanes] of open.legs) {
+        const { stream } = this.#contract
+        if (account.stream !== stream || account.epoch === epoch || lanes.all.every(({ isEmpty }) => isEmpty)) continue
+        const message = `${sink} still has events of stream ${stream} in epoch ${account.epoch}; say that one, or raise it when they are sent`
+        return [{ path: `${path}.epoch`, message }]
+      }
+      return []
     })
   }
 
@@ -123,26 +123,13 @@ export class HeldLegs {
   /** Completes when nothing is left of the stream in a sink. */
   #drained(name: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const sink = this.#options.sinks.find(name)
+      const sink = this.#options.sinks.named(name)
       if (sink === undefined) return Effect.void
       const waiter = new Waiter()
       for (const [account, lanes] of sink.legs) if (account.stream === this.#contract.stream) lanes.flush(waiter)
       return Effect.andThen(whenEnded(waiter, this.#options.schedule), standsInEmpty(sink))
     })
   }
-}
-
-/** How a sink that is open differs from a leg that would share it, in words that follow "it had". */
-function otherwiseOpen(leg: Leg, sink: Sink, stream: string): string | undefined {
-  const { spill, fallback } = sink.leg
-  if (spill?.cluster !== leg.spill?.cluster)
-    return spill === undefined ? "without a spill" : `with a spill in ${spill.cluster}`
-  if (!isSameValue(fallback, leg.fallback, "inOrder"))
-    return fallback === undefined ? "without a fallback" : `with its fallback in ${fallback.cluster}`
-  for (const [account, lanes] of sink.legs)
-    if (account.stream === stream && account.epoch !== leg.epoch && lanes.all.some(({ isEmpty }) => !isEmpty))
-      return `in epoch ${account.epoch}`
-  return undefined
 }
 
 function has(held: ReadonlyArray<Held>, name: string): boolean {

@@ -8,6 +8,7 @@ import type { Cluster } from "../routes/Clusters.ts"
 import { persistently } from "../routes/openCluster.ts"
 import { openingName, type OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
+import { otherStandIns, type StandInName } from "../routes/standIns.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
@@ -106,10 +107,15 @@ export class Sinks {
     this.#shared = new Shared(options.scope, (name) => this.#lookup(name))
   }
 
-  /** The sink of a name (`cluster/topic`), when it is open. One that is closing takes nothing more. */
-  find(name: string): Sink | undefined {
-    const sink = this.#open.get(name)
-    return sink?.isClosing === true ? undefined : sink
+  /** The sink of a leg, when it is open. One that is closing takes nothing more, and one with another spill or fallback is that of an older table. */
+  find(leg: Leg): Sink | undefined {
+    const sink = this.#open.get(leg.sink)
+    return sink?.isClosing !== false || otherStandIns(sink.leg, leg).length > 0 ? undefined : sink
+  }
+
+  /** A sink that is open, or is being closed. */
+  named(name: string): Sink | undefined {
+    return this.#open.get(name)
   }
 
   /** What a cluster of the table in force declares. */
@@ -134,7 +140,7 @@ export class Sinks {
 
   /** Why a best-effort leg takes nothing, as its drops are counted: its sink is not open, or is one that it cannot use. */
   reason(name: string): string {
-    if (this.find(name) !== undefined) return "Unsupported"
+    if (this.#open.get(name)?.isClosing === false) return "Unsupported"
     const error = this.#unopened.get(name)?.error
     return error instanceof TransportError ? error.reason : error === undefined ? "Unavailable" : "Unsupported"
   }
@@ -143,7 +149,7 @@ export class Sinks {
   configure(leg: Leg): void {
     const request = this.#requests.get(leg.sink)
     if (request !== undefined) this.#requests.set(leg.sink, { ...request, leg })
-    this.#open.get(leg.sink)?.configure(leg)
+    this.find(leg)?.configure(leg)
   }
 
   /** Opens the sink, or shares the one that is open; it is held until the scope closes. */
@@ -167,6 +173,8 @@ export class Sinks {
         }
         const sink = yield* this.#shared.get(leg.sink)
         yield* check(sink.partitions)
+        const faults = otherStandIns(sink.leg, leg).map((name) => stillOpen(sink.leg, leg, name))
+        if (faults.length > 0) return yield* new RouteError({ faults })
         return sink
       }).pipe(
         Effect.onExit((exit) => {
@@ -185,7 +193,7 @@ export class Sinks {
     // Noted and begun in one step: whoever is interrupted in between would leave a sink that nobody opens.
     return Effect.uninterruptibleMask((restore) => {
       const { sink } = request.leg
-      if (this.find(sink) !== undefined) return restore(this.#join(request, scope, opened))
+      if (this.find(request.leg) !== undefined) return restore(this.#join(request, scope, opened))
       const found = this.#unopened.get(sink)
       const unopened = found ?? unopenedOf(request)
       const waiting = { request, scope, opened }
@@ -387,6 +395,11 @@ export class Sinks {
       fallback: (partitions) => openFallback(transport, leg, partitions)
     }))
   }
+}
+
+function stillOpen(was: Leg, { sink, path }: Leg, name: StandInName): RouteFault {
+  const how = was[name] === undefined ? "without it" : "with another one"
+  return { path: `${path}.${name}`, message: `${sink} is still open ${how}, until what it has is sent` }
 }
 
 function hasStandIn({ spill, fallback }: Leg): boolean {

@@ -12,6 +12,7 @@ import type { Cluster } from "./Clusters.ts"
 import type { Leg, Route, SubscriptionSettings } from "./Route.ts"
 import type { Routes } from "./Routes.ts"
 import { isSameValue } from "./sameValue.ts"
+import { otherStandIns } from "./standIns.ts"
 
 /** A stream that is open, or that a tool asks about, and the groups that read it there. */
 export interface PlannedStream {
@@ -87,7 +88,8 @@ export function planRoutes(
   streams: ReadonlyArray<PlannedStream>,
   inUse?: ReadonlyMap<string, Cluster>
 ): RoutePlan {
-  for (const table of [before, after]) takes("planRoutes", "tables, as Routes.compile gives them", isTable(table), table)
+  for (const table of [before, after])
+    takes("planRoutes", "tables, as Routes.compile gives them", isTable(table), table)
   takes("planRoutes", "a list of streams", Array.isArray(streams) && streams.every(isObject), streams)
   const pairs = streams.map((open) => ({
     ...open,
@@ -173,24 +175,13 @@ function movesOf({ stream, old, now }: Pair): ReadonlyArray<RouteFault> {
     if (was === undefined) continue
     if (was.epoch !== leg.epoch)
       refused(`${leg.path}.epoch`, `stream ${stream} is open at ${leg.sink} in epoch ${was.epoch}; it keeps that`)
-    for (const [name, from, to] of standIns(was, leg)) {
-      if (isSameValue(from, to, "inOrder")) continue
-      const message = `stream ${stream} is open at ${leg.sink} ${from === undefined ? "without" : "with"} a ${name}${to === undefined || from === undefined ? "" : " elsewhere"}; what holds events of an open leg does not come, go or move in this version`
+    for (const name of otherStandIns(was, leg)) {
+      const how = was[name] === undefined ? "without a" : leg[name] === undefined ? "with a" : "with another"
+      const message = `stream ${stream} is open at ${leg.sink} ${how} ${name}; what holds events of an open leg does not come, go or move in this version`
       refused(`${leg.path}.${name}`, message)
     }
   }
   return moves
-}
-
-/** Where what a leg cannot send goes instead, before and after. */
-function standIns(
-  was: Leg,
-  leg: Leg
-): ReadonlyArray<readonly [name: "spill" | "fallback", from: unknown, to: unknown]> {
-  return [
-    ["spill", was.spill?.cluster, leg.spill?.cluster],
-    ["fallback", was.fallback, leg.fallback]
-  ]
 }
 
 /** A version names one content: who has applied 13 has applied the same as everybody else. */

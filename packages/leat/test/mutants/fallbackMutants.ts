@@ -154,9 +154,9 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what stays in a fallback is sent on by another document",
-    file: "routes/planRoutes.ts",
-    find: `["fallback", was.fallback, leg.fallback]`,
-    replace: `["fallback", was.fallback?.cluster, leg.fallback?.cluster]`,
+    file: "routes/standIns.ts",
+    find: `fallback: !isSameValue(was.fallback, leg.fallback, "inOrder")`,
+    replace: `fallback: was.fallback?.cluster !== leg.fallback?.cluster`,
     foundBy: stays,
     test: "is not swapped for one that says redrive"
   },

@@ -41,8 +41,8 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "what comes back finds the sink that is closing",
     file: "publish/Sinks.ts",
-    find: `return sink?.isClosing === true ? undefined : sink`,
-    replace: `return sink`,
+    find: `sink?.isClosing !== false || otherStandIns`,
+    replace: `sink === undefined || otherStandIns`,
     foundBy: removed,
     test: "while it is still closing"
   },
@@ -65,8 +65,8 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "a leg may become required while it is not open",
     file: "publish/HeldLegs.ts",
-    find: `(required && this.#options.sinks.find(sink) === undefined)`,
-    replace: `(required && this.#held.length === 0)`,
+    find: `(leg.required && this.#options.sinks.find(leg) === undefined)`,
+    replace: `(leg.required && this.#held.length === 0)`,
     foundBy: "opening.test.ts",
     test: "cannot become required"
   },
@@ -139,26 +139,35 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     test: "sends on what it has"
   },
   {
-    name: "a leg that comes back takes the spill that its sink was opened with",
-    file: "publish/HeldLegs.ts",
-    find: `if (spill?.cluster !== leg.spill?.cluster)`,
-    replace: `if (spill?.cluster === "")`,
-    foundBy: again,
-    test: "is refused with a spill until"
+    name: "a leg comes back with a spill that its sink does not have",
+    file: "publish/Sinks.ts",
+    find: `if (faults.length > 0) return yield* new RouteError({ faults })
+        return sink`,
+    replace: `return sink`,
+    foundBy: removed,
+    test: "comes back with a spill"
+  },
+  {
+    name: "a leg that comes back finds the sink without its spill",
+    file: "publish/Sinks.ts",
+    find: `|| otherStandIns(sink.leg, leg).length > 0 ? undefined`,
+    replace: `? undefined`,
+    foundBy: removed,
+    test: "comes back with a spill"
   },
   {
     name: "a leg that comes back in another epoch overtakes what it had",
     file: "publish/HeldLegs.ts",
-    find: `account.epoch !== leg.epoch && lanes`,
-    replace: `account.epoch < 0 && lanes`,
+    find: `account.stream !== stream || account.epoch === epoch ||`,
+    replace: `account.stream !== stream || account.epoch > 0 ||`,
     foundBy: again,
     test: "is refused with another epoch until"
   },
   {
     name: "an epoch that is over keeps another one from a sink for ever",
     file: "publish/HeldLegs.ts",
-    find: `account.epoch !== leg.epoch && lanes.all.some(({ isEmpty }) => !isEmpty))`,
-    replace: `account.epoch !== leg.epoch)`,
+    find: ` || lanes.all.every(({ isEmpty }) => isEmpty)) continue`,
+    replace: `) continue`,
     foundBy: again,
     test: "may have the epoch that it likes"
   },

@@ -285,8 +285,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a best-effort leg does not hold the sink that another stream has open",
     file: "publish/Sinks.ts",
-    find: `if (this.find(sink) !== undefined) return restore(this.#join(request, scope, opened))`,
-    replace: `if (this.find(sink) !== undefined) return Effect.sync(opened)`,
+    find: `if (this.find(request.leg) !== undefined) return restore(this.#join(request, scope, opened))`,
+    replace: `if (this.find(request.leg) !== undefined) return Effect.sync(opened)`,
     foundBy: "opening.test.ts",
     test: "leaves a best-effort leg of another stream the sink"
   },

@@ -1,9 +1,9 @@
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Result, Scope } from "effect"
 import { Leat, MemoryBroker, memoryDriver, TransportError } from "leat"
 import { faultDriver, PowerLossBroker, powerLossDriver, type SendFault } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
-import { type Cluster, documentOf, main, mirror, openMirrored, rowOf } from "./mirrors.js"
+import { Cluster, documentOf, main, mirror, openMirrored, rowOf } from "./mirrors.js"
 import { big, note, stored, story } from "./stories.js"
 
 const away: SendFault = { kind: "fail", reason: "Unavailable" }
@@ -227,6 +227,43 @@ describe("a leg that a table removes", () => {
         yield* Effect.sleep("2 minutes")
         expect(leat.sinks()).toHaveLength(1)
         expect((yield* stored(far, "copies")).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    )
+  )
+
+  it.each([true, false])("comes back with a spill when it has been closed, and not before (required: %s)", (required) =>
+    story(
+      Effect.gen(function* () {
+        const disk = powerLossDriver(new PowerLossBroker({ partitions: 1 }))
+        const [one, far] = [new Cluster("main"), new Cluster("far")]
+        const heal = cut(far)
+        const clusters = { main: { transport: "main" }, far: { transport: "far" }, disk: { transport: disk.name } }
+        const policies = {
+          again: [{ on: ["*"], retry: { base: "10 millis", maxDelay: "1 second" }, then: "halt" }],
+          spilling: [{ on: ["passing"], then: "spill" }]
+        }
+        const routes = (version: number, to: ReadonlyArray<object>) => documentOf(version, to, { clusters, policies })
+        const spilling = { ...mirror, required, policy: "spilling", spill: { cluster: "disk" } }
+        const drivers = [one.driver, far.driver, disk]
+        const leat = yield* Leat.make({ source: "test", routes: routes(1, [main, mirror]), drivers })
+        const notes = yield* leat.stream(noteContract())
+        notes.offer(note("k", "1"))
+        yield* leat.swapRoutes(routes(2, [main]))
+        const exit = yield* Effect.result(leat.swapRoutes(routes(3, [main, spilling])))
+        const refused = "routes[0].to[1].spill: far/copies is still open without it"
+        expect(Result.isFailure(exit) ? exit.failure.message.slice(0, refused.length) : "in force").toBe(
+          required ? refused : "in force"
+        )
+        notes.offer(note("k", "2"))
+        expect(rowOf(leat, "far/copies")?.admitted).toBe(required ? 1 : 2)
+        heal()
+        yield* Effect.sleep("1 minute")
+        if (required) yield* leat.swapRoutes(routes(4, [main, spilling]))
+        cut(far)
+        notes.offer(note("k", "3"))
+        yield* Effect.sleep("1 second")
+        expect(leat.sinks().find(({ sink }) => sink === "far/copies")?.spilled?.records).toBe(1)
         expect(leat.ledger.snapshot().balanced).toBe(true)
       })
     )
