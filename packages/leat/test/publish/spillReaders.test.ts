@@ -1,4 +1,5 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
+import type { OpenLeat } from "leat"
 import { describe, expect, it } from "vitest"
 import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
 import { legRow, note, stored } from "./stories.js"
@@ -140,5 +141,54 @@ describe("the spill of a process that only reads", () => {
       })
     )
     expect(lines.filter((line) => line.includes("has not been given"))).toHaveLength(1)
+  })
+
+  /** Three events are left, a process that only reads finds them, and the cluster refuses them. */
+  const refused = (rule: object, then: (leat: OpenLeat, sends: () => number) => Effect.Effect<void, unknown>) => {
+    const places = spillPlaces()
+    let sends = 0
+    const policy = [{ on: ["passing"], then: "spill" }, rule]
+    return spillStory(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { notes } = yield* Scope.provide(openSpilling(places, { policy }), scope)
+        places.faults = isAway
+        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
+        yield* Scope.close(scope, Exit.void)
+        places.faults = {
+          send: () => {
+            sends++
+            return { kind: "fail", reason: "Rejected" }
+          }
+        }
+        const { leat } = yield* openSpilling(places, { policy })
+        yield* then(leat, () => sends)
+      })
+    )
+  }
+
+  it("sends what stands there once, and again when it is resumed", () => {
+    const lines = refused({ on: ["Rejected"], then: "halt" }, (leat, sends) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep("10 minutes")
+        const before = sends()
+        // All together, halves of that, and the first one alone.
+        expect(before).toBeLessThan(5)
+        yield* leat.resume
+        yield* Effect.sleep("10 minutes")
+        expect(sends()).toBeGreaterThan(before)
+        expect(sends()).toBeLessThan(10)
+      })
+    )
+    expect(lines.filter((line) => line.includes("stands until it is resumed"))).toHaveLength(2)
+  })
+
+  it("counts the retries of what is refused, however long they take", () => {
+    refused({ on: ["Rejected"], retry: { times: 2, base: "10 seconds", jitter: 0 }, then: "drop" }, (leat) =>
+      Effect.gen(function* () {
+        yield* until("all is dropped", () => legRow(leat)?.dropped["Rejected"] === 3, 120_000)
+        expect(legRow(leat)).toMatchObject({ recovered: 3, stored: 0, balanced: true })
+      })
+    )
   })
 })
