@@ -6,7 +6,7 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { Room } from "../src/store/tables/Room.ts"
-import { storeWithTopic } from "./support/openStore.ts"
+import { noLimits, storeWithTopic } from "./support/openStore.ts"
 import { smallVolume } from "./support/mounts.ts"
 import { temporaryDirectory } from "./support/temporary.ts"
 
@@ -124,5 +124,19 @@ describe("the room of a log", () => {
     expect(room.has({ works: 1, bytes: 1 })).toBe(true)
     freeBytes = 0
     expect(room.has({ works: 1, bytes: 0 })).toBe(true)
+  })
+
+  it("is not taken by what an append deletes beside: two rows where it is short, and many where there is room", () => {
+    using open = storeWithTopic()
+    const one = [{ key: "k", value: "v" }]
+    const limits = { ...noLimits, retentionBytes: 0 }
+    for (let index = 0; index < 60; index++) open.append(one)
+    const startAfter = (freeBytes: number) => {
+      open.store.room.freeBytes = () => freeBytes
+      open.store.room.has({ works: 1, bytes: 100 })
+      open.append(one, limits)
+      return open.store.heads.get(0).start
+    }
+    expect([startAfter(pages(60)), startAfter(pages(60)), startAfter(pages(10_000))]).toEqual([2, 4, 63])
   })
 })

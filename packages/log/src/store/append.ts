@@ -12,8 +12,12 @@ export interface AppendLimits extends RetentionDefaults {
 /** Largest batch in bytes, far under SQLite's limit for one value. */
 const batchBytesMax = 512 * 1024 * 1024
 
-/** Most rows that one append deletes; the next append and the maintenance pass delete the rest. */
+/**
+ * Most rows that one append deletes; the next append and the maintenance pass delete the rest. Where space is short it is two: each changes a page,
+ * and what an append deletes must not be why there is no room for it.
+ */
 const retainedPerAppend = 64
+const retainedWhereShort = 2
 
 /** Appends a batch to a partition, without duplicates. Inside a write. */
 export function append(
@@ -46,7 +50,8 @@ export function append(
     block
   )
   const appended = { ...head, end: base + count, bytes: head.bytes + length, highMs, lastId: id }
-  store.heads.save(retain(store, topic, appended, limits, retainedPerAppend))
+  const rowsMax = store.room.isShort ? retainedWhereShort : retainedPerAppend
+  store.heads.save(retain(store, topic, appended, limits, rowsMax))
   return { base, duplicates: duplicates === undefined ? [] : [...duplicates] }
 }
 

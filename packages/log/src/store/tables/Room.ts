@@ -8,6 +8,8 @@ import type { Database } from "./Database.ts"
 
 /** Pages that one write changes beside its blocks: trees of batches, ids, heads and lanes, and what splits of them take. */
 const pagesOfWrite = 8
+/** Pages that each work of it changes: the one that it puts, and those of the two that an append deletes where space is short. */
+const pagesOfWork = 3
 /** Left by appends for the writes that free space or keep a group alive: retention, commits of positions, heartbeats. */
 const reservedPages = 32
 
@@ -23,12 +25,18 @@ export class Room {
   readonly #pages
   readonly #freePages
   readonly #pageBytes: number
+  #isShort = false
 
   constructor(db: Database) {
     this.#db = db
     this.#pages = db.prepare("PRAGMA page_count")
     this.#freePages = db.prepare("PRAGMA freelist_count")
     this.#pageBytes = numberOf(db.prepare("PRAGMA page_size").get())
+  }
+
+  /** Whether the last that was asked for had to be reckoned: what a write deletes beside changes pages too, and these are not there to be had. */
+  get isShort(): boolean {
+    return this.#isShort
   }
 
   /** Whether a transaction has room, if necessary after a checkpoint. Outside of a transaction. Where nobody can tell, it has: the write says why. */
@@ -57,10 +65,11 @@ export class Room {
   #isEnough({ works, bytes }: Need): boolean {
     const free = this.freeBytes()
     if (free === undefined) return true
-    const written = bytes + (works + pagesOfWrite) * this.#pageBytes
+    const written = bytes + (works * pagesOfWork + pagesOfWrite) * this.#pageBytes
     const reserved = bytes === 0 ? 0 : reservedPages * this.#pageBytes
     // Without statements as long as there is room for anything.
-    if (free > 4 * (written + reserved) + this.#walBytes()) return true
+    this.#isShort = free <= 4 * (written + reserved) + this.#walBytes()
+    if (!this.#isShort) return true
     const grown = Math.max(0, written - numberOf(this.#freePages.get()) * this.#pageBytes)
     return free >= written + grown + this.#unwrittenBytes() + reserved
   }
