@@ -19,7 +19,7 @@ function compact(open: OpenStore, step: () => void = () => undefined): void {
   while (open.store.look(() => survey(open.store, 0, known))) step()
   for (let at: number | undefined = 0; at !== undefined; step()) {
     const from: number = at
-    at = open.write((store) => rewrite(store, 0, known, from))
+    at = open.write((store) => rewrite(store, 0, known, from, 256))
   }
   open.write((store) => finish(store, 0, known))
 }

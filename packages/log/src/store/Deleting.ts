@@ -11,6 +11,8 @@ const rowsPerWrite = 256
 /** A deletion: `run` is told how many rows it may delete. */
 export interface Deletion<A> extends Pick<Work<A>, "done" | "failed"> {
   readonly run: (rowsMax: number) => A
+  /** It also puts rows, which needs room for good: a single row is not tried where there is none. */
+  readonly puts?: boolean
 }
 
 export class Deleting {
@@ -24,10 +26,11 @@ export class Deleting {
     this.#commit = commit
   }
 
-  push<A>({ run, done, failed }: Deletion<A>): void {
+  push<A>({ run, done, failed, puts = false }: Deletion<A>): void {
     const rows = this.#rows
     this.#commit.push({
       wakes: "nobody",
+      pages: rows === 1 && !puts ? 0 : rows,
       run: () => run(rows),
       done: (result) => {
         this.#rows = Math.min(rowsPerWrite, rows * 2)
@@ -38,7 +41,7 @@ export class Deleting {
         this.#rows = Math.max(1, rows >> 2)
         // What earlier writes have left in the write-ahead log is room for the next one.
         this.#store.db.checkpoint()
-        this.push({ run, done, failed })
+        this.push({ run, done, failed, puts })
       }
     })
   }

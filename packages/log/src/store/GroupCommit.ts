@@ -12,6 +12,8 @@ export interface Work<A> {
   readonly deadlineMs?: number
   /** Estimate of the bytes that it writes. */
   readonly bytes?: number
+  /** Pages of rows that it deletes or rewrites; it is refused where there is no room for them. */
+  readonly pages?: number
   /** Processes to wake: readers of records, members of groups, or none. */
   readonly wakes: Wakes
   /** While another process holds the log, this thread goes on instead of waiting: for works that nobody waits for. Default: false. */
@@ -35,6 +37,7 @@ export interface AroundAnswers {
 interface Job {
   readonly deadlineMs: number
   readonly bytes: number
+  readonly pages: number
   readonly wakes: Wakes
   readonly isPatient: boolean
   readonly pushedAtMs: number
@@ -74,7 +77,7 @@ export class GroupCommit {
   }
 
   push<A>({ run, done, failed, wakes, ...more }: Work<A>): void {
-    const { deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, isPatient = false } = more
+    const { deadlineMs = Number.POSITIVE_INFINITY, bytes = 0, pages = 0, isPatient = false } = more
     let isTold = false
     const once = (tell: () => void) => {
       if (isTold) return
@@ -84,6 +87,7 @@ export class GroupCommit {
     this.#queue.push({
       deadlineMs,
       bytes,
+      pages,
       wakes,
       isPatient,
       pushedAtMs: monotonicMs(),
@@ -291,7 +295,11 @@ function withoutAppends(group: ReadonlyArray<Job>, error: unknown): ReadonlyArra
 }
 
 function needOf(group: ReadonlyArray<Job>): Need {
-  return { works: group.length, bytes: group.reduce((sum, { bytes }) => sum + bytes, 0) }
+  return {
+    works: group.length,
+    bytes: group.reduce((sum, { bytes }) => sum + bytes, 0),
+    pages: group.reduce((sum, { pages }) => sum + pages, 0)
+  }
 }
 
 function isFull(error: unknown): boolean {

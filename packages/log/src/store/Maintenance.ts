@@ -164,15 +164,20 @@ export class Maintenance {
     while (!this.#isClosed && this.#store.look(() => survey(this.#store, partition, known))) await turn()
     for (let at: number | undefined = 0; at !== undefined && !this.#isClosed;) {
       const from: number = at
-      at = await this.#write(() => rewrite(this.#store, partition, known, from))
+      at = await this.#rewrite((rowsMax) => rewrite(this.#store, partition, known, from, rowsMax))
     }
     if (!this.#isClosed) await this.#write(() => finish(this.#store, partition, known))
   }
 
-  #delete<A>(run: (rowsMax: number) => A): Promise<A> {
+  #delete<A>(run: (rowsMax: number) => A, puts = false): Promise<A> {
     return new Promise((resolve, reject) => {
-      this.#deleting.push({ run, done: resolve, failed: ({ detail }) => reject(new Error(detail)) })
+      this.#deleting.push({ run, puts, done: resolve, failed: ({ detail }) => reject(new Error(detail)) })
     })
+  }
+
+  /** What is left of the rows is put elsewhere before the pages of the old ones are free. */
+  #rewrite<A>(run: (rowsMax: number) => A): Promise<A> {
+    return this.#delete(run, true)
   }
 
   #write<A>(run: () => A): Promise<A> {

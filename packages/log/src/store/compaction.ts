@@ -14,6 +14,9 @@ const keysMax = 500_000
 /** Most bytes of one step: bounds the wait of appends for it. */
 const stepBytes = 2 * 1024 * 1024
 
+/** Bytes for each batch that one step may rewrite: as many as are deleted in one write are such a step. */
+const rowBytes = 8 * 1024
+
 /** Small batches are merged up to about this many bytes. */
 const mergedBytes = 256 * 1024
 
@@ -45,12 +48,21 @@ export function survey(store: Store, partition: number, known: Survey): boolean 
   return true
 }
 
-/** Rewrites some batches from `from` on, inside a write. Returns the next position; undefined at the end. */
-export function rewrite(store: Store, partition: number, known: Survey, from: number): number | undefined {
+/**
+ * Rewrites some batches from `from` on, inside a write: about `rowsMax` of them, for a volume may have no room for more. Returns the next position;
+ * undefined at the end.
+ */
+export function rewrite(
+  store: Store,
+  partition: number,
+  known: Survey,
+  from: number,
+  rowsMax: number
+): number | undefined {
   const { start, end } = store.heads.get(partition)
   let at = Math.max(start, from)
-  for (let bytes = 0; bytes < stepBytes && at < known.end;) {
-    const group = gather(store, partition, at, Math.min(end, known.end))
+  for (let bytes = 0; bytes < Math.min(stepBytes, rowsMax * rowBytes) && at < known.end;) {
+    const group = gather(store, partition, at, Math.min(end, known.end), rowsMax)
     if (group === undefined) return undefined
     if (group.batches.length > 0) replace(store, partition, known, group.batches)
     bytes += group.bytes
@@ -71,11 +83,11 @@ interface Batch {
 }
 
 /** Adjacent batches; an unreadable one is skipped and stays. */
-function gather(store: Store, partition: number, from: number, end: number) {
+function gather(store: Store, partition: number, from: number, end: number, rowsMax: number) {
   const batches: Array<Batch> = []
   let bytes = 0
   let next = from
-  while (bytes < mergedBytes) {
+  while (bytes < Math.min(mergedBytes, rowsMax * rowBytes) && batches.length < rowsMax) {
     const row = next < end ? store.batches.next(partition, next, end) : undefined
     if (row === undefined) return batches.length === 0 ? undefined : { batches, bytes, next }
     const block = store.batches.block(row)

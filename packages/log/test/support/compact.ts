@@ -7,7 +7,7 @@ export function compact(open: OpenStore): void {
   while (open.store.look(() => survey(open.store, 0, known)));
   for (let at: number | undefined = 0; at !== undefined;) {
     const position: number = at
-    at = open.write((store) => rewrite(store, 0, known, position))
+    at = open.write((store) => rewrite(store, 0, known, position, 256))
   }
   open.write((store) => finish(store, 0, known))
 }

@@ -18,6 +18,8 @@ export interface Need {
   readonly works: number
   /** Of the batches to be appended; 0: no append. */
   readonly bytes: number
+  /** Pages that rows which are deleted or rewritten lie on: at most so many change. */
+  readonly pages: number
 }
 
 export class Room {
@@ -44,8 +46,8 @@ export class Room {
     try {
       if (this.#isEnough(need)) return true
       this.#db.checkpoint()
-      // What is no append frees space in the end, or is small.
-      return need.bytes === 0 || this.#isEnough(need)
+      // What is no append, and has no pages to its name, frees space in the end, or is small.
+      return (need.bytes === 0 && need.pages === 0) || this.#isEnough(need)
     } catch {
       return true
     }
@@ -62,10 +64,10 @@ export class Room {
     }
   }
 
-  #isEnough({ works, bytes }: Need): boolean {
+  #isEnough({ works, bytes, pages }: Need): boolean {
     const free = this.freeBytes()
     if (free === undefined) return true
-    const written = bytes + (works * pagesOfWork + pagesOfWrite) * this.#pageBytes
+    const written = bytes + (works * pagesOfWork + pagesOfWrite + pages) * this.#pageBytes
     const reserved = bytes === 0 ? 0 : reservedPages * this.#pageBytes
     // Without statements as long as there is room for anything.
     this.#isShort = free <= 4 * (written + reserved) + this.#walBytes()
