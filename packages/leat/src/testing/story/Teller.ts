@@ -114,6 +114,8 @@ export class Teller {
     const { chronicle, index } = this
     for (const fact of chronicle.processes) if (fact.leat === index) fact.isCrashed = true
     this.#keepLegs()
+    // In the same step: its callers run on until they are interrupted.
+    this.#gate.isDead = true
     this.endCalls()
     return Effect.andThen(this.#gate.close, Effect.forkDetach(this.close))
   })
