@@ -23,16 +23,16 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was left waits for somebody who publishes",
     file: "publish/spill/SpillTurns.ts",
-    find: `const takes = holds && !this.#isLeft`,
-    replace: `const takes = false`,
+    find: `return Effect.raceFirst(this.wanted, looked)`,
+    replace: `return this.wanted`,
     foundBy,
     test: "sends on what an earlier process has left"
   },
   {
     name: "a process that only reads looks once whether something was left",
     file: "publish/spill/SpillTurns.ts",
-    find: `return takes ? Effect.void : looked`,
-    replace: `return takes ? Effect.void : Effect.never`,
+    find: `return holds ? Effect.void : looked`,
+    replace: `return holds ? Effect.void : Effect.never`,
     foundBy,
     test: "sends on what a process leaves that ends while it runs"
   },
@@ -76,21 +76,5 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "publish/spillReaders.test.ts",
     test: "does not show what it has left there itself"
-  },
-  {
-    name: "what stands until it is resumed is sent again in each turn of a process that only reads",
-    file: "publish/spill/SpillTurns.ts",
-    find: `const takes = holds && !this.#isLeft`,
-    replace: `const takes = holds`,
-    foundBy,
-    test: "sends what stands there once"
-  },
-  {
-    name: "retries of what is refused begin anew with each turn of a process that only reads",
-    file: "publish/spill/SpillTurns.ts",
-    find: `if (leftMs <= 0 && (this.#isLeft || !this.#isRefused)) break`,
-    replace: `if (leftMs <= 0) break`,
-    foundBy,
-    test: "counts the retries of what is refused"
   }
 ]

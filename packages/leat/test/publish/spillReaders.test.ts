@@ -1,5 +1,4 @@
 import { Effect, Exit, Fiber, Scope } from "effect"
-import type { OpenLeat } from "leat"
 import { describe, expect, it } from "vitest"
 import { isAway, openSpilling, spillPlaces, spillStory, until } from "./spillStory.js"
 import { legRow, note, stored } from "./stories.js"
@@ -52,14 +51,15 @@ describe("the spill of a process that only reads", () => {
 
   it("does not show what it has left there itself, once another process has sent that on", () => {
     const places = spillPlaces()
-    spillStory(
+    const lines = spillStory(
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const { notes } = yield* Scope.provide(openSpilling(places), scope)
         places.faults = isAway
         for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
         yield* Scope.close(scope, Exit.void)
-        const { leat } = yield* reader(places)
+        const reading = yield* Scope.make()
+        const { leat } = yield* Scope.provide(reader(places), reading)
         yield* Effect.sleep("30 seconds")
         expect(leat.sinks()).toMatchObject([{ spilled: { records: 3 } }])
         const two = yield* openSpilling(places)
@@ -70,6 +70,35 @@ describe("the spill of a process that only reads", () => {
         yield* Effect.sleep("1 minute")
         expect(leat.sinks()).toMatchObject([{ spilled: { records: 0, bytes: 0 } }])
         expect(legRow(leat)).toMatchObject({ spilled: 0, balanced: true })
+        yield* Scope.close(reading, Exit.void)
+      })
+    )
+    expect(lines.filter((line) => line.includes("could not settle") || line.includes("stay in the spill"))).toEqual([
+      expect.stringContaining("3 events for far/notes stay in the spill")
+    ])
+  })
+
+  it.for([
+    { name: "refuses all the time", isOver: false },
+    { name: "has refused for a second", isOver: true }
+  ])("waits for no longer than a turn where the cluster $name: a publisher has it then", ({ isOver }) => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const policy = [{ on: ["*"], retry: { times: 2, base: "100 millis" }, then: "spill" }]
+        const setting = { policy, spill: { rate: 40 } }
+        const scope = yield* Scope.make()
+        const { notes } = yield* Scope.provide(openSpilling(places, setting), scope)
+        places.faults = isAway
+        for (let text = 0; text < 2000; text++) notes.offer(note("k", String(text)))
+        yield* Effect.sleep("5 seconds")
+        yield* Scope.close(scope, Exit.void)
+        places.faults = { send: () => ({ kind: "fail", reason: "Unauthorized" }) }
+        yield* reader(places, setting)
+        yield* Effect.sleep("1 second")
+        if (isOver) places.faults = {}
+        const two = yield* openSpilling(places, setting)
+        yield* Effect.timeout(two.notes.publish(note("k", "own"), durable), "10 seconds")
       })
     )
   })
@@ -141,54 +170,5 @@ describe("the spill of a process that only reads", () => {
       })
     )
     expect(lines.filter((line) => line.includes("has not been given"))).toHaveLength(1)
-  })
-
-  /** Three events are left, a process that only reads finds them, and the cluster refuses them. */
-  const refused = (rule: object, then: (leat: OpenLeat, sends: () => number) => Effect.Effect<void, unknown>) => {
-    const places = spillPlaces()
-    let sends = 0
-    const policy = [{ on: ["passing"], then: "spill" }, rule]
-    return spillStory(
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const { notes } = yield* Scope.provide(openSpilling(places, { policy }), scope)
-        places.faults = isAway
-        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
-        yield* Scope.close(scope, Exit.void)
-        places.faults = {
-          send: () => {
-            sends++
-            return { kind: "fail", reason: "Rejected" }
-          }
-        }
-        const { leat } = yield* openSpilling(places, { policy })
-        yield* then(leat, () => sends)
-      })
-    )
-  }
-
-  it("sends what stands there once, and again when it is resumed", () => {
-    const lines = refused({ on: ["Rejected"], then: "halt" }, (leat, sends) =>
-      Effect.gen(function* () {
-        yield* Effect.sleep("10 minutes")
-        const before = sends()
-        // All together, halves of that, and the first one alone.
-        expect(before).toBeLessThan(5)
-        yield* leat.resume
-        yield* Effect.sleep("10 minutes")
-        expect(sends()).toBeGreaterThan(before)
-        expect(sends()).toBeLessThan(10)
-      })
-    )
-    expect(lines.filter((line) => line.includes("stands until it is resumed"))).toHaveLength(2)
-  })
-
-  it("counts the retries of what is refused, however long they take", () => {
-    refused({ on: ["Rejected"], retry: { times: 2, base: "10 seconds", jitter: 0 }, then: "drop" }, (leat) =>
-      Effect.gen(function* () {
-        yield* until("all is dropped", () => legRow(leat)?.dropped["Rejected"] === 3, 120_000)
-        expect(legRow(leat)).toMatchObject({ recovered: 3, stored: 0, balanced: true })
-      })
-    )
   })
 })

@@ -145,6 +145,7 @@ export class Spill {
     for (const part of this.parts) {
       part.isOn = false
       part.at = part.end
+      part.settled = part.end
       part.room.waiting = 0
       part.markers = 0
       part.book.empty()

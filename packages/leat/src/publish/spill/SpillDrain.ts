@@ -75,11 +75,7 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
-    this.#turns = new SpillTurns(
-      spill,
-      () => pump.nowMs,
-      () => this.#sendOn.halted.length > 0
-    )
+    this.#turns = new SpillTurns(spill, () => pump.nowMs)
   }
 
   /** Runs until it is interrupted. */
@@ -144,7 +140,6 @@ export class SpillDrain {
   /** Lets what stands go on. */
   resume(): void {
     this.#sendOn.resume()
-    this.#turns.resume()
   }
 
   /** Whether what is published waits in its buffer. */
@@ -182,10 +177,7 @@ export class SpillDrain {
       // It is told once this process has the spill again.
       untold: () => undefined,
       settle: (position) => lanes.settle(partition, position),
-      stands: (reason) => {
-        this.#turns.fails(reason)
-        this.#hold(partition, part, false)
-      }
+      stands: () => this.#hold(partition, part, false)
     }
   }
 

@@ -1,16 +1,14 @@
 /**
  * When a process takes its spill. One that publishes takes it with its first event, and keeps it. One that only reads leaves it to those that publish:
  * where an earlier process has left something it takes the spill for a turn, sends on what the cluster takes, and gives it back. So a publisher never
- * waits for a reader of the same document as long as an outage lasts, and what was left is sent on also where nobody publishes any more. While the cluster
- * answers and refuses, a turn lasts until the policy has decided.
+ * waits longer than a turn for a reader of the same document, and what was left is sent on also where nobody publishes any more.
  */
 import { Deferred, Effect } from "effect"
-import { isPassing } from "../../reasons.ts"
 import { answered } from "./answers.ts"
 import type { Spill } from "./Spill.ts"
 import { spillGroup } from "./SpillMember.ts"
 
-/** How long a process that has published nothing has the spill while nothing can be sent on, and how often it looks whether that is empty, in milliseconds. */
+/** How long a process that has published nothing has the spill at most, and how often it looks whether that is empty, in milliseconds. */
 const turnMs = 5000
 const emptyMs = 100
 
@@ -29,30 +27,10 @@ export class SpillTurns {
   #pauseMs = 0
   /** Turns, one behind the other, in which nothing was sent on. */
   #stuck = 0
-  /** Whether something stands until `resume`. */
-  readonly #isHalted: () => boolean
-  /** Whether the destination has refused what it was sent last: its retries are counted, and would begin anew with each turn. */
-  #isRefused = false
-  #resumed = Deferred.makeUnsafe<void>()
-  /** Whether something has stood at the end of the last turn: it would stand in the next one too. */
-  #isLeft = false
 
-  constructor(spill: Spill, nowMs: () => number, isHalted: () => boolean) {
+  constructor(spill: Spill, nowMs: () => number) {
     this.#spill = spill
     this.#nowMs = nowMs
-    this.#isHalted = isHalted
-  }
-
-  /** Something that was sent on has failed; undefined: for no reason that is known. */
-  fails(reason: string | undefined): void {
-    this.#isRefused = reason !== undefined && !isPassing(reason)
-  }
-
-  /** What stands may go on. */
-  resume(): void {
-    const resumed = this.#resumed
-    this.#resumed = Deferred.makeUnsafe<void>()
-    Deferred.doneUnsafe(resumed, Effect.void)
   }
 
   /** Something is published: from now on this process needs the spill. */
@@ -75,17 +53,12 @@ export class SpillTurns {
   get due(): Effect.Effect<void> {
     const looked: Effect.Effect<void> = Effect.suspend(() =>
       Effect.flatMap(Effect.andThen(Effect.sleep(this.#pauseMs), this.#holds), (holds) => {
-        if (!holds) this.#isLeft = false
-        const takes = holds && !this.#isLeft
         // Where another process takes it in between, or its disk is gone for a moment.
-        this.#pauseMs = takes ? againMs : lookMs
-        return takes ? Effect.void : looked
+        this.#pauseMs = holds ? againMs : lookMs
+        return holds ? Effect.void : looked
       })
     )
-    return Effect.suspend(() => {
-      const resumed = Deferred.await(this.#resumed)
-      return Effect.raceFirst(this.wanted, this.#isLeft ? Effect.raceFirst(resumed, looked) : looked)
-    })
+    return Effect.raceFirst(this.wanted, looked)
   }
 
   /** Completes when a process that has published nothing waits for the spill no more: whoever has it has sent on all that was left. */
@@ -104,13 +77,8 @@ export class SpillTurns {
     return Effect.gen({ self: this }, function* () {
       const { parts } = this.#spill
       const before = parts.map(({ at }) => at)
-      this.#isRefused = false
-      this.#isLeft = false
-      for (let leftMs = turnMs; parts.some(({ isOn }) => isOn); leftMs -= emptyMs) {
-        this.#isLeft = this.#isHalted()
-        if (leftMs <= 0 && (this.#isLeft || !this.#isRefused)) break
+      for (let passedMs = 0; passedMs < turnMs && parts.some(({ isOn }) => isOn); passedMs += emptyMs)
         yield* Effect.sleep(emptyMs)
-      }
       if (this.isWanted) return yield* Effect.never
       const isStuck = parts.every(({ at }, partition) => at === before[partition])
       this.#stuck = isStuck ? this.#stuck + 1 : 0
