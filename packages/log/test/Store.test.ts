@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer"
 import fc from "fast-check"
 import { Wire } from "./support/Wire.js"
 import { describe, expect, it } from "vitest"
-import { finish, rewrite, survey, type Survey } from "../src/store/compaction.js"
+import { Dirt, finish, rewrite, survey, type Survey } from "../src/store/compaction.js"
 import { replayHeader } from "leat/transport"
 import { positionAt } from "../src/store/read.js"
 import { retain } from "../src/store/retention.js"
@@ -194,6 +194,29 @@ describe("a topic that keeps everything", () => {
 })
 
 describe("compaction", () => {
+  it("is due when half of what stands there is new, however much was ever written, and whoever has compacted it", () => {
+    using open = storeWithTopic(true)
+    const write = (records: number) => {
+      for (let index = 0; index < records; index++) open.append([{ key: `k${index % 20}`, value: "v".repeat(100) }])
+    }
+    let dirt = new Dirt(open.store)
+    const isDue = () => open.store.look(() => dirt.isDue(0))
+    write(20)
+    for (let round = 0; round < 12; round++) {
+      expect([round, isDue()]).toEqual([round, true])
+      compact(open)
+      expect([round, isDue()]).toEqual([round, false])
+      write(8)
+      expect([round, isDue()]).toEqual([round, false])
+      if (round % 3 === 0) dirt = new Dirt(open.store)
+      write(32)
+    }
+    const { bytes, end } = open.store.heads.get(0)
+    compact(open)
+    expect(open.store.heads.get(0).bytes).toBeLessThan(bytes / 2)
+    expect(end).toBe(20 + 12 * 40)
+  })
+
   const record = fc.record({
     key: fc.option(fc.constantFrom("a", "b", "c"), { freq: 4 }),
     value: fc.option(fc.constantFrom("1", "2"), { freq: 4 }),

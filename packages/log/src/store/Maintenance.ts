@@ -4,7 +4,7 @@
  */
 import type { Answer } from "./groups/Holding.ts"
 import { Beats } from "./groups/Beats.ts"
-import { finish, rewrite, survey, type Survey } from "./compaction.ts"
+import { Dirt, finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { Deleting } from "./Deleting.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { retain } from "./retention.ts"
@@ -27,6 +27,7 @@ export class Maintenance {
   readonly #deleting: Deleting
   readonly #options: MaintenanceOptions
   readonly #beats = new Beats()
+  readonly #dirt
   readonly #get
   readonly #put
   readonly #remove
@@ -38,6 +39,7 @@ export class Maintenance {
     this.#store = store
     this.#commit = commit
     this.#deleting = deleting
+    this.#dirt = new Dirt(store)
     this.#options = options
     this.#get = store.db.prepare("SELECT owner, beat FROM owner WHERE task = 'maintenance'")
     this.#put = store.db.prepare("INSERT OR REPLACE INTO owner VALUES ('maintenance', ?, ?)")
@@ -74,7 +76,7 @@ export class Maintenance {
         for (let number = 0; number < topic.partitions; number++)
           await this.#retain(topic, topic.firstPartition + number)
       await this.#forgetAllIds()
-      await this.#compactAll((partition) => this.#isDirty(partition))
+      await this.#compactAll((partition) => this.#dirt.isDue(partition))
     } catch {
       // Damage, or a full or busy volume: sends and reads report it. The next pass retries.
     } finally {
@@ -147,13 +149,6 @@ export class Maintenance {
         .filter(isDue)
     )
     for (const partition of partitions) await this.#compactOne(partition)
-  }
-
-  /** Half of the partition is new; below that a pass is not worth its reads. */
-  #isDirty(partition: number): boolean {
-    const { start, end, cleaned } = this.#store.heads.get(partition)
-    const dirty = end - Math.max(start, cleaned)
-    return dirty > 0 && dirty * 2 >= end - start
   }
 
   async #compactOne(partition: number): Promise<void> {

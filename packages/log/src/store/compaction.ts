@@ -77,6 +77,41 @@ export function finish(store: Store, partition: number, known: Survey): void {
   store.heads.save({ ...head, cleaned: Math.max(head.cleaned, Math.min(known.end, head.end)) })
 }
 
+/** What a partition had at its last pass: up to where, and how many bytes stood there. */
+interface Cleaned {
+  readonly position: number
+  readonly bytes: number
+}
+
+/**
+ * Which partitions are worth a pass: half of what stands there has come since the last one. By bytes and not by positions, which say what was ever
+ * written: a partition of few keys would be due when that has doubled.
+ */
+export class Dirt {
+  readonly #store: Store
+  readonly #cleaned = new Map<number, Cleaned>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  isDue(partition: number): boolean {
+    const { bytes, end, cleaned } = this.#store.heads.get(partition)
+    if (end <= cleaned) return false
+    const found = this.#cleaned.get(partition)
+    // Summed once for each pass, whichever process has made it.
+    const known = found?.position === cleaned ? found : this.#look(partition, cleaned, bytes)
+    return (bytes - Math.min(known.bytes, bytes)) * 2 >= bytes
+  }
+
+  #look(partition: number, position: number, bytes: number): Cleaned {
+    const since = this.#store.batches.bytesFrom(partition, position) ?? bytes
+    const known = { position, bytes: Math.max(0, bytes - since) }
+    this.#cleaned.set(partition, known)
+    return known
+  }
+}
+
 interface Batch {
   readonly row: BatchRow
   readonly block: Block

@@ -26,6 +26,7 @@ export class Batches {
   readonly #from
   readonly #insert
   readonly #remove
+  readonly #length
   readonly #bytes
   readonly #insertBytes
   readonly #removeBytes
@@ -37,6 +38,7 @@ export class Batches {
     this.#from = db.prepare(`SELECT ${columns} FROM batch WHERE partition = ? AND base >= ? ORDER BY base LIMIT 1`)
     this.#insert = db.prepare("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     this.#remove = db.prepare("DELETE FROM batch WHERE partition = ? AND base = ?")
+    this.#length = db.prepare("SELECT coalesce(sum(length), 0) AS bytes FROM batch WHERE partition = ? AND base >= ?")
     this.#bytes = db.prepare("SELECT block FROM bytes WHERE id = ?")
     this.#insertBytes = db.prepare("INSERT INTO bytes VALUES (?, ?)")
     this.#removeBytes = db.prepare("DELETE FROM bytes WHERE id = ?")
@@ -56,6 +58,16 @@ export class Batches {
     } catch (error) {
       // Its pages cannot be read, so they cannot be freed: they stay in the file without a reference.
       if (!isDamage(error)) throw error
+    }
+  }
+
+  /** Bytes of the batches from a position on; undefined where their rows cannot be read. */
+  bytesFrom(partition: number, position: number): number | undefined {
+    try {
+      return Number(this.#length.get(partition, position)?.["bytes"])
+    } catch (error) {
+      if (isDamage(error)) return undefined
+      throw error
     }
   }
 
