@@ -19,7 +19,7 @@ function live(...parameters: ReadonlyArray<string>) {
 
 describe("an hour of a hundred publishers, with the faults of eight hours, with a few retries, then drop", () => {
   it("lose next to nothing, and count it", { timeout: 120_000 }, async () => {
-    const { code, report } = await live("1.1", "2", "8")
+    const { code, report } = await live("1.1", "3", "8")
     expect({ code, violation: report["violation"] }).toEqual({ code: 0, violation: undefined })
     // One record is refused in the hour, as in eight at the rates of a cluster that is run well: `npm run prove -- day` has those.
     expect(report).toMatchObject({ lost: 1, dropped: { Rejected: 1 }, faults: { outage: 2, refused: 7 } })
