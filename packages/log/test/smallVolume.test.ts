@@ -99,6 +99,30 @@ describe.skipIf(smallVolume === undefined)("a log on a volume of 3 MB", () => {
       )
   )
 
+  it(
+    "has its room back although another topic has batches that are too large to be rewritten",
+    { timeout: 90_000 },
+    () =>
+      onVolume({}, (transport) =>
+        Effect.gen(function* () {
+          for (const topic of ["large", "t"]) yield* transport.ensure({ topic, partitions: 1, compacted: true })
+          const writer = yield* transport.openWriter("large")
+          for (const round of ["a", "b"]) {
+            const keys = ["same", ...Array.from({ length: 9 }, (_, index) => `${round}${index}`)]
+            const large = batchOf(keys.map((key) => ({ key, value: new Uint8Array(60_000) })))
+            const [run] = yield* sendEffect(writer, 0, large, 0, large.count, 20_000)
+            expect(run).toMatchObject({ fate: "stored" })
+          }
+          expect((yield* send(transport, 30_000, 1500)).run).toMatchObject(full)
+          yield* waitUntil(
+            "it takes more",
+            Effect.map(Effect.orDie(send(transport, 1, 1500)), ({ run }) => run?.fate === "stored"),
+            { withinMs: 40_000, everyMs: 500 }
+          )
+        })
+      )
+  )
+
   it("commits positions when it is full, more often than its last space would take", () =>
     onVolume({}, (transport) =>
       Effect.gen(function* () {

@@ -72,9 +72,10 @@ export class Maintenance {
     this.#isRunning = true
     try {
       if (!this.#hasWork() || !(await this.#write(() => this.#claim()))) return
-      for (const topic of this.#store.topics.all)
-        for (let number = 0; number < topic.partitions; number++)
-          await this.#retain(topic, topic.firstPartition + number)
+      const retained = this.#store.topics.all.flatMap((topic) =>
+        partitionsOf(topic).map((one) => [topic, one] as const)
+      )
+      await each(retained, ([topic, partition]) => this.#retain(topic, partition)).catch(() => undefined)
       await this.#forgetAllIds()
       await this.#compactAll((partition) => this.#dirt.isDue(partition))
     } catch {
@@ -135,9 +136,7 @@ export class Maintenance {
 
   #forgetIds(rowsMax: number): boolean {
     const { ids, topics } = this.#store
-    const partitions = topics.all.flatMap((topic) =>
-      Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number)
-    )
+    const partitions = topics.all.flatMap(partitionsOf)
     return ids.forgetOld(partitions, this.#options.idsMs, rowsMax)
   }
 
@@ -145,10 +144,10 @@ export class Maintenance {
     const partitions = this.#store.look(() =>
       this.#store.topics.all
         .filter(({ compacted }) => compacted)
-        .flatMap((topic) => Array.from({ length: topic.partitions }, (_, number) => topic.firstPartition + number))
+        .flatMap(partitionsOf)
         .filter(isDue)
     )
-    for (const partition of partitions) await this.#compactOne(partition)
+    await each(partitions, (partition) => this.#compactOne(partition))
   }
 
   async #compactOne(partition: number): Promise<void> {
@@ -185,6 +184,17 @@ export class Maintenance {
       })
     })
   }
+}
+
+function partitionsOf({ firstPartition, partitions }: Topic): ReadonlyArray<number> {
+  return Array.from({ length: partitions }, (_, number) => firstPartition + number)
+}
+
+/** One after the other; one that fails, for damage or for want of room, keeps no other from its turn. Fails as the first that did. */
+async function each<A>(all: ReadonlyArray<A>, work: (one: A) => Promise<void>): Promise<void> {
+  const errors: Array<unknown> = []
+  for (const one of all) await work(one).catch((error: unknown) => void errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 /** Yields to waiting work. */
