@@ -89,12 +89,12 @@ describe.skipIf(smallVolume === undefined)("a log on a volume of 3 MB", () => {
           yield* transport.ensure({ topic: "t", partitions: 2, compacted: true })
           // The same few keys, again and again.
           expect((yield* send(transport, 30_000, 1500)).run).toMatchObject(full)
+          // Each pass gives some back, and the next one needs less room.
           yield* waitUntil(
-            "it takes more",
-            Effect.map(Effect.orDie(send(transport, 1, 1500)), ({ run }) => run?.fate === "stored"),
-            { withinMs: 40_000, everyMs: 500 }
+            "it takes a hundred more, one behind the other",
+            Effect.map(Effect.orDie(send(transport, 100, 1500)), ({ run }) => run?.fate === "stored"),
+            { withinMs: 60_000, everyMs: 500 }
           )
-          expect(yield* send(transport, 100, 1500)).toMatchObject({ run: { fate: "stored" } })
         })
       )
   )

@@ -98,7 +98,8 @@ describe("the spill of a process that only reads", () => {
         yield* Effect.sleep("1 second")
         if (isOver) places.faults = {}
         const two = yield* openSpilling(places, setting)
-        yield* Effect.timeout(two.notes.publish(note("k", "own"), durable), "10 seconds")
+        const told = yield* Effect.timeoutOption(two.notes.publish(note("k", "own"), durable), "10 seconds")
+        expect(told._tag).toBe("Some")
       })
     )
   })
