@@ -582,7 +582,8 @@ describe("snapshots of a control stream", () => {
         yield* one.snapshot
         const [bounds] = yield* transport.bounds(topic)
         expect(Number(bounds?.start)).toBeGreaterThan(0)
-        expect((yield* rawOf(transport)).lines.filter((line) => line.includes(" snapshot ")).length).toBeGreaterThan(4)
+        // The one before is there too, in six parts or more: who reads it goes on.
+        expect((yield* rawOf(transport)).lines.filter((line) => line.includes(" snapshot ")).length).toBeGreaterThan(10)
         const late = yield* opened(transport, "late")
         yield* Effect.sleep("3 seconds")
         expect(late.control.streams.size).toBe(271)

@@ -54,8 +54,10 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "a control record is sent again without a fence",
     file: "control/ControlStream.ts",
-    find: `const isFenced = yield* this.#fenced(Math.min(leftMs, sendMsMax))`,
-    replace: `const isFenced = true`,
+    find: `          this.#isUnfenced = this.#options.transport.capabilities.fencing !== "none"
+          // Until a fence has returned, it may land at any time.
+          const isFenced = yield* this.#fenced(Math.min(leftMs, sendMsMax))`,
+    replace: `          const isFenced = true`,
     ...atTheStream,
     test: "says once what it says, over a request that comes late"
   },
