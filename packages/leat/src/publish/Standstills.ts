@@ -16,8 +16,8 @@ const quietMs = 120_000
 const forgetMs = 900_000
 
 /**
- * How long a partition that was told of is not told of again, in milliseconds: one to which little is sent, which is given up each time, is over each
- * time as far as anybody knows.
+ * How long a partition that was told of is not told of again, in milliseconds. Where an event comes now and then and is given up each time, nothing
+ * waits in between, and so it seems to be over each time.
  */
 const tellAgainMs = 600_000
 

@@ -76,5 +76,13 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "publish/spillReaders.test.ts",
     test: "does not show what it has left there itself"
+  },
+  {
+    name: "a turn of a process that reads lasts as long as there is something to send on",
+    file: "publish/spill/SpillTurns.ts",
+    find: `passedMs < turnMs && parts`,
+    replace: `passedMs >= 0 && parts`,
+    foundBy: "publish/spillReaders.test.ts",
+    test: "refuses all the time"
   }
 ]

@@ -8,6 +8,16 @@ const durable = { level: "durable" } as const
 /** A process that has the document of the publishers, and only reads. */
 const reader = openSpilling
 
+/** An earlier process has ended in an outage, with three events on its disk. */
+const leftBehind = (places: ReturnType<typeof spillPlaces>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { notes } = yield* openSpilling(places)
+      places.faults = isAway
+      for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
+    })
+  )
+
 describe("the spill of a process that only reads", () => {
   it("is left to the one that publishes, whoever has started first", () => {
     const places = spillPlaces()
@@ -33,11 +43,7 @@ describe("the spill of a process that only reads", () => {
     const places = spillPlaces()
     spillStory(
       Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const { notes } = yield* Scope.provide(openSpilling(places), scope)
-        places.faults = isAway
-        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
-        yield* Scope.close(scope, Exit.void)
+        yield* leftBehind(places)
         const { leat } = yield* reader(places)
         // An outage of its own, longer than a turn.
         yield* Effect.sleep("2 minutes")
@@ -53,11 +59,7 @@ describe("the spill of a process that only reads", () => {
     const places = spillPlaces()
     const lines = spillStory(
       Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const { notes } = yield* Scope.provide(openSpilling(places), scope)
-        places.faults = isAway
-        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
-        yield* Scope.close(scope, Exit.void)
+        yield* leftBehind(places)
         const reading = yield* Scope.make()
         const { leat } = yield* Scope.provide(reader(places), reading)
         yield* Effect.sleep("30 seconds")
@@ -127,11 +129,7 @@ describe("the spill of a process that only reads", () => {
     const places = spillPlaces()
     const lines = spillStory(
       Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const { notes } = yield* Scope.provide(openSpilling(places), scope)
-        places.faults = isAway
-        for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text), durable)
-        yield* Scope.close(scope, Exit.void)
+        yield* leftBehind(places)
         const reading = yield* Scope.make()
         const { leat } = yield* Scope.provide(reader(places), reading)
         yield* Effect.sleep("1 minute")
