@@ -49,10 +49,46 @@ describe("leat audit", () => {
 
   it("leaves out what leat writes beside a topic, unless it is named", async () => {
     using project = new Project()
-    for (const ending of [".billing.dlq", ".billing.replay", ".undelivered", ".billing.retry.2"])
+    for (const ending of [
+      ".billing.dlq",
+      ".billing.replay",
+      ".undelivered",
+      ".billing.retry.2",
+      ".8.fallback",
+      ".8.spill",
+      ".8.spill.owner"
+    ])
       await fillLog(`${project.folder}/data`, `shop.orders${ending}`, 0, records([0, 7]))
     expect(await project.leat(["audit"])).toMatchObject({ code: 0, stdout: "0 topics\n" })
     expect(await project.leat(["audit", "--topic", "shop.orders.undelivered"])).toMatchObject({ code: 3 })
+  })
+
+  it("finds what has stayed in the fallback that the document names", async () => {
+    using project = new Project()
+    await fillLog(`${project.folder}/first`, "shop.orders", 0, records([0, 1, 4]))
+    await fillLog(`${project.folder}/second`, "main.shop.orders.2.fallback", 0, records([2, 3]))
+    const document = (back: string) =>
+      JSON.stringify({
+        version: 1,
+        clusters: {
+          main: { transport: "@leat/log", directory: "first" },
+          near: { transport: "@leat/log", directory: "second" }
+        },
+        policies: { falling: [{ on: ["passing"], then: "fallback" }] },
+        routes: [
+          {
+            match: { stream: "*" },
+            to: [{ cluster: "main", topic: "{stream}", policy: "falling", fallback: { cluster: "near", back } }]
+          }
+        ]
+      })
+    project.write({ "routes.json": document("stay") })
+    const found = await project.leat(["audit", "--routes", "routes.json", "--cluster", "main"])
+    expect(found).toMatchObject({ code: 0, stderr: "" })
+    expect(found.stdout).toMatch(/\nshop\.orders +1 +5 +0 +0 +0 +0 +0 +0 +0 +0\.0000 %\n/)
+    // What waits to be sent on is not where it shall be.
+    project.write({ "routes.json": document("redrive") })
+    expect(await project.leat(["audit", "--routes", "routes.json", "--cluster", "main"])).toMatchObject({ code: 3 })
   })
 
   it("counts by the ledger what a killed process had admitted and not stored", async () => {

@@ -6,6 +6,7 @@ import { clusterFlags, json, topic } from "../flags.ts"
 import { ledgerFolderOf, noLedger } from "../log/ledgerFolder.ts"
 import { openFailure, topicFailure } from "../log/openLog.ts"
 import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
+import { auditedFallbacks } from "./auditedFallbacks.ts"
 import { auditedTopics } from "./auditedTopics.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
@@ -42,7 +43,8 @@ export const audit = Command.make(
     const cluster = yield* openForLooking(flags)
     const topics = Option.isSome(flags.topic) ? [flags.topic.value] : yield* auditedTopics(cluster.transport)
     const ledgers = yield* ledgersOf(flags, cluster)
-    const named = Option.isSome(flags.routes) ? { cluster: cluster.name } : {}
+    const fallbacks = yield* auditedFallbacks(flags, cluster)
+    const named = Option.isSome(flags.routes) ? { cluster: cluster.name, fallbacks } : {}
     const reports = yield* Effect.forEach(topics, (name) =>
       Audit.topic(cluster.transport, name, {
         ledgers,

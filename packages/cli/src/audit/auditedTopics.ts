@@ -4,7 +4,7 @@ import { type Looking, misuse } from "../openCluster.ts"
 import type { CommandFailure } from "../outcome.ts"
 
 /** What leat itself writes beside topics: it is audited when it is named. */
-const ownEndings = /\.(dlq|replay|undelivered|retry\.[1-8])$/
+const ownEndings = /\.(dlq|replay|undelivered|retry\.[1-8]|\d+\.(spill(\.owner)?|fallback))$/
 
 /** The topics of a cluster that hold events as they were published. */
 export const auditedTopics = Effect.fnUntraced(function* ({

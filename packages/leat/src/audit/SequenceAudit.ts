@@ -59,6 +59,8 @@ interface PartitionFacts {
   readonly isCutAtStart: boolean
   /** Whether compaction or retention has taken records away between those that are read. */
   isHoled: boolean
+  /** Whether it is of the fallback, in which events of each bucket stay that are not in the topic. */
+  readonly isOfFallback: boolean
 }
 
 /** What no record shows any more, of one publisher and stream. */
@@ -101,8 +103,8 @@ export class SequenceAudit {
     this.#sample = sample
   }
 
-  partition(partition: number, isCutAtStart: boolean): void {
-    this.#partitions.set(partition, { isCutAtStart, isHoled: false })
+  partition(partition: number, isCutAtStart: boolean, isOfFallback = false): void {
+    this.#partitions.set(partition, { isCutAtStart, isHoled: false, isOfFallback })
   }
 
   /** Positions of the partition hold nothing: `reason` says why. */
@@ -157,6 +159,7 @@ export class SequenceAudit {
     const dropped = newCounts()
     const droppedRanges: Array<SequenceRange> = []
     const missing: Array<SequenceRange> = []
+    const isFallbackCut = this.#isAnyCut("fallback")
     let unauditable = 0
     let unlisted = 0
     for (const [bucket, audit] of buckets) {
@@ -166,7 +169,7 @@ export class SequenceAudit {
       }
       for (const { from, to, of } of audit.missing) {
         if (!of.isTakenAway && forgotten.has(of.partition)) unlisted += to - from
-        else if (of.isTakenAway || cut.has(of.partition)) unauditable += to - from
+        else if (of.isTakenAway || cut.has(of.partition) || isFallbackCut) unauditable += to - from
         else missing.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
       }
     }
@@ -174,7 +177,7 @@ export class SequenceAudit {
     for (const [bucket, next] of announced?.sequences ?? []) {
       const from = buckets.get(bucket)?.next ?? 0
       if (from >= next) continue
-      if (cut.size > 0 || (from === 0 && this.#isAnyCut)) unauditable += next - from
+      if (cut.size > 0 || (from === 0 && this.#isAnyCut()) || isFallbackCut) unauditable += next - from
       else ends.push({ incarnation, stream, bucket, from, to: next })
     }
     const tail = eventsOf(ends)
@@ -191,8 +194,10 @@ export class SequenceAudit {
     const known = ofUnlisted + ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
-    // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process.
-    const fellBack = announced?.fellBack ?? 0
+    // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process. Where the
+    // fallback was read it is not.
+    const isRead = [...this.#partitions.values()].some(({ isOfFallback }) => isOfFallback)
+    const fellBack = isRead ? 0 : (announced?.fellBack ?? 0)
     const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)
     // What it has left in a spill the next process sends.
     const elsewhere = (announced?.spilled ?? 0) + fellBack - ofFallback
@@ -258,8 +263,10 @@ export class SequenceAudit {
     return { partition, timeMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
   }
 
-  get #isAnyCut(): boolean {
-    return [...this.#partitions.values()].some(({ isCutAtStart, isHoled }) => isCutAtStart || isHoled)
+  #isAnyCut(of?: "fallback"): boolean {
+    return [...this.#partitions.values()].some(
+      ({ isCutAtStart, isHoled, isOfFallback }) => (isCutAtStart || isHoled) && (of === undefined || isOfFallback)
+    )
   }
 }
 

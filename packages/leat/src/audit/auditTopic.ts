@@ -3,6 +3,7 @@ import { Effect, Stream } from "effect"
 import { list } from "../deadLetters/listLetters.ts"
 import { type Counts, newCounts } from "../ledger/Counts.ts"
 import type { EventId } from "../record/EventId.ts"
+import { fallbackTopic } from "../record/fallbackTopic.ts"
 import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
 import {
   type AuditedLedger,
@@ -32,6 +33,11 @@ export interface AuditOptions {
   readonly ledgers?: ReadonlyArray<AuditedLedger> | undefined
   /** Name of the cluster in the ledgers; any cluster, when absent. */
   readonly cluster?: string | undefined
+  /**
+   * Transports of the clusters that the legs to this topic fall back to with `back: stay`: what stays there is part of the topic. They need `cluster`.
+   * With `redrive` everything arrives in the topic itself.
+   */
+  readonly fallbacks?: ReadonlyArray<AuditedTransport> | undefined
   /** Length of the windows of the report, in milliseconds; one window for all, when absent. */
   readonly windowMs?: number | undefined
   /** How many ids of copies and of events out of order are named; 20 when absent. */
@@ -117,13 +123,15 @@ export const topic = Effect.fnUntraced(function* (
   })
   const windows = new Windows(windowMs)
   const group = { settled: 0, waiting: 0 }
-  for (const bounds of yield* transport.bounds(name, options.group)) {
+  const places = yield* placesOf(transport, name, options)
+  for (const place of places) {
+    const { settled } = place.bounds
     const visit = (timeMs: number, position: Position) => {
       windows.at(timeMs).events++
-      if (bounds.settled !== undefined && position < bounds.settled) group.settled++
+      if (settled !== undefined && position < settled) group.settled++
       else group.waiting++
     }
-    yield* readPartition(transport, name, bounds, options.fromTimeMs, audit, visit)
+    yield* readPartition(place, options.fromTimeMs, audit, visit)
   }
   const isSink = (sink: string) =>
     options.cluster === undefined ? sink.endsWith(`/${name}`) : sink === `${options.cluster}/${name}`
@@ -141,29 +149,71 @@ export const topic = Effect.fnUntraced(function* (
     outOfOrderIds: samples.outOfOrder,
     ...(options.group === undefined
       ? {}
-      : { group: { group: options.group, ...group, deadLetters: yield* lettersOf(transport, name, options.group) } })
+      : { group: { group: options.group, ...group, deadLetters: yield* lettersOf(places, options.group) } })
   }
 })
 
-/** Hands the records of a partition over, in order, with `visit` told of each event that was not there before. */
-const readPartition = Effect.fnUntraced(function* (
+/** A partition that is read. */
+interface PlaceOfEvents {
+  readonly transport: AuditedTransport
+  readonly topic: string
+  readonly bounds: PartitionBounds
+  /** Its number among all that are read: order is that of each of them. */
+  readonly index: number
+  readonly isOfFallback: boolean
+}
+
+/**
+ * The partitions of the topic, and behind them those of its fallbacks. Where the topic ends is asked first: what a fallback has taken before a record
+ * that is read stands there by then.
+ */
+const placesOf = Effect.fnUntraced(function* (
   transport: AuditedTransport,
   name: string,
-  { partition, start, end }: PartitionBounds,
+  { cluster = "", group, fallbacks = [] }: AuditOptions
+) {
+  const own = yield* transport.bounds(name, group)
+  const places = own.map((bounds, index): PlaceOfEvents => ({
+    transport,
+    topic: name,
+    bounds,
+    index,
+    isOfFallback: false
+  }))
+  const beside = fallbackTopic({ cluster, topic: name }, own.length)
+  for (const fallback of fallbacks)
+    for (const bounds of yield* orNone(fallback.bounds(beside, group)))
+      places.push({ transport: fallback, topic: beside, bounds, index: places.length, isOfFallback: true })
+  return places
+})
+
+/** Nothing, where the topic has never been there. */
+function orNone<A>(asking: Effect.Effect<ReadonlyArray<A>, TransportError>) {
+  return Effect.catchIf(
+    asking,
+    ({ reason }) => reason === "UnknownTopic",
+    () => Effect.succeed<ReadonlyArray<A>>([])
+  )
+}
+
+/** Hands the records of a partition over, in order, with `visit` told of each event that was not there before. */
+const readPartition = Effect.fnUntraced(function* (
+  { transport, topic: name, bounds: { partition, start, end }, index, isOfFallback }: PlaceOfEvents,
   fromTimeMs: number | undefined,
   audit: SequenceAudit,
   visit: (timeMs: number, position: Position) => void
 ) {
-  audit.partition(partition, start > 0n || fromTimeMs !== undefined)
+  // Of the fallback nothing is looked at before that time either: what is shown to be missing was published later.
+  audit.partition(index, start > 0n || (fromTimeMs !== undefined && !isOfFallback), isOfFallback)
   // Where reading begins at a time, the positions before it are not looked at.
   let next = fromTimeMs === undefined ? start : undefined
   const take = ({ records, next: after, gap }: ReceivedBatch) =>
     Effect.sync(() => {
       // Before its records: the positions that hold nothing stand in front of them and between them.
       const from = next ?? records[0]?.position ?? after
-      if (gap !== undefined) audit.gap(partition, gap, Number(after - from) - records.length)
+      if (gap !== undefined) audit.gap(index, gap, Number(after - from) - records.length)
       for (const record of records)
-        if (record.position < end && audit.record(partition, record)) visit(record.timeMs, record.position)
+        if (record.position < end && audit.record(index, record)) visit(record.timeMs, record.position)
       next = after
     })
   const range = fromTimeMs === undefined ? { fromPosition: start, toPosition: end } : { fromTimeMs }
@@ -196,16 +246,18 @@ function summed(verdicts: ReadonlyArray<Verdict>, events: number) {
   }
 }
 
-/** The dead letters of a group, by what became of them; none where it has never had one. */
-const lettersOf = Effect.fnUntraced(function* (transport: AuditedTransport, name: string, group: string) {
+/** The dead letters of a group, by what became of them, beside each topic that it reads; none where it has never had one. */
+const lettersOf = Effect.fnUntraced(function* (places: ReadonlyArray<PlaceOfEvents>, group: string) {
   const counts = { open: 0, replayed: 0, dropped: 0 }
-  yield* list(transport, { topic: name, group }, { state: "all" }).pipe(
-    Stream.runForEach(({ resolution }) => Effect.sync(() => void counts[resolution?.how ?? "open"]++)),
-    Effect.catchIf(
-      ({ reason }) => reason === "UnknownTopic",
-      () => Effect.void
+  const read = new Map(places.map((place) => [place.transport, place.topic]))
+  for (const [transport, name] of read)
+    yield* list(transport, { topic: name, group }, { state: "all" }).pipe(
+      Stream.runForEach(({ resolution }) => Effect.sync(() => void counts[resolution?.how ?? "open"]++)),
+      Effect.catchIf(
+        ({ reason }) => reason === "UnknownTopic",
+        () => Effect.void
+      )
     )
-  )
   return counts
 })
 

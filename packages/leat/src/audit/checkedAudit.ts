@@ -4,6 +4,8 @@ import { isObject, kindOf, shown } from "../given/takes.ts"
 import { TransportError } from "../transport/index.ts"
 
 const isText = (value: unknown) => typeof value === "string" && value !== ""
+const isReadable = (value: unknown) =>
+  isObject(value) && typeof value["read"] === "function" && typeof value["bounds"] === "function"
 const isList = (value: unknown) => Array.isArray(value)
 
 /** Each option: what it is, and whether a value is that. */
@@ -13,6 +15,10 @@ const kinds: Readonly<Record<string, readonly [what: string, isSo: (value: unkno
   group: ["the name of a group", isText],
   ledgers: ["a list of ledgers, as readLedgers of @leat/log tells them", isList],
   cluster: ["the name of a cluster", isText],
+  fallbacks: [
+    "a list of transports, as leat.transport gives them",
+    (value) => Array.isArray(value) && value.every(isReadable)
+  ],
   windowMs: ["milliseconds, 1000 or more", (value) => typeof value === "number" && value >= 1000],
   samplesMax: ["a whole number from 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0]
 }
@@ -33,8 +39,7 @@ export function checkedAudit(
 }
 
 function faultOf(transport: unknown, topic: unknown, options: unknown): string | undefined {
-  if (!isObject(transport) || typeof transport["read"] !== "function" || typeof transport["bounds"] !== "function")
-    return `takes a transport, as leat.transport gives one, and not ${kindOf(transport)}`
+  if (!isReadable(transport)) return `takes a transport, as leat.transport gives one, and not ${kindOf(transport)}`
   if (!isText(topic)) return `takes the name of a topic, and not ${shown(topic)}`
   if (!isObject(options)) return `takes options, and not ${kindOf(options)}`
   for (const [name, value] of Object.entries(options)) {
@@ -42,5 +47,7 @@ function faultOf(transport: unknown, topic: unknown, options: unknown): string |
     if (kind === undefined) return `${name}: is no option; there is ${Object.keys(kinds).join(", ")}`
     if (value !== undefined && !kind[1](value)) return `${name}: is ${kind[0]}, and not ${shown(value)}`
   }
+  if (options["fallbacks"] !== undefined && options["cluster"] === undefined)
+    return "fallbacks: needs cluster too: their topics are named for it"
   return undefined
 }

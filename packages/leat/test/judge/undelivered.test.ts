@@ -62,7 +62,7 @@ describe("the judge of what legs set aside", () => {
   it("finds an audit that sees something else than raw reads", () => {
     const hand = new Hand()
     hand.stored(1, 0)
-    const right = { sink, events: 1, copies: 0, dropped: 0, missing: 0, isAnnounced: true }
+    const right = { sink, hasFallback: false, events: 1, copies: 0, dropped: 0, missing: 0, isAnnounced: true }
     hand.chronicle.audits.push(right)
     expect(hand.kinds).toEqual([])
     hand.chronicle.audits.push({ ...right, missing: 1 })

@@ -8,8 +8,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit hears of compaction behind the records that show it",
     file: "audit/auditTopic.ts",
-    find: `if (gap !== undefined) audit.gap(partition, gap, Number(after - from) - records.length)`,
-    replace: `if (gap === "corrupt") audit.gap(partition, gap, Number(after - from) - records.length)`,
+    find: `if (gap !== undefined) audit.gap(index, gap, Number(after - from) - records.length)`,
+    replace: `if (gap === "corrupt") audit.gap(index, gap, Number(after - from) - records.length)`,
     foundBy: published,
     test: "counts what compaction has taken away"
   },
@@ -148,8 +148,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit counts what a group has settled as waiting",
     file: "audit/auditTopic.ts",
-    find: `position < bounds.settled) group.settled++`,
-    replace: `position < bounds.start) group.settled++`,
+    find: `position < settled) group.settled++`,
+    replace: `position < place.bounds.start) group.settled++`,
     foundBy: published,
     test: "how far a group"
   },
@@ -169,5 +169,39 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     replace: `state !== "gone" ? 0 : Math.min(between - ofBetween`,
     foundBy: published,
     test: "waits to be set aside"
+  },
+  {
+    name: "an audit does not read what stays in a fallback",
+    file: "audit/auditTopic.ts",
+    find: `for (const fallback of fallbacks)
+    for`,
+    replace: `for (const fallback of [] as typeof fallbacks)
+    for`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "finds there what the topic does not have"
+  },
+  {
+    name: "an audit misses what was taken away from a fallback",
+    file: "audit/SequenceAudit.ts",
+    find: `cut.has(of.partition) || isFallbackCut`,
+    replace: `cut.has(of.partition)`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "cannot tell what is missing"
+  },
+  {
+    name: "an audit believes that a fallback that was read has what is missing there",
+    file: "audit/SequenceAudit.ts",
+    find: `isRead ? 0 : (announced?.fellBack ?? 0)`,
+    replace: `announced?.fellBack ?? 0`,
+    foundBy: published,
+    test: "takes what a fallback has for what is on its way"
+  },
+  {
+    name: "an audit takes the order of a topic and its fallback for one",
+    file: "audit/auditTopic.ts",
+    find: `index: places.length, isOfFallback: true`,
+    replace: `index: bounds.partition, isOfFallback: true`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "finds there what the topic does not have"
   }
 ]

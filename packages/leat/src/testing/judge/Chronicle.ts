@@ -248,6 +248,8 @@ export interface FallbackFact {
 /** What an audit said of one sink at the end. */
 export interface AuditFact {
   readonly sink: string
+  /** Whether what stays in its fallback was read too. */
+  readonly hasFallback: boolean
   readonly events: number
   readonly copies: number
   /** Announced as dropped, and not there. */

@@ -5,9 +5,9 @@ const seen = ["events", "copies"] as const
 import type { Chronicle, Verdict } from "./Chronicle.ts"
 
 export function judgeAudits(chronicle: Chronicle): ReadonlyArray<Verdict> {
-  const { audits, copies, legs } = chronicle
-  return audits.flatMap(({ sink, ...found }) => {
-    const own = copies.filter((copy) => copy.sink === sink)
+  const { audits, copies, fallen, legs } = chronicle
+  return audits.flatMap(({ sink, hasFallback, ...found }) => {
+    const own = [...copies, ...(hasFallback ? fallen : [])].filter((copy) => copy.sink === sink)
     const there = new Set(own.map(({ id }) => id))
     const notThere = Array.from(legs.values()).filter((leg) => leg.sink === sink && !there.has(leg.id)).length
     const expected = { events: there.size, copies: own.length - there.size, dropped: notThere, missing: 0 }

@@ -4,9 +4,10 @@ import { topic } from "../../audit/auditTopic.ts"
 import { sumOf } from "./Teller.ts"
 import type { Transport } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
+import { fallbackPlace } from "./fallbackPlaces.ts"
 import { wasOpen } from "./readBack.ts"
 import type { World } from "./World.ts"
-import { sinkOf } from "./worldRoutes.ts"
+import { clusterName, sinkOf } from "./worldRoutes.ts"
 
 export const audit = Effect.fnUntraced(function* (
   chronicle: Chronicle,
@@ -19,7 +20,12 @@ export const audit = Effect.fnUntraced(function* (
       const sink = sinkOf(leg)
       if (transport === undefined || !Array.from(chronicle.legs.values()).some((one) => one.sink === sink)) continue
       if (!wasOpen(chronicle, leg)) continue
-      const { events, copies, dropped, missing } = yield* topic(transport, leg.topic, { streams: [stream] })
+      const place = leg.fallback?.back === "stay" ? yield* fallbackPlace(leg, transports) : undefined
+      const fallback = transports[place?.cluster ?? -1]
+      const { events, copies, dropped, missing } = yield* topic(transport, leg.topic, {
+        streams: [stream],
+        ...(fallback === undefined ? {} : { cluster: clusterName(leg.cluster), fallbacks: [fallback] })
+      })
       // What a process has left to another one is announced by nobody, and neither is what was lost with one.
       const isTroubled = chronicle.mishaps.some(({ mishap }) => mishap === "close" || mishap === "crash")
       const hasOneOwner =
@@ -28,10 +34,16 @@ export const audit = Effect.fnUntraced(function* (
       const isLeft =
         leg.spill !== undefined &&
         chronicle.mishaps.some(({ mishap }) => mishap === "outage" || mishap === "diskFull" || mishap === "losePower")
-      // What stays in a fallback is not in this topic.
       // While it was not in the table, nobody announced anything there.
-      const isAnnounced =
-        leg.isIn === undefined && !isCompacted && !isTroubled && hasOneOwner && !isLeft && leg.fallback?.back !== "stay"
-      chronicle.audits.push({ sink, events, copies, dropped: sumOf(dropped), missing, isAnnounced })
+      const isAnnounced = leg.isIn === undefined && !isCompacted && !isTroubled && hasOneOwner && !isLeft
+      chronicle.audits.push({
+        sink,
+        hasFallback: fallback !== undefined,
+        events,
+        copies,
+        dropped: sumOf(dropped),
+        missing,
+        isAnnounced
+      })
     }
 })
