@@ -16,7 +16,7 @@
  */
 import { meant } from "./given/nearest.ts"
 import { isObject, shown, takes } from "./given/takes.ts"
-import { breakerOpen, isPassing } from "./reasons.ts"
+import { breakerOpen, isPassing, spillExpired } from "./reasons.ts"
 
 /**
  * Where a record ends when its retries are used up. `deadLetter`: a topic keeps it, of a subscription one of the group's own, of a leg
@@ -52,7 +52,8 @@ export interface Rule {
   /**
    * Tags of the failures this rule is for: the `reason` of a `TransportError`, the `_tag` of a typed error, else the name
    * of the error; `passing` is every reason that may pass by itself (`isRetryable`), `*` is any failure. `BreakerOpen`, which a leg with a breaker
-   * has, is in neither: such a rule has no `retry`, and says `drop` or `spill`.
+   * has, is in neither: such a rule has no `retry`, and says `drop` or `spill`. Nor is `SpillExpired`, which a spill with an `age` has: no `retry`, and
+   * `drop` or `deadLetter`.
    */
   readonly on: ReadonlyArray<string>
   /** Absent: the ending at once. A `CrashLoop` is tried again only where this has no limit. */
@@ -140,7 +141,7 @@ export function isRetried(policy: Policy, tag: string): boolean {
 }
 
 function names(on: ReadonlyArray<string>, tag: string): boolean {
-  if (tag === breakerOpen) return on.includes(tag)
+  if (tag === breakerOpen || tag === spillExpired) return on.includes(tag)
   return on.includes(tag) || on.includes("*") || (on.includes("passing") && isPassing(tag))
 }
 

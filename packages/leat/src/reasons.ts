@@ -60,6 +60,12 @@ export const reasons = {
  */
 export const breakerOpen = "BreakerOpen"
 
+/**
+ * What the policy of a leg is asked about an event that has waited in its spill for longer than `spill.age`. Nobody has refused it: only a rule that
+ * names it is for it.
+ */
+export const spillExpired = "SpillExpired"
+
 /** Name of a reason; what `on` of a policy's rule matches. */
 export type TransportReason = keyof typeof reasons
 

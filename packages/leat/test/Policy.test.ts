@@ -167,15 +167,17 @@ describe("the name passing", () => {
   })
 })
 
-describe("an open breaker", () => {
+describe.each(["BreakerOpen", "SpillExpired"])("%s", (tag) => {
   it("is judged by a rule that names it alone: the others are for what was tried", () => {
-    const failure = { tag: "BreakerOpen", attempts: 1, elapsedMs: 0, random: 0 }
+    const failure = { tag, attempts: 1, elapsedMs: 0, random: 0 }
     const others: Policy.Policy = [
       { on: ["passing"], then: "drop" },
       { on: ["*"], then: "drop" }
     ]
     expect(Policy.decide(others, failure)).toEqual({ ending: "halt" })
-    expect(Policy.decide([...others, { on: ["BreakerOpen"], then: "spill" }], failure)).toEqual({ ending: "spill" })
+    expect(Policy.decide([...others, { on: [tag], then: "deadLetter" }], failure)).toEqual({
+      ending: "deadLetter"
+    })
   })
 })
 

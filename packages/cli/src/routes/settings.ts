@@ -46,10 +46,16 @@ export function legSettings({ document, clusters }: Routes, leg: Leg): ReadonlyA
     at("batch.records", String(leg.batchRecords)),
     at("timeout", ms(leg.timeoutMs)),
     at("epoch", String(leg.epoch)),
-    at("spill", spill === undefined ? "none" : `cluster ${spill.cluster}, ${spill.bytesMax} bytes`),
+    at("spill", spill === undefined ? "none" : spillText(spill)),
     at("breaker", breaker === undefined ? "none" : `at ${breaker.failureRate} of ${breaker.minSends} sends`),
     at("fallback", fallback === undefined ? "none" : `cluster ${fallback.cluster}, back: ${fallback.back}`)
   ]
+}
+
+function spillText({ cluster, bytesMax, ratePerSecond, ageMsMax }: NonNullable<Leg["spill"]>): string {
+  const rate = ratePerSecond === undefined ? "" : `, ${ratePerSecond} events a second`
+  const age = ageMsMax === undefined ? "" : `, at most ${ms(ageMsMax)}`
+  return `cluster ${cluster}, ${bytesMax} bytes${rate}${age}`
 }
 
 export function subscriptionSettings(routes: Routes, stream: string, group: string): ReadonlyArray<Setting> {

@@ -59,6 +59,8 @@ export interface SpillSettings {
   readonly bytesMax: number
   /** Events per second that are sent on from it; undefined: as fast as the destination takes them. */
   readonly ratePerSecond: number | undefined
+  /** What has waited there for longer is not sent on any more, in milliseconds: the policy is asked about `SpillExpired`. Undefined: it is, whenever. */
+  readonly ageMsMax: number | undefined
 }
 
 /** When the breaker of a destination opens, and how it probes. */
@@ -259,7 +261,8 @@ export class RouteBuilder {
           : Object.freeze({
               cluster: spec.spill.cluster,
               bytesMax: spec.spill.bytes ?? spillBytesMax,
-              ratePerSecond: spec.spill.rate
+              ratePerSecond: spec.spill.rate,
+              ageMsMax: spec.spill.age === undefined ? undefined : millisOf(spec.spill.age)
             }),
       breaker: breakerOf(spec.breaker),
       fallback: spec.fallback === undefined ? undefined : Object.freeze({ ...spec.fallback }),

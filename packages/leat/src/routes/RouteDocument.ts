@@ -53,7 +53,8 @@ const BatchSchema = Schema.Struct({ bytes: Schema.optionalKey(Positive), records
 const SpillSchema = Schema.Struct({
   cluster: Name,
   bytes: Schema.optionalKey(Positive),
-  rate: Schema.optionalKey(Positive)
+  rate: Schema.optionalKey(Positive),
+  age: Schema.optionalKey(DurationText)
 })
 
 const BreakerSchema = Schema.Struct({

@@ -34,6 +34,7 @@ const bounds = {
   batchBytes: [1, 64 * kiB * kiB, "bytes"],
   spillBytes: [64 * kiB, kiB * giB, "bytes"],
   spillRate: [1, 10_000_000, "events per second"],
+  spillAgeMs: [1000, 3650 * 86_400_000, "millis"],
   batchRecords: [1, 1_000_000, "records"],
   lingerMs: [0, 10 * minuteMs, "millis"],
   // Below it no send can be answered.
@@ -119,6 +120,7 @@ function legFaults(document: RouteDocument, leg: LegSpec, path: string): Readonl
     ...within(`${path}.buffer.bytes`, buffer?.bytes, bounds.bufferBytes),
     ...within(`${path}.spill.bytes`, leg.spill?.bytes, bounds.spillBytes),
     ...within(`${path}.spill.rate`, leg.spill?.rate, bounds.spillRate),
+    ...within(`${path}.spill.age`, millis(leg.spill?.age), bounds.spillAgeMs),
     ...within(`${path}.batch.bytes`, batch?.bytes, bounds.batchBytes),
     ...within(`${path}.batch.records`, batch?.records, bounds.batchRecords),
     ...within(`${path}.linger`, millis(linger), bounds.lingerMs),

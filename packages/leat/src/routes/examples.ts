@@ -46,6 +46,7 @@ export const examples: ReadonlyMap<string, string> = new Map([
   ["routes.#.to.#.spill.cluster", "as disk"],
   ["routes.#.to.#.spill.bytes", bytes],
   ["routes.#.to.#.spill.rate", "of events a second, as 1000"],
+  ["routes.#.to.#.spill.age", "as 6 hours"],
   ["routes.#.to.#.breaker", "as {}"],
   ["routes.#.to.#.breaker.failureRate", "as 0.8"],
   ["routes.#.to.#.breaker.window", "as 1 minute"],

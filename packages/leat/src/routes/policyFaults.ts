@@ -1,8 +1,9 @@
 /** What is wrong with the policies of a document, and with the names by which legs and subscriptions ask for them. */
 import { meant } from "../given/nearest.ts"
 import { builtIn, faults as faultsOf, type Policy, type PolicyFault, retryBudget, standard } from "../Policy.ts"
-import { breakerOpen, reasonNames } from "../reasons.ts"
+import { breakerOpen, reasonNames, spillExpired } from "../reasons.ts"
 import { breakerRuleFaults } from "./breakerFaults.ts"
+import { expiredRuleFaults } from "./spillFaults.ts"
 import { type LegSpec, policyOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 
 /** As `Policy.faults` has them, with the names that documents use. What a leg names is asked about failures of transports alone. */
@@ -10,8 +11,10 @@ export function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault>
   const ofLegs = new Set(document.routes.flatMap(({ to }) => to.flatMap(({ policy = [] }) => policy)))
   return Object.entries(document.policies ?? {}).flatMap(([name, rules]) => {
     const policy = policyOf(rules)
-    const ofBreaker = ofLegs.has(name) ? breakerRuleFaults(policy) : []
-    const faults = [...faultsOf(policy), ...(ofLegs.has(name) ? unmetNames(policy) : []), ...ofBreaker]
+    const ofLeg = ofLegs.has(name)
+      ? [...unmetNames(policy), ...breakerRuleFaults(policy), ...expiredRuleFaults(policy)]
+      : []
+    const faults = [...faultsOf(policy), ...ofLeg]
     return [
       ...(name === "" ? [{ path: "policies", message: "a policy without a name is never asked; give it one" }] : []),
       ...faults.map(({ path, message }) => ({ path: `policies.${name}${path.replace(/Ms$/, "")}`, message }))
@@ -19,8 +22,8 @@ export function policyFaults(document: RouteDocument): ReadonlyArray<RouteFault>
   })
 }
 
-/** Beside those of transports: the spill of a leg takes no more, and its breaker is open. */
-const failuresOfLegs = [...reasonNames, "SpillFull", breakerOpen, "passing", "*"]
+/** Beside those of transports: the spill of a leg takes no more, or has kept an event for too long, and its breaker is open. */
+const failuresOfLegs = [...reasonNames, "SpillFull", spillExpired, breakerOpen, "passing", "*"]
 
 /** A leg meets failures of its transport and nothing else: a rule for another one would never be asked. */
 function unmetNames(policy: Policy): ReadonlyArray<PolicyFault> {

@@ -1,8 +1,9 @@
 /** What is wrong with the spills of a document: where policies spill to, and what a cluster must be able to do to hold what others do not take. */
 import type { Cluster } from "./Clusters.ts"
 import { known } from "./policyFaults.ts"
-import type { LegSpec, RouteDocument, RouteFault } from "./RouteDocument.ts"
-import type { Ending } from "../Policy.ts"
+import { type LegSpec, policyOf, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
+import type { Ending, Policy, PolicyFault } from "../Policy.ts"
+import { spillExpired } from "../reasons.ts"
 import type { Capabilities } from "../transport/index.ts"
 
 type PolicyNames = LegSpec["policy"]
@@ -10,6 +11,11 @@ type PolicyNames = LegSpec["policy"]
 /** A rule that spills needs a place, and a place needs a rule that spills to it. */
 export function spillFaults(document: RouteDocument, leg: LegSpec, path: string): ReadonlyArray<RouteFault> {
   const { spill } = leg
+  const expiring = asksAboutAge(document, leg)
+  if (spill?.age === undefined && expiring.length > 0) {
+    const message = `the policy ${expiring.join(" and ")} says what becomes of events that were in the spill for too long, and this leg has no such time; add an age to its spill`
+    return [{ path: `${path}.policy`, message }]
+  }
   const spilling = [leg.policy ?? []].flat().filter((name) => hasEnding(document, name, "spill"))
   if (spill === undefined) {
     if (spilling.length === 0) return []
@@ -20,9 +26,38 @@ export function spillFaults(document: RouteDocument, leg: LegSpec, path: string)
     return [
       { path: `${path}.spill.cluster`, message: `no cluster named ${spill.cluster}; ${known(document.clusters)}` }
     ]
+  if (spill.age !== undefined && expiring.length === 0) {
+    const message = `no policy of this leg says what becomes of events that are older; add a rule with on: [${spillExpired}] that drops or sets aside, before the others`
+    return [{ path: `${path}.spill.age`, message }]
+  }
   if (spilling.length > 0) return []
   const message = "no policy of this leg spills, so nothing would ever go there; add a rule with then: spill"
   return [{ path: `${path}.spill`, message }]
+}
+
+/** The policies of a leg that say what becomes of events that were in its spill for too long. */
+function asksAboutAge(document: RouteDocument, { policy }: LegSpec): ReadonlyArray<string> {
+  const own = document.policies ?? {}
+  return [policy ?? []].flat().filter((name) => {
+    return Object.hasOwn(own, name) && policyOf(own[name] ?? []).some(({ on }) => on.includes(spillExpired))
+  })
+}
+
+/** What is too old is not tried, and nothing passes by itself. */
+export function expiredRuleFaults(policy: Policy): ReadonlyArray<PolicyFault> {
+  return policy.flatMap(({ on, retry, then }, index) => {
+    if (!on.includes(spillExpired)) return []
+    const found: Array<PolicyFault> = []
+    if (retry !== undefined) {
+      const message = `${spillExpired} is no attempt, so there is no retry; give it a rule of its own, without retry`
+      found.push({ path: `[${index}].retry`, message })
+    }
+    if (then !== "drop" && then !== "deadLetter") {
+      const message = `what was in a spill for too long is dropped or set aside; say drop or deadLetter, or give ${spillExpired} a rule of its own`
+      found.push({ path: `[${index}].then`, message })
+    }
+    return found
+  })
 }
 
 /** What a spill asks of its cluster, and a word for each that a person can look up. */

@@ -149,7 +149,7 @@ export const breakerMutants: ReadonlyArray<Mutant> = [
   {
     name: "a rule for what passes is for an open breaker too",
     file: "Policy.ts",
-    find: `  if (tag === breakerOpen) return on.includes(tag)
+    find: `  if (tag === breakerOpen || tag === spillExpired) return on.includes(tag)
 `,
     replace: ``,
     foundBy: "Policy.test.ts",

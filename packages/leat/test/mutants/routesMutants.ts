@@ -235,8 +235,8 @@ export const routesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a leg's policy may name failures that no transport has",
     file: "routes/policyFaults.ts",
-    find: `...(ofLegs.has(name) ? unmetNames(policy) : [])`,
-    replace: `...(ofLegs.has("") ? unmetNames(policy) : [])`,
+    find: `? [...unmetNames(policy), ...breaker`,
+    replace: `? [...breaker`,
     foundBy: "routes/RouteFaults.test.ts",
     test: "is a fault, because no transport fails so"
   },

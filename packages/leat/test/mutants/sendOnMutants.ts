@@ -11,12 +11,14 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
     name: "each partition of a spill has a rate of its own",
     file: "publish/sendOn/SendOn.ts",
     find: `        const { from, to } = portion.next(this.#pace.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
-        yield* this.#pace.wait(to - from)`,
+        const old = this.#ages.expired(portion.records, from, to)
+        if (old.length === 0) yield* this.#pace.wait(to - from)`,
     replace: `        const own = new Pace(
           () => this.#pump.nowMs,
           () => this.#home.leg.spill?.ratePerSecond
         )
         const { from, to } = portion.next(own.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
+        const old = this.#ages.expired(portion.records, from, to)
         yield* own.wait(to - from)`,
     foundBy: "publish/spillRate.test.ts",
     test: "sends on no more than its rate"
@@ -76,7 +78,7 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "what ends otherwise than stored is told before it is settled",
     file: "publish/sendOn/SendOn.ts",
-    find: `return part.settle(record.position + 1n)
+    find: `return part.settle(end)
       })`,
     replace: `return Effect.succeed(true)
       })`,
@@ -249,5 +251,55 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
     replace: `if (bounds.length < 0)`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "is not opened where its driver says positions that are none"
+  },
+  {
+    name: "what is old in a spill is sent on all the same",
+    file: "publish/sendOn/SpillAges.ts",
+    find: `if (ageMsMax === undefined) return []`,
+    replace: `if (ageMsMax !== -1) return []`,
+    foundBy: "publish/spillAges.test.ts",
+    test: "is not sent on any more"
+  },
+  {
+    name: "a wall clock that is set forward makes what is in a spill older",
+    file: "publish/sendOn/SpillAges.ts",
+    find: `Math.min(this.#clock.wallMs, this.#clock.nowMs + this.#apartMs)`,
+    replace: `this.#clock.wallMs`,
+    foundBy: "publish/spillAges.test.ts",
+    test: "no older when a wall clock"
+  },
+  {
+    name: "what is old in a spill is dropped where it is to be set aside",
+    file: "publish/sendOn/SendOn.ts",
+    find: `decision.ending !== "deadLetter" || first`,
+    replace: `decision.ending === "deadLetter" || first`,
+    foundBy: "publish/spillAges.test.ts",
+    test: "is not sent on any more"
+  },
+  {
+    name: "of several that are too old in a spill the first is announced",
+    file: "publish/sendOn/SendOn.ts",
+    find: `      for (const record of records) {
+        // One`,
+    replace: `      for (const record of records.slice(0, 1)) {
+        // One`,
+    foundBy: "publish/spillAges.test.ts",
+    test: "is not sent on any more"
+  },
+  {
+    name: "any rule is asked about what is too old in a spill",
+    file: "Policy.ts",
+    find: `tag === breakerOpen || tag === spillExpired`,
+    replace: `tag === breakerOpen`,
+    foundBy: "Policy.test.ts",
+    test: "is judged by a rule that names it alone"
+  },
+  {
+    name: "an age of a spill needs no rule",
+    file: "routes/spillFaults.ts",
+    find: `spill.age !== undefined && expiring.length === 0`,
+    replace: `spill.age === "" && expiring.length === 0`,
+    foundBy: "routes/spillFaults.test.ts",
+    test: "keeps events for so long at most"
   }
 ]

@@ -38,6 +38,8 @@ export interface SpillWorld {
   readonly spilled: number
   readonly recovered: number
   readonly dropped: number
+  /** Dropped because they had been in the spill for too long. */
+  readonly expired: number
   readonly crashes: number
   /** Closed while their spill was being fenced. */
   readonly fencedCloses: number
@@ -80,7 +82,10 @@ export function spillWorld(seed: number): SpillWorld {
   /** A right that is missing for a while: what becomes of it then. */
   const noRight = pick([undefined, undefined, undefined, "drop", "deadLetter", "spill"])
   const isGivenUp = noRight === "drop" || noRight === "deadLetter"
-  const refuses = isPoisoned || isGivenUp
+  // Drawn beside the rest, so that the worlds of the seeds are otherwise what they were.
+  const ageing = seededRandom(Math.imul(seed, 67_867_967) + 5)()
+  const age = ageing < 0.2 ? (ageing < 0.1 ? "1 second" : "3 seconds") : undefined
+  const refuses = isPoisoned || isGivenUp || age !== undefined
   const isPatient = chance(0.5)
   const odd = chance(0.3) ? 0.02 : 0
   /** How often the disk says of some records of a range what became of them, and of others nothing. */
@@ -96,10 +101,10 @@ export function spillWorld(seed: number): SpillWorld {
       { retry: { times: between(1, 3), base: "10 millis" } },
       { retry: { deadline: `${between(10, 500)} millis`, base: "10 millis" } }
     ])
-  // Drawn beside the rest, so that the worlds of the seeds are otherwise what they were.
   const breaking = seededRandom(Math.imul(seed, 49_979_687) + 3)()
   const breaker = { failureRate: 0.5, minSends: 2, window: "5 seconds", wait: "20 millis", maxWait: "1 second" }
   const policy = [
+    ...(age === undefined ? [] : [{ on: ["SpillExpired"], then: ageing < 0.05 ? "deadLetter" : "drop" }]),
     ...(breaking < 0.3 ? [{ on: ["BreakerOpen"], then: "spill" }] : []),
     {
       on: ["passing"],
@@ -111,7 +116,7 @@ export function spillWorld(seed: number): SpillWorld {
     // Where nothing fences, what was given up in doubt may land late.
     ...(isFenced && chance(0.3) ? [{ on: ["SpillFull"], then: "drop" }] : [])
   ]
-  const spill = { cluster: "disk", bytes }
+  const spill = { cluster: "disk", bytes, ...(age === undefined ? {} : { age }) }
   const settings = {
     cluster: "far",
     topic: "notes",
@@ -184,6 +189,7 @@ export function spillWorld(seed: number): SpillWorld {
   const processes: Array<Process> = []
   let counter = 0
   let dropped = 0
+  let expired = 0
   let crashes = 0
   let fencedCloses = 0
   let gone = 0
@@ -385,6 +391,7 @@ export function spillWorld(seed: number): SpillWorld {
     const leg = totalOf(leat)
     const lost = Object.values(leg.dropped).reduce((total, one) => total + one, 0)
     dropped += lost
+    expired += leg.dropped["SpillExpired"] ?? 0
     // Of what a process has left in the spill another one may have dropped what is refused.
     if (isCrashed || refuses) continue
     const own = found.count.get(leat.incarnation) ?? 0
@@ -408,6 +415,7 @@ export function spillWorld(seed: number): SpillWorld {
       ),
     recovered,
     dropped,
+    expired,
     crashes,
     fencedCloses,
     gone

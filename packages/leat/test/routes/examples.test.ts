@@ -32,7 +32,7 @@ const whole = {
           required: true,
           wire: "compact",
           policy: ["p"],
-          spill: { cluster: "disk", bytes: 1, rate: 1 },
+          spill: { cluster: "disk", bytes: 1, rate: 1, age: "1 s" },
           breaker: { failureRate: 0.5, window: "1 s", minSends: 1, wait: "1 s", maxWait: "1 s" },
           fallback: { cluster: "second", back: "stay" },
           buffer: { bytes: 1, overflow: "block" },

@@ -45,10 +45,38 @@ describe("the spill of a leg", () => {
     [{ cluster: "disk", rate: 100_000_000 }, ".spill.rate: 100000000 is not between 1 and 10000000 events per second"],
     [
       { cluster: "disk", byte: 5 },
-      ".spill.byte: is no field of the spill of a leg, which has cluster, bytes, rate; did you mean bytes?"
+      ".spill.byte: is no field of the spill of a leg, which has cluster, bytes, rate, age; did you mean bytes?"
     ]
   ])("%j", (spill, told) => {
     expect(faultsOf(leg({ policy: "spilling", spill }))).toEqual([`routes[0].to[0]${told}`])
+  })
+
+  it("keeps events for so long at most, and its policy says what becomes of them then", () => {
+    const old = { on: ["SpillExpired"], then: "drop" }
+    const aged = (rules: ReadonlyArray<object>, age?: string) =>
+      faultsOf(
+        leg({ policy: ["old", "spilling"], spill: { cluster: "disk", ...(age === undefined ? {} : { age }) } }),
+        {
+          policies: { old: rules, spilling: [{ on: ["passing"], then: "spill" }] }
+        }
+      )
+    expect(aged([old], "6 hours")).toEqual([])
+    expect(aged([{ ...old, then: "deadLetter" }], "1 second")).toEqual([])
+    expect(aged([old], "999 millis")).toEqual([
+      "routes[0].to[0].spill.age: 999 is not between 1000 and 315360000000 millis"
+    ])
+    expect(aged([old])).toEqual([
+      "routes[0].to[0].policy: the policy old says what becomes of events that were in the spill for too long, and this leg has no such time; add an age to its spill"
+    ])
+    expect(aged([{ on: ["*"], then: "drop" }], "1 hour")).toEqual([
+      "routes[0].to[0].spill.age: no policy of this leg says what becomes of events that are older; add a rule with on: [SpillExpired] that drops or sets aside, before the others"
+    ])
+    expect(aged([{ ...old, retry: { base: "1 second" } }], "1 hour")).toEqual([
+      "policies.old[0].retry: SpillExpired is no attempt, so there is no retry; give it a rule of its own, without retry"
+    ])
+    expect(aged([{ ...old, then: "halt" }], "1 hour")).toEqual([
+      "policies.old[0].then: what was in a spill for too long is dropped or set aside; say drop or deadLetter, or give SpillExpired a rule of its own"
+    ])
   })
 
   it("is never used where no rule spills", () => {

@@ -16,6 +16,7 @@ import { warn } from "../../Telemetry.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
 import type { Position, ReceivedRecord, Run, Writer } from "../../transport/index.ts"
 import { Pace } from "../../transport/Pace.ts"
+import { spillExpired } from "../../reasons.ts"
 import { sendEffect } from "../../transport/Sending.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Halted } from "../LaneHome.ts"
@@ -26,6 +27,7 @@ import type { Ending, Unstored } from "./Ending.ts"
 import { Portion } from "./Portion.ts"
 import { isRefused, type Verdict } from "./Refusals.ts"
 import { RequestSize } from "./RequestSize.ts"
+import { SpillAges } from "./SpillAges.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -95,6 +97,7 @@ export class SendOn {
   /** Of all partitions together, and as the table in force says. */
   readonly #pace: Pace
   readonly #size: RequestSize
+  readonly #ages: SpillAges
   /** By partition: what stands until `resume`. */
   readonly #halted = new Map<number, { readonly part: SentPartition; readonly failure: HaltedRecord }>()
   #resumed = Deferred.makeUnsafe<void>()
@@ -115,6 +118,7 @@ export class SendOn {
     this.#home = home
     this.#pump = pump
     this.#size = new RequestSize(() => home.leg.batchBytes)
+    this.#ages = new SpillAges(pump, () => home.leg.spill?.ageMsMax)
     this.#pace = new Pace(
       () => pump.nowMs,
       () => home.leg.spill?.ratePerSecond
@@ -172,8 +176,13 @@ export class SendOn {
       }
       for (let failures = 0; portion.first !== undefined;) {
         const { from, to } = portion.next(this.#pace.pageMax(portionMax), this.#size.bytesMax(this.#pump.nowMs))
-        yield* this.#pace.wait(to - from)
+        const old = this.#ages.expired(portion.records, from, to)
+        if (old.length === 0) yield* this.#pace.wait(to - from)
         if (this.#isLeaving || part.isOver) return yield* Effect.never
+        if (old.length > 0) {
+          yield* this.#expired(part, portion, old)
+          continue
+        }
         const again = yield* this.#step(part, portion, from, to)
         if (again === undefined) failures = 0
         else yield* again.waitMs === undefined ? pause(++failures) : Effect.sleep(again.waitMs)
@@ -268,7 +277,7 @@ export class SendOn {
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (verdict._tag === "Drop")
-        return yield* this.#busily(part, this.#unstored(part, portion, record, { ending: "dropped", reason }))
+        return yield* this.#busily(part, this.#unstored(part, portion, [record], { ending: "dropped", reason }))
       const { failure } = verdict
       let { detail } = failure
       if (verdict._tag === "SetAside") {
@@ -284,12 +293,25 @@ export class SendOn {
     })
   }
 
+  /** The first records of a portion have been there for too long: they end unsent. */
+  #expired(part: SentPartition, portion: Portion, records: ReadonlyArray<ReceivedRecord>): Effect.Effect<void> {
+    const asked = { tag: spillExpired, attempts: 1, elapsedMs: 0, random: 0 }
+    const decision = decide(this.#home.rules.policy, asked)
+    const [first] = records
+    if (!("ending" in decision) || decision.ending !== "deadLetter" || first === undefined) {
+      const how = { ending: "dropped", reason: spillExpired } as const
+      return this.#busily(part, this.#unstored(part, portion, records, how))
+    }
+    const failure = { tag: spillExpired, attempts: 0, detail: this.#ages.why }
+    return this.#judged(part, portion, first, spillExpired, { _tag: "SetAside", failure })
+  }
+
   /** Undefined: its letter is stored, and it has ended; else why it never will be. */
   #setAside(part: SentPartition, portion: Portion, record: ReceivedRecord, failure: Halted) {
     return Effect.gen({ self: this }, function* () {
       const fault = yield* this.#home.setAside(part.partition, record, failure)
       if (fault !== undefined) return fault
-      yield* this.#unstored(part, portion, record, {
+      yield* this.#unstored(part, portion, [record], {
         ending: "deadLettered",
         reason: failure.tag,
         topic: this.#home.deadLetters
@@ -321,23 +343,31 @@ export class SendOn {
     )
   }
 
-  /** The first record of a portion ends, which the destination has refused. */
-  #unstored(part: SentPartition, portion: Portion, record: ReceivedRecord, how: Unstored): Effect.Effect<void> {
+  /** The first records of a portion end otherwise than stored. */
+  #unstored(
+    part: SentPartition,
+    portion: Portion,
+    records: ReadonlyArray<ReceivedRecord>,
+    how: Unstored
+  ): Effect.Effect<void> {
     return Effect.suspend(() => {
-      // One that is judged again, because it was given back in between, is announced already.
-      if (record.position >= part.announcedEnd) part.announce(record, how)
-      part.announcedEnd = record.position + 1n
+      for (const record of records) {
+        // One that is judged again, because it was given back in between, is announced already.
+        if (record.position >= part.announcedEnd) part.announce(record, how)
+        part.announcedEnd = record.position + 1n
+      }
+      const end = (records.at(-1)?.position ?? -1n) + 1n
       let isAnnounced = false
       const settled = Effect.andThen(this.#announce(part, true), () => {
         isAnnounced = true
-        return part.settle(record.position + 1n)
+        return part.settle(end)
       })
       // What is announced has ended, also where nobody waits for the settle any more.
       return Effect.onExit(settled, (exit) =>
         Effect.sync(() => {
           if (!isAnnounced && this.notices.isCarried(part.partition)) return part.untold()
-          part.ended([record], how, Exit.isSuccess(exit) && exit.value)
-          const behind = portion.ended()
+          part.ended(records, how, Exit.isSuccess(exit) && exit.value)
+          const behind = records.flatMap(() => portion.ended())
           if (behind.length > 0) this.#stored(part, behind)
         })
       )
