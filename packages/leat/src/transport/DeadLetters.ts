@@ -154,7 +154,12 @@ export class DeadLetters {
         const { letters, records } = this.#first(line)
         if (letters.length > 0) {
           const exit = yield* Effect.exit(
-            writer.append(partition, records, (error) => this.#tellWaiting(partition, error))
+            writer.append(
+              partition,
+              records,
+              (error) => this.#tellWaiting(partition, error),
+              (index) => letters[index]?.isWanted() === true
+            )
           )
           if (Exit.isSuccess(exit) && Option.isNone(exit.value)) {
             line.letters = [...letters, ...line.letters]

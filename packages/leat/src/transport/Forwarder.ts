@@ -22,12 +22,14 @@ export interface Forwarder {
   readonly partitions: number
   /**
    * Appends records in order. Answers for each record: undefined when it is stored, else why it is refused for good. What may be stored and is sent
-   * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes.
+   * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes. `isWanted` is asked before a record is sent
+   * again, by its index: one that nobody waits for any more is not.
    */
   readonly append: (
     partition: number,
     records: ReadonlyArray<PlainRecord>,
-    onWaiting: (error: TransportError) => void
+    onWaiting: (error: TransportError) => void,
+    isWanted?: (index: number) => boolean
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
 }
 
@@ -44,7 +46,8 @@ export const openForwarder = (
     const writer = yield* transport.openWriter(topic).pipe(Effect.mapError((error) => refusal ?? error))
     return {
       partitions: writer.partitions,
-      append: (partition, records, onWaiting) => append({ transport, writer, partition, records, onWaiting })
+      append: (partition, records, onWaiting, isWanted = () => true) =>
+        append({ transport, writer, partition, records, onWaiting, isWanted })
     }
   })
 
@@ -54,9 +57,10 @@ interface Appending {
   readonly partition: number
   readonly records: ReadonlyArray<PlainRecord>
   readonly onWaiting: (error: TransportError) => void
+  readonly isWanted: (index: number) => boolean
 }
 
-function append({ transport, writer, partition, records, onWaiting }: Appending) {
+function append({ transport, writer, partition, records, onWaiting, isWanted }: Appending) {
   return Effect.gen(function* () {
     const batch = batchOf(records)
     const refused: Array<TransportError | undefined> = records.map(() => undefined)
@@ -73,6 +77,7 @@ function append({ transport, writer, partition, records, onWaiting }: Appending)
       if (passing === undefined) continue
       onWaiting(passing.error ?? unsaid(transport.name))
       yield* pause(failures++)
+      left = left.flatMap((one) => wantedOf(one, isWanted))
     }
   })
 }
@@ -80,6 +85,18 @@ function append({ transport, writer, partition, records, onWaiting }: Appending)
 interface Range {
   readonly from: number
   readonly to: number
+}
+
+/** What of a range somebody waits for. */
+function wantedOf({ from, to }: Range, isWanted: (index: number) => boolean): ReadonlyArray<Range> {
+  const wanted: Array<Range> = []
+  for (let index = from; index < to; index++) {
+    if (!isWanted(index)) continue
+    const last = wanted.at(-1)
+    if (last?.to === index) wanted[wanted.length - 1] = { from: last.from, to: index + 1 }
+    else wanted.push({ from: index, to: index + 1 })
+  }
+  return wanted
 }
 
 /** What is to be sent again. Also what was stored behind the first of it, or the order would be another one. */

@@ -58,12 +58,13 @@ export class LetterWriter {
   append(
     partition: number,
     records: ReadonlyArray<PlainRecord>,
-    onWaiting: (error: TransportError) => void
+    onWaiting: (error: TransportError) => void,
+    isWanted: (index: number) => boolean
   ): Effect.Effect<Option.Option<Answers>> {
     const isOver = Effect.andThen(Deferred.await(this.#replaced), Effect.sleep(graceMs))
     return Effect.suspend(() => {
       this.#appends++
-      const appending = Effect.map(this.#forwarder.append(partition, records, onWaiting), Option.some)
+      const appending = Effect.map(this.#forwarder.append(partition, records, onWaiting, isWanted), Option.some)
       return Effect.raceFirst(appending, Effect.as(isOver, Option.none<Answers>()))
     }).pipe(
       Effect.ensuring(

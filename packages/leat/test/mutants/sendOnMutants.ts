@@ -36,7 +36,7 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a drop from the spill is not announced",
     file: "publish/sendOn/SendOn.ts",
-    find: `if (record.position >= part.announcedEnd) part.announce(record, how)`,
+    find: `for (const record of records) part.announce(record, how)`,
     replace: ``,
     foundBy,
     test: "asks the policy about what the destination refuses"
@@ -78,7 +78,7 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "what ends otherwise than stored is told before it is settled",
     file: "publish/sendOn/SendOn.ts",
-    find: `return part.settle(end)
+    find: `return part.settle(endOf(records))
       })`,
     replace: `return Effect.succeed(true)
       })`,
@@ -279,10 +279,8 @@ export const sendOnMutants: ReadonlyArray<Mutant> = [
   {
     name: "of several that are too old in a spill the first is announced",
     file: "publish/sendOn/SendOn.ts",
-    find: `      for (const record of records) {
-        // One`,
-    replace: `      for (const record of records.slice(0, 1)) {
-        // One`,
+    find: `for (const record of records) part.announce(record, how)`,
+    replace: `for (const record of records.slice(0, 1)) part.announce(record, how)`,
     foundBy: "publish/spillAges.test.ts",
     test: "is not sent on any more"
   },

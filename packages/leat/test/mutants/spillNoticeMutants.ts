@@ -78,11 +78,11 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
     test: "are told by the next process where a right is missing"
   },
   {
-    name: "what is judged again is announced again",
-    file: "publish/sendOn/SendOn.ts",
-    find: `part.announcedEnd = record.position + 1n`,
-    replace: ``,
+    name: "what could not be announced is announced although it is judged anew",
+    file: "publish/spill/SpillDrain.ts",
+    find: `untold: () => this.#endings.notices.forget(partition),`,
+    replace: `untold: () => undefined,`,
     foundBy,
-    test: "are announced once where the spill is lost"
+    test: "are announced once where the spill is lost before that"
   }
 ]

@@ -31,7 +31,6 @@ export class HeldPartition implements SentPartition {
   isFenced = false
   /** Whether a batch of it is being sent on. */
   isSending = false
-  announcedEnd: Position = 0n
   /** What stands before this position has ended. */
   at: Position
   /** Position behind what was read last. */

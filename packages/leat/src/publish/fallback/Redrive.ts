@@ -451,7 +451,7 @@ function partOfOthers(
   stands: (reason: string | undefined) => void
 ): SentPartition {
   const nothing = () => undefined
-  const doubts = { isOver: false, end: 0n, announcedEnd: 0n, doubt: nothing, settle: () => Effect.succeed(false) }
+  const doubts = { isOver: false, end: 0n, doubt: nothing, settle: () => Effect.succeed(false) }
   return { partition, writer, refused, ...doubts, ended: nothing, announce: nothing, untold: nothing, stands }
 }
 

@@ -66,8 +66,8 @@ export interface SentPartition {
   readonly isOver: boolean
   /** Position behind the last record that is known to stand there. */
   readonly end: Position
-  /** Before this position consumers are told of what ends otherwise than stored. */
-  announcedEnd: Position
+  /** Whether whoever sends it on has it for a turn, again and again: what stands is tried anew in each. */
+  readonly isOfTurn?: boolean
   /** Records that stand before a position may be stored in the destination: a send of them had no answer. */
   readonly doubt: (end: Position) => void
   /** They have ended, one behind the other. What is not settled then may be sent on once more, by a process that comes. */
@@ -76,7 +76,7 @@ export interface SentPartition {
   readonly announce: (record: ReceivedRecord, how: Unstored) => void
   /** The destination takes no marker of it for now: somebody else may tell what was to be told. */
   readonly refused: () => void
-  /** It is given back before that was told, and so is not settled. */
+  /** It is given back before that was told, and so is not settled: what was to be told is forgotten, for it is judged anew, and may be stored. */
   readonly untold: () => void
   /** What stands before a position has ended; waits until that is settled, and not for long. Says whether it is. */
   readonly settle: (position: Position) => Effect.Effect<boolean>
@@ -86,6 +86,12 @@ export interface SentPartition {
 
 /** A record that the destination refuses, and that its policy neither drops nor sets aside, stands in front of all behind it. */
 export type HaltedRecord = Halted & { readonly stream: string; readonly partition: number }
+
+interface Standing {
+  readonly part: SentPartition
+  readonly failure: HaltedRecord
+  readonly position: Position
+}
 
 export class SendOn {
   /** What is announced by no lane of this process. */
@@ -99,7 +105,7 @@ export class SendOn {
   readonly #size: RequestSize
   readonly #ages: SpillAges
   /** By partition: what stands until `resume`. */
-  readonly #halted = new Map<number, { readonly part: SentPartition; readonly failure: HaltedRecord }>()
+  readonly #halted = new Map<number, Standing>()
   #resumed = Deferred.makeUnsafe<void>()
   /** Those of which something is on its way, or is being ended. */
   readonly #busy = new Set<SentPartition>()
@@ -143,6 +149,13 @@ export class SendOn {
   /** Nothing of the partition is left. */
   forget(partition: number): void {
     this.#latest.delete(partition)
+    this.#halted.delete(partition)
+  }
+
+  /** What stands before a position has ended. */
+  passed(partition: number, position: Position): void {
+    const standing = this.#halted.get(partition)
+    if (standing !== undefined && standing.position < position) this.#halted.delete(partition)
   }
 
   /** Begins nothing any more, and waits for the answers to what is on its way; not for long. */
@@ -151,7 +164,12 @@ export class SendOn {
     return this.#quiet(() => this.#busy.size === 0, leaveMs)
   })
 
-  /** Waits for the answers to what is on its way of a partition that is over, so long at most. */
+  /** Waits for the answers to what is on its way of all that is over, so long at most. */
+  quietAll(mostMs: number): Effect.Effect<void> {
+    return this.#quiet(() => this.#busy.size === 0, mostMs)
+  }
+
+  /** The same of one partition. */
   quiet(part: SentPartition, mostMs: number): Effect.Effect<void> {
     return this.#quiet(() => !this.#busy.has(part), mostMs)
   }
@@ -205,14 +223,14 @@ export class SendOn {
       // Its answer is heard in the step in which it ends.
       const answer = yield* this.#busily(
         part,
-        Effect.map(answering, (runs) => {
+        Effect.flatMap(answering, (runs) => {
           const answered = portion.answered(runs, this.#pump.nowMs)
           if (answered.stored.length > 0) this.#stored(part, answered.stored)
           if (answered.doubtEnd !== undefined) part.doubt(answered.doubtEnd)
-          return answered
+          // It is not given back before: what is in doubt may land.
+          return answered.isUnknown ? Effect.as(this.fence(part), answered) : Effect.succeed(answered)
         })
       )
-      if (answer.isUnknown) yield* this.fence(part)
       const { failed } = answer
       if (failed === undefined) return undefined
       let waitMs: number | undefined
@@ -251,6 +269,7 @@ export class SendOn {
 
   #stored(part: SentPartition, records: ReadonlyArray<ReceivedRecord>): void {
     part.ended(records, { ending: "stored" }, true)
+    this.passed(part.partition, endOf(records))
     this.#home.stores(part.partition)
   }
 
@@ -323,21 +342,26 @@ export class SendOn {
   /** Until it is resumed. What stands before it has ended. */
   #halt(part: SentPartition, { position }: ReceivedRecord, failure: HaltedRecord): Effect.Effect<void> {
     const { partition } = part
-    const halted = { part, failure }
+    const halted = { part, failure, position }
     return Effect.gen({ self: this }, function* () {
+      const before = this.#halted.get(partition)
+      const isTold = before?.position === position && before.failure.tag === failure.tag
       this.#halted.set(partition, halted)
       // Whoever reads the warning may resume it before anybody waits for that.
       const resumed = this.#resumed
       part.stands()
-      yield* warn(
-        `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} stands until it is resumed: ${failure.tag}: ${failure.detail}`
-      )
+      const until = part.isOfTurn === true ? "stands, and is tried again each time" : "stands until it is resumed"
+      if (!isTold)
+        yield* warn(
+          `what ${this.#name} holds for partition ${partition} of ${this.#home.leg.sink} ${until}: ${failure.tag}: ${failure.detail}`
+        )
       const settled = Effect.andThen(part.settle(position), Effect.never)
       yield* Effect.raceFirst(Deferred.await(resumed), settled)
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {
-          if (this.#halted.get(partition) === halted) this.#halted.delete(partition)
+          // Between two turns it stands all the same.
+          if (this.#halted.get(partition) === halted && part.isOfTurn !== true) this.#halted.delete(partition)
         })
       )
     )
@@ -351,22 +375,18 @@ export class SendOn {
     how: Unstored
   ): Effect.Effect<void> {
     return Effect.suspend(() => {
-      for (const record of records) {
-        // One that is judged again, because it was given back in between, is announced already.
-        if (record.position >= part.announcedEnd) part.announce(record, how)
-        part.announcedEnd = record.position + 1n
-      }
-      const end = (records.at(-1)?.position ?? -1n) + 1n
+      for (const record of records) part.announce(record, how)
       let isAnnounced = false
-      const settled = Effect.andThen(this.#announce(part, true), () => {
+      const settled = Effect.andThen(this.#announce(part), () => {
         isAnnounced = true
-        return part.settle(end)
+        return part.settle(endOf(records))
       })
       // What is announced has ended, also where nobody waits for the settle any more.
       return Effect.onExit(settled, (exit) =>
         Effect.sync(() => {
           if (!isAnnounced && this.notices.isCarried(part.partition)) return part.untold()
           part.ended(records, how, Exit.isSuccess(exit) && exit.value)
+          this.passed(part.partition, endOf(records))
           const behind = records.flatMap(() => portion.ended())
           if (behind.length > 0) this.#stored(part, behind)
         })
@@ -379,17 +399,15 @@ export class SendOn {
     return Effect.suspend(() => {
       this.notices.again(part.partition)
       // It was settled long ago: what is not told now is told later.
-      return Effect.onInterrupt(this.#announce(part, false), () =>
-        Effect.sync(() => this.notices.refused(part.partition))
-      )
+      return Effect.onInterrupt(this.#announce(part), () => Effect.sync(() => this.notices.refused(part.partition)))
     })
   }
 
   /**
-   * Stores what is to be told before it is settled, and nothing else. Markers that are refused are put aside, and tried again later.
-   * `isTold`: one that is on its way when nobody waits for it any more is taken for told.
+   * Stores what is to be told before it is settled, and nothing else. Markers that are refused are put aside, and tried again later. One that is on its
+   * way when nobody waits for it any more may be stored: whoever judges its record anew tells it once more, or stores the record.
    */
-  #announce(part: SentPartition, isTold: boolean): Effect.Effect<void> {
+  #announce(part: SentPartition): Effect.Effect<void> {
     const { partition } = part
     return Effect.gen({ self: this }, function* () {
       const { markerBytesMax } = this.#home
@@ -398,9 +416,7 @@ export class SendOn {
         const notice = this.notices.next(partition, markerBytesMax, this.#pump.wallMs)
         if (notice === undefined) return
         const sentAtMs = this.#pump.nowMs
-        const [run] = yield* Effect.onInterrupt(this.#sent(part, batchOf([notice.record]), 0, 1), () =>
-          Effect.sync(() => isTold && notice.told())
-        )
+        const [run] = yield* this.#sent(part, batchOf([notice.record]), 0, 1)
         if (run?.fate === "unknown") yield* this.fence(part)
         if (isRefused(run) && this.#isForGood(run.error.reason)) {
           this.notices.refused(partition)
@@ -443,6 +459,11 @@ export class SendOn {
       }
     })
   }
+}
+
+/** Position behind them. */
+function endOf(records: ReadonlyArray<ReceivedRecord>): Position {
+  return (records.at(-1)?.position ?? -1n) + 1n
 }
 
 function whyOf(run: Run | undefined): string {

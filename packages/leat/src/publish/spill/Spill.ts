@@ -41,8 +41,6 @@ export class SpillPart {
   settled: Position = 0n
   /** What stands before this position may be stored in the destination: a send of it had no answer. */
   doubtEnd: Position = 0n
-  /** Before this position consumers are told of what ends otherwise than stored. */
-  announcedEnd: Position = 0n
   /** Position behind the last record. */
   end: Position = 0n
   /** Position behind what was there when this leat got the spill, and behind the last record that it has noted. */
@@ -67,7 +65,6 @@ export class SpillPart {
     this.seenEnd = 0n
     this.fencedEnd = 0n
     this.doubtEnd = 0n
-    this.announcedEnd = 0n
   }
 
   /** Records that have ended, and that a process that comes sends on once more. */

@@ -13,6 +13,7 @@ import type { Position } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
 import type { Halted } from "../LaneHome.ts"
+import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
@@ -63,6 +64,8 @@ export class SpillDrain {
   readonly #endings: SpillEndings
   readonly #sendOn: SendOn
   readonly #turns: SpillTurns
+  /** Whether the turn of this process is over: nothing is sent on any more, and what is on its way is waited for. */
+  #isOver = false
 
   constructor(
     spill: Spill,
@@ -75,14 +78,36 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
-    this.#turns = new SpillTurns(spill, () => pump.nowMs)
+    this.#turns = new SpillTurns(spill, this)
   }
 
   /** Runs until it is interrupted. */
   start(): Fiber.Fiber<never> {
     return Effect.runForkWith(this.#pump.context)(
-      Effect.forever(Effect.andThen(this.#turns.due, Effect.raceFirst(this.#owned, this.#turns.gone)))
+      Effect.forever(Effect.suspend(() => Effect.andThen(this.#turns.due, this.#turn)))
     )
+  }
+
+  /** For turns. */
+  get nowMs(): number {
+    return this.#pump.nowMs
+  }
+
+  /** Whether the destination of a partition answers: nobody takes the spill of a cluster that is away, but who publishes. */
+  answers(partition: number): Effect.Effect<boolean> {
+    const { leg } = this.#home
+    if (this.#pump.transport.capabilities.fencing === "none") return Effect.succeed(true)
+    const fenced = boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
+    return Effect.map(fenced, (failure) => failure === undefined)
+  }
+
+  /** Nothing stands before a position any more. */
+  passed(partition: number, position: Position): void {
+    this.#sendOn.passed(partition, position)
+  }
+
+  get #turn(): Effect.Effect<void> {
+    return Effect.suspend(() => Effect.raceFirst(this.#owned, this.#turns.missed))
   }
 
   /** Something is published: this process needs the spill, and keeps it. */
@@ -150,19 +175,20 @@ export class SpillDrain {
   }
 
   #sent(partition: number, part: SpillPart, lanes: SpillLanes): SentPartition {
+    const isOver = () => this.#isOver
+    const isWanted = () => this.isWanted
     return {
       partition,
       writer: this.#spill.destination,
       // Whoever has the spill has all of it, and is interrupted when another one gets it.
-      isOver: false,
+      get isOver() {
+        return isOver()
+      },
       get end() {
         return part.end
       },
-      get announcedEnd() {
-        return part.announcedEnd
-      },
-      set announcedEnd(end) {
-        part.announcedEnd = end
+      get isOfTurn() {
+        return !isWanted()
       },
       doubt: (end) => {
         if (end > part.doubtEnd) part.doubtEnd = end
@@ -174,8 +200,7 @@ export class SpillDrain {
       announce: (record, how) => this.#endings.announce(partition, part, record, how),
       // What is its own was given to its lanes at first.
       refused: () => undefined,
-      // It is told once this process has the spill again.
-      untold: () => undefined,
+      untold: () => this.#endings.notices.forget(partition),
       settle: (position) => lanes.settle(partition, position),
       stands: () => this.#hold(partition, part, false)
     }
@@ -191,7 +216,9 @@ export class SpillDrain {
   get #own(): Effect.Effect<void, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       if (this.isWanted) this.#spill.waitsSinceMs ??= this.#pump.nowMs
-      const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink, this.#turns.wanted)
+      this.#isOver = false
+      const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink)
+      this.#turns.given()
       yield* this.#answered
       yield* this.#recover(lanes)
       this.#spill.waitsSinceMs = undefined
@@ -206,9 +233,20 @@ export class SpillDrain {
       )
       yield* Effect.raceFirst(
         Effect.onInterrupt(serving, () => settles),
-        this.#turns.over
+        Effect.andThen(this.#turns.over, this.#answeredOn)
       )
       this.#setReady(false)
+    })
+  }
+
+  /**
+   * Nothing is begun any more, and what was sent on has its answer, or is fenced: the next process sends on what has none, and nothing may land
+   * behind that.
+   */
+  get #answeredOn(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isOver = true
+      return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)
     })
   }
 

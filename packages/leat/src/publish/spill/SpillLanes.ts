@@ -96,8 +96,8 @@ export class SpillLanes {
     })
   }
 
-  /** Waits until the spill belongs to this process; says so when that takes long, and something is published meanwhile. */
-  static open(spill: Spill, sink: string, wanted: Effect.Effect<void>): Effect.Effect<SpillLanes, never, Scope.Scope> {
+  /** Waits until the spill belongs to this process; says so when that takes long: then it is one that publishes. */
+  static open(spill: Spill, sink: string): Effect.Effect<SpillLanes, never, Scope.Scope> {
     return Effect.gen(function* () {
       const { place, name } = spill
       const scope = yield* Effect.scope
@@ -110,7 +110,7 @@ export class SpillLanes {
       )
       yield* Effect.forkIn(member.run, scope)
       const telling = Effect.andThen(
-        Effect.andThen(wanted, Effect.sleep(tellMs)),
+        Effect.sleep(tellMs),
         Effect.suspend(() =>
           warn(
             member.trouble === undefined
