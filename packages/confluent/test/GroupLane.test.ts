@@ -56,3 +56,16 @@ it("a lane of a topic that was made anew fails, although no offset goes back; wh
   const [batch] = await Effect.runPromise(Stream.runCollect(Stream.take(unidentified.held.lane.batches, 1)))
   expect(batch?.next).toBe(6n)
 })
+
+it("a lane that is not pulled is full by the bytes of headers too", () => {
+  let pauses = 0
+  const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => pauses++ }
+  const lane = new GroupLane(owner, 2, 0)
+  const headers = [{ trace: Buffer.alloc(40_000) }, { cause: "x".repeat(10_000) }]
+  for (let offset = 0; offset < 83; offset++) lane.received({ ...message(offset), headers })
+  lane.flow()
+  expect(pauses).toBe(0)
+  lane.received({ ...message(83), headers })
+  lane.flow()
+  expect(pauses).toBe(1)
+})

@@ -71,7 +71,7 @@ export class GroupLane implements LaneSource {
       return this.#end(detail)
     }
     this.#waiting.push(message)
-    this.#waitingBytes += (message.value?.length ?? 0) + (message.key?.length ?? 0)
+    this.#waitingBytes += bytesOf(message)
     this.#known = message.offset + 1
   }
 
@@ -134,4 +134,16 @@ export class GroupLane implements LaneSource {
     this.#isPaused = isPaused
     this.#owner.pause(this, isPaused)
   }
+}
+
+/** Bytes of key, value and headers, about. */
+function bytesOf({ key, value, headers = [] }: ClientMessage): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers)
+    for (const [name, of] of Object.entries(header)) bytes += name.length + (hasLength(of) ? of.length : 0)
+  return bytes
+}
+
+function hasLength(value: unknown): value is { readonly length: number } {
+  return typeof value === "string" || value instanceof Uint8Array
 }

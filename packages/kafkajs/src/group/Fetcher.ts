@@ -28,6 +28,8 @@ export class Fetcher {
   #isScheduled = false
   #again: NodeJS.Timeout | undefined
   #isStopped = false
+  /** Requests so far: each names its partitions from another one on. */
+  #requests = 0
 
   constructor(brokers: Brokers, topic: string, purpose: string, lanes: () => Iterable<GroupLane>) {
     this.#brokers = brokers
@@ -77,8 +79,11 @@ export class Fetcher {
 
   async #fetch(leader: number, candidates: ReadonlyArray<GroupLane>): Promise<void> {
     // Checked again: the leader was looked up in between.
-    const lanes = candidates.filter(({ wantsMore }) => wantsMore)
-    if (lanes.length === 0) return
+    const wanting = candidates.filter(({ wantsMore }) => wantsMore)
+    if (wanting.length === 0) return
+    // A batch that is larger than what a partition may have comes for the first partition that has something, and for no other one (KIP-74).
+    const first = this.#requests++ % wanting.length
+    const lanes = [...wanting.slice(first), ...wanting.slice(0, first)]
     this.#busy.add(leader)
     for (const lane of lanes) lane.isFetching = true
     try {
@@ -118,7 +123,7 @@ export class Fetcher {
         throw refusal(code, "fetch", where)
       }
       const before = lane.next
-      const fetched = readRecordBatches(bytes, before, endless, aborted, where)
+      const fetched = readRecordBatches(ownBytes(bytes), before, endless, aborted, where)
       if (fetched.next > before) lane.received(batchOf(before, fetched), bytes.length)
     } catch (error) {
       this.#failed([lane], error)
@@ -152,4 +157,11 @@ export class Fetcher {
     }
     for (const lane of lanes) lane.fail(error)
   }
+}
+
+/** Records are views: one that is held for long would keep what came for all partitions of its answer. */
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.length * 2 >= bytes.buffer.byteLength) return bytes
+  // Not of the pool of small buffers, which is another one that is kept whole.
+  return Buffer.from(new Uint8Array(bytes).buffer)
 }
