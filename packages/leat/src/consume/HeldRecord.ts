@@ -1,5 +1,6 @@
 /** What a `ReadLane` holds: positions that end together, and of them those that a handler gets. */
 import type { Position, ReceivedRecords } from "../transport/index.ts"
+import { ownRecord } from "../transport/ReceivedRecords.ts"
 
 /** What ended positions: taken back if the lane is given up before the watermark has passed them. */
 export interface End {
@@ -22,7 +23,7 @@ export interface Slice {
 
 /** One record, or one bundle of records, that a handler gets; also positions without a record, which have ended already. */
 export class HeldRecord {
-  readonly slice: Slice | undefined
+  slice: Slice | undefined
   /** Key bytes as text, one char per byte: exact, and usable in a map. */
   readonly key: string
   /** Counts up in the order of the lane. */
@@ -42,6 +43,8 @@ export class HeldRecord {
   failedAtMs = Number.NEGATIVE_INFINITY
   /** The next one of the same key. */
   following: HeldRecord | undefined = undefined
+  /** Whether it keeps no more than its own bytes: it may be held for long. */
+  isOwn = false
 
   constructor(slice: Slice | undefined, key: string, order: number, span: number, bytes: number) {
     this.slice = slice
@@ -50,6 +53,18 @@ export class HeldRecord {
     this.span = span
     this.bytes = bytes
     this.ended = undefined
+  }
+
+  /** From now on it keeps its own bytes, and not the batch that it came in, of which others may have ended long ago. */
+  own(): void {
+    const { slice } = this
+    this.isOwn = true
+    if (slice === undefined || this.span > 1 || slice.records.length === 1) return
+    try {
+      this.slice = { records: ownRecord(slice.records, slice.from), from: 0, to: 1, following: undefined }
+    } catch {
+      // What cannot be read stays as it came: whoever handles it is told why.
+    }
   }
 
   /** Of its first record. */

@@ -409,7 +409,10 @@ export class ReadLane {
     const last = this.#lastOfKey.get(key)
     this.#lastOfKey.set(key, held)
     if (last === undefined) this.#ready.push(held)
-    else last.following = held
+    else {
+      last.following = held
+      if (last.isOwn) held.own()
+    }
   }
 
   /** Positions up to `next` have no records. */
@@ -460,7 +463,14 @@ export class ReadLane {
     return held
   }
 
+  /** It may be held for long, and with it all of its key, while others of their batches end. */
+  #keep(held: HeldRecord): void {
+    if (this.#bundling !== undefined) return
+    for (let one: HeldRecord | undefined = held; one?.isOwn === false; one = one.following) one.own()
+  }
+
   #park(held: HeldRecord, retryAtMs: number): void {
+    this.#keep(held)
     held.state = "parked"
     held.retryAtMs = retryAtMs
     this.#parkedSpan += held.span
@@ -525,6 +535,7 @@ export class ReadLane {
     const holding = { isAhead: isFull || held.following !== undefined, held: this.#held, head: this.#head }
     const waitMs = holdBackMs({ held, tag: one.tag, isUnread }, this.#options, holding, nowMs, this.#options.random)
     if (waitMs !== undefined) return this.#park(held, nowMs + waitMs)
+    this.#keep(held)
     held.state = "setAside"
     this.#aside.add(one)
   }

@@ -39,7 +39,7 @@ interface Letter {
   readonly record: () => PlainRecord
   /** False: it ended otherwise meanwhile. */
   readonly isWanted: () => boolean
-  /** Called with why it is refused for good, or undefined when it is stored. `reason`: of the refusal of this record alone. */
+  /** Called with why it is refused for good, or undefined when it is stored; not of one that is not wanted any more. `reason`: of the refusal of this record alone. */
   readonly done: (fault: string | undefined, reason?: TransportReason) => void
 }
 
@@ -190,10 +190,11 @@ export class DeadLetters {
       for (const { done } of letters) done(textOf(exit.cause))
       return
     }
-    for (const [index, { done }] of letters.entries()) {
+    for (const [index, letter] of letters.entries()) {
       const refusal = exit.value[index]
       if (refusal !== undefined) writer.isSound = false
-      done(refusal?.message, refusal?.reason)
+      // One that nobody wants any more may have been taken back.
+      if (letter.isWanted()) letter.done(refusal?.message, refusal?.reason)
     }
   }
 

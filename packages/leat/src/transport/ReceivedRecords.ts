@@ -145,6 +145,15 @@ class ColumnRecords implements ReceivedRecords {
   }
 }
 
+/** One record alone, in bytes of its own: views keep the buffer that they are of, which may be that of thousands. */
+export function ownRecord(records: ReceivedRecords, index: number): ReceivedRecords {
+  const copied = (bytes: Uint8Array | null) => (bytes === null ? null : new Uint8Array(bytes))
+  const headers = records.headers(index).map(([name, value]): Header => [name, new Uint8Array(value)])
+  const [position, timeMs] = [records.position(index), records.timeMs(index)]
+  const [key, value] = [copied(records.key(index)), copied(records.value(index))]
+  return new ObjectRecords([{ position, key, value, headers, timeMs }])
+}
+
 /** The records of a batch by index, whichever form it has. */
 export function recordsOf(batch: ReceivedBatch): ReceivedRecords {
   return batch.columns ?? new ObjectRecords(batch.records)

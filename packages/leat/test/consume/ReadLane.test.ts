@@ -203,6 +203,66 @@ describe("positions that go back", () => {
   })
 })
 
+describe("what is held for long", () => {
+  /** Records of one buffer, as columns have them: each key and value is a view of it. */
+  const views = (from: number, keys: ReadonlyArray<number>): ReceivedBatch => {
+    const bytes = new Uint8Array(keys.length * 1000)
+    return {
+      records: keys.map((key, index) => {
+        bytes[index * 1000] = key
+        bytes[index * 1000 + 1] = index
+        return {
+          ...recordOf(from + index, key),
+          key: bytes.subarray(index * 1000, index * 1000 + 1),
+          value: bytes.subarray(index * 1000 + 1, index * 1000 + 900),
+          headers: [["h", bytes.subarray(index * 1000 + 900, index * 1000 + 950)]]
+        }
+      }),
+      next: BigInt(from + keys.length)
+    }
+  }
+
+  it.each([
+    ["is tried again", [{ on: ["*"], retry: { baseMs: 1000 }, then: "halt" }]],
+    ["is set aside", [{ on: ["*"], then: "deadLetter" }]],
+    ["stands", [{ on: ["*"], then: "halt" }]]
+  ] as ReadonlyArray<readonly [string, Policy]>)("keeps its own bytes, and those of its key: what %s", (_, policy) => {
+    const one = lane({}, { policy, concurrency: 1 })
+    one.received(views(0, [1, 2, 1, 3]))
+    const first = given(one.next(0))
+    one.finished(first, { tag: "Away" }, 0)
+    one.received(views(4, [1, 2]))
+    const kept = [first, given(first.following), given(first.following?.following)]
+    expect(kept.map(({ position }) => position)).toEqual([0n, 2n, 4n])
+    for (const { slice } of kept) {
+      const { records, from } = given(slice)
+      expect(records.length).toBe(1)
+      expect(records.keyText(from)).toBe("\u0001")
+      expect(records.value(from)?.buffer.byteLength).toBe(899)
+      expect(records.headers(from)[0]?.[1].buffer.byteLength).toBe(50)
+    }
+    expect(kept.map(({ slice }) => given(slice).records.value(0)?.[0])).toEqual([0, 2, 0])
+  })
+
+  it("stays as it came where it cannot be read", () => {
+    const one = lane({}, { policy: [{ on: ["*"], then: "deadLetter" }] })
+    const whole = batch(0, [1, 2])
+    const [record, ...others] = whole.records
+    // How large it is was asked before, which needs them.
+    let asked = 0
+    const headers = {
+      get: () => {
+        if (asked++ > 0) throw new Error("no headers")
+        return []
+      }
+    }
+    one.received({ ...whole, records: [Object.defineProperty({ ...given(record) }, "headers", headers), ...others] })
+    const first = given(one.next(0))
+    one.finished(first, { tag: "Malformed" }, 0)
+    expect(one.takeAside().map(({ held }) => held.position)).toEqual([0n])
+  })
+})
+
 describe("a record that cannot be read", () => {
   it("is not counted, nor is what comes behind it", () => {
     const one = lane()

@@ -313,5 +313,34 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     replace: `return undefined`,
     foundBy: "consume/consuming.test.ts",
     test: "tells which position holds a full lane back"
+  },
+  {
+    name: "what is held for long keeps the whole batch that it came in",
+    file: "consume/ReadLane.ts",
+    find: `if (this.#bundling !== undefined) return
+    for`,
+    replace: `if (this.#options !== undefined) return
+    for`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "keeps its own bytes"
+  },
+  {
+    name: "what comes behind a record that is held for long keeps the whole batch that it came in",
+    file: "consume/ReadLane.ts",
+    find: `if (last.isOwn) held.own()`,
+    replace: ``,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "keeps its own bytes"
+  },
+  {
+    name: "a lane breaks over what is held for long and cannot be read",
+    file: "consume/HeldRecord.ts",
+    find: `    } catch {
+      // What cannot be read stays as it came: whoever handles it is told why.
+    }`,
+    replace: `    } finally {
+    }`,
+    foundBy: "consume/ReadLane.test.ts",
+    test: "stays as it came where it cannot be read"
   }
 ]
