@@ -36,6 +36,7 @@ import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
+import { SwitchableCluster } from "./routes/SwitchableCluster.ts"
 import { TableSwaps } from "./TableSwaps.ts"
 import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
@@ -75,8 +76,8 @@ interface OpenStream {
 
 /** A stream that is open or being opened. */
 interface Asked {
-  readonly contract: ContractInfo
-  readonly open: () => Effect.Effect<OpenStream, OpenError, Scope.Scope>
+  /** Whatever its events are. */
+  readonly contract: Contract<unknown>
   /** Who waits for it. The stream is forgotten with the last of them, when it is not open by then. */
   callers: number
   /** Whether it is open until the leat closes. */
@@ -108,6 +109,7 @@ class OpenedLeat implements OpenLeat {
   readonly #holding: HeldLegsOptions
   /** Clusters that are open or being opened, as they were then. */
   readonly #clusters = new Map<string, Cluster>()
+  readonly #switchable = new Map<string, SwitchableCluster>()
   readonly #streams = new Map<string, OpenStream>()
   readonly #watch = new OpeningWatch()
   readonly #clock: TurnClock
@@ -147,7 +149,10 @@ class OpenedLeat implements OpenLeat {
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open() ?? Effect.fail(closedError))
+      streams: new Shared(scopes.transports, (stream) => {
+        const contract = this.#asked.get(stream)?.contract
+        return contract === undefined ? Effect.fail(closedError) : this.#openStream(contract)
+      })
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
@@ -166,6 +171,8 @@ class OpenedLeat implements OpenLeat {
       sinks: this.#sinks,
       groups: this.#groups,
       clusters: this.#clusters,
+      switchable: this.#switchable,
+      openCluster: (cluster) => openCluster(cluster, runtime.references, this.#watch),
       contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
       streams: () => Array.from(this.#streams.values()),
       inForce: () => this.#routes,
@@ -204,7 +211,7 @@ class OpenedLeat implements OpenLeat {
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
     if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-    const asked = found ?? { contract, open: () => this.#openStream(contract), callers: 0, isHeld: false }
+    const asked = found ?? { contract: contract as Contract<unknown>, callers: 0, isHeld: false }
     asked.callers++
     this.#asked.set(stream, asked)
     return Effect.succeed(asked)
@@ -241,13 +248,17 @@ class OpenedLeat implements OpenLeat {
         return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#swaps.clusterOf(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return Effect.andThen(
+      const entered = <A>(map: Map<string, A>, one: A) =>
         Effect.acquireRelease(
-          Effect.sync(() => this.#clusters.set(cluster, known)),
-          () => Effect.sync(() => this.#clusters.delete(cluster))
-        ),
-        openCluster(known, this.#runtime.references, this.#watch)
-      )
+          Effect.sync(() => map.set(cluster, one)),
+          () => Effect.sync(() => map.delete(cluster))
+        )
+      return Effect.gen({ self: this }, function* () {
+        yield* entered(this.#clusters, known)
+        const open = yield* SwitchableCluster.open(openCluster(known, this.#runtime.references, this.#watch))
+        yield* entered(this.#switchable, open)
+        return open.transport
+      })
     })
   }
 

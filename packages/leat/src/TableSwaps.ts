@@ -2,15 +2,16 @@
  * Tables that take the place of the one in force, one after the other: what a table needs beside what is open is opened first, and then all of it
  * is in force in one step, or it is refused and nothing of it stays.
  */
-import { Deferred, Effect, Exit, Result, Semaphore } from "effect"
+import { Deferred, Effect, Exit, Option, Result, type Scope, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
-import { type HeldLegs, openedFaults } from "./publish/HeldLegs.ts"
-import type { Sinks } from "./publish/Sinks.ts"
+import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
+import type { OpenError, Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
-import { planRoutes } from "./routes/planRoutes.ts"
+import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
-import { RouteError, Routes } from "./routes/Routes.ts"
-import type { Driver } from "./transport/index.ts"
+import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import type { Driver, Transport } from "./transport/index.ts"
+import type { Candidate, SwitchableCluster } from "./routes/SwitchableCluster.ts"
 
 /** What a swap needs of the leat. */
 export interface TableSwapsOptions {
@@ -19,7 +20,10 @@ export interface TableSwapsOptions {
   readonly sinks: Pick<Sinks, "configure">
   readonly groups: ReadGroups
   /** Clusters that are open or being opened, as they were then. */
-  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly clusters: Map<string, Cluster>
+  /** Those of them that are open. */
+  readonly switchable: ReadonlyMap<string, SwitchableCluster>
+  readonly openCluster: (cluster: Cluster) => Effect.Effect<Transport, OpenError, Scope.Scope>
   /** Of streams that are open or being opened. */
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
@@ -37,6 +41,8 @@ export class TableSwaps {
   #coming: Routes | undefined
   /** Of tables that were in force: what a removed leg has left is sent on to a cluster that is opened only now. */
   readonly #left = new Map<string, Cluster>()
+  /** Clients that are to take the place of others, by cluster. */
+  readonly #candidates = new Map<string, Candidate>()
 
   constructor(options: TableSwapsOptions) {
     this.#options = options
@@ -79,12 +85,45 @@ export class TableSwaps {
           const route = routes.lookup(contract.stream, source)
           return route === undefined ? [] : legs.missing(route).map((leg) => ({ leg, opening: legs.open(route, leg) }))
         })
-        if (missing.length === 0) return this.#adopt(routes)
+        const clients = this.#changed(routes)
+        if (missing.length === 0 && clients.length === 0) {
+          this.#adopt(routes)
+          return this.#switch(routes)
+        }
         const closed = Effect.as(Deferred.await(closing), [])
-        const faults = yield* Effect.raceFirst(openedFaults(missing), closed)
+        const opening = Effect.all([openedFaults(missing), preparedFaults(clients)], { concurrency: "unbounded" })
+        const faults = (yield* Effect.raceFirst(opening, closed)).flat()
         if (faults.length > 0) return yield* new RouteError({ faults })
       }
     })
+  }
+
+  /** The clusters that are open with another section, and have no client for the new one yet, or not all of it. */
+  #changed(routes: Routes): ReadonlyArray<Preparing> {
+    const { clusters, switchable, openCluster } = this.#options
+    return Array.from(clusters).flatMap(([name, was]): ReadonlyArray<Preparing> => {
+      const now = routes.clusters.get(name)
+      if (now === undefined || isSameSection(was, now)) return []
+      const open = switchable.get(name)
+      const candidate = this.#candidates.get(name)
+      if (open !== undefined && candidate !== undefined)
+        return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
+      const detail = open === undefined ? "is being opened" : "is still going over from the section before"
+      if (open === undefined || open.isGoingOver) return [{ name, preparing: Effect.fail(new Error(detail)) }]
+      const prepared = Effect.map(open.prepare(openCluster(now)), (made) => void this.#candidates.set(name, made))
+      return [{ name, preparing: prepared }]
+    })
+  }
+
+  /** The new clients take the place of the old ones. */
+  #switch(routes: Routes): void {
+    const { clusters, switchable } = this.#options
+    for (const [name, candidate] of this.#candidates) {
+      const now = routes.clusters.get(name)
+      if (now !== undefined) clusters.set(name, now)
+      switchable.get(name)?.switch(candidate)
+    }
+    this.#candidates.clear()
   }
 
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */
@@ -107,6 +146,40 @@ export class TableSwaps {
     const { contracts, streams, inForce, sinks, source } = this.#options
     for (const { stream } of contracts())
       for (const leg of inForce().lookup(stream, source)?.legs ?? []) sinks.configure(leg)
-    return Effect.forEach(streams(), ({ legs }) => legs.discard(), { discard: true })
+    const candidates = Array.from(this.#candidates.values(), ({ discard }) => discard)
+    this.#candidates.clear()
+    return Effect.forEach([...streams().map(({ legs }) => legs.discard()), ...candidates], (one) => one, {
+      discard: true
+    })
   })
+}
+
+/** A client that is opened for the new section of a cluster. */
+interface Preparing {
+  readonly name: string
+  readonly preparing: Effect.Effect<void, RouteError | Error>
+}
+
+function preparedFaults(clients: ReadonlyArray<Preparing>): Effect.Effect<ReadonlyArray<RouteFault>> {
+  const each = Effect.forEach(
+    clients,
+    ({ name, preparing }) =>
+      Effect.match(Effect.timeoutOption(preparing, readyMsMax), {
+        onFailure: (error) =>
+          error instanceof RouteError
+            ? error.faults
+            : [
+                {
+                  path: `clusters.${name}`,
+                  message: `the new section of ${name} cannot be taken over: ${error.message}`
+                }
+              ],
+        onSuccess: (done) =>
+          Option.isSome(done)
+            ? []
+            : [{ path: `clusters.${name}`, message: `${name} has not been opened within ${readyMsMax / 1000} seconds` }]
+      }),
+    { concurrency: "unbounded" }
+  )
+  return Effect.map(each, (all) => all.flat())
 }

@@ -1,6 +1,6 @@
 /** Parts of stories in which a leg comes and goes. */
 import { Effect } from "effect"
-import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
+import { Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
 import { type FaultPlan, faultDriver } from "leat/testing"
 import type { Driver, Transport } from "leat/transport"
 import { noteContract } from "../contracts/Note.js"
@@ -15,10 +15,12 @@ export class Cluster {
   /** How long its connection takes to close. */
   closing: Effect.Effect<void> = Effect.void
   faults: FaultPlan = {}
+  /** Where whoever opens it from now on gets to. */
+  elsewhere: MemoryBroker | undefined
 
   constructor(name: string) {
     const inner = faultDriver(memoryDriver(this.broker), { send: (call) => this.faults.send?.(call) })
-    const noted = (transport: Transport): Transport => ({
+    const noted = (transport: Transport, by: string): Transport => ({
       ...transport,
       openWriter: (topic) =>
         Effect.gen({ self: this }, function* () {
@@ -28,7 +30,7 @@ export class Cluster {
           return {
             ...writer,
             send: (partition, batch, from, to, ...rest) => {
-              this.calls.push(`send ${topic} ${to - from}`)
+              this.calls.push(`send ${topic} ${to - from}${by}`)
               writer.send(partition, batch, from, to, ...rest)
             }
           }
@@ -37,14 +39,26 @@ export class Cluster {
     this.driver = {
       ...inner,
       name,
+      // A user is all that a section may say.
+      inspect: () => inner.inspect({}),
       open: (cluster, config, reread) =>
         Effect.gen({ self: this }, function* () {
-          this.calls.push("open")
-          yield* Effect.addFinalizer(() => Effect.map(this.closing, () => void this.calls.push("close")))
-          return noted(yield* inner.open(cluster, config, reread))
+          const by = typeof config["user"] === "string" ? ` by ${config["user"]}` : ""
+          this.calls.push(`open${by}`)
+          yield* Effect.addFinalizer(() => Effect.map(this.closing, () => void this.calls.push(`close${by}`)))
+          if (config["user"] === "nobody") return yield* Effect.fail(this.#stranger)
+          const reached = this.elsewhere === undefined ? inner : memoryDriver(this.elsewhere)
+          return noted(yield* reached.open(cluster, {}, reread), by)
         })
     }
   }
+
+  readonly #stranger = new TransportError({
+    reason: "Unauthenticated",
+    transport: "far",
+    operation: "open",
+    detail: "nobody may"
+  })
 
   count(call: string): number {
     return this.calls.filter((one) => one.startsWith(call)).length

@@ -13,6 +13,7 @@ import { seconds } from "../Standstills.ts"
 import { reasonOf, textOf } from "./answers.ts"
 import { contained } from "../../transport/contained.ts"
 import { type Capabilities, type Transport, TransportError, type Writer } from "../../transport/index.ts"
+import { type LeavingTransport, whenLeft } from "../../transport/whenLeft.ts"
 
 /** Pauses between two attempts to open it: the first, and the longest, in milliseconds. */
 const againMs = 500
@@ -73,7 +74,9 @@ export function awayTransport(away: Away): Effect.Effect<StandIn, never, Scope.S
     },
     fence: (partition) => Effect.suspend(() => present.writer?.fence(partition) ?? Effect.fail(failed("fence")))
   }
-  const transport: Transport = {
+  const transport: LeavingTransport = {
+    // Nobody subscribes before it is there.
+    whenLeft: (left) => (present.cluster === undefined ? () => undefined : whenLeft(present.cluster, left)),
     name,
     capabilities,
     openWriter: (one) =>
