@@ -54,6 +54,14 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     test: "takes over what is sent and read"
   },
   {
+    name: "nobody hears that a client was replaced",
+    file: "transport/whenLeft.ts",
+    find: `return "whenLeft" in transport ?`,
+    replace: `return "whenLeftNever" in transport ?`,
+    foundBy,
+    test: "takes over what is sent and read"
+  },
+  {
     name: "another cluster is taken for the one that is open",
     file,
     find: `if (!isThere)`,
