@@ -18,7 +18,6 @@ import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
-import type { Cluster } from "./routes/Clusters.ts"
 import { kindOf } from "./given/takes.ts"
 import { leatFaults } from "./leatFaults.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
@@ -36,7 +35,7 @@ import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
-import { SwitchableCluster } from "./routes/SwitchableCluster.ts"
+import { OpenClusters } from "./routes/switch/OpenClusters.ts"
 import { TableSwaps } from "./TableSwaps.ts"
 import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
@@ -107,9 +106,7 @@ class OpenedLeat implements OpenLeat {
   readonly #sinks: Sinks
   readonly #legs: Legs
   readonly #holding: HeldLegsOptions
-  /** Clusters that are open or being opened, as they were then. */
-  readonly #clusters = new Map<string, Cluster>()
-  readonly #switchable = new Map<string, SwitchableCluster>()
+  readonly #clusters: OpenClusters
   readonly #streams = new Map<string, OpenStream>()
   readonly #watch = new OpeningWatch()
   readonly #clock: TurnClock
@@ -147,6 +144,7 @@ class OpenedLeat implements OpenLeat {
     this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
+    this.#clusters = new OpenClusters((cluster) => openCluster(cluster, runtime.references, this.#watch))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
       streams: new Shared(scopes.transports, (stream) => {
@@ -171,8 +169,6 @@ class OpenedLeat implements OpenLeat {
       sinks: this.#sinks,
       groups: this.#groups,
       clusters: this.#clusters,
-      switchable: this.#switchable,
-      openCluster: (cluster) => openCluster(cluster, runtime.references, this.#watch),
       contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
       streams: () => Array.from(this.#streams.values()),
       inForce: () => this.#routes,
@@ -248,17 +244,7 @@ class OpenedLeat implements OpenLeat {
         return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#swaps.clusterOf(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      const entered = <A>(map: Map<string, A>, one: A) =>
-        Effect.acquireRelease(
-          Effect.sync(() => map.set(cluster, one)),
-          () => Effect.sync(() => map.delete(cluster))
-        )
-      return Effect.gen({ self: this }, function* () {
-        yield* entered(this.#clusters, known)
-        const open = yield* SwitchableCluster.open(openCluster(known, this.#runtime.references, this.#watch))
-        yield* entered(this.#switchable, open)
-        return open.transport
-      })
+      return this.#clusters.open(cluster, known)
     })
   }
 

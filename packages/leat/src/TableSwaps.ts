@@ -2,7 +2,7 @@
  * Tables that take the place of the one in force, one after the other: what a table needs beside what is open is opened first, and then all of it
  * is in force in one step, or it is refused and nothing of it stays.
  */
-import { Deferred, Effect, Exit, Option, Result, type Scope, Semaphore } from "effect"
+import { Deferred, Effect, Exit, Option, Result, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
 import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
 import type { OpenError, Sinks } from "./publish/Sinks.ts"
@@ -10,8 +10,9 @@ import type { Cluster } from "./routes/Clusters.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
-import type { Driver, Transport } from "./transport/index.ts"
-import type { Candidate, SwitchableCluster } from "./routes/SwitchableCluster.ts"
+import type { Candidate } from "./routes/switch/Candidate.ts"
+import type { OpenClusters } from "./routes/switch/OpenClusters.ts"
+import type { Driver } from "./transport/index.ts"
 
 /** What a swap needs of the leat. */
 export interface TableSwapsOptions {
@@ -19,11 +20,7 @@ export interface TableSwapsOptions {
   readonly drivers: ReadonlyArray<Driver>
   readonly sinks: Pick<Sinks, "configure">
   readonly groups: ReadGroups
-  /** Clusters that are open or being opened, as they were then. */
-  readonly clusters: Map<string, Cluster>
-  /** Those of them that are open. */
-  readonly switchable: ReadonlyMap<string, SwitchableCluster>
-  readonly openCluster: (cluster: Cluster) => Effect.Effect<Transport, OpenError, Scope.Scope>
+  readonly clusters: OpenClusters
   /** Of streams that are open or being opened. */
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
@@ -42,7 +39,7 @@ export class TableSwaps {
   /** Of tables that were in force: what a removed leg has left is sent on to a cluster that is opened only now. */
   readonly #left = new Map<string, Cluster>()
   /** Clients that are to take the place of others, by cluster. */
-  readonly #candidates = new Map<string, Candidate>()
+  readonly #candidates = new Map<string, Candidate<OpenError>>()
 
   constructor(options: TableSwapsOptions) {
     this.#options = options
@@ -98,32 +95,33 @@ export class TableSwaps {
     })
   }
 
-  /** The clusters that are open with another section, and have no client for the new one yet, or not all of it. */
+  /** The clusters that are open with another section, and have no client for the new one yet, or not all of it. What is being opened needs none. */
   #changed(routes: Routes): ReadonlyArray<Preparing> {
-    const { clusters, switchable, openCluster } = this.#options
-    return Array.from(clusters).flatMap(([name, was]): ReadonlyArray<Preparing> => {
+    const { clusters } = this.#options
+    return Array.from(clusters.sections).flatMap(([name, was]): ReadonlyArray<Preparing> => {
       const now = routes.clusters.get(name)
-      if (now === undefined || isSameSection(was, now)) return []
-      const open = switchable.get(name)
-      const candidate = this.#candidates.get(name)
-      if (open !== undefined && candidate !== undefined)
-        return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
-      const detail = open === undefined ? "is being opened" : "is still going over from the section before"
-      if (open === undefined || open.isGoingOver) return [{ name, preparing: Effect.fail(new Error(detail)) }]
-      const prepared = Effect.map(open.prepare(openCluster(now)), (made) => void this.#candidates.set(name, made))
-      return [{ name, preparing: prepared }]
+      const open = clusters.get(name)
+      if (now === undefined || open === undefined || isSameSection(was, now)) return []
+      if (open.isGoingOver)
+        return [{ name, preparing: Effect.fail(new Error("is still going over from the section before")) }]
+      const found = this.#candidates.get(name)
+      // Another one may have been opened under its name meanwhile.
+      const candidate = found !== undefined && open.isFor(found) ? found : open.candidate(clusters.opening(now))
+      // Noted before it is tried: what cannot be opened is given back with the rest.
+      this.#candidates.set(name, candidate)
+      return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
     })
   }
 
   /** The new clients take the place of the old ones. */
   #switch(routes: Routes): void {
-    const { clusters, switchable } = this.#options
-    for (const [name, candidate] of this.#candidates) {
-      const now = routes.clusters.get(name)
-      if (now !== undefined) clusters.set(name, now)
-      switchable.get(name)?.switch(candidate)
-    }
+    const { clusters } = this.#options
+    for (const [name, candidate] of this.#candidates) clusters.get(name)?.switch(candidate)
     this.#candidates.clear()
+    for (const [name, was] of clusters.sections) {
+      const now = routes.clusters.get(name)
+      if (now !== undefined && !isSameSection(was, now)) clusters.adopt(name, now)
+    }
   }
 
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */
@@ -136,7 +134,7 @@ export class TableSwaps {
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {
       const streams = contracts.map(({ stream }) => ({ stream, source, groups: groups.of(stream) }))
-      const { refused } = planRoutes(inForce(), routes, streams, clusters)
+      const { refused } = planRoutes(inForce(), routes, streams, clusters.sections)
       return refused.length > 0 ? Result.fail(new RouteError({ faults: refused })) : Result.succeed(routes)
     })
   }

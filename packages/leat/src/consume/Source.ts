@@ -16,7 +16,6 @@ import { canDecode } from "./readEvent.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
-import { whenLeft } from "../transport/whenLeft.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -179,8 +178,7 @@ export class Source<T> {
     // There before the first lane is: a lane may fail before anybody waits for that.
     const failed = Deferred.makeUnsafe<never, TransportError>()
     this.#fail = (error) => void Deferred.doneUnsafe(failed, Effect.fail(error))
-    const forget = whenLeft(transport, this.#fail)
-    const stay = Effect.acquireUseRelease(
+    return Effect.acquireUseRelease(
       Scope.make(),
       (membership) =>
         Effect.raceFirst(
@@ -193,7 +191,6 @@ export class Source<T> {
       // First no more lanes; then the member drains, settles and releases those it has; then it is gone.
       (membership, exit) => Effect.andThen(this.#stop(Exit.hasInterrupts(exit)), Scope.close(membership, Exit.void))
     )
-    return Effect.ensuring(stay, Effect.sync(forget))
   }
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */

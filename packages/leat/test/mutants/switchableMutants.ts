@@ -1,88 +1,179 @@
 import type { Mutant } from "./Mutant.ts"
 
-const foundBy = "publish/otherSections.test.ts"
-const file = "routes/SwitchableCluster.ts"
+const sections = "publish/otherSections.test.ts"
+const dead = "publish/deadClients.test.ts"
+const writer = "routes/SwitchedWriter.test.ts"
+const goingOver = "routes/switch/GoingOver.ts"
+const client = "routes/switch/Client.ts"
 
 /** Planted where another client of a cluster takes the place of the one that is open. */
 export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition goes over while something of it is on its way",
-    file,
-    find: `(this.#onWay?.[partition] ?? 0) > 0 || `,
+    file: goingOver,
+    find: `this.#writer.onWay(partition).length > 0 || `,
     replace: ``,
-    foundBy,
+    foundBy: sections,
     test: "nothing overtakes"
   },
   {
     name: "a partition goes over although an outcome is unknown",
-    file,
-    find: `fences[partition] = { count: fences[partition]?.count ?? 0, isNeeded: true }`,
-    replace: `fences[partition] = { count: fences[partition]?.count ?? 0, isNeeded: false }`,
-    foundBy,
+    file: goingOver,
+    find: ` || this.#writer.isInDoubt(partition)) return`,
+    replace: `) return`,
+    foundBy: sections,
     test: "lateWrite"
   },
   {
     name: "what waits is sent although what it waits for has failed",
-    file,
-    find: `if (runs.some(({ fate }) => fate !== "stored")) this.#refuse(partition)`,
-    replace: ``,
-    foundBy,
+    file: goingOver,
+    find: `if (!isStored) this.refuse(partition)`,
+    replace: `void isStored`,
+    foundBy: sections,
     test: "has failed"
   },
   {
+    name: "what waits for what has no answer is sent",
+    file: goingOver,
+    find: `if (onWay.length > 0) this.refuse(partition)`,
+    replace: ``,
+    foundBy: writer,
+    test: "sends nothing that stood behind it"
+  },
+  {
+    name: "what has no answer after its time is never given up",
+    file: goingOver,
+    find: `: nowMs > this.#sinceMs + waitsMs`,
+    replace: `: nowMs < this.#sinceMs - waitsMs`,
+    foundBy: writer,
+    test: "sends nothing that stood behind it"
+  },
+  {
+    name: "what is held waits for longer than it was given",
+    file: goingOver,
+    find: `if (waits !== undefined && waits.untilMs <= nowMs) this.#late(partition)`,
+    replace: ``,
+    foundBy: writer,
+    test: "within the time"
+  },
+  {
+    name: "what is sent overtakes what is held",
+    file: goingOver,
+    find: ` && (this.#held.get(partition)?.length ?? 0) === 0`,
+    replace: ``,
+    foundBy: writer,
+    test: "keeps the order"
+  },
+  {
+    name: "a late fence of the client before ends what is on its way by the next one",
+    file: "routes/switch/SwitchedWriter.ts",
+    find: `if (opened !== this.at(partition)) return`,
+    replace: ``,
+    foundBy: writer,
+    test: "counts no fence"
+  },
+  {
+    name: "what cannot be fenced stays with a dead client for ever",
+    file: goingOver,
+    find: `this.#home.nowMs > this.#sinceMs + leaveMs`,
+    replace: `this.#home.nowMs < this.#sinceMs - leaveMs`,
+    foundBy: dead,
+    test: "in bounded time"
+  },
+  {
+    name: "the fence of a dead client is waited for for ever",
+    file: "routes/switch/SwitchedWriter.ts",
+    find: `if (one.opened === opened && one.partition === partition) Deferred`,
+    replace: `if (one.opened === opened && one.partition < 0) Deferred`,
+    foundBy: dead,
+    test: "never answers"
+  },
+  {
+    name: "a dead client is asked for each topic",
+    file: "routes/switch/Candidate.ts",
+    find: `this.#isDark = before === undefined`,
+    replace: ``,
+    foundBy: dead,
+    test: "however many topics"
+  },
+  {
+    name: "what a dead client was asked is waited for for ever",
+    file: client,
+    find: `Deferred.doneUnsafe(this.gone, error)`,
+    replace: `undefined`,
+    foundBy: dead,
+    test: "answers what was asked"
+  },
+  {
+    name: "what is being opened stays with a dead client",
+    file: "routes/switch/SwitchableCluster.ts",
+    find: `Effect.raceFirst(openedAt(client, topic), Deferred.await(client.left))`,
+    replace: `Effect.raceFirst(openedAt(client, topic), Effect.as(Effect.never, Deferred.await(client.left)))`,
+    foundBy: dead,
+    test: "answers what was asked"
+  },
+  {
     name: "the old client is never closed",
-    file,
+    file: client,
     find: `this.#isLeft = true`,
     replace: `this.#isLeft = false`,
-    foundBy,
+    foundBy: sections,
     test: "takes over what is sent and read"
   },
   {
     name: "the old client is closed under those who use it",
-    file,
-    find: `return this.#users === 0 ? this.#closed : Effect.void`,
-    replace: `return this.#closed`,
-    foundBy,
+    file: client,
+    find: `if (this.#users === 0) return this.#closed`,
+    replace: `if (this.#isLeft) return this.#closed`,
+    foundBy: sections,
     test: "one after the other"
   },
   {
     name: "a subscription stays with the old client",
-    file,
-    find: `for (const left of this.told) left(error)`,
-    replace: `void error`,
-    foundBy,
-    test: "takes over what is sent and read"
-  },
-  {
-    name: "nobody hears that a client was replaced",
-    file: "transport/whenLeft.ts",
-    find: `return "whenLeft" in transport ?`,
-    replace: `return "whenLeftNever" in transport ?`,
-    foundBy,
-    test: "takes over what is sent and read"
+    file: "routes/switch/facadeOf.ts",
+    find: `Effect.raceFirst(Deferred.await(client.left), pull)`,
+    replace: `pull`,
+    foundBy: "publish/sectionsOfMembers.test.ts",
+    test: "of a spill"
   },
   {
     name: "another cluster is taken for the one that is open",
-    file,
+    file: "routes/switch/Candidate.ts",
     find: `if (!isThere)`,
     replace: `if (!isThere && count === 0)`,
-    foundBy,
+    foundBy: sections,
     test: "another cluster with the same partitions"
   },
   {
     name: "a client is taken over that has nothing open that was opened since",
     file: "TableSwaps.ts",
     find: `return open.isComplete(candidate) ? []`,
-    replace: `return candidate !== undefined ? []`,
-    foundBy,
+    replace: `return candidate.client !== undefined ? []`,
+    foundBy: sections,
     test: "a leg of its table"
   },
   {
     name: "the next section does not wait for the one before",
     file: "TableSwaps.ts",
-    find: `if (open === undefined || open.isGoingOver)`,
-    replace: `if (open === undefined)`,
-    foundBy,
+    find: `if (open.isGoingOver)`,
+    replace: `if (name === "")`,
+    foundBy: sections,
     test: "one after the other"
+  },
+  {
+    name: "a client stays open that does not take over",
+    file: "TableSwaps.ts",
+    find: `Array.from(this.#candidates.values(), ({ discard }) => discard)`,
+    replace: `Array.from(this.#candidates.values(), () => Effect.void)`,
+    foundBy: sections,
+    test: "together or not at all"
+  },
+  {
+    name: "what is being opened stays with the section before",
+    file: "routes/switch/OpenClusters.ts",
+    find: `if (anew !== undefined) Deferred`,
+    replace: `if (anew !== undefined && name === "") Deferred`,
+    foundBy: sections,
+    test: "a connection hangs"
   }
 ]

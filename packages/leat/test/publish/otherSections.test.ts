@@ -1,4 +1,4 @@
-import { Effect, Fiber, Schedule } from "effect"
+import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import { MemoryBroker } from "leat"
 import type { SendFault } from "leat/testing"
 import { describe, expect, it } from "vitest"
@@ -22,7 +22,7 @@ describe("another section of a cluster that is open", () => {
         yield* Effect.sleep("10 seconds")
         yield* notes.publish(note("k", "3"))
         yield* Effect.sleep("1 second")
-        expect(one.calls.filter((call) => !call.startsWith("writer"))).toEqual([
+        expect(one.calls.filter((call) => !/^(writer|join)/.test(call))).toEqual([
           "open by one",
           "send notes 1 by one",
           "open by two",
@@ -172,4 +172,116 @@ describe("another section of a cluster that is open", () => {
         expect(one.count("close")).toBe(2)
       })
     ))
+})
+
+const both = (user: string, other: string) => ({
+  clusters: { main: { transport: "main", user }, far: { transport: "far", user: other } }
+})
+
+describe("sections of clusters that are open or being opened", () => {
+  it("change together or not at all: of two clients one cannot be opened", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, notes, main: one, far } = yield* openMirrored([main, mirror], both("one", "one"))
+        const error = yield* Effect.flip(leat.swapRoutes(documentOf(2, [main, mirror], both("two", "nobody"))))
+        expect(error.faults.map(({ path }) => path)).toEqual(["clusters.far"])
+        expect([one.count("close by two"), one.count("close by one")]).toEqual([1, 0])
+        yield* notes.publish(note("k", "1"))
+        expect([one.calls.at(-1), far.calls.at(-1)]).toEqual(["send notes 1 by one", "send copies 1 by one"])
+        yield* leat.swapRoutes(documentOf(2, [main, mirror], both("two", "two")))
+        yield* notes.publish(note("k", "2"))
+        expect([one.calls.at(-1), far.calls.at(-1)]).toEqual(["send notes 1 by two", "send copies 1 by two"])
+      })
+    ))
+
+  it("change while it is opened in vain: the cluster of a best-effort leg is opened by the next section", () =>
+    story(
+      Effect.gen(function* () {
+        const to = [main, { ...mirror, required: false }]
+        const { leat, notes, far } = yield* openMirrored(to, both("one", "nobody"))
+        yield* Effect.sleep("5 seconds")
+        expect(far.count("writer")).toBe(0)
+        yield* leat.swapRoutes(documentOf(2, to, both("one", "two")))
+        yield* Effect.sleep("1 minute")
+        yield* notes.publish(note("k", "1"))
+        yield* leat.flush
+        expect(far.calls.at(-1)).toBe("send copies 1 by two")
+        expect(leat.sinks().filter((sink) => "closed" in sink)).toEqual([])
+      })
+    ))
+
+  it("change while a connection hangs: what waits for it is opened by the next section", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, far } = yield* openMirrored([main], both("one", "one"))
+        far.connecting = Effect.uninterruptible(Effect.never)
+        const other = yield* Effect.forkChild(leat.transport("far"))
+        yield* Effect.sleep("1 second")
+        far.connecting = Effect.void
+        yield* leat.swapRoutes(documentOf(2, [main], both("one", "two")))
+        yield* Effect.timeout(Fiber.join(other), "1 second")
+        expect(far.count("open by two")).toBe(1)
+      })
+    ))
+
+  it("change back when it has gone over, and not before", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, notes, main: one } = yield* begin
+        one.faults = { send: () => ({ kind: "delay", ms: 5000 }) }
+        notes.offer(note("k", "1"))
+        yield* Effect.sleep(100)
+        yield* leat.swapRoutes(documentOf(2, [main], as("two")))
+        const error = yield* Effect.flip(leat.swapRoutes(documentOf(3, [main], as("one"))))
+        expect(error.message).toContain("is still going over from the section before")
+        yield* Effect.sleep("6 seconds")
+        one.faults = {}
+        yield* leat.swapRoutes(documentOf(3, [main], as("one")))
+        yield* notes.publish(note("k", "2"))
+        yield* Effect.sleep("1 second")
+        expect(one.calls.slice(-3)).toEqual(["writer notes", "close by two", "send notes 1 by one"])
+      })
+    ))
+
+  it("change while a leg is removed: each client is closed once, when nothing is on its way by it", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, notes, main: one, far } = yield* openMirrored([main, mirror], both("one", "one"))
+        far.faults = { send: () => ({ kind: "delay", ms: 5000 }) }
+        notes.offer(note("k", "1"))
+        yield* Effect.sleep(100)
+        yield* leat.swapRoutes(documentOf(2, [main, mirror], both("one", "two")))
+        yield* leat.swapRoutes(documentOf(3, [main], both("one", "two")))
+        yield* Effect.sleep("2 seconds")
+        expect(far.count("close")).toBe(0)
+        yield* Effect.sleep("1 minute")
+        expect([far.count("close by one"), far.count("close by two")]).toEqual([1, 1])
+        expect((yield* stored(far.broker, "copies")).map(({ text }) => text)).toEqual(["1"])
+        expect(one.count("close")).toBe(0)
+      })
+    ))
+
+  it.each([{ kind: "delay", ms: 5000 }, { kind: "silence" }] satisfies ReadonlyArray<SendFault>)(
+    "change while the leat is closed, which ends in time, with all clients closed: $kind",
+    (fault) =>
+      story(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const { leat, notes, main: one } = yield* Scope.provide(begin, scope)
+          let isFirst = true
+          one.faults = { send: () => (isFirst ? fault : undefined) }
+          for (const text of ["1", "2"]) {
+            notes.offer(note("k", text))
+            yield* Effect.sleep(100)
+          }
+          yield* leat.swapRoutes(documentOf(2, [main], as("two")))
+          isFirst = false
+          notes.offer(note("k", "3"))
+          yield* Effect.timeout(Scope.close(scope, Exit.void), "2 minutes")
+          expect([one.count("close by one"), one.count("close by two")]).toEqual([1, 1])
+          expect(leat.ledger.snapshot().balanced).toBe(true)
+          expect((yield* stored(one.broker)).map(({ text }) => text)).toEqual(["1", "2", "3"])
+        })
+      )
+  )
 })

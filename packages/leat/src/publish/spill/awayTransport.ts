@@ -13,7 +13,6 @@ import { seconds } from "../Standstills.ts"
 import { reasonOf, textOf } from "./answers.ts"
 import { contained } from "../../transport/contained.ts"
 import { type Capabilities, type Transport, TransportError, type Writer } from "../../transport/index.ts"
-import { type LeavingTransport, whenLeft } from "../../transport/whenLeft.ts"
 
 /** Pauses between two attempts to open it: the first, and the longest, in milliseconds. */
 const againMs = 500
@@ -74,9 +73,7 @@ export function awayTransport(away: Away): Effect.Effect<StandIn, never, Scope.S
     },
     fence: (partition) => Effect.suspend(() => present.writer?.fence(partition) ?? Effect.fail(failed("fence")))
   }
-  const transport: LeavingTransport = {
-    // Nobody subscribes before it is there.
-    whenLeft: (left) => (present.cluster === undefined ? () => undefined : whenLeft(present.cluster, left)),
+  const transport: Transport = {
     name,
     capabilities,
     openWriter: (one) =>
