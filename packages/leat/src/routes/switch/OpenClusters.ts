@@ -1,9 +1,11 @@
 /** The clusters of a leat that are open or being opened, by name, and the sections that they are opened by. */
 import { Deferred, Effect, Fiber, Scope, Exit } from "effect"
-import type { OpenError } from "../../publish/Sinks.ts"
-import type { Transport } from "../../transport/index.ts"
+import type { Transport, TransportError } from "../../transport/index.ts"
 import type { Cluster } from "../Clusters.ts"
+import type { RouteError } from "../Routes.ts"
 import { SwitchableCluster } from "./SwitchableCluster.ts"
+
+type OpenError = RouteError | TransportError
 
 export class OpenClusters {
   readonly sections = new Map<string, Cluster>()

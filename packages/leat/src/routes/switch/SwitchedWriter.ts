@@ -25,7 +25,7 @@ export interface WriterHome {
 }
 
 /** A range that was handed to a client and has no answer. */
-export class Handed {
+class Handed {
   readonly timeoutMs: number
   readonly answer: Answer
   readonly #writer: SwitchedWriter
