@@ -16,7 +16,7 @@ import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
-import { type ReferenceReaders, References } from "./routes/References.ts"
+import { hasReferences, type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
 import { kindOf } from "./given/takes.ts"
 import { leatFaults } from "./leatFaults.ts"
@@ -44,6 +44,9 @@ import { monotonicMs } from "./Wake.ts"
 
 /** How long closing waits for what is buffered. */
 const drainDefault = Duration.seconds(30)
+
+/** How often the references of open clusters are read again. */
+const renewEvery = Duration.seconds(30)
 
 /** What is closed together, in this order. */
 interface Scopes {
@@ -117,6 +120,7 @@ class OpenedLeat implements OpenLeat {
   /** The streams that are open or being opened, and where they meet in the table in force. */
   #meetings: Meetings
   readonly #groups = new ReadGroups()
+  #isRenewing = false
 
   constructor(
     options: LeatOptions,
@@ -144,7 +148,7 @@ class OpenedLeat implements OpenLeat {
     this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
-    this.#clusters = new OpenClusters((cluster) => openCluster(cluster, runtime.references, this.#watch))
+    this.#clusters = new OpenClusters((cluster, given) => openCluster(cluster, runtime.references, this.#watch, given))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
       streams: new Shared(scopes.transports, (stream) => {
@@ -169,6 +173,7 @@ class OpenedLeat implements OpenLeat {
       sinks: this.#sinks,
       groups: this.#groups,
       clusters: this.#clusters,
+      readers: runtime.references,
       contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
       streams: () => Array.from(this.#streams.values()),
       inForce: () => this.#routes,
@@ -180,6 +185,7 @@ class OpenedLeat implements OpenLeat {
       joined: (stream) => this.#joined(stream),
       schedule: tasksOf(runtime.scheduler)
     }
+    this.#keepRenewing()
   }
 
   readonly routes = (): Routes => this.#routes
@@ -390,6 +396,7 @@ class OpenedLeat implements OpenLeat {
   #adopt(routes: Routes): void {
     this.#routes = routes
     this.#meetings = routes.meetings(this.source)
+    this.#keepRenewing()
     for (const { contract } of this.#asked.values()) {
       this.#meetings.add(contract)
       const route = routes.lookup(contract.stream, this.source)
@@ -402,6 +409,14 @@ class OpenedLeat implements OpenLeat {
       open.stream.configureSubscriptions()
       if (route.objective !== undefined) this.#losses.begin()
     }
+  }
+
+  /** From the first table on whose sections have references. */
+  #keepRenewing(): void {
+    const sections = Array.from(this.#routes.clusters.values(), ({ config }) => config)
+    if (this.#isRenewing || !sections.some(hasReferences)) return
+    this.#isRenewing = true
+    this.#release(Effect.forever(Effect.delay(this.#swaps.renew, renewEvery)))
   }
 
   /** In its own time, and until the leat closes, which gives all back. */

@@ -9,9 +9,10 @@ import type { OpenError, Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
+import type { ReferenceReaders } from "./routes/References.ts"
 import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
-import type { Candidate } from "./routes/switch/Candidate.ts"
-import type { OpenClusters } from "./routes/switch/OpenClusters.ts"
+import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
+import { Renewals } from "./routes/switch/Renewals.ts"
 import type { Driver } from "./transport/index.ts"
 
 /** What a swap needs of the leat. */
@@ -21,6 +22,7 @@ export interface TableSwapsOptions {
   readonly sinks: Pick<Sinks, "configure">
   readonly groups: ReadGroups
   readonly clusters: OpenClusters
+  readonly readers: ReferenceReaders
   /** Of streams that are open or being opened. */
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
@@ -39,10 +41,20 @@ export class TableSwaps {
   /** Of tables that were in force: what a removed leg has left is sent on to a cluster that is opened only now. */
   readonly #left = new Map<string, Cluster>()
   /** Clients that are to take the place of others, by cluster. */
-  readonly #candidates = new Map<string, Candidate<OpenError>>()
+  readonly #candidates = new Map<string, Successor>()
+
+  readonly #renewals: Renewals
 
   constructor(options: TableSwapsOptions) {
     this.#options = options
+    this.#renewals = new Renewals(options.clusters, options.readers)
+  }
+
+  /** Looks whether the references of open clusters give other values; not while a table is put in force. */
+  readonly renew: Effect.Effect<void> = Effect.suspend(() => this.#turns.withPermit(this.#renewed))
+
+  get #renewed(): Effect.Effect<void> {
+    return Effect.raceFirst(this.#renewals.look, Deferred.await(this.#options.closing))
   }
 
   /** A cluster of the table in force, of one that is opened for, or else of the last one that had it. */
@@ -62,7 +74,7 @@ export class TableSwaps {
       Effect.onExit(swapping, (exit) => {
         this.#coming = undefined
         return Exit.isSuccess(exit) ? Effect.void : this.#discard
-      })
+      }).pipe(Effect.tap(() => this.#renewed))
     )
   }
 
@@ -106,9 +118,10 @@ export class TableSwaps {
         return [{ name, preparing: Effect.fail(new Error("is still going over from the section before")) }]
       const found = this.#candidates.get(name)
       // Another one may have been opened under its name meanwhile.
-      const candidate = found !== undefined && open.isFor(found) ? found : open.candidate(clusters.opening(now))
+      const next = found !== undefined && open.isFor(found.candidate) ? found : clusters.successor(open, now)
       // Noted before it is tried: what cannot be opened is given back with the rest.
-      this.#candidates.set(name, candidate)
+      this.#candidates.set(name, next)
+      const { candidate } = next
       return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
     })
   }
@@ -116,7 +129,7 @@ export class TableSwaps {
   /** The new clients take the place of the old ones. */
   #switch(routes: Routes): void {
     const { clusters } = this.#options
-    for (const [name, candidate] of this.#candidates) clusters.get(name)?.switch(candidate)
+    for (const [name, next] of this.#candidates) clusters.switch(name, next)
     this.#candidates.clear()
     for (const [name, was] of clusters.sections) {
       const now = routes.clusters.get(name)
@@ -144,7 +157,7 @@ export class TableSwaps {
     const { contracts, streams, inForce, sinks, source } = this.#options
     for (const { stream } of contracts())
       for (const leg of inForce().lookup(stream, source)?.legs ?? []) sinks.configure(leg)
-    const candidates = Array.from(this.#candidates.values(), ({ discard }) => discard)
+    const candidates = Array.from(this.#candidates.values(), ({ candidate }) => candidate.discard)
     this.#candidates.clear()
     return Effect.forEach([...streams().map(({ legs }) => legs.discard()), ...candidates], (one) => one, {
       discard: true

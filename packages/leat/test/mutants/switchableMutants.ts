@@ -4,6 +4,7 @@ const sections = "publish/otherSections.test.ts"
 const dead = "publish/deadClients.test.ts"
 const writer = "routes/SwitchedWriter.test.ts"
 const goingOver = "routes/switch/GoingOver.ts"
+const renewals = "routes/renewals.test.ts"
 const client = "routes/switch/Client.ts"
 
 /** Planted where another client of a cluster takes the place of the one that is open. */
@@ -175,5 +176,62 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `if (anew !== undefined && name === "") Deferred`,
     foundBy: sections,
     test: "a connection hangs"
+  },
+  {
+    name: "references of open clusters are never read again",
+    file: "Leat.ts",
+    find: `|| !sections.some(hasReferences)) return`,
+    replace: `|| sections.some(hasReferences)) return`,
+    foundBy: renewals,
+    test: "within half a minute"
+  },
+  {
+    name: "references are not looked at with a table",
+    file: "TableSwaps.ts",
+    find: `.pipe(Effect.tap(() => this.#renewed))`,
+    replace: ``,
+    foundBy: renewals,
+    test: "with each table"
+  },
+  {
+    name: "what references stand for is told where no client can be opened with it",
+    file: "routes/switch/Renewals.ts",
+    find: `withhold(proven.failure.message, read)`,
+    replace: `proven.failure.message + [...read.keys()].join("")`,
+    foundBy: renewals,
+    test: "are told once where no client"
+  },
+  {
+    name: "each look tells that no client can be opened",
+    file: "routes/switch/Renewals.ts",
+    find: `if (this.#told.get(name) === why) return Effect.void`,
+    replace: ``,
+    foundBy: renewals,
+    test: "are told once where no client"
+  },
+  {
+    name: "a client that cannot take over stays open",
+    file: "routes/switch/Renewals.ts",
+    find: `(isIn ? Effect.void : next.candidate.discard)`,
+    replace: `(isIn ? Effect.void : Effect.void)`,
+    foundBy: renewals,
+    test: "stand for another cluster"
+  },
+  {
+    name: "a driver that asks for the values itself gets a second client",
+    file: "routes/switch/Renewals.ts",
+    find: ` || given.isAsking`,
+    replace: ``,
+    foundBy: renewals,
+    test: "asks for them itself"
+  },
+  {
+    name: "the values of a client that has taken over are those of the one before",
+    file: "routes/switch/OpenClusters.ts",
+    find: `this.#given.set(name, given)
+    this.#open`,
+    replace: `this.#open`,
+    foundBy: renewals,
+    test: "within half a minute"
   }
 ]

@@ -2,19 +2,32 @@
 import { Deferred, Effect, Fiber, Scope, Exit } from "effect"
 import type { Transport, TransportError } from "../../transport/index.ts"
 import type { Cluster } from "../Clusters.ts"
+import type { GivenSection } from "../openCluster.ts"
 import type { RouteError } from "../Routes.ts"
+import type { Candidate } from "./Candidate.ts"
 import { SwitchableCluster } from "./SwitchableCluster.ts"
 
 type OpenError = RouteError | TransportError
+
+/** Opens a cluster, and says what its driver was given. */
+type Opening = (cluster: Cluster, given: GivenSection) => Effect.Effect<Transport, OpenError, Scope.Scope>
+
+/** Another client of a cluster, and what its driver was given. */
+export interface Successor {
+  readonly candidate: Candidate<OpenError>
+  readonly given: GivenSection
+}
 
 export class OpenClusters {
   readonly sections = new Map<string, Cluster>()
   readonly #open = new Map<string, SwitchableCluster>()
   /** Completed when what is being opened has another section. */
   readonly #anew = new Map<string, Deferred.Deferred<void>>()
-  readonly #opening: (cluster: Cluster) => Effect.Effect<Transport, OpenError, Scope.Scope>
+  /** What the drivers of those that are open were given. */
+  readonly #given = new Map<string, GivenSection>()
+  readonly #opening: Opening
 
-  constructor(opening: (cluster: Cluster) => Effect.Effect<Transport, OpenError, Scope.Scope>) {
+  constructor(opening: Opening) {
     this.#opening = opening
   }
 
@@ -23,8 +36,21 @@ export class OpenClusters {
     return this.#open.get(name)
   }
 
-  opening(cluster: Cluster): Effect.Effect<Transport, OpenError, Scope.Scope> {
-    return this.#opening(cluster)
+  /** What the driver was given for the client that a cluster has now. */
+  given(name: string): GivenSection | undefined {
+    return this.#given.get(name)
+  }
+
+  /** Another client, which nobody has tried yet. */
+  successor(open: SwitchableCluster, section: Cluster): Successor {
+    const given = nothingGiven()
+    return { candidate: open.candidate(this.#opening(section, given)), given }
+  }
+
+  /** The other client takes the place of the present one, in one step. */
+  switch(name: string, { candidate, given }: Successor): void {
+    this.#given.set(name, given)
+    this.#open.get(name)?.switch(candidate)
   }
 
   /** It has another section: what is open has a client for it, and what is being opened is opened by it. */
@@ -62,7 +88,8 @@ export class OpenClusters {
       if (section === undefined) return yield* Effect.interrupt
       const anew = Deferred.makeUnsafe<void>()
       this.#anew.set(name, anew)
-      const opening = Scope.provide(SwitchableCluster.open(this.#opening(section)), own)
+      const given = nothingGiven()
+      const opening = Scope.provide(SwitchableCluster.open(this.#opening(section, given)), own)
       const opened = yield* Effect.acquireUseRelease(
         Effect.forkDetach(Effect.interruptible(opening), { startImmediately: true }),
         (fiber) =>
@@ -71,19 +98,32 @@ export class OpenClusters {
           ),
         (fiber) => Effect.sync(() => fiber.interruptUnsafe())
       )
-      return opened === undefined ? undefined : yield* this.#entered(name, section, opened, own)
+      return opened === undefined ? undefined : yield* this.#entered(name, section, { opened, given }, own)
     })
   }
 
   /** In one step, unless another section was adopted just now. */
-  #entered(name: string, section: Cluster, opened: SwitchableCluster, own: Scope.Closeable) {
+  #entered(
+    name: string,
+    section: Cluster,
+    { opened, given }: { readonly opened: SwitchableCluster; readonly given: GivenSection },
+    own: Scope.Closeable
+  ) {
     const entering = Effect.suspend(() => {
       if (this.sections.get(name) !== section) return Effect.undefined
       this.#anew.delete(name)
       this.#open.set(name, opened)
-      const left = Effect.sync(() => this.#open.delete(name))
+      this.#given.set(name, given)
+      const left = Effect.sync(() => {
+        this.#open.delete(name)
+        this.#given.delete(name)
+      })
       return Effect.as(Scope.addFinalizer(own, left), opened)
     })
     return Effect.uninterruptible(entering)
   }
+}
+
+function nothingGiven(): GivenSection {
+  return { config: undefined, isAsking: false }
 }
