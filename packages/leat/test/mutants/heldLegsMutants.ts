@@ -187,5 +187,13 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: again,
     test: "also where its section is gone"
+  },
+  {
+    name: "a flush waits for the word of what was dropped",
+    file: "publish/LaneQueue.ts",
+    find: `if (batch.isMarker(from)) return`,
+    replace: ``,
+    foundBy: "publish/removedLegs.test.ts",
+    test: "keeps no flush waiting"
   }
 ]
