@@ -5,7 +5,7 @@
 import { Deferred, Effect, Exit, Option, Result, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
 import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
-import type { OpenError, Sinks } from "./publish/Sinks.ts"
+import type { Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"

@@ -164,7 +164,7 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a client stays open that does not take over",
     file: "TableSwaps.ts",
-    find: `Array.from(this.#candidates.values(), ({ discard }) => discard)`,
+    find: `Array.from(this.#candidates.values(), ({ candidate }) => candidate.discard)`,
     replace: `Array.from(this.#candidates.values(), () => Effect.void)`,
     foundBy: sections,
     test: "together or not at all"

@@ -48,7 +48,7 @@ function guarded() {
             Effect.map(transport.openWriter(topic), (writer) => ({
               ...writer,
               send: (...sent) => {
-                calls.push(`send by ${String(password)}`)
+                calls.push(`send by ${password}`)
                 writer.send(...sent)
               }
             }))
