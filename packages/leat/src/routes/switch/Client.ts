@@ -69,7 +69,7 @@ export function openedAt(client: Client, topic: string): Effect.Effect<Opened, T
   })
 }
 
-/** Its driver is not waited for for ever. */
-export function closed({ scope }: Pick<Opened, "scope">): Effect.Effect<void> {
-  return Effect.asVoid(endWithin(Scope.close(scope, Exit.void), patienceMs))
+/** Its driver is not waited for for ever, and what it breaks with is nobody's. */
+export function closed(opened: Pick<Opened, "scope">): Effect.Effect<void> {
+  return Effect.asVoid(endWithin(Scope.close(opened.scope, Exit.void), patienceMs))
 }

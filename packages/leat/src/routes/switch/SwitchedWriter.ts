@@ -2,7 +2,7 @@
  * The write side of a topic whose cluster may get another client. What is handed over is noted until it is answered, so that it is known when nothing of
  * a partition is on its way or in doubt. What happens while partitions go over is `GoingOver`'s.
  */
-import { Deferred, Effect, Exit, type Fiber } from "effect"
+import { Deferred, Effect, Exit, type Fiber, Scope } from "effect"
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import { unknownRun } from "../../transport/Sending.ts"
 import type { Position, Run, TransportError, Writer } from "../../transport/index.ts"
@@ -201,13 +201,16 @@ export class SwitchedWriter implements Writer {
     this.#home.run(Effect.andThen(closed(was), was.client.release))
   }
 
-  /** It is not written to any more. */
+  /** It is not written to any more. Whoever closes it hears what breaks at the present client, and how long that is waited for is theirs. */
   close(): Effect.Effect<void> {
     this.#home.forget(this)
-    const opened = this.#going === undefined ? [this.#now] : [this.#now, this.#going.next]
-    this.#going?.end()
+    const going = this.#going
+    going?.end()
     this.#going = undefined
-    return Effect.forEach(opened, (one) => Effect.andThen(closed(one), one.client.release), { discard: true })
+    const { scope, client } = going?.next ?? this.#now
+    const closing = Effect.ensuring(Scope.close(scope, Exit.void), client.release)
+    if (going === undefined) return closing
+    return Effect.andThen(Effect.andThen(closed(going.was), going.was.client.release), closing)
   }
 }
 
