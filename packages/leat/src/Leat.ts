@@ -16,9 +16,8 @@ import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
-import { type ReferenceReaders, References } from "./routes/References.ts"
+import { hasReferences, type ReferenceReaders, References } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
-import type { Cluster } from "./routes/Clusters.ts"
 import { kindOf } from "./given/takes.ts"
 import { leatFaults } from "./leatFaults.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
@@ -36,6 +35,7 @@ import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
+import { OpenClusters } from "./routes/switch/OpenClusters.ts"
 import { TableSwaps } from "./TableSwaps.ts"
 import { tasksOf } from "./publish/tasksOf.ts"
 import { TurnClock } from "./publish/TurnClock.ts"
@@ -44,6 +44,9 @@ import { monotonicMs } from "./Wake.ts"
 
 /** How long closing waits for what is buffered. */
 const drainDefault = Duration.seconds(30)
+
+/** How often the references of open clusters are read again. */
+const renewEvery = Duration.seconds(30)
 
 /** What is closed together, in this order. */
 interface Scopes {
@@ -75,8 +78,8 @@ interface OpenStream {
 
 /** A stream that is open or being opened. */
 interface Asked {
-  readonly contract: ContractInfo
-  readonly open: () => Effect.Effect<OpenStream, OpenError, Scope.Scope>
+  /** Whatever its events are. */
+  readonly contract: Contract<unknown>
   /** Who waits for it. The stream is forgotten with the last of them, when it is not open by then. */
   callers: number
   /** Whether it is open until the leat closes. */
@@ -106,8 +109,7 @@ class OpenedLeat implements OpenLeat {
   readonly #sinks: Sinks
   readonly #legs: Legs
   readonly #holding: HeldLegsOptions
-  /** Clusters that are open or being opened, as they were then. */
-  readonly #clusters = new Map<string, Cluster>()
+  readonly #clusters: OpenClusters
   readonly #streams = new Map<string, OpenStream>()
   readonly #watch = new OpeningWatch()
   readonly #clock: TurnClock
@@ -118,6 +120,7 @@ class OpenedLeat implements OpenLeat {
   /** The streams that are open or being opened, and where they meet in the table in force. */
   #meetings: Meetings
   readonly #groups = new ReadGroups()
+  #isRenewing = false
 
   constructor(
     options: LeatOptions,
@@ -145,9 +148,13 @@ class OpenedLeat implements OpenLeat {
     this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
     this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
+    this.#clusters = new OpenClusters((cluster, given) => openCluster(cluster, runtime.references, this.#watch, given))
     this.#shared = {
       transports: new Shared(scopes.transports, (cluster) => this.#openTransport(cluster)),
-      streams: new Shared(scopes.transports, (stream) => this.#asked.get(stream)?.open() ?? Effect.fail(closedError))
+      streams: new Shared(scopes.transports, (stream) => {
+        const contract = this.#asked.get(stream)?.contract
+        return contract === undefined ? Effect.fail(closedError) : this.#openStream(contract)
+      })
     }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
@@ -166,6 +173,7 @@ class OpenedLeat implements OpenLeat {
       sinks: this.#sinks,
       groups: this.#groups,
       clusters: this.#clusters,
+      readers: runtime.references,
       contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
       streams: () => Array.from(this.#streams.values()),
       inForce: () => this.#routes,
@@ -177,6 +185,7 @@ class OpenedLeat implements OpenLeat {
       joined: (stream) => this.#joined(stream),
       schedule: tasksOf(runtime.scheduler)
     }
+    this.#keepRenewing()
   }
 
   readonly routes = (): Routes => this.#routes
@@ -204,7 +213,7 @@ class OpenedLeat implements OpenLeat {
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
     if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-    const asked = found ?? { contract, open: () => this.#openStream(contract), callers: 0, isHeld: false }
+    const asked = found ?? { contract: contract as Contract<unknown>, callers: 0, isHeld: false }
     asked.callers++
     this.#asked.set(stream, asked)
     return Effect.succeed(asked)
@@ -241,13 +250,7 @@ class OpenedLeat implements OpenLeat {
         return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#swaps.clusterOf(cluster)
       if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
-      return Effect.andThen(
-        Effect.acquireRelease(
-          Effect.sync(() => this.#clusters.set(cluster, known)),
-          () => Effect.sync(() => this.#clusters.delete(cluster))
-        ),
-        openCluster(known, this.#runtime.references, this.#watch)
-      )
+      return this.#clusters.open(cluster, known)
     })
   }
 
@@ -393,6 +396,7 @@ class OpenedLeat implements OpenLeat {
   #adopt(routes: Routes): void {
     this.#routes = routes
     this.#meetings = routes.meetings(this.source)
+    this.#keepRenewing()
     for (const { contract } of this.#asked.values()) {
       this.#meetings.add(contract)
       const route = routes.lookup(contract.stream, this.source)
@@ -405,6 +409,14 @@ class OpenedLeat implements OpenLeat {
       open.stream.configureSubscriptions()
       if (route.objective !== undefined) this.#losses.begin()
     }
+  }
+
+  /** From the first table on whose sections have references. */
+  #keepRenewing(): void {
+    const sections = Array.from(this.#routes.clusters.values(), ({ config }) => config)
+    if (this.#isRenewing || !sections.some(hasReferences)) return
+    this.#isRenewing = true
+    this.#release(Effect.forever(Effect.delay(this.#swaps.renew, renewEvery)))
   }
 
   /** In its own time, and until the leat closes, which gives all back. */

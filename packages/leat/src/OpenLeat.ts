@@ -91,8 +91,8 @@ export interface OpenLeat {
   readonly flush: Effect.Effect<Outcome>
   /**
    * Puts another table in force between two events: YAML or JSON text, or the value. Legs that it adds are opened first, which is waited for; legs that
-   * it removes are closed when what they have is sent. A document with faults, one that would move an open stream, and one of whose required legs one
-   * cannot be opened, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
+   * it removes are closed when what they have is sent. A document with faults, one that would move an open stream, and one of whose required legs, or
+   * of the new sections of open clusters, one cannot be opened, is refused whole with `RouteError`. Subscriptions that run take their settings over, `from` excepted.
    */
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
   /** How full the buffer of each sink is, in bytes of arenas, which sinks store nothing, and which of best-effort legs are not open. */

@@ -2,14 +2,17 @@
  * Tables that take the place of the one in force, one after the other: what a table needs beside what is open is opened first, and then all of it
  * is in force in one step, or it is refused and nothing of it stays.
  */
-import { Deferred, Effect, Exit, Result, Semaphore } from "effect"
+import { Deferred, Effect, Exit, Option, Result, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
-import { type HeldLegs, openedFaults } from "./publish/HeldLegs.ts"
+import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
 import type { Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
-import { planRoutes } from "./routes/planRoutes.ts"
+import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
-import { RouteError, Routes } from "./routes/Routes.ts"
+import type { ReferenceReaders } from "./routes/References.ts"
+import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
+import { Renewals } from "./routes/switch/Renewals.ts"
 import type { Driver } from "./transport/index.ts"
 
 /** What a swap needs of the leat. */
@@ -18,8 +21,8 @@ export interface TableSwapsOptions {
   readonly drivers: ReadonlyArray<Driver>
   readonly sinks: Pick<Sinks, "configure">
   readonly groups: ReadGroups
-  /** Clusters that are open or being opened, as they were then. */
-  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly clusters: OpenClusters
+  readonly readers: ReferenceReaders
   /** Of streams that are open or being opened. */
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
@@ -37,9 +40,21 @@ export class TableSwaps {
   #coming: Routes | undefined
   /** Of tables that were in force: what a removed leg has left is sent on to a cluster that is opened only now. */
   readonly #left = new Map<string, Cluster>()
+  /** Clients that are to take the place of others, by cluster. */
+  readonly #candidates = new Map<string, Successor>()
+
+  readonly #renewals: Renewals
 
   constructor(options: TableSwapsOptions) {
     this.#options = options
+    this.#renewals = new Renewals(options.clusters, options.readers)
+  }
+
+  /** Looks whether the references of open clusters give other values; not while a table is put in force. */
+  readonly renew: Effect.Effect<void> = Effect.suspend(() => this.#turns.withPermit(this.#renewed))
+
+  get #renewed(): Effect.Effect<void> {
+    return Effect.raceFirst(this.#renewals.look, Deferred.await(this.#options.closing))
   }
 
   /** A cluster of the table in force, of one that is opened for, or else of the last one that had it. */
@@ -59,7 +74,7 @@ export class TableSwaps {
       Effect.onExit(swapping, (exit) => {
         this.#coming = undefined
         return Exit.isSuccess(exit) ? Effect.void : this.#discard
-      })
+      }).pipe(Effect.tap(() => this.#renewed))
     )
   }
 
@@ -79,12 +94,47 @@ export class TableSwaps {
           const route = routes.lookup(contract.stream, source)
           return route === undefined ? [] : legs.missing(route).map((leg) => ({ leg, opening: legs.open(route, leg) }))
         })
-        if (missing.length === 0) return this.#adopt(routes)
+        const clients = this.#changed(routes)
+        if (missing.length === 0 && clients.length === 0) {
+          this.#adopt(routes)
+          return this.#switch(routes)
+        }
         const closed = Effect.as(Deferred.await(closing), [])
-        const faults = yield* Effect.raceFirst(openedFaults(missing), closed)
+        const opening = Effect.all([openedFaults(missing), preparedFaults(clients)], { concurrency: "unbounded" })
+        const faults = (yield* Effect.raceFirst(opening, closed)).flat()
         if (faults.length > 0) return yield* new RouteError({ faults })
       }
     })
+  }
+
+  /** The clusters that are open with another section, and have no client for the new one yet, or not all of it. What is being opened needs none. */
+  #changed(routes: Routes): ReadonlyArray<Preparing> {
+    const { clusters } = this.#options
+    return Array.from(clusters.sections).flatMap(([name, was]): ReadonlyArray<Preparing> => {
+      const now = routes.clusters.get(name)
+      const open = clusters.get(name)
+      if (now === undefined || open === undefined || isSameSection(was, now)) return []
+      if (open.isGoingOver)
+        return [{ name, preparing: Effect.fail(new Error("is still going over from the section before")) }]
+      const found = this.#candidates.get(name)
+      // Another one may have been opened under its name meanwhile.
+      const next = found !== undefined && open.isFor(found.candidate) ? found : clusters.successor(open, now)
+      // Noted before it is tried: what cannot be opened is given back with the rest.
+      this.#candidates.set(name, next)
+      const { candidate } = next
+      return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
+    })
+  }
+
+  /** The new clients take the place of the old ones. */
+  #switch(routes: Routes): void {
+    const { clusters } = this.#options
+    for (const [name, next] of this.#candidates) clusters.switch(name, next)
+    this.#candidates.clear()
+    for (const [name, was] of clusters.sections) {
+      const now = routes.clusters.get(name)
+      if (now !== undefined && !isSameSection(was, now)) clusters.adopt(name, now)
+    }
   }
 
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */
@@ -97,7 +147,7 @@ export class TableSwaps {
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {
       const streams = contracts.map(({ stream }) => ({ stream, source, groups: groups.of(stream) }))
-      const { refused } = planRoutes(inForce(), routes, streams, clusters)
+      const { refused } = planRoutes(inForce(), routes, streams, clusters.sections)
       return refused.length > 0 ? Result.fail(new RouteError({ faults: refused })) : Result.succeed(routes)
     })
   }
@@ -107,6 +157,40 @@ export class TableSwaps {
     const { contracts, streams, inForce, sinks, source } = this.#options
     for (const { stream } of contracts())
       for (const leg of inForce().lookup(stream, source)?.legs ?? []) sinks.configure(leg)
-    return Effect.forEach(streams(), ({ legs }) => legs.discard(), { discard: true })
+    const candidates = Array.from(this.#candidates.values(), ({ candidate }) => candidate.discard)
+    this.#candidates.clear()
+    return Effect.forEach([...streams().map(({ legs }) => legs.discard()), ...candidates], (one) => one, {
+      discard: true
+    })
   })
+}
+
+/** A client that is opened for the new section of a cluster. */
+interface Preparing {
+  readonly name: string
+  readonly preparing: Effect.Effect<void, RouteError | Error>
+}
+
+function preparedFaults(clients: ReadonlyArray<Preparing>): Effect.Effect<ReadonlyArray<RouteFault>> {
+  const each = Effect.forEach(
+    clients,
+    ({ name, preparing }) =>
+      Effect.match(Effect.timeoutOption(preparing, readyMsMax), {
+        onFailure: (error) =>
+          error instanceof RouteError
+            ? error.faults
+            : [
+                {
+                  path: `clusters.${name}`,
+                  message: `the new section of ${name} cannot be taken over: ${error.message}`
+                }
+              ],
+        onSuccess: (done) =>
+          Option.isSome(done)
+            ? []
+            : [{ path: `clusters.${name}`, message: `${name} has not been opened within ${readyMsMax / 1000} seconds` }]
+      }),
+    { concurrency: "unbounded" }
+  )
+  return Effect.map(each, (all) => all.flat())
 }

@@ -1,7 +1,7 @@
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
 import { PowerLossBroker, powerLossDriver, simulate } from "leat/testing"
-import type { Driver } from "leat/transport"
+import type { ClusterConfig, Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "./contracts/Note.js"
 import { kept, note, stepsMax } from "./publish/stories.js"
@@ -36,6 +36,42 @@ const aSubscription = (leg: object = {}): Begun => ({
   })
 })
 
+/** Two clusters have another section, and both are open. */
+const anotherSection: Begun = {
+  stride: 3,
+  begin: Effect.fnUntraced(function* (leat) {
+    yield* leat.stream(noteContract())
+    yield* leat.swapRoutes({ ...routesOf({}, "two"), version: 2 })
+  }),
+  works: Effect.fnUntraced(function* (leat) {
+    yield* published(leat)
+    yield* leat.swapRoutes({ ...routesOf({}, "three"), version: 3 })
+    yield* published(leat)
+    yield* Effect.sleep("1 second")
+    // Of each cluster one client is open, and all others were closed.
+    const open = yield* Effect.sync(() => clientsOpen)
+    if (open["far"] !== 1 || open["near"] !== 1)
+      yield* Effect.fail(new Error(`clients are open: ${JSON.stringify(open)}`))
+  })
+}
+
+/** Clients that are open, of the story that runs. */
+let clientsOpen: Record<string, number> = {}
+
+/** Sections of it say a user, which is nothing to it; its clients are counted. */
+function counted(driver: Driver): Driver {
+  const { name, inspect, open } = driver
+  const without = (config: ClusterConfig): ClusterConfig =>
+    Object.fromEntries(Object.entries(config).filter(([field]) => field !== "user"))
+  const noted = (by: number) => () => Effect.sync(() => void (clientsOpen[name] = (clientsOpen[name] ?? 0) + by))
+  return {
+    name,
+    inspect: (config) => inspect(without(config)),
+    open: (cluster, config, reread) =>
+      Effect.andThen(Effect.acquireRelease(noted(1)(), noted(-1)), open(cluster, without(config), reread))
+  }
+}
+
 const controlled = (drivers: ReadonlyArray<Driver>) =>
   Leat.make({ source: "test", control: { cluster: { transport: "powerLoss" } }, routes: routesOf({}), drivers })
 
@@ -46,6 +82,7 @@ const things: Readonly<Record<string, Begun>> = {
   "a stream with a fallback": aStream({ policy: "falling", fallback: { cluster: "near", back: "redrive" } }),
   "a subscription": aSubscription(),
   "a subscription of a fallback": aSubscription({ policy: "falling", fallback: { cluster: "near", back: "stay" } }),
+  "another section of two clusters": anotherSection,
   "a leat with a control stream": {
     begin: (_, drivers) => controlled(drivers),
     works: Effect.fnUntraced(function* (_, drivers) {
@@ -56,9 +93,9 @@ const things: Readonly<Record<string, Begun>> = {
   }
 }
 
-const routesOf = (leg: object) => ({
+const routesOf = (leg: object, user = "one") => ({
   version: 1,
-  clusters: { far: { transport: "memory" }, near: { transport: "near" }, disk: { transport: "powerLoss" } },
+  clusters: { far: { transport: "far", user }, near: { transport: "near", user }, disk: { transport: "powerLoss" } },
   policies: {
     spilling: [{ on: ["passing"], then: "spill" }],
     falling: [{ on: ["passing"], then: "fallback" }]
@@ -83,7 +120,12 @@ function givenUpAt(
   { leg = {}, begin, works }: Begun
 ): { readonly steps: number; readonly timers: number } {
   const [far, near] = [new MemoryBroker({ partitions: 1 }), new MemoryBroker({ partitions: 1 })]
-  const drivers = [memoryDriver(far), kept(near, "near"), powerLossDriver(new PowerLossBroker({ partitions: 1 }))]
+  clientsOpen = {}
+  const drivers = [
+    counted({ ...memoryDriver(far), name: "far" }),
+    counted(kept(near, "near")),
+    powerLossDriver(new PowerLossBroker({ partitions: 1 }))
+  ]
   const reached = Deferred.makeUnsafe<void>()
   let steps = 0
   let giver: number | undefined

@@ -18,7 +18,7 @@ import type { OpenError, Sinks } from "./Sinks.ts"
 const lookMs = 1000
 
 /** How long a document waits for its new legs, in milliseconds: longer than a cluster is tried, and not for ever where a driver gives no answer. */
-const readyMsMax = 45_000
+export const readyMsMax = 45_000
 
 /** What the legs of all streams of a leat share. */
 export interface HeldLegsOptions {

@@ -40,9 +40,10 @@ export class LaneQueue extends Fifo<Queued> {
     return total
   }
 
-  /** Has `waiter` told of every record that has not ended. */
+  /** Has `waiter` told of every event that has not ended. What only announces drops is none, and a spill does not note it. */
   await(waiter: Waiter): void {
     this.census((batch, from, to) => {
+      if (batch.isMarker(from)) return
       waiter.pending += to - from
       batch.await(from, to, waiter)
     })

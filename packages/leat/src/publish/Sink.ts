@@ -162,9 +162,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
           Effect.suspend(() => {
             const sink = new Sink(options, found)
             sink.#standIn?.start()
-            const close = Effect.suspend(() => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister()))
+            const close = () => Effect.andThen(sink.#close(options.drainMs), () => sink.#unregister())
             // Not `acquireRelease`, which keeps the whole context of whoever opens it for as long as the sink is open.
-            return Effect.map(Scope.addFinalizer(scope, close), () => sink.#registered())
+            return Effect.map(Scope.addFinalizerExit(scope, close), () => sink.#registered())
           })
         )
       )

@@ -43,13 +43,18 @@ export function malformedReferences(config: ClusterConfig): ReadonlyArray<RouteF
   })
 }
 
+/** Whether something of it may stand for something else. */
+export function hasReferences(config: ClusterConfig): boolean {
+  return textsOf(config).some(({ text }) => text.includes("${"))
+}
+
 /** Reads each reference once, and puts what it says in its place; fails with every one that cannot be read. */
 export function resolveReferences(
   config: ClusterConfig,
   readers: ReferenceReaders
 ): Effect.Effect<ResolvedSection, ReadonlyArray<RouteFault>> {
   const texts = textsOf(config)
-  if (!texts.some(({ text }) => text.includes("${"))) return Effect.succeed({ config, read: new Map() })
+  if (!hasReferences(config)) return Effect.succeed({ config, read: new Map() })
   return Effect.gen(function* () {
     const values = new Map<string, string>()
     const faults: Array<RouteFault> = []

@@ -11,7 +11,7 @@ import { type ReferenceReaders, resolveReferences } from "./References.ts"
 import type { Cluster } from "./Clusters.ts"
 import { openingName, type OpeningWatch } from "./OpeningWatch.ts"
 import { RouteError } from "./Routes.ts"
-import { OpeningTrouble, type Transport, TransportError } from "../transport/index.ts"
+import { type ClusterConfig, OpeningTrouble, type Transport, TransportError } from "../transport/index.ts"
 import { withhold } from "./redact.ts"
 
 /**
@@ -50,11 +50,20 @@ export function persistently<A, E extends RouteError | TransportError, R>(
   })
 }
 
-/** Fails with `RouteError` for references that cannot be read; each try reads them anew. */
+/** What the driver of a cluster was given. It is known here and to the driver, and nobody says it. */
+export interface GivenSection {
+  /** With what its references stood for; undefined until it is open. */
+  config: ClusterConfig | undefined
+  /** Whether the driver has asked what they stand for now: it keeps itself up to date. */
+  isAsking: boolean
+}
+
+/** Fails with `RouteError` for references that cannot be read; each try reads them anew. `given` is filled in. */
 export function openCluster(
   { name, driver, config }: Cluster,
   readers: ReferenceReaders,
-  watch: OpeningWatch
+  watch: OpeningWatch,
+  given: GivenSection = { config: undefined, isAsking: false }
 ): Effect.Effect<Transport, RouteError | TransportError, Scope.Scope> {
   const read = new Map<string, string>()
   const resolved = resolveReferences(config, readers).pipe(
@@ -65,14 +74,19 @@ export function openCluster(
       return new RouteError({ faults: placed })
     })
   )
-  const reread = Effect.mapError(resolved, ({ message }) => {
+  const again = Effect.suspend(() => {
+    given.isAsking = true
+    return resolved
+  })
+  const reread = Effect.mapError(again, ({ message }) => {
     // It may be on its way: files of secrets are replaced while they are read.
     return new TransportError({ reason: "Unavailable", transport: driver.name, operation: "open", detail: message })
   })
   const opened = Effect.flatMap(resolved, (section) => {
     const opening = Effect.suspend(() => driver.open(name, section, reread))
     const own = contained(opening, `the cluster ${name}`, (thrown) => withhold(said(thrown), read))
-    return discreetly(Effect.flatMap(own, usable), driver.name, read)
+    const noted = Effect.tap(Effect.flatMap(own, usable), () => Effect.sync(() => void (given.config = section)))
+    return discreetly(noted, driver.name, read)
   })
   return watch.during(openingName(name), (failed) =>
     Effect.provideService(persistently(opened, failed), OpeningTrouble, (why) => failed(withhold(why, read)))

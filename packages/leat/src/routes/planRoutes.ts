@@ -61,7 +61,7 @@ export interface RoutePlan {
     readonly group: string
     readonly settings: ReadonlyArray<keyof SubscriptionSettings>
   }>
-  /** Clusters whose section says something else, apart from the order of keys and lists. */
+  /** Clusters whose section says something else, apart from the order of keys and lists. One that is open and changed is opened a second time, beside. */
   readonly clusters: ReadonlyArray<{ readonly cluster: string; readonly change: "added" | "removed" | "changed" }>
   /** Opened before the table is in force. */
   readonly opened: PlannedPlaces
@@ -196,12 +196,14 @@ function versionFaults(before: Routes, after: Routes): ReadonlyArray<RouteFault>
   return [{ path: "version", message }]
 }
 
-/** What is open under a name stays what it is. */
+/** A cluster that is open gets another client, and no other kind of one: what has it open counts on what it can do. */
 function clusterFaults(after: Routes, inUse: ReadonlyMap<string, Cluster | undefined>): ReadonlyArray<RouteFault> {
   return Array.from(inUse).flatMap(([cluster, was]) => {
     const now = after.clusters.get(cluster)
-    if (now === undefined || was === undefined || isSameSection(was, now)) return []
-    const message = `cluster ${cluster} is open with another section; give the new section another name, because what is open is not moved in this version`
+    if (now === undefined || was === undefined) return []
+    const isAlike = was.driver.name === now.driver.name && isSameValue(was.capabilities, now.capabilities, "inOrder")
+    if (isAlike) return []
+    const message = `cluster ${cluster} is open, and its new section is of ${was.driver.name === now.driver.name ? "a cluster that can do other things" : "another transport"}; give that a name of its own`
     return [{ path: `clusters.${cluster}`, message }]
   })
 }
@@ -246,6 +248,7 @@ function changeOfSection(
   return isSameSection(was, now) ? undefined : "changed"
 }
 
-function isSameSection(was: Cluster, now: Cluster): boolean {
+/** Whether two sections say the same. */
+export function isSameSection(was: Cluster, now: Cluster): boolean {
   return was.driver.name === now.driver.name && isSameValue(was.config, now.config, "inAnyOrder")
 }

@@ -44,12 +44,13 @@ export function allOrNothing<A, E, R>(
         )
       )
       const ending = endingOf(own, end)
-      return Effect.onExit(opened, (exit) => (Exit.isSuccess(exit) ? Scope.addFinalizer(outer, ending) : ending))
+      // Not `addFinalizer`, which keeps an effect for each.
+      return Effect.onExit(opened, (exit) => (Exit.isSuccess(exit) ? Scope.addFinalizerExit(outer, ending) : ending()))
     })
   )
 }
 
 /** Kept for each thing that is open: made when it is needed, and without whatever the opening needs. */
-function endingOf(own: Scope.Closeable, end: (own: Scope.Closeable) => Effect.Effect<void>): Effect.Effect<void> {
-  return Effect.suspend(() => end(own))
+function endingOf(own: Scope.Closeable, end: (own: Scope.Closeable) => Effect.Effect<void>): () => Effect.Effect<void> {
+  return () => end(own)
 }

@@ -84,7 +84,7 @@ function checkChanges(): void {
     planRoutes(two, before, streams).streams[0]?.legs.map(({ sink, change }) => [sink, change]),
     [["b/x", "removed"]]
   )
-  const other = { ...clusters, a: { transport: "memory", partitions: 2 } }
+  const other = { ...clusters, a: { transport: "memory", recordBytesMax: 1000 } }
   assert.deepEqual(faults(documentOf([route("*")], { version: 3, clusters: other })), ["clusters.a"])
   assert(contractFault(contract("x"), noteContract({ stream: "x", name: "test.x", buckets: 9 })) !== undefined)
   const found = before.lookup("x", "s")

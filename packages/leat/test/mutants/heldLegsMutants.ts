@@ -89,9 +89,9 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "a table is in force for the streams that were open when it came",
     file: "TableSwaps.ts",
-    find: `const faults = yield* Effect.raceFirst(openedFaults(missing), closed)`,
-    replace: `const faults = yield* Effect.raceFirst(openedFaults(missing), closed)
-        if (faults.length === 0) return adopt(routes)`,
+    find: `const faults = (yield* Effect.raceFirst(opening, closed)).flat()`,
+    replace: `const faults = (yield* Effect.raceFirst(opening, closed)).flat()
+        if (faults.length === 0) return this.#adopt(routes)`,
     foundBy: added,
     test: "for a stream that comes while"
   },
@@ -122,9 +122,9 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   {
     name: "a table is in force before what it requires is open",
     file: "TableSwaps.ts",
-    find: `if (missing.length === 0) return this.#adopt(routes)`,
-    replace: `this.#adopt(routes)
-        if (missing.length === 0) return`,
+    find: `const clients = this.#changed(routes)`,
+    replace: `const clients = this.#changed(routes)
+        this.#adopt(routes)`,
     foundBy: added,
     test: "is opened beside"
   },
@@ -187,5 +187,13 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: again,
     test: "also where its section is gone"
+  },
+  {
+    name: "a flush waits for the word of what was dropped",
+    file: "publish/LaneQueue.ts",
+    find: `if (batch.isMarker(from)) return`,
+    replace: ``,
+    foundBy: "publish/removedLegs.test.ts",
+    test: "keeps no flush waiting"
   }
 ]

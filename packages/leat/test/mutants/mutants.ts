@@ -22,6 +22,7 @@ import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
 import { heldLegsMutants } from "./heldLegsMutants.ts"
+import { switchableMutants } from "./switchableMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
@@ -48,6 +49,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...pumpMutants,
   ...laneMutants,
   ...heldLegsMutants,
+  ...switchableMutants,
   ...sinkMutants,
   ...bufferMutants,
   ...fallbackMutants,

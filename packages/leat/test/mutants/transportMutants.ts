@@ -334,8 +334,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a driver has acquired for an opening that failed stays open",
     file: "transport/contained.ts",
-    find: `(Exit.isSuccess(exit) ? Scope.addFinalizer(outer, ending) : ending)`,
-    replace: `Scope.addFinalizer(outer, ending)`,
+    find: `(Exit.isSuccess(exit) ? Scope.addFinalizerExit(outer, ending) : ending())`,
+    replace: `Scope.addFinalizerExit(outer, ending)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "fails again and again with something in hand"
   },

@@ -209,9 +209,9 @@ export class WriteModel {
     this.#replace(batch, range, left)
   }
 
-  /** One more waits for every record that has not ended. */
+  /** One more waits for every event that has not ended. */
   await(): void {
-    const records = this.#all.flatMap((range) => range.records)
+    const records = this.#all.flatMap((range) => range.records.filter(({ isMarker }) => !isMarker))
     for (const { waiters } of records) waiters.push(this.waiters.length)
     this.waiters.push({ pending: records.length, stored: 0, deadLettered: {}, dropped: {}, mayBeStored: 0 })
   }

@@ -88,7 +88,8 @@ describe("a leg that falls back, and what is there is sent on", () => {
         yield* notes.publish(note("k", "1"))
         expect(legRow(leat)).toMatchObject({ fellBack: 2, stored: 0 })
         places.nearFaults = {}
-        yield* until("it is back", isBack(leat), 60_000)
+        // The next look is a minute away at most.
+        yield* until("it is back", isBack(leat), 65_000)
         expect(stored(places)).toEqual(["0", "1"])
       })
     )

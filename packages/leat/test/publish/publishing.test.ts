@@ -489,9 +489,9 @@ describe("another table", () => {
       message: "version 7 is in force with another content"
     },
     {
-      why: "another section of a cluster that is open",
+      why: "another cluster under the name of one that is open",
       change: { version: 8, clusters: { local: { transport: "memory", partitions: 8 } } },
-      message: "cluster local is open with another section"
+      message: "notes has 8 partitions there, and 4 here"
     }
   ])("of $why is refused", ({ change, message }) =>
     story(

@@ -269,6 +269,35 @@ describe("a leg that a table removes", () => {
     )
   )
 
+  it("keeps no flush waiting for the word of what it dropped, which goes to the spill", () =>
+    story(
+      Effect.gen(function* () {
+        const disk = powerLossDriver(new PowerLossBroker({ partitions: 1 }))
+        const [one, far] = [new Cluster("main"), new Cluster("far")]
+        const clusters = { main: { transport: "main" }, far: { transport: "far" }, disk: { transport: disk.name } }
+        const policies = {
+          again: [{ on: ["*"], then: "halt" }],
+          spilling: [
+            { on: ["Rejected"], then: "drop" },
+            { on: ["passing"], retry: { times: 1, base: "1 second" }, then: "spill" }
+          ]
+        }
+        const routes = (version: number, to: ReadonlyArray<object>) => documentOf(version, to, { clusters, policies })
+        const spilling = { ...mirror, policy: "spilling", spill: { cluster: "disk" } }
+        const drivers = [one.driver, far.driver, disk]
+        const leat = yield* Leat.make({ source: "test", routes: routes(1, [main, spilling]), drivers })
+        const notes = yield* leat.stream(noteContract())
+        far.faults = { send: () => ({ kind: "fail", reason: "Rejected" }) }
+        yield* Effect.ignore(notes.publish(note("k", "1")))
+        // The word that it was dropped waits for its retry when the flush begins.
+        cut(far)
+        yield* leat.swapRoutes(routes(2, [main]))
+        yield* Effect.sleep(100)
+        yield* Effect.timeout(leat.flush, "2 minutes")
+        expect(rowOf(leat, "far/copies")).toMatchObject({ dropped: { Rejected: 1 }, balanced: true })
+      })
+    ))
+
   it("waits for a halted lane until somebody resumes it", () =>
     story(
       Effect.gen(function* () {

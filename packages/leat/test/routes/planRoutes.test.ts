@@ -180,16 +180,18 @@ describe("a table is refused", () => {
     expect(planRoutes(Routes.inMemory(memory), after, open).refused).toEqual([])
   })
 
-  it("when a cluster that is open has another section, and not when it is the same in another order, or is not there any more", () => {
+  it("when a cluster that is open becomes one that can do other things, and not when its section only says something else", () => {
     const of = (section: object, version = 3) => ({
       ...documentOf([leg()], { clusters: { ...clusters, b: section } }),
       version
     })
     const before = of({ transport: "memory", partitions: 4, recordBytesMax: 1000 }, 2)
     expect(refusal(before, of({ recordBytesMax: 1000, partitions: 4, transport: "memory" }), ["a", "b"])).toEqual([])
-    const other = of({ transport: "memory", partitions: 8 })
+    expect(refusal(before, of({ transport: "memory", partitions: 8, recordBytesMax: 1000 }), ["a", "b"])).toEqual([])
+    const other = of({ transport: "memory", partitions: 4, recordBytesMax: 2000 })
     expect(refusal(before, other, ["a"])).toEqual([])
     expect(refusal(before, other, ["a", "b"]).map(({ path }) => path)).toEqual(["clusters.b"])
+    expect(plan(before, other).clusters).toEqual([{ cluster: "b", change: "changed" }])
     const without = { ...documentOf([leg()], { clusters: { a: clusters.a } }), version: 3 }
     const gone = [
       { cluster: "b", change: "removed" },
@@ -200,10 +202,11 @@ describe("a table is refused", () => {
     expect(plan(without, before).clusters).toEqual(gone.map((one) => ({ ...one, change: "added" })))
   })
 
-  it("when a cluster that streams use has another section, where nobody says which are open", () => {
-    const other = documentOf([leg()], { clusters: { ...clusters, a: { transport: "memory", partitions: 8 } } })
-    expect(change(documentOf(), other).refused.map(({ path }) => path)).toEqual(["clusters.a"])
-    const unused = documentOf([leg()], { clusters: { ...clusters, b: { transport: "memory", partitions: 8 } } })
+  it("when a cluster that streams use does, where nobody says which are open", () => {
+    const other = { transport: "memory", partitions: 4, recordBytesMax: 2000 }
+    const ofStream = documentOf([leg()], { clusters: { ...clusters, a: other } })
+    expect(change(documentOf(), ofStream).refused.map(({ path }) => path)).toEqual(["clusters.a"])
+    const unused = documentOf([leg()], { clusters: { ...clusters, b: other } })
     expect(change(documentOf(), unused).refused).toEqual([])
   })
 })

@@ -122,6 +122,8 @@ export interface World {
   readonly buffersBytes: number | undefined
   /** What legs spill to; undefined: none does. */
   readonly disk?: WorldDisk | undefined
+  /** Whether the sections of its clusters change with tables, as where passwords are renewed; no when absent. */
+  readonly rotates?: boolean
   /** Whether an application's tracer is there: then sends, handlings and settles have spans. */
   readonly isTraced: boolean
   /** What this story is after: the mishap is brought about where the state is found. */
@@ -179,7 +181,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
   })
   const spilling = drawSpills(seed, plain, focus)
   const mirrored = drawMirrors(seed, drawFallbacks(seed, clusters, spilling, focus))
-  const { streams, disk, rates: lasting, clusters: count } = mirrored
+  const { streams, disk, rates: lasting, clusters: count, rotates } = mirrored
   const rates = drawRates(random, letters)
   Object.assign(rates, undeliveredRates(streams, undelivered), lasting, focus === undefined ? {} : focusRates(focus))
   if (isLettering) rates.poison = 0.25
@@ -213,6 +215,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     msMax: one(random, [5, 50, 200]),
     buffersBytes: drawBuffersBytes(seed),
     disk,
+    rotates,
     isTraced: chance(0.3),
     focus
   }

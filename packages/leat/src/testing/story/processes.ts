@@ -1,5 +1,6 @@
 /** The processes of a story: how one is begun, how it crashes, and who takes its place. */
 import { Effect, Fiber } from "effect"
+import type { ClusterConfig, Driver } from "../../transport/index.ts"
 import { faultDriver } from "../FaultTransport.ts"
 import { type Callers, caller, hasRoom } from "./callers.ts"
 import { joinParty, type Party } from "./party.ts"
@@ -13,7 +14,7 @@ import { watchDoubts, watchSent, watchStored } from "./watchLetters.ts"
 import { watchSettles } from "./watchSettles.ts"
 import { watchSpills } from "./watchSpills.ts"
 import type { World } from "./World.ts"
-import { clusterName, diskName, sinksIn, worldRoutes } from "./worldRoutes.ts"
+import { clusterName, diskName, password, sinksIn, worldRoutes } from "./worldRoutes.ts"
 
 /** Requests of a partition that are on their way at once, at most: a slow cluster takes one after the other. */
 const onWayMax = 8
@@ -32,7 +33,7 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
     const watched = watchLanes(watchSent(faulty, seen.lettersOnWay), clusterName(cluster), seen)
     const doubted = watchFallbacks(watchDoubts(watched, chronicle, cluster, world), chronicle, cluster, world)
     const own = mirrors.size === 0 ? doubted : slowOpenings(doubted, mirrors, () => mischief.random())
-    return { ...gate.driver(watchSettles(own, chronicle, world)), name: clusterName(cluster) }
+    return withPassword({ ...gate.driver(watchSettles(own, chronicle, world)), name: clusterName(cluster) })
   })
   const disk = world.disk === undefined ? undefined : world.disk.isShared ? 0 : (slot ?? index)
   const ofDisk = disks.driver(disk)
@@ -47,6 +48,17 @@ export const openTeller = Effect.fnUntraced(function* (party: Party, slot?: numb
   chronicle.table(index, sinksIn(world, 1))
   return teller
 })
+
+/** A driver whose sections say one more thing, which is nothing to it. */
+function withPassword(driver: Driver): Driver {
+  const without = (config: ClusterConfig): ClusterConfig =>
+    Object.fromEntries(Object.entries(config).filter(([name]) => name !== password))
+  return {
+    ...driver,
+    inspect: (config) => driver.inspect(without(config)),
+    open: (cluster, config, reread) => driver.open(cluster, without(config), reread)
+  }
+}
 
 /** Begins the callers of a leat. */
 export const beginCalling = Effect.fnUntraced(function* (party: Party, teller: Teller, calls: number) {

@@ -77,7 +77,11 @@ type Step = (world: World, index: number) => World | undefined
 
 const steps: ReadonlyArray<Step> = [
   (world, index) =>
-    choice([{ isTraced: false }, { slow: undefined }, { buffersBytes: undefined }, { focus: undefined }], world, index),
+    choice(
+      [{ isTraced: false }, { slow: undefined }, { buffersBytes: undefined }, { focus: undefined }, { rotates: false }],
+      world,
+      index
+    ),
   withoutDisk,
   (world, index) => (index < world.streams.length ? withoutStream(world, index) : undefined),
   (world, index) => fewer(world, "leats", index),

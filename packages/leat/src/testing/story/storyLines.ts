@@ -12,7 +12,7 @@ import { clusterName, sinkOf } from "./worldRoutes.ts"
  * ```
  */
 export function worldLines(world: World): ReadonlyArray<string> {
-  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, buffersBytes, disk, focus } = world
+  const { seed, leats, callers, calls, keys, clusters, mishapsMax, slow, buffersBytes, disk, focus, rotates } = world
   const rates = Object.entries(world.rates).map(([mishap, rate]) => `${mishap} ${(rate * 100).toFixed(1)} %`)
   const most = mishapsMax === undefined ? "" : `, the first ${mishapsMax}`
   const after = focus === undefined ? [] : [`${focus.mishap} is brought about while ${focus.state}`]
@@ -34,6 +34,7 @@ export function worldLines(world: World): ReadonlyArray<string> {
         `${isReplayed ? ", replayed at the end" : ""}${readBytes === undefined ? "" : `, lanes of ${readBytes} bytes`}`
     ),
     ...(slow === undefined ? [] : [`every answer of cluster ${slow.cluster} takes ${slow.ms} ms`]),
+    ...(rotates === true ? ["the sections of all clusters change with every second table"] : []),
     ...(disk === undefined ? [] : [diskWords(disk)]),
     ...(buffersBytes === undefined ? [] : [`the buffers of each leat have ${buffersBytes} bytes together`]),
     `mishaps${most}: ${[...rates, ...after].join(", ") || "none"}`

@@ -79,6 +79,9 @@ export function isFallbackOf({ cluster, topic, fallback }: WorldLeg, inCluster: 
   )
 }
 
+/** What sections say that change; no driver asks for it. */
+export const password = "password"
+
 /** Whether the tables of a version have the leg. */
 function isInTable({ isIn }: WorldLeg, version: number): boolean {
   return isIn === undefined || isIn === (version % 2 === 0 ? "even" : "odd")
@@ -109,7 +112,12 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
       ? {}
       : { fallback: { cluster: clusterName(one.fallback.cluster), back: one.fallback.back } })
   })
-  const sections = stages.map(({ config }, index) => [clusterName(index), { transport: clusterName(index), ...config }])
+  // Every second table has another one.
+  const renewed = world.rotates === true ? { [password]: `${version >> 1}` } : {}
+  const sections = stages.map(({ config }, index) => [
+    clusterName(index),
+    { transport: clusterName(index), ...config, ...renewed }
+  ])
   return {
     version,
     clusters: Object.fromEntries(disk === undefined ? sections : [...sections, [diskName, { transport: diskName }]]),
