@@ -3,10 +3,15 @@ import { expect } from "vitest"
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-expect.addEqualityTesters([
-  (received, expected) =>
-    isObject(received) && isObject(expected) && isEmpty(expected) ? isNothing(received) : undefined
-])
+// Files that share a process load this again, and `expect` keeps what it was given.
+const place: typeof globalThis & { leatComparesEmptyObjects?: true } = globalThis
+if (place.leatComparesEmptyObjects === undefined) {
+  place.leatComparesEmptyObjects = true
+  expect.addEqualityTesters([
+    (received, expected) =>
+      isObject(received) && isObject(expected) && isEmpty(expected) ? isNothing(received) : undefined
+  ])
+}
 
 const isEmpty = (value: object) => Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0
 

@@ -54,7 +54,7 @@ let folder = ""
 let walk: Walk
 beforeAll(() => {
   folder = temporary()
-  walk = writeWalk(join(folder, "input"), 60, 5)
+  walk = writeWalk(join(folder, "input"), 40, 4)
 })
 afterAll(cleanUp)
 

@@ -125,6 +125,8 @@ describe("spans", () => {
 })
 
 describe("metrics", () => {
+  /** With a registry of its own: the metrics of a process are those of leats that other files have left open, too. */
+  const alone = <A, E, R>(test: Effect.Effect<A, E, R>) => Effect.provideService(test, Metric.MetricRegistry, new Map())
   const valueOf = (id: string, attributes: Readonly<Record<string, string>> = {}) =>
     Effect.map(Metric.snapshot, (metrics) => {
       const found = metrics.filter(
@@ -165,7 +167,7 @@ describe("metrics", () => {
       ).toEqual([3])
       expect((yield* countOf("messaging.process.duration")) - (before[0] ?? 0)).toBe(3)
       expect((yield* countOf("messaging.client.operation.duration")) - (before[1] ?? 0)).toBeGreaterThanOrEqual(2)
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("of what was consumed do not go back where a lane is handed over and its last events come again", () =>
@@ -193,7 +195,7 @@ describe("metrics", () => {
         "all handled",
         Effect.map(counted, ([count]) => count === 5)
       )
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("are the series of a metric of the same name and attributes", () =>
@@ -202,14 +204,14 @@ describe("metrics", () => {
       notes.offer({ key: "k", text: "0" })
       const offered = Metric.counter("leat.offered", { attributes: { "leat.stream": "test.notes" }, incremental: true })
       expect(yield* Metric.value(offered)).toEqual({ count: 1, incremental: true })
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("carry what the context adds to all metrics", () =>
     Effect.gen(function* () {
       yield* openNotes()
       expect(yield* valueOf("leat.offered", { "leat.stream": "test.notes", service: "app" })).toEqual([0])
-    }).pipe(Effect.scoped, Effect.provideService(Metric.CurrentMetricAttributes, { service: "app" }))
+    }).pipe(Effect.scoped, Effect.provideService(Metric.CurrentMetricAttributes, { service: "app" }), alone)
   )
 
   it.live("stay when another leat has taken their place and the first one goes", () =>
@@ -220,7 +222,7 @@ describe("metrics", () => {
       yield* Scope.close(first, Exit.void)
       notes.offer({ key: "k", text: "0" })
       expect(yield* valueOf("leat.offered", { "leat.stream": "test.notes" })).toEqual([1])
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("tell the time of a send, from where it was handed over to its answer", () =>
@@ -236,14 +238,14 @@ describe("metrics", () => {
       const before = yield* seconds
       yield* notes.publish({ key: "k", text: "0" })
       expect((yield* seconds) - before).toBeGreaterThan(0.05)
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("go with their leat", () =>
     Effect.gen(function* () {
       yield* Effect.scoped(openNotes())
       expect(yield* valueOf("leat.offered")).toEqual([])
-    })
+    }).pipe(alone)
   )
 
   it.live("of what a leat stores and drops while it closes are in the sums of those that stay", () =>
@@ -271,7 +273,7 @@ describe("metrics", () => {
       expect(yield* valueOf("leat.dropped", { ...stream, "leat.sink": "local/t", "leat.reason": "Rejected" })).toEqual([
         3
       ])
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, alone)
   )
 
   it.live("are summed over the leats of a process, and do not go back while one of them is open", () =>
@@ -296,7 +298,7 @@ describe("metrics", () => {
         [2, 0],
         [3, 0]
       ])
-    })
+    }).pipe(alone)
   )
 })
 

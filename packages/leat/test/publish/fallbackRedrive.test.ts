@@ -142,7 +142,7 @@ describe("sending on what a fallback holds", () => {
         yield* until("all is sent on", () => legRow(leat)?.recovered === 3)
         yield* Effect.sleep("1 minute")
         expect(yield* scraped).toEqual([0, 3, 3, 0, 0])
-      })
+      }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
     )
   })
 

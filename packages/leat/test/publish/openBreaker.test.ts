@@ -513,7 +513,8 @@ function warned(program: Effect.Effect<void, unknown, Scope.Scope>, seed = 1): R
   const quiet = program.pipe(
     Effect.scoped,
     Effect.provide(Logger.layer([logger])),
-    Effect.provideService(References.MinimumLogLevel, "Warn")
+    Effect.provideService(References.MinimumLogLevel, "Warn"),
+    Effect.provideService(Metric.MetricRegistry, new Map())
   )
   const { exit } = simulate(seed, quiet, { stepsMax })
   if (Exit.isFailure(exit)) throw new Error(`the story of seed ${seed} failed`, { cause: exit.cause })

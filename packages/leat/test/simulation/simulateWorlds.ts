@@ -65,7 +65,7 @@ if (mutant !== undefined) plantInProcess(mutantCalled(mutant))
 const { drawWorld, occasionName, shrinkWorld, storyLines, worldLines } = await import("leat/testing")
 const { occasions } = await import("./occasions.ts")
 const { waysOfLetters } = await import("./waysOfLetters.ts")
-const { tellInMemory } = await import("./worlds.ts")
+const { tellInMemory, worldAfter } = await import("./worlds.ts")
 
 const given = occasions.find((occasion) => occasionName(occasion) === after)
 if (after !== undefined && given === undefined) misuse(`--after ${after}: there is no such occasion`)
@@ -84,7 +84,8 @@ let violations = 0
 
 /** Every second world is after an occasion, one after the other; the others are as they are drawn. */
 function worldOf(seed: number): World {
-  return drawWorld(seed, given ?? (seed % 2 === 0 ? occasions[(seed / 2) % occasions.length] : undefined))
+  const occasion = given ?? (seed % 2 === 0 ? occasions[(seed / 2) % occasions.length] : undefined)
+  return occasion === undefined ? drawWorld(seed) : worldAfter(seed, occasion)
 }
 
 function count({ mishap, states }: MishapFact): void {
@@ -160,7 +161,7 @@ function tellScarce(): void {
     const times = () => reached.get(name) ?? 0
     for (let misses = 0; times() < each && misses < missesMax; misses++) {
       const before = times()
-      if (tell(drawWorld(seed++, occasion))) return
+      if (tell(worldAfter(seed++, occasion))) return
       if (times() > before) misses = -1
     }
     if (times() < each && isFirstOnly) return

@@ -2,7 +2,7 @@ import { drawWorld, type Occasion, occasionName, type Verdict } from "leat/testi
 import { describe, expect, it } from "vitest"
 import { occasions, tried } from "./occasions.ts"
 import { waysOfLetters } from "./waysOfLetters.ts"
-import { tellInMemory } from "./worlds.ts"
+import { tellInMemory, worldAfter } from "./worlds.ts"
 
 /** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
 const asked = Number(process.env["LEAT_WORLDS"] ?? 60)
@@ -30,7 +30,7 @@ describe("the promises, in a world of many", () => {
   let tables = 0
   const isMissed = (occasion: Occasion) => (reached.get(occasionName(occasion)) ?? 0) < reachedMin
   const tell = (seed: number, focus?: Occasion): ReadonlyArray<Found> => {
-    const world = drawWorld(seed, focus)
+    const world = focus === undefined ? drawWorld(seed) : worldAfter(seed, focus)
     const { verdicts, occasions: come, chronicle } = tellInMemory(world)
     if (world.streams.some(({ legs }) => legs.some(({ isIn }) => isIn !== undefined))) tables += chronicle.tables.length
     for (const [way, count] of Object.entries(waysOfLetters(chronicle))) ways.set(way, (ways.get(way) ?? 0) + count)
