@@ -153,17 +153,22 @@ export class DeadLetters {
       while (writer.isSound && writer === this.#writer) {
         const { letters, records } = this.#first(line)
         if (letters.length > 0) {
+          const ended = new Map<number, TransportError | undefined>()
           const exit = yield* Effect.exit(
             writer.append(
               partition,
               records,
               (error) => this.#tellWaiting(partition, error),
-              (index) => letters[index]?.isWanted() === true
+              (index) => letters[index]?.isWanted() === true,
+              (index, refusal) => void ended.set(index, refusal)
             )
           )
           if (Exit.isSuccess(exit) && Option.isNone(exit.value)) {
-            line.letters = [...letters, ...line.letters]
-            this.#count += letters.length
+            // What is known to be stored is not sent again.
+            const left = letters.filter((_, index) => !ended.has(index))
+            line.letters = [...left, ...line.letters]
+            this.#count += left.length
+            for (const [index, refusal] of ended) this.#tell(letters[index], refusal)
             break
           }
           this.#answer(
@@ -193,9 +198,13 @@ export class DeadLetters {
     for (const [index, letter] of letters.entries()) {
       const refusal = exit.value[index]
       if (refusal !== undefined) writer.isSound = false
-      // One that nobody wants any more may have been taken back.
-      if (letter.isWanted()) letter.done(refusal?.message, refusal?.reason)
+      this.#tell(letter, refusal)
     }
+  }
+
+  /** One that nobody wants any more may have been taken back. */
+  #tell(letter: Letter | undefined, refusal: TransportError | undefined): void {
+    if (letter?.isWanted() === true) letter.done(refusal?.message, refusal?.reason)
   }
 
   /** Of a topic that cannot be written for long: without those that nobody wants any more. */

@@ -23,13 +23,15 @@ export interface Forwarder {
   /**
    * Appends records in order. Answers for each record: undefined when it is stored, else why it is refused for good. What may be stored and is sent
    * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes. `isWanted` is asked before a record is sent
-   * again, by its index: one that nobody waits for any more is not.
+   * again, by its index: one that nobody waits for any more is not. `onEnded` is told of each that is stored, or refused for good, as soon as that is
+   * known: whoever interrupts it sends no other one again.
    */
   readonly append: (
     partition: number,
     records: ReadonlyArray<PlainRecord>,
     onWaiting: (error: TransportError) => void,
-    isWanted?: (index: number) => boolean
+    isWanted?: (index: number) => boolean,
+    onEnded?: (index: number, refusal: TransportError | undefined) => void
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
 }
 
@@ -46,8 +48,8 @@ export const openForwarder = (
     const writer = yield* transport.openWriter(topic).pipe(Effect.mapError((error) => refusal ?? error))
     return {
       partitions: writer.partitions,
-      append: (partition, records, onWaiting, isWanted = () => true) =>
-        append({ transport, writer, partition, records, onWaiting, isWanted })
+      append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>
+        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded })
     }
   })
 
@@ -58,9 +60,10 @@ interface Appending {
   readonly records: ReadonlyArray<PlainRecord>
   readonly onWaiting: (error: TransportError) => void
   readonly isWanted: (index: number) => boolean
+  readonly onEnded: (index: number, refusal: TransportError | undefined) => void
 }
 
-function append({ transport, writer, partition, records, onWaiting, isWanted }: Appending) {
+function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded }: Appending) {
   return Effect.gen(function* () {
     const batch = batchOf(records)
     const refused: Array<TransportError | undefined> = records.map(() => undefined)
@@ -70,7 +73,10 @@ function append({ transport, writer, partition, records, onWaiting, isWanted }: 
       const [range, ...behind] = left
       if (range === undefined) return refused
       const runs = yield* send(transport.name, writer, partition, batch, range)
-      left = [...leftOf(runs, refused), ...behind]
+      const leftOfRange = leftOf(runs, refused)
+      left = [...leftOfRange, ...behind]
+      for (let index = range.from; index < range.to; index++)
+        if (!leftOfRange.some((one) => index >= one.from && index < one.to)) onEnded(index, refused[index])
       const isInDoubt = runs.some(({ fate }) => fate === "unknown")
       if (isInDoubt) yield* fence(transport, writer, partition, onWaiting)
       const passing = runs.find((run) => run.fate !== "stored" && !isRefused(run))

@@ -59,12 +59,16 @@ export class LetterWriter {
     partition: number,
     records: ReadonlyArray<PlainRecord>,
     onWaiting: (error: TransportError) => void,
-    isWanted: (index: number) => boolean
+    isWanted: (index: number) => boolean,
+    onEnded: (index: number, refusal: TransportError | undefined) => void
   ): Effect.Effect<Option.Option<Answers>> {
     const isOver = Effect.andThen(Deferred.await(this.#replaced), Effect.sleep(graceMs))
     return Effect.suspend(() => {
       this.#appends++
-      const appending = Effect.map(this.#forwarder.append(partition, records, onWaiting, isWanted), Option.some)
+      const appending = Effect.map(
+        this.#forwarder.append(partition, records, onWaiting, isWanted, onEnded),
+        Option.some
+      )
       return Effect.raceFirst(appending, Effect.as(isOver, Option.none<Answers>()))
     }).pipe(
       Effect.ensuring(

@@ -16,8 +16,8 @@ const errorOf = (operation: string, reason: TransportReason) =>
 
 interface Script {
   readonly partitions: number
-  /** What the writer with a number, from 0, answers to a send; undefined: it is stored. */
-  readonly answers: (writer: number, partition: number) => TransportReason | "silence" | undefined
+  /** What the writer with a number, from 0, answers to a send; undefined: it is stored; `first`: of several the first one is. */
+  readonly answers: (writer: number, partition: number) => TransportReason | "silence" | "first" | undefined
   /** How many records a send has. */
   readonly onSend?: (count: number) => void
   readonly opens?: (writer: number) => TransportReason | "silence" | undefined
@@ -50,7 +50,13 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
       sends.push(`${number}: ${partition}`)
       onSend?.(to - from)
       const said = answers(number, partition)
-      if (said === undefined) inner.send(partition, batch, from, to, timeoutMs, answer)
+      if (said === "first" && to - from > 1)
+        inner.send(partition, batch, from, from + 1, timeoutMs, (runs) => {
+          const error = errorOf("send", "Unavailable")
+          answer([...runs, { from: from + 1, to, fate: "notStored", error }])
+        })
+      else if (said === "first") answer([{ from, to, fate: "notStored", error: errorOf("send", "Unavailable") }])
+      else if (said === undefined) inner.send(partition, batch, from, to, timeoutMs, answer)
       else if (said !== "silence") answer([{ from, to, fate: "notStored", error: errorOf("send", said) }])
     }
     return { ...inner, send }
@@ -74,7 +80,7 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
     const done = (fault: string | undefined) => void ended.push(fault === undefined ? key : `${key} refused`)
     letters.put({ partition, record: () => ({ key, value: null }), isWanted, done })
   }
-  return { letters, put, ended, log, sends }
+  return { letters, put, ended, log, sends, broker }
 })
 
 describe("a partition of dead letters that cannot be written", () => {
@@ -125,6 +131,27 @@ describe("a partition of dead letters that cannot be written", () => {
       yield* TestClock.adjust("1 minute")
       expect(ended.slice(15)).toEqual(["00", "01", "02", "03", "04"])
       expect(log).toEqual(["opened 0"])
+    })
+  )
+
+  it.effect("has what it has stored in part not stored again by the writer that takes over", () =>
+    Effect.gen(function* () {
+      let isRefusing = false
+      const answers = (writer: number, partition: number) =>
+        writer > 0 ? undefined : partition === 1 ? "first" : isRefusing ? "Rejected" : undefined
+      const { put, ended, log, broker } = yield* scripted({ partitions: 2, answers })
+      put(0, "opens")
+      yield* TestClock.adjust("1 second")
+      for (const key of ["1", "2", "3"]) put(1, key)
+      yield* TestClock.adjust("1 second")
+      isRefusing = true
+      put(0, "bad")
+      yield* TestClock.adjust("1 second")
+      put(0, "again")
+      yield* TestClock.adjust("1 minute")
+      expect(log.filter((line) => line.startsWith("opened"))).toEqual(["opened 0", "opened 1"])
+      expect(ended.toSorted()).toEqual(["1", "2", "3", "again", "bad refused", "opens"])
+      expect(broker.topic(dlq).partitions[1]?.end).toBe(3n)
     })
   )
 

@@ -106,7 +106,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a replaced writer gives back is forgotten",
     file: "transport/DeadLetters.ts",
-    find: `line.letters = [...letters, ...line.letters]`,
+    find: `line.letters = [...left, ...line.letters]`,
     replace: `line.letters = [...line.letters]`,
     foundBy: partitions,
     test: "is opened again"
@@ -262,8 +262,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was in doubt is forwarded behind what comes later",
     file: "transport/Forwarder.ts",
-    find: `left = [...leftOf(runs, refused), ...behind]`,
-    replace: `left = [...behind, ...leftOf(runs, refused)]`,
+    find: `left = [...leftOfRange, ...behind]`,
+    replace: `left = [...behind, ...leftOfRange]`,
     foundBy: "transport/Forwarder.test.ts",
     test: "is fenced when it is in doubt"
   },
@@ -669,5 +669,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `  return { headers, replays:`,
     foundBy: "consume/replays.test.ts",
     test: "is set aside again"
+  },
+  {
+    name: "letters that are stored already are stored again by the writer that takes over",
+    file: "transport/DeadLetters.ts",
+    find: `letters.filter((_, index) => !ended.has(index))`,
+    replace: `letters.filter((_, index) => index >= 0)`,
+    foundBy: "consume/deadLetterPartitions.test.ts",
+    test: "stored in part not stored again"
   }
 ]

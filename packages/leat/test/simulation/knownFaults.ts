@@ -11,14 +11,7 @@ interface KnownFault {
   readonly isIn: (world: World, sink: string) => boolean
 }
 
-const known: ReadonlyArray<KnownFault> = [
-  // The undelivered event of a leg stands twice in one world after a stream that opens while a call waits.
-  {
-    kind: "doubled",
-    evidence: / has 2 letters$/,
-    isIn: ({ seed, focus }) => seed === 3478 && focus?.mishap === "openStream" && focus.state === "waiting"
-  }
-]
+const known: ReadonlyArray<KnownFault> = []
 
 /** Whether it is one of the faults that are known. */
 export function isKnown({ kind, evidence }: Verdict, world: World): boolean {
