@@ -74,12 +74,16 @@ describe("leat routes", () => {
     // It moves no open stream, and names a driver that the process was not given.
     project.write({ "two.yaml": documentOf(2).replace("@leat/kafkajs", "@leat/confluent") })
     await using one = await opened(project, documentOf(1))
-    const applied = await project.leatJson(["routes", "apply", "two.yaml", ...at, "--wait", "2 seconds"])
-    const late = [{ incarnation: one.incarnation, applied: 0 }]
+    const applied = await project.leatJson(["routes", "apply", "two.yaml", ...at, "--wait", "4 seconds"])
+    const refused = expect.stringMatching(/^version 2: .*no driver named @leat\/confluent/)
+    const late = [{ incarnation: one.incarnation, applied: 0, refused }]
     expect(applied).toMatchObject({ code: 1, report: { version: 2, late } })
     expect(JSON.stringify(applied.report)).toContain(
-      `version 2 was applied, and 1 process has another one in force: ${one.incarnation} has its own`
+      `version 2 was applied, and 1 process has another one in force: ${one.incarnation} has its own (refuses version 2: `
     )
+    const status = await project.leat(["routes", "status", ...at])
+    expect(status.stdout).toMatch(/PROCESS +VERSION IN FORCE +NOTE\n/)
+    expect(status.stdout).toContain("refuses version 2: ")
     expect(one.control?.status().refused?.why).toContain("no driver named @leat/confluent")
   })
 

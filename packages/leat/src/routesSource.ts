@@ -146,7 +146,13 @@ const connecting = Effect.fnUntraced(function* (
   if (known === undefined) return yield* fault("its cluster is none")
   const opening = Effect.gen(function* () {
     const transport = yield* openCluster(known, references, new OpeningWatch())
-    const stream = yield* openControlStream({ transport, topic, author: incarnation, applied: () => own.applied })
+    const stream = yield* openControlStream({
+      transport,
+      topic,
+      author: incarnation,
+      applied: () => own.applied,
+      refused: () => own.refusal
+    })
     own.connected(stream)
   })
   return Effect.flatMap(Scope.fork(scope), (holding) =>

@@ -2,7 +2,7 @@ import { Clock, Console, Duration, Effect } from "effect"
 import type { ControlTools } from "leat"
 import type { Looking } from "../openCluster.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
-import { appliedText, behind, processesText, silenceText, toldProcess } from "./controlFlags.ts"
+import { appliedText, behind, processesText, noteText, toldProcess } from "./controlFlags.ts"
 import { readFleet } from "./openControl.ts"
 
 /** From one look at who has the document in force to the next one. */
@@ -42,8 +42,8 @@ export const tellApplied = Effect.fnUntraced(function* (
 })
 
 function lateText(process: ControlTools.SeenProcess, nowMs: number): string {
-  const silence = silenceText(process, nowMs)
-  return `${process.incarnation} has ${appliedText(process)}${silence === "" ? "" : ` (${silence})`}`
+  const note = noteText(process, nowMs)
+  return `${process.incarnation} has ${appliedText(process)}${note === "" ? "" : ` (${note})`}`
 }
 
 /** The fleet when all have the version in force, or when the time is over; as it is now where nobody waits. */

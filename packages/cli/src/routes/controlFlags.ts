@@ -58,6 +58,14 @@ export function silenceText({ seenMs }: ControlTools.SeenProcess, nowMs: number)
   return nowMs - seenMs < silentMs ? "" : `silent for ${Math.round((nowMs - seenMs) / 1000)} s`
 }
 
+/** What a person has to know of a process: which version it refuses and why, or for how long nothing was heard of it; empty: nothing. */
+export function noteText(process: ControlTools.SeenProcess, nowMs: number): string {
+  const { refused } = process
+  return [refused === undefined ? "" : `refuses ${refused}`, silenceText(process, nowMs)]
+    .filter((text) => text !== "")
+    .join("; ")
+}
+
 export function parseWait(text: Option.Option<string>): Effect.Effect<number | undefined, CommandFailure> {
   if (Option.isNone(text)) return Effect.succeed(undefined)
   const parsed = Option.map(Duration.fromInput(text.value as Duration.Input), Duration.toMillis)

@@ -2,7 +2,7 @@ import { Clock, Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { plural, printJson } from "../outcome.ts"
 import { table } from "../table.ts"
-import { behind, controlFlags, silenceText, toldProcess } from "./controlFlags.ts"
+import { behind, controlFlags, noteText, toldProcess } from "./controlFlags.ts"
 import { openControl } from "./openControl.ts"
 
 /** Which document a fleet has, and who has it in force. */
@@ -18,10 +18,10 @@ export const status = Command.make(
     const nowMs = yield* Clock.currentTimeMillis
     const rows = fleet.processes.map((process) => {
       const { incarnation, applied } = process
-      return [incarnation, applied === 0 ? "its own" : `${applied}`, silenceText(process, nowMs)]
+      return [incarnation, applied === 0 ? "its own" : `${applied}`, noteText(process, nowMs)]
     })
-    const isSilent = rows.some(([, , note]) => note !== "")
-    const headings = ["PROCESS", "VERSION IN FORCE", ...(isSilent ? ["NOTE"] : [])]
+    const hasNotes = rows.some(([, , note]) => note !== "")
+    const headings = ["PROCESS", "VERSION IN FORCE", ...(hasNotes ? ["NOTE"] : [])]
     if (rows.length > 0) yield* Console.log(table(headings, rows))
     const late = behind(fleet, fleet.version).length
     const all = plural(rows.length, "process", "processes")

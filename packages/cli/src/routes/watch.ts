@@ -49,6 +49,7 @@ interface FleetLine {
   readonly by?: string
   readonly reason?: string
   readonly process?: string
+  readonly refused?: string
 }
 
 function lineOf(change: ControlTools.FleetChange): FleetLine {
@@ -57,16 +58,18 @@ function lineOf(change: ControlTools.FleetChange): FleetLine {
       const { version, timeMs, author, reason } = change.document
       return { kind: "applied", at: new Date(timeMs).toISOString(), version, by: author, reason }
     }
-    case "beat":
-      return { kind: "process", process: change.process.incarnation, version: change.process.applied }
+    case "beat": {
+      const { incarnation, applied, refused } = change.process
+      return { kind: "process", process: incarnation, version: applied, ...(refused === undefined ? {} : { refused }) }
+    }
     case "gone":
       return { kind: "gone", process: change.incarnation }
   }
 }
 
-function textOf({ kind, at, version = 0, by, reason, process = "" }: FleetLine): string {
+function textOf({ kind, at, version = 0, by, reason, process = "", refused }: FleetLine): string {
   if (kind === "applied") return `${at} version ${version} was applied by ${by}${reason === "" ? "" : `: ${reason}`}`
   if (kind === "gone") return `process ${process} is gone`
   const inForce = appliedText({ incarnation: process, applied: version })
-  return `process ${process} has ${inForce}${version === 0 ? " routes" : ""} in force`
+  return `process ${process} has ${inForce}${version === 0 ? " routes" : ""} in force${refused === undefined ? "" : `, and refuses ${refused}`}`
 }

@@ -38,6 +38,16 @@ export interface KeptDocument extends Said {
   readonly document: string
 }
 
+/** A process of a fleet. */
+export interface ControlMember {
+  /** How often it has beaten. */
+  readonly beats: number
+  /** Which version it had applied at its last beat. */
+  readonly version: number
+  /** Why no later one, as it said then; empty: it refuses none. */
+  readonly refused: string
+}
+
 export interface Control {
   /** How many documents were applied: the version that the next one is based on. */
   readonly version: number
@@ -45,8 +55,7 @@ export interface Control {
   /** The last ones that were applied, oldest first, with the one in force. */
   readonly history: ReadonlyArray<KeptDocument>
   readonly streams: ReadonlyMap<string, Placement>
-  /** How often each process has beaten, and the version that it had applied. */
-  readonly members: ReadonlyMap<string, { readonly beats: number; readonly version: number }>
+  readonly members: ReadonlyMap<string, ControlMember>
   /** Kinds of records that a newer leat has written; they are skipped here. */
   readonly unknownKinds: ReadonlySet<string>
 }
@@ -101,7 +110,11 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
       return record.base === control.version ? withTable(control, record, said) : control
     case "beat": {
       const beats = (control.members.get(record.member)?.beats ?? 0) + 1
-      const members = new Map(control.members).set(record.member, { beats, version: record.version })
+      const members = new Map(control.members).set(record.member, {
+        beats,
+        version: record.version,
+        refused: record.refused
+      })
       return { ...control, members }
     }
     case "forgotten":

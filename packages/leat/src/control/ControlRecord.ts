@@ -22,7 +22,8 @@ export type ControlRecord =
   /** It writes the stream no more, and all that it sent has its answer. It never joins again. */
   | { readonly kind: "left"; readonly stream: string; readonly member: string; readonly upTo: Positions }
   /** It lives, and has applied this version of the table. */
-  | { readonly kind: "beat"; readonly member: string; readonly version: number }
+  /** `refused`: why it has no later version in force; empty: it refuses none. */
+  | { readonly kind: "beat"; readonly member: string; readonly version: number; readonly refused: string }
   /** Nobody hears of a process any more, which was judged by so many beats. */
   | { readonly kind: "forgotten"; readonly member: string; readonly beats: number }
   /** From here on writers gate what is offered and empty their old lanes. */

@@ -17,7 +17,7 @@ import {
 import { unknownRun } from "../transport/Sending.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs } from "../Wake.ts"
-import { partBytesMax, partsMax, recordBytesMax } from "./bounds.ts"
+import { partBytesMax, partsMax, recordBytesMax, refusedCharsMax } from "./bounds.ts"
 import { type Control, refusalOf } from "./Control.ts"
 import { writeControl, writeEntry } from "./controlCodec.ts"
 import { ControlError } from "./ControlError.ts"
@@ -31,6 +31,8 @@ export interface ControlStreamOptions {
   readonly author: string
   /** The version of the table that the process has applied, for its beats; what it has read when absent. */
   readonly applied?: () => number
+  /** Why the process refuses a later one, for its beats; empty: it refuses none. */
+  readonly refused?: () => string
   /** It is no process of the fleet: it does not beat. */
   readonly isTool?: boolean
   /** From one beat to the next; 5 seconds when absent. */
@@ -258,8 +260,14 @@ export class ControlStream {
 
   /** Says that this process lives; and writes a snapshot when it is time for one. What goes wrong is `trouble`. */
   readonly beat: Effect.Effect<void> = Effect.suspend(() => {
-    const { author, applied = () => this.control.version, snapshotEvery = 1024 } = this.#options
-    const beaten = this.#write({ kind: "beat", member: author, version: applied() }, "", sendMsMax)
+    const {
+      author,
+      applied = () => this.control.version,
+      refused: why = () => "",
+      snapshotEvery = 1024
+    } = this.#options
+    const said = { version: applied(), refused: shortened(why()) }
+    const beaten = this.#write({ kind: "beat", member: author, ...said }, "", sendMsMax)
     const forgotten = Effect.suspend(() =>
       Effect.forEach(this.#silent(), (record) => this.#write(record, "", sendMsMax))
     )
@@ -455,4 +463,10 @@ export class ControlStream {
       }
     })
   }
+}
+
+/** As much as a beat has room for, in whole characters. */
+function shortened(text: string): string {
+  if (text.length <= refusedCharsMax) return text.toWellFormed()
+  return `${text.slice(0, refusedCharsMax - 3).toWellFormed()}...`
 }

@@ -1,6 +1,6 @@
 /**
  * The route document of a fleet, as one process has it: what the control stream says is put in force here, and what is applied here is written there.
- * What a process refuses stays refused there alone, and its beat says which version it has.
+ * What a process refuses stays refused there alone, and its beat says which version it has, and why no later one.
  */
 import { Effect, Result } from "effect"
 import { versionIn } from "../routes/documentVersion.ts"
@@ -74,6 +74,12 @@ export class ControlledRoutes {
     return this.#applied
   }
 
+  /** What it refuses, and why, in one line; empty: nothing. */
+  get refusal(): string {
+    const { version, why = "" } = this.#refused ?? {}
+    return version === undefined ? "" : `version ${version}: ${why.replaceAll("\n", "; ")}`
+  }
+
   /** A document that the process has begun with. */
   took(version: number): void {
     this.#applied = version
@@ -87,9 +93,17 @@ export class ControlledRoutes {
     const faults = why.replaceAll("\n", "; ")
     return isTold
       ? Effect.void
-      : Telemetry.warn(
-          `version ${version} of the routes, which was applied to the fleet, was refused, and what was in force stays in force here: ${faults}`
+      : Effect.andThen(
+          Telemetry.warn(
+            `version ${version} of the routes, which was applied to the fleet, was refused, and what was in force stays in force here: ${faults}`
+          ),
+          this.#beat
         )
+  }
+
+  /** At once: whoever has applied it waits for that. */
+  get #beat(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#stream?.beat ?? Effect.void)
   }
 
   status(): ControlStatus {
@@ -163,6 +177,7 @@ export class ControlledRoutes {
           this.took(table.version)
           const version = this.#versionAt(table.version)
           yield* Telemetry.inform(`version ${version} of the routes, which was applied to the fleet, is in force`)
+          yield* this.#beat
           continue
         }
         yield* this.refuses(table.version, taken.failure.message)

@@ -43,6 +43,9 @@ export const keptCharsMax = 4 * documentCharsMax
 /** Of why a document was applied, as far as it is kept with it. */
 export const reasonCharsMax = 1000
 
+/** Of why a process refuses a document: the state of a fleet of thousands has it for each. */
+export const refusedCharsMax = 500
+
 /** Retired epochs that a stream keeps, for people who look. */
 export const retiredKept = 8
 /** Writers that are gone and are kept, so that a late copy of their join does not count. */
@@ -75,7 +78,7 @@ export function excessOf(control: Control): string | undefined {
   if (tooMany !== undefined) return tooMany
   let bytes = text.length * utf8BytesMax + fixedBytesMax
   for (const { document: old, author, reason } of history) bytes += bytesOf(old) + bytesOf(author) + bytesOf(reason)
-  for (const member of members.keys()) bytes += bytesOf(member) + fixedBytesMax
+  for (const [member, { refused: why }] of members) bytes += bytesOf(member) + bytesOf(why) + fixedBytesMax
   for (const kind of unknownKinds) bytes += bytesOf(kind)
   for (const [stream, placement] of streams) {
     const held = heldBy(placement)
@@ -142,6 +145,11 @@ const document: Check = (value) =>
     ? undefined
     : `has to be a text of at most ${documentCharsMax} characters`
 
+const refused: Check = (value) =>
+  typeof value === "string" && value.length <= refusedCharsMax && value.isWellFormed()
+    ? undefined
+    : `has to be a text of at most ${refusedCharsMax} characters`
+
 const positions: Check = (value) =>
   Array.isArray(value) && value.length <= partitionsMax && Array.from(value).every((one) => count(one) === undefined)
     ? undefined
@@ -181,7 +189,7 @@ const partBytes: Check = (value) =>
 
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   table: { base: count, document, places: mapOf("places", place) },
-  beat: { member: name, version: count },
+  beat: { member: name, version: count, refused },
   forgotten: { member: name, beats: count },
   joined: { stream: name, member: name },
   left: { stream: name, member: name, upTo: positions },

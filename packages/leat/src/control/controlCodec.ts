@@ -19,12 +19,13 @@ import {
   partitionsMax,
   reasonCharsMax,
   recordBytesMax,
+  refusedCharsMax,
   stateBytesMax,
   streamsMax,
   unknownKindsMax,
   writersMax
 } from "./bounds.ts"
-import type { Control, KeptDocument } from "./Control.ts"
+import type { Control, ControlMember, KeptDocument } from "./Control.ts"
 import type { ControlRecord, Place } from "./ControlRecord.ts"
 import {
   blank,
@@ -70,7 +71,7 @@ const kinds: { readonly [K in ControlRecord["kind"]]: readonly [number: number, 
   table: [8, { base: one(1, count), document: one(2, text(documentCharsMax)), places: mapOf(3, name, place, listMax) }],
   joined: [9, { stream: one(1, name), member: one(2, name) }],
   left: [10, { stream: one(1, name), member: one(2, name), upTo: positions(3) }],
-  beat: [11, { member: one(1, name), version: one(2, count) }],
+  beat: [11, { member: one(1, name), version: one(2, count), refused: one(3, text(refusedCharsMax)) }],
   forgotten: [12, { member: one(1, name), beats: one(2, count) }],
   sealing: [13, { stream: one(1, name), base: one(2, count) }],
   drained: [
@@ -164,9 +165,10 @@ const placement = message<Placement>({
   writers: mapOf(4, name, oneOf("joined", "left", "givenUp"), writersMax)
 })
 
-const member = message<{ readonly beats: number; readonly version: number }>({
+const member = message<ControlMember>({
   beats: one(1, count),
-  version: one(2, count)
+  version: one(2, count),
+  refused: one(3, text(refusedCharsMax))
 })
 
 const applied = message<KeptDocument>({

@@ -4,7 +4,7 @@
  */
 import { versionIn, withVersion } from "../routes/documentVersion.ts"
 import { documentCharsMax } from "./bounds.ts"
-import type { Control, KeptDocument } from "./Control.ts"
+import type { Control, ControlMember, KeptDocument } from "./Control.ts"
 
 /** A document that was applied to a fleet. */
 export interface PastDocument {
@@ -24,6 +24,8 @@ export interface FleetProcess {
   readonly incarnation: string
   /** The version of the document that was in force there at its last beat; 0: its own routes, or a document that is forgotten. */
   readonly applied: number
+  /** Which later version it refuses, and why, as it said at its last beat; absent: none. */
+  readonly refused?: string
 }
 
 /** A process, as somebody sees it who reads all of the stream. */
@@ -55,12 +57,13 @@ export function pastDocuments({ history }: Control): ReadonlyArray<PastDocument>
   })
 }
 
+function processOf(control: Control, incarnation: string, { version, refused }: ControlMember): FleetProcess {
+  return { incarnation, applied: versionAt(control, version), ...(refused === "" ? {} : { refused }) }
+}
+
 /** The processes that live, as far as the stream tells. */
 export function processesOf(control: Control): ReadonlyArray<FleetProcess> {
-  return Array.from(control.members, ([incarnation, { version }]) => ({
-    incarnation,
-    applied: versionAt(control, version)
-  }))
+  return Array.from(control.members, ([incarnation, member]) => processOf(control, incarnation, member))
 }
 
 /** The text that takes a fleet back to a version, under a new number; or why there is none. */
@@ -104,7 +107,7 @@ export const backReason = (version: number, reason: string): string =>
 /** Something that a fleet has said. */
 export type FleetChange =
   | { readonly kind: "applied"; readonly document: PastDocument }
-  /** A process lives. `isNews`: it was not known, or has another document in force than at its last beat. */
+  /** A process lives. `isNews`: it was not known, or has another document in force, or refuses another one, than at its last beat. */
   | { readonly kind: "beat"; readonly process: FleetProcess; readonly isNews: boolean }
   /** A process was closed, or was not heard of for long. */
   | { readonly kind: "gone"; readonly incarnation: string }
@@ -121,8 +124,8 @@ export function changesBetween(before: Control, after: Control): ReadonlyArray<F
   for (const [incarnation, member] of after.members) {
     const was = before.members.get(incarnation)
     if (was === member) continue
-    const process = { incarnation, applied: versionAt(after, member.version) }
-    changes.push({ kind: "beat", process, isNews: was?.version !== member.version })
+    const isNews = was?.version !== member.version || was.refused !== member.refused
+    changes.push({ kind: "beat", process: processOf(after, incarnation, member), isNews })
   }
   for (const incarnation of before.members.keys())
     if (!after.members.has(incarnation)) changes.push({ kind: "gone", incarnation })

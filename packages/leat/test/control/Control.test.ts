@@ -91,7 +91,7 @@ describe("the fold of the control stream", () => {
   })
 
   it("does not pass over who has beaten since it was judged", () => {
-    const beaten = apply(moving, { kind: "beat", member: "one", version: 2 })
+    const beaten = apply(moving, { kind: "beat", member: "one", version: 2, refused: "" })
     expect(apply(beaten, { ...sealed, over: new Map([["one", 0]]) })).toBe(beaten)
   })
 

@@ -128,7 +128,7 @@ describe("a control stream", () => {
           Effect.gen(function* () {
             yield* living
             yield* one.look
-            expect(one.control.members.get("two")).toEqual({ beats: 3, version: 7 })
+            expect(one.control.members.get("two")).toEqual({ beats: 3, version: 7, refused: "" })
           })
         )
         yield* Effect.sleep("3 seconds")
@@ -142,7 +142,7 @@ describe("a control stream", () => {
         const transport = memoryTransport(new MemoryBroker())
         const one = yield* opened(transport, "one", { beatEvery: "5 seconds", forgetAfter: "1 minute" })
         yield* one.write(table(0))
-        for (const member of ["dead", "writer"]) yield* one.write({ kind: "beat", member, version: 1 })
+        for (const member of ["dead", "writer"]) yield* one.write({ kind: "beat", member, version: 1, refused: "" })
         yield* one.write({ kind: "joined", stream: "X", member: "writer" })
         yield* Effect.sleep("55 seconds")
         expect(one.control.members.has("dead")).toBe(true)
@@ -162,7 +162,7 @@ describe("a control stream", () => {
         const one = yield* opened(transport, "one")
         yield* one.look
         const before = (yield* rawOf(transport)).lines
-        const long = yield* Effect.flip(one.write({ kind: "beat", member: "x".repeat(250), version: 1 }))
+        const long = yield* Effect.flip(one.write({ kind: "beat", member: "x".repeat(250), version: 1, refused: "" }))
         expect(long.message).toBe(
           "control stream: Refused: member of a control record has to be a text of 1 to 249 characters"
         )

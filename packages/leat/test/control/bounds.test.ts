@@ -123,13 +123,13 @@ describe("a state out of bounds", () => {
   it("is refused: processes, and there is room again for those that are forgotten", () => {
     const full = all(
       placed,
-      many(4096, (index) => ({ kind: "beat", member: `m${index}`, version: 1 }))
+      many(4096, (index) => ({ kind: "beat", member: `m${index}`, version: 1, refused: "" }))
     )
-    const more: ControlRecord = { kind: "beat", member: "more", version: 1 }
+    const more: ControlRecord = { kind: "beat", member: "more", version: 1, refused: "" }
     expect(refusalOf(full, more)).toBe("there would be more than 4096 processes")
     expect(apply(full, more)).toBe(full)
     const room = apply(full, { kind: "forgotten", member: "m7", beats: 1 })
-    expect(apply(room, more).members.get("more")).toEqual({ beats: 1, version: 1 })
+    expect(apply(room, more).members.get("more")).toEqual({ beats: 1, version: 1, refused: "" })
   })
 
   it("is refused: unknown kinds", () => {
@@ -171,7 +171,7 @@ describe("a state out of bounds", () => {
   it("does not forget a process that writes a stream", () => {
     const writing = all(placed, [
       { kind: "joined", stream, member: "m" },
-      { kind: "beat", member: "m", version: 1 }
+      { kind: "beat", member: "m", version: 1, refused: "" }
     ])
     expect(apply(writing, { kind: "forgotten", member: "m", beats: 1 })).toBe(writing)
     const gone = apply(writing, { kind: "left", stream, member: "m", upTo: [0] })

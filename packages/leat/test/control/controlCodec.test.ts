@@ -53,7 +53,7 @@ describe("the codec of control records", () => {
     ],
     [{ kind: "joined", stream: "s", member: "m" }, { joined: { stream: "s", member: "m" } }],
     [{ kind: "left", stream: "s", member: "m", upTo: [1, 0] }, { left: { stream: "s", member: "m", up_to: [1, 0] } }],
-    [{ kind: "beat", member: "m", version: 2 }, { beat: { member: "m", version: 2 } }],
+    [{ kind: "beat", member: "m", version: 2, refused: "no" }, { beat: { member: "m", version: 2, refused: "no" } }],
     [{ kind: "forgotten", member: "m", beats: 2 }, { forgotten: { member: "m", beats: 2 } }],
     [{ kind: "sealing", stream: "s", base: 1 }, { sealing: { stream: "s", base: 1 } }],
     [

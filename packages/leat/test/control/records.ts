@@ -32,7 +32,7 @@ export const recordOfFleet: fc.Arbitrary<ControlRecord> = fc.oneof(
   },
   fc.record({ kind: fc.constant("joined"), stream, member }),
   fc.record({ kind: fc.constant("left"), stream, member, upTo: positions }),
-  fc.record({ kind: fc.constant("beat"), member, version: small }),
+  fc.record({ kind: fc.constant("beat"), member, version: small, refused: fc.constantFrom("", "version 3: no") }),
   fc.record({ kind: fc.constant("forgotten"), member, beats: fc.nat({ max: 2 }) }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("sealing"), stream, base: small }) },
   {

@@ -65,7 +65,7 @@ function readsAndBeats(world: World, w: number, writer: Writer, model: Model, em
     emit("may", () => `${member} writes joined`, withWriter(next, w, { hasAskedToJoin: true }))
   }
   if (!writer.hasLease && writer.beating === "") {
-    const { world: next } = appended(world, { kind: "beat", member, version: 1 }, model)
+    const { world: next } = appended(world, { kind: "beat", member, version: 1, refused: "" }, model)
     emit("must", () => `${member} writes a beat`, withWriter(next, w, { beating: "fresh" }))
   }
   if (writer.hasLease && has(world, "expiries", model))
