@@ -161,6 +161,23 @@ describe("several processes at one log on a small volume", () => {
     }
   })
 
+  it("have room for a checkpoint although others have taken it while the database waited for one", () => {
+    using world = new World(3 * megabytes, 1)
+    const one = world.process(0)
+    const { db } = one.open.store
+    while (!existsSync(db.paths.reserve)) expect(one.append(record(20 * kilobytes))).toBe("stored")
+    // A reader keeps the write-ahead log from the database while it grows.
+    const { checkpoint } = db
+    db.checkpoint = () => undefined
+    for (let index = 0; index < 2; index++) expect(one.append(record(20 * kilobytes))).toBe("stored")
+    expect(world.volume.unwrittenBytes(one.open.store)).toBeGreaterThanOrEqual(40 * kilobytes)
+    world.volume.foreignBytes += world.volume.freeBytes
+    db.checkpoint = checkpoint
+    expect(one.trim(0)).toBe("done")
+    expect(one.append(record(20 * kilobytes))).toBe("stored")
+    expect(world.sparedBytes).toBeGreaterThanOrEqual(0)
+  })
+
   it("never leave less than the next checkpoint needs, and have room for what is trimmed, whatever others take", () => {
     const bytes = fc.constantFrom(200, 3000, 20_000, 90_000, 300_000)
     const process = fc.nat(2)

@@ -252,7 +252,7 @@ export class GroupCommit {
   #commitTidy(group: ReadonlyArray<Job>, isCheckpointed: boolean): boolean {
     this.#undo()
     if (isCheckpointed) return this.#commitLess(group)
-    this.#store.db.checkpoint()
+    this.#store.room.checkpoint()
     return this.#commit(group, true)
   }
 

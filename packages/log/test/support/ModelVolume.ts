@@ -32,8 +32,13 @@ export class ModelVolume {
     return Math.max(0, pages * blockBytes - statSync(db.paths.database).size)
   }
 
-  /** The log believes that it stands on it. */
-  put({ room }: Store): void {
+  /** The log believes that it stands on it, and no checkpoint is possible for which there is no room. */
+  put(store: Store): void {
+    const { db, room } = store
     room.volume = () => ({ freeBytes: Math.max(0, this.freeBytes), totalBytes: this.#totalBytes })
+    const checkpoint = db.checkpoint.bind(db)
+    db.checkpoint = (mode) => {
+      if (this.unwrittenBytes(store) <= Math.max(0, this.freeBytes)) checkpoint(mode)
+    }
   }
 }

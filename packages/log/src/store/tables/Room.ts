@@ -74,6 +74,8 @@ export class Room {
   readonly #pageBytes: number
   #isShort = false
   #found: Found | undefined
+  /** Of blocks that this write puts in place of others. */
+  #putBytes = 0
   /** An append was refused since the last pass of maintenance. */
   wasRefused = false
 
@@ -97,6 +99,7 @@ export class Room {
    */
   has(need: Need, isCheckpointed: boolean): boolean {
     this.#found = undefined
+    this.#putBytes = 0
     try {
       const found = this.#look(need)
       this.#isShort = found !== undefined
@@ -122,10 +125,28 @@ export class Room {
     }
   }
 
-  /** Whether a block has room in place of others that are deleted, inside a write. */
+  /** Whether a block has room in place of others that are deleted, inside a write, beside those that were asked for before. */
   fits(bytes: number): boolean {
-    const found = this.#look({ works: 1, bytes, pages: 0 })
-    return found === undefined || this.#isEnough(found, 0)
+    const all = this.#putBytes + bytes
+    const found = this.#look({ works: 1, bytes: all, pages: 0 })
+    const fits = found === undefined || this.#isEnough(found, 0)
+    if (fits) this.#putBytes = all
+    return fits
+  }
+
+  /** Gives the space of the write-ahead log back, as far as other processes allow. Outside of a transaction. */
+  checkpoint(): void {
+    this.#db.checkpoint()
+    try {
+      if (this.#unwrittenBytes() <= (this.volume()?.freeBytes ?? 0) || this.#reserve.bytes === 0) return
+      // Others have taken what the database needs for it.
+      this.#db.begin(0)
+      this.#reserve.remove()
+      this.#db.rollback()
+      this.#db.checkpoint()
+    } catch {
+      // Another process holds the log.
+    }
   }
 
   /**
@@ -199,7 +220,9 @@ export class Room {
     const taken = walBytes + unwrittenBytes + grownPages * this.#pageBytes
     const volume = this.volume()
     const appended = volume === undefined ? reserveBytes : reservedOf(volume)
-    const left = grownPages === 0 ? 0 : need.bytes > 0 ? appended : lastBytes
+    // What goes into the write-ahead log is an estimate, and must not take what the next checkpoint needs.
+    const least = unwrittenBytes > 0 || grownPages > 0 ? lastBytes : 0
+    const left = grownPages > 0 && need.bytes > 0 ? appended : least
     const reserved = this.#reserve.bytes
     if (freeBytes + reserved < taken + left) return false
     if (freeBytes >= taken) return true
