@@ -270,7 +270,9 @@ describe("a group commit", () => {
       },
       "a Unknown, in doubt"
     ],
-    ["the look for room", ({ store }) => failOnce(store.room, "has"), "a Unknown, in doubt"]
+    ["the look for room", ({ store }) => failOnce(store.room, "has"), "a Unknown"],
+    ["the look behind the works", ({ store }) => failOnce(store.room, "stillHas"), "a Unknown"],
+    ["the end", ({ store }) => failOnce(store.room, "settle"), "a done"]
   ])("goes on after a fault of the disk at %s, and tells each work once", (_, plant, first) => {
     using open = storeWithTopic()
     const bench = new Bench(open, () => open.store.heads.reach())

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { Dirt, finish, rewrite, survey, type Survey } from "../src/store/compaction.js"
 import { replayHeader } from "leat/transport"
 import { positionAt } from "../src/store/read.js"
-import { retain } from "../src/store/retention.js"
+import { retain, trim } from "../src/store/retention.js"
 import { compareTopic } from "../src/store/tables/Topics.js"
 import { Machine } from "./support/Machine.js"
 import { noLimits, type OpenStore, storeWithTopic } from "./support/openStore.js"
@@ -200,7 +200,7 @@ describe("compaction", () => {
       for (let index = 0; index < records; index++) open.append([{ key: `k${index % 20}`, value: "v".repeat(100) }])
     }
     let dirt = new Dirt(open.store)
-    const isDue = () => open.store.look(() => dirt.isDue(0))
+    const isDue = () => open.store.look(() => dirt.isDue(0, false))
     write(20)
     for (let round = 0; round < 12; round++) {
       expect([round, isDue()]).toEqual([round, true])
@@ -215,6 +215,46 @@ describe("compaction", () => {
     compact(open)
     expect(open.store.heads.get(0).bytes).toBeLessThan(bytes / 2)
     expect(end).toBe(20 + 12 * 40)
+  })
+
+  it("is due for an eighth where the log is nearly full, for less once a minute, and takes a part of the time", () => {
+    using open = storeWithTopic(true)
+    const write = (records: number) => {
+      for (let index = 0; index < records; index++) open.append([{ key: `k${index}`, value: "v".repeat(100) }])
+    }
+    let nowMs = 0
+    const dirt = new Dirt(open.store, () => nowMs)
+    const isDue = (isNearlyFull = true) => open.store.look(() => dirt.isDue(0, isNearlyFull))
+    const after = (ms: number) => {
+      nowMs += ms
+      return isDue()
+    }
+    write(64)
+    compact(open)
+    dirt.passed(0, 1000)
+    expect(after(3_600_000)).toBe(false)
+    dirt.passed(0, 1000)
+    write(4)
+    expect([after(0), after(59_000), after(1000)]).toEqual([false, false, true])
+    dirt.passed(0, 1000)
+    write(12)
+    expect([after(0), after(19_000), after(1000), isDue(false)]).toEqual([false, false, true, false])
+    dirt.passed(0, 10_000)
+    expect([after(190_000), after(10_000)]).toEqual([false, true])
+  })
+
+  it("is due again when what it had left was trimmed", () => {
+    using open = storeWithTopic(true)
+    const write = (records: number) => {
+      for (let index = 0; index < records; index++) open.append([{ key: "k", value: "v".repeat(100) }])
+    }
+    for (let index = 0; index < 40; index++) open.append([{ key: `k${index}`, value: "v".repeat(100) }])
+    compact(open)
+    const dirt = new Dirt(open.store)
+    expect(open.store.look(() => dirt.isDue(0, false))).toBe(false)
+    open.write((store) => trim(store, 0, 40, 256))
+    write(10)
+    expect(open.store.look(() => dirt.isDue(0, false))).toBe(true)
   })
 
   const record = fc.record({

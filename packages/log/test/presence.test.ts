@@ -162,7 +162,7 @@ describe("a log that is taken away while it is open", () => {
       throw Object.assign(new Error(code), { code })
     })
     // A full volume, where the size of the files matters.
-    vi.spyOn(room, "freeBytes").mockReturnValue(1)
+    vi.spyOn(room, "volume").mockReturnValue({ freeBytes: 1, totalBytes: 1 })
     syncBuiltinESMExports()
     try {
       write()

@@ -2,10 +2,11 @@ import { type LogOptions, logTransport } from "@leat/log"
 import { Deferred, Effect, type Scope, Stream } from "effect"
 import { type Lane, sendEffect, type Transport } from "leat/transport"
 import { batchOf, waitUntil } from "leat/testing"
-import { statSync } from "node:fs"
-import { join } from "node:path"
+import { Buffer } from "node:buffer"
+import { closeSync, openSync, statSync, writeSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { Room } from "../src/store/tables/Room.ts"
+import { type Need, Room } from "../src/store/tables/Room.ts"
 import { noLimits, storeWithTopic } from "./support/openStore.ts"
 import { smallVolume } from "./support/mounts.ts"
 import { temporaryDirectory } from "./support/temporary.ts"
@@ -22,6 +23,23 @@ const send = Effect.fnUntraced(function* (transport: Transport, events: number, 
     if (run?.fate !== "stored" || stored + 1 === events) return { stored, run }
   }
 })
+
+const trimAll = Effect.fnUntraced(function* (transport: Transport) {
+  const trim = transport.trim ?? (() => Effect.die("it cannot trim"))
+  for (const { partition, end } of yield* transport.bounds("t")) yield* trim("t", partition, end)
+})
+
+/** Writes a file that takes all that is left on its volume. */
+function fillVolume(path: string): void {
+  const file = openSync(path, "w")
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4096, 1))
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error
+  } finally {
+    closeSync(file)
+  }
+}
 
 const full = { fate: "notStored", error: { reason: "Full" } }
 
@@ -123,6 +141,53 @@ describe.skipIf(smallVolume === undefined)("a log on a volume of 3 MB", () => {
       )
   )
 
+  it("has room again for what is trimmed, in each of the logs that filled it together", { timeout: 90_000 }, () =>
+    onVolume({}, (transport, database) =>
+      Effect.gen(function* () {
+        const others = [transport, yield* logTransport({ directory: dirname(database) })]
+        yield* Effect.forEach(others, (one) => send(one, 200, 120_000), { concurrency: "unbounded" })
+        yield* Effect.forEach(others, (one) => send(one, 30_000, 9000), { concurrency: "unbounded" })
+        yield* trimAll(transport)
+        for (const one of others) expect((yield* send(one, 50, 9000)).run).toMatchObject({ fate: "stored" })
+      })
+    )
+  )
+
+  it("has room again for what is trimmed where others fill the rest of the volume", { timeout: 90_000 }, () =>
+    onVolume({}, (transport, database) =>
+      Effect.gen(function* () {
+        const directory = dirname(database)
+        expect((yield* send(transport, 30_000, 9000)).run).toMatchObject(full)
+        fillVolume(join(directory, "..", "others"))
+        yield* trimAll(transport)
+        expect((yield* send(transport, 50, 9000)).run).toMatchObject({ fate: "stored" })
+        yield* trimAll(transport)
+        expect((yield* send(transport, 50, 9000)).run).toMatchObject({ fate: "stored" })
+      })
+    )
+  )
+
+  it(
+    "can be opened and trimmed where others have filled the volume while nobody had it open",
+    { timeout: 90_000 },
+    () =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const volume = yield* smallVolume?.(yield* temporaryDirectory, megabytes) ?? Effect.die("no volume")
+            const directory = join(volume, "log")
+            yield* Effect.scoped(
+              Effect.flatMap(logTransport({ directory }), (transport) => send(transport, 30_000, 9000))
+            )
+            fillVolume(join(volume, "others"))
+            const transport = yield* logTransport({ directory })
+            yield* trimAll(transport)
+            expect((yield* send(transport, 50, 9000)).run).toMatchObject({ fate: "stored" })
+          })
+        )
+      )
+  )
+
   it("commits positions when it is full, more often than its last space would take", () =>
     onVolume({}, (transport) =>
       Effect.gen(function* () {
@@ -156,17 +221,27 @@ describe("the room of a log", () => {
     const wal = `${open.store.db.paths.database}-wal`
     let freeBytes = pages(1000)
     const room = new Room(open.store.db)
-    room.freeBytes = () => freeBytes
+    room.volume = () => ({ freeBytes, totalBytes: pages(512) })
+    const asks = (need: Need, isCheckpointed = false) => {
+      open.store.db.begin()
+      const has = room.has(need, isCheckpointed)
+      open.store.db.rollback()
+      return has
+    }
     const walBytes = statSync(wal).size
     expect(walBytes).toBeGreaterThan(0)
-    expect(room.has({ works: 1, bytes: pages(10), pages: 0 })).toBe(true)
-    expect(statSync(wal).size).toBe(walBytes)
+    expect(asks({ works: 1, bytes: pages(10), pages: 0 })).toBe(true)
     freeBytes = pages(60)
-    expect(room.has({ works: 1, bytes: pages(10), pages: 0 })).toBe(false)
+    expect(asks({ works: 1, bytes: pages(10), pages: 0 })).toBe(false)
+    open.store.db.checkpoint()
     expect(statSync(wal).size).toBe(0)
-    expect(room.has({ works: 1, bytes: 1, pages: 0 })).toBe(true)
+    expect(asks({ works: 1, bytes: pages(10), pages: 0 })).toBe(false)
+    expect(asks({ works: 1, bytes: 1, pages: 0 })).toBe(true)
     freeBytes = 0
-    expect(room.has({ works: 1, bytes: 0, pages: 0 })).toBe(true)
+    expect(asks({ works: 1, bytes: 0, pages: 0 })).toBe(false)
+    expect(asks({ works: 1, bytes: 0, pages: 0 }, true)).toBe(true)
+    expect(asks({ works: 2, bytes: 0, pages: 0 }, true)).toBe(false)
+    expect(asks({ works: 1, bytes: 1, pages: 0 }, true)).toBe(false)
   })
 
   it("is not taken by what an append deletes beside: two rows where it is short, and many where there is room", () => {
@@ -175,8 +250,8 @@ describe("the room of a log", () => {
     const limits = { ...noLimits, retentionBytes: 0 }
     for (let index = 0; index < 60; index++) open.append(one)
     const startAfter = (freeBytes: number) => {
-      open.store.room.freeBytes = () => freeBytes
-      open.store.room.has({ works: 1, bytes: 100, pages: 0 })
+      open.store.room.volume = () => ({ freeBytes, totalBytes: pages(512) })
+      open.store.room.has({ works: 1, bytes: 100, pages: 0 }, false)
       open.append(one, limits)
       return open.store.heads.get(0).start
     }

@@ -8,6 +8,10 @@ import type { Store } from "./tables/Store.ts"
 /** Most rows that one write deletes. */
 const rowsPerWrite = 256
 
+/** Pages that a row changes which is deleted, and those that what is put in place of it takes (`rowBytes` of compaction). */
+const pagesOfRow = 1
+const pagesOfPut = 2
+
 /** A deletion: `run` is told how many rows it may delete. */
 export interface Deletion<A> extends Pick<Work<A>, "done" | "failed"> {
   readonly run: (rowsMax: number) => A
@@ -30,7 +34,7 @@ export class Deleting {
     const rows = this.#rows
     this.#commit.push({
       wakes: "nobody",
-      pages: rows === 1 && !puts ? 0 : rows,
+      pages: rows === 1 && !puts ? 0 : rows * (pagesOfRow + (puts ? pagesOfPut : 0)),
       run: () => run(rows),
       done: (result) => {
         this.#rows = Math.min(rowsPerWrite, rows * 2)

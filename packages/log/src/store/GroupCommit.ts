@@ -96,7 +96,11 @@ export class GroupCommit {
         const result = run()
         return () => once(() => done(result))
       },
-      failed: (fault, mayBeStored) => once(() => failed(fault, mayBeStored))
+      failed: (fault, mayBeStored) =>
+        once(() => {
+          this.#store.room.wasRefused ||= bytes > 0 && fault.reason === "Full"
+          failed(fault, mayBeStored)
+        })
     })
     if (!isPatient) this.#hurry()
     this.#schedule()
@@ -138,6 +142,7 @@ export class GroupCommit {
     if (group.length === 0) return
     try {
       if (!this.#commit(group)) this.#queue = [...group, ...this.#queue]
+      this.#store.room.settle()
     } catch (error) {
       // Nobody catches it above, and the worker would end: a fault that passes would close the log for good.
       this.#isUnclear = true
@@ -165,20 +170,24 @@ export class GroupCommit {
     return group
   }
 
-  /** False if another process holds the log: nothing was done, and the caller retries. */
-  #commit(group: ReadonlyArray<Job>): boolean {
+  /**
+   * False if another process holds the log: nothing was done, and the caller retries. Room is asked for inside the transaction: all processes that ask
+   * outside of theirs find the same free space. What is refused is done again behind a checkpoint.
+   */
+  #commit(group: ReadonlyArray<Job>, isCheckpointed = false): boolean {
     const { db, quarantine, room } = this.#store
-    if (!room.has(needOf(group))) return this.#commitLess(group)
     const told: Array<() => void> = []
     try {
       this.#begin(group)
       db.presence.check()
+      if (!room.has(needOf(group), isCheckpointed)) return this.#commitTidy(group, isCheckpointed)
       this.#store.refresh()
       if (this.#isUnclear) db.prepare("UPDATE header SET barrier = barrier + 1").run()
       quarantine.save()
       // The wait for another process may have exceeded some deadlines.
       const nowMs = monotonicMs()
       for (const job of group) told.push(job.deadlineMs <= nowMs ? () => job.failed(expired, false) : attempt(job))
+      if (!room.stillHas()) return this.#commitTidy(group, isCheckpointed)
     } catch (error) {
       const isLess = this.#store.giveUp(error)
       this.#undo()
@@ -239,6 +248,14 @@ export class GroupCommit {
     return true
   }
 
+  /** There is no room, unless a checkpoint makes some. */
+  #commitTidy(group: ReadonlyArray<Job>, isCheckpointed: boolean): boolean {
+    this.#undo()
+    if (isCheckpointed) return this.#commitLess(group)
+    this.#store.room.checkpoint()
+    return this.#commit(group, true)
+  }
+
   /** There is no room for the whole group. */
   #commitLess(group: ReadonlyArray<Job>): boolean {
     const [job] = group
@@ -275,7 +292,7 @@ export class GroupCommit {
   #noRoom(): Fault {
     const { db, room } = this.#store
     const detail =
-      `${db.paths.directory}: its volume has ${room.freeBytes() ?? 0} bytes left, and a log needs some to stay usable; ` +
+      `${db.paths.directory}: its volume has ${room.volume()?.freeBytes ?? 0} bytes left, and a log needs some to stay usable; ` +
       "free space on the volume, or keep less (retention)"
     return { reason: "Full", detail }
   }

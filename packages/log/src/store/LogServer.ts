@@ -4,7 +4,7 @@ import { hostname } from "node:os"
 import { type MessagePort, threadId } from "node:worker_threads"
 import { type Fault, faultOf } from "../Fault.ts"
 import type { Calls, CallName, LaneEvent, Reply, Request, Segment, WorkerSettings } from "../Message.ts"
-import { append } from "./append.ts"
+import { append, pagesOfIds } from "./append.ts"
 import { pathsOf } from "./tables/Directory.ts"
 import { Deleting } from "./Deleting.ts"
 import { GroupCommit, type Wakes } from "./GroupCommit.ts"
@@ -130,7 +130,7 @@ export class LogServer {
     },
     append: ({ topic, partition, bytes, deadlineMs }, answer) => {
       const run = () => append(this.#store, this.#settings, topic, partition, bytes)
-      this.#commit.push({ wakes: "readers", deadlineMs, bytes: bytes.length, run, ...answer })
+      this.#commit.push({ wakes: "readers", deadlineMs, bytes: bytes.length, pages: pagesOfIds(bytes), run, ...answer })
     },
     fence: ({ topic, partition }, answer) => {
       const run = () => {
@@ -283,6 +283,7 @@ export class LogServer {
     this.#commit.drain(drainMs)
     this.#isClosed = true
     this.#wake.close()
+    if (!this.#settings.isReadOnly) this.#store.room.keep()
     this.#store.db.close()
   }
 }

@@ -3,6 +3,7 @@
  * heartbeat; if the heartbeat stops, another process takes over.
  */
 import type { Answer } from "./groups/Holding.ts"
+import { monotonicMs } from "../clock.ts"
 import { Beats } from "./groups/Beats.ts"
 import { Dirt, finish, rewrite, survey, type Survey } from "./compaction.ts"
 import type { Deleting } from "./Deleting.ts"
@@ -71,13 +72,17 @@ export class Maintenance {
     if (this.#isRunning) return
     this.#isRunning = true
     try {
+      this.#store.room.keep()
       if (!this.#hasWork() || !(await this.#write(() => this.#claim()))) return
       const retained = this.#store.topics.all.flatMap((topic) =>
         partitionsOf(topic).map((one) => [topic, one] as const)
       )
       await each(retained, ([topic, partition]) => this.#retain(topic, partition)).catch(() => undefined)
       await this.#forgetAllIds()
-      await this.#compactAll((partition) => this.#dirt.isDue(partition))
+      const { room } = this.#store
+      const isNearlyFull = room.wasRefused || room.isNearlyFull()
+      room.wasRefused = false
+      await this.#compactAll((partition) => this.#dirt.isDue(partition, isNearlyFull))
     } catch {
       // Damage, or a full or busy volume: sends and reads report it. The next pass retries.
     } finally {
@@ -151,6 +156,15 @@ export class Maintenance {
   }
 
   async #compactOne(partition: number): Promise<void> {
+    const startMs = monotonicMs()
+    try {
+      await this.#rewriteAll(partition)
+    } finally {
+      this.#dirt.passed(partition, monotonicMs() - startMs)
+    }
+  }
+
+  async #rewriteAll(partition: number): Promise<void> {
     const known = this.#store.look((): Survey => {
       const { start, cleaned } = this.#store.heads.get(partition)
       return { last: new Map(), end: Math.max(start, cleaned) }

@@ -19,6 +19,14 @@ const batchBytesMax = 512 * 1024 * 1024
 const retainedPerAppend = 64
 const retainedWhereShort = 2
 
+/** Most pages of event ids that an append changes, nearly always: those of a stream with events in all buckets. */
+const idPagesMax = 64
+
+/** Pages that the event ids of a batch may lie on. */
+export function pagesOfIds(bytes: Uint8Array<ArrayBuffer>): number {
+  return Math.min(Block.of(bytes)?.count ?? 0, idPagesMax)
+}
+
 /** Appends a batch to a partition, without duplicates. Inside a write. */
 export function append(
   store: Store,

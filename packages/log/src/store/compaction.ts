@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import { type Block, mergeBlocks } from "../Block.ts"
+import { monotonicMs } from "../clock.ts"
 import type { Stamp } from "./tables/AgeClock.ts"
 import type { BatchRow } from "./tables/Batches.ts"
 import type { Store } from "./tables/Store.ts"
@@ -25,6 +26,8 @@ export interface Survey {
   readonly last: Map<string, number>
   /** Everything before it is surveyed. */
   end: number
+  /** A batch stays as it is, because there was no room for what is left of it: the partition is not clean then. */
+  isLeft?: boolean
 }
 
 /** Continues the survey; returns false at its end, or at its limit of keys. */
@@ -64,49 +67,80 @@ export function rewrite(
   for (let bytes = 0; bytes < Math.min(stepBytes, rowsMax * rowBytes) && at < known.end;) {
     const group = gather(store, partition, at, Math.min(end, known.end), rowsMax)
     if (group === undefined) return undefined
-    if (group.batches.length > 0) replace(store, partition, known, group.batches)
+    if (group.batches.length > 0 && !replace(store, partition, known, group.batches)) known.isLeft = true
     bytes += group.bytes
     at = group.next
   }
   return at < known.end ? at : undefined
 }
 
-/** Marks the surveyed positions as clean, inside a write. */
+/** Marks the surveyed positions as clean, inside a write, unless superseded records are left there. */
 export function finish(store: Store, partition: number, known: Survey): void {
+  if (known.isLeft === true) return
   const head = store.heads.get(partition)
   store.heads.save({ ...head, cleaned: Math.max(head.cleaned, Math.min(known.end, head.end)) })
 }
 
-/** What a partition had at its last pass: up to where, and how many bytes stood there. */
+/** Where the log is nearly full, this part of what stands in a partition is worth a pass; less than it, a pass now and then, in milliseconds. */
+const shortShare = 1 / 8
+const shortPauseMs = 60_000
+/** There, the pause between two passes as a multiple of what the last one took: passes that gain little must not take the process's time. */
+const pausePerPass = 20
+
+/** What a partition had at its last pass: from where, up to where, and how many bytes stood there. */
 interface Cleaned {
+  readonly start: number
   readonly position: number
   readonly bytes: number
 }
 
+/** The last pass that this process knows of. */
+interface Pass {
+  readonly endedAtMs: number
+  readonly tookMs: number
+}
+
 /**
  * Which partitions are worth a pass: half of what stands there has come since the last one. By bytes and not by positions, which say what was ever
- * written: a partition of few keys would be due when that has doubled.
+ * written: a partition of few keys would be due when that has doubled. Where the log is nearly full, anything is worth one: who keeps more than half of
+ * what fits alive would be full for good otherwise. But a log that is full of live values is not rewritten all the time.
  */
 export class Dirt {
   readonly #store: Store
+  readonly #nowMs: () => number
   readonly #cleaned = new Map<number, Cleaned>()
+  readonly #passes = new Map<number, Pass>()
+  readonly #openedAtMs: number
 
-  constructor(store: Store) {
+  constructor(store: Store, nowMs = monotonicMs) {
     this.#store = store
+    this.#nowMs = nowMs
+    this.#openedAtMs = nowMs()
   }
 
-  isDue(partition: number): boolean {
-    const { bytes, end, cleaned } = this.#store.heads.get(partition)
+  isDue(partition: number, isNearlyFull: boolean): boolean {
+    const { start, bytes, end, cleaned } = this.#store.heads.get(partition)
     if (end <= cleaned) return false
     const found = this.#cleaned.get(partition)
-    // Summed once for each pass, whichever process has made it.
-    const known = found?.position === cleaned ? found : this.#look(partition, cleaned, bytes)
-    return (bytes - Math.min(known.bytes, bytes)) * 2 >= bytes
+    // Summed once for each pass, whichever process has made it; and again where retention or a trim has taken some away.
+    const isSame = found?.position === cleaned && found.start === start
+    const known = isSame ? found : this.#look(partition, start, cleaned, bytes)
+    const dirty = bytes - Math.min(known.bytes, bytes)
+    if (!isNearlyFull) return dirty * 2 >= bytes
+    if (dirty === 0) return false
+    const { endedAtMs, tookMs } = this.#passes.get(partition) ?? { endedAtMs: this.#openedAtMs, tookMs: 0 }
+    const sinceMs = this.#nowMs() - endedAtMs
+    return sinceMs >= tookMs * pausePerPass && (dirty >= bytes * shortShare || sinceMs >= shortPauseMs)
   }
 
-  #look(partition: number, position: number, bytes: number): Cleaned {
+  /** A pass over a partition has ended. */
+  passed(partition: number, tookMs: number): void {
+    this.#passes.set(partition, { endedAtMs: this.#nowMs(), tookMs })
+  }
+
+  #look(partition: number, start: number, position: number, bytes: number): Cleaned {
     const since = this.#store.batches.bytesFrom(partition, position) ?? bytes
-    const known = { position, bytes: Math.max(0, bytes - since) }
+    const known = { start, position, bytes: Math.max(0, bytes - since) }
     this.#cleaned.set(partition, known)
     return known
   }
@@ -136,14 +170,15 @@ function gather(store: Store, partition: number, from: number, end: number, rows
   return { batches, bytes, next }
 }
 
-function replace(store: Store, partition: number, { last }: Survey, batches: ReadonlyArray<Batch>): void {
+/** Returns false where there is no room for it. */
+function replace(store: Store, partition: number, { last }: Survey, batches: ReadonlyArray<Batch>): boolean {
   const isKept = (block: Block, index: number) => {
     const key = block.key(index)
     return key === null || (last.get(keyText(key)) ?? -1) <= block.position(index)
   }
   const first = batches[0]?.row
   const final = batches.at(-1)?.row
-  if (first === undefined || final === undefined) return
+  if (first === undefined || final === undefined) return true
   const records = batches.reduce((total, { block }) => total + block.count, 0)
   const merged = mergeBlocks(
     batches.map(({ block }) => block),
@@ -151,7 +186,8 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
     first.base
   )
   // Small batches are merged; a large one that loses nothing is not rewritten.
-  if (merged.count === records && batches.length < 8) return
+  if (merged.count === records && batches.length < 8) return true
+  if (!store.room.fits(merged.bytes.length)) return false
   const stored = youngestOf(store, final, batches)
   merged.seal({ partition, base: first.base, span: final.end - first.base, storedAtMs: stored.ms })
   for (const { row } of batches) store.batches.remove(row)
@@ -173,6 +209,7 @@ function replace(store: Store, partition: number, { last }: Survey, batches: Rea
   const head = store.heads.get(partition)
   const before = batches.reduce((total, { row }) => total + row.length, 0)
   store.heads.save({ ...head, bytes: head.bytes - before + merged.bytes.length, lastId: Math.max(head.lastId, id) })
+  return true
 }
 
 /** Of all that are merged, so that nothing is deleted before its time. */

@@ -3,9 +3,10 @@ import { wallMs } from "../../clock.ts"
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
-import { Refusal } from "../../Fault.ts"
+import { faultOf, Refusal } from "../../Fault.ts"
 import { type LogPaths, findDirectory, takeDirectory } from "./Directory.ts"
 import { Presence } from "./Presence.ts"
+import { Reserve } from "./Reserve.ts"
 import { applicationId, formatVersion, oldestFormat, tables, upgrades } from "./schema.ts"
 import { rowSum } from "./rowSum.ts"
 
@@ -29,12 +30,15 @@ export interface DatabaseOptions {
   readonly bytesMax?: number | undefined
 }
 
+/** `PASSIVE`: waits for nobody, and leaves the write-ahead log as long as it is. */
+type CheckpointMode = "TRUNCATE" | "PASSIVE"
+
 export class Database {
   readonly paths: LogPaths
   readonly presence: Presence
   readonly #sql: DatabaseSync
   readonly #version: StatementSync
-  readonly #checkpoint: StatementSync
+  readonly #checkpoints: Readonly<Record<CheckpointMode, StatementSync>>
   /** True for a reader that found the log closed, and must leave it closed. */
   readonly #wasClosed: boolean
   #seen = -1
@@ -45,7 +49,10 @@ export class Database {
     this.#sql = sql
     this.#wasClosed = wasClosed
     this.#version = sql.prepare("PRAGMA data_version")
-    this.#checkpoint = sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+    this.#checkpoints = {
+      TRUNCATE: sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)"),
+      PASSIVE: sql.prepare("PRAGMA wal_checkpoint(PASSIVE)")
+    }
   }
 
   /** Opens the log; creates it in an empty directory. Throws a `Refusal` for a file that is not a log, and SQLite's errors as they are. */
@@ -57,9 +64,17 @@ export class Database {
     const isCut =
       existsSync(paths.database) && statSync(paths.database).size === 0 && existsSync(`${paths.database}-wal`)
     if (isCut && statSync(`${paths.database}-wal`).size > 0) throw cut(paths.database)
-    return isReadOnly && !isWritable(paths.directory)
-      ? Database.#open(pathToFileURL(paths.database).href + "?immutable=1", options)
-      : Database.#open(paths.database, options)
+    if (isReadOnly && !isWritable(paths.directory))
+      return Database.#open(pathToFileURL(paths.database).href + "?immutable=1", options)
+    try {
+      return Database.#open(paths.database, options)
+    } catch (error) {
+      const reserve = new Reserve(paths.reserve)
+      if (isReadOnly || faultOf(error, paths.database).reason !== "Full" || reserve.bytes === 0) throw error
+      // The write-ahead log and its index need some space before anything can be deleted.
+      reserve.remove()
+      return Database.#open(paths.database, options)
+    }
   }
 
   static #open(location: string, options: DatabaseOptions): Database {
@@ -121,10 +136,10 @@ export class Database {
     if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK")
   }
 
-  /** Copies the write-ahead log into the database and empties it, as far as readers of other processes allow. Outside of a transaction. */
-  checkpoint(): void {
+  /** Copies the write-ahead log into the database and, unless it is passive, empties it, as far as other processes allow. Outside of a transaction. */
+  checkpoint(mode: CheckpointMode = "TRUNCATE"): void {
     try {
-      this.#checkpoint.get()
+      this.#checkpoints[mode].get()
     } catch {
       // Another process holds the log, or the volume is full: whoever needs the space finds that there is none.
     }

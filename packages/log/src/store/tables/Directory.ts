@@ -6,6 +6,7 @@ import { Refusal, systemCode } from "../../Fault.ts"
 /** Names inside the directory. */
 const databaseName = "log.sqlite"
 const wakeName = "wake"
+const reserveName = "reserve"
 /** Folder of the ledger files. */
 export const ledgerName = "ledger"
 
@@ -13,6 +14,7 @@ export const ledgerName = "ledger"
 const harmless = new Set([
   "lost+found",
   wakeName,
+  reserveName,
   ledgerName,
   databaseName,
   `${databaseName}-wal`,
@@ -24,10 +26,17 @@ export interface LogPaths {
   readonly directory: string
   readonly database: string
   readonly wake: string
+  /** Space that is kept for deletions. */
+  readonly reserve: string
 }
 
 export function pathsOf(directory: string): LogPaths {
-  return { directory, database: join(directory, databaseName), wake: join(directory, wakeName) }
+  return {
+    directory,
+    database: join(directory, databaseName),
+    wake: join(directory, wakeName),
+    reserve: join(directory, reserveName)
+  }
 }
 
 /** Creates a missing directory; rejects one that holds anything but a log. */
