@@ -234,6 +234,14 @@ describe("the routes of a fleet", () => {
         const one = yield* opened(fleet, { routes: documentOf(1), drivers: [fleet.driver, own] })
         const two = yield* opened(fleet, { routes: documentOf(1) })
         yield* controlOf(one).apply(documentOf(2).replace("transport: memory", "transport: own"))
+        yield* Effect.sleep("3 seconds")
+        // The others know why, before it is time for a beat.
+        const refusals = () =>
+          controlOf(one)
+            .status()
+            .processes.map(({ refused }) => refused)
+        const why = "version 2: clusters.local.transport: no driver named own; the application allows memory, shared"
+        expect(refusals()).toEqual([undefined, why])
         yield* Effect.sleep("3 minutes")
         expect([one, two].map(version)).toEqual([2, 1])
         expect(controlOf(two).status()).toMatchObject({
@@ -253,6 +261,7 @@ describe("the routes of a fleet", () => {
         yield* Effect.sleep("3 seconds")
         expect([one, two, three].map(version)).toEqual([3, 3, 3])
         expect(controlOf(two).status().refused).toBeUndefined()
+        expect(refusals()).toEqual([undefined, undefined, undefined])
       })
     )
     const told = lines.filter((line) => line.startsWith("Warn"))

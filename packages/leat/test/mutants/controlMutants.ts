@@ -192,8 +192,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "a sign of life is news each time",
     file: "control/fleet.ts",
-    find: `isNews: was?.version !== member.version`,
-    replace: `isNews: true`,
+    find: `const isNews = was?.version !== member.version || was.refused !== member.refused`,
+    replace: `const isNews = true`,
     foundBy: "control/ControlTools.test.ts",
     test: "each thing that is said"
   },
@@ -228,5 +228,23 @@ export const controlMutants: ReadonlyArray<Mutant> = [
     replace: `return this.#trouble`,
     foundBy: "control/ControlStream.test.ts",
     test: "says why nothing can be written there"
+  },
+  {
+    name: "a beat does not say why a document is refused",
+    file: "control/ControlStream.ts",
+    find: `refused: shortened(why())`,
+    replace: `refused: shortened(why().slice(0, 0))`,
+    foundBy: "control/controlledRoutes.test.ts",
+    test: "are refused by the process that cannot have them"
+  },
+  {
+    name: "why a document is refused is said with the next beat",
+    file: "control/ControlledRoutes.ts",
+    find: `          this.#beat
+        )`,
+    replace: `          Effect.void
+        )`,
+    foundBy: "control/controlledRoutes.test.ts",
+    test: "are refused by the process that cannot have them"
   }
 ]
