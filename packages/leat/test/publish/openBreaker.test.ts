@@ -142,7 +142,7 @@ const ends = {
 describe("a destination whose partitions come and go", () => {
   it.each(Object.entries(ends))("loses %s, and stores the rest once and in order", (lost, policy) => {
     const sum = { opened: 0, closed: 0, dropped: 0 }
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 50; seed++) {
       const random = seededRandom(seed)
       const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1))
       const breaker = {
