@@ -10,3 +10,12 @@ export function endWithin<A, E>(ending: Effect.Effect<A, E>, ms: number): Effect
     return Effect.map(Effect.timeoutOption(Fiber.join(fiber), ms), Option.getOrUndefined)
   })
 }
+
+/** A call that is left with its driver when whoever waits for it is interrupted: it may not let itself be. What it opens later belongs to a scope that has ended. */
+export function leaving<A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> {
+  return Effect.acquireUseRelease(
+    Effect.forkDetach(Effect.interruptible(call), { startImmediately: true }),
+    (fiber) => Fiber.join(fiber),
+    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
+  )
+}

@@ -160,5 +160,13 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: ended,
     test: "shows nothing as standing"
+  },
+  {
+    name: "a process that reads never waits long enough for a slow spill",
+    file: "publish/spill/SpillTurns.ts",
+    find: `const lineMsMax = 30_000`,
+    replace: `const lineMsMax = 4000`,
+    foundBy: ended,
+    test: "comes in the end where the spill takes long"
   }
 ]

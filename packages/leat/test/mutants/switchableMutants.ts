@@ -52,7 +52,7 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is held waits for longer than it was given",
     file: goingOver,
-    find: `if (waits !== undefined && waits.untilMs <= nowMs) this.#late(partition)`,
+    find: `if (waits !== undefined && waits.untilMs <= nowMs) this.#late(held.shift() ?? waits)`,
     replace: ``,
     foundBy: writer,
     test: "within the time"
@@ -60,7 +60,7 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is sent overtakes what is held",
     file: goingOver,
-    find: ` && (this.#held.get(partition)?.length ?? 0) === 0`,
+    find: ` && !this.#handing.has(partition)`,
     replace: ``,
     foundBy: writer,
     test: "keeps the order"
@@ -233,5 +233,34 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `this.#open`,
     foundBy: renewals,
     test: "within half a minute"
+  },
+  {
+    name: "what fails in the step in which it is handed over is told not stored first",
+    file: "routes/switch/GoingOver.ts",
+    find: `for (let one = held.shift(); one !== undefined; one = held.shift()) this.#again(one)`,
+    replace: `for (let one = held[0]; one !== undefined; one = held[0]) {
+      this.#again(one)
+      if (held[0] === one) held.shift()
+    }`,
+    foundBy: "routes/SwitchedWriter.test.ts",
+    test: "answers each once"
+  },
+  {
+    name: "whoever leaves the last partition at a dead client is ended before it tells",
+    file: goingOver,
+    find: `    this.#home.run(
+      Telemetry.warn(`,
+    replace: `    void (() =>
+      Telemetry.warn(`,
+    foundBy: "publish/deadClients.test.ts",
+    test: "is told where a partition is left"
+  },
+  {
+    name: "an opening that cannot be interrupted is waited for for ever",
+    file: "routes/switch/Candidate.ts",
+    find: `yield* leaving(Scope.provide(this.#opening, this.#scope))`,
+    replace: `yield* Scope.provide(this.#opening, this.#scope)`,
+    foundBy: "publish/otherSections.test.ts",
+    test: "where its driver never opens and cannot be interrupted"
   }
 ]

@@ -2,6 +2,7 @@ import { Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { type Death, documentOf, main, openMirrored, rowOf } from "./mirrors.js"
+import { spillStory } from "./spillStory.js"
 import { note, stored, story } from "./stories.js"
 
 const as = (user: string) => ({ clusters: { main: { transport: "main", user }, far: { transport: "far" } } })
@@ -30,6 +31,22 @@ describe("another section of a cluster whose client does nothing any more", () =
         })
       )
   )
+
+  it("is told where a partition is left at it, also the last one", () => {
+    const warned = spillStory(
+      Effect.gen(function* () {
+        const { leat, notes, main: one } = yield* openMirrored([timed], as("one"))
+        yield* notes.publish(note("k", "1"))
+        one.dead = { user: "one", how: "refuses" }
+        notes.offer(note("k", "2"))
+        yield* Effect.sleep("2 seconds")
+        yield* Effect.orDie(leat.swapRoutes(documentOf(2, [timed], as("two"))))
+        yield* Effect.sleep("2 minutes")
+        expect(rowOf(leat, "main/notes")).toMatchObject({ stored: 2 })
+      })
+    )
+    expect(warned.filter((line) => line.includes("partition 0 of notes has another client now"))).toHaveLength(1)
+  })
 
   it.each<Death>(["refuses", "throws", "never answers"])(
     "is proven in bounded time, however many topics are open: it %s",

@@ -116,6 +116,21 @@ describe("another section of a cluster that is open", () => {
       })
     ))
 
+  it("is refused in bounded time where its driver never opens and cannot be interrupted, and the leat closes all the same", () =>
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { leat, notes, main: one } = yield* Scope.provide(begin, scope)
+        one.connecting = Effect.uninterruptible(Effect.never)
+        const swap = yield* Effect.forkDetach(Effect.flip(leat.swapRoutes(documentOf(2, [main], as("two")))))
+        const { message } = yield* Effect.timeout(Fiber.join(swap), "1 minute")
+        expect(message).toContain("main has not been opened within 45 seconds")
+        yield* notes.publish(note("k", "1"))
+        const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+        yield* Effect.timeout(Fiber.join(closing), "1 minute")
+      })
+    ))
+
   it("is refused where it is another cluster with the same partitions, which does not have what is here", () =>
     story(
       Effect.gen(function* () {

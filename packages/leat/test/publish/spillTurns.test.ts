@@ -1,5 +1,5 @@
 /** How a turn of a process that only reads ends: what it has on its way is answered before another process has the spill. */
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import type { FaultPlan } from "leat/testing"
 import type { Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -204,6 +204,22 @@ describe("a turn of a process that only reads", () => {
         seed
       )
     }
+  })
+
+  it("comes in the end where the spill takes long to give its lanes", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        yield* leftBehind(places, ["0", "1"])
+        places.faults = {}
+        const { leat } = yield* openSpilling(places, {
+          disk: ({ subscribe }) => ({
+            subscribe: (asked) => Stream.unwrap(Effect.delay(Effect.succeed(subscribe(asked)), 5000))
+          })
+        })
+        yield* until("all is sent on", () => legRow(leat)?.stored === 2, 120_000)
+      })
+    )
   })
 
   it("is long enough for a cluster that takes longer than a turn to fence", () => {

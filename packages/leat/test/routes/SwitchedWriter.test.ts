@@ -12,12 +12,17 @@ import { story } from "../publish/stories.js"
 class Kept {
   readonly handed: Array<{ readonly at: number; readonly answer: (runs: ReadonlyArray<Run>) => void }> = []
   fence: Effect.Effect<bigint> = Effect.succeed(0n)
+  /** What it answers in the call itself; undefined: it keeps what it is handed. */
+  atOnce: Run["fate"] | undefined
   readonly opened: Opened
 
   constructor(transport: Client["transport"]) {
     const writer: Writer = {
       partitions: 1,
-      send: (_partition, _batch, at, _to, _timeoutMs, answer) => void this.handed.push({ at, answer }),
+      send: (_partition, _batch, at, _to, _timeoutMs, answer) => {
+        this.handed.push({ at, answer })
+        if (this.atOnce !== undefined) this.answer(this.atOnce)
+      },
       fence: () => Effect.suspend(() => this.fence)
     }
     const client = new Client(transport, Scope.makeUnsafe())
@@ -120,6 +125,20 @@ describe("a writer that goes over", () => {
         expect(three.all).toEqual([2])
       })
     ))
+
+  it.each(["unknown", "notStored"] as const)("answers each once where the next client answers at once: %s", (fate) =>
+    story(
+      Effect.gen(function* () {
+        const { writer, one, two, told, send } = yield* begin
+        two.atOnce = fate
+        send(0)
+        writer.switch(two.opened)
+        for (const at of [1, 2, 3]) send(at)
+        one.answer()
+        expect(told.toSorted()).toEqual(["0 stored", `1 ${fate}`, "2 notStored", "3 notStored"])
+      })
+    )
+  )
 
   it("keeps the order of what is sent while what it held is handed over", () =>
     story(

@@ -27,7 +27,7 @@ const againMsMax = 10_000
  * whoever publishes. Twice as long each time that it was not given, and at most.
  */
 const lineMs = 1000
-const lineMsMax = 4000
+const lineMsMax = 30_000
 
 /** How often a process that has published nothing looks whether something was left, in milliseconds. */
 const lookMs = 30_000

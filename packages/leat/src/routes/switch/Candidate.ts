@@ -3,6 +3,7 @@
  * partitions there, and holds at least what the present client says that it holds. Nothing of it stays unless it takes that place.
  */
 import { Effect, Exit, Scope } from "effect"
+import { leaving } from "../../transport/endWithin.ts"
 import { type Transport, TransportError } from "../../transport/index.ts"
 import { isSameValue } from "../sameValue.ts"
 import { Client, closed, type Opened, openedAt } from "./Client.ts"
@@ -64,7 +65,7 @@ export class Candidate<E = never> {
 
   get #opened(): Effect.Effect<Client, E | TransportError> {
     return Effect.gen({ self: this }, function* () {
-      const transport = yield* Scope.provide(this.#opening, this.#scope)
+      const transport = yield* leaving(Scope.provide(this.#opening, this.#scope))
       const { capabilities, topics, trim } = this.present.transport
       const isAlike =
         isSameValue(transport.capabilities, capabilities, "inOrder") &&

@@ -9,9 +9,10 @@
  * - What cannot be fenced within a minute is left: the client that it had may not reach its cluster any more. That is told, because it is sent again and
  *   may be stored twice, or late.
  */
-import { Effect, Exit, Fiber, Option } from "effect"
+import { Effect, Exit, type Fiber, Option } from "effect"
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import * as Telemetry from "../../Telemetry.ts"
+import { leaving } from "../../transport/endWithin.ts"
 import { unknownRun } from "../../transport/Sending.ts"
 import { type Run, TransportError } from "../../transport/index.ts"
 import type { Opened } from "./Client.ts"
@@ -51,6 +52,8 @@ export class GoingOver {
   readonly #home: WriterHome
   readonly #sinceMs: number
   readonly #held = new Map<number, Array<Waiting>>()
+  /** Partitions whose line is being handed over. */
+  readonly #handing = new Set<number>()
   /** Partitions that are being fenced here. */
   readonly #fencing = new Map<number, Fiber.Fiber<void>>()
   #looking: Fiber.Fiber<void> | undefined
@@ -78,7 +81,7 @@ export class GoingOver {
 
   /** Whether what is sent to the partition needs not wait. */
   passes(partition: number): boolean {
-    return this.over.has(partition) && (this.#held.get(partition)?.length ?? 0) === 0
+    return this.over.has(partition) && !this.#handing.has(partition)
   }
 
   hold(held: Held): void {
@@ -99,25 +102,26 @@ export class GoingOver {
     if (this.#writer.onWay(partition).length > 0 || this.#writer.isInDoubt(partition)) return
     this.over.add(partition)
     const held = this.#held.get(partition) ?? []
-    for (let one = held[0]; one !== undefined; one = held[0]) this.#again(one, held)
+    // What is sent meanwhile stands behind it. What is handed over has left the line: it is not refused with the others if it fails at once.
+    this.#handing.add(partition)
+    for (let one = held.shift(); one !== undefined; one = held.shift()) this.#again(one)
+    this.#handing.delete(partition)
     if (this.over.size < this.#writer.partitions || this.#isEnded) return
     this.end()
     this.#writer.isOver(this)
   }
 
-  /** What is sent meanwhile stands behind it: it leaves the line when it has been handed over. */
-  #again(one: Waiting, held: Array<Waiting>): void {
+  #again(one: Waiting): void {
     const { partition, batch, from, to, untilMs, answer } = one
     const leftMs = untilMs - this.#home.nowMs
     const { name } = this.next.client.transport
-    if (leftMs <= 0) return this.#late(partition)
+    if (leftMs <= 0) return this.#late(one)
     try {
       this.#writer.hand(partition, batch, from, to, leftMs, answer)
     } catch (error) {
       // Whoever handed it over is not there to be told otherwise.
       answer([unknownRun(name, from, to, `the driver failed: ${String(error)}`)])
     }
-    if (held[0] === one) held.shift()
   }
 
   /** What waits stands behind a failure. */
@@ -126,11 +130,8 @@ export class GoingOver {
       answer([{ from, to, fate: "notStored" }])
   }
 
-  /** The first that waits has waited for its time, and whoever waits for its answer gives it up. */
-  #late(partition: number): void {
-    const first = this.#held.get(partition)?.shift()
-    if (first === undefined) return
-    const { from, to, answer } = first
+  /** The first of a line has waited for its time, and whoever waits for its answer gives it up. */
+  #late({ partition, from, to, answer }: Waiting): void {
     const { name: transport } = this.next.client.transport
     const detail = "what was on its way at the client before took too long"
     const error = new TransportError({ reason: "Timeout", transport, operation: "send", detail })
@@ -143,8 +144,9 @@ export class GoingOver {
       const { nowMs } = this.#home
       for (let partition = 0; partition < this.#writer.partitions && !this.#isEnded; partition++) {
         if (this.over.has(partition)) continue
-        const [waits] = this.#held.get(partition) ?? []
-        if (waits !== undefined && waits.untilMs <= nowMs) this.#late(partition)
+        const held = this.#held.get(partition) ?? []
+        const [waits] = held
+        if (waits !== undefined && waits.untilMs <= nowMs) this.#late(held.shift() ?? waits)
         if (this.#isStuck(partition, nowMs) && !this.#fencing.has(partition)) this.#begin(partition)
       }
     })
@@ -172,7 +174,7 @@ export class GoingOver {
         this.#giveUp(partition)
         this.#writer.fenced(this.was, partition)
       } else if (this.#home.nowMs > this.#sinceMs + leaveMs && (yield* hasFenced(this.next, partition)))
-        yield* this.#leave(partition)
+        this.#leave(partition)
     })
   }
 
@@ -183,19 +185,22 @@ export class GoingOver {
     for (const one of onWay) one.unknown("no answer came before another client took the place of this one")
   }
 
-  #leave(partition: number): Effect.Effect<void> {
-    if (this.#isEnded || this.over.has(partition)) return Effect.void
+  #leave(partition: number): void {
+    if (this.#isEnded || this.over.has(partition)) return
     const { name: transport } = this.was.client.transport
     const { topic } = this.#writer
     const detail = `partition ${partition} of ${topic} is left at the client before`
+    // Told by itself: whoever leaves the last partition is ended with it.
+    this.#home.run(
+      Telemetry.warn(
+        `partition ${partition} of ${topic} has another client now, and the one before has not said within ${leaveMs / 1000} seconds that nothing it sent can still land: events without an answer are sent again, and may be stored twice or out of order`
+      )
+    )
     this.#giveUp(partition)
     this.#writer.leave(
       this.was,
       partition,
       new TransportError({ reason: "Disconnected", transport, operation: "fence", detail })
-    )
-    return Telemetry.warn(
-      `partition ${partition} of ${topic} has another client now, and the one before has not said within ${leaveMs / 1000} seconds that nothing it sent can still land: events without an answer are sent again, and may be stored twice or out of order`
     )
   }
 }
@@ -203,10 +208,8 @@ export class GoingOver {
 /** A driver that does not end its fence is left with it. */
 function hasFenced({ writer }: Opened, partition: number): Effect.Effect<boolean> {
   const fence = Effect.exit(Effect.suspend(() => writer.fence(partition)))
-  const ended = Effect.acquireUseRelease(
-    Effect.forkDetach(Effect.interruptible(fence), { startImmediately: true }),
-    (fiber) => Effect.timeoutOption(Fiber.join(fiber), fenceMs),
-    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
+  return Effect.map(
+    Effect.timeoutOption(leaving(fence), fenceMs),
+    (exit) => Option.isSome(exit) && Exit.isSuccess(exit.value)
   )
-  return Effect.map(ended, (exit) => Option.isSome(exit) && Exit.isSuccess(exit.value))
 }
