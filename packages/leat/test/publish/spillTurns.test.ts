@@ -218,6 +218,7 @@ describe("a turn of a process that only reads", () => {
           })
         })
         yield* until("all is sent on", () => legRow(leat)?.stored === 2, 120_000)
+        expect(yield* texts(places)).toEqual(["0", "1"])
       })
     )
   })
