@@ -24,6 +24,7 @@ import type { Teller } from "./Teller.ts"
 import { WallClock } from "./WallClock.ts"
 import type { World } from "./World.ts"
 import { sinkOf } from "./worldRoutes.ts"
+import { waitUntil } from "../waitUntil.ts"
 
 /** What became of a story. */
 export interface Told {
@@ -34,6 +35,9 @@ export interface Told {
   /** The facts. */
   readonly chronicle: Chronicle
 }
+
+/** How long what only announces drops may be on its way at the end, in milliseconds. */
+const markersMs = 120_000
 
 /**
  * Tells the story of a world, one stage for each of its clusters. Fails when a stage cannot be opened or read back.
@@ -200,6 +204,17 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   yield* emptyFallbacks(party)
   yield* within(party, "a replay", Fiber.awaitAll(party.replaying.map(({ fiber }) => fiber)))
   for (const group of world.groups) yield* endGroup(party, group)
+  const open = tellers.filter(({ isClosing }) => !isClosing)
+  const isHeld = () => open.some(({ leat }) => leat.sinks().some(({ bufferedBytes }) => bufferedBytes > 0))
+  // A flush waits for no marker.
+  if (isHeld())
+    yield* Effect.ignore(
+      waitUntil(
+        "the buffers are empty",
+        Effect.sync(() => !isHeld()),
+        { withinMs: markersMs }
+      )
+    )
   for (const { leat, index, isClosing } of tellers)
     for (const { sink, bufferedBytes } of isClosing ? [] : leat.sinks())
       if (bufferedBytes > 0) chronicle.notice("leaked", `leat ${index} holds ${bufferedBytes} bytes for ${sink}, empty`)
