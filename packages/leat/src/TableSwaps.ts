@@ -7,6 +7,7 @@ import type { ContractInfo } from "./contract/Contract.ts"
 import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
 import type { Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
+import { stillGoingOver } from "./routes/switch/SwitchableCluster.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
@@ -114,15 +115,15 @@ export class TableSwaps {
       const now = routes.clusters.get(name)
       const open = clusters.get(name)
       if (now === undefined || open === undefined || isSameSection(was, now)) return []
-      if (open.isGoingOver)
-        return [{ name, preparing: Effect.fail(new Error("is still going over from the section before")) }]
+      if (open.isGoingOver && !open.isStuck) return [{ name, preparing: Effect.fail(new Error(stillGoingOver)) }]
       const found = this.#candidates.get(name)
       // Another one may have been opened under its name meanwhile.
       const next = found !== undefined && open.isFor(found.candidate) ? found : clusters.successor(open, now)
       // Noted before it is tried: what cannot be opened is given back with the rest.
       this.#candidates.set(name, next)
       const { candidate } = next
-      return open.isComplete(candidate) ? [] : [{ name, preparing: open.complete(candidate) }]
+      if (open.isComplete(candidate) && !open.isGoingOver) return []
+      return [{ name, preparing: Effect.andThen(open.complete(candidate), open.relieved(candidate)) }]
     })
   }
 

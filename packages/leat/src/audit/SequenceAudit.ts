@@ -57,6 +57,8 @@ export interface Tally {
 interface PartitionFacts {
   /** Whether reading begins behind the first record that there ever was. */
   readonly isCutAtStart: boolean
+  /** Whether that is because such records were deleted. */
+  readonly isShortened: boolean
   /** Whether compaction or retention has taken records away between those that are read. */
   isHoled: boolean
   /** Whether it is of the fallback, in which events of each bucket stay that are not in the topic. */
@@ -103,8 +105,9 @@ export class SequenceAudit {
     this.#sample = sample
   }
 
-  partition(partition: number, isCutAtStart: boolean, isOfFallback = false): void {
-    this.#partitions.set(partition, { isCutAtStart, isHoled: false, isOfFallback })
+  partition(partition: number, isShortened: boolean, isOfFallback = false, isFromTime = false): void {
+    const isCutAtStart = isShortened || isFromTime
+    this.#partitions.set(partition, { isCutAtStart, isShortened, isHoled: false, isOfFallback })
   }
 
   /** Positions of the partition hold nothing: `reason` says why. */
@@ -264,8 +267,8 @@ export class SequenceAudit {
   }
 
   #isAnyCut(of?: "fallback"): boolean {
-    return [...this.#partitions.values()].some(
-      ({ isCutAtStart, isHoled, isOfFallback }) => (isCutAtStart || isHoled) && (of === undefined || isOfFallback)
+    return [...this.#partitions.values()].some(({ isCutAtStart, isShortened, isHoled, isOfFallback }) =>
+      of === undefined ? isCutAtStart || isHoled : isOfFallback && (isShortened || isHoled)
     )
   }
 }

@@ -3,7 +3,7 @@ import { Effect, Stream } from "effect"
 import { list } from "../deadLetters/listLetters.ts"
 import { type Counts, newCounts } from "../ledger/Counts.ts"
 import type { EventId } from "../record/EventId.ts"
-import { fallbackTopic } from "../record/fallbackTopic.ts"
+import { fallbackPartitions, fallbackTopic } from "../record/fallbackTopic.ts"
 import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
 import {
   type AuditedLedger,
@@ -16,7 +16,7 @@ import {
 import { checkedAudit } from "./checkedAudit.ts"
 
 /** What an audit needs of a transport. */
-export type AuditedTransport = Pick<Transport, "read" | "bounds">
+export type AuditedTransport = Pick<Transport, "read" | "bounds"> & Partial<Pick<Transport, "topics">>
 
 /** What is audited, and with what it is compared. */
 export interface AuditOptions {
@@ -180,10 +180,14 @@ const placesOf = Effect.fnUntraced(function* (
     index,
     isOfFallback: false
   }))
-  const beside = fallbackTopic({ cluster, topic: name }, own.length)
-  for (const fallback of fallbacks)
-    for (const bounds of yield* orNone(fallback.bounds(beside, group)))
-      places.push({ transport: fallback, topic: beside, bounds, index: places.length, isOfFallback: true })
+  for (const fallback of fallbacks) {
+    // A topic that has got more partitions has another one of each number that it had.
+    const there = fallback.topics === undefined ? [] : yield* fallback.topics
+    const found = there.filter((one) => fallbackPartitions(one, { cluster, topic: name }) !== undefined)
+    for (const beside of new Set([...found, fallbackTopic({ cluster, topic: name }, own.length)]))
+      for (const bounds of yield* orNone(fallback.bounds(beside, group)))
+        places.push({ transport: fallback, topic: beside, bounds, index: places.length, isOfFallback: true })
+  }
   return places
 })
 
@@ -203,8 +207,7 @@ const readPartition = Effect.fnUntraced(function* (
   audit: SequenceAudit,
   visit: (timeMs: number, position: Position) => void
 ) {
-  // Of the fallback nothing is looked at before that time either: what is shown to be missing was published later.
-  audit.partition(index, start > 0n || (fromTimeMs !== undefined && !isOfFallback), isOfFallback)
+  audit.partition(index, start > 0n, isOfFallback, fromTimeMs !== undefined)
   // Where reading begins at a time, the positions before it are not looked at.
   let next = fromTimeMs === undefined ? start : undefined
   const take = ({ records, next: after, gap }: ReceivedBatch) =>
@@ -249,8 +252,8 @@ function summed(verdicts: ReadonlyArray<Verdict>, events: number) {
 /** The dead letters of a group, by what became of them, beside each topic that it reads; none where it has never had one. */
 const lettersOf = Effect.fnUntraced(function* (places: ReadonlyArray<PlaceOfEvents>, group: string) {
   const counts = { open: 0, replayed: 0, dropped: 0 }
-  const read = new Map(places.map((place) => [place.transport, place.topic]))
-  for (const [transport, name] of read)
+  const read = new Map(places.map((place) => [`${place.isOfFallback} ${place.topic}`, place]))
+  for (const { transport, topic: name } of read.values())
     yield* list(transport, { topic: name, group }, { state: "all" }).pipe(
       Stream.runForEach(({ resolution }) => Effect.sync(() => void counts[resolution?.how ?? "open"]++)),
       Effect.catchIf(

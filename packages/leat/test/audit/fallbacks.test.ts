@@ -1,5 +1,5 @@
 /** Audits of a topic a part of which has stayed in a fallback after an outage. */
-import { Effect } from "effect"
+import { Clock, Effect, Stream } from "effect"
 import { Audit, memoryTransport } from "leat"
 import { describe, expect, it } from "vitest"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
@@ -44,6 +44,40 @@ describe("an audit of a topic whose fallback keeps what it has", () => {
       Effect.fnUntraced(function* (places) {
         const { group } = yield* audited(places, { group: "readers" })
         expect(group).toMatchObject({ settled: 0, waiting: 8 })
+      })
+    )
+  })
+
+  it("misses nothing that stood before the time from which on it is asked", () => {
+    const places = fallbackPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, { back: "stay" })
+        for (let at = 0; at < 5; at++) yield* notes.publish(note("k", String(at)))
+        yield* Effect.sleep("1 hour")
+        const fromTimeMs = yield* Clock.currentTimeMillis
+        places.farFaults = isAway
+        for (let at = 5; at < 8; at++) yield* notes.publish(note("k", String(at)))
+        const since = yield* Effect.orDie(audited(places, { fromTimeMs }))
+        expect(since).toMatchObject({ events: 3, missing: 0, lossRatio: 0 })
+      })
+    )
+  })
+
+  it("reads the fallback of the partitions that the topic had before it got more", () => {
+    story(
+      Effect.fnUntraced(function* (places) {
+        const transport = memoryTransport(places.far)
+        const grown: Audit.AuditedTransport = {
+          read: (topic, partition, range) => (partition === 1 ? Stream.empty : transport.read(topic, partition, range)),
+          bounds: (...asked) =>
+            Effect.map(transport.bounds(...asked), (rows) => [...rows, { partition: 1, start: 0n, end: 0n }])
+        }
+        const fallbacks = [memoryTransport(places.near)]
+        expect(yield* Audit.topic(grown, "notes", { cluster: "far", fallbacks })).toMatchObject({
+          events: 8,
+          missing: 0
+        })
       })
     )
   })

@@ -173,10 +173,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit does not read what stays in a fallback",
     file: "audit/auditTopic.ts",
-    find: `for (const fallback of fallbacks)
-    for`,
-    replace: `for (const fallback of [] as typeof fallbacks)
-    for`,
+    find: `for (const fallback of fallbacks) {`,
+    replace: `for (const fallback of [] as typeof fallbacks) {`,
     foundBy: "audit/fallbacks.test.ts",
     test: "finds there what the topic does not have"
   },
@@ -203,5 +201,21 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     replace: `index: bounds.partition, isOfFallback: true`,
     foundBy: "audit/fallbacks.test.ts",
     test: "finds there what the topic does not have"
+  },
+  {
+    name: "an audit since a time misses what stood before it, in a fallback",
+    file: "audit/auditTopic.ts",
+    find: `isOfFallback, fromTimeMs !== undefined)`,
+    replace: `isOfFallback, fromTimeMs !== undefined && !isOfFallback)`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "misses nothing that stood before the time"
+  },
+  {
+    name: "an audit reads the fallback of as many partitions as there are now",
+    file: "audit/auditTopic.ts",
+    find: `new Set([...found, fallbackTopic(`,
+    replace: `new Set([...found.slice(0, 0), fallbackTopic(`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "reads the fallback of the partitions"
   }
 ]

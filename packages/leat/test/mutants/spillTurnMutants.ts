@@ -168,5 +168,13 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     replace: `const lineMsMax = 4000`,
     foundBy: ended,
     test: "comes in the end where the spill takes long"
+  },
+  {
+    name: "a publisher waits for the question of a reader",
+    file: "publish/spill/SpillDrain.ts",
+    find: `Effect.map(leaving(fenced), (failure)`,
+    replace: `Effect.map(fenced, (failure)`,
+    foundBy: ended,
+    test: "is asked for by a fence that keeps no publisher"
   }
 ]

@@ -148,18 +148,18 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a client is taken over that has nothing open that was opened since",
     file: "TableSwaps.ts",
-    find: `return open.isComplete(candidate) ? []`,
-    replace: `return candidate.client !== undefined ? []`,
+    find: `if (open.isComplete(candidate) && !open.isGoingOver) return []`,
+    replace: `if (candidate.client !== undefined && !open.isGoingOver) return []`,
     foundBy: sections,
     test: "a leg of its table"
   },
   {
     name: "the next section does not wait for the one before",
-    file: "TableSwaps.ts",
-    find: `if (open.isGoingOver)`,
-    replace: `if (name === "")`,
-    foundBy: sections,
-    test: "one after the other"
+    file: "routes/switch/SwitchableCluster.ts",
+    find: `return Array.from(this.#writers).some((writer) => writer.isGoingOver)`,
+    replace: `return false`,
+    foundBy: "publish/otherSections.test.ts",
+    test: "comes one after the other"
   },
   {
     name: "a client stays open that does not take over",
@@ -262,5 +262,21 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `yield* Scope.provide(this.#opening, this.#scope)`,
     foundBy: "publish/otherSections.test.ts",
     test: "where its driver never opens and cannot be interrupted"
+  },
+  {
+    name: "what goes over to a client that has died is stuck for ever",
+    file: goingOver,
+    find: `if (yield* hasFenced(by, partition)) this.#leave(partition)`,
+    replace: `if (this.#isEnded && (yield* hasFenced(by, partition))) this.#leave(partition)`,
+    foundBy: "publish/deadClients.test.ts",
+    test: "is followed by the next one"
+  },
+  {
+    name: "an answer that makes no sense breaks the callback of its driver",
+    file: "routes/switch/SwitchedWriter.ts",
+    find: `answeredRuns(runs, this.#from, this.#to)`,
+    replace: `runs`,
+    foundBy: writer,
+    test: "makes no sense for none"
   }
 ]

@@ -48,6 +48,27 @@ describe("another section of a cluster whose client does nothing any more", () =
     expect(warned.filter((line) => line.includes("partition 0 of notes has another client now"))).toHaveLength(1)
   })
 
+  it("is followed by the next one, which is right, where it has died before it took everything over", () =>
+    story(
+      Effect.gen(function* () {
+        const { leat, notes, main: one } = yield* openMirrored([timed], as("one"))
+        yield* notes.publish(note("k", "1"))
+        one.dead = { user: "one", how: "refuses" }
+        notes.offer(note("k", "2"))
+        yield* Effect.sleep("2 seconds")
+        yield* leat.swapRoutes(documentOf(2, [timed], as("two")))
+        yield* Effect.sleep("30 seconds")
+        one.dead = { user: ["one", "two"], how: "refuses" }
+        const early = yield* Effect.flip(leat.swapRoutes(documentOf(3, [timed], as("three"))))
+        expect(early.message).toContain("is still going over from the section before")
+        yield* Effect.sleep("40 seconds")
+        yield* leat.swapRoutes(documentOf(3, [timed], as("three")))
+        yield* Effect.sleep("2 minutes")
+        expect(rowOf(leat, "main/notes")).toMatchObject({ stored: 2, balanced: true })
+        expect((yield* stored(one.broker)).map(({ text }) => text)).toEqual(["1", "2"])
+      })
+    ))
+
   it.each<Death>(["refuses", "throws", "never answers"])(
     "is proven in bounded time, however many topics are open: it %s",
     (how) =>

@@ -19,8 +19,8 @@ export class Cluster {
   faults: FaultPlan = {}
   /** Where whoever opens it from now on gets to. */
   elsewhere: MemoryBroker | undefined
-  /** A user whose client does nothing any more, and how that shows. */
-  dead: { readonly user: string; readonly how: Death } | undefined
+  /** Users whose clients do nothing any more, and how that shows. */
+  dead: { readonly user: string | ReadonlyArray<string>; readonly how: Death } | undefined
 
   constructor(name: string) {
     const inner = faultDriver(memoryDriver(this.broker), { send: (call) => this.faults.send?.(call) })
@@ -72,7 +72,7 @@ export class Cluster {
   }
 
   #isDead(by: string): boolean {
-    return this.dead !== undefined && by === ` by ${this.dead.user}`
+    return [this.dead?.user ?? []].flat().some((user) => by === ` by ${user}`)
   }
 
   #asked<A, R>(by: string, asked: Effect.Effect<A, TransportError, R>): Effect.Effect<A, TransportError, R> {

@@ -206,6 +206,34 @@ describe("a turn of a process that only reads", () => {
     }
   })
 
+  it("is asked for by a fence that keeps no publisher from the spill, whatever its driver does with it", () => {
+    const places = spillPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        yield* leftBehind(places, ["0"])
+        let isHung = true
+        const { leat, notes } = yield* openSpilling(places, {
+          far: ({ openWriter }) => ({
+            openWriter: (topic) =>
+              Effect.map(openWriter(topic), (writer) => ({
+                ...writer,
+                fence: (partition) =>
+                  Effect.uninterruptible(
+                    isHung ? Effect.delay(writer.fence(partition), "1 minute") : writer.fence(partition)
+                  )
+              }))
+          })
+        })
+        yield* Effect.sleep("3 seconds")
+        yield* Effect.timeout(notes.publish(note("k", "1"), durable), "1 second")
+        isHung = false
+        places.faults = {}
+        yield* until("all is sent on", () => legRow(leat)?.stored === 2, 120_000)
+        expect(yield* texts(places)).toEqual(["0", "1"])
+      })
+    )
+  })
+
   it("comes in the end where the spill takes long to give its lanes", () => {
     const places = spillPlaces()
     spillStory(

@@ -4,6 +4,7 @@ import { batchOf, type Run, type Writer } from "leat/transport"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Client, type Opened } from "../../src/routes/switch/Client.js"
+import { answeredRuns } from "../../src/transport/answeredRuns.js"
 import { SwitchedWriter } from "../../src/routes/switch/SwitchedWriter.js"
 import { monotonicMs } from "../../src/Wake.js"
 import { story } from "../publish/stories.js"
@@ -61,7 +62,7 @@ const begin = Effect.gen(function* () {
   const send = (at: number, timeoutMs = 1000) =>
     writer.send(0, batch, at, at + 1, timeoutMs, (runs) => {
       told.push(
-        ...runs.map(({ from, fate, error }) =>
+        ...answeredRuns(runs, at, at + 1).map(({ from, fate, error }) =>
           [from, fate, error?.reason].filter((word) => word !== undefined).join(" ")
         )
       )
@@ -139,6 +140,24 @@ describe("a writer that goes over", () => {
       })
     )
   )
+
+  it("takes an answer that makes no sense for none, and breaks nobody's callback", () =>
+    story(
+      Effect.gen(function* () {
+        const { writer, one, two, send } = yield* begin
+        for (const at of [0, 1]) send(at)
+        const [first, second] = one.handed
+        for (const runs of [[null], undefined, [{ from: 7, to: Number.NaN, fate: "perhaps" }]])
+          expect(() => first?.answer(runs as never)).not.toThrow()
+        second?.answer([{ from: 1, to: 2, fate: "stored" }])
+        writer.switch(two.opened)
+        send(2, 10_000)
+        // What had no answer that anybody understands is fenced first.
+        expect(two.all).toEqual([])
+        yield* Effect.sleep("3 seconds")
+        expect(two.all).toEqual([2])
+      })
+    ))
 
   it("keeps the order of what is sent while what it held is handed over", () =>
     story(

@@ -9,6 +9,7 @@
 import { Effect, type Fiber, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
+import { leaving } from "../../transport/endWithin.ts"
 import type { Position } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
@@ -98,7 +99,8 @@ export class SpillDrain {
     const { leg } = this.#home
     if (this.#pump.transport.capabilities.fencing === "none") return Effect.succeed(true)
     const fenced = boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
-    return Effect.map(fenced, (failure) => failure === undefined)
+    // Whoever publishes meanwhile does not wait for a driver that goes on with it.
+    return Effect.map(leaving(fenced), (failure) => failure === undefined)
   }
 
   /** Nothing stands before a position any more. */

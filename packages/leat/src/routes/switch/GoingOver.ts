@@ -72,6 +72,11 @@ export class GoingOver {
     if (!this.#isEnded) this.#looking = this.#home.fork(this.#look)
   }
 
+  /** Whether what cannot be fenced is to be left by now. */
+  get isStuck(): boolean {
+    return this.#home.nowMs > this.#sinceMs + leaveMs
+  }
+
   /** Nobody writes any more. */
   end(): void {
     this.#isEnded = true
@@ -160,6 +165,16 @@ export class GoingOver {
     return onWay.length === 0 ? this.#writer.isInDoubt(partition) : nowMs > this.#sinceMs + waitsMs
   }
 
+  /** Partitions that could have been left by now, if the next client could fence, are left where this one can. */
+  relieved(by: Opened): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      for (let partition = 0; partition < this.#writer.partitions; partition++) {
+        if (this.#isEnded || this.over.has(partition) || !this.isStuck) continue
+        if (yield* hasFenced(by, partition)) this.#leave(partition)
+      }
+    })
+  }
+
   #begin(partition: number): void {
     const fiber = this.#home.fork(this.#fence(partition))
     this.#fencing.set(partition, fiber)
@@ -173,8 +188,7 @@ export class GoingOver {
       if (!canFence || (yield* hasFenced(this.was, partition))) {
         this.#giveUp(partition)
         this.#writer.fenced(this.was, partition)
-      } else if (this.#home.nowMs > this.#sinceMs + leaveMs && (yield* hasFenced(this.next, partition)))
-        this.#leave(partition)
+      } else if (this.isStuck && (yield* hasFenced(this.next, partition))) this.#leave(partition)
     })
   }
 

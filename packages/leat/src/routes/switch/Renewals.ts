@@ -38,7 +38,8 @@ export class Renewals {
     return Effect.gen({ self: this }, function* () {
       const given = this.#clusters.given(name)
       const open = this.#clusters.get(name)
-      if (open === undefined || given?.config === undefined || given.isAsking || open.isGoingOver) return
+      if (open === undefined || given?.config === undefined || given.isAsking || (open.isGoingOver && !open.isStuck))
+        return
       const read = yield* Effect.result(resolveReferences(section.config, this.#readers))
       if (Result.isFailure(read)) {
         const faults = read.failure.map(({ path, message }) => `${path}: ${message}`).join("; ")
@@ -57,7 +58,8 @@ export class Renewals {
       (trial) =>
         Effect.gen({ self: this }, function* () {
           const { candidate } = trial.next
-          const proving = Effect.result(Effect.timeoutOption(open.complete(candidate), readyMsMax))
+          const preparing = Effect.andThen(open.complete(candidate), open.relieved(candidate))
+          const proving = Effect.result(Effect.timeoutOption(preparing, readyMsMax))
           const proven = yield* Effect.catchDefect(proving, (defect) =>
             Effect.succeed(Result.fail(new Error(`the driver broke: ${String(defect)}`)))
           )

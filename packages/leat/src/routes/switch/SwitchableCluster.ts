@@ -11,6 +11,9 @@ import { Client, closed, openedAt } from "./Client.ts"
 import { facadeOf } from "./facadeOf.ts"
 import { SwitchedWriter, type WriterHome } from "./SwitchedWriter.ts"
 
+/** Why another section has to wait, behind the name of the cluster. */
+export const stillGoingOver = "is still going over from the section before"
+
 export class SwitchableCluster implements WriterHome {
   readonly transport: Transport
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
@@ -72,6 +75,23 @@ export class SwitchableCluster implements WriterHome {
   /** Whether partitions are still at the client before the present one. */
   get isGoingOver(): boolean {
     return Array.from(this.#writers).some((writer) => writer.isGoingOver)
+  }
+
+  /** Whether they have been for so long that another client may relieve them. */
+  get isStuck(): boolean {
+    return Array.from(this.#writers).some((writer) => writer.isStuck)
+  }
+
+  /**
+   * Fails while partitions are still at the client before. What has been stuck there for long is left for this candidate: the present client may not
+   * reach the cluster any more either.
+   */
+  relieved({ writers }: Candidate<unknown>): Effect.Effect<void, Error> {
+    const relieving = Effect.forEach(writers, ([writer, opened]) => writer.relieved(opened), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return Effect.andThen(relieving, () => (this.isGoingOver ? Effect.fail(new Error(stillGoingOver)) : Effect.void))
   }
 
   /** The candidate takes the place of the present client, in one step. */

@@ -4,6 +4,7 @@
  */
 import { Deferred, Effect, Exit, type Fiber, Scope } from "effect"
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
+import { answeredRuns } from "../../transport/answeredRuns.ts"
 import { unknownRun } from "../../transport/Sending.ts"
 import type { Position, Run, TransportError, Writer } from "../../transport/index.ts"
 import { closed, type Opened } from "./Client.ts"
@@ -54,7 +55,8 @@ class Handed {
 
   /** Whatever the driver says, and however often, is told on. */
   readonly told = (runs: ReadonlyArray<Run>): void => {
-    this.#writer.answered(this, this.#opened, this.#partition, runs)
+    // A driver may say anything, which is no reason to break its callback.
+    this.#writer.answered(this, this.#opened, this.#partition, answeredRuns(runs, this.#from, this.#to))
     this.answer(runs)
   }
 
@@ -95,6 +97,11 @@ export class SwitchedWriter implements Writer {
   /** Whether some partition is still at the client that it had. */
   get isGoingOver(): boolean {
     return this.#going !== undefined
+  }
+
+  /** Whether some could have been left by now, if the next client could fence. */
+  get isStuck(): boolean {
+    return this.#going?.isStuck === true
   }
 
   /** Where a partition is now. */
@@ -192,6 +199,11 @@ export class SwitchedWriter implements Writer {
     const going = new GoingOver(this, this.#now, next, this.#home)
     this.#going = going
     going.begin()
+  }
+
+  /** What goes over for long is left where another client, which is proven, can fence. */
+  relieved(by: Opened): Effect.Effect<void> {
+    return Effect.suspend(() => this.#going?.relieved(by) ?? Effect.void)
   }
 
   /** Nothing is left at the client that it had. */
