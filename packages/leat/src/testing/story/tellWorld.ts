@@ -204,8 +204,8 @@ const bringToEnd = Effect.fnUntraced(function* (party: Party) {
   yield* emptyFallbacks(party)
   yield* within(party, "a replay", Fiber.awaitAll(party.replaying.map(({ fiber }) => fiber)))
   for (const group of world.groups) yield* endGroup(party, group)
-  const open = tellers.filter(({ isClosing }) => !isClosing)
-  const isHeld = () => open.some(({ leat }) => leat.sinks().some(({ bufferedBytes }) => bufferedBytes > 0))
+  const staying = tellers.filter(({ isClosing }) => !isClosing)
+  const isHeld = () => staying.some(({ leat }) => leat.sinks().some(({ bufferedBytes }) => bufferedBytes > 0))
   // A flush waits for no marker.
   if (isHeld())
     yield* Effect.ignore(
