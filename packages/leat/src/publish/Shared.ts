@@ -35,7 +35,14 @@ export class Shared<A, E> {
     this.#open = open
     const close = Effect.suspend(() => {
       this.#isClosed = true
-      return Effect.forEach(Array.from(this.#entries), ([name, entry]) => this.#end(name, entry), { discard: true })
+      const ended = Effect.forEach(Array.from(this.#entries), ([name, entry]) => this.#end(name, entry), {
+        discard: true
+      })
+      // What its last holder closes at this moment is waited for too: it may use what is closed next.
+      const others = Effect.suspend(() =>
+        Effect.forEach(Array.from(this.#closing.values()), Deferred.await, { discard: true })
+      )
+      return Effect.andThen(ended, others)
     })
     Effect.runSync(Scope.addFinalizer(scope, close))
   }

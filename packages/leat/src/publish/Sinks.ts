@@ -330,10 +330,13 @@ export class Sinks {
   }
 
   /** The cluster of a leg, once it says how many partitions the topic has, or would have. */
-  #reached({ cluster, sink, topic }: Leg) {
+  #reached(leg: Leg) {
+    const { cluster, sink, topic } = leg
     return Effect.gen({ self: this }, function* () {
       const transport = yield* this.#options.transports.get(cluster)
-      const partitions = yield* this.#persistently(sink, transport.partitionsOf(topic))
+      const asked = Effect.suspend(() => transport.partitionsOf(topic))
+      const known = Effect.catchDefect(asked, (defect) => Effect.fail(defectOf(leg, defect)))
+      const partitions = yield* this.#persistently(sink, known)
       return { transport, partitions }
     })
   }

@@ -277,9 +277,9 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the next member of a spill waits for what the last one had",
-    file: "publish/spill/SpillMember.ts",
-    find: `endWithin(Scope.close(scope, exit), memberMs)`,
-    replace: `endWithin(Scope.close(scope, exit), memberMs * 1000)`,
+    file: "routes/switch/facadeOf.ts",
+    find: `endWithin(Scope.close(member, Exit.void), patienceMs)`,
+    replace: `endWithin(Scope.close(member, Exit.void), patienceMs * 1000)`,
     foundBy: hangs,
     test: "joins anew although its driver never lets go"
   },

@@ -61,8 +61,8 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     file: "publish/spill/SinkSpill.ts",
     find: `if (records > 0 && (this.spill.isReady || this.#drain.isWanted))`,
     replace: `if (records > 0)`,
-    foundBy,
-    test: "is given to a publisher that starts later"
+    foundBy: ended,
+    test: "leaves to others to say what stays"
   },
   {
     name: "a process that reads shows for ever what its last turn has left in the spill",

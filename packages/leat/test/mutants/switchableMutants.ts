@@ -108,8 +108,8 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is being opened stays with a dead client",
     file: "routes/switch/SwitchableCluster.ts",
-    find: `Effect.raceFirst(openedAt(client, topic), Deferred.await(client.left))`,
-    replace: `Effect.raceFirst(openedAt(client, topic), Effect.as(Effect.never, Deferred.await(client.left)))`,
+    find: `Effect.raceFirst(openedAt(client, topic, own), Deferred.await(client.left))`,
+    replace: `Effect.raceFirst(openedAt(client, topic, own), Effect.as(Effect.never, Deferred.await(client.left)))`,
     foundBy: dead,
     test: "answers what was asked"
   },
@@ -278,5 +278,13 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `runs`,
     foundBy: writer,
     test: "makes no sense for none"
+  },
+  {
+    name: "what the last holder closes is not waited for when all is closed",
+    file: "publish/Shared.ts",
+    find: `return Effect.andThen(ended, others)`,
+    replace: `return Effect.andThen(ended, Effect.andThen(Effect.void, others === undefined ? others : Effect.void))`,
+    foundBy: "publish/Shared.test.ts",
+    test: "has closed when its scope has"
   }
 ]

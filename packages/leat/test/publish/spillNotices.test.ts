@@ -183,7 +183,8 @@ describe("drops that a record of a spill was to announce", () => {
           next.notes.offer(note("k", "2"))
           yield* until("it is found", () => (next.leat.sinks()[0]?.spilled?.records ?? 0) > 0)
           expect(next.leat.sinks()[0]?.spilled?.records).toBe(1)
-          refuse(places, 1)
+          // Both together, and then the marker alone.
+          refuse(places, 2)
           yield* until("it is gone", () => next.leat.sinks()[0]?.spilled?.bytes === 0)
           expect(next.leat.halted()).toEqual([])
           expect(places.far.topic("notes.undelivered").partitions[0]?.end).toBe(0n)

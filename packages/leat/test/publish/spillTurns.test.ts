@@ -234,6 +234,26 @@ describe("a turn of a process that only reads", () => {
     )
   })
 
+  it("leaves to others to say what stays in the spill when its process ends", () => {
+    const places = spillPlaces()
+    const warned = spillStory(
+      Effect.gen(function* () {
+        const setting = { ...patient, spill: { rate: 1 } }
+        yield* leftBehind(places, ["0", "1", "2"], setting)
+        places.faults = slow("notes")
+        const reading = yield* Scope.make()
+        const { leat } = yield* Scope.provide(openSpilling(places, setting), reading)
+        yield* until("its turn has sent one on", () => leat.sinks()[0]?.spilled?.records === 2, 60_000)
+        places.faults = isAway
+        yield* Effect.sleep("20 seconds")
+        expect(leat.sinks()[0]?.spilled?.records).toBe(2)
+        yield* Scope.close(reading, Exit.void)
+      })
+    )
+    // The process that has left them said so.
+    expect(warned.filter((line) => line.includes("stay in the spill"))).toHaveLength(1)
+  })
+
   it("comes in the end where the spill takes long to give its lanes", () => {
     const places = spillPlaces()
     spillStory(

@@ -4,7 +4,6 @@
  * hold the lane.
  */
 import { Deferred, Effect, Exit, Scope, Stream } from "effect"
-import { endWithin } from "../../transport/endWithin.ts"
 import type { Lane, Subscription } from "../../transport/index.ts"
 import { ofPartition } from "../sendOn/ofPartition.ts"
 import { againMs, answerMs, textOf } from "./answers.ts"
@@ -15,9 +14,6 @@ export const spillGroup = "leat.spill"
 
 /** How often the wait for a lane gets twice as long, at most: it begins with that for an answer. */
 const longerMax = 5
-
-/** How long what a member had is waited for when it has ended, in milliseconds. */
-const memberMs = 60_000
 
 export class SpillMember {
   /** Why it has failed, where no lane has come since. */
@@ -47,11 +43,11 @@ export class SpillMember {
     const once = Effect.suspend(() => Stream.runForEach(transport.subscribe(subscription), taken))
     // Which `broken` is that of this member is asked before it begins: its first lane may break at once.
     const begun = Effect.suspend(() => Effect.raceFirst(once, Deferred.await(this.#broken)))
-    // A driver may not let go of what a member had: the next one is not kept from beginning.
+    // A driver that does not let go of what a member had is waited for by its cluster, and not for ever.
     const member = Effect.acquireUseRelease(
       Effect.sync(() => Scope.makeUnsafe()),
       (scope) => Scope.provide(begun, scope),
-      (scope, exit) => endWithin(Scope.close(scope, exit), memberMs)
+      (scope, exit) => Scope.close(scope, exit)
     )
     const ended = Effect.map(Effect.exit(member), (exit) => {
       if (Exit.isFailure(exit)) this.trouble = textOf(exit.cause)

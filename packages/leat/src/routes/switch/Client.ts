@@ -56,10 +56,13 @@ export interface Opened {
   readonly scope: Scope.Closeable
 }
 
-/** In a scope of its own, closed when it fails. */
-export function openedAt(client: Client, topic: string): Effect.Effect<Opened, TransportError> {
+/** In a scope of its own, closed when it fails; whoever may not hear of it gives the scope, and closes it. */
+export function openedAt(
+  client: Client,
+  topic: string,
+  scope: Scope.Closeable = Scope.makeUnsafe()
+): Effect.Effect<Opened, TransportError> {
   return Effect.uninterruptibleMask((restore) => {
-    const scope = Scope.makeUnsafe()
     const opening = Effect.exit(restore(Scope.provide(client.transport.openWriter(topic), scope)))
     return Effect.flatMap(opening, (exit) =>
       Exit.isSuccess(exit)

@@ -131,7 +131,8 @@ export class SwitchableCluster implements WriterHome {
         for (;;) {
           const client = this.#client
           client.hold()
-          const opening = Effect.raceFirst(openedAt(client, topic), Deferred.await(client.left))
+          const own = Scope.makeUnsafe()
+          const opening = Effect.raceFirst(openedAt(client, topic, own), Deferred.await(client.left))
           const exit = yield* Effect.exit(restore(opening))
           const isPresent = client === this.#client
           if (isPresent && Exit.isSuccess(exit)) {
@@ -140,7 +141,8 @@ export class SwitchableCluster implements WriterHome {
             yield* Scope.addFinalizerExit(scope, closingOf(writer))
             return writer
           }
-          if (Exit.isSuccess(exit)) yield* closed(exit.value)
+          // Also what was opened in the moment in which nobody waited for it any more.
+          yield* closed({ scope: own })
           yield* client.release
           if (Exit.isFailure(exit) && (isPresent || Exit.hasInterrupts(exit)))
             return yield* Effect.failCause(exit.cause)
