@@ -384,12 +384,25 @@ const cases: ReadonlyArray<Case> = [
     }
   },
   {
+    says: "a call that was interrupted when it had found no room, and did not stand in line yet",
+    kinds: [],
+    tell: (hand) => {
+      hand.stored(1, 0)
+      const call = hand.begin(2)
+      call.attemptedAt = hand.chronicle.tick()
+      call.attempts = 1
+      hand.chronicle.end(call, "gone")
+      hand.books({ offered: 1 })
+    }
+  },
+  {
     says: "a call that was interrupted after it had begun, and is not counted",
     kinds: ["unbalanced"],
     tell: (hand) => {
       hand.stored(1, 0)
       const call = hand.begin(2)
       call.attemptedAt = hand.chronicle.tick()
+      call.attempts = 2
       hand.chronicle.end(call, "gone")
       hand.books({ offered: 1 })
     }

@@ -29,6 +29,8 @@ export interface Call {
   readonly beganAt: number
   /** When it was first encoded: from then on it stands in the queue. */
   attemptedAt: number | undefined
+  /** How often its event was encoded. */
+  attempts: number
   admittedAt: number | undefined
   endedAt: number | undefined
   said: Said | undefined
@@ -418,6 +420,7 @@ export class Chronicle {
       ...call,
       beganAt: this.tick(),
       attemptedAt: undefined,
+      attempts: 0,
       admittedAt: undefined,
       endedAt: undefined,
       said: undefined,

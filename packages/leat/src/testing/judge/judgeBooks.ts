@@ -1,5 +1,5 @@
 /** What the ledgers say, against the journal and against what was asked. */
-import type { Chronicle, StreamBooks, Verdict } from "./Chronicle.ts"
+import type { Call, Chronicle, StreamBooks, Verdict } from "./Chronicle.ts"
 
 export function judgeBooks(chronicle: Chronicle): ReadonlyArray<Verdict> {
   const evidence = [...streams(chronicle), ...legs(chronicle)]
@@ -12,8 +12,7 @@ function* streams(chronicle: Chronicle): Iterable<string> {
     const name = `leat ${leat}, stream ${stream}`
     const calls = Array.from(chronicle.calls.values()).filter((call) => call.leat === leat && call.stream === stream)
     if (waiting !== 0) yield `${name}: ${waiting} wait, and nobody is there`
-    // Who is interrupted before the first step of a call has asked for nothing.
-    const unasked = calls.filter(({ said, attemptedAt }) => said === "gone" && attemptedAt === undefined).length
+    const unasked = calls.filter(isUnasked).length
     if (offered > calls.length || offered < calls.length - unasked)
       yield `${name}: ${offered} offered, and ${calls.length} calls were made`
     const own = Array.from(chronicle.legs.values()).filter((leg) => leg.leat === leat && leg.stream === stream)
@@ -88,4 +87,12 @@ function* legs(chronicle: Chronicle): Iterable<string> {
     if (others !== recovered + taken)
       yield `${name}: ${recovered} recovered, and ${others} more have ended than the journal has`
   }
+}
+
+/**
+ * Who is interrupted before the first step of a call has asked for nothing. So has a `publish` that has found no room and is interrupted before it
+ * stands in line: it is encoded once more for that.
+ */
+function isUnasked({ said, api, attempts, admittedAt }: Call): boolean {
+  return said === "gone" && (attempts === 0 || (api === "publish" && attempts === 1 && admittedAt === undefined))
 }

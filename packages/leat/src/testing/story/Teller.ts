@@ -167,7 +167,10 @@ export class Teller {
       key: ({ key }) => key,
       encodeInto: (note, writer) => {
         const call = this.chronicle.calls.get(serialOf(note.text) ?? -1)
-        if (call !== undefined) call.attemptedAt ??= this.chronicle.tick()
+        if (call !== undefined) {
+          call.attemptedAt ??= this.chronicle.tick()
+          call.attempts++
+        }
         if (note.text.endsWith("invalid")) throw new Error("this text cannot be encoded")
         storyNotes.encodeInto(note, writer)
       }
