@@ -1,6 +1,7 @@
-import { Stream } from "effect"
-import { memory } from "leat"
+import { Effect, Stream } from "effect"
+import { memory, MemoryBroker, memoryDriver } from "leat"
 import { open, RouteError, TransportError } from "leat/promise"
+import type { Driver } from "leat/transport"
 import { describe, expect, it, vi } from "vitest"
 import { bent, routes } from "./consume/support.ts"
 import { noteContract } from "./contracts/Note.ts"
@@ -165,5 +166,31 @@ describe("leat/promise", () => {
     // @ts-expect-error JavaScript gives no handler.
     await expect(notes.handleBatch("readers", 5)).rejects.toThrow("handler: is no function")
     await expect(notes.subscribe("readers", { concurrency: 0 }).next()).rejects.toThrow("concurrency: 0")
+  })
+
+  it("leaves nothing open where its own routes have a fault: the cluster of the fleet was open by then", async () => {
+    const inner = memoryDriver(new MemoryBroker({ partitions: 1 }))
+    let [opened, closed] = [0, 0]
+    const counted: Driver = {
+      ...inner,
+      name: "own",
+      open: (...asked) =>
+        Effect.andThen(
+          Effect.acquireRelease(
+            Effect.sync(() => void opened++),
+            () => Effect.sync(() => void closed++)
+          ),
+          inner.open(...asked)
+        )
+    }
+    const document = {
+      version: 1,
+      clusters: { a: { transport: "other" } },
+      routes: [{ match: { stream: "*" }, to: [{ cluster: "a", topic: "t" }] }]
+    }
+    const control = { cluster: { transport: "own" } }
+    const opening = open({ source: "test", drivers: [counted], control, routes: document })
+    await expect(opening).rejects.toThrow("no driver named other")
+    expect([opened, closed]).toEqual([1, 1])
   })
 })

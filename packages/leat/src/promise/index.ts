@@ -216,6 +216,10 @@ export class PromiseLeat implements AsyncDisposable {
  */
 export async function open(options: LeatOptions): Promise<PromiseLeat> {
   const scope = Effect.runSync(Scope.make())
-  const leat = await Effect.runPromise(warningsApart(Scope.provide(Leat.make(options), scope)))
+  // What was open before it failed, as the cluster of the control stream, is nobody's.
+  const making = Effect.onExit(Scope.provide(Leat.make(options), scope), (exit) =>
+    Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
+  )
+  const leat = await Effect.runPromise(warningsApart(making))
   return new PromiseLeat(leat, scope)
 }

@@ -677,5 +677,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `letters.filter((_, index) => index >= 0)`,
     foundBy: "consume/deadLetterPartitions.test.ts",
     test: "stored in part not stored again"
+  },
+  {
+    name: "what was open before a leat could not be opened stays open",
+    file: "promise/index.ts",
+    find: `Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)`,
+    replace: `Exit.isSuccess(exit) ? Effect.void : Effect.void`,
+    foundBy: "promise.test.ts",
+    test: "leaves nothing open where its own routes"
   }
 ]
