@@ -343,6 +343,6 @@ describe("an audit of what leat published", () => {
     }
     expect(events).toBeGreaterThan(1000)
     expect(dropped).toBeGreaterThan(10)
-    expect(stayed).toBeGreaterThan(10)
+    expect(stayed).toBeGreaterThan(0)
   })
 })

@@ -155,7 +155,7 @@ describe("shrinkWorld", () => {
 
 describe("simulateWorld", () => {
   it("tells with no more mishaps than there may be", () => {
-    const many = drawWorld(9)
+    const many = drawWorld(11)
     expect(simulateWorld(many).chronicle.mishaps.length).toBeGreaterThan(3)
     const told = simulateWorld({ ...many, mishapsMax: 2 })
     // Large events and streams that are opened are no faults, and are told all the same.
