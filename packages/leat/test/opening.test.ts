@@ -56,6 +56,29 @@ const closedOf = (exit: Exit.Exit<unknown, unknown>) => {
 }
 
 describe("opening", () => {
+  it("fails as any other where its driver breaks when it is asked for partitions, and the next one works", () =>
+    story(
+      Effect.gen(function* () {
+        const inner = memoryDriver(new MemoryBroker())
+        let asked = 0
+        const breaking: Driver = {
+          ...inner,
+          open: (...opening) =>
+            Effect.map(inner.open(...opening), (transport) => ({
+              ...transport,
+              partitionsOf: (topic) =>
+                asked++ < 400 ? Effect.die(new Error("not today")) : transport.partitionsOf(topic)
+            }))
+        }
+        const leat = yield* Leat.make({ source: "test", drivers: [breaking] })
+        const error = yield* Effect.flip(leat.stream(noteContract()))
+        expect(error).toMatchObject({ _tag: "TransportError" })
+        expect(error.message).toContain("not today")
+        asked = 400
+        yield* leat.stream(noteContract())
+      })
+    ))
+
   it("of a stream whose cluster does not answer keeps no other stream, transport or table waiting", () =>
     story(
       Effect.gen(function* () {

@@ -302,7 +302,8 @@ describe("an audit of what leat published", () => {
 
   it("has no false alarm in worlds of faults", { timeout: 120_000 }, () => {
     let [events, dropped, stayed] = [0, 0, 0]
-    for (let seed = 1; seed <= 40; seed++) {
+    // Until enough has stayed in a fallback; a day's changes move that from seed to seed.
+    for (let seed = 1; seed <= 40 || (stayed <= 10 && seed <= 120); seed++) {
       const drawn = drawWorld(seed)
       // What legs set aside leaves gaps by its nature too; the worlds' own judge compares audits with what it knows of those.
       // It misses what was published while a leg was not in the table (decision 46): those that come and go are there from the beginning to the end.
@@ -343,6 +344,6 @@ describe("an audit of what leat published", () => {
     }
     expect(events).toBeGreaterThan(1000)
     expect(dropped).toBeGreaterThan(10)
-    expect(stayed).toBeGreaterThan(0)
+    expect(stayed).toBeGreaterThan(10)
   })
 })

@@ -286,5 +286,21 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `return Effect.andThen(ended, Effect.andThen(Effect.void, others === undefined ? others : Effect.void))`,
     foundBy: "publish/Shared.test.ts",
     test: "has closed when its scope has"
+  },
+  {
+    name: "a topic that is opened when nobody waits any more stays open",
+    file: "routes/switch/SwitchableCluster.ts",
+    find: `yield* closed({ scope: own })`,
+    replace: `if (Exit.isSuccess(exit)) yield* closed({ scope: own })`,
+    foundBy: "routes/SwitchableCluster.test.ts",
+    test: "closes a topic that is opened in the moment"
+  },
+  {
+    name: "what a driver dies of when it is asked for partitions is told as it is",
+    file: "publish/Sinks.ts",
+    find: `Effect.catchDefect(asked, (defect) => Effect.fail(defectOf(leg, defect)))`,
+    replace: `asked`,
+    foundBy: "opening.test.ts",
+    test: "breaks when it is asked for partitions"
   }
 ]
