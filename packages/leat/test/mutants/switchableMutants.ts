@@ -127,7 +127,7 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     find: `if (this.#users === 0) return this.#closed`,
     replace: `if (this.#isLeft) return this.#closed`,
     foundBy: sections,
-    test: "one after the other"
+    test: "each client is closed once"
   },
   {
     name: "a subscription stays with the old client",
