@@ -4,7 +4,7 @@
  *
  * A table names the version that it is based on, a step of a move the step of its own stream: streams do not disturb each other.
  */
-import type { ControlRecord, TableRecord } from "./ControlRecord.ts"
+import type { ControlRecord, PlacedRecord, TableRecord } from "./ControlRecord.ts"
 import {
   abandoned,
   directed,
@@ -15,6 +15,7 @@ import {
   left,
   opened,
   placed,
+  reads,
   retired,
   sealed,
   sealing,
@@ -121,7 +122,10 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
       return withoutMember(control, record.member, record.beats)
     case "snapshot":
       return control
+    case "placed":
+      return withPlaced(control, record)
     case "joined":
+    case "reads":
     case "left":
     case "sealing":
     case "drained":
@@ -138,19 +142,26 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
   }
 }
 
-type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "beat" | "forgotten" | "snapshot" }>
+type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "placed" | "beat" | "forgotten" | "snapshot" }>
 
 function withTable(control: Control, { document, places }: TableRecord, said: Said): Control {
   const streams = new Map(control.streams)
   for (const [stream, place] of places) {
     const placement = streams.get(stream)
-    const next = placement === undefined ? placed(place) : directed(placement, place)
+    const next = placement === undefined ? placed(place, control.members.keys()) : directed(placement, place)
     // The document and where its streams lie would say different things.
     if (next === undefined) return control
     streams.set(stream, next)
   }
   const version = control.version + 1
   return { ...control, version, document, history: keptWith(control.history, { ...said, version, document }), streams }
+}
+
+/** The first one counts. */
+function withPlaced(control: Control, { stream, base, place, epoch }: PlacedRecord): Control {
+  if (base !== control.version || control.streams.has(stream)) return control
+  const placement = placed(place, control.members.keys(), epoch)
+  return { ...control, streams: new Map(control.streams).set(stream, placement) }
 }
 
 /** The oldest are forgotten. Two that are as long as may be always stay: the last one can be taken back. */
@@ -183,6 +194,8 @@ function stepped(control: Control, placement: Placement, record: StepRecord): Pl
   switch (record.kind) {
     case "joined":
       return joined(placement, record.member)
+    case "reads":
+      return reads(placement, record.group)
     case "left":
       return left(placement, record.member, record.upTo)
     case "sealing":

@@ -17,6 +17,7 @@ export type Positions = ReadonlyArray<number>
 
 export type ControlRecord =
   | TableRecord
+  | PlacedRecord
   /** An incarnation writes a stream. It sends nothing before it has read this back. */
   | { readonly kind: "joined"; readonly stream: string; readonly member: string }
   /** It writes the stream no more, and all that it sent has its answer. It never joins again. */
@@ -44,6 +45,8 @@ export type ControlRecord =
       readonly member: string
       readonly upTo: Positions
     }
+  /** A group reads a stream: an epoch is not retired before it has settled it. */
+  | { readonly kind: "reads"; readonly stream: string; readonly group: string }
   /** A group has settled all of the epoch. */
   | { readonly kind: "handedOver"; readonly stream: string; readonly epoch: number; readonly group: string }
   /** Nobody needs the epoch any more; `groups` are all that its old transport knows. */
@@ -62,6 +65,20 @@ export interface TableRecord {
   /** As its author wrote it. */
   readonly document: string
   readonly places: ReadonlyMap<string, Place>
+}
+
+/**
+ * From here on it is known where a stream lies, so that it can be moved. All processes of the fleet are its writers, whether they have written it or
+ * not: one writes nothing before it has read its first beat back, so that each is a process of the fleet here, or reads this before it writes.
+ */
+export interface PlacedRecord {
+  readonly kind: "placed"
+  readonly stream: string
+  /** The version of the table that says so. */
+  readonly base: number
+  readonly place: Place
+  /** What its records say there; 1 or more. */
+  readonly epoch: number
 }
 
 /** A member has nothing left in its old lanes, nothing in flight and nothing in doubt. `upTo`: the end of each partition, read after that. */

@@ -11,6 +11,8 @@ export interface Placement {
   readonly lastEpoch: number
   readonly epochs: ReadonlyArray<Epoch>
   readonly writers: ReadonlyMap<string, "joined" | "left" | "givenUp">
+  /** That read the stream: an epoch is retired when all of them have settled it. */
+  readonly groups: ReadonlySet<string>
 }
 
 export interface Epoch {

@@ -23,6 +23,8 @@ export const listMax = 4096
 export const membersMax = 4096
 export const streamsMax = 4096
 export const writersMax = 4096
+/** A first epoch is below it; so is the epoch of a leg in a document. */
+export const epochMax = 2 ** 31
 /** Epochs of one stream; retired ones are kept in a number of their own. */
 export const epochsMax = 64
 export const groupsMax = 1024
@@ -111,10 +113,11 @@ function heldBy(placement: Placement): Held {
   return held
 }
 
-function counted({ epochs, writers }: Placement): Held {
+function counted({ epochs, writers, groups }: Placement): Held {
   let bytes = fixedBytesMax
   let excess = more(writers.size, writersMax, "writers") ?? more(epochs.length, epochsMax, "epochs")
-  for (const writer of writers.keys()) bytes += bytesOf(writer)
+  excess ??= more(groups.size, groupsMax, "groups")
+  for (const one of [...writers.keys(), ...groups]) bytes += bytesOf(one)
   for (const { place: at, begin, end, swept, drained, over, handedOver } of epochs) {
     bytes += fixedBytesMax + bytesOf(at.cluster) + bytesOf(at.topic)
     bytes += bytesOfPositions(begin) + bytesOfPositions(end) + bytesOfPositions(swept)
@@ -139,6 +142,11 @@ const name: Check = (value) =>
 
 const count: Check = (value) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : "has to be a whole number that is not negative"
+
+const epoch: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) < epochMax
+    ? undefined
+    : `has to be a whole number from 1 to ${epochMax - 1}`
 
 const document: Check = (value) =>
   typeof value === "string" && value.length <= documentCharsMax && value.isWellFormed()
@@ -189,9 +197,11 @@ const partBytes: Check = (value) =>
 
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   table: { base: count, document, places: mapOf("places", place) },
+  placed: { stream: name, base: count, place, epoch },
   beat: { member: name, version: count, refused },
   forgotten: { member: name, beats: count },
   joined: { stream: name, member: name },
+  reads: { stream: name, group: name },
   left: { stream: name, member: name, upTo: positions },
   sealing: { stream: name, base: count },
   drained: { stream: name, epoch: count, attempt: count, member: name, upTo: positions },

@@ -85,6 +85,8 @@ const kinds: { readonly [K in ControlRecord["kind"]]: readonly [number: number, 
   givenUp: [19, { stream: one(1, name), epoch: one(2, count), member: one(3, name), upTo: positions(4) }],
   handedOver: [20, { stream: one(1, name), epoch: one(2, count), group: one(3, name) }],
   retired: [21, { stream: one(1, name), base: one(2, count), epoch: one(3, count), groups: list(4, name, listMax) }],
+  placed: [23, { stream: one(1, name), base: one(2, count), place: one(3, place), epoch: one(4, count) }],
+  reads: [24, { stream: one(1, name), group: one(2, name) }],
   snapshot: [22, { upTo: one(1, count), part: one(2, count), parts: one(3, count), bytes: one(4, bytes) }]
 }
 
@@ -162,7 +164,8 @@ const placement = message<Placement>({
   step: one(1, count),
   lastEpoch: one(2, count),
   epochs: list(3, epoch, epochsMax),
-  writers: mapOf(4, name, oneOf("joined", "left", "givenUp"), writersMax)
+  writers: mapOf(4, name, oneOf("joined", "left", "givenUp"), writersMax),
+  groups: setOf(5, name, groupsMax)
 })
 
 const member = message<ControlMember>({

@@ -8,14 +8,15 @@ import { type Epoch, endsOf, isSamePlace, isSameTopic, isSweeping, type Placemen
 
 type RecordOf<Kind extends ControlRecord["kind"]> = Extract<ControlRecord, { readonly kind: Kind }>
 
-/** The placement of a stream that nobody knew. */
-export function placed(place: Place): Placement {
+/** The placement of a stream that nobody knew: `members` may write it already. */
+export function placed(place: Place, members: Iterable<string>, epoch = 1): Placement {
   const begin = Array.from({ length: place.partitions }, () => 0)
   return {
     step: 1,
-    lastEpoch: 1,
-    epochs: [{ ...plannedEpoch(1, place), phase: "open", begin }],
-    writers: new Map()
+    lastEpoch: epoch,
+    epochs: [{ ...plannedEpoch(epoch, place), phase: "open", begin }],
+    writers: new Map(Array.from(members, (member) => [member, "joined"] as const)),
+    groups: new Set()
   }
 }
 
@@ -128,6 +129,10 @@ export function givenUp(placement: Placement, record: RecordOf<"givenUp">): Plac
   return accounted(gone(placement, record.member, "givenUp"), record.member, record.upTo)
 }
 
+export function reads(placement: Placement, group: string): Placement | undefined {
+  return placement.groups.has(group) ? undefined : { ...placement, groups: new Set([...placement.groups, group]) }
+}
+
 export function handedOver(placement: Placement, { epoch, group }: RecordOf<"handedOver">): Placement | undefined {
   const found = placement.epochs.find((one) => one.epoch === epoch)
   if (found === undefined || !isOver(found) || found.handedOver.has(group)) return undefined
@@ -136,12 +141,12 @@ export function handedOver(placement: Placement, { epoch, group }: RecordOf<"han
   return kept(placement, found, { handedOver: new Set([...found.handedOver, group]) })
 }
 
-/** Not while somebody who was passed over may still write there: nobody would read it. */
+/** Not while somebody who was passed over may still write there, or a group has to read it: nobody would. */
 export function retired(placement: Placement, { epoch, groups }: RecordOf<"retired">): Placement | undefined {
   const index = placement.epochs.findIndex((one) => one.epoch === epoch)
   const found = placement.epochs[index]
   if (found === undefined || !mayRetire(placement, index)) return undefined
-  if (!groups.every((group) => found.handedOver.has(group))) return undefined
+  if (![...placement.groups, ...groups].every((group) => found.handedOver.has(group))) return undefined
   return withoutHistory(changed(placement, found, { phase: "retired" }))
 }
 

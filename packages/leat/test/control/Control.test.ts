@@ -145,6 +145,43 @@ describe("the fold of the control stream", () => {
     expect(phases(apply(given, table(2, a)))).toEqual(["1 abandoned", "3 planned"])
   })
 
+  it("places a stream once, with the processes that there are as its writers", () => {
+    const fleet = folded(
+      { kind: "table", base: 0, document: "d", places: new Map() },
+      { kind: "beat", member: "one", version: 1, refused: "" },
+      { kind: "beat", member: "two", version: 0, refused: "" }
+    )
+    const places: ControlRecord = { kind: "placed", stream, base: 1, place: a, epoch: 4 }
+    expect(apply(fleet, { ...places, base: 0 })).toBe(fleet)
+    const at = apply(fleet, places)
+    expect(placement(at)).toMatchObject({
+      step: 1,
+      lastEpoch: 4,
+      epochs: [{ epoch: 4, place: a, phase: "open", begin: [0, 0] }]
+    })
+    expect([...placement(at).writers]).toEqual([
+      ["one", "joined"],
+      ["two", "joined"]
+    ])
+    expect(apply(at, { ...places, place: b })).toBe(at)
+    expect(standingOf(placement(at), "two")).toEqual({ does: "send", epoch: 4 })
+    expect(phases(apply(at, table(1, b)))).toEqual(["4 open", "5 planned"])
+  })
+
+  it("retires no epoch before all groups that read the stream have settled it, whoever names which", () => {
+    const open = [drained, sealed, { kind: "opened", stream, base: 4, begin: [7] } as const].reduce<Control>(
+      apply,
+      moving
+    )
+    const read = apply(open, { kind: "reads", stream, group: "positions" })
+    expect(apply(read, { kind: "reads", stream, group: "positions" })).toBe(read)
+    const retired: ControlRecord = { kind: "retired", stream, base: 5, epoch: 1, groups: [] }
+    expect(apply(read, retired)).toBe(read)
+    const over = apply(read, { kind: "handedOver", stream, epoch: 1, group: "positions" })
+    expect(phases(apply(over, retired))).toEqual(["1 retired", "2 open"])
+    expect(phases(apply(open, retired))).toEqual(["1 retired", "2 open"])
+  })
+
   it("skips kinds that it does not know, and says so", () => {
     const newer = apply(moving, { kind: "split" } as unknown as ControlRecord)
     expect(newer).toEqual({ ...moving, unknownKinds: new Set(["split"]) })

@@ -85,6 +85,8 @@ function wordsOf(record: ControlRecord): string {
       return `swept up to ${record.upTo.join()}`
     case "givenUp":
       return `${record.member} given up`
+    case "placed":
+    case "reads":
     case "joined":
     case "left":
     case "beat":

@@ -52,6 +52,11 @@ describe("the codec of control records", () => {
       { table: { base: 3, document: "d", places: { s: { cluster: "c", topic: "t", partitions: 2 } } } }
     ],
     [{ kind: "joined", stream: "s", member: "m" }, { joined: { stream: "s", member: "m" } }],
+    [
+      { kind: "placed", stream: "s", base: 3, place: { cluster: "c", topic: "t", partitions: 2 }, epoch: 4 },
+      { placed: { stream: "s", base: 3, place: { cluster: "c", topic: "t", partitions: 2 }, epoch: 4 } }
+    ],
+    [{ kind: "reads", stream: "s", group: "g" }, { reads: { stream: "s", group: "g" } }],
     [{ kind: "left", stream: "s", member: "m", upTo: [1, 0] }, { left: { stream: "s", member: "m", up_to: [1, 0] } }],
     [{ kind: "beat", member: "m", version: 2, refused: "no" }, { beat: { member: "m", version: 2, refused: "no" } }],
     [{ kind: "forgotten", member: "m", beats: 2 }, { forgotten: { member: "m", beats: 2 } }],

@@ -514,7 +514,7 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "moves",
-        find: "if (!groups.every((group) => found.handedOver.has(group))) return undefined",
+        find: "if (![...placement.groups, ...groups].every((group) => found.handedOver.has(group))) return undefined",
         replace: "void groups"
       }
     ],

@@ -31,6 +31,14 @@ export const recordOfFleet: fc.Arbitrary<ControlRecord> = fc.oneof(
     })
   },
   fc.record({ kind: fc.constant("joined"), stream, member }),
+  fc.record({
+    kind: fc.constant("placed"),
+    stream,
+    base: small,
+    place,
+    epoch: fc.integer({ min: 1, max: 3 })
+  }),
+  fc.record({ kind: fc.constant("reads"), stream, group }),
   fc.record({ kind: fc.constant("left"), stream, member, upTo: positions }),
   fc.record({ kind: fc.constant("beat"), member, version: small, refused: fc.constantFrom("", "version 3: no") }),
   fc.record({ kind: fc.constant("forgotten"), member, beats: fc.nat({ max: 2 }) }),
