@@ -28,6 +28,7 @@ import { type Control, routesSource, type RoutesSource } from "./routesSource.ts
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
 import { HeldLegs, type HeldLegsOptions } from "./publish/HeldLegs.ts"
+import { KeptOpen } from "./publish/KeptOpen.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
@@ -82,8 +83,6 @@ interface Asked {
   readonly contract: Contract<unknown>
   /** Who waits for it. The stream is forgotten with the last of them, when it is not open by then. */
   callers: number
-  /** Whether it is open until the leat closes. */
-  isHeld: boolean
 }
 
 /** What is open by name and shared: opened by the first that needs it, closed with the last. */
@@ -104,6 +103,8 @@ class OpenedLeat implements OpenLeat {
   readonly #scopes: Scopes
   readonly #runtime: Runtime
   readonly #shared: SharedParts
+  /** What the application has asked for: open until the leat closes. */
+  readonly #kept: { readonly transports: KeptOpen<Transport>; readonly streams: KeptOpen<OpenStream> }
   /** By stream. */
   readonly #asked = new Map<string, Asked>()
   readonly #sinks: Sinks
@@ -156,6 +157,10 @@ class OpenedLeat implements OpenLeat {
         return contract === undefined ? Effect.fail(closedError) : this.#openStream(contract)
       })
     }
+    this.#kept = {
+      transports: new KeptOpen(this.#shared.transports, scopes.transports, this.#closing),
+      streams: new KeptOpen(this.#shared.streams, scopes.streams, this.#closing)
+    }
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
       declared: (cluster) => this.#swaps.clusterOf(cluster),
@@ -193,15 +198,12 @@ class OpenedLeat implements OpenLeat {
   readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, OpenError> =>
     Effect.acquireUseRelease(
       Effect.suspend(() => this.#ask(contract)),
-      (asked) => {
+      () => {
         // One contract per stream, so what was stored under its name has its type.
-        const open = asked.isHeld && !this.isClosing ? this.#streams.get(contract.stream) : undefined
+        const { stream } = contract
+        const open = this.#kept.streams.has(stream) && !this.isClosing ? this.#streams.get(stream) : undefined
         if (open !== undefined) return Effect.succeed(open.stream as EventStream<T>)
-        const opening = this.#held(this.#scopes.streams, this.#shared.streams.get(contract.stream))
-        return Effect.map(opening, ({ stream }) => {
-          asked.isHeld = true
-          return stream as EventStream<T>
-        })
+        return Effect.map(this.#kept.streams.get(stream), (opened) => opened.stream as EventStream<T>)
       },
       (asked) => Effect.sync(() => this.#answered(asked))
     )
@@ -213,7 +215,7 @@ class OpenedLeat implements OpenLeat {
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
     if (faults.length > 0) return Effect.fail(new RouteError({ faults }))
-    const asked = found ?? { contract: contract as Contract<unknown>, callers: 0, isHeld: false }
+    const asked = found ?? { contract: contract as Contract<unknown>, callers: 0 }
     asked.callers++
     this.#asked.set(stream, asked)
     return Effect.succeed(asked)
@@ -226,23 +228,7 @@ class OpenedLeat implements OpenLeat {
     this.#meetings.delete(stream)
   }
 
-  readonly transport = (cluster: string): Effect.Effect<Transport, OpenError> =>
-    this.#held(this.#scopes.transports, this.#shared.transports.get(cluster))
-
-  /** Holds what is shared until `scope` closes; not at all when it could not be had, or the caller gave up waiting. */
-  #held<A>(scope: Scope.Closeable, shared: Effect.Effect<A, OpenError, Scope.Scope>): Effect.Effect<A, OpenError> {
-    const closed = Effect.andThen(Deferred.await(this.#closing), Effect.fail(closedError))
-    return Effect.suspend(() => {
-      if (this.isClosing) return Effect.fail(closedError)
-      return Effect.flatMap(Scope.fork(scope), (holding) =>
-        Effect.raceFirst(Scope.provide(shared, holding), closed).pipe(
-          // Closing interrupts what is being opened, which may be seen before the race is.
-          Effect.catchCause((cause) => (this.isClosing ? Effect.fail(closedError) : Effect.failCause(cause))),
-          Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(holding, Exit.void)))
-        )
-      )
-    })
-  }
+  readonly transport = (cluster: string): Effect.Effect<Transport, OpenError> => this.#kept.transports.get(cluster)
 
   #openTransport(cluster: string): Effect.Effect<Transport, OpenError, Scope.Scope> {
     return Effect.suspend(() => {

@@ -73,3 +73,26 @@ it.live.each(whatIsAskedFor)(
       expect(bytes).toBeLessThan(200_000)
     }).pipe(Effect.scoped)
 )
+
+const asks = [
+  ["again and again", 1],
+  ["by many at once", "unbounded"]
+] as const
+
+it.live.each(asks)("a stream and a transport are asked for %s: nothing of that stays", ([, concurrency]) =>
+  Effect.gen(function* () {
+    const opening = (times: number) =>
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", drivers: [memoryDriver(new MemoryBroker({ partitions: 1 }))] })
+        const both = Effect.andThen(leat.transport("memory"), leat.stream(noteContract()))
+        yield* Effect.forEach(Array.from({ length: times }), () => both, { discard: true, concurrency })
+      })
+    // What is compiled on the way there is nobody's.
+    yield* opening(3000)
+    const before = yield* heldBytes
+    yield* opening(6000)
+    const bytes = (yield* heldBytes) - before
+    // More than 2,600 KB when each stayed.
+    expect(bytes).toBeLessThan(500_000)
+  }).pipe(Effect.scoped)
+)

@@ -195,5 +195,13 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "publish/removedLegs.test.ts",
     test: "keeps no flush waiting"
+  },
+  {
+    name: "whoever asks again for what is open holds it once more",
+    file: "publish/KeptOpen.ts",
+    find: `Exit.isSuccess(exit) && this.#isFirst(name)`,
+    replace: `Exit.isSuccess(exit) && (this.#isFirst(name) || true)`,
+    foundBy: "growth.test.ts",
+    test: "nothing of that stays"
   }
 ]

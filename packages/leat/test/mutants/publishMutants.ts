@@ -317,7 +317,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream that may close again is given away",
     file: "Leat.ts",
-    find: `asked.isHeld && !this.isClosing`,
+    find: `this.#kept.streams.has(stream) && !this.isClosing`,
     replace: `!this.isClosing`,
     foundBy: "opening.test.ts",
     test: "by the first of two"
