@@ -461,8 +461,11 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     context: yield* Effect.context<never>(),
     references
   }
-  const leat = new OpenedLeat(options, drivers, { routes, control: from.control }, identity, scopes, runtime)
-  yield* Effect.addFinalizer(() => leat.close)
+  // In one step: the leat looks at its references from the first moment on, until it is closed.
+  const leat = yield* Effect.acquireRelease(
+    Effect.sync(() => new OpenedLeat(options, drivers, { routes, control: from.control }, identity, scopes, runtime)),
+    ({ close }) => close
+  )
   yield* leat.announce
   yield* from.follow(leat)
   return leat

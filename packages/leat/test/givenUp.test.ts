@@ -3,6 +3,7 @@ import { Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
 import { PowerLossBroker, powerLossDriver, simulate } from "leat/testing"
 import type { ClusterConfig, Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
+import { References } from "../src/routes/References.js"
 import { noteContract } from "./contracts/Note.js"
 import { kept, note, stepsMax } from "./publish/stories.js"
 
@@ -75,6 +76,12 @@ function counted(driver: Driver): Driver {
 const controlled = (drivers: ReadonlyArray<Driver>) =>
   Leat.make({ source: "test", control: { cluster: { transport: "powerLoss" } }, routes: routesOf({}), drivers })
 
+/** Its section has a reference, so it looks again and again at what that stands for. */
+const renewing = (drivers: ReadonlyArray<Driver>) => {
+  const renewed = Leat.make({ source: "test", routes: routesOf({}, "${env:USER}"), drivers })
+  return Effect.provideService(renewed, References, { variable: () => "one", file: () => Effect.fail("is not there") })
+}
+
 const things: Readonly<Record<string, Begun>> = {
   "a stream": aStream({}),
   "a stream with a best-effort leg": aStream({ required: false }),
@@ -83,6 +90,10 @@ const things: Readonly<Record<string, Begun>> = {
   "a subscription": aSubscription(),
   "a subscription of a fallback": aSubscription({ policy: "falling", fallback: { cluster: "near", back: "stay" } }),
   "another section of two clusters": anotherSection,
+  "a leat with references": {
+    begin: (_, drivers) => Effect.flatMap(renewing(drivers), (leat) => leat.stream(noteContract())),
+    works: (_, drivers) => Effect.flatMap(renewing(drivers), published)
+  },
   "a leat with a control stream": {
     begin: (_, drivers) => controlled(drivers),
     works: Effect.fnUntraced(function* (_, drivers) {
