@@ -334,9 +334,7 @@ export class Sinks {
     const { cluster, sink, topic } = leg
     return Effect.gen({ self: this }, function* () {
       const transport = yield* this.#options.transports.get(cluster)
-      const asked = Effect.suspend(() => transport.partitionsOf(topic))
-      const known = Effect.catchDefect(asked, (defect) => Effect.fail(defectOf(leg, defect)))
-      const partitions = yield* this.#persistently(sink, known)
+      const partitions = yield* this.#persistently(sink, transport.partitionsOf(topic))
       return { transport, partitions }
     })
   }

@@ -6,9 +6,10 @@
  * would cost a fiber; who leaves a lane gives it back with `released`.
  */
 import { type Array as Arr, type Cause, Clock, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { textOfThrown } from "../given/thrown.ts"
 import { warn } from "../Telemetry.ts"
 import { monotonicMs } from "../Wake.ts"
-import type { Lane, Transport } from "./index.ts"
+import { type Lane, type Transport, TransportError } from "./index.ts"
 
 /** Calls of one kind that were left and have not ended, until the next one waits: a driver that never answers must not hold ever more. */
 const leftMax = 3
@@ -152,60 +153,51 @@ function isFree({ fibers, isWell }: Left): boolean {
   return isWell || fibers.size < leftMax
 }
 
-/** The transport of a driver, whose calls can be left. */
+/** The transport of a driver, whose calls can be left, and fail where the driver breaks. */
 export function leavableTransport(transport: Transport): Transport {
   const calls = new LeavableCalls(transport.name)
-  const { topics, trim } = transport
-  const result: Transport = {
-    name: transport.name,
-    capabilities: transport.capabilities,
+  const { name, capabilities, topics, trim } = transport
+  /** What it breaks with may pass, as what nobody knows. */
+  const broken = (operation: string) => (defect: unknown) => {
+    const detail = `the driver broke: ${textOfThrown(defect)}`
+    return new TransportError({ reason: "Unknown", transport: name, operation, detail, cause: defect })
+  }
+  const asked = <A>(operation: string, about: string, call: () => Effect.Effect<A, TransportError>) => {
+    const answer = Effect.catchDefect(Effect.suspend(call), (defect) => Effect.fail(broken(operation)(defect)))
+    return calls.call(`${operation} ${about}`.trimEnd(), answer)
+  }
+  return {
+    name,
+    capabilities,
+    // What it breaks with then says whoever opens.
     openWriter: (topic) =>
       calls.call(
         `openWriter ${topic}`,
         Effect.suspend(() => transport.openWriter(topic))
       ),
-    partitionsOf: (topic) =>
-      calls.call(
-        `partitionsOf ${topic}`,
-        Effect.suspend(() => transport.partitionsOf(topic))
-      ),
+    partitionsOf: (topic) => asked("partitionsOf", topic, () => transport.partitionsOf(topic)),
     // The scope of the caller is that of the member; the stream has one of its own.
     subscribe: (subscription) =>
       Stream.flatMap(Stream.fromEffect(Effect.scope), (member) => {
         const lanes = Stream.suspend(() => transport.subscribe(subscription))
         const kind = `subscribe ${subscription.group} ${subscription.topic}`
         return Stream.map(pulled(calls, kind, Stream.provideService(lanes, Scope.Scope, member)), (lane) =>
-          leavableLane(transport.name, lane)
+          leavableLane(name, lane)
         )
       }),
-    read: (topic, partition, range) =>
-      pulled(
-        calls,
-        `read ${partition} ${topic}`,
-        Stream.suspend(() => transport.read(topic, partition, range))
-      ),
-    bounds: (topic, group) =>
-      calls.call(
-        `bounds ${group ?? ""} ${topic}`,
-        Effect.suspend(() => transport.bounds(topic, group))
-      ),
-    ensure: (spec) =>
-      calls.call(
-        `ensure ${spec.topic}`,
-        Effect.suspend(() => transport.ensure(spec))
-      )
-  }
-  return {
-    ...result,
-    ...(topics === undefined ? {} : { topics: calls.call("topics", topics) }),
+    read: (topic, partition, range) => {
+      const records = Stream.suspend(() => transport.read(topic, partition, range))
+      const failing = Stream.catchDefect(records, (defect) => Stream.fail(broken("read")(defect)))
+      return pulled(calls, `read ${partition} ${topic}`, failing)
+    },
+    bounds: (topic, group) => asked("bounds", `${group ?? ""} ${topic}`, () => transport.bounds(topic, group)),
+    ensure: (spec) => asked("ensure", spec.topic, () => transport.ensure(spec)),
+    ...(topics === undefined ? {} : { topics: asked("topics", "", () => topics) }),
     ...(trim === undefined
       ? {}
       : {
           trim: (topic, partition, before) =>
-            calls.call(
-              `trim ${partition} ${topic}`,
-              Effect.suspend(() => trim.call(transport, topic, partition, before))
-            )
+            asked("trim", `${partition} ${topic}`, () => trim.call(transport, topic, partition, before))
         })
   }
 }

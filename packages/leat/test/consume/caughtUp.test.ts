@@ -352,18 +352,18 @@ describe("caughtUp", () => {
   })
 
   it("waits out passing faults of the transport, and fails with one that ends the subscription", () => {
-    const failing = (reason: "Unavailable" | "Unauthorized", times: number) =>
+    const faultOf = (reason: "Unavailable" | "Unauthorized" | undefined) =>
+      reason === undefined
+        ? Effect.die(new Error("planted"))
+        : Effect.fail(new TransportError({ reason, transport: "memory", operation: "bounds", detail: "planted" }))
+    const failing = (reason: "Unavailable" | "Unauthorized" | undefined, times: number) =>
       run(
         Effect.gen(function* () {
           let asked = 0
           const driver = bent((transport) => ({
             ...transport,
             bounds: (topic, group) =>
-              topic === "notes" && asked++ < times
-                ? Effect.fail(
-                    new TransportError({ reason, transport: "memory", operation: "bounds", detail: "planted" })
-                  )
-                : transport.bounds(topic, group)
+              topic === "notes" && asked++ < times ? faultOf(reason) : transport.bounds(topic, group)
           }))
           const leat = yield* Leat.make({ source: "test", routes: document(1), drivers: [driver] })
           const notes = yield* streamOf(leat)
@@ -372,7 +372,7 @@ describe("caughtUp", () => {
           return Result.isSuccess(yield* Effect.result(subscription.caughtUp)) ? asked : "failed"
         })
       )
-    expect([failing("Unavailable", 3), failing("Unauthorized", 1)]).toEqual([4, "failed"])
+    expect([failing("Unavailable", 3), failing(undefined, 3), failing("Unauthorized", 1)]).toEqual([4, 4, "failed"])
     expect(
       run(
         Effect.gen(function* () {

@@ -294,13 +294,5 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `if (Exit.isSuccess(exit)) yield* closed({ scope: own })`,
     foundBy: "routes/SwitchableCluster.test.ts",
     test: "closes a topic that is opened in the moment"
-  },
-  {
-    name: "what a driver dies of when it is asked for partitions is told as it is",
-    file: "publish/Sinks.ts",
-    find: `Effect.catchDefect(asked, (defect) => Effect.fail(defectOf(leg, defect)))`,
-    replace: `asked`,
-    foundBy: "opening.test.ts",
-    test: "breaks when it is asked for partitions"
   }
 ]

@@ -95,6 +95,22 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     test: "that settles can be left"
   },
   {
+    name: "what a driver dies of when it is asked is told as it is",
+    file: "transport/leavable.ts",
+    find: `Effect.catchDefect(Effect.suspend(call), (defect) => Effect.fail(broken(operation)(defect)))`,
+    replace: `Effect.suspend(call)`,
+    foundBy: "opening.test.ts",
+    test: "breaks when it is asked for partitions"
+  },
+  {
+    name: "what a driver dies of while it reads is told as it is",
+    file: "transport/leavable.ts",
+    find: `Stream.catchDefect(records, (defect) => Stream.fail(broken("read")(defect)))`,
+    replace: `records`,
+    foundBy: leavable,
+    test: "fails where its driver breaks"
+  },
+  {
     name: "the calls of a driver are waited for, whatever it does",
     file: "routes/openCluster.ts",
     find: `Effect.succeed(leavableTransport(transport))`,

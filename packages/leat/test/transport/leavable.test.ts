@@ -1,4 +1,4 @@
-import { Deferred, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { simulate } from "leat/testing"
 import { type Lane, type Transport, TransportError } from "leat/transport"
@@ -83,8 +83,35 @@ describe("a call of a driver", () => {
         const soon = Effect.andThen(Effect.sleep("1 second"), Effect.fail(error))
         for (const answer of [soon, Effect.fail(error)])
           expect(yield* Effect.flip(call(transportWith(() => answering(answer))))).toBe(error)
-        const broken = yield* Effect.exit(call(transportWith(() => answering(Effect.die("broken")))))
-        expect(broken).toEqual(Exit.die("broken"))
+      })
+    )
+  })
+
+  it.for(calls)("fails where its driver breaks: %s", ([operation, call]) => {
+    const throwing = (): never => {
+      throw new Error("today")
+    }
+    const thrown = { bounds: throwing, ensure: throwing, partitionsOf: throwing, trim: throwing, read: throwing }
+    const broken = [
+      answering(Effect.die(new Error("today"))),
+      answering(Effect.andThen(Effect.sleep("1 second"), Effect.die(new Error("today")))),
+      { ...answering(Effect.sync(throwing)), ...thrown }
+    ]
+    told(
+      Effect.gen(function* () {
+        for (const breaking of broken) {
+          const exit = yield* Effect.exit(call(transportWith(() => breaking)))
+          const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+          // Whoever opens, and whoever joins a group, tells by itself what its driver breaks with.
+          if (operation === "openWriter" || operation === "subscribe") expect(error).toEqual(new Error("today"))
+          else
+            expect(error).toMatchObject({
+              _tag: "TransportError",
+              reason: "Unknown",
+              operation,
+              detail: "the driver broke: Error: today"
+            })
+        }
       })
     )
   })
