@@ -10,7 +10,7 @@ import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./hand
 import { inboxParts, type InboxParts, type PromiseInbox } from "./PromiseInbox.ts"
 import { NotCaughtUp } from "../consume/NotCaughtUp.ts"
 import { NotAwaited } from "./NotAwaited.ts"
-import type { PublishAllCall, PublishCall, Publishing } from "../publish/Publishing.ts"
+import type { PublishAllCall, PublishAllDone, PublishCall, Publishing } from "../publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
 import type { EventBatch } from "../consume/SourceOptions.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
@@ -226,12 +226,14 @@ export class PromiseStream<T> {
     if (wrong !== undefined) return Promise.reject(this.#rejected(wrong))
     return untilAborted<PromiseReceiptAll, PublishAllCall>(
       options.signal,
-      (resolve, reject) =>
-        this.#publishing.startAll(events, options, surroundings(), (told) => {
+      (resolve, reject, isAborted) => {
+        const done: PublishAllDone = (told) => {
           if (told instanceof Error) reject(told)
           else if ("thrown" in told) reject(told.thrown)
           else resolve(receiptOfAll(told))
-        }),
+        }
+        return this.#publishing.startAll(events, options, surroundings(), done, isAborted)
+      },
       ({ receipt }, reason) => {
         const { admitted, outcome } = receiptOfAll(receipt)
         if (admitted === 0) return reason

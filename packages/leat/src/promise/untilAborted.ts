@@ -6,11 +6,12 @@ export interface Call {
 
 /**
  * A promise for the answer of a call, until the signal is aborted: then the call is given up, and the promise rejects with what
- * `given` makes of the reason. Nothing is begun when the signal was aborted before; then it rejects with the reason itself.
+ * `given` makes of the reason. Nothing is begun when the signal was aborted before; then it rejects with the reason itself. What is begun may abort the
+ * signal: then the call looks at `isAborted`, and is given up as soon as it is there.
  */
 export function untilAborted<A, C extends Call>(
   signal: AbortSignal | undefined,
-  begin: (resolve: (value: A) => void, reject: (error: unknown) => void) => C,
+  begin: (resolve: (value: A) => void, reject: (error: unknown) => void, isAborted?: () => boolean) => C,
   given: (call: C, reason: unknown) => unknown
 ): Promise<A> {
   return new Promise((resolve, reject) => {
@@ -24,15 +25,19 @@ export function untilAborted<A, C extends Call>(
       isSettled = true
       signal.removeEventListener("abort", abort)
     }
+    const isAborted = () => signal.aborted
     const call = begin(
       (value) => {
+        if (isAborted()) return
         settle()
         resolve(value)
       },
       (error) => {
+        if (isAborted()) return
         settle()
         reject(error)
-      }
+      },
+      isAborted
     )
     function abort(): void {
       settle()
@@ -40,7 +45,7 @@ export function untilAborted<A, C extends Call>(
       call.giveUp()
     }
     if (isSettled) return
-    if (signal.aborted) abort()
+    if (isAborted()) abort()
     else signal.addEventListener("abort", abort)
   })
 }

@@ -33,6 +33,9 @@ export interface PublishAllCall {
   readonly giveUp: () => void
 }
 
+/** How a `publishAll` ends. `thrown`: what the iterable threw; no more events were offered. */
+export type PublishAllDone = (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
+
 export class Publishing<T> implements Publication {
   readonly stream: string
   readonly incarnation: string
@@ -117,12 +120,16 @@ export class Publishing<T> implements Publication {
     })
   }
 
-  /** As `publishAll`, for whoever has no fiber. `thrown`: what the iterable threw; no more events were offered. */
+  /**
+   * As `publishAll`, for whoever has no fiber. `isGivenUp`: whether whoever begins it gives it up as soon as it is there, for the iterable may say so
+   * before that.
+   */
   startAll(
     events: Iterable<T>,
     options: PublishOptions | undefined,
     around: Surroundings | undefined,
-    done: (told: ReceiptAll | NotStored | { readonly thrown: unknown }) => void
+    done: PublishAllDone,
+    isGivenUp?: () => boolean
   ): PublishAllCall {
     const level = this.#levelOf(options)
     const waiter = new Waiter(level === "durable")
@@ -137,7 +144,7 @@ export class Publishing<T> implements Publication {
     const all = new PublishingAll(
       this.#publisher,
       events,
-      { context: options, around, waiter, schedule: this.#schedule },
+      { context: options, around, waiter, schedule: this.#schedule, isGivenUp },
       (index, told, fault) => {
         // In an outage a million may be rejected for one reason, and each error has a stack of its own.
         if (last?.reason !== told.reason || last.detail !== fault) last = this.#rejected(told, fault)

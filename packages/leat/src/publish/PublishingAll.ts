@@ -23,6 +23,8 @@ interface Shared {
   readonly waiter: Waiter
   /** Runs a task in a later turn. */
   readonly schedule: (task: () => void) => void
+  /** Whether `giveUp` comes as soon as `run` has returned. */
+  readonly isGivenUp: (() => boolean) | undefined
 }
 
 /** What an iterable threw. */
@@ -82,12 +84,15 @@ export class PublishingAll<T> {
   }
 
   #next(): void {
-    const { context, around, waiter } = this.#shared
+    const { context, around, waiter, isGivenUp } = this.#shared
     const turnEnd = this.#index + this.#perTurn
     try {
       for (let step = this.#events.next(); step.done !== true; step = this.#events.next()) {
         // Whoever makes the events may have given up meanwhile: what was told by then is to stay true.
-        if (this.#finished === undefined) return this.#closeEvents()
+        if (this.#finished === undefined || isGivenUp?.() === true) {
+          this.#finished = undefined
+          return this.#closeEvents()
+        }
         const index = this.#index++
         const told = this.#publisher.offerOrWait(step.value, context, around, waiter, this.#isPatient)
         if (told instanceof WaitForRoom) return this.#waitFor(told, index)

@@ -381,11 +381,29 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "an event is offered that was made when its caller had given up",
     file: "publish/PublishingAll.ts",
-    find: `if (this.#finished === undefined) return this.#closeEvents()
-        const index`,
-    replace: `const index`,
+    find: `if (this.#finished === undefined || isGivenUp?.() === true) {`,
+    replace: `if (this.#index < 0) {`,
     foundBy: "promise/publishing.test.ts",
-    test: "offers nothing more when whoever makes the events gives up"
+    test: "gives up: what was told by then stays true"
+  },
+  {
+    name: "an event is offered that was made when its caller had given up before it waited",
+    file: "publish/PublishingAll.ts",
+    find: ` || isGivenUp?.() === true) {`,
+    replace: `) {`,
+    foundBy: "promise/publishing.test.ts",
+    test: "gives up before it has waited"
+  },
+  {
+    name: "a call that is given up while it begins resolves as if nobody had",
+    file: "promise/untilAborted.ts",
+    find: `        if (isAborted()) return
+        settle()
+        resolve(value)`,
+    replace: `        settle()
+        resolve(value)`,
+    foundBy: "promise/publishing.test.ts",
+    test: "hears whoever makes the last event give up"
   },
   {
     name: "a driver that lets nothing be on its way is opened",

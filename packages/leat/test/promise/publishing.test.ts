@@ -399,6 +399,46 @@ describe("publishAll", () => {
     expect(opened.row()).toMatchObject({ offered: opened.row()?.admitted, waiting: 0, balanced: true })
   })
 
+  it.for(["queued", "stored"] as const)(
+    "offers nothing more when whoever makes the events gives up before it has waited: %s",
+    async (level) => {
+      await using opened = await openNotes()
+      const giving = new AbortController()
+      let made = 0
+      let isClosed = false
+      function* events() {
+        try {
+          for (; made < 10; made++) {
+            if (made === 3) giving.abort("enough")
+            yield big("x")
+          }
+        } finally {
+          isClosed = true
+        }
+      }
+      const error = await caught(opened.notes.publishAll(events(), { signal: giving.signal, level }))
+      expect(error).toBeInstanceOf(NotAwaited)
+      expect(error).toMatchObject({ admitted: 3, cause: "enough" })
+      expect({ made, isClosed }).toEqual({ made: 3, isClosed: true })
+      expect(opened.row()).toMatchObject({ offered: 3, admitted: 3 })
+    }
+  )
+
+  it.for([
+    [1, { _tag: "NotAwaited", admitted: 1, cause: "enough" }],
+    [0, new Error("enough")]
+  ] as const)("hears whoever makes the last event give up, behind %d", async ([admitted, told]) => {
+    await using opened = await openNotes()
+    const giving = new AbortController()
+    const events = function* () {
+      if (admitted > 0) yield big("x")
+      giving.abort(admitted > 0 ? "enough" : told)
+    }
+    const error = await caught(opened.notes.publishAll(events(), { signal: giving.signal, level: "queued" }))
+    expect(error).toMatchObject(told)
+    expect(opened.row()?.admitted ?? 0).toBe(admitted)
+  })
+
   it("gives way to others while an iterable has no end", async () => {
     const leg = { ...full.leg, buffer: { bytes: 65_536, overflow: "reject" } }
     await using opened = await openNotes({ leg, faults: never })
