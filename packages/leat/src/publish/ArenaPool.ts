@@ -68,6 +68,7 @@ export class ArenaBudget implements Sharer {
   bytesMax: number
   /** What is its own of the bound over all sinks, in bytes; 0 without one. */
   shareBytes = 0
+  dueBytes = 0
   isShort = false
   /** Whether what had no room last would have had it but for the bound over all sinks. */
   lacksShared = false

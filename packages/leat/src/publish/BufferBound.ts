@@ -16,6 +16,8 @@ export interface Sharer {
   bytesMax: number
   /** What is its own of the bound, in bytes; the bound writes it. */
   shareBytes: number
+  /** What its share is to be, in bytes; the bound writes it. */
+  dueBytes: number
   /** Whether it is told when others give something back; the bound writes it. */
   isShort: boolean
   /** There may be room for it now. */
@@ -32,7 +34,7 @@ export class BufferBound {
   readonly #sizes = new Map<number, number>()
   /** What each holds, or its share where that is more, summed up. */
   #reservedBytes = 0
-  /** What shares are smaller than they are to be. While there is some, all that was free has been given out for it. */
+  /** What sinks neither hold nor have a share of, although it is due to them. While there is some, all that was free has been given out for it. */
   #owedBytes = 0
   /** Those who had no room. */
   #short: Array<Sharer> = []
@@ -68,12 +70,18 @@ export class BufferBound {
     this.#tell()
   }
 
-  /** Whether `more` bytes may be taken by a sharer once it holds `heldBytes`. One that may not is told when others give something back. */
+  /**
+   * Whether `more` bytes may be taken by a sharer once it holds `heldBytes`, which is less than now where it would give something back first. One that
+   * may not is told when others give something back.
+   */
   hasRoom(sharer: Sharer, heldBytes: number, more: number): boolean {
     const after = heldBytes + more
     if (after <= sharer.shareBytes) return true
-    const reserved = this.#reservedBytes - reservedOf(sharer) + after
-    if (reserved <= this.bytesMax) return true
+    const others = this.#reservedBytes - reservedOf(sharer)
+    // What it would give back goes to others first, as far as it is owed to them.
+    const freeBytes = Math.max(0, this.bytesMax - others - Math.max(heldBytes, sharer.shareBytes))
+    const owedBytes = Math.min(this.#owedBytes - owedTo(sharer, sharer.usedBytes), freeBytes)
+    if (others + owedBytes + after <= this.bytesMax) return true
     if (!sharer.isShort) {
       sharer.isShort = true
       this.#short.push(sharer)
@@ -82,9 +90,11 @@ export class BufferBound {
   }
 
   /** A sharer holds more, or less, than before. */
-  moved({ usedBytes, shareBytes }: Sharer, beforeBytes: number): void {
+  moved(sharer: Sharer, beforeBytes: number): void {
+    const { usedBytes, shareBytes } = sharer
     const change = Math.max(usedBytes, shareBytes) - Math.max(beforeBytes, shareBytes)
     this.#reservedBytes += change
+    this.#owedBytes += owedTo(sharer, usedBytes) - owedTo(sharer, beforeBytes)
     // What is given back of a share is room for nobody else.
     if (change >= 0) return
     if (this.#owedBytes > 0) this.#shareOut()
@@ -95,16 +105,15 @@ export class BufferBound {
   #shareOut(): void {
     const level = this.#level
     for (const sharer of this.#sharers) {
-      const due = Math.min(sharer.bytesMax, level)
-      if (due < sharer.shareBytes) this.#give(sharer, due)
+      sharer.dueBytes = Math.min(sharer.bytesMax, level)
+      if (sharer.dueBytes < sharer.shareBytes) this.#give(sharer, sharer.dueBytes)
     }
     this.#owedBytes = 0
     for (const sharer of this.#sharers) {
-      const due = Math.min(sharer.bytesMax, level)
       // What it holds anyway costs nothing, but for what is above the bound: that goes when it is given back, and is nobody's share.
       const most = reservedOf(sharer) + this.bytesMax - this.#reservedBytes
-      this.#give(sharer, Math.max(sharer.shareBytes, Math.min(due, most)))
-      this.#owedBytes += due - sharer.shareBytes
+      this.#give(sharer, Math.max(sharer.shareBytes, Math.min(sharer.dueBytes, most)))
+      this.#owedBytes += owedTo(sharer, sharer.usedBytes)
     }
   }
 
@@ -145,4 +154,8 @@ export class BufferBound {
 
 function reservedOf({ usedBytes, shareBytes }: Sharer): number {
   return Math.max(usedBytes, shareBytes)
+}
+
+function owedTo({ dueBytes, shareBytes }: Sharer, usedBytes: number): number {
+  return Math.max(0, dueBytes - Math.max(usedBytes, shareBytes))
 }

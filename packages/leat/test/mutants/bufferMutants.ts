@@ -56,10 +56,26 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
   {
     name: "a sink that opens late has its share at once, of what is not there",
     file: "publish/BufferBound.ts",
-    find: `Math.min(due, most)`,
-    replace: `Math.max(due, most * 0)`,
+    find: `Math.min(sharer.dueBytes, most)`,
+    replace: `Math.max(sharer.dueBytes, most * 0)`,
     foundBy: "publish/BufferBound.test.ts",
     test: "gives a sink that opens late its share"
+  },
+  {
+    name: "what is given back counts as room, although it goes to shares that are owed",
+    file: "publish/BufferBound.ts",
+    find: `if (others + owedBytes + after <= this.bytesMax) return true`,
+    replace: `if (others + Math.min(0, owedBytes) + after <= this.bytesMax) return true`,
+    foundBy: "publish/buffers.test.ts",
+    test: "drops nothing for a record that has no room all the same"
+  },
+  {
+    name: "what a sink holds anyway is owed to it",
+    file: "publish/BufferBound.ts",
+    find: `Math.max(0, dueBytes - Math.max(usedBytes, shareBytes))`,
+    replace: `Math.max(0, dueBytes - Math.min(usedBytes, shareBytes))`,
+    foundBy: "publish/BufferBound.test.ts",
+    test: "owes nothing to a sink that holds"
   },
   {
     name: "a sink that closes keeps its share",

@@ -95,6 +95,35 @@ describe("a bound over all buffers", () => {
     expect(late.usedBytes).toBe(16 * kiB)
   })
 
+  it("says before anything is given back whether there will be room then: sinks that are owed a share come first", () => {
+    const { budget } = under(64 * kiB)
+    const dead = budget()
+    const taken = fill(dead)
+    const late = budget()
+    const rooms = (givenBack: number) => [dead.hasRoom(kiB, givenBack), dead.hasRoom(4 * kiB, givenBack)]
+    expect([1, 15, 16, 17, 19, 20].map((back) => rooms(back * kiB))).toEqual([
+      [false, false],
+      [false, false],
+      [false, false],
+      [true, false],
+      [true, false],
+      [true, true]
+    ])
+    for (let back = 0; back < 17; back++) dead.give(given(taken.pop()), true)
+    expect([late.shareBytes, dead.hasRoom(kiB), dead.hasRoom(4 * kiB)]).toEqual([16 * kiB, true, false])
+  })
+
+  it("owes nothing to a sink that holds what is to be its share, and more", () => {
+    const { budget } = under(64 * kiB)
+    const dead = budget()
+    const taken = fill(dead)
+    const late = budget()
+    given(late.take(20 * kiB))
+    expect([late.usedBytes, dead.hasRoom(kiB, 32 * kiB), dead.hasRoom(kiB, 33 * kiB)]).toEqual([32 * kiB, false, true])
+    for (let back = 0; back < 33; back++) dead.give(given(taken.pop()), true)
+    expect(dead.hasRoom(kiB)).toBe(true)
+  })
+
   it("shares out anew what a sink leaves that closes", () => {
     const { bound, budget, told } = under(64 * kiB)
     const [one, other] = [budget(), budget()]
@@ -112,6 +141,7 @@ const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("take" as const), of: fc.nat(4), bytes: fc.nat(9000) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("grow" as const), of: fc.nat(4), bytes: fc.nat(9000) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("give" as const), of: fc.nat(4), bytes: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("drop" as const), of: fc.nat(4), bytes: fc.nat(9000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("open" as const), of: fc.nat(4), bytes: fc.nat(60_000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("resize" as const), of: fc.nat(4), bytes: fc.nat(60_000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("close" as const), of: fc.nat(4), bytes: fc.constant(0) }) }
@@ -129,7 +159,7 @@ describe("the laws of a bound over all buffers", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 30, maxLength: 120 }), (steps) => {
         const { budget, told } = under(bytesMax)
-        // Sinks that had no room within their share.
+        // Sinks that had no room within their share, or gave something back in vain.
         const wronged: Array<object> = []
         // What sinks had no room for, until they are told or move themselves.
         const refused = new Map<ArenaBudget, number>()
@@ -160,6 +190,18 @@ describe("the laws of a bound over all buffers", () => {
             one.batches.splice(one.batches.indexOf(batch), 1)
             alone.delete(batch)
             one.budget.give(batch, true)
+          } else if (kind === "drop") {
+            const dropped = one.batches.slice(0, bytes % 5)
+            const isRoom = one.budget.hasRoom(
+              bytes + 1,
+              dropped.reduce((total, { arena }) => total + arena.length, 0)
+            )
+            one.batches.splice(0, dropped.length)
+            for (const each of dropped) {
+              alone.delete(each)
+              one.budget.give(each, true)
+            }
+            if (isRoom && !one.budget.hasRoom(bytes + 1)) wronged.push({ dropped: dropped.length, bytes })
           } else if (kind === "resize") one.budget.resize(bytes + kiB)
           else if (kind === "close") {
             for (const left of one.batches) {

@@ -198,6 +198,32 @@ describe("a bound over all buffers", () => {
       })
     ))
 
+  it("drops nothing for a record that has no room all the same: a destination that has opened meanwhile has its share first", () =>
+    story(
+      Effect.gen(function* () {
+        const leg = { batch: { bytes: 32_768 }, buffer: { bytes: 4 * bytes, overflow: "dropOldest" } }
+        const { leat, stream, dead } = yield* openTwo({ dead: never }, leg)
+        // Five batches are on their way, and one may be dropped.
+        for (let index = 0; index < 6; index++) {
+          expect(dead.offer(big(`${index}`, 30_000)).admitted).toBe(true)
+          yield* Effect.sleep(5)
+        }
+        yield* stream("third")
+        const told = dead.offer(big("late", 30_000))
+        const [ofDead] = leat.ledger.snapshot().legs
+        expect([told, ofDead?.queued, ofDead?.inFlight, ofDead?.dropped]).toEqual([
+          { admitted: false, reason: "buffersFull" },
+          1,
+          5,
+          {}
+        ])
+        // One that fits beside that share is admitted for it.
+        const { admitted } = dead.offer(big("small", 3000))
+        expect([admitted, leat.ledger.snapshot().legs[0]?.dropped]).toEqual([true, { overflow: 1 }])
+        expect(sumHeld(leat)).toBeLessThanOrEqual(bytes)
+      })
+    ))
+
   it.each(Array.from({ length: 12 }, (_, index) => 400 + 250 * index))(
     "admits an event of %i bytes to all of its legs or to none, also where one takes what was free for the other",
     (size) =>
