@@ -14,6 +14,7 @@ import type { ReferenceReaders } from "./routes/References.ts"
 import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
 import { Renewals } from "./routes/switch/Renewals.ts"
+import { inform } from "./Telemetry.ts"
 import type { Driver } from "./transport/index.ts"
 
 /** What a swap needs of the leat. */
@@ -98,7 +99,7 @@ export class TableSwaps {
         const clients = this.#changed(routes)
         if (missing.length === 0 && clients.length === 0) {
           this.#adopt(routes)
-          return this.#switch(routes)
+          return yield* this.#switch(routes)
         }
         const closed = Effect.as(Deferred.await(closing), [])
         const opening = Effect.all([openedFaults(missing), preparedFaults(clients)], { concurrency: "unbounded" })
@@ -127,15 +128,18 @@ export class TableSwaps {
     })
   }
 
-  /** The new clients take the place of the old ones. */
-  #switch(routes: Routes): void {
+  /** The new clients take the place of the old ones, in this step; that is told then. */
+  #switch(routes: Routes): Effect.Effect<void> {
     const { clusters } = this.#options
+    const names = Array.from(this.#candidates.keys())
     for (const [name, next] of this.#candidates) clusters.switch(name, next)
     this.#candidates.clear()
     for (const [name, was] of clusters.sections) {
       const now = routes.clusters.get(name)
       if (now !== undefined && !isSameSection(was, now)) clusters.adopt(name, now)
     }
+    const told = (name: string) => inform(`cluster ${name} has another client, because it has another section now`)
+    return Effect.forEach(names, told, { discard: true })
   }
 
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */

@@ -16,6 +16,7 @@ import { canDecode } from "./readEvent.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
+import { Replaced } from "../transport/Replaced.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -133,12 +134,14 @@ export class Source<T> {
       const joinedAtMs = monotonicMs(clock)
       const exit = yield* Effect.exit(this.#membership())
       const error = Exit.isSuccess(exit) ? this.#unknown("no more lanes come") : this.#errorOf(exit.cause)
+      const isReplaced = error instanceof Replaced
       const next = error.isRetryable ? "joins again" : "ends"
-      yield* Telemetry.warn(
-        `the subscription ${this.#options.group} of ${this.#options.stream} ${next}: ${error.message}`
-      )
+      if (!isReplaced)
+        yield* Telemetry.warn(
+          `the subscription ${this.#options.group} of ${this.#options.stream} ${next}: ${error.message}`
+        )
       if (!error.isRetryable) return yield* error
-      failures = monotonicMs(clock) - joinedAtMs >= goodStayMs ? 0 : failures
+      failures = isReplaced || monotonicMs(clock) - joinedAtMs >= goodStayMs ? 0 : failures
       const delayMs = Math.min(rejoinMs * 2 ** failures++, rejoinMsMax)
       yield* Effect.sleep(delayMs * (0.8 + 0.4 * (yield* Random.next)))
     }

@@ -115,7 +115,7 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody is told why nothing of a fallback is sent on",
     file: "publish/fallback/Redrive.ts",
-    find: `Effect.andThen(this.#fails(undefined, Cause.squash(exit.cause), pauseMs), Effect.sleep(pauseMs))`,
+    find: `Effect.andThen(this.#fails(undefined, error, pauseMs), Effect.sleep(pauseMs))`,
     replace: `Effect.sleep(pauseMs)`,
     foundBy: trouble,
     test: "says once why nothing is sent on"

@@ -294,5 +294,30 @@ export const switchableMutants: ReadonlyArray<Mutant> = [
     replace: `if (Exit.isSuccess(exit)) yield* closed({ scope: own })`,
     foundBy: "routes/SwitchableCluster.test.ts",
     test: "closes a topic that is opened in the moment"
+  },
+  {
+    name: "a subscription that joins again by another client is warned of",
+    file: "consume/Source.ts",
+    find: `if (!isReplaced)`,
+    replace: `if (!isReplaced || joinedAtMs >= 0)`,
+    foundBy: "publish/sectionsOfMembers.test.ts",
+    test: "of a stream that is read is told once"
+  },
+  {
+    name: "a fallback that is joined again by another client is warned of",
+    file: "publish/fallback/Redrive.ts",
+    find: ` || error instanceof Replaced`,
+    replace: ``,
+    foundBy: "publish/sectionsOfMembers.test.ts",
+    test: "of a fallback that is sent on is told once"
+  },
+  {
+    name: "a connection that is lost is taken for a client that was replaced",
+    file: "transport/Replaced.ts",
+    find: `    super({ reason`,
+    replace: `    Object.defineProperty(Replaced, Symbol.hasInstance, { value: (one: TransportError) => one.reason === "Disconnected" })
+    super({ reason`,
+    foundBy: "publish/sectionsOfMembers.test.ts",
+    test: "of a stream that is read is told once"
   }
 ]

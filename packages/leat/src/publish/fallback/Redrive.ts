@@ -9,6 +9,7 @@ import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
 import { endWithin } from "../../transport/endWithin.ts"
 import { released } from "../../transport/released.ts"
+import { Replaced } from "../../transport/Replaced.ts"
 import {
   type Lane,
   type PartitionBounds,
@@ -171,9 +172,10 @@ export class Redrive {
       (scope, exit) => endWithin(Scope.close(scope, exit), memberMs)
     )
     const once = Effect.flatMap(Effect.exit(member), (exit) => {
-      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.sleep(againMs)
+      const error = Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : Cause.squash(exit.cause)
+      if (error === undefined || error instanceof Replaced) return Effect.sleep(againMs)
       const pauseMs = Math.min(againMs * 2 ** this.#failures++, againMsMax)
-      return Effect.andThen(this.#fails(undefined, Cause.squash(exit.cause), pauseMs), Effect.sleep(pauseMs))
+      return Effect.andThen(this.#fails(undefined, error, pauseMs), Effect.sleep(pauseMs))
     })
     return Effect.forever(once)
   }

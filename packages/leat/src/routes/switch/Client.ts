@@ -2,7 +2,8 @@
 import { Deferred, Effect, Exit, Scope } from "effect"
 import { patienceMs } from "../../transport/contained.ts"
 import { endWithin } from "../../transport/endWithin.ts"
-import { type Transport, TransportError, type Writer } from "../../transport/index.ts"
+import type { Transport, TransportError, Writer } from "../../transport/index.ts"
+import { Replaced } from "../../transport/Replaced.ts"
 
 /** How long a client whose place is taken may take for what it was asked before, in milliseconds: its cluster may not be reached by it any more. */
 const answerMs = 30_000
@@ -32,9 +33,7 @@ export class Client {
   /** Another one has taken its place. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.#isLeft = true
-    const { name: transport } = this.transport
-    const detail = "its cluster has another section, and another client has taken its place"
-    const error = Exit.fail(new TransportError({ reason: "Disconnected", transport, operation: "open", detail }))
+    const error = Exit.fail(new Replaced(this.transport.name))
     Deferred.doneUnsafe(this.left, error)
     if (this.#users === 0) return this.#closed
     const later = Effect.andThen(
