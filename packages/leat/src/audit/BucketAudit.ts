@@ -7,6 +7,8 @@ export interface Finding {
   readonly partition: number
   /** Epoch milliseconds of the record. */
   readonly timeMs: number
+  /** The same of the record before, which showed what is below; negative infinity where there is none. */
+  readonly sinceMs: number
   /** True: retention or compaction may have taken them away, and nobody can tell. */
   readonly isTakenAway: boolean
   /** Why they were dropped, where that is announced. */
@@ -20,6 +22,7 @@ export class BucketAudit {
   readonly #missing = new Ranges<Finding>()
   readonly #dropped = new Ranges<Finding>()
   #next = 0
+  #lastMs = Number.NEGATIVE_INFINITY
   /** Of its last record, and the highest sequence that stands there. */
   #partition = -1
   #highest = -1
@@ -27,6 +30,11 @@ export class BucketAudit {
   /** Above all sequences that are there or announced. */
   get next(): number {
     return this.#next
+  }
+
+  /** Epoch milliseconds of the record that showed the highest of them; negative infinity where there is none. */
+  get lastMs(): number {
+    return this.#lastMs
   }
 
   /** What is neither there nor announced. */
@@ -48,6 +56,7 @@ export class BucketAudit {
     if (seq >= this.#next) {
       this.#missing.add(this.#next, seq, finding)
       this.#next = seq + 1
+      this.#lastMs = finding.timeMs
       return "first"
     }
     // A topic that was given partitions has a bucket in two of them, and partitions are read one after the other.
@@ -64,6 +73,7 @@ export class BucketAudit {
     let there = known - from
     for (const range of this.#dropped.within(from, known)) there -= range.to - range.from
     this.#dropped.add(known, to, finding)
+    if (to > known) this.#lastMs = finding.timeMs
     this.#next = Math.max(this.#next, to)
     return there
   }

@@ -10,6 +10,8 @@ import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
 import { auditedRecord } from "./auditedRecord.ts"
 import { BucketAudit, type Finding } from "./BucketAudit.ts"
+import type { Range } from "./Ranges.ts"
+import { explainedBy, takenFromFallbacks } from "./takenFromFallbacks.ts"
 
 /** Events of a bucket that are not there: sequences [from, to). */
 export interface SequenceRange extends Omit<EventId, "seq"> {
@@ -57,12 +59,21 @@ export interface Tally {
 interface PartitionFacts {
   /** Whether reading begins behind the first record that there ever was. */
   readonly isCutAtStart: boolean
-  /** Whether that is because such records were deleted. */
-  readonly isShortened: boolean
   /** Whether compaction or retention has taken records away between those that are read. */
   isHoled: boolean
   /** Whether it is of the fallback, in which events of each bucket stay that are not in the topic. */
   readonly isOfFallback: boolean
+  /** Positions whose records were deleted, by retention or compaction. */
+  takenAway: number
+  /** Epoch milliseconds of the first record that was read. */
+  firstMs: number | undefined
+}
+
+/** What was taken away from fallbacks, and what of the ranges that are missing it may have been. */
+interface TakenAway {
+  readonly explained: ReadonlyMap<Range<Finding>, number>
+  /** Epoch milliseconds. */
+  readonly beforeMs: number
 }
 
 /** What no record shows any more, of one publisher and stream. */
@@ -105,21 +116,26 @@ export class SequenceAudit {
     this.#sample = sample
   }
 
-  partition(partition: number, isShortened: boolean, isOfFallback = false, isFromTime = false): void {
-    const isCutAtStart = isShortened || isFromTime
-    this.#partitions.set(partition, { isCutAtStart, isShortened, isHoled: false, isOfFallback })
+  /** `takenAway`: positions before the first record that is there. */
+  partition(partition: number, takenAway: number, isOfFallback = false, isFromTime = false): void {
+    const isCutAtStart = takenAway > 0 || isFromTime
+    this.#partitions.set(partition, { isCutAtStart, isHoled: false, isOfFallback, takenAway, firstMs: undefined })
   }
 
   /** Positions of the partition hold nothing: `reason` says why. */
   gap(partition: number, reason: "compacted" | "expired" | "control" | "corrupt", positions: number): void {
     if (reason === "corrupt") this.tally.corrupt += positions
     const facts = this.#partitions.get(partition)
-    if (facts !== undefined && (reason === "compacted" || reason === "expired")) facts.isHoled = true
+    if (facts === undefined || (reason !== "compacted" && reason !== "expired")) return
+    facts.isHoled = true
+    facts.takenAway += positions
   }
 
   /** Returns whether it is an event that was not there before. */
   record(partition: number, record: ReceivedRecord): boolean {
     this.tally.records++
+    const facts = this.#partitions.get(partition)
+    if (facts !== undefined) facts.firstMs ??= record.timeMs
     const audited = auditedRecord(record.headers)
     if (audited === undefined) {
       this.tally.foreign++
@@ -150,19 +166,27 @@ export class SequenceAudit {
   judge(ledgers: ReadonlyArray<AuditedLedger>, isSink: (sink: string) => boolean): ReadonlyArray<Verdict> {
     const announced = announcedOf(ledgers, isSink)
     for (const { incarnation, tag } of announced.values()) this.#publicationOf(incarnation, tag)
+    const taken = takenFromFallbacks(this.#partitions.values())
+    const unclear = Array.from(this.#publications.values()).flatMap(({ buckets, cut, forgotten }) =>
+      Array.from(buckets.values()).flatMap(({ missing }) =>
+        missing.filter(
+          ({ of: { isTakenAway, partition } }) => !isTakenAway && !cut.has(partition) && !forgotten.has(partition)
+        )
+      )
+    )
+    const explained = explainedBy(taken, unclear)
     return Array.from(this.#publications, ([name, publication]) => {
       const tag = name.slice(publication.incarnation.length + 1)
-      return this.#judge(tag, publication, announced.get(name))
+      return this.#judge(tag, publication, announced.get(name), { explained, beforeMs: taken.beforeMs })
     })
   }
 
-  #judge(tag: string, publication: Publication, announced: Announced | undefined): Verdict {
+  #judge(tag: string, publication: Publication, announced: Announced | undefined, taken: TakenAway): Verdict {
     const { incarnation, buckets, cut, forgotten } = publication
     const stream = announced?.stream ?? this.nameOf(tag)
     const dropped = newCounts()
     const droppedRanges: Array<SequenceRange> = []
     const missing: Array<SequenceRange> = []
-    const isFallbackCut = this.#isAnyCut("fallback")
     let unauditable = 0
     let unlisted = 0
     for (const [bucket, audit] of buckets) {
@@ -170,17 +194,22 @@ export class SequenceAudit {
         dropped[of.reason ?? "unknown"] = (dropped[of.reason ?? "unknown"] ?? 0) + to - from
         droppedRanges.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
       }
-      for (const { from, to, of } of audit.missing) {
+      for (const range of audit.missing) {
+        const { from, to, of } = range
         if (!of.isTakenAway && forgotten.has(of.partition)) unlisted += to - from
-        else if (of.isTakenAway || cut.has(of.partition) || isFallbackCut) unauditable += to - from
-        else missing.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
+        else {
+          const isUnclear = of.isTakenAway || cut.has(of.partition)
+          const lost = from + (isUnclear ? to - from : (taken.explained.get(range) ?? 0))
+          unauditable += lost - from
+          if (lost < to) missing.push({ incarnation, stream, bucket, from: lost, to, timeMs: of.timeMs })
+        }
       }
     }
     const ends: Array<SequenceRange> = []
     for (const [bucket, next] of announced?.sequences ?? []) {
-      const from = buckets.get(bucket)?.next ?? 0
+      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY } = buckets.get(bucket) ?? {}
       if (from >= next) continue
-      if (cut.size > 0 || (from === 0 && this.#isAnyCut()) || isFallbackCut) unauditable += next - from
+      if (cut.size > 0 || (from === 0 && this.#isAnyCut) || lastMs < taken.beforeMs) unauditable += next - from
       else ends.push({ incarnation, stream, bucket, from, to: next })
     }
     const tail = eventsOf(ends)
@@ -263,13 +292,11 @@ export class SequenceAudit {
 
   #findingAt(audit: BucketAudit, partition: number, timeMs: number): Finding {
     const { isCutAtStart = false, isHoled = false } = this.#partitions.get(partition) ?? {}
-    return { partition, timeMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
+    return { partition, timeMs, sinceMs: audit.lastMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
   }
 
-  #isAnyCut(of?: "fallback"): boolean {
-    return [...this.#partitions.values()].some(({ isCutAtStart, isShortened, isHoled, isOfFallback }) =>
-      of === undefined ? isCutAtStart || isHoled : isOfFallback && (isShortened || isHoled)
-    )
+  get #isAnyCut(): boolean {
+    return [...this.#partitions.values()].some(({ isCutAtStart, isHoled }) => isCutAtStart || isHoled)
   }
 }
 

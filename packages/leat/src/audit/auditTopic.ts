@@ -207,7 +207,7 @@ const readPartition = Effect.fnUntraced(function* (
   audit: SequenceAudit,
   visit: (timeMs: number, position: Position) => void
 ) {
-  audit.partition(index, start > 0n, isOfFallback, fromTimeMs !== undefined)
+  audit.partition(index, Number(start), isOfFallback, fromTimeMs !== undefined)
   // Where reading begins at a time, the positions before it are not looked at.
   let next = fromTimeMs === undefined ? start : undefined
   const take = ({ records, next: after, gap }: ReceivedBatch) =>

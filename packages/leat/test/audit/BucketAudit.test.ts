@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { BucketAudit } from "../../src/audit/BucketAudit.ts"
 
-const at = (partition: number) => ({ partition, timeMs: 0, isTakenAway: false })
+const at = (partition: number) => ({ partition, timeMs: 0, sinceMs: 0, isTakenAway: false })
 
 describe("the audit of a bucket", () => {
   const seen = (all: ReadonlyArray<readonly [partition: number, seq: number]>) => {

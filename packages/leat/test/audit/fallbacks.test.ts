@@ -17,6 +17,7 @@ const withOutage = Effect.fnUntraced(function* (places: FallbackPlaces) {
   yield* until("it is back", isBack(leat))
   yield* notes.publish(note("k", "6"))
   yield* notes.publish(note("k", "7"))
+  return { notes }
 })
 
 const story = (told: (places: FallbackPlaces) => Effect.Effect<void, unknown>) => {
@@ -89,6 +90,60 @@ describe("an audit of a topic whose fallback keeps what it has", () => {
         const { trim } = memoryTransport(places.near)
         yield* trim?.(topic, 0, 2n) ?? Effect.die("memory trims")
         expect(yield* audited(places)).toMatchObject({ events: 6, missing: 0, unauditable: 2 })
+      })
+    )
+  })
+
+  const topicOfFallback = fallbackTopic({ cluster: "far", topic: "notes" }, 1)
+  const without = (transport: Audit.AuditedTransport, text: string): Audit.AuditedTransport => ({
+    ...transport,
+    read: (...asked) =>
+      Stream.map(transport.read(...asked), (batch) => ({
+        ...batch,
+        records: batch.records.filter(({ value }) => !Buffer.from(value ?? []).includes(text))
+      }))
+  })
+  const cut = (places: FallbackPlaces, where: "far" | "near", before: bigint) => {
+    const { trim } = memoryTransport(places[where])
+    const topic = where === "far" ? "notes" : topicOfFallback
+    return Effect.orDie(trim?.(topic, 0, before) ?? Effect.die("memory trims"))
+  }
+
+  it("names what is missing beyond as many as were taken away from the fallback", () => {
+    const places = fallbackPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const { notes } = yield* withOutage(places)
+        for (const text of ["8", "lost", "9"]) yield* notes.publish(note("k", text))
+        yield* cut(places, "near", 5n)
+        const far = without(memoryTransport(places.far), "lost")
+        const fallbacks = [memoryTransport(places.near)]
+        const whole = yield* Effect.orDie(
+          Audit.topic(memoryTransport(places.far), "notes", { cluster: "far", fallbacks })
+        )
+        expect(whole).toMatchObject({ events: 6, missing: 0, unauditable: 5 })
+        const lossy = yield* Effect.orDie(Audit.topic(far, "notes", { cluster: "far", fallbacks }))
+        expect(lossy).toMatchObject({ events: 5, missing: 1, missingRanges: [{ from: 9, to: 10 }], unauditable: 5 })
+      })
+    )
+  })
+
+  it.each([
+    ["1 minute", { missing: 0, unauditable: 6 }],
+    ["2 hours", { missing: 1, missingRanges: [{ from: 9, to: 10 }], unauditable: 5 }]
+  ] as const)("names what was published %s after the oldest that the fallback still has", (later, expected) => {
+    const places = fallbackPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const { notes } = yield* withOutage(places)
+        yield* Effect.sleep(later)
+        for (const text of ["8", "lost", "9"]) yield* notes.publish(note("k", text))
+        // What was taken away from both is not counted among what may be missing.
+        yield* cut(places, "far", 1n)
+        yield* cut(places, "near", 4n)
+        const far = without(memoryTransport(places.far), "lost")
+        const options = { cluster: "far", fallbacks: [memoryTransport(places.near)] }
+        expect(yield* Effect.orDie(Audit.topic(far, "notes", options))).toMatchObject({ events: 5, ...expected })
       })
     )
   })

@@ -180,11 +180,43 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit misses what was taken away from a fallback",
-    file: "audit/SequenceAudit.ts",
-    find: `cut.has(of.partition) || isFallbackCut`,
-    replace: `cut.has(of.partition)`,
+    file: "audit/takenFromFallbacks.ts",
+    find: `if (!isOfFallback || takenAway === 0) continue`,
+    replace: `if (!isOfFallback || takenAway > 0) continue`,
     foundBy: "audit/fallbacks.test.ts",
     test: "cannot tell what is missing"
+  },
+  {
+    name: "a fallback of which something was taken away hides all that is missing",
+    file: "audit/takenFromFallbacks.ts",
+    find: `const count = Math.min(left, range.to - range.from)`,
+    replace: `const count = range.to - range.from`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "beyond as many as were taken away"
+  },
+  {
+    name: "the last that is missing is taken for what was taken away from a fallback",
+    file: "audit/takenFromFallbacks.ts",
+    find: `one.of.timeMs - other.of.timeMs`,
+    replace: `other.of.timeMs - one.of.timeMs`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "beyond as many as were taken away"
+  },
+  {
+    name: "what is missing may be older than what was taken away from a fallback",
+    file: "audit/takenFromFallbacks.ts",
+    find: `if (range.of.sinceMs >= beforeMs) continue`,
+    replace: ``,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "names what was published 2 hours after"
+  },
+  {
+    name: "the clocks of those that publish agree",
+    file: "audit/takenFromFallbacks.ts",
+    find: `const apartMs = 3_600_000`,
+    replace: `const apartMs = 0`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "names what was published 1 minute after"
   },
   {
     name: "an audit believes that a fallback that was read has what is missing there",
