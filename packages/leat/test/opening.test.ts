@@ -1,4 +1,4 @@
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Logger, References, Scope, Stream } from "effect"
 import {
   type Driver,
   Leat,
@@ -252,6 +252,25 @@ describe("a best-effort leg whose cluster is away", () => {
       })
     )
   )
+
+  const unauthorized: Driver = { ...awayDriver(), open: () => Effect.fail(failure("Unauthorized")) }
+
+  it.each([
+    ["cluster", until(() => false, new MemoryBroker()), "the cluster away is not open yet, and is tried again: "],
+    ["topic", awayDriver(), "away/archive is not open yet, and is tried again: "],
+    ["right", unauthorized, "the best-effort sink away/archive is not open, and is tried again: "]
+  ])("is told of once, whatever of it is not there: its %s", (_, driver, words) => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test", routes, drivers: [driver] })
+      yield* leat.stream(noteContract())
+      yield* Effect.sleep("5 minutes")
+    })
+    const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+    expect(exit).toEqual(Exit.void)
+    expect([...new Set(told)]).toEqual([expect.stringContaining(words)])
+  })
 
   it("opens its stream without it, counts what it would have taken, and joins with its first record saying so", () =>
     story(

@@ -248,7 +248,7 @@ export class Sinks {
         const error = yield* Effect.flip(Effect.failCause(exit.cause)).pipe(
           Effect.catchDefect((defect) => Effect.succeed(defectOf(request.leg, defect)))
         )
-        if (unopened.error?.message !== error.message)
+        if (unopened.error?.message !== error.message && !this.#isTold(request.leg, error))
           yield* Telemetry.warn(`the best-effort sink ${sink} is not open, and is tried again: ${error.message}`)
         unopened.error = error
         yield* Deferred.succeed(tried, undefined)
@@ -256,6 +256,13 @@ export class Sinks {
         yield* Effect.timeoutOption(Deferred.await(unopened.again), delayMs)
       }
     })
+  }
+
+  /** What may pass is told of while it is tried, by the name of the cluster or of the topic. */
+  #isTold({ cluster, sink }: Leg, error: OpenError): boolean {
+    const { watch } = this.#options
+    const mayPass = error._tag === "TransportError" && error.isRetryable
+    return mayPass && (watch.hasWarned(sink) || watch.hasWarned(openingName(cluster)))
   }
 
   /** Opens the sink for all who wait: each holds it for itself before the attempt lets it go. */

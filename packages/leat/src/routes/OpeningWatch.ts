@@ -34,6 +34,11 @@ export class OpeningWatch {
     return this.#whys.get(what)
   }
 
+  /** Whether it was warned of, and has not been open since. */
+  hasWarned(what: string): boolean {
+    return this.#warned.has(what)
+  }
+
   /** Runs an effect that opens something; it calls `failed` with the reason for each try that failed. */
   during<A, E, R>(
     what: string,

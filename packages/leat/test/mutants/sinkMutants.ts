@@ -368,5 +368,29 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     replace: `error?.message`,
     foundBy: "opening.test.ts",
     test: "is not open as soon as that is known"
+  },
+  {
+    name: "a best-effort sink that is away is told of twice",
+    file: "publish/Sinks.ts",
+    find: ` && !this.#isTold(request.leg, error))`,
+    replace: `)`,
+    foundBy: "opening.test.ts",
+    test: "is told of once, whatever of it is not there: its topic"
+  },
+  {
+    name: "the cluster of a best-effort sink is told of, and then the sink",
+    file: "publish/Sinks.ts",
+    find: ` || watch.hasWarned(openingName(cluster))`,
+    replace: ``,
+    foundBy: "opening.test.ts",
+    test: "is told of once, whatever of it is not there: its cluster"
+  },
+  {
+    name: "nobody is told of a best-effort sink that may not be opened",
+    file: "publish/Sinks.ts",
+    find: `return mayPass && (watch`,
+    replace: `return !mayPass || (watch`,
+    foundBy: "opening.test.ts",
+    test: "is told of once, whatever of it is not there: its right"
   }
 ]
