@@ -63,29 +63,38 @@ describe("leat audit", () => {
     expect(await project.leat(["audit", "--topic", "shop.orders.undelivered"])).toMatchObject({ code: 3 })
   })
 
-  it("finds what has stayed in the fallback that the document names", async () => {
+  it("finds what has stayed in the fallbacks that the document names", async () => {
     using project = new Project()
-    await fillLog(`${project.folder}/first`, "shop.orders", 0, records([0, 1, 4]))
+    await fillLog(`${project.folder}/first`, "shop.orders", 0, records([0, 1, 4, 6]))
     await fillLog(`${project.folder}/second`, "main.shop.orders.2.fallback", 0, records([2, 3]))
+    await fillLog(`${project.folder}/third`, "main.shop.orders.2.fallback", 1, records([5]))
     const document = (back: string) =>
       JSON.stringify({
         version: 1,
         clusters: {
           main: { transport: "@leat/log", directory: "first" },
-          near: { transport: "@leat/log", directory: "second" }
+          near: { transport: "@leat/log", directory: "second" },
+          next: { transport: "@leat/log", directory: "third" }
         },
         policies: { falling: [{ on: ["passing"], then: "fallback" }] },
         routes: [
           {
             match: { stream: "*" },
-            to: [{ cluster: "main", topic: "{stream}", policy: "falling", fallback: { cluster: "near", back } }]
+            to: [
+              {
+                cluster: "main",
+                topic: "{stream}",
+                policy: "falling",
+                fallback: ["near", "next"].map((cluster) => ({ cluster, back }))
+              }
+            ]
           }
         ]
       })
     project.write({ "routes.json": document("stay") })
     const found = await project.leat(["audit", "--routes", "routes.json", "--cluster", "main"])
     expect(found).toMatchObject({ code: 0, stderr: "" })
-    expect(found.stdout).toMatch(/\nshop\.orders +1 +5 +0 +0 +0 +0 +0 +0 +0 +0\.0000 %\n/)
+    expect(found.stdout).toMatch(/\nshop\.orders +1 +7 +0 +0 +0 +0 +0 +0 +0 +0\.0000 %\n/)
     // What waits to be sent on is not where it shall be.
     project.write({ "routes.json": document("redrive") })
     expect(await project.leat(["audit", "--routes", "routes.json", "--cluster", "main"])).toMatchObject({ code: 3 })

@@ -34,6 +34,7 @@ import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
 import { closedError, type OpenError, Sinks } from "./publish/Sinks.ts"
 import { EventStream } from "./Stream.ts"
+import type { ReadFallback } from "./consume/FallbackTopics.ts"
 import type { Subscription } from "./consume/Subscription.ts"
 import type { Driver, Transport } from "./transport/index.ts"
 import { OpenClusters } from "./routes/switch/OpenClusters.ts"
@@ -321,13 +322,15 @@ class OpenedLeat implements OpenLeat {
       // Its sink holds it.
       const readTransport = yield* Effect.scoped(this.#sinks.transportOf(asked.readLeg))
       const { fallback } = asked.readLeg
-      const ofFallback = fallback?.back === "stay" ? yield* this.#shared.transports.get(fallback.cluster) : undefined
+      const readFallbacks = yield* Effect.forEach(fallback?.back === "stay" ? fallback.clusters : [], (cluster) =>
+        Effect.map(this.#shared.transports.get(cluster), (transport) => ({ leg: asked.readLeg, cluster, transport }))
+      )
       // A table that was put in force meanwhile moves nothing that is being opened, but it may have other legs.
       for (let route = asked; ; yield* open(route)) {
         route = this.#routes.lookup(stream, this.source) ?? asked
         if (legs.missing(route).length === 0) break
       }
-      opened = this.#opened(contract, asked, legs, { readTransport, ofFallback })
+      opened = this.#opened(contract, asked, legs, { readTransport, readFallbacks })
       return opened
     })
   }
@@ -337,7 +340,7 @@ class OpenedLeat implements OpenLeat {
     contract: Contract<T>,
     asked: Route,
     legs: HeldLegs,
-    { readTransport, ofFallback }: { readonly readTransport: Transport; readonly ofFallback: Transport | undefined }
+    reading: { readonly readTransport: Transport; readonly readFallbacks: ReadonlyArray<ReadFallback> }
   ): OpenStream {
     const { stream } = contract
     const route = this.#routes.lookup(stream, this.source) ?? asked
@@ -349,8 +352,8 @@ class OpenedLeat implements OpenLeat {
       incarnation: this.incarnation,
       ledger: this.#ledger,
       route: () => this.#routes.lookup(stream, this.source) ?? route,
-      readTransport: () => readTransport,
-      readFallback: () => ofFallback && { leg: route.readLeg, transport: ofFallback },
+      readTransport: () => reading.readTransport,
+      readFallbacks: () => reading.readFallbacks,
       settings: (group) => this.#routes.subscription(stream, group),
       groups: this.#groups,
       scope: this.#scopes.subscriptions,

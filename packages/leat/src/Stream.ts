@@ -35,7 +35,7 @@ export interface StreamParts<T> {
   readonly ledger: Ledger
   readonly route: () => Route
   readonly readTransport: () => Transport
-  readonly readFallback: () => ReadFallback | undefined
+  readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
   /** The groups that read in this leat. */
   readonly groups: ReadGroups

@@ -8,9 +8,8 @@ export const auditedFallbacks = Effect.fnUntraced(function* (
   { name, routes }: OpenedCluster<Looking>
 ): Effect.fn.Return<ReadonlyArray<Looking>, CommandFailure, Scope.Scope> {
   const legs = routes?.document.routes.flatMap(({ to }) => to) ?? []
-  const named = legs.flatMap(({ cluster, fallback }) =>
-    cluster === name && fallback?.back === "stay" ? [fallback.cluster] : []
-  )
+  const places = legs.flatMap(({ cluster, fallback }) => (cluster === name ? [fallback ?? []].flat() : []))
+  const named = places.flatMap(({ cluster, back }) => (back === "stay" ? [cluster] : []))
   return yield* Effect.forEach(new Set(named), (fallback) =>
     Effect.map(openForLooking({ ...flags, cluster: Option.some(fallback) }), ({ transport }) => transport)
   )

@@ -48,8 +48,12 @@ export function legSettings({ document, clusters }: Routes, leg: Leg): ReadonlyA
     at("epoch", String(leg.epoch)),
     at("spill", spill === undefined ? "none" : spillText(spill)),
     at("breaker", breaker === undefined ? "none" : `at ${breaker.failureRate} of ${breaker.minSends} sends`),
-    at("fallback", fallback === undefined ? "none" : `cluster ${fallback.cluster}, back: ${fallback.back}`)
+    at("fallback", fallback === undefined ? "none" : `${clustersText(fallback.clusters)}, back: ${fallback.back}`)
   ]
+}
+
+function clustersText(clusters: ReadonlyArray<string>): string {
+  return clusters.length === 1 ? `cluster ${clusters.join("")}` : `clusters ${clusters.join(", then ")}`
 }
 
 function spillText({ cluster, bytesMax, ratePerSecond, ageMsMax }: NonNullable<Leg["spill"]>): string {

@@ -252,8 +252,12 @@ function summed(verdicts: ReadonlyArray<Verdict>, events: number) {
 /** The dead letters of a group, by what became of them, beside each topic that it reads; none where it has never had one. */
 const lettersOf = Effect.fnUntraced(function* (places: ReadonlyArray<PlaceOfEvents>, group: string) {
   const counts = { open: 0, replayed: 0, dropped: 0 }
-  const read = new Map(places.map((place) => [`${place.isOfFallback} ${place.topic}`, place]))
-  for (const { transport, topic: name } of read.values())
+  // The topic of a fallback has one name in each of several clusters.
+  const read = Array.from(
+    Map.groupBy(places, ({ transport }) => transport),
+    ([transport, own]) => Array.from(new Set(own.map(({ topic: name }) => name)), (name) => ({ transport, name }))
+  )
+  for (const { transport, name } of read.flat())
     yield* list(transport, { topic: name, group }, { state: "all" }).pipe(
       Stream.runForEach(({ resolution }) => Effect.sync(() => void counts[resolution?.how ?? "open"]++)),
       Effect.catchIf(

@@ -58,8 +58,8 @@ export interface ConsumingParts<T> {
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
   readonly readTransport: () => Transport
-  /** Where what is read may stand too; undefined: nowhere. */
-  readonly readFallback: () => ReadFallback | undefined
+  /** Where what is read may stand too. */
+  readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
   /** Scope in which subscriptions run, beside the caller's: each ends with the first of the two. */
   readonly scope: Scope.Scope
@@ -76,7 +76,7 @@ interface RunningSubscription<T> {
 }
 
 /** What is read beside the topic of the stream. */
-type Besides<T> = readonly [SideTopics<T>, FallbackTopics<T>]
+type Besides<T> = readonly [SideTopics<T>, ...ReadonlyArray<FallbackTopics<T>>]
 
 /** A subscription, and the fiber that it runs in. */
 interface Started {
@@ -233,11 +233,15 @@ export class Consuming<T> {
     const sides = new SideTopics<T>(sourceOptions, settings, source.signs)
     // Counts of a group are there from when it is read, and not only from its first lane.
     ledger.group(group, contract.stream)
-    const fallbacks = new FallbackTopics<T>(sourceOptions, settings, this.#parts.readFallback(), source.signs)
-    const besides: Besides<T> = [sides, fallbacks]
+    const fallbacks = this.#parts
+      .readFallbacks()
+      .map((fallback) => new FallbackTopics<T>(sourceOptions, settings, fallback, source.signs))
+    const besides: Besides<T> = [sides, ...fallbacks]
     const waitsMs = () => this.#settings(group, options).retryDelaysMs.reduce((sum, delayMs) => sum + delayMs, 0)
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream, waitsMs)
-    const reading = Effect.interruptible(Effect.raceAllFirst([source.run, sides.run, fallbacks.run, forgetting]))
+    const reading = Effect.interruptible(
+      Effect.raceAllFirst([source.run, ...besides.map(({ run }) => run), forgetting])
+    )
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
       const subscription = this.#subscription(group, source, besides, fiber)
       const running = { subscription, source, besides, group, options }

@@ -1,5 +1,5 @@
 /**
- * The topics that the stream of a subscription fell back to and stays in: each is read with the same handler in the same group, beside the stream. Order
+ * The topics that the stream of a subscription fell back to and stays in, in one cluster: each is read with the same handler in the same group, beside the stream. Order
  * is kept in each of them, and not across. One is there with the first publisher that has the leg open; a destination that has got more
  * partitions has another one, and what stands in the one before is read too.
  */
@@ -29,16 +29,18 @@ interface Read<T> {
   readonly sides: SideTopics<T>
 }
 
-/** Where the leg that is read falls back to. */
+/** Where the leg that is read falls back to: one of its places. */
 export interface ReadFallback {
   readonly leg: Leg
+  /** Name of the cluster of the fallback. */
+  readonly cluster: string
   /** Of the cluster of the fallback. */
   readonly transport: Transport
 }
 
 export class FallbackTopics<T> {
   readonly #options: SourceOptions<T>
-  readonly #fallback: ReadFallback | undefined
+  readonly #fallback: ReadFallback
   readonly #signs: Signs
   readonly #read = new Map<string, Read<T>>()
   readonly #wake: Wake
@@ -46,13 +48,8 @@ export class FallbackTopics<T> {
   /** Looks in a row that had no answer. */
   #unknownLooks = 0
 
-  /** `options`: of the stream. `fallback`: undefined where nothing stays in one. `signs`: of the lanes of the stream. */
-  constructor(
-    options: SourceOptions<T>,
-    settings: SubscriptionSettings,
-    fallback: ReadFallback | undefined,
-    signs: Signs
-  ) {
+  /** `options`: of the stream. `signs`: of the lanes of the stream. */
+  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, fallback: ReadFallback, signs: Signs) {
     this.#options = options
     this.#settings = settings
     this.#fallback = fallback
@@ -83,13 +80,11 @@ export class FallbackTopics<T> {
 
   /** Until it is interrupted; then all of them drain at the same time. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
-    this.#fallback === undefined
-      ? Effect.never
-      : Effect.acquireUseRelease(
-          Scope.make("parallel"),
-          (readers) => this.#lookOut(readers),
-          (readers) => Scope.close(readers, Exit.void)
-        )
+    Effect.acquireUseRelease(
+      Scope.make("parallel"),
+      (readers) => this.#lookOut(readers),
+      (readers) => Scope.close(readers, Exit.void)
+    )
   )
 
   #lookOut(readers: Scope.Scope): Effect.Effect<never> {
@@ -112,8 +107,7 @@ export class FallbackTopics<T> {
   get #found(): Effect.Effect<ReadonlyArray<string>> {
     const { group, stream, transport: ofStream } = this.#options
     return Effect.gen({ self: this }, function* () {
-      if (this.#fallback === undefined) return []
-      const { leg, transport } = this.#fallback
+      const { leg, cluster, transport } = this.#fallback
       // Who cannot list topics is asked for the one that publishers have now.
       const asked =
         transport.topics === undefined
@@ -133,7 +127,7 @@ export class FallbackTopics<T> {
       if (Exit.isSuccess(exit)) return exit.value
       if (this.#unknownLooks === 2)
         yield* Telemetry.warn(
-          `the group ${group} of ${stream} cannot see what fell back to ${leg.fallback?.cluster}, and asks again; it is not handled meanwhile: ${textOfThrown(Cause.squash(exit.cause))}`
+          `the group ${group} of ${stream} cannot see what fell back to ${cluster}, and asks again; it is not handled meanwhile: ${textOfThrown(Cause.squash(exit.cause))}`
         )
       return []
     })
@@ -141,7 +135,7 @@ export class FallbackTopics<T> {
 
   /** What begins while the group reads is for it from its begin, wherever a new group begins in the stream. */
   #made(topic: string, isFirst: boolean): Read<T> {
-    const { transport = this.#options.transport } = this.#fallback ?? {}
+    const { transport } = this.#fallback
     const { onMoved: _, ...own } = { ...this.#options, transport, topic }
     const { from } = this.#settings
     // A position is one of the stream.

@@ -31,8 +31,10 @@ export interface LaneHome {
 
 /** Where what is sent has ended once it is stored. */
 export interface LaneFallback {
-  /** Whether it can promise that nothing sent earlier still lands. */
-  readonly canFence: boolean
+  /** Whether the place that the partition of a lane is at can promise that nothing sent earlier still lands. */
+  readonly canFence: (lane: WriteLane) => boolean
+  /** That place has failed: from now on what the partition is sent goes to another one, where there is one. */
+  readonly goOn: (lane: WriteLane, failure: Halted) => void
   /** It has stored records, one behind the other from a position on; undefined: it does not say where. */
   readonly took: (lane: WriteLane, span: Span, base: Position | undefined) => void
 }

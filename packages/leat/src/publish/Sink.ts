@@ -119,8 +119,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     { writer, spill, fallback }: Places
   ) {
     const { fencing, pipeline } = pump.transport.capabilities
-    const { capabilities: ofStandIn } = (spill ?? fallback)?.transport ?? pump.transport
-    const recordBytesMax = Math.min(pump.transport.capabilities.recordBytesMax, ofStandIn.recordBytesMax)
+    const places = [pump, ...(spill === undefined ? (fallback ?? []) : [spill])]
+    const recordBytesMax = Math.min(...places.map(({ transport }) => transport.capabilities.recordBytesMax))
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     this.leg = leg
     this.partitions = writer.partitions
@@ -140,7 +140,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const trip = (partition: WritePartition, failure: Halted) =>
       this.#standIn?.trip(partition as PumpedPartition, failure) ?? false
-    const ofFallback = fallback && { canFence: fallback.transport.capabilities.fencing !== "none" }
+    const ofFallback = fallback && {
+      canFence: (partition: WritePartition) => this.fallback?.fences(partition as PumpedPartition) === true
+    }
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence, fallback: ofFallback, trip }
     this.#pump = pump
     this.incarnation = incarnation

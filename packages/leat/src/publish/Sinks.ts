@@ -374,12 +374,17 @@ export class Sinks {
   /** After so long, how many partitions its spill, or its fallback, says that the topic of a leg has. Never where there is none. */
   #partitionsOfAway(leg: Leg, afterMs: number): Effect.Effect<number, never, Scope.Scope> {
     const { spill, fallback, sink } = leg
-    const place = spill ?? fallback
-    if (place === undefined) return Effect.never
+    if (!hasStandIn(leg)) return Effect.never
+    const asked = (cluster: string) =>
+      Effect.flatMap(this.#options.transports.get(cluster), (transport) =>
+        spill === undefined ? fallenPartitions(transport, leg) : spilledPartitions(transport, leg)
+      )
     return Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(afterMs)
-      const transport = yield* this.#options.transports.get(place.cluster)
-      const all = yield* spill === undefined ? fallenPartitions(transport, leg) : spilledPartitions(transport, leg)
+      const all = (yield* Effect.forEach(
+        spill === undefined ? (fallback?.clusters ?? []) : [spill.cluster],
+        asked
+      )).flat()
       if (all.length === 0) return yield* Effect.never
       this.#isAway.add(sink)
       return Math.max(...all)
@@ -397,11 +402,21 @@ export class Sinks {
 
   /** The same of its fallback. */
   #fallbackOf(leg: Leg): Effect.Effect<Pick<SinkOptions, "fallback">, OpenError, Scope.Scope> {
-    const { fallback } = leg
-    if (fallback === undefined) return Effect.succeed({})
-    return Effect.map(this.#options.transports.get(fallback.cluster), (transport) => ({
-      fallback: (partitions) => openFallback(transport, leg, partitions)
-    }))
+    const [cluster, ...others] = leg.fallback?.clusters ?? []
+    if (cluster === undefined) return Effect.succeed({})
+    const opened = (one: string) => this.#options.transports.get(one)
+    return Effect.gen(function* () {
+      const first = yield* opened(cluster)
+      const rest = yield* Effect.forEach(others, opened)
+      const placeOf = (transport: Transport, index: number, partitions: number) =>
+        openFallback(transport, leg, index, partitions)
+      const fallback = Effect.fnUntraced(function* (partitions: number) {
+        const place = yield* placeOf(first, 0, partitions)
+        const behind = yield* Effect.forEach(rest, (one, index) => placeOf(one, index + 1, partitions))
+        return [place, ...behind] as const
+      })
+      return { fallback }
+    })
   }
 }
 

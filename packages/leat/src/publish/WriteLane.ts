@@ -420,7 +420,7 @@ export class WriteLane implements QueueOwner {
     if (facts.isOfSpill === true && fallback === undefined) part.mayBeSpilled = isUnknown
     if (!part.mayBeStored) this.#drops.takeBack(part)
     // A spill can fence, whatever its destination can.
-    const isInDoubt = isUnknown && (facts.isOfSpill === true ? (fallback?.canFence ?? true) : this.#home.canFence)
+    const isInDoubt = isUnknown && (facts.isOfSpill === true ? (fallback?.canFence(this) ?? true) : this.#home.canFence)
     if (facts.isBehind) {
       // It failed because of others: the policy is asked when it fails by itself.
       part.attempts--
@@ -471,6 +471,8 @@ export class WriteLane implements QueueOwner {
       if (ending === "deadLetter" && !batch.isMarker(part.from))
         return [this.#setAside(batch, part, part.said.length, failure)]
     }
+    const failure = { tag: error?.reason ?? "Unknown", attempts: part.attempts, detail: error?.detail ?? "no detail" }
+    this.#home.fallback?.goOn(this, failure)
     this.#notBeforeMs = Math.max(this.#notBeforeMs, facts.nowMs + spillAgainMs)
     return [this.#again(batch, part, isInDoubt)]
   }

@@ -99,8 +99,8 @@ export interface WritePartitionOptions {
   readonly pipeline: number
   /** Whether the destination can promise that nothing sent earlier still lands. */
   readonly canFence: boolean
-  /** What takes the place of the destination, where that is a fallback. */
-  readonly fallback?: { readonly canFence: boolean } | undefined
+  /** What takes the place of the destination, where that are fallbacks: whether the one that a partition is at can fence. */
+  readonly fallback?: { readonly canFence: (partition: WritePartition) => boolean } | undefined
   /** The policy spills, or falls back: calls `trip`, with everything that goes with it. False, or absent: there is no such place. */
   readonly trip?: (partition: WritePartition, failure: Halted) => boolean
 }
@@ -136,6 +136,8 @@ export class WritePartition {
   #fenceAttempts = 0
   #fenceSinceMs = 0
   #notBeforeMs = 0
+  /** How often it was turned to another place. */
+  #turns = 0
 
   constructor(options: WritePartitionOptions) {
     this.#options = options
@@ -160,8 +162,9 @@ export class WritePartition {
     return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing && !this.isOwing
   }
 
-  /** From now on what is sent there goes to the spill; before that is sent on, the destination is fenced. */
+  /** From now on what is sent there goes to the spill, or to a fallback; before that is sent on, the destination is fenced. */
   trip(): void {
+    this.#turns++
     this.isSpilling = true
     this.halted = undefined
     this.#isFenceDue = false
@@ -254,6 +257,7 @@ export class WritePartition {
       const { lane, isBehind, isOfSpill, runs } = first
       if (isBehind) this.#behind--
       const { halted } = lane
+      const turns = this.#turns
       // What the destination had before the spill took over is no attempt: the spill has its own.
       const isPassedOver = this.isSpilling && !isOfSpill
       const facts = { nowMs, random, isBehind: isBehind || isPassedOver, isOfSpill }
@@ -265,10 +269,12 @@ export class WritePartition {
       this.#putBehind()
       const { fallback, canFence } = this.#options
       if (fate === "unknown" && isOfSpill && fallback === undefined) this.#owed.add(lane)
+      // What a fallback does not know is sent to the next one before anything behind it: what lands late is a copy.
+      const isTurned = isOfSpill && this.#turns !== turns
       // A spill can fence, whatever its destination can.
-      if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue
+      if (fate !== "unknown" || (!isTurned && !(isOfSpill ? (fallback?.canFence(this) ?? true) : canFence))) continue
       // What the destination does not know when the spill takes over is fenced by that.
-      if (this.isSpilling && !isOfSpill) lane.clearDoubt()
+      if (isTurned || (this.isSpilling && !isOfSpill)) lane.clearDoubt()
       else {
         this.#isFenceDue = true
         this.#doubted.add(lane)

@@ -4,7 +4,7 @@ import { textOfThrown } from "../given/thrown.ts"
 import type { Leg } from "../routes/Route.ts"
 import { allOrNothing, contained } from "../transport/contained.ts"
 import { type Transport, TransportError, type Writer } from "../transport/index.ts"
-import type { FallbackPlace } from "./fallback/openFallback.ts"
+import type { FallbackPlaces } from "./fallback/openFallback.ts"
 import type { SpillPlace } from "./spill/Spill.ts"
 
 type Opening<A> = Effect.Effect<A, TransportError, Scope.Scope>
@@ -12,13 +12,13 @@ type Opening<A> = Effect.Effect<A, TransportError, Scope.Scope>
 /** How they are opened, with so many partitions; absent: the sink has none. At most one of them is there. */
 export interface StandIns {
   readonly spill?: (partitions: number) => Opening<SpillPlace>
-  readonly fallback?: (partitions: number) => Opening<FallbackPlace>
+  readonly fallback?: (partitions: number) => Opening<FallbackPlaces>
 }
 
 export interface Places {
   readonly writer: Writer
   readonly spill?: SpillPlace | undefined
-  readonly fallback?: FallbackPlace | undefined
+  readonly fallback?: FallbackPlaces | undefined
 }
 
 export function openPlaces(transport: Transport, leg: Leg, { spill, fallback }: StandIns): Opening<Places> {

@@ -77,10 +77,10 @@ export interface BreakerSettings {
   readonly maxWaitMs: number
 }
 
-/** The fallback of a sink, in a topic of another cluster. */
+/** The fallbacks of a sink, in a topic of other clusters. */
 export interface FallbackSettings {
-  /** Name of a cluster of the document. */
-  readonly cluster: string
+  /** Names of clusters of the document, in the order in which they are tried; at least one. */
+  readonly clusters: ReadonlyArray<string>
   /** `redrive`: what is there is sent on to the sink, before anything later of its publisher; `stay`: it stays there, and is read there. */
   readonly back: "redrive" | "stay"
 }
@@ -134,6 +134,13 @@ export interface SubscriptionSettings {
   readonly dedupeRecords: number | undefined
   /** How long a record waits in each retry topic of the group, in milliseconds, rising; empty: the group has none. */
   readonly retryDelaysMs: ReadonlyArray<number>
+}
+
+function fallbackOf({ fallback }: LegSpec): FallbackSettings | undefined {
+  const all = [fallback ?? []].flat()
+  const [first] = all
+  if (first === undefined) return undefined
+  return Object.freeze({ clusters: Object.freeze(all.map(({ cluster }) => cluster)), back: first.back })
 }
 
 /** Most bytes of a spill: an hour of some megabytes a second. */
@@ -265,7 +272,7 @@ export class RouteBuilder {
               ageMsMax: spec.spill.age === undefined ? undefined : millisOf(spec.spill.age)
             }),
       breaker: breakerOf(spec.breaker),
-      fallback: spec.fallback === undefined ? undefined : Object.freeze({ ...spec.fallback }),
+      fallback: fallbackOf(spec),
       bufferBytesMax: spec.buffer?.bytes ?? legDefaults.bufferBytesMax,
       overflow: spec.buffer?.overflow ?? "block",
       lingerMs: spec.linger === undefined ? legDefaults.lingerMs : millisOf(spec.linger),

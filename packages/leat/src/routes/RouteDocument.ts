@@ -65,6 +65,8 @@ const BreakerSchema = Schema.Struct({
   maxWait: Schema.optionalKey(DurationText)
 })
 const FallbackSchema = Schema.Struct({ cluster: Name, back: Schema.Literals(["redrive", "stay"]) })
+/** One, or several that are tried in order. */
+const FallbacksSchema = Schema.Union([FallbackSchema, Schema.NonEmptyArray(FallbackSchema)])
 
 const LegSchema = Schema.Struct({
   cluster: Name,
@@ -75,7 +77,7 @@ const LegSchema = Schema.Struct({
   policy: Schema.optionalKey(PolicyNames),
   spill: Schema.optionalKey(SpillSchema),
   breaker: Schema.optionalKey(BreakerSchema),
-  fallback: Schema.optionalKey(FallbackSchema),
+  fallback: Schema.optionalKey(FallbacksSchema),
   buffer: Schema.optionalKey(BufferSchema),
   linger: Schema.optionalKey(DurationText),
   batch: Schema.optionalKey(BatchSchema),
@@ -133,6 +135,7 @@ export const RouteDocument = Schema.Struct({
 /** The decoded document, still as it was written: durations are text. */
 export type RouteDocument = typeof RouteDocument.Type
 export type LegSpec = typeof LegSchema.Type
+export type FallbackSpec = typeof FallbackSchema.Type
 export type SubscriptionSpec = typeof SubscriptionSchema.Type
 export type ObjectiveSpec = typeof ObjectiveSchema.Type
 export type RuleSpec = typeof RuleSchema.Type
@@ -151,6 +154,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
   ["routes.#.to.#.breaker", ["the breaker of a leg", Object.keys(BreakerSchema.fields)]],
   ["routes.#.to.#.fallback", ["the fallback of a leg", Object.keys(FallbackSchema.fields)]],
+  ["routes.#.to.#.fallback.#", ["a fallback of a leg", Object.keys(FallbackSchema.fields)]],
   ["routes.#.to.#.batch", ["the batch of a leg", Object.keys(BatchSchema.fields)]],
   ["subscriptions.#", ["a subscription", Object.keys(SubscriptionSchema.fields)]],
   ["subscriptions.#.match", ["the match of a subscription", Object.keys(SubscriptionMatchSchema.fields)]],

@@ -238,13 +238,14 @@ export class Routes {
     return faults
   }
 
-  /** What stands in a fallback is as safe, and in as good an order, as the contract needs. */
+  /** What stands in fallbacks is as safe, and in as good an order, as the contract needs. */
   #fallbackNeedFaults(contract: ContractInfo, { path, policy, fallback }: Leg): ReadonlyArray<RouteFault> {
-    if (fallback === undefined) return []
-    const { cluster } = fallback
-    const at = `${path}.fallback`
-    const faults = needFaults(contract, { path: at, cluster, policy }, this.clusters.get(cluster)?.capabilities)
-    return faults.map((fault) => (fault.path === `${at}.policy` ? { ...fault, path: `${path}.policy` } : fault))
+    const clusters = fallback?.clusters ?? []
+    return clusters.flatMap((cluster, index) => {
+      const at = clusters.length === 1 ? `${path}.fallback` : `${path}.fallback[${index}]`
+      const faults = needFaults(contract, { path: at, cluster, policy }, this.clusters.get(cluster)?.capabilities)
+      return faults.map((fault) => (fault.path === `${at}.policy` ? { ...fault, path: `${path}.policy` } : fault))
+    })
   }
 
   /** What meets whatever the contracts are: streams that routes name without a star, and what a star stands for in one text. */
@@ -281,6 +282,7 @@ function legText(leg: Leg, readLeg: Leg | undefined): string {
   if (leg === readLeg) words.push("read")
   if (leg.spill !== undefined) words.push(`spills to ${leg.spill.cluster}`)
   if (leg.breaker !== undefined) words.push(`breaker at ${leg.breaker.failureRate} of ${leg.breaker.minSends} sends`)
-  if (leg.fallback !== undefined) words.push(`falls back to ${leg.fallback.cluster}, back: ${leg.fallback.back}`)
+  if (leg.fallback !== undefined)
+    words.push(`falls back to ${leg.fallback.clusters.join(", then ")}, back: ${leg.fallback.back}`)
   return `-> ${leg.sink} (${words.join(", ")})`
 }

@@ -55,6 +55,8 @@ export const examples: ReadonlyMap<string, string> = new Map([
   ["routes.#.to.#.breaker.maxWait", "as 10 seconds"],
   ["routes.#.to.#.fallback", "as { cluster: second, back: redrive }"],
   ["routes.#.to.#.fallback.cluster", "as second"],
+  ["routes.#.to.#.fallback.#", "as { cluster: second, back: redrive }"],
+  ["routes.#.to.#.fallback.#.cluster", "as second"],
   ["routes.#.to.#.buffer", "as { bytes: 10000000 }"],
   ["routes.#.to.#.buffer.bytes", bytes],
   ["routes.#.to.#.linger", "as 50 millis"],

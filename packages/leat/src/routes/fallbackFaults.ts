@@ -5,7 +5,7 @@ import type { Capabilities } from "../transport/index.ts"
 import type { Cluster } from "./Clusters.ts"
 import { known } from "./policyFaults.ts"
 import type { Leg } from "./Route.ts"
-import type { LegSpec, RouteDocument, RouteFault } from "./RouteDocument.ts"
+import type { FallbackSpec, LegSpec, RouteDocument, RouteFault } from "./RouteDocument.ts"
 import { hasEnding } from "./spillFaults.ts"
 
 /** A rule that falls back needs a place, and a place needs a rule that falls back to it. */
@@ -17,17 +17,42 @@ export function fallbackFaults(document: RouteDocument, leg: LegSpec, path: stri
     const message = `the policy ${falling.join(" and ")} falls back, and this leg does not say where; add fallback: { cluster: ..., back: redrive } with another cluster`
     return [{ path: `${path}.policy`, message }]
   }
-  if (!Object.hasOwn(document.clusters, fallback.cluster)) {
-    const message = `no cluster named ${fallback.cluster}; ${known(document.clusters)}`
-    return [{ path: `${path}.fallback.cluster`, message }]
-  }
+  const unknown = placesOf(leg).filter(({ cluster }) => !Object.hasOwn(document.clusters, cluster))
+  if (unknown.length > 0)
+    return unknown.map(({ cluster, at }) => ({
+      path: `${path}.${at}.cluster`,
+      message: `no cluster named ${cluster}; ${known(document.clusters)}`
+    }))
   if (spill !== undefined) {
     const message = "a leg has a spill or a fallback, and not both in this version; take one of them away"
     return [{ path: `${path}.fallback`, message }]
   }
-  if (falling.length > 0) return []
+  const listed = listFaults(placesOf(leg), `${path}.fallback`)
+  if (falling.length > 0 || listed.length > 0) return listed
   const message = "no policy of this leg falls back, so nothing would ever go there; add a rule with then: fallback"
   return [{ path: `${path}.fallback`, message }]
+}
+
+/** Most fallbacks of a leg. */
+const placesMax = 3
+
+/** A fallback as the document says it; `at`: where, in its leg. */
+interface Place extends FallbackSpec {
+  readonly at: string
+}
+
+function placesOf({ fallback }: LegSpec): ReadonlyArray<Place> {
+  const all = [fallback ?? []].flat()
+  return all.map((one, index) => ({ ...one, at: Array.isArray(fallback) ? `fallback[${index}]` : "fallback" }))
+}
+
+function listFaults(places: ReadonlyArray<Place>, path: string): ReadonlyArray<RouteFault> {
+  if (places.length > placesMax)
+    return [{ path, message: `has ${places.length} fallbacks; a leg has ${placesMax} at most` }]
+  if (new Set(places.map(({ back }) => back)).size < 2) return []
+  const message =
+    "what falls back is sent on from all places of a leg, or stays in all of them; say the same back for each"
+  return [{ path, message }]
 }
 
 /** Longest name of a topic, in characters: Kafka's limit. */
@@ -49,20 +74,34 @@ export function fallbackPlaceFaults(
   clusters: ReadonlyMap<string, Cluster>
 ): ReadonlyArray<RouteFault> {
   return document.routes.flatMap(({ to }, index) =>
-    to.flatMap(({ cluster, fallback }, position) => {
-      const place = fallback === undefined ? undefined : clusters.get(fallback.cluster)
-      if (place === undefined) return []
-      const path = `routes[${index}].to[${position}].fallback.cluster`
-      if (place.place === (clusters.get(cluster)?.place ?? cluster)) {
-        const message = `${place.name} is the cluster that it is to stand in for: it is away when that is; name another`
-        return [{ path, message }]
-      }
-      const unmet = needs.filter(([, isMet]) => !isMet(place.capabilities)).map(([need]) => need)
-      if (fallback?.back !== "redrive" || unmet.length === 0) return []
-      const message = `a fallback that is sent on needs ${unmet.join(" and ")}, which cluster ${place.name} does not declare`
-      return [{ path, message }]
+    to.flatMap((leg, position) => {
+      const places = placesOf(leg)
+      return places.flatMap(({ cluster, back, at }, order) => {
+        const place = clusters.get(cluster)
+        if (place === undefined) return []
+        const path = `routes[${index}].to[${position}].${at}.cluster`
+        const earlier = places.slice(0, order).find((one) => clusters.get(one.cluster)?.place === place.place)
+        const message =
+          place.place === (clusters.get(leg.cluster)?.place ?? leg.cluster)
+            ? `${place.name} is the cluster that it is to stand in for: it is away when that is; name another`
+            : earlier === undefined
+              ? placeFault(place, back)
+              : `${twice(earlier.cluster, cluster)}: it is away when that is; name another`
+        return message === undefined ? [] : [{ path, message }]
+      })
     })
   )
+}
+
+function twice(earlier: string, cluster: string): string {
+  return earlier === cluster ? `${cluster} is named twice` : `${cluster} and ${earlier} are one place`
+}
+
+/** Why a cluster cannot be a fallback. */
+function placeFault({ name, capabilities }: Cluster, back: FallbackSpec["back"]): string | undefined {
+  const unmet = needs.filter(([, isMet]) => !isMet(capabilities)).map(([need]) => need)
+  if (back !== "redrive" || unmet.length === 0) return undefined
+  return `a fallback that is sent on needs ${unmet.join(" and ")}, which cluster ${name} does not declare`
 }
 
 /** What a contract needs and a fallback does not give, whatever its cluster can do. */
@@ -78,7 +117,7 @@ export function fallbackUseFaults(
     faults.push({ path: `${path}.fallback`, message })
   }
   if (fallback.back === "redrive") return faults
-  const at = `${path}.fallback.back`
+  const at = fallback.clusters.length === 1 ? `${path}.fallback.back` : `${path}.fallback`
   if (needed.includes("order")) {
     const message = `${name} needs order, and what stays in a fallback is read beside later events of its key; say redrive`
     faults.push({ path: at, message })

@@ -7,7 +7,7 @@ interface Keeping {
   readonly cluster: string
   readonly required?: boolean
   readonly spill?: object | undefined
-  readonly fallback?: { readonly cluster: string } | undefined
+  readonly fallback?: { readonly clusters: ReadonlyArray<string> } | undefined
 }
 
 /** What is known of a cluster by its name. */
@@ -18,7 +18,11 @@ export function levelFaults(
   clusters: ReadonlyMap<string, Cluster>
 ): ReadonlyArray<RouteFault> {
   return document.routes.flatMap(({ level, to }, index) => {
-    const message = level === "durable" ? notDurable(to, (cluster) => clusters.get(cluster)) : undefined
+    const legs = to.map((leg) => ({
+      ...leg,
+      fallback: { clusters: [leg.fallback ?? []].flat().map(({ cluster }) => cluster) }
+    }))
+    const message = level === "durable" ? notDurable(legs, (cluster) => clusters.get(cluster)) : undefined
     return message === undefined ? [] : [{ path: `routes[${index}].level`, message }]
   })
 }
@@ -31,7 +35,7 @@ export function notDurable(legs: ReadonlyArray<Keeping>, declared: Declared): st
   const [unmet] = legs.flatMap(({ cluster, required, spill, fallback }) => {
     if (required === false) return []
     const own = spill === undefined ? [cluster] : []
-    const all = [...own, ...(fallback === undefined ? [] : [fallback.cluster])]
+    const all = [...own, ...(fallback?.clusters ?? [])]
     return all.filter((name) => declared(name)?.capabilities.ephemeral === true)
   })
   if (unmet === undefined) return undefined

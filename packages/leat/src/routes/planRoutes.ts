@@ -215,7 +215,7 @@ function sinksOf(routes: ReadonlyArray<Route | undefined>): ReadonlySet<string> 
 /** Those that legs, their spills and their fallbacks are on. */
 function clustersOf(routes: ReadonlyArray<Route | undefined>): ReadonlySet<string> {
   const legs = routes.flatMap((route) => route?.legs ?? [])
-  const names = legs.flatMap(({ cluster, spill, fallback }) => [cluster, spill?.cluster, fallback?.cluster])
+  const names = legs.flatMap(({ cluster, spill, fallback }) => [cluster, spill?.cluster, ...(fallback?.clusters ?? [])])
   return new Set(names.filter((name) => name !== undefined))
 }
 

@@ -4,6 +4,7 @@ import { Audit, memoryTransport } from "leat"
 import { describe, expect, it } from "vitest"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { fallbackPlaces, type FallbackPlaces, isBack, openFalling } from "../publish/fallbackStory.js"
+import { openSeveral, severalPlaces } from "../publish/severalStory.js"
 import { isAway, spillStory, until } from "../publish/spillStory.js"
 import { note } from "../publish/stories.js"
 
@@ -144,6 +145,35 @@ describe("an audit of a topic whose fallback keeps what it has", () => {
         const far = without(memoryTransport(places.far), "lost")
         const options = { cluster: "far", fallbacks: [memoryTransport(places.near)] }
         expect(yield* Effect.orDie(Audit.topic(far, "notes", options))).toMatchObject({ events: 5, ...expected })
+      })
+    )
+  })
+
+  it("reads what stays in each of several, and the dead letters that a group has beside each", () => {
+    const places = severalPlaces()
+    spillStory(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSeveral(places, { back: "stay" })
+        yield* notes.handle("readers", ({ text }) => Effect.fail(new Error(text)), {
+          policy: [{ on: ["*"], then: "deadLetter" }]
+        })
+        yield* notes.publish(note("k", "0"))
+        places.far.faults = isAway
+        yield* notes.publish(note("k", "1"))
+        places.first.faults = isAway
+        yield* notes.publish(note("k", "2"))
+        places.far.faults = {}
+        places.first.faults = {}
+        yield* until("it is back", isBack(leat))
+        yield* notes.publish(note("k", "3"))
+        yield* Effect.sleep("2 minutes")
+        const fallbacks = [places.first, places.second].map(({ broker }) => memoryTransport(broker))
+        const asked = { cluster: "far", group: "readers", fallbacks }
+        expect(yield* Effect.orDie(Audit.topic(memoryTransport(places.far.broker), "notes", asked))).toMatchObject({
+          events: 4,
+          missing: 0,
+          group: { deadLetters: { open: 4 } }
+        })
       })
     )
   })

@@ -85,7 +85,7 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill is fenced only where its destination can be",
     file: "publish/WritePartition.ts",
-    find: `!(isOfSpill ? (fallback?.canFence ?? true) : canFence)`,
+    find: `!(isOfSpill ? (fallback?.canFence(this) ?? true) : canFence)`,
     replace: `!canFence`,
     foundBy: foundByDoubt,
     test: "a destination that fences: none"

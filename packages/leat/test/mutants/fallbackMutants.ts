@@ -10,7 +10,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what goes to a fallback goes to the destination too",
     file: "publish/fallback/Fallback.ts",
-    find: `const of = (partition: number) => (this.isOn(partition) ? place.writer : destination)`,
+    find: `const of = (partition: number) => this.placeOf(partition)?.writer ?? destination`,
     replace: `const of = (_: number) => destination`,
     foundBy,
     test: "away in the fallback"
@@ -18,8 +18,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that begins does not ask what its fallback holds",
     file: "publish/fallback/Fallback.ts",
-    find: `part.isOn = part.settled < part.end`,
-    replace: `part.isOn = false`,
+    find: `if (!there.isEmpty) part.at = index`,
+    replace: ``,
     foundBy,
     test: "begins with the fallback"
   },
@@ -82,8 +82,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fallback may be the cluster that it stands in for",
     file: "routes/fallbackFaults.ts",
-    find: `if (place.place === (clusters.get(cluster)?.place ?? cluster)) {`,
-    replace: `if (place.place === "") {`,
+    find: `place.place === (clusters.get(leg.cluster)?.place ?? leg.cluster)`,
+    replace: `place.place === ""`,
     foundBy: faults,
     test: "far"
   },
@@ -163,9 +163,9 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that stands somewhere in a fallback is not waited for",
     file: "publish/fallback/Fallback.ts",
-    find: `      part.isUnplaced = true
+    find: `      there.isUnplaced = true
       return`,
-    replace: `      part.isUnplaced = false
+    replace: `      there.isUnplaced = false
       return`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "does not say where a record stands"
@@ -181,23 +181,23 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that starts while its cluster is away waits for it although there is a fallback",
     file: "publish/Sinks.ts",
-    find: `const place = spill ?? fallback`,
-    replace: `const place = spill`,
+    find: `spill === undefined ? (fallback?.clusters ?? []) : [spill.cluster]`,
+    replace: `spill === undefined ? [] : [spill.cluster]`,
     foundBy: "publish/fallbackAway.test.ts",
     test: "publishes to the fallback"
   },
   {
     name: "an event that a fallback in memory has is durable",
     file: "routes/levelFaults.ts",
-    find: `fallback === undefined ? [] : [fallback.cluster]`,
-    replace: `fallback === undefined ? [] : []`,
+    find: `...(fallback?.clusters ?? [])]`,
+    replace: `]`,
     foundBy: faults,
     test: "where the level is durable"
   },
   {
     name: "closing waits for nothing that is sent on from a fallback",
     file: "publish/fallback/SinkFallback.ts",
-    find: `    yield* this.#redrive?.leave ?? Effect.void
+    find: `    yield* all(({ leave }) => leave)
 `,
     replace: ``,
     foundBy: "publish/fallbackRedrive.test.ts",
@@ -272,18 +272,16 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a position before what was sent on is one of another topic",
     file: "publish/fallback/SinkFallback.ts",
-    find: `#isAnew({ tookEnd, settledBefore }: FallbackPart,`,
-    replace: `#isAnew({ tookEnd, settled: settledBefore }: FallbackPart,`,
+    find: `#isAnew({ tookEnd, settledBefore }: PlacePart,`,
+    replace: `#isAnew({ tookEnd, settled: settledBefore }: PlacePart,`,
     foundBy: "publish/fallbackOdd.test.ts",
     test: "is no other one because its answers"
   },
   {
     name: "what stays in a fallback is read by nobody",
-    file: "consume/FallbackTopics.ts",
-    find: `    this.#fallback === undefined
-      ? Effect.never`,
-    replace: `    this.#fallback === undefined || this.#options.group !== ""
-      ? Effect.never`,
+    file: "consume/Consuming.ts",
+    find: `const besides: Besides<T> = [sides, ...fallbacks]`,
+    replace: `const besides: Besides<T> = [sides]`,
     foundBy: stays,
     test: "reads both topics in one group"
   }

@@ -10,8 +10,8 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition goes back before the last of its fallback is sent on",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `if (left > 0n) {`,
-    replace: `if (left > 1n) {`,
+    find: `if (left > 0) {`,
+    replace: `if (left > 1) {`,
     foundBy,
     test: "is not left before the last of it is sent on"
   },
@@ -27,7 +27,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
     name: "a busy publisher is not held back near the end of a fallback",
     file: "publish/fallback/FallbackReturn.ts",
     find: `if (isRising && left <= nearRecords) this.#hold(partition, part, true)`,
-    replace: `if (isRising && left <= 0n) this.#hold(partition, part, true)`,
+    replace: `if (isRising && left <= 0) this.#hold(partition, part, true)`,
     foundBy,
     test: "is left by a busy publisher"
   },
@@ -52,7 +52,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
     file: "publish/fallback/FallbackReturn.ts",
     find: `if (!part.isHeld || this.#pump.nowMs - part.heldSinceMs < part.heldMs) return false
     // For`,
-    replace: `if (!part.isHeld || part.settled >= 0n) return false
+    replace: `if (!part.isHeld || part.left >= 0) return false
     // For`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "holds nobody back for long when its cluster takes its time"
@@ -60,7 +60,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody is told that a fallback does not say how far it was sent on",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `yield* this.#unanswered(rows)`,
+    find: `yield* this.#unanswered(look, rows)`,
     replace: ``,
     foundBy: trouble,
     test: "says once that nobody says how far"
@@ -68,8 +68,8 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that has nothing in a fallback never looks what waits there",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `this.#wake.waitFor(idleLookMs)`,
-    replace: `this.#wake.wait`,
+    find: `look.wake.waitFor(idleLookMs)`,
+    replace: `look.wake.wait`,
     foundBy: trouble,
     test: "shows what waits also to a process"
   },
@@ -108,7 +108,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition that goes back to a cluster that answers has stored something there",
     file: "publish/fallback/SinkFallback.ts",
-    find: `if (this.#redrive !== undefined) this.stores(number)`,
+    find: `if (this.#fallback.back === "redrive") this.stores(number)`,
     replace: `this.stores(number)`,
     foundBy: "publish/fallbackStay.test.ts",
     test: "has publishers wait for a tenth of an outage at most"
@@ -125,9 +125,9 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fallback to which nothing goes is not looked at for being made anew",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `          this.#findNew(rows)
-          this.#waits(rows)`,
-    replace: `          this.#waits(rows)`,
+    find: `            this.#findNew(look, rows)
+            this.#waits(look.place, rows)`,
+    replace: `            this.#waits(look.place, rows)`,
     foundBy: anew,
     test: "is told within two minutes"
   },
@@ -142,7 +142,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition that may be another one goes back at the first look",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `if (!part.isOn || this.#shrunken.has(row.partition)) continue`,
+    find: `if (!part.isOn || look.shrunken.has(row.partition)) continue`,
     replace: `if (!part.isOn) continue`,
     foundBy: anew,
     test: "where nothing says positions"

@@ -23,6 +23,7 @@ import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
 import { heldLegsMutants } from "./heldLegsMutants.ts"
 import { switchableMutants } from "./switchableMutants.ts"
+import { severalMutants } from "./severalMutants.ts"
 import { sinkMutants } from "./sinkMutants.ts"
 import { tableMutants } from "./tableMutants.ts"
 import { transportMutants } from "./transportMutants.ts"
@@ -65,6 +66,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...spillNoticeMutants,
   ...spillWorldMutants,
   ...fallbackWorldMutants,
+  ...severalMutants,
   ...retryMutants,
   ...breakerMutants,
   ...undeliveredMutants,
@@ -99,7 +101,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after an unknown outcome",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
+    find: `if (fate !== "unknown" || (!isTurned && !(isOfSpill ? (fallback?.canFence(this) ?? true) : canFence))) continue`,
     replace: `if (fate !== "stored") continue`
   },
   {

@@ -304,8 +304,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced after a range in doubt that is set aside",
     file: "publish/WritePartition.ts",
-    find: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence)) continue`,
-    replace: `if (fate !== "unknown" || !(isOfSpill ? (fallback?.canFence ?? true) : canFence) || lane.isDeadLettering) continue`,
+    find: `if (fate !== "unknown" || (!isTurned && !(isOfSpill ? (fallback?.canFence(this) ?? true) : canFence))) continue`,
+    replace: `if (fate !== "unknown" || (!isTurned && !(isOfSpill ? (fallback?.canFence(this) ?? true) : canFence)) || lane.isDeadLettering) continue`,
     foundBy: "publish/WritePartition.test.ts",
     test: "fenced also where they are set aside"
   }

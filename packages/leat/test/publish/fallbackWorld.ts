@@ -1,14 +1,16 @@
 /**
  * Worlds of a stream that falls back, on virtual time: up to three publishers of one destination, which is away, frozen, slow or refuses, and so
- * is its fallback; processes that close, crash and begin anew. At the end everything is healed, and what both topics hold is judged by ids alone.
+ * is each of its fallbacks; processes that close, crash and begin anew. At the end everything is healed, and what both topics hold is judged by ids alone.
  */
 import { Effect, Exit, References, Scope } from "effect"
 import { type EventStream, Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
 import { type FaultPlan, faultDriver, randomFaults, seededRandom, simulate, waitUntil } from "leat/testing"
+import { type Driver, TransportError } from "leat/transport"
 import { fallbackTopic } from "../../src/record/fallbackTopic.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
 import { named, textsOf } from "./fallbackStory.ts"
 import { knowingIds, KnownIds } from "./knownIds.ts"
+import { changed } from "./spillStory.ts"
 import { gated, live, readAll } from "./spillWorld.ts"
 
 export interface FallbackWorld {
@@ -21,6 +23,8 @@ export interface FallbackWorld {
   readonly recovered: number
   readonly dropped: number
   readonly crashes: number
+  /** Records that have gone to fallbacks behind the first one. */
+  readonly went: number
 }
 
 interface Process {
@@ -34,7 +38,26 @@ interface Process {
 
 const contract = noteContract()
 
-export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"): FallbackWorld {
+const noAnswer = new TransportError({
+  reason: "Unavailable",
+  transport: "memory",
+  operation: "bounds",
+  detail: "not there"
+})
+
+/** A fallback behind the first one. */
+interface Further {
+  readonly name: string
+  readonly broker: MemoryBroker
+  readonly isFencing: boolean
+  plan: FaultPlan
+}
+
+/** Their names. */
+const further = ["second", "third"]
+
+/** `places`: how many fallbacks there are. */
+export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive", places = 1): FallbackWorld {
   const random = seededRandom(seed)
   const chance = (part: number) => random() < part
   const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
@@ -45,6 +68,18 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
   const far = new MemoryBroker({ partitions })
   const near = new MemoryBroker({ partitions: 1 })
   const faults: { far: FaultPlan; near: FaultPlan } = { far: {}, near: {} }
+  // Drawn beside the rest, so that the worlds of one fallback are what they were.
+  const beside = seededRandom(Math.imul(seed, 7919) + places)
+  const others = further.slice(0, places - 1).map((name): Further => {
+    return { name, broker: new MemoryBroker({ partitions: 1 }), isFencing: beside() < 0.7, plan: {} }
+  })
+  /** Fallbacks that do not say how far they were sent on. */
+  const silent = new Set<string>()
+  const sayingNothing = (name: string, driver: Driver) =>
+    changed(driver, ({ bounds }) => ({
+      bounds: (...asked) => Effect.suspend(() => (silent.has(name) ? Effect.fail(noAnswer) : bounds(...asked)))
+    }))
+  const brokers = [near, ...others.map(({ broker }) => broker)]
   const isPoisoned = chance(0.3)
   const isFenced = chance(0.7)
   const isNearFenced = chance(0.7)
@@ -54,7 +89,11 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
   const known = chance(0.5) ? new KnownIds(near) : undefined
   const routes = {
     version: 1,
-    clusters: { far: { transport: "memory" }, near: { transport: "near" } },
+    clusters: {
+      far: { transport: "memory" },
+      near: { transport: "near" },
+      ...Object.fromEntries(others.map(({ name }) => [name, { transport: name }]))
+    },
     policies: {
       leg: [
         {
@@ -77,7 +116,10 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
             timeout: `${pick([50, 300, 1000])} millis`,
             buffer: { bytes: pick([65_536, 262_144, 4_194_304]), overflow: pick(["block", "reject"]) },
             batch: { bytes: pick([500, 4096, 65_536]), records: pick([1, 5, 100]) },
-            fallback: { cluster: "near", back }
+            fallback:
+              places === 1
+                ? { cluster: "near", back }
+                : ["near", ...others.map(({ name }) => name)].map((cluster) => ({ cluster, back }))
           }
         ]
       }
@@ -119,6 +161,8 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
   let crashes = 0
 
   const open = Effect.fnUntraced(function* () {
+    // A process that begins waits for them.
+    silent.clear()
     const gate = { isDead: false }
     const scope = yield* Scope.make()
     const opening = Leat.make({
@@ -138,11 +182,24 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
           "near",
           gated(
             faultDriver(
-              known === undefined ? memoryDriver(near) : knowingIds(memoryDriver(near), known),
+              sayingNothing("near", known === undefined ? memoryDriver(near) : knowingIds(memoryDriver(near), known)),
               live(() => faults.near)
             ),
             gate,
             { over: isNearFenced ? {} : { fencing: "none" } }
+          )
+        ),
+        ...others.map((other) =>
+          named(
+            other.name,
+            gated(
+              faultDriver(
+                sayingNothing(other.name, memoryDriver(other.broker)),
+                live(() => other.plan)
+              ),
+              gate,
+              { over: other.isFencing ? {} : { fencing: "none" } }
+            )
           )
         )
       ]
@@ -192,8 +249,9 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
     check(one, `closed in step ${step}`)
   })
 
-  const unsettled = Effect.map(memoryTransport(near).bounds(topic, "leat.fallback"), (rows) =>
-    rows.filter(({ start, end: behind, settled = start }) => settled < behind)
+  const unsettled = Effect.map(
+    Effect.forEach(brokers, (broker) => memoryTransport(broker).bounds(topic, "leat.fallback")),
+    (rows) => rows.flat().filter(({ start, end: behind, settled = start }) => settled < behind)
   )
 
   const program = Effect.gen(function* () {
@@ -205,6 +263,16 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
       for (const one of living) check(one, `step ${step}`)
       if (chance(0.08)) faults.far = pick(farPlans)()
       if (chance(0.06)) faults.near = pick(nearPlans)()
+      for (const other of others)
+        if (beside() < 0.06)
+          other.plan = drawn(
+            plansOf(other.isFencing).concat(() => ({})),
+            beside()
+          )()
+      if (others.length > 0 && beside() < 0.08) {
+        silent.clear()
+        if (beside() < 0.5) silent.add(drawn(["near", ...others.map(({ name }) => name)], beside()))
+      }
       if (chance(0.03)) yield* pick(living).leat.resume
       if (chance(0.03)) {
         yield* end(pick(living), step)
@@ -215,6 +283,8 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
     }
     faults.far = {}
     faults.near = {}
+    for (const other of others) other.plan = {}
+    silent.clear()
     for (const one of living) yield* one.leat.resume
     const isBack = ({ leat }: Process) => {
       const { queued = 0, inFlight = 0, inDoubt = 0, deadLettering = 0 } = leat.ledger.snapshot().legs[0] ?? {}
@@ -238,7 +308,10 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
   if (Exit.isFailure(exit)) wrong.push(`it broke: ${JSON.stringify(exit.cause).slice(0, 500)}`)
 
   const found = readAll(far, partitions)
-  const stood = new Set([...found.texts, ...(back === "stay" ? textsOf(near, topic) : [])])
+  const stood = new Set([
+    ...found.texts,
+    ...(back === "stay" ? brokers.flatMap((broker) => textsOf(broker, topic)) : [])
+  ])
   if (back === "redrive") wrong.push(...new Set(found.order))
   if (back === "redrive" && isAlone) wrong.push(...outOfOrder(far))
   const sums = { fellBack: 0, recovered: 0, dropped: 0 }
@@ -260,7 +333,13 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
     wrong.push(`${sums.fellBack} fell back, and ${sums.recovered} were sent on`)
   if (back === "stay" && sums.recovered > 0) wrong.push(`${sums.recovered} were sent on that stay`)
   const told = all.reduce((total, { safe }) => total + safe.size, 0)
-  return { wrong, told, stored: found.texts.size, crashes, ...sums }
+  const behind = others.flatMap(({ broker }) => broker.topic(topic).partitions)
+  const went = behind.reduce((total, log) => total + Number(log.end), 0)
+  return { wrong, told, stored: found.texts.size, crashes, went, ...sums }
+}
+
+function drawn<A>(some: ReadonlyArray<A>, part: number): A {
+  return some[Math.floor(part * some.length)] as A
 }
 
 /** First deliveries of a key that stand behind those of a later process. */

@@ -40,7 +40,8 @@ const whole = {
           batch: { bytes: 1, records: 1 },
           timeout: "1 s",
           epoch: 1
-        }
+        },
+        { cluster: "c", topic: "{stream}", fallback: [{ cluster: "c", back: "stay" }] }
       ]
     }
   ],

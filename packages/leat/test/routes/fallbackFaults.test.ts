@@ -5,21 +5,22 @@ import type { Capabilities, Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 
-/** A cluster of memory that declares less. */
-const lesser = (name: string, over: Partial<Capabilities>): Driver => {
+/** A cluster of memory that declares less, or has an address. */
+const lesser = (name: string, over: Partial<Capabilities>, addresses: ReadonlyArray<string> = []): Driver => {
   const driver = faultDriver(memory, {})
   return {
     ...driver,
     name,
     inspect: (config) => {
       const found = driver.inspect(config)
-      return "issues" in found ? found : { capabilities: { ...found.capabilities, ...over } }
+      return "issues" in found ? found : { capabilities: { ...found.capabilities, ...over }, addresses }
     }
   }
 }
 
 const drivers = [
   memory,
+  lesser("shared", {}, ["somewhere"]),
   lesser("bare", { ordering: "none", appendWithPosition: false, groups: "none" }),
   lesser("kept", { ephemeral: false }),
   lesser("solid", { acks: ["fsync"] }),
@@ -34,7 +35,8 @@ const compiled = (to: object, more: object = {}, contract?: Parameters<typeof no
       version: 1,
       clusters: {
         far: { transport: "solid" },
-        near: { transport: "memory" },
+        near: { transport: "shared" },
+        here: { transport: "shared" },
         bare: { transport: "bare" },
         late: { transport: "late" },
         solid: { transport: "solid" }
@@ -65,7 +67,10 @@ describe("the fallback of a leg", () => {
   })
 
   it.each([
-    [{ cluster: "nowhere", back: "redrive" }, ".fallback.cluster: no cluster named nowhere; there is far, near, bare"],
+    [
+      { cluster: "nowhere", back: "redrive" },
+      ".fallback.cluster: no cluster named nowhere; there is far, near, here, bare"
+    ],
     [
       { cluster: "far", back: "redrive" },
       ".fallback.cluster: far is the cluster that it is to stand in for: it is away"
@@ -80,6 +85,75 @@ describe("the fallback of a leg", () => {
   ])("%j", (fallback, told) => {
     const faults = faultsOf(falling(fallback))
     expect(faults).toEqual([expect.stringContaining(`routes[0].to[0]${told}`)])
+  })
+
+  it("may be several, which are tried in order", () => {
+    const several = falling([redrive, { cluster: "solid", back: "redrive" }])
+    expect(faultsOf({ ...several, cluster: "late" })).toEqual([])
+    const [first] = Result.getOrThrow(compiled({ ...several, cluster: "late" })).lookup("a", "b")?.legs ?? []
+    expect(first?.fallback).toEqual({ clusters: ["near", "solid"], back: "redrive" })
+    expect(Result.getOrThrow(compiled({ ...several, cluster: "late" })).explain("a", "b")).toContain(
+      "falls back to near, then solid, back: redrive)"
+    )
+  })
+
+  it("is the same as a list of one", () => {
+    const one = (fallback: object) => Result.getOrThrow(compiled(falling(fallback))).lookup("a", "b")?.legs[0]
+    expect(one([redrive])).toEqual(one(redrive))
+  })
+
+  it.each([
+    ["none", [], ": is empty; it needs one entry at least"],
+    ["twice", [redrive, redrive], "[1].cluster: near is named twice: it is away when that is; name another"],
+    [
+      "one place",
+      [redrive, { cluster: "here", back: "redrive" }],
+      "[1].cluster: here and near are one place: it is away when that is; name another"
+    ],
+    [
+      "itself",
+      [redrive, { cluster: "far", back: "redrive" }],
+      "[1].cluster: far is the cluster that it is to stand in for: it is away when that is; name another"
+    ],
+    [
+      "unknown",
+      [redrive, { cluster: "nowhere", back: "redrive" }],
+      "[1].cluster: no cluster named nowhere; there is far, near, here, bare, late, solid"
+    ],
+    [
+      "unfit",
+      [redrive, { cluster: "bare", back: "redrive" }],
+      "[1].cluster: a fallback that is sent on needs order of a partition and positions of what it stores and groups, which cluster bare does not declare"
+    ],
+    [
+      "mixed",
+      [redrive, { cluster: "late", back: "stay" }],
+      ": what falls back is sent on from all places of a leg, or stays in all of them; say the same back for each"
+    ],
+    ["too many", [redrive, redrive, redrive, redrive], ": has 4 fallbacks; a leg has 3 at most"],
+    [
+      "another field",
+      [{ ...redrive, topik: "x" }],
+      "[0].topik: is no field of a fallback of a leg, which has cluster, back"
+    ],
+    ["a name", ["near"], "[0]: is a text, and must be an object, as { cluster: second, back: redrive }"]
+  ])("of several: %s", (_, fallback, told) => {
+    expect(faultsOf(falling(fallback))).toContain(`routes[0].to[0].fallback${told}`)
+  })
+
+  it("gives what the contract needs, each of them", () => {
+    const several = [
+      { cluster: "late", back: "stay" },
+      { cluster: "near", back: "stay" }
+    ]
+    expect(faultsOf(falling(several), {}, { needs: ["order"] })).toContain(
+      "routes[0].to[0].fallback: test.Note needs order, and what stays in a fallback is read beside later events of its key; say redrive"
+    )
+    expect(faultsOf(falling([redrive, { cluster: "solid", back: "redrive" }]), {}, { needs: ["fsync"] })).toEqual([
+      expect.stringMatching(
+        /^routes\[0\]\.to\[0\]\.fallback\[0\]\.cluster: .* needs fsync, which cluster near does not declare$/
+      )
+    ])
   })
 
   it("is needed by a rule that falls back, and needs one", () => {

@@ -6,25 +6,26 @@
  * long. Where it stays, a partition goes back once the destination has fenced it, or says where it ends if it cannot fence; that is asked with
  * growing pauses. In both cases the destination is fenced before anything is sent there.
  */
-import { Cause, Effect } from "effect"
+import { Effect } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
-import { type PartitionBounds, TransportError } from "../../transport/index.ts"
+import type { PartitionBounds } from "../../transport/index.ts"
 import { warn } from "../../Telemetry.ts"
 import type { Wake } from "../../Wake.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Leg } from "../../routes/Route.ts"
 import type { Pump } from "../Pump.ts"
-import { isWhole } from "../sendOn/isWhole.ts"
+import { answered, askedBounds } from "./askedBounds.ts"
 import {
   type Fallback,
   type FallbackPart,
+  type PlacePart,
   firstHeldMs,
   firstPauseMs,
   heldMsMax,
   pauseMsMax,
   trialPauseMsMax
 } from "./Fallback.ts"
-import { fallbackGroup, settledOf } from "./openFallback.ts"
+import { type FallbackPlace, settledOf } from "./openFallback.ts"
 
 /** Pauses between two looks at what was sent on: the first, and the longest, in milliseconds. */
 const lookMs = 100
@@ -33,11 +34,8 @@ const lookMsMax = 2000
 /** Pause between two looks at what others have there, while nothing of this process is, in milliseconds. */
 const idleLookMs = 30_000
 
-/** How long one look may take, in milliseconds. */
-const answerMs = 10_000
-
 /** A partition is held back for so many records at most: it is not far to the end. */
-const nearRecords = 1000n
+const nearRecords = 1000
 
 /** How long a partition that was turned on is waited for to send something, in milliseconds. */
 const freshMs = 1000
@@ -55,53 +53,71 @@ export interface ReturnHome {
   readonly back: (partition: number, part: FallbackPart) => void
   /** Nothing has gone to the fallback for a while, since so many milliseconds of the monotonic clock; told again and again. */
   readonly over: (sinceMs: number) => void
-  /** What waits in all partitions to be sent on. */
-  readonly waits: (rows: ReadonlyArray<PartitionBounds>) => void
-  /** Nobody says how far the partitions that are on were sent on, since a time of the monotonic clock. */
-  readonly stands: (partition: undefined, sinceMs: number, why: string) => void
-  /** The topic was made anew, and so many events in this partition of it are lost. */
-  readonly anew: (partition: number, part: FallbackPart, lost: number) => void
+  /** What waits in all partitions of a place to be sent on. */
+  readonly waits: (place: FallbackPlace, rows: ReadonlyArray<PartitionBounds>) => void
+  /** A place does not say how far the partitions that are on were sent on, since a time of the monotonic clock. */
+  readonly stands: (place: FallbackPlace, partition: undefined, sinceMs: number, why: string) => void
+  /** The topic of a place was made anew, and so many events in this partition of it are lost. */
+  readonly anew: (place: FallbackPlace, partition: number, there: PlacePart, lost: number) => void
+}
+
+/** What is known of the looks at one place. */
+interface Look {
+  readonly place: FallbackPlace
+  readonly wake: Wake
+  pauseMs: number
+  /** Since when they have no answer; undefined: the last one has one. */
+  unansweredMs: number | undefined
+  /** Partitions that ended before what was sent on, at the last look. */
+  shrunken: ReadonlySet<number>
 }
 
 export class FallbackReturn {
   readonly #fallback: Fallback
   readonly #home: ReturnHome
   readonly #pump: Pick<Pump, "transport" | "nowMs">
-  readonly #wake: Wake
-  #pauseMs = lookMs
+  /** Of each place. Where nothing is sent on one is enough: it looks at the destination. */
+  readonly #looks: readonly [Look, ...ReadonlyArray<Look>]
   /** Whether its sink is being closed: what waits in the buffer goes to the fallback, and for nothing else. */
   isClosing = false
-  /** Since when looks have no answer; undefined: the last one has one. */
-  #unansweredMs: number | undefined
-  /** Partitions that ended before what was sent on, at the last look. */
-  #shrunken: ReadonlySet<number> = new Set()
 
-  constructor(fallback: Fallback, home: ReturnHome, pump: Pick<Pump, "transport" | "nowMs">, wake: Wake) {
+  constructor(fallback: Fallback, home: ReturnHome, pump: Pick<Pump, "transport" | "nowMs">, wake: () => Wake) {
     this.#fallback = fallback
     this.#home = home
     this.#pump = pump
-    this.#wake = wake
+    const [first, ...others] = fallback.places
+    const lookAt = (place: FallbackPlace): Look => {
+      return { place, wake: wake(), pauseMs: lookMs, unansweredMs: undefined, shrunken: new Set() }
+    }
+    this.#looks = [lookAt(first), ...(fallback.back === "stay" ? [] : others.map(lookAt))]
   }
 
   /** Something has happened that a look is worth. */
   signal(): void {
-    this.#wake.signal()
+    for (const { wake } of this.#looks) wake.signal()
   }
 
-  /** What is before the position was sent on, by this leat. */
-  sentOn(partition: number, position: bigint): void {
+  /** What is before the position was sent on from a place, by this leat. */
+  sentOn({ index }: FallbackPlace, partition: number, position: bigint): void {
     const part = this.#fallback.parts[partition]
-    if (part === undefined || position <= part.settled) return
-    part.settled = position
+    const there = part?.there[index]
+    if (part === undefined || there === undefined || position <= there.settled) return
+    there.settled = position
     this.#look(partition, part, true)
   }
 
   /** Looks until it is interrupted. */
   get run(): Effect.Effect<never> {
+    // Each place for itself: one that gives no answer keeps nobody from seeing that all was sent on of another.
+    const all = this.#looks.map((look) => this.#runOf(look))
+    return Effect.andThen(Effect.all(all, { concurrency: "unbounded", discard: true }), Effect.never)
+  }
+
+  #runOf(place: Look): Effect.Effect<never> {
     return Effect.gen({ self: this }, function* () {
-      const stays = this.#fallback.place.back === "stay"
+      const stays = this.#fallback.back === "stay"
       for (;;) {
-        const look = this.#fallback.on.length === 0 ? this.#idle : stays ? this.#probe : this.#read
+        const look = this.#fallback.on.length === 0 ? this.#idle(place) : stays ? this.#probe : this.#read(place)
         // A driver that breaks must not leave the partitions where they are for ever.
         yield* Effect.catchDefect(look, (defect) =>
           Effect.andThen(
@@ -114,24 +130,27 @@ export class FallbackReturn {
   }
 
   /** All is back. That is told when it has lasted: a cluster that answers now and then is not back each time. */
-  get #idle(): Effect.Effect<void> {
+  #idle(look: Look): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.#pauseMs = lookMs
+      look.pauseMs = lookMs
+      // What others have there is sent on all the same.
+      const others = Effect.suspend(() =>
+        Effect.andThen(
+          Effect.map(askedBounds(look.place), (rows) => {
+            if (typeof rows === "string") return
+            this.#findNew(look, rows)
+            this.#waits(look.place, rows)
+          }),
+          look.wake.waitFor(idleLookMs)
+        )
+      )
+      if (look !== this.#looks[0]) return others
       const sinceMs = Math.max(...this.#fallback.parts.map(({ backSinceMs }) => backSinceMs))
       const leftMs = sinceMs + lastingMs - this.#pump.nowMs
-      if (leftMs > 0) return this.#wake.waitFor(leftMs)
-      if (!this.#isProven) return this.#wake.waitFor(lastingMs)
+      if (leftMs > 0) return look.wake.waitFor(leftMs)
+      if (!this.#isProven) return look.wake.waitFor(lastingMs)
       this.#home.over(sinceMs)
-      if (this.#fallback.place.back === "stay") return this.#wake.wait
-      // What others have there is sent on all the same.
-      return Effect.andThen(
-        Effect.map(this.#rows, (rows) => {
-          if (typeof rows === "string") return
-          this.#findNew(rows)
-          this.#waits(rows)
-        }),
-        this.#wake.waitFor(idleLookMs)
-      )
+      return this.#fallback.back === "stay" ? look.wake.wait : others
     })
   }
 
@@ -150,42 +169,40 @@ export class FallbackReturn {
     const part = this.#fallback.parts[partition]
     if (part === undefined || part.isOn || part.hasStored) return
     part.hasStored = true
-    this.#wake.signal()
+    this.signal()
   }
 
-  /** How far it was sent on, by whoever does it; else why nobody says so. */
-  get #rows(): Effect.Effect<ReadonlyArray<PartitionBounds> | string> {
-    const { transport, topic } = this.#fallback.place
-    return answered(
-      Effect.map(
-        Effect.suspend(() => transport.bounds(topic, fallbackGroup)),
-        (rows) => (rows.every(isWhole) ? rows : odd)
-      )
-    )
-  }
-
-  #waits(rows: ReadonlyArray<PartitionBounds>): void {
-    if (rows.length > 0) this.#home.waits(rows)
+  #waits(place: FallbackPlace, rows: ReadonlyArray<PartitionBounds>): void {
+    if (rows.length > 0) this.#home.waits(place, rows)
   }
 
   /** Says once that looks have no answer; shows it as long as that lasts. */
-  #unanswered(why: string): Effect.Effect<void> {
-    const isFirst = this.#unansweredMs === undefined
-    this.#unansweredMs ??= this.#pump.nowMs
-    const { name } = this.#fallback
-    this.#home.stands(undefined, this.#unansweredMs, `${name} does not say how far it was sent on: ${why}`)
+  #unanswered(look: Look, why: string): Effect.Effect<void> {
+    const { place } = look
+    // Nobody waits for what is in another place.
+    const isWaitedFor = ({ at, there }: FallbackPart) => at === place.index || there[place.index]?.isEmpty === false
+    if (!this.#fallback.parts.some((part) => part.isOn && isWaitedFor(part))) {
+      look.unansweredMs = undefined
+      return Effect.void
+    }
+    const isFirst = look.unansweredMs === undefined
+    look.unansweredMs ??= this.#pump.nowMs
+    const { name } = place
+    this.#home.stands(place, undefined, look.unansweredMs, `${name} does not say how far it was sent on: ${why}`)
     if (!isFirst) return Effect.void
+    const where = this.#fallback.places.length > 1 ? "to its fallbacks" : "there"
     return warn(
-      `${name} does not say how far it was sent on, and is asked again: until then what is published to ${this.#home.leg.sink} goes there: ${why}`
+      `${name} does not say how far it was sent on, and is asked again: until then what is published to ${this.#home.leg.sink} goes ${where}: ${why}`
     )
   }
 
   /** Reads how far it was sent on: by this leat, which says so itself, or by any other. */
-  get #read(): Effect.Effect<void> {
+  #read(look: Look): Effect.Effect<void> {
     const { parts } = this.#fallback
+    const { place, wake } = look
     return Effect.gen({ self: this }, function* () {
-      yield* this.#wake.waitFor(this.#pauseMs)
-      const unplaced = parts.filter(({ isUnplaced }) => isUnplaced)
+      yield* wake.waitFor(look.pauseMs)
+      const unplaced = parts.flatMap(({ there }) => there[place.index] ?? []).filter(({ isUnplaced }) => isUnplaced)
       for (const part of unplaced) part.isUnplaced = false
       // Nobody is held back for longer because there is no answer.
       const lettingGo = Effect.forever(
@@ -195,42 +212,45 @@ export class FallbackReturn {
         })
       )
       const isHolding = parts.some(({ isHeld }) => isHeld)
-      const rows = yield* isHolding ? Effect.raceFirst(this.#rows, lettingGo) : this.#rows
+      const asked = askedBounds(place)
+      const rows = yield* isHolding ? Effect.raceFirst(asked, lettingGo) : asked
       for (const [partition, part] of parts.entries()) this.#letGo(partition, part)
       if (typeof rows === "string") {
         for (const part of unplaced) part.isUnplaced = true
-        yield* this.#unanswered(rows)
-      } else this.#unansweredMs = undefined
+        yield* this.#unanswered(look, rows)
+      } else look.unansweredMs = undefined
       const told = typeof rows === "string" ? [] : rows
-      this.#findNew(told)
+      this.#findNew(look, told)
       let hasRisen = false
       for (const row of told) {
         const part = parts[row.partition]
-        if (part === undefined) continue
-        if (unplaced.includes(part) && row.end > part.end) part.end = row.end
+        const there = part?.there[place.index]
+        if (part === undefined || there === undefined) continue
+        if (unplaced.includes(there) && row.end > there.end) there.end = row.end
         const settled = settledOf(row)
-        const isRising = settled > part.settled
-        if (isRising) part.settled = settled
+        const isRising = settled > there.settled
+        if (isRising) there.settled = settled
         // Of one that may be another topic nothing is known until the next look.
-        if (!part.isOn || this.#shrunken.has(row.partition)) continue
+        if (!part.isOn || look.shrunken.has(row.partition)) continue
         hasRisen ||= isRising
         this.#look(row.partition, part, isRising)
       }
-      this.#waits(told)
+      this.#waits(place, told)
       const isNear = hasRisen || parts.some(({ isHeld }) => isHeld)
-      this.#pauseMs = isNear ? lookMs : Math.min(this.#pauseMs * 2, lookMsMax)
+      look.pauseMs = isNear ? lookMs : Math.min(look.pauseMs * 2, lookMsMax)
     })
   }
 
   /** A topic that ends before what was sent on is another one. A broker that has just taken over may say so for a moment. */
-  #findNew(rows: ReadonlyArray<PartitionBounds>): void {
-    const before = this.#shrunken
-    const shrunken = rows.filter(({ partition, end }) => end < (this.#fallback.parts[partition]?.settled ?? 0n))
-    this.#shrunken = new Set(shrunken.map(({ partition }) => partition))
+  #findNew(look: Look, rows: ReadonlyArray<PartitionBounds>): void {
+    const before = look.shrunken
+    const there = (partition: number) => this.#fallback.parts[partition]?.there[look.place.index]
+    const shrunken = rows.filter(({ partition, end }) => end < (there(partition)?.settled ?? 0n))
+    look.shrunken = new Set(shrunken.map(({ partition }) => partition))
     for (const { partition, end } of shrunken) {
-      const part = this.#fallback.parts[partition]
+      const part = there(partition)
       if (part === undefined || !before.has(partition)) continue
-      this.#home.anew(partition, part, part.lost)
+      this.#home.anew(look.place, partition, part, part.left)
       part.end = end
     }
   }
@@ -238,8 +258,8 @@ export class FallbackReturn {
   #look(partition: number, part: FallbackPart, isRising: boolean): void {
     if (!part.isOn || this.#letGo(partition, part)) return
     const { nowMs } = this.#pump
-    const left = part.end - part.settled
-    if (left > 0n) {
+    const { left } = part
+    if (left > 0) {
       if (isRising && left <= nearRecords) this.#hold(partition, part, true)
       return
     }
@@ -273,21 +293,22 @@ export class FallbackReturn {
   }
 
   #turnOff(partition: number, part: FallbackPart): void {
-    part.isOn = false
+    part.at = undefined
     part.isHeld = false
     part.heldMs = firstHeldMs
     part.backSinceMs = this.#pump.nowMs
     // Who sends on has seen it; an answer to a question says less.
-    part.hasStored = this.#fallback.place.back === "redrive"
+    part.hasStored = this.#fallback.back === "redrive"
     this.#home.back(partition, part)
   }
 
   /** Asks the destination of each partition that is due, all at the same time. */
   get #probe(): Effect.Effect<void> {
     const { parts, on } = this.#fallback
+    const [{ wake }] = this.#looks
     return Effect.gen({ self: this }, function* () {
       const nextMs = Math.min(...on.map((partition) => dueMsOf(parts[partition])))
-      if (nextMs > this.#pump.nowMs) return yield* this.#wake.waitFor(nextMs - this.#pump.nowMs)
+      if (nextMs > this.#pump.nowMs) return yield* wake.waitFor(nextMs - this.#pump.nowMs)
       // Each for itself: one that is not answered keeps no other waiting.
       for (const partition of on) {
         const part = parts[partition]
@@ -297,7 +318,7 @@ export class FallbackReturn {
           this.#ask(partition, part),
           Effect.sync(() => {
             part.isAsked = false
-            this.#wake.signal()
+            wake.signal()
           })
         )
         yield* Effect.forkChild(asked)
@@ -355,16 +376,3 @@ export function pauseAgain(part: FallbackPart, nowMs: number, timeoutMs: number)
   const most = Math.min(Math.max(pauseMsMax, trialMs * 10), trialPauseMsMax)
   part.pauseMs = Math.min(Math.max(part.pauseMs * 2, trialMs), most)
 }
-
-/** What has no answer, or fails, is asked again later; then it is why. */
-function answered(asked: Effect.Effect<ReadonlyArray<PartitionBounds> | string, TransportError>) {
-  return asked.pipe(
-    Effect.timeoutOrElse({ duration: answerMs, orElse: () => Effect.succeed(`no answer within ${answerMs} ms`) }),
-    Effect.catchCause((cause) => {
-      const error = Cause.squash(cause)
-      return Effect.succeed(error instanceof TransportError ? error.message : textOfThrown(error))
-    })
-  )
-}
-
-const odd = "the driver says positions that are none"

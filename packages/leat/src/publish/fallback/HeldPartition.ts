@@ -1,18 +1,17 @@
 /** A partition of a fallback in the hands of a member: how far it was sent on and settled. */
 import { Effect, type Scope } from "effect"
-import type { Lane, Position, ReceivedRecord, Transport, Writer } from "../../transport/index.ts"
+import type { Lane, Position, ReceivedRecord, Writer } from "../../transport/index.ts"
 import type { Ending, Unstored } from "../sendOn/Ending.ts"
 import type { SentPartition } from "../sendOn/SendOn.ts"
 import { Settles } from "../sendOn/Settles.ts"
+import type { FallbackPlace } from "./openFallback.ts"
 import type { RedriveEndings } from "./RedriveEndings.ts"
 
 /** How long an answer of the fallback may take before it is asked anew, in milliseconds. */
 const answerMs = 30_000
 
 export interface HeldHome {
-  readonly transport: Transport
-  /** Of the fallback. */
-  readonly topic: string
+  readonly place: Pick<FallbackPlace, "transport" | "topic" | "name">
   readonly endings: RedriveEndings
   /** What is before the position was sent on, whether that is settled or not. */
   readonly sentOn: (partition: number, position: Position) => void
@@ -47,8 +46,8 @@ export class HeldPartition implements SentPartition {
     this.writer = writer
     this.at = lane.start
     this.#home = home
-    const { topic, transport } = home
-    this.#settles = new Settles(`the fallback ${topic}`, scope, {
+    const { name, topic, transport } = home.place
+    this.#settles = new Settles(name, scope, {
       answerMs,
       settle: (_, position) => Effect.suspend(() => lane.settle(position)),
       trim: (partition, position) => transport.trim?.(topic, partition, position) ?? Effect.void,

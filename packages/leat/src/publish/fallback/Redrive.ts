@@ -1,5 +1,5 @@
 /**
- * Sends on what stands in a fallback to the destination of its sink, as a member of the group `leat.fallback`: whoever holds a partition sends its
+ * Sends on what stands in one fallback to the destination of its sink, as a member of the group `leat.fallback`: whoever holds a partition sends its
  * records in order, whosever they are, and settles behind the answer. One that takes over begins behind what is settled, so what it sends once
  * more stands in the destination already, with everything before it: copies, and none of them out of order.
  */
@@ -61,14 +61,16 @@ export interface RedriveHome extends SendOnHome, RedriveEndingsHome {
   readonly destination: Writer
   /** The writer, watched by the breaker of the destination. */
   readonly watched: (writer: Writer) => Writer
-  /** What is before the position was sent on. */
-  readonly sentOn: (partition: number, position: Position) => void
+  /** What is before the position was sent on from the place. */
+  readonly sentOn: (place: FallbackPlace, partition: number, position: Position) => void
+  /** Waits until all was sent on that the places before it hold of a partition. */
+  readonly earlier: (place: FallbackPlace, partition: number) => Effect.Effect<void>
   /** Nothing is to be held back for what is sent on of the partition. */
   readonly letGo: (partition: number) => void
   /** Position behind what this leat has there. */
-  readonly endOf: (partition: number) => Position
+  readonly endOf: (place: FallbackPlace, partition: number) => Position
   /** Nothing is sent on, of a partition or, where that is undefined, of any, since a time of the monotonic clock. */
-  readonly stands: (partition: number | undefined, sinceMs: number, why: string) => void
+  readonly stands: (place: FallbackPlace, partition: number | undefined, sinceMs: number, why: string) => void
 }
 
 export class Redrive {
@@ -153,14 +155,14 @@ export class Redrive {
     if (hang === undefined) return
     const { partitions, sinceMs, isToJoin, isFirst } = hang
     const why = `nothing of ${this.#name} is sent on (partition ${partitions.join(", ")}), and nobody here knows why`
-    for (const partition of partitions) this.#home.stands(partition, sinceMs, why)
+    for (const partition of partitions) this.#home.stands(this.#place, partition, sinceMs, why)
     if (!isToJoin) return
     if (isFirst) Effect.runForkWith(this.#pump.context)(warn(`${why}: its group is joined anew`))
     Deferred.doneUnsafe(this.#broken, Effect.void)
   }
 
   get #name(): string {
-    return `the fallback ${this.#place.topic}`
+    return this.#place.name
   }
 
   /** A member, again and again; each until it fails. */
@@ -183,7 +185,7 @@ export class Redrive {
   #getsOn(partition: number, position: Position): void {
     this.#failsSinceMs = undefined
     this.#failures = 0
-    this.#home.sentOn(partition, position)
+    this.#home.sentOn(this.#place, partition, position)
   }
 
   /** Says once why nothing is sent on; shows it as long as it lasts. */
@@ -198,7 +200,7 @@ export class Redrive {
     this.#hangs.failed(partition, nowMs + pauseMs)
     if (partition === undefined) this.#failsSinceMs ??= nowMs
     const where = partition === undefined ? this.#name : `${this.#name}, partition ${partition},`
-    this.#home.stands(partition, this.#failsSinceMs ?? nowMs, `${where} cannot be read: ${why}`)
+    this.#home.stands(this.#place, partition, this.#failsSinceMs ?? nowMs, `${where} cannot be read: ${why}`)
     if (!isFirst) return Effect.void
     return warn(`${where} cannot be read, and is tried again: nothing of it is sent on until then: ${why}`)
   }
@@ -253,13 +255,12 @@ export class Redrive {
         lane,
         writer,
         {
-          transport: this.#place.transport,
-          topic: this.#place.topic,
+          place: this.#place,
           endings: this.#endings,
           sentOn: (partition, position) => this.#getsOn(partition, position),
           stands: (partition, reason) => this.#stands(partition, reason),
           endOf: (partition) => {
-            const [own, seen] = [this.#home.endOf(partition), this.#ends.get(partition) ?? 0n]
+            const [own, seen] = [this.#home.endOf(this.#place, partition), this.#ends.get(partition) ?? 0n]
             return own > seen ? own : seen
           }
         },
@@ -409,6 +410,8 @@ export class Redrive {
       held.isSending = true
       held.readEnd = next
       this.#sick.delete(partition)
+      // What is read now stands behind all that its publishers have in earlier places.
+      yield* this.#home.earlier(this.#place, partition)
       const records = gap === undefined ? yield* this.#whole(held, batch) : batch.records
       const isHoled = gap === undefined && records.length < Number(next - held.at)
       const why = gap ?? "its driver has passed over them"

@@ -1,4 +1,4 @@
-/** What a sink has of its fallback: which of its partitions go there, when they go back, and who sends on what is there. */
+/** What a sink has of its fallbacks: which of its partitions go there, when they go back, and who sends on what is there. */
 import { Effect, Fiber } from "effect"
 import type { Ledger, WriteAccount } from "../../ledger/Ledger.ts"
 import type { PlainRecord } from "../../record/batchOf.ts"
@@ -19,10 +19,11 @@ import { type SinkBreaker, sentOn } from "../SinkBreaker.ts"
 import type { Span } from "../Span.ts"
 import type { Undelivered } from "../Undelivered.ts"
 import type { WriteLane } from "../WriteLane.ts"
-import { Fallback, type FallbackPart } from "./Fallback.ts"
+import { EarlierPlaces, type WaitingFor } from "./EarlierPlaces.ts"
+import { Fallback, type FallbackPart, type PlacePart } from "./Fallback.ts"
 import { FallbackReturn, pauseAgain, type ReturnHome } from "./FallbackReturn.ts"
 import type { HaltedRecord } from "../sendOn/SendOn.ts"
-import { type FallbackPlace, settledOf } from "./openFallback.ts"
+import { type FallbackPlace, type FallbackPlaces, settledOf } from "./openFallback.ts"
 import { Redrive, type RedriveHome } from "./Redrive.ts"
 
 /** What the fallback asks of its sink. */
@@ -52,12 +53,19 @@ const standingMs = 90_000
 /** A fallback that is tried again so long after it had nothing is another matter, in milliseconds. */
 const quietMs = 60_000
 
-/** What is shown of a fallback. */
-export interface FallbackState {
+/** What is shown of one place. */
+export interface PlaceState {
+  /** Name of its cluster. */
+  readonly cluster: string
   /** The partitions that go there. */
   readonly partitions: ReadonlyArray<number>
   /** Records there that are not sent on yet, of all publishers, when it was looked at last; undefined: they stay, or nobody has looked. */
   readonly waiting: number | undefined
+}
+
+/** What is shown of the fallbacks of a sink: of all of them, and where there are several of each. */
+export interface FallbackState extends Omit<PlaceState, "cluster"> {
+  readonly places?: ReadonlyArray<PlaceState>
 }
 
 /** Times are milliseconds of the monotonic clock. */
@@ -74,31 +82,39 @@ interface Tally {
 }
 
 export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
-  readonly canFence: boolean
   readonly deadLetters: string
   readonly #fallback: Fallback
   readonly #sink: FallingSink
   readonly #pump: Pump
   readonly #undelivered: Undelivered
   readonly #return: FallbackReturn
-  readonly #redrive: Redrive | undefined
+  /** Of each place; empty where what is there stays. */
+  readonly #redrives: ReadonlyArray<Redrive>
+  /** Of each place: those before it. */
+  readonly #earlier: ReadonlyArray<EarlierPlaces>
   readonly #running: Array<Fiber.Fiber<never>> = []
   #tally: Tally | undefined
   /** When it was over without that anything had come there; Infinity: something had. */
   #unusedMs = Number.POSITIVE_INFINITY
-  #waiting: number | undefined
-  /** What of others stands, by partition, as it was known last. */
-  readonly #standing = new Map<number | undefined, Standing>()
+  /** Places that did not take something, and were left for the next one, since something goes to a fallback. */
+  readonly #left = new Set<FallbackPlace>()
+  /** Of each place that was looked at. */
+  readonly #waiting = new Map<FallbackPlace, number>()
+  /** What of others stands, by place and partition, as it was known last. */
+  readonly #standing = new Map<string, Standing>()
 
-  constructor(place: FallbackPlace, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
-    this.canFence = place.transport.capabilities.fencing !== "none"
+  constructor(places: FallbackPlaces, destination: Writer, sink: FallingSink, pump: Pump, undelivered: Undelivered) {
     this.deadLetters = undelivered.name
-    this.#fallback = new Fallback(place, destination)
+    this.#fallback = new Fallback(places, destination)
     this.#sink = sink
     this.#pump = pump
     this.#undelivered = undelivered
-    this.#return = new FallbackReturn(this.#fallback, this, pump, new Wake(pump.scheduler))
-    this.#redrive = place.back === "redrive" ? new Redrive(place, this, pump) : undefined
+    this.#return = new FallbackReturn(this.#fallback, this, pump, () => new Wake(pump.scheduler))
+    this.#redrives = this.#fallback.back === "redrive" ? places.map((place) => new Redrive(place, this, pump)) : []
+    this.#earlier = places.map((place, index) => {
+      const waiting: WaitingFor = { stands: (...told) => this.stands(place, ...told) }
+      return new EarlierPlaces(places.slice(0, index), waiting, pump)
+    })
   }
 
   /** What the lanes of the sink write to. */
@@ -140,19 +156,33 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   }
 
   get state(): FallbackState {
-    return { partitions: this.#fallback.on, waiting: this.#waiting }
+    const { places, on, parts } = this.#fallback
+    const of = (place: FallbackPlace): PlaceState => ({
+      cluster: place.cluster,
+      partitions: on.filter((partition) => parts[partition]?.at === place.index),
+      waiting: this.#waiting.get(place)
+    })
+    return { partitions: on, waiting: this.#waits, ...(places.length === 1 ? {} : { places: places.map(of) }) }
+  }
+
+  /** In all places together; undefined where nobody has looked. */
+  get #waits(): number | undefined {
+    if (this.#waiting.size === 0) return undefined
+    return Array.from(this.#waiting.values()).reduce((total, one) => total + one, 0)
   }
 
   /** Sends on what is there, and looks when partitions go back, until `close`. */
   start(): void {
-    const { bounds, back } = this.#fallback.place
-    if (back === "redrive") this.#waiting = bounds.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
-    const found = this.#fallback.on.length
-    if (found > 0)
-      this.#tell(
-        `${this.#fallback.name} holds events for ${found} partitions of ${this.leg.sink} that were not sent on yet: what is published there now goes behind them`
-      )
-    for (const run of [this.#return.run, ...(this.#redrive === undefined ? [] : [this.#redrive.run])])
+    const { parts, places, back } = this.#fallback
+    for (const place of places) {
+      if (back === "redrive") this.#waiting.set(place, waitingIn(place.bounds))
+      const found = parts.filter(({ there }) => there[place.index]?.isEmpty === false).length
+      if (found > 0)
+        this.#tell(
+          `${place.name} holds events for ${found} partitions of ${this.leg.sink} that were not sent on yet: what is published there now goes behind them`
+        )
+    }
+    for (const { run } of [this.#return, ...this.#redrives])
       this.#running.push(Effect.runForkWith(this.#pump.context)(run))
   }
 
@@ -173,19 +203,55 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     pauseAgain(part, nowMs, this.leg.timeoutMs)
     this.#fallback.trip(part, nowMs)
     this.#tell(
-      `what is published to ${this.leg.sink} goes to ${this.#fallback.name} until it is stored there again: ${tag}: ${detail}`
+      `what is published to ${this.leg.sink} goes to ${this.#fallback.places[0].name} until it is stored there again: ${tag}: ${detail}`
     )
+    this.#turnThere(partition)
+    return true
+  }
+
+  goOn(lane: WriteLane, { tag, detail }: Halted): void {
+    const { partition } = lane as PumpedLane
+    const part = this.#fallback.parts[partition.partition]
+    const place = this.#fallback.placeOf(partition.partition)
+    if (part === undefined || place === undefined) return
+    const next = this.#fallback.places[this.#fallback.next(part)]
+    if (next === undefined || next === place) return
+    this.#fallback.turn(part, next.index, this.#pump.nowMs)
+    this.#return.letGo(partition.partition)
+    // Once until it is over: a partition may try all of them again and again.
+    if (!this.#left.has(place))
+      this.#say(
+        `${place.name} does not take what is published to ${this.leg.sink}, which goes to ${next.name}: ${tag}: ${detail}`
+      )
+    this.#left.add(place)
+    this.#resumeRefused(partition)
+    this.#turnThere(partition)
+  }
+
+  canFence(lane: WriteLane): boolean {
+    return this.fences((lane as PumpedLane).partition)
+  }
+
+  /** Whether the place that the partition is at can promise that nothing sent earlier still lands. */
+  fences({ partition }: PumpedPartition): boolean {
+    return this.#fallback.placeOf(partition)?.transport.capabilities.fencing !== "none"
+  }
+
+  /** What is sent goes to another place. */
+  #turnThere(partition: PumpedPartition): void {
     partition.trip()
     this.#turn(partition)
     this.#return.signal()
-    return true
   }
 
   took(lane: WriteLane, { from, to, queued }: Span, base: Position | undefined): void {
     const { partition } = (lane as PumpedLane).partition
     const part = this.#fallback.parts[partition]
-    if (part !== undefined && base !== undefined && this.#isAnew(part, base)) this.anew(partition, part, part.lost)
-    this.#fallback.took(partition, to - from, base)
+    const place = this.#fallback.placeOf(partition)
+    const there = part?.there[place?.index ?? -1]
+    if (part === undefined || place === undefined || there === undefined) return
+    if (base !== undefined && this.#isAnew(there, base)) this.anew(place, partition, there, there.left)
+    this.#fallback.took(part, to - from, base)
     if (this.#tally !== undefined && !queued.batch.isMarker(from)) this.#tally.fellBack += to - from
   }
 
@@ -193,7 +259,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
    * Whether a record of this leat that stands at `base` shows that its topic was made anew. Positions of one publisher never go back, and what was sent on
    * before it was sent stands before it; what is sent on since may be ahead of its answer.
    */
-  #isAnew({ tookEnd, settledBefore }: FallbackPart, base: Position): boolean {
+  #isAnew({ tookEnd, settledBefore }: PlacePart, base: Position): boolean {
     return base < tookEnd || base < settledBefore
   }
 
@@ -214,20 +280,22 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
 
   /** What stands until `resume`. */
   get halted(): ReadonlyArray<HaltedRecord> {
-    return this.#redrive?.halted ?? []
+    return this.#redrives.flatMap(({ halted }) => halted)
   }
 
   resume(): void {
-    this.#redrive?.resume()
+    for (const redrive of this.#redrives) redrive.resume()
   }
 
   /** Sends nothing on any more: others do, or the next process. */
   readonly close: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    yield* this.#redrive?.leave ?? Effect.void
-    const settled = this.#redrive?.last ?? Effect.void
+    const all = (of: (redrive: Redrive) => Effect.Effect<void>) =>
+      Effect.forEach(this.#redrives, of, { concurrency: "unbounded", discard: true })
+    yield* all(({ leave }) => leave)
+    const settled = all(({ last }) => last)
     const ended = yield* endWithin(Effect.andThen(settled, Fiber.interruptAll(this.#running)), endMs)
     if (ended === undefined)
-      yield* warn(`${this.#fallback.name} is not closed within ${endMs} ms, and is not waited for any longer`)
+      yield* warn(`${this.#name} is not closed within ${endMs} ms, and is not waited for any longer`)
   })
 
   isUnsent(partition: number): boolean {
@@ -245,20 +313,24 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   /** A partition goes back to the destination. */
   back(number: number, part: FallbackPart): void {
     // What was sent on was stored; where it stays, the next thing to be stored shows it.
-    if (this.#redrive !== undefined) this.stores(number)
+    if (this.#fallback.back === "redrive") this.stores(number)
     const partition = this.#sink.find(number)
     if (partition !== undefined) this.#turnBack(partition, part)
   }
 
-  /** What stood because the fallback refuses it has another place now. */
   #turnBack(partition: PumpedPartition, part: FallbackPart): void {
     partition.turnBack(part.isOwed)
     part.isOwed = false
+    this.#resumeRefused(partition)
+    this.#turn(partition)
+  }
+
+  /** What stood because the fallback refuses it has another place now. */
+  #resumeRefused(partition: PumpedPartition): void {
     for (const lanes of this.#sink.legs.values())
       for (const lane of lanes.all)
         if (lane.partition === partition && lane.halted?.isOfFallback === true)
           lane.resume(this.#pump.nowMs, this.#pump.wallMs)
-    this.#turn(partition)
   }
 
   /** Where it goes has changed. */
@@ -281,17 +353,18 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
       return
     }
     this.#tally = undefined
+    this.#left.clear()
     const seconds = Math.round((sinceMs - from) / 1000)
-    const where = this.#redrive === undefined ? "they stay there" : "they were sent on, or ended as its policy says"
+    const where = this.#fallback.back === "stay" ? "they stay there" : "they were sent on, or ended as its policy says"
     this.#say(
-      `${this.leg.sink} stores again: nothing goes to ${this.#fallback.name} any more after ${seconds} seconds, in which ${fellBack} events went there; ${where}`
+      `${this.leg.sink} stores again: nothing goes to ${this.#name} any more after ${seconds} seconds, in which ${fellBack} events went there; ${where}`
     )
   }
 
-  waits(rows: ReadonlyArray<PartitionBounds>): void {
-    this.#waiting = rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
-    for (const row of rows) if (settledOf(row) >= row.end) this.#standing.delete(row.partition)
-    this.#redrive?.watch(rows)
+  waits(place: FallbackPlace, rows: ReadonlyArray<PartitionBounds>): void {
+    this.#waiting.set(place, waitingIn(rows))
+    for (const row of rows) if (settledOf(row) >= row.end) this.#standing.delete(`${place.index} ${row.partition}`)
+    this.#redrives[place.index]?.watch(rows)
   }
 
   /** A compact record has a tag in place of the name of its stream. */
@@ -315,30 +388,35 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     return this.#sink.legs.get(account)?.announce(ranges) === true
   }
 
-  sentOn(partition: number, position: Position): void {
-    this.#return.sentOn(partition, position)
+  sentOn(place: FallbackPlace, partition: number, position: Position): void {
+    this.#return.sentOn(place, partition, position)
+  }
+
+  earlier({ index }: FallbackPlace, partition: number): Effect.Effect<void> {
+    return this.#earlier[index]?.sentOn(partition) ?? Effect.void
   }
 
   letGo(partition: number): void {
     this.#return.letGo(partition)
   }
 
-  endOf(partition: number): Position {
-    return this.#fallback.parts[partition]?.end ?? 0n
+  endOf({ index }: FallbackPlace, partition: number): Position {
+    return this.#fallback.parts[partition]?.there[index]?.end ?? 0n
   }
 
   /**
    * What is on goes nowhere else until it is sent on. Of a partition that is not on, what others have there stands, and what is published is stored
    * all the same.
    */
-  stands(partition: number | undefined, sinceMs: number, why: string): void {
+  stands({ index }: FallbackPlace, partition: number | undefined, sinceMs: number, why: string): void {
     const on = this.#fallback.on
     for (const standing of on) if (partition === undefined || partition === standing) this.fails(standing, sinceMs, why)
     if (partition === undefined ? on.length > 0 : on.includes(partition)) return
     const { nowMs } = this.#pump
-    const before = this.#standing.get(partition)
+    const key = `${index} ${partition ?? "all"}`
+    const before = this.#standing.get(key)
     const isSame = before !== undefined && nowMs - before.lastMs <= standingMs
-    this.#standing.set(partition, { sinceMs: isSame ? Math.min(before.sinceMs, sinceMs) : sinceMs, lastMs: nowMs, why })
+    this.#standing.set(key, { sinceMs: isSame ? Math.min(before.sinceMs, sinceMs) : sinceMs, lastMs: nowMs, why })
   }
 
   /** What of others is not sent on, in words that follow the name of the sink; undefined: nothing that is known. */
@@ -347,7 +425,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     const [first] = Array.from(this.#standing.values())
       .filter(({ lastMs }) => nowMs - lastMs <= standingMs)
       .toSorted((one, other) => one.sinceMs - other.sinceMs)
-    if (first === undefined || this.#waiting === 0) return undefined
+    if (first === undefined || this.#waits === 0) return undefined
     const seconds = Math.round((nowMs - first.sinceMs) / 1000)
     return `has what others have left in its fallback stand for ${seconds} seconds: ${first.why}`
   }
@@ -357,11 +435,11 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     this.#return.stored(partition)
   }
 
-  anew(partition: number, part: FallbackPart, lost: number): void {
-    this.#redrive?.anew(partition)
-    this.#fallback.renew(part)
+  anew(place: FallbackPlace, partition: number, there: PlacePart, lost: number): void {
+    this.#redrives[place.index]?.anew(partition)
+    this.#fallback.renew(there)
     this.#say(
-      `${this.#fallback.name}, partition ${partition}, was made anew while it was in use: ${lost} events that stood there and were not sent on are lost`
+      `${place.name}, partition ${partition}, was made anew while it was in use: ${lost} events that stood there and were not sent on are lost`
     )
   }
 
@@ -377,6 +455,12 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     this.#pump.standstills.fails(this.#sink, partition, sentAtMs, why)
   }
 
+  /** Of all places, as warnings call them. */
+  get #name(): string {
+    const [{ name }, ...others] = this.#fallback.places
+    return others.length === 0 ? name : `the fallbacks of ${this.leg.sink}`
+  }
+
   /** Once until it is over. */
   #tell(sentence: string): void {
     if (this.#pump.nowMs - this.#unusedMs > quietMs) this.#tally = undefined
@@ -389,4 +473,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   #say(sentence: string): void {
     Effect.runForkWith(this.#pump.context)(warn(sentence))
   }
+}
+
+function waitingIn(rows: ReadonlyArray<PartitionBounds>): number {
+  return rows.reduce((total, row) => total + Number(row.end - settledOf(row)), 0)
 }

@@ -1,4 +1,4 @@
-/** Opens the fallback of a sink: a topic with as many partitions as the destination has, in the cluster that the leg names. */
+/** Opens a fallback of a sink: a topic with as many partitions as the destination has, in a cluster that the leg names. */
 import { Effect, type Scope } from "effect"
 import { fallbackPartitions, fallbackTopic } from "../../record/fallbackTopic.ts"
 import type { Leg } from "../../routes/Route.ts"
@@ -14,6 +14,12 @@ const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_IN
 
 /** Where a sink falls back to, open. */
 export interface FallbackPlace {
+  /** Its number in the order in which the places of a leg are tried, from 0. */
+  readonly index: number
+  /** Name of the cluster in the document. */
+  readonly cluster: string
+  /** As warnings call it. */
+  readonly name: string
   readonly transport: Transport
   /** Of the topic there. */
   readonly topic: string
@@ -24,6 +30,9 @@ export interface FallbackPlace {
   readonly bounds: ReadonlyArray<PartitionBounds>
 }
 
+/** In the order in which they are tried. */
+export type FallbackPlaces = readonly [FallbackPlace, ...ReadonlyArray<FallbackPlace>]
+
 /**
  * Whoever cannot trim keeps what its cluster keeps by default: a topic that nothing is ever deleted from fills the disk. Where what waits may be
  * deleted although it could be kept, nothing is opened.
@@ -31,17 +40,21 @@ export interface FallbackPlace {
 export function openFallback(
   transport: Transport,
   leg: Leg,
+  index: number,
   partitions: number
 ): Effect.Effect<FallbackPlace, TransportError, Scope.Scope> {
   return Effect.gen(function* () {
-    const back = leg.fallback?.back ?? "redrive"
+    const { back = "redrive", clusters = [] } = leg.fallback ?? {}
     const topic = fallbackTopic(leg, partitions)
+    const cluster = clusters[index] ?? transport.name
+    // One has no need of its cluster to be told from others.
+    const name = `the fallback ${clusters.length > 1 ? `${cluster}/` : ""}${topic}`
     const keepsAll = back === "redrive" && transport.trim !== undefined
     const kept = yield* transport.ensure({ topic, partitions, ...(keepsAll ? { retention: everything } : {}) })
     const faults = kept.status === "differs" ? kept.differences : []
     if (faults.length > 0) {
       const found = faults.map(({ property, asked, found: has }) => `${property}: ${has} and not ${asked}`).join(", ")
-      const detail = `topic ${topic} of ${leg.fallback?.cluster} is not as a fallback of ${leg.sink} has to be (${found}); change that topic, or name another cluster`
+      const detail = `topic ${topic} of ${cluster} is not as a fallback of ${leg.sink} has to be (${found}); change that topic, or name another cluster`
       return yield* new TransportError({
         reason: "Unsupported",
         transport: transport.name,
@@ -55,7 +68,7 @@ export function openFallback(
       const detail = "the driver says positions that are none"
       return yield* new TransportError({ reason: "Unknown", transport: transport.name, operation: "bounds", detail })
     }
-    return { transport, topic, writer, back, bounds }
+    return { index, cluster, name, transport, topic, writer, back, bounds }
   })
 }
 
