@@ -6,6 +6,7 @@ import type { Journal } from "./ledger/Ledger.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
 import type { LedgerView } from "./loss/ledgerView.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
+import type { FallbackState } from "./publish/fallback/SinkFallback.ts"
 import type { BreakerView } from "./publish/SinkBreaker.ts"
 import type { RouteError, Routes } from "./routes/Routes.ts"
 import type { Control, ControlOptions } from "./routesSource.ts"
@@ -127,8 +128,8 @@ export interface SinkFill {
   /** What its spill holds, earlier processes' events included: records, and their bytes. Absent where it has none. */
   readonly spilled?: { readonly records: number; readonly bytes: number }
   /**
-   * What goes to its fallback: the partitions, and how many records there wait to be sent on, of all publishers, when it was looked at last; undefined where
-   * they stay. Absent where it has none.
+   * What goes to its fallbacks: the partitions, and how many records there wait to be sent on, of all publishers, when it was looked at last; undefined where
+   * they stay. `places`: of each, in the order in which they are tried, where there are several. Absent where it has none.
    */
-  readonly fallback?: { readonly partitions: ReadonlyArray<number>; readonly waiting: number | undefined }
+  readonly fallback?: FallbackState
 }
