@@ -174,6 +174,23 @@ describe("the judge of what fell back", () => {
     }
   })
 
+  it("has the order of each of two fallbacks, and none of both together", () => {
+    const told = (clusters: readonly [number, number]) => {
+      const hand = new Hand()
+      fell(hand)
+      const call = hand.begin(2)
+      hand.leg(1, "queued", "inFlight", "fellBack")
+      hand.chronicle.end(call, "stored", idOf(1))
+      hand.copy(2, 1, 0)
+      hand.copy(1, 0, 1)
+      const [first, second] = hand.chronicle.copies as [Copy, Copy]
+      hand.chronicle.fallen.push({ ...first, cluster: clusters[0] }, { ...second, cluster: clusters[1] })
+      hand.chronicle.copies.reverse()
+      return hand.kinds
+    }
+    expect([told([1, 1]), told([1, 2])]).toEqual([["reordered"], []])
+  })
+
   it("finds what had fallen back behind what a process published that was begun later", () => {
     const hand = new Hand()
     fell(hand)

@@ -141,6 +141,20 @@ describe("shrinkWorld", () => {
     }
   })
 
+  it("leaves out a second fallback, unless it fails for that", () => {
+    const fallbacks = ({ streams }: World) =>
+      streams.flatMap(({ legs }) => legs.flatMap(({ fallback }) => (fallback === undefined ? [] : [fallback])))
+    const hasTwo = (world: World) => fallbacks(world).some(({ further }) => further !== undefined)
+    const seeds = Array.from({ length: 200 }, (_, index) => index + 1).filter((seed) => hasTwo(drawWorld(seed)))
+    const [first = 0] = seeds
+    // A leg of some 40 has two.
+    expect(seeds.length).toBeGreaterThan(5)
+    expect(fallbacks(shrink(hasTwo, first))).toMatchObject([{ cluster: 1, further: 2 }])
+    const one = shrink((world) => fallbacks(world).length > 0, first)
+    expect(fallbacks(one)).toMatchObject([{ cluster: 1, further: undefined }])
+    expect(one.clusters).toBe(2)
+  })
+
   it("is the world itself where nothing smaller fails, and tells no more worlds than it may", () => {
     const world = drawWorld(12)
     let told = 0

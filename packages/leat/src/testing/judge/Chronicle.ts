@@ -76,6 +76,8 @@ export interface UndeliveredFact extends Omit<Copy, "lane" | "seq"> {
 export interface Copy {
   readonly sink: string
   readonly partition: number
+  /** Of what stands in a fallback: index of its cluster. */
+  readonly cluster?: number | undefined
   readonly position: bigint
   /** As `LegFact.id`; undefined: the record has none. */
   readonly id: string | undefined

@@ -84,14 +84,15 @@ function* bucketsReordered(chronicle: Chronicle, copies: ReadonlyArray<Copy>, wh
   const legs = legsById(chronicle)
   const highest = new Map<string, number>()
   const seen = new Set<string>()
-  for (const { sink, partition, lane, seq, id } of copies) {
-    if (id === undefined || seen.has(`${sink} ${id}`)) continue
+  for (const { sink, partition, cluster = "", lane, seq, id } of copies) {
+    // What had no answer of one fallback may stand in the next one too.
+    if (id === undefined || seen.has(`${sink} ${cluster} ${id}`)) continue
     const leg = legs.get(`${sink} ${id}`)
     if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" && leg.timesSpilled === 0 ? 1 : 0))
       continue
     if (leg !== undefined && mayEndTwice(chronicle, leg)) continue
-    seen.add(`${sink} ${id}`)
-    const bucket = `${sink}/${partition} ${lane}`
+    seen.add(`${sink} ${cluster} ${id}`)
+    const bucket = `${sink}/${partition} ${cluster} ${lane}`
     const before = highest.get(bucket) ?? -1
     if (seq < before)
       yield { kind: "reordered", evidence: `${where}${sink} holds ${id} first behind seq ${before} of its bucket` }

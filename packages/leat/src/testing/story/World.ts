@@ -44,6 +44,8 @@ export interface WorldFallback {
   readonly retries: number
   /** Index of the cluster, another one than that of the leg. */
   readonly cluster: number
+  /** Of the cluster of a second fallback, another one than both; absent: there is none. */
+  readonly further?: number | undefined
   readonly back: "redrive" | "stay"
 }
 

@@ -4,7 +4,7 @@ import { topic } from "../../audit/auditTopic.ts"
 import { sumOf } from "./Teller.ts"
 import type { Transport } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
-import { fallbackPlace } from "./fallbackPlaces.ts"
+import { fallbackPlaces } from "./fallbackPlaces.ts"
 import { wasOpen } from "./readBack.ts"
 import type { World } from "./World.ts"
 import { clusterName, sinkOf } from "./worldRoutes.ts"
@@ -20,7 +20,7 @@ export const audit = Effect.fnUntraced(function* (
       const sink = sinkOf(leg)
       if (transport === undefined || !Array.from(chronicle.legs.values()).some((one) => one.sink === sink)) continue
       if (!wasOpen(chronicle, leg)) continue
-      const place = leg.fallback?.back === "stay" ? yield* fallbackPlace(leg, transports) : undefined
+      const [place] = leg.fallback?.back === "stay" ? yield* fallbackPlaces(leg, transports) : []
       const fallback = transports[place?.cluster ?? -1]
       const { events, copies, dropped, missing } = yield* topic(transport, leg.topic, {
         streams: [stream],

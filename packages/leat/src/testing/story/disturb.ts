@@ -90,13 +90,19 @@ const disturbMachine = Effect.fnUntraced(function* (party: Party, teller: Teller
   }
 })
 
-/** A cluster is away for one leat: that of a leg that spills or falls back, where there is one. */
+/** A cluster is away for one leat: that of a leg that spills or falls back, where there is one, or that of the first of two fallbacks. */
 export function awayForAWhile(party: Party, { index }: Teller): Effect.Effect<unknown, never, Scope.Scope> {
   const { mischief, world } = party
   const legs = world.streams.flatMap((stream) => stream.legs)
   const leg = legs.find(({ spill, fallback }) => spill !== undefined || fallback !== undefined) ?? legs[0]
   const isAny = mischief.random() < 0.3
-  const cluster = isAny ? Math.floor(mischief.random() * world.clusters) : (leg?.cluster ?? 0)
+  const own = leg?.cluster ?? 0
+  const isOfFallback = leg?.fallback?.further !== undefined && mischief.random() < 0.4
+  const cluster = isAny
+    ? Math.floor(mischief.random() * world.clusters)
+    : isOfFallback
+      ? (leg?.fallback?.cluster ?? 0)
+      : own
   return forAWhile(party, mischief.beginOutage(index, cluster))
 }
 

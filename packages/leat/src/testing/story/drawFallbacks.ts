@@ -13,6 +13,9 @@ export interface DrawnFallbacks extends DrawnSpills {
 const fallbackShare = 0.25
 const stayShare = 0.3
 
+/** Part of the legs that have a second fallback, of those whose events are sent on: one that is read is told by its topic, which has the same name in both. */
+const furtherShare = 0.4
+
 export function drawFallbacks(
   seed: number,
   clusters: number,
@@ -22,6 +25,7 @@ export function drawFallbacks(
   const random = seededRandom(Math.imul(seed, 67_867_967) + 19)
   const chance = (share: number) => random() < share
   const isAfter = focus?.state === "fellBack"
+  const beside = seededRandom(Math.imul(seed, 49_979_687) + 29)
   if (!chance(fallbackShare) && !isAfter) return { clusters, streams, disk, rates: ofSpills }
   // A fallback is another cluster than the one that it stands in for.
   const count = Math.max(2, clusters)
@@ -33,7 +37,8 @@ export function drawFallbacks(
       const isKept = leg.spill !== undefined && !(isAfter && at === 0 && index === 0)
       if (!isFalling || isKept) return leg
       const cluster = (leg.cluster + 1) % count
-      return { ...leg, spill: undefined, fallback: { retries, cluster, back: stays ? "stay" : "redrive" } }
+      const further = beside() < furtherShare && !stays ? furtherThan([leg.cluster, cluster]) : undefined
+      return { ...leg, spill: undefined, fallback: { retries, cluster, further, back: stays ? "stay" : "redrive" } }
     })
     // What stays is read beside what the destination has.
     const isStaying = legs.some(({ fallback }) => fallback?.back === "stay")
@@ -45,5 +50,11 @@ export function drawFallbacks(
     ...(chance(0.4) ? { crash: 0.004 + random() * 0.02 } : {}),
     ...(isAfter ? { outage: 0.1 } : {})
   }
-  return { clusters: count, streams: drawn, disk, rates }
+  const further = drawn.flatMap(({ legs }) => legs.map(({ fallback }) => fallback?.further ?? 0))
+  return { clusters: Math.max(count, ...further.map((cluster) => cluster + 1)), streams: drawn, disk, rates }
+}
+
+/** The first cluster that is none of those. */
+function furtherThan(clusters: ReadonlyArray<number>): number {
+  return [0, 1, 2].find((cluster) => !clusters.includes(cluster)) ?? 2
 }

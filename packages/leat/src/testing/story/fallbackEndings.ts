@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { fallbackGroup } from "../../publish/fallback/openFallback.ts"
 import { within } from "./endings.ts"
-import { fallbackPlace } from "./fallbackPlaces.ts"
+import { fallbackPlaces } from "./fallbackPlaces.ts"
 import { haveAllLegs } from "./mirrorEndings.ts"
 import { type Party, resumeAll } from "./party.ts"
 import { openTeller } from "./processes.ts"
@@ -24,12 +24,10 @@ export const emptyFallbacks = Effect.fnUntraced(function* (party: Party) {
   const isEmpty = Effect.gen(function* () {
     yield* resumeAll(party)
     for (const { leg } of falling) {
-      const place = leg.fallback?.back === "redrive" ? yield* fallbackPlace(leg, transports) : undefined
-      const bounds =
-        place === undefined
-          ? []
-          : yield* transports[place.cluster]?.bounds(place.topic, fallbackGroup) ?? Effect.succeed([])
-      if (bounds.some(({ start, end, settled = start }) => settled < end)) return false
+      for (const place of leg.fallback?.back === "redrive" ? yield* fallbackPlaces(leg, transports) : []) {
+        const bounds = yield* transports[place.cluster]?.bounds(place.topic, fallbackGroup) ?? Effect.succeed([])
+        if (bounds.some(({ start, end, settled = start }) => settled < end)) return false
+      }
     }
     return tellers.every(
       ({ isClosing, leat }) =>

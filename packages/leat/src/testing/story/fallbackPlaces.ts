@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { Transport, TransportError } from "../../transport/index.ts"
 import type { World, WorldGroup, WorldLeg } from "./World.ts"
-import { isFallbackOf } from "./worldRoutes.ts"
+import { fallbackClusters, isFallbackOf } from "./worldRoutes.ts"
 
 /** A topic of a cluster, given by its index. */
 export interface PlaceOfTopic {
@@ -10,18 +10,20 @@ export interface PlaceOfTopic {
   readonly topic: string
 }
 
-/** The fallback of a leg, as far as there is one: its topic has the number of partitions in its name. */
-export function fallbackPlace(
+/** The fallbacks of a leg, as far as they are there: their topics have the number of partitions in their name. */
+export function fallbackPlaces(
   leg: WorldLeg | undefined,
   transports: ReadonlyArray<Transport>
-): Effect.Effect<PlaceOfTopic | undefined, TransportError> {
-  const { cluster = -1 } = leg?.fallback ?? {}
-  const topics = transports[cluster]?.topics
-  if (leg === undefined || topics === undefined) return Effect.succeed(undefined)
-  return Effect.map(topics, (names) => {
-    const topic = names.find((name) => isFallbackOf(leg, cluster, name))
-    return topic === undefined ? undefined : { cluster, topic }
+): Effect.Effect<ReadonlyArray<PlaceOfTopic>, TransportError> {
+  if (leg === undefined) return Effect.succeed([])
+  const found = fallbackClusters(leg).map((cluster) => {
+    const topics = transports[cluster]?.topics ?? Effect.succeed([])
+    return Effect.map(topics, (names) => {
+      const topic = names.find((name) => isFallbackOf(leg, cluster, name))
+      return topic === undefined ? [] : [{ cluster, topic }]
+    })
   })
+  return Effect.map(Effect.all(found), (places) => places.flat())
 }
 
 /** What a group reads: the first leg of its stream, and the fallback of that where events stay there. */
@@ -33,5 +35,5 @@ export function placesRead(
   const [leg] = streams[stream]?.legs ?? []
   if (leg === undefined) return Effect.succeed([])
   if (leg.fallback?.back !== "stay") return Effect.succeed([leg])
-  return Effect.map(fallbackPlace(leg, transports), (found) => (found === undefined ? [leg] : [leg, found]))
+  return Effect.map(fallbackPlaces(leg, transports), (found) => [leg, ...found])
 }

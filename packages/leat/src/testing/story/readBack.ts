@@ -4,7 +4,7 @@ import { formatEventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord, Transport } from "../../transport/index.ts"
 import type { Chronicle, Copy } from "../judge/Chronicle.ts"
-import { fallbackPlace } from "./fallbackPlaces.ts"
+import { fallbackPlaces } from "./fallbackPlaces.ts"
 import { storyNotes } from "./storyNotes.ts"
 import { serialOf, textOf } from "./Teller.ts"
 import type { World, WorldLeg } from "./World.ts"
@@ -26,10 +26,11 @@ export const readBack = Effect.fnUntraced(function* (
       const transport = transports[leg.cluster]
       if (transport !== undefined)
         yield* readPlace(chronicle, chronicle.copies, { ...own, topic: leg.topic, transport })
-      const place = yield* fallbackPlace(leg, transports)
-      const other = transports[place?.cluster ?? -1]
-      if (place !== undefined && other !== undefined)
-        yield* readPlace(chronicle, chronicle.fallen, { ...own, topic: place.topic, transport: other })
+      for (const { cluster, topic } of yield* fallbackPlaces(leg, transports)) {
+        const other = transports[cluster]
+        if (other !== undefined)
+          yield* readPlace(chronicle, chronicle.fallen, { ...own, topic, transport: other, cluster })
+      }
     }
 })
 
@@ -39,12 +40,14 @@ interface Place {
   readonly sink: string
   readonly topic: string
   readonly transport: Transport
+  /** Index of the cluster of a fallback. */
+  readonly cluster?: number | undefined
 }
 
 const readPlace = Effect.fnUntraced(function* (
   chronicle: Chronicle,
   into: Array<Copy>,
-  { stream, sink, topic, transport }: Place
+  { stream, sink, topic, transport, cluster }: Place
 ) {
   const isThere = Array.from(chronicle.legs.values()).some((one) => one.sink === sink)
   if (!isThere) return
@@ -52,7 +55,7 @@ const readPlace = Effect.fnUntraced(function* (
     const range = { fromPosition: start, toPosition: end }
     yield* Stream.runForEach(transport.read(topic, partition, range), ({ records }) =>
       Effect.sync(() => {
-        for (const record of records) keep(into, { sink, partition, stream }, record)
+        for (const record of records) keep(into, { sink, partition, stream, cluster }, record)
       })
     )
   }
@@ -67,7 +70,7 @@ export function wasOpen({ legs }: Chronicle, leg: WorldLeg): boolean {
 
 function keep(
   into: Array<Copy>,
-  { sink, partition, stream }: { readonly sink: string; readonly partition: number; readonly stream: string },
+  { sink, partition, stream, cluster }: Pick<Copy, "sink" | "partition" | "cluster"> & { readonly stream: string },
   record: ReceivedRecord
 ): void {
   const { id, isMarker, correlationId } = readMeta(record.headers, stream)
@@ -76,6 +79,7 @@ function keep(
   into.push({
     sink,
     partition,
+    cluster,
     position,
     id: id === undefined ? undefined : formatEventId(id),
     lane: id === undefined ? "" : `${id.incarnation}/${id.stream}/${id.bucket}`,

@@ -97,6 +97,7 @@ const steps: ReadonlyArray<Step> = [
   (world, index) => (index === 0 && world.clusters > 1 ? onFewerClusters(world) : undefined),
   (world, index) => choice([{ keys: 1 }, { msMax: 5 }], world, index),
   plainLeg,
+  withOneFallback,
   plainStream
 ]
 
@@ -183,18 +184,19 @@ function legsOf({ streams }: World): ReadonlyArray<WorldLeg> {
   return streams.flatMap(({ legs }) => legs)
 }
 
-/** One, or where legs fall back one for all of them and one for all fallbacks. */
+/** One, or where legs fall back one for all of them and one for all fallbacks, and one more for those behind them. */
 function onFewerClusters(world: World): World {
   const streams = world.streams.map((stream) => ({
     ...stream,
     legs: stream.legs.map((leg) => ({
       ...leg,
       cluster: 0,
-      fallback: leg.fallback === undefined ? undefined : { ...leg.fallback, cluster: 1 }
+      fallback: leg.fallback && { ...leg.fallback, cluster: 1, further: leg.fallback.further && 2 }
     }))
   }))
   const legs = streams.flatMap((stream) => stream.legs)
-  const clusters = legs.some(({ fallback }) => fallback !== undefined) ? 2 : 1
+  const used = legs.flatMap(({ cluster, fallback }) => [cluster, fallback?.cluster ?? 0, fallback?.further ?? 0])
+  const clusters = Math.max(...used) + 1
   if (clusters === world.clusters && legs.every(({ cluster }, index) => cluster === legsOf(world)[index]?.cluster))
     return world
   return { ...world, clusters, streams, slow: world.slow === undefined ? undefined : { ...world.slow, cluster: 0 } }
@@ -223,6 +225,16 @@ function plainLeg(world: World, index: number): World | undefined {
   if (isSame) return world
   return withStream(world, place.stream, ({ legs }) => ({
     legs: legs.map((leg) => (leg === place.leg ? { ...leg, ...place.change } : leg))
+  }))
+}
+
+function withOneFallback(world: World, index: number): World | undefined {
+  const leg = legsOf(world).filter(({ fallback }) => fallback?.further !== undefined)[index]
+  const stream = world.streams.findIndex(({ legs }) => leg !== undefined && legs.includes(leg))
+  if (leg?.fallback === undefined) return undefined
+  const fallback = { ...leg.fallback, further: undefined }
+  return withStream(world, stream, ({ legs }) => ({
+    legs: legs.map((one) => (one === leg ? { ...leg, fallback } : one))
   }))
 }
 

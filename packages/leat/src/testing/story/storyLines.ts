@@ -62,8 +62,9 @@ function mirrorWords({ isIn }: WorldLeg): string {
 
 function fallbackWords({ fallback }: WorldLeg): string {
   if (fallback === undefined) return ""
-  const { cluster, retries, back } = fallback
-  return `, falls back to ${clusterName(cluster)} after ${many(retries + 1, "attempt")}${back === "stay" ? " and stays there" : ""}`
+  const { cluster, further, retries, back } = fallback
+  const then = further === undefined ? "" : `, then ${clusterName(further)},`
+  return `, falls back to ${clusterName(cluster)}${then} after ${many(retries + 1, "attempt")}${back === "stay" ? " and stays there" : ""}`
 }
 
 function diskWords({ isShared, flushMs }: WorldDisk): string {

@@ -72,11 +72,26 @@ export function sinkOf({ cluster, topic }: WorldLeg): string {
   return `${clusterName(cluster)}/${topic}`
 }
 
-/** Whether a topic of a cluster, given by its index, is the fallback of the leg. */
-export function isFallbackOf({ cluster, topic, fallback }: WorldLeg, inCluster: number, name: string): boolean {
+/** The clusters of the fallbacks of a leg, by their indexes, in order. */
+export function fallbackClusters({ fallback }: WorldLeg): ReadonlyArray<number> {
+  if (fallback === undefined) return []
+  return fallback.further === undefined ? [fallback.cluster] : [fallback.cluster, fallback.further]
+}
+
+/** Whether a topic of a cluster, given by its index, is a fallback of the leg. */
+export function isFallbackOf(leg: WorldLeg, inCluster: number, name: string): boolean {
+  const { cluster, topic } = leg
   return (
-    fallback?.cluster === inCluster && fallbackPartitions(name, { cluster: clusterName(cluster), topic }) !== undefined
+    fallbackClusters(leg).includes(inCluster) &&
+    fallbackPartitions(name, { cluster: clusterName(cluster), topic }) !== undefined
   )
+}
+
+function fallbackOf(leg: WorldLeg): object {
+  const { back } = leg.fallback ?? {}
+  const [first, ...others] = fallbackClusters(leg).map((cluster) => ({ cluster: clusterName(cluster), back }))
+  if (first === undefined) return {}
+  return { fallback: others.length === 0 ? first : [first, ...others] }
 }
 
 /** What sections say that change; no driver asks for it. */
@@ -108,9 +123,7 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
     batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 },
     ...(one.breaker === undefined ? {} : { breaker }),
     ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) }),
-    ...(one.fallback === undefined
-      ? {}
-      : { fallback: { cluster: clusterName(one.fallback.cluster), back: one.fallback.back } })
+    ...fallbackOf(one)
   })
   // Every second table has another one.
   const renewed = world.rotates === true ? { [password]: `${version >> 1}` } : {}
