@@ -148,6 +148,27 @@ describe("leat routes explain", () => {
     expect(stdout).not.toContain("routes[1]")
   })
 
+  it("tells the fallbacks of a leg in the order in which they are tried", async () => {
+    const told = async (fallback: string) => {
+      const policies = "policies: { falling: [{ on: [passing], then: fallback }] }"
+      const clusters =
+        "clusters: { fast: { transport: memory }, near: { transport: memory }, next: { transport: memory } }"
+      const to = `[{ cluster: fast, topic: "{stream}", policy: falling, fallback: ${fallback} }]`
+      const text = `version: 1\n${clusters}\n${policies}\nroutes: [{ match: { stream: "*" }, to: ${to} }]\n`
+      using project = new Project({ "routes.yaml": text })
+      const { stdout } = await project.leat(["routes", "explain", "routes.yaml", "shop.orders"])
+      return stdout
+        .split("\n")
+        .find((line) => line.trim().startsWith("fallback"))
+        ?.replaceAll(/ {2,}/g, "  ")
+    }
+    const one = "{ cluster: near, back: stay }"
+    expect(await told(one)).toBe("  fallback  cluster near, back: stay  routes[0].to[0].fallback")
+    expect(await told(`[${one}, { cluster: next, back: stay }]`)).toBe(
+      "  fallback  clusters near, then next, back: stay  routes[0].to[0].fallback"
+    )
+  })
+
   it("tells each route that some source takes where no source is named", async () => {
     using project = new Project({ "routes.yaml": document })
     const { stdout } = await project.leat(["routes", "explain", "routes.yaml", "shop.orders"])

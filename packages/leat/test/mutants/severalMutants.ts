@@ -49,8 +49,8 @@ export const severalMutants: ReadonlyArray<Mutant> = [
   {
     name: "an earlier fallback that gives no answer holds nothing",
     file: "publish/fallback/EarlierPlaces.ts",
-    find: `          this.#waiting.stands(partition, silentMs, why)`,
-    replace: `          return this.#waiting.stands(partition, silentMs, why)`,
+    find: `          this.#waiting.stands(partition, silentMs, sentence)`,
+    replace: `          return this.#waiting.stands(partition, silentMs, sentence)`,
     foundBy,
     test: "while an earlier one does not say how far"
   },

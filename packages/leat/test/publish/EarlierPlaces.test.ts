@@ -138,6 +138,25 @@ describe("what earlier places hold", () => {
     ])
   })
 
+  it("is waited for where nothing is said of the partition", () => {
+    let rows = [row(1, 1n, 1n)]
+    const earlier = new EarlierPlaces(
+      [
+        placeOf(
+          0,
+          Effect.sync(() => rows)
+        )
+      ],
+      { stands: told },
+      { nowMs: 0 }
+    )
+    story(
+      Effect.gen(function* () {
+        expect(yield* endsAfter(earlier.sentOn(0), [() => (rows = [row(0, 1n, 1n)])])).toEqual([false, true])
+      })
+    )
+  })
+
   it("is asked for again where no answer comes", () => {
     let asked = 0
     const bounds = Effect.suspend(() => (asked++ === 0 ? Effect.never : Effect.succeed([row(0, 1n, 1n)])))

@@ -4,7 +4,7 @@ import type { Transport } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { isBack } from "./fallbackStory.js"
-import { openSeveral, severalPlaces, severalRoutes, standsIn } from "./severalStory.js"
+import { type Name, openSeveral, severalPlaces, severalRoutes, standsIn } from "./severalStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
 
@@ -68,6 +68,31 @@ describe("a leg with several fallbacks, and what is there is sent on", () => {
         )
       ])
     })
+
+  it("goes to the next place in order while its breaker is open, although no other rule falls back", () => {
+    const places = severalPlaces()
+    const policy = [
+      { on: ["BreakerOpen"], then: "fallback" },
+      { on: ["*"], retry: { base: "10 millis", factor: 2, maxDelay: "500 millis" }, then: "halt" }
+    ]
+    const breaker = { failureRate: 0.5, window: "5 seconds", minSends: 2, wait: "20 millis", maxWait: "500 millis" }
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSeveral(places, { policy, leg: { breaker } })
+        places.far.faults = isAway
+        places.first.faults = isAway
+        for (const text of numbers(5)) yield* notes.publish(note("k", text))
+        expect(leat.sinks()[0]?.breaker?.state).not.toBe("closed")
+        expect(standsIn(places, "second")).toEqual(numbers(5))
+        places.far.faults = {}
+        places.first.faults = {}
+        yield* until("it is back", isBack(leat), 60_000)
+        yield* notes.publish(note("k", "5"))
+        expect(standsIn(places, "far")).toEqual(numbers(6))
+        expect(leat.sinks()[0]?.breaker?.state).toBe("closed")
+      })
+    )
+  })
 
   it("shows what goes to each place, and what waits there", () => {
     const places = severalPlaces(2)
@@ -346,6 +371,46 @@ describe("a leg with several fallbacks, and what is there is sent on", () => {
     )
   })
 
+  it("stays open in all its places when it is removed, until nothing is left there", () => {
+    const places = severalPlaces()
+    const withCopies = (names: ReadonlyArray<Name>, version: number) => {
+      const document = severalRoutes({ names })
+      const [route] = document.routes
+      const [leg] = route?.to ?? []
+      const home = { cluster: "third", topic: "home" }
+      return { ...document, version, routes: [{ ...route, to: version === 2 ? [home] : [home, leg] }] }
+    }
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openSeveral(places, { routes: withCopies(["first", "second"], 1) })
+        places.far.faults = isAway
+        yield* notes.publish(note("k", "0"))
+        places.first.faults = { ...isAway, ...cannotBeRead }
+        yield* notes.publish(note("k", "1"))
+        yield* leat.swapRoutes(withCopies([], 2))
+        places.far.faults = {}
+        yield* Effect.sleep("1 minute")
+        expect(leat.sinks().map(({ sink }) => sink)).toContain("far/notes")
+        places.first.faults = {}
+        const isClosed = () => leat.sinks().every(({ sink }) => sink !== "far/notes")
+        yield* until("it is closed", isClosed, 130_000)
+        expect(standsIn(places, "far")).toEqual(["0", "1"])
+        // It comes back with its places in another order.
+        yield* leat.swapRoutes(withCopies(["second", "first"], 3))
+        places.far.faults = isAway
+        yield* notes.publish(note("k", "2"))
+        expect(standsIn(places, "second")).toContain("2")
+        places.far.faults = {}
+        yield* until(
+          "it is back",
+          () => leat.sinks().every(({ fallback }) => fallback?.partitions.length !== 1),
+          60_000
+        )
+        expect(standsIn(places, "far")).toEqual(["0", "1", "2"])
+      })
+    )
+  })
+
   it("is not sent on otherwise by a table that has other places, or another order", () => {
     const places = severalPlaces()
     story(
@@ -362,6 +427,7 @@ describe("a leg with several fallbacks, and what is there is sent on", () => {
           ])
         }
         yield* leat.swapRoutes({ ...severalRoutes(), version: 2 })
+        // Nothing has been changed by the others.
         yield* notes.publish(note("k", "0"))
         expect(standsIn(places, "far")).toEqual(["0"])
       })

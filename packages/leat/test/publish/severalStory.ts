@@ -45,8 +45,8 @@ export interface SeveralSetting {
   readonly drain?: Duration.Input
   /** Changes the transport of a place. */
   readonly change?: Partial<Record<Name | "far", (transport: Transport) => Partial<Transport>>>
-  /** Beside that with a destination of its own. */
-  readonly more?: object
+  /** The document, where it is another one. */
+  readonly routes?: object
 }
 
 const silent = new TransportError({ reason: "Unavailable", transport: "memory", operation: "ask", detail: "not there" })
@@ -95,7 +95,7 @@ export const openSeveral = Effect.fnUntraced(function* (places: SeveralPlaces, s
   }
   const leat = yield* Leat.make({
     source: "test",
-    routes: severalRoutes(setting),
+    routes: setting.routes ?? severalRoutes(setting),
     drain,
     ...(journal === undefined ? {} : { journal }),
     drivers: (["far", "first", "second", "third"] as const).map(driverOf)

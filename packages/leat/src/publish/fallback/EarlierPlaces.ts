@@ -1,6 +1,6 @@
 /**
- * What is sent on from one place after what the places before it hold. A publisher writes to a later place only behind what it has in earlier ones: what is read in
- * a later one waits for all that stands in the earlier ones from then on, and for nothing that is stored there after that.
+ * What a fallback waits for before its records are sent on: what the fallbacks before it hold. A publisher writes to a later one only behind what it has in
+ * earlier ones. So records that were read wait for all that stands in the earlier ones at that time, and for nothing that is stored there after it.
  */
 import { Effect, Semaphore } from "effect"
 import type { Pump } from "../Pump.ts"
@@ -12,9 +12,9 @@ import type { PartitionBounds, Position } from "../../transport/index.ts"
 const againMs = 100
 const againMsMax = 2000
 
-/** What nothing is sent on for is told to. */
+/** Who is told that nothing is sent on. */
 export interface WaitingFor {
-  /** It does not say how far it was sent on, since a time of the monotonic clock; shown as long as that lasts. */
+  /** An earlier one does not say how far it was sent on, since a time of the monotonic clock; shown as long as that lasts. */
   readonly stands: (partition: number, sinceMs: number, why: string) => void
 }
 
@@ -41,14 +41,15 @@ export class EarlierPlaces {
       let silentMs: number | undefined
       for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
         const rows = yield* look.next
-        if (typeof rows === "string") {
+        const row = typeof rows === "string" ? undefined : rows.find((one) => one.partition === partition)
+        if (row === undefined) {
           silentMs ??= this.#pump.nowMs
-          const why = `${look.place.name}, from which is sent on first, does not say how far it was: ${rows}`
-          this.#waiting.stands(partition, silentMs, why)
+          const why = typeof rows === "string" ? rows : `nothing is said of partition ${partition}`
+          const { name } = look.place
+          const sentence = `${name}, from which is sent on first, does not say how far it was: ${why}`
+          this.#waiting.stands(partition, silentMs, sentence)
         } else {
           silentMs = undefined
-          const row = rows.find((one) => one.partition === partition)
-          if (row === undefined) return
           end ??= row.end
           // One that was made anew ends earlier, and holds nothing of what was waited for. A broker that has just taken over may say so once.
           if (row.end < end && shorter !== undefined && row.end <= shorter) end = row.end
