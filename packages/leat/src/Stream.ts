@@ -7,7 +7,7 @@ import type { Admission, NotStored, Rejected } from "./publish/Admission.ts"
 import { Consuming } from "./consume/Consuming.ts"
 import type { ReadFallback } from "./consume/FallbackTopics.ts"
 import type { Contract, Key } from "./contract/Contract.ts"
-import { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
+import { CurrentBatch, CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 import type {
   Delivery,
   HandleBatchOptions,
@@ -224,7 +224,7 @@ export class EventStream<T> {
 
 /** What a publish completes an event's own context from: the delivery being handled, and the span that runs. */
 function surroundingsOf(fiber: Fiber.Fiber<unknown, unknown>): Surroundings | undefined {
-  const cause = fiber.getRef(CurrentDelivery)
+  const cause = fiber.getRef(CurrentDelivery) ?? fiber.getRef(CurrentBatch)
   const traceparent = traceparentOf(fiber)
   return cause === undefined && traceparent === undefined ? undefined : { cause, traceparent }
 }

@@ -57,6 +57,6 @@ export type { Level, PublishOptions, Receipt, ReceiptAll } from "./publish/Recei
 export type { Driver, From } from "./transport/index.ts"
 export { TransportError } from "./transport/TransportError.ts"
 export type { Outcome } from "./ledger/Waiter.ts"
-export type { EventContext } from "./record/ContextHeaders.ts"
+export type { EventCause, EventContext } from "./record/ContextHeaders.ts"
 export { WrongArgument } from "./given/takes.ts"
 export { readMeta, type RecordMeta } from "./record/Wire.ts"

@@ -174,6 +174,7 @@ describe("options", () => {
       baggage: undefined,
       correlationId: undefined,
       causationId: undefined,
+      cause: undefined,
       headers: undefined
     }
     await notes.publish({ key: "k", text: "0" }, said)

@@ -4,7 +4,7 @@
  * each time while nothing moves, up to a second.
  */
 import { Cause, Clock, Effect, Exit, Fiber, Option, type Scheduler } from "effect"
-import { CurrentDelivery } from "./DeliveryInfo.ts"
+import { inHand } from "./DeliveryInfo.ts"
 import { NotCaughtUp } from "./NotCaughtUp.ts"
 import type { SideTopics } from "./SideTopics.ts"
 import type { Source } from "./Source.ts"
@@ -97,7 +97,7 @@ class CatchingUp<T> {
 
   readonly run: Effect.Effect<void, NotCaughtUp | TransportError> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
-    const delivery = yield* CurrentDelivery
+    const delivery = inHand(yield* Effect.context<never>())
     const { source, besides } = this.#parts
     this.#movedAtMs = monotonicMs(clock)
     for (;;) {

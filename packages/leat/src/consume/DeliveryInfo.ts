@@ -1,5 +1,6 @@
 /** What a handler is told beside the event. */
 import { Context } from "effect"
+import { BatchCause } from "./BatchCause.ts"
 import { type EventId, formatEventId } from "../record/EventId.ts"
 import type { Header } from "../record/Headers.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
@@ -37,7 +38,7 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
 
 /**
  * What is being handled, for whoever publishes inside a handler: its correlation, causation and trace go along by
- * themselves. Undefined outside of handlers.
+ * themselves. Undefined outside of handlers, and where a handler has a batch of several events.
  *
  * @example
  * ```ts
@@ -47,6 +48,32 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
 export const CurrentDelivery = Context.Reference<DeliveryInfo | undefined>("leat/CurrentDelivery", {
   defaultValue: () => undefined
 })
+
+/** What is being handled where a handler has a batch of several events. */
+export const CurrentBatch = Context.Reference<BatchCause | undefined>("leat/CurrentBatch", {
+  defaultValue: () => undefined
+})
+
+/** What is being handled: the event, or the first one of a batch. */
+export function inHand(context: Context.Context<never>): DeliveryInfo | undefined {
+  return Context.get(context, CurrentDelivery) ?? Context.get(context, CurrentBatch)?.first
+}
+
+/** The context of a handler that is called with these. */
+export function handlingContext(
+  context: Context.Context<never>,
+  infos: ReadonlyArray<DeliveryInfo>
+): Context.Context<never> {
+  const cause = causeOf(infos)
+  if (!(cause instanceof BatchCause)) return Context.add(context, CurrentDelivery, cause)
+  return Context.add(Context.add(context, CurrentDelivery, undefined), CurrentBatch, cause)
+}
+
+/** What those that are published by a handler of these are caused by. */
+export function causeOf(infos: ReadonlyArray<DeliveryInfo>): DeliveryInfo | BatchCause | undefined {
+  const [first] = infos
+  return first === undefined || infos.length === 1 ? first : new BatchCause(first, infos)
+}
 
 /** Where a record was read, the same for all of a lane. */
 export interface ReadFrom {

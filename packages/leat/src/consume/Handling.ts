@@ -2,8 +2,8 @@
  * The handlers of one lane: decodes what the machine says is next, calls who handles it, and tells the machine how it ended. What has ended
  * when the call returns, or before it first waits, costs no fiber of its own and no wake-up; only what waits is kept.
  */
-import { Cause, Context, Effect, Exit, type Fiber } from "effect"
-import { CurrentDelivery, type DeliveryInfo, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
+import { Cause, Effect, Exit, type Fiber } from "effect"
+import { type DeliveryInfo, handlingContext, type ReadFrom, RecordDelivery } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HeldRecord, Slice } from "./HeldRecord.ts"
@@ -207,7 +207,7 @@ export class Handling<T> {
       this.#endedAtOnce++
       return this.#ended(held, effect, nowMs)
     }
-    const context = Context.add(this.#options.context, CurrentDelivery, infos[0])
+    const context = handlingContext(this.#options.context, infos)
     const fiber = Effect.runForkWith(context)(this.#parts.isTraced ? this.#traced(held, effect, infos) : effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) {

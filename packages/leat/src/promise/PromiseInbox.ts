@@ -1,6 +1,6 @@
 /** Inboxes of promise programs: a store with transactions, which keeps the ids of events beside their effects. */
 import { Cause, Context, Effect, Exit } from "effect"
-import { CurrentDelivery, RecordDelivery } from "../consume/DeliveryInfo.ts"
+import { inHand, RecordDelivery } from "../consume/DeliveryInfo.ts"
 import type { Forgotten, Handled, Inbox } from "../consume/Inbox.ts"
 import { inboxFaults } from "../consume/inboxFaults.ts"
 
@@ -93,7 +93,7 @@ async function committed<Tx>(
     isDone = Exit.isSuccess(exit)
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   })
-  const delivery = Context.get(context, CurrentDelivery)
+  const delivery = inHand(context)
   // Whatever becomes of the fiber that waits for it.
   if (isDone && delivery instanceof RecordDelivery) delivery.hasSucceeded = true
 }

@@ -3,7 +3,7 @@ import { type Admission, Rejected } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
 import type { EventId } from "../record/EventId.ts"
-import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
+import { causeOf, type DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import { DeliveryIterator, type GivenEvent } from "./DeliveryIterator.ts"
 import type { HandlerAnswer } from "./HandlerAnswer.ts"
 import { currentDelivery, handled, type HandlerOwner, isHandledBy } from "./handled.ts"
@@ -308,7 +308,8 @@ export class PromiseStream<T> {
     const onEvents = (deliveries: EventBatch<T>) => {
       const [first] = deliveries
       if (first === undefined) return Effect.void
-      return within((transaction) => handled(first.info, owner, () => handler(deliveries, transaction)))
+      const cause = causeOf(deliveries.map(({ info }) => info))
+      return within((transaction) => handled(first.info, owner, () => handler(deliveries, transaction), cause))
     }
     const checked = typeof handler === "function" ? onEvents : handler
     return subscribed(
@@ -374,7 +375,7 @@ function tombstones<Tx, A extends Pick<PromiseHandleOptions<Tx>, "onTombstone">>
 /** What a publish completes an event's own context from: the delivery that is handled here and now. */
 function surroundings(): Surroundings | undefined {
   const handling = currentDelivery()
-  return handling === undefined ? undefined : { cause: handling.delivery, traceparent: handling.traceparent }
+  return handling === undefined ? undefined : { cause: handling.cause, traceparent: handling.traceparent }
 }
 
 function receiptOf({ id, outcome }: Receipt): PromiseReceipt {

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Effect, Exit, Fiber } from "effect"
 import { type DeliveryInfo, RecordDelivery } from "../consume/DeliveryInfo.ts"
+import type { EventCause } from "../record/ContextHeaders.ts"
 import { traceparentOf } from "../Telemetry.ts"
 
 /** Whose handler it is. */
@@ -16,7 +17,10 @@ export interface HandlerOwner {
 
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */
 interface Handled {
+  /** The first one of a batch. */
   readonly delivery: DeliveryInfo
+  readonly cause: EventCause
+  /** Of the span that runs. */
   readonly traceparent: string | undefined
   readonly owner: HandlerOwner
   /** Until the handler ends: what it leaves behind (a timer, a connection) goes on in its context. */
@@ -38,10 +42,16 @@ export function isHandledBy(one: object): boolean {
 
 /**
  * Calls a handler. What returns without a promise has ended already; what it throws keeps its `_tag` or name, which is what policies
- * match. A promise cannot be interrupted, so its fiber ends with it: the handler hears of it by its signal.
+ * match. A promise cannot be interrupted, so its fiber ends with it: the handler hears of it by its signal. `cause`: what it hands on to
+ * what it publishes.
  */
-export function handled(info: DeliveryInfo, owner: HandlerOwner, run: () => unknown): Effect.Effect<void, unknown> {
-  const handling = contextOf(info, owner)
+export function handled(
+  info: DeliveryInfo,
+  owner: HandlerOwner,
+  run: () => unknown,
+  cause: EventCause = info
+): Effect.Effect<void, unknown> {
+  const handling = contextOf(info, cause, owner)
   try {
     const answer = current.run(handling, run)
     // As `await` does: whatever a thenable does then, it is answered once.
@@ -54,10 +64,10 @@ export function handled(info: DeliveryInfo, owner: HandlerOwner, run: () => unkn
   }
 }
 
-function contextOf(delivery: DeliveryInfo, owner: HandlerOwner): Handled {
+function contextOf(delivery: DeliveryInfo, cause: EventCause, owner: HandlerOwner): Handled {
   const fiber = Fiber.getCurrent()
-  const own = fiber === undefined ? undefined : traceparentOf(fiber)
-  return { delivery, traceparent: own ?? delivery.traceparent, owner, isRunning: true }
+  const traceparent = fiber === undefined ? undefined : traceparentOf(fiber)
+  return { delivery, cause, traceparent, owner, isRunning: true }
 }
 
 function isThenable(answer: unknown): answer is PromiseLike<unknown> {

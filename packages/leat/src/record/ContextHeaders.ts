@@ -19,15 +19,21 @@ export interface EventContext {
   readonly baggage?: string | undefined
   /** Text that all events of one business transaction share. */
   readonly correlationId?: string | undefined
-  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers. */
+  /** Id of the event whose handling published this one, as `formatEventId` writes it; filled in inside handlers of single events. */
   readonly causationId?: string | undefined
+  /**
+   * The event that this one is published because of, instead of the one that is handled here and now: what is not said otherwise is taken from it.
+   * Handlers of batches say it with the `info` of an event. With "none" nothing is taken over.
+   */
+  readonly cause?: EventCause | "none" | undefined
   /** Further headers; names may repeat. A name that leat writes itself (`leat`, `ce_type`, `traceparent`, ...) is refused. */
   readonly headers?: ReadonlyArray<Header> | undefined
 }
 
-/** What an event that is being handled hands on to those published meanwhile. */
-interface Surrounding {
-  readonly id?: EventId | undefined
+/** What an event hands on to those that are published because of it: each `DeliveryInfo` is one. */
+export interface EventCause {
+  /** Becomes their `causationId`; undefined where it is not known. */
+  readonly id: EventId | undefined
   readonly traceparent?: string | undefined
   readonly tracestate?: string | undefined
   readonly baggage?: string | undefined
@@ -37,7 +43,7 @@ interface Surrounding {
 /** Where an event is offered: completes what its own context does not say. */
 export interface Surroundings {
   /** The event that is being handled. */
-  readonly cause: Surrounding | undefined
+  readonly cause: EventCause | undefined
   /** W3C trace context of the span that is running. */
   readonly traceparent: string | undefined
 }
@@ -70,7 +76,7 @@ export class ContextHeaders {
   /** Writes what an event carries: its own context, completed from where it is offered. Throws a sentence for what cannot be carried. */
   write(own: EventContext | undefined, around: Surroundings | undefined): void {
     if (own !== undefined && (typeof own !== "object" || own === null)) throw new Error("the context is no object")
-    const cause = around?.cause
+    const cause = own?.cause === undefined ? around?.cause : own.cause === "none" ? undefined : own.cause
     const handled = cause?.id === undefined ? undefined : formatEventId(cause.id)
     const causationId = said(own?.causationId, handled)
     const correlationId = said(

@@ -30,7 +30,7 @@ import { type MovedRecord, readMoved } from "./movedRecord.ts"
 export type Wire = "compact" | "cloudevents"
 
 /** What a record says of itself. Fields are absent on records that leat did not write. */
-export interface RecordMeta extends EventContext {
+export interface RecordMeta extends Omit<EventContext, "cause"> {
   readonly id?: EventId
   /** Epoch of the leg that it was written to. */
   readonly epoch?: number

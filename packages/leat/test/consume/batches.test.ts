@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
-import { PartlyFailed } from "leat"
+import { CurrentDelivery, Leat, PartlyFailed } from "leat"
 import { noteContract } from "../contracts/Note.ts"
 import { drained, open, routes, until } from "./support.ts"
 
@@ -208,6 +208,40 @@ describe("a batch that may wait for more", () => {
       yield* TestClock.adjust("200 millis")
       expect(seen).toEqual(["01", "3", "6"])
       expect(yield* subscription.lag).toBe(0n)
+    })
+  )
+})
+
+describe("what a handler of batches publishes", () => {
+  it.live("is not caused by the first event of its batch", () =>
+    Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test" })
+      const orders = yield* leat.stream(noteContract({ stream: "test.orders", name: "test.Order" }))
+      const bills = yield* leat.stream(noteContract({ stream: "test.bills", name: "test.Bill" }))
+      yield* orders.publish({ key: "k", text: "0" }, { correlationId: "order-a", baggage: "tenant=a" })
+      const { id } = yield* orders.publish({ key: "k", text: "1" }, { correlationId: "order-b", baggage: "tenant=b" })
+      const handled: Array<unknown> = []
+      const billing = yield* orders.handleBatch("billing", (deliveries) =>
+        Effect.gen(function* () {
+          handled.push(yield* CurrentDelivery)
+          yield* bills.publish({ key: "k", text: "all" })
+          for (const { event, info } of deliveries) yield* bills.publish(event, { cause: info })
+        }).pipe(Effect.orDie)
+      )
+      yield* drained(billing)
+      expect(handled).toEqual([undefined])
+      const got: Array<unknown> = []
+      const reading = yield* bills.handle("g", (_, { causationId, correlationId, baggage }) =>
+        Effect.sync(() => void got.push([causationId, correlationId, baggage]))
+      )
+      yield* drained(reading)
+      const { incarnation, bucket } = id
+      const textOf = (seq: number) => `${incarnation}/test.orders/${bucket}/${seq}`
+      expect(got).toEqual([
+        [undefined, undefined, undefined],
+        [textOf(0), "order-a", "tenant=a"],
+        [textOf(1), "order-b", "tenant=b"]
+      ])
     })
   )
 })

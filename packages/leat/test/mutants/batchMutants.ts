@@ -68,5 +68,21 @@ export const batchMutants: ReadonlyArray<Mutant> = [
     replace: `return { ...handler, onEvents }`,
     foundBy: "consume/batches.test.ts",
     test: "is handled once with an inbox"
+  },
+  {
+    name: "what a handler of batches publishes is caused by the first event",
+    file: "consume/DeliveryInfo.ts",
+    find: `return first === undefined || infos.length === 1 ? first`,
+    replace: `return first === undefined || infos.length > 0 ? first`,
+    foundBy: "consume/batches.test.ts",
+    test: "is not caused by the first event of its batch"
+  },
+  {
+    name: "a batch agrees in what its first event says",
+    file: "consume/BatchCause.ts",
+    find: `this.#infos.every(`,
+    replace: `this.#infos.some(`,
+    foundBy: "promise/causes.test.ts",
+    test: "carries nothing of an event that it may not be about"
   }
 ]

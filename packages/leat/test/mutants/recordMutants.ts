@@ -190,5 +190,13 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     replace: `own : kept.get(name)`,
     foundBy: "record/ContextHeaders.test.ts",
     test: "under the name ce-type"
+  },
+  {
+    name: "what is said to have no cause is caused by what is handled",
+    file: "record/ContextHeaders.ts",
+    find: `own.cause === "none" ? undefined : own.cause`,
+    replace: `own.cause === "none" ? around?.cause : own.cause`,
+    foundBy: "promise/causes.test.ts",
+    test: "has no cause where it is said that there is none"
   }
 ]

@@ -53,8 +53,14 @@ describe("the headers of what an event carries", () => {
   it("are completed by the event that is handled and the span that runs, where the event says nothing itself", () => {
     const id = { incarnation: "01930000-0000-7000-8000-000000000000", stream: "s", bucket: 3, seq: 7 }
     const causes: fc.Arbitrary<NonNullable<Surroundings["cause"]>> = fc.record(
-      { id: fc.constant(id), traceparent: text, tracestate: text, baggage: text, correlationId: text },
-      { requiredKeys: [] }
+      {
+        id: fc.option(fc.constant(id), { nil: undefined }),
+        traceparent: text,
+        tracestate: text,
+        baggage: text,
+        correlationId: text
+      },
+      { requiredKeys: ["id"] }
     )
     fc.assert(
       fc.property(contexts, causes, fc.option(text, { nil: undefined }), (own, cause, traceparent) => {
