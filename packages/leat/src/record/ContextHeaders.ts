@@ -8,6 +8,7 @@ import { byteLength, isBytes } from "./bytes.ts"
 import { type EventId, formatEventId } from "./EventId.ts"
 import { type Header, sizeOfHeader, writeLength } from "./Headers.ts"
 import { keptFault } from "./keptHeaders.ts"
+import { isSameTrace } from "./traceparent.ts"
 
 /** What an event carries besides its value. All of it is copied through unchanged, to every leg and every consumer. */
 export interface EventContext {
@@ -85,7 +86,7 @@ export class ContextHeaders {
     )
     const traceparent = said(own?.traceparent, said(around?.traceparent, cause?.traceparent))
     this.traceparent = this.#text("traceparent", "traceparent", traceparent)
-    this.#text("tracestate", "tracestate", said(own?.tracestate, cause?.tracestate))
+    this.#text("tracestate", "tracestate", said(own?.tracestate, stateOf(this.traceparent, cause)))
     this.#text("baggage", "baggage", said(own?.baggage, cause?.baggage))
     this.#text("correlationId", "ce_correlationid", correlationId)
     this.#text("causationId", "ce_causationid", causationId)
@@ -157,6 +158,13 @@ export class ContextHeaders {
 
 /** Of an event that carries nothing. */
 export const noHeaders = new ContextHeaders(Buffer.alloc(0))
+
+/** The trace state of a cause: it says something about its trace, and nothing about another one. */
+function stateOf(traceparent: string | undefined, cause: EventCause | undefined): string | undefined {
+  const state = cause?.tracestate
+  if (state === undefined || traceparent === undefined || cause?.traceparent === undefined) return undefined
+  return isSameTrace(traceparent, cause.traceparent) ? state : undefined
+}
 
 /** Null is said too, and then refused. */
 function said<A>(own: A | undefined, otherwise: A | undefined): A | undefined {

@@ -12,3 +12,8 @@ export function isTraceparent(text: string): boolean {
   if (text.startsWith("00") && text.length > traceparentLength) return false
   return !text.startsWith(noTrace, 3) && !text.startsWith(noSpan, 36)
 }
+
+/** Whether two trace contexts are of one trace. */
+export function isSameTrace(one: string, other: string): boolean {
+  return one === other || one.slice(3, 35) === other.slice(3, 35)
+}

@@ -198,5 +198,13 @@ export const recordMutants: ReadonlyArray<Mutant> = [
     replace: `own.cause === "none" ? around?.cause : own.cause`,
     foundBy: "promise/causes.test.ts",
     test: "has no cause where it is said that there is none"
+  },
+  {
+    name: "trace state goes along into another trace",
+    file: "record/ContextHeaders.ts",
+    find: `return isSameTrace(traceparent, cause.traceparent) ? state : undefined`,
+    replace: `return isSameTrace(traceparent, traceparent) ? state : undefined`,
+    foundBy: "promise/causes.test.ts",
+    test: "has the trace state of the handled event in its trace only"
   }
 ]

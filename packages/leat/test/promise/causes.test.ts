@@ -68,6 +68,11 @@ describe("what a handler of batches publishes", () => {
     expect(got).toEqual([agreed, agreed])
   })
 
+  it("carries no trace state where only that is shared", async () => {
+    const { got } = await billed([ann, { ...bob, tracestate: ann.tracestate }], () => undefined)
+    expect(got).toEqual([nothing, nothing])
+  })
+
   it("carries the context of the one event of its batch", async () => {
     const { got, ids } = await billed([ann], () => undefined)
     expect(got).toEqual([{ ...ann, causationId: ids[0] }])
@@ -95,5 +100,14 @@ describe("what a handler of single events publishes", () => {
     const { got, ids } = await billed([ann, bob], contextOf, false)
     const caused = { ...ann, causationId: ids[0], baggage: "tenant=c" }
     expect(got).toEqual([caused, caused])
+  })
+
+  it("has the trace state of the handled event in its trace only", async () => {
+    const other = traceOf("c")
+    const further = ann.traceparent.replace("b7ad6b7169203331", "b7ad6b7169203332")
+    const { got } = await billed([ann], () => ({ traceparent: other }), false)
+    expect(got).toMatchObject([{ traceparent: other, tracestate: undefined, baggage: "tenant=a" }])
+    const { got: same } = await billed([ann], () => ({ traceparent: further }), false)
+    expect(same).toMatchObject([{ traceparent: further, tracestate: "vendor=a" }])
   })
 })

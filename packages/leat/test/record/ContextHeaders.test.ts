@@ -18,9 +18,12 @@ const read = (headers: ContextHeaders) => {
 }
 
 const text = fc.string({ unit: "grapheme", maxLength: 30 })
+const traces = fc
+  .tuple(fc.constantFrom("a".repeat(32), "b".repeat(32)), fc.constantFrom("c".repeat(16), "d".repeat(16)))
+  .map(([traceId, spanId]) => `00-${traceId}-${spanId}-01`)
 const contexts: fc.Arbitrary<EventContext> = fc.record(
   {
-    traceparent: text,
+    traceparent: traces,
     tracestate: text,
     baggage: text,
     correlationId: text,
@@ -63,15 +66,17 @@ describe("the headers of what an event carries", () => {
       { requiredKeys: ["id"] }
     )
     fc.assert(
-      fc.property(contexts, causes, fc.option(text, { nil: undefined }), (own, cause, traceparent) => {
+      fc.property(contexts, causes, fc.option(traces, { nil: undefined }), (own, cause, traceparent) => {
         const headers = new ContextHeaders()
         headers.write(own, { cause, traceparent })
         const causationId = own.causationId ?? (cause.id === undefined ? undefined : `${id.incarnation}/s/3/7`)
+        const trace = own.traceparent ?? traceparent ?? cause.traceparent
+        const isOfCause = trace !== undefined && trace.split("-")[1] === cause.traceparent?.split("-")[1]
         expect(read(headers)).toEqual(
           plain({
             ...own,
-            traceparent: own.traceparent ?? traceparent ?? cause.traceparent,
-            tracestate: own.tracestate ?? cause.tracestate,
+            traceparent: trace,
+            tracestate: own.tracestate ?? (isOfCause ? cause.tracestate : undefined),
             baggage: own.baggage ?? cause.baggage,
             correlationId: own.correlationId ?? cause.correlationId ?? causationId,
             causationId
