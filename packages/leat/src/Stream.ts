@@ -75,6 +75,16 @@ export class EventStream<T> {
     return stream.#publishing
   }
 
+  /** As `subscribe`, until `stopped` is done: then it stops as other subscriptions do. For the promise front door, which has a signal. */
+  static subscribeUntil<T>(
+    stream: EventStream<T>,
+    group: string,
+    options: SubscribeOptions,
+    stopped: Effect.Effect<void>
+  ): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+    return stream.#consuming.subscribe(group, options, stopped)
+  }
+
   /**
    * Admits the event now, or says why not. Never waits, never throws, allocates nothing.
    *
@@ -182,7 +192,7 @@ export class EventStream<T> {
 
   /**
    * Deliveries that the consumer ends itself with `done` or `fail`. What is not ended when the scope closes is not settled. Ends
-   * when the leat closes; fails with the `TransportError` that ended the subscription, and with `RouteError` as `handle` does.
+   * when the leat closes, which waits up to the drain time for what the consumer has in his hands; fails with the `TransportError` that ended the subscription, and with `RouteError` as `handle` does.
    *
    * @example
    * ```ts

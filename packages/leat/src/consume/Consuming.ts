@@ -13,6 +13,7 @@ import {
   Stream
 } from "effect"
 import { caughtUp, firstToDo } from "./CatchingUp.ts"
+import { Consumer } from "./Consumer.ts"
 import type { Contract } from "../contract/Contract.ts"
 import { type DeliveryInfo, RecordDelivery } from "./DeliveryInfo.ts"
 import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
@@ -106,7 +107,7 @@ export class Consuming<T> {
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
     })
   }
 
@@ -125,11 +126,16 @@ export class Consuming<T> {
         onTombstone: options.onTombstone,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
     })
   }
 
-  subscribe(group: string, options: SubscribeOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+  /** `stopped`: when it is done the subscription ends, and waits for what the consumer has in his hands. */
+  subscribe(
+    group: string,
+    options: SubscribeOptions,
+    stopped?: Effect.Effect<void>
+  ): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
         const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
@@ -137,7 +143,14 @@ export class Consuming<T> {
         const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, handler, true)
+        const { fiber } = yield* this.#start(group, options, handler, new Consumer())
+        if (stopped !== undefined)
+          yield* Effect.forkScoped(
+            Effect.andThen(
+              stopped,
+              Effect.sync(() => fiber.interruptUnsafe())
+            )
+          )
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
@@ -183,7 +196,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    isTaken: boolean
+    consumer?: Consumer
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       // What begins after the end would be ended at once, and nobody would be told.
@@ -191,8 +204,12 @@ export class Consuming<T> {
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
       return yield* Effect.acquireRelease(
-        Effect.suspend(() => this.#enter(group, options, handler, isTaken, context)),
-        (started) => Fiber.interrupt(started.fiber)
+        Effect.suspend(() => this.#enter(group, options, handler, consumer, context)),
+        (started) =>
+          Effect.suspend(() => {
+            consumer?.goes()
+            return Fiber.interrupt(started.fiber)
+          })
       )
     })
   }
@@ -202,7 +219,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    isTaken: boolean,
+    consumer: Consumer | undefined,
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
@@ -224,7 +241,7 @@ export class Consuming<T> {
       ledger,
       decode: (value) => this.#decode(value),
       handler: inbox === undefined ? handler : onceEach(handler, inbox, group),
-      isTaken,
+      consumer,
       duration: processDuration(context),
       context,
       scheduler

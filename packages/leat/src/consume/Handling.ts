@@ -139,6 +139,16 @@ export class Handling<T> {
     }
   }
 
+  /** Takes back what stands in line and no consumer has in his hands. */
+  takeBack(): void {
+    for (const [fiber, { infos, isInHand }] of Array.from(this.#waiting)) {
+      // A tombstone is handled without him.
+      if (isInHand || infos.some(({ isTaken }) => isTaken)) continue
+      for (const info of infos) info.abort()
+      fiber.interruptUnsafe()
+    }
+  }
+
   #startOne(handler: Handler<T> & { readonly kind: "one" }, held: HeldRecord, slice: Slice, nowMs: number): void {
     const { from, isTraced } = this.#parts
     const event = this.#read(slice.records, slice.from)
@@ -219,7 +229,7 @@ export class Handling<T> {
     this.#waiting.set(fiber, waiting)
     fiber.addObserver((late) => this.#endedLater(held, fiber, late, nowMs))
     const [info] = infos
-    if (!this.#options.isTaken || info?.isTaken === true) return this.#limit(waiting, nowMs)
+    if (this.#options.consumer === undefined || info?.isTaken === true) return this.#limit(waiting, nowMs)
     // It may stand in line behind others for as long as its consumer likes.
     info?.whenTaken(() => {
       if (!this.#waiting.has(fiber)) return

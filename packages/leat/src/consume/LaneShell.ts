@@ -83,8 +83,6 @@ export class LaneShell<T> {
   #isLost = false
   /** It is lost by the backend's own word: this member has nothing to give back. */
   #isTheirs = false
-  /** Who takes the deliveries of the subscription takes no more of them. */
-  #isConsumerGone = false
   #isSettling = false
   /** The settle that was begun last. */
   #settling: Fiber.Fiber<void> | undefined
@@ -178,11 +176,24 @@ export class LaneShell<T> {
     return this.#handling?.isHandling(delivery) ?? false
   }
 
-  /** Gives the lane back: no more handlers, drain, settle, release. `isForGood`: the subscription does not join its group again. */
-  stop(isForGood: boolean): void {
-    this.#isConsumerGone = isForGood && this.#options.isTaken
-    const interruptAtMs = this.#now() + (this.#options.isTaken ? 0 : this.#settings.drainMs)
+  /** Gives the lane back: no more handlers, drain, settle, release. */
+  stop(): void {
+    const interruptAtMs = this.#now() + (this.#isConsumerGone ? 0 : this.#settings.drainMs)
     this.#end({ interruptAtMs, giveUpAtMs: interruptAtMs + cleanupMs })
+    if (this.#options.consumer !== undefined) this.#handling?.takeBack()
+  }
+
+  /** Nobody can end what he has in his hands. */
+  #consumerGone(): void {
+    // Without one the lane goes on until the subscription ends, which is next.
+    const ending = this.#ending
+    if (ending !== undefined) this.#ending = { ...ending, interruptAtMs: Math.min(ending.interruptAtMs, this.#now()) }
+    this.#signal()
+  }
+
+  /** Who takes the deliveries of the subscription takes no more of them. */
+  get #isConsumerGone(): boolean {
+    return this.#options.consumer?.isGone === true
   }
 
   /**
@@ -213,11 +224,13 @@ export class LaneShell<T> {
       },
       this.#settings.policy
     )
+    const forget = this.#options.consumer?.whenGone(() => this.#consumerGone())
     const helpers = [this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]
     yield* this.#guarded(this.#drive(this.#handling))
     if (this.#defect !== undefined) yield* this.#stand
     for (const fiber of helpers) fiber.interruptUnsafe()
     yield* this.#guarded(this.#finish(this.#handling))
+    forget?.()
     Deferred.doneUnsafe(this.#handlersOver, Exit.void)
     this.#alarm?.fiber.interruptUnsafe()
     // Also one that has failed: whoever leaves with a lane in hand is taken for one that has died.

@@ -192,20 +192,18 @@ export class Source<T> {
           )
         ),
       // First no more lanes; then the member drains, settles and releases those it has; then it is gone.
-      (membership, exit) => Effect.andThen(this.#stop(Exit.hasInterrupts(exit)), Scope.close(membership, Exit.void))
+      (membership) => Effect.andThen(this.#stop, Scope.close(membership, Exit.void))
     )
   }
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */
-  #stop(isForGood: boolean): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      for (const shell of this.#shells) shell.stop(isForGood)
-      return Effect.callback<void>((resume) => {
-        if (this.#shells.size === 0) resume(Effect.void)
-        else this.#whenEmpty = () => resume(Effect.void)
-      })
+  readonly #stop: Effect.Effect<void> = Effect.suspend(() => {
+    for (const shell of this.#shells) shell.stop()
+    return Effect.callback<void>((resume) => {
+      if (this.#shells.size === 0) resume(Effect.void)
+      else this.#whenEmpty = () => resume(Effect.void)
     })
-  }
+  })
 
   /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
   #holdLane(given: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {

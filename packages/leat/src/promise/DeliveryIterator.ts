@@ -37,7 +37,7 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
   /** What ended the subscription, for the next who asks. */
   #failure: { readonly error: unknown } | undefined
 
-  /** Subscribes when it is first asked; ends when the signal is aborted. */
+  /** Subscribes when it is first asked. `deliveries` end by themselves when the signal is aborted, and what was given last is done. */
   constructor(deliveries: Stream.Stream<Delivery<T>, unknown>, signal: AbortSignal | undefined) {
     this.#deliveries = deliveries
     this.#signal = signal
@@ -89,7 +89,10 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
     })
   }
 
-  readonly #abort = () => void this.#stop()
+  /** Who has nothing in his hands is told at once. */
+  readonly #abort = () => {
+    if (this.#given === undefined) void this.#stop()
+  }
 
   async #stop(): Promise<void> {
     this.#end()

@@ -321,8 +321,8 @@ export class PromiseStream<T> {
 
   /**
    * Iterates over the events of a group. Asking for the next one means that the last one is done; leaving the loop, by
-   * `break` or by an error, means that it is not, and it comes again. `return` also ends a `next` that waits. Ends when the leat closes or the signal is aborted; throws
-   * the `TransportError` that ended the subscription.
+   * `break` or by an error, means that it is not, and it comes again. `return` also ends a `next` that waits. Ends when the leat closes or the signal is aborted: the
+   * event in hand is done when the next one is asked for, which `close` waits for up to the drain time. Throws the `TransportError` that ended the subscription.
    *
    * @example
    * ```ts
@@ -336,7 +336,11 @@ export class PromiseStream<T> {
     if (wrong !== undefined) return new DeliveryIterator(Stream.fail(new RouteError({ faults: [wrong] })), undefined)
     const { signal, ...rest } = options
     const read = tombstones(rest, this.#owner(false), inboxParts<undefined>(undefined).within)
-    return new DeliveryIterator(this.#stream.subscribe(group, read), signal)
+    const deliveries =
+      signal === undefined
+        ? this.#stream.subscribe(group, read)
+        : EventStream.subscribeUntil(this.#stream, group, read, aborted(signal))
+    return new DeliveryIterator(deliveries, signal)
   }
 
   /**
@@ -376,6 +380,16 @@ function tombstones<Tx, A extends Pick<PromiseHandleOptions<Tx>, "onTombstone">>
 function surroundings(): Surroundings | undefined {
   const handling = currentDelivery()
   return handling === undefined ? undefined : { cause: handling.cause, traceparent: handling.traceparent }
+}
+
+/** Done when a signal is aborted. */
+function aborted(signal: AbortSignal): Effect.Effect<void> {
+  return Effect.callback<void>((resume) => {
+    const onAbort = () => resume(Effect.void)
+    if (signal.aborted) return onAbort()
+    signal.addEventListener("abort", onAbort, { once: true })
+    return Effect.sync(() => signal.removeEventListener("abort", onAbort))
+  })
 }
 
 function receiptOf({ id, outcome }: Receipt): PromiseReceipt {

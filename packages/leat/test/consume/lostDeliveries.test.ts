@@ -1,6 +1,6 @@
 /** What a consumer of deliveries has in his hands when its lane is lost or taken away, and may come back to him. */
-import { Deferred, Effect, Exit, Fiber, References, Stream } from "effect"
-import { Leat, MemoryBroker } from "leat"
+import { Deferred, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
+import { Leat, MemoryBroker, memoryDriver } from "leat"
 import { simulate } from "leat/testing"
 import { type Lane, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
@@ -94,5 +94,89 @@ describe("a partition that comes back while a consumer still has an event of it 
   it("is given back after the whole drain time where it was taken away, or when he is done with it", () => {
     expect(taken({ how: "revoked", workMs: 9900 })).toMatchObject({ began: [0], most: 1 })
     expect(taken({ how: "revoked", workMs: 30_000, goesAtMs: 15_000 })).toMatchObject({ began: [0, 10_500], most: 2 })
+  })
+})
+
+describe("a leat that closes while a consumer has an event in his hands", () => {
+  /** The events that a consumer ended, and how long the close took, in milliseconds: the consumer takes so long for each of four keys, and it closes after half a second. */
+  function closed({ workMs, goesAfterMs = 60_000 }: { readonly workMs: number; readonly goesAfterMs?: number }) {
+    const program = Effect.gen(function* () {
+      const driver = memoryDriver(new MemoryBroker({ partitions: 1 }))
+      const opened = Leat.make({
+        source: "test",
+        routes: routes({ drain: "10 seconds", concurrency: 4 }),
+        drivers: [driver]
+      })
+      const scope = yield* Scope.make()
+      const leat = yield* Scope.provide(opened, scope)
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll(["1", "2", "3", "4"].map((text) => ({ key: text, text })))
+      const told: Array<string> = []
+      const consumer = yield* notes.subscribe("g").pipe(
+        Stream.runForEach(({ event, info, done }) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep(workMs)
+            told.push(`${event.text}${info.signal.aborted ? " too late" : ""}`)
+            yield* done
+          })
+        ),
+        Effect.forkScoped
+      )
+      yield* Effect.sleep(500)
+      yield* Effect.forkScoped(Effect.delay(Fiber.interrupt(consumer), goesAfterMs))
+      const beganMs = yield* now
+      yield* Scope.close(scope, Exit.void)
+      const tookMs = Math.round((yield* now) - beganMs)
+      const again: Array<string> = []
+      const other = yield* (yield* opened).stream(noteContract())
+      const rest = yield* other.handle("g", ({ text }) => Effect.sync(() => void again.push(text)))
+      yield* rest.caughtUp
+      return { told, tookMs, again }
+    })
+    const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+    const { exit } = simulate(1, program.pipe(Effect.scoped, quiet))
+    if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+    return exit.value
+  }
+
+  it("waits until he has ended it, and gives him no more", () => {
+    const { told, tookMs, again } = closed({ workMs: 2000 })
+    expect({ told, again }).toEqual({ told: ["1"], again: ["2", "3", "4"] })
+    expect(tookMs).toBeGreaterThanOrEqual(1500)
+    expect(tookMs).toBeLessThan(1600)
+  })
+
+  it("tells him to end it when the drain time is over, and waits five seconds more", () => {
+    const { told, tookMs, again } = closed({ workMs: 12_000 })
+    expect({ told, again }).toEqual({ told: ["1 too late"], again: ["2", "3", "4"] })
+    expect(tookMs).toBeGreaterThanOrEqual(11_500)
+    expect(tookMs).toBeLessThan(11_600)
+    expect(closed({ workMs: 30_000 }).tookMs).toBe(15_000)
+  })
+
+  it("waits for the handler of a tombstone too", () => {
+    const program = Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const leat = yield* Scope.provide(Leat.make({ source: "test" }), scope)
+      const notes = yield* leat.stream(noteContract({ compacted: true }))
+      notes.offerTombstone("k")
+      let isHandled = false
+      const onTombstone = () =>
+        Effect.delay(
+          Effect.sync(() => void (isHandled = true)),
+          2000
+        )
+      yield* Effect.forkScoped(Stream.runDrain(notes.subscribe("g", { onTombstone })))
+      yield* Effect.sleep(500)
+      yield* Scope.close(scope, Exit.void)
+      return isHandled
+    })
+    expect(simulate(1, program.pipe(Effect.scoped)).exit).toEqual(Exit.succeed(true))
+  })
+
+  it("does not wait for him once he has gone", () => {
+    const { told, tookMs, again } = closed({ workMs: 5000, goesAfterMs: 1000 })
+    expect({ told, again }).toEqual({ told: [], again: ["1", "2", "3", "4"] })
+    expect(tookMs).toBeLessThan(1100)
   })
 })

@@ -338,7 +338,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "the time of a delivery runs while it stands in line",
     file: "consume/Handling.ts",
-    find: `if (!this.#options.isTaken || info?.isTaken === true)`,
+    find: `if (this.#options.consumer === undefined || info?.isTaken === true)`,
     replace: `if (info !== undefined)`,
     foundBy: "consume/timeLimits.test.ts",
     test: "does not run while it stands in line behind others"

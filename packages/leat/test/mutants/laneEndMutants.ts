@@ -69,10 +69,50 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
   {
     name: "a consumer who has gone is waited for",
     file: "consume/LaneShell.ts",
-    find: `this.#isConsumerGone = isForGood && this`,
-    replace: `this.#isConsumerGone = !isForGood && this`,
+    find: `return this.#options.consumer?.isGone === true`,
+    replace: `return this.#options.consumer?.isGone === false`,
     foundBy: "consume/lostDeliveries.test.ts",
     test: "does not wait for one who has gone"
+  },
+  {
+    name: "a consumer who has an event in his hands is not waited for when the leat closes",
+    file: "consume/LaneShell.ts",
+    find: `(this.#isConsumerGone ? 0 : this.#settings.drainMs)`,
+    replace: `(this.#options.consumer !== undefined ? 0 : this.#settings.drainMs)`,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "tells him to end it when the drain time is over"
+  },
+  {
+    name: "a consumer who goes while his leat closes is waited for",
+    file: "consume/Consuming.ts",
+    find: `consumer?.goes()`,
+    replace: ``,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "does not wait for him once he has gone"
+  },
+  {
+    name: "what stands in line for a consumer is given to him while his leat closes",
+    file: "consume/LaneShell.ts",
+    find: `if (this.#options.consumer !== undefined) this.#handling?.takeBack()`,
+    replace: ``,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "gives him no more"
+  },
+  {
+    name: "a tombstone that is handled while a leat closes is taken back",
+    file: "consume/Handling.ts",
+    find: `if (isInHand || infos.some(({ isTaken }) => isTaken)) continue`,
+    replace: `if (isInHand) continue`,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "waits for the handler of a tombstone too"
+  },
+  {
+    name: "a loop is left alone when its signal is aborted",
+    file: "promise/DeliveryIterator.ts",
+    find: `if (this.#given === undefined) void this.#stop()`,
+    replace: `void this.#stop()`,
+    foundBy: "promise/iterating.test.ts",
+    test: "when its signal was aborted"
   },
   {
     name: "a consumer who goes while his lane ends is waited for",
