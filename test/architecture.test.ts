@@ -188,6 +188,7 @@ describe("packages", () => {
 describe("clock, chance, timers, disk and network", () => {
   /** Where one of them may be touched, and why. */
   const ports: Readonly<Record<string, string>> = {
+    "packages/leat/src/idleSleep.ts": "has a timer that keeps no process, which Effect's clock does not have",
     "packages/leat/src/routes/References.ts": "reads what the references of a cluster section stand for",
     "packages/leat/src/testing/TransportSuite.ts": "asks the environment whether vitest runs it"
   }

@@ -1,5 +1,6 @@
 import { type Clock, Effect } from "effect"
 import type { Scheduler } from "effect/Scheduler"
+import { idleSleep } from "./idleSleep.ts"
 
 /**
  * Milliseconds of the monotonic clock, whole ones: what every delay, deadline and time-out is measured by. The wall clock may be set at any
@@ -52,5 +53,10 @@ export class Wake {
   /** Waits for a signal, or for so many milliseconds. */
   waitFor(ms: number): Effect.Effect<void> {
     return this.#isSignalled ? this.wait : Effect.raceFirst(this.wait, Effect.sleep(Math.max(0, ms)))
+  }
+
+  /** As `waitFor`, and keeps no process: for looks now and then. */
+  idleFor(ms: number): Effect.Effect<void> {
+    return this.#isSignalled ? this.wait : Effect.raceFirst(this.wait, idleSleep(ms))
   }
 }

@@ -19,6 +19,9 @@ const askEveryMsMax = 1000
 /** How long nothing may move until a warning says what is waited for, in milliseconds. */
 const tellMs = 10_000
 
+/** How often who waits for nothing else looks again, in milliseconds. */
+const heldMs = 3_600_000
+
 /** How long the transport may take to answer, and how long after the subscription has ended or halted, in milliseconds. */
 const answerMs = 30_000
 const lastAnswerMs = 1000
@@ -110,7 +113,8 @@ class CatchingUp<T> {
       yield* this.#endedOrHalted
       yield* this.#tell(nowMs)
       const untilMs = Math.min(this.#askAtMs, this.#isTold ? Number.POSITIVE_INFINITY : this.#movedAtMs + tellMs)
-      yield* untilMs === Number.POSITIVE_INFINITY ? this.#wake.wait : this.#wake.waitFor(untilMs - nowMs)
+      // With a timer, whatever it waits for: a process that waits for this has something to do.
+      yield* this.#wake.waitFor(Math.min(untilMs - nowMs, heldMs))
     }
   })
 

@@ -98,7 +98,7 @@ export class FallbackTopics<T> {
           yield* Effect.forkIn(one.topic.read, readers, { startImmediately: true })
           yield* Effect.forkIn(one.sides.run, readers, { startImmediately: true })
         }
-        yield* this.#wake.waitFor(lookMs)
+        yield* this.#wake.idleFor(lookMs)
       }
     })
   }

@@ -92,7 +92,7 @@ export class SideTopics<T> {
         }
         yield* this.#tellUnknown(found.find((one) => typeof one === "string"))
         yield* this.#countWaiting
-        yield* this.#wake.waitFor(lookMs)
+        yield* this.#wake.idleFor(lookMs)
       }
     })
   }

@@ -1,5 +1,6 @@
 /** Deletes from an inbox what is older than its horizon, for as long as a subscription runs. */
 import { Cause, Clock, Effect } from "effect"
+import { idleSleep } from "../idleSleep.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -29,6 +30,6 @@ export function forgetIds(inbox: Inbox, group: string, stream: string, waitsMs: 
         )
       }
     })
-    yield* Effect.sleep(Math.min(horizonMs / 10, everyMsMax))
+    yield* idleSleep(Math.min(horizonMs / 10, everyMsMax))
   }).pipe(Effect.forever)
 }

@@ -147,5 +147,13 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
     replace: `return undefined`,
     foundBy: "consume/caughtUp.test.ts",
     test: "nor what stands before where the lane of another member began"
+  },
+  {
+    name: "a process may end while it waits to catch up",
+    file: "consume/CatchingUp.ts",
+    find: `yield* this.#wake.waitFor(Math.min(untilMs - nowMs, heldMs))`,
+    replace: `yield* untilMs === Number.POSITIVE_INFINITY ? this.#wake.wait : this.#wake.waitFor(Math.min(untilMs - nowMs, heldMs))`,
+    foundBy: "promise/processEnd.test.ts",
+    test: "is a wait for a handler that keeps none itself"
   }
 ]

@@ -342,5 +342,30 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     }`,
     foundBy: "consume/ReadLane.test.ts",
     test: "stays as it came where it cannot be read"
+  },
+  {
+    name: "looks for a group's own topics keep a process",
+    file: "consume/SideTopics.ts",
+    find: `this.#wake.idleFor(lookMs)`,
+    replace: `this.#wake.waitFor(lookMs)`,
+    foundBy: "promise/processEnd.test.ts",
+    test: "is no look of a subscription now and then: SideTopics"
+  },
+  {
+    name: "looks for what fell back keep a process",
+    file: "consume/FallbackTopics.ts",
+    find: `this.#wake.idleFor(lookMs)`,
+    replace: `this.#wake.waitFor(lookMs)`,
+    foundBy: "promise/processEnd.test.ts",
+    test: "is no look of a subscription now and then: FallbackTopics"
+  },
+  {
+    name: "an inbox keeps a process",
+    file: "consume/forgetIds.ts",
+    find: `yield* idleSleep(`,
+    replace: `void idleSleep
+    yield* Effect.sleep(`,
+    foundBy: "promise/processEnd.test.ts",
+    test: "is no look of a subscription now and then: inbox"
   }
 ]
