@@ -133,7 +133,8 @@ export class EventStream<T> {
 
   /**
    * Publishes many: one wait for all of them. Rejected events are listed, the others go on; once one of them has waited for
-   * room in vain for the time-out of its leg, the others do not wait. Fails with `NotStored` when a policy gave one of them up.
+   * room in vain for the time-out of its leg, the others do not wait. An iterable that is no array is left when
+   * the leat is closed, with its first event that is rejected for that. Fails with `NotStored` when a policy gave one of them up.
    *
    * @example
    * ```ts

@@ -212,7 +212,8 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Publishes many with one wait. Rejected events are listed, the others go on. Rejects with `NotStored` when a policy gave
+   * Publishes many with one wait. Rejected events are listed, the others go on. An iterable that is no array is left when the leat is
+   * closed, with its first event that is rejected for that. Rejects with `NotStored` when a policy gave
    * one of them up.
    *
    * @example

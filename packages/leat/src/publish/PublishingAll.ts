@@ -1,7 +1,7 @@
 /**
  * One `publishAll`: takes events from the iterable, and stops at the first that has to wait until it has its answer. The patience
  * of one call is one time-out: once an event has waited for that long in vain, the others are rejected with `timeout` where there
- * is no room at once.
+ * is no room at once. An iterable that may have no end is left when the leat is closed: nothing behind that would be admitted.
  */
 import { AsyncResource } from "node:async_hooks"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
@@ -45,6 +45,8 @@ export class PublishingAll<T> {
   #finished: ((thrown?: Thrown) => void) | undefined
   #index = 0
   #isPatient = true
+  /** Nothing more of an iterable that may have no end is taken. */
+  #isOver = false
   #wait: WaitForRoom | undefined
 
   constructor(
@@ -84,6 +86,7 @@ export class PublishingAll<T> {
   }
 
   #next(): void {
+    if (this.#isOver) return this.#leave()
     const { context, around, waiter, isGivenUp } = this.#shared
     const turnEnd = this.#index + this.#perTurn
     try {
@@ -98,6 +101,7 @@ export class PublishingAll<T> {
         if (told instanceof WaitForRoom) return this.#waitFor(told, index)
         this.#note(index, told, told.admitted ? "" : this.#publisher.fault)
         if (this.#finished === undefined) return
+        if (this.#isOver) return this.#leave()
         if (this.#index === turnEnd) return this.#giveWay()
       }
     } catch (thrown) {
@@ -124,8 +128,14 @@ export class PublishingAll<T> {
     if (told.admitted) this.admitted++
     else {
       if (told.reason === "timeout") this.#isPatient = false
+      if (told.reason === "closed" && this.#perTurn < Number.POSITIVE_INFINITY) this.#isOver = true
       this.#rejected(index, told, fault)
     }
+  }
+
+  #leave(): void {
+    this.#closeEvents()
+    this.#end()
   }
 
   #end(thrown?: Thrown): void {

@@ -489,5 +489,31 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     replace: `void isAnother`,
     foundBy: "publish/standstills.test.ts",
     test: "is told again when it begins again"
+  },
+  {
+    name: "publishAll takes from an endless iterable although the leat is closed",
+    file: "publish/PublishingAll.ts",
+    find: `        if (this.#isOver) return this.#leave()
+`,
+    replace: ``,
+    foundBy: "promise/publishing.test.ts",
+    test: "ends when the leat is closed: nothing more"
+  },
+  {
+    name: "publishAll takes another event behind one that waited until the leat was closed",
+    file: "publish/PublishingAll.ts",
+    find: `    if (this.#isOver) return this.#leave()
+    const`,
+    replace: `    const`,
+    foundBy: "promise/publishing.test.ts",
+    test: "ends when the leat is closed while an event of it waits"
+  },
+  {
+    name: "publishAll leaves out the events of an array behind the first that is closed",
+    file: "publish/PublishingAll.ts",
+    find: `told.reason === "closed" && this.#perTurn < Number.POSITIVE_INFINITY`,
+    replace: `told.reason === "closed"`,
+    foundBy: "promise/publishing.test.ts",
+    test: "lists each event of an array"
   }
 ]

@@ -316,7 +316,63 @@ describe("the signal of a publish", () => {
   })
 })
 
+describe("publishAll of an iterable without an end", () => {
+  /** Events for ever; how many were taken, and whether it was closed. */
+  function endless(text: string, each: (count: number) => void = () => undefined) {
+    const seen = { taken: 0, isClosed: false }
+    function* events() {
+      try {
+        // Not for ever where nothing ends it.
+        while (seen.taken < 200_000) {
+          each(++seen.taken)
+          yield note("k", text)
+        }
+      } finally {
+        seen.isClosed = true
+      }
+    }
+    return { seen, events }
+  }
+
+  it("ends when the leat is closed: nothing more is admitted, or taken", async () => {
+    const opened = await openNotes()
+    const { seen, events } = endless("1", (count) => {
+      if (count === 3) void opened.leat.close()
+    })
+    const { admitted, rejected } = await opened.notes.publishAll(events(), { level: "queued" })
+    expect({ admitted, rejected }).toMatchObject({ admitted: 2, rejected: [{ index: 2, error: { reason: "closed" } }] })
+    expect(seen).toEqual({ taken: 3, isClosed: true })
+  })
+
+  it("ends when the leat is closed while an event of it waits for room", async () => {
+    const opened = await openNotes({ ...full, faults: never })
+    const { seen, events } = endless("x".repeat(10_000))
+    const publishing = opened.notes.publishAll(events(), { level: "queued" })
+    await turn()
+    const waitedAt = seen.taken
+    const closed = opened.leat.close()
+    const { admitted, rejected } = await publishing
+    await closed
+    expect({ admitted, rejected }).toMatchObject({
+      admitted: waitedAt - 1,
+      rejected: [{ index: waitedAt - 1, error: { reason: "closed" } }]
+    })
+    expect(seen).toEqual({ taken: waitedAt, isClosed: true })
+  })
+})
+
 describe("publishAll", () => {
+  it("lists each event of an array that comes when the leat is closed", async () => {
+    const opened = await openNotes()
+    await opened.leat.close()
+    const { rejected } = await opened.notes.publishAll(["1", "2", "3"].map((text) => note("k", text)))
+    expect(rejected.map(({ index, error }) => [index, error.reason])).toEqual([
+      [0, "closed"],
+      [1, "closed"],
+      [2, "closed"]
+    ])
+  })
+
   it("lists what was rejected by its index, and waits once for the rest", async () => {
     await using opened = await openNotes()
     const events = [note("k", "0"), note("", "1"), note("k", "invalid"), note("k", "3")]
