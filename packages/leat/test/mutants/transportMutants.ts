@@ -398,5 +398,13 @@ export const transportMutants: ReadonlyArray<Mutant> = [
     if (defect !== undefined) return Effect.die(defect)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "throws in openWriter"
+  },
+  {
+    name: "retention takes what was appended last",
+    file: memoryPartition,
+    find: `this.bytes <= bytesMax || gone === this.#chunks.length - 1`,
+    replace: `this.bytes <= bytesMax`,
+    foundBy: "transport/memory.test.ts",
+    test: "keeps what was appended last although"
   }
 ]

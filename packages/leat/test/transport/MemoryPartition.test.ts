@@ -100,7 +100,7 @@ it("is trimmed to the position, and reads, finds times and goes on from there, w
           }
           expect(positions).toEqual(Array.from({ length: end - start }, (_, index) => BigInt(start + index)))
         }
-        partition.retain(Number.NEGATIVE_INFINITY, 0)
+        partition.retain(Number.POSITIVE_INFINITY, 0)
         expect(partition.bytes).toBe(0)
         expect(full).toBeGreaterThan(0)
       }

@@ -44,6 +44,13 @@ describe("the memory transport", () => {
     expect(first.map(({ position }) => position)).toEqual([2n, 3n])
   })
 
+  it("keeps what was appended last although it is larger than all that it keeps", async () => {
+    const request = (text: string) => [0, 1].map(() => ({ key: "k", value: text.padEnd(5000, ".") }))
+    const { fates, first } = await stored({ retentionBytes: 4096 }, [request("a"), request("b")])
+    expect(fates).toEqual(["stored", "stored"])
+    expect(first.map(({ position }) => position)).toEqual([2n, 3n])
+  })
+
   it.each([-10, 10])("deletes by age whatever the wall clock says: wrong by %i years for a minute", (years) =>
     Effect.runPromise(
       Effect.gen(function* () {

@@ -99,11 +99,15 @@ export class MemoryPartition {
     return this.end
   }
 
-  /** Takes whole chunks away from the start: those stored before `timeMs`, and the oldest until at most `bytesMax` are left. */
+  /**
+   * Takes whole chunks away from the start: those stored before `timeMs`, and the oldest until at most `bytesMax` are left. The newest stays for
+   * its size: what was told to be stored would be gone before anybody can read it.
+   */
   retain(timeMs: number, bytesMax: number): void {
     let gone = 0
     for (const { storedAtMs, bytes } of this.#chunks) {
-      if (storedAtMs >= timeMs && this.bytes <= bytesMax) break
+      const fits = this.bytes <= bytesMax || gone === this.#chunks.length - 1
+      if (storedAtMs >= timeMs && fits) break
       this.bytes -= bytes
       gone++
     }

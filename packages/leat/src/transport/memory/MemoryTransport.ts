@@ -28,7 +28,7 @@ export interface MemoryOptions {
   readonly partitions?: number | undefined
   /** Largest record in bytes; 1 MiB when absent. */
   readonly recordBytesMax?: number | undefined
-  /** Bytes that a partition keeps before it lets the oldest go; 256 MiB when absent. */
+  /** Bytes that a partition keeps before it lets the oldest go; 256 MiB when absent. The batch that came last is kept, however large it is. */
   readonly retentionBytes?: number | undefined
 }
 
