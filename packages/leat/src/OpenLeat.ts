@@ -32,7 +32,7 @@ export interface LeatOptions {
   readonly drivers?: ReadonlyArray<Driver> | undefined
   /** Contracts to check against the routes before anything is opened. Those opened later are checked then. */
   readonly contracts?: ReadonlyArray<ContractInfo> | undefined
-  /** Where the ledger is announced now and then, every second when not said, so that after a crash the loss is known. */
+  /** Where the ledger is announced now and then, every second when not said and every 10 milliseconds at most, so that after a crash the loss is known. */
   readonly ledger?: { readonly store: LedgerStore; readonly every?: Duration.Input | undefined } | undefined
   /** Sees every move of every leg; for tests. */
   readonly journal?: Journal | undefined

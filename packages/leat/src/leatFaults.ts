@@ -26,6 +26,9 @@ const optionNames: ReadonlyArray<string> = [
   "drain"
 ]
 
+/** The least time between two announcements of the ledger, in milliseconds: a typing error is a fault, and no store that is written without a pause. */
+const ledgerEveryMsMin = 10
+
 /** Empty when a leat can be made of them. The routes are checked where they are compiled. */
 export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (!isObject(options)) {
@@ -118,12 +121,13 @@ function noDriver(value: unknown): string | undefined {
 function ledgerFaults(ledger: unknown): ReadonlyArray<RouteFault> {
   if (!isObject(ledger) || !isObject(ledger["store"]) || typeof ledger["store"]["save"] !== "function")
     return [{ path: "ledger", message: `says where counters go, as { store: ledgerStore("./data") } of @leat/log` }]
-  return durationFaults("ledger.every", ledger["every"])
+  return durationFaults("ledger.every", ledger["every"], ledgerEveryMsMin)
 }
 
-function durationFaults(path: string, value: unknown): ReadonlyArray<RouteFault> {
+function durationFaults(path: string, value: unknown, msMin = 0): ReadonlyArray<RouteFault> {
   if (value === undefined) return []
   const duration = Option.map(Duration.fromInput(value as Duration.Input), Duration.toMillis)
-  if (Option.isSome(duration) && duration.value >= 0) return []
-  return [{ path, message: 'is no duration: "10 seconds", or milliseconds as a number from 0' }]
+  if (Option.isSome(duration) && duration.value >= msMin) return []
+  const from = msMin === 0 ? "" : ` from ${msMin} milliseconds`
+  return [{ path, message: `is no duration${from}: "10 seconds", or milliseconds as a number from ${msMin}` }]
 }

@@ -191,6 +191,16 @@ describe("a call from JavaScript", () => {
       () => given({ source: "a", buffers: { bytes: 65_536, byte: 1 } }),
       "buffers.byte: is not known here; buffers have bytes"
     ],
+    [
+      "ledger: { every: 0 }",
+      () => given({ source: "a", ledger: { store: { save: () => undefined }, every: 0 } }),
+      "ledger.every: is no duration from 10 milliseconds"
+    ],
+    [
+      "ledger: { every: 0.001 }",
+      () => given({ source: "a", ledger: { store: { save: () => undefined }, every: 0.001 } }),
+      "ledger.every: is no duration from 10 milliseconds"
+    ],
     ["drain: soon", () => given({ source: "a", drain: "soon" }), 'drain: is no duration: "10 seconds"'],
     [
       "the name of a file",
