@@ -20,8 +20,11 @@ export function noContract(value: unknown): string | undefined {
 /** Generated code has streams of lower-case words with dots between them; what is written by hand has at least a name that can be stored. */
 function streamFault(stream: unknown): string | undefined {
   const message = nameFault("a stream", stream, streamBytesMax)
-  if (message !== undefined || typeof stream !== "string" || !/[*{}]/.test(stream)) return message
-  return `the name ${JSON.stringify(stream)} of a stream holds a star or a brace, which stand for others in routes`
+  if (message !== undefined || typeof stream !== "string" || !/[*{}/]/.test(stream)) return message
+  const name = `the name ${JSON.stringify(stream)} of a stream`
+  // In the id of an event as text.
+  if (stream.includes("/")) return `${name} holds a slash, which ends it in the ids of its events`
+  return `${name} holds a star or a brace, which stand for others in routes`
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { contractFault } from "../../src/contract/contractFault.js"
+import { contractFault, noContract } from "../../src/contract/contractFault.js"
 import { noteContract } from "../contracts/Note.js"
 
 const contract = noteContract()
@@ -9,6 +9,10 @@ it("two copies of one contract are one contract", () => {
   expect(
     contractFault(noteContract({ needs: ["order", "replay"] }), noteContract({ needs: ["replay", "order"] }))
   ).toBeUndefined()
+})
+
+it.each(["shop/orders", "shop.*", "shop.{name}"])("a stream is not named %s", (stream) => {
+  expect(noContract(noteContract({ stream }))).toContain(`the name "${stream}" of a stream holds a `)
 })
 
 it.each([
