@@ -26,6 +26,7 @@ import { FallbackTopics, type ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
 import { onceEach } from "./onceEach.ts"
+import { type HandedOver, pullOf } from "./pullOf.ts"
 import { SideTopics } from "./SideTopics.ts"
 import { Source } from "./Source.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
@@ -140,7 +141,7 @@ export class Consuming<T> {
       Effect.gen({ self: this }, function* () {
         const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
         if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
-        const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
+        const queue = yield* Queue.unbounded<HandedOver<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
         const { fiber } = yield* this.#start(group, options, handler, new Consumer())
@@ -155,7 +156,7 @@ export class Consuming<T> {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
         })
-        return Stream.fromPull(Effect.succeed(Effect.map(nextOf(queue), (delivery) => [delivery] as const)))
+        return Stream.fromPull(Effect.succeed(pullOf(queue)))
       })
     )
   }
@@ -310,31 +311,21 @@ export class Consuming<T> {
   }
 }
 
-/** One at a time: what is taken back while the consumer is busy comes again, here or to another member, and is not for him. */
-function nextOf<T>(
-  queue: Queue.Dequeue<Delivery<T>, TransportError | Cause.Done>
-): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
-  return Effect.flatMap(Queue.take(queue), (delivery) => {
-    const { info } = delivery
-    const isHis = info instanceof RecordDelivery ? info.take() : !info.signal.aborted
-    return isHis ? Effect.succeed(delivery) : nextOf(queue)
-  })
-}
-
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */
 function handedOver<T>(
-  queue: Queue.Queue<Delivery<T>, TransportError | Cause.Done>,
+  queue: Queue.Queue<HandedOver<T>, TransportError | Cause.Done>,
   event: T,
   info: DeliveryInfo
 ): Effect.Effect<void, Failed> {
   return Effect.suspend(() => {
     const ended = Deferred.makeUnsafe<void, Failed>()
-    Queue.offerUnsafe(queue, {
+    const delivery: Delivery<T> = {
       event,
       info,
       done: Effect.asVoid(Deferred.succeed(ended, undefined)),
       fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
-    })
+    }
+    Queue.offerUnsafe(queue, { delivery, isEnded: () => Deferred.isDoneUnsafe(ended) })
     return Deferred.await(ended)
   })
 }

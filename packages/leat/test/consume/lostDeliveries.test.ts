@@ -180,3 +180,48 @@ describe("a leat that closes while a consumer has an event in his hands", () => 
     expect(tookMs).toBeLessThan(1100)
   })
 })
+
+describe("a pull of a consumer that is interrupted", () => {
+  /** Takes one event after the other, and gives up many times after a few steps; says how many it was given within an hour. */
+  function given(seed: number) {
+    const count = 10
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test", drivers: [memoryDriver(new MemoryBroker({ partitions: 1 }))] })
+      const notes = yield* leat.stream(noteContract())
+      const pull = yield* Stream.toPull(notes.subscribe("g"))
+      const texts: Array<string> = []
+      const take = Effect.gen(function* () {
+        for (const { event, done } of yield* pull) {
+          texts.push(event.text)
+          yield* done
+        }
+      })
+      notes.offer({ key: "k", text: "first" })
+      yield* take
+      for (let index = 1; index < count; index++) {
+        notes.offer({ key: "k", text: `${index}` })
+        for (let tries = 0; tries < 20 && texts.length <= index; tries++) {
+          const pulling = yield* Effect.forkChild(pull)
+          for (let step = 0; step < (seed + tries) % 12; step++) yield* Effect.yieldNow
+          yield* Fiber.interrupt(pulling)
+          const exit = yield* Fiber.await(pulling)
+          if (Exit.isFailure(exit)) continue
+          for (const { event, done } of exit.value) {
+            texts.push(event.text)
+            yield* done
+          }
+        }
+        if (texts.length <= index) yield* Effect.timeoutOption(take, "1 hour")
+      }
+      return texts.length
+    })
+    const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+    const { exit } = simulate(seed, program.pipe(Effect.scoped, quiet), { racing: 0.2 })
+    if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+    return exit.value
+  }
+
+  it("leaves what it took for the next one", () => {
+    for (let seed = 1; seed <= 100; seed++) expect([seed, given(seed)]).toEqual([seed, 10])
+  })
+})

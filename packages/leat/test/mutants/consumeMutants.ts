@@ -138,9 +138,9 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "deliveries that were taken back are handed out",
-    file: "consume/Consuming.ts",
-    find: `return isHis ? Effect.succeed(delivery) : nextOf(queue)`,
-    replace: `return isHis || delivery.event !== undefined ? Effect.succeed(delivery) : nextOf(queue)`,
+    file: "consume/pullOf.ts",
+    find: `if (!isHis(exit.value.delivery)) continue`,
+    replace: `isHis(exit.value.delivery)`,
     foundBy: "consume/revocation.test.ts",
     test: "are not handed out any more once their lane was taken away"
   },

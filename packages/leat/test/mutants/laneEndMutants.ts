@@ -202,5 +202,13 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     replace: `if (this.#isSettling) return false`,
     foundBy: "consume/laneEnds.test.ts",
     test: "is not settled when the lane broke down"
+  },
+  {
+    name: "what a pull took that was interrupted is lost to the consumer",
+    file: "consume/pullOf.ts",
+    find: `exit === undefined || !Exit.hasInterrupts(exit)`,
+    replace: `exit === undefined || Exit.hasInterrupts(exit)`,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "leaves what it took for the next one"
   }
 ]
