@@ -52,7 +52,7 @@ const rooms: Rooms = [
   ["transport"],
   ["record"],
   ["contract", "ledger", "codec", "Policy", "OutageWatch", "Telemetry", "Wake"],
-  ["given", "reasons"]
+  ["given", "reasons", "idleSleep"]
 ]
 
 /** The rooms of the drivers, by folder. */

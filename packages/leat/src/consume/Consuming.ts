@@ -15,7 +15,7 @@ import {
 import { caughtUp, firstToDo } from "./CatchingUp.ts"
 import { Consumer } from "./Consumer.ts"
 import type { Contract } from "../contract/Contract.ts"
-import { type DeliveryInfo, RecordDelivery } from "./DeliveryInfo.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"

@@ -1,5 +1,6 @@
 /** How handling a record can fail, and what stands still because of it. */
-import type { Position } from "../transport/index.ts"
+import { Cause } from "effect"
+import { type Position, TransportError } from "../transport/index.ts"
 
 /** What the policy is asked about, and a sentence for a person. */
 export interface FailedWith {
@@ -32,4 +33,11 @@ export interface ReadHalted {
   readonly attempts: number
   /** One sentence for a person. */
   readonly detail: string
+}
+
+/** What a call of a driver ended with: what it dies of is none of its own errors. */
+export function transportErrorOf(transport: string, operation: string, cause: Cause.Cause<unknown>): TransportError {
+  const error = Cause.squash(cause)
+  if (error instanceof TransportError) return error
+  return new TransportError({ reason: "Unknown", transport, operation, detail: String(error), cause: error })
 }

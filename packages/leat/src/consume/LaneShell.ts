@@ -9,7 +9,7 @@ import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { HaltTeller } from "./HaltTeller.ts"
 import { Handling } from "./Handling.ts"
-import type { ReadHalted } from "./Failure.ts"
+import { type ReadHalted, transportErrorOf } from "./Failure.ts"
 import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"
@@ -183,14 +183,6 @@ export class LaneShell<T> {
     if (this.#options.consumer !== undefined) this.#handling?.takeBack()
   }
 
-  /** Nobody can end what he has in his hands. */
-  #consumerGone(): void {
-    // Without one the lane goes on until the subscription ends, which is next.
-    const ending = this.#ending
-    if (ending !== undefined) this.#ending = { ...ending, interruptAtMs: Math.min(ending.interruptAtMs, this.#now()) }
-    this.#signal()
-  }
-
   /** Who takes the deliveries of the subscription takes no more of them. */
   get #isConsumerGone(): boolean {
     return this.#options.consumer?.isGone === true
@@ -224,7 +216,7 @@ export class LaneShell<T> {
       },
       this.#settings.policy
     )
-    const forget = this.#options.consumer?.whenGone(() => this.#consumerGone())
+    const forget = this.#options.consumer?.whenGone(() => this.#signal())
     const helpers = [this.#fork(this.#guarded(this.#pull)), this.#fork(this.#guarded(this.#listen))]
     yield* this.#guarded(this.#drive(this.#handling))
     if (this.#defect !== undefined) yield* this.#stand
@@ -285,7 +277,8 @@ export class LaneShell<T> {
         this.#tellHalts()
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
-        if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return
+        const isOver = machine.running === 0 || this.#isLost || this.#isConsumerGone || nowMs >= interruptAtMs
+        if (machine.isRevoked && isOver) return
         if (!this.#isSettling) this.#settleDue(nowMs, this.#isWaitedFor())
         const settleAtMs = this.#isSettling ? Number.POSITIVE_INFINITY : machine.settleDueMs
         this.#wakeAt(Math.min(machine.retryDueMs, settleAtMs, interruptAtMs, handling.deadlineMs))
@@ -536,12 +529,6 @@ export class LaneShell<T> {
     // A lane has one batch at a time in the hands of a handler.
     return handler.kind === "batch" ? { ...settings, nextTier, concurrency: 1 } : { ...settings, nextTier }
   }
-}
-
-function transportErrorOf(transport: string, operation: string, cause: Cause.Cause<unknown>): TransportError {
-  const error = Cause.squash(cause)
-  if (error instanceof TransportError) return error
-  return new TransportError({ reason: "Unknown", transport, operation, detail: String(error), cause: error })
 }
 
 function unanswered(transport: string): TransportError {

@@ -310,8 +310,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is replayed while a group reads is not found",
     file: "consume/SideTopics.ts",
-    find: `yield* this.#wake.waitFor(lookMs)`,
-    replace: `yield* this.#wake.waitFor(lookMs * 100)`,
+    find: `yield* this.#wake.idleFor(lookMs)`,
+    replace: `yield* this.#wake.idleFor(lookMs * 100)`,
     foundBy: "consume/replays.test.ts",
     test: "is found while"
   },

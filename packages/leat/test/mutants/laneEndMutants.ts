@@ -210,5 +210,13 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     replace: `exit === undefined || Exit.hasInterrupts(exit)`,
     foundBy: "consume/lostDeliveries.test.ts",
     test: "leaves what it took for the next one"
+  },
+  {
+    name: "nobody is told that a consumer has gone",
+    file: "consume/Consumer.ts",
+    find: `this.#isGone = true`,
+    replace: ``,
+    foundBy: "consume/lostDeliveries.test.ts",
+    test: "does not wait for him once he has gone"
   }
 ]

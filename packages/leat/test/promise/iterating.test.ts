@@ -90,10 +90,10 @@ describe("a loop that has an event in hand", () => {
       }
     })()
     await inHand.promise
-    const ended = Promise.resolve(end(leat, stop)).then(() => void did.push("stopped"))
+    const stopped = Promise.resolve(end(leat, stop)).then(() => void did.push("stopped"))
     await new Promise((resolve) => setTimeout(resolve, 20))
     goesOn.resolve()
-    await Promise.all([loop, ended])
+    await Promise.all([loop, stopped])
     await leat.close()
     await using other = await open({ source: "test", routes: document, drivers: [driver] })
     const again = (await other.stream(noteContract())).subscribe("g")
