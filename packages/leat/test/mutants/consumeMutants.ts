@@ -45,8 +45,8 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane is released while its handlers run",
     file: "consume/LaneShell.ts",
-    find: `if (machine.isRevoked && (machine.running === 0 || this.#isLost || nowMs >= interruptAtMs)) return`,
-    replace: `if (machine.isRevoked) return`,
+    find: `if (machine.isRevoked && isOver) return`,
+    replace: `if (machine.isRevoked || (machine.isRevoked && isOver)) return`,
     foundBy: "consume/revocation.test.ts",
     test: "lets its handlers end"
   },
