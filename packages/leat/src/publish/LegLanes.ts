@@ -24,6 +24,8 @@ export interface LaneMaker {
   ) => RecordBatch | undefined
   readonly appended: (lane: PumpedLane) => void
   readonly flushLane: (lane: PumpedLane) => void
+  /** The lane may have something to send; never sends inside this call. */
+  readonly ready: (lane: PumpedLane) => void
 }
 
 export class LegLanes implements LaneKeeper {
@@ -32,6 +34,7 @@ export class LegLanes implements LaneKeeper {
   readonly #lanes: Array<PumpedLane | undefined> = []
   /** Bytes of recent batches: the next one starts with as much. */
   #expectedBytes = 0
+  #isGated = false
 
   constructor(account: WriteAccount, maker: LaneMaker) {
     this.account = account
@@ -101,13 +104,32 @@ export class LegLanes implements LaneKeeper {
     }
   }
 
+  /** Whether nothing is sent: the lanes fill. */
+  get isGated(): boolean {
+    return this.#isGated
+  }
+
+  /**
+   * Shuts the gate, or opens it. Behind it the lanes fill, those that are made later too, and nothing is sent; what is on its way or in doubt has
+   * its answer and its fence all the same. It costs nothing while it stands: no deadline of a policy runs before the first send.
+   */
+  gate(isGated: boolean): void {
+    if (this.#isGated === isGated) return
+    this.#isGated = isGated
+    for (const lane of this.all) {
+      lane.isGated = isGated
+      if (!isGated) this.#maker.ready(lane)
+    }
+  }
+
   /** Those that there are. */
   get all(): ReadonlyArray<PumpedLane> {
     return this.#lanes.filter((lane) => lane !== undefined)
   }
 
-  /** The lane was made. */
+  /** The lane was made; it may have been another leg's, whose gate was not this one. */
   keep(partition: number, lane: PumpedLane): void {
+    lane.isGated = this.#isGated
     this.#lanes[partition] = lane
   }
 

@@ -184,7 +184,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.#brokenBy(leg)
     this.#buffer.configure(leg)
     this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)
-    for (const lane of this.#all) this.#readied(lane)
+    for (const lane of this.#all) this.ready(lane)
     this.waiting.freed()
   }
 
@@ -252,7 +252,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   wake(partition: number | undefined): boolean {
     const lanes = this.#all.filter((lane) => partition === undefined || lane.partition.partition === partition)
-    for (const lane of lanes) this.#readied(lane)
+    for (const lane of lanes) this.ready(lane)
     return lanes.length > 0
   }
 
@@ -285,7 +285,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     for (const lane of this.#all) {
       if (lane.halted === undefined) continue
       lane.resume(this.#pump.nowMs, this.#pump.wallMs)
-      this.#readied(lane)
+      this.ready(lane)
     }
   })
 
@@ -311,18 +311,18 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     if (batch === undefined) return undefined
     this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     // The batch before takes no more, so it need not wait for its linger.
-    if (open !== undefined) this.#readied(lane)
+    if (open !== undefined) this.ready(lane)
     return batch
   }
 
   appended(lane: PumpedLane): void {
-    if (lane.lingerDueMs <= this.#pump.offeredAtMs) this.#readied(lane)
+    if (lane.lingerDueMs <= this.#pump.offeredAtMs) this.ready(lane)
     else this.#pump.alarm(lane, lane.lingerDueMs)
   }
 
   flushLane(lane: PumpedLane): void {
     lane.flush()
-    this.#readied(lane)
+    this.ready(lane)
   }
 
   get deadLetters(): string {
@@ -354,7 +354,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #answered(lane: PumpedLane, hasHalted: boolean): void {
     if (hasHalted) lane.partition.haltedLanes.push(lane)
     if (this.#closing === "draining") this.#dropStanding()
-    if (!lane.isEmpty) this.#readied(lane)
+    if (!lane.isEmpty) this.ready(lane)
   }
 
   driven(partition: PumpedPartition, hasFailed: boolean): void {
@@ -385,7 +385,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     return Array.from(this.#legs.values()).flatMap(({ all }) => all)
   }
 
-  #readied(lane: PumpedLane): void {
+  ready(lane: PumpedLane): void {
     lane.partition.ready(lane)
     this.#pump.schedule(lane.partition)
   }
@@ -423,7 +423,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
-        else this.#readied(lane)
+        else this.ready(lane)
       }
       this.#dropStanding()
     }
@@ -466,7 +466,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Closing is nearly over: what the destination has not taken by now, the next process finds in the spill. */
   #giveToSpill(): void {
     for (const lane of this.#all) {
-      if (lane.isEmpty) continue
+      // What no gate has let go was never to be sent: another process would.
+      if (lane.isEmpty || lane.isGated) continue
       this.#pump.giveUp(lane.partition)
       this.#givesToSpill(lane)
     }
@@ -483,7 +484,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Once for each lane: one that stands there too, because the spill is full and its letters are refused for example, would go there again without an end. */
   #givesToSpill(lane: PumpedLane): boolean {
-    if (this.#givenToSpill.has(lane) || this.#standIn?.giveUp(lane) !== true) return false
+    if (lane.isGated || this.#givenToSpill.has(lane) || this.#standIn?.giveUp(lane) !== true) return false
     this.#givenToSpill.add(lane)
     return true
   }
@@ -508,7 +509,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     batch.commit(false, 0, end, end, "marker")
     this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     lane.flush()
-    this.#readied(lane)
+    this.ready(lane)
     return true
   }
 

@@ -38,7 +38,7 @@ import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwne
 export class WriteLane implements QueueOwner {
   /** Why the lane stands still; undefined while it runs. */
   halted: Halted | undefined
-  /** Whether nothing is sent for the time being. */
+  /** Whether nothing is sent for the time being; of all lanes of a leg at once, see `LegLanes.gate`. */
   isGated = false
   /** Whether it stands in the line of its partition. */
   isReady = false

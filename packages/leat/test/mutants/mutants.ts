@@ -21,6 +21,7 @@ import { retryWorldMutants } from "./retryWorldMutants.ts"
 import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
+import { gateMutants } from "./gateMutants.ts"
 import { heldLegsMutants } from "./heldLegsMutants.ts"
 import { switchableMutants } from "./switchableMutants.ts"
 import { severalMutants } from "./severalMutants.ts"
@@ -50,6 +51,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...pumpMutants,
   ...laneMutants,
   ...heldLegsMutants,
+  ...gateMutants,
   ...switchableMutants,
   ...sinkMutants,
   ...bufferMutants,
@@ -136,7 +138,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "closing forgets what is queued",
     file: "publish/Sink.ts",
     find: `if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
-        else this.#readied(lane)`,
+        else this.ready(lane)`,
     replace: `this.#gone(lane)`
   },
   {

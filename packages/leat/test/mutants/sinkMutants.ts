@@ -150,7 +150,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a full batch waits until the next one is due",
     file: "publish/Sink.ts",
-    find: `if (open !== undefined) this.#readied(lane)`,
+    find: `if (open !== undefined) this.ready(lane)`,
     replace: ``,
     foundBy: "publish/sinks.test.ts",
     test: "although the next one lingers"

@@ -14,7 +14,8 @@ describe("the lanes of a leg", () => {
       hasRoom: () => false,
       makeRoom: () => undefined,
       appended: () => undefined,
-      flushLane: () => undefined
+      flushLane: () => undefined,
+      ready: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     for (const partition of [0, 1, 2, 3]) expect(lanes.room(partition, 100)).toBeUndefined()
@@ -31,7 +32,8 @@ describe("the lanes of a leg", () => {
       hasRoom: () => true,
       makeRoom: () => undefined,
       appended: () => undefined,
-      flushLane: () => undefined
+      flushLane: () => undefined,
+      ready: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     const range = { bucket: 4, from: 0, to: 1, reason: "Unavailable" }
@@ -54,7 +56,8 @@ describe("the lanes of a leg", () => {
       hasRoom: () => true,
       makeRoom: () => next as RecordBatch,
       appended: () => undefined,
-      flushLane: () => undefined
+      flushLane: () => undefined,
+      ready: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     lanes.keep(0, { open } as PumpedLane)
