@@ -26,6 +26,17 @@ export function sizeOfLength(length: number): number {
   return zigzag < 128 ? 1 : zigzag < 16_384 ? 2 : zigzag < 2_097_152 ? 3 : zigzag < 268_435_456 ? 4 : 5
 }
 
+/** Reads what `writeLength` has written; it has `sizeOfLength` of it in bytes. */
+export function readLength(source: Uint8Array, at: number): number {
+  let result = 0
+  for (let shift = 0, position = at; shift < 35; shift += 7) {
+    const byte = source[position++] ?? 0
+    result |= (byte & 127) << shift
+    if (byte < 128) break
+  }
+  return result >>> 1
+}
+
 /** Writes one header whose name and value are bytes; returns the position after it. */
 export function writeHeader(target: Uint8Array, at: number, name: Uint8Array, value: Uint8Array): number {
   let end = writeLength(target, at, name.length)

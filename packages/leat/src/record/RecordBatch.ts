@@ -177,6 +177,11 @@ export class RecordBatch implements OutgoingBatch {
     return headers
   }
 
+  /** The headers block of a record, a view, without a notice. */
+  headersBlock(index: number): Buffer {
+    return this.arena.subarray(this.#headersAt[index], this.#valueAt[index])
+  }
+
   /** Epoch milliseconds at which the event was offered. */
   timeMs(index: number): number {
     return this.time[index] ?? 0

@@ -14,6 +14,9 @@ export interface WireWriter {
   readonly write: (batch: RecordBatch, at: number, carried: ContextHeaders) => number
 }
 
+/** How many headers of a block are leat's own; those that the event carries stand behind them. */
+export const ownHeaders: Readonly<Record<Wire, number>> = { compact: 1, cloudevents: 7 }
+
 export interface WireIdentity {
   /** 16 bytes. */
   readonly incarnation: Uint8Array
@@ -124,7 +127,6 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
     header("content-type", "application/protobuf"),
     header("ce_leatepoch", String(epoch))
   ])
-  const constantCount = 5
   const idName = block(text.encode("ce_id"))
   const idPrefix = text.encode(`${formatUuid(incarnation)}/${stream}/`)
   const timeBytes = 24
@@ -135,14 +137,16 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   return {
     size: (bucket, seq, { count, length }) => {
       const idBytes = idPrefix.length + digits(bucket) + 1 + digits(seq)
-      return sizeOfLength(constantCount + 2 + count) + fixedBytes + sizeOfLength(idBytes) + idBytes + timeBytes + length
+      return (
+        sizeOfLength(ownHeaders.cloudevents + count) + fixedBytes + sizeOfLength(idBytes) + idBytes + timeBytes + length
+      )
     },
     write: (batch, at, carried) => {
       const { arena: target, count } = batch
       const bucket = batch.bucket[count] ?? 0
       const seq = batch.seq[count] ?? 0
       const timeMs = batch.time[count] ?? 0
-      let end = writeLength(target, at, constantCount + 2 + carried.count)
+      let end = writeLength(target, at, ownHeaders.cloudevents + carried.count)
       target.set(constant, end)
       end += constant.length
       target.set(idName, end)
@@ -164,7 +168,8 @@ function cloudEventsWriter({ incarnation, source, stream, type, epoch }: WireIde
   }
 }
 
-function writeVarint(target: Uint8Array, at: number, value: number): number {
+/** Writes a number of up to 2^53 - 1, seven bits in each byte, the lowest first; returns the position after it. */
+export function writeVarint(target: Uint8Array, at: number, value: number): number {
   let small = value | 0
   if (small !== value) return writeLongVarint(target, at, value)
   for (; small > 127; small >>>= 7) target[at++] = (small & 127) | 128
@@ -172,7 +177,8 @@ function writeVarint(target: Uint8Array, at: number, value: number): number {
   return at
 }
 
-function sizeOfVarint(value: number): number {
+/** Bytes that `writeVarint` needs. */
+export function sizeOfVarint(value: number): number {
   if (value < 128) return 1
   if (value < 16_384) return 2
   if (value < 2_097_152) return 3
