@@ -107,6 +107,8 @@ describe("leat ledger with a route document", () => {
     admitted: 3,
     stored: 2,
     recovered: 0,
+    movedIn: 0,
+    movedOut: 0,
     fellBack: 0,
     deadLettered: {},
     dropped: { overflow: 1 },

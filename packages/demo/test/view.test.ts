@@ -27,6 +27,8 @@ const ledger: LedgerSnapshot = {
       deadLettering: 0,
       fellBack: 0,
       recovered: 0,
+      movedIn: 0,
+      movedOut: 0,
       spilled: 0,
       balanced: true
     }

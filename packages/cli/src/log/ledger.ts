@@ -155,19 +155,23 @@ function print(ledgers: ReadonlyArray<AnnouncedLedger>, { streams, legs, groups 
   }
   if (legs.length > 0) {
     // Only where there are such.
-    const some = (name: "recovered" | "fellBack") => legs.some((row) => row[name] > 0)
+    const some = (name: "recovered" | "fellBack" | "movedIn" | "movedOut") => legs.some((row) => row[name] > 0)
     const recovered = some("recovered") ? ["RECOVERED"] : []
     const fellBack = some("fellBack") ? ["FELLBACK"] : []
-    const first = ["SINK", "STREAM", "ADMITTED", ...recovered, "STORED", ...fellBack]
-    const headings = [...first, "DROPPED", "PENDING", "CRASHLOST", "UNKNOWN"]
+    const movedIn = some("movedIn") ? ["MOVEDIN"] : []
+    const movedOut = some("movedOut") ? ["MOVEDOUT"] : []
+    const first = ["SINK", "STREAM", "ADMITTED", ...recovered, ...movedIn, "STORED", ...fellBack]
+    const headings = [...first, "DROPPED", ...movedOut, "PENDING", "CRASHLOST", "UNKNOWN"]
     const rows = legs.map((row) => [
       row.sink,
       row.stream,
       row.admitted,
       ...(some("recovered") ? [row.recovered] : []),
+      ...(some("movedIn") ? [row.movedIn] : []),
       row.stored,
       ...(some("fellBack") ? [row.fellBack] : []),
       row.dropped,
+      ...(some("movedOut") ? [row.movedOut] : []),
       row.pending,
       row.crashLost,
       // What a process that is gone admitted after its last announcement is in no file.

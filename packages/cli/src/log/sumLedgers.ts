@@ -10,8 +10,8 @@ export interface StreamSum {
 }
 
 /**
- * What became of the events of a stream on one sink: admitted + recovered = stored + fellBack + deadLettered + dropped + pending + crashLost +
- * unknown.
+ * What became of the events of a stream on one sink: admitted + recovered + movedIn = stored + fellBack + deadLettered + dropped + movedOut + pending +
+ * crashLost + unknown.
  */
 export interface LegSum {
   readonly stream: string
@@ -19,6 +19,10 @@ export interface LegSum {
   admitted: number
   /** Left in a spill, or in a fallback, by an earlier process, and ended in this one. */
   recovered: number
+  /** Come from the leg of another epoch: the stream has moved. */
+  movedIn: number
+  /** Gone on as the leg of another epoch. */
+  movedOut: number
   stored: number
   /** Stored in the fallback. */
   fellBack: number
@@ -75,13 +79,15 @@ export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
 function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: AnnouncedLedger["legs"][number]): void {
   const { stream, sink, epoch } = leg
   const sum = of(legs, `${stream}\n${sink}`, () => {
-    const counts = { admitted: 0, recovered: 0, stored: 0, fellBack: 0, deadLettered: 0, dropped: 0 }
+    const counts = { admitted: 0, recovered: 0, movedIn: 0, movedOut: 0, stored: 0, fellBack: 0, deadLettered: 0, dropped: 0 }
     return { stream, sink, ...counts, pending: 0, crashLost: 0, unknown: 0 }
   })
   const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering + leg.spilled
   const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
   sum.admitted += leg.admitted
   sum.recovered += leg.recovered
+  sum.movedIn += leg.movedIn
+  sum.movedOut += leg.movedOut
   // Of a process that is gone, what was sent on from its fallback is stored, and the rest of what has no place is there or in its spill.
   const fellBack = loss === undefined ? leg.fellBack : Math.min(leg.fellBack, loss.spilled)
   sum.fellBack += fellBack

@@ -4,8 +4,8 @@
  * ```text
  * offered  = admitted + rejected[reason] + waiting                                        per stream
  * admitted = what each required leg has admitted; waiting = those who stand in line       per stream
- * admitted + recovered = stored + fellBack + deadLettered[reason] + dropped[reason]       per (stream, sink, epoch)
- *          + queued + inFlight + inDoubt + deadLettering + spilled
+ * admitted + recovered + movedIn = stored + fellBack + deadLettered[reason]               per (stream, sink, epoch)
+ *          + dropped[reason] + movedOut + queued + inFlight + inDoubt + deadLettering + spilled
  * end - start = done + moved[reason] + deadLettered[reason] + dropped[reason]             per (group, lane)
  *             + duplicate + skipped[reason] + parked + inFlight + unread
  * ```
@@ -25,13 +25,13 @@ import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
 export type PendingPlace = "queued" | "inFlight" | "inDoubt" | "deadLettering"
 
 /**
- * Where a leg can be. `stored`, `fellBack` (the fallback has it), `deadLettered` and `dropped` are final; `spilled`: on a disk until its
- * destination takes it.
+ * Where a leg can be. `stored`, `fellBack` (the fallback has it), `deadLettered`, `dropped` and `movedOut` (its stream has moved, and the event goes on
+ * in the next epoch, as another leg) are final; `spilled`: on a disk until its destination takes it.
  */
-export type Place = PendingPlace | "spilled" | "stored" | "fellBack" | "deadLettered" | "dropped"
+export type Place = PendingPlace | "spilled" | "stored" | "fellBack" | "deadLettered" | "dropped" | "movedOut"
 
 /**
- * Sees every move of every leg; `from` is undefined on admission. Called synchronously, inside the move, so it must be
+ * Sees every move of every leg; `from` is undefined on admission, and `movedOut` where the event comes from the leg of another epoch. Called synchronously, inside the move, so it must be
  * quick and must not throw. What ends in a spill without that this leat can read it, because it is damaged or another process has sent it on, it
  * does not see: nobody here knows the ids.
  *
@@ -95,6 +95,10 @@ export interface WriteAccount {
   admitted: number
   /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   recovered: number
+  /** Come from the leg of another epoch, which had not sent them: their stream has moved. */
+  movedIn: number
+  /** Gone on as the leg of another epoch. */
+  movedOut: number
   /** In the spill; the one pending place that no lane holds. */
   spilled: number
   stored: number
@@ -137,8 +141,8 @@ export interface StreamRow {
 }
 
 /**
- * What became of the admitted events of one stream in one sink: `admitted + recovered = stored + fellBack + deadLettered + dropped + queued +
- * inFlight + inDoubt + deadLettering + spilled`, in events.
+ * What became of the admitted events of one stream in one sink: `admitted + recovered + movedIn = stored + fellBack + deadLettered + dropped +
+ * movedOut + queued + inFlight + inDoubt + deadLettering + spilled`, in events.
  */
 export interface LegRow {
   readonly stream: string
@@ -148,6 +152,10 @@ export interface LegRow {
   readonly admitted: number
   /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   readonly recovered: number
+  /** Come from the leg of another epoch, which had not sent them: their stream has moved. */
+  readonly movedIn: number
+  /** Gone on as the leg of another epoch. */
+  readonly movedOut: number
   readonly stored: number
   /** Stored by the fallback: ended here. Whoever sends them on counts them as `recovered`. */
   readonly fellBack: number
@@ -265,6 +273,8 @@ export class Ledger {
       epoch,
       admitted: 0,
       recovered: 0,
+      movedIn: 0,
+      movedOut: 0,
       spilled: 0,
       stored: 0,
       fellBack: 0,
@@ -341,7 +351,7 @@ export class Ledger {
     }
     return this.accounts.map((account, index) => {
       const { queued, inFlight, inDoubt, deadLettering } = pending[index] ?? nothingPending
-      const { stream, sink, epoch, admitted, recovered, spilled } = account
+      const { stream, sink, epoch, admitted, recovered, movedIn, movedOut, spilled } = account
       const { stored, fellBack, deadLettered, dropped, droppedMayBeStored } = account
       const ended = stored + fellBack + sum(deadLettered) + sum(dropped)
       const held = queued + inFlight + inDoubt + deadLettering
@@ -351,6 +361,8 @@ export class Ledger {
         epoch,
         admitted,
         recovered,
+        movedIn,
+        movedOut,
         stored,
         fellBack,
         deadLettered: { ...deadLettered },
@@ -361,7 +373,7 @@ export class Ledger {
         inDoubt,
         deadLettering,
         spilled,
-        balanced: admitted + recovered === ended + held + spilled
+        balanced: admitted + recovered + movedIn === ended + movedOut + held + spilled
       }
     })
   }

@@ -22,8 +22,8 @@ export interface StreamWindow {
 }
 
 /**
- * What became of events of one stream in one sink, within a window. What was admitted in it may end after it, so `admitted + recovered` is what
- * ended and what more is pending at its end than at its beginning.
+ * What became of events of one stream in one sink, within a window. What was admitted in it may end after it, so `admitted + recovered +
+ * movedIn` is what ended, what moved out, and what more is pending at its end than at its beginning.
  */
 export interface LegWindow {
   readonly stream: string
@@ -33,6 +33,9 @@ export interface LegWindow {
   readonly admitted: number
   /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   readonly recovered: number
+  /** Come from the leg of another epoch, and gone on as one. */
+  readonly movedIn: number
+  readonly movedOut: number
   readonly stored: number
   /** Stored by the fallback. */
   readonly fellBack: number
@@ -80,6 +83,8 @@ interface Indexes {
   stored: number | undefined
   fellBack: number | undefined
   recovered: number | undefined
+  movedIn: number | undefined
+  movedOut: number | undefined
   spilled: number | undefined
   rejected: Reasons | undefined
   deadLettered: Reasons | undefined
@@ -153,7 +158,8 @@ export class Windows {
   }
 
   #leg(account: WriteAccount, { slot }: Begin): LegWindow {
-    const { stream, sink, epoch, admitted, recovered, stored, fellBack, deadLettered, dropped, spilled } = account
+    const { stream, sink, epoch, admitted, recovered, movedIn, movedOut } = account
+    const { stored, fellBack, deadLettered, dropped, spilled } = account
     const was = this.#indexes.get(account)
     return {
       stream,
@@ -161,6 +167,8 @@ export class Windows {
       epoch,
       admitted: admitted - this.#readings.at(was?.admitted, slot),
       recovered: recovered - this.#readings.at(was?.recovered, slot),
+      movedIn: movedIn - this.#readings.at(was?.movedIn, slot),
+      movedOut: movedOut - this.#readings.at(was?.movedOut, slot),
       stored: stored - this.#readings.at(was?.stored, slot),
       fellBack: fellBack - this.#readings.at(was?.fellBack, slot),
       deadLettered: this.#risen(deadLettered, was?.deadLettered, slot),
@@ -208,14 +216,16 @@ export class Windows {
   }
 
   #readLeg(account: WriteAccount): void {
-    const { admitted, recovered, stored, fellBack, spilled, deadLettered, dropped } = account
-    // Nothing ends that was neither admitted nor recovered.
-    if (admitted + recovered === 0) return
+    const { admitted, recovered, movedIn, movedOut, stored, fellBack, spilled, deadLettered, dropped } = account
+    // Nothing ends that was neither admitted nor recovered, and has not moved in.
+    if (admitted + recovered + movedIn === 0) return
     const own = this.#indexesOf(account)
     this.#readings.set(own.admitted, admitted)
     if (stored > 0) this.#readings.set((own.stored ??= this.#readings.add()), stored)
     if (fellBack > 0) this.#readings.set((own.fellBack ??= this.#readings.add()), fellBack)
     if (recovered > 0) this.#readings.set((own.recovered ??= this.#readings.add()), recovered)
+    if (movedIn > 0) this.#readings.set((own.movedIn ??= this.#readings.add()), movedIn)
+    if (movedOut > 0) this.#readings.set((own.movedOut ??= this.#readings.add()), movedOut)
     if (spilled > 0 || own.spilled !== undefined) this.#readings.set((own.spilled ??= this.#readings.add()), spilled)
     own.deadLettered = this.#readCounts(own.deadLettered, deadLettered)
     own.dropped = this.#readCounts(own.dropped, dropped)
@@ -243,6 +253,8 @@ export class Windows {
       stored: undefined,
       fellBack: undefined,
       recovered: undefined,
+      movedIn: undefined,
+      movedOut: undefined,
       spilled: undefined,
       rejected: undefined,
       deadLettered: undefined,

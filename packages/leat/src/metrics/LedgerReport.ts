@@ -21,8 +21,8 @@ const ofLeg: ReadonlyArray<Pulled<WriteAccount>> = [
   {
     name: metricNames.pending,
     type: "Gauge",
-    read: ({ admitted, recovered, stored, fellBack, deadLettered, dropped }) =>
-      admitted + recovered - stored - fellBack - sum(deadLettered) - sum(dropped)
+    read: ({ admitted, recovered, movedIn, movedOut, stored, fellBack, deadLettered, dropped }) =>
+      admitted + recovered + movedIn - movedOut - stored - fellBack - sum(deadLettered) - sum(dropped)
   }
 ]
 

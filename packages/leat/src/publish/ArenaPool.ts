@@ -134,10 +134,15 @@ export class ArenaBudget implements Sharer {
   /** Doubles the arena until it has room for `bytes` more; returns false when the budget does not have it. */
   grow(batch: RecordBatch, bytes: number): boolean {
     if (!this.hasRoomToGrow(batch, bytes)) return false
+    this.growAnyway(batch, bytes)
+    return true
+  }
+
+  /** As `grow`, for what is written although the budget is used up. */
+  growAnyway(batch: RecordBatch, bytes: number): void {
     const size = arenaSize(batch.bytes + bytes, this.bytesMax)
     this.#use(size - batch.arena.length)
     this.#pool.grow(batch, size)
-    return true
   }
 
   /** Gives the bytes of a batch back; the batch is kept for reuse unless somebody may still hold views of its arena. */

@@ -18,6 +18,15 @@ export class Backlog {
     this.#newest = queued
   }
 
+  /** The batch was begun before all others, in another place. */
+  addOldest(queued: Queued): void {
+    const oldest = this.#oldest
+    queued.newer = oldest
+    if (oldest === undefined) this.#newest = queued
+    else oldest.older = queued
+    this.#oldest = queued
+  }
+
   /** Nothing of the batch is left. */
   remove(queued: Queued): void {
     const { older, newer } = queued

@@ -16,6 +16,11 @@ export class DropsToTell {
     return this.#dropped?.all ?? none
   }
 
+  /** They are another lane's to tell. */
+  take(): ReadonlyArray<DroppedRange> {
+    return this.#dropped?.take() ?? none
+  }
+
   /** A record of the lane was dropped. */
   note(bucket: number, seq: number, reason: string): void {
     this.#dropped ??= new DroppedRanges()

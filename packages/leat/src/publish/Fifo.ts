@@ -35,6 +35,18 @@ export class Fifo<A> {
     }
   }
 
+  /** Puts several before the one at `index`, or behind all where there is none. */
+  insertAll(index: number, those: ReadonlyArray<A>): void {
+    const { all } = this
+    const ring: Array<A | undefined> = [...all.slice(0, index), ...those, ...all.slice(index)]
+    this.#first = 0
+    this.#length = ring.length
+    let size = this.#ring.length
+    while (size < ring.length) size *= 2
+    while (ring.length < size) ring.push(undefined)
+    this.#ring = ring
+  }
+
   /** Takes the first one out. */
   shift(): A | undefined {
     if (this.#length === 0) return undefined

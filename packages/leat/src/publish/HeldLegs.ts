@@ -11,11 +11,8 @@ import { Waiter } from "../ledger/Waiter.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, RouteError, type Route, type RouteFault } from "../routes/Routes.ts"
 import { whenEnded } from "./flushed.ts"
-import type { Sink } from "./Sink.ts"
+import { standsInEmpty } from "./leaving.ts"
 import type { OpenError, Sinks } from "./Sinks.ts"
-
-/** From one look at what a spill or a fallback holds of a leg that is removed to the next one, in milliseconds. */
-const lookMs = 1000
 
 /** How long a document waits for its new legs, in milliseconds: longer than a cluster is tried, and not for ever where a driver gives no answer. */
 export const readyMsMax = 45_000
@@ -127,7 +124,7 @@ export class HeldLegs {
       if (sink === undefined) return Effect.void
       const waiter = new Waiter()
       for (const [account, lanes] of sink.legs) if (account.stream === this.#contract.stream) lanes.flush(waiter)
-      return Effect.andThen(whenEnded(waiter, this.#options.schedule), standsInEmpty(sink))
+      return Effect.andThen(whenEnded(waiter, this.#options.schedule), standsInEmpty(sink, this.#contract.stream))
     })
   }
 }
@@ -138,15 +135,6 @@ function has(held: ReadonlyArray<Held>, name: string): boolean {
 
 function closed(held: ReadonlyArray<Held>): Effect.Effect<void> {
   return Effect.forEach(held, ({ scope }) => Scope.close(scope, Exit.void), { concurrency: "unbounded", discard: true })
-}
-
-/** What a leg cannot send goes to its spill or its fallback, and is sent on from there by whoever has the sink open. */
-function standsInEmpty(sink: Sink): Effect.Effect<void> {
-  return Effect.suspend(() => {
-    const { spilling, fallingBack } = sink
-    const holds = (spilling?.records ?? 0) + (fallingBack?.partitions.length ?? 0) + (fallingBack?.waiting ?? 0)
-    return holds === 0 ? Effect.void : Effect.andThen(Effect.sleep(lookMs), standsInEmpty(sink))
-  })
 }
 
 /** Opens legs that a document needs, and says all that keeps it from being in force. */

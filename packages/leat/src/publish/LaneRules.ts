@@ -1,6 +1,7 @@
 import type { OutageWatch } from "../OutageWatch.ts"
 import type { Policy } from "../Policy.ts"
 import { retryBudget } from "../Policy.ts"
+import type { Leg } from "../routes/Route.ts"
 import { RetryBudget } from "./RetryBudget.ts"
 import type { Span } from "./Span.ts"
 import type { WriteLane } from "./WriteLane.ts"
@@ -31,6 +32,23 @@ export interface LaneRules {
   breaker?: LaneBreaker | undefined
   /** Tells an outage from poison; undefined where the policy dead-letters nothing. */
   outage: OutageWatch | undefined
+}
+
+/** What a table may change of a sink. */
+const settingNames = [
+  "policy",
+  "breaker",
+  "lingerMs",
+  "batchBytes",
+  "batchRecords",
+  "bufferBytesMax",
+  "overflow",
+  "timeoutMs"
+] as const
+
+/** Whether a table changes nothing of a sink. */
+export function isSetAlike(was: Leg, leg: Leg): boolean {
+  return settingNames.every((name) => was[name] === leg[name])
 }
 
 /** The budget that a policy asks for: that of the one before, where it had one. */

@@ -9,7 +9,9 @@ import type { WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
 import { type DroppedRange, forgotten } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
+import type { IsStored } from "./LaneQueue.ts"
 import type { LaneKeeper, PumpedLane } from "./Pumped.ts"
+import type { Span } from "./Span.ts"
 
 /** What makes lanes and has the budget: the sink. */
 export interface LaneMaker {
@@ -26,7 +28,14 @@ export interface LaneMaker {
   readonly flushLane: (lane: PumpedLane) => void
   /** The lane may have something to send; never sends inside this call. */
   readonly ready: (lane: PumpedLane) => void
+  /** All that the lane holds is another leg's from now on: `take` is told of each range. Returns what it had to announce. */
+  readonly moveOut: (lane: PumpedLane, isStored: IsStored, take: TakeMoved) => ReadonlyArray<DroppedRange>
+  /** Records of another leg stand in the lane, in front of its own or behind them. */
+  readonly moveIn: (lane: PumpedLane, batches: ReadonlyArray<RecordBatch>, isInFront: boolean) => void
 }
+
+/** Is told of records that leave their lane; their arena is used again afterwards. */
+export type TakeMoved = (batch: RecordBatch, span: Span) => void
 
 export class LegLanes implements LaneKeeper {
   readonly account: WriteAccount
@@ -120,6 +129,22 @@ export class LegLanes implements LaneKeeper {
       lane.isGated = isGated
       if (!isGated) this.#maker.ready(lane)
     }
+  }
+
+  /** Takes all out of the lanes, which go; `take` is told of each range. Returns the drops that are left to announce. */
+  moveOut(isStored: IsStored, take: TakeMoved): ReadonlyArray<DroppedRange> {
+    return this.all.flatMap((lane) => this.#maker.moveOut(lane, isStored, take))
+  }
+
+  /** Records of another leg that go to a partition here, in front of what is there or behind it. Batches have room of this sink. */
+  moveIn(partition: number, batches: ReadonlyArray<RecordBatch>, isInFront: boolean): void {
+    const lane = this.#lanes[partition] ?? this.#maker.makeLane(this, partition)
+    if (lane !== undefined) this.#maker.moveIn(lane, batches, isInFront)
+  }
+
+  /** The partitions that they have written to, or are to. */
+  get partitions(): ReadonlyArray<number> {
+    return this.#lanes.flatMap((_, partition) => [partition])
   }
 
   /** Those that there are. */

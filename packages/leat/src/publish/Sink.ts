@@ -5,26 +5,27 @@
 import { Effect, Scope } from "effect"
 import type { Ledger, PendingCensus, WriteAccount } from "../ledger/Ledger.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import { writeHeader, writeLength } from "../record/Headers.ts"
+import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
-import { markerHeader } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { register, unregister } from "../ledger/pulled.ts"
 import { attribute } from "../Telemetry.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellGivenUp, tellHalts } from "./haltNotices.ts"
-import { type LaneMaker, LegLanes } from "./LegLanes.ts"
+import { type LaneMaker, LegLanes, type TakeMoved } from "./LegLanes.ts"
+import type { IsStored } from "./LaneQueue.ts"
 import { openPlaces, type Places, type StandIns } from "./openPlaces.ts"
 import { outageFor } from "./outageFor.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
 import type { RoomQueue } from "./RoomQueue.ts"
+import { Changes } from "./Changes.ts"
 import { seriesOf } from "./sinkSeries.ts"
 import { type BreakerHome, sentOn, SinkBreaker } from "./SinkBreaker.ts"
 import { SinkBuffer } from "./SinkBuffer.ts"
 import type { Queued, Span } from "./Span.ts"
 import { lettersMax, Undelivered } from "./Undelivered.ts"
-import { budgetFor, type LaneRules } from "./LaneRules.ts"
+import { budgetFor, isSetAlike, type LaneRules } from "./LaneRules.ts"
 import { type FallbackState, SinkFallback } from "./fallback/SinkFallback.ts"
 import type { StandIn } from "./spill/awayTransport.ts"
 import { SinkSpill } from "./spill/SinkSpill.ts"
@@ -32,23 +33,8 @@ import type { Halted, LaneHome } from "./LaneHome.ts"
 import type { WriteLane } from "./WriteLane.ts"
 import type { WritePartition, WritePartitionOptions } from "./WritePartition.ts"
 
-/** Bytes that a marker record needs at most. */
-const markerBytes = 64
-
 /** How much of the time for closing is kept for giving what is left to the spill, or to the fallback, at most, in milliseconds. */
 const toSpillMs = 2000
-
-/** What a table may change of a sink. */
-const settingNames = [
-  "policy",
-  "breaker",
-  "lingerMs",
-  "batchBytes",
-  "batchRecords",
-  "bufferBytesMax",
-  "overflow",
-  "timeoutMs"
-] as const
 
 /** Why and where a lane stands still until `resume`. */
 export interface HaltedLane extends Halted {
@@ -80,6 +66,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   readonly partitions: number
   /** Those who wait for room. */
   readonly waiting: RoomQueue
+  /** Records may have ended, or a fence has returned. */
+  readonly changes: Changes
   /** Bytes of the largest record that can ever be taken. */
   largest: number
   readonly writer: Writer
@@ -99,7 +87,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   readonly #spill: SinkSpill | undefined
   /** One of them. */
   readonly #standIn: SinkSpill | SinkFallback | undefined
-  readonly #buffer: SinkBuffer
+  readonly buffer: SinkBuffer
   readonly #pump: Pump
   readonly incarnation: Uint8Array
   readonly isCompacted: boolean
@@ -125,8 +113,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.leg = leg
     this.partitions = writer.partitions
     this.waiting = pump.roomQueue()
-    this.#buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
-    this.largest = Math.min(recordBytesMax, this.#buffer.bytesMax)
+    this.changes = new Changes(pump.scheduler)
+    this.buffer = new SinkBuffer(pump.arenas, leg, () => this.waiting.freed())
+    this.largest = Math.min(recordBytesMax, this.buffer.bytesMax)
     this.ledger = ledger
     this.streams = streams
     this.#away = away
@@ -177,13 +166,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     const { policy, lingerMs, batchBytes, batchRecords } = leg
     const was = this.leg
     this.leg = leg
-    if (settingNames.every((name) => was[name] === leg[name])) return
+    if (isSetAlike(was, leg)) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
     this.rules.budget = budgetFor(policy, this.rules.budget)
     this.rules.outage = outageFor(policy, this.rules.outage, leg.sink, this.#pump.context)
     this.#brokenBy(leg)
-    this.#buffer.configure(leg)
-    this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)
+    this.buffer.configure(leg)
+    this.largest = Math.min(this.recordBytesMax, this.buffer.bytesMax)
     for (const lane of this.#all) this.ready(lane)
     this.waiting.freed()
   }
@@ -205,17 +194,17 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Bytes of the arenas that hold records. */
   get bufferedBytes(): number {
-    return this.#buffer.usedBytes
+    return this.buffer.usedBytes
   }
 
   /** Of the bound over all buffers, what is its own, in bytes; undefined where there is none. */
   get shareBytes(): number | undefined {
-    return this.#buffer.shareBytes
+    return this.buffer.shareBytes
   }
 
   /** The bound over all buffers, in bytes, where that was why the last record had no room; undefined when its own buffer was full. */
   get fullBytesMax(): number | undefined {
-    return this.#buffer.fullBytesMax
+    return this.buffer.fullBytesMax
   }
 
   /** What its spill holds; undefined where it has none. */
@@ -299,17 +288,17 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   hasRoom(lane: PumpedLane | undefined, bytes: number): boolean {
     if (lane?.isSealed === true || this.#closing !== undefined) return false
-    return this.#buffer.hasRoom(lane?.open, bytes)
+    return this.buffer.hasRoom(lane?.open, bytes)
   }
 
   makeRoom(lane: PumpedLane, bytes: number, expectedBytes: number, isPromised: boolean): RecordBatch | undefined {
     if (lane.isSealed) return undefined
     const { open } = lane
-    if (open !== undefined && this.#buffer.grow(open, bytes)) return open
+    if (open !== undefined && this.buffer.grow(open, bytes)) return open
     // It may be the same object as `open`, which was dropped for it.
-    const batch = this.#buffer.take(bytes, expectedBytes, isPromised)
+    const batch = this.buffer.take(bytes, expectedBytes, isPromised)
     if (batch === undefined) return undefined
-    this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
+    this.buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     // The batch before takes no more, so it need not wait for its linger.
     if (open !== undefined) this.ready(lane)
     return batch
@@ -341,6 +330,19 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.#spill?.add(one as PumpedLane, span, base)
   }
 
+  moveOut(lane: PumpedLane, isStored: IsStored, take: TakeMoved): ReadonlyArray<DroppedRange> {
+    // What closing would announce by a record of its own is announced elsewhere.
+    lane.isMarked ||= this.isClosing
+    const drops = lane.moveOut(isStored, take)
+    this.#gone(lane)
+    return drops
+  }
+
+  moveIn(lane: PumpedLane, batches: ReadonlyArray<RecordBatch>, isInFront: boolean): void {
+    this.buffer.movedIn(lane.moveIn(batches, isInFront), isInFront)
+    this.ready(lane)
+  }
+
   /** The lanes of each stream. */
   get legs(): ReadonlyMap<WriteAccount, LegLanes> {
     return this.#legs
@@ -355,6 +357,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     if (hasHalted) lane.partition.haltedLanes.push(lane)
     if (this.#closing === "draining") this.#dropStanding()
     if (!lane.isEmpty) this.ready(lane)
+    this.changes.signal()
   }
 
   driven(partition: PumpedPartition, hasFailed: boolean): void {
@@ -364,6 +367,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.#standIn?.driven(partition.partition)
     this.breaker?.driven(partition.partition)
     this.#leave(partition)
+    this.changes.signal()
   }
 
   /** A partition that nobody writes to, and of which nothing is in doubt, is forgotten. */
@@ -401,8 +405,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   recycle(one: WriteLane, queued: Queued): void {
     const lane = one as PumpedLane
-    this.#buffer.give(queued)
+    this.buffer.give(queued)
     this.waiting.freed()
+    this.changes.signal()
     if (this.#closing === undefined ? lane.isIdle : lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
   }
 
@@ -435,11 +440,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
           this.#closing = "closed"
           for (const lane of this.#all) this.#abandon(lane)
           for (const partition of this.#partitions) if (partition !== undefined) this.#pump.close(partition)
-          this.#buffer.close()
+          this.buffer.close()
           this.#pump.standstills.close(this)
           this.breaker?.close()
           this.#pump.rest()
           this.waiting.freed()
+          this.changes.signal()
         })
       ),
       // What is sent on until then may need a letter.
@@ -501,13 +507,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Drops that no later record announces are announced by a record of their own, at the end of the lane. Returns whether it was made. */
   #mark(lane: PumpedLane): boolean {
     if (lane.isMarked || this.isCompacted || this.#closing === "closed" || lane.unannounced.length === 0) return false
-    const batch = this.#buffer.takeAnyway(markerBytes)
     lane.isMarked = true
-    const [name, value] = markerHeader({ incarnation: this.incarnation, stream: lane.account.stream })
-    const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
-    batch.place(0, 0, Float64Array.of(this.#pump.wallMs))
-    batch.commit(false, 0, end, end, "marker")
-    this.#buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
+    const marked = { incarnation: this.incarnation, stream: lane.account.stream }
+    const batch = this.buffer.takeMarker(marked, this.#pump.wallMs)
+    this.buffer.begun(lane.begin(batch, this.#pump.offeredAtMs))
     lane.flush()
     this.ready(lane)
     return true

@@ -2,7 +2,10 @@
  * The buffer of one sink: its budget of bytes, the batches that hold records, and what is dropped for others when it is full. What a batch is
  * and when it is sent is the lanes' and the pump's.
  */
+import { Buffer } from "node:buffer"
+import { writeHeader, writeLength } from "../record/Headers.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
+import { markerHeader, type WireIdentity } from "../record/WireWriter.ts"
 import type { Leg } from "../routes/Route.ts"
 import { ArenaBudget, type ArenaPool } from "./ArenaPool.ts"
 import { Backlog } from "./Backlog.ts"
@@ -11,6 +14,12 @@ import type { Queued } from "./Span.ts"
 
 /** What of a leg is for its buffer. */
 export type BufferRules = Pick<Leg, "bufferBytesMax" | "batchBytes" | "overflow">
+
+/** Whose drops a record announces. */
+type MarkedLane = Pick<WireIdentity, "incarnation" | "stream">
+
+/** Bytes that such a record needs at most. */
+const markerBytes = 64
 
 export class SinkBuffer {
   readonly #budget: ArenaBudget
@@ -86,6 +95,27 @@ export class SinkBuffer {
   /** A batch for what is written although the buffer is full. */
   takeAnyway(bytes: number): RecordBatch {
     return this.#budget.takeAnyway(bytes)
+  }
+
+  /** Makes such a batch larger, so that it takes `bytes` more. */
+  growAnyway(batch: RecordBatch, bytes: number): void {
+    this.#budget.growAnyway(batch, bytes)
+  }
+
+  /** A batch that holds the record of a lane's own which only announces drops, and is no event. */
+  takeMarker({ incarnation, stream }: MarkedLane, wallMs: number): RecordBatch {
+    const batch = this.takeAnyway(markerBytes)
+    const [name, value] = markerHeader({ incarnation, stream })
+    const end = writeHeader(batch.arena, writeLength(batch.arena, 0, 1), Buffer.from(name), value)
+    batch.place(0, 0, Float64Array.of(wallMs))
+    batch.commit(false, 0, end, end, "marker")
+    return batch
+  }
+
+  /** Batches of another leg stand in their lane. In front of all that it holds, they are older than all that is here. */
+  movedIn(all: ReadonlyArray<Queued>, isInFront: boolean): void {
+    if (isInFront) for (const queued of all.toReversed()) this.#backlog.addOldest(queued)
+    else for (const queued of all) this.#backlog.add(queued)
   }
 
   /** The batch stands in the queue of its lane. */

@@ -55,6 +55,11 @@ export class Queued {
     this.owner = owner
   }
 
+  /** As `spans`: it is sent, or ends. */
+  get sent(): Array<Span> {
+    return (this.spans ??= [wholeOf(this)])
+  }
+
   /** Whether nothing of it is on its way or may be stored. */
   get isDroppable(): boolean {
     if (this.batch.count === 0) return false
@@ -97,6 +102,18 @@ export function halvesOf(part: Span): ReadonlyArray<Span> {
     { ...part, to: middle, attempts, saidMax },
     { ...part, from: middle, attempts, saidMax, said: [] }
   ]
+}
+
+/** A range in parts that follow each other: records of which `of` says the same. */
+export function partsOf(span: Span, of: (index: number) => unknown): ReadonlyArray<Span> {
+  const parts: Array<Span> = []
+  for (let from = span.from; from < span.to;) {
+    let to = from + 1
+    while (to < span.to && of(to) === of(from)) to++
+    parts.push({ ...span, from, to })
+    from = to
+  }
+  return parts
 }
 
 export function isInFlight({ state }: Span): boolean {

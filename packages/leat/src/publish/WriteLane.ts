@@ -24,18 +24,21 @@ import type { DroppedRange } from "../record/DropNotice.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Run } from "../transport/index.ts"
 import type { Waiter } from "../ledger/Waiter.ts"
-import { countEnded, type Ending, isKept, journalMove, tellEnded } from "./countEnded.ts"
+import { countEnded, countMovedIn, type Ending, isKept, journalMove, tellEnded } from "./countEnded.ts"
 import { DropsToTell } from "./DropsToTell.ts"
 import { type Fate, worstOf } from "./Fate.ts"
 import type { AnswerFacts, Halted, LaneHome } from "./LaneHome.ts"
-import { LaneQueue } from "./LaneQueue.ts"
+import { type IsStored, LaneQueue } from "./LaneQueue.ts"
 import { heldOf } from "./held.ts"
 import { isForStandIn } from "./isForStandIn.ts"
 import { endingWhileFull, spillAgainMs, spillFull } from "./spillIsFull.ts"
 import { waitMsOf } from "./waitMsOf.ts"
-import { halvesOf, isDeadLettering, isInFlight, isQueued, Queued, type QueueOwner, type Span, wholeOf } from "./Span.ts"
+import { halvesOf, isInFlight, isQueued, partsOf, Queued, type QueueOwner, type Span } from "./Span.ts"
 
 export class WriteLane implements QueueOwner {
+  account: WriteAccount
+  /** Whether it takes no more. */
+  isSealed = false
   /** Why the lane stands still; undefined while it runs. */
   halted: Halted | undefined
   /** Whether nothing is sent for the time being; of all lanes of a leg at once, see `LegLanes.gate`. */
@@ -45,7 +48,6 @@ export class WriteLane implements QueueOwner {
   /** When `take` may have something, in milliseconds of the monotonic clock; infinite: when something happens. */
   dueMs = Number.POSITIVE_INFINITY
   #home: LaneHome
-  #account: WriteAccount
   readonly #queue = new LaneQueue()
   readonly #drops = new DropsToTell()
   #open: RecordBatch | undefined
@@ -53,37 +55,27 @@ export class WriteLane implements QueueOwner {
   #notBeforeMs = 0
   /** Records on their way to the dead letters. */
   #aside = 0
-  #isSealed = false
 
   constructor(home: LaneHome, account: WriteAccount) {
     this.#home = home
-    this.#account = account
+    this.account = account
   }
 
   /** Begins anew for another stream: of what it was nothing is left. */
   serve(home: LaneHome, account: WriteAccount): void {
     this.#home = home
-    this.#account = account
+    this.account = account
     this.halted = undefined
     this.isGated = false
     this.dueMs = Number.POSITIVE_INFINITY
     this.#open = undefined
     this.#notBeforeMs = 0
-    this.#isSealed = false
-  }
-
-  get account(): WriteAccount {
-    return this.#account
+    this.isSealed = false
   }
 
   /** The batch that takes the next record; undefined when a new one has to be opened. */
   get open(): RecordBatch | undefined {
     return this.#open
-  }
-
-  /** Whether it takes no more. */
-  get isSealed(): boolean {
-    return this.#isSealed
   }
 
   /** Whether it holds no records. */
@@ -169,7 +161,7 @@ export class WriteLane implements QueueOwner {
       if (queue.passes(at)) continue
       if (batch.count === 0) return undefined
       if (this.#notBeforeMs > nowMs) return this.#wait(this.#notBeforeMs)
-      if (batch === this.#open && !this.#isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
+      if (batch === this.#open && !this.isSealed && this.lingerDueMs > nowMs) return this.#wait(this.lingerDueMs)
       return this.#take(queued, nowMs, isOfSpill, isFirst)
     }
     return undefined
@@ -225,12 +217,9 @@ export class WriteLane implements QueueOwner {
     const at = queued.spans.indexOf(span)
     span.state = "ended"
     const left: Array<Span> = []
-    for (let from = span.from; from < span.to;) {
-      const fault = faults[from - span.from]
-      let to = from + 1
-      while (to < span.to && faults[to - span.from] === fault) to++
-      const part: Span = { ...span, from, to, state: "queued" }
-      from = to
+    for (const part of partsOf(span, (index) => faults[index - span.from])) {
+      const fault = faults[part.from - span.from]
+      part.state = "queued"
       if (fault === undefined) this.#ending(queued.batch, part, "deadLettering", "deadLettered", failure.tag)
       else {
         this.#move(queued.batch, part, "deadLettering", "queued")
@@ -245,25 +234,22 @@ export class WriteLane implements QueueOwner {
 
   /** Whether something of it is on its way to the dead letters. */
   get isDeadLettering(): boolean {
-    return this.#queue.all.some(({ spans }) => spans?.some(isDeadLettering) === true)
+    return this.#queue.isDeadLettering
   }
 
   /** The fence has returned: what was in doubt did not land, or has landed for good, and may be sent again. */
   clearDoubt(): void {
-    for (const { batch, spans = [] } of this.#queue.all) {
-      for (const span of spans) {
-        if (span.state !== "inDoubt") continue
-        span.state = "queued"
-        this.#move(batch, span, "inDoubt", "queued")
-      }
+    for (const span of this.#queue.inDoubt) {
+      span.state = "queued"
+      this.#move(span.queued.batch, span, "inDoubt", "queued")
     }
   }
 
   /** Gives up what is in doubt. */
   dropDoubt(reason: string): void {
-    for (const queued of this.#queue.all) {
-      for (const span of queued.spans?.slice() ?? []) if (span.state === "inDoubt") this.#drop(queued, span, reason)
-      this.#removeEnded(queued)
+    for (const span of this.#queue.inDoubt) {
+      this.#drop(span.queued, span, reason)
+      this.#removeEnded(span.queued)
     }
   }
 
@@ -274,7 +260,7 @@ export class WriteLane implements QueueOwner {
 
   /** Takes no more. */
   seal(): void {
-    this.#isSealed = true
+    this.isSealed = true
   }
 
   /**
@@ -284,24 +270,14 @@ export class WriteLane implements QueueOwner {
   resume(nowMs: number, wallMs: number): void {
     this.halted = undefined
     this.#notBeforeMs = 0
-    for (const { batch, spans } of this.#queue.all) {
-      if (spans === undefined) batch.limitTime(0, batch.count, wallMs)
-      for (const span of spans ?? []) {
-        // The attempt that runs has begun: it is the first.
-        span.attempts = isInFlight(span) ? 1 : 0
-        span.firstSentMs = nowMs
-        // The driver may still read what is on its way or in doubt.
-        if (span.state === "queued") batch.limitTime(span.from, span.to, wallMs)
-      }
-    }
+    this.#queue.resume(nowMs, wallMs)
   }
 
   /** Drops the records of a batch; returns their number. */
   dropBatch(queued: Queued, reason: string): number {
     if (!queued.isDroppable) return 0
     let dropped = 0
-    queued.spans ??= [wholeOf(queued)]
-    for (const span of queued.spans.slice()) {
+    for (const span of queued.sent.slice()) {
       dropped += span.to - span.from
       this.#drop(queued, span, reason)
     }
@@ -313,14 +289,47 @@ export class WriteLane implements QueueOwner {
   /** Ends whatever is left as dropped. What is on its way may still be stored. */
   abandon(reason: string): void {
     this.#open = undefined
-    this.#isSealed = true
+    this.isSealed = true
     this.#notBeforeMs = 0
     this.halted = undefined
     for (const queued of this.#queue.all) {
-      queued.spans ??= [wholeOf(queued)]
-      for (const span of queued.spans.slice()) this.#drop(queued, span, reason)
+      for (const span of queued.sent.slice()) this.#drop(queued, span, reason)
       this.#removeEnded(queued)
     }
+  }
+
+  /**
+   * Takes out all that has not ended, for another leg to send: `take` is told of each range, in order, before its arena is used again. What
+   * `isStored` knows to be stored ends as that. Returns the drops that are left to announce.
+   */
+  moveOut(isStored: IsStored, take: (batch: RecordBatch, span: Span) => void): ReadonlyArray<DroppedRange> {
+    this.#open = undefined
+    for (const [queued, parts] of this.#queue.takeOut(isStored)) {
+      for (const { span, place, ending } of parts) {
+        // Its answer, or that of its letter, may come when this is another's lane.
+        if (place !== "queued" || span.mayBeSpilled) this.isSealed = true
+        this.#drops.takeBack(span)
+        this.#end(queued.batch, span, place, ending)
+        if (ending === "movedOut") take(queued.batch, span)
+      }
+      this.#removeEnded(queued)
+    }
+    return this.#drops.take()
+  }
+
+  /** Takes records of another leg in, in front of its own or behind them. In front only while nothing of it was ever sent: see `isUnsent`. */
+  moveIn(batches: ReadonlyArray<RecordBatch>, isInFront: boolean): ReadonlyArray<Queued> {
+    if (!isInFront) this.flush()
+    const all = batches.map((batch) => new Queued(batch, this))
+    // A batch that is open behind the flush is empty, and is to stay the last.
+    this.#queue.insertAll(isInFront ? 0 : this.#queue.length - (this.#open === undefined ? 0 : 1), all)
+    for (const batch of batches) countMovedIn(this.account, batch, this.#home.ledger.journal)
+    return all
+  }
+
+  /** Whether nothing that it holds was ever sent. */
+  get isUnsent(): boolean {
+    return this.#queue.all.every(({ spans }) => spans === undefined)
   }
 
   /** Number of records that have not ended, markers included. */
@@ -350,8 +359,7 @@ export class WriteLane implements QueueOwner {
   #take(queued: Queued, nowMs: number, isOfSpill: boolean, isFirst: boolean): Span | undefined {
     const { batch } = queued
     if (batch === this.#open) this.#open = undefined
-    queued.spans ??= [wholeOf(queued)]
-    const span = queued.spans.find(isQueued)
+    const span = queued.sent.find(isQueued)
     if (span === undefined) return undefined
     const { breaker } = this.#home.rules
     if (breaker?.isOpen === true && !isOfSpill) {
@@ -481,8 +489,7 @@ export class WriteLane implements QueueOwner {
   turn(): void {
     this.#notBeforeMs = 0
     this.flush()
-    for (const { spans } of this.#queue.all)
-      for (const span of spans ?? []) if (span.state === "queued") span.attempts = 0
+    for (const span of this.#queue.spans) if (span.state === "queued") span.attempts = 0
   }
 
   /** From here on the part is passed over. What it was to announce is for a later record to say. */

@@ -157,6 +157,14 @@ export class WritePartition {
     this.#notBeforeMs = 0
   }
 
+  /** How many fences have returned. */
+  fences = 0
+
+  /** Whether something may land yet that no lane holds any more: its outcome is unknown, and its fence has not returned. */
+  get isFenceOwed(): boolean {
+    return this.#isFenceDue || this.#isFencing
+  }
+
   /** Whether nothing is on its way, nor may be, nor may stand in the spill unseen. */
   get isQuiet(): boolean {
     return this.#window.length === 0 && !this.#isFenceDue && !this.#isFencing && !this.isOwing
@@ -290,6 +298,7 @@ export class WritePartition {
     if (failure === undefined) {
       this.#isFenceDue = false
       this.#fenceAttempts = 0
+      this.fences++
       for (const lane of this.#doubted) lane.clearDoubt()
       this.#doubted.clear()
       return

@@ -4,10 +4,10 @@ import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Span } from "./Span.ts"
 
 /** How records end that a lane holds: what is counted, and who is told. */
-export type Ending = "stored" | "fellBack" | "deadLettered" | "dropped"
+export type Ending = "stored" | "fellBack" | "movedOut" | "deadLettered" | "dropped"
 
-export function isKept(ending: Ending): ending is "stored" | "fellBack" {
-  return ending === "stored" || ending === "fellBack"
+export function isKept(ending: Ending): ending is "stored" | "fellBack" | "movedOut" {
+  return ending === "stored" || ending === "fellBack" || ending === "movedOut"
 }
 
 /** Counts records that have ended. */
@@ -23,19 +23,22 @@ export function countEnded(
   if (isKept(ending)) account[ending] += events
   else if (events > 0) {
     countReason(account[ending], reason, events)
-    if (mayBeStored) account.droppedMayBeStored += events
+    if (mayBeStored || batch.isDoubtful) account.droppedMayBeStored += events
   }
 }
 
-/** Tells whoever waits for them. `topic`: that of dead letters. */
-export function tellEnded(
-  batch: RecordBatch,
-  { from, to, mayBeStored }: Span,
-  ending: Ending,
-  reason: string,
-  topic: string
-): void {
-  if (!batch.isAwaited) return
+/** Counts the records of a batch that was another leg's. */
+export function countMovedIn(account: WriteAccount, batch: RecordBatch, journal: Journal | undefined): void {
+  account.movedIn += batch.count
+  for (let index = 0; journal !== undefined && index < batch.count; index++)
+    journal.moved(account, batch.bucket[index] ?? 0, batch.seq[index] ?? 0, "movedOut", "queued")
+}
+
+/** Tells whoever waits for them, but for those that have moved out: who waits for these waits on. `topic`: that of dead letters. */
+export function tellEnded(batch: RecordBatch, span: Span, ending: Ending, reason: string, topic: string): void {
+  if (!batch.isAwaited || ending === "movedOut") return
+  const { from, to } = span
+  const mayBeStored = span.mayBeStored || batch.isDoubtful
   batch.awaited(from, to, (waiter, count) => {
     if (ending === "stored") waiter.tellStored(count)
     else if (ending === "fellBack") waiter.tellFellBack(count)

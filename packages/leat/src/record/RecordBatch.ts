@@ -27,7 +27,7 @@ interface Notice {
 /** A range of records somebody waits for. */
 interface Awaited {
   readonly from: number
-  readonly to: number
+  to: number
   readonly waiter: Waiter
 }
 
@@ -53,6 +53,8 @@ export class RecordBatch implements OutgoingBatch {
   seq: Float64Array
   /** Epoch milliseconds at which the event was offered. */
   time: Float64Array
+  /** Whether its events may be stored where they were to be written before. */
+  isDoubtful = false
   #awaited: Array<Awaited> = []
   /** Who published each record and waits for it; a column, because there may be one for each. */
   #waiters: Array<Waiter | undefined> | undefined
@@ -154,6 +156,7 @@ export class RecordBatch implements OutgoingBatch {
     this.#waiters = undefined
     this.#traceparents = undefined
     this.#notice = undefined
+    this.isDoubtful = false
   }
 
   /** Key bytes, a view; null: no key. */
@@ -308,6 +311,21 @@ export class RecordBatch implements OutgoingBatch {
     if (this.#awaited.some((one) => one.waiter.isForgotten))
       this.#awaited = this.#awaited.filter((one) => !one.waiter.isForgotten)
     this.#awaited.push({ from, to, waiter })
+  }
+
+  /** The record committed last was a record of another batch: whoever waits for that one waits for this, and it is of the same trace. */
+  follow(other: RecordBatch, index: number): void {
+    const last = this.count - 1
+    const traceparent = other.#traceparents?.[index]
+    if (traceparent !== undefined) this.trace(last, traceparent)
+    const own = other.#waiters?.[index]
+    if (own !== undefined) this.awaitLast(own)
+    for (const { from, to, waiter } of other.#awaited) {
+      if (index < from || index >= to || waiter.isForgotten) continue
+      const before = this.#awaited.find((one) => one.to === last && one.waiter === waiter)
+      if (before === undefined) this.#awaited.push({ from: last, to: last + 1, waiter })
+      else before.to++
+    }
   }
 
   /** Whether somebody waits for any record. */

@@ -66,19 +66,31 @@ export function inWire(headers: ReadonlyArray<Header>, dress: Dress, timeMs: num
   return [...behind.slice(0, before), ...readHeaders(batch.arena, 0), ...behind.slice(before)]
 }
 
-/** What an event carries, of the headers block of a record that this leat has encoded: views of the block. */
-export function carriedOf(block: Buffer, into: ContextHeaders): void {
+/**
+ * What an event carries, of the headers block of a record that this leat has encoded: views of the block. Returns the time that it says, in epoch
+ * milliseconds.
+ */
+export function carriedOf(block: Buffer, into: ContextHeaders): number {
   const count = readLength(block, 0)
   let at = sizeOfLength(count)
-  const own = ownHeaders[isLeat(block, at) ? "compact" : "cloudevents"]
+  const wire: Wire = isLeat(block, at) ? "compact" : "cloudevents"
+  const own = ownHeaders[wire]
+  let valueAt = 0
   // A name and a value each.
   for (let left = own * 2; left > 0; left--) {
     const length = readLength(block, at)
-    at += sizeOfLength(length) + length
+    valueAt = at + sizeOfLength(length)
+    at = valueAt + length
   }
+  // In both wires the last of leat's own has it.
+  const timeMs =
+    wire === "compact"
+      ? block.readUIntBE(valueAt + compactFields.time, compactFields.tag - compactFields.time)
+      : Date.parse(block.toString("latin1", valueAt, at))
   into.bytes = block.subarray(at)
   into.length = into.bytes.length
   into.count = count - own
+  return timeMs
 }
 
 /** Which header says the id in the compact wire; -1: it is in the other one, or in none. */

@@ -80,7 +80,7 @@ export const bufferMutants: ReadonlyArray<Mutant> = [
   {
     name: "a sink that closes keeps its share",
     file: "publish/Sink.ts",
-    find: `          this.#buffer.close()
+    find: `          this.buffer.close()
 `,
     replace: ``,
     foundBy: "publish/buffers.test.ts",

@@ -173,8 +173,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what has fallen back counts as pending",
     file: "metrics/LedgerReport.ts",
-    find: `admitted + recovered - stored - fellBack - sum(deadLettered)`,
-    replace: `admitted + recovered - stored - sum(deadLettered)`,
+    find: `movedIn - movedOut - stored - fellBack - sum(deadLettered)`,
+    replace: `movedIn - movedOut - stored - sum(deadLettered)`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "is seen in the metrics"
   },

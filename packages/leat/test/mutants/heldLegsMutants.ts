@@ -16,15 +16,15 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a leg that is removed is closed with what its spill holds",
-    file: "publish/HeldLegs.ts",
-    find: `(spilling?.records ?? 0) + `,
-    replace: `0 * (spilling?.records ?? 0) + `,
+    file: "publish/leaving.ts",
+    find: `(spilling?.records ?? 0) > ofOthers || `,
+    replace: ``,
     foundBy: removed,
     test: "is closed when a spill of it"
   },
   {
     name: "a leg that is removed is closed with what has fallen back",
-    file: "publish/HeldLegs.ts",
+    file: "publish/leaving.ts",
     find: `(fallingBack?.partitions.length ?? 0) + (fallingBack?.waiting ?? 0)`,
     replace: `0`,
     foundBy: removed,

@@ -52,7 +52,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a time ahead of the clock stays with a record that is resumed",
-    file: "publish/WriteLane.ts",
+    file: "publish/LaneQueue.ts",
     find: `if (span.state === "queued") batch.limitTime(span.from, span.to, wallMs)`,
     replace: ``,
     foundBy: "publish/WritePartition.test.ts",
@@ -60,7 +60,7 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a record in doubt is given another time while a driver holds it",
-    file: "publish/WriteLane.ts",
+    file: "publish/LaneQueue.ts",
     find: `if (span.state === "queued") batch`,
     replace: `batch`,
     foundBy: "publish/WritePartition.test.ts",
@@ -126,14 +126,14 @@ export const laneMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that closes waits for linger",
     file: "publish/WriteLane.ts",
-    find: `!this.#isSealed && this.lingerDueMs`,
+    find: `!this.isSealed && this.lingerDueMs`,
     replace: `this.lingerDueMs`,
     foundBy: "publish/WritePartition.test.ts",
     test: "wait for linger unless"
   },
   {
     name: "the attempt that runs when a lane is resumed is none",
-    file: "publish/WriteLane.ts",
+    file: "publish/LaneQueue.ts",
     find: `span.attempts = isInFlight(span) ? 1 : 0`,
     replace: `span.attempts = 0`,
     foundBy: "publish/writeModel.test.ts",

@@ -37,8 +37,8 @@ export const metricsMutants: ReadonlyArray<Mutant> = [
   {
     name: "what an earlier process has left is taken from what is pending",
     file: "metrics/LedgerReport.ts",
-    find: `admitted + recovered - stored`,
-    replace: `admitted - stored`,
+    find: `admitted + recovered + movedIn - movedOut`,
+    replace: `admitted + movedIn - movedOut`,
     foundBy: "metrics/LedgerReport.test.ts",
     test: "what earlier processes left is not pending"
   },

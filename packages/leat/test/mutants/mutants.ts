@@ -22,6 +22,7 @@ import { recordMutants } from "./recordMutants.ts"
 import { retryMutants } from "./retryMutants.ts"
 import { routesMutants } from "./routesMutants.ts"
 import { gateMutants } from "./gateMutants.ts"
+import { moveMutants } from "./moveMutants.ts"
 import { heldLegsMutants } from "./heldLegsMutants.ts"
 import { switchableMutants } from "./switchableMutants.ts"
 import { severalMutants } from "./severalMutants.ts"
@@ -52,6 +53,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...laneMutants,
   ...heldLegsMutants,
   ...gateMutants,
+  ...moveMutants,
   ...switchableMutants,
   ...sinkMutants,
   ...bufferMutants,

@@ -228,8 +228,8 @@ export const pumpMutants: ReadonlyArray<Mutant> = [
     name: "the attempts of one fence count for the next",
     file: "publish/WritePartition.ts",
     find: `      this.#fenceAttempts = 0
-      for`,
-    replace: `      for`,
+      this.fences++`,
+    replace: `      this.fences++`,
     foundBy: "publish/WritePartition.test.ts",
     test: "has its own attempts"
   },

@@ -81,9 +81,9 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "an arena that is used again at once is taken for the open batch",
     file: "publish/Sink.ts",
     find: `    if (batch === undefined) return undefined
-    this.#buffer`,
+    this.buffer`,
     replace: `    if (batch === undefined || batch === open) return batch
-    this.#buffer`,
+    this.buffer`,
     foundBy: "publish/sinks.test.ts",
     test: "has the newest event where the one before was dropped"
   },
@@ -91,8 +91,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "who waits does not hear of room",
     file: "publish/Sink.ts",
     find: `    this.waiting.freed()
-    if (this.#closing === undefined ?`,
-    replace: `    if (this.#closing === undefined ?`,
+    this.changes.signal()`,
+    replace: `    this.changes.signal()`,
     foundBy: "publish/publishing.test.ts",
     test: "lets publish wait in turn"
   },
@@ -116,8 +116,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     name: "drops that could not be announced are announced again and again",
     file: "publish/Sink.ts",
     find: `    lane.isMarked = true
-    const [name`,
-    replace: `    const [name`,
+    const marked`,
+    replace: `    const marked`,
     foundBy: "publish/closing.test.ts",
     test: "a marker that is dropped too"
   },
@@ -133,9 +133,9 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a larger buffer does not take larger records",
     file: "publish/Sink.ts",
-    find: `    this.#buffer.configure(leg)
-    this.largest = Math.min(this.recordBytesMax, this.#buffer.bytesMax)`,
-    replace: `    this.#buffer.configure(leg)`,
+    find: `    this.buffer.configure(leg)
+    this.largest = Math.min(this.recordBytesMax, this.buffer.bytesMax)`,
+    replace: `    this.buffer.configure(leg)`,
     foundBy: "publish/sinks.test.ts",
     test: "takes larger records"
   },

@@ -37,8 +37,8 @@ export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
     name: "what is set aside is sent all the same",
     file: "publish/WriteLane.ts",
-    find: `const span = queued.spans.find(isQueued)`,
-    replace: `const [span] = queued.spans`,
+    find: `const span = queued.sent.find(isQueued)`,
+    replace: `const [span] = queued.sent`,
     foundBy: "publish/WriteLane.test.ts",
     test: "are followed by the next batch when one of them waits for its letter"
   },

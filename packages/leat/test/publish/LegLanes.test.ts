@@ -15,7 +15,9 @@ describe("the lanes of a leg", () => {
       makeRoom: () => undefined,
       appended: () => undefined,
       flushLane: () => undefined,
-      ready: () => undefined
+      ready: () => undefined,
+      moveOut: () => [],
+      moveIn: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     for (const partition of [0, 1, 2, 3]) expect(lanes.room(partition, 100)).toBeUndefined()
@@ -33,7 +35,9 @@ describe("the lanes of a leg", () => {
       makeRoom: () => undefined,
       appended: () => undefined,
       flushLane: () => undefined,
-      ready: () => undefined
+      ready: () => undefined,
+      moveOut: () => [],
+      moveIn: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     const range = { bucket: 4, from: 0, to: 1, reason: "Unavailable" }
@@ -57,7 +61,9 @@ describe("the lanes of a leg", () => {
       makeRoom: () => next as RecordBatch,
       appended: () => undefined,
       flushLane: () => undefined,
-      ready: () => undefined
+      ready: () => undefined,
+      moveOut: () => [],
+      moveIn: () => undefined
     }
     const lanes = new LegLanes(new Ledger().account("s", "memory/t", 1), maker)
     lanes.keep(0, { open } as PumpedLane)

@@ -6,7 +6,7 @@ import { Ledger } from "../../src/ledger/Ledger.ts"
 import type { Outlet } from "../../src/publish/Destinations.ts"
 import { Publisher } from "../../src/publish/Publisher.ts"
 import { Pumps } from "../../src/publish/Pumps.ts"
-import { Sink } from "../../src/publish/Sink.ts"
+import { Sink, type SinkOptions } from "../../src/publish/Sink.ts"
 import { TurnClock } from "../../src/publish/TurnClock.ts"
 import { wireWriter } from "../../src/record/WireWriter.ts"
 import type { Leg } from "../../src/routes/Route.ts"
@@ -23,6 +23,8 @@ export interface Side {
   readonly leg?: Partial<Leg>
   readonly faults?: FaultPlan
   readonly recordBytesMax?: number
+  /** What is spilled goes there; undefined: nothing is. */
+  readonly spill?: MemoryBroker
 }
 
 /** A record as it stands in the log. */
@@ -111,8 +113,15 @@ export const openPlaces = Effect.fnUntraced(function* (
     })
     const leg = legOf("abc".charAt(index), side)
     const transport = faultTransport(memoryTransport(broker), side.faults ?? {})
+    const { spill } = side
+    const spillTo = (disk: MemoryBroker) => (): ReturnType<NonNullable<SinkOptions["spill"]>> => {
+      const transport = memoryTransport(disk)
+      const place = { transport, topic: "spill", bytesMax: () => 1 << 20 }
+      return Effect.map(transport.openWriter("spill"), (writer) => ({ ...place, writer }))
+    }
     const sink = yield* Effect.orDie(
       Sink.open({
+        ...(spill === undefined ? {} : { spill: spillTo(spill) }),
         leg,
         pump: pumps.of(transport),
         ledger,

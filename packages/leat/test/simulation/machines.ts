@@ -38,7 +38,8 @@ const places = [
   "deadLettered",
   "dropped",
   "spilled",
-  "fellBack"
+  "fellBack",
+  "movedOut"
 ] as const satisfies ReadonlyArray<Place>
 const policy: Policy = [
   { on: ["Rejected"], then: "drop" },
@@ -73,6 +74,7 @@ class Exploring {
     deadLettering: 0,
     spilled: 0,
     fellBack: 0,
+    movedOut: 0,
     stored: 0,
     deadLettered: 0,
     dropped: 0

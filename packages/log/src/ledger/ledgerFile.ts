@@ -51,6 +51,8 @@ const Leg = Schema.Struct({
   deadLettering: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   fellBack: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   recovered: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  movedIn: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  movedOut: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   spilled: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   balanced: Schema.Boolean
 })

@@ -115,7 +115,7 @@ const lossesOf = Effect.fnUntraced(function* (
 })
 
 function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: ReadonlyArray<IdRange>): CrashLoss {
-  const { stream, sink, epoch, admitted } = leg
+  const { stream, sink, epoch, admitted, movedIn, movedOut } = leg
   const sequences = file.streams.find((row) => row.stream === stream)?.sequences ?? []
   const dropped = sumOf(leg.dropped)
   const stored = storedOf(
@@ -123,7 +123,7 @@ function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: Reado
     ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
   )
   // A record that was given up although it may be stored, and is, counts in both.
-  const missing = Math.max(0, admitted - stored - sumOf(leg.deadLettered) - dropped)
+  const missing = Math.max(0, admitted + movedIn - movedOut - stored - sumOf(leg.deadLettered) - dropped)
   const spilled = Math.min(missing, leg.spilled + leg.fellBack)
   return { stream, sink, epoch, admitted, stored, dropped, spilled, crashLost: missing - spilled }
 }

@@ -101,7 +101,9 @@ export class SinkSpill implements DrainHome {
 
   /** Records of a lane are in the spill. */
   add({ account, partition }: PumpedLane, { queued, from, to, mayBeStored }: Span, base: Position): void {
-    this.spill.add(partition.partition, { account, batch: queued.batch, from, to, mayBeStored }, base)
+    const { batch } = queued
+    const isDoubtful = mayBeStored || batch.isDoubtful
+    this.spill.add(partition.partition, { account, batch, from, to, mayBeStored: isDoubtful }, base)
   }
 
   driven(partition: number): void {
