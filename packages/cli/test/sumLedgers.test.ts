@@ -23,7 +23,16 @@ const leg = fc
     const all = Object.values(rest).reduce((sum, one) => sum + one, deadLettered + dropped)
     const admitted = Math.max(0, all - recovered - movedIn)
     const reasons = { deadLettered: { Rejected: deadLettered }, dropped: { Timeout: dropped } }
-    return { stream: "s", sink: "main/s", epoch: 1, ...rest, ...reasons, admitted, movedIn, recovered: all - admitted - movedIn }
+    return {
+      stream: "s",
+      sink: "main/s",
+      epoch: 1,
+      ...rest,
+      ...reasons,
+      admitted,
+      movedIn,
+      recovered: all - admitted - movedIn
+    }
   })
 
 it("what became of events is all that was admitted, or left by an earlier process", () => {

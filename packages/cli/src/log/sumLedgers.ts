@@ -79,7 +79,16 @@ export function sumLedgers(ledgers: ReadonlyArray<AnnouncedLedger>) {
 function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: AnnouncedLedger["legs"][number]): void {
   const { stream, sink, epoch } = leg
   const sum = of(legs, `${stream}\n${sink}`, () => {
-    const counts = { admitted: 0, recovered: 0, movedIn: 0, movedOut: 0, stored: 0, fellBack: 0, deadLettered: 0, dropped: 0 }
+    const counts = {
+      admitted: 0,
+      recovered: 0,
+      movedIn: 0,
+      movedOut: 0,
+      stored: 0,
+      fellBack: 0,
+      deadLettered: 0,
+      dropped: 0
+    }
     return { stream, sink, ...counts, pending: 0, crashLost: 0, unknown: 0 }
   })
   const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering + leg.spilled

@@ -30,7 +30,8 @@ export function countEnded(
 /** Counts the records of a batch that was another leg's. */
 export function countMovedIn(account: WriteAccount, batch: RecordBatch, journal: Journal | undefined): void {
   account.movedIn += batch.count
-  for (let index = 0; journal !== undefined && index < batch.count; index++)
+  if (journal === undefined) return
+  for (let index = 0; index < batch.count; index++)
     journal.moved(account, batch.bucket[index] ?? 0, batch.seq[index] ?? 0, "movedOut", "queued")
 }
 

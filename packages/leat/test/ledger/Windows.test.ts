@@ -24,6 +24,8 @@ const distanceOf = (lengthMs: number) => distances.find(([reach]) => lengthMs <=
 const names = [
   "admitted",
   "recovered",
+  "movedIn",
+  "movedOut",
   "stored",
   "fellBack",
   "spilled",
@@ -36,6 +38,8 @@ type Totals = Record<(typeof names)[number], number>
 const zeros = (): Totals => ({
   admitted: 0,
   recovered: 0,
+  movedIn: 0,
+  movedOut: 0,
   stored: 0,
   fellBack: 0,
   spilled: 0,
@@ -48,12 +52,12 @@ function count(account: WriteAccount, totals: Totals, name: (typeof names)[numbe
   const [kind, reason = ""] = name.split(" ")
   totals[name] += by
   // Nothing ends, or is spilled, that was not admitted.
-  if (kind !== "admitted" && kind !== "recovered" && by > 0) {
+  if (kind !== "admitted" && kind !== "recovered" && kind !== "movedIn" && by > 0) {
     totals.admitted += by
     account.admitted += by
   }
   if (kind === "dropped" || kind === "deadLettered") account[kind][reason] = (account[kind][reason] ?? 0) + by
-  else account[kind as "admitted" | "recovered" | "stored" | "fellBack" | "spilled"] += by
+  else account[kind as "admitted" | "recovered" | "movedIn" | "movedOut" | "stored" | "fellBack" | "spilled"] += by
 }
 
 /** Times between two steps: from a turn to a machine that sleeps for a week; and a clock that goes back. */
@@ -120,6 +124,8 @@ describe("a window", () => {
                 epoch: 1,
                 admitted: risen("admitted"),
                 recovered: risen("recovered"),
+                movedIn: risen("movedIn"),
+                movedOut: risen("movedOut"),
                 stored: risen("stored"),
                 fellBack: risen("fellBack"),
                 dropped: withoutZeros({ a: risen("dropped a"), b: risen("dropped b") }),

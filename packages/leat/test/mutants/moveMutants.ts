@@ -1,9 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const over = "publish/moveOver.test.ts"
-const moves = "publish/moves.test.ts"
 const leaving = "publish/leaving.test.ts"
-const any = "keeps what it admits, in order, whatever is drawn"
 
 /** Planted where what the lanes of one leg hold moves to those of another, and where lanes are left. */
 export const moveMutants: ReadonlyArray<Mutant> = [
@@ -12,8 +10,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     file: "publish/WriteLane.ts",
     find: `isInFront ? 0 : this.#queue.length`,
     replace: `this.#queue.length`,
-    foundBy: moves,
-    test: any
+    foundBy: over,
+    test: "goes in front of what was offered since"
   },
   {
     name: "what goes back when a move is called off goes in front",
@@ -47,8 +45,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     find: `    batch.follow(from, index)
 `,
     replace: ``,
-    foundBy: moves,
-    test: any
+    foundBy: over,
+    test: "goes in front of what was offered since"
   },
   {
     name: "who waits for all that a lane holds hears nothing more of what moves",
@@ -75,12 +73,12 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     test: "moves with what is in doubt only after the fence"
   },
   {
-    name: "lanes are settled while something is in doubt",
+    name: "lanes are settled while something is on its way to the dead letters",
     file: "publish/leaving.ts",
     find: `isFenced(!isUnsettled(leg))`,
     replace: `isFenced(true)`,
-    foundBy: moves,
-    test: any
+    foundBy: leaving,
+    test: "have a letter on its way"
   },
   {
     name: "drops that were to be announced are forgotten with a move",
@@ -97,8 +95,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     find: `        this.#drops.takeBack(span)
         this.#end(queued.batch, span, place, ending)`,
     replace: `        this.#end(queued.batch, span, place, ending)`,
-    foundBy: moves,
-    test: any
+    foundBy: over,
+    test: "has drops announced that were on their way"
   },
   {
     name: "what moves in is admitted once more",
@@ -130,8 +128,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     file: "publish/LaneQueue.ts",
     find: `ending: isThere(part.from) ? "stored" : "movedOut"`,
     replace: `ending: isThere(part.from) ? "movedOut" : "movedOut"`,
-    foundBy: moves,
-    test: any
+    foundBy: over,
+    test: "ends as stored where somebody has read"
   },
   {
     name: "what moves keeps the partition that it had",
@@ -195,8 +193,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody hears that a lane is empty",
     file: "publish/Changes.ts",
-    find: `for (const wake of this.#waiting) wake.signal()`,
-    replace: ``,
+    find: `wake.signal()`,
+    replace: `void wake`,
     foundBy: leaving,
     test: "are settled while they wait"
   }

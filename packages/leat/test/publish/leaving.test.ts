@@ -30,6 +30,7 @@ describe("the lanes of a leg", () => {
       Effect.gen(function* () {
         const { place } = yield* openOne({})
         yield* Effect.timeout(Effect.all([settled(place.outlet), drained(place.outlet)]), 1)
+        expect(isUnsettled(place.outlet)).toBe(false)
       })
     ))
 

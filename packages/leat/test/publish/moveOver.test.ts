@@ -111,6 +111,24 @@ describe("what a leg has not sent in time", () => {
       })
     ))
 
+  it("has drops announced that were on their way with a record of which nobody knows what became", () =>
+    story(
+      Effect.gen(function* () {
+        const leg = { overflow: "dropOldest", bufferBytesMax: 4096, batchBytes: 1024 } as const
+        const pair = yield* stuck({ partitions: 1, leg, faults: { send: () => ({ kind: "cut" }) } })
+        const { old, next, offer, turn, leave, move } = pair
+        for (let at = 0; at < 20; at++) offer("k", `${at} ${"x".repeat(300)}`)
+        yield* Effect.sleep(1)
+        turn()
+        yield* leave()
+        const { events } = move()
+        next.outlet.lanes.gate(false)
+        yield* drained(next.outlet)
+        const told = next.log.flatMap(({ dropped }) => dropped).reduce((sum, { from, to }) => sum + to - from, 0)
+        expect([old.log, told, next.log.length]).toEqual([[], 20 - events, events])
+      })
+    ))
+
   it("is told to a journal, in both its legs", () =>
     story(
       Effect.gen(function* () {

@@ -115,9 +115,9 @@ export const openPlaces = Effect.fnUntraced(function* (
     const transport = faultTransport(memoryTransport(broker), side.faults ?? {})
     const { spill } = side
     const spillTo = (disk: MemoryBroker) => (): ReturnType<NonNullable<SinkOptions["spill"]>> => {
-      const transport = memoryTransport(disk)
-      const place = { transport, topic: "spill", bytesMax: () => 1 << 20 }
-      return Effect.map(transport.openWriter("spill"), (writer) => ({ ...place, writer }))
+      const inner = memoryTransport(disk)
+      const place = { transport: inner, topic: "spill", bytesMax: () => 1 << 20 }
+      return Effect.map(inner.openWriter("spill"), (writer) => ({ ...place, writer }))
     }
     const sink = yield* Effect.orDie(
       Sink.open({
