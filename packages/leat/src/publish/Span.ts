@@ -104,13 +104,13 @@ export function halvesOf(part: Span): ReadonlyArray<Span> {
   ]
 }
 
-/** A range in parts that follow each other: records of which `of` says the same. */
+/** A range in parts that follow each other: records of which `of` says the same. What it announces its first record does. */
 export function partsOf(span: Span, of: (index: number) => unknown): ReadonlyArray<Span> {
   const parts: Array<Span> = []
   for (let from = span.from; from < span.to;) {
     let to = from + 1
     while (to < span.to && of(to) === of(from)) to++
-    parts.push({ ...span, from, to })
+    parts.push({ ...span, from, to, said: from === span.from ? span.said : nothing })
     from = to
   }
   return parts

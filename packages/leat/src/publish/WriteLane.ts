@@ -308,9 +308,10 @@ export class WriteLane implements QueueOwner {
       for (const { span, place, ending } of parts) {
         // Its answer, or that of its letter, may come when this is another's lane.
         if (place !== "queued" || span.mayBeSpilled) this.isSealed = true
-        this.#drops.takeBack(span)
         this.#end(queued.batch, span, place, ending)
-        if (ending === "movedOut") take(queued.batch, span)
+        if (ending === "stored") continue
+        this.#drops.takeBack(span)
+        take(queued.batch, span)
       }
       this.#removeEnded(queued)
     }

@@ -93,8 +93,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     name: "drops that a record was to announce stay with it when that moves",
     file: "publish/WriteLane.ts",
     find: `        this.#drops.takeBack(span)
-        this.#end(queued.batch, span, place, ending)`,
-    replace: `        this.#end(queued.batch, span, place, ending)`,
+        take(`,
+    replace: `        take(`,
     foundBy: over,
     test: "has drops announced that were on their way"
   },
@@ -122,6 +122,14 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: over,
     test: "takes along what is on its way"
+  },
+  {
+    name: "each part of a range announces what the range was to",
+    file: "publish/Span.ts",
+    find: `said: from === span.from ? span.said : nothing })`,
+    replace: `said: span.said })`,
+    foundBy: "publish/writeModel.test.ts",
+    test: "says what its model says, whatever is drawn"
   },
   {
     name: "what is stored, as somebody has read, moves all the same",

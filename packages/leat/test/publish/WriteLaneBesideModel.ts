@@ -11,7 +11,7 @@ import { droppedHeader, readDropNotice } from "../../src/record/DropNotice.ts"
 import { RecordBatch } from "../../src/record/RecordBatch.ts"
 import { type Run, TransportError } from "../../src/transport/index.ts"
 import { WriteModel } from "./WriteModel.ts"
-import { type Answer, type Batch, type Range, type Ruling, textsOf } from "./writeModelParts.ts"
+import { type Answer, type Batch, type ModelRecord, type Range, type Ruling, textsOf } from "./writeModelParts.ts"
 
 const policy: Policy = [
   { on: ["Rejected"], retry: { times: 1, baseMs: 7, jitter: 0 }, then: "drop" },
@@ -56,7 +56,8 @@ export const moveDrawn = fc.record({
     { weight: 4, arbitrary: fc.constant("letters" as const) },
     { weight: 2, arbitrary: fc.constantFrom("refuse" as const, "dropBatch" as const) },
     { weight: 1, arbitrary: fc.constantFrom("begin" as const, "mark" as const, "await" as const, "flush" as const) },
-    { weight: 1, arbitrary: fc.constantFrom("gate" as const, "dropDoubt" as const, "announce" as const) }
+    { weight: 1, arbitrary: fc.constantFrom("gate" as const, "dropDoubt" as const, "announce" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("moveIn" as const, "moveOut" as const) }
   ),
   at: fc.nat(5),
   answers: fc.oneof(
@@ -155,6 +156,8 @@ export class WriteLaneBesideModel {
     else if (does === "dropBatch") this.#dropBatch(at)
     else if (does === "await") this.#await()
     else if (does === "letters") this.#letters(move)
+    else if (does === "moveOut") this.#moveOut(at)
+    else if (does === "moveIn") this.#moveIn(at)
     else if (does === "refuse") {
       lane.refused(7, this.#seq, "overflow")
       model.refused(7, this.#seq++, "overflow")
@@ -195,7 +198,7 @@ export class WriteLaneBesideModel {
   /** What the lane says, in the form of `model.facts`. */
   get facts(): WriteModel["facts"] {
     const lane = this.#lane
-    const { admitted, stored, deadLettered, dropped, droppedMayBeStored } = lane.account
+    const { admitted, movedIn, movedOut, stored, deadLettered, dropped, droppedMayBeStored } = lane.account
     const census: Array<string> = []
     lane.census((batch, from, to, place) => {
       if (to > from) census.push(`${batch.seq.subarray(from, to).join(" ")} ${place}`)
@@ -203,6 +206,8 @@ export class WriteLaneBesideModel {
     return {
       account: {
         admitted,
+        movedIn,
+        movedOut,
         stored,
         deadLettered: { ...deadLettered },
         dropped: { ...dropped },
@@ -340,6 +345,46 @@ export class WriteLaneBesideModel {
     const seqs = span.queued.batch.seq.subarray(span.from, span.to)
     this.#lane.letterAnswered(span, failure, all)
     if (!isOld) this.#model.letterAnswered(Array.from(seqs), failure, all, "c/t.undelivered")
+  }
+
+  #moveOut(at: number): void {
+    const { isSealed } = this.#lane
+    const isStored = (seq: number) => seq % 2 === at % 2
+    const taken: Array<number> = []
+    const drops = this.#lane.moveOut(
+      (_, seq) => isStored(seq),
+      ({ seq }, { from, to }) => taken.push(...seq.subarray(from, to))
+    )
+    const expected = this.#model.moveOut(isStored)
+    expect(taken).toEqual(expected.taken)
+    expect(textsOf(drops)).toEqual(expected.told.toSorted())
+    expect(this.#lane.isSealed).toBe(this.#model.isSealed)
+    // A lane that has to wait for an answer is used by nobody else. This one goes on.
+    this.#lane.isSealed = this.#model.isSealed = isSealed
+  }
+
+  #moveIn(at: number): void {
+    if (this.#lane.isSealed) return
+    const { isUnsent } = this.#lane
+    if (isUnsent) expect(this.#model.isUnsent).toBe(true)
+    const records = Array.from({ length: 1 + (at % 3) }, () =>
+      Array.from({ length: 1 + (at % 2) }, (): ModelRecord => {
+        return { bucket: at & 1, seq: this.#seq++, isMarker: false, timeMs: at * 100, waiters: [] }
+      })
+    )
+    const batches = records.map((ofBatch) => {
+      const batch = new RecordBatch(64)
+      batch.arena.fill(0)
+      for (const { bucket, seq, timeMs } of ofBatch) commit(batch, bucket, seq, timeMs, "event")
+      return batch
+    })
+    const isInFront = isUnsent && at < 4
+    const all = this.#lane.moveIn(batches, isInFront)
+    const expected = this.#model.moveIn(records, isInFront)
+    for (const [index, batch] of expected.entries()) {
+      const queued = all[index]
+      if (queued !== undefined) this.#queued.push([queued, batch])
+    }
   }
 
   #dropBatch(at: number): void {

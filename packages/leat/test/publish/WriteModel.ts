@@ -20,6 +20,8 @@ export class WriteModel {
   isSealed = false
   dueMs = Infinity
   admitted = 0
+  movedIn = 0
+  movedOut = 0
   stored = 0
   deadLettered: Record<string, number> = {}
   dropped: Record<string, number> = {}
@@ -209,6 +211,60 @@ export class WriteModel {
     this.#replace(batch, range, left)
   }
 
+  /** All leaves, but for what may be stored and is, as `isStored` says. Returns the records that go, and the drops that are left to announce. */
+  moveOut(isStored: (seq: number) => boolean): {
+    readonly taken: ReadonlyArray<number>
+    readonly told: ReadonlyArray<string>
+  } {
+    this.open = undefined
+    const taken: Array<number> = []
+    for (const batch of this.batches.slice()) {
+      for (const range of batch.ranges) {
+        const { state } = range
+        if (state !== "queued") this.isSealed = true
+        if (state === "inFlight") batch.isReusable = false
+        const couldBeStored = range.mayBeStored || state === "inFlight"
+        const first = range.records[0]
+        // What is stored has announced it.
+        if (!(couldBeStored && first !== undefined && isStored(first.seq)))
+          this.unannounced = [...this.unannounced, ...range.said]
+        range.state = "ended"
+        for (const record of range.records) {
+          if (couldBeStored && isStored(record.seq)) this.#store({ ...range, records: [record] }, state)
+          else {
+            this.#move([record], state, "movedOut")
+            if (!record.isMarker) this.movedOut++
+            taken.push(record.seq)
+          }
+        }
+      }
+      batch.ranges = []
+      this.#recycle(batch)
+    }
+    const told = this.unannounced
+    this.unannounced = []
+    return { taken, told }
+  }
+
+  /** Whether nothing of it was tried. */
+  get isUnsent(): boolean {
+    return this.#all.every(({ state, attempts, mayBeStored }) => state === "queued" && attempts === 0 && !mayBeStored)
+  }
+
+  /** Batches of another lane's events, in front of all others or behind them. */
+  moveIn(batches: ReadonlyArray<ReadonlyArray<ModelRecord>>, isInFront: boolean): ReadonlyArray<Batch> {
+    if (!isInFront) this.flush()
+    const all = batches.map((records): Batch => {
+      this.movedIn += records.length
+      this.#move(records, "movedOut", "queued")
+      return { id: this.#begun++, ranges: [rangeOf(records)], bytes: 0, isReusable: true }
+    })
+    const own = this.batches.filter((one) => one !== this.open)
+    const open = this.open === undefined ? [] : [this.open]
+    this.batches = isInFront ? [...all, ...this.batches] : [...own, ...all, ...open]
+    return all
+  }
+
   /** One more waits for every event that has not ended. */
   await(): void {
     const records = this.#all.flatMap((range) => range.records.filter(({ isMarker }) => !isMarker))
@@ -240,12 +296,14 @@ export class WriteModel {
       isSealed,
       lingerDueMs,
       mayBeStored,
+      movedIn,
+      movedOut,
       retries,
       stored
     } = this
     const unannounced = this.unannounced.toSorted()
     return {
-      account: { admitted, stored, deadLettered, dropped, mayBeStored },
+      account: { admitted, movedIn, movedOut, stored, deadLettered, dropped, mayBeStored },
       moves: this.#moves.splice(0).toSorted(),
       census,
       pending: batches.reduce((sum, batch) => sum + countOf(batch), 0),
@@ -309,9 +367,9 @@ export class WriteModel {
     ]
   }
 
-  #store({ records }: Range): void {
+  #store({ records }: Range, from = "inFlight"): void {
     this.stored += records.filter(({ isMarker }) => !isMarker).length
-    this.#move(records, "inFlight", "stored")
+    this.#move(records, from, "stored")
     this.#tell(records, (waiter) => waiter.stored++)
   }
 

@@ -16,7 +16,8 @@ const of = (from: string, ...into: ReadonlyArray<string>) => into.map((to) => `$
 /** From which place to which, with the reason: all that a lane can do. */
 const wanted = [
   ...of("nowhere", "queued none", "dropped overflow"),
-  ...of("queued", "inFlight none", "dropped overflow", "dropped closed"),
+  ...of("movedOut", "queued none"),
+  ...of("queued", "inFlight none", "dropped overflow", "dropped closed", "movedOut none", "stored none"),
   ...of(
     "inFlight",
     "stored none",
@@ -25,10 +26,11 @@ const wanted = [
     "dropped Rejected",
     "dropped Timeout",
     "dropped closed",
-    "deadLettering none"
+    "deadLettering none",
+    "movedOut none"
   ),
-  ...of("deadLettering", "deadLettered Corrupt", "queued none", "dropped closed"),
-  ...of("inDoubt", "queued none", "dropped doubted", "dropped closed")
+  ...of("deadLettering", "deadLettered Corrupt", "queued none", "dropped closed", "movedOut none", "stored none"),
+  ...of("inDoubt", "queued none", "dropped doubted", "dropped closed", "movedOut none", "stored none")
 ].toSorted()
 
 function tellBoth(rules: Rules, moves: ReadonlyArray<Move>, later: ReadonlyArray<Move>, seen: Set<string>): void {
