@@ -190,6 +190,14 @@ export const moveMutants: ReadonlyArray<Mutant> = [
     test: "are drained when the spill has sent on"
   },
   {
+    name: "lanes are waited for by what a spill holds of other streams",
+    file: "publish/leaving.ts",
+    find: `if (account.stream !== stream) ofOthers += account.spilled`,
+    replace: `if (account.stream === "") ofOthers += account.spilled`,
+    foundBy: leaving,
+    test: "are drained while the spill holds what is another"
+  },
+  {
     name: "what is behind a gate goes into the spill of a sink that closes",
     file: "publish/Sink.ts",
     find: `if (lane.isEmpty || lane.isGated) continue`,

@@ -3,9 +3,13 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { MemoryBroker } from "leat"
 import type { SendFault } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { hash } from "../../src/record/Key.js"
 import { drained, isUnsettled, settled } from "../../src/publish/leaving.js"
 import { openPlaces, type Place, type Side } from "./movePair.js"
 import { note, story } from "./stories.js"
+
+const keys = Array.from({ length: 10 }, (_, at) => `key ${at}`)
+const viewOf = (text: string) => new DataView(new TextEncoder().encode(text).buffer)
 
 const away: SendFault = { kind: "fail", reason: "Unavailable" }
 
@@ -115,6 +119,28 @@ describe("the lanes of a leg", () => {
         isAway = false
         yield* Effect.timeout(Fiber.join(both.empty.fiber), "1 minute")
         expect(place.texts).toEqual(["1", "2"])
+      })
+    ))
+
+  it("are drained while the spill holds what is another stream's, of another partition", () =>
+    story(
+      Effect.gen(function* () {
+        const send = ({ partition }: { readonly partition: number }) => (partition === 1 ? away : undefined)
+        const { place, publisher, another, ledger } = yield* openOne({
+          partitions: 2,
+          spill: new MemoryBroker({ partitions: 2 }),
+          leg: { policy: [{ on: ["Unavailable"], then: "spill" }] },
+          faults: { send }
+        })
+        const others = another(place)
+        for (const key of keys) others.offer(note(key, "other"))
+        yield* Effect.sleep("10 seconds")
+        expect(ledger.snapshot().legs[1]?.spilled).toBeGreaterThan(0)
+        const own = keys.find((one) => (hash(viewOf(one), one.length) % 12) % 2 === 0) ?? ""
+        publisher.offer(note(own, "mine"))
+        yield* Effect.timeout(drained(place.outlet), 100)
+        expect(place.texts).toContain("mine")
+        expect(place.texts.filter((text) => text === "other").length).toBeLessThan(10)
       })
     ))
 

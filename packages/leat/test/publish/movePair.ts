@@ -71,6 +71,8 @@ export interface Pair {
   readonly ledger: Ledger
   readonly publisher: Publisher<Note>
   readonly places: ReadonlyArray<Place>
+  /** Of another stream that goes to a place. */
+  readonly another: (place: Place) => Publisher<Note>
 }
 
 const legOf = (cluster: string, { epoch, leg }: Side): Leg => ({
@@ -138,7 +140,13 @@ export const openPlaces = Effect.fnUntraced(function* (
     places.push(new Place(leg.sink, broker, { sink, lanes: sink.lanesOf(account), wire, account, isRequired: true }))
   }
   const publisher = new Publisher(contract, destinationsOf(places[0]), ledger, turnClock)
-  return { ledger, publisher, places }
+  const another = ({ sink, outlet }: Place) => {
+    const other = noteContract({ buckets: 12, stream: "test.others", name: "test.Other" })
+    const account = ledger.account(other.stream, sink.leg.sink, 1)
+    const outlets = [{ ...outlet, account, lanes: sink.lanesOf(account) }]
+    return new Publisher(other, { outlets, closed: [], level: "stored", notDurable: undefined }, ledger, turnClock)
+  }
+  return { ledger, publisher, places, another }
 })
 
 export function destinationsOf(...places: ReadonlyArray<Place | undefined>) {
