@@ -18,6 +18,7 @@ import type {
 import type { EventContext, Surroundings } from "./record/ContextHeaders.ts"
 import type { EventId } from "./record/EventId.ts"
 import type { Ledger } from "./ledger/Ledger.ts"
+import type { Whereabouts } from "./consume/Whereabouts.ts"
 import type { Publisher } from "./publish/Publisher.ts"
 import { Publishing } from "./publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
@@ -37,6 +38,8 @@ export interface StreamParts<T> {
   readonly readTransport: () => Transport
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
+  /** Where the stream lies while somebody moves it; absent: nobody ever does. */
+  readonly whereabouts?: Whereabouts | undefined
   /** The groups that read in this leat. */
   readonly groups: ReadGroups
   /** Scope in which subscriptions run when the caller's has ended is never used: this one bounds both. */

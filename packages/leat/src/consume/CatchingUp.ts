@@ -31,12 +31,18 @@ const toldMax = 5
 
 const unanswered = "the transport has not said where its partitions end"
 
-export interface CatchingUpParts<T> {
+/** What is asked of the lanes that are held here. */
+export type CaughtSource = Pick<
+  Source<never>,
+  "ends" | "haltedBefore" | "isHandling" | "lanesTaken" | "progressOf" | "startOf" | "watch"
+>
+
+export interface CatchingUpParts {
   readonly group: string
   readonly stream: string
-  readonly source: Source<T>
+  readonly source: CaughtSource
   /** Beside it: they are not waited for, but one of its handlers may wait. */
-  readonly besides: ReadonlyArray<Pick<SideTopics<T>, "isHandling">>
+  readonly besides: ReadonlyArray<Pick<SideTopics<never>, "isHandling">>
   /** Runs the source. */
   readonly fiber: Fiber.Fiber<never, TransportError>
   /** Of the group, as they are when asked. */
@@ -45,7 +51,7 @@ export interface CatchingUpParts<T> {
 }
 
 /** Completes when the group has settled what is stored now. */
-export function caughtUp<T>(parts: CatchingUpParts<T>): Effect.Effect<void, NotCaughtUp | TransportError> {
+export function caughtUp(parts: CatchingUpParts): Effect.Effect<void, NotCaughtUp | TransportError> {
   return Effect.acquireUseRelease(
     Effect.sync(() => new CatchingUp(parts)),
     (catching) => catching.run,
@@ -62,8 +68,8 @@ export function firstToDo({ start, end, settled }: PartitionBounds, begin: Posit
   return from < start || from > end ? start : from
 }
 
-class CatchingUp<T> {
-  readonly #parts: CatchingUpParts<T>
+class CatchingUp {
+  readonly #parts: CatchingUpParts
   readonly #wake: Wake
   /** To be called when nobody waits any more. */
   readonly leave: () => void
@@ -83,7 +89,7 @@ class CatchingUp<T> {
   #movedAtMs = 0
   #isTold = false
 
-  constructor(parts: CatchingUpParts<T>) {
+  constructor(parts: CatchingUpParts) {
     this.#parts = parts
     this.#wake = new Wake(parts.scheduler)
     const changed = () => this.#wake.signal()
@@ -202,7 +208,7 @@ class CatchingUp<T> {
     }
   }
 
-  #progressHere(partition: number, end: Position): ReturnType<Source<T>["progressOf"]> {
+  #progressHere(partition: number, end: Position): ReturnType<CaughtSource["progressOf"]> {
     return this.#strange.has(partition) ? undefined : this.#parts.source.progressOf(partition, end)
   }
 

@@ -12,25 +12,24 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { caughtUp, firstToDo } from "./CatchingUp.ts"
-import { Consumer } from "./Consumer.ts"
+import { caughtUp } from "./CatchingUp.ts"
+import type { Place } from "../control/ControlRecord.ts"
 import type { Contract } from "../contract/Contract.ts"
-import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { type DeliveryInfo, RecordDelivery } from "./DeliveryInfo.ts"
 import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
-import { FallbackTopics, type ReadFallback } from "./FallbackTopics.ts"
+import type { ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
 import { onceEach } from "./onceEach.ts"
-import { type HandedOver, pullOf } from "./pullOf.ts"
-import { SideTopics } from "./SideTopics.ts"
-import { Source } from "./Source.ts"
+import { ReadPlaces } from "./ReadPlaces.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
+import type { Whereabouts } from "./Whereabouts.ts"
 import { processDuration } from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
@@ -60,9 +59,11 @@ export interface ConsumingParts<T> {
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
   readonly readTransport: () => Transport
-  /** Where what is read may stand too. */
-  readonly readFallbacks: () => ReadonlyArray<ReadFallback>
+  /** Where what is read may stand too; undefined: nowhere. */
+  readonly readFallback: () => ReadFallback | undefined
   readonly settings: (group: string) => SubscriptionSettings
+  /** Where the stream lies while somebody moves it; absent: nobody ever does. */
+  readonly whereabouts?: Whereabouts | undefined
   /** Scope in which subscriptions run, beside the caller's: each ends with the first of the two. */
   readonly scope: Scope.Scope
   readonly scheduler: Scheduler.Scheduler
@@ -71,14 +72,10 @@ export interface ConsumingParts<T> {
 /** A subscription that runs, and what it was asked for in code. */
 interface RunningSubscription<T> {
   readonly subscription: Subscription
-  readonly source: Source<T>
-  readonly besides: Besides<T>
+  readonly places: ReadPlaces<T>
   readonly group: string
   readonly options: HandleOptions
 }
-
-/** What is read beside the topic of the stream. */
-type Besides<T> = readonly [SideTopics<T>, ...ReadonlyArray<FallbackTopics<T>>]
 
 /** A subscription, and the fiber that it runs in. */
 interface Started {
@@ -108,7 +105,7 @@ export class Consuming<T> {
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
     })
   }
 
@@ -127,47 +124,40 @@ export class Consuming<T> {
         onTombstone: options.onTombstone,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
     })
   }
 
-  /** `stopped`: when it is done the subscription ends, and waits for what the consumer has in his hands. */
-  subscribe(
-    group: string,
-    options: SubscribeOptions,
-    stopped?: Effect.Effect<void>
-  ): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+  subscribe(group: string, options: SubscribeOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
         const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
         if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
-        const queue = yield* Queue.unbounded<HandedOver<T>, TransportError | Cause.Done>()
+        const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, handler, new Consumer())
-        if (stopped !== undefined)
-          yield* Effect.forkScoped(
-            Effect.andThen(
-              stopped,
-              Effect.sync(() => fiber.interruptUnsafe())
-            )
-          )
+        const { fiber } = yield* this.#start(group, options, handler, true)
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
         })
-        return Stream.fromPull(Effect.succeed(pullOf(queue)))
+        return Stream.fromPull(Effect.succeed(Effect.map(nextOf(queue), (delivery) => [delivery] as const)))
       })
     )
   }
 
   bounds(group: string | undefined): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
-    const transport = this.#parts.readTransport()
-    const wrong = group === undefined ? undefined : groupFault(group)
-    if (wrong === undefined) return transport.bounds(this.#parts.readLeg().topic, group)
-    return Effect.fail(
-      new TransportError({ reason: "Rejected", transport: transport.name, operation: "bounds", detail: wrong })
-    )
+    return Effect.suspend(() => {
+      const { readTransport, readLeg, whereabouts } = this.#parts
+      const wrong = group === undefined ? undefined : groupFault(group)
+      if (wrong !== undefined) {
+        const transport = readTransport().name
+        return Effect.fail(new TransportError({ reason: "Rejected", transport, operation: "bounds", detail: wrong }))
+      }
+      const open = whereabouts?.placement()?.epochs.findLast(({ begin }) => begin !== undefined)
+      if (whereabouts === undefined || open === undefined) return readTransport().bounds(readLeg().topic, group)
+      return boundsIn(whereabouts, open.place, group)
+    })
   }
 
   /** Those that run. */
@@ -177,8 +167,7 @@ export class Consuming<T> {
 
   /** Another table is in force: subscriptions that run go on with its settings, where they were not given others in code. */
   configure(): void {
-    for (const { source, besides, group, options } of this.#running ?? [])
-      for (const one of [source, ...besides]) one.configure(this.#settings(group, options))
+    for (const { places, group, options } of this.#running ?? []) places.configure(this.#settings(group, options))
   }
 
   #settings(group: string, { concurrency, dedupe, from, policy, retryTopics }: HandleOptions): SubscriptionSettings {
@@ -197,7 +186,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    consumer?: Consumer
+    isTaken: boolean
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       // What begins after the end would be ended at once, and nobody would be told.
@@ -205,12 +194,8 @@ export class Consuming<T> {
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
       return yield* Effect.acquireRelease(
-        Effect.suspend(() => this.#enter(group, options, handler, consumer, context)),
-        (started) =>
-          Effect.suspend(() => {
-            consumer?.goes()
-            return Fiber.interrupt(started.fiber)
-          })
+        Effect.suspend(() => this.#enter(group, options, handler, isTaken, context)),
+        (started) => Fiber.interrupt(started.fiber)
       )
     })
   }
@@ -220,17 +205,15 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    consumer: Consumer | undefined,
+    isTaken: boolean,
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
-    const { contract, groups, readLeg, readTransport, ledger, scheduler, scope } = this.#parts
+    const { contract, groups, readLeg, readTransport, whereabouts, ledger, scheduler, scope } = this.#parts
     const { inbox } = options
     const settings = this.#settings(group, options)
     const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
-    const taken = groups.enter(leg, group, contract.stream)
-    if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
       topic: leg.topic,
@@ -242,57 +225,47 @@ export class Consuming<T> {
       ledger,
       decode: (value) => this.#decode(value),
       handler: inbox === undefined ? handler : onceEach(handler, inbox, group),
-      consumer,
+      isTaken,
       duration: processDuration(context),
       context,
       scheduler
     }
-    const source = new Source<T>({ ...sourceOptions, onMoved: (tier) => sides.movedTo(tier) }, settings)
-    const sides = new SideTopics<T>(sourceOptions, settings, source.signs)
+    const fallback = this.#parts.readFallback()
+    const places = new ReadPlaces<T>({ options: sourceOptions, leg, fallback, groups, whereabouts }, settings)
+    const taken = places.enter()
+    if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
     // Counts of a group are there from when it is read, and not only from its first lane.
     ledger.group(group, contract.stream)
-    const fallbacks = this.#parts
-      .readFallbacks()
-      .map((fallback) => new FallbackTopics<T>(sourceOptions, settings, fallback, source.signs))
-    const besides: Besides<T> = [sides, ...fallbacks]
     const waitsMs = () => this.#settings(group, options).retryDelaysMs.reduce((sum, delayMs) => sum + delayMs, 0)
     const forgetting = inbox === undefined ? Effect.never : forgetIds(inbox, group, contract.stream, waitsMs)
-    const reading = Effect.interruptible(
-      Effect.raceAllFirst([source.run, ...besides.map(({ run }) => run), forgetting])
-    )
+    const reading = Effect.interruptible(Effect.raceAllFirst([places.run, forgetting]))
     return Effect.map(Effect.forkIn(reading, scope, { startImmediately: true }), (fiber) => {
-      const subscription = this.#subscription(group, source, besides, fiber)
-      const running = { subscription, source, besides, group, options }
+      const subscription = this.#subscription(group, places, fiber)
+      const running = { subscription, places, group, options }
       this.#running ??= new Set()
       this.#running.add(running)
       // Not by the fiber itself: one that is interrupted before it has begun does nothing more.
       fiber.addObserver(() => {
         this.#running?.delete(running)
-        groups.leave(leg, group)
+        places.leave()
       })
       return { subscription, fiber }
     })
   }
 
-  #subscription(
-    group: string,
-    source: Source<T>,
-    besides: Besides<T>,
-    fiber: Fiber.Fiber<never, TransportError>
-  ): Subscription {
+  #subscription(group: string, places: ReadPlaces<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {
     const { scheduler, contract } = this.#parts
     const { stream } = contract
-    const bounds = Effect.suspend(() => this.bounds(group))
     return {
       group,
       stream,
-      halted: () => [source, ...besides].flatMap(({ halted }) => halted),
-      blocked: () => [source, ...besides].flatMap(({ blocked }) => blocked),
-      resume: Effect.forEach([source, ...besides], ({ resume }) => resume, { discard: true }),
-      lag: Effect.map(bounds, (rows) =>
-        rows.reduce((sum, row) => sum + row.end - firstToDo(row, source.startOf(row.partition)), 0n)
-      ),
-      caughtUp: caughtUp({ group, stream, source, besides, fiber, bounds, scheduler }),
+      halted: () => places.halted,
+      blocked: () => places.blocked,
+      resume: places.resume,
+      lag: places.lag,
+      caughtUp: places.forEach((source) => {
+        return caughtUp({ group, stream, source, besides: [places], fiber, bounds: source.bounds, scheduler })
+      }),
       stop: Effect.asVoid(Fiber.interrupt(fiber)),
       ended: Effect.flatMap(Fiber.await(fiber), (exit) =>
         Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
@@ -311,21 +284,45 @@ export class Consuming<T> {
   }
 }
 
+/** Of a place that nobody may hold open but this question. */
+function boundsIn(
+  { transportOf }: Whereabouts,
+  { cluster, topic }: Place,
+  group: string | undefined
+): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
+  return Effect.flatMap(transportOf(cluster), (transport) => transport.bounds(topic, group)).pipe(
+    Effect.scoped,
+    Effect.catchTag("RouteError", ({ message: detail }) =>
+      Effect.fail(new TransportError({ reason: "Unavailable", transport: "leat", operation: "bounds", detail }))
+    )
+  )
+}
+
+/** One at a time: what is taken back while the consumer is busy comes again, here or to another member, and is not for him. */
+function nextOf<T>(
+  queue: Queue.Dequeue<Delivery<T>, TransportError | Cause.Done>
+): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
+  return Effect.flatMap(Queue.take(queue), (delivery) => {
+    const { info } = delivery
+    const isHis = info instanceof RecordDelivery ? info.take() : !info.signal.aborted
+    return isHis ? Effect.succeed(delivery) : nextOf(queue)
+  })
+}
+
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */
 function handedOver<T>(
-  queue: Queue.Queue<HandedOver<T>, TransportError | Cause.Done>,
+  queue: Queue.Queue<Delivery<T>, TransportError | Cause.Done>,
   event: T,
   info: DeliveryInfo
 ): Effect.Effect<void, Failed> {
   return Effect.suspend(() => {
     const ended = Deferred.makeUnsafe<void, Failed>()
-    const delivery: Delivery<T> = {
+    Queue.offerUnsafe(queue, {
       event,
       info,
       done: Effect.asVoid(Deferred.succeed(ended, undefined)),
       fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
-    }
-    Queue.offerUnsafe(queue, { delivery, isEnded: () => Deferred.isDoneUnsafe(ended) })
+    })
     return Deferred.await(ended)
   })
 }

@@ -78,6 +78,17 @@ export class FallbackTopics<T> {
     Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
   )
 
+  /** Whether nothing waits for the group in any of them; false where that is not known. */
+  readonly isEmpty: Effect.Effect<boolean> = Effect.gen({ self: this }, function* () {
+    const names = yield* this.#found
+    if (this.#unknownLooks > 0) return false
+    for (const name of names) {
+      const { topic, sides } = this.#read.get(name) ?? this.#made(name, false)
+      if (!(yield* topic.isEmpty) || !(yield* sides.isEmpty)) return false
+    }
+    return true
+  })
+
   /** Until it is interrupted; then all of them drain at the same time. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
     Effect.acquireUseRelease(

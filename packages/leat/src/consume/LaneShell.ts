@@ -16,9 +16,9 @@ import { SeenIds } from "./SeenIds.ts"
 import { nextTierOf, type ToSetAside } from "./SetAside.ts"
 import type { SubscriptionSettings } from "../routes/Routes.ts"
 import type { Signs } from "./holdBack.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, ReadableLane, SourceOptions } from "./SourceOptions.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { type Lane, type Position, TransportError } from "../transport/index.ts"
+import { type Position, TransportError } from "../transport/index.ts"
 import { released } from "../transport/released.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 
@@ -63,7 +63,7 @@ export interface ShellPorts {
 }
 
 export class LaneShell<T> {
-  readonly lane: Lane
+  readonly lane: ReadableLane
   readonly machine: ReadLane
   readonly #options: SourceOptions<T>
   readonly #fail: (error: TransportError) => void
@@ -102,7 +102,7 @@ export class LaneShell<T> {
 
   /** `fail` ends the membership that the lane belongs to. */
   constructor(
-    lane: Lane,
+    lane: ReadableLane,
     options: SourceOptions<T>,
     settings: SubscriptionSettings,
     fail: (error: TransportError) => void,

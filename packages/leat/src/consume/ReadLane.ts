@@ -41,6 +41,11 @@ export interface ReadLaneSettings {
   readonly nextTier?: NextTier | undefined
 }
 
+/** A pulled batch, of a driver or of what stands between it and its lane; `gap`: as it says, or why records of it were left out. */
+export interface LaneBatch extends Omit<ReceivedBatch, "gap"> {
+  readonly gap?: string | undefined
+}
+
 export interface ReadLaneOptions extends Signs {
   /** First position of the lane, and how many holders were lost there before. */
   readonly start: Position
@@ -131,7 +136,7 @@ export class ReadLane {
    * Takes a pulled batch. Returns false, and takes nothing of it, when it begins before the end of what came: positions of one log
    * rise, so this is another log. Its topic was made anew, or the log was cut.
    */
-  received(batch: ReceivedBatch): boolean {
+  received(batch: LaneBatch): boolean {
     const gap = batch.gap ?? "compacted"
     const records = recordsOf(batch)
     if (records.length > 0 && records.position(0) < this.#end) return false

@@ -81,6 +81,14 @@ export class SideTopic<T> {
     Effect.catchCause(() => Effect.undefined)
   )
 
+  /** Whether nothing of it waits for the group; false where that is not known. */
+  readonly isEmpty: Effect.Effect<boolean> = Effect.suspend(() =>
+    Effect.flatMap(this.isThere, (isThere) => {
+      if (isThere !== true) return Effect.succeed(isThere === false)
+      return Effect.map(this.waiting, (records) => records === 0)
+    })
+  )
+
   #answer(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError | Cause.TimeoutError> {
     const { transport, topic } = this.#options
     return Effect.timeout(transport.bounds(topic, group), answerMs)

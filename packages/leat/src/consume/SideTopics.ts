@@ -63,6 +63,15 @@ export class SideTopics<T> {
     Effect.forEach(this.#all, ({ resume }) => resume, { discard: true })
   )
 
+  /**
+   * Whether nothing waits for the group in any of them. They are asked in the order in which a record goes from one to the next: one that is moved on
+   * meanwhile is found in the next.
+   */
+  readonly isEmpty: Effect.Effect<boolean> = Effect.gen({ self: this }, function* () {
+    for (const topic of this.#all) if (!(yield* topic.isEmpty)) return false
+    return true
+  })
+
   /** A record stands in a tier: one that is not read yet is looked for at once. While looks fail it is not: each of them is up to nine requests. */
   movedTo(tier: number): void {
     if (this.#tiers[tier - 1]?.isRead !== true && this.#unknownLooks < 2) this.#wake.signal()

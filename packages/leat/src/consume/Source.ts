@@ -6,6 +6,7 @@ import { Cause, Clock, Deferred, Effect, Exit, Option, Random, Scope, Stream } f
 import { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { dueLane } from "./dueLane.ts"
+import { epochLane } from "./epochLane.ts"
 import { OutageWatch } from "../OutageWatch.ts"
 import type { GroupAccount } from "../ledger/GroupAccount.ts"
 import { LaneShell } from "./LaneShell.ts"
@@ -14,7 +15,7 @@ import type { SubscriptionSettings } from "../routes/Routes.ts"
 import { ReadingWatch } from "./ReadingWatch.ts"
 import { canDecode } from "./readEvent.ts"
 import type { Signs } from "./holdBack.ts"
-import type { HaltedReadLane, SourceOptions } from "./SourceOptions.ts"
+import type { HaltedReadLane, ReadableLane, SourceOptions } from "./SourceOptions.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { Replaced } from "../transport/Replaced.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -85,8 +86,19 @@ export class Source<T> {
     return () => this.#watchers.delete(changed)
   }
 
-  #changed(lane: Lane, { settledTo }: ReadLane): void {
-    for (const changed of this.#watchers) changed(lane.partition, settledTo)
+  #changed({ lane: { partition }, machine: { settledTo } }: LaneShell<T>): void {
+    for (const changed of this.#watchers) changed(partition, settledTo)
+    this.#settleAtEnd(partition)
+  }
+
+  /** Where the stream lies has changed, or how far it is settled: lanes settle at the end of an epoch as soon as they are there. */
+  settleAtEnds(): void {
+    for (const partition of this.#latest.keys()) this.#settleAtEnd(partition)
+  }
+
+  #settleAtEnd(partition: number): void {
+    const end = this.#options.epochs?.endOf(partition)
+    if (end !== undefined) this.#latest.get(partition)?.settleAt(BigInt(end))
   }
 
   /** Where the lane of a partition is that is held here, which settles what is before `end` as soon as it is done; undefined when none is. */
@@ -205,11 +217,18 @@ export class Source<T> {
     })
   })
 
+  /** The lane as it is read: when its records are due, or what a stream that moves has there. */
+  #inFrontOf(given: Lane, changed: Wake): ReadableLane {
+    const { tier, epochs, stream } = this.#options
+    if (tier !== undefined) return dueLane(given, () => this.#settings.retryDelaysMs[tier - 1], changed)
+    return epochs === undefined ? given : epochLane(given, epochs, stream, changed)
+  }
+
   /** Holds a lane in a fiber of its own. It is entered here: of two lanes of a partition, the one that came first is the earlier one. */
   #holdLane(given: Lane, groupDrainMs: number, membership: Scope.Scope): Effect.Effect<void> {
-    const { ledger, group, stream, tier } = this.#options
+    const { ledger, group, stream } = this.#options
     const changed = new Wake(this.#options.scheduler)
-    const lane = tier === undefined ? given : dueLane(given, () => this.#settings.retryDelaysMs[tier - 1], changed)
+    const lane = this.#inFrontOf(given, changed)
     return Effect.gen({ self: this }, function* () {
       const clock = yield* Clock.Clock
       const random = yield* Random.Random
@@ -220,7 +239,7 @@ export class Source<T> {
         signs: this.signs,
         onOld: () => this.#tellOld(ledger.group(group, stream)),
         aside: this.#aside,
-        onChanged: () => this.#changed(lane, shell.machine)
+        onChanged: () => this.#changed(shell)
       })
       const { machine } = shell
       const earlier = Array.from(this.#shells).filter((one) => one.lane.partition === lane.partition)
@@ -228,7 +247,7 @@ export class Source<T> {
       this.#configured.add(changed)
       this.#latest.set(lane.partition, shell)
       this.lanesTaken++
-      this.#changed(lane, machine)
+      this.#changed(shell)
       const close = ledger.watchRead(() => rowOf(machine, lane, group, stream), machine)
       const hold = Effect.ensuring(
         Effect.andThen(whenOver(earlier, lane), shell.run),
@@ -238,7 +257,7 @@ export class Source<T> {
           this.#shells.delete(shell)
           this.#configured.delete(changed)
           if (this.#latest.get(lane.partition) === shell) this.#latest.delete(lane.partition)
-          this.#changed(lane, machine)
+          this.#changed(shell)
           if (this.#shells.size === 0) this.#whenEmpty?.()
         })
       )
@@ -260,14 +279,17 @@ function suspectText(isSuspect: boolean): string {
 }
 
 /** Waits for the handlers of those who had the partition of a lane before, or until the lane is taken away: then it is given back at once. */
-function whenOver(earlier: ReadonlyArray<Pick<LaneShell<never>, "giveUp">>, { revoked }: Lane): Effect.Effect<void> {
+function whenOver(
+  earlier: ReadonlyArray<Pick<LaneShell<never>, "giveUp">>,
+  { revoked }: Pick<Lane, "revoked">
+): Effect.Effect<void> {
   if (earlier.length === 0) return Effect.void
   const over = Effect.forEach(earlier, ({ giveUp }) => giveUp, { concurrency: "unbounded", discard: true })
   // What its driver dies of halts the lane when it runs.
   return Effect.raceFirst(over, Effect.asVoid(Effect.exit(revoked)))
 }
 
-function rowOf(machine: ReadLane, lane: Lane, group: string, stream: string) {
+function rowOf(machine: ReadLane, lane: Pick<Lane, "id" | "start">, group: string, stream: string) {
   const { end, parked, inFlight, unread } = machine.census()
   const { done } = machine
   const positions = Number(end - lane.start)

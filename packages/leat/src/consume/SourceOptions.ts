@@ -1,12 +1,13 @@
 /** What passes between a subscription, its lanes and the handlers. */
-import type { Context, Effect, Scheduler } from "effect"
-import type { Consumer } from "./Consumer.ts"
+import type { Context, Effect, Scheduler, Stream } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { Failure, ReadHalted } from "./Failure.ts"
 import type { Signs } from "./holdBack.ts"
 import type { Histogram } from "../Telemetry.ts"
-import type { Transport } from "../transport/index.ts"
+import type { PlaceEpochs } from "./PlaceEpochs.ts"
+import type { LaneBatch } from "./ReadLane.ts"
+import type { Lane, Transport, TransportError } from "../transport/index.ts"
 
 /** A record that is no event for a handler: a tombstone, or what the policy is asked about instead. */
 export class NoEvent {
@@ -51,6 +52,8 @@ export interface SourceOptions<T> {
   readonly tier?: number
   /** What tells poison from other faults, where it is not to be told by this topic alone. */
   readonly signs?: Signs
+  /** Of a stream that may be moved: which ranges of the topic are read, and when. */
+  readonly epochs?: PlaceEpochs
   /** Called when a record was moved to a retry topic, with its tier. */
   readonly onMoved?: (tier: number) => void
   readonly stream: string
@@ -64,13 +67,18 @@ export interface SourceOptions<T> {
   /** The event of the value of a record, or why it is none. Never throws. */
   readonly decode: (value: Uint8Array | null) => T | NoEvent
   readonly handler: Handler<T>
-  /** Where events wait for a consumer who takes them: their time begins then. */
-  readonly consumer: Consumer | undefined
+  /** Whether events wait for a consumer who takes them: their time begins then, and stopping waits for none, because he has gone. */
+  readonly isTaken: boolean
   /** How long handlers took. */
   readonly duration: Histogram
   /** What handlers run in. */
   readonly context: Context.Context<never>
   readonly scheduler: Scheduler.Scheduler
+}
+
+/** A lane as it is read: that of the driver, or what stands in front of it. */
+export interface ReadableLane extends Omit<Lane, "batches"> {
+  readonly batches: Stream.Stream<LaneBatch, TransportError>
 }
 
 /** Why and where a lane of a subscription stands still until `resume`. */

@@ -21,7 +21,7 @@ interface ReadFrom {
 export function lookBack(
   seen: SeenIds,
   { transport, topic }: ReadFrom,
-  { start, partition, revoked }: Lane,
+  { start, partition, revoked }: Pick<Lane, "start" | "partition" | "revoked">,
   { dedupeRecords = 0 }: SubscriptionSettings
 ): Effect.Effect<void> {
   const records = BigInt(dedupeRecords)

@@ -5,6 +5,9 @@
 import type { Leg } from "./Route.ts"
 import type { RouteFault } from "./RouteDocument.ts"
 
+/** Where it reads. */
+type Read = Pick<Leg, "destination" | "sink">
+
 interface Reading {
   readonly group: string
   readonly stream: string
@@ -26,7 +29,7 @@ export class ReadGroups {
   readonly #reading = new Map<string, Reading>()
 
   /** Why the group may not read the stream there now; undefined: it reads it, together with its other subscriptions. */
-  enter(leg: Leg, group: string, stream: string): RouteFault | undefined {
+  enter(leg: Read, group: string, stream: string): RouteFault | undefined {
     const key = keyOf(leg, group)
     const found = this.#reading.get(key) ?? { group, stream, subscriptions: 0 }
     if (found.stream !== stream) {
@@ -45,13 +48,13 @@ export class ReadGroups {
   }
 
   /** A subscription that had entered has ended. */
-  leave(leg: Leg, group: string): void {
+  leave(leg: Read, group: string): void {
     const key = keyOf(leg, group)
     const found = this.#reading.get(key)
     if (found !== undefined && --found.subscriptions === 0) this.#reading.delete(key)
   }
 }
 
-function keyOf({ destination }: Leg, group: string): string {
+function keyOf({ destination }: Pick<Leg, "destination">, group: string): string {
   return JSON.stringify([destination, group])
 }

@@ -155,7 +155,7 @@ export function ownRecord(records: ReceivedRecords, index: number): ReceivedReco
 }
 
 /** The records of a batch by index, whichever form it has. */
-export function recordsOf(batch: ReceivedBatch): ReceivedRecords {
+export function recordsOf(batch: Omit<ReceivedBatch, "gap">): ReceivedRecords {
   return batch.columns ?? new ObjectRecords(batch.records)
 }
 

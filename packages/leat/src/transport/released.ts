@@ -8,7 +8,7 @@ import type { Lane } from "./index.ts"
 const releaseMs = 30_000
 
 /** `what` names the topic and the group, for a person. */
-export function released(lane: Lane, what: string) {
+export function released(lane: Pick<Lane, "partition" | "release">, what: string) {
   return Effect.gen(function* () {
     const exit = yield* endWithin(
       Effect.suspend(() => lane.release),

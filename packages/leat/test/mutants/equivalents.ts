@@ -7,6 +7,7 @@ export const equivalents: ReadonlyArray<{ readonly file: string; readonly why: s
   { file: "publish/Receipt.ts", why: "types only" },
   { file: "publish/Admission.ts", why: "constants and errors, whose words nothing reads" },
   { file: "publish/reportStream.ts", why: "names counters; Telemetry.test.ts reads each of them" },
+  { file: "consume/Whereabouts.ts", why: "types only" },
   { file: "consume/Inbox.ts", why: "types only" },
   { file: "consume/Failure.ts", why: "types only" },
   { file: "consume/PartlyFailed.ts", why: "an error, whose words nothing reads" },

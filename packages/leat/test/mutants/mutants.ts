@@ -10,6 +10,7 @@ import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
 import { lossMutants } from "./lossMutants.ts"
+import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
@@ -77,6 +78,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...undeliveredWorldMutants,
   ...consumeMutants,
   ...catchingUpMutants,
+  ...movedReadMutants,
   ...deadLetterMutants,
   ...letterWorldMutants,
   ...replayMutants,

@@ -17,11 +17,12 @@ export class Gate {
   driver(driver: Driver): Driver {
     return {
       ...driver,
-      open: (...asked) => Effect.map(driver.open(...asked), (transport) => this.#transport(transport))
+      open: (...asked) => Effect.map(driver.open(...asked), (transport) => this.transport(transport))
     }
   }
 
-  #transport(transport: Transport): Transport {
+  /** A transport of the process. */
+  transport(transport: Transport): Transport {
     const { trim } = transport
     return {
       ...transport,

@@ -1,0 +1,96 @@
+/**
+ * What was pulled from a place of a stream that moves, and may not be given yet: a synchronous state machine. It gives the records of the range that may
+ * be read, up to its end. A record that is not to be delivered is left out: the positions that are given have a gap there.
+ */
+import { fateOf, type Readable } from "../control/readable.ts"
+import { readMeta } from "../record/Wire.ts"
+import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
+import type { LaneBatch } from "./ReadLane.ts"
+import { recordsOf } from "../transport/ReceivedRecords.ts"
+
+export class EpochLine {
+  readonly #stream: string
+  #batches: Array<ReceivedBatch> = []
+  /** Of the first batch: the first record that was neither given nor left out. */
+  #index = 0
+  #position: Position
+  /** The epoch of the record that it stands before, of which the control stream has not told yet. */
+  newer: number | undefined
+
+  /** `start`: the first position that comes. */
+  constructor(stream: string, start: Position) {
+    this.#stream = stream
+    this.#position = start
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0
+  }
+
+  /** Behind all that was given. */
+  get position(): Position {
+    return this.#position
+  }
+
+  /** These were given as they came: nobody moves the stream. */
+  passed(batches: ReadonlyArray<ReceivedBatch>): void {
+    const last = batches.at(-1)
+    if (last !== undefined) this.#position = last.next
+  }
+
+  received(batches: ReadonlyArray<ReceivedBatch>): void {
+    this.#batches.push(...batches)
+  }
+
+  /**
+   * What may be given now; undefined: nothing, before what is readable is another range. Records of an epoch before `firstEpoch` were written before
+   * anybody moved the stream: they count as of the range that they lie in, as those that say none.
+   */
+  take({ from, end, ...readable }: Readable, firstEpoch: number): LaneBatch | undefined {
+    const [batch] = this.#batches
+    if (batch === undefined) return undefined
+    const records = recordsOf(batch)
+    const [first, behind] = [BigInt(from), end === undefined ? undefined : BigInt(end)]
+    const begun = this.#index
+    const kept: Array<number> = []
+    let stop: Position | undefined
+    this.newer = undefined
+    let at = begun
+    for (; at < records.length && stop === undefined; at++) {
+      const position = records.position(at)
+      if (behind !== undefined && position >= behind) stop = behind
+      else if (position >= first) {
+        const epoch = this.#epochOf(records, at) ?? 0
+        const fate = epoch < firstEpoch ? "deliver" : fateOf({ from, end, ...readable }, epoch)
+        if (fate === "deliver") kept.push(at)
+        else if (fate === "stand") {
+          stop = position
+          this.newer = epoch
+        }
+      }
+    }
+    if (stop !== undefined) return this.#cut(batch, kept, at - 1, stop)
+    this.#batches.shift()
+    this.#index = 0
+    this.#position = batch.next
+    return kept.length === records.length ? batch : partOf(batch, kept, batch.next)
+  }
+
+  /** The rest of the batch, from `index` on, stays here. */
+  #cut(batch: ReceivedBatch, kept: ReadonlyArray<number>, index: number, stop: Position): LaneBatch | undefined {
+    this.#index = index
+    if (stop <= this.#position) return undefined
+    this.#position = stop
+    return partOf(batch, kept, stop)
+  }
+
+  /** Undefined where it says none that counts here: a marker is of no epoch, and a topic may have records of other streams, which have epochs of their own. */
+  #epochOf(records: ReceivedRecords, index: number): number | undefined {
+    const { epoch, isMarker, isOtherStream } = readMeta(records.headers(index), this.#stream)
+    return isMarker || isOtherStream === true ? undefined : epoch
+  }
+}
+
+function partOf({ records, gap }: ReceivedBatch, kept: ReadonlyArray<number>, next: Position): LaneBatch {
+  return { records: kept.flatMap((index) => records[index] ?? []), next, gap: gap ?? "otherEpoch" }
+}

@@ -1,0 +1,221 @@
+import type { Mutant } from "./Mutant.ts"
+
+const line = "consume/EpochLine.test.ts"
+const stories = "consume/movedReads.test.ts"
+const worlds = "consume/movedWorlds.test.ts"
+
+/** Bugs of the reading of a stream that is moved: what is given where, when the next place begins, and when an old one is left. */
+export const movedReadMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a record behind the end of its epoch is given",
+    file: "consume/EpochLine.ts",
+    find: `behind !== undefined && position >= behind`,
+    replace: `behind !== undefined && position > behind`,
+    foundBy: line,
+    test: "is cut at the end of the epoch"
+  },
+  {
+    name: "what is left out of a batch keeps the position of its group back",
+    file: "consume/EpochLine.ts",
+    find: `partOf(batch, kept, batch.next)`,
+    replace: `partOf(batch, kept, records.position(kept.at(-1) ?? 0) + 1n)`,
+    foundBy: line,
+    test: "leaves out what is of an older epoch"
+  },
+  {
+    name: "the epoch of another stream counts for this one",
+    file: "consume/EpochLine.ts",
+    find: `isMarker || isOtherStream === true ? undefined : epoch`,
+    replace: `isMarker ? undefined : epoch`,
+    foundBy: line,
+    test: "is given as it came"
+  },
+  {
+    name: "what was written before anybody moved the stream is of no epoch",
+    file: "consume/EpochLine.ts",
+    find: `epoch < firstEpoch ? "deliver"`,
+    replace: `epoch < 0 ? "deliver"`,
+    foundBy: line,
+    test: "gives each record of two ranges once"
+  },
+  {
+    name: "the rest of a batch is looked at from its begin",
+    file: "consume/EpochLine.ts",
+    find: `    this.#index = index
+`,
+    replace: `    this.#index = 0 * index
+`,
+    foundBy: line,
+    test: "stands before a record of a newer epoch"
+  },
+  {
+    name: "a place is passed when its records are handed out",
+    file: "consume/epochLane.ts",
+    find: `            standsSinceMs = undefined
+`,
+    replace: `            standsSinceMs = undefined
+            positions.settled({ topic: epochs.topic, partition }, Number(given.next))
+`,
+    foundBy: worlds,
+    test: "handles all of each epoch in order"
+  },
+  {
+    name: "what is pulled while a stream is placed is given as it comes",
+    file: "consume/epochLane.ts",
+    find: `        if (epochs.placement === undefined) {
+          line.passed`,
+    replace: `        if (epochs.placement?.step !== -1) {
+          line.passed`,
+    foundBy: stories,
+    test: "gives nothing behind an end that was told"
+  },
+  {
+    name: "a lane does not say where it begins",
+    file: "consume/epochLane.ts",
+    find: `  positions.begun(at, Number(start))`,
+    replace: `  positions.begun(at, Number(start) * 0)`,
+    foundBy: stories,
+    test: "begins, where its group is new"
+  },
+  {
+    name: "nobody asks how far the group is in another place",
+    file: "consume/PlaceEpochs.ts",
+    find: `      return this.positions.of(last)`,
+    replace: `      return this.positions.of(last) + Number.MAX_SAFE_INTEGER`,
+    foundBy: worlds,
+    test: "handles all of each epoch in order"
+  },
+  {
+    name: "a lane does not say because of what it stands",
+    file: "consume/PlaceEpochs.ts",
+    find: `isShort(placement, last, this.positions) ? last : undefined`,
+    replace: `isShort(placement, last, this.positions) ? undefined : last`,
+    foundBy: stories,
+    test: "goes on in the new place within half a second"
+  },
+  {
+    name: "what is settled in one place counts for another",
+    file: "consume/SettledPositions.ts",
+    find: `    return this.#known.get(topic)?.settled[partition] ?? 0`,
+    replace: `    return Math.max(...Array.from(this.#known.values(), ({ settled }) => settled[partition] ?? 0), topic.length * 0)`,
+    foundBy: worlds,
+    test: "handles all of each epoch in order"
+  },
+  {
+    name: "lanes that stand do not hear of what is settled",
+    file: "consume/SettledPositions.ts",
+    find: `for (const { wake } of this.#standing) wake.signal()`,
+    replace: `void this.#standing`,
+    foundBy: stories,
+    test: "goes on in the new place within half a second"
+  },
+  {
+    name: "a transport is asked of the lanes that are held here, and of no others",
+    file: "consume/SettledPositions.ts",
+    find: `held.has(waitsFor.partition) !== true`,
+    replace: `held.has(waitsFor.partition) === true`,
+    foundBy: stories,
+    test: "asks how far the group is"
+  },
+  {
+    name: "what lies behind the end of an epoch is lag",
+    file: "consume/rangesLeft.ts",
+    find: `sealed === undefined || stored < sealed ? stored`,
+    replace: `sealed === undefined || stored > 0n ? stored`,
+    foundBy: stories,
+    test: "goes on with the others when its first place is retired"
+  },
+  {
+    name: "a place that is retired is read on",
+    file: "consume/ReadPlace.ts",
+    find: `if (source !== undefined) yield* Fiber.interrupt(source)`,
+    replace: `if (source !== undefined) void Fiber.interrupt(source)`,
+    foundBy: stories,
+    test: "tries again in a place that it has left"
+  },
+  {
+    name: "a group that has left a place keeps it for its stream",
+    file: "consume/ReadPlace.ts",
+    find: `          source = undefined
+          this.leave()`,
+    replace: `          source = undefined`,
+    foundBy: stories,
+    test: "tries again in a place that it has left"
+  },
+  {
+    name: "what waits in the retry topics of a place is forgotten with it",
+    file: "consume/ReadPlace.ts",
+    find: `if ((yield* sides.isEmpty) && (yield* fallbacks.isEmpty)) return`,
+    replace: `if ((yield* sides.isEmpty) || (yield* fallbacks.isEmpty)) return`,
+    foundBy: stories,
+    test: "tries again in a place that it has left"
+  },
+  {
+    name: "a transport is asked as fast as it answers",
+    file: "consume/ReadPlace.ts",
+    find: `Math.min(this.#askDelayMs * 2, askEveryMsMax)`,
+    replace: `1`,
+    foundBy: stories,
+    test: "asks how far the group is"
+  },
+  {
+    name: "lanes settle the end of an epoch in their own time",
+    file: "consume/Source.ts",
+    find: `if (end !== undefined) this.#latest.get(partition)?.settleAt(BigInt(end))`,
+    replace: `void end`,
+    foundBy: stories,
+    test: "goes on in the new place within half a second"
+  },
+  {
+    name: "a new place is joined at its end",
+    file: "consume/ReadPlaces.ts",
+    find: `Effect.succeed("earliest")`,
+    replace: `Effect.succeed("latest")`,
+    foundBy: stories,
+    test: "goes on in the place that it reads while the next one cannot be opened"
+  },
+  {
+    name: "what waits in a place that is retired is not looked for by who begins later",
+    file: "consume/ReadPlaces.ts",
+    find: `    for (const [topic, { place, isRead }] of this.#wanted) {
+      const from`,
+    replace: `    for (const [topic, { place, isRead }] of this.#wanted) {
+      if (!isRead) this.#left.add(topic)
+      if (!isRead) continue
+      const from`,
+    foundBy: stories,
+    test: "handles what waits in a retired place"
+  },
+  {
+    name: "a group that has passed an earlier epoch is new in a later one",
+    file: "consume/groupBegin.ts",
+    find: `(index > 0 && isOld)`,
+    replace: `(index < 0 && isOld)`,
+    foundBy: stories,
+    test: "also when that is retired: true"
+  },
+  {
+    name: "a group that reads an earlier epoch is new in a later one",
+    file: "consume/groupBegin.ts",
+    find: `if (yield* hasSettled(place, group, whereabouts)) return "earliest"`,
+    replace: `if (yield* hasSettled(place, group, undefined)) return "earliest"`,
+    foundBy: stories,
+    test: "also when that is retired: false"
+  },
+  {
+    name: "a position is one of every place",
+    file: "consume/groupBegin.ts",
+    find: `isElsewhere === true ? "latest" : from`,
+    replace: `isElsewhere === null ? "latest" : from`,
+    foundBy: stories,
+    test: "begins, where its group is new"
+  },
+  {
+    name: "a place is left while it is not known what waits there",
+    file: "consume/SideTopic.ts",
+    find: `Effect.map(this.waiting, (records) => records === 0)`,
+    replace: `Effect.map(this.waiting, (records) => records !== -1)`,
+    foundBy: stories,
+    test: "tries again in a place that it has left"
+  }
+]
