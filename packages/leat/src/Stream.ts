@@ -210,8 +210,8 @@ export class EventStream<T> {
   }
 
   /**
-   * Start, end and, for a group, settled position of each partition of the leg that is read. Fails with the transport's
-   * error.
+   * Start, end and, for a group, settled position of each partition of the leg that is read; of a stream that is moved, of the newest place
+   * that is open. Fails with the transport's error.
    *
    * @example
    * ```ts

@@ -3,7 +3,8 @@
  * be read, up to its end. A record that is not to be delivered is left out: the positions that are given have a gap there.
  */
 import { fateOf, type Readable } from "../control/readable.ts"
-import { readMeta } from "../record/Wire.ts"
+import { epochIn } from "../record/CompactHeader.ts"
+import { readMeta, saysOnlyEvent } from "../record/Wire.ts"
 import type { Position, ReceivedBatch, ReceivedRecords } from "../transport/index.ts"
 import type { LaneBatch } from "./ReadLane.ts"
 import { recordsOf } from "../transport/ReceivedRecords.ts"
@@ -46,25 +47,25 @@ export class EpochLine {
    * What may be given now; undefined: nothing, before what is readable is another range. Records of an epoch before `firstEpoch` were written before
    * anybody moved the stream: they count as of the range that they lie in, as those that say none.
    */
-  take({ from, end, ...readable }: Readable, firstEpoch: number): LaneBatch | undefined {
+  take(readable: Readable, firstEpoch: number): LaneBatch | undefined {
     const [batch] = this.#batches
     if (batch === undefined) return undefined
     const records = recordsOf(batch)
-    const [first, behind] = [BigInt(from), end === undefined ? undefined : BigInt(end)]
-    const begun = this.#index
+    const { from, end = Number.POSITIVE_INFINITY } = readable
+    const first = records.contiguousFrom === undefined ? undefined : Number(records.contiguousFrom)
     const kept: Array<number> = []
     let stop: Position | undefined
     this.newer = undefined
-    let at = begun
+    let at = this.#index
     for (; at < records.length && stop === undefined; at++) {
-      const position = records.position(at)
-      if (behind !== undefined && position >= behind) stop = behind
-      else if (position >= first) {
+      const position = first === undefined ? Number(records.position(at)) : first + at
+      if (position >= end) stop = BigInt(end)
+      else if (position >= from) {
         const epoch = this.#epochOf(records, at) ?? 0
-        const fate = epoch < firstEpoch ? "deliver" : fateOf({ from, end, ...readable }, epoch)
+        const fate = epoch < firstEpoch ? "deliver" : fateOf(readable, epoch)
         if (fate === "deliver") kept.push(at)
         else if (fate === "stand") {
-          stop = position
+          stop = BigInt(position)
           this.newer = epoch
         }
       }
@@ -86,7 +87,11 @@ export class EpochLine {
 
   /** Undefined where it says none that counts here: a marker is of no epoch, and a topic may have records of other streams, which have epochs of their own. */
   #epochOf(records: ReceivedRecords, index: number): number | undefined {
-    const { epoch, isMarker, isOtherStream } = readMeta(records.headers(index), this.#stream)
+    const headers = records.headers(index)
+    const [one] = headers
+    // Of most records nothing else has to be read.
+    if (one !== undefined && saysOnlyEvent(headers, this.#stream)) return epochIn(one[1])
+    const { epoch, isMarker, isOtherStream } = readMeta(headers, this.#stream)
     return isMarker || isOtherStream === true ? undefined : epoch
   }
 }

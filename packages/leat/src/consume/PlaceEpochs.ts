@@ -2,7 +2,7 @@
 import type { Place } from "../control/ControlRecord.ts"
 import { isSameTopic, type Placement } from "../control/Placement.ts"
 import { type Readable, readableIn } from "../control/readable.ts"
-import { type PlacePartition, type SettledPositions, topicOf } from "./SettledPositions.ts"
+import { type PlacePartition, type SettledPositions, topicOf, type WaitsFor } from "./SettledPositions.ts"
 
 export type TopicPlace = Pick<Place, "cluster" | "topic">
 
@@ -33,7 +33,7 @@ export class PlaceEpochs {
   readableOf(
     placement: Placement,
     partition: number
-  ): { readonly readable: Readable | undefined; readonly waitsFor?: PlacePartition | undefined } {
+  ): { readonly readable: Readable | undefined; readonly waitsFor?: WaitsFor | undefined } {
     let last: PlacePartition | undefined
     const settledOf = (place: Place, at: number): number => {
       last = { topic: topicOf(place), partition: at }
@@ -47,17 +47,19 @@ export class PlaceEpochs {
       const readable = readableIn(placement, place, partition, settledOf)
       if (readable !== undefined) return { readable }
     }
-    return { readable: undefined, waitsFor: isShort(placement, last, this.positions) ? last : undefined }
+    return { readable: undefined, waitsFor: shortOf(placement, last, this.positions) }
   }
 }
 
-/** Whether the group has not settled some epoch in a partition, whose end is known. */
-function isShort(
+/** The partition, with the end that the group has to settle next there; undefined where it has settled all that are known. */
+function shortOf(
   { epochs }: Placement,
   at: PlacePartition | undefined,
   positions: SettledPositions
-): at is PlacePartition {
-  if (at === undefined) return false
+): WaitsFor | undefined {
+  if (at === undefined) return undefined
   const settled = positions.of(at)
-  return epochs.some(({ place, end }) => topicOf(place) === at.topic && settled < (end?.[at.partition] ?? 0))
+  const ends = epochs.flatMap(({ place, end }) => (topicOf(place) === at.topic ? (end?.[at.partition] ?? []) : []))
+  const until = Math.min(...ends.filter((end) => end > settled))
+  return until === Number.POSITIVE_INFINITY ? undefined : { ...at, until }
 }

@@ -13,9 +13,14 @@ export interface PlacePartition {
   readonly partition: number
 }
 
+/** A partition, and the position up to which it has to be settled. */
+export interface WaitsFor extends PlacePartition {
+  readonly until: number
+}
+
 interface Standing {
   readonly wake: Wake
-  readonly waitsFor: PlacePartition | undefined
+  readonly waitsFor: WaitsFor | undefined
 }
 
 interface Known {
@@ -25,9 +30,14 @@ interface Known {
 }
 
 /** Names the topic of a place, in one cluster. */
-export function topicOf({ cluster, topic }: Pick<Place, "cluster" | "topic">): string {
-  return JSON.stringify([cluster, topic])
+export function topicOf(place: Pick<Place, "cluster" | "topic">): string {
+  let name = topicNames.get(place)
+  if (name === undefined) topicNames.set(place, (name = JSON.stringify([place.cluster, place.topic])))
+  return name
 }
+
+/** Asked for with each batch, and the same objects stand in one placement after the other. */
+const topicNames = new WeakMap<object, string>()
 
 export class SettledPositions {
   readonly #known = new Map<string, Known>()
@@ -52,7 +62,7 @@ export class SettledPositions {
 
   /** A lane here has settled. */
   settled(at: PlacePartition, position: number): void {
-    if (this.#raise(at, position)) this.changed()
+    if (this.#raise(at, position)) this.#moved(at)
   }
 
   /** Nothing more is told of a lane here. */
@@ -62,11 +72,14 @@ export class SettledPositions {
 
   /** A transport has answered. Says whether anything has moved. */
   heard(topic: string, rows: ReadonlyArray<PartitionBounds>): boolean {
-    const moved = rows.filter((row) =>
-      this.#raise({ topic, partition: row.partition }, Number(firstToDo(row, undefined)))
-    )
-    if (moved.length > 0) this.changed()
-    return moved.length > 0
+    let hasMoved = false
+    for (const row of rows) {
+      const at = { topic, partition: row.partition }
+      if (!this.#raise(at, Number(firstToDo(row, undefined)))) continue
+      hasMoved = true
+      this.#moved(at)
+    }
+    return hasMoved
   }
 
   /** Whoever stands looks again: also after a change of where the stream lies. */
@@ -76,7 +89,7 @@ export class SettledPositions {
   }
 
   /** A lane stands, because of a partition where that is known; returns how to end that. */
-  stand(wake: Wake, waitsFor: PlacePartition | undefined): () => void {
+  stand(wake: Wake, waitsFor: WaitsFor | undefined): () => void {
     const one = { wake, waitsFor }
     this.#standing.add(one)
     if (waitsFor !== undefined) this.#askers.get(waitsFor.topic)?.()
@@ -93,6 +106,15 @@ export class SettledPositions {
   /** Calls `asked` when a lane begins to stand because of a topic. */
   watch(topic: string, asked: () => void): void {
     this.#askers.set(topic, asked)
+  }
+
+  /** Only those look again who wait for that: lanes settle often, and many may stand for long. */
+  #moved(at: PlacePartition): void {
+    this.version++
+    const settled = this.of(at)
+    for (const { wake, waitsFor } of this.#standing)
+      if (waitsFor?.topic === at.topic && waitsFor.partition === at.partition && settled >= waitsFor.until)
+        wake.signal()
   }
 
   #raise({ topic, partition }: PlacePartition, position: number): boolean {

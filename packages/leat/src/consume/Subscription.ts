@@ -66,19 +66,20 @@ export interface Subscription {
    * cannot be dead-lettered; all others go on.
    */
   readonly halted: () => ReadonlyArray<HaltedReadLane>
-  /** Lanes that are full, and the position that holds each back. */
+  /** Lanes that are full, and the position that holds each back; of a stream that is moved those of all its places. */
   readonly blocked: () => ReadonlyArray<{ readonly partition: number; readonly position: bigint }>
   /** Lets halted lanes and keys try again. */
   readonly resume: Effect.Effect<void>
   /**
    * Records stored and not settled by the group, over all partitions; those that others of the group hold too. Where it has settled nothing
-   * yet it counts from where the lane begins that is held here. Fails with the transport's error.
+   * yet it counts from where the lane begins that is held here. Of a stream that is moved it is the sum over all places that are read, of what
+   * lies in its epochs there. Fails with the transport's error.
    */
   readonly lag: Effect.Effect<bigint, TransportError>
   /**
    * Completes when the group has settled everything that was stored when it was asked for, the lanes of its other members included:
    * handled, dropped, dead-lettered or moved to a retry topic by a policy, or skipped. What is stored later is not waited for, and neither is what is published and not stored yet
-   * (`flush` first).
+   * (`flush` first). Of a stream that is moved all places are waited for that are read when it is asked for, each up to where its last epoch ends.
    *
    * Fails with `NotCaughtUp` as soon as a lane that is held here halts before that point (`resume`, and wait again), when the subscription
    * is stopped or its leat closes first, and when one of its own handlers waits for it; with the transport's error when that ended the

@@ -5,7 +5,7 @@ import { monotonicMs, type Wake } from "../Wake.ts"
 import { EpochLine } from "./EpochLine.ts"
 import type { PlaceEpochs } from "./PlaceEpochs.ts"
 import type { ReadableLane } from "./SourceOptions.ts"
-import type { PlacePartition } from "./SettledPositions.ts"
+import type { PlacePartition, WaitsFor } from "./SettledPositions.ts"
 
 /** How long a record may wait until the control stream has told of its epoch before a warning says so, in milliseconds. */
 const tellMs = 10_000
@@ -54,7 +54,7 @@ function batchesOf(
     const pull = yield* Stream.toPull(batches)
     let standsSinceMs: number | undefined
     /** Waits for a change; says whether the lane is no longer held. */
-    const stand = (waitsFor: PlacePartition | undefined, version: number) =>
+    const stand = (waitsFor: WaitsFor | undefined, version: number) =>
       Effect.acquireUseRelease(
         Effect.sync(() => positions.stand(changed, waitsFor)),
         () => {
@@ -78,7 +78,7 @@ function batchesOf(
         const { placement } = epochs
         const { version } = positions
         const { readable, waitsFor } = placement === undefined ? {} : epochs.readableOf(placement, partition)
-        const isAtEnd = readable?.end !== undefined && line.isEmpty && line.position >= readable.end
+        const isAtEnd = readable?.end !== undefined && line.position >= readable.end
         if (readable !== undefined && !isAtEnd) {
           if (line.isEmpty) {
             line.received(yield* pull)
@@ -93,7 +93,8 @@ function batchesOf(
           if (line.isEmpty) continue
         }
         // What is no longer held gives nothing more, and says why.
-        if (yield* stand(waitsFor, version)) return yield* pull
+        const own = isAtEnd ? { topic: epochs.topic, partition, until: readable.end ?? 0 } : undefined
+        if (yield* stand(own ?? waitsFor, version)) return yield* pull
       }
     })
     const give = Effect.suspend(() => {

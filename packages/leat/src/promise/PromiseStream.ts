@@ -345,7 +345,8 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Start, end and, for a group, settled position of each partition of the leg that is read. Rejects with `TransportError`.
+   * Start, end and, for a group, settled position of each partition of the leg that is read; of a stream that is moved, of the newest
+   * place that is open. Rejects with `TransportError`.
    *
    * @example
    * ```ts

@@ -55,6 +55,20 @@ export function readTag(bytes: Uint8Array, at: number): number {
   return tagAt(bytes, at + compactFields.tag)
 }
 
+/** The epoch that the header of an event says; undefined where it does not end as it should. */
+export function epochIn(header: Uint8Array): number | undefined {
+  let at: number = compactFields.numbers
+  // Bucket and seq stand before it.
+  for (let field = 0; field < 2; field++) while ((header[at++] ?? 0) >= 128);
+  let epoch = 0
+  for (let scale = 1; at < header.length; scale *= 128) {
+    const byte = header[at++] ?? 0
+    epoch += (byte & 127) * scale
+    if (byte < 128) return Number.isSafeInteger(epoch) ? epoch : undefined
+  }
+  return undefined
+}
+
 /** The header of a record that announces drops of a stream, by its name or what stands for it, and is no event. */
 export function markerOf(incarnation: Uint8Array, stream: string): Uint8Array {
   const bytes = new Uint8Array(markerFields.end)

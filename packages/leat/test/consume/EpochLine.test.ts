@@ -3,6 +3,7 @@ import { formatEventId } from "leat"
 import type { ReceivedBatch } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { EpochLine } from "../../src/consume/EpochLine.ts"
+import { recordOf } from "./MovedStream.ts"
 import { markerOf } from "../../src/record/CompactHeader.ts"
 
 const stream = "test.notes"
@@ -123,6 +124,23 @@ describe("what was pulled from a place of a stream that moves", () => {
       }
     ])
     expect(shown(line.take(readable(1, 0, 7), 1))).toEqual({ at: [4], next: 7, gap: "corrupt" })
+  })
+
+  it("knows the epoch of a record in the compact wire, whatever stands before it", () => {
+    const number = fc.integer({ min: 0, max: 2 ** 31 - 1 })
+    fc.assert(
+      fc.property(number, number, fc.integer({ min: 1, max: 2 ** 31 - 1 }), (key, seq, epoch) => {
+        const { headers = [] } = recordOf({ writer: 0, key, seq, epoch, wire: "compact" })
+        const one = { position: 0n, key: null, value: null, headers, timeMs: 0 }
+        const of = (range: number) => {
+          const line = new EpochLine(stream, 0n)
+          line.received([{ records: [one], next: 1n }])
+          return { given: line.take(readable(range, 0), 1)?.records.length, newer: line.newer }
+        }
+        expect([of(epoch), of(epoch + 1)]).toEqual([{ given: 1 }, { given: 0 }])
+        expect(of(epoch - 1)).toEqual({ newer: epoch })
+      })
+    )
   })
 
   it("gives each record of two ranges once, in order, and nothing else, however it is cut into batches", () => {

@@ -26,6 +26,8 @@ export interface MemberOptions {
   readonly settings?: Partial<SubscriptionSettings>
   /** Counts members by topic. */
   readonly members?: Map<string, number>
+  /** Where the leg falls back to, and stays. */
+  readonly fallback?: string
   /** Whether no cluster lets it in. */
   readonly isRefused?: boolean
 }
@@ -135,7 +137,7 @@ export class MovedMember {
 
   /** Its half of the stream that reads. */
   readonly consuming = Effect.gen({ self: this }, function* () {
-    const { leg, settings } = this.options
+    const { leg, settings, fallback } = this.options
     const { route } = this
     const transport = this.#transport(leg.cluster)
     return new Consuming<Note>({
@@ -144,7 +146,11 @@ export class MovedMember {
       readLeg: () => route.readLeg,
       groups: this.groups,
       readTransport: () => transport,
-      readFallback: () => undefined,
+      readFallback: () => {
+        if (fallback === undefined) return undefined
+        const stays = { ...route.readLeg, fallback: { cluster: fallback, back: "stay" as const } }
+        return { leg: stays, transport: this.#transport(fallback) }
+      },
       settings: (group) => ({ ...this.#routes.subscription(stream, group), settleEveryMs: 1000, ...settings }),
       whereabouts: this.#whereabouts,
       scope: yield* Effect.scope,

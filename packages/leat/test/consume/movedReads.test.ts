@@ -295,6 +295,34 @@ describe("a subscription whose stream is moved", () => {
     expect(asked[1]).toBe(asked[0])
   })
 
+  it(
+    "reads what fell back from each place, also from one that is retired",
+    story(
+      Effect.gen(function* () {
+        const c: Place = { cluster: "one", topic: "c", partitions: 1 }
+        const [ofA, ofC] = ["one.a.2.fallback", "one.c.1.fallback"].map((topic) => ({ ...b, topic }))
+        const moved = new MovedStream([a, b, c, ...(ofA && ofC ? [ofA, ofC] : [])])
+        const seen = new Seen()
+        moved.place(a)
+        yield* move(moved, a, c)
+        if (ofA && ofC) {
+          yield* moved.append(ofA, event(0, 0))
+          yield* moved.append(ofC, event(1, 0, 2))
+        }
+        retire(moved, 1)
+        const member = yield* opened(moved, { fallback: "two" })
+        yield* member.handle(seen.handler)
+        yield* Effect.sleep(1000)
+        expect(seen.take()).toEqual(["0/0/0@one.a.2.fallback.1", "0/1/0@one.c.1.fallback.2"])
+        const asked = () => member.askedAtMs.get("one.a.2.fallback")?.length
+        yield* Effect.sleep(90_000)
+        const before = asked()
+        yield* Effect.sleep(600_000)
+        expect(asked()).toBe(before)
+      })
+    )
+  )
+
   it("goes on in the place that it reads while the next one cannot be opened, and begins there when it can", () => {
     const seen = new Seen()
     const warnings = told(

@@ -1,9 +1,11 @@
 /** One life of a stream that is moved while a group reads it, as it is drawn: moves, writers of which one may be passed over, and members that come and go. */
-import { Clock, Effect, Exit, Fiber, References, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, References, Scope, Stream } from "effect"
 import fc from "fast-check"
 import { seededRandom, simulate } from "leat/testing"
 import type { Place } from "../../src/control/ControlRecord.ts"
 import type { Epoch } from "../../src/control/Placement.ts"
+import type { DeliveryInfo } from "../../src/consume/DeliveryInfo.ts"
+import type { Note } from "../contracts/Note.ts"
 import { MovedMember } from "./MovedMember.ts"
 import { MovedStream, stream, type Written, type WriterName } from "./MovedStream.ts"
 
@@ -54,7 +56,8 @@ export const worldDrawn = fc.record({
   settleFails: fc.constantFrom(0, 0, 0.2, 0.6),
   settleEveryMs: fc.constantFrom(5, 100, 2000),
   awayMs: fc.constantFrom(0, 0, 0, 800, 4000),
-  markers: fc.boolean()
+  markers: fc.boolean(),
+  kind: fc.constantFrom<"one" | "batch" | "loop">("one", "one", "batch", "loop")
 })
 export type MovedWorld = typeof worldDrawn extends fc.Arbitrary<infer A> ? A : never
 
@@ -124,7 +127,7 @@ export class Life {
     })
   }
 
-  readonly join = (late: number): Effect.Effect<MovedMember, never, Scope.Scope> =>
+  readonly join = (late: number) =>
     Effect.gen({ self: this }, function* () {
       const { settleFails, settleEveryMs, concurrency, awayMs } = this.drawn
       const number = this.members.length
@@ -143,8 +146,23 @@ export class Life {
       const policy = [
         { on: ["Bug"], retry: { times: 100, baseMs: 20, maxDelayMs: 100, jitter: 0 }, then: "halt" as const }
       ]
-      yield* member.handle(({ text }, info) => this.#handled(number, member, text, info), { policy })
-      return member
+      const consuming = yield* member.consuming
+      const { kind } = this.drawn
+      const handled = ({ text }: Note, info: DeliveryInfo) => this.#handled(number, member, text, info)
+      const each = Effect.forEach<{ readonly event: Note; readonly info: DeliveryInfo }, void, unknown, never>(
+        ({ event, info }) => handled(event, info)
+      )
+      if (kind === "one") yield* Effect.orDie(consuming.handle("g", handled, { policy }))
+      else if (kind === "batch")
+        yield* Effect.orDie(consuming.handleBatch("g", each, { policy, records: 4, waitMs: 20 }))
+      else
+        yield* consuming.subscribe("g", { policy }).pipe(
+          Stream.runForEach(({ event, info, done, fail }) =>
+            Effect.matchEffect(handled(event, info), { onSuccess: () => done, onFailure: () => fail("Bug") })
+          ),
+          Effect.forkScoped({ startImmediately: true })
+        )
+      return { member, consuming }
     })
 
   #handled(
@@ -190,7 +208,7 @@ export class Life {
     Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(beginMs)
       const scope = yield* Scope.make()
-      const member = yield* Scope.provide(this.join(lateMs), scope)
+      const { member } = yield* Scope.provide(this.join(lateMs), scope)
       if (stayMs === undefined) yield* Effect.onInterrupt(Effect.never, () => Scope.close(scope, Exit.void))
       else yield* Effect.sleep(stayMs)
       if (isKilled) {
@@ -300,15 +318,21 @@ export class Life {
     for (const one of drawn.moves) yield* this.move(one)
     const last = yield* Effect.scoped(
       Effect.gen({ self: this }, function* () {
-        const member = yield* this.join(20)
+        const { member, consuming } = yield* this.join(20)
+        yield* Effect.sleep(1)
+        const [subscription] = consuming.subscriptions
+        if (subscription === undefined) return yield* Effect.die(new Error("it has no subscription"))
+        yield* Effect.orDie(subscription.caughtUp)
+        // Nothing is written any more.
+        const caughtUpAt = this.happened.length
+        const lag = yield* Effect.orDie(subscription.lag)
         if (!(yield* this.#retired(2000))) return yield* Effect.die(new Error("the group does not pass its epochs"))
         yield* Effect.sleep("30 seconds")
         for (const one of visits) yield* Fiber.interrupt(one)
         for (const one of this.deaths) yield* Fiber.join(one)
         yield* Effect.sleep("30 seconds")
         const topics = new Map(this.counts)
-        const [subscription] = (yield* member.consuming).subscriptions
-        return { topics, subscription, groups: member.groups.of(stream) }
+        return { topics, caughtUpAt, lag, groups: member.groups.of(stream) }
       })
     )
     const raw = yield* Effect.forEach(Object.values(places), (place) => moved.raw(place))

@@ -17,8 +17,9 @@ const nameOf = ({ topic, partition, position }: Pick<RawRecord, "topic" | "parti
   `${topic}/${partition}@${position}`
 
 /** Events of the ranges that nobody has handled. */
-const missingIn = (end: LifeEnd) => {
-  const handled = new Set(end.life.happened.flatMap(({ call, what }) => (what === "handled" ? [call.event] : [])))
+const missingIn = (end: LifeEnd, happenings = end.life.happened.length) => {
+  const happened = end.life.happened.slice(0, happenings)
+  const handled = new Set(happened.flatMap(({ call, what }) => (what === "handled" ? [call.event] : [])))
   return end.raw.filter((one) => one.event !== undefined && epochOf(end, one) !== undefined && !handled.has(one.event))
 }
 
@@ -87,11 +88,13 @@ describe("a group whose stream is moved", () => {
         const end = lifeOf(drawn, seed)
         expect({
           missing: missingIn(end).map(nameOf),
+          notCaughtUp: missingIn(end, end.caughtUpAt).map(nameOf),
+          lag: end.lag,
           disorder: disorderIn(end),
           outside: outsideIn(end),
           unsettled: unsettledIn(end),
           members: wrongMembersIn(end)
-        }).toEqual({ missing: [], disorder: [], outside: [], unsettled: [], members: [] })
+        }).toEqual({ missing: [], notCaughtUp: [], lag: 0n, disorder: [], outside: [], unsettled: [], members: [] })
         const { life } = end
         for (const { ledger } of life.members.filter(({ isDead }) => !isDead))
           expect(ledger.snapshot().lanes.filter(({ balanced }) => !balanced)).toEqual([])

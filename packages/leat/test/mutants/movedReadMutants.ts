@@ -9,8 +9,8 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "a record behind the end of its epoch is given",
     file: "consume/EpochLine.ts",
-    find: `behind !== undefined && position >= behind`,
-    replace: `behind !== undefined && position > behind`,
+    find: `if (position >= end) stop`,
+    replace: `if (position > end) stop`,
     foundBy: line,
     test: "is cut at the end of the epoch"
   },
@@ -29,6 +29,14 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     replace: `isMarker ? undefined : epoch`,
     foundBy: line,
     test: "is given as it came"
+  },
+  {
+    name: "the sequence of a record is read as its epoch",
+    file: "record/CompactHeader.ts",
+    find: `for (let field = 0; field < 2; field++) while`,
+    replace: `for (let field = 0; field < 1; field++) while`,
+    foundBy: line,
+    test: "knows the epoch of a record in the compact wire"
   },
   {
     name: "what was written before anybody moved the stream is of no epoch",
@@ -88,8 +96,8 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane does not say because of what it stands",
     file: "consume/PlaceEpochs.ts",
-    find: `isShort(placement, last, this.positions) ? last : undefined`,
-    replace: `isShort(placement, last, this.positions) ? undefined : last`,
+    find: `waitsFor: shortOf(placement, last, this.positions)`,
+    replace: `waitsFor: shortOf(placement, undefined ?? { topic: "", partition: last?.partition ?? 0 }, this.positions)`,
     foundBy: stories,
     test: "goes on in the new place within half a second"
   },
@@ -104,8 +112,8 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "lanes that stand do not hear of what is settled",
     file: "consume/SettledPositions.ts",
-    find: `for (const { wake } of this.#standing) wake.signal()`,
-    replace: `void this.#standing`,
+    find: `settled >= waitsFor.until) wake.signal()`,
+    replace: `settled >= waitsFor.until + 1) wake.signal()`,
     foundBy: stories,
     test: "goes on in the new place within half a second"
   },
@@ -149,6 +157,14 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     replace: `if ((yield* sides.isEmpty) || (yield* fallbacks.isEmpty)) return`,
     foundBy: stories,
     test: "tries again in a place that it has left"
+  },
+  {
+    name: "what fell back is looked for under the name of the first place",
+    file: "consume/ReadPlace.ts",
+    find: `leg: { ...fallback.leg, ...place }`,
+    replace: `leg: { ...place, ...fallback.leg }`,
+    foundBy: stories,
+    test: "reads what fell back from each place"
   },
   {
     name: "a transport is asked as fast as it answers",
