@@ -77,6 +77,7 @@ function batchesOf(
       for (;;) {
         const { placement } = epochs
         const { version } = positions
+        line.newer = undefined
         const { readable, waitsFor } = placement === undefined ? {} : epochs.readableOf(placement, partition)
         const isAtEnd = readable?.end !== undefined && line.position >= readable.end
         if (readable !== undefined && !isAtEnd) {

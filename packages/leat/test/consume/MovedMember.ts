@@ -20,6 +20,8 @@ export interface MemberOptions {
   readonly lateMs?: number
   /** Chance that a settle fails. */
   readonly settleFails?: number
+  /** Chance that a question fails how far a group is. */
+  readonly boundsFails?: number
   /** Until when a cluster cannot be opened, in virtual milliseconds of the clock. */
   readonly awayUntilMs?: (cluster: string) => number
   readonly random?: () => number
@@ -87,6 +89,10 @@ export class MovedMember {
       bounds: (topic, group) =>
         Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
           this.askedAtMs.set(topic, [...(this.askedAtMs.get(topic) ?? []), nowMs])
+          if (random() < (this.options.boundsFails ?? 0))
+            return Effect.fail(
+              new TransportError({ reason: "Timeout", transport: "memory", operation: "bounds", detail: "planted" })
+            )
           return told.bounds(topic, group)
         })
     }

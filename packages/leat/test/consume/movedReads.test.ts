@@ -323,6 +323,60 @@ describe("a subscription whose stream is moved", () => {
     )
   )
 
+  it(
+    "goes on in a topic of the same name in another cluster, and takes nothing of one for the other",
+    story(
+      Effect.gen(function* () {
+        const there: Place = { ...a, cluster: "two" }
+        const moved = new MovedStream([a, there])
+        const seen = new Seen()
+        const member = yield* opened(moved)
+        let isSlow = true
+        const subscription = yield* member.handle((...given) =>
+          Effect.andThen(Effect.sleep(isSlow ? 1000 : 0), seen.handler(...given))
+        )
+        moved.place(a)
+        yield* moved.append(a, event(0, 0), event(1, 0), event(0, 1))
+        yield* move(moved, a, there)
+        yield* moved.append(there, event(0, 2, 2), event(1, 1, 2))
+        yield* Effect.sleep(1500)
+        expect([seen.take(), yield* subscription.lag]).toEqual([["0/0/0@a.1", "0/1/0@a.1"], 3n])
+        isSlow = false
+        yield* Effect.sleep(2000)
+        expect(seen.take()).toEqual(["0/0/1@a.1", "0/0/2@a.2", "0/1/1@a.2"])
+        retire(moved, 1)
+        yield* Effect.sleep(100)
+        yield* moved.append(there, event(0, 3, 2))
+        yield* Effect.sleep(100)
+        expect([seen.take(), yield* subscription.lag]).toEqual([["0/0/3@a.2"], 0n])
+      })
+    )
+  )
+
+  it(
+    "does not wait for a place that was abandoned, and reads late what it has when it comes back",
+    story(
+      Effect.gen(function* () {
+        const moved = new MovedStream([a, b])
+        const seen = new Seen()
+        moved.say({ kind: "beat", member: "w0", version: 0, refused: "" })
+        moved.place(b)
+        yield* moved.append(b, event(0, 0), event(1, 0))
+        const nowMs = yield* Clock.currentTimeMillis
+        const member = yield* opened(moved, { awayUntilMs: (cluster) => (cluster === "two" ? nowMs + 20_000 : 0) })
+        yield* member.handle(seen.handler)
+        moved.direct(a)
+        moved.say({ kind: "abandoned", stream, base: moved.step, epoch: 1 })
+        moved.say({ kind: "opened", stream, base: moved.step, begin: yield* moved.ends(a) })
+        yield* moved.append(a, event(0, 1, 2))
+        yield* Effect.sleep(5000)
+        expect(seen.take()).toEqual(["0/0/1@a.2"])
+        yield* Effect.sleep(60_000)
+        expect(seen.take()).toEqual(["0/0/0@b.1", "0/1/0@b.1"])
+      })
+    )
+  )
+
   it("goes on in the place that it reads while the next one cannot be opened, and begins there when it can", () => {
     const seen = new Seen()
     const warnings = told(

@@ -54,6 +54,7 @@ export const worldDrawn = fc.record({
   handlerMs: fc.constantFrom(0, 0, 20, 150),
   fails: fc.constantFrom(0, 0, 0.2),
   settleFails: fc.constantFrom(0, 0, 0.2, 0.6),
+  boundsFails: fc.constantFrom(0, 0, 0.3),
   settleEveryMs: fc.constantFrom(5, 100, 2000),
   awayMs: fc.constantFrom(0, 0, 0, 800, 4000),
   markers: fc.boolean(),
@@ -129,13 +130,14 @@ export class Life {
 
   readonly join = (late: number) =>
     Effect.gen({ self: this }, function* () {
-      const { settleFails, settleEveryMs, concurrency, awayMs } = this.drawn
+      const { settleFails, boundsFails, settleEveryMs, concurrency, awayMs } = this.drawn
       const number = this.members.length
       const beganMs = yield* Clock.currentTimeMillis
       const member = new MovedMember(this.moved, {
         leg: { cluster: "one", topic: "a" },
         lateMs: late,
         settleFails,
+        boundsFails,
         random: this.random,
         members: this.counts,
         awayUntilMs: (cluster) => (cluster === "two" ? beganMs + awayMs : 0),
@@ -325,7 +327,7 @@ export class Life {
         yield* Effect.orDie(subscription.caughtUp)
         // Nothing is written any more.
         const caughtUpAt = this.happened.length
-        const lag = yield* Effect.orDie(subscription.lag)
+        const lag = yield* Effect.orDie(Effect.eventually(subscription.lag))
         if (!(yield* this.#retired(2000))) return yield* Effect.die(new Error("the group does not pass its epochs"))
         yield* Effect.sleep("30 seconds")
         for (const one of visits) yield* Fiber.interrupt(one)
