@@ -50,7 +50,20 @@ export class EpochLine {
   take(readable: Readable, firstEpoch: number): LaneBatch | undefined {
     const [batch] = this.#batches
     if (batch === undefined) return undefined
-    const records = recordsOf(batch)
+    try {
+      return this.#taken(batch, recordsOf(batch), readable, firstEpoch)
+    } catch {
+      // A driver gives it against its type: whoever reads it is told so, and halts its lane.
+      return this.#whole(batch)
+    }
+  }
+
+  #taken(
+    batch: ReceivedBatch,
+    records: ReceivedRecords,
+    readable: Readable,
+    firstEpoch: number
+  ): LaneBatch | undefined {
     const { from, end = Number.POSITIVE_INFINITY } = readable
     const first = records.contiguousFrom === undefined ? undefined : Number(records.contiguousFrom)
     const kept: Array<number> = []
@@ -71,10 +84,16 @@ export class EpochLine {
       }
     }
     if (stop !== undefined) return this.#cut(batch, kept, at - 1, stop)
+    this.#whole(batch)
+    return kept.length === records.length ? batch : partOf(batch, kept, batch.next)
+  }
+
+  /** Nothing of it stays here. */
+  #whole(batch: ReceivedBatch): ReceivedBatch {
     this.#batches.shift()
     this.#index = 0
     this.#position = batch.next
-    return kept.length === records.length ? batch : partOf(batch, kept, batch.next)
+    return batch
   }
 
   /** The rest of the batch, from `index` on, stays here. */
@@ -87,12 +106,17 @@ export class EpochLine {
 
   /** Undefined where it says none that counts here: a marker is of no epoch, and a topic may have records of other streams, which have epochs of their own. */
   #epochOf(records: ReceivedRecords, index: number): number | undefined {
-    const headers = records.headers(index)
-    const [one] = headers
-    // Of most records nothing else has to be read.
-    if (one !== undefined && saysOnlyEvent(headers, this.#stream)) return epochIn(one[1])
-    const { epoch, isMarker, isOtherStream } = readMeta(headers, this.#stream)
-    return isMarker || isOtherStream === true ? undefined : epoch
+    try {
+      const headers = records.headers(index)
+      const [one] = headers
+      // Of most records nothing else has to be read.
+      if (one !== undefined && saysOnlyEvent(headers, this.#stream)) return epochIn(one[1])
+      const { epoch, isMarker, isOtherStream } = readMeta(headers, this.#stream)
+      return isMarker || isOtherStream === true ? undefined : epoch
+    } catch {
+      // What cannot be read is given: whoever handles it halts there, and says why.
+      return undefined
+    }
   }
 }
 

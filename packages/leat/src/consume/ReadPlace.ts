@@ -1,7 +1,7 @@
 /**
  * One topic in which the stream of a subscription lies or lay: its lanes, and the topics of the group's own that belong to it. It is read until no epoch
  * of the stream has it any more; the group's own topics are read on as long as something in them waits for the group, so that a move forgets nothing.
- * What ends the reading of one place does not end that of others: it begins again after a pause.
+ * What ends the reading of one place does not end that of others: it begins again after a pause. Where there is no other it ends the subscription.
  */
 import { Cause, Clock, Effect, Exit, Fiber, Scope } from "effect"
 import { type CaughtSource, firstToDo } from "./CatchingUp.ts"
@@ -55,6 +55,8 @@ export interface ReadPlaceParts<T> {
   readonly signs: () => Signs | undefined
   /** Where a group begins there that was never there; undefined: as its settings say. */
   readonly begin: Effect.Effect<From | undefined>
+  /** Whether another place is read beside it. */
+  readonly hasOthers: () => boolean
   /** Ends the subscription. */
   readonly fail: (cause: Cause.Cause<TransportError>) => void
 }
@@ -330,10 +332,10 @@ export class ReadPlace<T> implements CaughtSource {
   /** Until it is interrupted. */
   #read(pauseMs: number): Effect.Effect<never> {
     return Effect.suspend(() => {
-      const { epochs, fail } = this.#parts
+      const { hasOthers, fail } = this.#parts
       const source = this.#source as Source<T>
       return Effect.catchCause(source.run, (cause) => {
-        if (epochs?.placement === undefined) {
+        if (!hasOthers()) {
           fail(cause)
           return Effect.never
         }

@@ -198,7 +198,9 @@ export class ReadPlaces<T> {
     const epochs = whereabouts && new PlaceEpochs(place, whereabouts.placement, this.#positions)
     const signs = () => (this.#signs ??= this.all.find((one) => one.signs !== undefined)?.signs)
     const fail = (cause: Cause.Cause<TransportError>) => void Deferred.doneUnsafe(this.#failed, Exit.failCause(cause))
-    const one = new ReadPlace<T>({ ...this.#parts, place, epochs, signs, begin, fail }, this.#settings, isRead)
+    const hasOthers = () => this.#read.length > 1
+    const given = { ...this.#parts, place, epochs, signs, begin, hasOthers, fail }
+    const one = new ReadPlace<T>(given, this.#settings, isRead)
     this.#places.set(topic, one)
     return one
   }

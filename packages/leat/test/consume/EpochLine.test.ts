@@ -126,6 +126,17 @@ describe("what was pulled from a place of a stream that moves", () => {
     expect(shown(line.take(readable(1, 0, 7), 1))).toEqual({ at: [4], next: 7, gap: "corrupt" })
   })
 
+  it("gives what a driver gives against its type to whoever reads it: a record, and a whole batch", () => {
+    const line = new EpochLine(stream, 0n)
+    const broken = { ...recordAt(1, 1), headers: undefined } as never
+    line.received([{ records: [recordAt(0, 1), broken, recordAt(2, 1)], next: 3n }])
+    expect(shown(line.take(readable(1, 0, 2), 1))).toMatchObject({ at: [0, 1], next: 2 })
+    const unread = new EpochLine(stream, 0n)
+    const none = { next: 3n } as ReceivedBatch
+    unread.received([none])
+    expect([unread.take(readable(1, 0, 2), 1), unread.isEmpty]).toEqual([none, true])
+  })
+
   it("knows the epoch of a record in the compact wire, whatever stands before it", () => {
     const number = fc.integer({ min: 0, max: 2 ** 31 - 1 })
     fc.assert(

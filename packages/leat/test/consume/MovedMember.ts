@@ -30,8 +30,8 @@ export interface MemberOptions {
   readonly members?: Map<string, number>
   /** Where the leg falls back to, and stays. */
   readonly fallback?: string
-  /** Whether no cluster lets it in. */
-  readonly isRefused?: boolean
+  /** The cluster that does not let it in. */
+  readonly refuses?: string
 }
 
 export class MovedMember {
@@ -85,7 +85,7 @@ export class MovedMember {
     const refused = { reason: "Unauthorized", transport: "memory", operation: "subscribe", detail: "planted" } as const
     return {
       ...told,
-      ...(this.options.isRefused === true ? { subscribe: () => Stream.fail(new TransportError(refused)) } : {}),
+      ...(this.options.refuses === cluster ? { subscribe: () => Stream.fail(new TransportError(refused)) } : {}),
       bounds: (topic, group) =>
         Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
           this.askedAtMs.set(topic, [...(this.askedAtMs.get(topic) ?? []), nowMs])

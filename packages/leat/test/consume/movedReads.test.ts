@@ -444,16 +444,37 @@ describe("a subscription whose stream is moved", () => {
     )
   )
 
-  it("ends as ever where nobody moves it", () => {
+  it.for([false, true])("ends by what ends its only place, whether the stream is placed or not: %s", (isPlaced) => {
     told(
       Effect.gen(function* () {
         const moved = new MovedStream([a, b])
-        const member = yield* opened(moved, { isRefused: true })
+        if (isPlaced) moved.place(a)
+        const member = yield* opened(moved, { refuses: "one" })
         const subscription = yield* member.handle(new Seen().handler)
-        const exit = yield* Effect.exit(subscription.ended)
+        const exit = yield* Effect.exit(Effect.timeout(subscription.ended, "1 minute"))
         expect(String(exit)).toContain("planted")
       })
     )
+  })
+
+  it("goes on in a place while another refuses it, and tries that again", () => {
+    const warnings = told(
+      Effect.gen(function* () {
+        const moved = new MovedStream([a, b])
+        const seen = new Seen()
+        moved.place(a)
+        moved.direct(b)
+        const member = yield* opened(moved, { refuses: "two" })
+        yield* member.handle(seen.handler)
+        yield* Effect.sleep(1000)
+        yield* moved.append(a, event(0, 0))
+        yield* Effect.sleep(60_000)
+        expect(seen.take()).toEqual(["0/0/0@a.1"])
+      })
+    )
+    const again = warnings.filter((one) => one.includes("does not read two/b now"))
+    expect(again.length).toBeGreaterThan(2)
+    expect(again.length).toBeLessThan(10)
   })
 
   it("reads no place where its group reads another stream, and begins when that has gone", () => {

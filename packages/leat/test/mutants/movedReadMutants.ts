@@ -167,6 +167,31 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     test: "reads what fell back from each place"
   },
   {
+    name: "what ends one place ends the others",
+    file: "consume/ReadPlace.ts",
+    find: `if (!hasOthers()) {`,
+    replace: `if (hasOthers()) {`,
+    foundBy: stories,
+    test: "goes on in a place while another refuses it"
+  },
+  {
+    name: "what ends the only place is tried again for ever",
+    file: "consume/ReadPlace.ts",
+    find: `if (!hasOthers()) {`,
+    replace: `if (!hasOthers() && this.#isWanted === undefined) {`,
+    foundBy: stories,
+    test: "ends by what ends its only place"
+  },
+  {
+    name: "a record that cannot be read stops its place",
+    file: "consume/EpochLine.ts",
+    find: `      // What cannot be read is given: whoever handles it halts there, and says why.
+      return undefined`,
+    replace: `      return Number.MAX_SAFE_INTEGER`,
+    foundBy: line,
+    test: "gives what a driver gives against its type"
+  },
+  {
     name: "a transport is asked as fast as it answers",
     file: "consume/ReadPlace.ts",
     find: `Math.min(this.#askDelayMs * 2, askEveryMsMax)`,
