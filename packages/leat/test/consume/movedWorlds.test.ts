@@ -115,6 +115,15 @@ describe("a group whose stream is moved", () => {
             end.raw.some((one) => nameOf(one) === nameOf(call) && epochOf(end, one) === undefined)
           )
         )
+        const calls = life.happened.flatMap(({ call, what }) => (what === "called" ? [call] : []))
+        const handled = calls.filter(({ isHandled }) => isHandled)
+        count("tried again", calls.length > handled.length)
+        count("comes again", new Set(handled.map(nameOf)).size < handled.length)
+        count("batches", drawn.kind === "batch" && calls.length > 0)
+        count("a loop", drawn.kind === "loop" && calls.length > 0)
+        count("away", drawn.awayMs > 0 && topics.includes("b"))
+        count("settles fail", drawn.settleFails > 0 && topics.length > 1)
+        count("questions fail", drawn.boundsFails > 0 && topics.length > 1)
         count(
           "older",
           drawn.older.some(({ to }) => topics.includes(to))
